@@ -1,0 +1,47 @@
+# make demo   the whole job on real data: preprocess, train, evaluate, export, serve, recommend
+# make test   the tests
+# make check  ruff and mypy
+#
+# Each sets up .venv on first use and reuses it afterwards.
+# Choose another interpreter with PYTHON=python3.12, a smaller torch with UV_TORCH_BACKEND=cpu.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# uv does not read pip's configuration; hand it the folder of local wheels, where pip is told of one.
+FIND_LINKS = $${UV_FIND_LINKS:-$$($(BIN)/python -m pip config get global.find-links 2>/dev/null || true)}
+
+.PHONY: setup demo test check format clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml
+	@echo "Setting up $(VENV) (the first time takes a few minutes)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' || \
+		{ echo "m2trec-merlin needs Python 3.10, 3.11 or 3.12; try: make PYTHON=python3.11 setup"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --upgrade uv
+	@export UV_FIND_LINKS="$(FIND_LINKS)"; VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install \
+		--quiet --editable '.[serve,bench,dev]'
+	@touch $(STAMP)
+	@echo "$(VENV) is ready"
+
+demo: setup
+	@$(BIN)/m2trec demo
+
+test: setup
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: setup
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

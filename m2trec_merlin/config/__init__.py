@@ -1,0 +1,31 @@
+"""The configuration: one YAML or TOML file, validated as a whole."""
+
+from m2trec_merlin.config.loading import Config, load_config
+from m2trec_merlin.config.sections import (
+    ITEM_ID,
+    AttributeConfig,
+    DataConfig,
+    EvaluationConfig,
+    ModelConfig,
+    NextItemConfig,
+    ServingConfig,
+    SessionEncoderConfig,
+    TrainingConfig,
+)
+from m2trec_merlin.config.variants import VARIANTS, apply_variant
+
+__all__ = [
+    "ITEM_ID",
+    "VARIANTS",
+    "AttributeConfig",
+    "Config",
+    "DataConfig",
+    "EvaluationConfig",
+    "ModelConfig",
+    "NextItemConfig",
+    "ServingConfig",
+    "SessionEncoderConfig",
+    "TrainingConfig",
+    "apply_variant",
+    "load_config",
+]

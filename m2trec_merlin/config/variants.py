@@ -1,0 +1,48 @@
+"""The paper's variants (Table 3), each a change of the one model's configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from m2trec_merlin.config.loading import Config
+from m2trec_merlin.config.sections import ITEM_ID, ModelConfig
+from m2trec_merlin.errors import ConfigError
+
+
+def _first_text(config: Config) -> str:
+    for attribute in config.attributes:
+        if attribute.kind == "text":
+            return attribute.name
+    raise ConfigError(
+        f"{config.name}: the variant trec_title needs an attribute of kind 'text'; there is none"
+    )
+
+
+def _id_head(model: ModelConfig) -> dict[str, object]:
+    return {"next_item": model.next_item.model_copy(update={"head": "softmax"}), "inputs": [ITEM_ID]}
+
+
+VARIANTS: dict[str, Callable[[Config], dict[str, object]]] = {
+    "m2trec": lambda config: {},
+    "metrec": lambda config: {"next_attributes": []},
+    "trec_title": lambda config: {"next_attributes": [], "inputs": [_first_text(config)]},
+    "trec_id": lambda config: {"next_attributes": [], **_id_head(config.model)},
+    "mutrec_id": lambda config: _id_head(config.model),
+}
+
+
+def apply_variant(config: Config, variant: str) -> Config:
+    """Return the configuration of one of the paper's variants.
+
+    Args:
+        config: the configuration of M2TRec on some data.
+        variant: `m2trec`, `metrec` (no auxiliary tasks), `trec_title` (title only), `trec_id` and
+            `mutrec_id` (item ids only, with a softmax over training items).
+
+    Raises:
+        ConfigError: unknown variant, or the data lack what it needs.
+    """
+    if variant not in VARIANTS:
+        raise ConfigError(f"no variant '{variant}'; accepted: {', '.join(VARIANTS)}")
+    model = config.model.model_copy(update=VARIANTS[variant](config))
+    return config.model_copy(update={"model": model})

@@ -1,0 +1,42 @@
+"""Every error that m2trec-merlin raises on purpose.
+
+M2TRecError                     one message for the user, no traceback on the command line
+├── ConfigError                 the configuration file, all mistakes at once
+├── DataError                   the raw tables, all problems at once
+├── ArtifactError               something an earlier step should have written is missing or damaged
+├── MissingDependencyError      an optional package or system library is not installed
+└── ServerError                 Triton did not start, did not answer, or refused a request
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class M2TRecError(Exception):
+    """Base class: the message says what is wrong, where, and what to do."""
+
+
+class ConfigError(M2TRecError):
+    """The configuration is invalid; the message lists every mistake."""
+
+
+class DataError(M2TRecError):
+    """The raw tables are invalid; `problems` lists every problem found."""
+
+    def __init__(self, source: str, problems: Sequence[str]) -> None:
+        self.problems = list(problems)
+        count = f"{len(self.problems)} problem{'s' if len(self.problems) != 1 else ''}"
+        super().__init__(f"{source}: {count} found\n" + "\n".join(f"  - {p}" for p in self.problems))
+
+
+class ArtifactError(M2TRecError):
+    """A file or folder that an earlier step writes is missing, incomplete or altered."""
+
+
+class MissingDependencyError(M2TRecError):
+    """An optional package or system library is needed; the message says how to install it."""
+
+
+class ServerError(M2TRecError):
+    """Triton could not be started or reached, or it refused a request."""
