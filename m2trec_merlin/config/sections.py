@@ -205,6 +205,7 @@ class ModelConfig(Section):
     dim_per_value: float = Field(
         1 / 64, gt=0, description="embedding width per vocabulary entry (rounded up to 8s)"
     )
+    min_dim: int = Field(16, ge=1)
     max_dim: int = Field(128, ge=8)
     attribute_dropout: float = Field(0.1, ge=0, lt=1, description="share of values hidden in training")
     session: SessionEncoderConfig = SessionEncoderConfig()

@@ -1,0 +1,142 @@
+"""One encoder for each kind of attribute: encoded values in, a vector per item out.
+
+Shapes: n items, V flat list values, d the attribute's width.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from m2trec_merlin.catalogue import LIST_KINDS, MISSING, OUT_OF_VOCABULARY, PADDING, AttributeColumn
+from m2trec_merlin.config import AttributeConfig, ModelConfig
+from m2trec_merlin.model.catalogue_tensors import EncodedAttributes
+
+
+class AttributeEncoder(nn.Module):
+    """The seam: reads its own entries of the encoded attributes.
+
+    Attributes:
+        name: of the attribute.
+        width: d, the length of the vectors it returns.
+    """
+
+    def __init__(self, name: str, width: int) -> None:
+        super().__init__()
+        self.name = name
+        self.width = width
+
+    def forward(self, attributes: EncodedAttributes) -> Tensor:
+        """Return vectors, float32 [n, d]."""
+        raise NotImplementedError
+
+
+class ListEncoder(AttributeEncoder):
+    """Text and multi-categorical attributes: embed every value, then pool (Eq. 3).
+
+    Args:
+        name: of the attribute.
+        vocabulary_size: ids, the reserved ones included.
+        width: d.
+        pooling: `mean` or `max` over an item's values.
+        dropout: share of items whose value is hidden, and of single values made unknown, in training:
+            serving meets both, so the vectors that stand for them have to be trained.
+    """
+
+    def __init__(self, name: str, vocabulary_size: int, width: int, pooling: str, dropout: float) -> None:
+        super().__init__(name, width)
+        self.embedding = nn.Embedding(vocabulary_size, width, padding_idx=PADDING)
+        nn.init.normal_(self.embedding.weight, std=width**-0.5)
+        self.pooling = pooling
+        self.dropout = dropout
+
+    def forward(self, attributes: EncodedAttributes) -> Tensor:
+        """Pool the embeddings of `NAME__values` [V] over `NAME__offsets` [n + 1]."""
+        values, offsets = attributes[f"{self.name}__values"], attributes[f"{self.name}__offsets"]
+        if self.training and self.dropout:
+            values = _hide(values, self.dropout / 2, OUT_OF_VOCABULARY)
+            hidden = torch.rand(len(offsets) - 1, device=values.device) < self.dropout / 2
+            values = values.masked_fill(torch.repeat_interleave(hidden, offsets.diff()), MISSING)
+        return F.embedding_bag(
+            values, self.embedding.weight, offsets, mode=self.pooling, include_last_offset=True
+        )
+
+
+class CategoricalEncoder(AttributeEncoder):
+    """One value per item: an embedding look-up (Eq. 2)."""
+
+    def __init__(self, name: str, vocabulary_size: int, width: int, dropout: float) -> None:
+        super().__init__(name, width)
+        self.embedding = nn.Embedding(vocabulary_size, width, padding_idx=PADDING)
+        nn.init.normal_(self.embedding.weight, std=width**-0.5)
+        self.dropout = dropout
+
+    def forward(self, attributes: EncodedAttributes) -> Tensor:
+        """Embed `NAME`, int64 [n]."""
+        values = attributes[self.name]
+        if self.training and self.dropout:
+            values = _hide(values, self.dropout / 2, OUT_OF_VOCABULARY)
+            values = _hide(values, self.dropout / 2, MISSING)
+        return self.embedding(values)
+
+
+class NumericEncoder(AttributeEncoder):
+    """The normalised value itself, as in the paper (d = 1)."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, 1)
+
+    def forward(self, attributes: EncodedAttributes) -> Tensor:
+        """Return `NAME`, float32 [n], as a column."""
+        return attributes[self.name].unsqueeze(1)
+
+
+class VectorEncoder(AttributeEncoder):
+    """A vector made elsewhere (image, sentence): a linear projection."""
+
+    def __init__(self, name: str, size: int, width: int) -> None:
+        super().__init__(name, width)
+        self.projection = nn.Linear(size, width)
+
+    def forward(self, attributes: EncodedAttributes) -> Tensor:
+        """Project `NAME`, float32 [n, size]."""
+        return self.projection(attributes[self.name])
+
+
+def embedding_width(vocabulary_size: int, config: ModelConfig) -> int:
+    """Return an embedding width proportional to the vocabulary, a multiple of 8 within the limits."""
+    wanted = 8 * math.ceil(vocabulary_size * config.dim_per_value / 8)
+    return min(max(wanted, config.min_dim), config.max_dim)
+
+
+def build_attribute_encoder(
+    column: AttributeColumn, attribute: AttributeConfig | None, config: ModelConfig
+) -> AttributeEncoder:
+    """Return the encoder for one attribute.
+
+    Args:
+        column: the attribute in the catalogue: its kind and vocabulary size.
+        attribute: its configuration; None for the id pseudo-attribute, whose width is the model's.
+        config: of the model.
+    """
+    if column.kind == "numeric":
+        return NumericEncoder(column.name)
+    if attribute is None:
+        return CategoricalEncoder(column.name, column.vocabulary_size, config.width, 0.0)
+    if column.kind == "vector":
+        size = column.values.shape[1]
+        return VectorEncoder(column.name, size, attribute.dim or min(size, config.max_dim))
+    width = attribute.dim or embedding_width(column.vocabulary_size, config)
+    if column.kind in LIST_KINDS:
+        return ListEncoder(
+            column.name, column.vocabulary_size, width, attribute.pooling, config.attribute_dropout
+        )
+    return CategoricalEncoder(column.name, column.vocabulary_size, width, config.attribute_dropout)
+
+
+def _hide(values: Tensor, share: float, replacement: int) -> Tensor:
+    """Replace a random share of the values."""
+    return values.masked_fill(torch.rand(values.shape, device=values.device) < share, replacement)

@@ -1,0 +1,86 @@
+"""The catalogue as tensors: look rows up, get their encoded attributes.
+
+Shapes: N catalogue rows (row 0 is padding), n rows asked for, V flat list values.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from m2trec_merlin.catalogue import FIRST_VALUE, LIST_KINDS, OUT_OF_VOCABULARY, AttributeColumn, Catalogue
+from m2trec_merlin.config import ITEM_ID
+
+#: Encoded attributes of n items: `NAME` for single values, `NAME__values` and `NAME__offsets` for lists.
+EncodedAttributes = dict[str, Tensor]
+
+
+def id_column(catalogue: Catalogue) -> AttributeColumn:
+    """Return the item id as a categorical attribute, for the id-based variants only.
+
+    Training items have an id each; all others share the out-of-vocabulary id.
+    """
+    rows = np.arange(catalogue.n_rows, dtype=np.int64)
+    seen = (rows >= 1) & (rows <= catalogue.n_seen)
+    values = np.where(seen, rows + FIRST_VALUE - 1, OUT_OF_VOCABULARY)
+    return AttributeColumn(ITEM_ID, "categorical", catalogue.n_seen + FIRST_VALUE, values)
+
+
+class CatalogueTensors(nn.Module):
+    """Holds the attributes of all rows; they are data, so they are not saved with the model.
+
+    Args:
+        columns: the attributes to hold.
+    """
+
+    def __init__(self, columns: list[AttributeColumn]) -> None:
+        super().__init__()
+        self.names = [c.name for c in columns]
+        self.kinds = {c.name: c.kind for c in columns}
+        for column in columns:
+            self._hold(f"{column.name}__values", column.values)
+            if column.kind in LIST_KINDS:
+                assert column.offsets is not None
+                self._hold(f"{column.name}__offsets", column.offsets)
+
+    def _hold(self, name: str, values: np.ndarray) -> None:
+        tensor = torch.from_numpy(np.ascontiguousarray(values))
+        # int32 halves the memory of the largest buffers; look-ups widen what they return.
+        self.register_buffer(
+            name,
+            tensor.int() if name.endswith("__values") and not tensor.is_floating_point() else tensor,
+            persistent=False,
+        )
+
+    def forward(self, rows: Tensor) -> EncodedAttributes:
+        """Look up the attributes of `rows`, int64 [n]."""
+        attributes: EncodedAttributes = {}
+        for name in self.names:
+            values = self.get_buffer(f"{name}__values")
+            if self.kinds[name] in LIST_KINDS:
+                flat, offsets = take_ragged(values, self.get_buffer(f"{name}__offsets"), rows)
+                attributes[f"{name}__values"], attributes[f"{name}__offsets"] = flat.long(), offsets
+            else:
+                taken = values[rows]
+                attributes[name] = taken if taken.is_floating_point() else taken.long()
+        return attributes
+
+
+def take_ragged(values: Tensor, offsets: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Gather lists from a ragged table.
+
+    Args:
+        values: [V] all lists, one behind the other.
+        offsets: int64 [N + 1], where each list starts.
+        rows: int64 [n], lists to gather.
+
+    Returns:
+        The gathered values and their offsets, int64 [n + 1].
+    """
+    starts = offsets[rows]
+    lengths = offsets[rows + 1] - starts
+    taken = torch.zeros(len(rows) + 1, dtype=torch.long, device=rows.device)
+    torch.cumsum(lengths, 0, out=taken[1:])
+    position = torch.arange(int(taken[-1]), device=rows.device)
+    return values[position + torch.repeat_interleave(starts - taken[:-1], lengths)], taken

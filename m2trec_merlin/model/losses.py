@@ -1,0 +1,115 @@
+"""Cross-entropy over many candidates (Eq. 7) without ever holding all logits.
+
+Shape legend: P prefixes, C candidates, D width, R (prefix, candidate) pairs with an extra score.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+#: Logits held at a time: 4 MiB of float32 stay in the processor's cache.
+LOGITS_AT_A_TIME = 1 << 20
+
+
+def candidate_cross_entropy(
+    queries: Tensor,
+    candidates: Tensor,
+    biases: Tensor,
+    targets: Tensor,
+    pair_prefixes: Tensor,
+    pair_candidates: Tensor,
+    pair_scores: Tensor,
+    log_inclusion: Tensor | None = None,
+) -> Tensor:
+    """Mean cross-entropy of the targets among the candidates.
+
+    The logit of candidate c for prefix p is `queries[p] . candidates[c] + biases[c]`, plus the pair's
+    score where (p, c) is a pair. With `log_inclusion`, every candidate but the target is divided by
+    the probability that it was drawn, which makes the sum over candidates an unbiased (Horvitz-Thompson)
+    estimate of the sum over all items.
+
+    Args:
+        queries: float32 [P, D].
+        candidates: float32 [C, D].
+        biases: float32 [C].
+        targets: int64 [P], index of each prefix's target among the candidates.
+        pair_prefixes: int64 [R], ascending.
+        pair_candidates: int64 [R].
+        pair_scores: float32 [R].
+        log_inclusion: float32 [C], logarithm of each candidate's inclusion probability.
+
+    Returns:
+        float32 scalar.
+    """
+    correction = torch.zeros_like(biases) if log_inclusion is None else log_inclusion
+    loss: Tensor = _CandidateCrossEntropy.apply(
+        queries, candidates, biases, pair_scores, pair_prefixes, pair_candidates, targets, correction
+    )
+    return loss
+
+
+class _CandidateCrossEntropy(torch.autograd.Function):
+    """Computes the gradients together with the loss, a block of prefixes at a time."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        queries: Tensor,
+        candidates: Tensor,
+        biases: Tensor,
+        pair_scores: Tensor,
+        pair_prefixes: Tensor,
+        pair_candidates: Tensor,
+        targets: Tensor,
+        correction: Tensor,
+    ) -> Tensor:
+        n_prefixes, n_candidates = len(queries), len(candidates)
+        grad_queries = torch.empty_like(queries)
+        grad_candidates = torch.zeros_like(candidates)
+        grad_biases = torch.zeros_like(biases)
+        grad_pairs = torch.empty_like(pair_scores)
+        offsets = biases - correction
+        # The products run in the precision of autocast; sums, exponentials and the loss stay in float32.
+        precision = _product_precision(queries)
+        low_queries, low_candidates = queries.to(precision), candidates.to(precision)
+        block = max(1, LOGITS_AT_A_TIME // n_candidates)
+        starts = list(range(0, n_prefixes, block))
+        bounds = torch.searchsorted(
+            pair_prefixes, torch.tensor([*starts, n_prefixes], device=queries.device)
+        ).tolist()
+        total = biases.new_zeros(())
+        for number, start in enumerate(starts):
+            here = slice(start, min(start + block, n_prefixes))
+            pairs = slice(bounds[number], bounds[number + 1])
+            at = (pair_prefixes[pairs] - start, pair_candidates[pairs])
+            target = targets[here]
+            line = torch.arange(len(target), device=target.device)
+            logits = torch.mm(low_queries[here], low_candidates.T).to(offsets.dtype).add_(offsets)
+            logits.index_put_(at, pair_scores[pairs], accumulate=True)
+            logits[line, target] += correction[target]
+            normaliser = torch.logsumexp(logits, 1)
+            total += (normaliser - logits[line, target]).sum()
+            probabilities = logits.sub_(normaliser.unsqueeze(1)).exp_()
+            probabilities[line, target] -= 1
+            grad_biases += probabilities.sum(0)
+            low_probabilities = probabilities.to(precision)
+            grad_queries[here] = torch.mm(low_probabilities, low_candidates)
+            grad_candidates += torch.mm(low_probabilities.T, low_queries[here])
+            grad_pairs[pairs] = probabilities[at]
+        ctx.save_for_backward(grad_queries, grad_candidates, grad_biases, grad_pairs)
+        ctx.n_prefixes = n_prefixes
+        return total / n_prefixes
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        scale = grad_outputs[0] / ctx.n_prefixes
+        gradients = (gradient * scale for gradient in ctx.saved_tensors)
+        return (*gradients, None, None, None, None)
+
+
+def _product_precision(tensor: Tensor) -> torch.dtype:
+    device = tensor.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else tensor.dtype

@@ -1,0 +1,120 @@
+"""The whole model, composed of Transformers4Rec parts: body, tasks, head."""
+
+from __future__ import annotations
+
+import transformers4rec.torch as tr
+from torch import Tensor, nn
+
+from m2trec_merlin.catalogue import AttributeColumn, Catalogue
+from m2trec_merlin.config import ITEM_ID, Config
+from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.model.attribute_encoders import build_attribute_encoder
+from m2trec_merlin.model.body import CatalogueInput, SessionBody, input_schema
+from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, id_column
+from m2trec_merlin.model.item_encoder import ItemEncoder
+from m2trec_merlin.model.scorers import ItemScorer, MetadataScorer, SoftmaxScorer
+from m2trec_merlin.model.session_encoder import SessionEncoder
+from m2trec_merlin.model.tasks import NextAttribute, NextItem
+
+
+class M2TRec(tr.Model):
+    """A Transformers4Rec model whose items are rows of a catalogue.
+
+    Built by `build_model`. Feed it batches of the Merlin loader (`row`, a ragged list) or padded rows.
+    """
+
+    def __init__(self, body: SessionBody, tasks: list[tr.PredictionTask], weights: list[float]) -> None:
+        # Eq. 7 sums the tasks' losses; Transformers4Rec would take their mean.
+        head = tr.Head(body, tasks, task_weights=weights, loss_reduction="sum")
+        super().__init__(head, max_sequence_length=body.session_encoder.max_length)
+
+    @property
+    def body(self) -> SessionBody:
+        """Sessions to session vectors."""
+        body: SessionBody = self.heads[0].body
+        return body
+
+    @property
+    def item_encoder(self) -> ItemEncoder:
+        """Attributes to item vectors (Eq. 2 to 4)."""
+        return self.body.inputs.item_encoder
+
+    @property
+    def session_encoder(self) -> SessionEncoder:
+        """Item vectors to session vectors (Eq. 5)."""
+        return self.body.session_encoder
+
+    @property
+    def next_item_task(self) -> NextItem:
+        """The task that trains the next item."""
+        task: NextItem = self.heads[0].prediction_task_dict["next_item"]
+        return task
+
+    @property
+    def next_item(self) -> ItemScorer:
+        """What a candidate's score is made of."""
+        return self.next_item_task.scorer
+
+    @property
+    def next_attributes(self) -> dict[str, nn.Linear]:
+        """Output layer of each next-attribute task, by attribute."""
+        tasks = self.heads[0].prediction_task_dict.values()
+        return {task.attribute: task.output for task in tasks if isinstance(task, NextAttribute)}
+
+    @property
+    def max_length(self) -> int:
+        """Longest session the model takes; longer ones keep their last events."""
+        return self.session_encoder.max_length
+
+    def encode_rows(self, rows: Tensor) -> Tensor:
+        """Item vectors of catalogue rows, int64 [n] to float32 [n, I]."""
+        return self.body.inputs(rows)
+
+    def count_parameters(self) -> int:
+        """Trainable parameters."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad)
+
+
+def build_model(config: Config, catalogue: Catalogue) -> M2TRec:
+    """Compose the model that a configuration describes.
+
+    Args:
+        config: attributes, model and session length.
+        catalogue: encoded by the items workflow with the same attributes.
+
+    Raises:
+        ArtifactError: the catalogue lacks an attribute that the configuration names.
+    """
+    model = config.model
+    max_length = config.data.max_session_length
+    columns = [_column(catalogue, name) for name in model.inputs or [a.name for a in config.attributes]]
+    encoders = [
+        build_attribute_encoder(c, None if c.name == ITEM_ID else config.attribute(c.name), model)
+        for c in columns
+    ]
+    item_encoder = ItemEncoder(encoders)
+    inputs = CatalogueInput(
+        CatalogueTensors(columns), item_encoder, input_schema(catalogue.n_rows, max_length)
+    )
+    body = SessionBody(inputs, SessionEncoder(item_encoder.width, model.width, max_length, model.session))
+    scorer: ItemScorer
+    if model.next_item.head == "metadata":
+        scorer = MetadataScorer(catalogue, item_encoder.width, model.width, max_length, model.next_item)
+    else:
+        scorer = SoftmaxScorer(catalogue, model.width, max_length, model.next_item)
+    tasks: list[tr.PredictionTask] = [
+        NextItem(scorer, catalogue, inputs.forward, model.next_item),
+        *(NextAttribute(_column(catalogue, t.attribute), model.width) for t in model.next_attributes),
+    ]
+    return M2TRec(body, tasks, [model.next_item.weight, *(t.weight for t in model.next_attributes)])
+
+
+def _column(catalogue: Catalogue, name: str) -> AttributeColumn:
+    if name == ITEM_ID:
+        return id_column(catalogue)
+    if name not in catalogue.attributes:
+        raise ArtifactError(
+            f"the catalogue has no attribute '{name}' (it has {', '.join(catalogue.attributes)}): "
+            "run `m2trec preprocess` with this configuration"
+        )
+    return catalogue.attributes[name]

@@ -1,0 +1,151 @@
+"""What makes a candidate's score: the seam between the session vector and the items.
+
+Shape legend: P prefixes, C candidates, D width, I item width, N catalogue rows (row 0 is padding).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.config import NextItemConfig
+
+
+class ItemScorer(nn.Module):
+    """score(prefix, item) = query(prefix) . vector(item) + bias(item) + repeat bias.
+
+    Attributes:
+        repeat_biases: float32 [max_length] or None; added to items that stand in the session, by their
+            distance from its end. Learned: positive where shoppers return, negative where they do not.
+        all_items: whether items never seen in training can be candidates.
+    """
+
+    all_items: bool
+
+    def __init__(self, catalogue: Catalogue, max_length: int, config: NextItemConfig) -> None:
+        super().__init__()
+        self.n_seen = catalogue.n_seen
+        self.repeat_biases = nn.Parameter(torch.zeros(max_length)) if config.repeat_bias else None
+
+    def queries(self, session_vectors: Tensor) -> Tensor:
+        """[P, D] session vectors to [P, D] query vectors."""
+        raise NotImplementedError
+
+    def candidate_vectors(self, item_vectors: Tensor, rows: Tensor) -> Tensor:
+        """Vectors of candidates, [C, D].
+
+        Args:
+            item_vectors: [C, I], from the item encoder.
+            rows: int64 [C], catalogue rows; 0 for items outside of the catalogue.
+        """
+        raise NotImplementedError
+
+    def candidate_biases(self, rows: Tensor) -> Tensor:
+        """Biases of candidates, [C]; -inf for items that this head has no output for.
+
+        Row 0 stands for any item outside of the catalogue here; whoever scores the whole catalogue
+        leaves it out.
+        """
+        raise NotImplementedError
+
+    def candidates(self, item_vectors: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Vectors and biases together; in training, both with the same items' histories hidden."""
+        return self.candidate_vectors(item_vectors, rows), self.candidate_biases(rows)
+
+
+class MetadataScorer(ItemScorer):
+    """Cosine of session and item metadata, at a learned temperature: any item can be recommended.
+
+    What metadata cannot tell (how popular an item is, what sets it apart from its near twins) comes from
+    its training history: a residual vector and a multiple of the logarithm of its occurrences. Both are
+    hidden at random in training, so that items without a history score on the same scale.
+    """
+
+    all_items = True
+
+    def __init__(
+        self, catalogue: Catalogue, item_width: int, width: int, max_length: int, config: NextItemConfig
+    ) -> None:
+        super().__init__(catalogue, max_length, config)
+        self.project = nn.Linear(item_width, width)
+        self.log_scale = nn.Parameter(torch.tensor(-math.log(config.temperature)))
+        self.hidden_share = config.residual_dropout
+        self.residual = nn.Embedding(self.n_seen + 1, width, padding_idx=0) if config.residual else None
+        if self.residual is not None:
+            nn.init.zeros_(self.residual.weight)
+        self.popularity_weight = nn.Parameter(torch.zeros(())) if config.popularity_bias else None
+        self.no_history_bias = nn.Parameter(torch.zeros(())) if config.popularity_bias else None
+        log_counts = torch.from_numpy(catalogue.train_counts).float().log1p()
+        self.register_buffer("log_counts", log_counts, persistent=False)
+        self.log_counts: Tensor
+
+    def queries(self, session_vectors: Tensor) -> Tensor:
+        """Unit vectors times the learned scale, so that dot products are scaled cosines."""
+        return F.normalize(session_vectors, dim=-1) * self.log_scale.exp()
+
+    def candidate_vectors(self, item_vectors: Tensor, rows: Tensor) -> Tensor:
+        """Unit vectors of projected metadata, plus the residual where an item has one."""
+        return self._vectors(item_vectors, rows)
+
+    def candidate_biases(self, rows: Tensor) -> Tensor:
+        """Popularity of training items; one learned bias for all others, row 0 included."""
+        return self._biases(rows)
+
+    def candidates(self, item_vectors: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Vectors and biases; in training, a random share of the items shows no history."""
+        hidden = None
+        if self.training and self.hidden_share:
+            hidden = torch.rand(len(rows), device=rows.device) < self.hidden_share
+        return self._vectors(item_vectors, rows, hidden), self._biases(rows, hidden)
+
+    def _vectors(self, item_vectors: Tensor, rows: Tensor, hidden: Tensor | None = None) -> Tensor:
+        vectors = self.project(item_vectors)
+        if self.residual is not None:
+            known = self._known(rows, hidden)
+            vectors = vectors + self.residual(torch.where(known, rows, 0))
+        return F.normalize(vectors, dim=-1)
+
+    def _biases(self, rows: Tensor, hidden: Tensor | None = None) -> Tensor:
+        biases = torch.zeros(len(rows), device=rows.device)
+        if self.popularity_weight is not None and self.no_history_bias is not None:
+            popularity = self.popularity_weight * self.log_counts[rows]
+            biases = torch.where(self._known(rows, hidden), popularity, self.no_history_bias)
+        return biases
+
+    def _known(self, rows: Tensor, hidden: Tensor | None) -> Tensor:
+        """Which items show their training history."""
+        known = (rows >= 1) & (rows <= self.n_seen)
+        return known if hidden is None else known & ~hidden
+
+
+class SoftmaxScorer(ItemScorer):
+    """The paper's head (Eq. 6): a fully connected layer with one output per training item."""
+
+    all_items = False
+
+    def __init__(self, catalogue: Catalogue, width: int, max_length: int, config: NextItemConfig) -> None:
+        super().__init__(catalogue, max_length, config)
+        self.weight = nn.Embedding(self.n_seen + 1, width, padding_idx=0)
+        nn.init.normal_(self.weight.weight, std=width**-0.5)
+        self.bias = nn.Embedding(self.n_seen + 1, 1, padding_idx=0)
+        nn.init.zeros_(self.bias.weight)
+
+    def queries(self, session_vectors: Tensor) -> Tensor:
+        """The session vectors themselves."""
+        return session_vectors
+
+    def candidate_vectors(self, item_vectors: Tensor, rows: Tensor) -> Tensor:
+        """Columns of the output layer; item vectors play no part."""
+        return self.weight(self._output(rows))
+
+    def candidate_biases(self, rows: Tensor) -> Tensor:
+        """Biases of the output layer; -inf for items that it has no output for."""
+        known = (rows >= 1) & (rows <= self.n_seen)
+        return self.bias(self._output(rows)).squeeze(1).masked_fill(~known, -math.inf)
+
+    def _output(self, rows: Tensor) -> Tensor:
+        return torch.where(rows <= self.n_seen, rows, 0)

@@ -1,0 +1,151 @@
+"""The Transformer over a session (Eq. 5).
+
+Shape legend: B sessions, L longest session, E events in all (packed), D width, H heads, I item width.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from m2trec_merlin.config import SessionEncoderConfig
+from m2trec_merlin.model.dropout import Dropout
+from m2trec_merlin.model.layout import Packing
+
+
+class TransformerLayer(nn.Module):
+    """Multi-head self-attention and a feed-forward network, each with residual and layer norm after it."""
+
+    def __init__(self, width: int, config: SessionEncoderConfig) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.causal = config.mode == "causal"
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+        self.attention_norm = nn.LayerNorm(width)
+        self.feedforward = nn.Sequential(
+            nn.Linear(width, config.feedforward),
+            nn.ReLU() if config.activation == "relu" else nn.GELU(),
+            Dropout(config.dropout),
+            nn.Linear(config.feedforward, width),
+        )
+        self.feedforward_norm = nn.LayerNorm(width)
+        self.dropout = Dropout(config.dropout)
+
+    def attend(self, qkv_BL3D: Tensor, mask_BLL: Tensor) -> Tensor:
+        """Scaled dot-product attention on padded sessions; returns [B, L, D]."""
+        q, k, v = qkv_BL3D.unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        if q.device.type == "cpu":
+            # The backward pass of bfloat16 attention took eight times as long as float32's on a CPU.
+            q, k, v = q.float(), k.float(), v.float()
+            with torch.autocast("cpu", enabled=False):
+                attended_BHLd = F.scaled_dot_product_attention(q, k, v, attn_mask=mask_BLL.unsqueeze(1))
+        else:
+            attended_BHLd = F.scaled_dot_product_attention(q, k, v, attn_mask=mask_BLL.unsqueeze(1))
+        return attended_BHLd.transpose(1, 2).flatten(2)
+
+    def forward(self, x: Tensor, mask_BLL: Tensor, packing: Packing | None) -> Tensor:
+        """Transform events.
+
+        Args:
+            x: [E, D] with a packing, [B, L, D] without.
+            mask_BLL: bool, which events each event may attend to.
+            packing: the layout of `x`, or None where it is padded.
+        """
+        qkv = self.qkv(x)
+        if packing is None:
+            attended = self.attend(qkv, mask_BLL)
+        else:
+            attended = packing.pack(self.attend(packing.pad(qkv), mask_BLL))
+        x = self.attention_norm(x + self.dropout(self.out(attended)))
+        return self.feedforward_norm(x + self.dropout(self.feedforward(x)))
+
+
+class SessionEncoder(nn.Module):
+    """Item vectors of sessions to session vectors.
+
+    In `causal` mode an event sees itself and earlier events, so that one pass yields the vectors of
+    all prefixes. In `bidirectional` mode (the paper) events see the whole session they are given, and
+    every prefix has to be given as a session of its own.
+
+    Args:
+        item_width: I.
+        width: D.
+        max_length: sessions are at most this long.
+        config: layers, heads, mode, pooling.
+    """
+
+    def __init__(self, item_width: int, width: int, max_length: int, config: SessionEncoderConfig) -> None:
+        super().__init__()
+        self.width = width
+        self.max_length = max_length
+        self.causal = config.mode == "causal"
+        self.pooling = config.pooling
+        self.project = nn.Linear(item_width, width)
+        self.positions = nn.Embedding(max_length, width)
+        nn.init.normal_(self.positions.weight, std=0.02)
+        self.norm = nn.LayerNorm(width)
+        self.dropout = Dropout(config.dropout)
+        self.layers = nn.ModuleList(TransformerLayer(width, config) for _ in range(config.layers))
+        self.merge = nn.Linear(2 * width, width) if config.pooling == "mean_last" else None
+
+    def mask(self, lengths: Tensor, longest: int) -> Tensor:
+        """Return bool [B, L, L]: padding is never attended to, and in causal mode neither is the future.
+
+        Padding events attend to the first event, since attending to nothing has no softmax.
+        """
+        steps = torch.arange(longest, device=lengths.device)
+        real_B1L = (steps < lengths.unsqueeze(1)).unsqueeze(1)
+        allowed = real_B1L & (steps <= steps.unsqueeze(1)) if self.causal else real_B1L
+        return (allowed | (steps == 0)).expand(len(lengths), longest, longest)
+
+    def forward(self, x_EI: Tensor, packing: Packing) -> Tensor:
+        """Encode packed sessions; returns contextual events [E, D]."""
+        x_ED = self.dropout(self.norm(self.project(x_EI) + self.positions(packing.position)))
+        mask_BLL = self.mask(packing.lengths, packing.longest)
+        for layer in self.layers:
+            x_ED = layer(x_ED, mask_BLL, packing)
+        return x_ED
+
+    def pool_prefixes(self, x_ED: Tensor, packing: Packing) -> Tensor:
+        """Causal mode: the session vector after each event, [E, D].
+
+        Row i pools the events of its session up to and including event i (Eq. 5 for every prefix).
+        """
+        if self.pooling == "last":
+            return x_ED
+        sums_BLD = packing.pad(x_ED).cumsum(1)
+        mean_ED = packing.pack(sums_BLD) / (packing.position + 1).unsqueeze(1)
+        return self._merge(mean_ED, x_ED)
+
+    def pool_sessions(self, x_BLD: Tensor, lengths: Tensor) -> Tensor:
+        """The session vector of each padded session, [B, D] (Eq. 5)."""
+        steps = torch.arange(x_BLD.shape[1], device=x_BLD.device)
+        last_BD = (x_BLD * (steps == lengths.unsqueeze(1) - 1).unsqueeze(2)).sum(1)
+        if self.pooling == "last":
+            return last_BD
+        real_BL1 = (steps < lengths.unsqueeze(1)).unsqueeze(2)
+        mean_BD = (x_BLD * real_BL1).sum(1) / lengths.unsqueeze(1)
+        return self._merge(mean_BD, last_BD)
+
+    def encode_last(self, x_BLI: Tensor, lengths: Tensor) -> Tensor:
+        """Session vectors after the last event: what serving needs.
+
+        Args:
+            x_BLI: item vectors, right-padded.
+            lengths: int64 [B], at least 1.
+
+        Returns:
+            float32 [B, D].
+        """
+        longest = x_BLI.shape[1]
+        steps = torch.arange(longest, device=x_BLI.device)
+        x_BLD = self.norm(self.project(x_BLI) + self.positions(steps))
+        mask_BLL = self.mask(lengths, longest)
+        for layer in self.layers:
+            x_BLD = layer(x_BLD, mask_BLL, None)
+        return self.pool_sessions(x_BLD, lengths)
+
+    def _merge(self, mean: Tensor, last: Tensor) -> Tensor:
+        return mean if self.merge is None else self.merge(torch.cat([mean, last], dim=-1))

@@ -1,0 +1,148 @@
+"""The tasks, as Transformers4Rec prediction tasks: the next item and its attributes (Eq. 6 and 7).
+
+Shape legend: P prefixes, C candidates, D width, U distinct rows of the batch, N catalogue rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers4rec.torch.model.base import PredictionTask
+
+from m2trec_merlin.catalogue import FIRST_VALUE, AttributeColumn, Catalogue
+from m2trec_merlin.config import NextItemConfig
+from m2trec_merlin.model.losses import candidate_cross_entropy
+from m2trec_merlin.model.scorers import ItemScorer
+from m2trec_merlin.model.states import SessionStates
+
+#: Encodes catalogue rows, int64 [n] to item vectors [n, I].
+RowEncoder = Callable[[Tensor], Tensor]
+
+
+class NextItem(PredictionTask):
+    """Predict the item that comes next.
+
+    Args:
+        scorer: what a candidate's score is made of.
+        catalogue: for the number of items and how often each occurs in training.
+        encode_rows: the item encoder, applied to catalogue rows.
+        config: loss and number of negatives.
+    """
+
+    def __init__(
+        self, scorer: ItemScorer, catalogue: Catalogue, encode_rows: RowEncoder, config: NextItemConfig
+    ) -> None:
+        super().__init__(loss=nn.CrossEntropyLoss(), metrics=[], task_name="next_item")
+        self.scorer = scorer
+        # A plain function, so that the encoder's parameters are not registered a second time.
+        self.encode_rows = encode_rows
+        self.sampled = config.loss == "sampled"
+        self.negatives = config.negatives
+        self.n_seen = catalogue.n_seen
+        self.n_rows = self.target_dim = catalogue.n_rows
+        counts = torch.from_numpy(catalogue.train_counts).double()
+        self.register_buffer("shares", (counts / counts.sum().clamp(min=1)).float(), persistent=False)
+        self.shares: Tensor
+
+    def forward(  # type: ignore[override]
+        self, inputs: SessionStates, targets: Any = None, training: bool = False, testing: bool = False
+    ) -> Any:
+        """Return the loss in training, loss and scores in testing, scores [P, N] otherwise."""
+        if training and not testing:
+            loss = self.training_loss(inputs)
+            empty = inputs.vectors.new_empty(0)
+            return {"loss": loss, "labels": inputs.targets, "predictions": empty}
+        scores = self.score(inputs)
+        if not testing:
+            return scores
+        reachable = scores.gather(1, inputs.targets.unsqueeze(1)).squeeze(1).isfinite()
+        loss = F.cross_entropy(scores[reachable], inputs.targets[reachable])
+        return {"loss": loss, "labels": inputs.targets, "predictions": scores}
+
+    def training_loss(self, states: SessionStates) -> Tensor:
+        """Cross-entropy over all training items, or over a shared sample of them."""
+        rows, vectors = self._candidates(states)
+        # The batch's own rows come first and ascend, so targets and histories are found by bisection.
+        n_own = len(states.rows)
+        candidate_vectors, biases = self.scorer.candidates(vectors, rows)
+        history, repeat = states.history, self.scorer.repeat_biases
+        pairs = slice(0, len(history.prefix) if repeat is not None else 0)
+        return candidate_cross_entropy(
+            self.scorer.queries(states.vectors),
+            candidate_vectors,
+            biases,
+            torch.searchsorted(rows[:n_own], states.targets),
+            history.prefix[pairs],
+            torch.searchsorted(rows[:n_own], history.rows[pairs]),
+            states.vectors.new_empty(0) if repeat is None else repeat[history.distance],
+            self._log_inclusion(rows, len(states.targets)) if self.sampled else None,
+        )
+
+    def score(self, states: SessionStates) -> Tensor:
+        """Score every catalogue row for every prefix, [P, N]; row 0 gets -inf."""
+        rows = torch.arange(self.n_rows, device=states.vectors.device)
+        vectors, biases = self.scorer.candidates(self.encode_rows(rows), rows)
+        scores = torch.addmm(biases, self.scorer.queries(states.vectors), vectors.T)
+        if self.scorer.repeat_biases is not None:
+            history = states.history
+            at = (history.prefix, history.rows)
+            scores = scores.index_put(at, self.scorer.repeat_biases[history.distance], accumulate=True)
+        scores[:, 0] = -torch.inf
+        return scores
+
+    def _candidates(self, states: SessionStates) -> tuple[Tensor, Tensor]:
+        """Rows and item vectors of the candidates, the batch's own first."""
+        device = states.rows.device
+        if self.sampled:
+            other = torch.randint(1, self.n_seen + 1, (self.negatives,), device=device).unique()
+        else:
+            other = torch.arange(1, self.n_seen + 1, device=device)
+        other = other[~torch.isin(other, states.rows, assume_unique=True)]
+        vectors = torch.cat([states.item_vectors, self.encode_rows(other)])
+        return torch.cat([states.rows, other]), vectors
+
+    def _log_inclusion(self, rows: Tensor, events: int) -> Tensor:
+        """Log probability that a row is a candidate: in the batch by popularity, or drawn uniformly."""
+        absent = events * torch.log1p(-self.shares[rows]) + self.negatives * torch.log1p(
+            torch.tensor(-1.0 / max(self.n_seen, 2))
+        )
+        return torch.log(-torch.expm1(absent))
+
+
+class NextAttribute(PredictionTask):
+    """Predict a categorical attribute of the next item, such as its category.
+
+    Args:
+        column: the attribute in the catalogue.
+        width: D.
+    """
+
+    def __init__(self, column: AttributeColumn, width: int) -> None:
+        super().__init__(
+            loss=nn.CrossEntropyLoss(),
+            metrics=[],
+            target_name=column.name,
+            task_name=f"next_{column.name}",
+        )
+        self.attribute = column.name
+        self.target_dim = column.vocabulary_size
+        self.output = nn.Linear(width, column.vocabulary_size)
+        self.register_buffer("value_of_row", torch.from_numpy(column.values), persistent=False)
+        self.value_of_row: Tensor
+
+    def forward(  # type: ignore[override]
+        self, inputs: SessionStates, targets: Any = None, training: bool = False, testing: bool = False
+    ) -> Any:
+        """Return loss, labels and logits [P, V] in training and testing, logits otherwise."""
+        logits = self.output(inputs.vectors)
+        if not training and not testing:
+            return logits
+        labels = self.value_of_row[inputs.targets]
+        # A missing or unknown value is nothing to learn to predict.
+        known = labels >= FIRST_VALUE
+        loss = F.cross_entropy(logits[known], labels[known]) if known.any() else logits.sum() * 0
+        return {"loss": loss, "labels": labels, "predictions": logits}

@@ -1,0 +1,97 @@
+"""Checkpoints: everything that a killed training needs to go on as if nothing had happened.
+
+A checkpoint is a folder `step-NNNNNNNN` with `tensors.safetensors` (weights, optimiser state, state of
+the random number generators) and `state.json`. It is renamed into place when it is complete.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from m2trec_merlin.artifacts import atomic_directory, read_json
+
+_KEEP = 2
+
+
+@dataclass
+class Progress:
+    """How far training has come.
+
+    Attributes:
+        epoch: finished epochs.
+        step_in_epoch: finished steps of the epoch after them.
+        step: all finished steps.
+        loss_sum: of the steps of the current epoch.
+        best_epoch: epoch (from 1) of the best validation HIT@20; 0 before the first.
+        best_value: that HIT@20.
+        history: one record an epoch.
+        losses: of every step, so that a resumed curve can be compared with an uninterrupted one.
+    """
+
+    epoch: int = 0
+    step_in_epoch: int = 0
+    step: int = 0
+    loss_sum: float = 0.0
+    best_epoch: int = 0
+    best_value: float = -1.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def save_checkpoint(
+    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress, inputs: str
+) -> Path:
+    """Write a checkpoint and remove old ones.
+
+    Args:
+        folder: of all checkpoints.
+        model: its weights are kept.
+        optimizer: its state is kept.
+        progress: where training stands.
+        inputs: fingerprint of what is trained on what; only the same training may resume from here.
+    """
+    target = folder / f"step-{progress.step:08d}"
+    tensors = {f"model.{k}": v.detach().contiguous() for k, v in model.state_dict().items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{k}": torch.as_tensor(v).contiguous() for k, v in state.items()}
+    tensors["random.cpu"] = torch.get_rng_state()
+    if torch.cuda.is_available():
+        tensors["random.cuda"] = torch.cuda.get_rng_state()
+    with atomic_directory(target) as temporary:
+        save_file(tensors, temporary / "tensors.safetensors")
+        state = {"inputs": inputs, "progress": asdict(progress)}
+        (temporary / "state.json").write_text(json.dumps(state, indent=2), encoding="utf-8")
+    for old in sorted(folder.glob("step-*"))[:-_KEEP]:
+        shutil.rmtree(old, ignore_errors=True)
+    return target
+
+
+def find_checkpoint(folder: Path, inputs: str) -> Path | None:
+    """Return the newest checkpoint of the same training, or None."""
+    for path in sorted(folder.glob("step-*"), reverse=True):
+        if read_json(path / "state.json")["inputs"] == inputs:
+            return path
+    return None
+
+
+def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
+    """Put weights, optimiser and random number generators back; returns where training stood."""
+    tensors = load_file(path / "tensors.safetensors")
+    model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("optimizer."):
+            _, index, key = name.split(".", 2)
+            state.setdefault(int(index), {})[key] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    torch.set_rng_state(tensors["random.cpu"])
+    if torch.cuda.is_available() and "random.cuda" in tensors:
+        torch.cuda.set_rng_state(tensors["random.cuda"])
+    return Progress(**read_json(path / "state.json")["progress"])

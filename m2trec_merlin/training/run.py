@@ -1,0 +1,97 @@
+"""The verb `train`: from preprocessed data to a stored model."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from m2trec_merlin.artifacts import atomic_write, fingerprint, is_current, require_manifest, write_manifest
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.config import Config
+from m2trec_merlin.evaluation.ranking import sample_prefixes
+from m2trec_merlin.model.m2trec import build_model
+from m2trec_merlin.model.storage import choose_device, save_model
+from m2trec_merlin.sessions import Sessions
+from m2trec_merlin.training.loader import SessionLoader
+from m2trec_merlin.training.monitors import Monitors, ProgressBar, TensorBoard
+from m2trec_merlin.training.trainer import Trainer
+
+
+def train(
+    config: Config, *, resume: bool = True, force: bool = False, console: Console | None = None
+) -> Path:
+    """Train the model that the configuration describes on what `preprocess` wrote.
+
+    Args:
+        config: of the run.
+        resume: go on from the newest checkpoint of the same configuration and data.
+        force: train again even if the stored model is current; also ignores checkpoints.
+        console: where progress is shown.
+
+    Returns:
+        The folder of the model.
+
+    Raises:
+        ArtifactError: `preprocess` has not run, or left no training sessions.
+    """
+    console = console or Console()
+    folder, data = config.directory / "model", config.directory / "preprocessed"
+    inputs = {
+        "preprocessed": require_manifest(data, "preprocess")["inputs"],
+        "attributes": [a.model_dump(mode="json") for a in config.attributes],
+        "model": config.model.model_dump(mode="json"),
+        "training": config.training.model_dump(
+            mode="json", exclude={"device", "threads", "checkpoint_steps"}
+        ),
+        "seed": config.seed,
+    }
+    if not force and is_current(folder, inputs):
+        console.print(f"{folder} is up to date")
+        return folder
+    if config.training.threads:
+        torch.set_num_threads(config.training.threads)
+    started = time.perf_counter()
+    catalogue = Catalogue.load(data / "catalogue")
+    torch.manual_seed(config.seed)
+    model = build_model(config, catalogue).to(choose_device(config.training.device))
+    console.print(f"{model.count_parameters():,} parameters, {catalogue.n_seen:,} training items")
+    loader = SessionLoader(
+        data / "sessions" / "train",
+        catalogue.n_rows,
+        model.max_length,
+        config.training.batch_size,
+        config.seed,
+    )
+    validation = Sessions.load(data / "sessions" / "valid").prefixes()
+    bar, board = ProgressBar(console), TensorBoard(folder / "tensorboard")
+    trainer = Trainer(
+        model,
+        catalogue,
+        loader,
+        sample_prefixes(validation, config.training.validation_prefixes, config.seed),
+        config.training,
+        folder / "checkpoints",
+        fingerprint(inputs),
+        Monitors([bar, board]),
+    )
+    try:
+        progress = trainer.train(config.seed, resume=resume and not force)
+    finally:
+        bar.close()
+        board.close()
+    save_model(model, folder, config, catalogue)
+    atomic_write(folder / "history.json", json.dumps(progress.history, indent=2))
+    write_manifest(
+        folder,
+        "train",
+        inputs,
+        parameters=model.count_parameters(),
+        best_epoch=progress.best_epoch,
+        best_hit_20=progress.best_value if progress.best_epoch else None,
+        seconds=round(time.perf_counter() - started, 1),
+    )
+    return folder

@@ -1,0 +1,53 @@
+"""Train the same model with Transformers4Rec's own `Trainer`.
+
+For pipelines that are built around it (callbacks, experiment trackers, distributed set-ups of
+HuggingFace). Our own trainer is the default; `trainer.py` says why.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from m2trec_merlin.config import TrainingConfig
+from m2trec_merlin.merlin_adapter import make_evaluation_work, training_arguments
+from m2trec_merlin.model.m2trec import M2TRec
+
+
+def build_transformers4rec_trainer(
+    model: M2TRec, config: TrainingConfig, train: Path, validation: Path, output: Path, seed: int
+) -> Any:
+    """Return a `transformers4rec.torch.Trainer`; call its `train()` and `evaluate()`.
+
+    Args:
+        model: to train.
+        config: epochs, batch size, learning rate and its warm-up.
+        train: folder of training sessions.
+        validation: folder of validation sessions.
+        output: where it writes its checkpoints.
+        seed: of the shuffle and of dropout.
+    """
+    import transformers4rec.torch as tr
+
+    arguments = training_arguments(
+        output_dir=str(output),
+        num_train_epochs=config.epochs,
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+        warmup_steps=config.warmup_steps,
+        max_grad_norm=config.clip_norm,
+        per_device_train_batch_size=config.batch_size,
+        per_device_eval_batch_size=config.batch_size,
+        max_sequence_length=model.max_length,
+        seed=seed,
+        lr_scheduler_type=config.schedule,
+    )
+    trainer = tr.Trainer(
+        model=model,
+        args=arguments,
+        schema=model.body.inputs.schema,
+        train_dataset_or_path=sorted(map(str, train.glob("*.parquet"))),
+        eval_dataset_or_path=sorted(map(str, validation.glob("*.parquet"))),
+        compute_metrics=False,
+    )
+    return make_evaluation_work(trainer)

@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+import torch
+
+from m2trec_merlin.config import ModelConfig
+from m2trec_merlin.model.attribute_encoders import (
+    AttributeEncoder,
+    CategoricalEncoder,
+    ListEncoder,
+    build_attribute_encoder,
+    embedding_width,
+)
+from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, take_ragged
+from tests.tiny import ATTRIBUTES, tiny_catalogue, tiny_config
+
+
+@pytest.mark.parametrize("name", [a["name"] for a in ATTRIBUTES])
+class TestContract:
+    """What every attribute encoder must satisfy."""
+
+    def encoder(self, name: str) -> tuple[AttributeEncoder, CatalogueTensors]:
+        torch.manual_seed(0)
+        column, config = tiny_catalogue().attributes[name], tiny_config()
+        encoder = build_attribute_encoder(column, config.attribute(name), config.model)
+        return encoder.eval(), CatalogueTensors([column])
+
+    def test_returns_one_vector_of_its_width_per_item(self, name: str) -> None:
+        encoder, catalogue = self.encoder(name)
+        vectors = encoder(catalogue(torch.tensor([3, 1, 3, 0])))
+        assert vectors.shape == (4, encoder.width)
+        assert vectors.dtype == torch.float32
+        assert torch.isfinite(vectors).all()
+
+    def test_an_item_s_vector_does_not_depend_on_the_others(self, name: str) -> None:
+        encoder, catalogue = self.encoder(name)
+        together = encoder(catalogue(torch.arange(31)))
+        alone = torch.cat([encoder(catalogue(torch.tensor([row]))) for row in range(31)])
+        torch.testing.assert_close(together, alone)
+
+    def test_gradients_reach_every_parameter(self, name: str) -> None:
+        encoder, catalogue = self.encoder(name)
+        parameters = list(encoder.parameters())
+        if parameters:
+            encoder(catalogue(torch.arange(1, 31))).square().sum().backward()
+        assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in parameters)
+
+
+def test_text_is_the_mean_of_its_token_vectors() -> None:
+    encoder = ListEncoder("title", 6, 2, "mean", 0.0)
+    with torch.no_grad():
+        encoder.embedding.weight.copy_(torch.tensor([[0.0, 0], [9, 9], [8, 8], [1, 2], [3, 6], [5, 4]]))
+    title = {"title__values": torch.tensor([3, 4, 5]), "title__offsets": torch.tensor([0, 2, 3])}
+    assert encoder(title).tolist() == [[2.0, 4.0], [5.0, 4.0]]
+    encoder.pooling = "max"
+    assert encoder(title).tolist() == [[3.0, 6.0], [5.0, 4.0]]
+
+
+def test_training_hides_values_behind_the_reserved_ids() -> None:
+    """Whatever stands for missing and unknown values has to be trained, since serving meets both."""
+    torch.manual_seed(0)
+    encoder = CategoricalEncoder("category", 5, 2, dropout=0.5).train()
+    with torch.no_grad():
+        encoder.embedding.weight.copy_(torch.arange(5.0).unsqueeze(1).expand(5, 2))
+    used = set(encoder({"category": torch.full((500,), 4)})[:, 0].tolist())
+    assert used == {1.0, 2.0, 4.0}
+    assert set(encoder.eval()({"category": torch.full((500,), 4)})[:, 0].tolist()) == {4.0}
+
+
+@pytest.mark.parametrize(
+    ("vocabulary_size", "width"), [(4, 16), (8 * 64, 16), (64 * 20, 24), (64 * 24, 24), (10**6, 128)]
+)
+def test_width_is_proportional_to_the_vocabulary_in_steps_of_8(vocabulary_size: int, width: int) -> None:
+    assert embedding_width(vocabulary_size, ModelConfig()) == width
+
+
+def test_take_ragged_gathers_lists_in_the_order_asked_for() -> None:
+    values, offsets = torch.tensor([1, 2, 3, 4, 5, 6]), torch.tensor([0, 1, 3, 6])
+    taken, taken_offsets = take_ragged(values, offsets, torch.tensor([2, 0, 2]))
+    assert taken.tolist() == [4, 5, 6, 1, 4, 5, 6]
+    assert taken_offsets.tolist() == [0, 3, 4, 7]
+
+
+def test_look_up_returns_what_the_catalogue_holds() -> None:
+    catalogue = tiny_catalogue()
+    found = CatalogueTensors(list(catalogue.attributes.values()))(torch.tensor([5, 2]))
+    title = catalogue.attributes["title"]
+    assert title.offsets is not None
+    expected = [title.values[title.offsets[r] : title.offsets[r + 1]] for r in (5, 2)]
+    assert found["title__values"].tolist() == np.concatenate(expected).tolist()
+    assert found["category"].tolist() == catalogue.attributes["category"].values[[5, 2]].tolist()
+    assert found["image"].shape == (2, 3)

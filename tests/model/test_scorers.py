@@ -1,0 +1,66 @@
+import pytest
+import torch
+
+from m2trec_merlin.config import NextItemConfig
+from m2trec_merlin.model.scorers import ItemScorer, MetadataScorer, SoftmaxScorer
+from tests.tiny import tiny_catalogue
+
+
+def scorer(kind: str, **settings: object) -> ItemScorer:
+    torch.manual_seed(0)
+    config, catalogue = NextItemConfig.model_validate(settings), tiny_catalogue()
+    if kind == "metadata":
+        return MetadataScorer(catalogue, item_width=5, width=4, max_length=6, config=config).eval()
+    return SoftmaxScorer(catalogue, width=4, max_length=6, config=config).eval()
+
+
+@pytest.mark.parametrize("kind", ["metadata", "softmax"])
+def test_contract_shapes_and_unseen_items(kind: str) -> None:
+    tested = scorer(kind)
+    rows = torch.tensor([1, 24, 25, 30])
+    vectors, biases = tested.candidates(torch.randn(4, 5), rows)
+    assert vectors.shape == (4, 4)
+    assert biases.shape == (4,)
+    assert tested.queries(torch.randn(3, 4)).shape == (3, 4)
+    assert torch.isfinite(biases[:2]).all()
+    assert torch.isfinite(biases[2:]).all() == tested.all_items, "only metadata can score unseen items"
+
+
+def test_metadata_scores_are_cosines_at_the_temperature() -> None:
+    tested = scorer("metadata", temperature=0.1, popularity_bias=False)
+    assert isinstance(tested, MetadataScorer)
+    queries = tested.queries(torch.randn(3, 4))
+    vectors, _ = tested.candidates(torch.randn(2, 5), torch.tensor([1, 2]))
+    torch.testing.assert_close(queries.norm(dim=1), torch.full((3,), 10.0))
+    torch.testing.assert_close(vectors.norm(dim=1), torch.ones(2))
+
+
+def test_items_without_history_are_what_their_metadata_say() -> None:
+    tested = scorer("metadata")
+    assert isinstance(tested, MetadataScorer)
+    assert tested.residual is not None
+    assert tested.popularity_weight is not None
+    assert tested.no_history_bias is not None
+    with torch.no_grad():
+        tested.residual.weight[1:].normal_()
+        tested.popularity_weight.fill_(2.0)
+        tested.no_history_bias.fill_(-3.0)
+    same = torch.randn(1, 5).expand(3, 5)
+    vectors, biases = tested.candidates(same, torch.tensor([25, 30, 1]))
+    torch.testing.assert_close(vectors[0], vectors[1])
+    assert not torch.allclose(vectors[0], vectors[2]), "a training item has a residual"
+    assert biases[:2].tolist() == [-3.0, -3.0]
+    assert biases[2].item() == pytest.approx(2 * torch.tensor(24.0).log1p().item())
+
+
+def test_training_hides_histories_so_that_items_without_one_are_calibrated() -> None:
+    tested = scorer("metadata", residual_dropout=0.5).train()
+    assert isinstance(tested, MetadataScorer)
+    assert tested.no_history_bias is not None
+    with torch.no_grad():
+        tested.no_history_bias.fill_(-1.0)
+        tested.popularity_weight.fill_(1.0)
+    _, biases = tested.candidates(torch.randn(1, 5).expand(400, 5), torch.ones(400, dtype=torch.long))
+    assert 120 < (biases == -1.0).sum() < 280
+    _, biases = tested.eval().candidates(torch.randn(1, 5).expand(4, 5), torch.ones(4, dtype=torch.long))
+    assert (biases != -1.0).all()

@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.model.m2trec import build_model
+from m2trec_merlin.model.recommender import ModelRecommender
+from m2trec_merlin.model.storage import choose_device, load_model, save_model, saved_config
+from m2trec_merlin.sessions import Sessions
+from tests.tiny import permuted, tiny_catalogue, tiny_config
+
+PREFIXES = Sessions.from_lists([[1, 2, 3, 4]]).prefixes()
+
+
+def test_a_loaded_model_gives_the_same_scores(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    catalogue, config = tiny_catalogue(), tiny_config()
+    model = build_model(config, catalogue)
+    save_model(model, tmp_path, config, catalogue)
+    loaded = load_model(tmp_path, catalogue)
+    np.testing.assert_array_equal(
+        ModelRecommender(model).score(PREFIXES), ModelRecommender(loaded).score(PREFIXES)
+    )
+    assert saved_config(tmp_path) == config
+    assert {p.suffix for p in tmp_path.iterdir()} == {".json", ".safetensors"}
+
+
+def test_a_grown_catalogue_keeps_the_scores_of_its_old_items(tmp_path: Path) -> None:
+    config, large = tiny_config(), tiny_catalogue(40, 24)
+    small = permuted(large, np.arange(31))
+    torch.manual_seed(0)
+    model = build_model(config, small)
+    save_model(model, tmp_path, config, small)
+    grown = ModelRecommender(load_model(tmp_path, large)).score(PREFIXES)
+    assert grown.shape == (3, 41)
+    np.testing.assert_allclose(grown[:, :31], ModelRecommender(model).score(PREFIXES), rtol=1e-5, atol=1e-5)
+
+
+def test_another_catalogue_is_refused(tmp_path: Path) -> None:
+    config, catalogue = tiny_config(), tiny_catalogue()
+    save_model(build_model(config, catalogue), tmp_path, config, catalogue)
+    with pytest.raises(ArtifactError, match="trained on another catalogue"):
+        load_model(tmp_path, tiny_catalogue(n_seen=20))
+
+
+def test_missing_and_damaged_files_are_named(tmp_path: Path) -> None:
+    config, catalogue = tiny_config(), tiny_catalogue()
+    with pytest.raises(ArtifactError, match=r"model\.json is missing"):
+        load_model(tmp_path, catalogue)
+    save_model(build_model(config, catalogue), tmp_path, config, catalogue)
+    (tmp_path / "model.safetensors").write_bytes(b"not a model")
+    with pytest.raises(ArtifactError, match=r"model\.safetensors cannot be loaded"):
+        load_model(tmp_path, catalogue)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_asking_for_a_gpu_that_is_not_there() -> None:
+    assert choose_device("auto").type == "cpu"
+    with pytest.raises(ArtifactError, match="finds no CUDA device"):
+        choose_device("cuda")

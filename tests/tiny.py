@@ -1,0 +1,108 @@
+"""A catalogue and sessions small enough to reason about, shared by the tests of model and training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from m2trec_merlin.catalogue import AttributeColumn, Catalogue
+from m2trec_merlin.config import Config
+from m2trec_merlin.sessions import Sessions
+
+ATTRIBUTES: list[dict[str, Any]] = [
+    {"name": "title", "kind": "text"},
+    {"name": "category", "kind": "categorical"},
+    {"name": "tags", "kind": "multi_categorical"},
+    {"name": "price", "kind": "numeric"},
+    {"name": "image", "kind": "vector", "size": 3},
+]
+
+
+def ragged(lists: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
+    values = np.array([v for values in lists for v in values], dtype=np.int64)
+    return values, np.cumsum([0, *map(len, lists)], dtype=np.int64)
+
+
+def tiny_catalogue(n_items: int = 30, n_seen: int = 24, seed: int = 0) -> Catalogue:
+    """Items with all five kinds of attributes; the first `n_seen` occur in training."""
+    random = np.random.default_rng(seed)
+    rows = n_items + 1
+
+    def lists(vocabulary: int, longest: int) -> tuple[np.ndarray, np.ndarray]:
+        drawn = [
+            list(random.integers(3, vocabulary, random.integers(1, longest + 1))) for _ in range(n_items)
+        ]
+        return ragged([[1], *drawn])
+
+    title, title_offsets = lists(40, 6)
+    tags, tags_offsets = lists(9, 3)
+    price = random.normal(size=rows).astype(np.float32)
+    image = random.normal(size=(rows, 3)).astype(np.float32)
+    price[0], image[0] = 0, 0
+    category = np.concatenate([[1], random.integers(3, 8, n_items)])
+    counts = np.concatenate([[0], np.arange(n_seen, 0, -1), np.zeros(n_items - n_seen)]).astype(np.int64)
+    return Catalogue(
+        item_ids=np.arange(100, 100 + rows),
+        train_counts=counts,
+        attributes={
+            "title": AttributeColumn("title", "text", 40, title, title_offsets),
+            "category": AttributeColumn("category", "categorical", 8, category),
+            "tags": AttributeColumn("tags", "multi_categorical", 9, tags, tags_offsets),
+            "price": AttributeColumn("price", "numeric", 0, price),
+            "image": AttributeColumn("image", "vector", 0, image),
+        },
+    )
+
+
+def permuted(catalogue: Catalogue, order: np.ndarray) -> Catalogue:
+    """The same items in another row order; row 0 stays."""
+    columns = {}
+    for name, column in catalogue.attributes.items():
+        if column.offsets is None:
+            columns[name] = AttributeColumn(name, column.kind, column.vocabulary_size, column.values[order])
+            continue
+        lists = [list(column.values[column.offsets[r] : column.offsets[r + 1]]) for r in order]
+        columns[name] = AttributeColumn(name, column.kind, column.vocabulary_size, *ragged(lists))
+    return Catalogue(catalogue.item_ids[order], catalogue.train_counts[order], columns)
+
+
+def tiny_config(**sections: Any) -> Config:
+    """A model of width 16 over all attributes; keyword arguments replace parts of sections."""
+    model: dict[str, Any] = {
+        "width": 16,
+        "min_dim": 8,
+        "session": {"heads": 2, "feedforward": 32, **sections.pop("session", {})},
+        "next_item": {"negatives": 8, **sections.pop("next_item", {})},
+        "next_attributes": [{"attribute": "category"}],
+        **sections.pop("model", {}),
+    }
+    data = {"source": "synthetic", "max_session_length": 6, **sections.pop("data", {})}
+    training = {"epochs": 2, "batch_size": 8, "warmup_steps": 2, **sections.pop("training", {})}
+    sections.setdefault("attributes", ATTRIBUTES)
+    return Config.model_validate(
+        {"name": "tiny", "data": data, "model": model, "training": training, **sections}
+    )
+
+
+def tiny_sessions(count: int = 40, n_items: int = 24, longest: int = 6, seed: int = 1) -> Sessions:
+    """Sessions that walk up the rows, so that there is something to learn."""
+    random = np.random.default_rng(seed)
+    sessions = []
+    for _ in range(count):
+        start, length = random.integers(1, n_items + 1), random.integers(2, longest + 1)
+        sessions.append([int((start + step - 1) % n_items + 1) for step in range(length)])
+    return Sessions.from_lists(sessions)
+
+
+def write_sessions(folder: Path, sessions: Sessions, files: int = 1) -> Path:
+    """Write sessions as the sessions workflow does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, part in enumerate(np.array_split(np.arange(len(sessions)), files)):
+        rows = [sessions[i].tolist() for i in part]
+        table = pa.table({"session_id": part, "row": pa.array(rows, pa.list_(pa.int64()))})
+        pq.write_table(table, folder / f"part-{number:05d}.parquet")
+    return folder

@@ -1,0 +1,193 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.config import Config, EvaluationConfig
+from m2trec_merlin.errors import ArtifactError, M2TRecError
+from m2trec_merlin.evaluation.ranking import evaluate
+from m2trec_merlin.model.m2trec import M2TRec, build_model
+from m2trec_merlin.model.recommender import ModelRecommender
+from m2trec_merlin.sessions import Prefixes, Sessions
+from m2trec_merlin.training.checkpoint import Progress, find_checkpoint
+from m2trec_merlin.training.loader import SessionLoader
+from m2trec_merlin.training.schedule import learning_rate
+from m2trec_merlin.training.trainer import Trainer
+from m2trec_merlin.training.transformers4rec_trainer import build_transformers4rec_trainer
+from tests.tiny import tiny_catalogue, tiny_config, tiny_sessions, write_sessions
+
+
+class Recorder:
+    """Remembers losses; can kill the training after some steps."""
+
+    def __init__(self, kill_after: int | None = None) -> None:
+        self.losses: list[float] = []
+        self.kill_after = kill_after
+
+    def start(self, total_steps: int, progress: Progress) -> None:
+        self.total_steps, self.first_step = total_steps, progress.step
+
+    def step(self, progress: Progress, loss: float) -> None:
+        self.losses.append(loss)
+        if len(self.losses) == self.kill_after:
+            raise KeyboardInterrupt
+
+    def epoch(self, progress: Progress) -> None:
+        pass
+
+
+def trainer(
+    tmp_path: Path, config: Config, monitor: Recorder, validation: Prefixes | None = None
+) -> tuple[Trainer, M2TRec, Catalogue]:
+    catalogue = tiny_catalogue()
+    torch.manual_seed(config.seed)
+    model = build_model(config, catalogue)
+    train = write_sessions(tmp_path / "train", tiny_sessions(), files=2)
+    loader = SessionLoader(train, catalogue.n_rows, model.max_length, config.training.batch_size, config.seed)
+    held_out = tiny_sessions(seed=2).prefixes() if validation is None else validation
+    folder = tmp_path / "checkpoints"
+    return (
+        Trainer(model, catalogue, loader, held_out, config.training, folder, "same", monitor),
+        model,
+        catalogue,
+    )
+
+
+def loader(tmp_path: Path, sessions: Sessions, files: int = 2) -> SessionLoader:
+    return SessionLoader(
+        write_sessions(tmp_path / "train", sessions, files), n_rows=31, max_length=6, batch_size=8, seed=3
+    )
+
+
+def sessions_of(batches: list[dict[str, torch.Tensor]]) -> list[list[int]]:
+    found = []
+    for batch in batches:
+        offsets = batch["row__offsets"].tolist()
+        found += [
+            batch["row__values"][a:b].tolist() for a, b in zip(offsets[:-1], offsets[1:], strict=True)
+        ]
+    return found
+
+
+class TestLoader:
+    def test_every_session_comes_once_an_epoch(self, tmp_path: Path) -> None:
+        sessions = tiny_sessions(count=41)
+        tested = loader(tmp_path, sessions)
+        batches = list(tested.batches(epoch=0))
+        assert len(batches) == len(tested) == 6
+        expected = [sessions[i].tolist() for i in range(41)]
+        assert sorted(sessions_of(batches)) == sorted(expected)
+        assert sessions_of(batches) != expected, "shuffled"
+
+    def test_seed_and_epoch_decide_the_order(self, tmp_path: Path) -> None:
+        tested = loader(tmp_path, tiny_sessions())
+        first, again, next_epoch = (sessions_of(list(tested.batches(e))) for e in (0, 0, 1))
+        assert first == again
+        assert first != next_epoch
+
+    def test_skipping_leaves_out_the_first_batches(self, tmp_path: Path) -> None:
+        tested = loader(tmp_path, tiny_sessions())
+        assert sessions_of(list(tested.batches(1, skip=2))) == sessions_of(list(tested.batches(1))[2:])
+
+    def test_no_sessions_is_an_error_that_names_the_folder(self, tmp_path: Path) -> None:
+        with pytest.raises(ArtifactError, match="train holds no training sessions"):
+            loader(tmp_path, Sessions.from_lists([]), files=1)
+
+
+class TestTrainer:
+    def test_loss_falls_and_validation_improves(self, tmp_path: Path) -> None:
+        config = tiny_config(training={"epochs": 8, "learning_rate": 0.01, "patience": 8})
+        recorder = Recorder()
+        tested, _, _ = trainer(tmp_path, config, recorder)
+        progress = tested.train(seed=1)
+        assert progress.step == recorder.total_steps == 40
+        assert sum(recorder.losses[-5:]) < 0.7 * sum(recorder.losses[:5])
+        assert progress.best_value == max(r["HIT@20"] for r in progress.history)
+
+    @pytest.mark.parametrize("killed_after", [3, 7])
+    def test_a_killed_training_resumes_with_the_same_losses(self, tmp_path: Path, killed_after: int) -> None:
+        config = tiny_config(training={"epochs": 3, "checkpoint_steps": 1})
+        whole = Recorder()
+        tested, expected, _ = trainer(tmp_path / "whole", config, whole)
+        tested.train(seed=1)
+
+        killed, resumed = Recorder(kill_after=killed_after), Recorder()
+        tested, _, _ = trainer(tmp_path / "killed", config, killed)
+        with pytest.raises(KeyboardInterrupt):
+            tested.train(seed=1)
+        tested, model, _ = trainer(tmp_path / "killed", config, resumed)
+        torch.manual_seed(99)  # whatever happened before must not matter
+        tested.train(seed=5)
+
+        done = resumed.first_step
+        assert done == killed_after - 1, "the step that was killed had not been saved yet"
+        assert whole.losses[:done] + resumed.losses == whole.losses
+        for name, tensor in expected.state_dict().items():
+            assert torch.equal(tensor, model.state_dict()[name]), name
+
+    def test_stops_when_validation_stops_improving(self, tmp_path: Path) -> None:
+        nothing_to_learn = Sessions.from_lists([[1, 30]]).prefixes()
+        config = tiny_config(training={"epochs": 20, "patience": 2, "learning_rate": 1e-6})
+        tested, _, _ = trainer(tmp_path, config, Recorder(), nothing_to_learn)
+        progress = tested.train(seed=1)
+        assert progress.epoch == progress.best_epoch + 2
+
+    def test_leaves_the_model_with_the_weights_of_its_best_epoch(self, tmp_path: Path) -> None:
+        """A learning rate that ruins the model later on: what is kept must be what scored best."""
+        config = tiny_config(training={"epochs": 6, "learning_rate": 0.3, "patience": 6, "warmup_steps": 0})
+        tested, model, catalogue = trainer(tmp_path, config, Recorder())
+        progress = tested.train(seed=1)
+        assert progress.best_epoch < progress.epoch
+        outcome = evaluate(
+            ModelRecommender(model), tested.validation, catalogue, EvaluationConfig(ks=[20], baselines=[])
+        )
+        assert outcome.items is not None
+        assert (outcome.items.target <= 20).mean() == progress.best_value
+
+    def test_other_inputs_do_not_resume(self, tmp_path: Path) -> None:
+        tested, _, _ = trainer(tmp_path, tiny_config(), Recorder())
+        tested.train(seed=1)
+        assert find_checkpoint(tmp_path / "checkpoints", "same") is not None
+        assert find_checkpoint(tmp_path / "checkpoints", "other") is None
+
+    def test_checkpoints_are_no_pickles_and_only_the_last_ones_stay(self, tmp_path: Path) -> None:
+        config = tiny_config(training={"checkpoint_steps": 2})
+        tested, _, _ = trainer(tmp_path, config, Recorder())
+        tested.train(seed=1)
+        files = [p for p in (tmp_path / "checkpoints").rglob("*") if p.is_file()]
+        assert {p.suffix for p in files} == {".safetensors", ".json"}
+        assert len(list((tmp_path / "checkpoints").glob("step-*"))) == 2
+        state = json.loads(next((tmp_path / "checkpoints").glob("step-*/state.json")).read_text())
+        assert state["inputs"] == "same"
+
+    def test_a_loss_that_is_no_number_stops_with_advice(self, tmp_path: Path) -> None:
+        tested, model, _ = trainer(tmp_path, tiny_config(), Recorder())
+        with torch.no_grad():
+            model.session_encoder.project.weight.fill_(float("nan"))
+        with pytest.raises(M2TRecError, match=r"loss became nan at step 0: lower training\.learning_rate"):
+            tested.train(seed=1)
+
+
+def test_learning_rate_warms_up_and_falls() -> None:
+    config = tiny_config(training={"warmup_steps": 4, "learning_rate": 1.0}).training
+    rates = [learning_rate(step, 24, config) for step in range(24)]
+    assert rates[:4] == [0.25, 0.5, 0.75, 1.0]
+    assert rates[4:] == sorted(rates[4:], reverse=True)
+    assert rates[14] == pytest.approx(0.55)
+    assert learning_rate(24, 24, config) == pytest.approx(0.1)
+
+
+@pytest.mark.slow
+def test_transformers4rec_s_own_trainer_trains_the_same_model(tmp_path: Path) -> None:
+    config = tiny_config(training={"epochs": 8, "learning_rate": 0.01, "warmup_steps": 0})
+    torch.manual_seed(0)
+    model = build_model(config, tiny_catalogue())
+    train = write_sessions(tmp_path / "train", tiny_sessions())
+    validation = write_sessions(tmp_path / "valid", tiny_sessions(seed=2))
+    tested = build_transformers4rec_trainer(model, config.training, train, validation, tmp_path / "out", 1)
+    before = tested.evaluate()["eval_/loss"]
+    tested.train()
+    assert tested.state.global_step == 40
+    assert tested.evaluate()["eval_/loss"] < 0.9 * before
