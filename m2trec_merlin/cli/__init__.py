@@ -1,0 +1,1 @@
+"""The command line: a verb for each arrow of the data flow."""

@@ -1,0 +1,46 @@
+"""Recommenders to compare with, built from the catalogue and the training sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.errors import ConfigError
+from m2trec_merlin.evaluation.baselines.categories import FrequentCategories, PredictedCategories
+from m2trec_merlin.evaluation.baselines.content_knn import ContentKnn, category_words, item_words
+from m2trec_merlin.evaluation.baselines.popularity import Popularity
+from m2trec_merlin.evaluation.baselines.session_knn import SessionKnn, SessionKnnParameters
+from m2trec_merlin.evaluation.recommender import Recommender
+from m2trec_merlin.sessions import Sessions
+
+__all__ = [
+    "BASELINES",
+    "ContentKnn",
+    "FrequentCategories",
+    "Popularity",
+    "PredictedCategories",
+    "SessionKnn",
+    "SessionKnnParameters",
+    "build_baseline",
+    "category_words",
+    "item_words",
+]
+
+#: By the name that the configuration uses (`evaluation.baselines`).
+BASELINES: dict[str, Callable[[Catalogue, Sessions], Recommender]] = {
+    "popularity": Popularity,
+    "session_knn": SessionKnn,
+    "content_knn": ContentKnn,
+}
+
+
+def build_baseline(name: str, catalogue: Catalogue, train: Sessions) -> Recommender:
+    """Fit a baseline to the training sessions.
+
+    Raises:
+        ConfigError: there is none of that name.
+        DataError: the data lack what it needs.
+    """
+    if name not in BASELINES:
+        raise ConfigError(f"no baseline '{name}'; accepted: {', '.join(BASELINES)}")
+    return BASELINES[name](catalogue, train)

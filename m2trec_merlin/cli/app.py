@@ -1,0 +1,193 @@
+"""The command `m2trec`: reads one configuration, runs one step of the pipeline, shows what it does."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+
+from m2trec_merlin import __version__
+from m2trec_merlin.cli.terminal import console, errors
+from m2trec_merlin.config import VARIANTS, Config, apply_variant, load_config
+from m2trec_merlin.errors import ConfigError, M2TRecError
+
+app = typer.Typer(
+    name="m2trec",
+    help="Session-based recommendations from item metadata, from raw tables to a Triton ensemble.\n\n"
+    "Each command does one step and can be run again: finished work is kept, killed work goes on.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+DEFAULT_CONFIG = Path("configs/complete_journey.yaml")
+
+ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="YAML or TOML file; see configs/.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", "-s", metavar="KEY=VALUE", help="Replace a setting, as in training.epochs=3."),
+]
+VariantOption = Annotated[
+    str, typer.Option("--variant", help=f"A variant of the paper: {', '.join(VARIANTS)}.")
+]
+ForceOption = Annotated[bool, typer.Option("--force", help="Do it again even if the result is current.")]
+
+
+def read_config(path: Path, settings: list[str] | None = None, variant: str = "m2trec") -> Config:
+    """Load a configuration with command-line settings and a variant applied.
+
+    A variant other than M2TRec shares the data and keeps its own model, evaluation and export.
+    """
+    overrides = {}
+    for setting in settings or []:
+        key, separator, value = setting.partition("=")
+        if not separator:
+            raise ConfigError(f"--set {setting}: expected KEY=VALUE, as in training.epochs=3")
+        overrides[key] = yaml.safe_load(value)
+    return apply_variant(load_config(path, overrides), variant)
+
+
+@app.command()
+def data(
+    config: ConfigOption = DEFAULT_CONFIG, settings: SetOption = None, force: ForceOption = False
+) -> None:
+    """Read the raw tables, check them and split the sessions."""
+    from m2trec_merlin.cli import steps
+
+    steps.run_data(read_config(config, settings), force)
+
+
+@app.command()
+def preprocess(
+    config: ConfigOption = DEFAULT_CONFIG,
+    settings: SetOption = None,
+    dask: Annotated[
+        str | None, typer.Option(help="Run NVTabular on Dask: local:N or tcp://scheduler:8786.")
+    ] = None,
+    force: ForceOption = False,
+) -> None:
+    """Run the NVTabular workflows: catalogue and sessions."""
+    from m2trec_merlin.cli import steps
+
+    steps.run_preprocess(read_config(config, settings), dask, force)
+
+
+@app.command()
+def train(
+    config: ConfigOption = DEFAULT_CONFIG,
+    settings: SetOption = None,
+    variant: VariantOption = "m2trec",
+    resume: Annotated[
+        bool, typer.Option("--resume/--restart", help="Go on from the newest checkpoint, or start anew.")
+    ] = True,
+    force: ForceOption = False,
+) -> None:
+    """Train the model; a killed training goes on where it stood."""
+    from m2trec_merlin.cli import steps
+
+    steps.run_train(read_config(config, settings, variant), resume, force)
+
+
+@app.command()
+def evaluate(
+    config: ConfigOption = DEFAULT_CONFIG,
+    settings: SetOption = None,
+    variant: VariantOption = "m2trec",
+    force: ForceOption = False,
+) -> None:
+    """Measure the model beside the baselines; writes metrics, plots and an HTML report."""
+    from m2trec_merlin.cli import steps
+
+    steps.run_evaluate(read_config(config, settings, variant), force)
+
+
+@app.command()
+def export(
+    config: ConfigOption = DEFAULT_CONFIG,
+    settings: SetOption = None,
+    variant: VariantOption = "m2trec",
+    force: ForceOption = False,
+) -> None:
+    """Write workflow and model as a Triton ensemble."""
+    from m2trec_merlin.cli import steps
+
+    steps.run_export(read_config(config, settings, variant), force)
+
+
+@app.command()
+def serve(
+    config: ConfigOption = DEFAULT_CONFIG, settings: SetOption = None, variant: VariantOption = "m2trec"
+) -> None:
+    """Serve the exported ensemble with a real Triton Inference Server on this machine."""
+    from m2trec_merlin.cli import steps
+
+    steps.run_serve(read_config(config, settings, variant))
+
+
+@app.command()
+def recommend(
+    session: Annotated[
+        list[str],
+        typer.Argument(
+            help="The session, latest item last: item ids, or raw attributes of an item that the "
+            'catalogue has never had, as JSON: \'{"title": "oat milk", "department": "dairy"}\'.'
+        ),
+    ],
+    config: ConfigOption = DEFAULT_CONFIG,
+    settings: SetOption = None,
+    address: Annotated[
+        str | None, typer.Option(help="host:port of Triton's gRPC; default: as configured.")
+    ] = None,
+    top_k: Annotated[int, typer.Option("--top-k", "-k", min=1)] = 10,
+    exclude: Annotated[list[str] | None, typer.Option(help="An item id never to recommend.")] = None,
+    repeat: Annotated[
+        bool, typer.Option("--repeat/--no-repeat", help="Whether items of the session may come back.")
+    ] = True,
+    filters: Annotated[
+        list[str] | None,
+        typer.Option("--filter", metavar="COLUMN=VALUE", help="Only items with this value."),
+    ] = None,
+) -> None:
+    """Ask a running server over gRPC and print its recommendations."""
+    from m2trec_merlin.cli import steps
+
+    steps.run_recommend(
+        read_config(config, settings), session, address, top_k, exclude or [], not repeat, filters or []
+    )
+
+
+@app.command()
+def demo(config: ConfigOption = DEFAULT_CONFIG, settings: SetOption = None) -> None:
+    """Do the whole job on real data, up to recommendations over gRPC."""
+    from m2trec_merlin.cli.demo import run_demo
+
+    run_demo(read_config(config, settings))
+
+
+@app.callback(invoke_without_command=True)
+def _options(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        console.print(f"m2trec-merlin {__version__}", highlight=False)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; errors of ours are one message, without a traceback."""
+    try:
+        app()
+    except M2TRecError as error:
+        errors.print(f"[bold red]Error:[/bold red] {_plain(error)}", soft_wrap=True, highlight=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        errors.print("Stopped. Run the same command again to go on.")
+        sys.exit(130)
+
+
+def _plain(error: M2TRecError) -> str:
+    from rich.markup import escape
+
+    return escape(str(error))

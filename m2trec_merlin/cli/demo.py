@@ -1,0 +1,91 @@
+"""The whole job in one command, on data that comes from PyPI."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.cli import steps
+from m2trec_merlin.cli.terminal import console
+from m2trec_merlin.config import Config
+from m2trec_merlin.serving.client import RecommendationClient, SessionItem
+from m2trec_merlin.sessions import Sessions
+
+_TOP_K = 8
+_LONGEST_SHOWN = 5
+
+
+def run_demo(config: Config) -> None:
+    """Preprocess, train, evaluate, export, serve and recommend; reuses what is already there."""
+    started = time.perf_counter()
+    with _stage("1/6 data: read, check, split"):
+        steps.run_data(config)
+    with _stage("2/6 preprocess: NVTabular workflows"):
+        steps.run_preprocess(config)
+    with _stage("3/6 train"):
+        steps.run_train(config)
+    with _stage("4/6 evaluate on sessions that training never saw"):
+        steps.run_evaluate(config)
+    with _stage("5/6 export a Triton ensemble"):
+        steps.run_export(config)
+    with _stage("6/6 serve and recommend over gRPC"):
+        _recommend(config)
+    minutes, seconds = divmod(round(time.perf_counter() - started), 60)
+    console.print(f"\n[bold]Done in {minutes} min {seconds} s.[/bold] Next:")
+    console.print(f"  open {config.directory / 'evaluation' / 'report.html'}")
+    console.print("  m2trec serve      (and in another terminal: m2trec recommend ITEM_ID ...)")
+
+
+@contextmanager
+def _stage(title: str) -> Iterator[None]:
+    console.rule(f"[bold]{title}[/bold]", align="left")
+    started = time.perf_counter()
+    yield
+    console.print(f"[dim]{time.perf_counter() - started:.0f} s[/dim]")
+
+
+def _recommend(config: Config) -> None:
+    """Ask a real server twice: for known items, and with an item that the catalogue never had."""
+    from m2trec_merlin.serving.ports import Ports
+    from m2trec_merlin.serving.server import TritonServer
+    from m2trec_merlin.serving.terminal import print_recommendations
+
+    known = example_session(config)
+    new_item = example_new_item(config, known[-1])
+    with (
+        TritonServer(config.directory / "triton", Ports.free(), config.serving.start_timeout) as server,
+        RecommendationClient(server.grpc_address, timeout=60) as client,
+    ):
+        console.print(f"Triton is ready, gRPC on {server.grpc_address}\n")
+        sessions: list[tuple[str, list[SessionItem]]] = [
+            ("A test session of known items", [*known]),
+            ("The same session, ending with an item that the catalogue never had", [*known, new_item]),
+        ]
+        for title, session in sessions:
+            console.print(f"[bold cyan]{title}[/bold cyan]")
+            answer = client.recommend(session, top_k=_TOP_K, exclude_session_items=True)
+            print_recommendations(console, session, answer, steps.known_titles(config, known))
+            console.print()
+
+
+def example_session(config: Config) -> list[str]:
+    """Return the ids of the first test session of a readable length."""
+    preprocessed = config.directory / "preprocessed"
+    catalogue = Catalogue.load(preprocessed / "catalogue")
+    sessions = Sessions.load(preprocessed / "sessions" / "test")
+    index = next((i for i in range(len(sessions)) if 3 <= len(sessions[i]) <= _LONGEST_SHOWN), 0)
+    rows = sessions[index][:_LONGEST_SHOWN]
+    return [str(i) for i in catalogue.item_ids[rows]]
+
+
+def example_new_item(config: Config, like: str) -> dict[str, Any]:
+    """Describe an item that is in no catalogue: the attributes of a known one under a changed title."""
+    catalogue = Catalogue.load(config.directory / "preprocessed" / "catalogue")
+    display = catalogue.display().iloc[int(catalogue.rows_of([like])[0]) - 1]
+    columns = {a.source_column: a.kind for a in config.attributes}
+    item = {c: display[c] for c, kind in columns.items() if c in display and kind == "categorical"}
+    texts = [c for c, kind in columns.items() if kind == "text"]
+    return {**item, **dict.fromkeys(texts, f"new organic {display['title']}")}

@@ -1,0 +1,203 @@
+"""The verb `data`: read a source, validate it, split it, and write the two canonical tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from m2trec_merlin.artifacts import atomic_directory, is_current, require_manifest, write_manifest
+from m2trec_merlin.config import Config
+from m2trec_merlin.data.sources import Source, open_source
+from m2trec_merlin.data.splits import (
+    LEFT_OUT,
+    SplitChunk,
+    SplitInteractions,
+    draw_cold_items,
+    leave_out_cold,
+)
+from m2trec_merlin.data.tables import ITEM_ID, POSITION, SESSION_ID, SPLIT, SPLITS, KnownItems, order_events
+from m2trec_merlin.data.validation import ValidData, validate
+from m2trec_merlin.errors import DataError
+
+ITEMS_FILE, COLD_ITEMS_FILE = "items.parquet", "cold_items.parquet"
+
+#: Takes one line about what is being done or was found.
+Report = Callable[[str], object]
+
+
+def prepare_data(config: Config, force: bool = False, report: Report = lambda line: None) -> Path:
+    """Write `data/` of a run: interactions/{train,valid,test}/part-*.parquet, items.parquet, manifest.json.
+
+    Sessions below `data.min_session_length` are left out and counted. Events that repeat an item within a
+    session are kept: that a shopper comes back to an item is part of the session. Nothing is written if
+    anything is wrong, and an earlier result is replaced only by a complete one.
+
+    Args:
+        config: of the run.
+        force: prepare again although the result is current.
+        report: called with a line at each stage and for each chunk written; `summarise_data` has the rest.
+
+    Returns:
+        the folder `data`.
+
+    Raises:
+        ConfigError: an option of the source is unknown.
+        DataError: the data are invalid; all problems at once.
+    """
+    source = open_source(config.data, config.seed)
+    target = config.directory / "data"
+    inputs = _inputs(config, source)
+    if not force and is_current(target, inputs):
+        report(f"{target} is up to date")
+        return target
+    report(f"reading and checking {source.name}")
+    data = validate(source, config)
+    report(f"{data.sessions:,} sessions of {data.events:,} events, {len(data.items):,} items: valid")
+    with atomic_directory(target) as folder:
+        report(f"splitting by {config.data.split.kind}")
+        counts = _write(config, source, data, folder, report)
+        _require_all_splits(config, source, counts)
+        write_manifest(
+            folder,
+            "data",
+            inputs,
+            source=source.name,
+            counts=counts,
+            repeated_events="kept",
+            notices=data.notices,
+        )
+    return target
+
+
+def summarise_data(directory: Path) -> str:
+    """Return what the folder `data` holds, as a few lines to be read by a person.
+
+    Raises:
+        ArtifactError: the verb `data` has not run.
+    """
+    manifest = require_manifest(directory, "data")
+    counts = manifest["counts"]
+    lines = [f"{manifest['source']} -> {directory}", f"  {'':<6}{'sessions':>12}{'events':>14}{'items':>12}"]
+    for split in SPLITS:
+        row = counts[split]
+        lines.append(f"  {split:<6}{row['sessions']:>12,}{row['events']:>14,}{row['items']:>12,}")
+    lines.append(
+        f"  items with metadata: {counts['items']:,}; short sessions left out: {counts['short_sessions']:,}"
+    )
+    if counts["cold_items"]:
+        lines.append(
+            f"  {counts['cold_items']:,} cold items took {counts['cold_sessions']:,} sessions out of training"
+        )
+    return "\n".join([*lines, *(f"  {notice}" for notice in manifest["notices"])])
+
+
+def _inputs(config: Config, source: Source) -> dict[str, Any]:
+    # What does not change the result is no input: the size of chunks, lengths that a later step cuts to, and
+    # where files are, as their sizes and times are in the source's state.
+    unrelated = {"chunk_sessions", "max_session_length", "interactions", "items", "folder"}
+    return {
+        "seed": config.seed,
+        "data": config.data.model_dump(mode="json", exclude=unrelated),
+        "attributes": [
+            {"column": a.source_column, "kind": a.kind, "size": a.size} for a in config.attributes
+        ],
+        "title_column": config.serving.title_column,
+        "source": source.state(),
+    }
+
+
+def _read_chunks(config: Config, source: Source, items: KnownItems) -> Iterator[pd.DataFrame]:
+    for raw in source.interactions():
+        events = order_events(raw, items, source.time_format)
+        starts = np.append(events[POSITION].to_numpy() == 0, True)
+        lengths = np.diff(np.flatnonzero(starts))
+        kept = np.repeat(lengths >= config.data.min_session_length, lengths)
+        if kept.any():
+            yield events[kept].reset_index(drop=True)
+
+
+def _write(config: Config, source: Source, data: ValidData, folder: Path, report: Report) -> dict[str, Any]:
+    splits: Iterable[SplitChunk] = SplitInteractions(
+        lambda: _read_chunks(config, source, data.known_items), config.data.split
+    )
+    cold = np.zeros(len(data.items), dtype=bool)
+    if config.data.cold_item_share:
+        cold = draw_cold_items(splits, data.known_items, config.data.cold_item_share, config.seed)
+        pq.write_table(pa.table({ITEM_ID: data.known_items.ids[cold]}), folder / COLD_ITEMS_FILE)
+        splits = leave_out_cold(splits, data.known_items, cold)
+    data.items.to_parquet(folder / ITEMS_FILE, index=False)
+    writer = _SplitWriter(folder / "interactions", data.known_items)
+    for chunk, split in splits:
+        writer.add(chunk, split)
+        report(f"split {sum(writer.sessions.values()):,} of {data.sessions:,} sessions")
+    return {
+        **{
+            name: {
+                "sessions": writer.sessions[index],
+                "events": writer.events[index],
+                "items": int(writer.seen[index].sum()),
+            }
+            for index, name in enumerate(SPLITS)
+        },
+        "items": len(data.items),
+        "short_sessions": data.short_sessions,
+        "repeated_events": writer.repeated_events,
+        "cold_items": int(cold.sum()),
+        "cold_sessions": writer.sessions[LEFT_OUT],
+    }
+
+
+class _SplitWriter:
+    """Writes a part file per chunk and split, and counts what it writes."""
+
+    def __init__(self, folder: Path, items: KnownItems) -> None:
+        self._folder = folder
+        self._items = items
+        self._parts: Counter[int] = Counter()
+        self._schema: pa.Schema | None = None
+        self.sessions: Counter[int] = Counter()
+        self.events: Counter[int] = Counter()
+        self.repeated_events = 0
+        self.seen = np.zeros((len(SPLITS), len(items)), dtype=bool)
+        for split in SPLITS:
+            (folder / split).mkdir(parents=True)
+
+    def add(self, chunk: pd.DataFrame, split: np.ndarray) -> None:
+        starts = chunk[POSITION].to_numpy() == 0
+        self.sessions[LEFT_OUT] += int((starts & (split == LEFT_OUT)).sum())
+        for index, name in enumerate(SPLITS):
+            events = chunk[split == index].drop(columns=SPLIT, errors="ignore")
+            if events.empty:
+                continue
+            self.sessions[index] += int((events[POSITION] == 0).sum())
+            self.events[index] += len(events)
+            self.repeated_events += int(events.duplicated([SESSION_ID, ITEM_ID]).sum())
+            self.seen[index, self._items.positions(events[ITEM_ID])] = True
+            table = pa.Table.from_pandas(events, schema=self._schema, preserve_index=False)
+            self._schema = table.schema.remove_metadata()
+            path = self._folder / name / f"part-{self._parts[index]:05d}.parquet"
+            pq.write_table(table.replace_schema_metadata(), path)
+            self._parts[index] += 1
+
+
+def _require_all_splits(config: Config, source: Source, counts: dict[str, Any]) -> None:
+    kind = config.data.split.kind
+    hint = "valid_share_of_train takes sessions from training"
+    problems = [
+        f"no session is left for '{split}' after splitting by {kind}"
+        + (f" and taking out {counts['cold_items']:,} cold items" if counts["cold_items"] else "")
+        + ": change data.split"
+        + (f" ({hint})" if (kind, split) == ("column", "valid") else "")
+        + (" or data.cold_item_share" if counts["cold_items"] else "")
+        for split in SPLITS
+        if not counts[split]["sessions"]
+    ]
+    if problems:
+        raise DataError(source.name, problems)

@@ -1,0 +1,146 @@
+"""Divide sessions into train, valid and test before anything is learnt from them.
+
+A session is in one split with all its events. Cold items then leave training altogether, with every training
+and validation session that holds one: the test measures items that no step has seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+import pandas as pd
+
+from m2trec_merlin.config.sections import SplitByColumn, SplitByHash, SplitByModulus, SplitByTime, SplitConfig
+from m2trec_merlin.data.tables import ITEM_ID, POSITION, SESSION_ID, SPLIT, TIMESTAMP, KnownItems
+
+#: Indices into SPLITS, and the mark of sessions that are in none of them.
+TRAIN, VALID, TEST, LEFT_OUT = 0, 1, 2, -1
+
+#: A chunk of canonical events, and the split of each, int8 [E].
+SplitChunk = tuple[pd.DataFrame, np.ndarray]
+#: Reads canonical interactions from their start, in chunks of whole sessions.
+ReadChunks = Callable[[], Iterable[pd.DataFrame]]
+
+
+class SplitInteractions:
+    """Interactions with the split of each event; iterates as often as asked.
+
+    Splits by time and by column look at all interactions once first; the one by time holds 8 bytes a session
+    while it does so.
+
+    Args:
+        read_chunks: reads the interactions.
+        config: how to split.
+    """
+
+    def __init__(self, read_chunks: ReadChunks, config: SplitConfig) -> None:
+        self._read_chunks = read_chunks
+        self._config = config
+        if isinstance(config, SplitByTime):
+            starts = [_first_events(chunk)[TIMESTAMP].to_numpy() for chunk in read_chunks()]
+            self._valid_from, self._test_from = time_cuts(np.concatenate(starts), config)
+        elif isinstance(config, SplitByColumn):
+            self._kept_in_train = self._count_kept_in_train(config)
+
+    def __iter__(self) -> Iterator[SplitChunk]:
+        train_before = 0
+        for chunk in self._read_chunks():
+            sessions = _first_events(chunk)
+            splits = self._assign(sessions, train_before)
+            if isinstance(self._config, SplitByColumn):
+                train_before += int((sessions[SPLIT] == "train").sum())
+            yield chunk, splits[_session_numbers(chunk)]
+
+    def _assign(self, sessions: pd.DataFrame, train_before: int) -> np.ndarray:
+        if isinstance(self._config, SplitByHash):
+            return split_by_hash(sessions[SESSION_ID], self._config)
+        if isinstance(self._config, SplitByModulus):
+            return split_by_modulus(sessions[SESSION_ID], self._config)
+        if isinstance(self._config, SplitByTime):
+            starts = sessions[TIMESTAMP].to_numpy()
+            return _choose(test=starts >= self._test_from, valid=starts >= self._valid_from)
+        named = sessions[SPLIT].to_numpy(object)
+        # Training sessions are counted in the order of the source, over all chunks.
+        number = train_before + np.cumsum(named == "train")
+        late = (named == "train") & (number > self._kept_in_train)
+        return _choose(test=named == "test", valid=(named == "valid") | late)
+
+    def _count_kept_in_train(self, config: SplitByColumn) -> int:
+        """Return how many training sessions stay in training."""
+        train = valid = 0
+        for chunk in self._read_chunks():
+            named = _first_events(chunk)[SPLIT]
+            train += int((named == "train").sum())
+            valid += int((named == "valid").sum())
+        return train if valid else train - round(train * config.valid_share_of_train)
+
+
+def split_by_hash(session_ids: pd.Series, config: SplitByHash) -> np.ndarray:
+    """Return the split of each session by a hash of its id as text: equal on every machine, in any order."""
+    hashes = pd.util.hash_array(session_ids.astype(str).to_numpy(object), categorize=False)
+    share = (hashes >> np.uint64(11)).astype(np.float64) / 2.0**53
+    return _choose(test=share < config.test_share, valid=share < config.test_share + config.valid_share)
+
+
+def split_by_modulus(session_ids: pd.Series, config: SplitByModulus) -> np.ndarray:
+    """Return the split of each session by the remainder of its id, which is a whole number."""
+    remainders = pd.to_numeric(session_ids).to_numpy(np.int64) % config.modulus
+    return _choose(test=np.isin(remainders, config.test), valid=np.isin(remainders, config.valid))
+
+
+def time_cuts(starts: np.ndarray, config: SplitByTime) -> tuple[np.datetime64, np.datetime64]:
+    """Return the times from which sessions are for validation, and for test.
+
+    Sessions of one instant are never divided, so where many start together a share can come out larger.
+
+    Args:
+        starts: datetime64 [S], first event of each session, in any order.
+        config: the shares.
+    """
+    ordered = np.sort(starts)
+    n_test = round(len(ordered) * config.test_share)
+    n_later = n_test + round(len(ordered) * config.valid_share)
+    first_test, first_valid = np.clip(len(ordered) - np.array([n_test, n_later]), 0, len(ordered) - 1)
+    return ordered[first_valid], ordered[first_test]
+
+
+def draw_cold_items(splits: Iterable[SplitChunk], items: KnownItems, share: float, seed: int) -> np.ndarray:
+    """Draw items to be cold among those seen in training sessions, each as likely as another.
+
+    Returns:
+        bool [items], in the order of `items.ids`.
+    """
+    seen = np.zeros(len(items), dtype=bool)
+    for chunk, split in splits:
+        seen[items.positions(chunk[ITEM_ID][split == TRAIN])] = True
+    candidates = np.flatnonzero(seen)
+    cold = np.zeros(len(items), dtype=bool)
+    cold[np.random.default_rng(seed).choice(candidates, round(len(candidates) * share), replace=False)] = True
+    return cold
+
+
+def leave_out_cold(splits: Iterable[SplitChunk], items: KnownItems, cold: np.ndarray) -> Iterator[SplitChunk]:
+    """Mark training and validation sessions that hold a cold item as LEFT_OUT; test sessions stay.
+
+    Args:
+        splits: the interactions with their splits.
+        items: the known items.
+        cold: bool [items], which of them are cold.
+    """
+    for chunk, split in splits:
+        session = _session_numbers(chunk)
+        holds_cold = np.bincount(session, weights=cold[items.positions(chunk[ITEM_ID])]) > 0
+        yield chunk, np.where((split != TEST) & holds_cold[session], np.int8(LEFT_OUT), split)
+
+
+def _first_events(events: pd.DataFrame) -> pd.DataFrame:
+    return events[events[POSITION] == 0]
+
+
+def _session_numbers(events: pd.DataFrame) -> np.ndarray:
+    return np.cumsum(events[POSITION].to_numpy() == 0) - 1
+
+
+def _choose(test: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    return np.where(test, TEST, np.where(valid, VALID, TRAIN)).astype(np.int8)

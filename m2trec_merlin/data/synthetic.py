@@ -1,0 +1,149 @@
+"""Synthetic sessions in which metadata predicts the next item: for tests, and for scaling to any size.
+
+Each session walks through categories. The next event stays in the category of the last one with probability
+`stay`, and otherwise moves to the category after it; within a category, items are drawn by a Zipf law. So the
+best guess for the next category is the current one, right with probability `stay`, and no id is needed to
+know it: title, category, tags and picture all tell the category of an item.
+
+Merlin's own generator (`merlin.datasets.synthetic.generate_data`) does not serve here: it draws every event
+independently, so that there is nothing about the next item to learn; it uses NumPy's global random state, so
+that two runs differ; it returns encoded features rather than raw tables with text, so that it cannot exercise
+the items workflow; and it makes the whole data set at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from m2trec_merlin.config import DataConfig
+from m2trec_merlin.config.sections import Section
+from m2trec_merlin.data.grouping import cut_sessions
+from m2trec_merlin.data.sources import Origin, read_options
+from m2trec_merlin.data.tables import ISO_8601, ITEM_ID, POSITION, SESSION_ID, TIMESTAMP
+
+#: Sessions drawn from one random stream. Chunks are cut from these, so they do not change what is drawn.
+_BLOCK = 50_000
+_START = np.datetime64("2024-01-01", "us")
+_SECONDS_BETWEEN_SESSIONS, _SECONDS_BETWEEN_EVENTS = 60, 5
+
+_ADJECTIVES = ("small", "large", "light", "heavy", "fresh", "classic", "modern", "plain")
+_SYLLABLES = ("ba", "co", "di", "fu", "ga", "he", "jo", "ki", "lu", "mo", "na", "pe", "ri", "su", "ta", "vo")
+
+
+class SyntheticOptions(Section):
+    """Options of this reader (`data.options`)."""
+
+    n_sessions: int = Field(2_000, ge=1)
+    n_items: int = Field(500, ge=2)
+    n_categories: int = Field(10, ge=2)
+    n_brands: int = Field(20, ge=1)
+    n_attributes: int = Field(
+        0, ge=0, description="further categorical attributes, extra_0, extra_1, ...: noise, for scaling"
+    )
+    picture_size: int = Field(8, ge=1, description="length of the vectors in the column picture")
+    mean_length: float = Field(6.0, ge=2, description="events per session on average; the shortest have 2")
+    stay: float = Field(0.9, ge=0, le=1, description="probability that the next item is of the same category")
+    zipf: float = Field(1.0, ge=0, description="exponent of popularity within a category; 0 is uniform")
+
+
+class Synthetic:
+    """Generated sessions and items; implements `Source`. Equal seeds, equal data, whatever the chunks.
+
+    Items have title (text), category, brand (categorical), tags (a list of two values), price (a number) and
+    picture (a vector), and any number of `extra_` attributes.
+    """
+
+    name = "synthetic data"
+    time_format = ISO_8601
+    items_origin = Origin("synthetic items", {})
+    interactions_origin = Origin("synthetic interactions", {TIMESTAMP: TIMESTAMP, POSITION: POSITION})
+
+    def __init__(self, config: DataConfig, seed: int) -> None:
+        self._options = read_options(config, SyntheticOptions)
+        self._seed = seed
+        self._chunk_sessions = config.chunk_sessions
+        self._categories = min(self._options.n_categories, self._options.n_items)
+        # Item number = rank within the category * categories + category; ids are shuffled so as not to tell.
+        self._ids = np.random.default_rng([seed, 0]).permutation(self._options.n_items).astype(np.int64) + 1
+        weights = 1.0 / np.arange(1, -(-self._options.n_items // self._categories) + 1) ** self._options.zipf
+        self._rank_shares = np.cumsum(weights) / weights.sum()
+        self.notices: list[str] = []
+
+    def items(self) -> pd.DataFrame:
+        """Return all items, in the order of their ids."""
+        options = self._options
+        random = np.random.default_rng([self._seed, 1])
+        category = np.arange(options.n_items) % self._categories
+        brand = random.integers(options.n_brands, size=options.n_items)
+        words = pd.Series([_word(c, salt=1) for c in range(self._categories)])
+        noun, maker = (
+            words.to_numpy()[category],
+            np.array([_word(b, salt=2) for b in range(options.n_brands)]),
+        )
+        adjective = np.array(_ADJECTIVES)[random.integers(len(_ADJECTIVES), size=options.n_items)]
+        centres = random.normal(size=(self._categories, options.picture_size)).astype(np.float32)
+        noise = random.normal(scale=0.3, size=(options.n_items, options.picture_size)).astype(np.float32)
+        items = pd.DataFrame(
+            {
+                ITEM_ID: self._ids,
+                "title": pd.Series(adjective).str.cat([maker[brand], noun], sep=" "),
+                "category": pd.Series(noun),
+                "brand": maker[brand],
+                "tags": list(np.stack([noun, adjective], axis=1).astype(object)),
+                "price": np.round(np.exp(random.normal(1.0 + category / self._categories, 0.5)), 2),
+                "picture": list(centres[category] + noise),
+            }
+        )
+        for number in range(options.n_attributes):
+            values = random.integers(100, size=options.n_items).astype(str).astype(object)
+            items[f"extra_{number}"] = values
+        return items.sort_values(ITEM_ID, ignore_index=True)
+
+    def interactions(self) -> Iterator[pd.DataFrame]:
+        """Yield generated sessions, ids 0, 1, 2, ... in order of time."""
+        for first in range(0, self._options.n_sessions, _BLOCK):
+            block = self._generate(first, min(_BLOCK, self._options.n_sessions - first))
+            yield from cut_sessions(block, self._chunk_sessions)
+
+    def state(self) -> dict[str, Any]:
+        """Return nothing: options and seed say it all, and they are inputs already."""
+        return {}
+
+    def _generate(self, first: int, count: int) -> pd.DataFrame:
+        random = np.random.default_rng([self._seed, 2, first])
+        lengths = 2 + random.poisson(self._options.mean_length - 2, size=count)
+        session = np.repeat(np.arange(count), lengths)
+        position = np.arange(len(session)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        moves = (random.random(len(session)) >= self._options.stay) & (position > 0)
+        moved = np.cumsum(moves)
+        since_start = moved - moved[np.cumsum(lengths) - lengths][session]
+        category = (random.integers(self._categories, size=count)[session] + since_start) % self._categories
+        rank = np.searchsorted(self._rank_shares, random.random(len(session)))
+        in_category = -(-(self._options.n_items - category) // self._categories)
+        item = np.minimum(rank, in_category - 1) * self._categories + category
+        seconds = (first + session) * _SECONDS_BETWEEN_SESSIONS + position * _SECONDS_BETWEEN_EVENTS
+        frame = pd.DataFrame(
+            {
+                SESSION_ID: (first + session).astype(np.int64),
+                ITEM_ID: self._ids[item],
+                POSITION: position.astype(np.int64),
+                TIMESTAMP: _START + seconds.astype("timedelta64[s]"),
+            }
+        )
+        frame.index = pd.RangeIndex(len(frame))
+        return frame
+
+
+def _word(number: int, salt: int) -> str:
+    """Return a pronounceable word of its own for each number; words of different salts differ."""
+    syllables = [_SYLLABLES[salt]]
+    while True:
+        number, digit = divmod(number, len(_SYLLABLES))
+        syllables.append(_SYLLABLES[digit])
+        if number == 0:
+            return "".join(syllables)

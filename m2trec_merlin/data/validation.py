@@ -1,0 +1,238 @@
+"""Look at both raw tables completely, and report everything that is wrong with them at once.
+
+Interactions are checked chunk by chunk; nothing here grows with the number of sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from m2trec_merlin.config import AttributeConfig, Config
+from m2trec_merlin.config.sections import SplitByColumn, SplitByModulus, SplitByTime
+from m2trec_merlin.data.problems import ProblemLog, describe_missing_column
+from m2trec_merlin.data.sources import Origin, Source
+from m2trec_merlin.data.tables import (
+    ITEM_ID,
+    POSITION,
+    SESSION_ID,
+    SPLIT,
+    SPLITS,
+    TIMESTAMP,
+    KnownItems,
+    canonical_items,
+    has_fractions,
+    normalise_ids,
+    parse_positions,
+    parse_timestamps,
+)
+from m2trec_merlin.errors import DataError
+
+
+@dataclass
+class ValidData:
+    """What a complete look at valid data found.
+
+    Attributes:
+        items: the canonical items table.
+        known_items: their ids, for looking up.
+        sessions: sessions long enough to be kept.
+        events: events of these.
+        short_sessions: sessions below `data.min_session_length`, which will be left out.
+        notices: what the user should know although it is no error.
+    """
+
+    items: pd.DataFrame
+    known_items: KnownItems
+    sessions: int = 0
+    events: int = 0
+    short_sessions: int = 0
+    notices: list[str] = field(default_factory=list)
+
+
+def validate(source: Source, config: Config) -> ValidData:
+    """Check a source against the configuration, completely.
+
+    Raises:
+        DataError: anything at all is wrong; `problems` lists every problem, with the first offending rows.
+    """
+    problems: list[str] = []
+    items: pd.DataFrame | None = None
+    try:
+        items = source.items()
+        log = ProblemLog(source.items_origin)
+        check_items(items, log, config.attributes, config.serving.title_column)
+        problems += log.messages()
+    except DataError as error:
+        problems += error.problems
+    # Without item ids there is nothing to look events up in; everything else is still checked.
+    known = None if items is None or ITEM_ID not in items else KnownItems(normalise_ids(items[ITEM_ID]))
+    checker = _InteractionChecker(source, config, known)
+    try:
+        for chunk in source.interactions():
+            checker.check(chunk)
+        problems += checker.finish()
+    except DataError as error:
+        problems += error.problems
+    if problems or items is None or known is None:
+        raise DataError(source.name, list(dict.fromkeys(problems)))
+    return ValidData(
+        canonical_items(items, config.attributes),
+        known,
+        checker.sessions,
+        checker.events,
+        checker.short_sessions,
+        list(source.notices),
+    )
+
+
+def check_items(
+    items: pd.DataFrame,
+    log: ProblemLog,
+    attributes: Sequence[AttributeConfig],
+    title_column: str | None = None,
+) -> None:
+    """Note everything that is wrong with an items table.
+
+    Args:
+        items: as the source gives it.
+        log: takes the problems.
+        attributes: each must find its column, with values that suit its kind.
+        title_column: of `serving.title_column`; must be there too.
+    """
+    names = [log.origin.column(c) if c == ITEM_ID else c for c in items.columns]
+    if items.empty:
+        log.add("holds no rows")
+    if ITEM_ID not in items:
+        log.add(describe_missing_column(log.origin.column(ITEM_ID), names, "data.columns.item_id names"))
+    else:
+        _check_ids(items[ITEM_ID], ITEM_ID, log)
+        ids = normalise_ids(items[ITEM_ID])
+        log.add_rows(ITEM_ID, "repeats the id of an earlier row", ids, ids.notna() & ids.duplicated())
+    if title_column is not None and title_column not in items:
+        log.add(describe_missing_column(title_column, names, "serving.title_column names"))
+    for attribute in attributes:
+        column = attribute.source_column
+        if column not in items:
+            log.add(describe_missing_column(column, names, f"attribute '{attribute.name}' reads"))
+        elif len(items):
+            _check_attribute(items[column], attribute, log)
+
+
+def _check_attribute(values: pd.Series, attribute: AttributeConfig, log: ProblemLog) -> None:
+    present = values[values.notna()]
+    is_list = present.map(lambda value: isinstance(value, list | tuple | np.ndarray)).to_numpy(bool)
+    column = attribute.source_column
+    name = f"(attribute '{attribute.name}')"
+    if attribute.kind == "vector":
+        log.add_rows(column, f"is not a list of numbers {name}", present, ~is_list)
+        vectors = present[is_list]
+        wrong = (vectors.map(len) != attribute.size).to_numpy(bool)
+        log.add_rows(column, f"is not of length {attribute.size} {name}", vectors.map(len), wrong)
+        finite = vectors[~wrong].map(_is_finite_vector).to_numpy(bool)
+        log.add_rows(column, f"holds values that are not finite numbers {name}", vectors[~wrong], ~finite)
+    elif attribute.kind == "numeric":
+        numbers = parse_positions(present[~is_list])
+        log.add_rows(column, f"is not a finite number {name}", present[~is_list], numbers.isna())
+        log.add_rows(column, f"is a list, not a number {name}", present, is_list)
+    elif attribute.kind != "multi_categorical":
+        hint = "kind multi_categorical takes lists"
+        log.add_rows(column, f"is a list, not a single value {name}", present, is_list, hint)
+
+
+def _is_finite_vector(vector: object) -> bool:
+    try:
+        return bool(np.isfinite(np.asarray(vector, dtype=np.float64)).all())
+    except (TypeError, ValueError):
+        return False
+
+
+def _check_ids(values: pd.Series, column: str, log: ProblemLog) -> None:
+    ids = normalise_ids(values)
+    log.add_rows(column, "is missing", ids.mask(ids.isna()), ids.isna())
+    log.add_rows(column, "is no whole number", values, has_fractions(values), "ids are whole numbers or text")
+
+
+class _InteractionChecker:
+    def __init__(self, source: Source, config: Config, known: KnownItems | None) -> None:
+        self._origin: Origin = source.interactions_origin
+        self._items_label = source.items_origin.label
+        self._time_format = source.time_format
+        self._split = config.data.split
+        self._shortest = config.data.min_session_length
+        self._known = known
+        self._unknown_hint = "add the items, or leave these events out"
+        if config.data.source == "tables":
+            self._unknown_hint += " with data.options.drop_unknown_items: true"
+        self._log = ProblemLog(self._origin)
+        self._rows = 0
+        self.sessions = self.events = self.short_sessions = 0
+
+    def check(self, chunk: pd.DataFrame) -> None:
+        self._rows += len(chunk)
+        for column in (SESSION_ID, ITEM_ID):
+            if column in chunk:
+                _check_ids(chunk[column], column, self._log)
+        if ITEM_ID in chunk and self._known is not None:
+            ids = normalise_ids(chunk[ITEM_ID])
+            unknown = (self._known.positions(ids) < 0) & ids.notna().to_numpy()
+            what = f"names an item that has no row in {self._items_label}"
+            self._log.add_rows(ITEM_ID, what, ids, unknown, self._unknown_hint)
+        if POSITION in chunk:
+            numbers = parse_positions(chunk[POSITION])
+            self._log.add_rows(POSITION, "is not a position (a number)", chunk[POSITION], numbers.isna())
+        if TIMESTAMP in chunk:
+            times = parse_timestamps(chunk[TIMESTAMP], self._time_format)
+            what = f"is not a timestamp ({self._time_format})"
+            self._log.add_rows(TIMESTAMP, what, chunk[TIMESTAMP], times.isna())
+        if SESSION_ID in chunk:
+            self._check_sessions(chunk)
+        else:
+            self.events += len(chunk)
+
+    def _check_sessions(self, chunk: pd.DataFrame) -> None:
+        session, ids = pd.factorize(normalise_ids(chunk[SESSION_ID]), use_na_sentinel=False)
+        lengths = np.bincount(session, minlength=len(ids))
+        kept = lengths >= self._shortest
+        self.sessions += int(kept.sum())
+        self.events += int(lengths[kept].sum())
+        self.short_sessions += int((~kept).sum())
+        if isinstance(self._split, SplitByModulus):
+            numbers = parse_positions(chunk[SESSION_ID])
+            wrong = numbers.isna().to_numpy() | has_fractions(numbers)
+            what = "is not a whole number, as split.kind 'modulus' needs"
+            self._log.add_rows(SESSION_ID, what, chunk[SESSION_ID], wrong & chunk[SESSION_ID].notna())
+        if isinstance(self._split, SplitByColumn) and SPLIT in chunk:
+            names = chunk[SPLIT]
+            self._log.add_rows(SPLIT, f"is none of {', '.join(SPLITS)}", names, ~names.isin(SPLITS))
+            _, first = np.unique(session, return_index=True)
+            other = names.to_numpy(object) != names.to_numpy(object)[first][session]
+            what = "is not the split of its session's first event"
+            self._log.add_rows(SPLIT, what, names, other & names.isin(SPLITS).to_numpy())
+
+    def finish(self) -> list[str]:
+        """Return all problems."""
+        columns = self._origin.columns
+        available = self._origin.available() or list(columns.values())
+        missing = [canonical for canonical, own in columns.items() if own not in available]
+        for canonical in missing:
+            purpose = "data.columns or the format of this source asks for"
+            self._log.add(describe_missing_column(columns[canonical], available, purpose))
+        if isinstance(self._split, SplitByTime) and TIMESTAMP not in columns and not missing:
+            self._log.add(
+                "split.kind 'time' needs a timestamp for each event; there is none: let data.columns.order "
+                "name a column of dates (or of Unix time, with data.options.time_format: s), or use 'hash'"
+            )
+        if isinstance(self._split, SplitByColumn) and SPLIT not in columns:
+            self._log.add("split.kind 'column' needs a column that names the split, and this source has none")
+        if not self._rows:
+            self._log.add("holds no rows")
+        elif SESSION_ID not in missing and not self.sessions:
+            self._log.add(
+                f"no session is left: all {self.short_sessions:,} have fewer than {self._shortest} events "
+                "(data.min_session_length)"
+            )
+        return self._log.messages()

@@ -1,0 +1,39 @@
+"""What the baselines know before they see a session."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.sessions import Sessions
+
+#: Share of repeats among training targets from which on a session's own items are worth recommending.
+REPEATS_WORTH_RECOMMENDING = 0.01
+
+
+def popularity_share(catalogue: Catalogue) -> np.ndarray:
+    """Return log(1 + training occurrences), divided by its maximum: float32 [N + 1], between 0 and 1."""
+    logarithm = np.log1p(catalogue.train_counts)
+    return (logarithm / max(float(logarithm.max()), 1.0)).astype(np.float32)
+
+
+def arbitrary_order(catalogue: Catalogue) -> np.ndarray:
+    """Return a number between 0 and 1 for each item that depends on its id only: float32 [N + 1].
+
+    A small multiple of it orders items that would tie, as any real system orders them somehow.
+    """
+    hashes = pd.util.hash_array(catalogue.item_ids.astype(str).astype(object))
+    return (hashes / 2.0**64).astype(np.float32)
+
+
+def sessions_repeat_items(train: Sessions) -> bool:
+    """Tell whether the next item of a training session is often one that the session already holds.
+
+    Click streams do repeat, baskets hardly ever. Where sessions do not, recommending their own items
+    only wastes places at the top, and a baseline that did so would be weak without need.
+    """
+    session = np.repeat(np.arange(len(train)), train.lengths)
+    distinct = np.unique(session * (train.rows.max(initial=0) + 1) + train.rows)
+    repeats = len(train.rows) - len(distinct)
+    return repeats >= REPEATS_WORTH_RECOMMENDING * max(train.n_prefixes, 1)

@@ -1,0 +1,84 @@
+"""The two heuristics for the next item's category that the paper compares with (its Fig. 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.evaluation.events import events_before
+from m2trec_merlin.evaluation.ranking import top_rows
+from m2trec_merlin.evaluation.recommender import Recommender
+from m2trec_merlin.sessions import Prefixes
+
+
+class FrequentCategories:
+    """Personalised top-N frequent: the categories that the session's items had most often.
+
+    Of equally frequent ones the more recent comes first; then follow the categories that the session
+    lacks, by training occurrences of their items.
+
+    Args:
+        catalogue: the items.
+        attributes: categorical ones to predict.
+    """
+
+    name = "top-N frequent"
+
+    def __init__(self, catalogue: Catalogue, attributes: Sequence[str]) -> None:
+        self.columns = {name: catalogue.attributes[name] for name in attributes}
+        self.shares = {}
+        for name, column in self.columns.items():
+            counts = np.bincount(
+                column.values, weights=catalogue.train_counts, minlength=column.vocabulary_size
+            )
+            self.shares[name] = counts / max(float(counts.sum()), 1.0)
+
+    def category_scores(self, prefixes: Prefixes) -> dict[str, np.ndarray]:
+        """Return count + recency / 2 + share of training events / 10,000, float32 [P, V] for each attribute.
+
+        Recency is 1 / (1 + steps since). Each term is too small to overrule the one before it.
+        """
+        events = events_before(prefixes)
+        scores = {}
+        for name, column in self.columns.items():
+            shape = (len(prefixes), column.vocabulary_size)
+            at = (events.prefix, column.values[events.row])
+            count, recency = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+            np.add.at(count, at, 1)
+            np.maximum.at(recency, at, (1 / (1 + events.distance)).astype(np.float32))
+            scores[name] = (count + recency / 2 + self.shares[name] / 1e4).astype(np.float32)
+        return scores
+
+
+class PredictedCategories:
+    """Top-N predicted: the categories of the items that a recommender ranks highest, in their order.
+
+    Args:
+        catalogue: the items.
+        attributes: categorical ones to predict.
+        recommender: ranks the items.
+        items: how many of them are looked at.
+    """
+
+    def __init__(
+        self, catalogue: Catalogue, attributes: Sequence[str], recommender: Recommender, items: int = 20
+    ) -> None:
+        self.name = f"top-N predicted ({recommender.name})"
+        self.columns = {name: catalogue.attributes[name] for name in attributes}
+        self.recommender = recommender
+        self.items = items
+
+    def category_scores(self, prefixes: Prefixes) -> dict[str, np.ndarray]:
+        """Return 1 / rank of the best item of each category, float32 [P, V] for each attribute."""
+        rows = top_rows(self.recommender.score(prefixes), self.items)
+        lines = np.arange(len(prefixes))
+        scores = {}
+        for name, column in self.columns.items():
+            values = np.full((len(prefixes), column.vocabulary_size), -np.inf, np.float32)
+            # From the last place to the first, so that the best one stays.
+            for place in reversed(range(self.items)):
+                values[lines, column.values[rows[:, place]]] = 1 / (1 + place)
+            scores[name] = values
+        return scores

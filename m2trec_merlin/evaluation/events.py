@@ -1,0 +1,62 @@
+"""The events before and after each prefix of a block, as flat arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from m2trec_merlin.sessions import Prefixes
+
+
+@dataclass(frozen=True)
+class Events:
+    """Events of a block of prefixes, side by side.
+
+    Attributes:
+        prefix: int64 [E], index of the prefix within the block, rising.
+        row: int64 [E], catalogue row.
+        distance: int64 [E], steps to the edge between prefix and target: 0 for the prefix's last event
+            and for the target, 1 for their neighbours, and so on.
+    """
+
+    prefix: np.ndarray
+    row: np.ndarray
+    distance: np.ndarray
+
+
+def events_before(prefixes: Prefixes) -> Events:
+    """Return the events that the prefixes hold, in order of time."""
+    starts = prefixes.sessions.offsets[prefixes.session]
+    positions = ragged_positions(starts, prefixes.length)
+    prefix = np.repeat(np.arange(len(prefixes)), prefixes.length)
+    distance = (starts + prefixes.length - 1)[prefix] - positions
+    return Events(prefix, prefixes.sessions.rows[positions], distance)
+
+
+def distinct_events_before(prefixes: Prefixes) -> Events:
+    """Return the known items of the prefixes, each once, where it occurred last; by prefix, then row."""
+    events = events_before(prefixes)
+    known = events.row > 0
+    prefix, row, distance = events.prefix[known], events.row[known], events.distance[known]
+    order = np.lexsort((distance, row, prefix))
+    prefix, row, distance = prefix[order], row[order], distance[order]
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = (prefix[1:] != prefix[:-1]) | (row[1:] != row[:-1])
+    return Events(prefix[first], row[first], distance[first])
+
+
+def events_after(prefixes: Prefixes) -> Events:
+    """Return the events that remain after each prefix, the target first."""
+    starts = prefixes.sessions.offsets[prefixes.session] + prefixes.length
+    lengths = prefixes.sessions.offsets[prefixes.session + 1] - starts
+    positions = ragged_positions(starts, lengths)
+    prefix = np.repeat(np.arange(len(prefixes)), lengths)
+    return Events(prefix, prefixes.sessions.rows[positions], positions - starts[prefix])
+
+
+def ragged_positions(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Return `start, ..., start + length - 1` of every pair, one after the other, int64."""
+    ends = np.cumsum(lengths)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.arange(total) + np.repeat(starts - (ends - lengths), lengths)

@@ -1,0 +1,58 @@
+"""Rank lists that another library wrote, scored by our metrics."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from m2trec_merlin.sessions import Prefixes
+
+
+class RankedLists:
+    """A recommender that only knows the best items of each prefix, best first.
+
+    Args:
+        name: for the report.
+        prefixes: the prefixes for which lists exist.
+        rows: int64 [P, length], catalogue rows, no item twice in a line; 0 fills short lines.
+        n_rows: N + 1 of the catalogue.
+        candidates: which items the lists were chosen from.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        prefixes: Prefixes,
+        rows: np.ndarray,
+        n_rows: int,
+        candidates: str = "training items",
+    ) -> None:
+        if len(rows) != len(prefixes):
+            raise ValueError(f"{name}: {len(rows)} lists for {len(prefixes)} prefixes")
+        self.name = name
+        self.candidates = f"{candidates}, top {rows.shape[1]} lists"
+        self.n_rows = n_rows
+        self._rows = rows
+        self._keys = _keys(prefixes)
+        self._order = np.argsort(self._keys)
+
+    def score(self, prefixes: Prefixes) -> np.ndarray:
+        """Return 1 / place in the list, -inf for what is not in it, float32 [P, N + 1].
+
+        Raises:
+            ValueError: a prefix has no list.
+        """
+        keys = _keys(prefixes)
+        found = np.searchsorted(self._keys, keys, sorter=self._order)
+        lines = self._order[np.minimum(found, len(self._order) - 1)]
+        if (self._keys[lines] != keys).any():
+            raise ValueError(f"{self.name}: there are prefixes without a list")
+        scores = np.full((len(prefixes), self.n_rows), -np.inf, np.float32)
+        places = 1 / np.arange(1, self._rows.shape[1] + 1, dtype=np.float32)
+        np.put_along_axis(scores, self._rows[lines], places[None, :], axis=1)
+        scores[:, 0] = -np.inf
+        return scores
+
+
+def _keys(prefixes: Prefixes) -> np.ndarray:
+    """Return a number for each prefix that no other prefix of these sessions has."""
+    return np.asarray(prefixes.sessions.offsets[prefixes.session] + prefixes.length)

@@ -1,0 +1,99 @@
+"""The rows of metrics.json: one number with its interval, and what it was measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.config import EvaluationConfig
+from m2trec_merlin.evaluation.bootstrap import session_intervals
+from m2trec_merlin.evaluation.metrics import measure
+from m2trec_merlin.evaluation.outcomes import Outcome
+from m2trec_merlin.evaluation.slices import SLICES, Slice
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One metric of one model on one slice.
+
+    Attributes:
+        model: name of the recommender.
+        data: name of the run.
+        split: sessions that were scored.
+        slice: part of their prefixes.
+        metric: name without the cut-off.
+        k: cut-off.
+        value: mean over the slice's prefixes, between 0 and 1; None if it holds none.
+        low: lower end of the 95 % interval, or None.
+        high: upper end, or None.
+        n: prefixes that were measured.
+        seed: of the sample and of the bootstrap.
+        seconds: that scoring and ranking took, all slices together.
+        candidates: which items were ranked.
+    """
+
+    model: str
+    data: str
+    split: str
+    slice: str
+    metric: str
+    k: int
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    seed: int
+    seconds: float
+    candidates: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what metrics.json holds."""
+        return asdict(self)
+
+
+def summarise(
+    outcome: Outcome,
+    catalogue: Catalogue,
+    config: EvaluationConfig,
+    *,
+    data: str,
+    split: str,
+    seed: int,
+    slices: Sequence[Slice] = SLICES,
+) -> list[Measurement]:
+    """Measure an outcome on every slice, with bootstrap intervals."""
+    measures = list(measure(outcome))
+    values = np.stack([v for _, _, v in measures], axis=1)
+    summary = []
+    for part in slices:
+        mask = part.mask(outcome.prefixes, catalogue, config)
+        held = values[mask]
+        low, high = session_intervals(held, outcome.prefixes.session[mask], config.bootstrap_samples, seed)
+        for column, (metric, k, _) in enumerate(measures):
+            counted = held[~np.isnan(held[:, column]), column]
+            summary.append(
+                Measurement(
+                    model=outcome.model,
+                    data=data,
+                    split=split,
+                    slice=part.name,
+                    metric=metric,
+                    k=k,
+                    value=float(counted.mean(dtype=np.float64)) if len(counted) else None,
+                    low=_number(low[column]),
+                    high=_number(high[column]),
+                    n=len(counted),
+                    seed=seed,
+                    seconds=round(outcome.seconds, 3),
+                    candidates=outcome.candidates,
+                )
+            )
+    return summary
+
+
+def _number(value: np.floating) -> float | None:
+    return None if np.isnan(value) else float(value)

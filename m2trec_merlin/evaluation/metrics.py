@@ -1,0 +1,98 @@
+"""The metrics, each a function from an outcome to one value a prefix; their mean is what is reported.
+
+For a prefix, let t be the immediate next item, R the set of distinct items that remain in the session
+(t among them), and top(K) the items of rank at most K. Ties count against us:
+rank(i) = 1 + the number of other candidates whose score is at least i's. An item that is no candidate,
+or that the catalogue does not hold, is in no top(K).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from m2trec_merlin.evaluation.outcomes import UNMEASURED, ItemRanks, Outcome
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric on items.
+
+    Attributes:
+        name: without the cut-off.
+        formula: of one prefix, in words.
+        values: from an outcome and a cut-off of it to float32 [P].
+    """
+
+    name: str
+    formula: str
+    values: Callable[[Outcome, int], np.ndarray]
+
+
+def hit(outcome: Outcome, k: int) -> np.ndarray:
+    """HIT@K = 1 if rank(t) <= K, else 0."""
+    return (_items(outcome).target <= k).astype(np.float32)
+
+
+def reciprocal_rank(outcome: Outcome, k: int) -> np.ndarray:
+    """MRR@K = 1 / rank(t) if rank(t) <= K, else 0."""
+    target = _items(outcome).target
+    return np.where(target <= k, 1.0 / target, 0.0).astype(np.float32)
+
+
+def recall(outcome: Outcome, k: int) -> np.ndarray:
+    """Recall@K = |top(K) and R| / |R|: the share of the remaining items that is found."""
+    items = _items(outcome)
+    return (items.found[:, _column(outcome, k)] / items.remaining).astype(np.float32)
+
+
+def hit_remaining(outcome: Outcome, k: int) -> np.ndarray:
+    """HitRemaining@K = 1 if top(K) and R share an item, else 0."""
+    return (_items(outcome).found[:, _column(outcome, k)] > 0).astype(np.float32)
+
+
+def category_hit(ranks: np.ndarray, k: int) -> np.ndarray:
+    """Category HIT@K = 1 if the category of t has rank at most K among all categories, else 0.
+
+    NaN, which no mean counts, where t has no category.
+    """
+    return np.where(ranks == UNMEASURED, np.nan, ranks <= k).astype(np.float32)
+
+
+#: The metrics on items, in the order of the tables.
+METRICS: tuple[Metric, ...] = (
+    Metric("HIT", "1 if the next item is among the top K, else 0", hit),
+    Metric("MRR", "1 / rank of the next item if it is among the top K, else 0", reciprocal_rank),
+    Metric("Recall", "share of the distinct remaining items that are among the top K", recall),
+    Metric("HitRemaining", "1 if any remaining item is among the top K, else 0", hit_remaining),
+)
+
+
+def category_metric(attribute: str) -> str:
+    """Return the name under which an attribute's category HIT is reported."""
+    return f"HIT[{attribute}]"
+
+
+def measure(outcome: Outcome) -> Iterator[tuple[str, int, np.ndarray]]:
+    """Yield the name, the cut-off and the values (float32 [P]) of everything an outcome holds."""
+    if outcome.items is not None:
+        for metric in METRICS:
+            for k in outcome.ks:
+                yield metric.name, k, metric.values(outcome, k)
+    for attribute, ranks in outcome.categories.items():
+        for k in outcome.ks:
+            yield category_metric(attribute), k, category_hit(ranks, k)
+
+
+def _items(outcome: Outcome) -> ItemRanks:
+    if outcome.items is None:
+        raise ValueError(f"{outcome.model} ranks categories only, so it has no metric on items")
+    return outcome.items
+
+
+def _column(outcome: Outcome, k: int) -> int:
+    if k not in outcome.ks:
+        raise ValueError(f"K = {k} was not counted; the outcome holds {list(outcome.ks)}")
+    return outcome.ks.index(k)

@@ -1,0 +1,124 @@
+"""Plots of measurements as SVG, drawn without a display."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from m2trec_merlin.evaluation.measurements import Measurement
+
+_SIZE = (8.0, 3.6)
+
+
+def plot_bars(measurements: Sequence[Measurement], metric: str, k: int) -> str:
+    """Draw one bar a model for each slice, with its interval."""
+    models, slices = _models(measurements), _slices(measurements)
+    figure, axes = _start(f"{metric}@{k} by slice")
+    width = 0.8 / len(models)
+    for index, model in enumerate(models):
+        value, low, high = _series(measurements, model, metric, k, slices)
+        left = np.arange(len(slices)) + (index - (len(models) - 1) / 2) * width
+        errors = np.nan_to_num(np.stack([value - low, high - value]))
+        axes.bar(left, np.nan_to_num(value), width, yerr=errors, label=model, capsize=2)
+    _name_slices(axes, measurements, slices, metric)
+    return _finish(figure, axes, f"{metric}@{k}, %")
+
+
+def plot_lines(measurements: Sequence[Measurement], metric: str, k: int, axis: str) -> str:
+    """Draw one line a model over slices that stand in an order, with a band for the interval.
+
+    Args:
+        measurements: of a breakdown.
+        metric: name without the cut-off.
+        k: cut-off.
+        axis: what the slices are ordered by.
+    """
+    slices = _slices(measurements)
+    figure, axes = _start(f"{metric}@{k} by {axis}")
+    for model in _models(measurements):
+        value, low, high = _series(measurements, model, metric, k, slices)
+        (line,) = axes.plot(range(len(slices)), value, marker="o", markersize=4, label=model)
+        axes.fill_between(range(len(slices)), low, high, color=line.get_color(), alpha=0.15, linewidth=0)
+    _name_slices(axes, measurements, slices, metric)
+    axes.set_xlabel(f"{axis} (prefixes)")
+    return _finish(figure, axes, f"{metric}@{k}, %")
+
+
+def plot_learning_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Draw training loss and validation HIT@20 by epoch, one line a model.
+
+    Args:
+        histories: by model, the records of history.json: `epoch`, `loss` and, where it was measured,
+            `HIT@20`.
+    """
+    figure = Figure(figsize=_SIZE, layout="constrained")
+    panels = zip(
+        figure.subplots(1, 2), ("loss", "HIT@20"), ("training loss", "validation HIT@20, %"), strict=True
+    )
+    for axes, field, label in panels:
+        scale = 100 if field == "HIT@20" else 1
+        for model, records in histories.items():
+            points = [(r["epoch"], scale * r[field]) for r in records if r.get(field) is not None]
+            axes.plot([x for x, _ in points], [y for _, y in points], marker="o", markersize=4, label=model)
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(label)
+        axes.grid(alpha=0.3)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.legend(frameon=False)
+    return _write(figure)
+
+
+def _start(title: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=_SIZE, layout="constrained")
+    axes = figure.subplots()
+    axes.set_title(title, loc="left", fontsize=11)
+    return figure, axes
+
+
+def _finish(figure: Figure, axes: Axes, label: str) -> str:
+    axes.set_ylabel(label)
+    axes.set_ylim(bottom=0)
+    axes.grid(axis="y", alpha=0.3)
+    figure.legend(frameon=False, fontsize=9, loc="outside right upper")
+    return _write(figure)
+
+
+def _write(figure: Figure) -> str:
+    file = io.StringIO()
+    # A fixed salt and no date: equal results give equal files.
+    with matplotlib.rc_context({"svg.hashsalt": "m2trec"}):
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    return file.getvalue()
+
+
+def _series(
+    measurements: Sequence[Measurement], model: str, metric: str, k: int, slices: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return value, low and high in percent for each slice; NaN where not measured."""
+    found = {m.slice: m for m in measurements if (m.model, m.metric, m.k) == (model, metric, k)}
+    columns = np.full((3, len(slices)), np.nan)
+    for index, name in enumerate(slices):
+        m = found.get(name)
+        if m is not None and m.value is not None:
+            low, high = (m.value if end is None else end for end in (m.low, m.high))
+            columns[:, index] = 100 * m.value, 100 * low, 100 * high
+    return columns[0], columns[1], columns[2]
+
+
+def _name_slices(axes: Axes, measurements: Sequence[Measurement], slices: Sequence[str], metric: str) -> None:
+    counts = {m.slice: m.n for m in measurements if m.metric == metric}
+    axes.set_xticks(range(len(slices)), [f"{name}\n({counts.get(name, 0):,})" for name in slices], fontsize=9)
+
+
+def _models(measurements: Sequence[Measurement]) -> list[str]:
+    return list(dict.fromkeys(m.model for m in measurements))
+
+
+def _slices(measurements: Sequence[Measurement]) -> list[str]:
+    return list(dict.fromkeys(m.slice for m in measurements))

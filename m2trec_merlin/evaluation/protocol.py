@@ -1,0 +1,74 @@
+"""What was measured, in words: the text that stands beside every table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.config import Config
+from m2trec_merlin.evaluation.metrics import METRICS
+from m2trec_merlin.evaluation.outcomes import Outcome
+from m2trec_merlin.evaluation.slices import SLICES
+from m2trec_merlin.sessions import Sessions
+
+#: A term and what it means.
+Entry = tuple[str, str]
+
+#: By `evaluation.exclude_session_items`.
+_OWN_ITEMS = {
+    True: "are no candidates, for every model",
+    False: "are candidates; the baselines leave them out where training sessions hardly ever repeat an item",
+}
+
+
+def describe_protocol(
+    config: Config, catalogue: Catalogue, sessions: Sessions, outcomes: Sequence[Outcome], split: str
+) -> list[Entry]:
+    """Explain how the numbers came about.
+
+    Args:
+        config: of the run.
+        catalogue: the items.
+        sessions: those that were scored.
+        outcomes: of the recommenders, all on the same prefixes.
+        split: name of the sessions.
+    """
+    evaluation = config.evaluation
+    scored, total = len(outcomes[0].prefixes), sessions.n_prefixes
+    sample = "" if scored == total else f", a random sample of the {total:,} (seed {config.seed})"
+    unknown = int((sessions.rows == 0).sum())
+    split_settings = config.data.split.model_dump(exclude={"kind"})
+    settings = ", ".join(f"{name} {value}" for name, value in split_settings.items())
+    candidates = [f"{o.model}: {o.candidates}" for o in outcomes if o.candidates]
+    return [
+        ("Data", f"{config.name}: source {config.data.source}"),
+        ("Split", f"{config.data.split.kind} ({settings})"),
+        (
+            "Filtering",
+            f"sessions of at least {config.data.min_session_length} events; training sessions keep their "
+            f"last {config.data.max_session_length} events",
+        ),
+        (
+            "Sessions",
+            f"{split}: {len(sessions):,} with {len(sessions.rows):,} events, "
+            f"{unknown:,} of them of items that the catalogue does not hold",
+        ),
+        ("Prefixes", f"{scored:,} scored{sample}: every proper beginning of a session, one event or more"),
+        ("Catalogue", f"{catalogue.n_rows - 1:,} items, {catalogue.n_seen:,} of them seen in training"),
+        ("Candidates", "; ".join(candidates)),
+        ("The session's own items", _OWN_ITEMS[evaluation.exclude_session_items]),
+        ("Hit", "the next item is at rank K or better among all candidates; none is sampled away"),
+        (
+            "Ties",
+            "count against the model: the rank is 1 + the number of other candidates with at least the "
+            "same score; an item that is no candidate is a miss",
+        ),
+        ("Intervals", f"95 %, from {evaluation.bootstrap_samples:,} bootstrap samples of sessions"),
+        *((f"{metric.name}@K", metric.formula) for metric in METRICS),
+        (
+            "Category HIT@K",
+            "1 if the next item's category is among the top K categories, else 0; next items without the "
+            "category are not counted",
+        ),
+        *((part.name, part.meaning.format(tail=evaluation.sparse_below)) for part in SLICES),
+    ]

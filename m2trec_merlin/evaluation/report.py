@@ -1,0 +1,94 @@
+"""One HTML file with everything: tables, plots, and what they mean. It needs nothing beside it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from m2trec_merlin.evaluation.measurements import Measurement
+from m2trec_merlin.evaluation.protocol import Entry
+from m2trec_merlin.evaluation.tables import (
+    Table,
+    category_table,
+    cut_off_table,
+    slice_table,
+    to_html,
+    to_markdown,
+)
+
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }
+.wide { overflow-x: auto }
+table { border-collapse: collapse; margin: 1.5rem 0; font-variant-numeric: tabular-nums; font-size: 13px }
+caption { text-align: left; font-weight: 600; padding-bottom: .4rem }
+th, td { padding: .25rem .6rem; border-bottom: 1px solid #ddd; text-align: right; white-space: nowrap }
+tbody th { text-align: left; font-weight: 500 }
+thead th[colspan] { text-align: center; border-left: 1px solid #ddd }
+.best { font-weight: 700 }
+img { max-width: 100%; display: block; margin: 1rem 0 }
+dt { font-weight: 600; margin-top: .5rem } dd { margin: 0 0 0 1rem }
+"""
+
+
+def result_tables(measurements: Sequence[Measurement]) -> list[Table]:
+    """Return the tables of a report: by slice, by cut-off and, where predicted, of categories."""
+    k = max(m.k for m in measurements)
+    tables = [
+        slice_table(measurements, k, ("HIT", "MRR")),
+        slice_table(measurements, k, ("Recall", "HitRemaining")),
+        cut_off_table(measurements),
+        category_table(measurements),
+    ]
+    return [table for table in tables if table is not None and table.lines]
+
+
+def write_markdown(title: str, measurements: Sequence[Measurement], protocol: Sequence[Entry]) -> str:
+    """Return metrics.md."""
+    parts = [f"# {title}\n"]
+    parts += [f"## {table.title}\n\n{to_markdown(table)}" for table in result_tables(measurements)]
+    parts.append("## Scoring time\n\n" + "".join(f"- {line}\n" for line in _speeds(measurements)))
+    parts.append("## How it was measured\n\n" + "".join(f"- **{term}**: {text}\n" for term, text in protocol))
+    return "\n".join(parts)
+
+
+def write_html(
+    title: str,
+    measurements: Sequence[Measurement],
+    protocol: Sequence[Entry],
+    plots: Mapping[str, str],
+) -> str:
+    """Return report.html.
+
+    Args:
+        title: of the page.
+        measurements: rows of metrics.json.
+        protocol: see `describe_protocol`.
+        plots: SVG by name.
+    """
+    tables = "".join(f'<div class="wide">{to_html(table)}</div>' for table in result_tables(measurements))
+    images = "".join(_image(name, svg) for name, svg in plots.items())
+    speeds = "".join(f"<li>{escape(line)}</li>" for line in _speeds(measurements))
+    terms = "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in protocol)
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f"<style>{_STYLE}</style></head><body><h1>{escape(title)}</h1>"
+        f"<p>In percent; ± is the wider side of the 95 % interval; bold is the best of its column.</p>"
+        f"{tables}<h2>Plots</h2>{images}<h2>Scoring time</h2><ul>{speeds}</ul>"
+        f"<h2>How it was measured</h2><dl>{terms}</dl></body></html>\n"
+    )
+
+
+def _image(name: str, svg: str) -> str:
+    data = base64.b64encode(svg.encode()).decode()
+    return f'<img alt="{escape(name)}" src="data:image/svg+xml;base64,{data}">'
+
+
+def _speeds(measurements: Sequence[Measurement]) -> list[str]:
+    first = {m.model: m for m in reversed(measurements)}
+    lines = []
+    for model in dict.fromkeys(m.model for m in measurements):
+        m = first[model]
+        rate = f", {m.n / m.seconds:,.0f} prefixes/s" if m.seconds > 0 else ""
+        lines.append(f"{model}: {m.seconds:,.1f} s{rate}")
+    return lines

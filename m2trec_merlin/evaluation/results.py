@@ -1,0 +1,113 @@
+"""What evaluation leaves behind: metrics.json, breakdowns.json, metrics.md, report.html and plots/."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from m2trec_merlin.artifacts import read_json
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.config import Config
+from m2trec_merlin.evaluation.measurements import Measurement, summarise
+from m2trec_merlin.evaluation.outcomes import Outcome
+from m2trec_merlin.evaluation.plots import plot_bars, plot_learning_curves, plot_lines
+from m2trec_merlin.evaluation.protocol import describe_protocol
+from m2trec_merlin.evaluation.report import write_html, write_markdown
+from m2trec_merlin.evaluation.slices import SLICES, Slice, length_slices, occurrence_slices
+from m2trec_merlin.sessions import Sessions
+
+#: Slices that plots, but no tables, show: by what they are ordered.
+BREAKDOWNS: dict[str, tuple[Slice, ...]] = {
+    "training occurrences of the next item": occurrence_slices(),
+    "events in the prefix": length_slices(),
+}
+
+
+def write_results(
+    outcomes: Sequence[Outcome],
+    config: Config,
+    catalogue: Catalogue,
+    sessions: Sessions,
+    folder: Path,
+    split: str,
+    history: Path | None = None,
+) -> list[Measurement]:
+    """Measure outcomes and write everything into a folder that exists.
+
+    Args:
+        outcomes: of the recommenders, all on the same prefixes.
+        config: of the run.
+        catalogue: the items.
+        sessions: those that the prefixes were cut from.
+        folder: where the files go.
+        split: name of the sessions.
+        history: history.json of the training, if there is one, for the learning curve.
+
+    Returns:
+        The rows of metrics.json.
+    """
+
+    def measure_all(chosen: Sequence[Outcome], slices: Sequence[Slice]) -> list[Measurement]:
+        measurements: list[Measurement] = []
+        for outcome in chosen:
+            measurements += summarise(
+                outcome,
+                catalogue,
+                config.evaluation,
+                data=config.name,
+                split=split,
+                seed=config.seed,
+                slices=slices,
+            )
+        return measurements
+
+    measurements = measure_all(outcomes, SLICES)
+    ranked = [outcome for outcome in outcomes if outcome.items is not None]
+    breakdowns = {name: measure_all(ranked, slices) for name, slices in BREAKDOWNS.items()}
+    curves = {} if history is None or not history.is_file() else {config.name: read_json(history)}
+    plots = draw_plots(measurements, breakdowns, curves, max(config.evaluation.ks))
+    title = f"Evaluation of {config.name}, {split} sessions"
+    protocol = describe_protocol(config, catalogue, sessions, outcomes, split)
+    files = {
+        "metrics.json": _to_json([m.as_dict() for m in measurements]),
+        "breakdowns.json": _to_json({name: [m.as_dict() for m in b] for name, b in breakdowns.items()}),
+        "metrics.md": write_markdown(title, measurements, protocol),
+        "report.html": write_html(title, measurements, protocol, plots),
+        **{f"plots/{name.replace(' ', '_')}.svg": svg for name, svg in plots.items()},
+    }
+    (folder / "plots").mkdir()
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return measurements
+
+
+def draw_plots(
+    measurements: Sequence[Measurement],
+    breakdowns: Mapping[str, Sequence[Measurement]],
+    histories: Mapping[str, Sequence[Mapping[str, Any]]],
+    k: int,
+) -> dict[str, str]:
+    """Return the plots as SVG, by name; those without data are left out.
+
+    Args:
+        measurements: on the slices of the tables.
+        breakdowns: measurements on ordered slices, by what orders them.
+        histories: records of history.json by model.
+        k: cut-off of HIT.
+    """
+    plots = {}
+    hits = [m for m in measurements if m.metric == "HIT"]
+    if hits:
+        plots[f"HIT@{k} by slice"] = plot_bars(hits, "HIT", k)
+    for axis, rows in breakdowns.items():
+        if rows:
+            plots[f"HIT@{k} by {axis}"] = plot_lines(rows, "HIT", k, axis)
+    if histories:
+        plots["learning curve"] = plot_learning_curves(histories)
+    return plots
+
+
+def _to_json(content: Any) -> str:
+    return json.dumps(content, indent=1) + "\n"

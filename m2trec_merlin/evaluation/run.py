@@ -1,0 +1,52 @@
+"""The verb `evaluate`: the trained model and the baselines on the test sessions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from m2trec_merlin.artifacts import require_manifest
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.config import Config
+from m2trec_merlin.evaluation.comparison import compare
+from m2trec_merlin.sessions import Sessions
+
+
+def evaluate_model(config: Config, *, force: bool = False, console: Console | None = None) -> Path:
+    """Compare the model of a run with the baselines and write `evaluation/`.
+
+    Args:
+        config: of the run.
+        force: measure again even if the result is current.
+        console: where progress and tables are shown.
+
+    Returns:
+        The folder of metrics, plots and report.
+
+    Raises:
+        ArtifactError: `preprocess` or `train` has not run.
+    """
+    from m2trec_merlin.model.recommender import ModelRecommender
+    from m2trec_merlin.model.storage import load_model
+
+    data, folder = config.directory / "preprocessed", config.directory / "model"
+    inputs = {
+        "preprocessed": require_manifest(data, "preprocess")["inputs"],
+        "model": require_manifest(folder, "train")["inputs"],
+    }
+    catalogue = Catalogue.load(data / "catalogue")
+    output = config.directory / "evaluation"
+    compare(
+        config,
+        catalogue,
+        Sessions.load(data / "sessions" / "train"),
+        Sessions.load(data / "sessions" / "test"),
+        output,
+        lambda: [ModelRecommender(load_model(folder, catalogue))],
+        inputs=inputs,
+        history=folder / "history.json",
+        force=force,
+        console=console,
+    )
+    return output

@@ -1,0 +1,257 @@
+"""Everything we do only because a released Merlin package has a bug or an awkward default.
+
+Merlin was last released in 2023 and is treated as frozen: what must be worked around is worked around here,
+each in a function that names the upstream cause, so that it can go when the cause goes. Importing this module
+is cheap and changes nothing; `prepare_merlin` must run before anything of Merlin or Dask is imported
+(importing `m2trec_merlin.workflows` sees to it).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from m2trec_merlin.artifacts import atomic_write, read_json, sha256
+from m2trec_merlin.catalogue import FIRST_VALUE, MISSING
+from m2trec_merlin.errors import ArtifactError, M2TRecError
+
+if TYPE_CHECKING:
+    from distributed import Client
+    from merlin.io import Dataset
+    from nvtabular import Workflow
+
+CHECKSUMS = "checksums.json"
+
+#: Dask settings that merlin-core 23.08 needs, as the environment variables that Dask reads.
+DASK_SETTINGS = {
+    "DASK_DATAFRAME__QUERY_PLANNING": "False",
+    "DASK_DATAFRAME__CONVERT_STRING": "False",
+}
+
+#: For the workers that we start: they import Merlin before anything of ours could silence it.
+WORKER_ENVIRONMENT = {**DASK_SETTINGS, "PYTHONWARNINGS": "ignore"}
+
+_HARMLESS_WARNINGS = (
+    "Tensorflow dtype mappings did not load",
+    "Initializing an NVTabular Dataset in CPU mode",
+    "Changing an NVTabular Dataset to CPU mode",
+    "The legacy Dask DataFrame implementation is deprecated",
+    "Performing a hash-based transformation",
+    "A value is trying to be set on a copy of a DataFrame",
+    "Running on a single-machine scheduler",
+)
+
+
+def prepare_merlin() -> None:
+    """Set up Dask and the warnings; call before the first import of Merlin or Dask.
+
+    Upstream: merlin-core builds on `dask.dataframe.core`, which exists only without Dask's query planning,
+    and Dask's conversion of strings turns list columns into strings without a word. Settings that the
+    environment already holds are overridden: with others nothing works.
+
+    Raises:
+        M2TRecError: Dask's dataframes were already imported with query planning.
+    """
+    os.environ.update(DASK_SETTINGS)
+    if "dask" in sys.modules:
+        import dask
+
+        dask.config.set({"dataframe.query-planning": False, "dataframe.convert-string": False})
+    if "dask_expr" in sys.modules:
+        raise M2TRecError(
+            "Dask was imported with query planning, which Merlin cannot use: import m2trec_merlin.workflows "
+            "before dask.dataframe, or set DASK_DATAFRAME__QUERY_PLANNING=False"
+        )
+    silence_merlin()
+
+
+def silence_merlin() -> None:
+    """Hide warnings that Merlin always gives on a CPU, and tracebacks that it logs before it raises them.
+
+    Upstream: merlin-core warns about every optional package that is absent and about CPU mode as such,
+    NVTabular uses pandas calls deprecated since, and `merlin.dag.executors` logs each exception's traceback
+    in addition to raising it.
+    """
+    for message in _HARMLESS_WARNINGS:
+        warnings.filterwarnings("ignore", message=message)
+    for module in (r"nvtabular\.", r"merlin\."):
+        warnings.filterwarnings("ignore", category=FutureWarning, module=module)
+    logging.getLogger("merlin").setLevel(logging.CRITICAL)
+
+
+@contextmanager
+def dask_client_for_merlin(client: Client | None) -> Iterator[None]:
+    """Make NVTabular use exactly this client, or none, for the length of the block.
+
+    Upstream: `merlin.core.utils.global_dask_client` picks up any client that happens to be alive in the
+    process and keeps a closed one in a context variable.
+    """
+    from merlin.core.utils import set_dask_client
+
+    set_dask_client(client)
+    try:
+        yield
+    finally:
+        set_dask_client("auto")
+
+
+def dataset_of_parts(paths: Sequence[Path], columns: Sequence[str]) -> Dataset:
+    """Return a Merlin dataset with exactly one partition per Parquet file.
+
+    Upstream: `merlin.io.Dataset(paths)` splits files by row groups and its partition size follows the
+    machine's memory, so a partition boundary could cut a session in two.
+    """
+    from dask import dataframe
+    from merlin.io import Dataset
+
+    files, names = [str(path) for path in paths], list(columns)
+    empty = pq.read_schema(files[0]).empty_table().select(names).to_pandas()
+    return Dataset(dataframe.from_map(_read_part, files, columns=names, meta=empty))
+
+
+def _read_part(path: str, columns: list[str]) -> pd.DataFrame:
+    # Integers with missing values would become floats, and ids beyond 2^53 change.
+    return pq.read_table(path, columns=columns).to_pandas(integer_object_nulls=True)
+
+
+def transform_some(transform: Callable[[Any, Any], Any], columns: Sequence[str], frame: Any) -> Any:
+    """Run an operator on some columns of a frame and keep the others as they are.
+
+    Upstream: NVTabular 23.08's `ListSlice` returns the sliced columns alone. Giving the others a branch of
+    the graph of their own would run all earlier operators once per branch, since
+    `merlin.dag.executors.LocalExecutor` shares no result between branches.
+    """
+    from nvtabular import ColumnSelector
+
+    changed = transform(ColumnSelector(list(columns)), frame)
+    kept = frame.copy(deep=False)
+    for column in columns:
+        kept[column] = changed[column]
+    return kept
+
+
+def categorify_frame(
+    categorify: Callable[[Any, pd.DataFrame], pd.DataFrame], selector: Any, frame: pd.DataFrame
+) -> pd.DataFrame:
+    """Run `Categorify.transform` where some columns hold no value at all; their ids are MISSING.
+
+    Upstream: NVTabular 23.08, `ops/categorify.py`, `_encode` looks at `df[column].dropna().iloc[0]` and
+    raises IndexError for such a column: a single request without its category would fail. `_encode` also
+    uses index labels as positions, so the index must be 0, 1, 2, ...
+    """
+    from nvtabular import ColumnSelector
+
+    frame = frame.reset_index(drop=True)
+    absent = [name for name in selector.names if not frame[name].notna().any()]
+    present = [name for name in selector.names if name not in absent]
+    encoded = categorify(ColumnSelector(present), frame) if present else frame.copy(deep=False)
+    for name in absent:
+        encoded[name] = np.int64(MISSING)
+    return encoded
+
+
+def mark_empty_lists(lists: pa.ListArray) -> pa.ListArray:
+    """Replace empty lists by [null] for as long as they travel between operators.
+
+    Upstream: while it fits, merlin-core looks for the type of a list column among the values of a partition
+    (`merlin.core.dispatch.list_val_dtype`) and raises TypeError where all lists are empty.
+    """
+    from m2trec_merlin.workflows.columns import fill_empty
+
+    return fill_empty(lists, None)
+
+
+def complete_vocabulary(path: str, column: str) -> None:
+    """Write the vocabulary file of a fitted `Categorify` again: never absent, and in one order everywhere.
+
+    Upstream: NVTabular 23.08, `_save_encodings` writes no file for a column without any value, which
+    `transform` then fails to open; and it sorts by frequency with an unstable sort, whose order among equals
+    depends on the processor.
+    """
+    size = f"{column}_size"
+    table = pd.read_parquet(path) if Path(path).is_file() else pd.DataFrame({column: [], size: []})
+    table = table.sort_values([size, column], ascending=[False, True])
+    table.index = pd.RangeIndex(FIRST_VALUE, FIRST_VALUE + len(table))
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    schema = pa.schema([(column, pa.string()), (size, pa.int64())])
+    table[schema.names].to_parquet(path, schema=schema, compression=None)
+
+
+def save_workflow(workflow: Workflow, directory: Path) -> None:
+    """Save a fitted workflow with the SHA-256 of each of its files.
+
+    Upstream: NVTabular 23.08 knows one format, a pickle beside its vocabularies. A pickle can run code when
+    it is read, hence `load_workflow` reads none that was changed since.
+    """
+    workflow.save(str(directory))
+    sums = {str(p.relative_to(directory)): sha256(p) for p in _files(directory)}
+    atomic_write(directory / CHECKSUMS, json.dumps(sums, indent=2))
+
+
+def load_workflow(directory: Path) -> Workflow:
+    """Load what `save_workflow` wrote, if every file is unchanged.
+
+    Upstream: besides the pickle, NVTabular caches vocabularies by path for the life of the process, so a
+    workflow fitted anew in the same place would be read with the old vocabularies; the cache is emptied.
+
+    The checksums reveal damage and careless edits. They are no signature: do not load workflows from people
+    you would not run code from.
+
+    Raises:
+        ArtifactError: a file is missing, was added, or differs from what was saved.
+    """
+    prepare_merlin()
+    sums = read_json(directory / CHECKSUMS)
+    found = {str(p.relative_to(directory)): sha256(p) for p in _files(directory)}
+    wrong = sorted(name for name in sums.keys() | found.keys() if sums.get(name) != found.get(name))
+    if wrong:
+        raise ArtifactError(
+            f"{directory}: {', '.join(wrong)} changed since the workflow was saved, so it is not loaded; "
+            "run `m2trec preprocess --force`"
+        )
+    from merlin.io.worker import clean_worker_cache
+    from nvtabular import Workflow
+
+    clean_worker_cache()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return Workflow.load(str(directory))
+
+
+def _files(directory: Path) -> list[Path]:
+    return sorted(p for p in directory.rglob("*") if p.is_file() and p.name != CHECKSUMS)
+
+
+def training_arguments(**settings: Any) -> Any:
+    """Return Transformers4Rec training arguments that its `Trainer` can train our models with.
+
+    Upstream: later releases of transformers save checkpoints as safetensors by default, which fails for
+    models whose state holds shared tensors; and progress or trackers are reported to whatever is installed.
+    """
+    from transformers4rec.config.trainer import T4RecTrainingArguments
+
+    quiet = {"save_safetensors": False, "report_to": [], "use_cpu": True, "data_loader_engine": "merlin"}
+    return T4RecTrainingArguments(**{**quiet, **settings})
+
+
+def make_evaluation_work(trainer: Any) -> Any:
+    """Let a Transformers4Rec `Trainer` evaluate.
+
+    Upstream: its `prediction_step` reads `use_amp` and its `evaluation_loop` calls `_pad_across_processes`;
+    later releases of transformers dropped both (the latter moved to accelerate).
+    """
+    trainer.use_amp = False
+    trainer._pad_across_processes = trainer.accelerator.pad_across_processes
+    return trainer

@@ -1,0 +1,166 @@
+"""The verb `export`: from a trained model to a Triton model repository."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from m2trec_merlin.artifacts import (
+    atomic_directory,
+    atomic_write,
+    is_current,
+    require_manifest,
+    write_manifest,
+)
+from m2trec_merlin.catalogue import FIRST_VALUE, Catalogue
+from m2trec_merlin.config import ITEM_ID, Config
+from m2trec_merlin.model.m2trec import M2TRec
+from m2trec_merlin.model.storage import load_model
+from m2trec_merlin.serving import recommending, session_reading
+from m2trec_merlin.serving.checksums import FORMAT
+from m2trec_merlin.serving.encoded_items import Attribute
+from m2trec_merlin.serving.graphs import export_items, export_sessions
+from m2trec_merlin.serving.item_columns import item_columns
+from m2trec_merlin.serving.names import PREDICT, PREPROCESS
+from m2trec_merlin.serving.repository import (
+    create_models,
+    seal_models,
+    version_folder,
+)
+
+#: Takes one line about what is being done.
+Report = Callable[[str], object]
+
+_ROWS_AT_A_TIME = 65_536
+
+
+def export(config: Config, force: bool = False, report: Report = print) -> Path:
+    """Write `triton/`: the ensemble `m2trec` over `m2trec_preprocess` and `m2trec_predict`.
+
+    Args:
+        config: of the run.
+        force: export again although the result is current.
+        report: called with a line at each stage.
+
+    Returns:
+        The model repository. It appears complete or not at all.
+
+    Raises:
+        ArtifactError: an earlier step has not run, or the exported graphs do not equal the model.
+        MissingDependencyError: a package of the extra `serve` is missing.
+    """
+    preprocessed, trained = config.directory / "preprocessed", config.directory / "model"
+    target = config.directory / "triton"
+    inputs = {
+        "preprocessed": require_manifest(preprocessed, "preprocess")["inputs"],
+        "model": require_manifest(trained, "train")["sha256"],
+        "top_k": config.serving.top_k,
+        "top_categories": config.serving.top_categories,
+        "format": FORMAT,
+    }
+    if not force and is_current(target, inputs):
+        report(f"{target} is up to date")
+        return target
+    started = time.perf_counter()
+    catalogue = Catalogue.load(preprocessed / "catalogue")
+    model = load_model(trained, catalogue)
+    with atomic_directory(target) as repository:
+        write_repository(config, model, catalogue, preprocessed / "items_workflow", repository, report)
+        seconds = round(time.perf_counter() - started, 1)
+        write_manifest(repository, "export", inputs, items=catalogue.n_rows - 1, seconds=seconds)
+    report(f"{target}: {catalogue.n_rows - 1:,} items, {seconds} seconds")
+    return target
+
+
+def write_repository(
+    config: Config, model: M2TRec, catalogue: Catalogue, workflow: Path, repository: Path, report: Report
+) -> None:
+    """Write the models of the ensemble into an empty folder.
+
+    Args:
+        config: attributes and defaults of the answers.
+        model: trained, on the CPU.
+        catalogue: that the model was trained on; read from a folder, with its display table.
+        workflow: folder of the fitted items workflow.
+        repository: the folder to write into.
+        report: called with a line at each stage.
+
+    Raises:
+        ArtifactError: the exported graphs do not equal the model.
+    """
+    model.eval()
+    attributes = encoded_attributes(config, catalogue)
+    categories = {name: catalogue.category_names(name)[FIRST_VALUE:] for name in model.next_attributes}
+    create_models(repository, attributes, list(categories), catalogue.n_rows)
+    _write_preprocess(version_folder(repository, PREPROCESS), model, catalogue, attributes, workflow)
+    predict = version_folder(repository, PREDICT)
+    report(f"encoding {catalogue.n_rows - 1:,} items")
+    item_vectors = _write_vectors(predict, model, catalogue)
+    report("exporting the model to ONNX and comparing the two")
+    export_sessions(model, item_vectors, predict / recommending.SESSION_GRAPH)
+    if attributes:
+        export_items(model, predict / recommending.ITEM_GRAPH)
+    pq.write_table(item_columns(config, catalogue), predict / recommending.ITEMS)
+    _write_json(predict / recommending.CATEGORIES, categories)
+    settings = {
+        "top_k": config.serving.top_k,
+        "top_categories": config.serving.top_categories,
+        "new_items": bool(attributes),
+    }
+    _write_json(predict / recommending.SETTINGS, settings)
+    seal_models(repository)
+
+
+def encoded_attributes(config: Config, catalogue: Catalogue) -> list[Attribute]:
+    """Return what a new item is encoded by; nothing if the model reads item ids, which it has none of."""
+    names = config.model.inputs or [attribute.name for attribute in config.attributes]
+    if ITEM_ID in names:
+        return []
+    attributes = []
+    for name in names:
+        attribute = config.attribute(name)
+        size = catalogue.attributes[name].values.shape[1] if attribute.kind == "vector" else 0
+        attributes.append(Attribute(name, attribute.kind, attribute.source_column, size))
+    return attributes
+
+
+def _write_preprocess(
+    folder: Path, model: M2TRec, catalogue: Catalogue, attributes: list[Attribute], workflow: Path
+) -> None:
+    ids = pa.table({"item_id": pa.array([str(item_id) for item_id in catalogue.item_ids[1:]], pa.string())})
+    pq.write_table(ids, folder / session_reading.ITEM_IDS)
+    described = [{"name": a.name, "kind": a.kind, "column": a.column, "size": a.size} for a in attributes]
+    settings = {"max_length": model.max_length, "attributes": described}
+    _write_json(folder / session_reading.SETTINGS, settings)
+    if attributes:
+        shutil.copytree(workflow, folder / session_reading.ITEMS_WORKFLOW)
+
+
+@torch.inference_mode()
+def _write_vectors(folder: Path, model: M2TRec, catalogue: Catalogue) -> np.ndarray:
+    """Write item vectors [N, I], candidate vectors [N, D] and biases [N]; return the first."""
+    items, candidates, biases = [], [], []
+    for rows in torch.arange(catalogue.n_rows).split(_ROWS_AT_A_TIME):
+        items.append(model.encode_rows(rows))
+        candidates.append(model.next_item.candidate_vectors(items[-1], rows))
+        biases.append(model.next_item.candidate_biases(rows))
+    item_vectors = torch.cat(items).numpy()
+    np.save(folder / recommending.ITEM_VECTORS, item_vectors)
+    np.save(folder / recommending.CANDIDATE_VECTORS, torch.cat(candidates).numpy())
+    np.save(folder / recommending.BIASES, torch.cat(biases).numpy())
+    if model.next_item.repeat_biases is not None:
+        np.save(folder / recommending.REPEAT_BIASES, model.next_item.repeat_biases.numpy())
+    return item_vectors
+
+
+def _write_json(path: Path, content: Any) -> None:
+    atomic_write(path, json.dumps(content, indent=2))

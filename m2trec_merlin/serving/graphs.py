@@ -1,0 +1,197 @@
+"""The model as ONNX graphs, each compared with the original before it is trusted.
+
+Shape legend: B sessions, L longest session, D model width, I item width, n items, V flat list values.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+from m2trec_merlin.catalogue import FIRST_VALUE
+from m2trec_merlin.errors import ArtifactError, MissingDependencyError
+from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, EncodedAttributes
+from m2trec_merlin.model.m2trec import M2TRec
+
+#: How far a graph may be off, relative to the largest value where that is above 1.
+TOLERANCE = 1e-4
+
+_DYNAMIC = torch.export.Dim.DYNAMIC if hasattr(torch.export, "Dim") else None
+
+
+class SessionGraph(nn.Module):
+    """Item vectors of sessions to queries and to probabilities of the next item's attributes."""
+
+    def __init__(self, model: M2TRec) -> None:
+        super().__init__()
+        self.session_encoder = model.session_encoder
+        self.next_item = model.next_item
+        self.next_attributes = nn.ModuleList(model.next_attributes.values())
+
+    def forward(self, vectors: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
+        """Encode right-padded sessions.
+
+        Args:
+            vectors: float32 [B, L, I].
+            lengths: int64 [B].
+
+        Returns:
+            Queries [B, D], then for each attribute the probabilities of its values [B, values]. The
+            reserved ids in front (padding, missing, other) are left out: nobody can be shown them.
+        """
+        session_BD = self.session_encoder.encode_last(vectors, lengths)
+        shares = [output(session_BD)[:, FIRST_VALUE:].softmax(1) for output in self.next_attributes]
+        return (self.next_item.queries(session_BD), *shares)
+
+
+class ItemGraph(nn.Module):
+    """Encoded attributes of items to item vectors; inputs named as in `EncodedAttributes`."""
+
+    def __init__(self, model: M2TRec) -> None:
+        super().__init__()
+        self.item_encoder = model.item_encoder
+
+    def forward(self, attributes: EncodedAttributes) -> Tensor:
+        """Return item vectors, float32 [n, I]."""
+        vectors: Tensor = self.item_encoder(attributes)
+        return vectors
+
+
+def export_sessions(model: M2TRec, item_vectors: np.ndarray, path: Path) -> None:
+    """Write the session graph.
+
+    Args:
+        model: in evaluation mode, on the CPU.
+        item_vectors: float32 [N, I], of the catalogue, to try the graph on.
+        path: of the ONNX file.
+
+    Raises:
+        ArtifactError: the graph's answers differ from the model's.
+    """
+    graph = SessionGraph(model).eval()
+    names = ["queries", *(f"next_{name}" for name in model.next_attributes)]
+    vectors, lengths = _some_sessions(item_vectors, min(3, model.max_length), 3)
+    example = {"vectors": vectors, "lengths": lengths}
+    dynamic = {"vectors": {0: _DYNAMIC, 1: _DYNAMIC}, "lengths": {0: _DYNAMIC}}
+    _write(graph, example, list(example), names, dynamic, path)
+    # A graph may hold on to a shape of its example, so others are tried: one event, the longest session.
+    for longest, sessions in ((1, 1), (1, 4), (model.max_length, 1), (model.max_length, 5)):
+        vectors, lengths = _some_sessions(item_vectors, longest, sessions)
+        with torch.inference_mode():
+            expected = graph(vectors, lengths)
+        feeds = {"vectors": vectors.numpy(), "lengths": lengths.numpy()}
+        _require_equal(path, feeds, [tensor.numpy() for tensor in expected])
+
+
+def export_items(model: M2TRec, path: Path) -> None:
+    """Write the item graph.
+
+    Args:
+        model: in evaluation mode, on the CPU.
+        path: of the ONNX file.
+
+    Raises:
+        ArtifactError: the graph's answers differ from the model's.
+    """
+    graph = ItemGraph(model).eval()
+    catalogue: CatalogueTensors = model.body.inputs.catalogue
+    n_rows = model.next_item_task.n_rows
+    example = catalogue(torch.arange(n_rows)[-3:] if n_rows > 3 else torch.tensor([0, 1, 1]))
+    names = list(example)
+    dynamic = {"attributes": {name: {0: _DYNAMIC} for name in names}}
+    _write(graph, {"attributes": example}, names, ["item_vectors"], dynamic, path)
+    for rows in (torch.arange(min(n_rows, 1)), torch.arange(n_rows)[-100:]):
+        attributes = catalogue(rows)
+        with torch.inference_mode():
+            expected = graph(attributes)
+        feeds = {name: tensor.numpy() for name, tensor in attributes.items()}
+        _require_equal(path, feeds, [expected.numpy()])
+
+
+def _some_sessions(item_vectors: np.ndarray, longest: int, sessions: int) -> tuple[Tensor, Tensor]:
+    """Draw right-padded sessions [B, L, I] of differing lengths [B], one of them the longest."""
+    generator = np.random.default_rng(0)
+    rows = generator.integers(0, len(item_vectors), (sessions, longest))
+    lengths = generator.integers(1, longest + 1, sessions)
+    lengths[0] = longest
+    padding = np.arange(longest) >= lengths[:, None]
+    vectors = np.where(padding[..., None], np.float32(0), item_vectors[rows])
+    return torch.from_numpy(vectors), torch.from_numpy(lengths)
+
+
+def _write(
+    graph: nn.Module,
+    example: dict[str, Any],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    dynamic: dict[str, Any],
+    path: Path,
+) -> None:
+    try:
+        import onnx
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"the export needs {error.name}: pip install 'm2trec-merlin[serve]'"
+        ) from None
+    with _quiet(), torch.inference_mode():
+        program = torch.onnx.export(
+            graph,
+            (),
+            kwargs=example,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_shapes=dynamic,
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    onnx.save(_without_remarks(program.model_proto), path)
+
+
+def _without_remarks(message: Any) -> Any:
+    """Clear the notes, all over a model, on which line of whose source code each part comes from."""
+    for field, value in message.ListFields():
+        if field.name == "metadata_props":
+            message.ClearField(field.name)
+        elif field.message_type is not None:
+            for part in value if field.is_repeated else [value]:
+                _without_remarks(part)
+    return message
+
+
+def _require_equal(path: Path, feeds: dict[str, np.ndarray], expected: Sequence[np.ndarray]) -> None:
+    found = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]).run(None, feeds)
+    for index, (one, other) in enumerate(zip(found, expected, strict=True)):
+        allowed = TOLERANCE * max(1.0, float(np.abs(other).max(initial=0)))
+        if one.shape != other.shape or not np.abs(one - other).max(initial=0) <= allowed:
+            shapes = {name: list(array.shape) for name, array in feeds.items()}
+            raise ArtifactError(
+                f"{path.name}, output {index}: the exported graph and the model disagree for inputs of "
+                f"shapes {shapes}; the export is given up. This is a fault of the exporter: please report it"
+            )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's remarks on its own inner workings away from the user."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,150 @@
+"""What is shown of items, and the raw columns by which recommendations can be filtered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from m2trec_merlin.errors import ServerError
+
+_NOT_FILTERS = ("item_id", "title", "train_count")
+
+
+class TextColumn:
+    """A filter column of texts, one or several per item: an item passes if it has any wanted value."""
+
+    def __init__(self, column: pa.Array) -> None:
+        is_list = pa.types.is_list(column.type)
+        encoded = (column.flatten() if is_list else column).dictionary_encode()
+        self._values = {value: code for code, value in enumerate(encoded.dictionary.to_pylist())}
+        self._codes = pc.fill_null(encoded.indices, -1).to_numpy()
+        items = pc.list_parent_indices(column).to_numpy() if is_list else np.arange(len(column))
+        self._rows = items.astype(np.int64) + 1
+
+    def passing(self, wanted: Any, where: str, mask: np.ndarray, notes: list[str]) -> None:
+        """Set `mask` [N + 1] for items with a wanted value: a scalar or a list of scalars."""
+        values = wanted if isinstance(wanted, list) else [wanted]
+        if any(value is None or isinstance(value, list | dict) for value in values):
+            raise ServerError(f"{where}: expected a value or a list of values, found {json.dumps(wanted)}")
+        texts = [_text(value) for value in values]
+        notes += [f"{where}: no item has the value '{text}'" for text in texts if text not in self._values]
+        codes = [self._values[text] for text in texts if text in self._values]
+        mask[self._rows[np.isin(self._codes, codes)]] = True
+
+
+class NumberColumn:
+    """A filter column of numbers: an item passes if it has a wanted value or lies within min and max."""
+
+    def __init__(self, column: pa.Array) -> None:
+        self._values = column.to_numpy(zero_copy_only=False).astype(np.float64)
+
+    def passing(self, wanted: Any, where: str, mask: np.ndarray, notes: list[str]) -> None:
+        """Set `mask` [N + 1] for items that pass: a number, a list of numbers, or {"min": a, "max": b}."""
+        bounds = wanted if isinstance(wanted, dict) else {}
+        values = list(bounds.values()) if bounds else wanted if isinstance(wanted, list) else [wanted]
+        if set(bounds) - {"min", "max"} or not all(_is_number(value) for value in values):
+            raise ServerError(
+                f'{where}: expected a number, a list of numbers, or {{"min": a, "max": b}}, '
+                f"found {json.dumps(wanted)}"
+            )
+        if bounds:
+            at_least, at_most = bounds.get("min", -np.inf), bounds.get("max", np.inf)
+            mask[1:] = (self._values >= at_least) & (self._values <= at_most)
+        else:
+            mask[1:] = np.isin(self._values, values)
+
+
+class ItemTable:
+    """All items of the catalogue as a person reads them; line i is row i + 1.
+
+    Attributes:
+        shares: float32 [N + 1], the share of training events that each item has; 0 for row 0.
+    """
+
+    def __init__(self, table: pa.Table) -> None:
+        self._ids = table.column("item_id").combine_chunks()
+        self._titles = table.column("title").combine_chunks()
+        counts = table.column("train_count").to_numpy().astype(np.float64)
+        self.shares = np.concatenate([[0.0], counts / max(counts.sum(), 1.0)]).astype(np.float32)
+        self._row_of = {item_id: row for row, item_id in enumerate(self._ids.to_pylist(), start=1)}
+        self._columns: dict[str, TextColumn | NumberColumn] = {}
+        for name in table.column_names:
+            if name not in _NOT_FILTERS:
+                column = table.column(name).combine_chunks()
+                numeric = pa.types.is_floating(column.type)
+                self._columns[name] = NumberColumn(column) if numeric else TextColumn(column)
+
+    @classmethod
+    def load(cls, path: Path) -> ItemTable:
+        """Read the Parquet file that the export wrote."""
+        return cls(pq.read_table(path))
+
+    @property
+    def filter_columns(self) -> list[str]:
+        """Names by which can be filtered."""
+        return list(self._columns)
+
+    def rows_of(self, item_ids: list[str]) -> list[int]:
+        """Rows of those ids that the catalogue has."""
+        return [self._row_of[item_id] for item_id in item_ids if item_id in self._row_of]
+
+    def ids(self, rows: np.ndarray) -> list[str]:
+        """Ids of rows."""
+        return _take(self._ids, rows)
+
+    def titles(self, rows: np.ndarray) -> list[str]:
+        """Titles of rows."""
+        return _take(self._titles, rows)
+
+    def mask(self, filters: Mapping[str, Any], notes: list[str]) -> np.ndarray | None:
+        """Return which rows pass all filters, bool [N + 1]; None if there is no filter.
+
+        Args:
+            filters: wanted values by column.
+            notes: gets a line for each wanted value that no item has.
+
+        Raises:
+            ServerError: unknown columns or unusable values; all of them.
+        """
+        problems: list[str] = []
+        passing = None
+        for name, wanted in filters.items():
+            where = f"options.filters.{name}"
+            if name not in self._columns:
+                accepted = ", ".join(self._columns) or "none"
+                problems.append(f"{where}: no such column; accepted: {accepted}")
+                continue
+            mask = np.zeros(len(self.shares), bool)
+            try:
+                self._columns[name].passing(wanted, where, mask, notes)
+            except ServerError as error:
+                problems.append(str(error))
+            passing = mask if passing is None else passing & mask
+        if problems:
+            raise ServerError("; ".join(problems))
+        return passing
+
+
+def _take(column: pa.Array, rows: np.ndarray) -> list[str]:
+    # One by one: making an Arrow array of `rows` would import pandas, and there are few.
+    return [column[row - 1].as_py() for row in rows.tolist()]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _text(value: Any) -> str:
+    """Write a JSON scalar as the catalogue writes it: whole numbers without a fraction."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return json.dumps(value)

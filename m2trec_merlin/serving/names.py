@@ -1,0 +1,20 @@
+"""Names that server and clients share: models of the repository and tensors of a request."""
+
+from __future__ import annotations
+
+#: The ensemble that clients call, and its two steps.
+ENSEMBLE, PREPROCESS, PREDICT = "m2trec", "m2trec_preprocess", "m2trec_predict"
+
+#: What a request says.
+ITEM_IDS, ITEM_ATTRIBUTES, OPTIONS = "item_ids", "item_attributes", "options"
+
+#: What goes from the first step to the second, besides the encoded attributes of new items.
+POSITIONS, NOTES = "positions", "notes"
+
+#: What an answer says, besides the outputs of `category_tensors`.
+RECOMMENDED_IDS, TITLES, SCORES, WARNINGS = "recommended_ids", "titles", "scores", "warnings"
+
+
+def category_tensors(attribute: str) -> tuple[str, str]:
+    """Return the names of the two outputs of a predicted attribute: its values and their probabilities."""
+    return f"next_{attribute}", f"next_{attribute}_probabilities"

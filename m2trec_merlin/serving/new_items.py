@@ -1,0 +1,76 @@
+"""Raw attributes of items that the catalogue never had, encoded by the NVTabular items workflow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from m2trec_merlin.errors import MissingDependencyError
+from m2trec_merlin.serving.encoded_items import OFFSETS, VALUES, Attribute, EncodedItems
+
+
+class NewItemEncoder:
+    """Encodes raw attributes exactly as the catalogue's were.
+
+    Importing NVTabular takes seconds, so it starts at once in the background; requests for known items
+    are answered meanwhile, and the first one with raw attributes waits for it.
+
+    Args:
+        directory: of the saved items workflow.
+        attributes: those the model reads.
+    """
+
+    def __init__(self, directory: Path, attributes: Sequence[Attribute]) -> None:
+        self._attributes = attributes
+        executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="items-workflow")
+        self._workflow = executor.submit(_load, directory)
+        executor.shutdown(wait=False)
+
+    def encode(self, items: Sequence[dict[str, Any]]) -> EncodedItems:
+        """Encode items, given by raw column.
+
+        Args:
+            items: one at least; absent columns count as missing.
+
+        Raises:
+            MissingDependencyError: NVTabular is not installed where the server runs.
+            ArtifactError: the workflow's files were altered.
+            DataError: a value cannot be encoded, such as a vector of another size.
+        """
+        workflow, encode_items = self._workflow.result()
+        import pandas as pd
+
+        columns = list(dict.fromkeys(attribute.column for attribute in self._attributes))
+        frame = pd.DataFrame([[item.get(column) for column in columns] for item in items], columns=columns)
+        encoded = encode_items(workflow, frame)
+        tensors: EncodedItems = {}
+        for attribute in self._attributes:
+            tensors.update(_tensors(attribute, encoded[attribute.name]))
+        return tensors
+
+
+def _load(directory: Path) -> tuple[Any, Any]:
+    try:
+        from m2trec_merlin.merlin_adapter import load_workflow
+        from m2trec_merlin.workflows.items import encode_items
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"items given by raw attributes need NVTabular in the server's Python, where {error.name} is "
+            "missing: install m2trec-merlin there, or send ids of the catalogue only"
+        ) from error
+    return load_workflow(directory), encode_items
+
+
+def _tensors(attribute: Attribute, column: Any) -> EncodedItems:
+    empty = attribute.tensors
+    if f"{attribute.name}{OFFSETS}" in empty:
+        lists = list(column)
+        offsets = np.concatenate([[0], np.cumsum([len(each) for each in lists])]).astype(np.int64)
+        values = np.concatenate(lists).astype(np.int64)
+        return {f"{attribute.name}{VALUES}": values, f"{attribute.name}{OFFSETS}": offsets}
+    array = np.stack(list(column)) if attribute.kind == "vector" else np.asarray(column)
+    return {attribute.name: array.astype(empty[attribute.name].dtype)}

@@ -1,0 +1,37 @@
+"""From scores to the best catalogue rows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def best_rows(scores: np.ndarray, top_k: int) -> np.ndarray:
+    """Return the rows with the highest scores, best first; among equals the lower row.
+
+    Args:
+        scores: float32 [N + 1]; -inf for rows that must not be recommended.
+        top_k: rows wanted; fewer are returned where fewer have a finite score.
+
+    Returns:
+        int64 [at most top_k].
+    """
+    floor = -np.inf
+    if top_k < len(scores):
+        # All rows that tie with the last wanted one stay in, so that the order among equals is ours.
+        floor = np.partition(scores, len(scores) - top_k)[len(scores) - top_k]
+    rows = np.flatnonzero((scores >= floor) & (scores > -np.inf))
+    return rows[np.argsort(-scores[rows], kind="stable")][:top_k]
+
+
+def add_repeat_biases(scores: np.ndarray, positions: np.ndarray, biases: np.ndarray) -> None:
+    """Add the bias of items that stand in the session, in place.
+
+    Args:
+        scores: float32 [N + 1].
+        positions: int64 [L], the session: catalogue rows, or negative for items outside of the catalogue.
+        biases: float32 [max_length], by distance from the end of the session: entry 0 is the last event.
+            An item that occurs more than once gets the bias of its most recent occurrence.
+    """
+    rows, distances = np.unique(positions[::-1], return_index=True)
+    known = rows > 0
+    scores[rows[known]] += biases[distances[known]]

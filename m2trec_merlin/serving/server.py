@@ -1,0 +1,222 @@
+"""Start the real Triton Inference Server on a model repository, and stop it cleanly."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType, TracebackType
+
+from m2trec_merlin.errors import ArtifactError, ServerError
+from m2trec_merlin.serving.names import ENSEMBLE
+from m2trec_merlin.serving.ports import LOCALHOST, Ports
+from m2trec_merlin.serving.triton_folder import TritonFolder, assemble_triton
+
+_POLL_SECONDS = 0.1
+_STOP_SECONDS = 20.0
+_SHARED_MEMORY = Path("/dev/shm")
+#: What Triton says about GPUs on a machine that has none; it would only distract from the real cause.
+_NOISE = ("CUDA", "NVML", "DCGM", "libdcgm", "cuda_memory")
+
+
+class TritonServer:
+    """A Triton server process, as a context manager.
+
+    Args:
+        repository: the model repository that `m2trec export` wrote.
+        ports: where to listen, on 127.0.0.1 only.
+        start_timeout: seconds to wait until the model is ready.
+        model: the model whose readiness counts.
+    """
+
+    def __init__(
+        self, repository: Path, ports: Ports, start_timeout: float = 90.0, model: str = ENSEMBLE
+    ) -> None:
+        self.repository = repository
+        self.ports = ports
+        self.start_timeout = start_timeout
+        self.model = model
+        self._process: subprocess.Popen[bytes] | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._shared_memory_prefix = f"m2trec_{os.getpid()}_{uuid.uuid4().hex[:8]}_"
+
+    @property
+    def grpc_address(self) -> str:
+        """What a client connects to."""
+        return f"{LOCALHOST}:{self.ports.grpc}"
+
+    @property
+    def http_address(self) -> str:
+        """For health checks and Triton's REST interface."""
+        return f"http://{LOCALHOST}:{self.ports.http}"
+
+    @property
+    def metrics_address(self) -> str:
+        """For Prometheus."""
+        return f"http://{LOCALHOST}:{self.ports.metrics}/metrics"
+
+    def start(self) -> None:
+        """Check what is missing, start Triton, and wait until the model answers.
+
+        Raises:
+            ArtifactError: there is no model repository.
+            MissingDependencyError: nvidia-pytriton or a system library is missing.
+            ServerError: a port is taken, or Triton failed to start in time; shows its last messages.
+        """
+        if not (self.repository / self.model / "config.pbtxt").is_file():
+            raise ArtifactError(
+                f"{self.repository} holds no Triton model '{self.model}': run `m2trec export` first"
+            )
+        self.ports.require_free()
+        self._folder = tempfile.TemporaryDirectory(prefix="m2trec-triton-")
+        try:
+            folder = Path(self._folder.name)
+            triton = assemble_triton(folder)
+            with self._log.open("wb") as log:
+                # A process group of its own, so that Ctrl-C reaches us first and no stub outlives the server.
+                self._process = subprocess.Popen(
+                    self._command(triton),
+                    env=triton.environment,
+                    cwd=folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End the server and its workers: ask first, then insist. Leaves no shared memory behind."""
+        if self._process is not None:
+            _end_group(self._process)
+            self._process = None
+            for region in _SHARED_MEMORY.glob(f"{self._shared_memory_prefix}*"):
+                region.unlink(missing_ok=True)
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+    def wait(self) -> None:
+        """Block until Triton ends by itself.
+
+        Raises:
+            ServerError: it did; shows its last messages.
+        """
+        if self._process is not None:
+            code = self._process.wait()
+            raise ServerError(f"Triton ended by itself with code {code}.\n{self.log_tail()}")
+
+    def log_tail(self, lines: int = 30) -> str:
+        """Return Triton's last messages, without those about absent GPUs."""
+        text = self._log.read_text(encoding="utf-8", errors="replace") if self._log.is_file() else ""
+        relevant = [line for line in text.splitlines() if line and not any(word in line for word in _NOISE)]
+        return "\n".join(["Triton's last messages:", *(f"  {line}" for line in relevant[-lines:])])
+
+    def __enter__(self) -> TritonServer:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def _log(self) -> Path:
+        assert self._folder is not None
+        return Path(self._folder.name) / "triton.log"
+
+    def _command(self, triton: TritonFolder) -> list[str]:
+        return [
+            str(triton.binary),
+            f"--model-repository={self.repository.resolve()}",
+            # Explicit control lets a new version be loaded while the old one goes on answering.
+            "--model-control-mode=explicit",
+            "--load-model=*",
+            f"--backend-directory={triton.backends}",
+            f"--cache-directory={triton.caches}",
+            f"--backend-config=python,shm-region-prefix-name={self._shared_memory_prefix}",
+            f"--http-address={LOCALHOST}",
+            f"--grpc-address={LOCALHOST}",
+            f"--metrics-address={LOCALHOST}",
+            f"--http-port={self.ports.http}",
+            f"--grpc-port={self.ports.grpc}",
+            f"--metrics-port={self.ports.metrics}",
+            "--exit-timeout-secs=5",
+        ]
+
+    def _wait_until_ready(self) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + self.start_timeout
+        while not self._model_is_ready():
+            if self._process.poll() is not None:
+                raise ServerError(
+                    f"Triton stopped while starting (code {self._process.returncode}).\n{self.log_tail()}"
+                )
+            if time.monotonic() > deadline:
+                raise ServerError(
+                    f"Triton's model '{self.model}' was not ready after {self.start_timeout:g} seconds; "
+                    f"a slow machine needs a larger serving.start_timeout.\n{self.log_tail()}"
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def _model_is_ready(self) -> bool:
+        address = f"{self.http_address}/v2/models/{self.model}/ready"
+        try:
+            # The server is on this machine: no proxy may stand in between.
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            with opener.open(address, timeout=2) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+
+def serve(server: TritonServer, say: Callable[[str], None] = print) -> None:
+    """Start a server, say where it listens, and keep it until Ctrl-C or SIGTERM.
+
+    Args:
+        server: not started yet.
+        say: prints a line for the user.
+
+    Raises:
+        ServerError: it could not be started, or ended by itself.
+    """
+    previous = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        say(f"Starting Triton on {server.repository} ...")
+        with server:
+            say(f"Ready. gRPC {server.grpc_address}   HTTP {server.http_address}")
+            say(f"Metrics {server.metrics_address}   Stop with Ctrl-C")
+            server.wait()
+    except KeyboardInterrupt:
+        say("Triton has stopped.")
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a process that leads a group, then whatever is left of the group."""
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return

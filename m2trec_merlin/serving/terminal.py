@@ -1,0 +1,54 @@
+"""Recommendations as a person reads them in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from m2trec_merlin.serving.client import Recommendations, SessionItem
+
+
+def print_recommendations(
+    console: Console,
+    session: Sequence[SessionItem],
+    recommendations: Recommendations,
+    titles: Mapping[str, str] | None = None,
+) -> None:
+    """Print a session, the items recommended for it, and the categories expected next.
+
+    Args:
+        console: where to.
+        session: as it was sent.
+        recommendations: the server's answer.
+        titles: of the session's items by id, as far as they are known.
+    """
+    known = titles or {}
+    console.print("[bold]Session[/bold]")
+    for number, item in enumerate(session, start=1):
+        console.print(f"  {number}. {escape(describe_item(item, known))}")
+    for warning in recommendations.warnings:
+        console.print(f"[yellow]Note:[/yellow] {escape(warning)}")
+    table = Table(title="Recommended next", title_justify="left", title_style="bold")
+    table.add_column("#", justify="right")
+    table.add_column("item")
+    table.add_column("title")
+    table.add_column("score", justify="right")
+    rows = zip(recommendations.item_ids, recommendations.titles, recommendations.scores, strict=True)
+    for number, (item_id, title, score) in enumerate(rows, start=1):
+        table.add_row(str(number), escape(item_id), escape(title), f"{score:.3f}")
+    console.print(table)
+    for task, values in recommendations.categories.items():
+        shown = ", ".join(f"{value} {probability:.0%}" for value, probability in values)
+        console.print(f"[bold]Next {escape(task)}:[/bold] {escape(shown) or 'no prediction'}")
+
+
+def describe_item(item: SessionItem, titles: Mapping[str, str]) -> str:
+    """Return one line about an item of a session: id and title, or its raw attributes."""
+    if isinstance(item, Mapping):
+        attributes = ", ".join(f"{name}={value}" for name, value in item.items() if name != "item_id")
+        return f"{item.get('item_id', 'new item')}  ({attributes})"
+    title = titles.get(str(item))
+    return f"{item}  {title}" if title else str(item)

@@ -1,0 +1,108 @@
+"""The genuine Triton server inside the package nvidia-pytriton, laid out so that it runs on its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from m2trec_merlin.errors import MissingDependencyError
+
+_INSTALL = "pip install 'm2trec-merlin[serve]'"
+
+
+@dataclass(frozen=True)
+class TritonFolder:
+    """What it takes to start Triton.
+
+    Attributes:
+        binary: the server.
+        backends: folder of backends, as `--backend-directory` wants it.
+        caches: folder of response caches, as `--cache-directory` wants it.
+        environment: variables of the server's process.
+    """
+
+    binary: Path
+    backends: Path
+    caches: Path
+    environment: dict[str, str]
+
+
+def assemble_triton(target: Path) -> TritonFolder:
+    """Lay the server out in the empty folder `target`, by links into the installed package.
+
+    Raises:
+        MissingDependencyError: the package, its part for this version of Python, or a system library
+            is missing. Triton itself would wait for ever in that last case.
+    """
+    package = _package_folder()
+    source = package / "tritonserver"
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    stub = source / "python_backend_stubs" / version / "triton_python_backend_stub"
+    binary = source / "bin" / "tritonserver"
+    if not binary.is_file():
+        raise MissingDependencyError(
+            f"nvidia-pytriton is installed without a Triton server in it (no {binary}): it has one on Linux "
+            "x86-64 and arm64 only. Elsewhere, serve the repository in NVIDIA's container (docker/)"
+        )
+    if not stub.is_file():
+        offered = ", ".join(sorted(p.name for p in stub.parent.parent.iterdir()))
+        raise MissingDependencyError(
+            f"nvidia-pytriton serves no Python {version} models; it has {offered}. Use one of those Pythons"
+        )
+    environment = _environment(package.parent / "nvidia_pytriton.libs")
+    _require_libraries(binary, environment, version)
+    _require_libraries(stub, environment, version)
+
+    backend = target / "backends" / "python"
+    backend.mkdir(parents=True)
+    for file in (*(source / "backends" / "python").iterdir(), stub):
+        (backend / file.name).symlink_to(file)
+    return TritonFolder(binary, backend.parent, source / "caches", environment)
+
+
+def missing_libraries(program: Path, environment: dict[str, str]) -> list[str]:
+    """Return the shared libraries that `program` needs and the dynamic linker cannot find."""
+    listing = subprocess.run(["ldd", str(program)], env=environment, capture_output=True, text=True)
+    lines = listing.stdout.splitlines()
+    return [line.split("=>")[0].strip() for line in lines if line.endswith("=> not found")]
+
+
+def _package_folder() -> Path:
+    spec = find_spec("pytriton")
+    if spec is None or spec.origin is None:
+        raise MissingDependencyError(f"nvidia-pytriton, which carries Triton, is not installed: {_INSTALL}")
+    return Path(spec.origin).parent
+
+
+def _environment(libraries: Path) -> dict[str, str]:
+    environment = dict(os.environ)
+    # The stub embeds Python and finds its packages through the `python` that comes first on PATH.
+    for name in ("PYTHONHOME", "PYTHONPATH"):
+        environment.pop(name, None)
+    environment["PATH"] = _join(str(Path(sys.prefix) / "bin"), environment.get("PATH"))
+    environment["LD_LIBRARY_PATH"] = _join(
+        str(libraries), sysconfig.get_config_var("LIBDIR"), environment.get("LD_LIBRARY_PATH")
+    )
+    return environment
+
+
+def _join(*folders: str | None) -> str:
+    return os.pathsep.join(folder for folder in folders if folder)
+
+
+def _require_libraries(program: Path, environment: dict[str, str], version: str) -> None:
+    missing = missing_libraries(program, environment)
+    if not missing:
+        return
+    hint = "install the packages of your system that provide them"
+    if any(name.startswith("libpython") for name in missing):
+        hint = (
+            f"on Debian and Ubuntu: apt-get install libpython{version}; or use a Python that was built "
+            "with --enable-shared"
+        )
+    raise MissingDependencyError(f"Triton needs {', '.join(missing)}, which this system lacks: {hint}")

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from m2trec_merlin.config import Config, load_config
+from m2trec_merlin.data import prepare_data, summarise_data
+from m2trec_merlin.errors import ArtifactError, ConfigError, DataError
+
+from .conftest import MakeConfig
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+
+def _synthetic(work_dir: Path, n_sessions: int = 120, **data: object) -> Config:
+    section = {"source": "synthetic", "options": {"n_sessions": n_sessions, "n_items": 40}, **data}
+    return Config.model_validate(
+        {
+            "name": "synthetic",
+            "work_dir": work_dir,
+            "data": section,
+            "attributes": [{"name": "title", "kind": "text"}, {"name": "price", "kind": "numeric"}],
+        }
+    )
+
+
+def _read(directory: Path) -> dict[str, pd.DataFrame]:
+    return {
+        split: pd.read_parquet(directory / "interactions" / split) for split in ("train", "valid", "test")
+    }
+
+
+def _counts(directory: Path) -> dict:
+    return json.loads((directory / "manifest.json").read_text())["counts"]
+
+
+def test_tables_by_hand(make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame) -> None:
+    directory = prepare_data(make_config(events, items, "parquet"))
+    tables = _read(directory)  # by session id modulo 3; session 4 has one event
+    assert tables["valid"][["session_id", "item_id", "position"]].to_numpy().tolist() == [
+        [1, 10, 0], [1, 20, 1], [1, 30, 2],
+    ]  # fmt: skip
+    assert tables["train"]["item_id"].tolist() == [40, 40]  # repeated events are kept
+    assert tables["test"]["item_id"].tolist() == [10, 20, 30]
+    assert list(tables["test"].columns) == ["session_id", "item_id", "position"]
+    written = pd.read_parquet(directory / "items.parquet")
+    assert written["item_id"].tolist() == [10, 20, 30, 40] and list(written.columns) == list(items.columns)
+    counts = _counts(directory)
+    assert counts["train"] == {"sessions": 1, "events": 2, "items": 1}
+    assert (counts["short_sessions"], counts["repeated_events"], counts["items"]) == (1, 1, 4)
+    summary = [line.split() for line in summarise_data(directory).splitlines()]
+    assert ["train", "1", "2", "1"] in summary and ["test", "1", "3", "3"] in summary
+
+
+def test_csv_and_parquet_give_the_same_items_and_order(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    results = []
+    for suffix in ("csv", "parquet"):
+        directory = prepare_data(make_config(events, items, suffix), force=True)
+        table = _read(directory)["test"]
+        results.append(table.assign(session_id=table["session_id"].astype(str)))
+    pd.testing.assert_frame_equal(*results)
+
+
+@pytest.mark.parametrize(
+    "split",
+    [{"kind": "hash", "test_share": 0.3}, {"kind": "time"}, {"kind": "modulus"}],
+    ids=lambda split: split["kind"],
+)
+def test_chunks_do_not_change_the_result(tmp_path: Path, split: dict) -> None:
+    one, many = (
+        prepare_data(_synthetic(tmp_path / str(size), chunk_sessions=size, split=split, cold_item_share=0.02))
+        for size in (1000, 9)
+    )
+    for name, table in _read(one).items():
+        pd.testing.assert_frame_equal(table, _read(many)[name])
+    assert _counts(one) == _counts(many)
+    assert len(list((many / "interactions" / "train").iterdir())) > 1
+    pd.testing.assert_frame_equal(*(pd.read_parquet(d / "items.parquet") for d in (one, many)))
+
+
+def test_cold_items_are_written_and_absent_from_training(tmp_path: Path) -> None:
+    directory = prepare_data(_synthetic(tmp_path, n_sessions=400, cold_item_share=0.05))
+    cold = pd.read_parquet(directory / "cold_items.parquet")["item_id"]
+    tables, counts = _read(directory), _counts(directory)
+    assert len(cold) == counts["cold_items"] == 2
+    for split in ("train", "valid"):
+        assert not tables[split]["item_id"].isin(cold).any()
+    assert tables["test"]["item_id"].isin(cold).any()
+    whole = _counts(prepare_data(_synthetic(tmp_path / "whole", n_sessions=400)))
+    assert counts["test"] == whole["test"]
+    kept = counts["train"]["sessions"] + counts["valid"]["sessions"] + counts["cold_sessions"]
+    assert kept == whole["train"]["sessions"] + whole["valid"]["sessions"]
+
+
+def test_a_current_result_is_kept_and_a_changed_setting_prepares_again(tmp_path: Path) -> None:
+    config = _synthetic(tmp_path)
+    lines: list[str] = []
+    directory = prepare_data(config, report=lines.append)
+    written = (directory / "manifest.json").stat().st_mtime_ns
+    assert lines and prepare_data(config, report=lines.append) == directory
+    assert "is up to date" in lines[-1] and (directory / "manifest.json").stat().st_mtime_ns == written
+    again = config.model_copy(update={"seed": 7})
+    prepare_data(again)
+    assert (directory / "manifest.json").stat().st_mtime_ns > written
+    epochs = again.model_copy(update={"training": again.training.model_copy(update={"epochs": 99})})
+    prepare_data(epochs, report=lines.append)
+    assert "is up to date" in lines[-1]
+    prepare_data(epochs, force=True, report=lines.append)
+    assert "is up to date" not in lines[-1]
+
+
+def test_a_changed_file_prepares_again(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    prepare_data(make_config(events, items))
+    items.loc[0, "title"] = "a much longer title"
+    directory = prepare_data(make_config(events, items))
+    assert pd.read_parquet(directory / "items.parquet")["title"][0] == "a much longer title"
+
+
+def test_bad_data_leave_an_earlier_result_alone(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    directory = prepare_data(make_config(events, items))
+    before = (directory / "manifest.json").read_text()
+    with pytest.raises(DataError, match="has no row in"):
+        prepare_data(make_config(events, items[:2]))
+    with pytest.raises(DataError, match="no session is left for 'test' after splitting by modulus"):
+        prepare_data(make_config(events[events["session_id"] != 3], items))
+    assert (directory / "manifest.json").read_text() == before
+    assert [p.name for p in directory.parent.iterdir()] == ["data"]
+
+
+def test_an_empty_validation_split_says_what_to_do(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    events["split"] = events["session_id"].map(lambda session: "test" if session == 1 else "train")
+    columns = {"order": "position", "split": "split"}
+    config = make_config(events, items, columns=columns, split={"kind": "column"})
+    with pytest.raises(DataError, match=r"no session is left for 'valid'.*valid_share_of_train"):
+        prepare_data(config)
+
+
+def test_too_many_cold_items_say_so(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"taking out 36 cold items: change data\.split or data\.cold_item_share"
+    ):
+        prepare_data(_synthetic(tmp_path, cold_item_share=0.9))
+
+
+def test_unknown_options_and_a_missing_result(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="n_session"):
+        prepare_data(_synthetic(tmp_path, options={"n_session": 3}))
+    with pytest.raises(ArtifactError, match="m2trec data"):
+        summarise_data(tmp_path / "data")
+
+
+@pytest.mark.parametrize("name", ["complete_journey", "diginetica", "diginetica_prepared", "instacart"])
+def test_the_configurations_that_ship_are_valid(name: str) -> None:
+    assert load_config(CONFIGS / f"{name}.yaml").name == name

@@ -1,0 +1,245 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from m2trec_merlin.config import Config
+from m2trec_merlin.data.sources import open_source
+from m2trec_merlin.data.validation import validate
+from m2trec_merlin.errors import DataError
+
+from .conftest import MakeConfig
+
+
+def _problems(config: Config) -> list[str]:
+    with pytest.raises(DataError) as caught:
+        validate(open_source(config.data, config.seed), config)
+    assert all(problem in str(caught.value) for problem in caught.value.problems)
+    return caught.value.problems
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_valid_tables_are_counted(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame, suffix: str
+) -> None:
+    config = make_config(events, items, suffix)
+    data = validate(open_source(config.data, 0), config)
+    assert (data.sessions, data.events, data.short_sessions) == (3, 8, 1)
+    assert data.items["item_id"].tolist() == [10, 20, 30, 40] and data.items["price"].dtype == "float64"
+
+
+def test_everything_at_once(make_config: MakeConfig) -> None:
+    items = pd.DataFrame({"item_id": [10, 20, 20, None], "title": "x", "price": [1, 2, "cheap", 4]})
+    events = pd.DataFrame(
+        {
+            "session_id": ["a", "a", None, "b", "b"],
+            "item_id": [10, 99, 20, None, 98],
+            "when": ["2020-01-01", "2020-01-02", "2020-01-02", "soon", "2020-02-30"],
+        }
+    )
+    config = make_config(events, items, columns={"order": "when"}, split={"kind": "hash"})
+    text = "\n".join(_problems(config))
+    folder = config.data.items.parent if config.data.items else Path()
+    where_items, where = f"{folder / 'items.csv'}", f"{folder / 'interactions.csv'}"
+    assert (
+        f"{where_items}: no column 'category', which attribute 'category' reads; "
+        "there are item_id, title, price" in text
+    )
+    assert f"{where_items}, column 'item_id': is missing in 1 row: row 4" in text
+    assert f"{where_items}, column 'item_id': repeats the id of an earlier row in 1 row: row 3 (" in text
+    assert (
+        f"{where_items}, column 'price': is not a finite number (attribute 'price') in 1 row: row 3 ('cheap')"
+        in text
+    )
+    assert f"{where}, column 'session_id': is missing in 1 row: row 3" in text
+    assert f"{where}, column 'item_id': is missing in 1 row: row 4" in text
+    assert (
+        f"{where}, column 'item_id': names an item that has no row in {where_items} in 2 rows: "
+        "row 2 ('99.0'), row 5 ('98.0'); add the items, or leave these events out "
+        "with data.options.drop_unknown_items: true" in text
+    )
+    assert (
+        f"{where}, column 'when': is not a timestamp (ISO8601) in 2 rows: "
+        "row 4 ('soon'), row 5 ('2020-02-30')" in text
+    )
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_wrong_column_names_do_not_hide_other_problems(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame, suffix: str
+) -> None:
+    events.loc[2, "item_id"] = 77
+    config = make_config(
+        events.rename(columns={"session_id": "Session_Id", "position": "rank"}),
+        items.rename(columns={"title": "tilte"}),
+        suffix,
+        columns={"order": "position"},
+    )
+    text = "\n".join(_problems(config))
+    assert "no column 'title', which attribute 'title' reads; there are item_id, tilte" in text
+    assert "did you mean 'tilte'?" in text
+    assert "no column 'session_id', which data.columns" in text and "did you mean 'Session_Id'?" in text
+    assert "no column 'position'" in text and "there are Session_Id, item_id, rank" in text
+    assert "in 1 row: row 3" in text
+
+
+def test_missing_item_id_columns(make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame) -> None:
+    config = make_config(events, items, columns={"item_id": "sku", "order": "position"})
+    problems = _problems(config)
+    assert len(problems) == 2 and all("no column 'sku'" in p and "item_id" in p for p in problems)
+
+
+@pytest.mark.parametrize(
+    ("interactions", "items", "expected"),
+    [
+        ("", "item_id,title\n", ["items.csv: holds no rows", "interactions.csv: cannot be read as CSV"]),
+        (None, "", ["items.csv: cannot be read as CSV: the file is empty", "interactions.csv: no such file"]),
+        ("session_id,item_id\n", "item_id,title\n1,a\n", ["interactions.csv: holds no rows"]),
+        ("session,item_id\n", None, ["items.csv: no such file", "no column 'session_id'"]),
+    ],
+)
+def test_empty_and_missing_files(
+    tmp_path: Path, interactions: str | None, items: str | None, expected: list[str]
+) -> None:
+    for name, content in (("interactions", interactions), ("items", items)):
+        if content is not None:
+            (tmp_path / f"{name}.csv").write_text(content)
+    data = {
+        "source": "tables",
+        "interactions": tmp_path / "interactions.csv",
+        "items": tmp_path / "items.csv",
+    }
+    config = Config.model_validate(
+        {"name": "bad", "data": data, "attributes": [{"name": "title", "kind": "text"}]}
+    )
+    problems = _problems(config)
+    for text in expected:
+        assert any(text in problem for problem in problems), (text, problems)
+    assert len(problems) >= len(expected)
+
+
+def test_only_the_first_offending_rows_are_shown_over_all_chunks(
+    make_config: MakeConfig, items: pd.DataFrame
+) -> None:
+    events = pd.DataFrame({"session_id": [n // 2 for n in range(40)], "item_id": [10, 55] * 20})
+    one, many = (
+        _problems(make_config(events, items, chunk_sessions=chunk_sessions)) for chunk_sessions in (1000, 1)
+    )
+    assert one == many
+    (problem,) = one
+    assert (
+        "in 20 rows: row 2 ('55'), row 4 ('55'), row 6 ('55'), row 8 ('55'), row 10 ('55'), ...;" in problem
+    )
+
+
+def test_positions_must_be_numbers(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    events["position"] = ["1", "2", "third", "1", None, "1", "2", "3", "1"]
+    (problem,) = _problems(make_config(events, items))
+    assert problem.endswith(
+        "column 'position': is not a position (a number) in 2 rows: row 3 ('third'), row 5"
+    )
+
+
+def test_no_session_is_long_enough(make_config: MakeConfig, items: pd.DataFrame) -> None:
+    events = pd.DataFrame({"session_id": [1, 2, 3], "item_id": [10, 20, 30]})
+    (problem,) = _problems(make_config(events, items))
+    assert "no session is left: all 3 have fewer than 2 events (data.min_session_length)" in problem
+
+
+def test_split_columns_are_checked(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    events["part"] = ["train", "train", "test", "test", "test", "dev", "dev", "dev", None]
+    columns = {"order": "position", "split": "part"}
+    first, second = _problems(make_config(events, items, columns=columns, split={"kind": "column"}))
+    assert "column 'part': is none of train, valid, test in 4 rows: row 6 ('dev')" in first
+    assert "column 'part': is not the split of its session's first event in 1 row: row 3 ('test')" in second
+
+
+def test_splits_that_the_data_cannot_have(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    (problem,) = _problems(make_config(events, items, split={"kind": "time"}))
+    assert "split.kind 'time' needs a timestamp" in problem and "data.options.time_format" in problem
+    events["session_id"] = "s" + events["session_id"].astype(str)
+    (problem,) = _problems(make_config(events, items))
+    assert "is not a whole number, as split.kind 'modulus' needs in 9 rows: row 1 ('s1')" in problem
+    config = Config.model_validate(
+        {
+            "name": "x",
+            "data": {"source": "synthetic", "split": {"kind": "column"}},
+            "attributes": [{"name": "title", "kind": "text"}],
+        }
+    )
+    (problem,) = _problems(config)
+    assert "split.kind 'column' needs a column that names the split" in problem
+
+
+@pytest.mark.parametrize(
+    ("attribute", "values", "message"),
+    [
+        (
+            {"kind": "vector", "size": 2},
+            [[1, 2], [1], None, [0, 0]],
+            "is not of length 2 (attribute 'a') in 1",
+        ),
+        (
+            {"kind": "vector", "size": 1},
+            ["x", "y", "z", "w"],
+            "is not a list of numbers (attribute 'a') in 4",
+        ),
+        (
+            {"kind": "vector", "size": 1},
+            [[1], [float("nan")], [2], [3]],
+            "not finite numbers (attribute 'a') in 1",
+        ),
+        (
+            {"kind": "text"},
+            [["a"], None, ["b"], None],
+            "is a list, not a single value (attribute 'a') in 2 rows",
+        ),
+        (
+            {"kind": "numeric"},
+            ["1", "2", "x", None],
+            "is not a finite number (attribute 'a') in 1 row: row 3 ('x')",
+        ),
+        (
+            {"kind": "numeric"},
+            [1.0, float("inf"), 2.0, None],
+            "is not a finite number (attribute 'a') in 1 row",
+        ),
+        ({"kind": "numeric"}, [[1], [2], None, None], "is a list, not a number (attribute 'a') in 2 rows"),
+    ],
+)
+def test_values_suit_the_kind_of_the_attribute(
+    make_config: MakeConfig, events: pd.DataFrame, attribute: dict[str, Any], values: list[Any], message: str
+) -> None:
+    items = pd.DataFrame({"item_id": [10, 20, 30, 40], "a": values})
+    config = make_config(events, items, "parquet", attributes=[{"name": "a", **attribute}])
+    (problem,) = _problems(config)
+    assert message in problem
+
+
+def test_the_title_column_must_exist(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    config = make_config(events, items)
+    config = config.model_copy(
+        update={"serving": config.serving.model_copy(update={"title_column": "titel"})}
+    )
+    (problem,) = _problems(config)
+    assert "no column 'titel', which serving.title_column names" in problem and "mean 'title'" in problem
+
+
+def test_fractional_ids_are_refused(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    items["item_id"] = items["item_id"].astype(float)
+    items.loc[1, "item_id"] = 20.5
+    problems = _problems(make_config(events, items, "parquet"))
+    assert any("column 'item_id': is no whole number in 1 row: row 2 (20.5)" in p for p in problems)

@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import numpy as np
+
+from m2trec_merlin.config import EvaluationConfig
+from m2trec_merlin.evaluation.baselines import FrequentCategories, PredictedCategories, SessionKnn
+from m2trec_merlin.evaluation.ranking import evaluate
+from m2trec_merlin.evaluation.recommender import CategoryRecommender, Recommender
+from m2trec_merlin.sessions import Sessions
+from tests.evaluation.worlds import FunctionRecommender, checkerboard, make_catalogue
+
+# Rows 1 to 6; colours 3, 3, 4, 4, 5 and missing.
+CATALOGUE = make_catalogue([1, 1, 2, 2, 9, 4], colours=[3, 3, 4, 4, 2, 1])
+
+
+def frequent(session: list[int]) -> list[int]:
+    """Category ids after the longest prefix, best first."""
+    prefixes = Sessions.from_lists([session]).prefixes()
+    scores = FrequentCategories(CATALOGUE, ["colour"]).category_scores(prefixes)["colour"]
+    assert scores.shape == (len(prefixes), 5)
+    return [int(i) for i in np.argsort(-scores[-1], kind="stable") if i >= 3]
+
+
+def test_frequent_categories_come_first() -> None:
+    assert frequent([1, 2, 3, 1]) == [3, 4]
+    assert frequent([3, 4, 1, 1]) == [4, 3]
+
+
+def test_of_equally_frequent_categories_the_recent_one_comes_first() -> None:
+    assert frequent([1, 3, 1]) == [4, 3]
+    assert frequent([3, 1, 1]) == [3, 4]
+
+
+def test_categories_that_the_session_lacks_follow_by_popularity() -> None:
+    assert frequent([5, 1]) == [4, 3]
+
+
+def test_predicted_categories_follow_the_items() -> None:
+    recommender = FunctionRecommender(lambda prefix: [0, 1, 5, 4, 6, 2, 3])
+    heuristic = PredictedCategories(CATALOGUE, ["colour"], recommender, items=3)
+    scores = heuristic.category_scores(Sessions.from_lists([[1, 2]]).prefixes())["colour"]
+    # Items 4, 2, 3 rank highest: colours 4, 3, 4.
+    np.testing.assert_allclose(scores, [[-np.inf, -np.inf, -np.inf, 1 / 2, 1]])
+    assert heuristic.name == "top-N predicted (function)"
+
+
+def test_both_know_the_checkerboard(tmp_path: Path) -> None:
+    world = checkerboard(tmp_path)
+    knn = SessionKnn(world.catalogue, world.train)
+    for heuristic in (
+        FrequentCategories(world.catalogue, ["colour"]),
+        PredictedCategories(world.catalogue, ["colour"], knn, items=1),
+    ):
+        assert isinstance(heuristic, CategoryRecommender)
+        assert not isinstance(heuristic, Recommender)
+        outcome = evaluate(heuristic, world.test.prefixes(), world.catalogue, EvaluationConfig())
+        assert (outcome.categories["colour"] == 1).all()

@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from m2trec_merlin.config import Config
+from m2trec_merlin.errors import ArtifactError, ConfigError
+from m2trec_merlin.evaluation.comparison import AnyRecommender, compare
+from m2trec_merlin.evaluation.measurements import Measurement
+from m2trec_merlin.sessions import Sessions
+from tests.evaluation.worlds import ColourRecommender, FunctionRecommender, World, checkerboard
+
+
+def make_config(**evaluation: Any) -> Config:
+    return Config.model_validate(
+        {
+            "name": "checkerboard",
+            "attributes": [{"name": "title", "kind": "text"}, {"name": "colour", "kind": "categorical"}],
+            "model": {"next_attributes": [{"attribute": "colour"}]},
+            "evaluation": {"ks": [1, 5], "bootstrap_samples": 20, **evaluation},
+        }
+    )
+
+
+class Oracle(ColourRecommender, FunctionRecommender):
+    """Ranks items of the colour of the last one first, and knows that the colour stays."""
+
+    def __init__(self, world: World) -> None:
+        ColourRecommender.__init__(self, world.catalogue)
+        FunctionRecommender.__init__(self, self.judge, name="ours")
+
+    def judge(self, prefix: list[int]) -> Sequence[float]:
+        return [float(row % 2 == prefix[-1] % 2) * 100 - row for row in range(13)]
+
+
+class Run:
+    """The checkerboard, compared in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.world = checkerboard(folder / "catalogue")
+        self.output = folder / "evaluation"
+        self.history = folder / "history.json"
+        self.history.write_text(json.dumps([{"epoch": 1, "loss": 2.0, "HIT@20": 0.5}]))
+        self.built = 0
+        self.printed = io.StringIO()
+
+    def recommenders(self) -> list[AnyRecommender]:
+        self.built += 1
+        return [Oracle(self.world)]
+
+    def __call__(self, config: Config | None = None, **options: Any) -> list[Measurement]:
+        return compare(
+            config or make_config(),
+            self.world.catalogue,
+            self.world.train,
+            options.pop("sessions", self.world.test),
+            self.output,
+            options.pop("recommenders", self.recommenders),
+            inputs=options.pop("inputs", {"model": "abc"}),
+            history=self.history,
+            console=Console(file=self.printed, width=120),
+            **options,
+        )
+
+    def read(self, name: str) -> str:
+        return (self.output / name).read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run(tmp_path)
+
+
+def test_all_models_are_measured_on_the_same_prefixes(run: Run) -> None:
+    rows = run()
+    hits = [m for m in rows if (m.slice, m.metric, m.k) == ("All", "HIT", 5)]
+    assert [m.model for m in hits] == ["ours", "popularity", "session kNN", "content kNN"]
+    assert {m.n for m in hits} == {run.world.test.n_prefixes}
+    value = {m.model: m.value for m in hits}
+    assert value["session kNN"] == value["content kNN"] == 1.0
+    assert value["popularity"] is not None and value["popularity"] < 1.0
+    colours = [m.model for m in rows if (m.slice, m.metric, m.k) == ("All", "HIT[colour]", 1)]
+    assert colours == ["ours", "top-N frequent", "top-N predicted (ours)"]
+
+
+def test_everything_is_written(run: Run) -> None:
+    rows = run()
+    stored = json.loads(run.read("metrics.json"))
+    assert [Measurement(**row) for row in stored] == rows
+    keys = {"model", "data", "split", "slice", "metric", "k", "value", "low", "high", "n", "seed", "seconds"}
+    assert keys <= set(stored[0])
+    breakdown = json.loads(run.read("breakdowns.json"))["events in the prefix"]
+    total = sum(r["n"] for r in breakdown if (r["model"], r["metric"], r["k"]) == ("ours", "HIT", 1))
+    assert total == run.world.test.n_prefixes
+    assert len(list((run.output / "plots").glob("*.svg"))) == 4
+    assert "| session kNN |" in run.read("metrics.md")
+    assert json.loads(run.read("manifest.json"))["step"] == "evaluate"
+
+
+def test_the_report_explains_itself_and_needs_no_other_file(run: Run) -> None:
+    run()
+    report = run.read("report.html")
+    assert report.count("<table>") == 4
+    assert report.count("<img") == report.count('src="data:image/svg+xml;base64,') == 4
+    assert "http" not in report
+    for words in (
+        "Split",
+        "Filtering",
+        "all catalogue items",
+        "Ties",
+        "Recall@K",
+        "fewer than 10",
+        "session kNN",
+    ):
+        assert words in report
+
+
+def test_the_terminal_shows_the_tables(run: Run) -> None:
+    run()
+    text = run.printed.getvalue()
+    assert "content kNN" in text
+    assert "HIT@5 / MRR@5" in text
+    assert "top-N frequent" in text
+
+
+def test_an_unchanged_comparison_is_not_repeated(run: Run) -> None:
+    first = run()
+    assert run() == first
+    assert run.built == 1
+    assert "is up to date" in run.printed.getvalue()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"inputs": {"model": "other"}},
+        {"force": True},
+        {"config": make_config(ks=[2])},
+        {"split": "valid"},
+    ],
+)
+def test_a_change_repeats_the_comparison(run: Run, change: dict[str, Any]) -> None:
+    run()
+    run(**change)
+    assert run.built == 2
+
+
+def test_a_failure_leaves_the_old_results(run: Run) -> None:
+    run()
+    before = run.read("metrics.json")
+
+    def fail() -> list[AnyRecommender]:
+        raise RuntimeError("no model")
+
+    with pytest.raises(RuntimeError, match="no model"):
+        run(recommenders=fail, force=True)
+    assert run.read("metrics.json") == before
+    assert [path.name for path in run.output.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_samples_are_limited_and_named(run: Run) -> None:
+    rows = run(make_config(max_prefixes=7))
+    assert {m.n for m in rows if (m.slice, m.metric) == ("All", "HIT")} == {7}
+    assert "7 scored, a random sample of the" in run.read("report.html")
+
+
+def test_baselines_can_be_chosen(run: Run) -> None:
+    rows = run(make_config(baselines=["popularity"]))
+    assert {m.model for m in rows if m.metric == "HIT"} == {"ours", "popularity"}
+
+
+def test_two_recommenders_of_one_name_are_refused(run: Run) -> None:
+    with pytest.raises(ConfigError, match=r"\['ours'\] occur more than once"):
+        run(recommenders=lambda: [Oracle(run.world), Oracle(run.world)])
+
+
+def test_nothing_to_score_is_an_error(run: Run) -> None:
+    with pytest.raises(ArtifactError, match="no session has two events"):
+        run(sessions=Sessions.from_lists([[1], [2]]))

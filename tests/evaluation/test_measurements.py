@@ -1,0 +1,57 @@
+import json
+
+import numpy as np
+import pytest
+
+from m2trec_merlin.config import EvaluationConfig
+from m2trec_merlin.evaluation.measurements import Measurement, summarise
+from m2trec_merlin.evaluation.ranking import evaluate
+from m2trec_merlin.sessions import Sessions
+from tests.evaluation.worlds import FunctionRecommender, make_catalogue
+
+CONFIG = EvaluationConfig(ks=[1, 2], sparse_below=10, bootstrap_samples=30)
+
+
+def measurements() -> dict[tuple[str, str, int], Measurement]:
+    catalogue = make_catalogue([50, 40, 5, 0])
+    sessions = Sessions.from_lists([[1, 2], [2, 1], [1, 3]])
+    recommender = FunctionRecommender(lambda prefix: [0, 4, 3, 2, 1])
+    outcome = evaluate(recommender, sessions.prefixes(), catalogue, CONFIG)
+    rows = summarise(outcome, catalogue, CONFIG, data="shop", split="valid", seed=9)
+    return {(m.slice, m.metric, m.k): m for m in rows}
+
+
+def test_values_are_means_over_the_prefixes_of_a_slice() -> None:
+    found = measurements()
+    assert found["All", "HIT", 1].value == pytest.approx(1 / 3)
+    assert found["All", "HIT", 2].value == pytest.approx(2 / 3)
+    assert found["All", "MRR", 2].value == pytest.approx((1 / 2 + 1) / 3)
+    assert found["Sparse", "HIT", 2].value == 0
+    assert (found["All", "HIT", 1].n, found["Sparse", "HIT", 1].n) == (3, 1)
+
+
+def test_every_row_says_what_it_was_measured_on() -> None:
+    row = measurements()["All", "HIT", 1]
+    assert (row.model, row.data, row.split, row.seed) == ("function", "shop", "valid", 9)
+    assert row.candidates == "all catalogue items"
+    assert row.low is not None and row.high is not None and row.value is not None
+    assert row.low <= row.value <= row.high
+    assert Measurement(**json.loads(json.dumps(row.as_dict()))) == row
+
+
+def test_an_empty_slice_has_no_value() -> None:
+    row = measurements()["Cold target", "MRR", 2]
+    assert (row.value, row.low, row.high, row.n) == (None, None, None, 0)
+    assert "NaN" not in json.dumps([m.as_dict() for m in measurements().values()])
+
+
+def test_categories_count_only_next_items_that_have_one() -> None:
+    from tests.evaluation.worlds import ColourRecommender
+
+    catalogue = make_catalogue([5, 5, 5], colours=[3, 3, 1])
+    prefixes = Sessions.from_lists([[1, 2, 3]]).prefixes()
+    outcome = evaluate(ColourRecommender(catalogue), prefixes, catalogue, CONFIG)
+    rows = summarise(outcome, catalogue, CONFIG, data="shop", split="test", seed=0)
+    row = next(m for m in rows if m.slice == "All" and m.k == 1)
+    assert (row.metric, row.value, row.n) == ("HIT[colour]", 1.0, 1)
+    assert np.isfinite(row.seconds)

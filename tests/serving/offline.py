@@ -1,0 +1,57 @@
+"""The same answers as the server's, computed with the model itself, in torch, one session at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from m2trec_merlin.catalogue import FIRST_VALUE, LIST_KINDS
+from m2trec_merlin.merlin_adapter import load_workflow
+from m2trec_merlin.workflows.items import encode_items
+from tests.serving.conftest import Shop
+
+
+@torch.inference_mode()
+def offline_scores(shop: Shop, session: list[Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Scores of all rows [N] and probabilities of departments, for item ids and raw items (dicts)."""
+    model, rows = shop.model, []
+    vectors = []
+    for item in session[-model.max_length :]:
+        if isinstance(item, dict):
+            rows.append(0)
+            vectors.append(model.item_encoder(encode_raw(shop, item)))
+        else:
+            rows.append(int(shop.catalogue.rows_of([item])[0]))
+            vectors.append(model.encode_rows(torch.tensor(rows[-1:])))
+    vector = model.session_encoder.encode_last(torch.cat(vectors).unsqueeze(0), torch.tensor([len(rows)]))
+    all_rows = torch.arange(shop.catalogue.n_rows)
+    head = model.next_item
+    candidates = head.candidate_vectors(model.encode_rows(all_rows), all_rows)
+    scores = head.queries(vector)[0] @ candidates.T + head.candidate_biases(all_rows)
+    if head.repeat_biases is not None:
+        for row in {row for row in rows if row}:
+            distance = rows[::-1].index(row)
+            scores[row] += head.repeat_biases[distance]
+    scores[0] = -torch.inf
+    departments = model.next_attributes["department"](vector)[0, FIRST_VALUE:].softmax(0)
+    return scores.numpy(), departments.numpy()
+
+
+def encode_raw(shop: Shop, item: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """Encode one raw item with the items workflow as it was saved by preprocessing."""
+    encoded = encode_items(load_workflow(shop.workflow), pd.DataFrame([item]))
+    tensors = {}
+    for attribute in shop.config.attributes:
+        value = encoded[attribute.name].iloc[0]
+        if attribute.kind in LIST_KINDS:
+            tensors[f"{attribute.name}__values"] = torch.as_tensor(np.asarray(value, np.int64))
+            tensors[f"{attribute.name}__offsets"] = torch.tensor([0, len(value)])
+        elif attribute.kind == "vector":
+            tensors[attribute.name] = torch.as_tensor(np.asarray(value, np.float32)).unsqueeze(0)
+        else:
+            kind = torch.int64 if attribute.kind == "categorical" else torch.float32
+            tensors[attribute.name] = torch.tensor([value], dtype=kind)
+    return tensors

@@ -1,0 +1,214 @@
+"""Each test names the upstream bug and, where it can, shows that it is still there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from m2trec_merlin import merlin_adapter
+from m2trec_merlin.errors import ArtifactError, M2TRecError
+
+merlin_adapter.prepare_merlin()
+
+from distributed import Client  # noqa: E402
+from merlin.core.utils import global_dask_client  # noqa: E402
+from merlin.io import Dataset  # noqa: E402
+from nvtabular import ColumnSelector, Workflow  # noqa: E402
+from nvtabular.ops import Categorify, ListSlice  # noqa: E402
+
+from m2trec_merlin.workflows.operators import Categories  # noqa: E402
+
+
+def fitted(operator, frame: pd.DataFrame) -> Workflow:
+    workflow = Workflow(list(frame.columns) >> operator)
+    return workflow.fit(Dataset(frame))
+
+
+def test_merlin_core_needs_dask_without_query_planning():
+    """Upstream: merlin-core imports dask.dataframe.core; importing the adapter alone loads neither."""
+    program = (
+        "import sys, m2trec_merlin.merlin_adapter as adapter\n"
+        "assert not {'dask', 'nvtabular', 'merlin'} & set(sys.modules)\n"
+        "adapter.prepare_merlin()\n"
+        "import dask.dataframe as dd\n"
+        "print(dd.DataFrame.__module__)\n"
+    )
+    environment = {**os.environ, "DASK_DATAFRAME__QUERY_PLANNING": "True"}
+    done = subprocess.run(
+        [sys.executable, "-W", "error::UserWarning", "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "dask.dataframe.core"
+
+
+def test_dask_with_query_planning_is_refused(monkeypatch):
+    """Upstream: as above, when somebody imported Dask's dataframes first."""
+    monkeypatch.setitem(sys.modules, "dask_expr", sys)
+    with pytest.raises(M2TRecError, match=r"import m2trec_merlin\.workflows before dask\.dataframe"):
+        merlin_adapter.prepare_merlin()
+
+
+def test_merlin_warns_on_every_cpu():
+    """Upstream: merlin.io.Dataset warns that CPU mode is experimental each time it is used."""
+    frame = pd.DataFrame({"x": [1]})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        Dataset(frame)
+    assert any("CPU mode" in str(w.message) for w in caught)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        merlin_adapter.silence_merlin()
+        Dataset(frame)
+    assert not caught
+
+
+def test_merlin_picks_up_any_client_of_the_process():
+    """Upstream: merlin.core.utils.global_dask_client finds clients that were made for something else."""
+    with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None):
+        assert global_dask_client() is not None
+        with merlin_adapter.dask_client_for_merlin(None):
+            assert global_dask_client() is None
+
+
+def test_merlin_cuts_files_into_partitions(tmp_path):
+    """Upstream: merlin.io.Dataset makes partitions of row groups; a session could be cut in two."""
+    paths = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    for path in paths:
+        pq.write_table(pa.table({"x": range(100)}), path, row_group_size=10)
+    assert Dataset([str(p) for p in paths], engine="parquet", part_size="200B").to_ddf().npartitions > 2
+    ours = merlin_adapter.dataset_of_parts(paths, ["x"]).to_ddf()
+    assert ours.map_partitions(len).compute(scheduler="synchronous").tolist() == [100, 100]
+
+
+def test_dask_turns_lists_into_strings(tmp_path):
+    """Upstream: with its string conversion on, Dask reads list columns of strings as one string each."""
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"tags": [["a", "b"]], "n": [1]}), path)
+    read = merlin_adapter.dataset_of_parts([path], ["tags", "n"]).to_ddf().compute(scheduler="synchronous")
+    assert list(read["tags"][0]) == ["a", "b"]
+
+
+def test_integers_with_gaps_become_floats(tmp_path):
+    """Upstream (pandas): ids beyond 2^53 change when their column has missing values."""
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"n": [2**53 + 1, None]}), path)
+    assert int(pd.read_parquet(path)["n"][0]) != 2**53 + 1
+    read = merlin_adapter.dataset_of_parts([path], ["n"]).to_ddf().compute(scheduler="synchronous")
+    assert read["n"][0] == 2**53 + 1
+
+
+def test_list_slice_loses_the_other_columns():
+    """Upstream: ListSlice returns the columns it slices alone."""
+    frame = pd.DataFrame({"n": [1], "rows": [[1, 2, 3]]})
+    operator = ListSlice(-2)
+    assert list(operator.transform(ColumnSelector(["rows"]), frame).columns) == ["rows"]
+    kept = merlin_adapter.transform_some(operator.transform, ["rows"], frame)
+    assert kept.to_dict("list") == {"n": [1], "rows": [[2, 3]]}
+
+
+def test_categorify_fails_where_a_frame_has_no_value(tmp_path):
+    """Upstream: ops/categorify.py, _encode: df[cl].dropna().iloc[0] raises IndexError."""
+    train = pd.DataFrame({"x": ["a", "b"], "y": ["c", "c"]})
+    request = pd.DataFrame({"x": [None], "y": ["c"]})
+    upstream = fitted(Categorify(out_path=str(tmp_path / "upstream")), train)
+    with pytest.raises(RuntimeError, match="categorical encode column x"):
+        upstream.transform(request)
+    ours = fitted(Categories(out_path=str(tmp_path / "ours")), train)
+    assert ours.transform(request).to_dict("list") == {"x": [1], "y": [3]}
+
+
+def test_categorify_takes_index_labels_for_positions(tmp_path):
+    """Upstream: _encode writes the missing ids to labels[index of the row]."""
+    workflow = fitted(Categories(out_path=str(tmp_path)), pd.DataFrame({"x": ["a", "b"]}))
+    operator = workflow.output_node.op
+    frame = pd.DataFrame({"x": [None, "a"]}, index=[1, 0])
+    assert list(operator.transform(ColumnSelector(["x"]), frame)["x"]) == [1, 3]
+
+
+def test_categorify_writes_no_vocabulary_for_a_column_without_values(tmp_path):
+    """Upstream: _save_encodings skips empty tables, and transform then fails to open the file."""
+    train = pd.DataFrame({"x": pd.Series([None, None], dtype=object)})
+    with pytest.raises((FileNotFoundError, RuntimeError)):
+        fitted(Categorify(out_path=str(tmp_path / "upstream")), train)
+    ours = fitted(Categories(out_path=str(tmp_path / "ours")), train)
+    assert list(ours.transform(pd.DataFrame({"x": ["new", None]}))["x"]) == [2, 1]
+
+
+def test_categorify_orders_equals_by_an_unstable_sort(tmp_path):
+    """Upstream: _write_uniques sorts by frequency with quicksort; equals are in no defined order."""
+    values = [f"v{i:03d}" for i in range(300)]
+    shuffled = list(np.random.default_rng(0).permutation(values))
+    workflow = fitted(Categories(out_path=str(tmp_path)), pd.DataFrame({"x": [*shuffled, "v200"]}))
+    ids = workflow.transform(pd.DataFrame({"x": ["v200", *(v for v in values if v != "v200")]}))["x"]
+    assert list(ids) == list(range(3, 303))
+
+
+def test_merlin_needs_a_value_in_some_list():
+    """Upstream: list_val_dtype of a partition of empty lists is None, which with_dtype refuses."""
+    from merlin.core.dispatch import list_val_dtype
+
+    lists = pa.array([[], []], pa.list_(pa.string()))
+    assert list_val_dtype(lists.to_pandas()) is None
+    marked = merlin_adapter.mark_empty_lists(lists)
+    assert marked.to_pylist() == [[None], [None]]
+    assert list_val_dtype(marked.to_pandas()) is not None
+
+
+@pytest.fixture
+def saved(tmp_path):
+    workflow = fitted(Categories(out_path=str(tmp_path / "fit")), pd.DataFrame({"x": ["a", "b", "b"]}))
+    merlin_adapter.save_workflow(workflow, tmp_path / "saved")
+    return tmp_path / "saved"
+
+
+REQUEST = pd.DataFrame({"x": ["a", "b", None, "c"]})
+
+
+def test_a_saved_workflow_can_be_moved_and_loaded(saved):
+    """Upstream: operators keep absolute paths; NVTabular corrects them while it loads."""
+    moved = saved.rename(saved.with_name("moved"))
+    assert list(merlin_adapter.load_workflow(moved).transform(REQUEST)["x"]) == [4, 3, 1, 2]
+
+
+@pytest.mark.parametrize("name", ["workflow.pkl", "categories/unique.x.parquet", "metadata.json"])
+def test_a_changed_file_is_refused(saved, name):
+    """Upstream: workflows are pickles, which run code when they are read."""
+    content = bytearray((saved / name).read_bytes())
+    content[-1] ^= 1
+    (saved / name).write_bytes(bytes(content))
+    with pytest.raises(ArtifactError, match=f"{name} changed since the workflow was saved"):
+        merlin_adapter.load_workflow(saved)
+
+
+def test_a_missing_and_an_added_file_are_refused(saved):
+    (saved / "workflow.pkl").unlink()
+    (saved / "extra.pkl").write_bytes(b"")
+    with pytest.raises(ArtifactError, match=r"extra\.pkl, workflow\.pkl changed"):
+        merlin_adapter.load_workflow(saved)
+
+
+def test_a_workflow_without_checksums_is_refused(saved):
+    (saved / merlin_adapter.CHECKSUMS).unlink()
+    with pytest.raises(ArtifactError, match=r"checksums\.json is missing"):
+        merlin_adapter.load_workflow(saved)
+
+
+def test_nvtabular_remembers_vocabularies_by_path(saved, tmp_path):
+    """Upstream: merlin.io.worker caches tables by path, also after the file there has changed."""
+    assert list(merlin_adapter.load_workflow(saved).transform(REQUEST)["x"]) == [4, 3, 1, 2]
+    again = fitted(Categories(out_path=str(tmp_path / "again")), pd.DataFrame({"x": ["c", "c", "b"]}))
+    merlin_adapter.save_workflow(again, saved)
+    assert list(merlin_adapter.load_workflow(saved).transform(REQUEST)["x"]) == [2, 4, 1, 3]
+    assert json.loads((saved / merlin_adapter.CHECKSUMS).read_text()).keys() >= {"workflow.pkl"}

@@ -1,0 +1,86 @@
+"""Where the work runs: in this process by default, on a Dask cluster on request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from dask import config as dask_settings
+from distributed import Client, LocalCluster, as_completed
+
+from m2trec_merlin.errors import ConfigError, M2TRecError
+from m2trec_merlin.merlin_adapter import WORKER_ENVIRONMENT, dask_client_for_merlin
+
+#: Called with what is being done, how many parts are done, and how many there are.
+Report = Callable[[str, int, int], None]
+
+
+def ignore_progress(label: str, done: int, total: int) -> None:
+    """Report nothing."""
+
+
+@contextmanager
+def open_cluster(dask: str | None) -> Iterator[Client | None]:
+    """Make NVTabular run where `dask` says, for the length of the block.
+
+    Args:
+        dask: None (this process, one thread), `local:N` (N processes on this machine), or the address of a
+            scheduler such as `tcp://10.0.0.5:8786`, whose workers see the same files and have this package.
+
+    Yields:
+        The client, or None in this process.
+
+    Raises:
+        ConfigError: `dask` is none of these.
+        M2TRecError: the scheduler does not answer.
+    """
+    with _connect(dask) as client, dask_client_for_merlin(client):
+        yield client
+
+
+def _connect(dask: str | None) -> Any:
+    if dask is None:
+        return nullcontext(None)
+    if match := re.fullmatch(r"local:([1-9]\d*)", dask):
+        return _start_local(int(match[1]))
+    if not re.match(r"(tcp|tls|ucx|ws|wss)://", dask):
+        raise ConfigError(
+            f"--dask {dask!r} is not understood; accepted: local:N for N processes on this machine, "
+            "or the address of a scheduler such as tcp://host:8786"
+        )
+    try:
+        return Client(dask, timeout=10)
+    except OSError as error:
+        raise M2TRecError(f"no Dask scheduler answers at {dask}: {error}") from None
+
+
+@contextmanager
+def _start_local(workers: int) -> Iterator[Client]:
+    # The environment of a worker must be set before it starts: it imports Merlin ahead of our own modules.
+    quiet = {"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT}
+    with (
+        dask_settings.set(quiet),
+        LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def run(tasks: Sequence[Any], client: Client | None, label: str, report: Report) -> list[Any]:
+    """Compute Dask tasks and return their results in order.
+
+    In this process one task is computed at a time, so no more than one part is in memory.
+    """
+    report(label, 0, len(tasks))
+    if client is None:
+        results = []
+        for task in tasks:
+            results.append(task.compute(scheduler="synchronous"))
+            report(label, len(results), len(tasks))
+        return results
+    futures = client.compute(list(tasks))
+    for done, _ in enumerate(as_completed(futures), start=1):
+        report(label, done, len(tasks))
+    return list(client.gather(futures))

@@ -1,0 +1,225 @@
+"""Subword tokens as an NVTabular operator: `SubwordTokenize`.
+
+WordPiece, because its vocabulary is a plain list of pieces that are matched greedily, longest first: cuDF
+has a tokenizer for such lists, and no merge rules have to travel with the ids. Text is lower-cased, stripped
+of accents, and split at spaces and punctuation first.
+
+The trainer of the `tokenizers` library gives other vocabularies from run to run, as the ids of continuing
+characters ("##a") follow the order of a hash map and break ties between pieces. Here it receives all
+characters as a sorted list beforehand, which leaves nothing to chance: same items, same vocabulary, whatever
+the order of the rows and their partitions.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from dask import delayed
+from merlin.schema import ColumnSchema, Schema, Tags
+from nvtabular import ColumnSelector
+from nvtabular.ops import StatOperator
+from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
+from tokenizers.trainers import WordPieceTrainer
+
+from m2trec_merlin.catalogue import FIRST_VALUE, MISSING
+from m2trec_merlin.workflows.columns import as_text, fill_empty, from_arrow, list_offsets
+
+#: Names of the reserved ids 0, 1 and 2.
+RESERVED = ("<padding>", "<missing>", "<other>")
+
+_CONTINUES = "##"
+_LONGEST_WORD = 100
+_WORDS_AT_ONCE = 10_000
+
+
+class SubwordTokenize(StatOperator):
+    """Replace text by a list of subword ids: 1 where missing, 2 for words out of vocabulary, pieces from 3.
+
+    Args:
+        vocabulary_size: pieces to learn at most, besides the reserved ids.
+        max_tokens: ids kept of a text, for all columns or by column.
+        shared: learn one vocabulary from all columns together, not one for each.
+    """
+
+    def __init__(
+        self, vocabulary_size: int = 8000, max_tokens: int | Mapping[str, int] = 16, shared: bool = False
+    ) -> None:
+        super().__init__()
+        self.vocabulary_size = vocabulary_size
+        self.max_tokens = max_tokens
+        self.shared = shared
+        self.vocabularies: dict[str, str] = {}
+        self._tokenizers: dict[str, Tokenizer] = {}
+
+    def fit(self, col_selector: ColumnSelector, ddf: Any) -> Any:
+        """Count the words of each partition; Dask adds the counts up."""
+        counts = [delayed(count_words)(part, col_selector.names) for part in ddf.to_delayed()]
+        return delayed(add_counts)(counts)
+
+    def fit_finalize(self, dask_stats: dict[str, Counter[str]]) -> None:
+        """Learn the vocabularies from the words of all partitions."""
+        if self.shared:
+            together = sum(dask_stats.values(), Counter())
+            learned = learn_tokenizer(together, self.vocabulary_size)
+            self.vocabularies = {name: self._serialise(name, learned) for name in dask_stats}
+        else:
+            self.vocabularies = {
+                name: self._serialise(name, learn_tokenizer(words, self.vocabulary_size))
+                for name, words in dask_stats.items()
+            }
+
+    def _serialise(self, name: str, tokenizer: Tokenizer) -> str:
+        longest = self.max_tokens if isinstance(self.max_tokens, int) else self.max_tokens[name]
+        tokenizer.enable_truncation(longest)
+        return tokenizer.to_str()
+
+    def clear(self) -> None:
+        """Forget what was learned."""
+        self.vocabularies = {}
+        self._tokenizers = {}
+
+    def transform(self, col_selector: ColumnSelector, df: Any) -> Any:
+        """Return a frame of lists of ids, int64, none empty."""
+        tokens = type(df)()
+        for name in col_selector.names:
+            tokens[name] = from_arrow(tokenize(self.tokenizer(name), as_text(df[name])), like=df[name])
+        return tokens
+
+    def tokenizer(self, name: str) -> Tokenizer:
+        """Return the tokenizer of a column."""
+        if name not in self._tokenizers:
+            self._tokenizers[name] = Tokenizer.from_str(self.vocabularies[name])
+        return self._tokenizers[name]
+
+    def size(self, name: str) -> int:
+        """Return the number of ids of a column, the reserved ones included."""
+        return self.tokenizer(name).get_vocab_size()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_tokenizers": {}}
+
+    def _compute_properties(self, col_schema: ColumnSchema, input_schema: Schema) -> ColumnSchema:
+        schema = super()._compute_properties(col_schema, input_schema)
+        if col_schema.name not in self.vocabularies:
+            return schema
+        domain = {"min": 0, "max": self.size(col_schema.name) - 1, "name": col_schema.name}
+        return schema.with_properties({**schema.properties, "domain": domain})
+
+    def _compute_shape(self, col_schema: ColumnSchema, input_schema: Schema) -> ColumnSchema:
+        longest = self.max_tokens if isinstance(self.max_tokens, int) else self.max_tokens[col_schema.name]
+        return col_schema.with_shape((None, (1, longest)))
+
+    @property
+    def output_tags(self) -> list[Tags]:
+        """Ids of tokens, in lists."""
+        return [Tags.CATEGORICAL, Tags.LIST, Tags.TOKENIZED]
+
+    @property
+    def output_dtype(self) -> Any:
+        """Ids."""
+        return np.int64
+
+
+def count_words(frame: Any, columns: Sequence[str]) -> dict[str, Counter[str]]:
+    """Count the words, by spaces, of each text column of a frame, as they are written."""
+    return {name: _count(as_text(frame[name])) for name in columns}
+
+
+def _count(texts: pa.Array) -> Counter[str]:
+    counts = pc.value_counts(pc.utf8_split_whitespace(texts).flatten())
+    return Counter({entry["values"]: entry["counts"] for entry in counts.to_pylist()})
+
+
+def add_counts(parts: Sequence[Mapping[str, Counter[str]]]) -> dict[str, Counter[str]]:
+    """Add up the counts of several partitions, column by column."""
+    total: dict[str, Counter[str]] = {}
+    for part in parts:
+        for name, counts in part.items():
+            total.setdefault(name, Counter()).update(counts)
+    return total
+
+
+def learn_tokenizer(words: Mapping[str, int], vocabulary_size: int) -> Tokenizer:
+    """Learn a WordPiece vocabulary from counted words.
+
+    Args:
+        words: how often each word occurs, before normalisation.
+        vocabulary_size: pieces to learn at most. If it is less than the number of characters, the most
+            frequent ones are kept, and words with others are out of vocabulary.
+    """
+    counts = _normalise(words)
+    characters = _characters(counts, vocabulary_size)
+    learnable = {word: count for word, count in counts.items() if characters.issuperset(_split(word))}
+    # The trainer adds the initial form of every character, whether or not a word begins with it.
+    useless = set(chain.from_iterable(learnable)) - characters
+    trainer = WordPieceTrainer(
+        vocab_size=FIRST_VALUE + vocabulary_size + len(useless),
+        special_tokens=[*RESERVED, *sorted(characters)],
+        limit_alphabet=len(characters) + len(useless),
+        show_progress=False,
+    )
+    trained = _tokenizer({})
+    trained.train_from_iterator(_repeat(learnable), trainer)
+    ids = trained.get_vocab(with_added_tokens=True)
+    pieces = [piece for piece in sorted(ids, key=ids.__getitem__) if piece not in useless]
+    # A fresh tokenizer, where the characters are no longer special tokens, matched ahead of all rules.
+    return _tokenizer({piece: i for i, piece in enumerate(pieces)})
+
+
+def _tokenizer(vocabulary: dict[str, int]) -> Tokenizer:
+    tokenizer = Tokenizer(
+        WordPiece(vocabulary, unk_token=RESERVED[2], max_input_chars_per_word=_LONGEST_WORD)
+    )
+    tokenizer.normalizer = BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = BertPreTokenizer()
+    return tokenizer
+
+
+def _normalise(words: Mapping[str, int]) -> Counter[str]:
+    normalizer, pre_tokenizer = BertNormalizer(lowercase=True), BertPreTokenizer()
+    counts: Counter[str] = Counter()
+    for word, count in words.items():
+        for piece, _ in pre_tokenizer.pre_tokenize_str(normalizer.normalize_str(word)):
+            if len(piece) <= _LONGEST_WORD:
+                counts[piece] += count
+    return counts
+
+
+def _split(word: str) -> list[str]:
+    return [word[0], *(_CONTINUES + character for character in word[1:])]
+
+
+def _characters(counts: Mapping[str, int], most: int) -> set[str]:
+    occurrences: Counter[str] = Counter()
+    for word, count in counts.items():
+        for character in _split(word):
+            occurrences[character] += count
+    ranked = sorted(occurrences, key=lambda character: (-occurrences[character], character))
+    return set(ranked[:most])
+
+
+def _repeat(counts: Mapping[str, int]) -> Iterator[str]:
+    for word in sorted(counts):
+        for start in range(0, counts[word], _WORDS_AT_ONCE):
+            yield " ".join([word] * min(_WORDS_AT_ONCE, counts[word] - start))
+
+
+def tokenize(tokenizer: Tokenizer, texts: pa.Array) -> pa.ListArray:
+    """Return the ids of each text, [MISSING] for a text that is null or holds no word."""
+    distinct = pc.dictionary_encode(texts)
+    # Version 0.20 of tokenizers added the faster call, which skips the positions of tokens in the text.
+    encode = getattr(tokenizer, "encode_batch_fast", tokenizer.encode_batch)
+    encoded = [encoding.ids for encoding in encode(distinct.dictionary.to_pylist(), add_special_tokens=False)]
+    lengths = np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded))
+    values = np.fromiter(chain.from_iterable(encoded), dtype=np.int64, count=lengths.sum())
+    lists = pa.ListArray.from_arrays(list_offsets(lengths), pa.array(values))
+    return fill_empty(lists.take(distinct.indices), MISSING)
