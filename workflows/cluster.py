@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -15,6 +16,9 @@ from m2trec_merlin.merlin_adapter import WORKER_ENVIRONMENT, dask_client_for_mer
 
 #: Called with what is being done, how many parts are done, and how many there are.
 Report = Callable[[str, int, int], None]
+
+#: No dashboard, and no warning where workers are slow to stop after their work is done.
+_QUIET: dict[str, Any] = {"dashboard_address": None, "silence_logs": logging.ERROR}
 
 
 def ignore_progress(label: str, done: int, total: int) -> None:
@@ -59,10 +63,10 @@ def _connect(dask: str | None) -> Any:
 @contextmanager
 def _start_local(workers: int) -> Iterator[Client]:
     # The environment of a worker must be set before it starts: it imports Merlin ahead of our own modules.
-    quiet = {"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT}
+    environment = {"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT}
     with (
-        dask_settings.set(quiet),
-        LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
+        dask_settings.set(environment),
+        LocalCluster(n_workers=workers, threads_per_worker=1, **_QUIET) as cluster,
         Client(cluster) as client,
     ):
         yield client

@@ -56,7 +56,7 @@ def _recommend(config: Config) -> None:
     known = example_session(config)
     new_item = example_new_item(config, known[-1])
     with (
-        TritonServer(config.directory / "triton", Ports.free(), config.serving.start_timeout) as server,
+        TritonServer(config.model_directory / "triton", Ports.free(), config.serving.start_timeout) as server,
         RecommendationClient(server.grpc_address, timeout=60) as client,
     ):
         console.print(f"Triton is ready, gRPC on {server.grpc_address}\n")

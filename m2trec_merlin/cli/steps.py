@@ -62,7 +62,7 @@ def run_serve(config: Config) -> None:
     from m2trec_merlin.serving.ports import Ports
     from m2trec_merlin.serving.server import TritonServer, serve
 
-    repository = config.directory / "triton"
+    repository = config.model_directory / "triton"
     server = TritonServer(repository, Ports.of(config.serving), config.serving.start_timeout)
     serve(server, console.print)
 

@@ -29,6 +29,7 @@ class Config(Section):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     work_dir: Path | None = Field(None, description="where results go; default: runs/<name>")
     seed: int = 42
+    variant: str = Field("m2trec", description="set by `--variant`; variants share data, not models")
     data: DataConfig = DataConfig()
     attributes: list[AttributeConfig] = Field(min_length=1)
     model: ModelConfig = ModelConfig()
@@ -40,6 +41,11 @@ class Config(Section):
     def directory(self) -> Path:
         """Folder that holds every artifact of this run."""
         return self.work_dir or Path("runs") / self.name
+
+    @property
+    def model_directory(self) -> Path:
+        """Folder of everything that depends on the model: `model`, `evaluation`, `triton`."""
+        return self.directory if self.variant == "m2trec" else self.directory / "variants" / self.variant
 
     def attribute(self, name: str) -> AttributeConfig:
         """Return the attribute called `name`.

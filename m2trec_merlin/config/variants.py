@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from m2trec_merlin.config.loading import Config
 from m2trec_merlin.config.sections import ITEM_ID, ModelConfig
@@ -22,12 +23,27 @@ def _id_head(model: ModelConfig) -> dict[str, object]:
     return {"next_item": model.next_item.model_copy(update={"head": "softmax"}), "inputs": [ITEM_ID]}
 
 
-VARIANTS: dict[str, Callable[[Config], dict[str, object]]] = {
-    "m2trec": lambda config: {},
-    "metrec": lambda config: {"next_attributes": []},
-    "trec_title": lambda config: {"next_attributes": [], "inputs": [_first_text(config)]},
-    "trec_id": lambda config: {"next_attributes": [], **_id_head(config.model)},
-    "mutrec_id": lambda config: _id_head(config.model),
+@dataclass(frozen=True)
+class Variant:
+    """A row of Table 3.
+
+    Attributes:
+        title: as tables call it.
+        change: the settings of the model that differ from M2TRec's.
+    """
+
+    title: str
+    change: Callable[[Config], dict[str, object]]
+
+
+VARIANTS = {
+    "m2trec": Variant("M2TRec", lambda config: {}),
+    "metrec": Variant("MeTRec", lambda config: {"next_attributes": []}),
+    "trec_title": Variant(
+        "TRec_title", lambda config: {"next_attributes": [], "inputs": [_first_text(config)]}
+    ),
+    "trec_id": Variant("TRec_id", lambda config: {"next_attributes": [], **_id_head(config.model)}),
+    "mutrec_id": Variant("MuTRec_id", lambda config: _id_head(config.model)),
 }
 
 
@@ -44,5 +60,5 @@ def apply_variant(config: Config, variant: str) -> Config:
     """
     if variant not in VARIANTS:
         raise ConfigError(f"no variant '{variant}'; accepted: {', '.join(VARIANTS)}")
-    model = config.model.model_copy(update=VARIANTS[variant](config))
-    return config.model_copy(update={"model": model})
+    model = config.model.model_copy(update=VARIANTS[variant].change(config))
+    return config.model_copy(update={"model": model, "variant": variant})

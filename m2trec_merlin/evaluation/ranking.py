@@ -134,7 +134,7 @@ def rank(scores: np.ndarray, columns: np.ndarray) -> np.ndarray:
         int64 [P].
     """
     own = scores[np.arange(len(scores)), columns]
-    behind = np.count_nonzero(scores <= own[:, None], axis=1)
+    behind = np.count_nonzero(scores < own[:, None], axis=1)
     return np.where(np.isfinite(own), scores.shape[1] - behind, UNRANKED)
 
 

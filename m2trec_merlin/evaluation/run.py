@@ -8,7 +8,7 @@ from rich.console import Console
 
 from m2trec_merlin.artifacts import require_manifest
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.config import Config
+from m2trec_merlin.config import VARIANTS, Config
 from m2trec_merlin.evaluation.comparison import compare
 from m2trec_merlin.sessions import Sessions
 
@@ -30,20 +30,20 @@ def evaluate_model(config: Config, *, force: bool = False, console: Console | No
     from m2trec_merlin.model.recommender import ModelRecommender
     from m2trec_merlin.model.storage import load_model
 
-    data, folder = config.directory / "preprocessed", config.directory / "model"
+    data, folder = config.directory / "preprocessed", config.model_directory / "model"
     inputs = {
         "preprocessed": require_manifest(data, "preprocess")["inputs"],
         "model": require_manifest(folder, "train")["inputs"],
     }
     catalogue = Catalogue.load(data / "catalogue")
-    output = config.directory / "evaluation"
+    output = config.model_directory / "evaluation"
     compare(
         config,
         catalogue,
         Sessions.load(data / "sessions" / "train"),
         Sessions.load(data / "sessions" / "test"),
         output,
-        lambda: [ModelRecommender(load_model(folder, catalogue))],
+        lambda: [ModelRecommender(load_model(folder, catalogue), VARIANTS[config.variant].title)],
         inputs=inputs,
         history=folder / "history.json",
         force=force,

@@ -123,11 +123,11 @@ def to_terminal(table: Table) -> RichTable:
     shown.add_column("model")
     for group, _ in table.groups:
         shown.add_column(group, justify="right")
+    ends = np.cumsum([len(columns) for _, columns in table.groups])
     for model, cells in table.lines:
         texts = [f"[bold]{cell.text(False)}[/bold]" if cell.best else cell.text(False) for cell in cells]
-        ends = np.cumsum([len(columns) for _, columns in table.groups])
-        parts = [texts[end - len(columns) : end] for end, (_, columns) in zip(ends, table.groups, strict=True)]
-        shown.add_row(escape_markup(model), *(" / ".join(part) for part in parts))
+        groups = np.split(np.array(texts), ends[:-1])
+        shown.add_row(escape_markup(model), *(" / ".join(group) for group in groups))
     return shown
 
 

@@ -58,8 +58,8 @@ def export(config: Config, force: bool = False, report: Report = print) -> Path:
         ArtifactError: an earlier step has not run, or the exported graphs do not equal the model.
         MissingDependencyError: a package of the extra `serve` is missing.
     """
-    preprocessed, trained = config.directory / "preprocessed", config.directory / "model"
-    target = config.directory / "triton"
+    preprocessed, trained = config.directory / "preprocessed", config.model_directory / "model"
+    target = config.model_directory / "triton"
     inputs = {
         "preprocessed": require_manifest(preprocessed, "preprocess")["inputs"],
         "model": require_manifest(trained, "train")["sha256"],

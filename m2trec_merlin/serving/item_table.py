@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from m2trec_merlin.errors import ServerError
@@ -20,13 +19,16 @@ _NOT_FILTERS = ("item_id", "title", "train_count")
 class TextColumn:
     """A filter column of texts, one or several per item: an item passes if it has any wanted value."""
 
-    def __init__(self, column: pa.Array) -> None:
-        is_list = pa.types.is_list(column.type)
-        encoded = (column.flatten() if is_list else column).dictionary_encode()
-        self._values = {value: code for code, value in enumerate(encoded.dictionary.to_pylist())}
-        self._codes = pc.fill_null(encoded.indices, -1).to_numpy()
-        items = pc.list_parent_indices(column).to_numpy() if is_list else np.arange(len(column))
-        self._rows = items.astype(np.int64) + 1
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        # In plain Python, since Arrow's ways to NumPy would import pandas, here and below.
+        self._code_of: dict[str, int] = {}
+        rows, codes = [], []
+        for row, value in enumerate(column.to_pylist(), start=1):
+            for each in value if isinstance(value, list) else [value]:
+                if each is not None:
+                    rows.append(row)
+                    codes.append(self._code_of.setdefault(each, len(self._code_of)))
+        self._rows, self._codes = np.array(rows, np.int64), np.array(codes, np.int32)
 
     def passing(self, wanted: Any, where: str, mask: np.ndarray, notes: list[str]) -> None:
         """Set `mask` [N + 1] for items with a wanted value: a scalar or a list of scalars."""
@@ -34,16 +36,16 @@ class TextColumn:
         if any(value is None or isinstance(value, list | dict) for value in values):
             raise ServerError(f"{where}: expected a value or a list of values, found {json.dumps(wanted)}")
         texts = [_text(value) for value in values]
-        notes += [f"{where}: no item has the value '{text}'" for text in texts if text not in self._values]
-        codes = [self._values[text] for text in texts if text in self._values]
+        notes += [f"{where}: no item has the value '{text}'" for text in texts if text not in self._code_of]
+        codes = [self._code_of[text] for text in texts if text in self._code_of]
         mask[self._rows[np.isin(self._codes, codes)]] = True
 
 
 class NumberColumn:
     """A filter column of numbers: an item passes if it has a wanted value or lies within min and max."""
 
-    def __init__(self, column: pa.Array) -> None:
-        self._values = column.to_numpy(zero_copy_only=False).astype(np.float64)
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        self._values = np.array(column.to_pylist(), np.float64)
 
     def passing(self, wanted: Any, where: str, mask: np.ndarray, notes: list[str]) -> None:
         """Set `mask` [N + 1] for items that pass: a number, a list of numbers, or {"min": a, "max": b}."""
@@ -71,20 +73,21 @@ class ItemTable:
     def __init__(self, table: pa.Table) -> None:
         self._ids = table.column("item_id").combine_chunks()
         self._titles = table.column("title").combine_chunks()
-        counts = table.column("train_count").to_numpy().astype(np.float64)
+        counts = np.array(table.column("train_count").to_pylist(), np.float64)
         self.shares = np.concatenate([[0.0], counts / max(counts.sum(), 1.0)]).astype(np.float32)
         self._row_of = {item_id: row for row, item_id in enumerate(self._ids.to_pylist(), start=1)}
         self._columns: dict[str, TextColumn | NumberColumn] = {}
         for name in table.column_names:
             if name not in _NOT_FILTERS:
-                column = table.column(name).combine_chunks()
+                column = table.column(name)
                 numeric = pa.types.is_floating(column.type)
                 self._columns[name] = NumberColumn(column) if numeric else TextColumn(column)
 
     @classmethod
     def load(cls, path: Path) -> ItemTable:
         """Read the Parquet file that the export wrote."""
-        return cls(pq.read_table(path))
+        # `read_table` would import pandas, which takes a second and is not used.
+        return cls(pq.ParquetFile(path).read())
 
     @property
     def filter_columns(self) -> list[str]:
@@ -133,7 +136,7 @@ class ItemTable:
 
 
 def _take(column: pa.Array, rows: np.ndarray) -> list[str]:
-    # One by one: making an Arrow array of `rows` would import pandas, and there are few.
+    # One by one, since an Arrow array of `rows` would import pandas; there are few.
     return [column[row - 1].as_py() for row in rows.tolist()]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -22,8 +23,9 @@ from m2trec_merlin.serving.triton_folder import TritonFolder, assemble_triton
 _POLL_SECONDS = 0.1
 _STOP_SECONDS = 20.0
 _SHARED_MEMORY = Path("/dev/shm")
-#: What Triton says about GPUs on a machine that has none; it would only distract from the real cause.
-_NOISE = ("CUDA", "NVML", "DCGM", "libdcgm", "cuda_memory")
+#: What distracts from the cause of a failure: remarks on absent GPUs, and Triton's table of its settings.
+_NOISE = re.compile(r"CUDA|NVML|DCGM|libdcgm|pinned|^[|+]")
+_INFORMATION = re.compile(r"I\d{4} ")
 
 
 class TritonServer:
@@ -117,10 +119,13 @@ class TritonServer:
             raise ServerError(f"Triton ended by itself with code {code}.\n{self.log_tail()}")
 
     def log_tail(self, lines: int = 30) -> str:
-        """Return Triton's last messages, without those about absent GPUs."""
+        """Return Triton's last warnings and errors, or its last messages if there are none."""
         text = self._log.read_text(encoding="utf-8", errors="replace") if self._log.is_file() else ""
-        relevant = [line for line in text.splitlines() if line and not any(word in line for word in _NOISE)]
-        return "\n".join(["Triton's last messages:", *(f"  {line}" for line in relevant[-lines:])])
+        messages = [line for line in text.splitlines() if line and not _NOISE.search(line)]
+        serious = [line for line in messages if not _INFORMATION.match(line)]
+        return "\n".join(
+            ["Triton's last messages:", *(f"  {line}" for line in (serious or messages)[-lines:])]
+        )
 
     def __enter__(self) -> TritonServer:
         self.start()

@@ -80,7 +80,7 @@ class SessionReader:
         require_sealed(directory)
         settings = read_json(directory / SETTINGS)
         attributes = [Attribute(**each) for each in settings["attributes"]]
-        ids = pq.read_table(directory / ITEM_IDS).column("item_id").to_pylist()
+        ids = pq.ParquetFile(directory / ITEM_IDS).read().column("item_id").to_pylist()
         encoder = NewItemEncoder(directory / ITEMS_WORKFLOW, attributes) if attributes else None
         return cls(ids, settings["max_length"], attributes, encoder)
 

@@ -39,7 +39,7 @@ def train(
         ArtifactError: `preprocess` has not run, or left no training sessions.
     """
     console = console or Console()
-    folder, data = config.directory / "model", config.directory / "preprocessed"
+    folder, data = config.model_directory / "model", config.directory / "preprocessed"
     inputs = {
         "preprocessed": require_manifest(data, "preprocess")["inputs"],
         "attributes": [a.model_dump(mode="json") for a in config.attributes],

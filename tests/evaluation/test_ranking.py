@@ -62,6 +62,12 @@ def test_cut_offs_beyond_the_catalogue_find_every_candidate() -> None:
     assert ranks.found.tolist() == [[1], [0]]
 
 
+def test_infinite_scores_of_remaining_items_are_misses() -> None:
+    prefixes = Sessions.from_lists([[1, 2, 3]]).prefixes().take(np.array([0]))
+    ranks = rank_items(scores_of([-INF, 0, 1, INF]), prefixes, (1, 3))
+    assert ranks.found.tolist() == [[0, 1]]
+
+
 def test_rank_of_categories_ignores_reserved_ids() -> None:
     scores = scores_of([9, 9, 9, 1, 2], [9, 9, 9, 1, 2], [9, 9, 9, 1, 2], [9, 9, 9, 1, 2])
     ranks = rank_categories(scores, np.array([4, 3, 2, 1]))

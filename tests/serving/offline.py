@@ -47,10 +47,10 @@ def encode_raw(shop: Shop, item: dict[str, Any]) -> dict[str, torch.Tensor]:
     for attribute in shop.config.attributes:
         value = encoded[attribute.name].iloc[0]
         if attribute.kind in LIST_KINDS:
-            tensors[f"{attribute.name}__values"] = torch.as_tensor(np.asarray(value, np.int64))
+            tensors[f"{attribute.name}__values"] = torch.tensor(list(value), dtype=torch.int64)
             tensors[f"{attribute.name}__offsets"] = torch.tensor([0, len(value)])
         elif attribute.kind == "vector":
-            tensors[attribute.name] = torch.as_tensor(np.asarray(value, np.float32)).unsqueeze(0)
+            tensors[attribute.name] = torch.tensor([list(value)], dtype=torch.float32)
         else:
             kind = torch.int64 if attribute.kind == "categorical" else torch.float32
             tensors[attribute.name] = torch.tensor([value], dtype=kind)

@@ -66,7 +66,9 @@ def build_shop(directory: Path, **model: object) -> tuple[Config, Catalogue, M2T
     train.mkdir(parents=True)
     # Item i occurs N_SEEN - i times, so that the order of the catalogue is that of the items.
     sessions = [(f"s{n}", f"sku-{i}") for i in range(N_SEEN) for n in range(N_SEEN - i)]
-    events = pd.DataFrame(sessions, columns=["session_id", "item_id"]).sort_values("session_id", kind="stable")
+    events = pd.DataFrame(sessions, columns=["session_id", "item_id"]).sort_values(
+        "session_id", kind="stable"
+    )
     events["position"] = events.groupby("session_id").cumcount()
     events.to_parquet(train / "part-00000.parquet", index=False)
     raw_items().to_parquet(directory / "data" / "items.parquet", index=False)

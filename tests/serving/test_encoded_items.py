@@ -40,7 +40,11 @@ def test_joined_lists_stay_apart() -> None:
     assert joined["aisle"].tolist() == [0, 1, 0]
 
 
-@given(st.lists(st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=4), max_size=3), min_size=1, max_size=4))
+@given(
+    st.lists(
+        st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=4), max_size=3), min_size=1, max_size=4
+    )
+)
 def test_split_is_the_reverse_of_join(groups: list[list[list[int]]]) -> None:
     parts = [items(group) for group in groups]
     again = split_items(join_items(parts), [len(group) for group in groups])

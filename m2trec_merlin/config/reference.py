@@ -1,0 +1,96 @@
+"""The reference of all settings, as a page: `python -m m2trec_merlin.config.reference`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from m2trec_merlin.config.loading import Config
+
+_INTRODUCTION = """# Settings
+
+A run is described by one YAML or TOML file; `configs/` holds those that ship. `extends: other.yaml` merges a
+file over another one, `m2trec ... --set training.epochs=3` replaces a setting. A file is validated as a whole:
+all mistakes are reported at once, before anything is computed.
+
+This page is made from the code (`python -m m2trec_merlin.config.reference`).
+"""
+
+
+def reference() -> str:
+    """Return the Markdown page with every section, setting, default and meaning."""
+    parts = [_INTRODUCTION]
+    for title, model in _sections(Config, ""):
+        parts.append(f"## {title or 'Top level'}\n\n{_summary(model)}\n")
+        rows = [_row(name, field) for name, field in model.model_fields.items() if not _nested(field)]
+        if rows:
+            parts.append(
+                "\n".join(["| setting | accepted | default | meaning |", "|---|---|---|---|", *rows, ""])
+            )
+    return "\n".join(parts)
+
+
+def _sections(model: type[BaseModel], path: str) -> Iterator[tuple[str, type[BaseModel]]]:
+    """All sections below a model, depth first, with their dotted paths."""
+    yield path, model
+    for name, field in model.model_fields.items():
+        for nested in _nested(field):
+            here = f"{path}.{name}".lstrip(".")
+            kind = nested.model_fields.get("kind")
+            choices = get_args(kind.annotation) if kind is not None else ()
+            yield from _sections(nested, f"{here} (kind: {choices[0]})" if len(choices) == 1 else here)
+
+
+def _nested(field: FieldInfo) -> list[type[BaseModel]]:
+    """The sections that a field holds: itself, its items, or its alternatives."""
+    found, open_types = [], [field.annotation]
+    while open_types:
+        annotation = open_types.pop(0)
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            found.append(annotation)
+        else:
+            open_types += get_args(annotation)
+    return found
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    default = "required" if field.default is PydanticUndefined else f"`{field.default}`"
+    cells = (f"`{name}`", _accepted(field), default, field.description or "")
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _accepted(field: FieldInfo) -> str:
+    limits = [_limit(limit) for limit in field.metadata]
+    return ", ".join([_type(field.annotation), *filter(None, limits)])
+
+
+def _type(annotation: Any) -> str:
+    arguments = get_args(annotation)
+    if not arguments:
+        return "empty" if annotation is type(None) else getattr(annotation, "__name__", str(annotation))
+    if all(isinstance(argument, str) for argument in arguments):
+        return " or ".join(f"`{argument}`" for argument in arguments)
+    if get_origin(annotation) in (list, dict):
+        return f"{get_origin(annotation).__name__} of {_type(arguments[-1])}"
+    return " or ".join(_type(argument) for argument in arguments)
+
+
+def _limit(limit: Any) -> str:
+    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "min_length": "length ≥"}
+    return ", ".join(
+        f"{sign} {getattr(limit, key):g}"
+        for key, sign in signs.items()
+        if getattr(limit, key, None) is not None
+    )
+
+
+def _summary(model: type[BaseModel]) -> str:
+    return (model.__doc__ or "").strip().split("\n")[0]
+
+
+if __name__ == "__main__":
+    print(reference(), end="")
