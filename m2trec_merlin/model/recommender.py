@@ -32,6 +32,7 @@ class ModelRecommender:
         self.model = model.eval()
         self.device = next(model.parameters()).device
         self.candidates = "all catalogue items" if model.next_item.all_items else "training items"
+        self._kept: Tensor | None = None
         with torch.inference_mode():
             self._item_vectors, self._vectors_ND, self._biases_N = self._encode_catalogue()
 
@@ -49,9 +50,15 @@ class ModelRecommender:
 
     @torch.inference_mode()
     def score(self, prefixes: Prefixes) -> np.ndarray:
-        """Return the scores of all catalogue rows, float32 [P, N]; -inf for what is no candidate."""
-        vectors_PD = self.session_vectors(prefixes)
-        scores_PN = torch.addmm(self._biases_N, self.model.next_item.queries(vectors_PD), self._vectors_ND.T)
+        """Return the scores of all catalogue rows, float32 [P, N]; -inf for what is no candidate.
+
+        The array is valid until the next call: hundreds of megabytes are not asked for each time.
+        """
+        queries_PD = self.model.next_item.queries(self.session_vectors(prefixes))
+        if self._kept is None or len(self._kept) < len(prefixes):
+            self._kept = queries_PD.new_empty(len(prefixes), len(self._vectors_ND))
+        scores_PN = self._kept[: len(prefixes)]
+        torch.addmm(self._biases_N, queries_PD, self._vectors_ND.T, out=scores_PN)
         repeat = self.model.next_item.repeat_biases
         if repeat is not None:
             history = recent_items(prefixes, self.model.max_length)

@@ -31,6 +31,13 @@ class ItemScorer(nn.Module):
         self.n_seen = catalogue.n_seen
         self.repeat_biases = nn.Parameter(torch.zeros(max_length)) if config.repeat_bias else None
 
+    def calibration_parameters(self) -> list[nn.Parameter]:
+        """The few numbers that scale whole groups of scores.
+
+        They have to move by units where weights move by hundredths, so they get a learning rate of their own.
+        """
+        return [] if self.repeat_biases is None else [self.repeat_biases]
+
     def queries(self, session_vectors: Tensor) -> Tensor:
         """[P, D] session vectors to [P, D] query vectors."""
         raise NotImplementedError
@@ -82,6 +89,11 @@ class MetadataScorer(ItemScorer):
         log_counts = torch.from_numpy(catalogue.train_counts).float().log1p()
         self.register_buffer("log_counts", log_counts, persistent=False)
         self.log_counts: Tensor
+
+    def calibration_parameters(self) -> list[nn.Parameter]:
+        """Repeat biases, temperature and the weight of popularity."""
+        own = (self.log_scale, self.popularity_weight, self.no_history_bias)
+        return [*super().calibration_parameters(), *(p for p in own if p is not None)]
 
     def queries(self, session_vectors: Tensor) -> Tensor:
         """Unit vectors times the learned scale, so that dot products are scaled cosines."""

@@ -28,7 +28,7 @@ from m2trec_merlin.model.storage import load_model
 from m2trec_merlin.serving import recommending, session_reading
 from m2trec_merlin.serving.checksums import FORMAT
 from m2trec_merlin.serving.encoded_items import Attribute
-from m2trec_merlin.serving.graphs import export_items, export_sessions
+from m2trec_merlin.serving.graphs import export_items, export_scores, export_sessions
 from m2trec_merlin.serving.item_columns import item_columns
 from m2trec_merlin.serving.names import PREDICT, PREPROCESS
 from m2trec_merlin.serving.repository import (
@@ -156,7 +156,10 @@ def _write_vectors(folder: Path, model: M2TRec, catalogue: Catalogue) -> np.ndar
     item_vectors = torch.cat(items).numpy()
     np.save(folder / recommending.ITEM_VECTORS, item_vectors)
     np.save(folder / recommending.CANDIDATE_VECTORS, torch.cat(candidates).numpy())
-    np.save(folder / recommending.BIASES, torch.cat(biases).numpy())
+    biases_N = torch.cat(biases).numpy()
+    biases_N[0] = -np.inf  # Row 0 is padding.
+    np.save(folder / recommending.BIASES, biases_N)
+    export_scores(folder / recommending.CANDIDATE_VECTORS, biases_N, folder / recommending.SCORE_GRAPH)
     if model.next_item.repeat_biases is not None:
         np.save(folder / recommending.REPEAT_BIASES, model.next_item.repeat_biases.numpy())
     return item_vectors

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+_BLOCK = 64
+
 
 def best_rows(scores: np.ndarray, top_k: int) -> np.ndarray:
     """Return the rows with the highest scores, best first; among equals the lower row.
@@ -15,12 +17,20 @@ def best_rows(scores: np.ndarray, top_k: int) -> np.ndarray:
     Returns:
         int64 [at most top_k].
     """
-    floor = -np.inf
-    if top_k < len(scores):
-        # All rows that tie with the last wanted one stay in, so that the order among equals is ours.
-        floor = np.partition(scores, len(scores) - top_k)[len(scores) - top_k]
-    rows = np.flatnonzero((scores >= floor) & (scores > -np.inf))
+    rows = np.flatnonzero((scores >= _floor(scores, top_k)) & (scores > -np.inf))
     return rows[np.argsort(-scores[rows], kind="stable")][:top_k]
+
+
+def _floor(scores: np.ndarray, top_k: int) -> float:
+    """Return a score that at least `top_k` rows reach, and few more: the rest need not be sorted.
+
+    It is the `top_k`-th largest of the maxima of blocks, which are found much faster than the `top_k`-th
+    largest of all scores.
+    """
+    maxima = scores[: len(scores) // _BLOCK * _BLOCK].reshape(-1, _BLOCK).max(axis=1)
+    if top_k > len(maxima):
+        return -np.inf
+    return float(np.partition(maxima, -top_k)[-top_k])
 
 
 def add_repeat_biases(scores: np.ndarray, positions: np.ndarray, biases: np.ndarray) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +29,9 @@ from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.schedule import learning_rate
 
 _BEST = "best.safetensors"
+
+#: Learning rate of the scorer's calibration, in multiples of the weights'.
+CALIBRATION_RATE_FACTOR = 30.0
 
 
 class Monitor(Protocol):
@@ -80,13 +82,7 @@ class Trainer:
             M2TRecError: the loss is not a number.
         """
         torch.manual_seed(seed)
-        fused = self._device.type in ("cpu", "cuda")
-        optimizer = torch.optim.AdamW(
-            self.model.parameters(),
-            lr=self.config.learning_rate,
-            weight_decay=self.config.weight_decay,
-            fused=fused,
-        )
+        optimizer = build_optimizer(self.model, self.config)
         progress = Progress()
         checkpoint = find_checkpoint(self.folder, self.inputs) if resume else None
         if checkpoint is not None:
@@ -113,8 +109,9 @@ class Trainer:
         total_steps = self.config.epochs * len(self.loader)
         every = self.config.checkpoint_steps
         for batch in self.loader.batches(progress.epoch, skip=progress.step_in_epoch):
+            rate = learning_rate(progress.step, total_steps, self.config)
             for group in optimizer.param_groups:
-                group["lr"] = learning_rate(progress.step, total_steps, self.config)
+                group["lr"] = rate * group["rate_factor"]
             inputs = {name: tensor.to(self._device, non_blocking=True) for name, tensor in batch.items()}
             with self._precision():
                 loss = self.model(inputs, training=True)["loss"]
@@ -173,5 +170,13 @@ class Trainer:
         return torch.autocast(self._device.type, dtype=torch.bfloat16)
 
 
-#: Builds a monitor for a folder; the command line and the tests differ in it.
-MonitorFactory = Callable[[Path], Monitor]
+def build_optimizer(model: M2TRec, config: TrainingConfig) -> torch.optim.Optimizer:
+    """Return AdamW with two groups: weights, and the scorer's calibration, which moves faster."""
+    calibration = model.next_item.calibration_parameters()
+    known = {id(parameter) for parameter in calibration}
+    weights = [p for p in model.parameters() if id(p) not in known]
+    groups = [
+        {"params": weights, "weight_decay": config.weight_decay, "rate_factor": 1.0},
+        {"params": calibration, "weight_decay": 0.0, "rate_factor": CALIBRATION_RATE_FACTOR},
+    ]
+    return torch.optim.AdamW([g for g in groups if g["params"]], lr=config.learning_rate, fused=True)

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from torch import Tensor
@@ -61,9 +63,9 @@ def test_known_value() -> None:
         "pair_candidates": torch.empty(0, dtype=torch.long),
         "pair_scores": torch.empty(0),
     }
-    assert candidate_cross_entropy(biases=torch.zeros(2), **a).item() == pytest.approx(torch.tensor(2.0).log())
-    biased = torch.tensor([0.0, 3.0]).log().nan_to_num(neginf=0.0)
-    assert candidate_cross_entropy(biases=biased, **a).item() == pytest.approx(torch.tensor(4.0).log())
+    equal, biased = torch.zeros(2), torch.tensor([0.0, math.log(3)])
+    assert candidate_cross_entropy(biases=equal, **a).item() == pytest.approx(math.log(2))
+    assert candidate_cross_entropy(biases=biased, **a).item() == pytest.approx(math.log(4))
 
 
 def test_inclusion_probabilities_make_the_normaliser_unbiased() -> None:

@@ -30,9 +30,7 @@ def test_history_holds_each_item_once_at_its_most_recent_occurrence(sessions: li
     packing = Packing.of((rows != 0).sum(1), rows.shape[1])
     history = prefix_history(rows, packing, torch.arange(int((rows != 0).sum())))
     prefixes = [s[:n] for s in sessions for n in range(1, len(s) + 1)]
-    found = list(
-        zip(history.prefix.tolist(), history.rows.tolist(), history.distance.tolist(), strict=True)
-    )
+    found = list(zip(history.prefix.tolist(), history.rows.tolist(), history.distance.tolist(), strict=True))
     assert set(found) == brute_force(prefixes)
     assert len(found) == len(set(found))
     assert history.prefix.tolist() == sorted(history.prefix.tolist())

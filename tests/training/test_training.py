@@ -1,4 +1,5 @@
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -65,9 +66,7 @@ def sessions_of(batches: list[dict[str, torch.Tensor]]) -> list[list[int]]:
     found = []
     for batch in batches:
         offsets = batch["row__offsets"].tolist()
-        found += [
-            batch["row__values"][a:b].tolist() for a, b in zip(offsets[:-1], offsets[1:], strict=True)
-        ]
+        found += [batch["row__values"][a:b].tolist() for a, b in pairwise(offsets)]
     return found
 
 

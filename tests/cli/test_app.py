@@ -1,0 +1,137 @@
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from m2trec_merlin.cli.app import main, read_config
+from m2trec_merlin.cli.steps import parse_filters, parse_session_item
+from m2trec_merlin.errors import ConfigError
+
+SHOP = {
+    "name": "shop",
+    "data": {"source": "tables", "interactions": "interactions.csv", "items": "items.csv"},
+    "attributes": [{"name": "title", "kind": "text"}, {"name": "category", "kind": "categorical"}],
+}
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    (tmp_path / "items.csv").write_text(
+        "item_id,title,category\n" + "".join(f"{i},mug,cups\n" for i in range(9))
+    )
+    lines = [f"s{session},{item}" for session in range(30) for item in (session % 9, (session + 1) % 9)]
+    (tmp_path / "interactions.csv").write_text("session_id,item_id\n" + "\n".join(lines))
+    (tmp_path / "shop.yaml").write_text(yaml.safe_dump({**SHOP, "work_dir": str(tmp_path / "run")}))
+    return tmp_path / "shop.yaml"
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    """Run the command line in this process; returns its exit code."""
+    monkeypatch.setattr(sys, "argv", ["m2trec", *map(str, arguments)])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    return int(caught.value.code or 0)
+
+
+def error_of(capsys: pytest.CaptureFixture[str]) -> str:
+    captured = capsys.readouterr().err
+    assert "Traceback" not in captured
+    return " ".join(captured.split())
+
+
+def test_data_then_preprocess_then_again(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "data", "-c", shop) == 0
+    assert "train" in capsys.readouterr().out
+    assert run(monkeypatch, "preprocess", "-c", shop) == 0
+    assert run(monkeypatch, "preprocess", "-c", shop) == 0
+    assert "up to date" in capsys.readouterr().out
+
+
+def test_a_wrong_column_name(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "data", "-c", shop, "-s", "data.columns.session_id=sesion_id") == 1
+    message = error_of(capsys)
+    assert "interactions.csv" in message
+    assert "'sesion_id'" in message
+    assert "session_id" in message
+
+
+def test_an_empty_file(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (shop.parent / "interactions.csv").write_text("")
+    assert run(monkeypatch, "data", "-c", shop) == 1
+    message = error_of(capsys)
+    assert "interactions.csv" in message
+    assert "empty" in message
+
+
+@pytest.mark.parametrize(
+    ("verb", "message"),
+    [
+        ("preprocess", "run `m2trec data` first"),
+        ("train", "run `m2trec preprocess` first"),
+        ("evaluate", "run `m2trec preprocess` first"),
+        ("serve", "run `m2trec export` first"),
+    ],
+)
+def test_a_step_before_its_time_names_the_one_to_run(
+    shop: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    verb: str,
+    message: str,
+) -> None:
+    assert run(monkeypatch, verb, "-c", shop) == 1
+    assert message in error_of(capsys)
+
+
+def test_a_missing_configuration(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(monkeypatch, "train", "-c", "nowhere.yaml") == 1
+    assert "nowhere.yaml: no such configuration file" in error_of(capsys)
+
+
+def test_no_server_answers(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as taken:  # bound but not listening: nobody answers, and nobody else can start to
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        assert run(monkeypatch, "recommend", "1", "-c", shop, "--address", address) == 1
+    assert f"no server answers at {address}: start one with `m2trec serve`" in error_of(capsys)
+
+
+@pytest.mark.parametrize("verb", ["", "data", "preprocess", "train", "evaluate", "export", "serve", "demo"])
+def test_every_verb_explains_itself(
+    verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, *filter(None, [verb]), "--help") == 0
+    assert "Usage" in capsys.readouterr().out
+
+
+def test_settings_and_variants_from_the_command_line(shop: Path) -> None:
+    config = read_config(shop, ["training.epochs=3", "model.next_item.residual=false"], "trec_title")
+    assert config.training.epochs == 3
+    assert config.model.next_item.residual is False
+    assert config.model.inputs == ["title"]
+    assert config.model_directory == config.directory / "variants" / "trec_title"
+    with pytest.raises(ConfigError, match="expected KEY=VALUE"):
+        read_config(shop, ["training.epochs"])
+
+
+def test_items_of_a_session_are_ids_or_attributes() -> None:
+    assert parse_session_item("4711") == "4711"
+    assert parse_session_item('{"title": "oat milk"}') == {"title": "oat milk"}
+    with pytest.raises(ConfigError, match="not valid JSON"):
+        parse_session_item('{"title": oat}')
+
+
+def test_filters_of_one_column_are_alternatives() -> None:
+    assert parse_filters(["a=1", "b=x=y", "a=2"]) == {"a": ["1", "2"], "b": ["x=y"]}
+    with pytest.raises(ConfigError, match="expected COLUMN=VALUE"):
+        parse_filters(["produce"])
