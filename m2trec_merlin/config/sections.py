@@ -169,6 +169,7 @@ class NextItemConfig(Section):
     """The next-item task: what a candidate's score is made of, and how it is trained."""
 
     head: Literal["metadata", "softmax"] = "metadata"
+    similarity: Literal["cosine", "dot"] = "cosine"
     residual: bool = Field(
         True, description="metadata head: add a learned vector per *training* item on the output side"
     )

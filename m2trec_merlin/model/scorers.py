@@ -78,6 +78,7 @@ class MetadataScorer(ItemScorer):
         self, catalogue: Catalogue, item_width: int, width: int, max_length: int, config: NextItemConfig
     ) -> None:
         super().__init__(catalogue, max_length, config)
+        self.cosine = config.similarity == "cosine"
         self.project = nn.Linear(item_width, width)
         self.log_scale = nn.Parameter(torch.tensor(-math.log(config.temperature)))
         self.hidden_share = config.residual_dropout
@@ -97,6 +98,8 @@ class MetadataScorer(ItemScorer):
 
     def queries(self, session_vectors: Tensor) -> Tensor:
         """Unit vectors times the learned scale, so that dot products are scaled cosines."""
+        if not self.cosine:
+            return session_vectors
         return F.normalize(session_vectors, dim=-1) * self.log_scale.exp()
 
     def candidate_vectors(self, item_vectors: Tensor, rows: Tensor) -> Tensor:
@@ -119,7 +122,7 @@ class MetadataScorer(ItemScorer):
         if self.residual is not None:
             known = self._known(rows, hidden)
             vectors = vectors + self.residual(torch.where(known, rows, 0))
-        return F.normalize(vectors, dim=-1)
+        return F.normalize(vectors, dim=-1) if self.cosine else vectors
 
     def _biases(self, rows: Tensor, hidden: Tensor | None = None) -> Tensor:
         biases = torch.zeros(len(rows), device=rows.device)

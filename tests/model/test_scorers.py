@@ -35,6 +35,14 @@ def test_metadata_scores_are_cosines_at_the_temperature() -> None:
     torch.testing.assert_close(vectors.norm(dim=1), torch.ones(2))
 
 
+def test_dot_products_keep_the_length_of_vectors() -> None:
+    tested = scorer("metadata", similarity="dot")
+    sessions = torch.randn(3, 4)
+    torch.testing.assert_close(tested.queries(sessions), sessions)
+    once, twice = (tested.candidate_vectors(k * torch.ones(1, 5), torch.tensor([25])) for k in (1, 2))
+    assert not torch.allclose(once.norm(), twice.norm())
+
+
 def test_items_without_history_are_what_their_metadata_say() -> None:
     tested = scorer("metadata")
     assert isinstance(tested, MetadataScorer)

@@ -15,7 +15,7 @@ from m2trec_merlin.sessions import Prefixes, Sessions
 from m2trec_merlin.training.checkpoint import Progress, find_checkpoint
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.schedule import learning_rate
-from m2trec_merlin.training.trainer import Trainer
+from m2trec_merlin.training.trainer import Trainer, build_optimizer
 from m2trec_merlin.training.transformers4rec_trainer import build_transformers4rec_trainer
 from tests.tiny import tiny_catalogue, tiny_config, tiny_sessions, write_sessions
 
@@ -167,6 +167,16 @@ class TestTrainer:
             model.session_encoder.project.weight.fill_(float("nan"))
         with pytest.raises(M2TRecError, match=r"loss became nan at step 0: lower training\.learning_rate"):
             tested.train(seed=1)
+
+
+def test_calibration_moves_faster_than_weights() -> None:
+    config = tiny_config()
+    model = build_model(config, tiny_catalogue())
+    weights, calibration = build_optimizer(model, config.training).param_groups
+    assert {id(p) for p in calibration["params"]} == {id(p) for p in model.next_item.calibration_parameters()}
+    assert len(weights["params"]) + len(calibration["params"]) == len(list(model.parameters()))
+    assert calibration["rate_factor"] > 10 * weights["rate_factor"]
+    assert calibration["weight_decay"] == 0
 
 
 def test_learning_rate_warms_up_and_falls() -> None:
