@@ -81,7 +81,13 @@ def tiny_config(**sections: Any) -> Config:
         **sections.pop("model", {}),
     }
     data = {"source": "synthetic", "max_session_length": 6, **sections.pop("data", {})}
-    training = {"epochs": 2, "batch_size": 8, "warmup_steps": 2, **sections.pop("training", {})}
+    training = {
+        "epochs": 2,
+        "batch_size": 8,
+        "warmup_steps": 2,
+        "precision": "float32",
+        **sections.pop("training", {}),
+    }
     sections.setdefault("attributes", ATTRIBUTES)
     return Config.model_validate(
         {"name": "tiny", "data": data, "model": model, "training": training, **sections}

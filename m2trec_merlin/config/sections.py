@@ -162,7 +162,9 @@ class SessionEncoderConfig(Section):
     feedforward: int = Field(512, ge=1)
     activation: Literal["relu", "gelu"] = "relu"
     dropout: float = Field(0.1, ge=0, lt=1)
-    pooling: Literal["mean", "last", "mean_last"] = "mean"
+    pooling: Literal["mean", "last", "mean_last"] = Field(
+        "mean_last", description="the session vector: mean of its events (the paper), the last one, or both"
+    )
 
 
 class NextItemConfig(Section):
@@ -174,7 +176,7 @@ class NextItemConfig(Section):
         True, description="metadata head: add a learned vector per *training* item on the output side"
     )
     residual_dropout: float = Field(
-        0.3,
+        0.1,
         ge=0,
         lt=1,
         description="share of items trained without it, so that items never seen score on par",
@@ -208,7 +210,7 @@ class ModelConfig(Section):
     )
     min_dim: int = Field(16, ge=1)
     max_dim: int = Field(128, ge=8)
-    attribute_dropout: float = Field(0.1, ge=0, lt=1, description="share of values hidden in training")
+    attribute_dropout: float = Field(0.02, ge=0, lt=1, description="share of values hidden in training")
     session: SessionEncoderConfig = SessionEncoderConfig()
     next_item: NextItemConfig = NextItemConfig()
     next_attributes: list[NextAttributeConfig] = []
@@ -224,8 +226,8 @@ class TrainingConfig(Section):
     """Optimisation, stopping, checkpoints."""
 
     epochs: int = Field(10, ge=1)
-    batch_size: int = Field(512, ge=1, description="sessions a step")
-    learning_rate: float = Field(1e-3, gt=0)
+    batch_size: int = Field(256, ge=1, description="sessions a step")
+    learning_rate: float = Field(3e-3, gt=0)
     weight_decay: float = Field(0.01, ge=0)
     warmup_steps: int = Field(100, ge=0)
     schedule: Literal["cosine", "constant"] = "cosine"
@@ -233,7 +235,9 @@ class TrainingConfig(Section):
     patience: int = Field(2, ge=1, description="epochs without a better validation HIT@20 before stopping")
     validation_prefixes: int = Field(20_000, ge=1, description="prefixes scored after each epoch")
     checkpoint_steps: int | None = Field(None, ge=1, description="also checkpoint every so many steps")
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="of matrix products; auto: bfloat16 where the hardware has it"
+    )
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int | None = Field(None, ge=1, description="CPU threads; default: all cores")
 

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import load_file, save
 
 from m2trec_merlin.artifacts import atomic_write, read_json
@@ -71,16 +70,3 @@ def _require_same(saved: dict[str, Any], found: dict[str, Any], directory: Path)
             f"the model in {directory} was trained on another catalogue (then {saved}, now {found}): "
             "run `m2trec train --force`"
         )
-
-
-def choose_device(wanted: str) -> torch.device:
-    """Return the device for `auto`, `cpu` or `cuda`.
-
-    Raises:
-        ArtifactError: `cuda` is wanted and there is none.
-    """
-    if wanted == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise ArtifactError("training.device is 'cuda', but torch finds no CUDA device: use 'auto' or 'cpu'")
-    return torch.device(wanted)

@@ -25,7 +25,7 @@ from m2trec_merlin.model.m2trec import M2TRec
 #: How far a graph may be off, relative to the largest value where that is above 1.
 TOLERANCE = 1e-4
 
-_DYNAMIC = torch.export.Dim.DYNAMIC if hasattr(torch.export, "Dim") else None
+_DYNAMIC = torch.export.Dim.DYNAMIC
 
 
 class SessionGraph(nn.Module):

@@ -145,9 +145,8 @@ class TritonServer:
         return [
             str(triton.binary),
             f"--model-repository={self.repository.resolve()}",
-            # Explicit control lets a new version be loaded while the old one goes on answering.
-            "--model-control-mode=explicit",
-            "--load-model=*",
+            # Under other modes whoever reaches the port may load models, which means run code.
+            "--model-control-mode=none",
             f"--backend-directory={triton.backends}",
             f"--cache-directory={triton.caches}",
             f"--backend-config=python,shm-region-prefix-name={self._shared_memory_prefix}",

@@ -14,8 +14,9 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.ranking import sample_prefixes
 from m2trec_merlin.model.m2trec import build_model
-from m2trec_merlin.model.storage import choose_device, save_model
+from m2trec_merlin.model.storage import save_model
 from m2trec_merlin.sessions import Sessions
+from m2trec_merlin.training.hardware import choose_device, choose_precision
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.monitors import Monitors, ProgressBar, TensorBoard
 from m2trec_merlin.training.trainer import Trainer
@@ -57,8 +58,12 @@ def train(
     started = time.perf_counter()
     catalogue = Catalogue.load(data / "catalogue")
     torch.manual_seed(config.seed)
-    model = build_model(config, catalogue).to(choose_device(config.training.device))
-    console.print(f"{model.count_parameters():,} parameters, {catalogue.n_seen:,} training items")
+    device = choose_device(config.training.device)
+    precision = str(choose_precision(config.training.precision, device)).removeprefix("torch.")
+    model = build_model(config, catalogue).to(device)
+    console.print(
+        f"{model.count_parameters():,} parameters, {catalogue.n_seen:,} training items, {device}, {precision}"
+    )
     loader = SessionLoader(
         data / "sessions" / "train",
         catalogue.n_rows,
@@ -90,6 +95,8 @@ def train(
         "train",
         inputs,
         parameters=model.count_parameters(),
+        device=str(device),
+        precision=precision,
         best_epoch=progress.best_epoch,
         best_hit_20=progress.best_value if progress.best_epoch else None,
         seconds=round(time.perf_counter() - started, 1),

@@ -25,6 +25,7 @@ from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.recommender import ModelRecommender
 from m2trec_merlin.sessions import Prefixes
 from m2trec_merlin.training.checkpoint import Progress, find_checkpoint, load_checkpoint, save_checkpoint
+from m2trec_merlin.training.hardware import choose_precision
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.schedule import learning_rate
 
@@ -165,9 +166,10 @@ class Trainer:
         temporary.replace(self.folder / _BEST)
 
     def _precision(self) -> AbstractContextManager[object]:
-        if self.config.precision == "float32":
+        precision = choose_precision(self.config.precision, self._device)
+        if precision == torch.float32:
             return nullcontext()
-        return torch.autocast(self._device.type, dtype=torch.bfloat16)
+        return torch.autocast(self._device.type, dtype=precision)
 
 
 def build_optimizer(model: M2TRec, config: TrainingConfig) -> torch.optim.Optimizer:

