@@ -3,8 +3,8 @@
     m2trec data -c configs/instacart.yaml && m2trec preprocess -c configs/instacart.yaml
     python benchmarks/training_step.py -c configs/instacart.yaml
 
-Prints a Markdown table and writes benchmarks/results/training_step.json. Each system sees the same sessions in
-the same order; they take turns batch by batch, so that whatever else the machine does hits all of them alike.
+Prints a Markdown table and writes benchmarks/results/training_step.json. Each system sees the same sessions
+in the same order; they take turns batch by batch, so that whatever else the machine does hits all alike.
 """
 
 from __future__ import annotations

@@ -15,6 +15,9 @@ AttributeKind = Literal["text", "categorical", "multi_categorical", "numeric", "
 #: Name of the id pseudo-attribute: one embedding per training item, for the id-based variants only.
 ITEM_ID = "item_id"
 
+#: Columns of the catalogue, the pseudo-attribute, and a name that NVTabular's Categorify uses for itself.
+RESERVED_NAMES = (ITEM_ID, "row", "train_count", "labels")
+
 
 class Section(BaseModel):
     """Base of all sections: unknown keys are mistakes, values are immutable."""
@@ -144,8 +147,10 @@ class AttributeConfig(Section):
 
     @model_validator(mode="after")
     def _kind_has_its_options(self) -> AttributeConfig:
-        if self.name == ITEM_ID:
-            raise ValueError("'item_id' is reserved: the id variants add it themselves (model.inputs)")
+        if self.name in RESERVED_NAMES or "__" in self.name:
+            raise ValueError(
+                f"attribute name '{self.name}' is reserved: choose another, and set column: {self.name}"
+            )
         if self.kind == "vector" and self.size is None:
             raise ValueError(
                 f"attribute '{self.name}' of kind 'vector' needs size: the length of its vectors"

@@ -111,5 +111,10 @@ class _CandidateCrossEntropy(torch.autograd.Function):
 
 
 def _product_precision(tensor: Tensor) -> torch.dtype:
-    device = tensor.device.type
-    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else tensor.dtype
+    """The type that autocast asks for; older torch (2.0 in the Merlin image) asks by device in the name."""
+    if hasattr(torch, "get_autocast_dtype"):
+        device = tensor.device.type
+        return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else tensor.dtype
+    if tensor.is_cuda:
+        return torch.get_autocast_gpu_dtype() if torch.is_autocast_enabled() else tensor.dtype
+    return torch.get_autocast_cpu_dtype() if torch.is_autocast_cpu_enabled() else tensor.dtype

@@ -98,7 +98,7 @@ class SessionEncoder(nn.Module):
         steps = torch.arange(longest, device=lengths.device)
         real_B1L = (steps < lengths.unsqueeze(1)).unsqueeze(1)
         allowed = real_B1L & (steps <= steps.unsqueeze(1)) if self.causal else real_B1L
-        return (allowed | (steps == 0)).expand(len(lengths), longest, longest)
+        return (allowed | (steps == 0)).expand(lengths.shape[0], longest, longest)
 
     def forward(self, x_EI: Tensor, packing: Packing) -> Tensor:
         """Encode packed sessions; returns contextual events [E, D]."""

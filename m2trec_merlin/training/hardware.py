@@ -31,6 +31,12 @@ def choose_precision(wanted: str, device: torch.device) -> torch.dtype:
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[wanted]
 
 
+def can_fuse_optimizer(device: torch.device) -> bool:
+    """Tell whether this torch has an AdamW that updates a parameter in one pass (on CPUs since 2.4)."""
+    major, minor = torch.__version__.split(".")[:2]
+    return device.type == "cuda" or (int(major), int(minor)) >= (2, 4)
+
+
 def _cpu_multiplies_bfloat16() -> bool:
     """Ask torch, whose names for these questions are private and have changed."""
     questions = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")

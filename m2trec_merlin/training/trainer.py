@@ -25,7 +25,7 @@ from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.recommender import ModelRecommender
 from m2trec_merlin.sessions import Prefixes
 from m2trec_merlin.training.checkpoint import Progress, find_checkpoint, load_checkpoint, save_checkpoint
-from m2trec_merlin.training.hardware import choose_precision
+from m2trec_merlin.training.hardware import can_fuse_optimizer, choose_precision
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.schedule import learning_rate
 
@@ -181,4 +181,8 @@ def build_optimizer(model: M2TRec, config: TrainingConfig) -> torch.optim.Optimi
         {"params": weights, "weight_decay": config.weight_decay, "rate_factor": 1.0},
         {"params": calibration, "weight_decay": 0.0, "rate_factor": CALIBRATION_RATE_FACTOR},
     ]
-    return torch.optim.AdamW([g for g in groups if g["params"]], lr=config.learning_rate, fused=True)
+    return torch.optim.AdamW(
+        [group for group in groups if group["params"]],
+        lr=config.learning_rate,
+        fused=can_fuse_optimizer(weights[0].device),
+    )
