@@ -195,7 +195,8 @@ def serve(server: TritonServer, say: Callable[[str], None] = print) -> None:
     Raises:
         ServerError: it could not be started, or ended by itself.
     """
-    previous = signal.signal(signal.SIGTERM, _interrupt)
+    # SIGINT, too: a shell starts background commands with it ignored.
+    previous = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         say(f"Starting Triton on {server.repository} ...")
         with server:
@@ -205,7 +206,8 @@ def serve(server: TritonServer, say: Callable[[str], None] = print) -> None:
     except KeyboardInterrupt:
         say("Triton has stopped.")
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
