@@ -69,10 +69,17 @@ class Sessions:
 
     def take(self, indices: np.ndarray) -> Sessions:
         """Return the sessions at `indices`, in that order."""
-        lengths = self.lengths[indices]
+        return self.cut(self.offsets[indices], self.lengths[indices])
+
+    def cut(self, starts: np.ndarray, lengths: np.ndarray) -> Sessions:
+        """Return new sessions, each of the `length` events from event `start` on.
+
+        Args:
+            starts: int64 [n], positions in `rows`.
+            lengths: int64 [n].
+        """
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        positions = np.arange(offsets[-1]) + np.repeat(self.offsets[indices] - offsets[:-1], lengths)
-        return Sessions(self.rows[positions], offsets)
+        return Sessions(self.rows[ragged_positions(starts, lengths)], offsets)
 
     def prefixes(self) -> Prefixes:
         """Return every prefix of every session, each with its target (Eq. 1)."""
@@ -124,3 +131,10 @@ class Prefixes:
         """Cut into blocks of at most `size` prefixes; prefixes of a session stay side by side."""
         for start in range(0, len(self), size):
             yield self.take(np.arange(start, min(start + size, len(self))))
+
+
+def ragged_positions(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Return `start, ..., start + length - 1` of every pair, one after the other, int64."""
+    ends = np.cumsum(lengths)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.arange(total) + np.repeat(starts - (ends - lengths), lengths)

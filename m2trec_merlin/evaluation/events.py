@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from m2trec_merlin.sessions import Prefixes
+from m2trec_merlin.sessions import Prefixes, ragged_positions
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,3 @@ def events_after(prefixes: Prefixes) -> Events:
     positions = ragged_positions(starts, lengths)
     prefix = np.repeat(np.arange(len(prefixes)), lengths)
     return Events(prefix, prefixes.sessions.rows[positions], positions - starts[prefix])
-
-
-def ragged_positions(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Return `start, ..., start + length - 1` of every pair, one after the other, int64."""
-    ends = np.cumsum(lengths)
-    total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total) + np.repeat(starts - (ends - lengths), lengths)

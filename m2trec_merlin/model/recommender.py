@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from m2trec_merlin.evaluation.events import distinct_events_before
 from m2trec_merlin.model.layout import Packing
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.states import History
@@ -63,7 +64,6 @@ class ModelRecommender:
         if repeat is not None:
             history = recent_items(prefixes, self.model.max_length)
             at = (history.prefix.to(self.device), history.rows.to(self.device))
-            # An item outside of the catalogue stands at row 0, which stays at -inf.
             scores_PN.index_put_(at, repeat[history.distance.to(self.device)], accumulate=True)
         return scores_PN.cpu().numpy()
 
@@ -95,7 +95,7 @@ class ModelRecommender:
         used, session = np.unique(prefixes.session, return_inverse=True)
         longest = np.zeros(len(used), np.int64)
         np.maximum.at(longest, session, prefixes.length)
-        x_SLI, lengths = self._pad(_cut(prefixes.sessions.take(used), longest))
+        x_SLI, lengths = self._pad(prefixes.sessions.cut(prefixes.sessions.offsets[used], longest))
         encoder = self.model.session_encoder
         packing = Packing.of(lengths, x_SLI.shape[1])
         x_ED = encoder.pool_prefixes(encoder(packing.pack(x_SLI), packing), packing)
@@ -115,31 +115,15 @@ class ModelRecommender:
         )
 
 
-def recent_items(prefixes: Prefixes, max_length: int) -> History:
-    """List the last `max_length` events of each prefix, each item once at its most recent occurrence."""
-    last = _last_events(prefixes, max_length)
-    prefix = np.repeat(np.arange(len(last)), last.lengths)
-    distance = np.repeat(last.offsets[1:], last.lengths) - 1 - np.arange(len(last.rows))
-    # Sorted by distance within (prefix, row), the first of each is the most recent.
-    order = np.lexsort((distance, last.rows, prefix))
-    key_prefix, key_row = prefix[order], last.rows[order]
-    first = np.ones(len(order), bool)
-    first[1:] = (key_prefix[1:] != key_prefix[:-1]) | (key_row[1:] != key_row[:-1])
-    kept = order[first]
-    return History(*(torch.from_numpy(values[kept]) for values in (prefix, last.rows, distance)))
-
-
 def _last_events(prefixes: Prefixes, max_length: int) -> Sessions:
     """Make each prefix a session of its own, of its last `max_length` events."""
     lengths = np.minimum(prefixes.length, max_length)
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
     ends = prefixes.sessions.offsets[prefixes.session] + prefixes.length
-    events = np.arange(offsets[-1]) + np.repeat(ends - lengths - offsets[:-1], lengths)
-    return Sessions(prefixes.sessions.rows[events], offsets)
+    return prefixes.sessions.cut(ends - lengths, lengths)
 
 
-def _cut(sessions: Sessions, lengths: np.ndarray) -> Sessions:
-    """Keep the first `lengths` events of each session."""
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    events = np.arange(offsets[-1]) + np.repeat(sessions.offsets[:-1] - offsets[:-1], lengths)
-    return Sessions(sessions.rows[events], offsets)
+def recent_items(prefixes: Prefixes, max_length: int) -> History:
+    """List the last `max_length` events of each prefix, each item once at its most recent occurrence."""
+    events = distinct_events_before(prefixes)
+    recent = events.distance < max_length
+    return History(*(torch.from_numpy(v[recent]) for v in (events.prefix, events.row, events.distance)))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file, save
+from torch import Tensor, nn
 
 from m2trec_merlin.artifacts import atomic_write, read_json
 from m2trec_merlin.catalogue import Catalogue
@@ -19,14 +20,23 @@ WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 
 def save_model(model: M2TRec, directory: Path, config: Config, catalogue: Catalogue) -> None:
     """Write `model.safetensors` (weights) and `model.json` (what is needed to build the model again)."""
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    atomic_write(directory / WEIGHTS, save(weights))
+    save_weights(model, directory / WEIGHTS)
     description = {
         "config": config.model_dump(mode="json"),
         "parameters": model.count_parameters(),
         "catalogue": _describe(catalogue),
     }
     atomic_write(directory / DESCRIPTION, json.dumps(description, indent=2))
+
+
+def save_weights(model: nn.Module, path: Path) -> None:
+    """Write the weights of a model as safetensors, atomically."""
+    atomic_write(path, save(weights_of(model)))
+
+
+def weights_of(model: nn.Module) -> dict[str, Tensor]:
+    """Return the weights by name, as safetensors takes them: detached, contiguous, in main memory."""
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
 
 
 def load_model(directory: Path, catalogue: Catalogue) -> M2TRec:

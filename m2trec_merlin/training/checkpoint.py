@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from m2trec_merlin.artifacts import atomic_directory, read_json
+from m2trec_merlin.model.storage import weights_of
 
 _KEEP = 2
 
@@ -33,7 +34,6 @@ class Progress:
         best_epoch: epoch (from 1) of the best validation HIT@20; 0 before the first.
         best_value: that HIT@20.
         history: one record an epoch.
-        losses: of every step, so that a resumed curve can be compared with an uninterrupted one.
     """
 
     epoch: int = 0
@@ -58,7 +58,7 @@ def save_checkpoint(
         inputs: fingerprint of what is trained on what; only the same training may resume from here.
     """
     target = folder / f"step-{progress.step:08d}"
-    tensors = {f"model.{k}": v.detach().contiguous() for k, v in model.state_dict().items()}
+    tensors = {f"model.{name}": weight for name, weight in weights_of(model).items()}
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{k}": torch.as_tensor(v).contiguous() for k, v in state.items()}
     tensors["random.cpu"] = torch.get_rng_state()

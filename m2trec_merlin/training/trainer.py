@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import EvaluationConfig, TrainingConfig
@@ -23,6 +23,7 @@ from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.recommender import ModelRecommender
+from m2trec_merlin.model.storage import save_weights
 from m2trec_merlin.sessions import Prefixes
 from m2trec_merlin.training.checkpoint import Progress, find_checkpoint, load_checkpoint, save_checkpoint
 from m2trec_merlin.training.hardware import can_fuse_optimizer, choose_precision
@@ -156,14 +157,8 @@ class Trainer:
             record["validation_seconds"] = time.perf_counter() - started
             if record["HIT@20"] > progress.best_value:
                 progress.best_epoch, progress.best_value = progress.epoch, record["HIT@20"]
-                self._keep_best()
+                save_weights(self.model, self.folder / _BEST)
         self.monitor.epoch(progress)
-
-    def _keep_best(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = self.folder / f".{_BEST}.tmp"
-        save_file({k: v.detach().contiguous() for k, v in self.model.state_dict().items()}, temporary)
-        temporary.replace(self.folder / _BEST)
 
     def _precision(self) -> AbstractContextManager[object]:
         precision = choose_precision(self.config.precision, self._device)

@@ -23,8 +23,8 @@ from scipy import sparse
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.evaluation.baselines.background import popularity_share, sessions_repeat_items
-from m2trec_merlin.evaluation.events import Events, distinct_events_before, ragged_positions
-from m2trec_merlin.sessions import Prefixes, Sessions
+from m2trec_merlin.evaluation.events import Events, distinct_events_before
+from m2trec_merlin.sessions import Prefixes, Sessions, ragged_positions
 
 
 @dataclass(frozen=True)
