@@ -25,7 +25,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config, load_config
 from m2trec_merlin.model.m2trec import M2TRec, build_model
 from m2trec_merlin.training.loader import SessionLoader
-from m2trec_merlin.training.trainer import build_optimizer
+from m2trec_merlin.training.optimizer import build_optimizer
 
 RESULTS = Path(__file__).parent / "results" / "training_step.json"
 WARM_UP = 2
@@ -68,16 +68,10 @@ def measure(config: Config, steps: int) -> list[dict[str, Any]]:
     preprocessed = config.directory / "preprocessed"
     catalogue = Catalogue.load(preprocessed / "catalogue")
     systems = {name: System(config, catalogue, settings) for name, settings in SYSTEMS.items()}
-    loader = SessionLoader(
-        preprocessed / "sessions" / "train",
-        catalogue.n_rows,
-        config.data.max_session_length,
-        config.training.batch_size,
-        config.seed,
-    )
+    loader = SessionLoader(preprocessed / "sessions" / "train", config.training.batch_size, config.seed)
     targets = []
     for batch in islice(loader.batches(0), WARM_UP + steps):
-        targets.append(len(batch["row__values"]) - config.training.batch_size)
+        targets.append(int((batch["row"] != 0).sum()) - len(batch["row"]))
         for system in systems.values():
             system.step(batch)
     seconds = {name: statistics.median(s.seconds[WARM_UP:]) for name, s in systems.items()}

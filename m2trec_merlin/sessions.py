@@ -5,7 +5,7 @@ Session `i` is `rows[offsets[i]:offsets[i + 1]]`, catalogue rows in order of tim
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +43,11 @@ class Sessions:
         files = sorted(directory.glob("*.parquet"))
         if not files:
             raise ArtifactError(f"{directory} holds no sessions: run `m2trec preprocess` first")
+        return cls.read(files)
+
+    @classmethod
+    def read(cls, files: Sequence[Path]) -> Sessions:
+        """Read the `row` column of Parquet files, one after the other."""
         rows, lengths = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
         for file in files:
             for chunk in pq.read_table(file, columns=["row"]).column("row").chunks:

@@ -240,6 +240,7 @@ class TrainingConfig(Section):
     patience: int = Field(2, ge=1, description="epochs without a better validation HIT@20 before stopping")
     validation_prefixes: int = Field(20_000, ge=1, description="prefixes scored after each epoch")
     checkpoint_steps: int | None = Field(None, ge=1, description="also checkpoint every so many steps")
+    max_steps: int | None = Field(None, ge=1, description="stop after so many steps, whatever epochs says")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="of matrix products; auto: bfloat16 where the hardware has it"
     )

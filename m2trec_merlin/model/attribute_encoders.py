@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from m2trec_merlin.catalogue import LIST_KINDS, MISSING, OUT_OF_VOCABULARY, PADDING, AttributeColumn
 from m2trec_merlin.config import AttributeConfig, ModelConfig
 from m2trec_merlin.model.catalogue_tensors import EncodedAttributes
+from m2trec_merlin.model.item_table import ItemTable
 
 
 class AttributeEncoder(nn.Module):
@@ -68,10 +69,10 @@ class ListEncoder(AttributeEncoder):
 class CategoricalEncoder(AttributeEncoder):
     """One value per item: an embedding look-up (Eq. 2)."""
 
-    def __init__(self, name: str, vocabulary_size: int, width: int, dropout: float) -> None:
-        super().__init__(name, width)
-        self.embedding = nn.Embedding(vocabulary_size, width, padding_idx=PADDING)
-        nn.init.normal_(self.embedding.weight, std=width**-0.5)
+    def __init__(self, name: str, embedding: nn.Embedding, dropout: float) -> None:
+        super().__init__(name, embedding.embedding_dim)
+        self.embedding = embedding
+        nn.init.normal_(self.embedding.weight, std=self.width**-0.5)
         self.dropout = dropout
 
     def forward(self, attributes: EncodedAttributes) -> Tensor:
@@ -125,7 +126,7 @@ def build_attribute_encoder(
     if column.kind == "numeric":
         return NumericEncoder(column.name)
     if attribute is None:
-        return CategoricalEncoder(column.name, column.vocabulary_size, config.width, 0.0)
+        return CategoricalEncoder(column.name, ItemTable(column.vocabulary_size, config.width), 0.0)
     if column.kind == "vector":
         size = column.values.shape[1]
         return VectorEncoder(column.name, size, attribute.dim or min(size, config.max_dim))
@@ -134,7 +135,8 @@ def build_attribute_encoder(
         return ListEncoder(
             column.name, column.vocabulary_size, width, attribute.pooling, config.attribute_dropout
         )
-    return CategoricalEncoder(column.name, column.vocabulary_size, width, config.attribute_dropout)
+    embedding = nn.Embedding(column.vocabulary_size, width, padding_idx=PADDING)
+    return CategoricalEncoder(column.name, embedding, config.attribute_dropout)
 
 
 def _hide(values: Tensor, share: float, replacement: int) -> Tensor:

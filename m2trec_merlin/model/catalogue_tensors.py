@@ -67,13 +67,16 @@ class CatalogueTensors(nn.Module):
         return attributes
 
 
-def take_ragged(values: Tensor, offsets: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+def take_ragged(
+    values: Tensor, offsets: Tensor, rows: Tensor, total: int | None = None
+) -> tuple[Tensor, Tensor]:
     """Gather lists from a ragged table.
 
     Args:
         values: [V] all lists, one behind the other.
         offsets: int64 [N + 1], where each list starts.
         rows: int64 [n], lists to gather.
+        total: their number of values, where it is known: a GPU need not be asked for it.
 
     Returns:
         The gathered values and their offsets, int64 [n + 1].
@@ -82,5 +85,7 @@ def take_ragged(values: Tensor, offsets: Tensor, rows: Tensor) -> tuple[Tensor, 
     lengths = offsets[rows + 1] - starts
     taken = torch.zeros(len(rows) + 1, dtype=torch.long, device=rows.device)
     torch.cumsum(lengths, 0, out=taken[1:])
-    position = torch.arange(int(taken[-1]), device=rows.device)
-    return values[position + torch.repeat_interleave(starts - taken[:-1], lengths)], taken
+    total = int(taken[-1]) if total is None else total
+    position = torch.arange(total, device=rows.device)
+    shift = torch.repeat_interleave(starts - taken[:-1], lengths, output_size=total)
+    return values[position + shift], taken

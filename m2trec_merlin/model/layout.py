@@ -1,16 +1,33 @@
-"""Two layouts of a batch of sessions, and the way between them.
+"""Three layouts of a batch of sessions, and the ways between them.
 
-Shapes: B sessions, L longest session, E events in all, D width.
-Padded [B, L, D] is what attention needs; packed [E, D] is what everything else needs, and holds no
-padding to compute on: sessions average half of the longest one or less.
+Shapes: B sessions, L longest session, E events in all, D width; of a group: b sessions, l longest session.
+Packed [E, D] holds no padding to compute on, and is what everything but attention needs: sessions average
+half of the longest one or less. Attention sees groups [b, l, D] of sessions of about the same length. Padded
+[B, L, D] is for sums along a session.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Group:
+    """Sessions of about the same length.
+
+    Attributes:
+        lengths: int64 [b], events per session.
+        events: int64 [b, l], packed events of each session; its last event again where it has ended.
+        real: int64 [events of the group], where its events stand in the group seen as [b * l].
+    """
+
+    lengths: Tensor
+    events: Tensor
+    real: Tensor
 
 
 @dataclass(frozen=True)
@@ -33,12 +50,12 @@ class Packing:
         mask = torch.arange(longest, device=lengths.device) < lengths.unsqueeze(1)
         return cls(lengths, longest, mask.flatten().nonzero().squeeze(1))
 
-    @property
+    @cached_property
     def session(self) -> Tensor:
         """int64 [E], the session of each event."""
         return self.flat // self.longest
 
-    @property
+    @cached_property
     def position(self) -> Tensor:
         """int64 [E], the position of each event in its session, from 0."""
         return self.flat % self.longest
@@ -51,3 +68,37 @@ class Packing:
         """[E, ...] to [B, L, ...], zeros where there is no event."""
         padded = packed.new_zeros((len(self.lengths) * self.longest, *packed.shape[1:]))
         return padded.index_copy(0, self.flat, packed).unflatten(0, (len(self.lengths), self.longest))
+
+    @cached_property
+    def groups(self) -> list[Group]:
+        """The sessions by length, between one power of two and the next.
+
+        The work of attention grows with the square of the padded length, and most sessions are far shorter
+        than the longest. On a GPU everything is one group: kernels are launched once, and nothing is asked
+        of the host.
+        """
+        if self.lengths.device.type != "cpu":
+            return [self._group(torch.arange(len(self.lengths), device=self.lengths.device), self.longest)]
+        powers = torch.log2(self.lengths.double()).ceil()
+        members = ((powers == power).nonzero().squeeze(1) for power in powers.unique())
+        return [self._group(sessions, int(self.lengths[sessions].max())) for sessions in members]
+
+    def _group(self, sessions: Tensor, longest: int) -> Group:
+        lengths = self.lengths[sessions]
+        steps = torch.arange(longest, device=lengths.device)
+        first = (self.lengths.cumsum(0) - self.lengths)[sessions].unsqueeze(1)
+        events = first + torch.minimum(steps, lengths.unsqueeze(1) - 1)
+        return Group(lengths, events, (steps < lengths.unsqueeze(1)).flatten().nonzero().squeeze(1))
+
+    @cached_property
+    def _from_groups(self) -> Tensor:
+        """int64 [E], where each packed event stands among the real events of all groups."""
+        order = torch.cat([group.events.flatten()[group.real] for group in self.groups])
+        return torch.empty_like(order).scatter_(0, order, torch.arange(len(order), device=order.device))
+
+    def ungroup(self, grouped: list[Tensor]) -> Tensor:
+        """One tensor [b, l, ...] for each group to [E, ...]."""
+        real = [
+            x.flatten(0, 1).index_select(0, group.real) for x, group in zip(grouped, self.groups, strict=True)
+        ]
+        return torch.cat(real).index_select(0, self._from_groups)

@@ -12,6 +12,8 @@ from torch import Tensor
 
 #: Logits held at a time: 4 MiB of float32 stay in the processor's cache.
 LOGITS_AT_A_TIME = 1 << 20
+#: On a GPU, 256 MiB: enough work for each kernel that is launched.
+LOGITS_AT_A_TIME_ON_GPU = 1 << 26
 
 
 def candidate_cross_entropy(
@@ -75,7 +77,8 @@ class _CandidateCrossEntropy(torch.autograd.Function):
         # The products run in the precision of autocast; sums, exponentials and the loss stay in float32.
         precision = _product_precision(queries)
         low_queries, low_candidates = queries.to(precision), candidates.to(precision)
-        block = max(1, LOGITS_AT_A_TIME // n_candidates)
+        at_a_time = LOGITS_AT_A_TIME_ON_GPU if queries.is_cuda else LOGITS_AT_A_TIME
+        block = max(1, at_a_time // n_candidates)
         starts = list(range(0, n_prefixes, block))
         bounds = torch.searchsorted(
             pair_prefixes, torch.tensor([*starts, n_prefixes], device=queries.device)

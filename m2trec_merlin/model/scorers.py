@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import NextItemConfig
+from m2trec_merlin.model.item_table import ItemTable
 
 
 class ItemScorer(nn.Module):
@@ -82,7 +83,7 @@ class MetadataScorer(ItemScorer):
         self.project = nn.Linear(item_width, width)
         self.log_scale = nn.Parameter(torch.tensor(-math.log(config.temperature)))
         self.hidden_share = config.residual_dropout
-        self.residual = nn.Embedding(self.n_seen + 1, width, padding_idx=0) if config.residual else None
+        self.residual = ItemTable(self.n_seen + 1, width) if config.residual else None
         if self.residual is not None:
             nn.init.zeros_(self.residual.weight)
         self.popularity_weight = nn.Parameter(torch.zeros(())) if config.popularity_bias else None
@@ -144,9 +145,9 @@ class SoftmaxScorer(ItemScorer):
 
     def __init__(self, catalogue: Catalogue, width: int, max_length: int, config: NextItemConfig) -> None:
         super().__init__(catalogue, max_length, config)
-        self.weight = nn.Embedding(self.n_seen + 1, width, padding_idx=0)
+        self.weight = ItemTable(self.n_seen + 1, width)
         nn.init.normal_(self.weight.weight, std=width**-0.5)
-        self.bias = nn.Embedding(self.n_seen + 1, 1, padding_idx=0)
+        self.bias = ItemTable(self.n_seen + 1, 1)
         nn.init.zeros_(self.bias.weight)
 
     def queries(self, session_vectors: Tensor) -> Tensor:

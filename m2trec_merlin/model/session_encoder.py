@@ -5,13 +5,15 @@ Shape legend: B sessions, L longest session, E events in all (packed), D width, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from m2trec_merlin.config import SessionEncoderConfig
 from m2trec_merlin.model.dropout import Dropout
-from m2trec_merlin.model.layout import Packing
+from m2trec_merlin.model.layout import Group, Packing
 
 
 class TransformerLayer(nn.Module):
@@ -33,33 +35,52 @@ class TransformerLayer(nn.Module):
         self.feedforward_norm = nn.LayerNorm(width)
         self.dropout = Dropout(config.dropout)
 
-    def attend(self, qkv_BL3D: Tensor, mask_BLL: Tensor) -> Tensor:
-        """Scaled dot-product attention on padded sessions; returns [B, L, D]."""
+    def attend(self, qkv_BL3D: Tensor, mask: Tensor | None) -> Tensor:
+        """Scaled dot-product attention on padded sessions; returns [B, L, D].
+
+        Args:
+            qkv_BL3D: queries, keys and values.
+            mask: bool, broadcast to [B, L, L]: which events each event may attend to. None means those up
+                to itself, which spares causal attention a mask: behind a session's end there is padding
+                alone, so events never see it.
+        """
         q, k, v = qkv_BL3D.unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        mask_B1LL = None if mask is None else mask.unsqueeze(1)
         if q.device.type == "cpu":
             # The backward pass of bfloat16 attention took eight times as long as float32's on a CPU.
             q, k, v = q.float(), k.float(), v.float()
             with torch.autocast("cpu", enabled=False):
-                attended_BHLd = F.scaled_dot_product_attention(q, k, v, attn_mask=mask_BLL.unsqueeze(1))
+                attended_BHLd = F.scaled_dot_product_attention(
+                    q, k, v, attn_mask=mask_B1LL, is_causal=mask is None
+                )
         else:
-            attended_BHLd = F.scaled_dot_product_attention(q, k, v, attn_mask=mask_BLL.unsqueeze(1))
+            attended_BHLd = F.scaled_dot_product_attention(
+                q, k, v, attn_mask=mask_B1LL, is_causal=mask is None
+            )
         return attended_BHLd.transpose(1, 2).flatten(2)
 
-    def forward(self, x: Tensor, mask_BLL: Tensor, packing: Packing | None) -> Tensor:
-        """Transform events.
+    def forward(self, x_ED: Tensor, packing: Packing) -> Tensor:
+        """Transform the events of packed sessions, [E, D]."""
+        qkv = self.qkv(x_ED)
+        attended = [
+            self.attend(qkv[group.events], None if self.causal else _before_end(group))
+            for group in packing.groups
+        ]
+        return self._transform(x_ED, packing.ungroup(attended))
 
-        Args:
-            x: [E, D] with a packing, [B, L, D] without.
-            mask_BLL: bool, which events each event may attend to.
-            packing: the layout of `x`, or None where it is padded.
-        """
-        qkv = self.qkv(x)
-        if packing is None:
-            attended = self.attend(qkv, mask_BLL)
-        else:
-            attended = packing.pack(self.attend(packing.pad(qkv), mask_BLL))
+    def forward_padded(self, x_BLD: Tensor, mask_BLL: Tensor) -> Tensor:
+        """Transform the events of right-padded sessions, [B, L, D]: no indexing, for the exported graph."""
+        return self._transform(x_BLD, self.attend(self.qkv(x_BLD), mask_BLL))
+
+    def _transform(self, x: Tensor, attended: Tensor) -> Tensor:
         x = self.attention_norm(x + self.dropout(self.out(attended)))
         return self.feedforward_norm(x + self.dropout(self.feedforward(x)))
+
+
+def _before_end(group: Group) -> Tensor:
+    """bool [b, 1, l], which events of a group are no padding."""
+    steps = torch.arange(group.events.shape[1], device=group.lengths.device)
+    return (steps < group.lengths.unsqueeze(1)).unsqueeze(1)
 
 
 class SessionEncoder(nn.Module):
@@ -103,9 +124,8 @@ class SessionEncoder(nn.Module):
     def forward(self, x_EI: Tensor, packing: Packing) -> Tensor:
         """Encode packed sessions; returns contextual events [E, D]."""
         x_ED = self.dropout(self.norm(self.project(x_EI) + self.positions(packing.position)))
-        mask_BLL = self.mask(packing.lengths, packing.longest)
-        for layer in self.layers:
-            x_ED = layer(x_ED, mask_BLL, packing)
+        for layer in self._layers():
+            x_ED = layer(x_ED, packing)
         return x_ED
 
     def pool_prefixes(self, x_ED: Tensor, packing: Packing) -> Tensor:
@@ -143,9 +163,14 @@ class SessionEncoder(nn.Module):
         steps = torch.arange(longest, device=x_BLI.device)
         x_BLD = self.norm(self.project(x_BLI) + self.positions(steps))
         mask_BLL = self.mask(lengths, longest)
-        for layer in self.layers:
-            x_BLD = layer(x_BLD, mask_BLL, None)
+        for layer in self._layers():
+            x_BLD = layer.forward_padded(x_BLD, mask_BLL)
         return self.pool_sessions(x_BLD, lengths)
+
+    def _layers(self) -> Iterator[TransformerLayer]:
+        for layer in self.layers:
+            assert isinstance(layer, TransformerLayer)
+            yield layer
 
     def _merge(self, mean: Tensor, last: Tensor) -> Tensor:
         return mean if self.merge is None else self.merge(torch.cat([mean, last], dim=-1))

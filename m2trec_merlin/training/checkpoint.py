@@ -18,6 +18,8 @@ from torch import Tensor, nn
 
 from m2trec_merlin.artifacts import atomic_directory, read_json
 from m2trec_merlin.model.storage import weights_of
+from m2trec_merlin.training.optimizer import Optimizers
+from m2trec_merlin.training.processes import ALONE, Processes
 
 _KEEP = 2
 
@@ -46,9 +48,14 @@ class Progress:
 
 
 def save_checkpoint(
-    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress, inputs: str
+    folder: Path,
+    model: nn.Module,
+    optimizer: Optimizers,
+    progress: Progress,
+    inputs: str,
+    processes: Processes = ALONE,
 ) -> Path:
-    """Write a checkpoint and remove old ones.
+    """Write a checkpoint and remove old ones; all processes of a training have to call it.
 
     Args:
         folder: of all checkpoints.
@@ -56,21 +63,33 @@ def save_checkpoint(
         optimizer: its state is kept.
         progress: where training stands.
         inputs: fingerprint of what is trained on what; only the same training may resume from here.
+        processes: the state of each one's random number generators is kept; the first one writes.
     """
     target = folder / f"step-{progress.step:08d}"
+    random = _random_states(model, processes)
+    if not processes.is_first:
+        return target
     tensors = {f"model.{name}": weight for name, weight in weights_of(model).items()}
-    for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{k}": torch.as_tensor(v).contiguous() for k, v in state.items()}
-    tensors["random.cpu"] = torch.get_rng_state()
-    if torch.cuda.is_available():
-        tensors["random.cuda"] = torch.cuda.get_rng_state()
+    tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizer.state_tensors().items()}
     with atomic_directory(target) as temporary:
-        save_file(tensors, temporary / "tensors.safetensors")
+        save_file(tensors | random, temporary / "tensors.safetensors")
         state = {"inputs": inputs, "progress": asdict(progress)}
         (temporary / "state.json").write_text(json.dumps(state, indent=2), encoding="utf-8")
     for old in sorted(folder.glob("step-*"))[:-_KEEP]:
         shutil.rmtree(old, ignore_errors=True)
     return target
+
+
+def _random_states(model: nn.Module, processes: Processes) -> dict[str, Tensor]:
+    device = next(model.parameters()).device
+    own = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        own["cuda"] = torch.cuda.get_rng_state()
+    return {
+        f"random.{name}.{rank}": of_rank.cpu()
+        for name, state in own.items()
+        for rank, of_rank in enumerate(processes.gather(state.to(device)))
+    }
 
 
 def find_checkpoint(folder: Path, inputs: str) -> Path | None:
@@ -81,17 +100,18 @@ def find_checkpoint(folder: Path, inputs: str) -> Path | None:
     return None
 
 
-def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
+def load_checkpoint(
+    path: Path, model: nn.Module, optimizer: Optimizers, processes: Processes = ALONE
+) -> Progress:
     """Put weights, optimiser and random number generators back; returns where training stood."""
     tensors = load_file(path / "tensors.safetensors")
-    model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
-    state: dict[int, dict[str, Tensor]] = {}
+    parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}, "random": {}}
     for name, tensor in tensors.items():
-        if name.startswith("optimizer."):
-            _, index, key = name.split(".", 2)
-            state.setdefault(int(index), {})[key] = tensor
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    torch.set_rng_state(tensors["random.cpu"])
-    if torch.cuda.is_available() and "random.cuda" in tensors:
-        torch.cuda.set_rng_state(tensors["random.cuda"])
+        part, _, rest = name.partition(".")
+        parts[part][rest] = tensor
+    model.load_state_dict(parts["model"])
+    optimizer.load_state_tensors(parts["optimizer"])
+    torch.set_rng_state(parts["random"][f"cpu.{processes.rank}"])
+    if (state := parts["random"].get(f"cuda.{processes.rank}")) is not None and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state)
     return Progress(**read_json(path / "state.json")["progress"])

@@ -7,17 +7,21 @@ import torch
 from m2trec_merlin.errors import ConfigError
 
 
-def choose_device(wanted: str) -> torch.device:
+def choose_device(wanted: str, number: int = 0) -> torch.device:
     """Return the device for `auto`, `cpu` or `cuda`.
+
+    Args:
+        wanted: as configured.
+        number: which GPU, where a machine has several.
 
     Raises:
         ConfigError: `cuda` is wanted and there is none.
     """
     if wanted == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
     if wanted == "cuda" and not torch.cuda.is_available():
         raise ConfigError("training.device is 'cuda', but torch finds no CUDA device: use 'auto' or 'cpu'")
-    return torch.device(wanted)
+    return torch.device("cuda", number) if wanted == "cuda" else torch.device(wanted)
 
 
 def choose_precision(wanted: str, device: torch.device) -> torch.dtype:

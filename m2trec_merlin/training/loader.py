@@ -1,48 +1,88 @@
-"""Batches of sessions from the Merlin loader, in an order that a seed and an epoch decide."""
+"""Batches of sessions, in an order that a seed and an epoch decide.
+
+Sessions are read in chunks of whole files, as flat arrays: no Python object a session, and no more in memory
+than one chunk and the next. Where everything fits into one chunk it stays there, on the device that trains.
+
+Why not the Merlin loader (which `transformers4rec_trainer.py` uses): it turns the lists of a chunk into
+Python objects, and going on inside an epoch means reading everything before.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
+import torch
 from torch import Tensor
 
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.model.body import input_schema
+from m2trec_merlin.model.body import ROW
+from m2trec_merlin.model.catalogue_tensors import take_ragged
+from m2trec_merlin.sessions import Sessions
+from m2trec_merlin.training.processes import ALONE, Processes
 
-#: Sessions shuffled together; more than that are shuffled file by file.
+#: Sessions held at a time in main memory, about 100 bytes each; more are read and shuffled chunk by chunk.
 SESSIONS_AT_A_TIME = 1_000_000
+#: Sessions held at a time on a GPU, whose memory is there to be used.
+SESSIONS_AT_A_TIME_ON_GPU = 20_000_000
 
 
 class SessionLoader:
-    """Reads a folder of sessions through the Merlin loader.
+    """Reads a folder of sessions, shuffled, as padded batches.
+
+    With several processes, all read the same sessions and each trains on its share of every batch, so that
+    together they see what one process with a batch of the joint size would see.
 
     Args:
         directory: Parquet files with a column `row`, lists of catalogue rows.
-        n_rows: rows of the catalogue.
-        max_length: longest session.
-        batch_size: sessions a batch.
+        batch_size: sessions a batch, in each process.
         seed: of the shuffle.
+        device: where batches are made.
+        processes: that train together.
+        sessions_at_a_time: bound of a chunk; one file is the least that is read.
 
     Raises:
-        ArtifactError: the folder holds no sessions.
+        ArtifactError: the folder holds too few sessions.
     """
 
-    def __init__(self, directory: Path, n_rows: int, max_length: int, batch_size: int, seed: int) -> None:
-        self.files = sorted(directory.glob("*.parquet"))
-        self.n_sessions = sum(pq.read_metadata(file).num_rows for file in self.files)
-        if not self.n_sessions:
-            raise ArtifactError(f"{directory} holds no training sessions: check the split of the data")
-        self.schema = input_schema(n_rows, max_length)
+    def __init__(
+        self,
+        directory: Path,
+        batch_size: int,
+        seed: int,
+        device: torch.device | str = "cpu",
+        processes: Processes = ALONE,
+        sessions_at_a_time: int | None = None,
+    ) -> None:
+        files = sorted(directory.glob("*.parquet"))
+        counts = np.array([pq.read_metadata(file).num_rows for file in files], dtype=np.int64)
+        self.n_sessions = int(counts.sum())
+        if self.n_sessions < processes.count:
+            least = f"fewer than {processes.count}" if self.n_sessions else "no"
+            raise ArtifactError(f"{directory} holds {least} training sessions: check the split of the data")
+        self.device = torch.device(device)
+        on_gpu = self.device.type == "cuda"
+        bound = sessions_at_a_time or (SESSIONS_AT_A_TIME_ON_GPU if on_gpu else SESSIONS_AT_A_TIME)
+        n_chunks = min(len(files), -(-self.n_sessions // bound))
+        # Files follow each other in time; a chunk takes some of all times.
+        self._chunks = [_Files(files[k::n_chunks], int(counts[k::n_chunks].sum())) for k in range(n_chunks)]
         self.batch_size = batch_size
         self.seed = seed
+        self.processes = processes
+        self._kept: _Chunk | None = None
 
     def __len__(self) -> int:
         """Batches an epoch."""
-        return -(-self.n_sessions // self.batch_size)
+        return sum(self._batches_of(chunk) for chunk in self._chunks)
+
+    def _batches_of(self, chunk: _Files) -> int:
+        # A last batch with fewer sessions than processes is left out: nobody may be without any.
+        full, rest = divmod(chunk.n_sessions, self.batch_size * self.processes.count)
+        return full + (rest >= self.processes.count)
 
     def batches(self, epoch: int, skip: int = 0) -> Iterator[dict[str, Tensor]]:
         """Yield the batches of an epoch; the same seed and epoch give the same batches.
@@ -50,24 +90,69 @@ class SessionLoader:
         Args:
             epoch: from 0.
             skip: leave out so many batches at the start, to go on where a killed run stood.
+
+        Yields:
+            `row`: int64 [batch_size, longest session], right-padded with 0.
         """
-        loader = self._open(epoch)
-        try:
-            yield from (inputs for inputs, _ in islice(loader, skip, None))
-        finally:
-            loader.stop()
+        random = np.random.default_rng([self.seed, epoch])
+        order = random.permutation(len(self._chunks))
+        wanted = []
+        for chunk in (self._chunks[i] for i in order):
+            sessions = random.permutation(chunk.n_sessions)
+            count = self._batches_of(chunk)
+            if skip < count:
+                wanted.append((chunk, sessions, range(skip, count)))
+            skip = max(0, skip - count)
+        for chunk, (_, sessions, numbers) in zip(
+            self._read(files for files, _, _ in wanted), wanted, strict=True
+        ):
+            joint = self.batch_size * self.processes.count
+            for number in numbers:
+                drawn = sessions[number * joint : (number + 1) * joint]
+                yield chunk.batch(drawn[self.processes.rank :: self.processes.count])
 
-    def _open(self, epoch: int) -> Any:
-        import merlin.io
-        from merlin.dataloader.torch import Loader
+    def _read(self, chunks: Iterator[_Files]) -> Iterator[_Chunk]:
+        """Yield chunk after chunk; the next one is read while the last one trains."""
+        if len(self._chunks) == 1:
+            for files in chunks:
+                self._kept = self._kept or files.read(self.device)
+                yield self._kept
+            return
+        with ThreadPoolExecutor(1) as reader:
+            ahead = None
+            for files in chunks:
+                following = reader.submit(files.read, self.device)
+                if ahead is not None:
+                    yield ahead.result()
+                ahead = following
+            if ahead is not None:
+                yield ahead.result()
 
-        dataset = merlin.io.Dataset(
-            [str(file) for file in self.files], engine="parquet", schema=self.schema, cpu=True
-        )
-        return Loader(
-            dataset,
-            batch_size=self.batch_size,
-            shuffle=True,
-            seed_fn=lambda: self.seed * 100_003 + epoch,
-            parts_per_chunk=max(1, int(SESSIONS_AT_A_TIME * len(self.files) / self.n_sessions)),
-        )
+
+@dataclass(frozen=True)
+class _Files:
+    paths: Sequence[Path]
+    n_sessions: int
+
+    def read(self, device: torch.device) -> _Chunk:
+        sessions = Sessions.read(self.paths)
+        values = torch.from_numpy(sessions.rows.astype(np.int32)).to(device)
+        return _Chunk(values, torch.from_numpy(sessions.offsets).to(device), sessions.lengths)
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Sessions on the device: int32 [E] rows, int64 [S + 1] offsets; and their lengths [S] on the host."""
+
+    rows: Tensor
+    offsets: Tensor
+    lengths: np.ndarray
+
+    def batch(self, drawn: np.ndarray) -> dict[str, Tensor]:
+        lengths = self.lengths[drawn]
+        device = self.rows.device
+        flat, _ = take_ragged(self.rows, self.offsets, torch.from_numpy(drawn).to(device), int(lengths.sum()))
+        real = torch.arange(int(lengths.max())) < torch.from_numpy(lengths).unsqueeze(1)
+        padded = torch.zeros(real.shape, dtype=torch.long, device=device)
+        padded[real.to(device)] = flat.long()
+        return {ROW: padded}

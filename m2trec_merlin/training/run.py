@@ -19,6 +19,7 @@ from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.training.hardware import choose_device, choose_precision
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.monitors import Monitors, ProgressBar, TensorBoard
+from m2trec_merlin.training.processes import Processes, join_processes
 from m2trec_merlin.training.trainer import Trainer
 
 
@@ -33,13 +34,21 @@ def train(
         force: train again even if the stored model is current; also ignores checkpoints.
         console: where progress is shown.
 
+    Under `torchrun`, its processes train together, each on batches of `training.batch_size` sessions.
+
     Returns:
         The folder of the model.
 
     Raises:
         ArtifactError: `preprocess` has not run, or left no training sessions.
     """
-    console = console or Console()
+    with join_processes(config.training.device) as processes:
+        return _train(config, resume, force, console or Console(), processes)
+
+
+def _train(config: Config, resume: bool, force: bool, console: Console, processes: Processes) -> Path:
+    if not processes.is_first:
+        console = Console(quiet=True)
     folder, data = config.model_directory / "model", config.directory / "preprocessed"
     inputs = {
         "preprocessed": require_manifest(data, "preprocess")["inputs"],
@@ -58,21 +67,21 @@ def train(
     started = time.perf_counter()
     catalogue = Catalogue.load(data / "catalogue")
     torch.manual_seed(config.seed)
-    device = choose_device(config.training.device)
+    device = choose_device(config.training.device, processes.local_rank)
     precision = str(choose_precision(config.training.precision, device)).removeprefix("torch.")
     model = build_model(config, catalogue).to(device)
     console.print(
         f"{model.count_parameters():,} parameters, {catalogue.n_seen:,} training items, {device}, {precision}"
     )
+    if processes.count > 1:
+        console.print(f"{processes.count} processes, {config.training.batch_size} sessions a step in each")
     loader = SessionLoader(
-        data / "sessions" / "train",
-        catalogue.n_rows,
-        model.max_length,
-        config.training.batch_size,
-        config.seed,
+        data / "sessions" / "train", config.training.batch_size, config.seed, device, processes
     )
     validation = Sessions.load(data / "sessions" / "valid").prefixes()
-    bar, board = ProgressBar(console), TensorBoard(folder / "tensorboard")
+    monitors: list[ProgressBar | TensorBoard] = []
+    if processes.is_first:
+        monitors = [ProgressBar(console), TensorBoard(folder / "tensorboard")]
     trainer = Trainer(
         model,
         catalogue,
@@ -80,14 +89,18 @@ def train(
         sample_prefixes(validation, config.training.validation_prefixes, config.seed),
         config.training,
         folder / "checkpoints",
-        fingerprint(inputs),
-        Monitors([bar, board]),
+        # A batch of several processes is another batch, so their number is part of what may resume.
+        fingerprint([inputs, processes.count] if processes.count > 1 else inputs),
+        Monitors(monitors),
+        processes,
     )
     try:
         progress = trainer.train(config.seed, resume=resume and not force)
     finally:
-        bar.close()
-        board.close()
+        for monitor in monitors:
+            monitor.close()
+    if not processes.is_first:
+        return folder
     save_model(model, folder, config, catalogue)
     atomic_write(folder / "history.json", json.dumps(progress.history, indent=2))
     write_manifest(
@@ -97,6 +110,7 @@ def train(
         parameters=model.count_parameters(),
         device=str(device),
         precision=precision,
+        processes=processes.count,
         best_epoch=progress.best_epoch,
         best_hit_20=progress.best_value if progress.best_epoch else None,
         seconds=round(time.perf_counter() - started, 1),

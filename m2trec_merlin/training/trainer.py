@@ -16,24 +16,25 @@ from typing import Protocol
 
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import EvaluationConfig, TrainingConfig
 from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.evaluation.ranking import evaluate
+from m2trec_merlin.model.body import ROW
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.recommender import ModelRecommender
 from m2trec_merlin.model.storage import save_weights
 from m2trec_merlin.sessions import Prefixes
 from m2trec_merlin.training.checkpoint import Progress, find_checkpoint, load_checkpoint, save_checkpoint
-from m2trec_merlin.training.hardware import can_fuse_optimizer, choose_precision
+from m2trec_merlin.training.hardware import choose_precision
 from m2trec_merlin.training.loader import SessionLoader
+from m2trec_merlin.training.optimizer import Optimizers, build_optimizer, clip_gradients
+from m2trec_merlin.training.processes import ALONE, Processes
 from m2trec_merlin.training.schedule import learning_rate
 
 _BEST = "best.safetensors"
-
-#: Learning rate of the scorer's calibration, in multiples of the weights'.
-CALIBRATION_RATE_FACTOR = 30.0
 
 
 class Monitor(Protocol):
@@ -62,6 +63,7 @@ class Trainer:
         folder: of checkpoints.
         inputs: fingerprint of model and data; a checkpoint of other inputs is not resumed.
         monitor: is told how it goes.
+        processes: that train together; the first one validates, and writes what is written.
     """
 
     model: M2TRec
@@ -72,6 +74,7 @@ class Trainer:
     folder: Path
     inputs: str
     monitor: Monitor
+    processes: Processes = ALONE
 
     def train(self, seed: int, resume: bool = True) -> Progress:
         """Train until the last epoch or until validation stops improving.
@@ -83,18 +86,21 @@ class Trainer:
         Raises:
             M2TRecError: the loss is not a number.
         """
-        torch.manual_seed(seed)
+        torch.manual_seed(seed + self.processes.rank)
         optimizer = build_optimizer(self.model, self.config)
         progress = Progress()
         checkpoint = find_checkpoint(self.folder, self.inputs) if resume else None
+        # All have looked before the first one may write another.
+        self.processes.wait()
         if checkpoint is not None:
-            progress = load_checkpoint(checkpoint, self.model, optimizer)
-        self.monitor.start(self.config.epochs * len(self.loader), progress)
-        while progress.epoch < self.config.epochs and not self._has_stalled(progress):
+            progress = load_checkpoint(checkpoint, self.model, optimizer, self.processes)
+        self.monitor.start(self._total_steps, progress)
+        while not self._is_over(progress):
             self._train_epoch(optimizer, progress)
             self._validate(progress)
-            save_checkpoint(self.folder, self.model, optimizer, progress, self.inputs)
+            self._save(optimizer, progress)
         if progress.best_epoch:
+            self.processes.wait()
             self.model.load_state_dict(load_file(self.folder / _BEST))
         return progress
 
@@ -102,26 +108,25 @@ class Trainer:
     def _device(self) -> torch.device:
         return next(self.model.parameters()).device
 
-    def _has_stalled(self, progress: Progress) -> bool:
-        return progress.best_epoch > 0 and progress.epoch - progress.best_epoch >= self.config.patience
+    @property
+    def _total_steps(self) -> int:
+        steps = self.config.epochs * len(self.loader)
+        return min(steps, self.config.max_steps or steps)
 
-    def _train_epoch(self, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
+    def _is_over(self, progress: Progress) -> bool:
+        stalled = progress.best_epoch > 0 and progress.epoch - progress.best_epoch >= self.config.patience
+        return stalled or progress.step >= self._total_steps
+
+    def _save(self, optimizer: Optimizers, progress: Progress) -> None:
+        save_checkpoint(self.folder, self.model, optimizer, progress, self.inputs, self.processes)
+
+    def _train_epoch(self, optimizer: Optimizers, progress: Progress) -> None:
         self.model.train()
         started = time.perf_counter()
-        total_steps = self.config.epochs * len(self.loader)
         every = self.config.checkpoint_steps
         for batch in self.loader.batches(progress.epoch, skip=progress.step_in_epoch):
-            rate = learning_rate(progress.step, total_steps, self.config)
-            for group in optimizer.param_groups:
-                group["lr"] = rate * group["rate_factor"]
-            inputs = {name: tensor.to(self._device, non_blocking=True) for name, tensor in batch.items()}
-            with self._precision():
-                loss = self.model(inputs, training=True)["loss"]
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
-            optimizer.step()
-            value = loss.item()
+            optimizer.set_learning_rate(learning_rate(progress.step, self._total_steps, self.config))
+            value = self._step(batch, optimizer)
             if not math.isfinite(value):
                 raise M2TRecError(
                     f"the loss became {value} at step {progress.step}: lower training.learning_rate "
@@ -131,8 +136,10 @@ class Trainer:
             progress.step_in_epoch += 1
             progress.loss_sum += value
             self.monitor.step(progress, value)
+            if progress.step >= self._total_steps:
+                break
             if every and progress.step % every == 0 and progress.step_in_epoch < len(self.loader):
-                save_checkpoint(self.folder, self.model, optimizer, progress, self.inputs)
+                self._save(optimizer, progress)
         progress.history.append(
             {
                 "epoch": progress.epoch + 1,
@@ -143,41 +150,44 @@ class Trainer:
         progress.epoch += 1
         progress.step_in_epoch, progress.loss_sum = 0, 0.0
 
+    def _step(self, batch: dict[str, Tensor], optimizer: Optimizers) -> float:
+        """Update the weights; returns the loss before."""
+        parameters = list(self.model.parameters())
+        with self._precision():
+            loss = self.model(batch, training=True)["loss"]
+        optimizer.zero_grad()
+        loss.backward()
+        rows = batch[ROW]
+        # Every event but the first of its session is a target.
+        targets = int((rows != 0).sum()) - len(rows) if self.processes.count > 1 else 1
+        mean = self.processes.average_gradients(parameters, loss, targets)
+        clip_gradients(parameters, self.config.clip_norm)
+        optimizer.step()
+        return mean.item()
+
     def _validate(self, progress: Progress) -> None:
         """Measure HIT@20 and MRR@20 on validation; keep the weights if they are the best so far."""
         record = progress.history[-1]
         if len(self.validation):
             started = time.perf_counter()
-            settings = EvaluationConfig(ks=[20], baselines=[])
-            outcome = evaluate(ModelRecommender(self.model), self.validation, self.catalogue, settings)
-            assert outcome.items is not None
-            ranks = outcome.items.target
-            record["HIT@20"] = float((ranks <= 20).mean())
-            record["MRR@20"] = float((1 / ranks[ranks <= 20]).sum() / len(ranks))
+            measured = self._measure() if self.processes.is_first else [0.0, 0.0]
+            record["HIT@20"], record["MRR@20"] = self.processes.first_says(measured, self._device)
             record["validation_seconds"] = time.perf_counter() - started
             if record["HIT@20"] > progress.best_value:
                 progress.best_epoch, progress.best_value = progress.epoch, record["HIT@20"]
-                save_weights(self.model, self.folder / _BEST)
+                if self.processes.is_first:
+                    save_weights(self.model, self.folder / _BEST)
         self.monitor.epoch(progress)
+
+    def _measure(self) -> list[float]:
+        settings = EvaluationConfig(ks=[20], baselines=[])
+        outcome = evaluate(ModelRecommender(self.model), self.validation, self.catalogue, settings)
+        assert outcome.items is not None
+        ranks = outcome.items.target
+        return [float((ranks <= 20).mean()), float((1 / ranks[ranks <= 20]).sum() / len(ranks))]
 
     def _precision(self) -> AbstractContextManager[object]:
         precision = choose_precision(self.config.precision, self._device)
         if precision == torch.float32:
             return nullcontext()
         return torch.autocast(self._device.type, dtype=precision)
-
-
-def build_optimizer(model: M2TRec, config: TrainingConfig) -> torch.optim.Optimizer:
-    """Return AdamW with two groups: weights, and the scorer's calibration, which moves faster."""
-    calibration = model.next_item.calibration_parameters()
-    known = {id(parameter) for parameter in calibration}
-    weights = [p for p in model.parameters() if id(p) not in known]
-    groups = [
-        {"params": weights, "weight_decay": config.weight_decay, "rate_factor": 1.0},
-        {"params": calibration, "weight_decay": 0.0, "rate_factor": CALIBRATION_RATE_FACTOR},
-    ]
-    return torch.optim.AdamW(
-        [group for group in groups if group["params"]],
-        lr=config.learning_rate,
-        fused=can_fuse_optimizer(weights[0].device),
-    )

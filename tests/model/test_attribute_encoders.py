@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from m2trec_merlin.config import ModelConfig
 from m2trec_merlin.model.attribute_encoders import (
@@ -58,7 +59,7 @@ def test_text_is_the_mean_of_its_token_vectors() -> None:
 def test_training_hides_values_behind_the_reserved_ids() -> None:
     """Whatever stands for missing and unknown values has to be trained, since serving meets both."""
     torch.manual_seed(0)
-    encoder = CategoricalEncoder("category", 5, 2, dropout=0.5).train()
+    encoder = CategoricalEncoder("category", nn.Embedding(5, 2, padding_idx=0), dropout=0.5).train()
     with torch.no_grad():
         encoder.embedding.weight.copy_(torch.arange(5.0).unsqueeze(1).expand(5, 2))
     used = set(encoder({"category": torch.full((500,), 4)})[:, 0].tolist())

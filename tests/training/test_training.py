@@ -1,5 +1,4 @@
 import json
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -7,7 +6,7 @@ import torch
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config, EvaluationConfig
-from m2trec_merlin.errors import ArtifactError, M2TRecError
+from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.model.m2trec import M2TRec, build_model
 from m2trec_merlin.model.recommender import ModelRecommender
@@ -15,7 +14,7 @@ from m2trec_merlin.sessions import Prefixes, Sessions
 from m2trec_merlin.training.checkpoint import Progress, find_checkpoint
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.schedule import learning_rate
-from m2trec_merlin.training.trainer import Trainer, build_optimizer
+from m2trec_merlin.training.trainer import Trainer
 from m2trec_merlin.training.transformers4rec_trainer import build_transformers4rec_trainer
 from tests.tiny import tiny_catalogue, tiny_config, tiny_sessions, write_sessions
 
@@ -46,7 +45,7 @@ def trainer(
     torch.manual_seed(config.seed)
     model = build_model(config, catalogue)
     train = write_sessions(tmp_path / "train", tiny_sessions(), files=2)
-    loader = SessionLoader(train, catalogue.n_rows, model.max_length, config.training.batch_size, config.seed)
+    loader = SessionLoader(train, config.training.batch_size, config.seed)
     held_out = tiny_sessions(seed=2).prefixes() if validation is None else validation
     folder = tmp_path / "checkpoints"
     return (
@@ -54,45 +53,6 @@ def trainer(
         model,
         catalogue,
     )
-
-
-def loader(tmp_path: Path, sessions: Sessions, files: int = 2) -> SessionLoader:
-    return SessionLoader(
-        write_sessions(tmp_path / "train", sessions, files), n_rows=31, max_length=6, batch_size=8, seed=3
-    )
-
-
-def sessions_of(batches: list[dict[str, torch.Tensor]]) -> list[list[int]]:
-    found = []
-    for batch in batches:
-        offsets = batch["row__offsets"].tolist()
-        found += [batch["row__values"][a:b].tolist() for a, b in pairwise(offsets)]
-    return found
-
-
-class TestLoader:
-    def test_every_session_comes_once_an_epoch(self, tmp_path: Path) -> None:
-        sessions = tiny_sessions(count=41)
-        tested = loader(tmp_path, sessions)
-        batches = list(tested.batches(epoch=0))
-        assert len(batches) == len(tested) == 6
-        expected = [sessions[i].tolist() for i in range(41)]
-        assert sorted(sessions_of(batches)) == sorted(expected)
-        assert sessions_of(batches) != expected, "shuffled"
-
-    def test_seed_and_epoch_decide_the_order(self, tmp_path: Path) -> None:
-        tested = loader(tmp_path, tiny_sessions())
-        first, again, next_epoch = (sessions_of(list(tested.batches(e))) for e in (0, 0, 1))
-        assert first == again
-        assert first != next_epoch
-
-    def test_skipping_leaves_out_the_first_batches(self, tmp_path: Path) -> None:
-        tested = loader(tmp_path, tiny_sessions())
-        assert sessions_of(list(tested.batches(1, skip=2))) == sessions_of(list(tested.batches(1))[2:])
-
-    def test_no_sessions_is_an_error_that_names_the_folder(self, tmp_path: Path) -> None:
-        with pytest.raises(ArtifactError, match="train holds no training sessions"):
-            loader(tmp_path, Sessions.from_lists([]), files=1)
 
 
 class TestTrainer:
@@ -145,6 +105,11 @@ class TestTrainer:
         assert outcome.items is not None
         assert (outcome.items.target <= 20).mean() == progress.best_value
 
+    def test_stops_after_max_steps(self, tmp_path: Path) -> None:
+        recorder = Recorder()
+        tested, _, _ = trainer(tmp_path, tiny_config(training={"max_steps": 7}), recorder)
+        assert tested.train(seed=1).step == len(recorder.losses) == recorder.total_steps == 7
+
     def test_other_inputs_do_not_resume(self, tmp_path: Path) -> None:
         tested, _, _ = trainer(tmp_path, tiny_config(), Recorder())
         tested.train(seed=1)
@@ -167,16 +132,6 @@ class TestTrainer:
             model.session_encoder.project.weight.fill_(float("nan"))
         with pytest.raises(M2TRecError, match=r"loss became nan at step 0: lower training\.learning_rate"):
             tested.train(seed=1)
-
-
-def test_calibration_moves_faster_than_weights() -> None:
-    config = tiny_config()
-    model = build_model(config, tiny_catalogue())
-    weights, calibration = build_optimizer(model, config.training).param_groups
-    assert {id(p) for p in calibration["params"]} == {id(p) for p in model.next_item.calibration_parameters()}
-    assert len(weights["params"]) + len(calibration["params"]) == len(list(model.parameters()))
-    assert calibration["rate_factor"] > 10 * weights["rate_factor"]
-    assert calibration["weight_decay"] == 0
 
 
 def test_learning_rate_warms_up_and_falls() -> None:

@@ -1,0 +1,146 @@
+"""The optimisers: AdamW for weights, row-wise Adagrad for tables with a row per item.
+
+A step touches a few thousand rows of an item table that may have half a million. AdamW would read and write
+the whole table, its gradient and both moments; row-wise Adagrad touches the rows that have a gradient, and
+keeps one number a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from m2trec_merlin.config import TrainingConfig
+from m2trec_merlin.model.item_table import ItemTable
+from m2trec_merlin.model.m2trec import M2TRec
+from m2trec_merlin.training.hardware import can_fuse_optimizer
+
+#: Learning rate of the scorer's calibration, in multiples of the weights'.
+CALIBRATION_RATE_FACTOR = 30.0
+#: Learning rate of the item tables, in multiples of the weights'.
+ITEM_RATE_FACTOR = 30.0
+
+
+class RowwiseAdagrad(torch.optim.Optimizer):
+    """Adagrad with one accumulator per row, for sparse gradients.
+
+    For every row r with gradient g:  s_r += mean(g^2);  w_r -= rate * g / (sqrt(s_r) + 1e-8).
+    The mean over a row is that of Gupta et al. 2014 ("Training highly multiclass classifiers"), as TorchRec
+    has it for embedding tables.
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter], lr: float) -> None:
+        super().__init__(parameters, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """Update the rows that have a gradient."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is None:
+                    continue
+                gradient = parameter.grad.coalesce()
+                rows, values = gradient.indices()[0], gradient.values()
+                state = self.state[parameter]
+                if not state:
+                    state["squares"] = parameter.new_zeros(len(parameter))
+                squares = state["squares"].index_select(0, rows) + values.square().mean(1)
+                state["squares"].index_copy_(0, rows, squares)
+                step = values * (1 / (squares.sqrt() + 1e-8)).unsqueeze(1)
+                parameter.index_add_(0, rows, step, alpha=-group["lr"])
+
+
+class Optimizers:
+    """Several optimisers as one.
+
+    Attributes:
+        parts: the optimisers.
+    """
+
+    def __init__(self, parts: list[torch.optim.Optimizer]) -> None:
+        self.parts = parts
+
+    def set_learning_rate(self, rate: float) -> None:
+        """Set the rate of every group, in its own multiple."""
+        for part in self.parts:
+            for group in part.param_groups:
+                group["lr"] = rate * group["rate_factor"]
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for part in self.parts:
+            part.zero_grad()
+
+    def step(self) -> None:
+        """Update all parameters."""
+        for part in self.parts:
+            part.step()
+
+    def state_tensors(self) -> dict[str, Tensor]:
+        """Return the state as tensors named `part.parameter.key`."""
+        return {
+            f"{number}.{index}.{key}": torch.as_tensor(value).contiguous()
+            for number, part in enumerate(self.parts)
+            for index, state in part.state_dict()["state"].items()
+            for key, value in state.items()
+        }
+
+    def load_state_tensors(self, tensors: dict[str, Tensor]) -> None:
+        """Take back what `state_tensors` returned."""
+        states: list[dict[int, dict[str, Tensor]]] = [{} for _ in self.parts]
+        for name, tensor in tensors.items():
+            number, index, key = name.split(".", 2)
+            states[int(number)].setdefault(int(index), {})[key] = tensor
+        for part, state in zip(self.parts, states, strict=True):
+            part.load_state_dict({"state": state, "param_groups": part.state_dict()["param_groups"]})
+
+
+def build_optimizer(model: M2TRec, config: TrainingConfig) -> Optimizers:
+    """Return the optimisers of a model: weights, calibration, which moves faster, and item tables.
+
+    A sampled loss reaches few items in a step: their tables are switched to sparse gradients.
+    """
+    tables: list[nn.Parameter] = []
+    if model.next_item_task.sampled:
+        for table in model.modules():
+            if isinstance(table, ItemTable):
+                table.sparse = True
+                tables.extend(table.parameters())
+    calibration = model.next_item.calibration_parameters()
+    apart = {id(parameter) for parameter in [*tables, *calibration]}
+    weights = [p for p in model.parameters() if id(p) not in apart]
+    groups: list[dict[str, Any]] = [
+        {"params": weights, "weight_decay": config.weight_decay, "rate_factor": 1.0},
+        {"params": calibration, "weight_decay": 0.0, "rate_factor": CALIBRATION_RATE_FACTOR},
+    ]
+    parts: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(
+            [group for group in groups if group["params"]],
+            lr=config.learning_rate,
+            fused=can_fuse_optimizer(weights[0].device),
+        )
+    ]
+    if tables:
+        by_row = RowwiseAdagrad(tables, config.learning_rate)
+        by_row.param_groups[0]["rate_factor"] = ITEM_RATE_FACTOR
+        parts.append(by_row)
+    return Optimizers(parts)
+
+
+def clip_gradients(parameters: Iterable[nn.Parameter], longest: float) -> None:
+    """Scale all gradients, dense and sparse, so that their joint norm is at most `longest`."""
+    gradients = []
+    for parameter in parameters:
+        if parameter.grad is None:
+            continue
+        if parameter.grad.is_sparse:
+            parameter.grad = parameter.grad.coalesce()
+            gradients.append(parameter.grad.values())
+        else:
+            gradients.append(parameter.grad)
+    norm = torch.stack(torch._foreach_norm(gradients)).norm()
+    scale = (longest / (norm + 1e-6)).clamp(max=1.0)
+    torch._foreach_mul_(gradients, scale)

@@ -1,0 +1,59 @@
+"""Training on a GPU: the losses of a CPU within tolerance, sessions and catalogue on the device."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from m2trec_merlin.model.m2trec import build_model
+from m2trec_merlin.training.checkpoint import Progress
+from m2trec_merlin.training.loader import SessionLoader
+from m2trec_merlin.training.trainer import Trainer
+from tests.tiny import tiny_catalogue, tiny_config, tiny_sessions, write_sessions
+
+pytestmark = pytest.mark.gpu
+
+
+class Losses(list[float]):
+    def start(self, total_steps: int, progress: Progress) -> None:
+        pass
+
+    def step(self, progress: Progress, loss: float) -> None:
+        self.append(loss)
+
+    def epoch(self, progress: Progress) -> None:
+        pass
+
+
+def train(tmp_path: Path, device: str, precision: str) -> tuple[Losses, Trainer]:
+    # Everything a candidate and nothing dropped: the two devices draw different random numbers.
+    config = tiny_config(
+        next_item={"loss": "full", "residual_dropout": 0.0},
+        session={"dropout": 0.0},
+        model={"attribute_dropout": 0.0},
+        training={"epochs": 3, "precision": precision, "device": device},
+    )
+    torch.manual_seed(0)
+    model, losses = build_model(config, tiny_catalogue()).to(device), Losses()
+    folder = tmp_path / f"{device}-{precision}"
+    sessions = write_sessions(folder / "train", tiny_sessions())
+    loader = SessionLoader(sessions, config.training.batch_size, seed=1, device=device)
+    validation = tiny_sessions(seed=2).prefixes()
+    trainer = Trainer(
+        model, tiny_catalogue(), loader, validation, config.training, folder / "checkpoints", "same", losses
+    )
+    trainer.train(seed=1)
+    return losses, trainer
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-3), ("bfloat16", 3e-2)])
+def test_losses_are_those_of_the_cpu(tmp_path: Path, precision: str, tolerance: float) -> None:
+    on_cpu, _ = train(tmp_path, "cpu", "float32")
+    on_gpu, _ = train(tmp_path, "cuda", precision)
+    assert on_gpu == pytest.approx(on_cpu, rel=tolerance)
+
+
+def test_sessions_and_catalogue_stay_on_the_gpu(tmp_path: Path) -> None:
+    _, trainer = train(tmp_path, "cuda", "bfloat16")
+    assert all(batch["row"].is_cuda for batch in trainer.loader.batches(0))
+    assert all(buffer.is_cuda for buffer in trainer.model.buffers())

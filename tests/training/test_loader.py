@@ -1,0 +1,94 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.sessions import Sessions
+from m2trec_merlin.training.loader import SessionLoader
+from m2trec_merlin.training.processes import Processes
+from tests.tiny import tiny_sessions, write_sessions
+
+#: One chunk that stays in memory, or several that are read one after the other.
+BOUNDS = [None, 15]
+
+
+def loader(
+    tmp_path: Path, sessions: Sessions, bound: int | None = None, processes: Processes | None = None
+) -> SessionLoader:
+    folder = tmp_path / "train"
+    if not folder.exists():
+        write_sessions(folder, sessions, files=4)
+    return SessionLoader(
+        folder, batch_size=8, seed=3, processes=processes or Processes(), sessions_at_a_time=bound
+    )
+
+
+def sessions_of(batches: list[dict[str, torch.Tensor]]) -> list[list[int]]:
+    return [[row for row in line if row] for batch in batches for line in batch["row"].tolist()]
+
+
+@pytest.mark.parametrize("bound", BOUNDS)
+class TestOrder:
+    def test_every_session_comes_once_an_epoch(self, tmp_path: Path, bound: int | None) -> None:
+        sessions = tiny_sessions(count=41)
+        tested = loader(tmp_path, sessions, bound)
+        batches = list(tested.batches(epoch=0))
+        assert len(batches) == len(tested) == (7 if bound else 6), "each chunk ends with a short batch"
+        expected = [sessions[i].tolist() for i in range(41)]
+        assert sorted(sessions_of(batches)) == sorted(expected)
+        assert sessions_of(batches) != expected, "shuffled"
+
+    def test_seed_and_epoch_decide_the_order(self, tmp_path: Path, bound: int | None) -> None:
+        tested = loader(tmp_path, tiny_sessions(), bound)
+        first, again, next_epoch = (sessions_of(list(tested.batches(e))) for e in (0, 0, 1))
+        assert first == again
+        assert first != next_epoch
+
+    @pytest.mark.parametrize("skip", [0, 1, 2, 4, 6])
+    def test_skipping_leaves_out_the_first_batches(
+        self, tmp_path: Path, bound: int | None, skip: int
+    ) -> None:
+        tested = loader(tmp_path, tiny_sessions(), bound)
+        assert sessions_of(list(tested.batches(1, skip))) == sessions_of(list(tested.batches(1))[skip:])
+
+    def test_processes_share_the_batches_of_one(self, tmp_path: Path, bound: int | None) -> None:
+        sessions = tiny_sessions(count=42)
+        tested = [loader(tmp_path, sessions, bound, Processes(rank, 2)) for rank in range(2)]
+        batches = [list(one.batches(0)) for one in tested]
+        assert len(batches[0]) == len(batches[1]) == len(tested[0])
+        together = sessions_of(batches[0]) + sessions_of(batches[1])
+        assert sorted(together) == sorted(sessions[i].tolist() for i in range(42))
+        for number, (one, other) in enumerate(zip(*batches, strict=True)):
+            joint = SessionLoader(tmp_path / "train", 16, seed=3, sessions_at_a_time=bound)
+            whole = list(joint.batches(0))[number]
+            assert sessions_of([whole])[::2] == sessions_of([one])
+            assert sessions_of([whole])[1::2] == sessions_of([other])
+
+
+def test_batches_are_as_wide_as_their_longest_session(tmp_path: Path) -> None:
+    tested = loader(tmp_path, Sessions.from_lists([[1, 2], [3, 4, 5], [6, 7], [8, 9]]))
+    (batch,) = tested.batches(0)
+    assert batch["row"].shape == (4, 3)
+    assert sorted(batch["row"].tolist()) == [[1, 2, 0], [3, 4, 5], [6, 7, 0], [8, 9, 0]]
+
+
+def test_no_process_is_left_without_a_session(tmp_path: Path) -> None:
+    """17 sessions in joint batches of 16: the last one would be for one process alone."""
+    tested = loader(tmp_path, tiny_sessions(count=17), processes=Processes(0, 2))
+    assert [len(batch["row"]) for batch in tested.batches(0)] == [8]
+
+
+def test_chunks_are_read_when_they_are_needed(tmp_path: Path) -> None:
+    tested = loader(tmp_path, tiny_sessions(), bound=10)
+    batches = tested.batches(0)
+    next(batches)
+    for file in (tmp_path / "train").iterdir():
+        file.unlink()
+    with pytest.raises(FileNotFoundError):
+        list(batches)
+
+
+def test_no_sessions_is_an_error_that_names_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="train holds no training sessions"):
+        loader(tmp_path, Sessions.from_lists([]))
