@@ -1,8 +1,9 @@
 """The clock inside a runner: it counts training time alone, and shows the quality at regular points.
 
-A runner and the benchmark talk in lines of JSON: the runner writes a line for every look at the quality and
-waits; the benchmark scores the lists and answers `go` or `stop`. Standard output belongs to these lines, so
-whatever a library prints is sent to standard error. Needs numpy alone, like `exchange.py`.
+A runner and the benchmark talk in lines of JSON: the runner writes one for every look at the quality and waits;
+the benchmark scores the lists and answers `go` or `stop` on standard input. The lines go through a pipe of their
+own, whose number is the second argument of a runner, since libraries print what they like. Needs numpy alone,
+like `exchange.py`.
 """
 
 from __future__ import annotations
@@ -47,8 +48,7 @@ class Meter:
         self._looked_at = 0.0
         self._looks = 0
         self._peak = 0
-        self._lines = os.fdopen(os.dup(1), "w")
-        os.dup2(2, 1)
+        self._lines = os.fdopen(int(sys.argv[2]), "w")
 
     @property
     def seconds(self) -> float:

@@ -89,7 +89,7 @@ def train(
 
     Args:
         system: its name.
-        command: starts the runner.
+        command: starts the runner; the number of the pipe it writes to is added.
         folder: where the runner writes its lists; its log goes there, too.
         score: HIT@20 and MRR@20 of top lists.
         commit: of the code.
@@ -102,21 +102,24 @@ def train(
     looks: list[Look] = []
     peak, ended = 0, False
     log = folder / "log.txt"
-    with log.open("w") as errors:
+    reading, writing = os.pipe()
+    # Unbuffered, so that what select() waits for is not already read.
+    with log.open("w") as output, os.fdopen(reading, "rb", buffering=0) as lines:
         runner = subprocess.Popen(
-            command,
+            [*command, str(writing)],
             # Whatever a library writes beside itself, it writes here.
             cwd=folder,
             env=_environment(threads),
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            # Unbuffered, so that what select() waits for is not already read.
+            stdout=output,
+            stderr=output,
+            pass_fds=[writing],
             bufsize=0,
         )
-        assert runner.stdin is not None and runner.stdout is not None
+        os.close(writing)
+        assert runner.stdin is not None
         try:
-            while line := _read_line(runner.stdout):
+            while line := _read_line(lines):
                 said = json.loads(line)
                 peak = max(peak, said.get("peak_bytes", 0))
                 ended |= said["event"] == "end"
