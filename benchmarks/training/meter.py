@@ -1,9 +1,9 @@
 """The clock inside a runner: it counts training time alone, and shows the quality at regular points.
 
-A runner and the benchmark talk in lines of JSON: the runner writes one for every look at the quality and waits;
-the benchmark scores the lists and answers `go` or `stop` on standard input. The lines go through a pipe of their
-own, whose number is the second argument of a runner, since libraries print what they like. Needs numpy alone,
-like `exchange.py`.
+A runner and the benchmark talk in lines of JSON: the runner writes one for every look at the quality and
+waits; the benchmark scores the lists and answers `go` or `stop` on standard input. The lines go through a
+pipe of their own, whose number is the second argument of a runner, since libraries print what they like.
+Needs numpy alone, like `exchange.py`.
 """
 
 from __future__ import annotations
