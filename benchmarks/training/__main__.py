@@ -23,7 +23,7 @@ import torch
 
 from benchmarks.records import commit, write_records
 from benchmarks.training.data import export, scorer, source_hash
-from benchmarks.training.environments import FOLDER, python_of
+from benchmarks.training.environments import python_of
 from benchmarks.training.exchange import Job
 from benchmarks.training.kept import read_trained, write_trained
 from benchmarks.training.plot import plot
@@ -83,6 +83,7 @@ def main() -> int:
         python_of(name)
     prefixes = export(config, folder / "exchange", arguments.valid_prefixes, arguments.max_sessions)
     catalogue = Catalogue.load(config.directory / "preprocessed" / "catalogue")
+    data = config.name + (f", {arguments.max_sessions:,} sessions" if arguments.max_sessions else "")
     score = scorer(prefixes, catalogue)
     curves, failed = [], []
     for system in systems:
@@ -101,9 +102,9 @@ def main() -> int:
                 continue
             write_trained(record, trained, key)
         curves.append(trained)
-        publish(curves, config.name, arguments.output)
+        publish(curves, data, arguments.output)
     if curves:
-        print("\n" + table(summarise(curves, config.name)) + "\n")
+        print("\n" + table(summarise(curves, data)) + "\n")
         print(
             "In brackets the ratio to ours: above 1 ours is faster or smaller; of HIT and MRR, theirs / ours."
         )
@@ -158,17 +159,19 @@ def make_job(system: System, config: Config, n_rows: int, folder: Path, argument
 
 def record_key(system: System, config: Config, job: Job, arguments: argparse.Namespace) -> str:
     """Return a fingerprint of everything that a record depends on."""
-    runner = (Path(__file__).parent / f"{system.runner}.py").read_text(encoding="utf-8")
-    requirements = FOLDER / f"requirements-{system.environment}.txt"
+    here = Path(__file__).parent
+    runner = [here / f"{system.runner}.py", here / "meter.py", here / "exchange.py"]
     return fingerprint(
         {
             "job": dataclasses.asdict(job),
             "data": require_manifest(config.directory / "preprocessed", "preprocess")["inputs"],
             "valid_prefixes": arguments.valid_prefixes,
             "max_sessions": arguments.max_sessions,
-            "runner": runner,
-            "code": requirements.read_text() if system.environment else source_hash(ROOT / "m2trec_merlin"),
-            "config": config.model_dump(mode="json", exclude={"work_dir", "evaluation", "serving"}),
+            "code": source_hash(*runner, *(ROOT / path for path in system.sources)),
+            # Of the others, all that counts of the configuration is in the job.
+            "config": config.model_dump(mode="json", exclude={"work_dir", "evaluation", "serving"})
+            if "config" in job.settings
+            else None,
         }
     )
 

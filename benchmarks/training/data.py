@@ -70,9 +70,10 @@ def scorer(prefixes: Prefixes, catalogue: Catalogue) -> Callable[[np.ndarray], t
     return score
 
 
-def source_hash(folder: Path) -> str:
-    """Return a hash of all Python files below a folder."""
+def source_hash(*paths: Path) -> str:
+    """Return a hash of files, and of all Python files below folders."""
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
-        digest.update(path.read_bytes())
+    for path in paths:
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(file.read_bytes())
     return digest.hexdigest()[:16]

@@ -24,6 +24,7 @@ class System:
         runner: module that trains it.
         environment: folder of its environment; None: this one.
         settings: for the runner, made from the configuration.
+        sources: what it runs besides its runner, from the top of the repository; a change asks for a new run.
         note: what differs from the library's defaults, for the table.
     """
 
@@ -31,6 +32,7 @@ class System:
     runner: str
     environment: str | None
     settings: Callable[[Config], dict[str, Any]]
+    sources: tuple[str, ...]
     note: str
 
     @property
@@ -59,12 +61,20 @@ def _transformers4rec(**settings: Any) -> Callable[[Config], dict[str, Any]]:
 
 
 SYSTEMS = [
-    System(OURS, "run_m2trec", None, _ours("causal"), "the configuration, one pass for all prefixes"),
+    System(
+        OURS,
+        "run_m2trec",
+        None,
+        _ours("causal"),
+        ("m2trec_merlin",),
+        "the configuration, one pass for all prefixes",
+    ),
     System(
         "m2trec bidirectional",
         "run_m2trec",
         None,
         _ours("bidirectional"),
+        ("m2trec_merlin",),
         "the configuration, every prefix an example of its own, as in the paper",
     ),
     System(
@@ -72,6 +82,7 @@ SYSTEMS = [
         "run_transformers4rec",
         None,
         _transformers4rec(sampled_softmax=False),
+        ("m2trec_merlin/merlin_adapter.py",),
         "XLNet, causal, tied weights, batch 256; learning rate 5e-4, constant (the default of 5e-5 is "
         "HuggingFace's, for fine-tuning; the tutorials of Transformers4Rec set 5e-4)",
     ),
@@ -80,6 +91,7 @@ SYSTEMS = [
         "run_transformers4rec",
         None,
         _transformers4rec(sampled_softmax=True, max_n_samples=4096),
+        ("m2trec_merlin/merlin_adapter.py",),
         "the same with its sampled softmax, 4,096 samples",
     ),
     System(
@@ -87,6 +99,7 @@ SYSTEMS = [
         "run_rectools",
         "rectools",
         lambda config: {**_shape(config), "batch_size": 128},
+        ("benchmarks/environments/requirements-rectools.txt",),
         "its defaults: full softmax, Adam, learning rate 1e-3, batch 128, dropout 0.2",
     ),
     System(
@@ -94,7 +107,9 @@ SYSTEMS = [
         "run_recbole",
         "recbole",
         lambda config: {**_shape(config), "batch_size": 2048},
-        "its defaults: full softmax, Adam, learning rate 1e-3, batch of 2,048 prefixes; width as ours",
+        ("benchmarks/environments/requirements-recbole.txt",),
+        "its defaults: one layer, full softmax, Adam, learning rate 1e-3, batch of 2,048 prefixes; width "
+        "as ours",
     ),
 ]
 
