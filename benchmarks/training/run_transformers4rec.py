@@ -94,12 +94,14 @@ def main(job: Job) -> None:
     pq.write_table(pa.table({"item_id": sessions}), folder / "train.parquet")
     model = build(job, schema)
     prefixes = exchange.known_prefixes()
+    unknown = torch.ones(int(exchange.items.max()) + 1, dtype=torch.bool)
+    unknown[exchange.items] = False
 
     @torch.inference_mode()
     def best(block: Flat) -> np.ndarray:
         scores = model({"item_id": torch.from_numpy(block.padded(job.max_length))}, training=False)
-        scores[:, 0] = -torch.inf
-        return scores.topk(min(TOP, scores.shape[1] - 1), dim=1).indices.numpy()
+        scores[:, unknown] = -torch.inf
+        return scores.topk(min(TOP, len(exchange.items)), dim=1).indices.numpy()
 
     def rank() -> np.ndarray:
         model.eval()
