@@ -35,13 +35,14 @@ class Record:
 
 
 def commit() -> str:
-    """Return git's short hash, with "-dirty" if the tree has changes."""
+    """Return git's short hash, with "-dirty" if the tree has changes besides results of benchmarks."""
 
     def git(*arguments: str) -> str:
         answer = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
         return answer.stdout.strip()
 
-    return git("rev-parse", "--short", "HEAD") + ("-dirty" if git("status", "--porcelain") else "")
+    changes = git("status", "--porcelain", "--", ":/", ":(top,exclude)benchmarks/results")
+    return git("rev-parse", "--short", "HEAD") + ("-dirty" if changes else "")
 
 
 def write_records(path: Path, records: Sequence[Record]) -> None:
