@@ -1,0 +1,78 @@
+"""Runner of our own model: the only module of this benchmark that knows our trainer."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.training.exchange import TOP, Exchange, Flat, Job, top_lists
+from benchmarks.training.meter import BudgetSpent, Meter, run
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.config import load_config
+from m2trec_merlin.evaluation.ranking import top_rows
+from m2trec_merlin.model.m2trec import build_model
+from m2trec_merlin.model.recommender import ModelRecommender
+from m2trec_merlin.sessions import Prefixes, Sessions
+from m2trec_merlin.training.checkpoint import Progress
+from m2trec_merlin.training.loader import SessionLoader
+from m2trec_merlin.training.trainer import Trainer
+
+
+class MeterMonitor:
+    """Tells the meter what the trainer does."""
+
+    def __init__(self, meter: Meter, sessions: float, targets: float) -> None:
+        self.meter = meter
+        self.sessions = sessions
+        self.targets = targets
+
+    def start(self, total_steps: int, progress: Progress) -> None:
+        self.meter.start()
+
+    def step(self, progress: Progress, loss: float) -> None:
+        if self.meter.step(self.sessions, self.targets):
+            raise BudgetSpent
+
+    def epoch(self, progress: Progress) -> None:
+        if self.meter.epoch():
+            raise BudgetSpent
+
+
+def main(job: Job) -> None:
+    torch.set_num_threads(job.threads)
+    config = load_config(job.settings["config"], job.settings["overrides"])
+    exchange = Exchange.load(Path(job.data))
+    catalogue = Catalogue.load(config.directory / "preprocessed" / "catalogue")
+    torch.manual_seed(job.seed)
+    model = build_model(config, catalogue)
+    loader = SessionLoader(
+        Path(job.train_folder), catalogue.n_rows, job.max_length, config.training.batch_size, job.seed
+    )
+
+    def rank() -> np.ndarray:
+        training = model.training
+        recommender = ModelRecommender(model)
+        lists = top_lists(exchange.prefixes, lambda block: top_rows(recommender.score(_prefixes(block)), TOP))
+        model.train(training)
+        return lists
+
+    meter = Meter(job, rank)
+    # Of the sessions in a batch, the mean: exact at the end of an epoch.
+    monitor = MeterMonitor(meter, len(exchange.train) / len(loader), exchange.n_targets / len(loader))
+    nothing = Prefixes(Sessions.from_lists([]), np.empty(0, np.int64), np.empty(0, np.int64))
+    folder = Path(job.folder) / "checkpoints"
+    trainer = Trainer(model, catalogue, loader, nothing, config.training, folder, "benchmark", monitor)
+    with suppress(BudgetSpent):
+        trainer.train(job.seed, resume=False)
+    meter.finish()
+
+
+def _prefixes(block: Flat) -> Prefixes:
+    return Prefixes(Sessions(block.rows, block.offsets), np.arange(len(block)), block.lengths)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,116 @@
+"""Runner of RecBole's GRU4Rec; runs in an environment of its own."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from recbole.config import Config
+from recbole.data import create_dataset
+from recbole.data.dataloader import TrainDataLoader
+from recbole.model.sequential_recommender import GRU4Rec
+from recbole.trainer import Trainer
+from recbole.utils import init_seed
+
+from benchmarks.training.exchange import TOP, Exchange, Flat, Job, top_lists
+from benchmarks.training.meter import BudgetSpent, Meter, run
+
+
+def main(job: Job) -> None:
+    torch.set_num_threads(job.threads)
+    exchange = Exchange.load(Path(job.data))
+    config, dataset = load(job, exchange)
+    init_seed(job.seed, reproducibility=False)
+    batches = TrainDataLoader(config, dataset, None, shuffle=True)
+    model = GRU4Rec(config, dataset)
+    row_of = np.array([0, *map(int, dataset.field2id_token["item_id"][1:])], np.int64)
+    internal = np.zeros(job.n_rows, np.int64)
+    internal[row_of[1:]] = np.arange(1, len(row_of))
+    prefixes = exchange.known_prefixes()
+
+    @torch.inference_mode()
+    def best(block: Flat) -> np.ndarray:
+        x = torch.from_numpy(internal[block.padded(job.max_length)])
+        scores = model.forward(x, torch.from_numpy(block.lengths)) @ model.item_embedding.weight.T
+        scores[:, 0] = -torch.inf
+        return row_of[scores.topk(min(TOP, len(row_of) - 1), dim=1).indices.numpy()]
+
+    def rank() -> np.ndarray:
+        model.eval()
+        lists = top_lists(prefixes, best)
+        model.train()
+        return lists
+
+    meter = Meter(job, rank)
+    sessions_per_target = len(exchange.train) / len(dataset)
+    finished = 0
+
+    def loss(interaction: Any) -> torch.Tensor:
+        # RecBole's loop has no hook after a step: a step has ended when the next one asks for its loss.
+        nonlocal finished
+        if finished and meter.step(finished * sessions_per_target, finished):
+            raise BudgetSpent
+        finished = len(interaction)
+        return model.calculate_loss(interaction)
+
+    trainer = Trainer(config, model)
+    meter.start()
+    try:
+        for epoch in range(job.settings["epochs"]):
+            trainer._train_epoch(batches, epoch, loss_func=loss)
+            if meter.step(finished * sessions_per_target, finished) or meter.epoch():
+                break
+            finished = 0
+    except BudgetSpent:
+        pass
+    meter.finish()
+
+
+def load(job: Job, exchange: Exchange) -> tuple[Any, Any]:
+    """Let RecBole read the sessions and make its prefixes of them."""
+    folder = Path(job.folder)
+    data = folder / "sessions"
+    data.mkdir(exist_ok=True)
+    events = pd.DataFrame(
+        {
+            "session_id:token": exchange.train.owners,
+            "item_id:token": exchange.train.rows,
+            "timestamp:float": np.arange(len(exchange.train.rows))
+            - exchange.train.offsets[exchange.train.owners],
+        }
+    )
+    events.to_csv(data / "sessions.inter", sep="\t", index=False)
+    settings = job.settings
+    config = Config(
+        model="GRU4Rec",
+        dataset="sessions",
+        config_dict={
+            "data_path": str(folder),
+            "checkpoint_dir": str(folder / "checkpoints"),
+            "USER_ID_FIELD": "session_id",
+            "load_col": {"inter": ["session_id", "item_id", "timestamp"]},
+            "MAX_ITEM_LIST_LENGTH": job.max_length,
+            "embedding_size": settings["width"],
+            "hidden_size": settings["width"],
+            "train_batch_size": settings["batch_size"],
+            "train_neg_sample_args": None,
+            "use_gpu": False,
+            "show_progress": False,
+            "seed": job.seed,
+            "reproducibility": False,
+            "state": "WARNING",
+            "eval_args": {"split": {"RS": [1.0, 0.0, 0.0]}, "group_by": None, "order": "TO", "mode": "full"},
+        },
+    )
+    logging.getLogger().setLevel(logging.WARNING)
+    dataset = create_dataset(config)
+    dataset._change_feat_format()
+    return config, dataset
+
+
+if __name__ == "__main__":
+    run(main)

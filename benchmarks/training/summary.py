@@ -1,0 +1,111 @@
+"""From learning curves to the measures of the table. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmarks.records import Record
+from benchmarks.training.process import Look, Trained
+from benchmarks.training.systems import OURS
+
+#: Share of the best HIT@20 that counts as the same quality.
+SHARE = 0.95
+
+TIME_TO_QUALITY = "time to quality"
+AT_LEAST = "time to quality, at least"
+
+
+def best_hit(curves: Sequence[Trained]) -> float:
+    """Return the best HIT@20 that any system reached."""
+    return max(look.hit for trained in curves for look in trained.looks)
+
+
+def time_to_quality(looks: Sequence[Look], quality: float) -> float | None:
+    """Return the training seconds at the first look that shows the quality, None if none does."""
+    return next((look.seconds for look in looks if look.hit >= quality > 0), None)
+
+
+def summarise(curves: Sequence[Trained], data: str) -> list[Record]:
+    """Return the records of all systems.
+
+    A ratio above 1 says that ours is faster (times, rates) or smaller (memory). Of HIT@20 and MRR@20 it is
+    that system's value divided by ours, so that below 1 ours is better. Without ours there are no ratios.
+    """
+    quality = SHARE * best_hit(curves)
+    ours = next((trained for trained in curves if trained.system == OURS), None)
+    our_seconds = time_to_quality(ours.looks, quality) if ours else None
+    records = []
+    for trained in curves:
+        for measure, value, unit, rises in _plain_measures(trained):
+            base = next((v for m, v, _, _ in _plain_measures(ours) if m == measure), None) if ours else None
+            ratio = _ratio(base, value) if rises else _ratio(value, base)
+            records.append(Record(trained.system, data, measure, value, unit, ratio, trained.commit))
+        seconds = time_to_quality(trained.looks, quality)
+        records.append(
+            Record(
+                trained.system,
+                data,
+                TIME_TO_QUALITY,
+                _rounded(seconds),
+                "s",
+                _ratio(seconds, our_seconds),
+                trained.commit,
+            )
+        )
+        if seconds is None:
+            spent = trained.looks[-1].seconds
+            records.append(
+                Record(
+                    trained.system,
+                    data,
+                    AT_LEAST,
+                    _rounded(spent),
+                    "s",
+                    _ratio(spent, our_seconds),
+                    trained.commit,
+                )
+            )
+    return records
+
+
+def _plain_measures(trained: Trained) -> list[tuple[str, float, str, bool]]:
+    """Return name, value, unit, and whether the ratio is ours divided by theirs."""
+    last = trained.looks[-1]
+    return [
+        ("sessions/s", round(last.sessions / last.seconds, 1), "1/s", True),
+        ("targets/s", round(last.targets / last.seconds, 1), "1/s", True),
+        ("peak memory", round(trained.peak_bytes / 2**20), "MiB", False),
+        ("HIT@20", round(max(look.hit for look in trained.looks), 5), "", False),
+        ("MRR@20", round(max(look.mrr for look in trained.looks), 5), "", False),
+    ]
+
+
+def _ratio(numerator: float | None, denominator: float | None) -> float | None:
+    if numerator is None or not denominator:
+        return None
+    return round(numerator / denominator, 3)
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1)
+
+
+def table(records: Sequence[Record]) -> str:
+    """Return a Markdown table with a line a system; ratios to ours stand in brackets."""
+    measures = ["sessions/s", "targets/s", "peak memory", "HIT@20", "MRR@20", TIME_TO_QUALITY]
+    heads = ["system", "sessions/s", "targets/s", "peak MiB", "HIT@20", "MRR@20", "time to quality, s"]
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for system in dict.fromkeys(record.system for record in records):
+        own = {record.measure: record for record in records if record.system == system}
+        cells = [_cell(own[measure]) for measure in measures[:-1]]
+        never = own.get(AT_LEAST)
+        last = f"never; more than {_cell(never)}" if never else _cell(own[TIME_TO_QUALITY])
+        lines.append(f"| {' | '.join([system, *cells, last])} |")
+    return "\n".join(lines)
+
+
+def _cell(record: Record) -> str:
+    assert record.value is not None
+    digits = 4 if record.measure.endswith("@20") else 0
+    ratio = "" if record.ratio_to_ours is None else f" ({record.ratio_to_ours:.2f})"
+    return f"{record.value:,.{digits}f}{ratio}"

@@ -1,0 +1,128 @@
+"""The systems that are compared, and how each is set up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from m2trec_merlin.config import Config
+
+#: The system that ratios refer to.
+OURS = "m2trec causal"
+
+#: Epochs of systems whose learning rate does not depend on them: more than any budget lasts.
+_ENDLESS = 1000
+
+
+@dataclass(frozen=True)
+class System:
+    """One thing that trains.
+
+    Attributes:
+        name: in tables, and with `--systems`.
+        runner: module that trains it.
+        environment: folder of its environment; None: this one.
+        settings: for the runner, made from the configuration.
+        sources: what it runs besides its runner, from the top of the repository; a change asks for a new run.
+        note: what differs from the library's defaults, for the table.
+    """
+
+    name: str
+    runner: str
+    environment: str | None
+    settings: Callable[[Config], dict[str, Any]]
+    sources: tuple[str, ...]
+    note: str
+
+    @property
+    def slug(self) -> str:
+        """Its name as a folder."""
+        return "".join(c if c.isalnum() else "_" for c in self.name.lower())
+
+
+def _ours(mode: str) -> Callable[[Config], dict[str, Any]]:
+    return lambda config: {"overrides": {"model.session.mode": mode}}
+
+
+def _shape(config: Config) -> dict[str, Any]:
+    session = config.model.session
+    return {
+        "width": config.model.width,
+        "layers": session.layers,
+        "heads": session.heads,
+        "epochs": _ENDLESS,
+    }
+
+
+def _transformers4rec(**settings: Any) -> Callable[[Config], dict[str, Any]]:
+    common = {"block": "xlnet", "batch_size": 256, "learning_rate": 5e-4, "schedule": "constant"}
+    return lambda config: {**_shape(config), **common, **settings}
+
+
+SYSTEMS = [
+    System(
+        OURS,
+        "run_m2trec",
+        None,
+        _ours("causal"),
+        ("m2trec_merlin",),
+        "the configuration, one pass for all prefixes",
+    ),
+    System(
+        "m2trec bidirectional",
+        "run_m2trec",
+        None,
+        _ours("bidirectional"),
+        ("m2trec_merlin",),
+        "the configuration, every prefix an example of its own, as in the paper",
+    ),
+    System(
+        "Transformers4Rec, full softmax",
+        "run_transformers4rec",
+        None,
+        _transformers4rec(sampled_softmax=False),
+        ("m2trec_merlin/merlin_adapter.py",),
+        "XLNet, causal, tied weights, batch 256; learning rate 5e-4, constant (the default of 5e-5 is "
+        "HuggingFace's, for fine-tuning; the tutorials of Transformers4Rec set 5e-4)",
+    ),
+    System(
+        "Transformers4Rec, sampled softmax",
+        "run_transformers4rec",
+        None,
+        _transformers4rec(sampled_softmax=True, max_n_samples=4096),
+        ("m2trec_merlin/merlin_adapter.py",),
+        "the same with its sampled softmax, 4,096 samples",
+    ),
+    System(
+        "RecTools SASRec",
+        "run_rectools",
+        "rectools",
+        lambda config: {**_shape(config), "batch_size": 128},
+        ("benchmarks/environments/requirements-rectools.txt",),
+        "its defaults: full softmax, Adam, learning rate 1e-3, batch 128, dropout 0.2",
+    ),
+    System(
+        "RecBole GRU4Rec",
+        "run_recbole",
+        "recbole",
+        lambda config: {**_shape(config), "batch_size": 2048},
+        ("benchmarks/environments/requirements-recbole.txt",),
+        "its defaults: one layer, full softmax, Adam, learning rate 1e-3, batch of 2,048 prefixes; width "
+        "as ours",
+    ),
+]
+
+
+def choose(names: list[str] | None) -> list[System]:
+    """Return the systems whose names contain one of `names`, ignoring case; all without names.
+
+    Raises:
+        ValueError: a name fits none.
+    """
+    if not names:
+        return SYSTEMS
+    for name in names:
+        if not any(name.lower() in system.name.lower() for system in SYSTEMS):
+            raise ValueError(f"no system '{name}'; there are: {', '.join(s.name for s in SYSTEMS)}")
+    return [s for s in SYSTEMS if any(name.lower() in s.name.lower() for name in names)]

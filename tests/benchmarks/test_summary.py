@@ -1,0 +1,102 @@
+from pathlib import Path
+
+import pytest
+
+from benchmarks.records import Record
+from benchmarks.training.kept import read_trained, write_trained
+from benchmarks.training.plot import plot
+from benchmarks.training.process import Look, Trained, has_stalled
+from benchmarks.training.summary import AT_LEAST, TIME_TO_QUALITY, summarise, table, time_to_quality
+from benchmarks.training.systems import OURS, SYSTEMS, choose
+
+
+def look(seconds: float, hit: float, epochs: int = 0) -> Look:
+    return Look(seconds, sessions=10 * seconds, targets=40 * seconds, epochs=epochs, hit=hit, mrr=hit / 2)
+
+
+def curve(system: str, *points: tuple[float, float], peak: int = 2**30) -> Trained:
+    return Trained(system, peak, "abc1234", [look(*point) for point in points])
+
+
+# 95 % of the best HIT@20, which "slow" reaches last, is 0.38.
+OURS_CURVE = curve(OURS, (10, 0.2), (20, 0.38), (30, 0.39))
+SLOW = curve("slow", (50, 0.1), (100, 0.4), peak=2**31)
+NEVER = curve("never", (60, 0.37), (120, 0.379))
+
+
+def record(records: list[Record], system: str, measure: str) -> Record | None:
+    found = [r for r in records if r.system == system and r.measure == measure]
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+def value(records: list[Record], system: str, measure: str) -> tuple[float | None, float | None]:
+    found = record(records, system, measure)
+    assert found is not None
+    return found.value, found.ratio_to_ours
+
+
+def test_time_to_quality_is_the_first_look_that_shows_it() -> None:
+    looks = [look(10, 0.1), look(20, 0.5), look(30, 0.4), look(40, 0.6)]
+    assert time_to_quality(looks, 0.4) == 20
+    assert time_to_quality(looks, 0.51) == 40
+    assert time_to_quality(looks, 0.7) is None
+
+
+def test_no_quality_is_never_reached() -> None:
+    assert time_to_quality([look(10, 0.0)], 0.0) is None
+
+
+def test_ratios_divide_theirs_by_ours() -> None:
+    records = summarise([OURS_CURVE, SLOW, NEVER], "data")
+    assert value(records, OURS, TIME_TO_QUALITY) == (20, 1.0)
+    assert value(records, "slow", TIME_TO_QUALITY) == (100, 5.0)
+    assert value(records, "slow", "peak memory") == (2048, 2.0)
+    assert value(records, "slow", "HIT@20") == (0.4, pytest.approx(0.4 / 0.39, abs=1e-3))
+    assert value(records, "slow", "MRR@20")[0] == 0.2
+
+
+def test_a_rate_is_compared_as_the_time_it_stands_for() -> None:
+    fast = Trained("fast", 1, "abc1234", [Look(10, 1000, 4000, 1, 0.1, 0.1)])
+    records = summarise([OURS_CURVE, fast], "data")
+    assert value(records, "fast", "sessions/s") == (100.0, 0.1)
+    assert value(records, "fast", "targets/s") == (400.0, 0.1)
+
+
+def test_who_never_gets_there_has_a_lower_bound_only() -> None:
+    records = summarise([OURS_CURVE, SLOW, NEVER], "data")
+    assert value(records, "never", TIME_TO_QUALITY) == (None, None)
+    assert value(records, "never", AT_LEAST) == (120, 6.0)
+    assert record(records, "slow", AT_LEAST) is None
+    assert "| never; more than 120 (6.00) |" in table(records)
+
+
+def test_without_ours_there_are_no_ratios() -> None:
+    assert all(r.ratio_to_ours is None for r in summarise([SLOW, NEVER], "data"))
+
+
+def test_stalls_after_three_epochs_without_a_better_hit() -> None:
+    assert not has_stalled([look(1, 0.3, epochs=1), look(2, 0.2, epochs=2), look(3, 0.3, epochs=3)])
+    assert has_stalled([look(1, 0.3, epochs=1), look(2, 0.2, epochs=2), look(3, 0.3, epochs=4)])
+
+
+def test_a_finished_system_is_kept_for_the_same_settings_only(tmp_path: Path) -> None:
+    path = tmp_path / "system" / "record.json"
+    assert read_trained(path, "key") is None
+    write_trained(path, SLOW, "key")
+    assert read_trained(path, "key") == SLOW
+    assert read_trained(path, "another") is None
+
+
+def test_curves_are_drawn(tmp_path: Path) -> None:
+    plot([OURS_CURVE, SLOW], "data", tmp_path / "training.svg")
+    picture = (tmp_path / "training.svg").read_text()
+    assert picture.lstrip().startswith("<?xml") and "</svg>" in picture
+
+
+def test_systems_are_chosen_by_parts_of_their_names() -> None:
+    assert choose(None) == SYSTEMS
+    assert [s.name for s in choose(["sasrec", "causal"])] == [OURS, "RecTools SASRec"]
+    with pytest.raises(ValueError, match="no system 'bert'"):
+        choose(["bert"])
+    assert len({s.slug for s in SYSTEMS}) == len(SYSTEMS)
