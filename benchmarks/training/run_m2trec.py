@@ -48,9 +48,7 @@ def main(job: Job) -> None:
     catalogue = Catalogue.load(config.directory / "preprocessed" / "catalogue")
     torch.manual_seed(job.seed)
     model = build_model(config, catalogue)
-    loader = SessionLoader(
-        Path(job.train_folder), catalogue.n_rows, job.max_length, config.training.batch_size, job.seed
-    )
+    loader = SessionLoader(Path(job.train_folder), config.training.batch_size, job.seed)
 
     def rank() -> np.ndarray:
         training = model.training

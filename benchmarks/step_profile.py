@@ -1,0 +1,218 @@
+"""Where the time of a training step goes, part by part, beside the floor that the machine sets.
+
+    m2trec data -c configs/instacart.yaml && m2trec preprocess -c configs/instacart.yaml
+    python benchmarks/step_profile.py -c configs/instacart.yaml
+
+Each part runs forward and backward on the same batches, alone, in turns. Its floor is what its multiplications
+take at the rate of a large matrix product, or its memory traffic at the rate of a large copy, whichever is
+longer; both rates are measured in the same run. Prints a table, writes benchmarks/results/step_profile.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from benchmarks.records import Record, commit, write_records
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.config import Config, load_config
+from m2trec_merlin.model.body import ROW
+from m2trec_merlin.model.layout import Packing
+from m2trec_merlin.model.m2trec import M2TRec, build_model
+from m2trec_merlin.training.loader import SessionLoader
+from m2trec_merlin.training.optimizer import Optimizers, build_optimizer, clip_gradients
+
+RESULTS = Path(__file__).parent / "results" / "step_profile.json"
+WARM_UP = 3
+FLOAT = 4
+
+
+@dataclass
+class Part:
+    """A part of the step.
+
+    Attributes:
+        seconds: of each measured step.
+        floating: multiplications and additions, of each step.
+        traffic: bytes that have to be read or written, of each step.
+    """
+
+    seconds: list[float] = field(default_factory=list)
+    floating: list[float] = field(default_factory=list)
+    traffic: list[float] = field(default_factory=list)
+
+    def floor(self, flops: float, bandwidth: float) -> float:
+        """Seconds that the machine needs at least, median step."""
+        return max(statistics.median(self.floating) / flops, statistics.median(self.traffic) / bandwidth)
+
+
+class Profile:
+    """Runs the parts of a step on their own and sums up what they took."""
+
+    def __init__(self, config: Config, catalogue: Catalogue) -> None:
+        torch.manual_seed(config.seed)
+        self.config = config
+        self.model: M2TRec = build_model(config, catalogue).train()
+        self.optimizer: Optimizers = build_optimizer(self.model, config.training)
+        names = ("collate", "item encoder", "session encoder", "head", "optimiser", "whole step")
+        self.parts = {name: Part() for name in names}
+        self.targets: list[int] = []
+
+    def add(self, name: str, run: Callable[[], object], floating: float = 0.0, traffic: float = 0.0) -> None:
+        """Measure one part."""
+        started = time.perf_counter()
+        run()
+        part = self.parts[name]
+        part.seconds.append(time.perf_counter() - started)
+        part.floating.append(floating)
+        part.traffic.append(traffic)
+
+    def step(self, batch: dict[str, Tensor]) -> None:
+        """Measure all parts on a batch, then the whole step."""
+        model, body, task = self.model, self.model.body, self.model.next_item_task
+        rows_BL = batch[ROW]
+        lengths = (rows_BL != 0).sum(1)
+        packing = Packing.of(lengths, rows_BL.shape[1])
+        events, width = len(packing.flat), body.session_encoder.width
+        targets = events - len(rows_BL)
+        self.targets.append(targets)
+
+        with torch.no_grad():
+            states = body({ROW: rows_BL}, training=True)
+            candidates = len(task._candidates(states)[0])
+        item_width = model.item_encoder.width
+
+        def items() -> None:
+            drawn = torch.cat([states.rows, torch.randint(1, task.n_seen + 1, (task.negatives,))])
+            model.encode_rows(drawn).sum().backward()
+
+        encoded = body.inputs(packing.pack(rows_BL)).detach().requires_grad_()
+
+        def sessions() -> None:
+            encoder = body.session_encoder
+            vectors = encoder.pool_prefixes(encoder(encoded, packing), packing)
+            vectors.sum().backward()
+
+        def head() -> None:
+            states.vectors = states.vectors.detach().requires_grad_()
+            states.item_vectors = states.item_vectors.detach().requires_grad_()
+            loss = sum(
+                other(states, training=True)["loss"] for other in model.heads[0].prediction_task_dict.values()
+            )
+            loss.backward()
+
+        def whole() -> None:
+            loss = model({ROW: rows_BL}, training=True)["loss"]
+            self.optimizer.zero_grad()
+            loss.backward()
+            clip_gradients(model.parameters(), self.config.training.clip_norm)
+            self.optimizer.step()
+
+        def update() -> None:
+            clip_gradients(model.parameters(), self.config.training.clip_norm)
+            self.optimizer.step()
+
+        session = self.config.model.session
+        a_layer = 4 * width**2 + 2 * width * session.feedforward
+        products = item_width * width + session.layers * a_layer + 2 * width**2
+        attention = session.layers * 2 * width * float(lengths.double().square().sum()) / 2
+        outputs = sum(output.out_features for output in model.next_attributes.values())
+        weights = sum(p.numel() for g in self.optimizer.parts[0].param_groups for p in g["params"])
+        touched = candidates * width
+        self.optimizer.zero_grad()
+        self.add("item encoder", items, traffic=2 * 2 * candidates * item_width * FLOAT)
+        self.add("session encoder", sessions, floating=6 * (events * products + attention))
+        scoring = targets * (candidates + outputs) * width + candidates * item_width * width
+        self.add("head", head, floating=6 * scoring)
+        # AdamW reads and writes weights and two moments and reads the gradient; a row of an item table is read
+        # and written once, and so is its gradient.
+        self.add("optimiser", update, traffic=(7 * weights + 3 * touched) * FLOAT)
+        self.add("whole step", whole)
+
+    def records(self, flops: float, bandwidth: float) -> list[Record]:
+        """Return milliseconds and floors."""
+        data, now = self.config.name, commit()
+        whole = statistics.median(self.parts["whole step"].seconds[WARM_UP:])
+        records = [
+            Record("this machine", data, "matrix product", round(flops / 1e9), "GFLOP/s", None, now),
+            Record("this machine", data, "copy", round(bandwidth / 1e9, 1), "GB/s", None, now),
+            Record("step", data, "targets", round(statistics.median(self.targets)), "1", None, now),
+        ]
+        for name, part in self.parts.items():
+            taken = statistics.median(part.seconds[WARM_UP:])
+            share, floor = round(taken / whole, 3), part.floor(flops, bandwidth)
+            records.append(Record(name, data, "time", round(taken * 1e3, 2), "ms", share, now))
+            if floor:
+                records.append(Record(name, data, "floor", round(floor * 1e3, 2), "ms", None, now))
+        return records
+
+
+def measure_machine() -> tuple[float, float]:
+    """Return floating-point operations a second of a large product, and bytes a second of a large copy."""
+    a, b, out = torch.randn(1024, 1024), torch.randn(1024, 1024), torch.empty(1024, 1024)
+    source, target = torch.ones(1 << 25), torch.empty(1 << 25)
+    product = _best(lambda: torch.mm(a, b, out=out))
+    copy = _best(lambda: target.copy_(source))
+    return 2 * 1024**3 / product, 2 * FLOAT * (1 << 25) / copy
+
+
+def _best(run: Callable[[], object]) -> float:
+    seconds = []
+    for _ in range(15):
+        started = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - started)
+    return min(seconds)
+
+
+def table(records: list[Record]) -> str:
+    """Return the Markdown table."""
+    value = {(r.system, r.measure): r for r in records}
+    lines = ["| part | ms | share of the step | floor, ms |", "|---|---|---|---|"]
+    for record in records:
+        if record.measure == "time":
+            floor = value.get((record.system, "floor"))
+            shown = f"{floor.value}" if floor else "-"
+            share = record.ratio_to_ours or 0.0
+            lines.append(f"| {record.system} | {record.value} | {share:.0%} | {shown} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("-c", "--config", type=Path, default=Path("configs/complete_journey.yaml"))
+    parser.add_argument("--work-dir", type=Path, help="where `m2trec preprocess` wrote, if not the default")
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    arguments = parser.parse_args()
+    config = load_config(
+        arguments.config, {"work_dir": str(arguments.work_dir)} if arguments.work_dir else {}
+    )
+    preprocessed = config.directory / "preprocessed"
+    profile = Profile(config, Catalogue.load(preprocessed / "catalogue"))
+    loader = SessionLoader(preprocessed / "sessions" / "train", config.training.batch_size, config.seed)
+    batches = islice(loader.batches(0), WARM_UP + arguments.steps)
+    done = False
+    while not done:
+        batch: list[dict[str, Tensor]] = []
+        profile.add("collate", lambda batch=batch: batch.extend(islice(batches, 1)))  # type: ignore[misc]
+        done = not batch
+        if batch:
+            profile.step(batch[0])
+    records = profile.records(*measure_machine())
+    print(table(records))
+    write_records(arguments.output, records)
+
+
+if __name__ == "__main__":
+    main()
