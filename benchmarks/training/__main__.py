@@ -53,7 +53,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--budget-seconds", type=float, default=900.0, help="of training, for each system")
     parser.add_argument("--eval-seconds", type=float, default=30.0, help="of training between two looks")
     parser.add_argument("--valid-prefixes", type=int, default=10_000, help="seeded sample that is scored")
-    parser.add_argument("--max-sessions", type=int, help="train on the first so many sessions only")
+    parser.add_argument("--max-sessions", type=int, help="train on the last so many sessions only")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--systems", nargs="+", help="parts of the names of those to run; default: all")
     parser.add_argument("--work-dir", type=Path, help="folder of the run, if not the configured one")

@@ -28,7 +28,7 @@ def export(config: Config, folder: Path, valid_prefixes: int, max_sessions: int 
         config: of preprocessed data.
         folder: gets `data.npz`, and `train/` with the same sessions as Parquet.
         valid_prefixes: size of the seeded sample of validation prefixes.
-        max_sessions: train on the first so many sessions only.
+        max_sessions: train on the last so many sessions only: the latest, where data are in order of time.
 
     Returns:
         The validation prefixes, whole and with their targets.
@@ -36,7 +36,7 @@ def export(config: Config, folder: Path, valid_prefixes: int, max_sessions: int 
     sessions = Sessions.load(config.directory / "preprocessed" / "sessions" / "train")
     train = Flat(sessions.rows, sessions.offsets).last(config.data.max_session_length)
     if max_sessions is not None:
-        train = train.take(np.arange(min(max_sessions, len(train))))
+        train = train.take(np.arange(max(0, len(train) - max_sessions), len(train)))
     validation = Sessions.load(config.directory / "preprocessed" / "sessions" / "valid").prefixes()
     sample = sample_prefixes(validation, valid_prefixes, config.seed)
     with atomic_directory(folder) as output:
