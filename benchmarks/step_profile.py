@@ -3,9 +3,10 @@
     m2trec data -c configs/instacart.yaml && m2trec preprocess -c configs/instacart.yaml
     python benchmarks/step_profile.py -c configs/instacart.yaml
 
-Each part runs forward and backward on the same batches, alone, in turns. Its floor is what its multiplications
-take at the rate of a large matrix product, or its memory traffic at the rate of a large copy, whichever is
-longer; both rates are measured in the same run. Prints a table, writes benchmarks/results/step_profile.json.
+Each part runs forward and backward on the same batches, alone, in turns. Its floor is what its
+multiplications take at the rate of a large matrix product, or its memory traffic at the rate of a large copy,
+whichever is longer; both rates are measured in the same run. Prints a table, writes
+benchmarks/results/step_profile.json.
 """
 
 from __future__ import annotations
@@ -132,8 +133,8 @@ class Profile:
         self.add("session encoder", sessions, floating=6 * (events * products + attention))
         scoring = targets * (candidates + outputs) * width + candidates * item_width * width
         self.add("head", head, floating=6 * scoring)
-        # AdamW reads and writes weights and two moments and reads the gradient; a row of an item table is read
-        # and written once, and so is its gradient.
+        # AdamW reads and writes weights and two moments and reads the gradient; a row of an item table is
+        # read and written once, and its gradient is read.
         self.add("optimiser", update, traffic=(7 * weights + 3 * touched) * FLOAT)
         self.add("whole step", whole)
 
