@@ -74,7 +74,7 @@ class NumberSessions(Operator):
 
 
 def _number_runs(ids: pd.Series) -> np.ndarray | None:
-    """Number runs of equal ids; None where the events of a session do not stand side by side, or one is null."""
+    """Number runs of equal ids; None where a session has several runs, or an id is null."""
     codes = ids.cat.codes if isinstance(ids.dtype, pd.CategoricalDtype) else ids
     values = codes.to_numpy()
     begins = np.append(True, values[1:] != values[:-1])[: len(values)]
@@ -119,7 +119,7 @@ class GroupSessions(Groupby):
     """NVTabular's Groupby into `row_list` and `row_count`, in the order of the session numbers.
 
     On pandas frames, NVTabular sorts, and calls Python once for every session. Here a part that is in order
-    is not sorted, and the column is cut into lists as a whole: an Arrow column, without an object per session.
+    is not sorted, and the column is cut into lists as a whole: an Arrow column, no object per session.
     """
 
     def __init__(self) -> None:
@@ -154,10 +154,10 @@ class GroupSessions(Groupby):
         return bool((later | ((major[1:] == major[:-1]) & (minor[1:] >= minor[:-1]))).all())
 
 
-def list_column(offsets: np.ndarray, values: np.ndarray) -> pd.Series:
-    """Return lists as a pandas column that Arrow holds, without an object per list."""
+def list_column(offsets: np.ndarray, values: np.ndarray) -> Any:
+    """Return lists as a pandas array that Arrow holds, without an object per list."""
     lists = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(values))
-    return pd.Series(pd.arrays.ArrowExtensionArray(lists))
+    return pd.arrays.ArrowExtensionArray(lists)  # type: ignore[attr-defined]  # unknown to pandas-stubs
 
 
 class LastEvents(ListSlice):
