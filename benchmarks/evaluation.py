@@ -3,9 +3,9 @@
     m2trec data -c configs/diginetica_prepared.yaml && m2trec preprocess -c configs/diginetica_prepared.yaml
     python benchmarks/evaluation.py -c configs/diginetica_prepared.yaml
 
-Scores, ranks and measures all prefixes of the test split with a model of the configuration. It is not trained:
-the speed does not depend on its weights. Beside it, what Transformers4Rec's trainer would hold at its end: the
-scores of all items for all prefixes. Prints a table, writes benchmarks/results/evaluation.json.
+Scores, ranks and measures all prefixes of the test split with a model of the configuration. It is not
+trained: the speed does not depend on its weights. Beside it, what Transformers4Rec's trainer would hold at
+its end: the scores of all items for all prefixes. Prints a table, writes benchmarks/results/evaluation.json.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ M2TRecError                     one message for the user, no traceback on the co
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class M2TRecError(Exception):
@@ -25,9 +26,13 @@ class DataError(M2TRecError):
     """The raw tables are invalid; `problems` lists every problem found."""
 
     def __init__(self, source: str, problems: Sequence[str]) -> None:
-        self.problems = list(problems)
+        self.source, self.problems = source, list(problems)
         count = f"{len(self.problems)} problem{'s' if len(self.problems) != 1 else ''}"
         super().__init__(f"{source}: {count} found\n" + "\n".join(f"  - {p}" for p in self.problems))
+
+    def __reduce__(self) -> Any:
+        # A Dask worker sends its errors pickled; by default only the message would arrive at __init__.
+        return type(self), (self.source, self.problems)
 
 
 class ArtifactError(M2TRecError):

@@ -142,6 +142,18 @@ def transform_some(transform: Callable[[Any, Any], Any], columns: Sequence[str],
     return kept
 
 
+@contextmanager
+def columns_without_copies() -> Iterator[None]:
+    """Let pandas share columns between frames until one is changed, for the length of the block.
+
+    Upstream: `merlin.dag.executors.LocalExecutor` and `SelectionOp` select the columns of nodes by
+    `frame[names]`, of which pandas makes a copy each time. The option holds for the whole process. It is not
+    for `Categorify`, which fills missing values of a selected column in place.
+    """
+    with pd.option_context("mode.copy_on_write", True):
+        yield
+
+
 def categorify_frame(
     categorify: Callable[[Any, pd.DataFrame], pd.DataFrame], selector: Any, frame: pd.DataFrame
 ) -> pd.DataFrame:

@@ -23,7 +23,7 @@ from distributed import Client  # noqa: E402
 from merlin.core.utils import global_dask_client  # noqa: E402
 from merlin.io import Dataset  # noqa: E402
 from nvtabular import ColumnSelector, Workflow  # noqa: E402
-from nvtabular.ops import Categorify, ListSlice  # noqa: E402
+from nvtabular.ops import AddTags, Categorify, ListSlice  # noqa: E402
 
 from m2trec_merlin.workflows.operators import Categories  # noqa: E402
 
@@ -116,6 +116,19 @@ def test_list_slice_loses_the_other_columns():
     assert list(operator.transform(ColumnSelector(["rows"]), frame).columns) == ["rows"]
     kept = merlin_adapter.transform_some(operator.transform, ["rows"], frame)
     assert kept.to_dict("list") == {"n": [1], "rows": [[2, 3]]}
+
+
+def test_executors_copy_the_columns_of_every_node():
+    """Upstream: LocalExecutor and SelectionOp select columns by frame[names], which pandas copies."""
+    frame = pd.DataFrame({"n": np.arange(3)})
+    workflow = Workflow(["n"] >> AddTags([]))
+    workflow.fit_schema(Dataset(frame).schema)
+    assert not np.shares_memory(workflow.transform(frame)["n"].to_numpy(), frame["n"].to_numpy())
+    with merlin_adapter.columns_without_copies():
+        shared = workflow.transform(frame)
+        assert np.shares_memory(shared["n"].to_numpy(), frame["n"].to_numpy())
+        shared.loc[0, "n"] = 9
+    assert frame["n"].tolist() == [0, 1, 2]
 
 
 def test_categorify_fails_where_a_frame_has_no_value(tmp_path):

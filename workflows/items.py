@@ -49,7 +49,8 @@ from m2trec_merlin.workflows.catalogue_files import (
     write_vocabularies,
 )
 from m2trec_merlin.workflows.cluster import Report, ignore_progress, run
-from m2trec_merlin.workflows.events import count_items, find_parts
+from m2trec_merlin.workflows.events import count_events, find_parts
+from m2trec_merlin.workflows.lookup import IdIndex
 from m2trec_merlin.workflows.operators import (
     AsNumber,
     AsText,
@@ -199,8 +200,8 @@ def workflow_columns(attributes: Sequence[AttributeConfig]) -> list[str]:
 
 def _order_items(data: Path) -> tuple[pa.Table, np.ndarray]:
     items = pq.read_table(data / "items.parquet")
-    in_training = count_items(find_parts(data, "train"))
-    counts = in_training.reindex(items.column(ITEM_ID).to_pandas(), fill_value=0).to_numpy()
+    index = IdIndex(items.column(ITEM_ID).to_pandas())
+    counts = count_events(find_parts(data, "train"), index)
     # A stable sort keeps the order of the source among items with equal counts.
     order = np.argsort(-counts, kind="stable")
     return items.take(pa.array(order)), counts[order]
@@ -217,7 +218,8 @@ def _write_parts(items: pa.Table, n_seen: int, folder: Path) -> list[Path]:
 
 def encode_part(workflow: Workflow, source: str, target: str, schema: pa.Schema) -> None:
     """Encode one file of raw items into another, with exactly the columns and types of `schema`."""
-    frame = encode_items(workflow, pq.read_table(source).to_pandas(integer_object_nulls=True))
+    table = pq.read_table(source, columns=workflow.input_schema.column_names)
+    frame = encode_items(workflow, table.to_pandas(integer_object_nulls=True))
     host = frame if isinstance(frame, pd.DataFrame) else frame.to_pandas()
     pq.write_table(pa.Table.from_pandas(host[schema.names], schema=schema, preserve_index=False), target)
 

@@ -17,7 +17,7 @@ from merlin.schema import ColumnSchema, Schema, Tags
 from nvtabular import ColumnSelector
 from nvtabular.ops import Categorify, Operator
 
-from m2trec_merlin.catalogue import MISSING
+from m2trec_merlin.catalogue import FIRST_VALUE, MISSING
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.merlin_adapter import categorify_frame, complete_vocabulary, mark_empty_lists
 from m2trec_merlin.workflows.columns import (
@@ -30,6 +30,7 @@ from m2trec_merlin.workflows.columns import (
     to_arrow,
     without_nulls,
 )
+from m2trec_merlin.workflows.lookup import IdIndex
 
 
 class ColumnOperator(Operator):
@@ -110,17 +111,28 @@ class SplitValues(ColumnOperator):
 class Categories(Categorify):
     """NVTabular's Categorify: 0 padding, 1 missing, 2 other, values from 3 by falling frequency.
 
-    What it adds is described at the functions of `merlin_adapter` that it calls.
+    What it adds is described at the functions of `merlin_adapter` that it calls. On pandas frames, NVTabular
+    merges with the vocabulary and sorts for every column of every frame; here the distinct values of a frame
+    are looked up in an index that is made once.
     """
+
+    _indexes: dict[str, IdIndex] | None = None
 
     def fit_finalize(self, categories: dict[str, str]) -> None:
         """Take over the fitted vocabulary files, put in one order and made if they are absent."""
         super().fit_finalize(categories)
+        self._indexes = None
         for name, path in self.categories.items():
             complete_vocabulary(path, name)
 
     def transform(self, col_selector: ColumnSelector, df: Any) -> Any:
         """Encode, also where a frame holds no value of a column; a list without values becomes [MISSING]."""
+        if isinstance(df, pd.DataFrame):
+            encoded = df.copy(deep=False)
+            for name in col_selector.names:
+                ids = from_arrow(self._encode(name, to_arrow(df[name])), like=df[name])
+                encoded[name] = ids.set_axis(df.index)
+            return encoded
         lists = [name for name in col_selector.names if is_list_dtype(df[name])]
         frame = df.copy(deep=False)
         for name in lists:
@@ -129,6 +141,25 @@ class Categories(Categorify):
         for name in lists:
             encoded[name] = from_arrow(fill_empty(to_arrow(encoded[name]), MISSING), like=df[name])
         return encoded
+
+    def _encode(self, name: str, values: pa.Array) -> pa.Array:
+        if is_list(values):
+            lists = without_nulls(values)
+            ids = pa.ListArray.from_arrays(lists.offsets, self._encode(name, lists.values))
+            return fill_empty(ids, MISSING)
+        distinct = pc.dictionary_encode(values.cast(pa.string()))
+        positions = self._index(name).find(distinct.dictionary.to_pandas())
+        ids = np.where(positions < 0, FIRST_VALUE - 1, positions + FIRST_VALUE).astype(self.output_dtype)
+        return pc.fill_null(pa.array(ids).take(distinct.indices), MISSING)
+
+    def _index(self, name: str) -> IdIndex:
+        indexes = self._indexes = self._indexes or {}
+        if name not in indexes:
+            indexes[name] = IdIndex(pd.Series(vocabulary_values(self, name), dtype=object))
+        return indexes[name]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_indexes": None}
 
 
 class AsNumber(ColumnOperator):

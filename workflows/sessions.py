@@ -29,15 +29,20 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from dask import delayed
+from merlin.core.dispatch import HAS_GPU, convert_data
+from merlin.dag import Graph
 from merlin.schema import ColumnSchema, Schema, Tags
 from nvtabular import ColumnSelector, Workflow
 from nvtabular.ops import AddTags, Filter, Groupby, JoinExternal, ListSlice, Operator
 
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.merlin_adapter import dataset_of_parts, transform_some
+from m2trec_merlin.merlin_adapter import columns_without_copies, dataset_of_parts, transform_some
+from m2trec_merlin.sessions import ragged_positions
 from m2trec_merlin.workflows.cluster import Report, ignore_progress, run
-from m2trec_merlin.workflows.events import SPLITS, count_items, find_parts
+from m2trec_merlin.workflows.columns import to_arrow
+from m2trec_merlin.workflows.events import SPLITS, find_parts, read_part
+from m2trec_merlin.workflows.lookup import IdIndex
 from m2trec_merlin.workflows.operators import AtLeast
 
 EVENT_COLUMNS = ("session_id", "item_id", "position")
@@ -49,8 +54,14 @@ class NumberSessions(Operator):
     def transform(self, col_selector: ColumnSelector, df: Any) -> Any:
         """Return the frame with the new column."""
         numbered = df.copy(deep=False)
-        numbered["session"] = df["session_id"].factorize()[0].astype("int64")
+        numbered["session"] = self.number(df["session_id"])
         return numbered
+
+    def number(self, ids: Any) -> Any:
+        """Return the numbers of the sessions, int64."""
+        if isinstance(ids, pd.Series) and (numbers := _number_runs(ids)) is not None:
+            return numbers
+        return ids.factorize()[0].astype("int64")
 
     def column_mapping(self, col_selector: ColumnSelector) -> dict[str, list[str]]:
         """All columns, and the new one made of `session_id`."""
@@ -62,11 +73,53 @@ class NumberSessions(Operator):
         return super()._compute_dtype(col_schema, input_schema)
 
 
+def _number_runs(ids: pd.Series) -> np.ndarray | None:
+    """Number runs of equal ids; None where a session has several runs, or an id is null."""
+    codes = ids.cat.codes if isinstance(ids.dtype, pd.CategoricalDtype) else ids
+    values = codes.to_numpy()
+    begins = np.append(True, values[1:] != values[:-1])[: len(values)]
+    heads = ids[begins]
+    if heads.hasnans or not heads.is_unique:
+        return None
+    return np.cumsum(begins) - 1
+
+
+class JoinRows(JoinExternal):
+    """NVTabular's JoinExternal for the rows of a catalogue; events of unknown items are dropped.
+
+    On pandas frames, NVTabular merges each part with the table anew and sorts the result; here the table is
+    indexed once for all parts.
+
+    Args:
+        rows: `item_id`, distinct, and `row`.
+    """
+
+    def __init__(self, rows: pd.DataFrame) -> None:
+        super().__init__(rows, on="item_id", how="inner", columns_ext=["item_id", "row"])
+        self.index = IdIndex(rows["item_id"])
+        self.rows = rows["row"].to_numpy()
+
+    def transform(self, col_selector: ColumnSelector, df: Any) -> Any:
+        """Return the events of known items with their rows."""
+        if not isinstance(df, pd.DataFrame):
+            return super().transform(col_selector, df)
+        positions = self.index.find(df["item_id"])
+        known = positions >= 0
+        joined = df.copy(deep=False) if known.all() else df[known].reset_index(drop=True)
+        joined["row"] = self.rows[positions if len(joined) == len(df) else positions[known]]
+        return joined
+
+    def count_unknown(self, item_ids: Any) -> int:
+        """Return how many events `transform` drops."""
+        host = item_ids if isinstance(item_ids, pd.Series) else item_ids.to_pandas()
+        return int((self.index.find(host) < 0).sum())
+
+
 class GroupSessions(Groupby):
     """NVTabular's Groupby into `row_list` and `row_count`, in the order of the session numbers.
 
-    On pandas frames, NVTabular calls Python once for every session; here the sorted column is cut into lists
-    as a whole, about ten times as fast.
+    On pandas frames, NVTabular sorts, and calls Python once for every session. Here a part that is in order
+    is not sorted, and the column is cut into lists as a whole: an Arrow column, no object per session.
     """
 
     def __init__(self) -> None:
@@ -85,15 +138,26 @@ class GroupSessions(Groupby):
         """Return one line per session."""
         if not isinstance(df, pd.DataFrame):
             return super().transform(col_selector, df)
-        events = df.sort_values(self.sort_cols, ignore_index=True)
+        events = df if self.in_order(df) else df.sort_values(self.sort_cols, ignore_index=True)
         number = events["session"].to_numpy()
         starts = np.flatnonzero(np.diff(number, prepend=-1))
         offsets = np.append(starts, len(number))
-        sessions = events.loc[starts, self.groupby_cols].reset_index(drop=True)
-        lists = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(events["row"]))
-        sessions["row_list"] = lists.to_pandas()
+        sessions = events[self.groupby_cols].take(starts).reset_index(drop=True)
+        sessions["row_list"] = list_column(offsets, events["row"].to_numpy())
         sessions["row_count"] = np.diff(offsets).astype(np.int32)
         return sessions
+
+    def in_order(self, events: pd.DataFrame) -> bool:
+        """Tell whether sorting would change nothing."""
+        major, minor = (events[name].to_numpy() for name in self.sort_cols)
+        later = major[1:] > major[:-1]
+        return bool((later | ((major[1:] == major[:-1]) & (minor[1:] >= minor[:-1]))).all())
+
+
+def list_column(offsets: np.ndarray, values: np.ndarray) -> Any:
+    """Return lists as a pandas array that Arrow holds, without an object per list."""
+    lists = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(values))
+    return pd.arrays.ArrowExtensionArray(lists)  # type: ignore[attr-defined]  # unknown to pandas-stubs
 
 
 class LastEvents(ListSlice):
@@ -104,7 +168,16 @@ class LastEvents(ListSlice):
 
     def transform(self, col_selector: ColumnSelector, df: Any) -> Any:
         """Slice the lists; the other columns stay."""
-        return transform_some(super().transform, ["row_list"], df)
+        if not isinstance(df, pd.DataFrame):
+            return transform_some(super().transform, ["row_list"], df)
+        lists = to_arrow(df["row_list"])
+        lengths = lists.value_lengths().to_numpy(zero_copy_only=False)
+        kept = np.minimum(lengths, self.max_elements)
+        ends = lists.offsets.to_numpy()[1:]
+        rows = lists.values.to_numpy()[ragged_positions(ends - kept, kept)]
+        sliced = df.copy(deep=False)
+        sliced["row_list"] = list_column(np.append(0, np.cumsum(kept)), rows)
+        return sliced
 
     def _compute_shape(self, col_schema: ColumnSchema, input_schema: Schema) -> ColumnSchema:
         if col_schema.name == "row_list":
@@ -124,11 +197,7 @@ def sessions_workflow(rows: pd.DataFrame, min_length: int, max_length: int | Non
         max_length: keep the last so many events of each session; None keeps all, since in evaluation every
             prefix of a session counts.
     """
-    events = (
-        list(EVENT_COLUMNS)
-        >> NumberSessions()
-        >> JoinExternal(rows, on="item_id", how="inner", columns_ext=["item_id", "row"])
-    )
+    events = list(EVENT_COLUMNS) >> NumberSessions() >> JoinRows(rows)
     sessions = events >> GroupSessions()
     if max_length is not None:
         sessions = sessions >> LastEvents(max_length)
@@ -164,38 +233,43 @@ def build_sessions(
     facts = {}
     for split in SPLITS:
         parts = find_parts(data, split)
-        unknown = _count_unknown(parts, rows["item_id"])
         longest = config.data.max_session_length if split == "train" else None
         workflow = sessions_workflow(rows, config.data.min_session_length, longest)
-        sessions = workflow.transform(dataset_of_parts(parts, EVENT_COLUMNS)).to_ddf()
+        workflow.fit_schema(dataset_of_parts(parts[:1], EVENT_COLUMNS).schema)
         folder = output / split
         folder.mkdir(parents=True)
-        pairs = zip(sessions.to_delayed(), parts, strict=True)
-        tasks = [delayed(write_part)(frame, str(folder / part.name)) for frame, part in pairs]
+        # Whole tasks of our own, one a part: with a Merlin Dataset, every task would carry the graph of all.
+        shared, write = delayed(workflow), delayed(write_part)
+        tasks = [write(shared, str(part), str(folder / part.name)) for part in parts]
         written = run(tasks, client, f"sessions, {split}", report)
-        facts[split] = {
-            "sessions": sum(count for count, _ in written),
-            "events": sum(events for _, events in written),
-            "unknown_items_dropped": unknown,
-        }
+        names = ("sessions", "events", "unknown_items_dropped")
+        facts[split] = dict(zip(names, map(sum, zip(*written, strict=True)), strict=True))
     return facts
 
 
-def _count_unknown(parts: list[Path], known: pd.Series) -> int:
-    unknown = 0
-    for part in parts:
-        counts = count_items([part])
-        strange = counts[~counts.index.isin(known)]
-        if len(strange) == len(counts):
-            raise DataError(str(part), ["holds no item of the catalogue: run `m2trec data --force`"])
-        unknown += int(strange.sum())
-    return unknown
+def write_part(workflow: Workflow, source: str, target: str) -> tuple[int, int, int]:
+    """Write the sessions of one part of the interactions.
 
+    Args:
+        workflow: from `sessions_workflow`, its schema fitted.
+        source: file of events.
+        target: file of sessions.
 
-def write_part(sessions: Any, path: str) -> tuple[int, int]:
-    """Write one part of the sessions; return how many sessions and events it holds."""
-    host = sessions if isinstance(sessions, pd.DataFrame) else sessions.to_pandas()
-    rows = pa.array(host["row_list"], pa.list_(pa.int64()))
-    table = pa.table({"session_id": pa.array(host["session_id"]), "row": rows})
-    pq.write_table(table, path)
-    return len(table), len(rows.flatten())
+    Returns:
+        How many sessions and events were written, and how many events of unknown items were dropped.
+
+    Raises:
+        DataError: no event is of a known item.
+    """
+    events = read_part(Path(source), EVENT_COLUMNS)
+    [join] = Graph.get_nodes_by_op_type([workflow.output_node], JoinRows)
+    unknown = join.op.count_unknown(events["item_id"])
+    if unknown == len(events):
+        raise DataError(source, ["holds no item of the catalogue: run `m2trec data --force`"])
+    with columns_without_copies():
+        sessions = workflow.transform(convert_data(events, cpu=not HAS_GPU))
+    rows = to_arrow(sessions["row_list"]).cast(pa.list_(pa.int64()))
+    table = pa.table({"session_id": to_arrow(sessions["session_id"]), "row": rows})
+    # Session ids hardly repeat: a dictionary of them is only thrown away.
+    pq.write_table(table, target, use_dictionary=["row.list.element"])
+    return len(table), len(rows.flatten()), unknown

@@ -31,6 +31,7 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.trainers import WordPieceTrainer
 
 from m2trec_merlin.catalogue import FIRST_VALUE, MISSING
+from m2trec_merlin.sessions import ragged_positions
 from m2trec_merlin.workflows.columns import as_text, fill_empty, from_arrow, list_offsets
 
 #: Names of the reserved ids 0, 1 and 2.
@@ -136,7 +137,8 @@ def count_words(frame: Any, columns: Sequence[str]) -> dict[str, Counter[str]]:
 
 def _count(texts: pa.Array) -> Counter[str]:
     counts = pc.value_counts(pc.utf8_split_whitespace(texts).flatten())
-    return Counter({entry["values"]: entry["counts"] for entry in counts.to_pylist()})
+    words, occurrences = counts.field("values").to_pylist(), counts.field("counts").to_pylist()
+    return Counter(dict(zip(words, occurrences, strict=True)))
 
 
 def add_counts(parts: Sequence[Mapping[str, Counter[str]]]) -> dict[str, Counter[str]]:
@@ -214,12 +216,38 @@ def _repeat(counts: Mapping[str, int]) -> Iterator[str]:
 
 
 def tokenize(tokenizer: Tokenizer, texts: pa.Array) -> pa.ListArray:
-    """Return the ids of each text, [MISSING] for a text that is null or holds no word."""
-    distinct = pc.dictionary_encode(texts)
+    """Return the ids of each text, [MISSING] for a text that is null or holds no word.
+
+    Each distinct word is encoded once, which gives the ids of the whole text: WordPiece looks at one word at
+    a time, and the normaliser never looks across a space. Only the space U+0020 splits here; what else counts
+    as white space is left to the tokenizer.
+    """
+    words = pc.split_pattern(texts, " ")
+    distinct = pc.dictionary_encode(words.flatten())
+    ids, starts, sizes = _encode(tokenizer, distinct.dictionary)
+    word = distinct.indices.to_numpy(zero_copy_only=False)
+    n_words = pc.fill_null(pc.list_value_length(words), 0).to_numpy(zero_copy_only=False)
+    kept, per_text = sizes[word], _sums(sizes[word], n_words)
+    if tokenizer.truncation:
+        longest = tokenizer.truncation["max_length"]
+        before = np.cumsum(kept) - kept - np.repeat(np.cumsum(per_text) - per_text, n_words)
+        kept, per_text = np.clip(longest - before, 0, kept), np.minimum(per_text, longest)
+    values = ids[ragged_positions(starts[word], kept)]
+    return fill_empty(pa.ListArray.from_arrays(list_offsets(per_text), pa.array(values)), MISSING)
+
+
+def _encode(tokenizer: Tokenizer, texts: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the ids of all texts one after another, and where those of each text start and how many."""
     # Version 0.20 of tokenizers added the faster call, which skips the positions of tokens in the text.
     encode = getattr(tokenizer, "encode_batch_fast", tokenizer.encode_batch)
-    encoded = [encoding.ids for encoding in encode(distinct.dictionary.to_pylist(), add_special_tokens=False)]
-    lengths = np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded))
-    values = np.fromiter(chain.from_iterable(encoded), dtype=np.int64, count=lengths.sum())
-    lists = pa.ListArray.from_arrays(list_offsets(lengths), pa.array(values))
-    return fill_empty(lists.take(distinct.indices), MISSING)
+    encoded = [encoding.ids for encoding in encode(texts.to_pylist(), add_special_tokens=False)]
+    sizes = np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded))
+    ids = np.fromiter(chain.from_iterable(encoded), dtype=np.int64, count=sizes.sum())
+    return ids, np.cumsum(sizes) - sizes, sizes
+
+
+def _sums(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return the sums of consecutive groups of `counts` values."""
+    totals = np.concatenate([[0], np.cumsum(values)])
+    ends = np.cumsum(counts)
+    return totals[ends] - totals[ends - counts]

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from merlin.io import Dataset
 from nvtabular import ColumnSelector, Workflow
+from nvtabular.ops import Categorify
 
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.workflows.operators import (
@@ -108,6 +111,32 @@ def test_lists_of_categories_are_never_empty(tmp_path):
     workflow.fit(Dataset(pd.DataFrame({"x": ["a|b", None, "a"]})))
     ids = workflow.transform(pd.DataFrame({"x": [None, "b|a|a", "new"]}))["x"]
     assert [list(v) for v in ids] == [[1], [4, 3], [2]]
+
+
+names = st.none() | st.sampled_from(["a", "b", "c", "new"])
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(names, min_size=1).filter(any))
+def test_looking_categories_up_equals_categorify(tmp_path, values):
+    train = pd.DataFrame({"x": ["c", "c", "c", "b", "b", "a"]})
+    folder = str(tmp_path)
+    ours, theirs = Categories(out_path=folder), Categorify(out_path=folder)
+    for operator in (ours, theirs):
+        Workflow(["x"] >> operator).fit(Dataset(train))
+    frame, selector = pd.DataFrame({"x": pd.Series(values, dtype=object)}), ColumnSelector(["x"])
+    expected = theirs.transform(selector, frame)
+    pd.testing.assert_frame_equal(ours.transform(selector, frame), expected)
+
+
+def test_the_look_up_of_categories_is_made_anew_after_fitting_and_pickling(tmp_path):
+    operator = Categories(out_path=str(tmp_path))
+    request = pd.DataFrame({"x": ["a", "b"]})
+    for train, ids in ((["a"], [3, 2]), (["b"], [2, 3])):
+        workflow = Workflow(["x"] >> operator)
+        workflow.fit(Dataset(pd.DataFrame({"x": train})))
+        assert list(workflow.transform(request)["x"]) == ids
+    assert operator._indexes and pickle.loads(pickle.dumps(operator))._indexes is None
 
 
 def test_a_filter_compares_one_column():

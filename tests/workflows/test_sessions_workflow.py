@@ -8,11 +8,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from merlin.io import Dataset
 from nvtabular import ColumnSelector
-from nvtabular.ops import Groupby
+from nvtabular.ops import Groupby, JoinExternal, ListSlice
 
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.sessions import Sessions
-from m2trec_merlin.workflows.sessions import GroupSessions, build_sessions, sessions_workflow
+from m2trec_merlin.workflows.sessions import (
+    GroupSessions,
+    JoinRows,
+    LastEvents,
+    NumberSessions,
+    _number_runs,
+    build_sessions,
+    list_column,
+    sessions_workflow,
+)
 
 ROWS = pd.DataFrame({"item_id": [10, 11, 12, 13], "row": [2, 1, 3, 4]})
 
@@ -131,6 +140,90 @@ def test_grouping_equals_that_of_nvtabular(pairs):
     mine, upstream = ours.transform(selector, frame), theirs.transform(selector, frame)
     mine["row_list"] = mine["row_list"].map(list)
     pd.testing.assert_frame_equal(mine[list(upstream.columns)], upstream)
+
+
+@st.composite
+def grouped_events(draw):
+    """Events whose sessions may be mixed up, with positions that may repeat."""
+    drawn = draw(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3), st.integers(1, 9)), min_size=1))
+    drawn = sorted(drawn, key=lambda event: event[:2]) if draw(st.booleans()) else drawn
+    frame = pd.DataFrame(drawn, columns=["session", "position", "row"])
+    frame["session_id"] = ("s" + frame["session"].astype(str)).astype(
+        draw(st.sampled_from([object, "category"]))
+    )
+    return frame
+
+
+@settings(deadline=None)
+@given(grouped_events())
+def test_grouping_equals_plain_pandas_in_order_or_not(frame):
+    plain = frame.sort_values(["session", "position"], kind="stable").groupby("session")["row"].agg(list)
+    grouped = GroupSessions().transform(ColumnSelector(list(frame.columns)), frame)
+    assert list(grouped["session"]) == list(plain.index)
+    assert [list(rows) for rows in grouped["row_list"]] == list(plain)
+    assert list(grouped["row_count"]) == list(map(len, plain))
+    assert list(grouped["session_id"]) == [f"s{number}" for number in plain.index]
+
+
+@settings(deadline=None)
+@given(grouped_events())
+def test_events_in_order_are_those_that_sorting_leaves(frame):
+    # The row labels show what moved; a stable sort leaves equals where they are.
+    by_sorting = frame.sort_values(["session", "position"], kind="stable").index.tolist()
+    assert GroupSessions().in_order(frame) == (by_sorting == list(range(len(frame))))
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(["x", "b", "m", None])), st.sampled_from([object, "category"]))
+def test_numbering_runs_equals_numbering_values(ids, dtype):
+    series = pd.Series(ids, dtype=dtype)
+    numbers = np.asarray(NumberSessions().number(series))
+    assert numbers.tolist() == series.factorize()[0].tolist() and numbers.dtype == np.int64
+
+
+@pytest.mark.parametrize("dtype", [object, "category"])
+def test_sessions_side_by_side_are_numbered_by_run(dtype):
+    assert _number_runs(pd.Series(["x", "x", "b"], dtype=dtype)).tolist() == [0, 0, 1]
+    assert _number_runs(pd.Series(["x", "b", "x"], dtype=dtype)) is None
+    assert _number_runs(pd.Series(["x", None], dtype=dtype)) is None
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from([10, 11, 12, 13, 99]), min_size=1))
+def test_joining_equals_that_of_nvtabular(items):
+    frame = pd.DataFrame({"item_id": items, "position": range(len(items))})
+    theirs = JoinExternal(ROWS, on="item_id", how="inner", columns_ext=["item_id", "row"])
+    ours, selector = JoinRows(ROWS), ColumnSelector(["item_id", "position"])
+    pd.testing.assert_frame_equal(
+        ours.transform(selector, frame), theirs.transform(selector, frame), check_dtype=len(frame) > 0
+    )
+    assert ours.count_unknown(frame["item_id"]) == items.count(99)
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.integers(0, 9), min_size=1), min_size=1), st.integers(1, 4))
+def test_slicing_equals_that_of_nvtabular(lists, events):
+    offsets = np.cumsum([0, *map(len, lists)])
+    frame = pd.DataFrame({"row_list": list_column(offsets, np.concatenate(lists))})
+    theirs = ListSlice(-events).transform(ColumnSelector(["row_list"]), pd.DataFrame({"row_list": lists}))
+    ours = LastEvents(events).transform(ColumnSelector(["row_list"]), frame)
+    assert [list(rows) for rows in ours["row_list"]] == list(theirs["row_list"])
+    # A slice of a frame shares its arrays with the whole one.
+    tail = LastEvents(events).transform(ColumnSelector(["row_list"]), frame.iloc[1:])
+    assert [list(rows) for rows in tail["row_list"]] == list(theirs["row_list"])[1:]
+
+
+def test_ids_may_be_strings(tmp_path, write, configure):
+    catalogue = tmp_path / "catalogue"
+    catalogue.mkdir()
+    pd.DataFrame({"item_id": ["p", "q", "r"]}).to_parquet(catalogue / "items.parquet")
+    sessions = {"v": ["q", "p", "unknown"], "u": ["r", "r"]}
+    data = write(tmp_path, sessions=dict.fromkeys(("train", "valid", "test"), sessions), sessions_per_part=2)
+    facts = build_sessions(configure(tmp_path), data, catalogue, tmp_path / "out")
+    assert as_lists(tmp_path / "out" / "train") == [[2, 1], [3, 3]]
+    assert facts["train"] == {"sessions": 2, "events": 4, "unknown_items_dropped": 1}
+    ids = pq.read_table(tmp_path / "out" / "train" / "part-00000.parquet")["session_id"]
+    assert ids.to_pylist() == ["v", "u"] and ids.type == "string"
 
 
 def test_the_schema_tells_lists_from_ids():

@@ -5,13 +5,14 @@ import random
 
 import dask.dataframe as dd
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from merlin.io import Dataset
 from nvtabular import Workflow
 
-from m2trec_merlin.workflows.subword import RESERVED, SubwordTokenize, learn_tokenizer
+from m2trec_merlin.workflows.subword import RESERVED, SubwordTokenize, learn_tokenizer, tokenize
 
 # The example of the byte-pair encoding paper (Sennrich et al. 2016).
 WORDS = {"low": 5, "lower": 2, "newest": 6, "widest": 3}
@@ -77,6 +78,22 @@ def test_the_order_of_rows_and_their_partitions_do_not_matter(partitions):
     _, once = fit(frame, vocabulary_size=30)
     _, again = fit(frame.sample(frac=1, random_state=1), partitions=partitions, vocabulary_size=30)
     assert once.vocabularies == again.vocabularies
+
+
+LEARNED = learn_tokenizer({**WORDS, "é": 3, "Ünder": 2, "x-ray": 2, "数": 1}, 60)
+fragments = st.sampled_from(
+    ["low", "lowest", "WIDEST", "x-ray", "é", "e\u0301", "\u0301", "数字", "\x00", "zq"]
+)
+spaces = st.sampled_from([" ", "  ", "\t", "\n", "\u00a0", "\u3000", "\x1c", "", "."])
+texts = st.none() | st.text() | st.lists(st.one_of(fragments, spaces)).map("".join)
+
+
+@settings(deadline=None)
+@given(st.lists(texts), st.integers(1, 5))
+def test_words_encoded_once_give_the_ids_of_whole_texts(rows, longest):
+    LEARNED.enable_truncation(longest)
+    expected = [LEARNED.encode(row or "", add_special_tokens=False).ids or [1] for row in rows]
+    assert tokenize(LEARNED, pa.array(rows, pa.string())).to_pylist() == expected
 
 
 def test_ids_are_cut_and_never_empty():

@@ -1,0 +1,69 @@
+"""Ids of any type looked up in a fixed list, all of a column at once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+#: A table with an entry for every integer between the least and the greatest id takes at most so many entries
+#: an id (of 4 bytes): above, a hash table is used.
+_SPREAD = 16
+
+
+class IdIndex:
+    """Finds the position of ids in a list of distinct ids.
+
+    Integers that lie close together are looked up in a plain array, about ten times as fast as by hash; of
+    pandas categories only the categories are looked up. Both are made on first use in each process and do not
+    travel with the ids.
+
+    Args:
+        ids: distinct integers or strings.
+    """
+
+    def __init__(self, ids: pd.Series) -> None:
+        self.ids = ids.reset_index(drop=True)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"ids": self.ids}
+
+    def find(self, ids: pd.Series) -> np.ndarray:
+        """Return the position of each id, -1 where the list does not hold it."""
+        if isinstance(ids.dtype, pd.CategoricalDtype):
+            # Missing values have the code -1 and meet the last entry.
+            positions = np.append(self.find(ids.cat.categories.to_series()), -1)
+            return positions[ids.cat.codes.to_numpy()]
+        if self._table is None or not _fits_int64(ids):
+            return self._hashed.get_indexer(pd.Index(ids))
+        least, table = self._table
+        values = ids.to_numpy(dtype=np.int64)
+        if len(values) and (values.min() < least or values.max() >= least + len(table)):
+            inside = (values >= least) & (values < least + len(table))
+            return np.where(inside, table[np.where(inside, values, least) - least], -1)
+        return table[values - least]
+
+    @cached_property
+    def _hashed(self) -> pd.Index:
+        return pd.Index(self.ids)
+
+    @cached_property
+    def _table(self) -> tuple[int, np.ndarray] | None:
+        if not len(self.ids) or not _fits_int64(self.ids):
+            return None
+        values = self.ids.to_numpy(dtype=np.int64)
+        least, greatest = int(values.min()), int(values.max())
+        if greatest - least >= _SPREAD * len(values):
+            return None
+        table = np.full(greatest - least + 1, -1, dtype=np.int32)
+        table[values - least] = np.arange(len(values), dtype=np.int32)
+        return least, table
+
+
+def _fits_int64(ids: pd.Series) -> bool:
+    return isinstance(ids.dtype, np.dtype) and ids.dtype.kind in "iu" and np.can_cast(ids.dtype, np.int64)
