@@ -1,7 +1,7 @@
 """Speed and memory of ranking the whole catalogue after every test prefix.
 
     m2trec data -c configs/diginetica_prepared.yaml && m2trec preprocess -c configs/diginetica_prepared.yaml
-    python benchmarks/evaluation.py -c configs/diginetica_prepared.yaml
+    python -m benchmarks.evaluation -c configs/diginetica_prepared.yaml
 
 Scores, ranks and measures all prefixes of the test split with a model of the configuration. It is not
 trained: the speed does not depend on its weights. Beside it, what Transformers4Rec's trainer would hold at

@@ -1,7 +1,7 @@
 """Rows a second of the two NVTabular workflows, against plain pandas, polars and HuggingFace `tokenizers`.
 
-    python benchmarks/preprocessing.py                            # Complete Journey, on any machine
-    python benchmarks/preprocessing.py -c configs/instacart.yaml
+    python -m benchmarks.preprocessing                            # Complete Journey, on any machine
+    python -m benchmarks.preprocessing -c configs/instacart.yaml
 
 Runs `m2trec data` and `m2trec preprocess` first where they have not run. In each contest the systems take
 turns, after their results were found equal; the median of the turns counts. polars and Arrow have two threads
@@ -21,10 +21,6 @@ from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-
-if not __package__:
-    # Run as a script: the folder above is not on the path.
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 # Read when polars and the tokenizer are first used.
 os.environ.update(POLARS_MAX_THREADS="2", RAYON_NUM_THREADS="2")

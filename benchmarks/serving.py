@@ -1,6 +1,6 @@
 """Latency and throughput of an exported repository on this machine, through the real Triton over gRPC.
 
-    python benchmarks/serving.py --repository runs/complete_journey/triton --items runs/complete_journey/data
+    python -m benchmarks.serving --repository runs/complete_journey/triton --items runs/complete_journey/data
 
 Sessions of 1 to 10 items are drawn from the catalogue. `known` asks by ids. `raw attributes` gives the last
 item by its raw columns instead, as if the catalogue had never had it, so that NVTabular encodes it. Clients

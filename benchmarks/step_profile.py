@@ -1,7 +1,7 @@
 """Where the time of a training step goes, part by part, beside the floor that the machine sets.
 
     m2trec data -c configs/instacart.yaml && m2trec preprocess -c configs/instacart.yaml
-    python benchmarks/step_profile.py -c configs/instacart.yaml
+    python -m benchmarks.step_profile -c configs/instacart.yaml
 
 Each part runs forward and backward on the same batches, alone, in turns. Its floor is what its
 multiplications take at the rate of a large matrix product, or its memory traffic at the rate of a large copy,

@@ -1,7 +1,7 @@
 """Training throughput of our modes and precisions, side by side on the same batches of preprocessed sessions.
 
     m2trec data -c configs/instacart.yaml && m2trec preprocess -c configs/instacart.yaml
-    python benchmarks/training_step.py -c configs/instacart.yaml
+    python -m benchmarks.training_step -c configs/instacart.yaml
 
 Prints a Markdown table and writes benchmarks/results/training_step.json. Each system sees the same sessions
 in the same order; they take turns batch by batch, so that whatever else the machine does hits all alike.
@@ -10,9 +10,7 @@ in the same order; they take turns batch by batch, so that whatever else the mac
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
-import subprocess
 import time
 from itertools import islice
 from pathlib import Path
@@ -20,7 +18,7 @@ from typing import Any
 
 import torch
 
-from m2trec_merlin.artifacts import atomic_write
+from benchmarks.records import Record, commit, write_records
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config, load_config
 from m2trec_merlin.model.m2trec import M2TRec, build_model
@@ -63,7 +61,7 @@ class System:
         self.seconds.append(time.perf_counter() - started)
 
 
-def measure(config: Config, steps: int) -> list[dict[str, Any]]:
+def measure(config: Config, steps: int) -> list[Record]:
     """Return one record a system."""
     preprocessed = config.directory / "preprocessed"
     catalogue = Catalogue.load(preprocessed / "catalogue")
@@ -78,23 +76,17 @@ def measure(config: Config, steps: int) -> list[dict[str, Any]]:
     typical = statistics.median(targets[WARM_UP:])
     ours = next(iter(seconds.values()))
     return [
-        {
-            "system": name,
-            "data": config.name,
-            "measure": "targets/s",
-            "value": round(typical / value),
-            "unit": "1/s",
-            "ratio_to_ours": round(value / ours, 2),
-            "commit": commit(),
-        }
+        Record(
+            name,
+            config.name,
+            "targets/s",
+            round(typical / value),
+            "1/s",
+            round(value / ours, 2),
+            commit(),
+        )
         for name, value in seconds.items()
     ]
-
-
-def commit() -> str:
-    return subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
-    ).stdout.strip()
 
 
 def main() -> None:
@@ -109,8 +101,8 @@ def main() -> None:
     records = measure(load_config(arguments.config, overrides), arguments.steps)
     print("| system | targets/s | seconds a step, ratio to ours |\n|---|---|---|")
     for record in records:
-        print(f"| {record['system']} | {record['value']:,} | {record['ratio_to_ours']:.2f} |")
-    atomic_write(RESULTS, json.dumps(records, indent=2) + "\n")
+        print(f"| {record.system} | {record.value:,} | {record.ratio_to_ours:.2f} |")
+    write_records(RESULTS, records)
 
 
 if __name__ == "__main__":
