@@ -233,6 +233,9 @@ class TrainingConfig(Section):
     epochs: int = Field(10, ge=1)
     batch_size: int = Field(256, ge=1, description="sessions a step")
     learning_rate: float = Field(3e-3, gt=0)
+    item_learning_rate: float = Field(
+        0.1, gt=0, description="of tables with a row per item, under a sampled loss (row-wise Adagrad)"
+    )
     weight_decay: float = Field(0.01, ge=0)
     warmup_steps: int = Field(100, ge=0)
     schedule: Literal["cosine", "constant"] = "cosine"

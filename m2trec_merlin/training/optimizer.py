@@ -20,8 +20,6 @@ from m2trec_merlin.training.hardware import can_fuse_optimizer
 
 #: Learning rate of the scorer's calibration, in multiples of the weights'.
 CALIBRATION_RATE_FACTOR = 30.0
-#: Learning rate of the item tables, in multiples of the weights'.
-ITEM_RATE_FACTOR = 30.0
 
 
 class RowwiseAdagrad(torch.optim.Optimizer):
@@ -125,7 +123,7 @@ def build_optimizer(model: M2TRec, config: TrainingConfig) -> Optimizers:
     ]
     if tables:
         by_row = RowwiseAdagrad(tables, config.learning_rate)
-        by_row.param_groups[0]["rate_factor"] = ITEM_RATE_FACTOR
+        by_row.param_groups[0]["rate_factor"] = config.item_learning_rate / config.learning_rate
         parts.append(by_row)
     return Optimizers(parts)
 
