@@ -1,0 +1,64 @@
+"""Results of benchmarks: one number a record, as JSON and as a Markdown table."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from m2trec_merlin.artifacts import atomic_write
+
+
+@dataclass(frozen=True)
+class Record:
+    """One measured number.
+
+    Attributes:
+        system: what was measured.
+        data: on which data.
+        measure: what of it.
+        value: the number; None if it has none, such as the time to a quality that was never reached.
+        unit: of the value.
+        ratio_to_ours: of a time, that system's seconds divided by ours: above 1 ours is faster.
+        commit: of the code that was measured.
+    """
+
+    system: str
+    data: str
+    measure: str
+    value: float | int | None
+    unit: str
+    ratio_to_ours: float | None
+    commit: str
+
+
+def commit() -> str:
+    """Return git's short hash, with "-dirty" if the tree has changes."""
+
+    def git(*arguments: str) -> str:
+        answer = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
+        return answer.stdout.strip()
+
+    return git("rev-parse", "--short", "HEAD") + ("-dirty" if git("status", "--porcelain") else "")
+
+
+def write_records(path: Path, records: Sequence[Record]) -> None:
+    """Write records as a JSON list, all or nothing."""
+    atomic_write(path, json.dumps([asdict(record) for record in records], indent=2) + "\n")
+
+
+def markdown(records: Sequence[Record]) -> str:
+    """Return a table with a line a record."""
+    lines = ["| system | data | measure | value | unit | ratio to ours |", "|---|---|---|---|---|---|"]
+    for r in records:
+        cells = [r.system, r.data, r.measure, _number(r.value), r.unit, _number(r.ratio_to_ours)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _number(value: float | int | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
