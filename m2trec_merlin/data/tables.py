@@ -69,13 +69,15 @@ def parse_timestamps(values: pd.Series, time_format: str = ISO_8601) -> pd.Serie
     """
     if pd.api.types.is_datetime64_any_dtype(values):
         # pd.to_datetime would look for repeated times first, one Python object after another.
-        naive = values if values.dt.tz is None else values.dt.tz_convert(None)
-        return naive.astype("datetime64[us]")
-    if time_format in UNIX_UNITS:
+        times = values
+    elif time_format in UNIX_UNITS:
         times = pd.to_datetime(parse_positions(values), unit=time_format, errors="coerce", utc=True)
     else:
         times = pd.to_datetime(values.astype(object), format=time_format, errors="coerce", utc=True)
-    return times.dt.tz_localize(None).astype("datetime64[us]")
+    if isinstance(times.dtype, pd.DatetimeTZDtype):
+        # Not by `times.dt`: it and the series hold each other, and chunks pile up until Python collects.
+        times = pd.Series(pd.DatetimeIndex(times).tz_convert(None), times.index, name=times.name)
+    return times.astype("datetime64[us]")
 
 
 class KnownItems:

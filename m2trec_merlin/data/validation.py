@@ -152,7 +152,7 @@ def _check_attribute(values: pd.Series, attribute: AttributeConfig, log: Problem
 
 def _are_lists(present: pd.Series) -> np.ndarray:
     """Tell which values are lists; looks at each one only where a column holds objects of several types."""
-    if present.dtype != object or pd.api.types.infer_dtype(present, skipna=False) != "mixed":
+    if present.dtype != object or not pd.api.types.infer_dtype(present, skipna=False).startswith("mixed"):
         return np.zeros(len(present), dtype=bool)
     return present.map(lambda value: isinstance(value, list | tuple | np.ndarray)).to_numpy(bool)
 
