@@ -3,9 +3,13 @@
     python benchmarks/scale.py --sessions 100000 1000000 10000000
 
 Generates sessions over 575 thousand items (configs/scale.yaml), and for every number of sessions runs `m2trec
-data`, `m2trec preprocess` and a number of steps of training, each in a process of its own. Peak memory is the
-resident size that the kernel reports when the process ends. Finished measurements are kept in the results and
-not made again, unless --force is given, so a run that was stopped goes on where it stood.
+data`, `m2trec preprocess` and some steps of `m2trec train`, each in a process of its own. Peak memory is the
+resident size that the kernel reports when the process ends. Of training, `wall` is all of it: start, steps,
+a validation of 1,024 prefixes against the whole catalogue, checkpoints; `step` is the time of the epoch
+divided by its steps, reading the first sessions included.
+
+Finished measurements are kept in the results and not made again, unless --force is given, so a run that was
+stopped goes on where it stood.
 
 Prints Markdown tables; writes benchmarks/results/scale.json and scale.svg.
 """
@@ -13,7 +17,6 @@ Prints Markdown tables; writes benchmarks/results/scale.json and scale.svg.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import subprocess
@@ -31,13 +34,15 @@ if not __package__:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.records import Record, commit, write_records
+from m2trec_merlin.artifacts import read_json
+from m2trec_merlin.config import load_config
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "scale.json"
 STAGES = ("data", "preprocess", "train")
 #: Measures of every stage, and those of training alone, with their units.
 UNITS = {"wall": "s", "CPU": "s", "peak memory": "MiB", "sessions/s": "1/s"}
-TRAIN_UNITS = {"step": "s", "targets/s": "1/s", "loader sessions/s": "1/s"}
+TRAIN_UNITS = {"step": "s", "targets/s": "1/s"}
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ def read_cells(path: Path) -> list[Cell]:
     if not path.is_file():
         return []
     grouped: dict[tuple[str, int, str], dict[str, float]] = {}
-    for record in json.loads(path.read_text(encoding="utf-8")):
+    for record in read_json(path):
         sessions = int(record["data"].split(", ")[-1].removesuffix(" sessions").replace(",", ""))
         key = (record["system"].removeprefix("m2trec "), sessions, record["commit"])
         grouped.setdefault(key, {})[record["measure"]] = record["value"]
@@ -152,20 +157,19 @@ def plot(cells: Sequence[Cell], path: Path) -> None:
     figure.savefig(path, metadata={"Date": None})
 
 
-def run_cell(stage: str, sessions: int, config: Path, work_dir: Path, steps: int, read_sessions: int) -> Cell:
+def run_cell(stage: str, sessions: int, config: Path, work_dir: Path, steps: int) -> Cell:
     """Run one step in a process of its own and measure it."""
-    settings = ["-c", str(config), "-s", f"work_dir={work_dir}", "-s", f"data.options.n_sessions={sessions}"]
-    figures = work_dir / "bounded_training.json"
+    settings = [f"work_dir={work_dir}", f"data.options.n_sessions={sessions}"]
     if stage == "train":
-        limits = ["--steps", str(steps), "--read-sessions", str(read_sessions), "--output", str(figures)]
-        command = [str(HERE / "bounded_training.py"), "-c", str(config), "--work-dir", str(work_dir), *limits]
-    else:
-        command = ["-c", "from m2trec_merlin.cli.app import main; main()", stage, "--force", *settings]
+        settings += [f"training.max_steps={steps}", "training.epochs=1", "training.validation_prefixes=1024"]
+    options = [word for setting in settings for word in ("-s", setting)]
+    program = "from m2trec_merlin.cli.app import main; main()"
+    command = [sys.executable, "-c", program, stage, "--force", "-c", str(config), *options]
     work_dir.mkdir(parents=True, exist_ok=True)
     log = work_dir / f"{stage}.log"
     started = time.perf_counter()
     with log.open("w", encoding="utf-8") as output:
-        process = subprocess.Popen([sys.executable, *command], stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
         _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - started
     # Popen did not see the process end.
@@ -177,15 +181,22 @@ def run_cell(stage: str, sessions: int, config: Path, work_dir: Path, steps: int
         "CPU": round(usage.ru_utime + usage.ru_stime, 2),
         "peak memory": round(usage.ru_maxrss / 1024),
     }
-    if stage == "train":
-        found = json.loads(figures.read_text(encoding="utf-8"))
-        values["step"] = round(found["seconds_per_step"], 4)
-        values["targets/s"] = round(found["targets_per_step"] / found["seconds_per_step"])
-        if found["read_seconds"]:
-            values["loader sessions/s"] = round(found["read_sessions"] / found["read_seconds"])
-    else:
-        values["sessions/s"] = round(sessions / wall)
+    values |= (
+        _training_rates(config, work_dir, steps)
+        if stage == "train"
+        else {"sessions/s": round(sessions / wall)}
+    )
     return Cell(stage, sessions, values, commit())
+
+
+def _training_rates(config: Path, work_dir: Path, steps: int) -> dict[str, float]:
+    counts = read_json(work_dir / "preprocessed" / "manifest.json")["sessions"]["train"]
+    batch_size = load_config(config).training.batch_size
+    steps = min(steps, -(-counts["sessions"] // batch_size))
+    step = read_json(work_dir / "model" / "history.json")[0]["seconds"] / steps
+    # Every event but the first of its session is a target.
+    targets = (counts["events"] / counts["sessions"] - 1) * batch_size
+    return {"step": round(step, 4), "targets/s": round(targets / step)}
 
 
 def _finished(work_dir: Path, stage: str) -> bool:
@@ -206,8 +217,7 @@ def measure(arguments: argparse.Namespace, sessions: int, cells: list[Cell]) -> 
     before = STAGES[: STAGES.index(missing[0])]
     for stage in [*(s for s in before if not _finished(work_dir, s)), *missing]:
         print(f"{sessions:,} sessions: {stage} ...", end=" ", flush=True)
-        limits = (arguments.steps, arguments.read_sessions)
-        cell = run_cell(stage, sessions, arguments.config, work_dir, *limits)
+        cell = run_cell(stage, sessions, arguments.config, work_dir, arguments.steps)
         print(f"{cell.values['wall']:,.1f} s, {cell.values['peak memory']:,} MiB", flush=True)
         cells = sort_cells([*cells, cell])
         write_records(arguments.results, [record for c in cells for record in c.records()])
@@ -226,10 +236,7 @@ def main() -> None:
     parser.add_argument("-c", "--config", type=Path, default=HERE.parent / "configs" / "scale.yaml")
     parser.add_argument("--work-dir", type=Path, default=Path("runs/scale"))
     parser.add_argument("--results", type=Path, default=RESULTS, help="JSON file; the plot lies beside it")
-    parser.add_argument("--steps", type=int, default=40, help="training steps")
-    parser.add_argument(
-        "--read-sessions", type=int, default=1_000_000, help="sessions that training reads, steps included"
-    )
+    parser.add_argument("--steps", type=int, default=100, help="training steps")
     parser.add_argument("--keep", action="store_true", help="keep generated data when a size is done")
     parser.add_argument("--force", action="store_true", help="measure again what was measured")
     arguments = parser.parse_args()
