@@ -37,8 +37,8 @@ from benchmarks.records import Record, commit, write_records
 from m2trec_merlin.artifacts import read_json
 from m2trec_merlin.config import load_config
 
-HERE = Path(__file__).parent
-RESULTS = HERE / "results" / "scale.json"
+RESULTS = Path(__file__).parent / "results" / "scale.json"
+CONFIG = Path(__file__).parents[1] / "configs" / "scale.yaml"
 STAGES = ("data", "preprocess", "train")
 #: Measures of every stage, and those of training alone, with their units.
 UNITS = {"wall": "s", "CPU": "s", "peak memory": "MiB", "sessions/s": "1/s"}
@@ -157,14 +157,14 @@ def plot(cells: Sequence[Cell], path: Path) -> None:
     figure.savefig(path, metadata={"Date": None})
 
 
-def run_cell(stage: str, sessions: int, config: Path, work_dir: Path, steps: int) -> Cell:
+def run_cell(stage: str, sessions: int, work_dir: Path, steps: int) -> Cell:
     """Run one step in a process of its own and measure it."""
     settings = [f"work_dir={work_dir}", f"data.options.n_sessions={sessions}"]
     if stage == "train":
         settings += [f"training.max_steps={steps}", "training.epochs=1", "training.validation_prefixes=1024"]
     options = [word for setting in settings for word in ("-s", setting)]
     program = "from m2trec_merlin.cli.app import main; main()"
-    command = [sys.executable, "-c", program, stage, "--force", "-c", str(config), *options]
+    command = [sys.executable, "-c", program, stage, "--force", "-c", str(CONFIG), *options]
     work_dir.mkdir(parents=True, exist_ok=True)
     log = work_dir / f"{stage}.log"
     started = time.perf_counter()
@@ -181,17 +181,13 @@ def run_cell(stage: str, sessions: int, config: Path, work_dir: Path, steps: int
         "CPU": round(usage.ru_utime + usage.ru_stime, 2),
         "peak memory": round(usage.ru_maxrss / 1024),
     }
-    values |= (
-        _training_rates(config, work_dir, steps)
-        if stage == "train"
-        else {"sessions/s": round(sessions / wall)}
-    )
+    values |= _training_rates(work_dir, steps) if stage == "train" else {"sessions/s": round(sessions / wall)}
     return Cell(stage, sessions, values, commit())
 
 
-def _training_rates(config: Path, work_dir: Path, steps: int) -> dict[str, float]:
+def _training_rates(work_dir: Path, steps: int) -> dict[str, float]:
     counts = read_json(work_dir / "preprocessed" / "manifest.json")["sessions"]["train"]
-    batch_size = load_config(config).training.batch_size
+    batch_size = load_config(CONFIG).training.batch_size
     steps = min(steps, -(-counts["sessions"] // batch_size))
     step = read_json(work_dir / "model" / "history.json")[0]["seconds"] / steps
     # Every event but the first of its session is a target.
@@ -217,7 +213,7 @@ def measure(arguments: argparse.Namespace, sessions: int, cells: list[Cell]) -> 
     before = STAGES[: STAGES.index(missing[0])]
     for stage in [*(s for s in before if not _finished(work_dir, s)), *missing]:
         print(f"{sessions:,} sessions: {stage} ...", end=" ", flush=True)
-        cell = run_cell(stage, sessions, arguments.config, work_dir, arguments.steps)
+        cell = run_cell(stage, sessions, work_dir, arguments.steps)
         print(f"{cell.values['wall']:,.1f} s, {cell.values['peak memory']:,} MiB", flush=True)
         cells = sort_cells([*cells, cell])
         write_records(arguments.results, [record for c in cells for record in c.records()])
@@ -233,7 +229,6 @@ def main() -> None:
     )
     parser.add_argument("--sessions", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
-    parser.add_argument("-c", "--config", type=Path, default=HERE.parent / "configs" / "scale.yaml")
     parser.add_argument("--work-dir", type=Path, default=Path("runs/scale"))
     parser.add_argument("--results", type=Path, default=RESULTS, help="JSON file; the plot lies beside it")
     parser.add_argument("--steps", type=int, default=100, help="training steps")

@@ -19,7 +19,7 @@ def _cell(stage: str, sessions: int, **values: float) -> Cell:
 def _arguments(folder: Path, **changes: object) -> argparse.Namespace:
     settings = {
         "results": folder / "scale.json", "work_dir": folder / "runs", "stages": scale.STAGES,
-        "config": Path("x"), "steps": 3, "keep": False, "force": False,
+        "steps": 3, "keep": False, "force": False,
     }  # fmt: skip
     return argparse.Namespace(**{**settings, **changes})
 
@@ -29,7 +29,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """Stages that were run; none really is."""
     calls: list[tuple[str, int]] = []
 
-    def run_cell(stage: str, sessions: int, config: Path, work_dir: Path, steps: int) -> Cell:
+    def run_cell(stage: str, sessions: int, work_dir: Path, steps: int) -> Cell:
         calls.append((stage, sessions))
         name = {"data": "data", "preprocess": "preprocessed", "train": "model"}[stage]
         (work_dir / name).mkdir(parents=True, exist_ok=True)
