@@ -42,7 +42,7 @@ CONFIG = Path(__file__).parents[1] / "configs" / "scale.yaml"
 STAGES = ("data", "preprocess", "train")
 #: Measures of every stage, and those of training alone, with their units.
 UNITS = {"wall": "s", "CPU": "s", "peak memory": "MiB", "sessions/s": "1/s"}
-TRAIN_UNITS = {"step": "s", "targets/s": "1/s"}
+TRAIN_UNITS = {"step": "s", "targets/s": "1/s", "items seen": "items"}
 
 
 @dataclass(frozen=True)
@@ -186,13 +186,16 @@ def run_cell(stage: str, sessions: int, work_dir: Path, steps: int) -> Cell:
 
 
 def _training_rates(work_dir: Path, steps: int) -> dict[str, float]:
-    counts = read_json(work_dir / "preprocessed" / "manifest.json")["sessions"]["train"]
+    preprocessed = read_json(work_dir / "preprocessed" / "manifest.json")
+    counts = preprocessed["sessions"]["train"]
     batch_size = load_config(CONFIG).training.batch_size
     steps = min(steps, -(-counts["sessions"] // batch_size))
     step = read_json(work_dir / "model" / "history.json")[0]["seconds"] / steps
     # Every event but the first of its session is a target.
     targets = (counts["events"] / counts["sessions"] - 1) * batch_size
-    return {"step": round(step, 4), "targets/s": round(targets / step)}
+    # The model has a vector for each item seen, so memory follows them until the whole catalogue was seen.
+    seen = preprocessed["catalogue"]["seen"]
+    return {"step": round(step, 4), "targets/s": round(targets / step), "items seen": seen}
 
 
 def _finished(work_dir: Path, stage: str) -> bool:
