@@ -131,7 +131,7 @@ def _show(value: float | None) -> str:
 
 
 def plot(cells: Sequence[Cell], path: Path) -> None:
-    """Draw seconds and memory of each stage against the number of sessions."""
+    """Draw CPU seconds, which others on the machine change least, and memory against the sessions."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -143,13 +143,13 @@ def plot(cells: Sequence[Cell], path: Path) -> None:
         own = [cell for cell in cells if cell.stage == stage]
         sessions = [cell.sessions for cell in own]
         if own and stage != "train":
-            left.plot(sessions, [cell.values["wall"] for cell in own], "o-", label=f"m2trec {stage}")
+            left.plot(sessions, [cell.values["CPU"] for cell in own], "o-", label=f"m2trec {stage}")
         if own:
             memory = [cell.values["peak memory"] / 1024 for cell in own]
             right.plot(sessions, memory, "o-", label=f"m2trec {stage}")
     reach = np.array([min(c.sessions for c in cells), max(c.sessions for c in cells)])
     left.plot(reach, 10 * reach / 1e6, "k:", linewidth=1, label="linear: 10 s a million")
-    left.set(xscale="log", yscale="log", xlabel="sessions", ylabel="seconds", title="Time of a step")
+    left.set(xscale="log", yscale="log", xlabel="sessions", ylabel="CPU seconds", title="Work of a step")
     right.set(xscale="log", ylim=(0, None), xlabel="sessions", ylabel="GiB", title="Peak memory of a step")
     for axes in (left, right):
         axes.grid(alpha=0.3)
