@@ -60,5 +60,7 @@ def apply_variant(config: Config, variant: str) -> Config:
     """
     if variant not in VARIANTS:
         raise ConfigError(f"no variant '{variant}'; accepted: {', '.join(VARIANTS)}")
+    if variant == "m2trec":
+        return config
     model = config.model.model_copy(update=VARIANTS[variant].change(config))
     return config.model_copy(update={"model": model, "variant": variant})

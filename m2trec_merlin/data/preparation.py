@@ -22,7 +22,7 @@ from m2trec_merlin.data.splits import (
     draw_cold_items,
     leave_out_cold,
 )
-from m2trec_merlin.data.tables import ITEM_ID, POSITION, SESSION_ID, SPLIT, SPLITS, KnownItems, order_events
+from m2trec_merlin.data.tables import ITEM_ID, POSITION, SPLIT, SPLITS, KnownItems, order_events
 from m2trec_merlin.data.validation import ValidData, validate
 from m2trec_merlin.errors import DataError
 
@@ -176,10 +176,13 @@ class _SplitWriter:
             events = chunk[split == index].drop(columns=SPLIT, errors="ignore")
             if events.empty:
                 continue
-            self.sessions[index] += int((events[POSITION] == 0).sum())
+            session = np.cumsum(events[POSITION].to_numpy() == 0)
+            items = self._items.positions(events[ITEM_ID])
+            self.sessions[index] += int(session[-1])
             self.events[index] += len(events)
-            self.repeated_events += int(events.duplicated([SESSION_ID, ITEM_ID]).sum())
-            self.seen[index, self._items.positions(events[ITEM_ID])] = True
+            # One number stands for session and item.
+            self.repeated_events += len(events) - len(pd.unique(session * len(self._items) + items))
+            self.seen[index, items] = True
             table = pa.Table.from_pandas(events, schema=self._schema, preserve_index=False)
             self._schema = table.schema.remove_metadata()
             path = self._folder / name / f"part-{self._parts[index]:05d}.parquet"

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from m2trec_merlin.config.sections import SplitByColumn, SplitByHash, SplitByModulus, SplitByTime, SplitConfig
+from m2trec_merlin.data.order_statistics import NumbersOnDisk
 from m2trec_merlin.data.tables import ITEM_ID, POSITION, SESSION_ID, SPLIT, TIMESTAMP, KnownItems
 
 #: Indices into SPLITS, and the mark of sessions that are in none of them.
@@ -26,8 +27,8 @@ ReadChunks = Callable[[], Iterable[pd.DataFrame]]
 class SplitInteractions:
     """Interactions with the split of each event; iterates as often as asked.
 
-    Splits by time and by column look at all interactions once first; the one by time holds 8 bytes a session
-    while it does so.
+    Splits by time and by column look at all interactions once first; the one by time puts 8 bytes a session
+    into a temporary file.
 
     Args:
         read_chunks: reads the interactions.
@@ -38,8 +39,8 @@ class SplitInteractions:
         self._read_chunks = read_chunks
         self._config = config
         if isinstance(config, SplitByTime):
-            starts = [_first_events(chunk)[TIMESTAMP].to_numpy() for chunk in read_chunks()]
-            self._valid_from, self._test_from = time_cuts(np.concatenate(starts), config)
+            starts = (_first_events(chunk)[TIMESTAMP].to_numpy() for chunk in read_chunks())
+            self._valid_from, self._test_from = time_cuts(starts, config)
         elif isinstance(config, SplitByColumn):
             self._kept_in_train = self._count_kept_in_train(config)
 
@@ -89,20 +90,25 @@ def split_by_modulus(session_ids: pd.Series, config: SplitByModulus) -> np.ndarr
     return _choose(test=np.isin(remainders, config.test), valid=np.isin(remainders, config.valid))
 
 
-def time_cuts(starts: np.ndarray, config: SplitByTime) -> tuple[np.datetime64, np.datetime64]:
+def time_cuts(starts: Iterable[np.ndarray], config: SplitByTime) -> tuple[np.datetime64, np.datetime64]:
     """Return the times from which sessions are for validation, and for test.
 
     Sessions of one instant are never divided, so where many start together a share can come out larger.
 
     Args:
-        starts: datetime64 [S], first event of each session, in any order.
+        starts: blocks of datetime64 [S], first event of each session, in any order.
         config: the shares.
     """
-    ordered = np.sort(starts)
-    n_test = round(len(ordered) * config.test_share)
-    n_later = n_test + round(len(ordered) * config.valid_share)
-    first_test, first_valid = np.clip(len(ordered) - np.array([n_test, n_later]), 0, len(ordered) - 1)
-    return ordered[first_valid], ordered[first_test]
+    times = NumbersOnDisk()
+    for block in starts:
+        times.add(block.astype("datetime64[us]").astype(np.int64))
+    n_test = round(len(times) * config.test_share)
+    n_later = n_test + round(len(times) * config.valid_share)
+    first_test, first_valid = (
+        np.datetime64(times.nth(min(max(len(times) - later, 0), len(times) - 1)), "us")
+        for later in (n_test, n_later)
+    )
+    return first_valid, first_test
 
 
 def draw_cold_items(splits: Iterable[SplitChunk], items: KnownItems, share: float, seed: int) -> np.ndarray:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from m2trec_merlin.config import AttributeConfig, Config
 from m2trec_merlin.config.sections import SplitByColumn, SplitByModulus, SplitByTime
@@ -124,16 +126,21 @@ def check_items(
 
 def _check_attribute(values: pd.Series, attribute: AttributeConfig, log: ProblemLog) -> None:
     present = values[values.notna()]
-    is_list = present.map(lambda value: isinstance(value, list | tuple | np.ndarray)).to_numpy(bool)
+    is_list = _are_lists(present)
     column = attribute.source_column
     name = f"(attribute '{attribute.name}')"
     if attribute.kind == "vector":
         log.add_rows(column, f"is not a list of numbers {name}", present, ~is_list)
         vectors = present[is_list]
-        wrong = (vectors.map(len) != attribute.size).to_numpy(bool)
-        log.add_rows(column, f"is not of length {attribute.size} {name}", vectors.map(len), wrong)
-        finite = vectors[~wrong].map(_is_finite_vector).to_numpy(bool)
-        log.add_rows(column, f"holds values that are not finite numbers {name}", vectors[~wrong], ~finite)
+        lengths, finite = _measure_vectors(vectors)
+        right = lengths == attribute.size
+        log.add_rows(
+            column,
+            f"is not of length {attribute.size} {name}",
+            pd.Series(lengths, vectors.index, dtype=object),
+            ~right,
+        )
+        log.add_rows(column, f"holds values that are not finite numbers {name}", vectors, right & ~finite)
     elif attribute.kind == "numeric":
         numbers = parse_positions(present[~is_list])
         log.add_rows(column, f"is not a finite number {name}", present[~is_list], numbers.isna())
@@ -141,6 +148,32 @@ def _check_attribute(values: pd.Series, attribute: AttributeConfig, log: Problem
     elif attribute.kind != "multi_categorical":
         hint = "kind multi_categorical takes lists"
         log.add_rows(column, f"is a list, not a single value {name}", present, is_list, hint)
+
+
+def _are_lists(present: pd.Series) -> np.ndarray:
+    """Tell which values are lists; looks at each one only where a column holds objects of several types."""
+    if present.dtype != object or not pd.api.types.infer_dtype(present, skipna=False).startswith("mixed"):
+        return np.zeros(len(present), dtype=bool)
+    return present.map(lambda value: isinstance(value, list | tuple | np.ndarray)).to_numpy(bool)
+
+
+def _measure_vectors(vectors: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return the length of each vector, and whether all its values are finite numbers."""
+    try:
+        array = pa.array(vectors, from_pandas=False)
+        flat = array.flatten()
+        if flat.null_count or not (pa.types.is_floating(flat.type) or pa.types.is_integer(flat.type)):
+            raise pa.ArrowTypeError("not plain numbers")
+    except (pa.ArrowException, AttributeError):
+        # Values of several types: look at each vector.
+        lengths = np.array([len(vector) for vector in vectors], np.int64)
+        return lengths, np.array([_is_finite_vector(vector) for vector in vectors], bool)
+    lengths = pc.list_value_length(array).to_numpy(zero_copy_only=False).astype(np.int64)
+    wrong = ~np.isfinite(flat.to_numpy(zero_copy_only=False))
+    parents = np.repeat(np.arange(len(lengths)), lengths)
+    finite = np.ones(len(lengths), bool)
+    finite[parents[wrong]] = False
+    return lengths, finite
 
 
 def _is_finite_vector(vector: object) -> bool:

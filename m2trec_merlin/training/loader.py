@@ -94,21 +94,18 @@ class SessionLoader:
         Yields:
             `row`: int64 [batch_size, longest session], right-padded with 0.
         """
-        random = np.random.default_rng([self.seed, epoch])
-        order = random.permutation(len(self._chunks))
         wanted = []
-        for chunk in (self._chunks[i] for i in order):
-            sessions = random.permutation(chunk.n_sessions)
-            count = self._batches_of(chunk)
+        for number in np.random.default_rng([self.seed, epoch]).permutation(len(self._chunks)):
+            count = self._batches_of(self._chunks[number])
             if skip < count:
-                wanted.append((chunk, sessions, range(skip, count)))
+                wanted.append((number, range(skip, count)))
             skip = max(0, skip - count)
-        for chunk, (_, sessions, numbers) in zip(
-            self._read(files for files, _, _ in wanted), wanted, strict=True
-        ):
+        chunks = self._read(self._chunks[number] for number, _ in wanted)
+        for chunk, (number, batches) in zip(chunks, wanted, strict=True):
+            sessions = np.random.default_rng([self.seed, epoch, number]).permutation(len(chunk.lengths))
             joint = self.batch_size * self.processes.count
-            for number in numbers:
-                drawn = sessions[number * joint : (number + 1) * joint]
+            for batch in batches:
+                drawn = sessions[batch * joint : (batch + 1) * joint]
                 yield chunk.batch(drawn[self.processes.rank :: self.processes.count])
 
     def _read(self, chunks: Iterator[_Files]) -> Iterator[_Chunk]:

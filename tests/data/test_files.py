@@ -57,7 +57,7 @@ def test_folder_is_one_table_whose_rows_are_located_in_their_files(tmp_path: Pat
         ("a.csv", b"", "cannot be read as CSV: the file is empty"),
         ("a.parquet", b"", "cannot be read as Parquet: the file is empty"),
         ("a.parquet", b"not parquet at all", "cannot be read as Parquet"),
-        ("a.csv", b"a,b\n1,2\n3\n", "cannot be read as CSV: CSV parse error: Expected 2 columns, got 1"),
+        ("a.csv", b"a,b\n1,2\n3\n", "Expected 2 columns, got 1"),
         ("a.xlsx", b"x", "expected a name that ends in .parquet, .csv or .tsv"),
     ],
 )

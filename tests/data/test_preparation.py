@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from m2trec_merlin.config import Config, load_config
-from m2trec_merlin.data import prepare_data, summarise_data
+from m2trec_merlin.data import order_statistics, prepare_data, summarise_data, synthetic
 from m2trec_merlin.errors import ArtifactError, ConfigError, DataError
 
 from .conftest import MakeConfig
@@ -81,6 +82,28 @@ def test_chunks_do_not_change_the_result(tmp_path: Path, split: dict) -> None:
     assert _counts(one) == _counts(many)
     assert len(list((many / "interactions" / "train").iterdir())) > 1
     pd.testing.assert_frame_equal(*(pd.read_parquet(d / "items.parquet") for d in (one, many)))
+
+
+@pytest.mark.parametrize("kind", ["time", "hash"])
+def test_memory_does_not_grow_with_the_number_of_sessions(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(synthetic, "_BLOCK", 2_000)
+    monkeypatch.setattr(order_statistics, "_BINS", 1 << 10)
+    monkeypatch.setattr(order_statistics, "_READ_AT_ONCE", 1 << 10)
+
+    def peak(n_sessions: int) -> int:
+        config = _synthetic(tmp_path / f"{n_sessions}", n_sessions, split={"kind": kind})
+        tracemalloc.start()
+        try:
+            prepare_data(config)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(4_000)  # imports, caches
+    # Ten times the sessions are 30 MB of events more.
+    assert peak(100_000) < peak(10_000) + 500_000
 
 
 def test_cold_items_are_written_and_absent_from_training(tmp_path: Path) -> None:
@@ -160,6 +183,8 @@ def test_unknown_options_and_a_missing_result(tmp_path: Path) -> None:
         summarise_data(tmp_path / "data")
 
 
-@pytest.mark.parametrize("name", ["complete_journey", "diginetica", "diginetica_prepared", "instacart"])
+@pytest.mark.parametrize(
+    "name", ["complete_journey", "diginetica", "diginetica_prepared", "instacart", "scale"]
+)
 def test_the_configurations_that_ship_are_valid(name: str) -> None:
     assert load_config(CONFIGS / f"{name}.yaml").name == name

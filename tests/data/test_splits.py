@@ -131,13 +131,13 @@ def test_modulus_by_hand() -> None:
 
 def test_time_cuts_by_hand() -> None:
     starts = np.array([5, 1, 4, 2, 3, 6, 8, 7, 9, 10]).astype("datetime64[s]")
-    cuts = time_cuts(starts, SplitByTime(kind="time", test_share=0.2, valid_share=0.3))
+    cuts = time_cuts([starts[:4], starts[4:]], SplitByTime(kind="time", test_share=0.2, valid_share=0.3))
     assert cuts == (np.datetime64(6, "s"), np.datetime64(9, "s"))
 
 
 def test_sessions_of_one_instant_are_not_divided() -> None:
     starts = np.repeat(np.array([1, 2, 3]).astype("datetime64[s]"), [5, 3, 4])
-    cuts = time_cuts(starts, SplitByTime(kind="time", test_share=0.1, valid_share=0.3))
+    cuts = time_cuts([starts[:4], starts[4:]], SplitByTime(kind="time", test_share=0.1, valid_share=0.3))
     assert cuts == (np.datetime64(2, "s"), np.datetime64(3, "s"))
 
 

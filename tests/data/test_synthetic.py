@@ -86,6 +86,51 @@ def test_sizes_are_as_asked_for() -> None:
     assert events["item_id"].isin(items["item_id"]).all()
 
 
+_SHOP = {
+    "n_items": 3_000,
+    "n_categories": 60,
+    "category_levels": [3, 12],
+    "n_brands": 40,
+    "n_manufacturers": 15,
+    "n_colors": 6,
+    "title_words": 2,
+    "title_vocabulary": 50,
+    "tags": False,
+    "picture_size": 0,
+    "category_zipf": 1.0,
+}
+
+
+def test_a_shop_has_nested_categories_and_brands_of_one_manufacturer() -> None:
+    items = _source(**_SHOP).items()
+    assert list(items) == [
+        "item_id", "title", "category", "brand", "price", "level_1", "level_2", "manufacturer", "color",
+    ]  # fmt: skip
+    sizes = items.nunique()
+    assert sizes[["category", "level_1", "level_2", "brand", "manufacturer", "color"]].tolist() == [
+        60, 3, 12, 40, 15, 6,
+    ]  # fmt: skip
+    for below, above in (("category", "level_2"), ("level_2", "level_1"), ("brand", "manufacturer")):
+        assert items.groupby(below)[above].nunique().tolist() == [1] * sizes[below]
+    assert items["title"].str.split().str.len().eq(5).all()
+    colors = items["color"].value_counts(normalize=True).to_numpy()
+    assert np.allclose(colors, 1 / np.arange(1, 7) / (1 / np.arange(1, 7)).sum(), atol=0.03)
+
+
+def test_popularity_of_categories_falls_by_a_zipf_law() -> None:
+    source = _source(n_sessions=20_000, stay=1.0, **_SHOP)
+    shares = _with_category(source)["category"].value_counts(normalize=True).to_numpy()
+    expected = 1 / np.arange(1, 61)
+    assert np.allclose(shares, expected / expected.sum(), atol=0.01)
+
+
+def test_a_shop_is_the_same_whatever_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(synthetic, "_BLOCK", 20)
+    one, many = (_source(n_sessions=50, chunk_sessions=size, **_SHOP) for size in (1000, 7))
+    pd.testing.assert_frame_equal(_events(one), _events(many))
+    pd.testing.assert_frame_equal(one.items(), many.items())
+
+
 def test_it_is_valid_for_attributes_of_every_kind() -> None:
     kinds = {"title": "text", "category": "categorical", "tags": "multi_categorical", "price": "numeric"}
     attributes = [{"name": name, "kind": kind} for name, kind in kinds.items()]

@@ -68,6 +68,13 @@ def test_timestamps(value: object, time_format: str, expected: str | None) -> No
     assert parsed[0] == pd.Timestamp(expected) if expected else pd.isna(parsed[0])
 
 
+def test_times_with_a_zone_become_utc() -> None:
+    times = pd.Series(pd.to_datetime(["2024-06-01 12:00", None])).dt.tz_localize("Europe/Berlin")
+    parsed = parse_timestamps(times)
+    assert parsed.dtype == "datetime64[us]"
+    assert parsed[0] == pd.Timestamp("2024-06-01 10:00") and pd.isna(parsed[1])
+
+
 def test_one_bad_timestamp_does_not_spoil_the_others() -> None:
     parsed = parse_timestamps(pd.Series(["2017-01-01", "x", "2017-01-01 10:00:00"]))
     assert parsed.isna().tolist() == [False, True, False]
@@ -84,6 +91,24 @@ def test_missing_ids_are_unknown_items() -> None:
     assert len(known) == 1
     assert known.positions(pd.Series([None, 5], dtype="Int64")).tolist() == [-1, 0]
     assert KnownItems(pd.Series(["None", "nan"])).positions(pd.Series([None, None])).tolist() == [-1, -1]
+
+
+@pytest.mark.parametrize("order", ["position", "timestamp", None])
+def test_events_in_order_stay_as_they_are(order: str | None) -> None:
+    raw = pd.DataFrame({"session_id": [7, 7, 7, 3, 3], "item_id": [3, 2, 1, 9, 8]})
+    if order == "position":
+        raw["position"] = [1, 1, 4, 0, 2]
+    if order == "timestamp":
+        raw["timestamp"] = pd.to_datetime([5, 5, 6, 1, 2], unit="s")
+    known = KnownItems(pd.Series([1, 2, 3, 8, 9], dtype="Int64"))
+    events = order_events(raw, known)
+    assert events["session_id"].tolist() == [7, 7, 7, 3, 3]
+    assert events["item_id"].tolist() == [3, 2, 1, 9, 8]
+    assert events["position"].tolist() == [0, 1, 2, 0, 1]
+    # The same events with one pair of sessions' events swapped need sorting, and come out alike.
+    if order is not None:
+        swapped = order_events(raw.iloc[[0, 1, 2, 4, 3]].reset_index(drop=True), known)
+        pd.testing.assert_frame_equal(swapped, events)
 
 
 def test_events_are_sorted_within_sessions_and_numbered_from_zero() -> None:

@@ -3,12 +3,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from m2trec_merlin.config import Config
-from m2trec_merlin.data.sources import open_source
-from m2trec_merlin.data.validation import validate
+from m2trec_merlin.config import AttributeConfig, Config
+from m2trec_merlin.data.problems import ProblemLog
+from m2trec_merlin.data.sources import Origin, open_source
+from m2trec_merlin.data.validation import check_items, validate
 from m2trec_merlin.errors import DataError
 
 from .conftest import MakeConfig
@@ -243,3 +245,37 @@ def test_fractional_ids_are_refused(
     items.loc[1, "item_id"] = 20.5
     problems = _problems(make_config(events, items, "parquet"))
     assert any("column 'item_id': is no whole number in 1 row: row 2 (20.5)" in p for p in problems)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "values", "message"),
+    [
+        (
+            {"kind": "vector", "size": 2},
+            [[1, 2], ["x", 2], (3, 4), np.array([1.0, np.inf])],
+            "not finite numbers (attribute 'a') in 2 rows: row 2 (['x', 2])",
+        ),
+        (
+            {"kind": "vector", "size": 2},
+            [[1, 2], "x", [None, 2], [1, 2]],
+            "not finite numbers (attribute 'a') in 1 row: row 3",
+        ),
+        (
+            {"kind": "vector", "size": 2},
+            [[1, 2], [1, 2, np.nan], None, []],
+            "is not of length 2 (attribute 'a') in 2 rows: row 2 (3), row 4 (0)",
+        ),
+        (
+            {"kind": "categorical"},
+            ["x", 5, ["b"], (1,)],
+            "is a list, not a single value (attribute 'a') in 2 rows: row 3",
+        ),
+    ],
+)
+def test_columns_of_several_types_are_looked_at_value_by_value(
+    attribute: dict, values: list, message: str
+) -> None:
+    log = ProblemLog(Origin("items", {}))
+    items = pd.DataFrame({"item_id": range(4), "a": pd.Series(values, dtype=object)})
+    check_items(items, log, [AttributeConfig.model_validate({"name": "a", **attribute})])
+    assert any(message in problem for problem in log.messages()), log.messages()
