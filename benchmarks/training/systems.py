@@ -83,8 +83,8 @@ SYSTEMS = [
         None,
         _transformers4rec(sampled_softmax=False),
         ("m2trec_merlin/merlin_adapter.py",),
-        "XLNet, causal, tied weights, batch 256; learning rate 1e-3, constant, as the other libraries have it "
-        "(the default of 5e-5 is HuggingFace's, for fine-tuning)",
+        "XLNet, causal, tied weights, batch 256; learning rate 1e-3, constant, as the other libraries have "
+        "it (the default of 5e-5 is HuggingFace's, for fine-tuning)",
     ),
     System(
         "Transformers4Rec, sampled softmax",
