@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -57,8 +58,13 @@ def test_folder_is_one_table_whose_rows_are_located_in_their_files(tmp_path: Pat
         ("a.csv", b"", "cannot be read as CSV: the file is empty"),
         ("a.parquet", b"", "cannot be read as Parquet: the file is empty"),
         ("a.parquet", b"not parquet at all", "cannot be read as Parquet"),
-        ("a.csv", b"a,b\n1,2\n3\n", "Expected 2 columns, got 1"),
-        ("a.xlsx", b"x", "expected a name that ends in .parquet, .csv or .tsv"),
+        # Arrow puts the row in between where it reads on one thread.
+        (
+            "a.csv",
+            b"a,b\n1,2\n3\n",
+            r"cannot be read as CSV: CSV parse error: (Row #3: )?Expected 2 columns, got 1",
+        ),
+        ("a.xlsx", b"x", r"expected a name that ends in \.parquet, \.csv or \.tsv"),
     ],
 )
 def test_unreadable_files(tmp_path: Path, name: str, content: bytes, message: str) -> None:
@@ -66,7 +72,8 @@ def test_unreadable_files(tmp_path: Path, name: str, content: bytes, message: st
     with pytest.raises(DataError) as caught:
         TableFile(tmp_path / name).read()
     assert len(caught.value.problems) == 1
-    assert str(tmp_path / name) in caught.value.problems[0] and message in caught.value.problems[0]
+    assert str(tmp_path / name) in caught.value.problems[0]
+    assert re.search(message, caught.value.problems[0])
 
 
 def test_missing_file_and_empty_folder(tmp_path: Path) -> None:
