@@ -1,6 +1,6 @@
 """Train every system on the same sessions, one after another, and report time to quality.
 
-    python -m benchmarks.training -c configs/diginetica_prepared.yaml --budget-seconds 900
+    python -m benchmarks.training -c configs/diginetica_ids.yaml --budget-seconds 900
     python -m benchmarks.training --smoke
 
 Each system runs in a process of its own with all cores. Its clock counts training alone; validation HIT@20 is
@@ -49,7 +49,7 @@ def parse() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("-c", "--config", type=Path, default=Path("configs/diginetica_prepared.yaml"))
+    parser.add_argument("-c", "--config", type=Path, default=Path("configs/diginetica_ids.yaml"))
     parser.add_argument("--budget-seconds", type=float, default=900.0, help="of training, for each system")
     parser.add_argument("--eval-seconds", type=float, default=30.0, help="of training between two looks")
     parser.add_argument("--valid-prefixes", type=int, default=10_000, help="seeded sample that is scored")
