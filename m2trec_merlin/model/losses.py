@@ -109,7 +109,7 @@ class _CandidateCrossEntropy(torch.autograd.Function):
             grad_pairs[pairs] = weights[at] / sums.squeeze(1)[at[0]]
         # What the target's own logit adds to the gradients.
         grad_queries -= candidates[targets]
-        grad_candidates.index_add_(0, targets, queries, alpha=-1)
+        grad_candidates.index_add_(0, targets, queries.to(grad_candidates.dtype), alpha=-1)
         grad_biases.index_add_(0, targets, torch.ones_like(biases[targets]), alpha=-1)
         grad_pairs -= (pair_candidates == targets[pair_prefixes]).to(grad_pairs.dtype)
         ctx.save_for_backward(grad_queries, grad_candidates, grad_biases, grad_pairs)

@@ -100,3 +100,19 @@ def test_runs_in_lower_precision_under_autocast() -> None:
         low = candidate_cross_entropy(**a)
     assert low.dtype == torch.float32
     assert low.item() == pytest.approx(exact.item(), rel=0.02)
+
+
+@pytest.mark.parametrize("low", [["queries"], ["queries", "candidates"]])
+def test_takes_what_layers_return_under_autocast(low: list[str]) -> None:
+    """Session vectors come in bfloat16, item vectors in either: gradients are those of float32, roughly."""
+    leaves = ("queries", "candidates", "biases", "pair_scores")
+    a = {k: v.detach().float() if v.is_floating_point() else v for k, v in arguments().items()}
+    exact = {k: v.clone().requires_grad_() if k in leaves else v for k, v in a.items()}
+    rough = {k: v.bfloat16() if k in low else v.clone() for k, v in a.items()}
+    rough = {k: v.requires_grad_() if k in leaves else v for k, v in rough.items()}
+    candidate_cross_entropy(**exact).backward()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        candidate_cross_entropy(**rough).backward()
+    for name in leaves:
+        assert rough[name].grad.dtype == rough[name].dtype
+        torch.testing.assert_close(rough[name].grad.float(), exact[name].grad, rtol=0.05, atol=0.01)

@@ -56,8 +56,10 @@ def trainer(
 
 
 class TestTrainer:
-    def test_loss_falls_and_validation_improves(self, tmp_path: Path) -> None:
-        config = tiny_config(training={"epochs": 8, "learning_rate": 0.01, "patience": 8})
+    @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+    def test_loss_falls_and_validation_improves(self, tmp_path: Path, precision: str) -> None:
+        training = {"epochs": 8, "learning_rate": 0.01, "patience": 8, "precision": precision}
+        config = tiny_config(training=training)
         recorder = Recorder()
         tested, _, _ = trainer(tmp_path, config, recorder)
         progress = tested.train(seed=1)
