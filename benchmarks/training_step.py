@@ -22,6 +22,7 @@ from benchmarks.records import Record, commit, write_records
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config, load_config
 from m2trec_merlin.model.m2trec import M2TRec, build_model
+from m2trec_merlin.training.hardware import choose_precision
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.optimizer import build_optimizer
 
@@ -30,10 +31,10 @@ WARM_UP = 2
 
 #: The first one is what the others are compared with.
 SYSTEMS: dict[str, dict[str, Any]] = {
-    "causal, bfloat16": {"mode": "causal", "precision": torch.bfloat16},
-    "causal, float32": {"mode": "causal", "precision": torch.float32},
-    "bidirectional, bfloat16": {"mode": "bidirectional", "precision": torch.bfloat16},
-    "causal, bfloat16, full softmax": {"mode": "causal", "precision": torch.bfloat16, "loss": "full"},
+    "causal": {"mode": "causal"},
+    "causal, float32": {"mode": "causal", "precision": "float32"},
+    "bidirectional": {"mode": "bidirectional"},
+    "causal, full softmax": {"mode": "causal", "loss": "full"},
 }
 
 
@@ -48,7 +49,7 @@ class System:
         torch.manual_seed(config.seed)
         self.model: M2TRec = build_model(config.model_copy(update={"model": changed}), catalogue)
         self.optimizer = build_optimizer(self.model, config.training)
-        self.precision: torch.dtype = settings["precision"]
+        self.precision = choose_precision(settings.get("precision", "auto"), torch.device("cpu"))
         self.seconds: list[float] = []
 
     def step(self, batch: dict[str, torch.Tensor]) -> None:
