@@ -4,7 +4,7 @@ from torch import nn
 
 
 class ItemTable(nn.Embedding):
-    """An embedding whose rows are training items (row 0 stays zero).
+    """An embedding whose rows are training items (row 0 is none and is not trained).
 
     Of its many rows a step touches few. `training.optimizer` therefore looks for tables of this class, makes
     their gradients sparse and updates them row by row; any other optimiser takes them as they are.
