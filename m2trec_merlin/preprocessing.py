@@ -24,7 +24,7 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ArtifactError
 
 #: Of an attribute, what concerns the model alone: a change asks for training, not for preprocessing.
-_MODEL_ONLY = {"dim", "pooling"}
+_MODEL_ONLY = {"dim", "pooling", "pair_buckets"}
 
 
 def preprocess(config: Config, dask: str | None = None, force: bool = False, progress: bool = True) -> Path:

@@ -14,7 +14,7 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.sessions import Sessions
 
 ATTRIBUTES: list[dict[str, Any]] = [
-    {"name": "title", "kind": "text"},
+    {"name": "title", "kind": "text", "pair_buckets": 64},
     {"name": "category", "kind": "categorical"},
     {"name": "tags", "kind": "multi_categorical"},
     {"name": "price", "kind": "numeric"},

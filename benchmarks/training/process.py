@@ -54,12 +54,14 @@ class Trained:
         peak_bytes: highest resident memory of its process.
         commit: of the code.
         looks: in order of time.
+        facts: what its runner said of it when it started, such as `parameters`.
     """
 
     system: str
     peak_bytes: int
     commit: str
     looks: list[Look] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Return what JSON can hold."""
@@ -100,6 +102,7 @@ def train(
         RunnerFailed: it did not come to its end.
     """
     looks: list[Look] = []
+    facts: dict[str, Any] = {}
     peak, ended = 0, False
     log = folder / "log.txt"
     reading, writing = os.pipe()
@@ -123,6 +126,7 @@ def train(
                 said = json.loads(line)
                 peak = max(peak, said.get("peak_bytes", 0))
                 ended |= said["event"] == "end"
+                facts |= said.get("facts", {})
                 if said["event"] == "look":
                     path = folder / said["lists"]
                     hit, mrr = score(np.load(path))
@@ -141,7 +145,7 @@ def train(
             runner.wait()
     if not ended or not looks:
         raise RunnerFailed(f"{system} ended early (exit code {runner.returncode}); its log: {log}")
-    return Trained(system, peak, commit, looks)
+    return Trained(system, peak, commit, looks, facts)
 
 
 def has_stalled(looks: Sequence[Look]) -> bool:

@@ -1,4 +1,4 @@
-"""Runner of RecBole's GRU4Rec; runs in an environment of its own."""
+"""Runner of RecBole's sequential models; runs in an environment of its own."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import torch
 from recbole.config import Config
 from recbole.data import create_dataset
 from recbole.data.dataloader import TrainDataLoader
-from recbole.model.sequential_recommender import GRU4Rec
 from recbole.trainer import Trainer
-from recbole.utils import init_seed
+from recbole.utils import get_model, init_seed
+from torch.nn import functional as F
 
 from benchmarks.training.exchange import TOP, Exchange, Flat, Job, top_lists
 from benchmarks.training.meter import BudgetSpent, Meter, run
@@ -26,7 +26,7 @@ def main(job: Job) -> None:
     config, dataset = load(job, exchange)
     init_seed(job.seed, reproducibility=False)
     batches = TrainDataLoader(config, dataset, None, shuffle=True)
-    model = GRU4Rec(config, dataset)
+    model = get_model(job.settings["model"])(config, dataset)
     row_of = np.array([0, *map(int, dataset.field2id_token["item_id"][1:])], np.int64)
     internal = np.zeros(job.n_rows, np.int64)
     internal[row_of[1:]] = np.arange(1, len(row_of))
@@ -47,6 +47,7 @@ def main(job: Job) -> None:
 
     meter = Meter(job, rank)
     sessions_per_target = len(exchange.train) / len(dataset)
+    negatives = job.settings.get("negatives")
     finished = 0
 
     def loss(interaction: Any) -> torch.Tensor:
@@ -55,10 +56,10 @@ def main(job: Job) -> None:
         if finished and meter.step(finished * sessions_per_target, finished):
             raise BudgetSpent
         finished = len(interaction)
-        return model.calculate_loss(interaction)
+        return sampled_loss(model, interaction, negatives) if negatives else model.calculate_loss(interaction)
 
     trainer = Trainer(config, model)
-    meter.start()
+    meter.start(parameters=sum(p.numel() for p in model.parameters() if p.requires_grad))
     try:
         for epoch in range(job.settings["epochs"]):
             trainer._train_epoch(batches, epoch, loss_func=loss)
@@ -68,6 +69,23 @@ def main(job: Job) -> None:
     except BudgetSpent:
         pass
     meter.finish()
+
+
+def sampled_loss(model: Any, interaction: Any, negatives: int) -> torch.Tensor:
+    """Cross-entropy over the batch's targets and as many items again, drawn uniformly and shared.
+
+    RecBole's own loss ranks all items, for which a budget of minutes on a CPU is a fraction of an epoch. A
+    drawn item stands for all that were not drawn: it counts with one over the probability of being drawn.
+    """
+    own, target = interaction[model.POS_ITEM_ID].unique(return_inverse=True)
+    drawn = torch.randint(1, model.n_items, (negatives,)).unique()
+    others = drawn[~torch.isin(drawn, own)]
+    queries = model.forward(interaction[model.ITEM_SEQ], interaction[model.ITEM_SEQ_LEN])
+    log_share = np.log(-np.expm1(negatives * np.log1p(-1 / (model.n_items - 1))))
+    logits = torch.cat(
+        [queries @ model.item_embedding(own).T, queries @ model.item_embedding(others).T - log_share], dim=1
+    )
+    return F.cross_entropy(logits, target)
 
 
 def load(job: Job, exchange: Exchange) -> tuple[Any, Any]:
@@ -86,7 +104,7 @@ def load(job: Job, exchange: Exchange) -> tuple[Any, Any]:
     events.to_csv(data / "sessions.inter", sep="\t", index=False)
     settings = job.settings
     config = Config(
-        model="GRU4Rec",
+        model=settings["model"],
         dataset="sessions",
         config_dict={
             "data_path": str(folder),

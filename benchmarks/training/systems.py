@@ -106,7 +106,7 @@ SYSTEMS = [
         "RecBole GRU4Rec",
         "run_recbole",
         "recbole",
-        lambda config: {**_shape(config), "batch_size": 2048},
+        lambda config: {**_shape(config), "model": "GRU4Rec", "batch_size": 2048},
         ("benchmarks/environments/requirements-recbole.txt",),
         "its defaults: one layer, full softmax, Adam, learning rate 1e-3, batch of 2,048 prefixes; width "
         "as ours",

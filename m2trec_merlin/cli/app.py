@@ -151,12 +151,23 @@ def recommend(
         list[str] | None,
         typer.Option("--filter", metavar="COLUMN=VALUE", help="Only items with this value."),
     ] = None,
+    boost: Annotated[
+        float | None,
+        typer.Option("--new-item-boost", help="Added to the scores of new items; default: as exported."),
+    ] = None,
 ) -> None:
     """Ask a running server over gRPC and print its recommendations."""
     from m2trec_merlin.cli import steps
 
     steps.run_recommend(
-        read_config(config, settings), session, address, top_k, exclude or [], not repeat, filters or []
+        read_config(config, settings),
+        session,
+        address,
+        top_k,
+        exclude or [],
+        not repeat,
+        filters or [],
+        boost,
     )
 
 
@@ -166,6 +177,31 @@ def demo(config: ConfigOption = DEFAULT_CONFIG, settings: SetOption = None) -> N
     from m2trec_merlin.cli.demo import run_demo
 
     run_demo(read_config(config, settings))
+
+
+bench = typer.Typer(no_args_is_help=True, help="Experiments of the repository; each has its own --help.")
+app.add_typer(bench, name="bench")
+
+#: Everything behind the name of an experiment is for the experiment.
+_PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+@bench.command(context_settings=_PASS_ON)
+def paper(context: typer.Context) -> None:
+    """Train and measure every variant and baseline of the paper on one data set."""
+    _run_benchmark("paper", context.args)
+
+
+@bench.command(context_settings=_PASS_ON)
+def cold(context: typer.Context) -> None:
+    """Measure how well items are recommended that training never saw."""
+    _run_benchmark("cold", context.args)
+
+
+def _run_benchmark(name: str, arguments: list[str]) -> None:
+    from m2trec_merlin.cli.bench import run_benchmark
+
+    raise typer.Exit(run_benchmark(name, arguments))
 
 
 @app.callback(invoke_without_command=True)

@@ -75,6 +75,7 @@ def run_recommend(
     exclude: Sequence[str],
     exclude_session_items: bool,
     filters: Sequence[str],
+    new_item_boost: float | None = None,
 ) -> None:
     """Ask a running server and print its answer."""
     from m2trec_merlin.serving.client import RecommendationClient
@@ -83,7 +84,9 @@ def run_recommend(
 
     items = [parse_session_item(text) for text in session]
     with RecommendationClient(address or f"{LOCALHOST}:{config.serving.grpc_port}") as client:
-        answer = client.recommend(items, top_k, exclude, exclude_session_items, parse_filters(filters))
+        answer = client.recommend(
+            items, top_k, exclude, exclude_session_items, parse_filters(filters), new_item_boost
+        )
     print_recommendations(console, items, answer, known_titles(config, session))
 
 

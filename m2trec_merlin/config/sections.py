@@ -139,6 +139,9 @@ class AttributeConfig(Section):
     size: int | None = Field(None, ge=1, description="vector: its length")
     dim: int | None = Field(None, ge=1, description="embedding width; default: by vocabulary size")
     pooling: Literal["mean", "max"] = "mean"
+    pair_buckets: int = Field(
+        16_384, ge=0, description="text: vectors for pairs of neighbouring subwords, found by a hash; 0: none"
+    )
 
     @property
     def source_column(self) -> str:
@@ -187,6 +190,12 @@ class NextItemConfig(Section):
         description="share of items trained without it, so that items never seen score on par",
     )
     popularity_bias: bool = Field(True, description="add a learned multiple of log(1 + training occurrences)")
+    session_items: bool = Field(
+        True, description="add the vectors of the session's own items to the query, weighted by attention"
+    )
+    candidate_dropout: float = Field(
+        0.0, ge=0, lt=1, description="share of the candidates' vectors hidden in training, value by value"
+    )
     repeat_bias: bool = Field(True, description="add a learned bias to items of the session, by distance")
     loss: Literal["full", "sampled"] = "sampled"
     negatives: int = Field(
@@ -234,7 +243,9 @@ class TrainingConfig(Section):
     batch_size: int = Field(256, ge=1, description="sessions a step")
     learning_rate: float = Field(3e-3, gt=0)
     item_learning_rate: float = Field(
-        0.1, gt=0, description="of tables with a row per item, under a sampled loss (row-wise Adagrad)"
+        0.1,
+        gt=0,
+        description="of tables of which a step touches few rows, such as one per item (row-wise Adagrad)",
     )
     weight_decay: float = Field(0.01, ge=0)
     warmup_steps: int = Field(100, ge=0)
@@ -272,6 +283,9 @@ class ServingConfig(Section):
 
     top_k: int = Field(20, ge=1)
     top_categories: int = Field(3, ge=1)
+    new_item_boost: float = Field(
+        0.0, description="added to the scores of items without training history; a request can say otherwise"
+    )
     title_column: str | None = Field(
         None, description="column of the items table to show; default: first text"
     )

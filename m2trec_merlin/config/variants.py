@@ -1,4 +1,4 @@
-"""The paper's variants (Table 3), each a change of the one model's configuration."""
+"""The paper's variants (Table 3) and one of ours, each a change of the one model's configuration."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _id_head(model: ModelConfig) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class Variant:
-    """A row of Table 3.
+    """A row of Table 3, or a model to hold beside it.
 
     Attributes:
         title: as tables call it.
@@ -36,6 +36,13 @@ class Variant:
     change: Callable[[Config], dict[str, object]]
 
 
+def _metadata_and_ids(config: Config) -> dict[str, object]:
+    attributes = config.model.inputs or [attribute.name for attribute in config.attributes]
+    # The id is part of the item vector already, so that a residual would say the same twice.
+    head = config.model.next_item.model_copy(update={"residual": False})
+    return {"next_item": head, "inputs": list(dict.fromkeys([ITEM_ID, *attributes]))}
+
+
 VARIANTS = {
     "m2trec": Variant("M2TRec", lambda config: {}),
     "metrec": Variant("MeTRec", lambda config: {"next_attributes": []}),
@@ -44,6 +51,7 @@ VARIANTS = {
     ),
     "trec_id": Variant("TRec_id", lambda config: {"next_attributes": [], **_id_head(config.model)}),
     "mutrec_id": Variant("MuTRec_id", lambda config: _id_head(config.model)),
+    "m2trec_id": Variant("M2TRec + ids", _metadata_and_ids),
 }
 
 
@@ -53,7 +61,8 @@ def apply_variant(config: Config, variant: str) -> Config:
     Args:
         config: the configuration of M2TRec on some data.
         variant: `m2trec`, `metrec` (no auxiliary tasks), `trec_title` (title only), `trec_id` and
-            `mutrec_id` (item ids only, with a softmax over training items).
+            `mutrec_id` (item ids only, with a softmax over training items); beyond the paper `m2trec_id` (ids
+            beside the metadata, for items that training knows).
 
     Raises:
         ConfigError: unknown variant, or the data lack what it needs.

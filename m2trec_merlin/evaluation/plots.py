@@ -71,7 +71,7 @@ def plot_learning_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -
         axes.grid(alpha=0.3)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(frameon=False)
-    return _write(figure)
+    return to_svg(figure)
 
 
 def _start(title: str) -> tuple[Figure, Axes]:
@@ -86,10 +86,11 @@ def _finish(figure: Figure, axes: Axes, label: str) -> str:
     axes.set_ylim(bottom=0)
     axes.grid(axis="y", alpha=0.3)
     figure.legend(frameon=False, fontsize=9, loc="outside right upper")
-    return _write(figure)
+    return to_svg(figure)
 
 
-def _write(figure: Figure) -> str:
+def to_svg(figure: Figure) -> str:
+    """Return a figure as SVG; equal figures give equal text."""
     file = io.StringIO()
     # A fixed salt and no date: equal results give equal files.
     with matplotlib.rc_context({"svg.hashsalt": "m2trec"}):

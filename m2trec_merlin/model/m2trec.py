@@ -97,11 +97,8 @@ def build_model(config: Config, catalogue: Catalogue) -> M2TRec:
         CatalogueTensors(columns), item_encoder, input_schema(catalogue.n_rows, max_length)
     )
     body = SessionBody(inputs, SessionEncoder(item_encoder.width, model.width, max_length, model.session))
-    scorer: ItemScorer
-    if model.next_item.head == "metadata":
-        scorer = MetadataScorer(catalogue, item_encoder.width, model.width, max_length, model.next_item)
-    else:
-        scorer = SoftmaxScorer(catalogue, model.width, max_length, model.next_item)
+    build_scorer = MetadataScorer if model.next_item.head == "metadata" else SoftmaxScorer
+    scorer = build_scorer(catalogue, item_encoder.width, model.width, max_length, model.next_item)
     tasks: list[tr.PredictionTask] = [
         NextItem(scorer, catalogue, inputs.forward, model.next_item),
         *(NextAttribute(_column(catalogue, t.attribute), model.width) for t in model.next_attributes),

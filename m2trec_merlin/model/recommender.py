@@ -26,16 +26,19 @@ class ModelRecommender:
     Args:
         model: trained; switched to evaluation mode.
         name: in reports.
+        new_item_boost: added to the scores of items that training never saw.
     """
 
-    def __init__(self, model: M2TRec, name: str = "M2TRec") -> None:
+    def __init__(self, model: M2TRec, name: str = "M2TRec", new_item_boost: float = 0.0) -> None:
         self.name = name
+        self.new_item_boost = new_item_boost
         self.model = model.eval()
         self.device = next(model.parameters()).device
         self.candidates = "all catalogue items" if model.next_item.all_items else "training items"
         self._kept: Tensor | None = None
         with torch.inference_mode():
             self._item_vectors, self._vectors_ND, self._biases_N = self._encode_catalogue()
+            self._own_vectors_ND = self.model.next_item.session_item_vectors(self._item_vectors)
 
     def _encode_catalogue(self) -> tuple[Tensor, Tensor, Tensor]:
         items, vectors, biases = [], [], []
@@ -47,6 +50,7 @@ class ModelRecommender:
             biases.append(candidate_biases)
         biases_N = torch.cat(biases)
         biases_N[0] = -torch.inf
+        biases_N[self.model.next_item.n_seen + 1 :] += self.new_item_boost
         return torch.cat(items), torch.cat(vectors), biases_N
 
     @torch.inference_mode()
@@ -55,16 +59,17 @@ class ModelRecommender:
 
         The array is valid until the next call: hundreds of megabytes are not asked for each time.
         """
-        queries_PD = self.model.next_item.queries(self.session_vectors(prefixes))
+        history = recent_items(prefixes, self.model.max_length, self.device)
+        own_RD = self._own_vectors_ND[history.rows]
+        queries_PD = self.model.next_item.queries(self.session_vectors(prefixes), own_RD, history)
         if self._kept is None or len(self._kept) < len(prefixes):
             self._kept = queries_PD.new_empty(len(prefixes), len(self._vectors_ND))
         scores_PN = self._kept[: len(prefixes)]
         torch.addmm(self._biases_N, queries_PD, self._vectors_ND.T, out=scores_PN)
         repeat = self.model.next_item.repeat_biases
         if repeat is not None:
-            history = recent_items(prefixes, self.model.max_length)
-            at = (history.prefix.to(self.device), history.rows.to(self.device))
-            scores_PN.index_put_(at, repeat[history.distance.to(self.device)], accumulate=True)
+            at = (history.prefix, history.rows)
+            scores_PN.index_put_(at, repeat[history.distance], accumulate=True)
         return scores_PN.cpu().numpy()
 
     @torch.inference_mode()
@@ -122,8 +127,9 @@ def _last_events(prefixes: Prefixes, max_length: int) -> Sessions:
     return prefixes.sessions.cut(ends - lengths, lengths)
 
 
-def recent_items(prefixes: Prefixes, max_length: int) -> History:
+def recent_items(prefixes: Prefixes, max_length: int, device: torch.device) -> History:
     """List the last `max_length` events of each prefix, each item once at its most recent occurrence."""
     events = distinct_events_before(prefixes)
     recent = events.distance < max_length
-    return History(*(torch.from_numpy(v[recent]) for v in (events.prefix, events.row, events.distance)))
+    fields = (events.prefix, events.row, events.distance)
+    return History(*(torch.from_numpy(field[recent]).to(device) for field in fields))

@@ -13,7 +13,10 @@ from torch.nn import functional as F
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import NextItemConfig
-from m2trec_merlin.model.item_table import ItemTable
+from m2trec_merlin.model.dropout import Dropout
+from m2trec_merlin.model.session_items import SessionItems
+from m2trec_merlin.model.sparse_table import SparseTable
+from m2trec_merlin.model.states import History
 
 
 class ItemScorer(nn.Module):
@@ -27,10 +30,17 @@ class ItemScorer(nn.Module):
 
     all_items: bool
 
-    def __init__(self, catalogue: Catalogue, max_length: int, config: NextItemConfig) -> None:
+    def __init__(
+        self, catalogue: Catalogue, item_width: int, width: int, max_length: int, config: NextItemConfig
+    ) -> None:
         super().__init__()
         self.n_seen = catalogue.n_seen
         self.repeat_biases = nn.Parameter(torch.zeros(max_length)) if config.repeat_bias else None
+        self.session_items = SessionItems(width, max_length) if config.session_items else None
+        # The softmax head has no other use for item vectors.
+        used = self.all_items or config.session_items
+        self.project = nn.Linear(item_width, width) if used else None
+        self.dropout = Dropout(config.candidate_dropout)
 
     def calibration_parameters(self) -> list[nn.Parameter]:
         """The few numbers that scale whole groups of scores.
@@ -39,8 +49,45 @@ class ItemScorer(nn.Module):
         """
         return [] if self.repeat_biases is None else [self.repeat_biases]
 
-    def queries(self, session_vectors: Tensor) -> Tensor:
-        """[P, D] session vectors to [P, D] query vectors."""
+    def session_item_vectors(self, item_vectors: Tensor) -> Tensor:
+        """Item vectors [n, I] to unit vectors [n, D], from which queries are made; without that, nothing.
+
+        From attributes alone, like everything on the input side: no item's training history takes part.
+        """
+        if self.session_items is None or self.project is None:
+            return item_vectors[:, :0]
+        return F.normalize(self.project(item_vectors), dim=-1)
+
+    def queries(self, session_vectors: Tensor, items: Tensor, history: History) -> Tensor:
+        """Query vectors of prefixes, [P, D].
+
+        Args:
+            session_vectors: [P, D].
+            items: [R, D], `session_item_vectors` of the items of `history`, pair by pair.
+            history: the items that each prefix holds.
+        """
+        if self.session_items is not None:
+            session_vectors = self.session_items(session_vectors, items, history)
+        return self.scale(session_vectors)
+
+    def queries_padded(
+        self, session_vectors: Tensor, item_vectors: Tensor, counted: Tensor, lengths: Tensor
+    ) -> Tensor:
+        """Query vectors of right-padded sessions, [B, D]: for the exported graph.
+
+        Args:
+            session_vectors: [B, D].
+            item_vectors: [B, L, I].
+            counted: bool [B, L], see `SessionItems.forward_padded`.
+            lengths: int64 [B].
+        """
+        if self.session_items is not None:
+            items = self.session_item_vectors(item_vectors)
+            session_vectors = self.session_items.forward_padded(session_vectors, items, counted, lengths)
+        return self.scale(session_vectors)
+
+    def scale(self, session_vectors: Tensor) -> Tensor:
+        """The last step to query vectors, [P, D]."""
         raise NotImplementedError
 
     def candidate_vectors(self, item_vectors: Tensor, rows: Tensor) -> Tensor:
@@ -61,8 +108,8 @@ class ItemScorer(nn.Module):
         raise NotImplementedError
 
     def candidates(self, item_vectors: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Vectors and biases together; in training, both with the same items' histories hidden."""
-        return self.candidate_vectors(item_vectors, rows), self.candidate_biases(rows)
+        """Vectors and biases together; in training with dropout, and the same items' histories hidden."""
+        return self.dropout(self.candidate_vectors(item_vectors, rows)), self.candidate_biases(rows)
 
 
 class MetadataScorer(ItemScorer):
@@ -78,12 +125,11 @@ class MetadataScorer(ItemScorer):
     def __init__(
         self, catalogue: Catalogue, item_width: int, width: int, max_length: int, config: NextItemConfig
     ) -> None:
-        super().__init__(catalogue, max_length, config)
+        super().__init__(catalogue, item_width, width, max_length, config)
         self.cosine = config.similarity == "cosine"
-        self.project = nn.Linear(item_width, width)
         self.log_scale = nn.Parameter(torch.tensor(-math.log(config.temperature)))
         self.hidden_share = config.residual_dropout
-        self.residual = ItemTable(self.n_seen + 1, width) if config.residual else None
+        self.residual = SparseTable(self.n_seen + 1, width) if config.residual else None
         if self.residual is not None:
             nn.init.zeros_(self.residual.weight)
         self.popularity_weight = nn.Parameter(torch.zeros(())) if config.popularity_bias else None
@@ -97,7 +143,7 @@ class MetadataScorer(ItemScorer):
         own = (self.log_scale, self.popularity_weight, self.no_history_bias)
         return [*super().calibration_parameters(), *(p for p in own if p is not None)]
 
-    def queries(self, session_vectors: Tensor) -> Tensor:
+    def scale(self, session_vectors: Tensor) -> Tensor:
         """Unit vectors times the learned scale, so that dot products are scaled cosines."""
         if not self.cosine:
             return session_vectors
@@ -116,10 +162,11 @@ class MetadataScorer(ItemScorer):
         hidden = None
         if self.training and self.hidden_share:
             hidden = torch.rand(len(rows), device=rows.device) < self.hidden_share
-        return self._vectors(item_vectors, rows, hidden), self._biases(rows, hidden)
+        return self.dropout(self._vectors(item_vectors, rows, hidden)), self._biases(rows, hidden)
 
     def _vectors(self, item_vectors: Tensor, rows: Tensor, hidden: Tensor | None = None) -> Tensor:
-        vectors = self.project(item_vectors)
+        assert self.project is not None
+        vectors: Tensor = self.project(item_vectors)
         if self.residual is not None:
             known = self._known(rows, hidden)
             vectors = vectors + self.residual(torch.where(known, rows, 0))
@@ -143,14 +190,16 @@ class SoftmaxScorer(ItemScorer):
 
     all_items = False
 
-    def __init__(self, catalogue: Catalogue, width: int, max_length: int, config: NextItemConfig) -> None:
-        super().__init__(catalogue, max_length, config)
-        self.weight = ItemTable(self.n_seen + 1, width)
+    def __init__(
+        self, catalogue: Catalogue, item_width: int, width: int, max_length: int, config: NextItemConfig
+    ) -> None:
+        super().__init__(catalogue, item_width, width, max_length, config)
+        self.weight = SparseTable(self.n_seen + 1, width)
         nn.init.normal_(self.weight.weight, std=width**-0.5)
-        self.bias = ItemTable(self.n_seen + 1, 1)
+        self.bias = SparseTable(self.n_seen + 1, 1)
         nn.init.zeros_(self.bias.weight)
 
-    def queries(self, session_vectors: Tensor) -> Tensor:
+    def scale(self, session_vectors: Tensor) -> Tensor:
         """The session vectors themselves."""
         return session_vectors
 

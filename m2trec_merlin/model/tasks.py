@@ -5,6 +5,7 @@ Shape legend: P prefixes, C candidates, D width, U distinct rows of the batch, N
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -28,7 +29,7 @@ class NextItem(PredictionTask):
 
     Args:
         scorer: what a candidate's score is made of.
-        catalogue: for the number of items and how often each occurs in training.
+        catalogue: for the number of items.
         encode_rows: the item encoder, applied to catalogue rows.
         config: loss and number of negatives.
     """
@@ -44,9 +45,6 @@ class NextItem(PredictionTask):
         self.negatives = config.negatives
         self.n_seen = catalogue.n_seen
         self.n_rows = self.target_dim = catalogue.n_rows
-        counts = torch.from_numpy(catalogue.train_counts).double()
-        self.register_buffer("shares", (counts / counts.sum().clamp(min=1)).float(), persistent=False)
-        self.shares: Tensor
 
     def forward(  # type: ignore[override]
         self, inputs: SessionStates, targets: Any = None, training: bool = False, testing: bool = False
@@ -70,29 +68,36 @@ class NextItem(PredictionTask):
         n_own = len(states.rows)
         candidate_vectors, biases = self.scorer.candidates(vectors, rows)
         history, repeat = states.history, self.scorer.repeat_biases
-        pairs = slice(0, len(history.prefix) if repeat is not None else 0)
+        held = torch.searchsorted(states.rows, history.rows)
+        pairs = slice(0, len(held) if repeat is not None else 0)
         return candidate_cross_entropy(
-            self.scorer.queries(states.vectors),
+            self._queries(states, held),
             candidate_vectors,
             biases,
-            torch.searchsorted(rows[:n_own], states.targets),
+            torch.searchsorted(states.rows, states.targets),
             history.prefix[pairs],
-            torch.searchsorted(rows[:n_own], history.rows[pairs]),
+            held[pairs],
             states.vectors.new_empty(0) if repeat is None else repeat[history.distance],
-            self._log_inclusion(rows, len(states.targets)) if self.sampled else None,
+            self._log_inclusion(biases, n_own) if self.sampled else None,
         )
 
     def score(self, states: SessionStates) -> Tensor:
         """Score every catalogue row for every prefix, [P, N]; row 0 gets -inf."""
         rows = torch.arange(self.n_rows, device=states.vectors.device)
         vectors, biases = self.scorer.candidates(self.encode_rows(rows), rows)
-        scores = torch.addmm(biases, self.scorer.queries(states.vectors), vectors.T)
+        held = torch.searchsorted(states.rows, states.history.rows)
+        scores = torch.addmm(biases, self._queries(states, held), vectors.T)
         if self.scorer.repeat_biases is not None:
             history = states.history
             at = (history.prefix, history.rows)
             scores = scores.index_put(at, self.scorer.repeat_biases[history.distance], accumulate=True)
         scores[:, 0] = -torch.inf
         return scores
+
+    def _queries(self, states: SessionStates, held: Tensor) -> Tensor:
+        """Query vectors [P, D]; `held` says where the items of the history stand among the batch's rows."""
+        items = self.scorer.session_item_vectors(states.item_vectors).index_select(0, held)
+        return self.scorer.queries(states.vectors, items, states.history)
 
     def _candidates(self, states: SessionStates) -> tuple[Tensor, Tensor]:
         """Rows and item vectors of the candidates, the batch's own first."""
@@ -105,12 +110,16 @@ class NextItem(PredictionTask):
         vectors = torch.cat([states.item_vectors, self.encode_rows(other)])
         return torch.cat([states.rows, other]), vectors
 
-    def _log_inclusion(self, rows: Tensor, events: int) -> Tensor:
-        """Log probability that a row is a candidate: in the batch by popularity, or drawn uniformly."""
-        absent = events * torch.log1p(-self.shares[rows]) + self.negatives * torch.log1p(
-            torch.tensor(-1.0 / max(self.n_seen, 2))
-        )
-        return torch.log(-torch.expm1(absent))
+    def _log_inclusion(self, biases: Tensor, n_own: int) -> Tensor:
+        """Log probability that a candidate is one, given the batch: its own items are, others may be drawn.
+
+        Given the batch, and not over all batches: a rare item of the batch would otherwise stand for all the
+        batches that lack it, and weigh on the one prefix whose target it is.
+        """
+        drawn = math.log(-math.expm1(self.negatives * math.log1p(-1 / max(self.n_seen, 2))))
+        log_inclusion = torch.full_like(biases, drawn)
+        log_inclusion[:n_own] = 0
+        return log_inclusion
 
 
 class NextAttribute(PredictionTask):

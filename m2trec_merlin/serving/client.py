@@ -79,6 +79,7 @@ class RecommendationClient:
         exclude: Sequence[str | int] = (),
         exclude_session_items: bool = False,
         filters: Mapping[str, Any] | None = None,
+        new_item_boost: float | None = None,
     ) -> Recommendations:
         """Recommend items for a session.
 
@@ -88,6 +89,7 @@ class RecommendationClient:
             exclude: ids that must not be recommended.
             exclude_session_items: leave out what the session holds.
             filters: wanted values by column: a value, a list of values, or {"min": a, "max": b}.
+            new_item_boost: added to the scores of items without training history; default: as exported.
 
         Raises:
             ServerError: the server cannot be reached, or refuses the request; says what to do.
@@ -99,6 +101,8 @@ class RecommendationClient:
             options["exclude"] = [str(item_id) for item_id in exclude]
         if filters:
             options["filters"] = dict(filters)
+        if new_item_boost is not None:
+            options["new_item_boost"] = new_item_boost
         items = [_id_and_attributes(item) for item in session]
         inputs = [
             self._tensor(ITEM_IDS, [item_id for item_id, _ in items]),

@@ -65,6 +65,7 @@ def export(config: Config, force: bool = False, report: Report = print) -> Path:
         "model": require_manifest(trained, "train")["sha256"],
         "top_k": config.serving.top_k,
         "top_categories": config.serving.top_categories,
+        "new_item_boost": config.serving.new_item_boost,
         "format": FORMAT,
     }
     if not force and is_current(target, inputs):
@@ -115,6 +116,7 @@ def write_repository(
         "top_k": config.serving.top_k,
         "top_categories": config.serving.top_categories,
         "new_items": bool(attributes),
+        "new_item_boost": config.serving.new_item_boost,
     }
     _write_json(predict / recommending.SETTINGS, settings)
     seal_models(repository)

@@ -37,12 +37,13 @@ class SessionGraph(nn.Module):
         self.next_item = model.next_item
         self.next_attributes = nn.ModuleList(model.next_attributes.values())
 
-    def forward(self, vectors: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, vectors: Tensor, lengths: Tensor, counted: Tensor) -> tuple[Tensor, ...]:
         """Encode right-padded sessions.
 
         Args:
             vectors: float32 [B, L, I].
             lengths: int64 [B].
+            counted: bool [B, L], the most recent event of each item, and no padding.
 
         Returns:
             Queries [B, D], then for each attribute the probabilities of its values [B, values]. The
@@ -50,7 +51,7 @@ class SessionGraph(nn.Module):
         """
         session_BD = self.session_encoder.encode_last(vectors, lengths)
         shares = [output(session_BD)[:, FIRST_VALUE:].softmax(1) for output in self.next_attributes]
-        return (self.next_item.queries(session_BD), *shares)
+        return (self.next_item.queries_padded(session_BD, vectors, counted, lengths), *shares)
 
 
 class ItemGraph(nn.Module):
@@ -79,16 +80,16 @@ def export_sessions(model: M2TRec, item_vectors: np.ndarray, path: Path) -> None
     """
     graph = SessionGraph(model).eval()
     names = ["queries", *(f"next_{name}" for name in model.next_attributes)]
-    vectors, lengths = _some_sessions(item_vectors, min(3, model.max_length), 3)
-    example = {"vectors": vectors, "lengths": lengths}
-    dynamic = {"vectors": {0: _DYNAMIC, 1: _DYNAMIC}, "lengths": {0: _DYNAMIC}}
+    example = _some_sessions(item_vectors, min(3, model.max_length), 3)
+    both = {0: _DYNAMIC, 1: _DYNAMIC}
+    dynamic = {"vectors": both, "lengths": {0: _DYNAMIC}, "counted": both}
     _write(graph, example, list(example), names, dynamic, path)
     # A graph may hold on to a shape of its example, so others are tried: one event, the longest session.
     for longest, sessions in ((1, 1), (1, 4), (model.max_length, 1), (model.max_length, 5)):
-        vectors, lengths = _some_sessions(item_vectors, longest, sessions)
+        inputs = _some_sessions(item_vectors, longest, sessions)
         with torch.inference_mode():
-            expected = graph(vectors, lengths)
-        feeds = {"vectors": vectors.numpy(), "lengths": lengths.numpy()}
+            expected = graph(**inputs)
+        feeds = {name: tensor.numpy() for name, tensor in inputs.items()}
         _require_equal(path, feeds, [tensor.numpy() for tensor in expected])
 
 
@@ -152,15 +153,19 @@ def export_scores(candidates: Path, biases: np.ndarray, path: Path) -> None:
     _require_equal(path, {"queries": queries}, [queries @ vectors.T + biases])
 
 
-def _some_sessions(item_vectors: np.ndarray, longest: int, sessions: int) -> tuple[Tensor, Tensor]:
-    """Draw right-padded sessions [B, L, I] of differing lengths [B], one of them the longest."""
+def _some_sessions(item_vectors: np.ndarray, longest: int, sessions: int) -> dict[str, Tensor]:
+    """Draw the inputs of the session graph: right-padded sessions of differing lengths, one the longest."""
     generator = np.random.default_rng(0)
     rows = generator.integers(0, len(item_vectors), (sessions, longest))
     lengths = generator.integers(1, longest + 1, sessions)
     lengths[0] = longest
     padding = np.arange(longest) >= lengths[:, None]
     vectors = np.where(padding[..., None], np.float32(0), item_vectors[rows])
-    return torch.from_numpy(vectors), torch.from_numpy(lengths)
+    # Some events are taken for earlier ones of an item that comes back; the last event never is.
+    counted = ~padding & (generator.random(padding.shape) < 0.8)
+    counted[np.arange(sessions), lengths - 1] = True
+    inputs = {"vectors": vectors, "lengths": lengths, "counted": counted}
+    return {name: torch.from_numpy(array) for name, array in inputs.items()}
 
 
 def _write(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,26 +19,30 @@ class Options:
         exclude: ids that must not be recommended.
         exclude_session_items: whether to leave out what the session holds.
         filters: wanted values by column of the catalogue.
+        new_item_boost: added to the scores of items without training history: more of them, at the cost of
+            items that are known to sell.
     """
 
     top_k: int
     exclude: list[str] = field(default_factory=list)
     exclude_session_items: bool = False
     filters: dict[str, Any] = field(default_factory=dict)
+    new_item_boost: float = 0.0
 
 
-def parse_options(text: str, top_k: int) -> Options:
+def parse_options(text: str, top_k: int, new_item_boost: float = 0.0) -> Options:
     """Read the JSON object of a request.
 
     Args:
         text: the JSON, or an empty string for all defaults.
         top_k: where the request does not say.
+        new_item_boost: likewise.
 
     Raises:
         ServerError: it is not a JSON object, or fields are unknown or of the wrong type; all of them.
     """
     if not text:
-        return Options(top_k)
+        return Options(top_k, new_item_boost=new_item_boost)
     try:
         raw = json.loads(text)
     except json.JSONDecodeError as error:
@@ -54,11 +59,16 @@ def parse_options(text: str, top_k: int) -> Options:
     if problems:
         raise ServerError("; ".join(problems))
     exclude = [str(item_id) for item_id in raw.get("exclude", [])]
-    return Options(**{"top_k": top_k, **raw, "exclude": exclude})
+    defaults = {"top_k": top_k, "new_item_boost": new_item_boost}
+    return Options(**{**defaults, **raw, "exclude": exclude})
 
 
 def _is_positive_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_finite_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _is_list_of_ids(value: Any) -> bool:
@@ -70,4 +80,5 @@ _CHECKS: dict[str, tuple[Any, str]] = {
     "exclude": (_is_list_of_ids, "expected a list of item ids"),
     "exclude_session_items": (lambda value: isinstance(value, bool), "expected true or false"),
     "filters": (lambda value: isinstance(value, dict), "expected an object of wanted values by column"),
+    "new_item_boost": (_is_finite_number, "expected a number"),
 }

@@ -33,6 +33,18 @@ def _floor(scores: np.ndarray, top_k: int) -> float:
     return float(np.partition(maxima, -top_k)[-top_k])
 
 
+def most_recent(positions: np.ndarray) -> np.ndarray:
+    """Tell which events of a session are the most recent ones of their items, bool [L].
+
+    Args:
+        positions: int64 [L], catalogue rows; negative numbers stand for items outside of the catalogue.
+    """
+    _, distances = np.unique(positions[::-1], return_index=True)
+    recent = np.zeros(len(positions), dtype=bool)
+    recent[len(positions) - 1 - distances] = True
+    return recent
+
+
 def add_repeat_biases(scores: np.ndarray, positions: np.ndarray, biases: np.ndarray) -> None:
     """Add the bias of items that stand in the session, in place.
 
@@ -42,6 +54,5 @@ def add_repeat_biases(scores: np.ndarray, positions: np.ndarray, biases: np.ndar
         biases: float32 [max_length], by distance from the end of the session: entry 0 is the last event.
             An item that occurs more than once gets the bias of its most recent occurrence.
     """
-    rows, distances = np.unique(positions[::-1], return_index=True)
-    known = rows > 0
-    scores[rows[known]] += biases[distances[known]]
+    places = np.flatnonzero(most_recent(positions) & (positions > 0))
+    scores[positions[places]] += biases[len(positions) - 1 - places]

@@ -19,7 +19,7 @@ from m2trec_merlin.serving.checksums import require_sealed
 from m2trec_merlin.serving.encoded_items import EncodedItems, join_items
 from m2trec_merlin.serving.item_table import ItemTable
 from m2trec_merlin.serving.options import Options
-from m2trec_merlin.serving.ranking import add_repeat_biases, best_rows
+from m2trec_merlin.serving.ranking import add_repeat_biases, best_rows, most_recent
 
 SETTINGS, ITEMS, CATEGORIES = "settings.json", "items.parquet", "categories.json"
 ITEM_GRAPH, SESSION_GRAPH, SCORE_GRAPH = "items.onnx", "sessions.onnx", "scores.onnx"
@@ -89,6 +89,8 @@ class Recommender:
         # Mapped, not read: several instances of the model share one copy in memory.
         self._item_vectors = np.asarray(np.load(directory / ITEM_VECTORS, mmap_mode="r"))
         self._is_candidate = np.isfinite(np.load(directory / BIASES))
+        self.new_item_boost: float = settings["new_item_boost"]
+        self._is_new = np.flatnonzero(self._is_candidate & (self.items.shares == 0))
         repeat = directory / REPEAT_BIASES
         self._repeat_biases = np.load(repeat) if repeat.is_file() else None
 
@@ -104,13 +106,13 @@ class Recommender:
         ]
 
     def _rank(self, requests: list[Request]) -> list[Answer]:
-        vectors_BLI, lengths = self._session_vectors(requests)
-        outputs = self._sessions.run(None, {"vectors": vectors_BLI, "lengths": lengths})
+        outputs = self._sessions.run(None, self._session_inputs(requests))
         queries_BD, probabilities = outputs[0], outputs[1:]
         scores_BN = self._scores.run(None, {"queries": queries_BD})[0]
         answers = []
         for index, request in enumerate(requests):
             scores = scores_BN[index]
+            scores[self._is_new] += request.options.new_item_boost
             if self._repeat_biases is not None:
                 add_repeat_biases(scores, request.positions, self._repeat_biases)
             categories = {
@@ -120,21 +122,23 @@ class Recommender:
             answers.append(self._answer(request, scores, categories, request.notes))
         return answers
 
-    def _session_vectors(self, requests: list[Request]) -> tuple[np.ndarray, np.ndarray]:
-        """Item vectors of the sessions, right-padded [B, L, I], and lengths int64 [B]."""
+    def _session_inputs(self, requests: list[Request]) -> dict[str, np.ndarray]:
+        """Item vectors of the sessions, right-padded [B, L, I], their lengths, and which events count."""
         lengths = np.array([len(request.positions) for request in requests], np.int64)
         width = self._item_vectors.shape[1]
         padded = np.zeros((len(requests), lengths.max(), width), np.float32)
+        counted = np.zeros(padded.shape[:2], dtype=bool)
         new_vectors = self._encode_new([r.new_items for r in requests if (r.positions < 0).any()])
         used = 0
         for index, request in enumerate(requests):
             positions, vectors = request.positions, padded[index, : lengths[index]]
+            counted[index, : lengths[index]] = most_recent(positions)
             known = positions > 0
             vectors[known] = self._item_vectors[positions[known]]
             if not known.all():
                 vectors[~known] = new_vectors[used - 1 - positions[~known]]
                 used -= int(positions.min())
-        return padded, lengths
+        return {"vectors": padded, "lengths": lengths, "counted": counted}
 
     def _encode_new(self, groups: list[EncodedItems]) -> np.ndarray:
         if not groups or self._item_graph is None:

@@ -66,7 +66,7 @@ class PredictStep:
         texts = _texts(OPTIONS, arrays.pop(OPTIONS, np.empty(0, object)))
         if len(texts) > 1:
             raise ServerError(f"options: expected one JSON object for the request, found {len(texts)}")
-        options = parse_options("".join(texts), self._recommender.top_k)
+        options = parse_options("".join(texts), self._recommender.top_k, self._recommender.new_item_boost)
         allowed = self._recommender.items.mask(options.filters, notes)
         return Request(arrays.pop(POSITIONS), arrays, options, allowed, notes)
 

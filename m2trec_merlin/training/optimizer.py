@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from m2trec_merlin.config import TrainingConfig
-from m2trec_merlin.model.item_table import ItemTable
 from m2trec_merlin.model.m2trec import M2TRec
+from m2trec_merlin.model.sparse_table import SparseTable
 from m2trec_merlin.training.hardware import can_fuse_optimizer
 
 #: Learning rate of the scorer's calibration, in multiples of the weights'.
@@ -104,7 +104,7 @@ def build_optimizer(model: M2TRec, config: TrainingConfig) -> Optimizers:
     tables: list[nn.Parameter] = []
     if model.next_item_task.sampled:
         for table in model.modules():
-            if isinstance(table, ItemTable):
+            if isinstance(table, SparseTable):
                 table.sparse = True
                 tables.extend(table.parameters())
     calibration = model.next_item.calibration_parameters()

@@ -10,6 +10,7 @@ from m2trec_merlin.model.attribute_encoders import (
     ListEncoder,
     build_attribute_encoder,
     embedding_width,
+    hashed_pairs,
 )
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, take_ragged
 from tests.tiny import ATTRIBUTES, tiny_catalogue, tiny_config
@@ -90,3 +91,26 @@ def test_look_up_returns_what_the_catalogue_holds() -> None:
     assert found["title__values"].tolist() == np.concatenate(expected).tolist()
     assert found["category"].tolist() == catalogue.attributes["category"].values[[5, 2]].tolist()
     assert found["image"].shape == (2, 3)
+
+
+def test_pairs_of_neighbouring_subwords_are_hashed_within_their_title() -> None:
+    """Titles [3, 4] and [3]: a pair ends with its title, whatever stands behind it."""
+    values, offsets = torch.tensor([3, 4, 3]), torch.tensor([0, 2, 3])
+    buckets = hashed_pairs(values, offsets, 1000)
+    assert buckets.tolist() == [1 + (a * 92_821 + b * 31_337) % 999 for a, b in ((3, 4), (4, 0), (3, 0))]
+    assert buckets.min() >= 1
+
+
+def test_pairs_add_the_mean_of_their_vectors() -> None:
+    encoder = ListEncoder("title", 6, 2, "mean", 0.0, pair_buckets=50)
+    plain = ListEncoder("title", 6, 2, "mean", 0.0)
+    plain.embedding = encoder.embedding
+    title = {"title__values": torch.tensor([3, 4, 5]), "title__offsets": torch.tensor([0, 2, 3])}
+    assert encoder.pairs is not None
+    # Pairs that were never trained say nothing.
+    torch.testing.assert_close(encoder(title), plain(title))
+    with torch.no_grad():
+        encoder.pairs.weight[1:].normal_()
+    vectors = encoder.pairs(hashed_pairs(title["title__values"], title["title__offsets"], 50))
+    expected = plain(title) + torch.stack([vectors[:2].mean(0), vectors[2]])
+    torch.testing.assert_close(encoder(title), expected)

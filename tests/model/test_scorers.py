@@ -3,6 +3,7 @@ import torch
 
 from m2trec_merlin.config import NextItemConfig
 from m2trec_merlin.model.scorers import ItemScorer, MetadataScorer, SoftmaxScorer
+from m2trec_merlin.model.states import History
 from tests.tiny import tiny_catalogue
 
 
@@ -11,7 +12,14 @@ def scorer(kind: str, **settings: object) -> ItemScorer:
     config, catalogue = NextItemConfig.model_validate(settings), tiny_catalogue()
     if kind == "metadata":
         return MetadataScorer(catalogue, item_width=5, width=4, max_length=6, config=config).eval()
-    return SoftmaxScorer(catalogue, width=4, max_length=6, config=config).eval()
+    return SoftmaxScorer(catalogue, item_width=5, width=4, max_length=6, config=config).eval()
+
+
+def queries(tested: ItemScorer, sessions: torch.Tensor) -> torch.Tensor:
+    """Queries of prefixes that hold one item each."""
+    n = len(sessions)
+    history = History(torch.arange(n), torch.ones(n, dtype=torch.long), torch.zeros(n, dtype=torch.long))
+    return tested.queries(sessions, tested.session_item_vectors(torch.randn(n, 5)), history)
 
 
 @pytest.mark.parametrize("kind", ["metadata", "softmax"])
@@ -21,7 +29,7 @@ def test_contract_shapes_and_unseen_items(kind: str) -> None:
     vectors, biases = tested.candidates(torch.randn(4, 5), rows)
     assert vectors.shape == (4, 4)
     assert biases.shape == (4,)
-    assert tested.queries(torch.randn(3, 4)).shape == (3, 4)
+    assert queries(tested, torch.randn(3, 4)).shape == (3, 4)
     assert torch.isfinite(biases[:2]).all()
     assert torch.isfinite(biases[2:]).all() == tested.all_items, "only metadata can score unseen items"
 
@@ -29,16 +37,16 @@ def test_contract_shapes_and_unseen_items(kind: str) -> None:
 def test_metadata_scores_are_cosines_at_the_temperature() -> None:
     tested = scorer("metadata", temperature=0.1, popularity_bias=False)
     assert isinstance(tested, MetadataScorer)
-    queries = tested.queries(torch.randn(3, 4))
+    asked = queries(tested, torch.randn(3, 4))
     vectors, _ = tested.candidates(torch.randn(2, 5), torch.tensor([1, 2]))
-    torch.testing.assert_close(queries.norm(dim=1), torch.full((3,), 10.0))
+    torch.testing.assert_close(asked.norm(dim=1), torch.full((3,), 10.0))
     torch.testing.assert_close(vectors.norm(dim=1), torch.ones(2))
 
 
 def test_dot_products_keep_the_length_of_vectors() -> None:
-    tested = scorer("metadata", similarity="dot")
+    tested = scorer("metadata", similarity="dot", session_items=False)
     sessions = torch.randn(3, 4)
-    torch.testing.assert_close(tested.queries(sessions), sessions)
+    torch.testing.assert_close(queries(tested, sessions), sessions)
     once, twice = (tested.candidate_vectors(k * torch.ones(1, 5), torch.tensor([25])) for k in (1, 2))
     assert not torch.allclose(once.norm(), twice.norm())
 

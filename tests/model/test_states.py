@@ -41,7 +41,7 @@ def test_recent_items_of_prefixes_stop_at_the_longest_length(sessions: list[list
     prefixes = Sessions.from_lists(sessions).prefixes()
     if not len(prefixes):
         return
-    history = recent_items(prefixes, longest)
+    history = recent_items(prefixes, longest, torch.device("cpu"))
     expected = brute_force([prefixes.items(i).tolist()[-longest:] for i in range(len(prefixes))])
     found = zip(history.prefix.tolist(), history.rows.tolist(), history.distance.tolist(), strict=True)
     assert set(found) == expected

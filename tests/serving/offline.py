@@ -26,11 +26,15 @@ def offline_scores(shop: Shop, session: list[Any]) -> tuple[np.ndarray, np.ndarr
         else:
             rows.append(int(shop.catalogue.rows_of([item])[0]))
             vectors.append(model.encode_rows(torch.tensor(rows[-1:])))
-    vector = model.session_encoder.encode_last(torch.cat(vectors).unsqueeze(0), torch.tensor([len(rows)]))
+    items, length = torch.cat(vectors).unsqueeze(0), torch.tensor([len(rows)])
+    vector = model.session_encoder.encode_last(items, length)
+    counted = torch.tensor([[row == 0 or row not in rows[place + 1 :] for place, row in enumerate(rows)]])
     all_rows = torch.arange(shop.catalogue.n_rows)
     head = model.next_item
     candidates = head.candidate_vectors(model.encode_rows(all_rows), all_rows)
-    scores = head.queries(vector)[0] @ candidates.T + head.candidate_biases(all_rows)
+    scores = head.queries_padded(vector, items, counted, length)[0] @ candidates.T + head.candidate_biases(
+        all_rows
+    )
     if head.repeat_biases is not None:
         for row in {row for row in rows if row}:
             distance = rows[::-1].index(row)

@@ -14,6 +14,7 @@ from tests.serving.conftest import Shop
 def test_a_graph_that_differs_from_the_model_is_refused(shop: Shop) -> None:
     width = np.load(shop.predict / "item_vectors.npy").shape[1]
     feeds = {"vectors": np.zeros((1, 2, width), np.float32), "lengths": np.array([2])}
+    feeds["counted"] = np.ones((1, 2), dtype=bool)
     queries = np.zeros((1, 16), np.float32)
     with pytest.raises(
         ArtifactError, match=r"sessions\.onnx, output 0: the exported graph and the model disagree"

@@ -13,8 +13,16 @@ def test_no_options_are_the_defaults() -> None:
 
 
 def test_all_options() -> None:
-    text = '{"top_k": 3, "exclude": ["a", 12], "exclude_session_items": true, "filters": {"aisle": "tea"}}'
-    assert parse_options(text, top_k=7) == Options(3, ["a", "12"], True, {"aisle": "tea"})
+    text = (
+        '{"top_k": 3, "exclude": ["a", 12], "exclude_session_items": true, "filters": {"aisle": "tea"}, '
+        '"new_item_boost": 1.5}'
+    )
+    assert parse_options(text, top_k=7) == Options(3, ["a", "12"], True, {"aisle": "tea"}, 1.5)
+
+
+def test_the_boost_of_new_items_is_the_exported_one_unless_a_request_says_otherwise() -> None:
+    assert parse_options("", 7, new_item_boost=2.0).new_item_boost == 2.0
+    assert parse_options('{"new_item_boost": 0}', 7, new_item_boost=2.0).new_item_boost == 0
 
 
 @pytest.mark.parametrize(
@@ -27,6 +35,8 @@ def test_all_options() -> None:
         ({"exclude": [["a"]]}, "options.exclude"),
         ({"exclude_session_items": 1}, "options.exclude_session_items"),
         ({"filters": ["a"]}, "options.filters"),
+        ({"new_item_boost": "high"}, "options.new_item_boost"),
+        ({"new_item_boost": float("inf")}, "options.new_item_boost"),
         ({"topk": 5}, "options.topk"),
     ],
 )

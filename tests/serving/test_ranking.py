@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from m2trec_merlin.serving.ranking import add_repeat_biases, best_rows
+from m2trec_merlin.serving.ranking import add_repeat_biases, best_rows, most_recent
 
 # Few distinct values, so that ties are common; up to several blocks of 64.
 SCORES = arrays(np.float32, st.integers(1, 400), elements=st.sampled_from([-np.inf, -2.0, 0.0, 0.5, 3.0]))
@@ -40,3 +40,8 @@ def test_repeat_bias_is_that_of_the_most_recent_occurrence() -> None:
     # From the end: row 2 (distance 0), new item, row 4 (2), row 2 again (3), row 5 (4).
     add_repeat_biases(scores, np.array([5, 2, 4, -1, 2]), np.array([1, 10, 100, 1000, 10000], np.float32))
     assert scores.tolist() == [0, 0, 1, 0, 100, 10000]
+
+
+def test_most_recent_events_are_the_last_ones_of_their_items() -> None:
+    assert most_recent(np.array([5, 2, 4, -1, 2])).tolist() == [True, False, True, True, True]
+    assert most_recent(np.array([], np.int64)).tolist() == []

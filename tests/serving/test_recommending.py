@@ -17,7 +17,7 @@ from m2trec_merlin.serving.recommending import Answer, Recommender, Request
 from m2trec_merlin.serving.session_reading import ReadSession, SessionReader
 from tests.serving.conftest import Shop
 from tests.serving.offline import offline_scores
-from tests.serving.shop import MAX_LENGTH, N_ITEMS
+from tests.serving.shop import MAX_LENGTH, N_ITEMS, N_SEEN
 
 NEW_BREAD = {"product_name": "purple bread 7", "department": "bakery", "tags": "local|vegan", "price": 2.5}
 NEW_THING = {"product_name": "zzz", "department": "unheard of", "image": [0.5, -1.0, 2.0]}
@@ -93,6 +93,23 @@ def test_excluded_items_are_left_out_and_the_rest_keeps_its_order(
     [answer] = recommender.recommend([request_for(reader, session, options)])
     assert answer.item_ids == [i for i in everything.item_ids if i not in {first, *session}]
     assert any("may be recommended" in warning for warning in answer.warnings)
+
+
+def test_a_boost_lifts_the_items_without_history_and_no_others(
+    shop: Shop, reader: SessionReader, recommender: Recommender
+) -> None:
+    session = ["sku-3", "sku-8"]
+    options = [Options(N_ITEMS), Options(N_ITEMS, new_item_boost=0.75)]
+    plain, boosted = recommender.recommend([request_for(reader, session, each) for each in options])
+    before, after = (dict(zip(a.item_ids, a.scores, strict=True)) for a in (plain, boosted))
+    new = {
+        item_id
+        for item_id in before
+        if shop.catalogue.train_counts[shop.catalogue.rows_of([item_id])[0]] == 0
+    }
+    assert new == {f"sku-{i}" for i in range(N_SEEN, N_ITEMS)}
+    for item_id, score in before.items():
+        assert after[item_id] - score == pytest.approx(0.75 if item_id in new else 0, abs=1e-5)
 
 
 def test_filters_leave_what_passes_in_order(reader: SessionReader, recommender: Recommender) -> None:

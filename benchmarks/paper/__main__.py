@@ -1,0 +1,163 @@
+"""Train and measure every model of the paper's tables on one data set.
+
+    m2trec bench paper -c configs/instacart.yaml
+    python -m benchmarks.paper -c configs/instacart.yaml --seeds 42 43 44 --budget-seconds 600
+
+Every cell (a model with a seed) is kept under runs/NAME/paper when it is finished: a benchmark that was
+killed goes on after it, and one of our own models within it. What is known so far is written after each cell:
+paper-NAME.json, paper-NAME.md and plots. All cells are chosen on validation and measured on test once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+
+from benchmarks.paper.cells import EVERY_SEED, Cell, choose, plan
+from benchmarks.paper.fitted import run_fitted
+from benchmarks.paper.recbole import run_recbole
+from benchmarks.paper.report import publish
+from benchmarks.paper.results import CellResult, read_result, write_result
+from benchmarks.paper.variants import run_variant, variant_config
+from benchmarks.records import commit
+from benchmarks.training.process import RunnerFailed
+from m2trec_merlin.artifacts import fingerprint, require_manifest
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.config import Config, load_config
+from m2trec_merlin.data.preparation import prepare_data
+from m2trec_merlin.errors import M2TRecError
+from m2trec_merlin.evaluation.ranking import sample_prefixes
+from m2trec_merlin.preprocessing import preprocess
+from m2trec_merlin.sessions import Prefixes, Sessions
+
+RESULTS = Path(__file__).parents[1] / "results"
+
+#: Validation prefixes by which RecBole's best moment is chosen.
+VALIDATION_PREFIXES = 5_000
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="m2trec bench paper",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("-c", "--config", type=Path, default=Path("configs/instacart.yaml"))
+    parser.add_argument("-s", "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[42], help="the first one is for all models")
+    parser.add_argument(
+        "--every-seed", nargs="+", default=list(EVERY_SEED), help="variants that are trained with all seeds"
+    )
+    parser.add_argument(
+        "--budget-seconds", type=float, default=600.0, help="of training, for each of RecBole's models"
+    )
+    parser.add_argument("--cells", nargs="+", help="only these, by the start of their names (trec_id-43)")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of tables and plots")
+    parser.add_argument("--force", action="store_true", help="measure again what was already finished")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark; returns the exit status."""
+    options = parse(arguments)
+    console = Console()
+    settings = {key: yaml.safe_load(value) for key, _, value in (s.partition("=") for s in options.set)}
+    config = load_config(options.config, settings)
+    cells = plan(config, options.seeds, options.every_seed)
+    chosen = choose(cells, options.cells)
+    prepare_data(config)
+    preprocess(config)
+    bench = PaperBench(config, options.budget_seconds, console)
+    results, failed = [], []
+    for cell in cells:
+        kept = bench.kept(cell)
+        if cell in chosen and (kept is None or options.force):
+            console.rule(f"{cell.title}, seed {cell.seed}", align="left")
+            try:
+                kept = bench.run(cell)
+            except (RunnerFailed, M2TRecError) as error:
+                console.print(f"FAILED: {error}", style="red", highlight=False)
+                failed.append(cell.slug)
+        if kept is not None:
+            results.append(kept)
+            publish(results, config, options.output, options.config)
+    console.print(
+        f"{len(results)} of {len(cells)} cells; tables: {options.output / f'paper-{config.name}.md'}"
+    )
+    if failed:
+        console.print(f"failed: {', '.join(failed)}; the same command tries them again")
+    return 1 if failed else 0
+
+
+class PaperBench:
+    """Runs cells on prepared data and keeps what comes out.
+
+    Args:
+        config: of the data and of M2TRec; variants are changes of it.
+        budget_seconds: of training, for RecBole's models. Ours train as configured.
+        console: where progress is shown.
+    """
+
+    def __init__(self, config: Config, budget_seconds: float, console: Console) -> None:
+        self.config = config
+        self.budget_seconds = budget_seconds
+        self.console = console
+        data = config.directory / "preprocessed"
+        self.data_inputs = require_manifest(data, "preprocess")["inputs"]
+        self.catalogue = Catalogue.load(data / "catalogue")
+        self.sessions = {name: Sessions.load(data / "sessions" / name) for name in ("train", "valid", "test")}
+
+    def kept(self, cell: Cell) -> CellResult | None:
+        """Return what an earlier run left of this cell with the same data and settings."""
+        return read_result(self._path(cell), self._key(cell))
+
+    def run(self, cell: Cell) -> CellResult:
+        """Train and measure a cell, and keep it."""
+        prefixes = self._prefixes("test", self.config.evaluation.max_prefixes)
+        arguments = (cell, self.config, self.catalogue)
+        if cell.kind == "variant":
+            result = run_variant(*arguments, prefixes, commit(), self.console)
+        elif cell.kind == "recbole":
+            validation = self._prefixes("valid", VALIDATION_PREFIXES)
+            result = run_recbole(
+                *arguments, validation, prefixes, commit(), self.budget_seconds, self.console.print
+            )
+        else:
+            result = run_fitted(*arguments, self.sessions["train"], prefixes, commit())
+        write_result(self._path(cell), result, self._key(cell))
+        return result
+
+    def _prefixes(self, split: str, size: int | None) -> Prefixes:
+        return sample_prefixes(self.sessions[split].prefixes(), size, self.config.seed)
+
+    def _path(self, cell: Cell) -> Path:
+        return self.config.directory / "paper" / f"{cell.slug}.json"
+
+    def _key(self, cell: Cell) -> str:
+        depends: dict[str, Any] = {
+            "data": self.data_inputs,
+            "evaluation": self.config.evaluation.model_dump(mode="json", exclude={"baselines"}),
+            "tasks": [task.attribute for task in self.config.model.next_attributes],
+        }
+        if cell.kind == "variant" or cell.model == "predicted":
+            variant = Cell("variant", "metrec", "", cell.seed) if cell.model == "predicted" else cell
+            config = variant_config(self.config, variant)
+            depends |= {
+                "model": config.model.model_dump(mode="json"),
+                "training": config.training.model_dump(mode="json"),
+                "seed": cell.seed,
+            }
+        if cell.kind == "recbole":
+            depends |= {"budget": self.budget_seconds, "width": self.config.model.width, "seed": cell.seed}
+        return fingerprint(depends)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""Cells without training: neighbours, popularity, and the paper's two heuristics for categories (Fig. 2)."""
+
+from __future__ import annotations
+
+import time
+
+from benchmarks.paper.cells import Cell
+from benchmarks.paper.results import CellResult, measure
+from benchmarks.paper.variants import load_recommender
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.config import VARIANTS, Config
+from m2trec_merlin.evaluation.baselines import FrequentCategories, PredictedCategories, build_baseline
+from m2trec_merlin.evaluation.ranking import evaluate
+from m2trec_merlin.evaluation.recommender import CategoryRecommender, Recommender
+from m2trec_merlin.sessions import Prefixes, Sessions
+
+
+def run_fitted(
+    cell: Cell, config: Config, catalogue: Catalogue, train: Sessions, prefixes: Prefixes, commit: str
+) -> CellResult:
+    """Fit a baseline to the training sessions and measure it on the test prefixes."""
+    started = time.perf_counter()
+    recommender = _build(cell, config, catalogue, train)
+    seconds = time.perf_counter() - started
+    recommender.name = cell.title
+    outcome = evaluate(recommender, prefixes, catalogue, config.evaluation)
+    return CellResult(cell, commit, None, seconds, None, *measure(outcome, cell, catalogue, config))
+
+
+def _build(
+    cell: Cell, config: Config, catalogue: Catalogue, train: Sessions
+) -> Recommender | CategoryRecommender:
+    if cell.kind == "baseline":
+        return build_baseline(cell.model, catalogue, train)
+    attributes = [task.attribute for task in config.model.next_attributes]
+    if cell.model == "frequent":
+        return FrequentCategories(catalogue, attributes)
+    metrec = Cell("variant", "metrec", VARIANTS["metrec"].title, cell.seed)
+    # As the paper has it: the categories of the items that the single-task model ranks first.
+    return PredictedCategories(
+        catalogue, attributes, load_recommender(metrec, config, catalogue), max(config.evaluation.ks)
+    )

@@ -1,0 +1,51 @@
+"""Cells that we train: the variants of the paper, by the trainer of `m2trec train`."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from benchmarks.paper.cells import Cell
+from benchmarks.paper.results import CellResult, measure
+from m2trec_merlin.artifacts import read_json
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.config import Config, apply_variant
+from m2trec_merlin.evaluation.ranking import evaluate
+from m2trec_merlin.model.recommender import ModelRecommender
+from m2trec_merlin.model.storage import load_model
+from m2trec_merlin.sessions import Prefixes
+from m2trec_merlin.training.run import train
+
+
+def variant_config(config: Config, cell: Cell) -> Config:
+    """Return the configuration of a cell; seeds other than the configured one have a folder of their own."""
+    changed = apply_variant(config, cell.model)
+    if cell.seed == config.seed:
+        return changed
+    return changed.model_copy(update={"seed": cell.seed, "variant": f"{cell.model}-seed{cell.seed}"})
+
+
+def run_variant(
+    cell: Cell, config: Config, catalogue: Catalogue, prefixes: Prefixes, commit: str, console: Console
+) -> CellResult:
+    """Train a variant, or go on with it, and measure it on the test prefixes."""
+    folder = train(variant_config(config, cell), console=console)
+    history = read_json(folder / "history.json")
+    recommender = load_recommender(cell, config, catalogue)
+    outcome = evaluate(recommender, prefixes, catalogue, config.evaluation)
+    measurements, occurrences = measure(outcome, cell, catalogue, config)
+    return CellResult(
+        cell,
+        commit,
+        recommender.model.count_parameters(),
+        sum(epoch["seconds"] for epoch in history),
+        len(history),
+        measurements,
+        occurrences,
+        history,
+    )
+
+
+def load_recommender(cell: Cell, config: Config, catalogue: Catalogue) -> ModelRecommender:
+    """Return the trained model of a cell."""
+    folder = variant_config(config, cell).model_directory / "model"
+    return ModelRecommender(load_model(folder, catalogue), cell.title)

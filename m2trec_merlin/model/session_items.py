@@ -1,0 +1,78 @@
+"""The session's own items in the query.
+
+Shape legend: P prefixes, R (prefix, item) pairs, B sessions, L longest session, D width.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from m2trec_merlin.model.states import History
+
+
+class SessionItems(nn.Module):
+    """Adds the vectors of a session's items to its session vector, weighted by attention.
+
+    With s the session vector, v(i) the unit vectors of its items in the space of the candidates, and d(i)
+    the events between item i and the end of the session:
+
+        query = g s / |s| + sum over i of w(i) v(i),   w = softmax over i of b[d(i)] + c (A s / |A s|) . v(i)
+
+    The encoder alone has to learn the way back from what it made of the items to the space of the candidates;
+    that items like those of the session are likely comes free here. After CORE (Hou et al., SIGIR 2022),
+    which has the weighted sum alone.
+    """
+
+    def __init__(self, width: int, max_length: int) -> None:
+        super().__init__()
+        self.distance_biases = nn.Parameter(torch.zeros(max_length))
+        self.ask = nn.Linear(width, width, bias=False)
+        self.sharpness = nn.Parameter(torch.ones(()))
+        self.encoder_weight = nn.Parameter(torch.ones(()))
+
+    def forward(self, session_vectors: Tensor, items_RD: Tensor, history: History) -> Tensor:
+        """Queries of prefixes, [P, D].
+
+        Args:
+            session_vectors: [P, D].
+            items_RD: unit vectors of the items of `history`, pair by pair.
+            history: which prefix each belongs to, and how far from its end. A prefix holds an item or more.
+        """
+        asked_RD = self._asked(session_vectors).index_select(0, history.prefix)
+        logits = self._logits((asked_RD * items_RD).sum(1), history.distance)
+        highest = torch.full_like(session_vectors[:, 0], -torch.inf, dtype=logits.dtype)
+        highest = highest.scatter_reduce(0, history.prefix, logits.detach(), "amax")
+        weights = (logits - highest[history.prefix]).exp()
+        sums = torch.zeros_like(highest).index_add(0, history.prefix, weights)
+        weighted_RD = items_RD * (weights / sums[history.prefix]).unsqueeze(1)
+        pooled = torch.zeros_like(session_vectors, dtype=weighted_RD.dtype)
+        return self._add(session_vectors, pooled.index_add(0, history.prefix, weighted_RD))
+
+    def forward_padded(
+        self, session_vectors: Tensor, items_BLD: Tensor, counted_BL: Tensor, lengths: Tensor
+    ) -> Tensor:
+        """Queries of right-padded sessions, [B, D]: for the exported graph.
+
+        Args:
+            session_vectors: [B, D].
+            items_BLD: unit vectors of the items.
+            counted_BL: bool, which events count: an item's most recent one, and no padding.
+            lengths: int64 [B].
+        """
+        steps = torch.arange(items_BLD.shape[1], device=lengths.device)
+        distance_BL = (lengths.unsqueeze(1) - 1 - steps).clamp(min=0)
+        asked_B1D = self._asked(session_vectors).unsqueeze(1)
+        logits_BL = self._logits((asked_B1D * items_BLD).sum(2), distance_BL)
+        weights_BL = logits_BL.masked_fill(~counted_BL, -torch.inf).softmax(1)
+        return self._add(session_vectors, (items_BLD * weights_BL.unsqueeze(2)).sum(1))
+
+    def _asked(self, session_vectors: Tensor) -> Tensor:
+        return F.normalize(self.ask(session_vectors), dim=-1)
+
+    def _logits(self, likeness: Tensor, distance: Tensor) -> Tensor:
+        return self.sharpness * likeness + self.distance_biases[distance]
+
+    def _add(self, session_vectors: Tensor, pooled: Tensor) -> Tensor:
+        return self.encoder_weight * F.normalize(session_vectors, dim=-1) + pooled
