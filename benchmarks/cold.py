@@ -12,11 +12,11 @@ new items. It is chosen on validation by what it costs there; the curve is drawn
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -42,11 +42,17 @@ from m2trec_merlin.training.run import train
 
 RESULTS = Path(__file__).parent / "results"
 
-#: Added to the scores of items without history, in units of the logarithm of odds.
+#: Added to the scores of new items, in units of the logarithm of odds.
 BOOSTS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0)
+
+#: Which items are boosted: those that training never saw, or of them those that the shop knows to be new.
+WITHOUT_HISTORY, LISTED_NEW = "items without history", "newly listed items"
 
 #: What a boost may cost of the HIT@20 of all prefixes, relative.
 ALLOWED_LOSS = 0.02
+
+#: Prefixes of each split that every boost is tried on.
+CURVE_PREFIXES = 20_000
 
 K = 20
 
@@ -59,7 +65,8 @@ class Score:
         model: name.
         split: sessions.
         slice: which prefixes, and which items were ranked.
-        boost: of items without history; None where there is no such knob.
+        boosted: which items; empty where there is no such knob.
+        boost: added to their scores; None likewise.
         hit: HIT@20.
         mrr: MRR@20.
         n: prefixes.
@@ -68,10 +75,31 @@ class Score:
     model: str
     split: str
     slice: str
+    boosted: str
     boost: float | None
     hit: float
     mrr: float
     n: int
+
+
+class Boosted:
+    """A recommender whose scores of some items are lifted.
+
+    Args:
+        inner: gives the scores.
+        items: bool [N + 1], which are lifted.
+        boost: by how much.
+    """
+
+    def __init__(self, inner: Recommender, items: np.ndarray, boost: float) -> None:
+        self.name = inner.name
+        self.candidates = inner.candidates
+        self._inner = inner
+        self._lift = np.where(items, np.float32(boost), np.float32(0))
+
+    def score(self, prefixes: Prefixes) -> np.ndarray:
+        """Return the lifted scores, float32 [P, N + 1]."""
+        return np.add(scores := self._inner.score(prefixes), self._lift, out=scores)
 
 
 class ColdBench:
@@ -96,30 +124,31 @@ class ColdBench:
         self.train = Sessions.load(data / "sessions" / "train")
         test = Sessions.load(data / "sessions" / "test").prefixes()
         valid = Sessions.load(data / "sessions" / "valid").prefixes()
-        size = config.evaluation.max_prefixes
+        size = min(config.evaluation.max_prefixes or CURVE_PREFIXES, CURVE_PREFIXES)
         self.all = {
             name: sample_prefixes(p, size, config.seed) for name, p in (("test", test), ("valid", valid))
         }
         cold = cold_target_only(test, self.catalogue, config.evaluation) & self.drawn[test.targets]
-        # Validation holds no drawn item; items that training happens never to have seen stand for them.
-        unseen = cold_target_only(valid, self.catalogue, config.evaluation) & (valid.targets > 0)
-        self.cold = {"test": test.take(np.flatnonzero(cold)), "valid": valid.take(np.flatnonzero(unseen))}
+        self.cold = test.take(np.flatnonzero(cold))
 
     def compare(self, recommenders: Sequence[Recommender]) -> Iterator[Score]:
         """Rank the cold targets of the test sessions among all items, and among the drawn ones."""
         for recommender in recommenders:
-            yield self.score(recommender, "test", "cold target", self.cold["test"])
-            among = self.score(
-                recommender, "test", "cold target among cold items", self.cold["test"], self.drawn
-            )
+            yield self.score(recommender, "test", "cold target", self.cold)
+            among = self.score(recommender, "test", "cold target among cold items", self.cold, self.drawn)
             yield among
 
-    def curve(self, model: Any, split: str) -> Iterator[Score]:
-        """Score all prefixes and the cold targets at every boost."""
-        for boost in BOOSTS:
-            recommender = ModelRecommender(model, "M2TRec", new_item_boost=boost)
-            yield self.score(recommender, split, "All", self.all[split], boost=boost)
-            yield self.score(recommender, split, "cold target", self.cold[split], boost=boost)
+    def curve(self, recommender: Recommender, split: str) -> Iterator[Score]:
+        """Score all prefixes and the cold targets at every boost of each kind of new items."""
+        unseen = self.catalogue.train_counts == 0
+        for boosted, items in ((WITHOUT_HISTORY, unseen), (LISTED_NEW, self.drawn)):
+            for boost in BOOSTS:
+                lifted = Boosted(recommender, items, boost)
+                # Validation holds no drawn item: it shows what a boost costs, test alone what it brings.
+                parts = {"All": self.all[split]} | ({"cold target": self.cold} if split == "test" else {})
+                for name, prefixes in parts.items():
+                    score = self.score(lifted, split, name, prefixes)
+                    yield dataclasses.replace(score, boosted=boosted, boost=boost)
 
     def score(
         self,
@@ -128,7 +157,6 @@ class ColdBench:
         name: str,
         prefixes: Prefixes,
         candidates: np.ndarray | None = None,
-        boost: float | None = None,
     ) -> Score:
         """Measure one recommender on one set of prefixes."""
         settings = EvaluationConfig(ks=[K], baselines=[])
@@ -140,16 +168,17 @@ class ColdBench:
             recommender.name,
             split,
             name,
-            boost,
+            "",
+            None,
             float((ranks <= K).mean()),
             float(found.sum() / len(ranks)),
             len(ranks),
         )
 
 
-def choose_boost(curve: Sequence[Score], allowed_loss: float = ALLOWED_LOSS) -> float:
-    """Return the highest boost that costs at most the allowed share of the HIT@20 of all prefixes."""
-    overall = {score.boost: score.hit for score in curve if score.slice == "All"}
+def choose_boost(curve: Sequence[Score], boosted: str, allowed_loss: float = ALLOWED_LOSS) -> float:
+    """Return the highest boost that costs at most the allowed share of HIT@20 over all validation prefixes."""
+    overall = {s.boost: s.hit for s in curve if (s.split, s.slice, s.boosted) == ("valid", "All", boosted)}
     least = (1 - allowed_loss) * overall[0.0]
     return max(boost for boost, hit in overall.items() if boost is not None and hit >= least)
 
@@ -169,28 +198,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder = train(config, console=console)
     bench = ColdBench(config)
     catalogue = bench.catalogue
-    model = load_model(folder, catalogue)
+    ours = ModelRecommender(load_model(folder, catalogue), "M2TRec")
     recommenders: list[Recommender] = [
-        ModelRecommender(model, "M2TRec"),
+        ours,
         ContentKnn(catalogue, bench.train, name="content kNN (titles)"),
         ContentKnn(catalogue, bench.train, category_words(catalogue), "profile of categories"),
     ]
     scores = []
-    for score in (*bench.compare(recommenders), *bench.curve(model, "valid"), *bench.curve(model, "test")):
-        at = "" if score.boost is None else f", boost {score.boost:g}"
+    for score in (*bench.compare(recommenders), *bench.curve(ours, "valid"), *bench.curve(ours, "test")):
+        at = "" if score.boost is None else f", {score.boosted} boosted by {score.boost:g}"
         console.print(
             f"{score.model}, {score.split}, {score.slice}{at}: HIT@20 {100 * score.hit:.2f}, "
             f"MRR@20 {100 * score.mrr:.2f} ({score.n:,} prefixes)",
             highlight=False,
         )
         scores.append(score)
-    boost = choose_boost([score for score in scores if score.split == "valid" and score.boost is not None])
-    console.print(f"boost chosen on validation: {boost:g}")
-    publish(scores, boost, int(bench.drawn.sum()), config, options.output)
+    publish(scores, int(bench.drawn.sum()), config, options.output)
     return 0
 
 
-def publish(scores: Sequence[Score], boost: float, n_cold: int, config: Config, output: Path) -> None:
+def publish(scores: Sequence[Score], n_cold: int, config: Config, output: Path) -> None:
     """Write rows as JSON, a page and the plot of the trade-off."""
     name, made = f"cold-{config.name}", commit()
     rows = [
@@ -204,6 +231,7 @@ def publish(scores: Sequence[Score], boost: float, n_cold: int, config: Config, 
             "value": value,
             "n": s.n,
             "seed": config.seed,
+            "boosted": s.boosted,
             "boost": s.boost,
             "commit": made,
         }
@@ -211,18 +239,17 @@ def publish(scores: Sequence[Score], boost: float, n_cold: int, config: Config, 
         for metric, value in (("HIT", s.hit), ("MRR", s.mrr))
     ]
     atomic_write(output / f"{name}.json", "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
-    atomic_write(output / f"{name}.md", page(scores, boost, n_cold, config))
-    atomic_write(output / f"{name}.svg", plot([s for s in scores if s.split == "test"], boost))
+    atomic_write(output / f"{name}.md", page(scores, n_cold, config, made))
+    atomic_write(output / f"{name}.svg", plot(scores))
 
 
-def page(scores: Sequence[Score], boost: float, n_cold: int, config: Config) -> str:
+def page(scores: Sequence[Score], n_cold: int, config: Config, made: str) -> str:
     """Return the tables in Markdown."""
-    chance = 100 * K / n_cold
     lines = [
         f"# New items on {config.name}",
         "",
-        f"Made by `m2trec bench cold`; {n_cold:,} items drawn to be cold, seed {config.seed}; values in %. "
-        f"Among cold items, chance is {chance:.2f}.",
+        f"Made by `m2trec bench cold` at commit {made}; {n_cold:,} items drawn to be new, seed {config.seed}; "
+        f"values in %. Among the drawn items chance is {100 * K / n_cold:.2f}.",
         "",
         "| model | prefixes and candidates | HIT@20 | MRR@20 | n |",
         "|---|---|---:|---:|---:|",
@@ -234,43 +261,46 @@ def page(scores: Sequence[Score], boost: float, n_cold: int, config: Config) -> 
     ]
     lines += [
         "",
-        "The boost of items without history, over all candidates; on validation "
-        f"{boost:g} is the highest that costs at most {100 * ALLOWED_LOSS:g} % of the overall HIT@20.",
+        "What a boost of new items costs over all prefixes and brings to cold targets, both over all "
+        "candidates (HIT@20). Bold: the highest that costs at most "
+        f"{100 * ALLOWED_LOSS:g} % (relative) on validation.",
         "",
-        "| boost | valid: All | valid: cold target | test: All | test: cold target |",
-        "|---:|---:|---:|---:|---:|",
+        "| boosted | boost | valid: All | test: All | test: cold target |",
+        "|---|---:|---:|---:|---:|",
     ]
-    hits = {(s.split, s.slice, s.boost): s.hit for s in scores}
-    for value in BOOSTS:
-        cells = [
-            f"{100 * hits[split, part, value]:.2f}"
-            for split in ("valid", "test")
-            for part in ("All", "cold target")
-        ]
-        lines.append(f"| {value:g} | {' | '.join(cells)} |")
+    hits = {(s.boosted, s.boost, s.split, s.slice): f"{100 * s.hit:.2f}" for s in scores}
+    for boosted in (WITHOUT_HISTORY, LISTED_NEW):
+        chosen = choose_boost(scores, boosted)
+        for boost in BOOSTS:
+            shown = f"**{boost:g}**" if boost == chosen else f"{boost:g}"
+            columns = (("valid", "All"), ("test", "All"), ("test", "cold target"))
+            cells = [hits[boosted, boost, split, part] for split, part in columns]
+            lines.append(f"| {boosted} | {shown} | {' | '.join(cells)} |")
     return "\n".join([*lines, "", f"![trade-off](cold-{config.name}.svg)", ""])
 
 
-def plot(scores: Sequence[Score], boost: float) -> str:
-    """Draw HIT@20 of all prefixes against that of cold targets, a point a boost."""
-    overall = {s.boost: 100 * s.hit for s in scores if s.slice == "All"}
-    cold = {s.boost: 100 * s.hit for s in scores if s.slice == "cold target" and s.boost is not None}
-    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+def plot(scores: Sequence[Score]) -> str:
+    """Draw HIT@20 of all test prefixes against that of cold targets, a point a boost."""
+    figure = Figure(figsize=(7.0, 4.2), layout="constrained")
     axes = figure.subplots()
-    axes.plot(
-        [overall[b] for b in BOOSTS], [cold[b] for b in BOOSTS], marker="o", markersize=4, label="M2TRec"
-    )
-    for value in BOOSTS:
-        chosen = " (chosen on validation)" if value == boost else ""
-        axes.annotate(f"{value:g}{chosen}", (overall[value], cold[value]), (4, 4), textcoords="offset points")
-    for name in dict.fromkeys(s.model for s in scores if s.slice == "cold target" and s.boost is None):
-        if name == "M2TRec":
-            continue
-        level = next(100 * s.hit for s in scores if (s.model, s.slice) == (name, "cold target"))
-        axes.axhline(level, linestyle="--", linewidth=1, color="grey")
-        axes.annotate(name, (min(overall.values()), level), (0, 3), textcoords="offset points", color="grey")
+    test = {(s.boosted, s.slice, s.boost): 100 * s.hit for s in scores if s.split == "test"}
+    for boosted in (WITHOUT_HISTORY, LISTED_NEW):
+        overall = [test[boosted, "All", boost] for boost in BOOSTS]
+        cold = [test[boosted, "cold target", boost] for boost in BOOSTS]
+        axes.plot(overall, cold, marker="o", markersize=4, label=f"M2TRec, boost of {boosted}")
+        at = BOOSTS.index(choose_boost(scores, boosted))
+        axes.annotate(
+            f"{BOOSTS[at]:g}, chosen on validation",
+            (overall[at], cold[at]),
+            (4, 4),
+            textcoords="offset points",
+        )
+    for s in scores:
+        if s.boost is None and s.slice == "cold target" and s.model != "M2TRec":
+            axes.axhline(100 * s.hit, linestyle="--", linewidth=1, color="grey")
+            axes.text(axes.get_xlim()[0], 100 * s.hit, f" {s.model}", color="grey", va="bottom")
     axes.set_xlabel("HIT@20 of all test prefixes, %")
     axes.set_ylabel("HIT@20 of cold targets, all candidates, %")
-    axes.set_title("Boost of items without history", loc="left", fontsize=11)
     axes.grid(alpha=0.3)
+    axes.legend(frameon=False, fontsize=9)
     return to_svg(figure)

@@ -109,6 +109,8 @@ class PaperBench:
         self.config = config
         self.budget_seconds = budget_seconds
         self.console = console
+        # Of the code that runs, whatever is edited meanwhile.
+        self.commit = commit()
         data = config.directory / "preprocessed"
         self.data_inputs = require_manifest(data, "preprocess")["inputs"]
         self.catalogue = Catalogue.load(data / "catalogue")
@@ -123,14 +125,14 @@ class PaperBench:
         prefixes = self._prefixes("test", self.config.evaluation.max_prefixes)
         arguments = (cell, self.config, self.catalogue)
         if cell.kind == "variant":
-            result = run_variant(*arguments, prefixes, commit(), self.console)
+            result = run_variant(*arguments, prefixes, self.commit, self.console)
         elif cell.kind == "recbole":
             validation = self._prefixes("valid", VALIDATION_PREFIXES)
             result = run_recbole(
-                *arguments, validation, prefixes, commit(), self.budget_seconds, self.console.print
+                *arguments, validation, prefixes, self.commit, self.budget_seconds, self.console.print
             )
         else:
-            result = run_fitted(*arguments, self.sessions["train"], prefixes, commit())
+            result = run_fitted(*arguments, self.sessions["train"], prefixes, self.commit)
         write_result(self._path(cell), result, self._key(cell))
         return result
 

@@ -174,3 +174,15 @@ def top_lists(prefixes: Flat, best: Callable[[Flat], np.ndarray]) -> np.ndarray:
         rows = best(prefixes.take(block))
         lists[block, : rows.shape[1]] = rows
     return lists
+
+
+def ranker(model: Any, prefixes: Flat, best: Callable[[Flat], np.ndarray]) -> Callable[[], np.ndarray]:
+    """Return what a meter looks with: top lists of a model that is in evaluation mode meanwhile."""
+
+    def rank() -> np.ndarray:
+        model.eval()
+        lists = top_lists(prefixes, best)
+        model.train()
+        return lists
+
+    return rank

@@ -16,7 +16,7 @@ from recbole.trainer import Trainer
 from recbole.utils import get_model, init_seed
 from torch.nn import functional as F
 
-from benchmarks.training.exchange import TOP, Exchange, Flat, Job, top_lists
+from benchmarks.training.exchange import TOP, Exchange, Flat, Job, ranker
 from benchmarks.training.meter import BudgetSpent, Meter, run
 
 
@@ -39,13 +39,7 @@ def main(job: Job) -> None:
         scores[:, 0] = -torch.inf
         return row_of[scores.topk(min(TOP, len(row_of) - 1), dim=1).indices.numpy()]
 
-    def rank() -> np.ndarray:
-        model.eval()
-        lists = top_lists(prefixes, best)
-        model.train()
-        return lists
-
-    meter = Meter(job, rank)
+    meter = Meter(job, ranker(model, prefixes, best))
     sessions_per_target = len(exchange.train) / len(dataset)
     negatives = job.settings.get("negatives")
     finished = 0

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from benchmarks.training.exchange import TOP, Exchange, Flat, Job, top_lists
+from benchmarks.training.exchange import TOP, Exchange, Flat, Job, ranker
 from benchmarks.training.meter import Meter, run
 from m2trec_merlin.merlin_adapter import prepare_merlin, training_arguments
 
@@ -103,13 +103,7 @@ def main(job: Job) -> None:
         scores[:, unknown] = -torch.inf
         return scores.topk(min(TOP, len(exchange.items)), dim=1).indices.numpy()
 
-    def rank() -> np.ndarray:
-        model.eval()
-        lists = top_lists(prefixes, best)
-        model.train()
-        return lists
-
-    meter = Meter(job, rank)
+    meter = Meter(job, ranker(model, prefixes, best))
     callback = MeterCallback(meter)
     arguments = training_arguments(
         output_dir=str(folder / "trainer"),

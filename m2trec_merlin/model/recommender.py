@@ -26,12 +26,10 @@ class ModelRecommender:
     Args:
         model: trained; switched to evaluation mode.
         name: in reports.
-        new_item_boost: added to the scores of items that training never saw.
     """
 
-    def __init__(self, model: M2TRec, name: str = "M2TRec", new_item_boost: float = 0.0) -> None:
+    def __init__(self, model: M2TRec, name: str = "M2TRec") -> None:
         self.name = name
-        self.new_item_boost = new_item_boost
         self.model = model.eval()
         self.device = next(model.parameters()).device
         self.candidates = "all catalogue items" if model.next_item.all_items else "training items"
@@ -50,7 +48,6 @@ class ModelRecommender:
             biases.append(candidate_biases)
         biases_N = torch.cat(biases)
         biases_N[0] = -torch.inf
-        biases_N[self.model.next_item.n_seen + 1 :] += self.new_item_boost
         return torch.cat(items), torch.cat(vectors), biases_N
 
     @torch.inference_mode()

@@ -99,7 +99,7 @@ class ItemScorer(nn.Module):
         """
         raise NotImplementedError
 
-    def candidate_biases(self, rows: Tensor) -> Tensor:
+    def candidate_biases(self, item_vectors: Tensor, rows: Tensor) -> Tensor:
         """Biases of candidates, [C]; -inf for items that this head has no output for.
 
         Row 0 stands for any item outside of the catalogue here; whoever scores the whole catalogue
@@ -109,7 +109,9 @@ class ItemScorer(nn.Module):
 
     def candidates(self, item_vectors: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Vectors and biases together; in training with dropout, and the same items' histories hidden."""
-        return self.dropout(self.candidate_vectors(item_vectors, rows)), self.candidate_biases(rows)
+        return self.dropout(self.candidate_vectors(item_vectors, rows)), self.candidate_biases(
+            item_vectors, rows
+        )
 
 
 class MetadataScorer(ItemScorer):
@@ -117,7 +119,8 @@ class MetadataScorer(ItemScorer):
 
     What metadata cannot tell (how popular an item is, what sets it apart from its near twins) comes from
     its training history: a residual vector and a multiple of the logarithm of its occurrences. Both are
-    hidden at random in training, so that items without a history score on the same scale.
+    hidden at random in training, so that items without a history score on the same scale; what stands for
+    their popularity is a linear function of their metadata, learned from the items whose history is hidden.
     """
 
     all_items = True
@@ -134,6 +137,9 @@ class MetadataScorer(ItemScorer):
             nn.init.zeros_(self.residual.weight)
         self.popularity_weight = nn.Parameter(torch.zeros(())) if config.popularity_bias else None
         self.no_history_bias = nn.Parameter(torch.zeros(())) if config.popularity_bias else None
+        self.expect_popularity = nn.Linear(item_width, 1, bias=False) if config.popularity_bias else None
+        if self.expect_popularity is not None:
+            nn.init.zeros_(self.expect_popularity.weight)
         log_counts = torch.from_numpy(catalogue.train_counts).float().log1p()
         self.register_buffer("log_counts", log_counts, persistent=False)
         self.log_counts: Tensor
@@ -153,16 +159,18 @@ class MetadataScorer(ItemScorer):
         """Unit vectors of projected metadata, plus the residual where an item has one."""
         return self._vectors(item_vectors, rows)
 
-    def candidate_biases(self, rows: Tensor) -> Tensor:
-        """Popularity of training items; one learned bias for all others, row 0 included."""
-        return self._biases(rows)
+    def candidate_biases(self, item_vectors: Tensor, rows: Tensor) -> Tensor:
+        """Popularity of training items; of all others, row 0 included, what their metadata let expect."""
+        return self._biases(item_vectors, rows)
 
     def candidates(self, item_vectors: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Vectors and biases; in training, a random share of the items shows no history."""
         hidden = None
         if self.training and self.hidden_share:
             hidden = torch.rand(len(rows), device=rows.device) < self.hidden_share
-        return self.dropout(self._vectors(item_vectors, rows, hidden)), self._biases(rows, hidden)
+        return self.dropout(self._vectors(item_vectors, rows, hidden)), self._biases(
+            item_vectors, rows, hidden
+        )
 
     def _vectors(self, item_vectors: Tensor, rows: Tensor, hidden: Tensor | None = None) -> Tensor:
         assert self.project is not None
@@ -172,12 +180,12 @@ class MetadataScorer(ItemScorer):
             vectors = vectors + self.residual(torch.where(known, rows, 0))
         return F.normalize(vectors, dim=-1) if self.cosine else vectors
 
-    def _biases(self, rows: Tensor, hidden: Tensor | None = None) -> Tensor:
-        biases = torch.zeros(len(rows), device=rows.device)
-        if self.popularity_weight is not None and self.no_history_bias is not None:
-            popularity = self.popularity_weight * self.log_counts[rows]
-            biases = torch.where(self._known(rows, hidden), popularity, self.no_history_bias)
-        return biases
+    def _biases(self, item_vectors: Tensor, rows: Tensor, hidden: Tensor | None = None) -> Tensor:
+        if self.popularity_weight is None or self.no_history_bias is None or self.expect_popularity is None:
+            return torch.zeros(len(rows), device=rows.device)
+        popularity = self.popularity_weight * self.log_counts[rows]
+        expected = self.expect_popularity(item_vectors).squeeze(1) + self.no_history_bias
+        return torch.where(self._known(rows, hidden), popularity, expected)
 
     def _known(self, rows: Tensor, hidden: Tensor | None) -> Tensor:
         """Which items show their training history."""
@@ -207,7 +215,7 @@ class SoftmaxScorer(ItemScorer):
         """Columns of the output layer; item vectors play no part."""
         return self.weight(self._output(rows))
 
-    def candidate_biases(self, rows: Tensor) -> Tensor:
+    def candidate_biases(self, item_vectors: Tensor, rows: Tensor) -> Tensor:
         """Biases of the output layer; -inf for items that it has no output for."""
         known = (rows >= 1) & (rows <= self.n_seen)
         return self.bias(self._output(rows)).squeeze(1).masked_fill(~known, -math.inf)

@@ -154,7 +154,7 @@ def _write_vectors(folder: Path, model: M2TRec, catalogue: Catalogue) -> np.ndar
     for rows in torch.arange(catalogue.n_rows).split(_ROWS_AT_A_TIME):
         items.append(model.encode_rows(rows))
         candidates.append(model.next_item.candidate_vectors(items[-1], rows))
-        biases.append(model.next_item.candidate_biases(rows))
+        biases.append(model.next_item.candidate_biases(items[-1], rows))
     item_vectors = torch.cat(items).numpy()
     np.save(folder / recommending.ITEM_VECTORS, item_vectors)
     np.save(folder / recommending.CANDIDATE_VECTORS, torch.cat(candidates).numpy())

@@ -8,18 +8,34 @@ import pytest
 import yaml
 
 from benchmarks import cold
-from benchmarks.cold import BOOSTS, ColdBench, Score, choose_boost
+from benchmarks.cold import BOOSTS, LISTED_NEW, WITHOUT_HISTORY, Boosted, ColdBench, Score, choose_boost
 from m2trec_merlin.config import load_config
 from m2trec_merlin.errors import ConfigError
+from m2trec_merlin.sessions import Prefixes, Sessions
 from tests.benchmarks.test_paper import SHOP
 
 
-def test_the_boost_is_the_highest_that_costs_little() -> None:
+def test_the_boost_is_the_highest_that_costs_little_on_validation() -> None:
     overall = {0.0: 0.200, 1.0: 0.199, 2.0: 0.197, 3.0: 0.19}
-    curve = [Score("M2TRec", "valid", "All", boost, hit, 0.0, 10) for boost, hit in overall.items()]
-    curve += [Score("M2TRec", "valid", "cold target", boost, 0.5, 0.0, 10) for boost in overall]
-    assert choose_boost(curve, allowed_loss=0.02) == 2.0
-    assert choose_boost(curve, allowed_loss=0.0) == 0.0
+    curve = [Score("M2TRec", "valid", "All", LISTED_NEW, b, hit, 0.0, 10) for b, hit in overall.items()]
+    curve += [Score("M2TRec", "test", "All", LISTED_NEW, b, 0.5, 0.0, 10) for b in overall]
+    curve += [Score("M2TRec", "valid", "All", WITHOUT_HISTORY, b, 0.5, 0.0, 10) for b in overall]
+    assert choose_boost(curve, LISTED_NEW, allowed_loss=0.02) == 2.0
+    assert choose_boost(curve, LISTED_NEW, allowed_loss=0.0) == 0.0
+    assert choose_boost(curve, WITHOUT_HISTORY) == 3.0
+
+
+def test_a_boost_lifts_the_items_it_is_for() -> None:
+    class Fixed:
+        name, candidates = "fixed", "all"
+
+        def score(self, prefixes: Prefixes) -> np.ndarray:
+            return np.array([[-np.inf, 1, 2, 3]], np.float32)
+
+    lifted = Boosted(Fixed(), np.array([False, False, True, False]), 1.5)
+    prefixes = Sessions.from_lists([[1, 2]]).prefixes()
+    assert lifted.score(prefixes).tolist() == [[-np.inf, 1, 3.5, 3]]
+    assert lifted.score(prefixes).dtype == np.float32
 
 
 @pytest.mark.slow
@@ -28,14 +44,17 @@ def test_new_items_are_measured_both_ways(tmp_path: Path) -> None:
     (tmp_path / "shop.yaml").write_text(yaml.safe_dump(settings))
     assert cold.main(["-c", str(tmp_path / "shop.yaml"), "--output", str(tmp_path / "out")]) == 0
     rows = json.loads((tmp_path / "out" / "cold-shop.json").read_text())
-    hit = {(r["model"], r["split"], r["slice"], r["boost"]): r["value"] for r in rows if r["metric"] == "HIT"}
-    among = hit["M2TRec", "test", "cold target among cold items", None]
-    assert among >= hit["M2TRec", "test", "cold target", None] == hit["M2TRec", "test", "cold target", 0.0]
-    curve = [hit["M2TRec", "test", "cold target", boost] for boost in BOOSTS]
+    hits = [r for r in rows if r["metric"] == "HIT" and r["split"] == "test" and r["model"] == "M2TRec"]
+    hit = {(r["slice"], r["boosted"], r["boost"]): r["value"] for r in hits}
+    plain = hit["cold target", "", None]
+    assert hit["cold target among cold items", "", None] >= plain
+    assert plain == hit["cold target", LISTED_NEW, 0.0] == hit["cold target", WITHOUT_HISTORY, 0.0]
+    curve = [hit["cold target", LISTED_NEW, boost] for boost in BOOSTS]
     assert curve == sorted(curve), "a higher boost never hides a new item that a lower one showed"
+    assert curve[-1] > curve[0]
     assert (tmp_path / "out" / "cold-shop.svg").read_text().endswith("</svg>\n")
     bench = ColdBench(load_config(tmp_path / "shop.yaml"))
-    prefixes = bench.cold["test"]
+    prefixes = bench.cold
     assert bench.drawn[prefixes.targets].all()
     assert not any(bench.drawn[prefixes.items(i)].any() for i in range(len(prefixes)))
     seen = np.unique(bench.train.rows)

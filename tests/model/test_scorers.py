@@ -57,6 +57,7 @@ def test_items_without_history_are_what_their_metadata_say() -> None:
     assert tested.residual is not None
     assert tested.popularity_weight is not None
     assert tested.no_history_bias is not None
+    assert tested.expect_popularity is not None
     with torch.no_grad():
         tested.residual.weight[1:].normal_()
         tested.popularity_weight.fill_(2.0)
@@ -66,6 +67,11 @@ def test_items_without_history_are_what_their_metadata_say() -> None:
     torch.testing.assert_close(vectors[0], vectors[1])
     assert not torch.allclose(vectors[0], vectors[2]), "a training item has a residual"
     assert biases[:2].tolist() == [-3.0, -3.0]
+    with torch.no_grad():
+        tested.expect_popularity.weight.normal_()
+    popular, dull = torch.randn(2, 5)
+    biases = tested.candidate_biases(torch.stack([popular, dull, popular]), torch.tensor([25, 25, 1]))
+    torch.testing.assert_close(biases[0] - biases[1], tested.expect_popularity(popular - dull).squeeze())
     assert biases[2].item() == pytest.approx(2 * torch.tensor(24.0).log1p().item())
 
 

@@ -31,10 +31,10 @@ def offline_scores(shop: Shop, session: list[Any]) -> tuple[np.ndarray, np.ndarr
     counted = torch.tensor([[row == 0 or row not in rows[place + 1 :] for place, row in enumerate(rows)]])
     all_rows = torch.arange(shop.catalogue.n_rows)
     head = model.next_item
-    candidates = head.candidate_vectors(model.encode_rows(all_rows), all_rows)
-    scores = head.queries_padded(vector, items, counted, length)[0] @ candidates.T + head.candidate_biases(
-        all_rows
-    )
+    items_NI = model.encode_rows(all_rows)
+    candidates = head.candidate_vectors(items_NI, all_rows)
+    query = head.queries_padded(vector, items, counted, length)[0]
+    scores = query @ candidates.T + head.candidate_biases(items_NI, all_rows)
     if head.repeat_biases is not None:
         for row in {row for row in rows if row}:
             distance = rows[::-1].index(row)
