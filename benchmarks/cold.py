@@ -16,6 +16,7 @@ import dataclasses
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,7 @@ WITHOUT_HISTORY, LISTED_NEW = "items without history", "newly listed items"
 ALLOWED_LOSS = 0.02
 
 #: Prefixes of each split that every boost is tried on.
-CURVE_PREFIXES = 20_000
+CURVE_PREFIXES = 10_000
 
 K = 20
 
@@ -177,7 +178,7 @@ class ColdBench:
 
 
 def choose_boost(curve: Sequence[Score], boosted: str, allowed_loss: float = ALLOWED_LOSS) -> float:
-    """Return the highest boost that costs at most the allowed share of HIT@20 over all validation prefixes."""
+    """Return the highest boost that costs at most the allowed share of HIT@20 on all validation prefixes."""
     overall = {s.boost: s.hit for s in curve if (s.split, s.slice, s.boosted) == ("valid", "All", boosted)}
     least = (1 - allowed_loss) * overall[0.0]
     return max(boost for boost, hit in overall.items() if boost is not None and hit >= least)
@@ -205,7 +206,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ContentKnn(catalogue, bench.train, category_words(catalogue), "profile of categories"),
     ]
     scores = []
-    for score in (*bench.compare(recommenders), *bench.curve(ours, "valid"), *bench.curve(ours, "test")):
+    for score in chain(bench.compare(recommenders), bench.curve(ours, "valid"), bench.curve(ours, "test")):
         at = "" if score.boost is None else f", {score.boosted} boosted by {score.boost:g}"
         console.print(
             f"{score.model}, {score.split}, {score.slice}{at}: HIT@20 {100 * score.hit:.2f}, "
@@ -248,8 +249,8 @@ def page(scores: Sequence[Score], n_cold: int, config: Config, made: str) -> str
     lines = [
         f"# New items on {config.name}",
         "",
-        f"Made by `m2trec bench cold` at commit {made}; {n_cold:,} items drawn to be new, seed {config.seed}; "
-        f"values in %. Among the drawn items chance is {100 * K / n_cold:.2f}.",
+        f"Made by `m2trec bench cold` at commit {made}; {n_cold:,} items drawn to be new, seed "
+        f"{config.seed}; values in %. Among the drawn items chance is {100 * K / n_cold:.2f}.",
         "",
         "| model | prefixes and candidates | HIT@20 | MRR@20 | n |",
         "|---|---|---:|---:|---:|",

@@ -55,7 +55,7 @@ def markdown(
     seeds = sorted({result.cell.seed for result in results})
     parts = [
         f"# The paper's tables on {config.name}",
-        f"Made by `m2trec bench paper -c {config_path} --seeds {' '.join(map(str, seeds))}` on a "
+        f"Made by `m2trec bench paper -c {config_path} --seeds {' '.join(map(str, seeds))}` on an "
         f"{platform.machine()} CPU with {os.cpu_count()} cores and torch {torch.__version__}. "
         f"{n:,} test prefixes, all items that a model knows as candidates, K = {K}, values in %. "
         "Where a model was trained with several seeds: mean ± standard deviation. "

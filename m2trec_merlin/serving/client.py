@@ -80,6 +80,7 @@ class RecommendationClient:
         exclude_session_items: bool = False,
         filters: Mapping[str, Any] | None = None,
         new_item_boost: float | None = None,
+        new_items: Sequence[str | int] | None = None,
     ) -> Recommendations:
         """Recommend items for a session.
 
@@ -89,7 +90,8 @@ class RecommendationClient:
             exclude: ids that must not be recommended.
             exclude_session_items: leave out what the session holds.
             filters: wanted values by column: a value, a list of values, or {"min": a, "max": b}.
-            new_item_boost: added to the scores of items without training history; default: as exported.
+            new_item_boost: added to the scores of new items; default: as exported.
+            new_items: ids that count as new if they have no training history; default: all without one.
 
         Raises:
             ServerError: the server cannot be reached, or refuses the request; says what to do.
@@ -103,6 +105,8 @@ class RecommendationClient:
             options["filters"] = dict(filters)
         if new_item_boost is not None:
             options["new_item_boost"] = new_item_boost
+        if new_items is not None:
+            options["new_items"] = [str(item_id) for item_id in new_items]
         items = [_id_and_attributes(item) for item in session]
         inputs = [
             self._tensor(ITEM_IDS, [item_id for item_id, _ in items]),

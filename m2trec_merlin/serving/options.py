@@ -19,8 +19,9 @@ class Options:
         exclude: ids that must not be recommended.
         exclude_session_items: whether to leave out what the session holds.
         filters: wanted values by column of the catalogue.
-        new_item_boost: added to the scores of items without training history: more of them, at the cost of
-            items that are known to sell.
+        new_item_boost: added to the scores of new items: more of them, at the cost of items that are known
+            to sell.
+        new_items: ids that count as new if they have no training history; None for all without one.
     """
 
     top_k: int
@@ -28,6 +29,7 @@ class Options:
     exclude_session_items: bool = False
     filters: dict[str, Any] = field(default_factory=dict)
     new_item_boost: float = 0.0
+    new_items: list[str] | None = None
 
 
 def parse_options(text: str, top_k: int, new_item_boost: float = 0.0) -> Options:
@@ -58,9 +60,9 @@ def parse_options(text: str, top_k: int, new_item_boost: float = 0.0) -> Options
     ]
     if problems:
         raise ServerError("; ".join(problems))
-    exclude = [str(item_id) for item_id in raw.get("exclude", [])]
+    lists = {name: [str(i) for i in raw[name]] for name in ("exclude", "new_items") if name in raw}
     defaults = {"top_k": top_k, "new_item_boost": new_item_boost}
-    return Options(**{**defaults, **raw, "exclude": exclude})
+    return Options(**{**defaults, **raw, **lists})
 
 
 def _is_positive_integer(value: Any) -> bool:
@@ -81,4 +83,5 @@ _CHECKS: dict[str, tuple[Any, str]] = {
     "exclude_session_items": (lambda value: isinstance(value, bool), "expected true or false"),
     "filters": (lambda value: isinstance(value, dict), "expected an object of wanted values by column"),
     "new_item_boost": (_is_finite_number, "expected a number"),
+    "new_items": (_is_list_of_ids, "expected a list of item ids"),
 }

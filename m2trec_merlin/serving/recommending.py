@@ -90,7 +90,7 @@ class Recommender:
         self._item_vectors = np.asarray(np.load(directory / ITEM_VECTORS, mmap_mode="r"))
         self._is_candidate = np.isfinite(np.load(directory / BIASES))
         self.new_item_boost: float = settings["new_item_boost"]
-        self._is_new = np.flatnonzero(self._is_candidate & (self.items.shares == 0))
+        self._is_new = self._is_candidate & (self.items.shares == 0)
         repeat = directory / REPEAT_BIASES
         self._repeat_biases = np.load(repeat) if repeat.is_file() else None
 
@@ -112,7 +112,7 @@ class Recommender:
         answers = []
         for index, request in enumerate(requests):
             scores = scores_BN[index]
-            scores[self._is_new] += request.options.new_item_boost
+            scores[self._new_items(request.options)] += request.options.new_item_boost
             if self._repeat_biases is not None:
                 add_repeat_biases(scores, request.positions, self._repeat_biases)
             categories = {
@@ -165,6 +165,13 @@ class Recommender:
                 f"only {len(rows)} items may be recommended; {request.options.top_k} were asked for",
             ]
         return Answer(self.items.ids(rows), self.items.titles(rows), scores[rows], categories, notes)
+
+    def _new_items(self, options: Options) -> np.ndarray:
+        """Rows without training history, among those that the request calls new."""
+        if options.new_items is None:
+            return np.flatnonzero(self._is_new)
+        rows = np.unique(np.array(self.items.rows_of(options.new_items), np.int64))
+        return rows[self._is_new[rows]]
 
     def _forbidden(self, request: Request) -> list[int]:
         rows = self.items.rows_of(request.options.exclude)

@@ -15,9 +15,9 @@ def test_no_options_are_the_defaults() -> None:
 def test_all_options() -> None:
     text = (
         '{"top_k": 3, "exclude": ["a", 12], "exclude_session_items": true, "filters": {"aisle": "tea"}, '
-        '"new_item_boost": 1.5}'
+        '"new_item_boost": 1.5, "new_items": ["b", 13]}'
     )
-    assert parse_options(text, top_k=7) == Options(3, ["a", "12"], True, {"aisle": "tea"}, 1.5)
+    assert parse_options(text, top_k=7) == Options(3, ["a", "12"], True, {"aisle": "tea"}, 1.5, ["b", "13"])
 
 
 def test_the_boost_of_new_items_is_the_exported_one_unless_a_request_says_otherwise() -> None:
@@ -37,6 +37,7 @@ def test_the_boost_of_new_items_is_the_exported_one_unless_a_request_says_otherw
         ({"filters": ["a"]}, "options.filters"),
         ({"new_item_boost": "high"}, "options.new_item_boost"),
         ({"new_item_boost": float("inf")}, "options.new_item_boost"),
+        ({"new_items": "all"}, "options.new_items"),
         ({"topk": 5}, "options.topk"),
     ],
 )

@@ -110,6 +110,12 @@ def test_a_boost_lifts_the_items_without_history_and_no_others(
     assert new == {f"sku-{i}" for i in range(N_SEEN, N_ITEMS)}
     for item_id, score in before.items():
         assert after[item_id] - score == pytest.approx(0.75 if item_id in new else 0, abs=1e-5)
+    # Of the items that a request calls new, those with a history are not, nor are those nobody knows.
+    named = Options(N_ITEMS, new_item_boost=0.75, new_items=["sku-1", f"sku-{N_SEEN}", "never heard of"])
+    [some] = recommender.recommend([request_for(reader, session, named)])
+    for item_id, score in zip(some.item_ids, some.scores, strict=True):
+        lifted = 0.75 if item_id == f"sku-{N_SEEN}" else 0
+        assert score - before[item_id] == pytest.approx(lifted, abs=1e-5)
 
 
 def test_filters_leave_what_passes_in_order(reader: SessionReader, recommender: Recommender) -> None:
