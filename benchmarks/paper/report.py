@@ -14,7 +14,7 @@ import torch
 from benchmarks.paper.results import CellResult, to_rows
 from m2trec_merlin.artifacts import atomic_write
 from m2trec_merlin.config import Config
-from m2trec_merlin.evaluation.plots import plot_bars, plot_learning_curves, plot_lines
+from m2trec_merlin.evaluation.plots import plot_bars, plot_cut_offs, plot_learning_curves, plot_lines
 
 #: Columns of the main table: heading, slice and metric.
 COLUMNS = [
@@ -115,9 +115,7 @@ def draw(results: Sequence[CellResult]) -> dict[str, str]:
     }
     categories = [m for result in first for m in result.measurements if m.slice == "All"]
     for metric in dict.fromkeys(m.metric for m in categories if m.metric.startswith("HIT[")):
-        plots[f"category-{metric[4:-1]}"] = plot_bars(
-            [m for m in categories if m.metric == metric], metric, 5
-        )
+        plots[f"category-{metric[4:-1]}"] = plot_cut_offs(categories, metric)
     curves = {r.cell.title: r.history for r in first if r.cell.model in ("m2trec", "metrec")}
     if curves:
         plots["learning-curves"] = plot_learning_curves(curves)

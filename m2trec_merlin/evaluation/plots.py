@@ -50,6 +50,21 @@ def plot_lines(measurements: Sequence[Measurement], metric: str, k: int, axis: s
     return _finish(figure, axes, f"{metric}@{k}, %")
 
 
+def plot_cut_offs(measurements: Sequence[Measurement], metric: str, slice_name: str = "All") -> str:
+    """Draw one line a model over the cut-offs of one metric, with its intervals."""
+    chosen = [m for m in measurements if (m.metric, m.slice) == (metric, slice_name) and m.value is not None]
+    figure, axes = _start(f"{metric} by cut-off")
+    for model in _models(chosen):
+        own = sorted((m for m in chosen if m.model == model), key=lambda m: m.k)
+        ends = [_series(own, model, metric, m.k, [slice_name]) for m in own]
+        value, low, high = np.concatenate([np.stack(end) for end in ends], axis=1)
+        errors = np.stack([value - low, high - value])
+        axes.errorbar([m.k for m in own], value, errors, marker="o", markersize=4, capsize=2, label=model)
+    axes.set_xticks(sorted({m.k for m in chosen}))
+    axes.set_xlabel("K")
+    return _finish(figure, axes, f"{metric}@K, %")
+
+
 def plot_learning_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     """Draw training loss and validation HIT@20 by epoch, one line a model.
 

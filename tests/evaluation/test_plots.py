@@ -2,7 +2,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from m2trec_merlin.evaluation.plots import plot_bars, plot_learning_curves, plot_lines
+from m2trec_merlin.evaluation.plots import plot_bars, plot_cut_offs, plot_learning_curves, plot_lines
 from tests.evaluation.test_tables import ROWS, row
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -28,6 +28,16 @@ def test_one_line_for_each_model(n_models: int) -> None:
     ]
     svg = plot_lines(rows, "HIT", 20, "training occurrences")
     assert len(shapes(svg, "FillBetweenPolyCollection")) == n_models
+
+
+@pytest.mark.parametrize("n_models", [1, 3])
+def test_one_line_over_the_cut_offs_for_each_model_that_was_measured(n_models: int) -> None:
+    rows = [row(f"model {n}", "All", "HIT[aisle]", k, k / 100) for n in range(n_models) for k in (5, 10, 20)]
+    rows.append(row("items only", "All", "HIT", 20, 0.5))
+    svg = plot_cut_offs(rows, "HIT[aisle]")
+    # An interval each, in the plot and in the legend.
+    assert len(shapes(svg, "LineCollection")) == 2 * n_models
+    assert "items only" not in svg
 
 
 def test_equal_results_give_equal_files() -> None:
