@@ -20,7 +20,9 @@ def _first_text(config: Config) -> str:
 
 
 def _id_head(model: ModelConfig) -> dict[str, object]:
-    return {"next_item": model.next_item.model_copy(update={"head": "softmax"}), "inputs": [ITEM_ID]}
+    # The paper's models of ids know a session by its encoder alone.
+    head = model.next_item.model_copy(update={"head": "softmax", "session_items": False})
+    return {"next_item": head, "inputs": [ITEM_ID]}
 
 
 @dataclass(frozen=True)

@@ -109,9 +109,8 @@ class ItemScorer(nn.Module):
 
     def candidates(self, item_vectors: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Vectors and biases together; in training with dropout, and the same items' histories hidden."""
-        return self.dropout(self.candidate_vectors(item_vectors, rows)), self.candidate_biases(
-            item_vectors, rows
-        )
+        vectors = self.dropout(self.candidate_vectors(item_vectors, rows))
+        return vectors, self.candidate_biases(item_vectors, rows)
 
 
 class MetadataScorer(ItemScorer):
@@ -168,9 +167,8 @@ class MetadataScorer(ItemScorer):
         hidden = None
         if self.training and self.hidden_share:
             hidden = torch.rand(len(rows), device=rows.device) < self.hidden_share
-        return self.dropout(self._vectors(item_vectors, rows, hidden)), self._biases(
-            item_vectors, rows, hidden
-        )
+        vectors = self.dropout(self._vectors(item_vectors, rows, hidden))
+        return vectors, self._biases(item_vectors, rows, hidden)
 
     def _vectors(self, item_vectors: Tensor, rows: Tensor, hidden: Tensor | None = None) -> Tensor:
         assert self.project is not None

@@ -121,5 +121,8 @@ def test_variants_change_inputs_and_tasks_only(tmp_path: Path) -> None:
     assert (mutrec.inputs, mutrec.next_item.head) == ([ITEM_ID], "softmax")
     assert mutrec.next_attributes == config.model.next_attributes
     assert apply_variant(config, "trec_id").model.next_attributes == []
+    both = apply_variant(config, "m2trec_id").model
+    assert both.inputs == [ITEM_ID, *(attribute.name for attribute in config.attributes)]
+    assert (both.next_item.head, both.next_item.residual) == ("metadata", False)
     with pytest.raises(ConfigError, match="no variant 'm3trec'; accepted: m2trec"):
         apply_variant(config, "m3trec")
