@@ -27,8 +27,9 @@ def test_every_parameter_has_one_optimiser(loss: str, inputs: list[str] | None) 
     assert sorted(held) == sorted(id(p) for p in model.parameters())
     by_row = optimizer.parts[1].param_groups[0]["params"] if len(optimizer.parts) > 1 else []
     tables = [model.next_item.residual.weight]
-    if inputs:
-        tables.insert(0, model.item_encoder.encoders[0].embedding.weight)
+    first = model.item_encoder.encoders[0]
+    # Ids, or the pairs of subwords of the title.
+    tables.insert(0, first.embedding.weight if inputs else first.pairs.weight)
     assert [id(p) for p in by_row] == ([id(t) for t in tables] if loss == "sampled" else [])
 
 
