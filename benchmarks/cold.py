@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -24,13 +23,14 @@ import pyarrow.parquet as pq
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from benchmarks.records import commit
+from benchmarks.records import commit, write_rows
 from m2trec_merlin.artifacts import atomic_write
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config, EvaluationConfig, load_config
 from m2trec_merlin.data.preparation import COLD_ITEMS_FILE, prepare_data
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.evaluation.baselines import ContentKnn, category_words
+from m2trec_merlin.evaluation.metrics import hit_and_mrr
 from m2trec_merlin.evaluation.plots import to_svg
 from m2trec_merlin.evaluation.ranking import evaluate, sample_prefixes
 from m2trec_merlin.evaluation.recommender import Recommender
@@ -136,8 +136,7 @@ class ColdBench:
         """Rank the cold targets of the test sessions among all items, and among the drawn ones."""
         for recommender in recommenders:
             yield self.score(recommender, "test", "cold target", self.cold)
-            among = self.score(recommender, "test", "cold target among cold items", self.cold, self.drawn)
-            yield among
+            yield self.score(recommender, "test", "cold target among cold items", self.cold, self.drawn)
 
     def curve(self, recommender: Recommender, split: str) -> Iterator[Score]:
         """Score all prefixes and the cold targets at every boost of each kind of new items."""
@@ -162,19 +161,7 @@ class ColdBench:
         """Measure one recommender on one set of prefixes."""
         settings = EvaluationConfig(ks=[K], baselines=[])
         outcome = evaluate(recommender, prefixes, self.catalogue, settings, candidates=candidates)
-        assert outcome.items is not None
-        ranks = outcome.items.target
-        found = 1 / ranks[ranks <= K]
-        return Score(
-            recommender.name,
-            split,
-            name,
-            "",
-            None,
-            float((ranks <= K).mean()),
-            float(found.sum() / len(ranks)),
-            len(ranks),
-        )
+        return Score(recommender.name, split, name, "", None, *hit_and_mrr(outcome, K), len(prefixes))
 
 
 def choose_boost(curve: Sequence[Score], boosted: str, allowed_loss: float = ALLOWED_LOSS) -> float:
@@ -239,7 +226,7 @@ def publish(scores: Sequence[Score], n_cold: int, config: Config, output: Path) 
         for s in scores
         for metric, value in (("HIT", s.hit), ("MRR", s.mrr))
     ]
-    atomic_write(output / f"{name}.json", "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
+    write_rows(output / f"{name}.json", rows)
     atomic_write(output / f"{name}.md", page(scores, n_cold, config, made))
     atomic_write(output / f"{name}.svg", plot(scores))
 

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from m2trec_merlin.artifacts import atomic_write
 
@@ -48,6 +49,12 @@ def commit() -> str:
 def write_records(path: Path, records: Sequence[Record]) -> None:
     """Write records as a JSON list, all or nothing."""
     atomic_write(path, json.dumps([asdict(record) for record in records], indent=2) + "\n")
+
+
+def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write rows as a JSON list with a line each, all or nothing."""
+    lines = ",\n".join(json.dumps(row) for row in rows)
+    atomic_write(path, f"[\n{lines}\n]\n")
 
 
 def markdown(records: Sequence[Record]) -> str:

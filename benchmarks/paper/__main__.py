@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from rich.console import Console
 
 from benchmarks.paper.cells import EVERY_SEED, Cell, choose, plan
@@ -29,7 +28,8 @@ from benchmarks.records import commit
 from benchmarks.training.process import RunnerFailed
 from m2trec_merlin.artifacts import fingerprint, require_manifest
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.config import Config, load_config
+from m2trec_merlin.cli.app import read_config
+from m2trec_merlin.config import Config
 from m2trec_merlin.data.preparation import prepare_data
 from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.evaluation.ranking import sample_prefixes
@@ -68,8 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; returns the exit status."""
     options = parse(arguments)
     console = Console()
-    settings = {key: yaml.safe_load(value) for key, _, value in (s.partition("=") for s in options.set)}
-    config = load_config(options.config, settings)
+    config = read_config(options.config, options.set)
     cells = plan(config, options.seeds, options.every_seed)
     chosen = choose(cells, options.cells)
     prepare_data(config)
@@ -129,7 +128,13 @@ class PaperBench:
         elif cell.kind == "recbole":
             validation = self._prefixes("valid", VALIDATION_PREFIXES)
             result = run_recbole(
-                *arguments, validation, prefixes, self.commit, self.budget_seconds, self.console.print
+                *arguments,
+                self.sessions["train"],
+                validation,
+                prefixes,
+                self.commit,
+                self.budget_seconds,
+                self.console.print,
             )
         else:
             result = run_fitted(*arguments, self.sessions["train"], prefixes, self.commit)

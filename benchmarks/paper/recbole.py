@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import shutil
 from collections.abc import Callable
@@ -53,6 +52,7 @@ def run_recbole(
     cell: Cell,
     config: Config,
     catalogue: Catalogue,
+    sessions: Sessions,
     validation: Prefixes,
     prefixes: Prefixes,
     commit: str,
@@ -68,9 +68,9 @@ def run_recbole(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     length = min(MAX_LENGTH, config.data.max_session_length)
-    sessions = Sessions.load(config.directory / "preprocessed" / "sessions" / "train")
     both = concatenate(cut_prefixes(validation, length), cut_prefixes(prefixes, length))
-    Exchange(Flat(sessions.rows, sessions.offsets).last(length), both).save(folder / "data.npz")
+    exchange = Exchange(Flat(sessions.rows, sessions.offsets).last(length), both)
+    exchange.save(folder / "data.npz")
     job = Job(
         data=str(folder / "data.npz"),
         train_folder="",
@@ -91,20 +91,17 @@ def run_recbole(
     )
     job.save(folder / "job.json")
     best = BestLook(scorer(validation, catalogue), len(validation))
-    looks: list[Look] = []
 
     def tell(look: Look) -> None:
         report(f"{cell.title}: {look.seconds:.0f} s, {look.epochs} epochs, validation HIT@20 {look.hit:.4f}")
-        looks.append(look)
 
     command = [str(python_of("recbole")), "-m", "benchmarks.training.run_recbole", str(folder / "job.json")]
     trained = train(cell.title, command, folder, best, commit=commit, threads=job.threads, report=tell)
     assert best.test_lists is not None
     ranked = RankedLists(cell.title, prefixes, best.test_lists, catalogue.n_rows)
     outcome = evaluate(ranked, prefixes, catalogue, config.evaluation)
-    last = trained.looks[-1]
-    n_targets = int(np.maximum(np.minimum(sessions.lengths, length) - 1, 0).sum())
-    measurements, occurrences = measure(dataclasses.replace(outcome, seconds=0.0), cell, catalogue, config)
+    last, n_targets = trained.looks[-1], exchange.n_targets
+    measurements, occurrences = measure(outcome, cell, catalogue, config)
     return CellResult(
         cell,
         commit,
@@ -113,7 +110,7 @@ def run_recbole(
         round(last.targets / n_targets, 2),
         measurements,
         occurrences,
-        [{"epoch": look.targets / n_targets, "loss": None, "HIT@20": look.hit} for look in looks],
+        [{"epoch": look.targets / n_targets, "loss": None, "HIT@20": look.hit} for look in trained.looks],
     )
 
 

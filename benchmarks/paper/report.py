@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 
 from benchmarks.paper.results import CellResult, to_rows
+from benchmarks.records import write_rows
 from m2trec_merlin.artifacts import atomic_write
 from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.plots import plot_bars, plot_cut_offs, plot_learning_curves, plot_lines
@@ -35,8 +35,7 @@ def publish(results: Sequence[CellResult], config: Config, output: Path, config_
     """Write everything that the finished cells give."""
     rows = to_rows(results)
     name = f"paper-{config.name}"
-    lines = ",\n".join(json.dumps(row) for row in rows)
-    atomic_write(output / f"{name}.json", f"[\n{lines}\n]\n")
+    write_rows(output / f"{name}.json", rows)
     plots = draw(results)
     for plot, svg in plots.items():
         atomic_write(output / f"{name}-{plot}.svg", svg)

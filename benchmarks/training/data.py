@@ -15,6 +15,7 @@ from m2trec_merlin.artifacts import atomic_directory
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config, EvaluationConfig
 from m2trec_merlin.evaluation.lists import RankedLists
+from m2trec_merlin.evaluation.metrics import hit_and_mrr
 from m2trec_merlin.evaluation.ranking import evaluate, sample_prefixes
 from m2trec_merlin.sessions import Prefixes, Sessions
 
@@ -61,11 +62,7 @@ def scorer(prefixes: Prefixes, catalogue: Catalogue) -> Callable[[np.ndarray], t
 
     def score(lists: np.ndarray) -> tuple[float, float]:
         ranked = RankedLists("benchmark", prefixes, lists, catalogue.n_rows)
-        outcome = evaluate(ranked, prefixes, catalogue, settings)
-        assert outcome.items is not None
-        ranks = outcome.items.target
-        hits = ranks <= K
-        return float(hits.mean()), float((1 / ranks[hits]).sum() / len(ranks))
+        return hit_and_mrr(evaluate(ranked, prefixes, catalogue, settings), K)
 
     return score
 

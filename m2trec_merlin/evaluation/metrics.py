@@ -42,6 +42,13 @@ def reciprocal_rank(outcome: Outcome, k: int) -> np.ndarray:
     return np.where(target <= k, 1.0 / target, 0.0).astype(np.float32)
 
 
+def hit_and_mrr(outcome: Outcome, k: int) -> tuple[float, float]:
+    """Return HIT@K and MRR@K over all prefixes of an outcome."""
+    values = (hit(outcome, k), reciprocal_rank(outcome, k))
+    hits, reciprocals = (float(v.mean(dtype=np.float64)) for v in values)
+    return hits, reciprocals
+
+
 def recall(outcome: Outcome, k: int) -> np.ndarray:
     """Recall@K = |top(K) and R| / |R|: the share of the remaining items that is found."""
     items = _items(outcome)

@@ -21,6 +21,7 @@ from torch import Tensor
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import EvaluationConfig, TrainingConfig
 from m2trec_merlin.errors import M2TRecError
+from m2trec_merlin.evaluation.metrics import hit_and_mrr
 from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.model.body import ROW
 from m2trec_merlin.model.m2trec import M2TRec
@@ -182,9 +183,7 @@ class Trainer:
     def _measure(self) -> list[float]:
         settings = EvaluationConfig(ks=[20], baselines=[])
         outcome = evaluate(ModelRecommender(self.model), self.validation, self.catalogue, settings)
-        assert outcome.items is not None
-        ranks = outcome.items.target
-        return [float((ranks <= 20).mean()), float((1 / ranks[ranks <= 20]).sum() / len(ranks))]
+        return list(hit_and_mrr(outcome, 20))
 
     def _precision(self) -> AbstractContextManager[object]:
         precision = choose_precision(self.config.precision, self._device)
