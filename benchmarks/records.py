@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -44,6 +45,11 @@ def commit() -> str:
 
     changes = git("status", "--porcelain", "--", ":/", ":(top,exclude)benchmarks/results")
     return git("rev-parse", "--short", "HEAD") + ("-dirty" if changes else "")
+
+
+def usable_cores() -> int:
+    """Return how many CPU cores this process may use: fewer than the machine has under `taskset`."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def write_records(path: Path, records: Sequence[Record]) -> None:

@@ -20,7 +20,7 @@ from rich.console import Console
 
 from benchmarks.paper.cells import EVERY_SEED, Cell, choose, plan
 from benchmarks.paper.fitted import run_fitted
-from benchmarks.paper.recbole import run_recbole
+from benchmarks.paper.recbole import BATCH, run_recbole
 from benchmarks.paper.report import publish
 from benchmarks.paper.results import CellResult, read_result, write_result
 from benchmarks.paper.variants import run_variant, variant_config
@@ -74,6 +74,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prepare_data(config)
     preprocess(config)
     bench = PaperBench(config, options.budget_seconds, console)
+    command = (
+        f"m2trec bench paper -c {options.config} --seeds {' '.join(map(str, options.seeds))} "
+        f"--every-seed {' '.join(options.every_seed)} --budget-seconds {options.budget_seconds:g}"
+    )
     results, failed = [], []
     for cell in cells:
         kept = bench.kept(cell)
@@ -86,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 failed.append(cell.slug)
         if kept is not None:
             results.append(kept)
-            publish(results, config, options.output, options.config)
+            publish(results, config, options.output, command)
     console.print(
         f"{len(results)} of {len(cells)} cells; tables: {options.output / f'paper-{config.name}.md'}"
     )
@@ -162,7 +166,12 @@ class PaperBench:
                 "seed": cell.seed,
             }
         if cell.kind == "recbole":
-            depends |= {"budget": self.budget_seconds, "width": self.config.model.width, "seed": cell.seed}
+            depends |= {
+                "budget": self.budget_seconds,
+                "batch": BATCH,
+                "width": self.config.model.width,
+                "seed": cell.seed,
+            }
         return fingerprint(depends)
 
 

@@ -31,7 +31,7 @@ COLUMNS = [
 K = 20
 
 
-def publish(results: Sequence[CellResult], config: Config, output: Path, config_path: Path) -> None:
+def publish(results: Sequence[CellResult], config: Config, output: Path, command: str) -> None:
     """Write everything that the finished cells give."""
     rows = to_rows(results)
     name = f"paper-{config.name}"
@@ -39,23 +39,23 @@ def publish(results: Sequence[CellResult], config: Config, output: Path, config_
     plots = draw(results)
     for plot, svg in plots.items():
         atomic_write(output / f"{name}-{plot}.svg", svg)
-    atomic_write(output / f"{name}.md", markdown(results, rows, config, config_path, list(plots)))
+    atomic_write(output / f"{name}.md", markdown(results, rows, config, command, list(plots)))
 
 
 def markdown(
     results: Sequence[CellResult],
     rows: Sequence[dict[str, Any]],
     config: Config,
-    config_path: Path,
+    command: str,
     plots: Sequence[str],
 ) -> str:
     """Return the page with all tables."""
     n = next(m.n for m in results[0].measurements if m.slice == "All")
-    seeds = sorted({result.cell.seed for result in results})
     parts = [
         f"# The paper's tables on {config.name}",
-        f"Made by `m2trec bench paper -c {config_path} --seeds {' '.join(map(str, seeds))}` on an "
-        f"{platform.machine()} CPU with {os.cpu_count()} cores and torch {torch.__version__}. "
+        f"Made by `{command}` on an "
+        f"{platform.machine()} CPU with {os.cpu_count()} cores and torch {torch.__version__}; the budget is "
+        "of the training of RecBole's models, from whose best moment on validation the test lists are. "
         f"{n:,} test prefixes, all items that a model knows as candidates, K = {K}, values in %. "
         "Where a model was trained with several seeds: mean ± standard deviation. "
         "Metrics and slices are defined in docs/evaluation.md.",
@@ -73,7 +73,8 @@ def next_item_table(results: Sequence[CellResult], rows: Sequence[dict[str, Any]
     """Return a line a model: accuracy, size and cost."""
     titles = list(dict.fromkeys(r.cell.title for r in results if r.cell.kind != "categories"))
     cells = {title: [_text(rows, title, s, metric) for _, s, metric in COLUMNS] for title in titles}
-    heads = ["model", *(head for head, _, _ in COLUMNS), "parameters", "epochs", "seconds", "commit"]
+    facts_of = ["parameters", "epochs", "cores", "seconds", "commit"]
+    heads = ["model", *(head for head, _, _ in COLUMNS), *facts_of]
     lines = [f"| {' | '.join(heads)} |", f"|---{'|---:' * (len(heads) - 1)}|"]
     for title in titles:
         own = [result for result in results if result.cell.title == title]
@@ -81,6 +82,7 @@ def next_item_table(results: Sequence[CellResult], rows: Sequence[dict[str, Any]
         facts = [
             "-" if own[0].parameters is None else f"{own[0].parameters:,}",
             "-" if own[0].epochs is None else f"{own[0].epochs:g}",
+            "-" if own[0].parameters is None else f"{own[0].cores}",
             f"{mean_seconds:,.0f}",
             ", ".join(dict.fromkeys(result.commit for result in own)),
         ]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.paper.cells import Cell
+from benchmarks.records import usable_cores
 from m2trec_merlin.artifacts import atomic_write, read_json
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
@@ -32,6 +33,7 @@ class CellResult:
         measurements: on the test prefixes, slice by slice.
         occurrences: the same by training occurrences of the next item.
         history: loss and validation HIT@20 by epoch.
+        cores: CPU cores that it was trained with.
     """
 
     cell: Cell
@@ -42,6 +44,7 @@ class CellResult:
     measurements: list[Measurement]
     occurrences: list[Measurement]
     history: list[dict[str, Any]] = field(default_factory=list)
+    cores: int = field(default_factory=usable_cores)
 
 
 def measure(

@@ -53,7 +53,7 @@ def measurement(model: str, value: float, seed: int, slice_name: str = "All") ->
 def result(title: str, seed: int, value: float, seconds: float = 10.0) -> CellResult:
     cell = Cell("variant", title.lower(), title, seed)
     measured = [measurement(title, value, seed), measurement(title, value / 2, seed, "Sparse")]
-    return CellResult(cell, "abc1234", 1000, seconds, 2, measured, [], [{"epoch": 1, "loss": 2.0}])
+    return CellResult(cell, "abc1234", 1000, seconds, 2, measured, [], [{"epoch": 1, "loss": 2.0}], cores=4)
 
 
 def test_a_table_has_what_the_data_allow() -> None:
@@ -116,7 +116,7 @@ def test_the_table_shows_means_with_their_spread() -> None:
     assert len(lines) == 4
     assert lines[2].startswith("| M2TRec | 30.00 ± 14.14 | - |")
     assert lines[3].startswith("| NARM | 10.00 | - |")
-    assert "| 1,000 | 2 | 10 | abc1234 |" in lines[3]
+    assert "| 1,000 | 2 | 4 | 10 | abc1234 |" in lines[3]
 
 
 def test_test_lists_are_those_of_the_best_moment_on_validation() -> None:
