@@ -127,8 +127,8 @@ class PaperBench:
         """Train and measure a cell, and keep it."""
         prefixes = self._prefixes("test", self.config.evaluation.max_prefixes)
         arguments = (cell, self.config, self.catalogue)
-        if cell.kind == "variant":
-            result = run_variant(*arguments, prefixes, self.commit, self.console)
+        if cell.kind in ("variant", "blend"):
+            result = run_variant(*arguments, self.sessions["train"], prefixes, self.commit, self.console)
         elif cell.kind == "recbole":
             validation = self._prefixes("valid", VALIDATION_PREFIXES)
             result = run_recbole(
@@ -157,8 +157,8 @@ class PaperBench:
             "evaluation": self.config.evaluation.model_dump(mode="json", exclude={"baselines"}),
             "tasks": [task.attribute for task in self.config.model.next_attributes],
         }
-        if cell.kind == "variant" or cell.model == "predicted":
-            variant = Cell("variant", "metrec", "", cell.seed) if cell.model == "predicted" else cell
+        if cell.kind in ("variant", "blend") or cell.model == "predicted":
+            variant = Cell("variant", "metrec", "", cell.seed) if cell.model == "predicted" else cell.trained
             config = variant_config(self.config, variant)
             depends |= {
                 "model": config.model.model_dump(mode="json"),

@@ -13,10 +13,16 @@ from m2trec_merlin.evaluation.baselines import BASELINES
 #: Models of RecBole that the paper compares with (Table 2), by class name.
 RECBOLE = ("STAMP", "GRU4Rec", "NARM")
 
+#: Variants that are measured a second time, mixed with session kNN (evaluation/blend.py).
+BLENDED = ("m2trec", "m2trec_id")
+
+#: What their cells are called, after the variant.
+BLEND_SUFFIX = "+session_knn"
+
 #: Variants that are trained with every seed; the others with the first one.
 EVERY_SEED = ("m2trec", "trec_id")
 
-Kind = Literal["variant", "recbole", "baseline", "categories"]
+Kind = Literal["variant", "blend", "recbole", "baseline", "categories"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +30,8 @@ class Cell:
     """One model with one seed: the unit that is kept when a run is killed.
 
     Attributes:
-        kind: who trains it: we, RecBole, nobody (fitted in a moment), or a heuristic for categories.
+        kind: who trains it: we, we and mixed with session kNN, RecBole, nobody (fitted in a moment), or a
+            heuristic for categories.
         model: variant, class of RecBole, or name of the baseline.
         title: as the table calls it.
         seed: of initialisation, order and dropout.
@@ -39,6 +46,14 @@ class Cell:
     def slug(self) -> str:
         """Its name as a folder."""
         return f"{self.model.lower()}-{self.seed}"
+
+    @property
+    def trained(self) -> Cell:
+        """The variant that a blend is made of; any other cell itself."""
+        if self.kind != "blend":
+            return self
+        variant = self.model.removesuffix(BLEND_SUFFIX)
+        return Cell("variant", variant, VARIANTS[variant].title, self.seed)
 
 
 def plan(config: Config, seeds: Sequence[int], every_seed: Sequence[str] = EVERY_SEED) -> list[Cell]:
@@ -58,12 +73,17 @@ def plan(config: Config, seeds: Sequence[int], every_seed: Sequence[str] = EVERY
         raise ConfigError(f"--every-seed: no variant {unknown}; accepted: {', '.join(VARIANTS)}")
     first = seeds[0]
     cells = [Cell("variant", name, VARIANTS[name].title, first) for name in runnable_variants(config)]
+    cells += [
+        Cell("blend", f"{cell.model}{BLEND_SUFFIX}", f"{cell.title}, session kNN", first)
+        for cell in cells
+        if cell.model in BLENDED
+    ]
     cells += [Cell("recbole", name, name, first) for name in RECBOLE]
     cells += [Cell("baseline", name, name.replace("_knn", " kNN"), first) for name in BASELINES]
     if config.model.next_attributes:
         cells.append(Cell("categories", "frequent", "top-N frequent", first))
         cells.append(Cell("categories", "predicted", "top-N predicted (MeTRec)", first))
-    more = [cell for cell in cells if cell.kind == "variant" and cell.model in every_seed]
+    more = [cell for cell in cells if cell.trained.kind == "variant" and cell.trained.model in every_seed]
     return cells + [Cell(c.kind, c.model, c.title, seed) for seed in seeds[1:] for c in more]
 
 

@@ -27,6 +27,8 @@ MAX_LENGTH = 20
 #: budget of minutes.
 BATCH = 512
 
+LEARNING_RATE = 0.01
+
 
 class BestLook:
     """Scores validation lists, and keeps the test lists of the best look; those are scored once, at the end.
@@ -86,6 +88,7 @@ def run_recbole(
             "model": cell.model,
             "width": config.model.width,
             "batch_size": BATCH,
+            "learning_rate": LEARNING_RATE,
             "negatives": config.model.next_item.negatives,
             "epochs": 1000,
         },

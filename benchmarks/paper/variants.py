@@ -1,4 +1,4 @@
-"""Cells that we train: the variants of the paper, by the trainer of `m2trec train`."""
+"""Cells that we train, by the trainer of `m2trec train`: variants of the paper, alone or with neighbours."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from benchmarks.paper.results import CellResult, measure
 from m2trec_merlin.artifacts import read_json
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config, apply_variant
+from m2trec_merlin.evaluation.baselines import SessionKnn
+from m2trec_merlin.evaluation.blend import Blend
 from m2trec_merlin.evaluation.ranking import evaluate
+from m2trec_merlin.evaluation.recommender import Recommender
 from m2trec_merlin.model.recommender import ModelRecommender
 from m2trec_merlin.model.storage import load_model
-from m2trec_merlin.sessions import Prefixes
+from m2trec_merlin.sessions import Prefixes, Sessions
 from m2trec_merlin.training.run import train
 
 
@@ -25,18 +28,27 @@ def variant_config(config: Config, cell: Cell) -> Config:
 
 
 def run_variant(
-    cell: Cell, config: Config, catalogue: Catalogue, prefixes: Prefixes, commit: str, console: Console
+    cell: Cell,
+    config: Config,
+    catalogue: Catalogue,
+    sessions: Sessions,
+    prefixes: Prefixes,
+    commit: str,
+    console: Console,
 ) -> CellResult:
-    """Train a variant, or go on with it, and measure it on the test prefixes."""
-    folder = train(variant_config(config, cell), console=console)
+    """Train the variant of a cell, or go on with it, and measure it, or its blend, on the test prefixes."""
+    folder = train(variant_config(config, cell.trained), console=console)
     history = read_json(folder / "history.json")
-    recommender = load_recommender(cell, config, catalogue)
+    model = load_recommender(cell.trained, config, catalogue)
+    recommender: Recommender = model
+    if cell.kind == "blend":
+        recommender = Blend(cell.title, model, SessionKnn(catalogue, sessions))
     outcome = evaluate(recommender, prefixes, catalogue, config.evaluation)
     measurements, occurrences = measure(outcome, cell, catalogue, config)
     return CellResult(
         cell,
         commit,
-        recommender.model.count_parameters(),
+        model.model.count_parameters(),
         sum(epoch["seconds"] for epoch in history),
         len(history),
         measurements,

@@ -109,6 +109,7 @@ def load(job: Job, exchange: Exchange) -> tuple[Any, Any]:
             "embedding_size": settings["width"],
             "hidden_size": settings["width"],
             "train_batch_size": settings["batch_size"],
+            "learning_rate": settings.get("learning_rate", 0.001),
             "train_neg_sample_args": None,
             "use_gpu": False,
             "show_progress": False,

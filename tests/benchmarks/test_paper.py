@@ -71,6 +71,17 @@ def test_further_seeds_are_for_some_variants_alone() -> None:
     assert [(cell.model, cell.seed) for cell in three[len(one) :]] == [("trec_id", 2), ("trec_id", 3)]
 
 
+def test_blends_are_of_variants_that_are_trained() -> None:
+    cells = plan(CATEGORIES_ONLY, [1, 2], every_seed=["m2trec_id"])
+    blends = [cell for cell in cells if cell.kind == "blend"]
+    assert [cell.slug for cell in blends] == [
+        "m2trec+session_knn-1",
+        "m2trec_id+session_knn-1",
+        "m2trec_id+session_knn-2",
+    ]
+    assert all(cell.trained in cells for cell in blends)
+
+
 def test_cells_are_chosen_by_the_start_of_their_names() -> None:
     cells = plan(CATEGORIES_ONLY, [1, 2])
     assert [cell.slug for cell in choose(cells, ["trec_id"])] == ["trec_id-1", "trec_id-2"]
@@ -141,7 +152,7 @@ def test_a_table_of_our_own_cells_is_made_and_kept(
 ) -> None:
     (tmp_path / "shop.yaml").write_text(yaml.safe_dump({**SHOP, "work_dir": str(tmp_path / "run")}))
     command = ["-c", str(tmp_path / "shop.yaml"), "--output", str(tmp_path / "out")]
-    command += ["--cells", "metrec", "popularity", "predicted"]
+    command += ["--cells", "metrec", "m2trec", "popularity", "predicted"]
     assert paper.main(command) == 0
     rows = json.loads((tmp_path / "out" / "paper-shop.json").read_text())
     hits = {
@@ -149,7 +160,7 @@ def test_a_table_of_our_own_cells_is_made_and_kept(
         for row in rows
         if (row["slice"], row["metric"], row["k"]) == ("All", "HIT", 20)
     }
-    assert set(hits) == {"MeTRec", "popularity"}
+    assert {"M2TRec", "M2TRec, session kNN", "MeTRec", "popularity"} <= set(hits)
     assert all(0 < hit < 1 for hit in hits.values())
     page = (tmp_path / "out" / "paper-shop.md").read_text()
     assert "| top-N predicted (MeTRec) |" in page
