@@ -20,7 +20,7 @@ from rich.console import Console
 
 from benchmarks.paper.cells import EVERY_SEED, Cell, choose, plan
 from benchmarks.paper.fitted import run_fitted
-from benchmarks.paper.recbole import BATCH, run_recbole
+from benchmarks.paper.recbole import SETTINGS, run_recbole
 from benchmarks.paper.report import publish
 from benchmarks.paper.results import CellResult, read_result, write_result
 from benchmarks.paper.variants import run_variant, variant_config
@@ -166,12 +166,7 @@ class PaperBench:
                 "seed": cell.seed,
             }
         if cell.kind == "recbole":
-            depends |= {
-                "budget": self.budget_seconds,
-                "batch": BATCH,
-                "width": self.config.model.width,
-                "seed": cell.seed,
-            }
+            depends |= {"budget": self.budget_seconds, **SETTINGS, "seed": cell.seed}
         return fingerprint(depends)
 
 

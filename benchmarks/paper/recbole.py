@@ -23,11 +23,10 @@ from m2trec_merlin.sessions import Prefixes, Sessions
 #: Sessions and prefixes keep their last so many events, as in the paper; RecBole pads every prefix to it.
 MAX_LENGTH = 20
 
-#: Prefixes (RecBole makes an example of each) in a batch: its default of 2,048 leaves too few steps for a
-#: budget of minutes.
-BATCH = 512
-
-LEARNING_RATE = 0.01
+#: What a budget of minutes on a CPU allows: small batches, so that there are more steps, ten times RecBole's
+#: default learning rate, and its default width. On Diginetica, GRU4Rec gets a validation HIT@20 of 26 % in 120 s,
+#: where width 128 and its default learning rate gave 1.9 % after 225 s.
+SETTINGS = {"width": 64, "batch_size": 512, "learning_rate": 0.01}
 
 
 class BestLook:
@@ -86,9 +85,7 @@ def run_recbole(
         seed=cell.seed,
         settings={
             "model": cell.model,
-            "width": config.model.width,
-            "batch_size": BATCH,
-            "learning_rate": LEARNING_RATE,
+            **SETTINGS,
             "negatives": config.model.next_item.negatives,
             "epochs": 1000,
         },
