@@ -1,12 +1,14 @@
 """How well are items recommended that training never saw?
 
-    m2trec bench cold -c configs/instacart_cold.yaml
+    m2trec bench cold -c configs/instacart_cold.yaml --seeds 7 8 9
 
 The data are split with `data.cold_item_share`: items are drawn (seeded), and every session that holds one
-leaves training and validation. Test prefixes are those whose next item was drawn while nothing before was.
-They are ranked twice: among all items of the catalogue, and among the drawn items alone. Then the knob of
-serving: a boost added to the scores of items without history trades HIT@20 of all prefixes against that of
-new items. It is chosen on validation by what it costs there; the curve is drawn on test.
+leaves training and validation. A single popular item among them can decide the result, so there are several
+draws, each with a model of its own, and their mean counts. Test prefixes are those whose next item was drawn
+while nothing before was. They are ranked twice: among all items of the catalogue, and among the drawn items
+alone. Then the knob of serving: a boost added to the scores of items without history trades HIT@20 of all
+prefixes against that of new items. It is chosen on validation by what it costs there; the curve is drawn on
+test.
 """
 
 from __future__ import annotations
@@ -71,6 +73,8 @@ class Score:
         hit: HIT@20.
         mrr: MRR@20.
         n: prefixes.
+        seed: of the draw and of the training; None for means over several.
+        spread: standard deviation of `hit` over the draws; None for a single one.
     """
 
     model: str
@@ -81,6 +85,8 @@ class Score:
     hit: float
     mrr: float
     n: int
+    seed: int | None
+    spread: float | None = None
 
 
 class Boosted:
@@ -161,7 +167,28 @@ class ColdBench:
         """Measure one recommender on one set of prefixes."""
         settings = EvaluationConfig(ks=[K], baselines=[])
         outcome = evaluate(recommender, prefixes, self.catalogue, settings, candidates=candidates)
-        return Score(recommender.name, split, name, "", None, *hit_and_mrr(outcome, K), len(prefixes))
+        hit, mrr = hit_and_mrr(outcome, K)
+        return Score(recommender.name, split, name, "", None, hit, mrr, len(prefixes), self.config.seed)
+
+
+def over_draws(scores: Sequence[Score]) -> list[Score]:
+    """Return the means over the draws, in the order of the first draw."""
+    draws: dict[tuple[object, ...], list[Score]] = {}
+    for score in scores:
+        draws.setdefault((score.model, score.split, score.slice, score.boosted, score.boost), []).append(
+            score
+        )
+    return [
+        dataclasses.replace(
+            same[0],
+            hit=float(np.mean([score.hit for score in same])),
+            mrr=float(np.mean([score.mrr for score in same])),
+            n=sum(score.n for score in same),
+            seed=None,
+            spread=float(np.std([score.hit for score in same], ddof=1)) if len(same) > 1 else None,
+        )
+        for same in draws.values()
+    ]
 
 
 def choose_boost(curve: Sequence[Score], boosted: str, allowed_loss: float = ALLOWED_LOSS) -> float:
@@ -178,9 +205,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("-c", "--config", type=Path, default=Path("configs/instacart_cold.yaml"))
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the results")
+    parser.add_argument("--seeds", type=int, nargs="+", help="draws; default: the configured one")
     options = parser.parse_args(arguments)
     console = Console()
     config = load_config(options.config)
+    scores = []
+    for seed in options.seeds or [config.seed]:
+        console.rule(f"draw of seed {seed}", align="left")
+        scores += measure_draw(draw(config, seed), console)
+    publish(scores, config, options.config, options.output)
+    return 0
+
+
+def draw(config: Config, seed: int) -> Config:
+    """Return the configuration with another draw; seeds but the configured one have a folder of their own."""
+    if seed == config.seed:
+        return config
+    folder = config.directory
+    other = folder.with_name(f"{folder.name}_{seed}")
+    return config.model_copy(update={"seed": seed, "work_dir": other})
+
+
+def measure_draw(config: Config, console: Console) -> list[Score]:
+    """Prepare the data of one draw, train on them or go on with it, and measure."""
     prepare_data(config)
     preprocess(config)
     folder = train(config, console=console)
@@ -201,12 +248,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             highlight=False,
         )
         scores.append(score)
-    publish(scores, int(bench.drawn.sum()), config, options.output)
-    return 0
+    return scores
 
 
-def publish(scores: Sequence[Score], n_cold: int, config: Config, output: Path) -> None:
-    """Write rows as JSON, a page and the plot of the trade-off."""
+def publish(scores: Sequence[Score], config: Config, config_path: Path, output: Path) -> None:
+    """Write rows of all draws as JSON, and their means as a page and the plot of the trade-off."""
     name, made = f"cold-{config.name}", commit()
     rows = [
         {
@@ -218,7 +264,7 @@ def publish(scores: Sequence[Score], n_cold: int, config: Config, output: Path) 
             "k": K,
             "value": value,
             "n": s.n,
-            "seed": config.seed,
+            "seed": s.seed,
             "boosted": s.boosted,
             "boost": s.boost,
             "commit": made,
@@ -227,23 +273,27 @@ def publish(scores: Sequence[Score], n_cold: int, config: Config, output: Path) 
         for metric, value in (("HIT", s.hit), ("MRR", s.mrr))
     ]
     write_rows(output / f"{name}.json", rows)
-    atomic_write(output / f"{name}.md", page(scores, n_cold, config, made))
-    atomic_write(output / f"{name}.svg", plot(scores))
+    means = over_draws(scores)
+    seeds = list(dict.fromkeys(s.seed for s in scores))
+    command = f"m2trec bench cold -c {config_path} --seeds {' '.join(map(str, seeds))}"
+    atomic_write(output / f"{name}.md", page(means, config, command, made))
+    atomic_write(output / f"{name}.svg", plot(means))
 
 
-def page(scores: Sequence[Score], n_cold: int, config: Config, made: str) -> str:
-    """Return the tables in Markdown."""
+def page(scores: Sequence[Score], config: Config, command: str, made: str) -> str:
+    """Return the tables in Markdown; `scores` are means over the draws."""
     lines = [
         f"# New items on {config.name}",
         "",
-        f"Made by `m2trec bench cold` at commit {made}; {n_cold:,} items drawn to be new, seed "
-        f"{config.seed}; values in %. Among the drawn items chance is {100 * K / n_cold:.2f}.",
+        f"Made by `{command}` at commit {made}: {100 * config.data.cold_item_share:g} % of the seen items "
+        "drawn to be new; values in %, means over the draws ± standard deviation, n summed over them.",
         "",
         "| model | prefixes and candidates | HIT@20 | MRR@20 | n |",
         "|---|---|---:|---:|---:|",
     ]
     lines += [
-        f"| {s.model} | {s.slice} | {100 * s.hit:.2f} | {100 * s.mrr:.2f} | {s.n:,} |"
+        f"| {s.model} | {s.slice} | {100 * s.hit:.2f}"
+        f"{'' if s.spread is None else f' ± {100 * s.spread:.2f}'} | {100 * s.mrr:.2f} | {s.n:,} |"
         for s in scores
         if s.boost is None
     ]

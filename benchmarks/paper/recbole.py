@@ -23,9 +23,9 @@ from m2trec_merlin.sessions import Prefixes, Sessions
 #: Sessions and prefixes keep their last so many events, as in the paper; RecBole pads every prefix to it.
 MAX_LENGTH = 20
 
-#: What a budget of minutes on a CPU allows: small batches, so that there are more steps, ten times RecBole's
-#: default learning rate, and its default width. On Diginetica, GRU4Rec gets a validation HIT@20 of 26 % in 120 s,
-#: where width 128 and its default learning rate gave 1.9 % after 225 s.
+#: What a budget of minutes on a CPU allows: small batches, so that there are more steps, RecBole's default
+#: width, and ten times its default learning rate. On Diginetica's validation GRU4Rec has a HIT@20 of 26 %
+#: after 120 s of it; width 128 with the default learning rate gave 1.9 % after 225 s.
 SETTINGS = {"width": 64, "batch_size": 512, "learning_rate": 0.01}
 
 

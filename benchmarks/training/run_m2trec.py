@@ -13,7 +13,7 @@ from benchmarks.training.meter import BudgetSpent, Meter, run
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import load_config
 from m2trec_merlin.evaluation.ranking import top_rows
-from m2trec_merlin.model.m2trec import build_model
+from m2trec_merlin.model.m2trec import build_model, fit_before_training
 from m2trec_merlin.model.recommender import ModelRecommender
 from m2trec_merlin.sessions import Prefixes, Sessions
 from m2trec_merlin.training.checkpoint import Progress
@@ -48,6 +48,7 @@ def main(job: Job) -> None:
     catalogue = Catalogue.load(config.directory / "preprocessed" / "catalogue")
     torch.manual_seed(job.seed)
     model = build_model(config, catalogue)
+    fit_before_training(model, catalogue)
     loader = SessionLoader(Path(job.train_folder), config.training.batch_size, job.seed)
 
     def rank() -> np.ndarray:

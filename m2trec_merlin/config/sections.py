@@ -189,7 +189,11 @@ class NextItemConfig(Section):
         lt=1,
         description="share of items trained without it, so that items never seen score on par",
     )
-    popularity_bias: bool = Field(True, description="add a learned multiple of log(1 + training occurrences)")
+    popularity_bias: bool = Field(
+        True,
+        description="metadata head: add a learned multiple of log(1 + training occurrences), and for items "
+        "never seen one of what their metadata let expect",
+    )
     session_items: bool = Field(
         True, description="add the vectors of the session's own items to the query, weighted by attention"
     )
@@ -203,6 +207,11 @@ class NextItemConfig(Section):
     )
     temperature: float = Field(0.07, gt=0, description="where the learned temperature starts (cosine scores)")
     weight: float = Field(1.0, gt=0)
+
+    @property
+    def expects_popularity(self) -> bool:
+        """Whether items without a history get the popularity that their metadata let expect."""
+        return self.head == "metadata" and self.popularity_bias
 
 
 class NextAttributeConfig(Section):

@@ -11,6 +11,7 @@ from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.attribute_encoders import build_attribute_encoder
 from m2trec_merlin.model.body import CatalogueInput, SessionBody, input_schema
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, id_column
+from m2trec_merlin.model.expected_popularity import ExpectedPopularity
 from m2trec_merlin.model.item_encoder import ItemEncoder
 from m2trec_merlin.model.scorers import ItemScorer, MetadataScorer, SoftmaxScorer
 from m2trec_merlin.model.session_encoder import SessionEncoder
@@ -92,6 +93,9 @@ def build_model(config: Config, catalogue: Catalogue) -> M2TRec:
         build_attribute_encoder(c, None if c.name == ITEM_ID else config.attribute(c.name), model)
         for c in columns
     ]
+    if model.next_item.expects_popularity:
+        pair_buckets = {c.name: config.attribute(c.name).pair_buckets for c in columns if c.kind == "text"}
+        encoders.append(ExpectedPopularity(columns, pair_buckets))
     item_encoder = ItemEncoder(encoders)
     inputs = CatalogueInput(
         CatalogueTensors(columns), item_encoder, input_schema(catalogue.n_rows, max_length)
@@ -104,6 +108,13 @@ def build_model(config: Config, catalogue: Catalogue) -> M2TRec:
         *(NextAttribute(_column(catalogue, t.attribute), model.width) for t in model.next_attributes),
     ]
     return M2TRec(body, tasks, [model.next_item.weight, *(t.weight for t in model.next_attributes)])
+
+
+def fit_before_training(model: M2TRec, catalogue: Catalogue) -> None:
+    """Fit what is not learned step by step: the popularity that metadata let expect."""
+    for encoder in model.item_encoder.encoders:
+        if isinstance(encoder, ExpectedPopularity):
+            encoder.fit(catalogue)
 
 
 def _column(catalogue: Catalogue, name: str) -> AttributeColumn:

@@ -119,7 +119,7 @@ class MetadataScorer(ItemScorer):
     What metadata cannot tell (how popular an item is, what sets it apart from its near twins) comes from
     its training history: a residual vector and a multiple of the logarithm of its occurrences. Both are
     hidden at random in training, so that items without a history score on the same scale; what stands for
-    their popularity is a linear function of their metadata, learned from the items whose history is hidden.
+    their popularity is what their metadata let expect (`ExpectedPopularity`, last in the item vectors).
     """
 
     all_items = True
@@ -136,16 +136,14 @@ class MetadataScorer(ItemScorer):
             nn.init.zeros_(self.residual.weight)
         self.popularity_weight = nn.Parameter(torch.zeros(())) if config.popularity_bias else None
         self.no_history_bias = nn.Parameter(torch.zeros(())) if config.popularity_bias else None
-        self.expect_popularity = nn.Linear(item_width, 1, bias=False) if config.popularity_bias else None
-        if self.expect_popularity is not None:
-            nn.init.zeros_(self.expect_popularity.weight)
+        self.expected_weight = nn.Parameter(torch.ones(())) if config.popularity_bias else None
         log_counts = torch.from_numpy(catalogue.train_counts).float().log1p()
         self.register_buffer("log_counts", log_counts, persistent=False)
         self.log_counts: Tensor
 
     def calibration_parameters(self) -> list[nn.Parameter]:
-        """Repeat biases, temperature and the weight of popularity."""
-        own = (self.log_scale, self.popularity_weight, self.no_history_bias)
+        """Repeat biases, temperature and the weights of popularity, known and expected."""
+        own = (self.log_scale, self.popularity_weight, self.no_history_bias, self.expected_weight)
         return [*super().calibration_parameters(), *(p for p in own if p is not None)]
 
     def scale(self, session_vectors: Tensor) -> Tensor:
@@ -179,10 +177,10 @@ class MetadataScorer(ItemScorer):
         return F.normalize(vectors, dim=-1) if self.cosine else vectors
 
     def _biases(self, item_vectors: Tensor, rows: Tensor, hidden: Tensor | None = None) -> Tensor:
-        if self.popularity_weight is None or self.no_history_bias is None or self.expect_popularity is None:
+        if self.popularity_weight is None or self.no_history_bias is None or self.expected_weight is None:
             return torch.zeros(len(rows), device=rows.device)
         popularity = self.popularity_weight * self.log_counts[rows]
-        expected = self.expect_popularity(item_vectors).squeeze(1) + self.no_history_bias
+        expected = self.expected_weight * item_vectors[:, -1] + self.no_history_bias
         return torch.where(self._known(rows, hidden), popularity, expected)
 
     def _known(self, rows: Tensor, hidden: Tensor | None) -> Tensor:

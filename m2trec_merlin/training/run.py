@@ -13,7 +13,7 @@ from m2trec_merlin.artifacts import atomic_write, fingerprint, is_current, requi
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.ranking import sample_prefixes
-from m2trec_merlin.model.m2trec import build_model
+from m2trec_merlin.model.m2trec import build_model, fit_before_training
 from m2trec_merlin.model.storage import save_model
 from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.training.hardware import choose_device, choose_precision
@@ -69,7 +69,9 @@ def _train(config: Config, resume: bool, force: bool, console: Console, processe
     torch.manual_seed(config.seed)
     device = choose_device(config.training.device, processes.local_rank)
     precision = str(choose_precision(config.training.precision, device)).removeprefix("torch.")
-    model = build_model(config, catalogue).to(device)
+    model = build_model(config, catalogue)
+    fit_before_training(model, catalogue)
+    model.to(device)
     console.print(
         f"{model.count_parameters():,} parameters, {catalogue.n_seen:,} training items, {device}, {precision}"
     )

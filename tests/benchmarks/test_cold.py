@@ -8,7 +8,16 @@ import pytest
 import yaml
 
 from benchmarks import cold
-from benchmarks.cold import BOOSTS, LISTED_NEW, WITHOUT_HISTORY, Boosted, ColdBench, Score, choose_boost
+from benchmarks.cold import (
+    BOOSTS,
+    LISTED_NEW,
+    WITHOUT_HISTORY,
+    Boosted,
+    ColdBench,
+    Score,
+    choose_boost,
+    over_draws,
+)
 from m2trec_merlin.config import load_config
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.sessions import Prefixes, Sessions
@@ -17,12 +26,22 @@ from tests.benchmarks.test_paper import SHOP
 
 def test_the_boost_is_the_highest_that_costs_little_on_validation() -> None:
     overall = {0.0: 0.200, 1.0: 0.199, 2.0: 0.197, 3.0: 0.19}
-    curve = [Score("M2TRec", "valid", "All", LISTED_NEW, b, hit, 0.0, 10) for b, hit in overall.items()]
-    curve += [Score("M2TRec", "test", "All", LISTED_NEW, b, 0.5, 0.0, 10) for b in overall]
-    curve += [Score("M2TRec", "valid", "All", WITHOUT_HISTORY, b, 0.5, 0.0, 10) for b in overall]
+    curve = [Score("M2TRec", "valid", "All", LISTED_NEW, b, hit, 0.0, 10, 7) for b, hit in overall.items()]
+    curve += [Score("M2TRec", "test", "All", LISTED_NEW, b, 0.5, 0.0, 10, 7) for b in overall]
+    curve += [Score("M2TRec", "valid", "All", WITHOUT_HISTORY, b, 0.5, 0.0, 10, 7) for b in overall]
     assert choose_boost(curve, LISTED_NEW, allowed_loss=0.02) == 2.0
     assert choose_boost(curve, LISTED_NEW, allowed_loss=0.0) == 0.0
     assert choose_boost(curve, WITHOUT_HISTORY) == 3.0
+
+
+def test_the_mean_over_draws_counts() -> None:
+    scores = [Score("M2TRec", "test", "cold target", "", None, hit, hit / 2, 10, 7) for hit in (0.1, 0.3)]
+    scores.append(Score("content kNN", "test", "cold target", "", None, 0.2, 0.1, 10, 7))
+    ours, theirs = over_draws(scores)
+    assert (ours.hit, ours.mrr, ours.n) == (pytest.approx(0.2), pytest.approx(0.1), 20)
+    assert ours.seed is None
+    assert ours.spread == pytest.approx(np.std([0.1, 0.3], ddof=1))
+    assert (theirs.hit, theirs.spread) == (0.2, None)
 
 
 def test_a_boost_lifts_the_items_it_is_for() -> None:
@@ -42,7 +61,8 @@ def test_a_boost_lifts_the_items_it_is_for() -> None:
 def test_new_items_are_measured_both_ways(tmp_path: Path) -> None:
     settings = {**SHOP, "work_dir": str(tmp_path / "run"), "data": {**SHOP["data"], "cold_item_share": 0.1}}
     (tmp_path / "shop.yaml").write_text(yaml.safe_dump(settings))
-    assert cold.main(["-c", str(tmp_path / "shop.yaml"), "--output", str(tmp_path / "out")]) == 0
+    command = ["-c", str(tmp_path / "shop.yaml"), "--output", str(tmp_path / "out")]
+    assert cold.main(command) == 0
     rows = json.loads((tmp_path / "out" / "cold-shop.json").read_text())
     hits = [r for r in rows if r["metric"] == "HIT" and r["split"] == "test" and r["model"] == "M2TRec"]
     hit = {(r["slice"], r["boosted"], r["boost"]): r["value"] for r in hits}

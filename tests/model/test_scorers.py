@@ -57,21 +57,22 @@ def test_items_without_history_are_what_their_metadata_say() -> None:
     assert tested.residual is not None
     assert tested.popularity_weight is not None
     assert tested.no_history_bias is not None
-    assert tested.expect_popularity is not None
+    assert tested.expected_weight is not None
     with torch.no_grad():
         tested.residual.weight[1:].normal_()
         tested.popularity_weight.fill_(2.0)
         tested.no_history_bias.fill_(-3.0)
-    same = torch.randn(1, 5).expand(3, 5)
+    same = torch.randn(1, 5).expand(3, 5) * torch.tensor([1.0, 1.0, 1.0, 1.0, 0.0])
     vectors, biases = tested.candidates(same, torch.tensor([25, 30, 1]))
     torch.testing.assert_close(vectors[0], vectors[1])
     assert not torch.allclose(vectors[0], vectors[2]), "a training item has a residual"
     assert biases[:2].tolist() == [-3.0, -3.0]
     with torch.no_grad():
-        tested.expect_popularity.weight.normal_()
+        tested.expected_weight.fill_(0.5)
     popular, dull = torch.randn(2, 5)
     biases = tested.candidate_biases(torch.stack([popular, dull, popular]), torch.tensor([25, 25, 1]))
-    torch.testing.assert_close(biases[0] - biases[1], tested.expect_popularity(popular - dull).squeeze())
+    assert biases[0].item() == pytest.approx(0.5 * popular[-1].item() - 3)
+    assert biases[1].item() == pytest.approx(0.5 * dull[-1].item() - 3)
     assert biases[2].item() == pytest.approx(2 * torch.tensor(24.0).log1p().item())
 
 
@@ -79,7 +80,10 @@ def test_training_hides_histories_so_that_items_without_one_are_calibrated() -> 
     tested = scorer("metadata", residual_dropout=0.5).train()
     assert isinstance(tested, MetadataScorer)
     assert tested.no_history_bias is not None
+    assert tested.popularity_weight is not None
+    assert tested.expected_weight is not None
     with torch.no_grad():
+        tested.expected_weight.zero_()
         tested.no_history_bias.fill_(-1.0)
         tested.popularity_weight.fill_(1.0)
     _, biases = tested.candidates(torch.randn(1, 5).expand(400, 5), torch.ones(400, dtype=torch.long))

@@ -1,0 +1,112 @@
+"""How popular the metadata let expect an item to be, fitted once before training.
+
+Shape legend: n items, V flat list values, F features of the regression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+from torch.nn import functional as F
+
+from m2trec_merlin.catalogue import LIST_KINDS, AttributeColumn, Catalogue
+from m2trec_merlin.config import ITEM_ID
+from m2trec_merlin.model.attribute_encoders import AttributeEncoder, hashed_pairs
+from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, EncodedAttributes
+
+#: L2 penalty of the regression; chosen on items drawn to be new (docs/quality.md).
+PENALTY = 0.03
+
+_PAIRS = "__pairs"
+
+
+class ExpectedPopularity(AttributeEncoder):
+    """Logarithm of an item's expected training occurrences, up to a constant: one more number of its vector.
+
+    log E[occurrences] = sum over the item's values v of w[v] / sqrt(number of values of that attribute)
+
+    where values are categories, tokens, hashed pairs of neighbouring tokens of a text, and normalised
+    numbers. The weights w are those of a Poisson regression with an L2 penalty on all training items, and
+    stay as they are in training: learned with the rest of the model they fit the training items too closely
+    to rank new ones.
+
+    Args:
+        columns: attributes of the input; vectors and item ids are left out.
+        pair_buckets: for each text attribute, the hash buckets of its pairs; 0 for none.
+    """
+
+    def __init__(self, columns: Sequence[AttributeColumn], pair_buckets: Mapping[str, int]) -> None:
+        super().__init__("expected_popularity", width=1)
+        columns = [c for c in columns if c.kind != "vector" and c.name != ITEM_ID]
+        self.kinds = {c.name: c.kind for c in columns}
+        self.pair_buckets = {name: buckets for name, buckets in pair_buckets.items() if buckets}
+        self.sizes = {c.name: 1 if c.kind == "numeric" else c.vocabulary_size for c in columns}
+        self.sizes |= {f"{name}{_PAIRS}": buckets for name, buckets in self.pair_buckets.items()}
+        for name, size in self.sizes.items():
+            self.register_buffer(f"{name}__weights", torch.zeros(size, 1))
+
+    def forward(self, attributes: EncodedAttributes) -> Tensor:
+        """Return the expected log occurrences, float32 [n, 1]; zeros if it was not fitted."""
+        if not self.kinds:
+            return torch.zeros(len(next(iter(attributes.values()))), 1)
+        terms = []
+        for name, values, offsets in self._features(attributes):
+            weights = self.get_buffer(f"{name}__weights")
+            if offsets is not None:
+                mean = F.embedding_bag(values, weights, offsets, mode="mean", include_last_offset=True)
+                terms.append(mean * (offsets[1:] - offsets[:-1]).float().sqrt().unsqueeze(1))
+            elif values.is_floating_point():
+                terms.append(values.unsqueeze(1) * weights)
+            else:
+                terms.append(weights[values])
+        return torch.stack(terms).sum(0)
+
+    def fit(self, catalogue: Catalogue) -> None:
+        """Fit the weights to the training items of a catalogue and their occurrences.
+
+        Args:
+            catalogue: with the columns that this was built with.
+        """
+        if not self.kinds:
+            return
+        # Takes a second to import, which loading a model need not wait for.
+        from sklearn.linear_model import PoissonRegressor
+
+        seen = np.arange(1, catalogue.n_seen + 1)
+        held = CatalogueTensors([catalogue.attributes[name] for name in self.kinds])
+        occurrences = catalogue.train_counts[seen]
+        regression = PoissonRegressor(alpha=PENALTY, max_iter=1000)
+        regression.fit(self.design(held(torch.from_numpy(seen))), occurrences / occurrences.mean())
+        weights = torch.from_numpy(regression.coef_).float().split(list(self.sizes.values()))
+        for name, fitted in zip(self.sizes, weights, strict=True):
+            self.get_buffer(f"{name}__weights").copy_(fitted.unsqueeze(1))
+
+    def design(self, attributes: EncodedAttributes) -> sparse.csr_matrix:
+        """Return the features whose weighted sum `forward` is, float32 [n, F]; blocks as in `sizes`."""
+        blocks = {}
+        for name, values, offsets in self._features(attributes):
+            if offsets is None and values.is_floating_point():
+                blocks[name] = sparse.csr_matrix(values.unsqueeze(1).numpy())
+                continue
+            starts = np.arange(len(values) + 1) if offsets is None else offsets.numpy()
+            counts = np.diff(starts)
+            shares = np.repeat(1 / np.sqrt(counts), counts).astype(np.float32)
+            blocks[name] = sparse.csr_matrix(
+                (shares, values.numpy(), starts), (len(counts), self.sizes[name])
+            )
+        return sparse.hstack([blocks[name] for name in self.sizes]).tocsr()
+
+    def _features(self, attributes: EncodedAttributes) -> Iterator[tuple[str, Tensor, Tensor | None]]:
+        """Yield names of weights, the values [V] to look up, and offsets [n + 1] of lists."""
+        for name, kind in self.kinds.items():
+            if kind not in LIST_KINDS:
+                yield name, attributes[name], None
+                continue
+            values, offsets = attributes[f"{name}__values"], attributes[f"{name}__offsets"]
+            yield name, values, offsets
+            if name in self.pair_buckets:
+                yield f"{name}{_PAIRS}", hashed_pairs(values, offsets, self.pair_buckets[name]), offsets

@@ -1,0 +1,116 @@
+"""The popularity that metadata let expect."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from m2trec_merlin.catalogue import AttributeColumn, Catalogue
+from m2trec_merlin.config import apply_variant
+from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, id_column
+from m2trec_merlin.model.expected_popularity import ExpectedPopularity
+from m2trec_merlin.model.m2trec import build_model, fit_before_training
+from tests.tiny import permuted, ragged, tiny_catalogue, tiny_config
+
+
+def built(catalogue: Catalogue) -> ExpectedPopularity:
+    return ExpectedPopularity(list(catalogue.attributes.values()), {"title": 64})
+
+
+def expected(encoder: ExpectedPopularity, catalogue: Catalogue) -> torch.Tensor:
+    held = CatalogueTensors(list(catalogue.attributes.values()))
+    return encoder(held(torch.arange(catalogue.n_rows))).squeeze(1)
+
+
+def words_and_counts(titles: list[list[int]], counts: list[int], price: list[float]) -> Catalogue:
+    """Items with titles of words 3 to 9 and a price."""
+    values, offsets = ragged([[1], *titles])
+    return Catalogue(
+        np.arange(len(titles) + 1),
+        np.array([0, *counts]),
+        {
+            "title": AttributeColumn("title", "text", 10, values, offsets),
+            "price": AttributeColumn("price", "numeric", 0, np.array([0, *price], np.float32)),
+        },
+    )
+
+
+def test_is_zero_until_it_is_fitted() -> None:
+    catalogue = tiny_catalogue()
+    assert expected(built(catalogue), catalogue).eq(0).all()
+
+
+def test_the_graph_sums_what_the_regression_sums() -> None:
+    catalogue = tiny_catalogue()
+    encoder = built(catalogue)
+    for weights in encoder.buffers():
+        weights.normal_()
+    rows = torch.arange(1, catalogue.n_rows)
+    design = encoder.design(CatalogueTensors(list(catalogue.attributes.values()))(rows))
+    weights_F = torch.cat(list(encoder.buffers())).squeeze(1).numpy()
+    np.testing.assert_allclose(design @ weights_F, expected(encoder, catalogue)[1:], rtol=1e-5, atol=1e-5)
+
+
+def test_words_of_popular_items_make_new_items_expected_to_be_popular() -> None:
+    """Word 3 stands in items bought 100 times, word 4 in items bought once; the last two are new."""
+    titles = [[3, 5], [3, 6], [3, 7], [4, 5], [4, 6], [4, 7], [3, 8], [4, 8]]
+    catalogue = words_and_counts(titles, [100, 100, 100, 1, 1, 1, 0, 0], [0.0] * 8)
+    encoder = ExpectedPopularity(list(catalogue.attributes.values()), {})
+    encoder.fit(catalogue)
+    new = expected(encoder, catalogue)[-2:]
+    assert new[0] > new[1] + 1
+
+
+def test_numbers_count_too() -> None:
+    titles = [[3]] * 8
+    price = [1.0, 1.0, 1.0, -1.0, -1.0, -1.0, 1.0, -1.0]
+    catalogue = words_and_counts(titles, [1, 1, 1, 100, 100, 100, 0, 0], price)
+    encoder = ExpectedPopularity(list(catalogue.attributes.values()), {})
+    encoder.fit(catalogue)
+    new = expected(encoder, catalogue)[-2:]
+    assert new[1] > new[0] + 1, "cheap items are bought more here"
+
+
+def test_only_training_items_take_part_in_the_fit() -> None:
+    catalogue = tiny_catalogue(n_items=30, n_seen=24)
+    fewer = tiny_catalogue(n_items=30, n_seen=24)
+    fewer.attributes["category"].values[25:] = 3
+    one, other = built(catalogue), built(fewer)
+    one.fit(catalogue)
+    other.fit(fewer)
+    for a, b in zip(one.buffers(), other.buffers(), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_order_of_the_training_items_does_not_matter() -> None:
+    catalogue = tiny_catalogue(n_items=24, n_seen=24)
+    order = np.concatenate([[0], np.random.default_rng(1).permutation(24) + 1])
+    moved = permuted(catalogue, order)
+    one, other = built(catalogue), built(moved)
+    one.fit(catalogue)
+    other.fit(moved)
+    torch.testing.assert_close(
+        expected(one, catalogue)[torch.from_numpy(order)][1:],
+        expected(other, moved)[1:],
+        rtol=1e-3,
+        atol=1e-3,
+    )
+
+
+def test_ids_and_vectors_alone_let_nothing_be_expected() -> None:
+    catalogue = tiny_catalogue()
+    columns = [id_column(catalogue), catalogue.attributes["image"]]
+    encoder = ExpectedPopularity(columns, {})
+    encoder.fit(catalogue)
+    assert encoder(CatalogueTensors(columns)(torch.tensor([1, 2, 3]))).tolist() == [[0.0]] * 3
+
+
+def test_it_is_part_of_models_that_need_it_and_is_not_trained() -> None:
+    catalogue = tiny_catalogue()
+    ours = build_model(tiny_config(), catalogue)
+    fit_before_training(ours, catalogue)
+    [encoder] = [e for e in ours.item_encoder.encoders if isinstance(e, ExpectedPopularity)]
+    assert encoder.get_buffer("category__weights").abs().max() > 0
+    assert not list(encoder.parameters())
+    ids = build_model(apply_variant(tiny_config(), "trec_id"), catalogue)
+    assert not any(isinstance(e, ExpectedPopularity) for e in ids.item_encoder.encoders)
