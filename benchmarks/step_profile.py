@@ -89,7 +89,7 @@ class Profile:
         with torch.no_grad():
             states = body({ROW: rows_BL}, training=True)
             candidates = len(task._candidates(states)[0])
-        item_width = model.item_encoder.width
+        item_width = model.item_encoder.described
 
         def items() -> None:
             drawn = torch.cat([states.rows, torch.randint(1, task.n_seen + 1, (task.negatives,))])

@@ -1,6 +1,6 @@
 """Attributes of items to item vectors (Eq. 2 to 4).
 
-Shapes: n items, I = sum of the attribute widths.
+Shapes: n items, I = sum of the attribute widths, D width of the model.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from m2trec_merlin.model.attribute_encoders import AttributeEncoder
 from m2trec_merlin.model.catalogue_tensors import EncodedAttributes
+from m2trec_merlin.model.expected_popularity import ExpectedPopularity
 
 
 class ItemEncoder(nn.Module):
@@ -19,15 +20,39 @@ class ItemEncoder(nn.Module):
 
     No parameter belongs to an item: what it returns depends on attributes alone.
 
+    Args:
+        encoders: of the attributes.
+        popularity: what comes last in the vectors, for the scorer alone; or nothing.
+
     Attributes:
         width: I, the length of an item vector.
+        described: how many of its numbers come from the attributes, for `ItemProjection`.
     """
 
-    def __init__(self, encoders: Sequence[AttributeEncoder]) -> None:
+    def __init__(
+        self, encoders: Sequence[AttributeEncoder], popularity: ExpectedPopularity | None = None
+    ) -> None:
         super().__init__()
         self.encoders = nn.ModuleList(encoders)
-        self.width = sum(encoder.width for encoder in encoders)
+        self.popularity = popularity
+        self.described = sum(encoder.width for encoder in encoders)
+        self.width = self.described + (0 if popularity is None else popularity.width)
 
     def forward(self, attributes: EncodedAttributes) -> Tensor:
         """Return item vectors, float32 [n, I]."""
-        return torch.cat([encoder(attributes) for encoder in self.encoders], dim=1)
+        vectors = [encoder(attributes) for encoder in self.encoders]
+        if self.popularity is not None:
+            vectors.append(self.popularity(attributes))
+        return torch.cat(vectors, dim=1)
+
+
+class ItemProjection(nn.Linear):
+    """A linear layer on what the attributes say.
+
+    The expected popularity that may follow is left out: it is a bias, and in the vectors it would let popular
+    items attract sessions of popular items (docs/quality.md).
+    """
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Project item vectors, [..., I] to [..., D]."""
+        return super().forward(vectors[..., : self.in_features])

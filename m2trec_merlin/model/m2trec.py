@@ -93,16 +93,17 @@ def build_model(config: Config, catalogue: Catalogue) -> M2TRec:
         build_attribute_encoder(c, None if c.name == ITEM_ID else config.attribute(c.name), model)
         for c in columns
     ]
+    popularity = None
     if model.next_item.expects_popularity:
         pair_buckets = {c.name: config.attribute(c.name).pair_buckets for c in columns if c.kind == "text"}
-        encoders.append(ExpectedPopularity(columns, pair_buckets))
-    item_encoder = ItemEncoder(encoders)
+        popularity = ExpectedPopularity(columns, pair_buckets)
+    item_encoder = ItemEncoder(encoders, popularity)
     inputs = CatalogueInput(
         CatalogueTensors(columns), item_encoder, input_schema(catalogue.n_rows, max_length)
     )
-    body = SessionBody(inputs, SessionEncoder(item_encoder.width, model.width, max_length, model.session))
+    body = SessionBody(inputs, SessionEncoder(item_encoder.described, model.width, max_length, model.session))
     build_scorer = MetadataScorer if model.next_item.head == "metadata" else SoftmaxScorer
-    scorer = build_scorer(catalogue, item_encoder.width, model.width, max_length, model.next_item)
+    scorer = build_scorer(catalogue, item_encoder.described, model.width, max_length, model.next_item)
     tasks: list[tr.PredictionTask] = [
         NextItem(scorer, catalogue, inputs.forward, model.next_item),
         *(NextAttribute(_column(catalogue, t.attribute), model.width) for t in model.next_attributes),
@@ -112,9 +113,8 @@ def build_model(config: Config, catalogue: Catalogue) -> M2TRec:
 
 def fit_before_training(model: M2TRec, catalogue: Catalogue) -> None:
     """Fit what is not learned step by step: the popularity that metadata let expect."""
-    for encoder in model.item_encoder.encoders:
-        if isinstance(encoder, ExpectedPopularity):
-            encoder.fit(catalogue)
+    if model.item_encoder.popularity is not None:
+        model.item_encoder.popularity.fit(catalogue)
 
 
 def _column(catalogue: Catalogue, name: str) -> AttributeColumn:

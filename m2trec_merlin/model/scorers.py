@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import NextItemConfig
 from m2trec_merlin.model.dropout import Dropout
+from m2trec_merlin.model.item_encoder import ItemProjection
 from m2trec_merlin.model.session_items import SessionItems
 from m2trec_merlin.model.sparse_table import SparseTable
 from m2trec_merlin.model.states import History
@@ -39,7 +40,7 @@ class ItemScorer(nn.Module):
         self.session_items = SessionItems(width, max_length) if config.session_items else None
         # The softmax head has no other use for item vectors.
         used = self.all_items or config.session_items
-        self.project = nn.Linear(item_width, width) if used else None
+        self.project = ItemProjection(item_width, width) if used else None
         self.dropout = Dropout(config.candidate_dropout)
 
     def calibration_parameters(self) -> list[nn.Parameter]:

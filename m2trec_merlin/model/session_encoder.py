@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from m2trec_merlin.config import SessionEncoderConfig
 from m2trec_merlin.model.dropout import Dropout
+from m2trec_merlin.model.item_encoder import ItemProjection
 from m2trec_merlin.model.layout import Group, Packing
 
 
@@ -91,7 +92,7 @@ class SessionEncoder(nn.Module):
     every prefix has to be given as a session of its own.
 
     Args:
-        item_width: I.
+        item_width: numbers of an item vector that say what the item is; any after them are left out.
         width: D.
         max_length: sessions are at most this long.
         config: layers, heads, mode, pooling.
@@ -103,7 +104,7 @@ class SessionEncoder(nn.Module):
         self.max_length = max_length
         self.causal = config.mode == "causal"
         self.pooling = config.pooling
-        self.project = nn.Linear(item_width, width)
+        self.project = ItemProjection(item_width, width)
         self.positions = nn.Embedding(max_length, width)
         nn.init.normal_(self.positions.weight, std=0.02)
         self.norm = nn.LayerNorm(width)

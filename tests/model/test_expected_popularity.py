@@ -10,6 +10,8 @@ from m2trec_merlin.config import apply_variant
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, id_column
 from m2trec_merlin.model.expected_popularity import ExpectedPopularity
 from m2trec_merlin.model.m2trec import build_model, fit_before_training
+from m2trec_merlin.model.recommender import ModelRecommender
+from m2trec_merlin.sessions import Sessions
 from tests.tiny import permuted, ragged, tiny_catalogue, tiny_config
 
 
@@ -17,7 +19,8 @@ def built(catalogue: Catalogue) -> ExpectedPopularity:
     return ExpectedPopularity(list(catalogue.attributes.values()), {"title": 64})
 
 
-def expected(encoder: ExpectedPopularity, catalogue: Catalogue) -> torch.Tensor:
+def expected(encoder: ExpectedPopularity | None, catalogue: Catalogue) -> torch.Tensor:
+    assert encoder is not None
     held = CatalogueTensors(list(catalogue.attributes.values()))
     return encoder(held(torch.arange(catalogue.n_rows))).squeeze(1)
 
@@ -109,8 +112,23 @@ def test_it_is_part_of_models_that_need_it_and_is_not_trained() -> None:
     catalogue = tiny_catalogue()
     ours = build_model(tiny_config(), catalogue)
     fit_before_training(ours, catalogue)
-    [encoder] = [e for e in ours.item_encoder.encoders if isinstance(e, ExpectedPopularity)]
+    encoder = ours.item_encoder.popularity
+    assert encoder is not None
     assert encoder.get_buffer("category__weights").abs().max() > 0
     assert not list(encoder.parameters())
     ids = build_model(apply_variant(tiny_config(), "trec_id"), catalogue)
-    assert not any(isinstance(e, ExpectedPopularity) for e in ids.item_encoder.encoders)
+    assert ids.item_encoder.popularity is None
+
+
+def test_it_decides_how_popular_a_new_item_is_and_nothing_else() -> None:
+    catalogue = tiny_catalogue()
+    model = build_model(tiny_config(), catalogue).eval()
+    before = ModelRecommender(model)
+    fit_before_training(model, catalogue)
+    after = ModelRecommender(model)
+    prefixes = Sessions.from_lists([[1, 28, 3]]).prefixes()
+    torch.testing.assert_close(before.session_vectors(prefixes), after.session_vectors(prefixes))
+    gained = after.score(prefixes).copy() - before.score(prefixes)
+    np.testing.assert_allclose(gained[:, 1:25], 0, atol=1e-5)
+    new = expected(model.item_encoder.popularity, catalogue)[25:]
+    np.testing.assert_allclose(gained[:, 25:], new.expand(2, -1), atol=1e-5)
