@@ -17,11 +17,15 @@ from m2trec_merlin.model.m2trec import M2TRec, build_model
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 
+#: Of what the weights mean: raised when models that were stored before no longer fit the code.
+FORMAT = 2
+
 
 def save_model(model: M2TRec, directory: Path, config: Config, catalogue: Catalogue) -> None:
     """Write `model.safetensors` (weights) and `model.json` (what is needed to build the model again)."""
     save_weights(model, directory / WEIGHTS)
     description = {
+        "format": FORMAT,
         "config": config.model_dump(mode="json"),
         "parameters": model.count_parameters(),
         "catalogue": _describe(catalogue),
@@ -51,6 +55,11 @@ def load_model(directory: Path, catalogue: Catalogue) -> M2TRec:
     description = read_json(directory / DESCRIPTION)
     if not (directory / WEIGHTS).is_file():
         raise ArtifactError(f"{directory / WEIGHTS} is missing: run `m2trec train` first")
+    if description.get("format") != FORMAT:
+        raise ArtifactError(
+            f"the model in {directory} has format {description.get('format', 1)} and this code needs {FORMAT}: "
+            "run `m2trec train` again"
+        )
     _require_same(description["catalogue"], _describe(catalogue), directory)
     model = build_model(Config.model_validate(description["config"]), catalogue)
     try:

@@ -14,7 +14,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.ranking import sample_prefixes
 from m2trec_merlin.model.m2trec import build_model, fit_before_training
-from m2trec_merlin.model.storage import save_model
+from m2trec_merlin.model.storage import FORMAT, save_model
 from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.training.hardware import choose_device, choose_precision
 from m2trec_merlin.training.loader import SessionLoader
@@ -51,6 +51,7 @@ def _train(config: Config, resume: bool, force: bool, console: Console, processe
         console = Console(quiet=True)
     folder, data = config.model_directory / "model", config.directory / "preprocessed"
     inputs = {
+        "model_format": FORMAT,
         "preprocessed": require_manifest(data, "preprocess")["inputs"],
         "attributes": [a.model_dump(mode="json") for a in config.attributes],
         "model": config.model.model_dump(mode="json"),

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -52,4 +53,14 @@ def test_missing_and_damaged_files_are_named(tmp_path: Path) -> None:
     save_model(build_model(config, catalogue), tmp_path, config, catalogue)
     (tmp_path / "model.safetensors").write_bytes(b"not a model")
     with pytest.raises(ArtifactError, match=r"model\.safetensors cannot be loaded"):
+        load_model(tmp_path, catalogue)
+
+
+def test_a_model_of_older_code_is_refused(tmp_path: Path) -> None:
+    config, catalogue = tiny_config(), tiny_catalogue()
+    save_model(build_model(config, catalogue), tmp_path, config, catalogue)
+    description = json.loads((tmp_path / "model.json").read_text())
+    del description["format"]
+    (tmp_path / "model.json").write_text(json.dumps(description))
+    with pytest.raises(ArtifactError, match=r"has format 1 and this code needs \d+: run `m2trec train`"):
         load_model(tmp_path, catalogue)
