@@ -55,10 +55,9 @@ def load_model(directory: Path, catalogue: Catalogue) -> M2TRec:
     description = read_json(directory / DESCRIPTION)
     if not (directory / WEIGHTS).is_file():
         raise ArtifactError(f"{directory / WEIGHTS} is missing: run `m2trec train` first")
-    if description.get("format") != FORMAT:
+    if (found := description.get("format", 1)) != FORMAT:
         raise ArtifactError(
-            f"the model in {directory} has format {description.get('format', 1)} and this code needs {FORMAT}: "
-            "run `m2trec train` again"
+            f"the model in {directory} has format {found} and this code needs {FORMAT}: run `m2trec train`"
         )
     _require_same(description["catalogue"], _describe(catalogue), directory)
     model = build_model(Config.model_validate(description["config"]), catalogue)

@@ -16,6 +16,7 @@ from benchmarks.cold import (
     ColdBench,
     Score,
     choose_boost,
+    draw,
     over_draws,
 )
 from m2trec_merlin.config import load_config
@@ -85,6 +86,16 @@ def test_data_without_cold_items_are_refused(tmp_path: Path) -> None:
     (tmp_path / "shop.yaml").write_text(yaml.safe_dump({**SHOP, "work_dir": str(tmp_path / "run")}))
     with pytest.raises(ConfigError, match="cold_item_share is 0"):
         cold.main(["-c", str(tmp_path / "shop.yaml"), "--output", str(tmp_path / "out")])
+
+
+def test_every_draw_has_a_folder_of_its_own() -> None:
+    config = load_config(Path("configs/instacart_cold.yaml"))
+    assert draw(config, config.seed) == config
+    other = draw(config, config.seed + 1)
+    assert other.seed == config.seed + 1
+    assert other.name == config.name, "results of all draws belong together"
+    assert other.directory != config.directory
+    assert other.directory != draw(config, config.seed + 2).directory
 
 
 def test_configuration_of_instacart_draws_cold_items() -> None:
