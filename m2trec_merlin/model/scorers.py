@@ -121,6 +121,10 @@ class MetadataScorer(ItemScorer):
     its training history: a residual vector and a multiple of the logarithm of its occurrences. Both are
     hidden at random in training, so that items without a history score on the same scale; what stands for
     their popularity is what their metadata let expect (`ExpectedPopularity`, last in the item vectors).
+
+    The metadata of training items, which are trained on them, tell more of their popularity than those of a
+    new item will. In training a linear function of the item vectors says this surplus where the history is
+    hidden; it is never asked again. Without it the vectors would have to say it, and new items had it, too.
     """
 
     all_items = True
@@ -138,6 +142,9 @@ class MetadataScorer(ItemScorer):
         self.popularity_weight = nn.Parameter(torch.zeros(())) if config.popularity_bias else None
         self.no_history_bias = nn.Parameter(torch.zeros(())) if config.popularity_bias else None
         self.expected_weight = nn.Parameter(torch.ones(())) if config.popularity_bias else None
+        self.unexpected = ItemProjection(item_width, 1, bias=False) if config.popularity_bias else None
+        if self.unexpected is not None:
+            nn.init.zeros_(self.unexpected.weight)
         log_counts = torch.from_numpy(catalogue.train_counts).float().log1p()
         self.register_buffer("log_counts", log_counts, persistent=False)
         self.log_counts: Tensor
@@ -182,6 +189,10 @@ class MetadataScorer(ItemScorer):
             return torch.zeros(len(rows), device=rows.device)
         popularity = self.popularity_weight * self.log_counts[rows]
         expected = self.expected_weight * item_vectors[:, -1] + self.no_history_bias
+        if hidden is not None and self.unexpected is not None:
+            # Centred, so that leaving it out afterwards lifts no item and lowers none.
+            surplus = self.unexpected(item_vectors).squeeze(1)
+            expected = expected + surplus - surplus.mean()
         return torch.where(self._known(rows, hidden), popularity, expected)
 
     def _known(self, rows: Tensor, hidden: Tensor | None) -> Tensor:

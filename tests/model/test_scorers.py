@@ -88,5 +88,12 @@ def test_training_hides_histories_so_that_items_without_one_are_calibrated() -> 
         tested.popularity_weight.fill_(1.0)
     _, biases = tested.candidates(torch.randn(1, 5).expand(400, 5), torch.ones(400, dtype=torch.long))
     assert 120 < (biases == -1.0).sum() < 280
+    assert tested.unexpected is not None
+    with torch.no_grad():
+        tested.unexpected.weight.normal_()
+    _, biases = tested.candidates(torch.randn(400, 5), torch.full((400,), 25))
+    assert biases.std() > 0.1, "what training items tell of themselves beyond what is expected"
+    assert biases.mean().item() == pytest.approx(-1.0, abs=1e-4), "which is centred"
+    assert tested.candidate_biases(torch.randn(400, 5), torch.full((400,), 25)).eq(-1).all(), "and left out"
     _, biases = tested.eval().candidates(torch.randn(1, 5).expand(4, 5), torch.ones(4, dtype=torch.long))
     assert (biases != -1.0).all()
