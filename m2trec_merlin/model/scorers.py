@@ -15,6 +15,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import NextItemConfig
 from m2trec_merlin.model.dropout import Dropout
 from m2trec_merlin.model.item_encoder import ItemProjection
+from m2trec_merlin.model.popularity_bias import PopularityBias
 from m2trec_merlin.model.session_items import SessionItems
 from m2trec_merlin.model.sparse_table import SparseTable
 from m2trec_merlin.model.states import History
@@ -118,13 +119,8 @@ class MetadataScorer(ItemScorer):
     """Cosine of session and item metadata, at a learned temperature: any item can be recommended.
 
     What metadata cannot tell (how popular an item is, what sets it apart from its near twins) comes from
-    its training history: a residual vector and a multiple of the logarithm of its occurrences. Both are
-    hidden at random in training, so that items without a history score on the same scale; what stands for
-    their popularity is what their metadata let expect (`ExpectedPopularity`, last in the item vectors).
-
-    The metadata of training items, which are trained on them, tell more of their popularity than those of a
-    new item will. In training a linear function of the item vectors says this surplus where the history is
-    hidden; it is never asked again. Without it the vectors would have to say it, and new items had it, too.
+    its training history: a residual vector and its occurrences (`PopularityBias`). Both are hidden at random
+    in training, so that items without a history score on the same scale.
     """
 
     all_items = True
@@ -139,20 +135,12 @@ class MetadataScorer(ItemScorer):
         self.residual = SparseTable(self.n_seen + 1, width) if config.residual else None
         if self.residual is not None:
             nn.init.zeros_(self.residual.weight)
-        self.popularity_weight = nn.Parameter(torch.zeros(())) if config.popularity_bias else None
-        self.no_history_bias = nn.Parameter(torch.zeros(())) if config.popularity_bias else None
-        self.expected_weight = nn.Parameter(torch.ones(())) if config.popularity_bias else None
-        self.unexpected = ItemProjection(item_width, 1, bias=False) if config.popularity_bias else None
-        if self.unexpected is not None:
-            nn.init.zeros_(self.unexpected.weight)
-        log_counts = torch.from_numpy(catalogue.train_counts).float().log1p()
-        self.register_buffer("log_counts", log_counts, persistent=False)
-        self.log_counts: Tensor
+        self.popularity = PopularityBias(catalogue, item_width) if config.popularity_bias else None
 
     def calibration_parameters(self) -> list[nn.Parameter]:
         """Repeat biases, temperature and the weights of popularity, known and expected."""
-        own = (self.log_scale, self.popularity_weight, self.no_history_bias, self.expected_weight)
-        return [*super().calibration_parameters(), *(p for p in own if p is not None)]
+        popularity = [] if self.popularity is None else self.popularity.calibration_parameters()
+        return [*super().calibration_parameters(), self.log_scale, *popularity]
 
     def scale(self, session_vectors: Tensor) -> Tensor:
         """Unit vectors times the learned scale, so that dot products are scaled cosines."""
@@ -185,15 +173,9 @@ class MetadataScorer(ItemScorer):
         return F.normalize(vectors, dim=-1) if self.cosine else vectors
 
     def _biases(self, item_vectors: Tensor, rows: Tensor, hidden: Tensor | None = None) -> Tensor:
-        if self.popularity_weight is None or self.no_history_bias is None or self.expected_weight is None:
+        if self.popularity is None:
             return torch.zeros(len(rows), device=rows.device)
-        popularity = self.popularity_weight * self.log_counts[rows]
-        expected = self.expected_weight * item_vectors[:, -1] + self.no_history_bias
-        if hidden is not None and self.unexpected is not None:
-            # Centred, so that leaving it out afterwards lifts no item and lowers none.
-            surplus = self.unexpected(item_vectors).squeeze(1)
-            expected = expected + surplus - surplus.mean()
-        return torch.where(self._known(rows, hidden), popularity, expected)
+        return self.popularity(item_vectors, rows, self._known(rows, hidden), hiding=hidden is not None)
 
     def _known(self, rows: Tensor, hidden: Tensor | None) -> Tensor:
         """Which items show their training history."""

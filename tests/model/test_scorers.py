@@ -55,45 +55,28 @@ def test_items_without_history_are_what_their_metadata_say() -> None:
     tested = scorer("metadata")
     assert isinstance(tested, MetadataScorer)
     assert tested.residual is not None
-    assert tested.popularity_weight is not None
-    assert tested.no_history_bias is not None
-    assert tested.expected_weight is not None
+    assert tested.popularity is not None
     with torch.no_grad():
         tested.residual.weight[1:].normal_()
-        tested.popularity_weight.fill_(2.0)
-        tested.no_history_bias.fill_(-3.0)
+        tested.popularity.known_weight.fill_(2.0)
+        tested.popularity.no_history.fill_(-3.0)
     same = torch.randn(1, 5).expand(3, 5) * torch.tensor([1.0, 1.0, 1.0, 1.0, 0.0])
     vectors, biases = tested.candidates(same, torch.tensor([25, 30, 1]))
     torch.testing.assert_close(vectors[0], vectors[1])
     assert not torch.allclose(vectors[0], vectors[2]), "a training item has a residual"
     assert biases[:2].tolist() == [-3.0, -3.0]
-    with torch.no_grad():
-        tested.expected_weight.fill_(0.5)
-    popular, dull = torch.randn(2, 5)
-    biases = tested.candidate_biases(torch.stack([popular, dull, popular]), torch.tensor([25, 25, 1]))
-    assert biases[0].item() == pytest.approx(0.5 * popular[-1].item() - 3)
-    assert biases[1].item() == pytest.approx(0.5 * dull[-1].item() - 3)
     assert biases[2].item() == pytest.approx(2 * torch.tensor(24.0).log1p().item())
 
 
 def test_training_hides_histories_so_that_items_without_one_are_calibrated() -> None:
     tested = scorer("metadata", residual_dropout=0.5).train()
     assert isinstance(tested, MetadataScorer)
-    assert tested.no_history_bias is not None
-    assert tested.popularity_weight is not None
-    assert tested.expected_weight is not None
+    assert tested.popularity is not None
     with torch.no_grad():
-        tested.expected_weight.zero_()
-        tested.no_history_bias.fill_(-1.0)
-        tested.popularity_weight.fill_(1.0)
+        tested.popularity.expected_weight.zero_()
+        tested.popularity.no_history.fill_(-1.0)
+        tested.popularity.known_weight.fill_(1.0)
     _, biases = tested.candidates(torch.randn(1, 5).expand(400, 5), torch.ones(400, dtype=torch.long))
     assert 120 < (biases == -1.0).sum() < 280
-    assert tested.unexpected is not None
-    with torch.no_grad():
-        tested.unexpected.weight.normal_()
-    _, biases = tested.candidates(torch.randn(400, 5), torch.full((400,), 25))
-    assert biases.std() > 0.1, "what training items tell of themselves beyond what is expected"
-    assert biases.mean().item() == pytest.approx(-1.0, abs=1e-4), "which is centred"
-    assert tested.candidate_biases(torch.randn(400, 5), torch.full((400,), 25)).eq(-1).all(), "and left out"
     _, biases = tested.eval().candidates(torch.randn(1, 5).expand(4, 5), torch.ones(4, dtype=torch.long))
     assert (biases != -1.0).all()
