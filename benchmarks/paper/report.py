@@ -82,7 +82,7 @@ def next_item_table(results: Sequence[CellResult], rows: Sequence[dict[str, Any]
         facts = [
             "-" if own[0].parameters is None else f"{own[0].parameters:,}",
             "-" if own[0].epochs is None else f"{own[0].epochs:g}",
-            "-" if own[0].parameters is None else f"{own[0].cores}",
+            "-" if own[0].parameters is None else ", ".join(dict.fromkeys(str(r.cores) for r in own)),
             f"{mean_seconds:,.0f}",
             ", ".join(dict.fromkeys(result.commit for result in own)),
         ]

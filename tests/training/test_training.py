@@ -97,7 +97,7 @@ class TestTrainer:
 
     def test_leaves_the_model_with_the_weights_of_its_best_epoch(self, tmp_path: Path) -> None:
         """A learning rate that ruins the model later on: what is kept must be what scored best."""
-        config = tiny_config(training={"epochs": 6, "learning_rate": 0.3, "patience": 6, "warmup_steps": 0})
+        config = tiny_config(training={"epochs": 6, "learning_rate": 1.0, "patience": 6, "warmup_steps": 0})
         tested, model, catalogue = trainer(tmp_path, config, Recorder())
         progress = tested.train(seed=1)
         assert progress.best_epoch < progress.epoch
