@@ -157,9 +157,8 @@ class PaperBench:
             "evaluation": self.config.evaluation.model_dump(mode="json", exclude={"baselines"}),
             "tasks": [task.attribute for task in self.config.model.next_attributes],
         }
-        if cell.kind in ("variant", "blend") or cell.model == "predicted":
-            variant = Cell("variant", "metrec", "", cell.seed) if cell.model == "predicted" else cell.trained
-            config = variant_config(self.config, variant)
+        if cell.trained.kind == "variant":
+            config = variant_config(self.config, cell.trained)
             depends |= {
                 "model": config.model.model_dump(mode="json"),
                 "training": config.training.model_dump(mode="json"),

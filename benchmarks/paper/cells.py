@@ -49,10 +49,13 @@ class Cell:
 
     @property
     def trained(self) -> Cell:
-        """The variant that a blend is made of; any other cell itself."""
-        if self.kind != "blend":
+        """The variant that a blend is made of, and predicted categories are from; any other cell itself."""
+        if self.kind == "blend":
+            variant = self.model.removesuffix(BLEND_SUFFIX)
+        elif self.model == "predicted":
+            variant = "metrec"
+        else:
             return self
-        variant = self.model.removesuffix(BLEND_SUFFIX)
         return Cell("variant", variant, VARIANTS[variant].title, self.seed)
 
 
@@ -83,7 +86,7 @@ def plan(config: Config, seeds: Sequence[int], every_seed: Sequence[str] = EVERY
     if config.model.next_attributes:
         cells.append(Cell("categories", "frequent", "top-N frequent", first))
         cells.append(Cell("categories", "predicted", "top-N predicted (MeTRec)", first))
-    more = [cell for cell in cells if cell.trained.kind == "variant" and cell.trained.model in every_seed]
+    more = [cell for cell in cells if cell.kind in ("variant", "blend") and cell.trained.model in every_seed]
     return cells + [Cell(c.kind, c.model, c.title, seed) for seed in seeds[1:] for c in more]
 
 

@@ -8,7 +8,7 @@ from benchmarks.paper.cells import Cell
 from benchmarks.paper.results import CellResult, measure
 from benchmarks.paper.variants import load_recommender
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.config import VARIANTS, Config
+from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.baselines import FrequentCategories, PredictedCategories, build_baseline
 from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.evaluation.recommender import CategoryRecommender, Recommender
@@ -35,8 +35,6 @@ def _build(
     attributes = [task.attribute for task in config.model.next_attributes]
     if cell.model == "frequent":
         return FrequentCategories(catalogue, attributes)
-    metrec = Cell("variant", "metrec", VARIANTS["metrec"].title, cell.seed)
     # As the paper has it: the categories of the items that the single-task model ranks first.
-    return PredictedCategories(
-        catalogue, attributes, load_recommender(metrec, config, catalogue), max(config.evaluation.ks)
-    )
+    metrec = load_recommender(cell.trained, config, catalogue)
+    return PredictedCategories(catalogue, attributes, metrec, max(config.evaluation.ks))

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.records import commit, write_records
+from benchmarks.records import commit, usable_cores, write_records
 from benchmarks.training.data import export, scorer, source_hash
 from benchmarks.training.environments import python_of
 from benchmarks.training.exchange import Job
@@ -54,7 +53,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--eval-seconds", type=float, default=30.0, help="of training between two looks")
     parser.add_argument("--valid-prefixes", type=int, default=10_000, help="seeded sample that is scored")
     parser.add_argument("--max-sessions", type=int, help="train on the last so many sessions only")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--threads", type=int, default=usable_cores())
     parser.add_argument("--systems", nargs="+", help="parts of the names of those to run; default: all")
     parser.add_argument("--work-dir", type=Path, help="folder of the run, if not the configured one")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of training.json, training.svg")

@@ -52,7 +52,8 @@ class ExpectedPopularity(AttributeEncoder):
     def forward(self, attributes: EncodedAttributes) -> Tensor:
         """Return the expected log occurrences, float32 [n, 1]; zeros if it was not fitted."""
         if not self.kinds:
-            return torch.zeros(len(next(iter(attributes.values()))), 1)
+            some = next(iter(attributes.values()))
+            return torch.zeros(len(some), 1, device=some.device)
         terms = []
         for name, values, offsets in self._features(attributes):
             weights = self.get_buffer(f"{name}__weights")

@@ -49,8 +49,8 @@ class ItemEncoder(nn.Module):
 class ItemProjection(nn.Linear):
     """A linear layer on what the attributes say.
 
-    The expected popularity that may follow is left out: it is a bias, and in the vectors it would let popular
-    items attract sessions of popular items (docs/quality.md).
+    The expected popularity that may follow is left out: as a bias alone it ranks new items better than with
+    the vectors made of it, too (docs/quality.md).
     """
 
     def forward(self, vectors: Tensor) -> Tensor:
