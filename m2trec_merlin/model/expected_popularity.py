@@ -18,8 +18,9 @@ from m2trec_merlin.config import ITEM_ID
 from m2trec_merlin.model.attribute_encoders import AttributeEncoder, hashed_pairs
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, EncodedAttributes
 
-#: L2 penalty of the regression; chosen on items drawn to be new (docs/quality.md).
-PENALTY = 0.03
+#: L2 penalty of the regression, and length that vectors are brought to: chosen by cross-validation over items
+#: (docs/quality.md).
+PENALTY, VECTOR_LENGTH = 0.01, 5.0
 
 _PAIRS = "__pairs"
 
@@ -29,22 +30,22 @@ class ExpectedPopularity(AttributeEncoder):
 
     log E[occurrences] = sum over the item's values v of w[v] / sqrt(number of values of that attribute)
 
-    where values are categories, tokens, hashed pairs of neighbouring tokens of a text, and normalised
-    numbers. The weights w are those of a Poisson regression with an L2 penalty on all training items, and
+    where values are categories, tokens, hashed pairs of neighbouring tokens of a text, normalised numbers,
+    and the numbers of vectors made elsewhere. The weights w are those of a Poisson regression with an L2 penalty on all training items, and
     stay as they are in training: learned with the rest of the model they fit the training items too closely
     to rank new ones.
 
     Args:
-        columns: attributes of the input; vectors and item ids are left out.
+        columns: attributes of the input; item ids are left out.
         pair_buckets: for each text attribute, the hash buckets of its pairs; 0 for none.
     """
 
     def __init__(self, columns: Sequence[AttributeColumn], pair_buckets: Mapping[str, int]) -> None:
         super().__init__("expected_popularity", width=1)
-        columns = [c for c in columns if c.kind != "vector" and c.name != ITEM_ID]
+        columns = [c for c in columns if c.name != ITEM_ID]
         self.kinds = {c.name: c.kind for c in columns}
         self.pair_buckets = {name: buckets for name, buckets in pair_buckets.items() if buckets}
-        self.sizes = {c.name: 1 if c.kind == "numeric" else c.vocabulary_size for c in columns}
+        self.sizes = {c.name: _size(c) for c in columns}
         self.sizes |= {f"{name}{_PAIRS}": buckets for name, buckets in self.pair_buckets.items()}
         for name, size in self.sizes.items():
             self.register_buffer(f"{name}__weights", torch.zeros(size, 1))
@@ -61,7 +62,7 @@ class ExpectedPopularity(AttributeEncoder):
                 mean = F.embedding_bag(values, weights, offsets, mode="mean", include_last_offset=True)
                 terms.append(mean * (offsets[1:] - offsets[:-1]).float().sqrt().unsqueeze(1))
             elif values.is_floating_point():
-                terms.append(values.unsqueeze(1) * weights)
+                terms.append(values @ weights)
             else:
                 terms.append(weights[values])
         return torch.stack(terms).sum(0)
@@ -91,7 +92,7 @@ class ExpectedPopularity(AttributeEncoder):
         blocks = {}
         for name, values, offsets in self._features(attributes):
             if offsets is None and values.is_floating_point():
-                blocks[name] = sparse.csr_matrix(values.unsqueeze(1).numpy())
+                blocks[name] = sparse.csr_matrix(values.numpy())
                 continue
             starts = np.arange(len(values) + 1) if offsets is None else offsets.numpy()
             counts = np.diff(starts)
@@ -102,12 +103,22 @@ class ExpectedPopularity(AttributeEncoder):
         return sparse.hstack([blocks[name] for name in self.sizes]).tocsr()
 
     def _features(self, attributes: EncodedAttributes) -> Iterator[tuple[str, Tensor, Tensor | None]]:
-        """Yield names of weights, the values [V] to look up, and offsets [n + 1] of lists."""
+        """Yield names of weights, ids to look up [V] or numbers to weigh [n, size], and offsets [n + 1] of lists."""
         for name, kind in self.kinds.items():
             if kind not in LIST_KINDS:
-                yield name, attributes[name], None
+                values = attributes[name]
+                if kind == "vector":
+                    values = VECTOR_LENGTH * F.normalize(values, dim=1)
+                yield name, values.unsqueeze(1) if kind == "numeric" else values, None
                 continue
             values, offsets = attributes[f"{name}__values"], attributes[f"{name}__offsets"]
             yield name, values, offsets
             if name in self.pair_buckets:
                 yield f"{name}{_PAIRS}", hashed_pairs(values, offsets, self.pair_buckets[name]), offsets
+
+
+def _size(column: AttributeColumn) -> int:
+    """How many weights an attribute has."""
+    if column.kind == "numeric":
+        return 1
+    return column.values.shape[1] if column.kind == "vector" else column.vocabulary_size
