@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml
 		{ echo "m2trec-merlin needs Python 3.10, 3.11 or 3.12; try: make PYTHON=python3.11 setup"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --upgrade uv
 	@export UV_FIND_LINKS="$(FIND_LINKS)"; VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install \
-		--quiet --editable '.[serve,bench,dev]'
+		--quiet --editable '.[serve,sentences,bench,dev]'
 	@touch $(STAMP)
 	@echo "$(VENV) is ready"
 

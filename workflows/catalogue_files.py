@@ -104,7 +104,7 @@ def write_vocabularies(workflow: Workflow, attributes: Sequence[AttributeConfig]
     folder.mkdir()
     schema = []
     for attribute in attributes:
-        entry: dict[str, Any] = {"name": attribute.name, "kind": attribute.kind}
+        entry: dict[str, Any] = {"name": attribute.name, "kind": attribute.encoded_kind}
         if attribute.kind == "text":
             tokenizer = _operator(workflow, attribute.name, SubwordTokenize).tokenizer(attribute.name)
             tokenizer.save(str(folder / f"{attribute.name}.json"))
@@ -116,7 +116,7 @@ def write_vocabularies(workflow: Workflow, attributes: Sequence[AttributeConfig]
                 pa.table({"value": pa.array(values, pa.string())}), folder / f"{attribute.name}.parquet"
             )
             entry["vocabulary_size"] = len(values)
-        elif attribute.kind == "vector":
+        elif attribute.encoded_kind == "vector":
             entry["size"] = attribute.size
         schema.append(entry)
     atomic_write(catalogue / "schema.json", json.dumps({"attributes": schema}, indent=2))

@@ -5,6 +5,7 @@
     multi-categorical  -> SplitValues -> Categories
     numeric            -> AsNumber -> LogOp, if asked for -> Normalize -> FillMissing
     vector             -> AsVector
+    sentence           -> SentenceVectors
 
 There are no id features: the item's id is carried along, never encoded. The same fitted workflow encodes the
 catalogue and, in the server, the raw attributes of items that the catalogue never had.
@@ -58,6 +59,7 @@ from m2trec_merlin.workflows.operators import (
     Categories,
     SplitValues,
 )
+from m2trec_merlin.workflows.sentences import SentenceVectors, load_encoders
 from m2trec_merlin.workflows.subword import SubwordTokenize
 
 #: Items encoded at a time in each process.
@@ -117,6 +119,8 @@ def _encode(attribute: AttributeConfig, storage: Path) -> Any:
     column = _source(attribute)
     if attribute.kind == "vector":
         return column >> AsVector(attribute.size or 0)
+    if attribute.kind == "sentence":
+        return column >> SentenceVectors()
     if attribute.kind == "numeric":
         numbers = column >> AsNumber(minimum=0 if attribute.log else None)
         numbers = numbers >> LogOp() if attribute.log else numbers
@@ -166,6 +170,7 @@ def build_catalogue(
 
     Raises:
         DataError: the items do not fit the attributes (all problems at once), or none occurs in training.
+        MissingDependencyError: sentences are to be encoded, and the encoder is not installed.
     """
     items, counts = _order_items(data)
     check_items(items, config.attributes, str(data / "items.parquet"))
@@ -178,6 +183,7 @@ def build_catalogue(
         parts = _write_parts(items, n_seen, Path(folder))
         seen = [part for part in parts if part.name.startswith("seen")]
         workflow = items_workflow(config.attributes, Path(folder) / "vocabularies")
+        load_encoders(workflow)
         report("vocabularies", 0, 1)
         workflow.fit(dataset_of_parts(seen, workflow_columns(config.attributes)))
         report("vocabularies", 1, 1)

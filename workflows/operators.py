@@ -211,8 +211,7 @@ class AsVector(ColumnOperator):
             flat = array.flatten().cast(pa.float32()).to_numpy(zero_copy_only=False)
             matrix[array.is_valid().to_numpy(zero_copy_only=False)] = flat.reshape(-1, self.size)
         matrix[~np.isfinite(matrix)] = 0
-        offsets = list_offsets(np.full(len(array), self.size))
-        return pa.ListArray.from_arrays(offsets, pa.array(matrix.reshape(-1)))
+        return lists_of_size(matrix)
 
     def _compute_shape(self, col_schema: ColumnSchema, input_schema: Schema) -> ColumnSchema:
         return col_schema.with_shape((None, self.size))
@@ -226,6 +225,12 @@ class AsVector(ColumnOperator):
     def output_dtype(self) -> Any:
         """Single precision, as the model computes."""
         return np.float32
+
+
+def lists_of_size(matrix: np.ndarray) -> pa.ListArray:
+    """Return the lines of a matrix [n, size] as lists."""
+    offsets = list_offsets(np.full(*matrix.shape))
+    return pa.ListArray.from_arrays(offsets, pa.array(matrix.reshape(-1)))
 
 
 def vector_problem(series: Any, size: int) -> str | None:

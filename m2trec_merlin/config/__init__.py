@@ -3,6 +3,7 @@
 from m2trec_merlin.config.loading import Config, load_config
 from m2trec_merlin.config.sections import (
     ITEM_ID,
+    SENTENCE_SIZE,
     AttributeConfig,
     DataConfig,
     EvaluationConfig,
@@ -16,6 +17,7 @@ from m2trec_merlin.config.variants import VARIANTS, apply_variant
 
 __all__ = [
     "ITEM_ID",
+    "SENTENCE_SIZE",
     "VARIANTS",
     "AttributeConfig",
     "Config",

@@ -10,7 +10,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-AttributeKind = Literal["text", "categorical", "multi_categorical", "numeric", "vector"]
+AttributeKind = Literal["text", "categorical", "multi_categorical", "numeric", "vector", "sentence"]
+
+#: Length of the vectors that attributes of kind `sentence` become.
+SENTENCE_SIZE = 384
 
 #: Name of the id pseudo-attribute: one embedding per training item, for the id-based variants only.
 ITEM_ID = "item_id"
@@ -148,6 +151,18 @@ class AttributeConfig(Section):
         """The column of the items table that holds this attribute."""
         return self.column or self.name
 
+    @property
+    def encoded_kind(self) -> str:
+        """The kind that the catalogue holds and the model reads: what a sentence becomes is a vector."""
+        return "vector" if self.kind == "sentence" else self.kind
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sentences_have_one_size(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("kind") == "sentence":
+            return {"size": SENTENCE_SIZE, **values}
+        return values
+
     @model_validator(mode="after")
     def _kind_has_its_options(self) -> AttributeConfig:
         if self.name in RESERVED_NAMES or "__" in self.name:
@@ -157,6 +172,11 @@ class AttributeConfig(Section):
         if self.kind == "vector" and self.size is None:
             raise ValueError(
                 f"attribute '{self.name}' of kind 'vector' needs size: the length of its vectors"
+            )
+        if self.kind == "sentence" and self.size != SENTENCE_SIZE:
+            raise ValueError(
+                f"attribute '{self.name}' of kind 'sentence': size {self.size} is not {SENTENCE_SIZE}, "
+                "which its encoder has; leave it out"
             )
         return self
 

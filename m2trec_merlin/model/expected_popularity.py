@@ -31,9 +31,9 @@ class ExpectedPopularity(AttributeEncoder):
     log E[occurrences] = sum over the item's values v of w[v] / sqrt(number of values of that attribute)
 
     where values are categories, tokens, hashed pairs of neighbouring tokens of a text, normalised numbers,
-    and the numbers of vectors made elsewhere. The weights w are those of a Poisson regression with an L2 penalty on all training items, and
-    stay as they are in training: learned with the rest of the model they fit the training items too closely
-    to rank new ones.
+    and the numbers of vectors brought to one length. The weights w are those of a Poisson regression with an
+    L2 penalty on all training items, and stay as they are in training: learned with the rest of the model
+    they fit the training items too closely to rank new ones.
 
     Args:
         columns: attributes of the input; item ids are left out.
@@ -103,7 +103,7 @@ class ExpectedPopularity(AttributeEncoder):
         return sparse.hstack([blocks[name] for name in self.sizes]).tocsr()
 
     def _features(self, attributes: EncodedAttributes) -> Iterator[tuple[str, Tensor, Tensor | None]]:
-        """Yield names of weights, ids to look up [V] or numbers to weigh [n, size], and offsets [n + 1] of lists."""
+        """Yield names of weights, ids to look up [V] or numbers [n, size], and offsets [n + 1] of lists."""
         for name, kind in self.kinds.items():
             if kind not in LIST_KINDS:
                 values = attributes[name]

@@ -130,8 +130,9 @@ def encoded_attributes(config: Config, catalogue: Catalogue) -> list[Attribute]:
     attributes = []
     for name in names:
         attribute = config.attribute(name)
-        size = catalogue.attributes[name].values.shape[1] if attribute.kind == "vector" else 0
-        attributes.append(Attribute(name, attribute.kind, attribute.source_column, size))
+        column = catalogue.attributes[name]
+        size = column.values.shape[1] if column.kind == "vector" else 0
+        attributes.append(Attribute(name, column.kind, attribute.source_column, size))
     return attributes
 
 

@@ -16,8 +16,8 @@ from m2trec_merlin.serving.encoded_items import OFFSETS, VALUES, Attribute, Enco
 class NewItemEncoder:
     """Encodes raw attributes exactly as the catalogue's were.
 
-    Importing NVTabular takes seconds, so it starts at once in the background; requests for known items
-    are answered meanwhile, and the first one with raw attributes waits for it.
+    Importing NVTabular and a sentence encoder takes seconds, so it starts at once in the background; requests
+    for known items are answered meanwhile, and the first one with raw attributes waits for it.
 
     Args:
         directory: of the saved items workflow.
@@ -57,12 +57,15 @@ def _load(directory: Path) -> tuple[Any, Any]:
     try:
         from m2trec_merlin.merlin_adapter import load_workflow
         from m2trec_merlin.workflows.items import encode_items
+        from m2trec_merlin.workflows.sentences import load_encoders
     except ImportError as error:
         raise MissingDependencyError(
             f"items given by raw attributes need NVTabular in the server's Python, where {error.name} is "
             "missing: install m2trec-merlin there, or send ids of the catalogue only"
         ) from error
-    return load_workflow(directory), encode_items
+    workflow = load_workflow(directory)
+    load_encoders(workflow)
+    return workflow, encode_items
 
 
 def _tensors(attribute: Attribute, column: Any) -> EncodedItems:

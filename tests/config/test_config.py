@@ -55,6 +55,7 @@ def test_all_mistakes_are_reported_at_once_with_what_was_found(tmp_path: Path) -
         ),
         ({"attributes": [*ATTRIBUTES, ATTRIBUTES[0]]}, r"names \['title'\] occur more than once"),
         ({"attributes": [{"name": "image", "kind": "vector"}]}, "needs size"),
+        ({"attributes": [{"name": "meaning", "kind": "sentence", "size": 8}]}, "size 8 is not 384"),
         ({"attributes": [{"name": ITEM_ID, "kind": "categorical"}]}, "'item_id' is reserved"),
         ({"attributes": [{"name": "labels", "kind": "categorical"}]}, "'labels' is reserved"),
         ({"attributes": [{"name": "a__values", "kind": "numeric"}]}, "'a__values' is reserved"),

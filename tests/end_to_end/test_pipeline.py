@@ -40,6 +40,7 @@ SETTINGS = {
         {"name": "tags", "kind": "multi_categorical"},
         {"name": "price", "kind": "numeric", "log": True},
         {"name": "picture", "kind": "vector", "size": 8},
+        {"name": "meaning", "kind": "sentence", "column": "title"},
     ],
     "model": {
         "width": 32,

@@ -95,14 +95,27 @@ def test_order_of_the_training_items_does_not_matter() -> None:
     torch.testing.assert_close(
         expected(one, catalogue)[torch.from_numpy(order)][1:],
         expected(other, moved)[1:],
-        rtol=1e-3,
-        atol=1e-3,
+        rtol=1e-2,
+        atol=1e-2,
     )
 
 
-def test_ids_and_vectors_alone_let_nothing_be_expected() -> None:
+def test_vectors_count_by_their_direction() -> None:
+    """Popular items point one way, the others another; one of the two new ones is longer than all."""
+    catalogue = words_and_counts([[3]] * 8, [100, 100, 100, 1, 1, 1, 0, 0], [0.0] * 8)
+    one_way, another = [1.0, 0.2], [0.2, 1.0]
+    image = np.array([[0, 0], *[one_way] * 3, *[another] * 3, [0.5, 0.1], [2, 10]], np.float32)
+    catalogue.attributes["image"] = AttributeColumn("image", "vector", 0, image)
+    encoder = ExpectedPopularity(list(catalogue.attributes.values()), {})
+    encoder.fit(catalogue)
+    values = expected(encoder, catalogue)
+    assert values[7] > values[8] + 1
+    torch.testing.assert_close(values[7:], values[[1, 4]])
+
+
+def test_ids_alone_let_nothing_be_expected() -> None:
     catalogue = tiny_catalogue()
-    columns = [id_column(catalogue), catalogue.attributes["image"]]
+    columns = [id_column(catalogue)]
     encoder = ExpectedPopularity(columns, {})
     encoder.fit(catalogue)
     assert encoder(CatalogueTensors(columns)(torch.tensor([1, 2, 3]))).tolist() == [[0.0]] * 3
