@@ -29,10 +29,11 @@ from benchmarks.training.process import RunnerFailed
 from m2trec_merlin.artifacts import fingerprint, require_manifest
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.cli.app import read_config
-from m2trec_merlin.config import Config
+from m2trec_merlin.config import AttributeConfig, Config
 from m2trec_merlin.data.preparation import prepare_data
 from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.evaluation.ranking import sample_prefixes
+from m2trec_merlin.model.storage import FORMAT
 from m2trec_merlin.preprocessing import preprocess
 from m2trec_merlin.sessions import Prefixes, Sessions
 
@@ -115,7 +116,7 @@ class PaperBench:
         # Of the code that runs, whatever is edited meanwhile.
         self.commit = commit()
         data = config.directory / "preprocessed"
-        self.data_inputs = require_manifest(data, "preprocess")["inputs"]
+        self.preprocessing = require_manifest(data, "preprocess")["settings"]
         self.catalogue = Catalogue.load(data / "catalogue")
         self.sessions = {name: Sessions.load(data / "sessions" / name) for name in ("train", "valid", "test")}
 
@@ -153,7 +154,8 @@ class PaperBench:
 
     def _key(self, cell: Cell) -> str:
         depends: dict[str, Any] = {
-            "data": self.data_inputs,
+            "data": {name: value for name, value in self.preprocessing.items() if name != "attributes"},
+            "attributes": [a.model_dump(mode="json") for a in self._attributes_read(cell)],
             "evaluation": self.config.evaluation.model_dump(mode="json", exclude={"baselines"}),
             "tasks": [task.attribute for task in self.config.model.next_attributes],
         }
@@ -162,11 +164,23 @@ class PaperBench:
             depends |= {
                 "model": config.model.model_dump(mode="json"),
                 "training": config.training.model_dump(mode="json"),
+                "format": FORMAT,
                 "seed": cell.seed,
             }
         if cell.kind == "recbole":
             depends |= {"budget": self.budget_seconds, **SETTINGS, "seed": cell.seed}
         return fingerprint(depends)
+
+    def _attributes_read(self, cell: Cell) -> list[AttributeConfig]:
+        """Return what the cell knows of the items: no other attribute is a reason to measure it again."""
+        if cell.kind == "recbole":
+            return []
+        if cell.trained.kind != "variant":
+            return [a for a in self.config.attributes if a.encoded_kind != "vector"]
+        model = variant_config(self.config, cell.trained).model
+        read = model.inputs or [a.name for a in self.config.attributes]
+        tasks = [task.attribute for task in model.next_attributes]
+        return [a for a in self.config.attributes if a.name in {*read, *tasks}]
 
 
 if __name__ == "__main__":

@@ -13,11 +13,9 @@ from m2trec_merlin.evaluation.baselines import BASELINES
 #: Models of RecBole that the paper compares with (Table 2), by class name.
 RECBOLE = ("STAMP", "GRU4Rec", "NARM")
 
-#: Variants that are measured a second time, mixed with session kNN (evaluation/blend.py).
-BLENDED = ("m2trec", "m2trec_id")
-
-#: What their cells are called, after the variant.
-BLEND_SUFFIX = "+session_knn"
+#: Variants that are measured a second time, mixed with neighbours (evaluation/blend.py): with those found by
+#: metadata where the model has no ids.
+BLENDED = {"m2trec": "metadata_knn", "m2trec_id": "session_knn"}
 
 #: Variants that are trained with every seed; the others with the first one.
 EVERY_SEED = ("m2trec", "trec_id")
@@ -30,7 +28,7 @@ class Cell:
     """One model with one seed: the unit that is kept when a run is killed.
 
     Attributes:
-        kind: who trains it: we, we and mixed with session kNN, RecBole, nobody (fitted in a moment), or a
+        kind: who trains it: we, we and mixed with neighbours, RecBole, nobody (fitted in a moment), or a
             heuristic for categories.
         model: variant, class of RecBole, or name of the baseline.
         title: as the table calls it.
@@ -51,7 +49,7 @@ class Cell:
     def trained(self) -> Cell:
         """The variant that a blend is made of, and predicted categories are from; any other cell itself."""
         if self.kind == "blend":
-            variant = self.model.removesuffix(BLEND_SUFFIX)
+            variant = self.model.partition("+")[0]
         elif self.model == "predicted":
             variant = "metrec"
         else:
@@ -77,12 +75,12 @@ def plan(config: Config, seeds: Sequence[int], every_seed: Sequence[str] = EVERY
     first = seeds[0]
     cells = [Cell("variant", name, VARIANTS[name].title, first) for name in runnable_variants(config)]
     cells += [
-        Cell("blend", f"{cell.model}{BLEND_SUFFIX}", f"{cell.title}, session kNN", first)
+        Cell("blend", f"{cell.model}+{near}", f"{cell.title}, {_spelled(near)}", first)
         for cell in cells
-        if cell.model in BLENDED
+        if (near := BLENDED.get(cell.model))
     ]
     cells += [Cell("recbole", name, name, first) for name in RECBOLE]
-    cells += [Cell("baseline", name, name.replace("_knn", " kNN"), first) for name in BASELINES]
+    cells += [Cell("baseline", name, _spelled(name), first) for name in BASELINES]
     if config.model.next_attributes:
         cells.append(Cell("categories", "frequent", "top-N frequent", first))
         cells.append(Cell("categories", "predicted", "top-N predicted (MeTRec)", first))
@@ -114,3 +112,7 @@ def choose(cells: Sequence[Cell], names: Sequence[str] | None) -> list[Cell]:
         if not any(cell.slug.startswith(name.lower()) for cell in cells):
             raise ConfigError(f"no cell '{name}'; there are: {', '.join(cell.slug for cell in cells)}")
     return [cell for cell in cells if any(cell.slug.startswith(name.lower()) for name in names)]
+
+
+def _spelled(name: str) -> str:
+    return name.replace("_knn", " kNN")

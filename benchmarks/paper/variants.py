@@ -9,7 +9,7 @@ from benchmarks.paper.results import CellResult, measure
 from m2trec_merlin.artifacts import read_json
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config, apply_variant
-from m2trec_merlin.evaluation.baselines import SessionKnn
+from m2trec_merlin.evaluation.baselines import MetadataKnn, SessionKnn
 from m2trec_merlin.evaluation.blend import Blend
 from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.evaluation.recommender import Recommender
@@ -17,6 +17,8 @@ from m2trec_merlin.model.recommender import ModelRecommender
 from m2trec_merlin.model.storage import load_model
 from m2trec_merlin.sessions import Prefixes, Sessions
 from m2trec_merlin.training.run import train
+
+_NEIGHBOURS = {"metadata_knn": MetadataKnn, "session_knn": SessionKnn}
 
 
 def variant_config(config: Config, cell: Cell) -> Config:
@@ -42,7 +44,8 @@ def run_variant(
     model = load_recommender(cell.trained, config, catalogue)
     recommender: Recommender = model
     if cell.kind == "blend":
-        recommender = Blend(cell.title, model, SessionKnn(catalogue, sessions))
+        neighbours = _NEIGHBOURS[cell.model.partition("+")[2]]
+        recommender = Blend(cell.title, model, neighbours(catalogue, sessions))
     outcome = evaluate(recommender, prefixes, catalogue, config.evaluation)
     measurements, occurrences = measure(outcome, cell, catalogue, config)
     return CellResult(

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from rich.console import Console
 
 from benchmarks.paper import __main__ as paper
 from benchmarks.paper.cells import Cell, choose, plan
@@ -13,7 +14,7 @@ from benchmarks.paper.recbole import BestLook, concatenate
 from benchmarks.paper.report import next_item_table
 from benchmarks.paper.results import CellResult, read_result, to_rows, write_result
 from benchmarks.training.exchange import Flat
-from m2trec_merlin.config import Config
+from m2trec_merlin.config import AttributeConfig, Config, load_config
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.evaluation.measurements import Measurement
 
@@ -75,7 +76,7 @@ def test_blends_are_of_variants_that_are_trained() -> None:
     cells = plan(CATEGORIES_ONLY, [1, 2], every_seed=["m2trec_id"])
     blends = [cell for cell in cells if cell.kind == "blend"]
     assert [cell.slug for cell in blends] == [
-        "m2trec+session_knn-1",
+        "m2trec+metadata_knn-1",
         "m2trec_id+session_knn-1",
         "m2trec_id+session_knn-2",
     ]
@@ -160,7 +161,7 @@ def test_a_table_of_our_own_cells_is_made_and_kept(
         for row in rows
         if (row["slice"], row["metric"], row["k"]) == ("All", "HIT", 20)
     }
-    assert {"M2TRec", "M2TRec, session kNN", "MeTRec", "popularity"} <= set(hits)
+    assert {"M2TRec", "M2TRec, metadata kNN", "MeTRec", "popularity"} <= set(hits)
     assert all(0 < hit < 1 for hit in hits.values())
     page = (tmp_path / "out" / "paper-shop.md").read_text()
     assert "| top-N predicted (MeTRec) |" in page
@@ -174,3 +175,9 @@ def test_a_table_of_our_own_cells_is_made_and_kept(
     monkeypatch.setattr(paper.PaperBench, "run", must_not_run)
     assert paper.main(command) == 0
     assert json.loads((tmp_path / "out" / "paper-shop.json").read_text()) == rows
+
+    bench = paper.PaperBench(load_config(tmp_path / "shop.yaml"), 1.0, Console(quiet=True))
+    picture = AttributeConfig(name="picture", kind="vector", size=2)
+    bench.config = bench.config.model_copy(update={"attributes": [*bench.config.attributes, picture]})
+    kept = {cell.model for cell in plan(bench.config, [42]) if bench.kept(cell) is not None}
+    assert kept == {"popularity"}, "it alone does not read pictures"

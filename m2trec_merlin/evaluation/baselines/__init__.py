@@ -8,6 +8,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.evaluation.baselines.categories import FrequentCategories, PredictedCategories
 from m2trec_merlin.evaluation.baselines.content_knn import ContentKnn, category_words, item_words
+from m2trec_merlin.evaluation.baselines.metadata_knn import MetadataKnn
 from m2trec_merlin.evaluation.baselines.popularity import Popularity
 from m2trec_merlin.evaluation.baselines.session_knn import SessionKnn, SessionKnnParameters
 from m2trec_merlin.evaluation.recommender import Recommender
@@ -17,6 +18,7 @@ __all__ = [
     "BASELINES",
     "ContentKnn",
     "FrequentCategories",
+    "MetadataKnn",
     "Popularity",
     "PredictedCategories",
     "SessionKnn",
