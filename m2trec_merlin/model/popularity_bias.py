@@ -13,10 +13,10 @@ from m2trec_merlin.model.item_encoder import ItemProjection
 
 
 class PopularityBias(nn.Module):
-    """bias(i) = w log(1 + occurrences(i)) of an item with a history, a r(i) + b of one without.
+    """bias(i) = w log(1 + occurrences(i)) of an item with a history, w r(i) + b of one without.
 
-    r is what the item's metadata let expect (`ExpectedPopularity`, last in the item vectors); w, a and b are
-    learned, a and b on the training items whose history is hidden.
+    r is what the item's metadata let expect (`ExpectedPopularity`, last in the item vectors), of new items as
+    much as of training items; w and b are learned, b on the training items whose history is hidden.
 
     The metadata of training items, which are trained on them, tell more of their popularity than those of a
     new item will. In training a linear function of the item vectors says this surplus where a history is
@@ -25,8 +25,7 @@ class PopularityBias(nn.Module):
 
     def __init__(self, catalogue: Catalogue, item_width: int) -> None:
         super().__init__()
-        self.known_weight = nn.Parameter(torch.zeros(()))
-        self.expected_weight = nn.Parameter(torch.ones(()))
+        self.weight = nn.Parameter(torch.zeros(()))
         self.no_history = nn.Parameter(torch.zeros(()))
         self.surplus = ItemProjection(item_width, 1, bias=False)
         nn.init.zeros_(self.surplus.weight)
@@ -36,7 +35,7 @@ class PopularityBias(nn.Module):
 
     def calibration_parameters(self) -> list[nn.Parameter]:
         """See `ItemScorer.calibration_parameters`."""
-        return [self.known_weight, self.expected_weight, self.no_history]
+        return [self.weight, self.no_history]
 
     def forward(self, item_vectors: Tensor, rows: Tensor, known: Tensor, hiding: bool) -> Tensor:
         """Return biases, [C].
@@ -47,9 +46,9 @@ class PopularityBias(nn.Module):
             known: bool [C], which show their history.
             hiding: whether those that do not are training items, most of them.
         """
-        expected = self.expected_weight * item_vectors[:, -1] + self.no_history
+        expected = self.weight * item_vectors[:, -1] + self.no_history
         if hiding:
             # Centred, so that leaving it out afterwards lifts no item and lowers none.
             surplus = self.surplus(item_vectors).squeeze(1)
             expected = expected + surplus - surplus.mean()
-        return torch.where(known, self.known_weight * self.log_counts[rows], expected)
+        return torch.where(known, self.weight * self.log_counts[rows], expected)

@@ -18,7 +18,7 @@ from m2trec_merlin.model.m2trec import M2TRec, build_model
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 
 #: Of what the weights mean: raised when models that were stored before no longer fit the code.
-FORMAT = 2
+FORMAT = 3
 
 
 def save_model(model: M2TRec, directory: Path, config: Config, catalogue: Catalogue) -> None:

@@ -11,6 +11,7 @@ from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, id_column
 from m2trec_merlin.model.expected_popularity import ExpectedPopularity
 from m2trec_merlin.model.m2trec import build_model, fit_before_training
 from m2trec_merlin.model.recommender import ModelRecommender
+from m2trec_merlin.model.scorers import MetadataScorer
 from m2trec_merlin.sessions import Sessions
 from tests.tiny import permuted, ragged, tiny_catalogue, tiny_config
 
@@ -136,6 +137,9 @@ def test_it_is_part_of_models_that_need_it_and_is_not_trained() -> None:
 def test_it_decides_how_popular_a_new_item_is_and_nothing_else() -> None:
     catalogue = tiny_catalogue()
     model = build_model(tiny_config(), catalogue).eval()
+    assert isinstance(model.next_item, MetadataScorer) and model.next_item.popularity is not None
+    with torch.no_grad():
+        model.next_item.popularity.weight.fill_(1.0)
     before = ModelRecommender(model)
     fit_before_training(model, catalogue)
     after = ModelRecommender(model)

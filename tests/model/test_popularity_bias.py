@@ -18,8 +18,7 @@ def tested() -> PopularityBias:
     torch.manual_seed(0)
     bias = PopularityBias(tiny_catalogue(), item_width=4)
     with torch.no_grad():
-        bias.known_weight.fill_(2.0)
-        bias.expected_weight.fill_(0.5)
+        bias.weight.fill_(2.0)
         bias.no_history.fill_(-1.0)
         bias.surplus.weight.normal_()
     return bias
@@ -31,7 +30,7 @@ def test_known_popularity_counts_where_it_shows_and_the_expected_one_elsewhere(
     vectors = torch.tensor([[1.0, 2.0, 3.0, 4.0, 6.0]] * 3)
     rows, known = torch.tensor([1, 1, 25]), torch.tensor([True, False, False])
     biases = tested(vectors, rows, known, hiding=False)
-    expected = [2 * torch.tensor(24.0).log1p().item(), 0.5 * 6 - 1, 0.5 * 6 - 1]
+    expected = [2 * torch.tensor(24.0).log1p().item(), 2 * 6 - 1, 2 * 6 - 1]
     assert biases.tolist() == pytest.approx(expected)
 
 

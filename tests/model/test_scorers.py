@@ -58,7 +58,7 @@ def test_items_without_history_are_what_their_metadata_say() -> None:
     assert tested.popularity is not None
     with torch.no_grad():
         tested.residual.weight[1:].normal_()
-        tested.popularity.known_weight.fill_(2.0)
+        tested.popularity.weight.fill_(2.0)
         tested.popularity.no_history.fill_(-3.0)
     same = torch.randn(1, 5).expand(3, 5) * torch.tensor([1.0, 1.0, 1.0, 1.0, 0.0])
     vectors, biases = tested.candidates(same, torch.tensor([25, 30, 1]))
@@ -73,10 +73,10 @@ def test_training_hides_histories_so_that_items_without_one_are_calibrated() -> 
     assert isinstance(tested, MetadataScorer)
     assert tested.popularity is not None
     with torch.no_grad():
-        tested.popularity.expected_weight.zero_()
         tested.popularity.no_history.fill_(-1.0)
-        tested.popularity.known_weight.fill_(1.0)
-    _, biases = tested.candidates(torch.randn(1, 5).expand(400, 5), torch.ones(400, dtype=torch.long))
+        tested.popularity.weight.fill_(1.0)
+    nothing_expected = torch.tensor([[1.0, -1.0, 0.5, 0.2, 0.0]])
+    _, biases = tested.candidates(nothing_expected.expand(400, 5), torch.ones(400, dtype=torch.long))
     assert 120 < (biases == -1.0).sum() < 280
-    _, biases = tested.eval().candidates(torch.randn(1, 5).expand(4, 5), torch.ones(4, dtype=torch.long))
+    _, biases = tested.eval().candidates(nothing_expected.expand(4, 5), torch.ones(4, dtype=torch.long))
     assert (biases != -1.0).all()

@@ -18,7 +18,7 @@ def test_the_sampled_loss_estimates_the_full_one_on_the_batch_at_hand() -> None:
         torch.manual_seed(1)
         model = build_model(config, tiny_catalogue()).eval()
         with torch.no_grad():
-            model.next_item.popularity.known_weight.fill_(0.5)
+            model.next_item.popularity.weight.fill_(0.5)
             states = model.body(batch, training=True)
             samples = 1 if loss == "full" else 4000
             losses[loss] = torch.stack([model.next_item_task.training_loss(states) for _ in range(samples)])
