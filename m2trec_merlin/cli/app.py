@@ -198,6 +198,12 @@ def cold(context: typer.Context) -> None:
     _run_benchmark("cold", context.args)
 
 
+@bench.command(context_settings=_PASS_ON)
+def popularity(context: typer.Context) -> None:
+    """Measure how well metadata tell how popular an item will be."""
+    _run_benchmark("popularity", context.args)
+
+
 def _run_benchmark(name: str, arguments: list[str]) -> None:
     from m2trec_merlin.cli.bench import run_benchmark
 

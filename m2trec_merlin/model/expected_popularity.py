@@ -67,21 +67,23 @@ class ExpectedPopularity(AttributeEncoder):
                 terms.append(weights[values])
         return torch.stack(terms).sum(0)
 
-    def fit(self, catalogue: Catalogue) -> None:
+    def fit(self, catalogue: Catalogue, rows: np.ndarray | None = None, penalty: float = PENALTY) -> None:
         """Fit the weights to the training items of a catalogue and their occurrences.
 
         Args:
             catalogue: with the columns that this was built with.
+            rows: of the training items to fit to; default: all.
+            penalty: L2, as scikit-learn has it.
         """
         if not self.kinds:
             return
         # Takes a second to import, which loading a model need not wait for.
         from sklearn.linear_model import PoissonRegressor
 
-        seen = np.arange(1, catalogue.n_seen + 1)
+        seen = np.arange(1, catalogue.n_seen + 1) if rows is None else rows
         held = CatalogueTensors([catalogue.attributes[name] for name in self.kinds])
         occurrences = catalogue.train_counts[seen]
-        regression = PoissonRegressor(alpha=PENALTY, max_iter=1000)
+        regression = PoissonRegressor(alpha=penalty, max_iter=1000)
         regression.fit(self.design(held(torch.from_numpy(seen))), occurrences / occurrences.mean())
         weights = torch.from_numpy(regression.coef_).float().split(list(self.sizes.values()))
         for name, fitted in zip(self.sizes, weights, strict=True):

@@ -137,7 +137,7 @@ def test_filters_of_one_column_are_alternatives() -> None:
         parse_filters(["produce"])
 
 
-@pytest.mark.parametrize("experiment", ["paper", "cold"])
+@pytest.mark.parametrize("experiment", ["paper", "cold", "popularity"])
 def test_experiments_have_a_command_line_of_their_own(
     experiment: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
