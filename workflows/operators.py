@@ -229,7 +229,8 @@ class AsVector(ColumnOperator):
 
 def lists_of_size(matrix: np.ndarray) -> pa.ListArray:
     """Return the lines of a matrix [n, size] as lists."""
-    offsets = list_offsets(np.full(*matrix.shape))
+    n, size = matrix.shape
+    offsets = list_offsets(np.full(n, size))
     return pa.ListArray.from_arrays(offsets, pa.array(matrix.reshape(-1)))
 
 
