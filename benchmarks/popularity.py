@@ -137,5 +137,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     records = measure(config, options.penalties, console)
     path = options.output / f"popularity-{config.name}.json"
     write_records(path, records)
-    console.print(markdown(records), highlight=False)
+    console.print(markdown(records), highlight=False, soft_wrap=True)
     return 0
