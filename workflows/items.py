@@ -62,8 +62,9 @@ from m2trec_merlin.workflows.operators import (
 from m2trec_merlin.workflows.sentences import SentenceVectors, load_encoders
 from m2trec_merlin.workflows.subword import SubwordTokenize
 
-#: Items encoded at a time in each process.
-PART_ITEMS = 50_000
+#: Items encoded at a time in each process; fewer with sentences, each of which takes milliseconds, so that
+#: progress shows and every process has work.
+PART_ITEMS, PART_SENTENCES = 50_000, 2_000
 
 
 def items_workflow(attributes: Sequence[AttributeConfig], storage: Path) -> Workflow:
@@ -180,7 +181,8 @@ def build_catalogue(
     catalogue = output / "catalogue"
     catalogue.mkdir(parents=True)
     with TemporaryDirectory(dir=output, prefix=".parts.") as folder:
-        parts = _write_parts(items, n_seen, Path(folder))
+        sentences = any(attribute.kind == "sentence" for attribute in config.attributes)
+        parts = _write_parts(items, n_seen, Path(folder), PART_SENTENCES if sentences else PART_ITEMS)
         seen = [part for part in parts if part.name.startswith("seen")]
         workflow = items_workflow(config.attributes, Path(folder) / "vocabularies")
         load_encoders(workflow)
@@ -213,12 +215,12 @@ def _order_items(data: Path) -> tuple[pa.Table, np.ndarray]:
     return items.take(pa.array(order)), counts[order]
 
 
-def _write_parts(items: pa.Table, n_seen: int, folder: Path) -> list[Path]:
+def _write_parts(items: pa.Table, n_seen: int, folder: Path, size: int) -> list[Path]:
     parts: list[Path] = []
     for kind, start, stop in (("seen", 0, n_seen), ("unseen", n_seen, len(items))):
-        for first in range(start, stop, PART_ITEMS):
+        for first in range(start, stop, size):
             parts.append(folder / f"{kind}-{len(parts):05d}.parquet")
-            pq.write_table(items.slice(first, min(PART_ITEMS, stop - first)), parts[-1])
+            pq.write_table(items.slice(first, min(size, stop - first)), parts[-1])
     return parts
 
 

@@ -13,7 +13,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import SENTENCE_SIZE, AttributeConfig
 from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.merlin_adapter import load_workflow
-from m2trec_merlin.workflows import sentences
+from m2trec_merlin.workflows import items, sentences
 from m2trec_merlin.workflows.items import build_catalogue, encode_items, items_workflow
 from m2trec_merlin.workflows.sentences import SentenceVectors
 
@@ -58,6 +58,18 @@ def test_the_catalogue_and_a_request_have_the_same_vectors(tmp_path, write, conf
     encoded = encode_items(workflow, pd.DataFrame([{"title": "Red apple"}, {}]))["meaning"]
     np.testing.assert_allclose(np.stack(encoded)[0], column.values[2], atol=1e-5)
     assert not np.any(encoded.iloc[1])
+
+
+def test_items_come_in_parts_and_stand_in_one_order(tmp_path, write, configure, monkeypatch):
+    data = write(tmp_path)
+    attributes = [MEANING, {"name": "price", "kind": "numeric"}]
+    build_catalogue(configure(tmp_path, attributes), data, tmp_path / "whole")
+    monkeypatch.setattr(items, "PART_SENTENCES", 1)
+    build_catalogue(configure(tmp_path, attributes), data, tmp_path / "parts")
+    whole, parts = (Catalogue.load(tmp_path / name / "catalogue") for name in ("whole", "parts"))
+    assert list(whole.item_ids) == list(parts.item_ids)
+    for name in ("meaning", "price"):
+        np.testing.assert_allclose(parts.attributes[name].values, whole.attributes[name].values, atol=1e-5)
 
 
 def test_without_the_encoder_the_message_says_what_to_install(tmp_path, monkeypatch):
