@@ -315,6 +315,11 @@ class ServingConfig(Section):
     new_item_boost: float = Field(
         0.0, description="added to the scores of items without training history; a request can say otherwise"
     )
+    neighbours: bool = Field(
+        False,
+        description="export the training sessions, too, and mix the model with those most like a session: "
+        "better answers for more memory and time (docs/serving.md)",
+    )
     title_column: str | None = Field(
         None, description="column of the items table to show; default: first text"
     )

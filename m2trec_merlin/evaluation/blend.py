@@ -8,35 +8,55 @@ from scipy.special import log_softmax
 from m2trec_merlin.evaluation.recommender import Recommender
 from m2trec_merlin.sessions import Prefixes
 
+#: Of the neighbours' logarithm against the model's, and what stands for "no neighbour"; chosen on validation
+#: (docs/quality.md).
+WEIGHT, FLOOR = 2.0, 0.05
 
-class Blend:
-    """score(j) = log softmax(model)(j) + weight * log(max(neighbours(j), 0) + floor)
+
+def mix(scores: np.ndarray, near: np.ndarray, weight: float = WEIGHT, floor: float = FLOOR) -> np.ndarray:
+    """Return log softmax(scores) + weight * log(max(near, 0) + floor), float32 [P, N + 1].
 
     A neighbourhood remembers single training sessions, which a model smooths over; a model ranks the items
-    that no neighbour holds. The floor stands for "no neighbour": an item is lifted by at most
-    weight * log((1 + floor) / floor). Both were chosen on validation (docs/quality.md).
+    that no neighbour holds. An item is lifted by at most weight * log((1 + floor) / floor).
+
+    Args:
+        scores: of a model, float32 [P, N + 1], log-odds; what it cannot recommend (-inf) stays so.
+        near: of neighbours, likewise: about 0 to 1, the highest of each prefix near 1, as `SessionKnn` gives.
+        weight: of the neighbours' logarithm.
+        floor: above 0.
+    """
+    mixed: np.ndarray = log_softmax(scores, axis=1)
+    mixed += np.float32(weight) * np.log(np.maximum(near, 0) + np.float32(floor))
+    return mixed
+
+
+class Blend:
+    """A model mixed with neighbours.
 
     Args:
         name: in reports.
-        model: gives log-odds; what it cannot recommend (-inf), the blend cannot either.
-        neighbours: gives scores of about 0 to 1, the highest of each prefix near 1, as `SessionKnn` does.
-        weight: of the neighbours' logarithm against the model's.
-        floor: above 0.
+        model: decides what can be recommended.
+        neighbours: see `mix`, as for the rest.
+        weight: see there.
+        floor: see there.
     """
 
     def __init__(
-        self, name: str, model: Recommender, neighbours: Recommender, weight: float = 2.0, floor: float = 0.05
+        self,
+        name: str,
+        model: Recommender,
+        neighbours: Recommender,
+        weight: float = WEIGHT,
+        floor: float = FLOOR,
     ) -> None:
         self.name = name
         self.candidates = model.candidates
         self.model = model
         self.neighbours = neighbours
-        self.weight = np.float32(weight)
-        self.floor = np.float32(floor)
+        self.weight = weight
+        self.floor = floor
 
     def score(self, prefixes: Prefixes) -> np.ndarray:
         """Return the mixed scores, float32 [P, N + 1]."""
-        scores: np.ndarray = log_softmax(self.model.score(prefixes), axis=1)
-        near = np.maximum(self.neighbours.score(prefixes), 0)
-        scores += self.weight * np.log(near + self.floor)
-        return scores
+        scores, near = self.model.score(prefixes), self.neighbours.score(prefixes)
+        return mix(scores, near, self.weight, self.floor)

@@ -8,8 +8,11 @@ from rich.console import Console
 
 from m2trec_merlin.artifacts import require_manifest
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.config import VARIANTS, Config
+from m2trec_merlin.config import ITEM_ID, VARIANTS, Config
+from m2trec_merlin.evaluation.baselines import MetadataKnn, SessionKnn
+from m2trec_merlin.evaluation.blend import Blend
 from m2trec_merlin.evaluation.comparison import compare
+from m2trec_merlin.evaluation.recommender import Recommender
 from m2trec_merlin.sessions import Sessions
 
 
@@ -22,7 +25,8 @@ def evaluate_model(config: Config, *, force: bool = False, console: Console | No
         console: where progress and tables are shown.
 
     Returns:
-        The folder of metrics, plots and report.
+        The folder of metrics, plots and report. With `serving.neighbours` our model is measured as it is
+        served, mixed with its neighbours, and alone.
 
     Raises:
         ArtifactError: `preprocess` or `train` has not run.
@@ -35,15 +39,27 @@ def evaluate_model(config: Config, *, force: bool = False, console: Console | No
         "preprocessed": require_manifest(data, "preprocess")["inputs"],
         "model": require_manifest(folder, "train")["inputs"],
     }
+    if config.serving.neighbours:
+        inputs["neighbours"] = True
     catalogue = Catalogue.load(data / "catalogue")
+    train = Sessions.load(data / "sessions" / "train")
+
+    def ours() -> list[Recommender]:
+        model = ModelRecommender(load_model(folder, catalogue), VARIANTS[config.variant].title)
+        if not config.serving.neighbours:
+            return [model]
+        by_id = ITEM_ID in (config.model.inputs or [])
+        neighbours = SessionKnn(catalogue, train) if by_id else MetadataKnn(catalogue, train)
+        return [model, Blend(f"{model.name}, {neighbours.name}", model, neighbours)]
+
     output = config.model_directory / "evaluation"
     compare(
         config,
         catalogue,
-        Sessions.load(data / "sessions" / "train"),
+        train,
         Sessions.load(data / "sessions" / "test"),
         output,
-        lambda: [ModelRecommender(load_model(folder, catalogue), VARIANTS[config.variant].title)],
+        ours,
         inputs=inputs,
         history=folder / "history.json",
         force=force,

@@ -31,11 +31,13 @@ from m2trec_merlin.serving.encoded_items import Attribute
 from m2trec_merlin.serving.graphs import export_items, export_scores, export_sessions
 from m2trec_merlin.serving.item_columns import item_columns
 from m2trec_merlin.serving.names import PREDICT, PREPROCESS
+from m2trec_merlin.serving.neighbours import write_neighbours
 from m2trec_merlin.serving.repository import (
     create_models,
     seal_models,
     version_folder,
 )
+from m2trec_merlin.sessions import Sessions
 
 #: Takes one line about what is being done.
 Report = Callable[[str], object]
@@ -66,6 +68,7 @@ def export(config: Config, force: bool = False, report: Report = print) -> Path:
         "top_k": config.serving.top_k,
         "top_categories": config.serving.top_categories,
         "new_item_boost": config.serving.new_item_boost,
+        "neighbours": config.serving.neighbours,
         "format": FORMAT,
     }
     if not force and is_current(target, inputs):
@@ -75,7 +78,7 @@ def export(config: Config, force: bool = False, report: Report = print) -> Path:
     catalogue = Catalogue.load(preprocessed / "catalogue")
     model = load_model(trained, catalogue)
     with atomic_directory(target) as repository:
-        write_repository(config, model, catalogue, preprocessed / "items_workflow", repository, report)
+        write_repository(config, model, catalogue, preprocessed, repository, report)
         seconds = round(time.perf_counter() - started, 1)
         write_manifest(repository, "export", inputs, items=catalogue.n_rows - 1, seconds=seconds)
     report(f"{target}: {catalogue.n_rows - 1:,} items, {seconds} seconds")
@@ -83,7 +86,7 @@ def export(config: Config, force: bool = False, report: Report = print) -> Path:
 
 
 def write_repository(
-    config: Config, model: M2TRec, catalogue: Catalogue, workflow: Path, repository: Path, report: Report
+    config: Config, model: M2TRec, catalogue: Catalogue, preprocessed: Path, repository: Path, report: Report
 ) -> None:
     """Write the models of the ensemble into an empty folder.
 
@@ -91,7 +94,7 @@ def write_repository(
         config: attributes and defaults of the answers.
         model: trained, on the CPU.
         catalogue: that the model was trained on; read from a folder, with its display table.
-        workflow: folder of the fitted items workflow.
+        preprocessed: folder of the fitted items workflow and of the sessions.
         repository: the folder to write into.
         report: called with a line at each stage.
 
@@ -102,6 +105,7 @@ def write_repository(
     attributes = encoded_attributes(config, catalogue)
     categories = {name: catalogue.category_names(name)[FIRST_VALUE:] for name in model.next_attributes}
     create_models(repository, attributes, list(categories), catalogue.n_rows)
+    workflow = preprocessed / "items_workflow"
     _write_preprocess(version_folder(repository, PREPROCESS), model, catalogue, attributes, workflow)
     predict = version_folder(repository, PREDICT)
     report(f"encoding {catalogue.n_rows - 1:,} items")
@@ -112,11 +116,15 @@ def write_repository(
         export_items(model, predict / recommending.ITEM_GRAPH)
     pq.write_table(item_columns(config, catalogue), predict / recommending.ITEMS)
     _write_json(predict / recommending.CATEGORIES, categories)
+    if config.serving.neighbours:
+        train = Sessions.load(preprocessed / "sessions" / "train")
+        write_neighbours(predict, catalogue, train, by_id=not attributes)
     settings = {
         "top_k": config.serving.top_k,
         "top_categories": config.serving.top_categories,
         "new_items": bool(attributes),
         "new_item_boost": config.serving.new_item_boost,
+        "neighbours": config.serving.neighbours,
     }
     _write_json(predict / recommending.SETTINGS, settings)
     seal_models(repository)

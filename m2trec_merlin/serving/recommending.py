@@ -9,17 +9,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime
 
 from m2trec_merlin.artifacts import read_json
+from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.serving.checksums import require_sealed
 from m2trec_merlin.serving.encoded_items import EncodedItems, join_items
 from m2trec_merlin.serving.item_table import ItemTable
 from m2trec_merlin.serving.options import Options
 from m2trec_merlin.serving.ranking import add_repeat_biases, best_rows, most_recent
+
+if TYPE_CHECKING:
+    from m2trec_merlin.serving.neighbours import ExportedNeighbours
 
 SETTINGS, ITEMS, CATEGORIES = "settings.json", "items.parquet", "categories.json"
 ITEM_GRAPH, SESSION_GRAPH, SCORE_GRAPH = "items.onnx", "sessions.onnx", "scores.onnx"
@@ -73,6 +77,7 @@ class Recommender:
 
     Raises:
         ArtifactError: its files are not what was exported.
+        MissingDependencyError: it has neighbours, and what they need is not installed.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -91,6 +96,7 @@ class Recommender:
         self._is_candidate = np.isfinite(np.load(directory / BIASES))
         self.new_item_boost: float = settings["new_item_boost"]
         self._is_new = self._is_candidate & (self.items.shares == 0)
+        self._neighbours = _open_neighbours(directory) if settings["neighbours"] else None
         repeat = directory / REPEAT_BIASES
         self._repeat_biases = np.load(repeat) if repeat.is_file() else None
 
@@ -109,17 +115,19 @@ class Recommender:
         outputs = self._sessions.run(None, self._session_inputs(requests))
         queries_BD, probabilities = outputs[0], outputs[1:]
         scores_BN = self._scores.run(None, {"queries": queries_BD})[0]
-        answers = []
-        for index, request in enumerate(requests):
-            scores = scores_BN[index]
+        for scores, request in zip(scores_BN, requests, strict=True):
             scores[self._new_items(request.options)] += request.options.new_item_boost
             if self._repeat_biases is not None:
                 add_repeat_biases(scores, request.positions, self._repeat_biases)
+        if self._neighbours is not None:
+            scores_BN = self._neighbours.mix(scores_BN, [request.positions for request in requests])
+        answers = []
+        for index, request in enumerate(requests):
             categories = {
                 name: self._top_values(names, values[index])
                 for (name, names), values in zip(self._categories.items(), probabilities, strict=True)
             }
-            answers.append(self._answer(request, scores, categories, request.notes))
+            answers.append(self._answer(request, scores_BN[index], categories, request.notes))
         return answers
 
     def _session_inputs(self, requests: list[Request]) -> dict[str, np.ndarray]:
@@ -182,6 +190,17 @@ class Recommender:
     def _top_values(self, names: list[str], probabilities: np.ndarray) -> tuple[list[str], np.ndarray]:
         best = best_rows(probabilities, self._top_categories)
         return [names[value] for value in best], probabilities[best]
+
+
+def _open_neighbours(directory: Path) -> ExportedNeighbours:
+    try:
+        from m2trec_merlin.serving.neighbours import ExportedNeighbours
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"this model was exported with neighbours (serving.neighbours), which need {error.name} in the "
+            "server's Python: install m2trec-merlin there, or export without them"
+        ) from error
+    return ExportedNeighbours(directory, directory / ITEMS)
 
 
 def _open_graph(path: Path) -> onnxruntime.InferenceSession:

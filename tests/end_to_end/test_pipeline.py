@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from rich.console import Console
 
-from m2trec_merlin.artifacts import MANIFEST
+from m2trec_merlin.artifacts import MANIFEST, read_json
 from m2trec_merlin.catalogue import FIRST_VALUE, Catalogue
 from m2trec_merlin.cli.app import read_config
 from m2trec_merlin.cli.steps import run_data, run_evaluate, run_export, run_preprocess, run_train
 from m2trec_merlin.config import Config
+from m2trec_merlin.evaluation.run import evaluate_model
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.recommender import ModelRecommender
 from m2trec_merlin.model.storage import load_model
@@ -68,6 +70,20 @@ def finished(config: Config) -> Config:
     run_evaluate(config)
     run_export(config)
     return config
+
+
+def test_neighbours_are_evaluated_beside_the_model(config: Config, finished: Config) -> None:
+    mixed = config.model_copy(
+        update={"serving": config.serving.model_copy(update={"neighbours": True})}, deep=True
+    )
+    rows = read_json(evaluate_model(mixed, console=Console(quiet=True)) / "metrics.json")
+    hits = {
+        row["model"]: row["value"]
+        for row in rows
+        if (row["slice"], row["metric"], row["k"]) == ("All", "HIT", 20)
+    }
+    assert hits["M2TRec, metadata kNN"] > hits["popularity"]
+    assert hits["M2TRec"] > hits["popularity"]
 
 
 @pytest.fixture(scope="module")

@@ -20,13 +20,14 @@ class MetadataKnn:
     Args:
         catalogue: encoded attributes say which items are the same.
         train: the sessions that can be neighbours, the most recent ones last.
+        same: where that is known already: `first_of_equal_metadata` of the catalogue.
     """
 
     name = "metadata kNN"
     candidates = "items with the metadata of training items"
 
-    def __init__(self, catalogue: Catalogue, train: Sessions) -> None:
-        self.same = first_of_equal_metadata(catalogue)
+    def __init__(self, catalogue: Catalogue, train: Sessions, same: np.ndarray | None = None) -> None:
+        self.same = first_of_equal_metadata(catalogue) if same is None else same
         counts = np.bincount(self.same, catalogue.train_counts, minlength=catalogue.n_rows).astype(np.int64)
         merged = dataclasses.replace(catalogue, train_counts=counts)
         self.neighbours = SessionKnn(merged, self._merge(train))
