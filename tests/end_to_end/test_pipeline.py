@@ -72,20 +72,6 @@ def finished(config: Config) -> Config:
     return config
 
 
-def test_neighbours_are_evaluated_beside_the_model(config: Config, finished: Config) -> None:
-    mixed = config.model_copy(
-        update={"serving": config.serving.model_copy(update={"neighbours": True})}, deep=True
-    )
-    rows = read_json(evaluate_model(mixed, console=Console(quiet=True)) / "metrics.json")
-    hits = {
-        row["model"]: row["value"]
-        for row in rows
-        if (row["slice"], row["metric"], row["k"]) == ("All", "HIT", 20)
-    }
-    assert hits["M2TRec, metadata kNN"] > hits["popularity"]
-    assert hits["M2TRec"] > hits["popularity"]
-
-
 @pytest.fixture(scope="module")
 def client(finished: Config) -> Iterator[RecommendationClient]:
     server = TritonServer(finished.directory / "triton", Ports.free(), finished.serving.start_timeout)
@@ -195,3 +181,17 @@ def test_finished_steps_are_not_done_again(finished: Config) -> None:
     run_evaluate(finished)
     run_export(finished)
     assert state() == before
+
+
+def test_neighbours_are_evaluated_beside_the_model(config: Config, finished: Config) -> None:
+    mixed = config.model_copy(
+        update={"serving": config.serving.model_copy(update={"neighbours": True})}, deep=True
+    )
+    rows = read_json(evaluate_model(mixed, console=Console(quiet=True)) / "metrics.json")
+    hits = {
+        row["model"]: row["value"]
+        for row in rows
+        if (row["slice"], row["metric"], row["k"]) == ("All", "HIT", 20)
+    }
+    assert hits["M2TRec, metadata kNN"] > hits["popularity"]
+    assert hits["M2TRec"] > hits["popularity"]
