@@ -27,7 +27,8 @@ from m2trec_merlin.cli.app import read_config
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.preparation import prepare_data
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors
-from m2trec_merlin.model.expected_popularity import PENALTY, ExpectedPopularity
+from m2trec_merlin.model.expected_popularity import PENALTY
+from m2trec_merlin.model.m2trec import build_expected_popularity
 from m2trec_merlin.preprocessing import preprocess
 
 RESULTS = Path(__file__).parent / "results"
@@ -69,9 +70,7 @@ def predict(
     predicted = np.zeros(len(folds))
     for fold in range(folds.max() + 1):
         fitted = folds != fold
-        regression = ExpectedPopularity(
-            columns, {c.name: config.attribute(c.name).pair_buckets for c in columns if c.kind == "text"}
-        )
+        regression = build_expected_popularity(config, columns)
         regression.fit(catalogue, rows[fitted], penalty)
         means = regression(held(torch.from_numpy(rows))).squeeze(1).double().exp().numpy()
         # It knows the mean up to a constant; a Poisson regression has the mean of what it was fitted to.
@@ -92,6 +91,8 @@ def judge(predicted: np.ndarray, occurrences: np.ndarray, random: np.random.Gene
 
 def measure(config: Config, penalties: Sequence[float], console: Console) -> list[Record]:
     """Compare all attributes with all but one, and penalties with each other."""
+    # Of the code that runs, whatever is edited meanwhile.
+    made = commit()
     catalogue = Catalogue.load(config.directory / "preprocessed" / "catalogue")
     counts = catalogue.train_counts[1 : catalogue.n_seen + 1]
     folds = np.random.default_rng(config.seed).integers(0, FOLDS, len(counts))
@@ -107,7 +108,6 @@ def measure(config: Config, penalties: Sequence[float], console: Console) -> lis
     records = []
     for title, predicted in predictions.items():
         quality = judge(predicted, counts, np.random.default_rng(config.seed))
-        made = commit()
         records += [
             Record(title, config.name, "deviance explained", quality.explained, "share", None, made),
             Record(

@@ -177,10 +177,9 @@ class PaperBench:
             return []
         if cell.trained.kind != "variant":
             return [a for a in self.config.attributes if a.encoded_kind != "vector"]
-        model = variant_config(self.config, cell.trained).model
-        read = model.inputs or [a.name for a in self.config.attributes]
-        tasks = [task.attribute for task in model.next_attributes]
-        return [a for a in self.config.attributes if a.name in {*read, *tasks}]
+        config = variant_config(self.config, cell.trained)
+        tasks = [task.attribute for task in config.model.next_attributes]
+        return [a for a in config.attributes if a.name in {*config.inputs, *tasks}]
 
 
 if __name__ == "__main__":

@@ -47,6 +47,11 @@ class Config(Section):
         """Folder of everything that depends on the model: `model`, `evaluation`, `triton`."""
         return self.directory if self.variant == "m2trec" else self.directory / "variants" / self.variant
 
+    @property
+    def inputs(self) -> list[str]:
+        """Names of what the model knows of an item: attributes, and `ITEM_ID` for the variants of ids."""
+        return self.model.inputs or [attribute.name for attribute in self.attributes]
+
     def attribute(self, name: str) -> AttributeConfig:
         """Return the attribute called `name`.
 

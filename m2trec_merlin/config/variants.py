@@ -39,10 +39,9 @@ class Variant:
 
 
 def _metadata_and_ids(config: Config) -> dict[str, object]:
-    attributes = config.model.inputs or [attribute.name for attribute in config.attributes]
     # The id is part of the item vector already, so that a residual would say the same twice.
     head = config.model.next_item.model_copy(update={"residual": False})
-    return {"next_item": head, "inputs": list(dict.fromkeys([ITEM_ID, *attributes]))}
+    return {"next_item": head, "inputs": list(dict.fromkeys([ITEM_ID, *config.inputs]))}
 
 
 VARIANTS = {

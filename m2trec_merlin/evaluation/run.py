@@ -48,8 +48,8 @@ def evaluate_model(config: Config, *, force: bool = False, console: Console | No
         model = ModelRecommender(load_model(folder, catalogue), VARIANTS[config.variant].title)
         if not config.serving.neighbours:
             return [model]
-        by_id = ITEM_ID in (config.model.inputs or [])
-        neighbours = SessionKnn(catalogue, train) if by_id else MetadataKnn(catalogue, train)
+        near = SessionKnn if ITEM_ID in config.inputs else MetadataKnn
+        neighbours = near(catalogue, train)
         return [model, Blend(f"{model.name}, {neighbours.name}", model, neighbours)]
 
     output = config.model_directory / "evaluation"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import transformers4rec.torch as tr
 from torch import Tensor, nn
 
@@ -88,15 +90,12 @@ def build_model(config: Config, catalogue: Catalogue) -> M2TRec:
     """
     model = config.model
     max_length = config.data.max_session_length
-    columns = [_column(catalogue, name) for name in model.inputs or [a.name for a in config.attributes]]
+    columns = [_column(catalogue, name) for name in config.inputs]
     encoders = [
         build_attribute_encoder(c, None if c.name == ITEM_ID else config.attribute(c.name), model)
         for c in columns
     ]
-    popularity = None
-    if model.next_item.expects_popularity:
-        pair_buckets = {c.name: config.attribute(c.name).pair_buckets for c in columns if c.kind == "text"}
-        popularity = ExpectedPopularity(columns, pair_buckets)
+    popularity = build_expected_popularity(config, columns) if model.next_item.expects_popularity else None
     item_encoder = ItemEncoder(encoders, popularity)
     inputs = CatalogueInput(
         CatalogueTensors(columns), item_encoder, input_schema(catalogue.n_rows, max_length)
@@ -109,6 +108,12 @@ def build_model(config: Config, catalogue: Catalogue) -> M2TRec:
         *(NextAttribute(_column(catalogue, t.attribute), model.width) for t in model.next_attributes),
     ]
     return M2TRec(body, tasks, [model.next_item.weight, *(t.weight for t in model.next_attributes)])
+
+
+def build_expected_popularity(config: Config, columns: Sequence[AttributeColumn]) -> ExpectedPopularity:
+    """Compose the regression of popularity on some attributes, with their configured options."""
+    pair_buckets = {c.name: config.attribute(c.name).pair_buckets for c in columns if c.kind == "text"}
+    return ExpectedPopularity(columns, pair_buckets)
 
 
 def fit_before_training(model: M2TRec, catalogue: Catalogue) -> None:

@@ -31,7 +31,6 @@ from m2trec_merlin.serving.encoded_items import Attribute
 from m2trec_merlin.serving.graphs import export_items, export_scores, export_sessions
 from m2trec_merlin.serving.item_columns import item_columns
 from m2trec_merlin.serving.names import PREDICT, PREPROCESS
-from m2trec_merlin.serving.neighbours import write_neighbours
 from m2trec_merlin.serving.repository import (
     create_models,
     seal_models,
@@ -117,8 +116,11 @@ def write_repository(
     pq.write_table(item_columns(config, catalogue), predict / recommending.ITEMS)
     _write_json(predict / recommending.CATEGORIES, categories)
     if config.serving.neighbours:
+        # Brings scikit-learn and pandas along, which an export without neighbours need not wait for.
+        from m2trec_merlin.serving.neighbours import write_neighbours
+
         train = Sessions.load(preprocessed / "sessions" / "train")
-        write_neighbours(predict, catalogue, train, by_id=not attributes)
+        write_neighbours(predict, catalogue, train, by_id=ITEM_ID in config.inputs)
     settings = {
         "top_k": config.serving.top_k,
         "top_categories": config.serving.top_categories,
@@ -132,11 +134,10 @@ def write_repository(
 
 def encoded_attributes(config: Config, catalogue: Catalogue) -> list[Attribute]:
     """Return what a new item is encoded by; nothing if the model reads item ids, which it has none of."""
-    names = config.model.inputs or [attribute.name for attribute in config.attributes]
-    if ITEM_ID in names:
+    if ITEM_ID in config.inputs:
         return []
     attributes = []
-    for name in names:
+    for name in config.inputs:
         attribute = config.attribute(name)
         column = catalogue.attributes[name]
         size = column.values.shape[1] if column.kind == "vector" else 0

@@ -16,8 +16,10 @@ from m2trec_merlin.evaluation.baselines import MetadataKnn, SessionKnn
 from m2trec_merlin.evaluation.blend import Blend
 from m2trec_merlin.model.recommender import ModelRecommender
 from m2trec_merlin.serving.export import export
+from m2trec_merlin.serving.names import PREDICT
 from m2trec_merlin.serving.options import Options
 from m2trec_merlin.serving.recommending import Recommender, Request
+from m2trec_merlin.serving.repository import version_folder
 from m2trec_merlin.sessions import Sessions
 from tests.serving.conftest import Shop
 from tests.serving.shop import MAX_LENGTH, N_ITEMS, N_SEEN, build_shop
@@ -33,11 +35,6 @@ def mixed_shop(folder: Path, **model: object) -> Shop:
     serving = config.serving.model_copy(update={"neighbours": True})
     config = config.model_copy(update={"serving": serving})
     return Shop(config, catalogue, trained, export(config, report=lambda line: None))
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    return mixed_shop(tmp_path_factory.mktemp("mixed"))
 
 
 def request(rows: list[int], options: Options) -> Request:
@@ -62,21 +59,22 @@ def test_answers_equal_the_blend(tmp_path: Path, model: dict[str, object]) -> No
         assert (np.diff(answer.scores) <= 1e-6).all()
 
 
-def test_neighbours_change_the_answer(shop: Shop, tmp_path: Path) -> None:
+def test_neighbours_change_the_answer(tmp_path: Path) -> None:
+    shop = mixed_shop(tmp_path)
     plain_config = shop.config.model_copy(
         update={"serving": shop.config.serving.model_copy(update={"neighbours": False})}
     )
     mixed = Recommender(shop.predict).recommend([request([2], Options(N_ITEMS))])[0]
-    plain_folder = export(plain_config, force=True, report=lambda line: None)
-    plain = Recommender(plain_folder / "m2trec_predict" / "1").recommend([request([2], Options(N_ITEMS))])[0]
+    folder = version_folder(export(plain_config, report=lambda line: None), PREDICT)
+    plain = Recommender(folder).recommend([request([2], Options(N_ITEMS))])[0]
     assert mixed.item_ids != plain.item_ids
     # Item 3 follows item 2 in two of three sessions that hold it.
     bought = str(shop.catalogue.item_ids[3])
     assert mixed.item_ids.index(bought) <= plain.item_ids.index(bought)
-    assert not list((plain_folder / "m2trec_predict" / "1").glob("neighbour*"))
+    assert not list(folder.glob("neighbour*"))
 
 
-def test_boosts_and_filters_work_on_the_mixture(tmp_path: Path) -> None:
+def test_boosts_and_exclusions_work_on_the_mixture(tmp_path: Path) -> None:
     recommender = Recommender(mixed_shop(tmp_path).predict)
     options = Options(3, new_item_boost=50.0, exclude_session_items=True)
     [answer] = recommender.recommend([request([2, 30], options)])
