@@ -31,15 +31,15 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config, EvaluationConfig, load_config
 from m2trec_merlin.data.preparation import COLD_ITEMS_FILE, prepare_data
 from m2trec_merlin.errors import ConfigError
-from m2trec_merlin.evaluation.baselines import ContentKnn, category_words
 from m2trec_merlin.evaluation.metrics import hit_and_mrr
 from m2trec_merlin.evaluation.plots import to_svg
 from m2trec_merlin.evaluation.ranking import evaluate, sample_prefixes
-from m2trec_merlin.evaluation.recommender import Recommender
 from m2trec_merlin.evaluation.slices import cold_target_only
-from m2trec_merlin.model.recommender import ModelRecommender
+from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.storage import load_model
-from m2trec_merlin.preprocessing import preprocess
+from m2trec_merlin.neighbours.content_knn import ContentKnn, category_words
+from m2trec_merlin.preprocessing.run import preprocess
+from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Prefixes, Sessions
 from m2trec_merlin.training.run import train
 
@@ -98,7 +98,7 @@ class Boosted:
         boost: by how much.
     """
 
-    def __init__(self, inner: Recommender, items: np.ndarray, boost: float) -> None:
+    def __init__(self, inner: ItemScorer, items: np.ndarray, boost: float) -> None:
         self.name = inner.name
         self.candidates = inner.candidates
         self._inner = inner
@@ -138,13 +138,13 @@ class ColdBench:
         cold = cold_target_only(test, self.catalogue, config.evaluation) & self.drawn[test.targets]
         self.cold = test.take(np.flatnonzero(cold))
 
-    def compare(self, recommenders: Sequence[Recommender]) -> Iterator[Score]:
+    def compare(self, recommenders: Sequence[ItemScorer]) -> Iterator[Score]:
         """Rank the cold targets of the test sessions among all items, and among the drawn ones."""
         for recommender in recommenders:
             yield self.score(recommender, "test", "cold target", self.cold)
             yield self.score(recommender, "test", "cold target among cold items", self.cold, self.drawn)
 
-    def curve(self, recommender: Recommender, split: str) -> Iterator[Score]:
+    def curve(self, recommender: ItemScorer, split: str) -> Iterator[Score]:
         """Score all prefixes and the cold targets at every boost of each kind of new items."""
         unseen = self.catalogue.train_counts == 0
         for boosted, items in ((WITHOUT_HISTORY, unseen), (LISTED_NEW, self.drawn)):
@@ -158,7 +158,7 @@ class ColdBench:
 
     def score(
         self,
-        recommender: Recommender,
+        recommender: ItemScorer,
         split: str,
         name: str,
         prefixes: Prefixes,
@@ -233,8 +233,8 @@ def measure_draw(config: Config, console: Console) -> list[Score]:
     folder = train(config, console=console)
     bench = ColdBench(config)
     catalogue = bench.catalogue
-    ours = ModelRecommender(load_model(folder, catalogue), "M2TRec")
-    recommenders: list[Recommender] = [
+    ours = ModelScorer(load_model(folder, catalogue), "M2TRec")
+    recommenders: list[ItemScorer] = [
         ours,
         ContentKnn(catalogue, bench.train, name="content kNN (titles)"),
         ContentKnn(catalogue, bench.train, category_words(catalogue), "profile of categories"),

@@ -23,7 +23,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config, load_config
 from m2trec_merlin.evaluation.ranking import evaluate, sample_prefixes
 from m2trec_merlin.model.m2trec import build_model
-from m2trec_merlin.model.recommender import ModelRecommender
+from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.sessions import Sessions
 
 RESULTS = Path(__file__).parent / "results" / "evaluation.json"
@@ -35,7 +35,7 @@ def measure(config: Config, prefixes: int | None) -> list[Record]:
     preprocessed = config.directory / "preprocessed"
     catalogue = Catalogue.load(preprocessed / "catalogue")
     torch.manual_seed(config.seed)
-    recommender = ModelRecommender(build_model(config, catalogue))
+    recommender = ModelScorer(build_model(config, catalogue))
     test = Sessions.load(preprocessed / "sessions" / "test").prefixes()
     sample = sample_prefixes(test, prefixes, config.seed)
     before = _peak_mib()

@@ -29,7 +29,7 @@ from m2trec_merlin.data.preparation import prepare_data
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors
 from m2trec_merlin.model.expected_popularity import PENALTY
 from m2trec_merlin.model.m2trec import build_expected_popularity
-from m2trec_merlin.preprocessing import preprocess
+from m2trec_merlin.preprocessing.run import preprocess
 
 RESULTS = Path(__file__).parent / "results"
 

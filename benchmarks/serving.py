@@ -21,9 +21,9 @@ import pyarrow.parquet as pq
 import tritonclient.grpc as triton
 
 from m2trec_merlin.serving.client import RecommendationClient, SessionItem
-from m2trec_merlin.serving.names import ENSEMBLE, PREDICT, PREPROCESS
-from m2trec_merlin.serving.ports import Ports
-from m2trec_merlin.serving.server import TritonServer
+from m2trec_merlin.serving.contract.names import ENSEMBLE, PREDICT, PREPROCESS
+from m2trec_merlin.serving.server.ports import Ports
+from m2trec_merlin.serving.server.process import TritonServer
 
 _LONGEST = 10
 _WARM_UP = 200

@@ -38,6 +38,8 @@ CHECKSUMS = "checksums.json"
 DASK_SETTINGS = {
     "DASK_DATAFRAME__QUERY_PLANNING": "False",
     "DASK_DATAFRAME__CONVERT_STRING": "False",
+    # Merlin takes a GPU that the driver reports for a sign of cuDF, and fails where there is none.
+    "DASK_DISTRIBUTED__DIAGNOSTICS__NVML": "False",
 }
 
 #: For the workers that we start: they import Merlin before anything of ours could silence it.
@@ -68,7 +70,13 @@ def prepare_merlin() -> None:
     if "dask" in sys.modules:
         import dask
 
-        dask.config.set({"dataframe.query-planning": False, "dataframe.convert-string": False})
+        dask.config.set(
+            {
+                "dataframe.query-planning": False,
+                "dataframe.convert-string": False,
+                "distributed.diagnostics.nvml": False,
+            }
+        )
     if "dask_expr" in sys.modules:
         raise M2TRecError(
             "Dask was imported with query planning, which Merlin cannot use: import m2trec_merlin.workflows "
@@ -180,7 +188,7 @@ def mark_empty_lists(lists: pa.ListArray) -> pa.ListArray:
     Upstream: while it fits, merlin-core looks for the type of a list column among the values of a partition
     (`merlin.core.dispatch.list_val_dtype`) and raises TypeError where all lists are empty.
     """
-    from m2trec_merlin.workflows.columns import fill_empty
+    from m2trec_merlin.columns import fill_empty
 
     return fill_empty(lists, None)
 

@@ -1,6 +1,10 @@
 import pytest
 import torch
 
+from tests.small_run import configure, tiny, write
+
+__all__ = ["configure", "tiny", "write"]
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip GPU tests where there is no GPU, and say so."""

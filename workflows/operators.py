@@ -18,9 +18,7 @@ from nvtabular import ColumnSelector
 from nvtabular.ops import Categorify, Operator
 
 from m2trec_merlin.catalogue import FIRST_VALUE, MISSING
-from m2trec_merlin.errors import DataError
-from m2trec_merlin.merlin_adapter import categorify_frame, complete_vocabulary, mark_empty_lists
-from m2trec_merlin.workflows.columns import (
+from m2trec_merlin.columns import (
     as_text,
     fill_empty,
     from_arrow,
@@ -30,7 +28,9 @@ from m2trec_merlin.workflows.columns import (
     to_arrow,
     without_nulls,
 )
-from m2trec_merlin.workflows.lookup import IdIndex
+from m2trec_merlin.errors import DataError
+from m2trec_merlin.ids import IdIndex
+from m2trec_merlin.merlin_adapter import categorify_frame, complete_vocabulary, mark_empty_lists
 
 
 class ColumnOperator(Operator):

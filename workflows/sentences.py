@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from merlin.dag import Graph
 from nvtabular import Workflow
 
+from m2trec_merlin.columns import as_text
 from m2trec_merlin.config import SENTENCE_SIZE
 from m2trec_merlin.errors import MissingDependencyError
-from m2trec_merlin.workflows.columns import as_text
 from m2trec_merlin.workflows.operators import AsVector, lists_of_size
 
 _TEXTS_AT_ONCE = 128

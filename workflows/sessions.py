@@ -11,14 +11,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-if not __package__:
+if __name__ == "__main__":
     # Run as a script, perhaps where nothing is installed: this checkout is the package.
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    import m2trec_merlin
-
-    m2trec_merlin.__path__.append(sys.path[0])
-if __name__ == "__main__":
-    from m2trec_merlin.workflows.script import run_sessions
+    from m2trec_merlin.preprocessing.scripts import run_sessions
 
     sys.exit(run_sessions())
 
@@ -27,22 +23,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
-from dask import delayed
-from merlin.core.dispatch import HAS_GPU, convert_data
-from merlin.dag import Graph
 from merlin.schema import ColumnSchema, Schema, Tags
 from nvtabular import ColumnSelector, Workflow
 from nvtabular.ops import AddTags, Filter, Groupby, JoinExternal, ListSlice, Operator
 
-from m2trec_merlin.config import Config
-from m2trec_merlin.errors import DataError
-from m2trec_merlin.merlin_adapter import columns_without_copies, dataset_of_parts, transform_some
+from m2trec_merlin.columns import to_arrow
+from m2trec_merlin.ids import IdIndex
+from m2trec_merlin.merlin_adapter import transform_some
 from m2trec_merlin.sessions import ragged_positions
-from m2trec_merlin.workflows.cluster import Report, ignore_progress, run
-from m2trec_merlin.workflows.columns import to_arrow
-from m2trec_merlin.workflows.events import SPLITS, find_parts, read_part
-from m2trec_merlin.workflows.lookup import IdIndex
 from m2trec_merlin.workflows.operators import AtLeast
 
 EVENT_COLUMNS = ("session_id", "item_id", "position")
@@ -202,74 +190,3 @@ def sessions_workflow(rows: pd.DataFrame, min_length: int, max_length: int | Non
     if max_length is not None:
         sessions = sessions >> LastEvents(max_length)
     return Workflow(sessions >> AddTags([Tags.SESSION]) >> Filter(AtLeast("row_count", min_length)))
-
-
-def build_sessions(
-    config: Config,
-    data: Path,
-    catalogue: Path,
-    output: Path,
-    client: Any = None,
-    report: Report = ignore_progress,
-) -> dict[str, Any]:
-    """Write the sessions of each split, in rows of a finished catalogue.
-
-    Args:
-        config: `data.min_session_length` and `data.max_session_length` are used.
-        data: folder that `m2trec data` wrote.
-        catalogue: folder that `build_catalogue` wrote.
-        output: folder to write `train`, `valid` and `test` into.
-        client: of the Dask cluster to run on; None runs in this process.
-        report: told about progress.
-
-    Returns:
-        For each split: sessions, events, and events of unknown items, which were dropped.
-
-    Raises:
-        DataError: a part of the interactions holds no item of the catalogue.
-    """
-    items = pq.read_table(catalogue / "items.parquet", columns=["item_id"]).to_pandas()
-    rows = items.assign(row=np.arange(1, len(items) + 1, dtype=np.int64))
-    facts = {}
-    for split in SPLITS:
-        parts = find_parts(data, split)
-        longest = config.data.max_session_length if split == "train" else None
-        workflow = sessions_workflow(rows, config.data.min_session_length, longest)
-        workflow.fit_schema(dataset_of_parts(parts[:1], EVENT_COLUMNS).schema)
-        folder = output / split
-        folder.mkdir(parents=True)
-        # Whole tasks of our own, one a part: with a Merlin Dataset, every task would carry the graph of all.
-        shared, write = delayed(workflow), delayed(write_part)
-        tasks = [write(shared, str(part), str(folder / part.name)) for part in parts]
-        written = run(tasks, client, f"sessions, {split}", report)
-        names = ("sessions", "events", "unknown_items_dropped")
-        facts[split] = dict(zip(names, map(sum, zip(*written, strict=True)), strict=True))
-    return facts
-
-
-def write_part(workflow: Workflow, source: str, target: str) -> tuple[int, int, int]:
-    """Write the sessions of one part of the interactions.
-
-    Args:
-        workflow: from `sessions_workflow`, its schema fitted.
-        source: file of events.
-        target: file of sessions.
-
-    Returns:
-        How many sessions and events were written, and how many events of unknown items were dropped.
-
-    Raises:
-        DataError: no event is of a known item.
-    """
-    events = read_part(Path(source), EVENT_COLUMNS)
-    [join] = Graph.get_nodes_by_op_type([workflow.output_node], JoinRows)
-    unknown = join.op.count_unknown(events["item_id"])
-    if unknown == len(events):
-        raise DataError(source, ["holds no item of the catalogue: run `m2trec data --force`"])
-    with columns_without_copies():
-        sessions = workflow.transform(convert_data(events, cpu=not HAS_GPU))
-    rows = to_arrow(sessions["row_list"]).cast(pa.list_(pa.int64()))
-    table = pa.table({"session_id": to_arrow(sessions["session_id"]), "row": rows})
-    # Session ids hardly repeat: a dictionary of them is only thrown away.
-    pq.write_table(table, target, use_dictionary=["row.list.element"])
-    return len(table), len(rows.flatten()), unknown

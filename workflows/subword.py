@@ -31,8 +31,8 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.trainers import WordPieceTrainer
 
 from m2trec_merlin.catalogue import FIRST_VALUE, MISSING
+from m2trec_merlin.columns import as_text, fill_empty, from_arrow, list_offsets
 from m2trec_merlin.sessions import ragged_positions
-from m2trec_merlin.workflows.columns import as_text, fill_empty, from_arrow, list_offsets
 
 #: Names of the reserved ids 0, 1 and 2.
 RESERVED = ("<padding>", "<missing>", "<other>")

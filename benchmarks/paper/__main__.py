@@ -34,7 +34,7 @@ from m2trec_merlin.data.preparation import prepare_data
 from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.evaluation.ranking import sample_prefixes
 from m2trec_merlin.model.storage import FORMAT
-from m2trec_merlin.preprocessing import preprocess
+from m2trec_merlin.preprocessing.run import preprocess
 from m2trec_merlin.sessions import Prefixes, Sessions
 
 RESULTS = Path(__file__).parents[1] / "results"

@@ -11,7 +11,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.baselines import FrequentCategories, PredictedCategories, build_baseline
 from m2trec_merlin.evaluation.ranking import evaluate
-from m2trec_merlin.evaluation.recommender import CategoryRecommender, Recommender
+from m2trec_merlin.scores import CategoryScorer, ItemScorer
 from m2trec_merlin.sessions import Prefixes, Sessions
 
 
@@ -27,9 +27,7 @@ def run_fitted(
     return CellResult(cell, commit, None, seconds, None, *measure(outcome, cell, catalogue, config))
 
 
-def _build(
-    cell: Cell, config: Config, catalogue: Catalogue, train: Sessions
-) -> Recommender | CategoryRecommender:
+def _build(cell: Cell, config: Config, catalogue: Catalogue, train: Sessions) -> ItemScorer | CategoryScorer:
     if cell.kind == "baseline":
         return build_baseline(cell.model, catalogue, train)
     attributes = [task.attribute for task in config.model.next_attributes]

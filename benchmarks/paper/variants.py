@@ -9,12 +9,13 @@ from benchmarks.paper.results import CellResult, measure
 from m2trec_merlin.artifacts import read_json
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config, apply_variant
-from m2trec_merlin.evaluation.baselines import MetadataKnn, SessionKnn
-from m2trec_merlin.evaluation.blend import Blend
 from m2trec_merlin.evaluation.ranking import evaluate
-from m2trec_merlin.evaluation.recommender import Recommender
-from m2trec_merlin.model.recommender import ModelRecommender
+from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.storage import load_model
+from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
+from m2trec_merlin.neighbours.mixture import Blend
+from m2trec_merlin.neighbours.session_knn import SessionKnn
+from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Prefixes, Sessions
 from m2trec_merlin.training.run import train
 
@@ -42,7 +43,7 @@ def run_variant(
     folder = train(variant_config(config, cell.trained), console=console)
     history = read_json(folder / "history.json")
     model = load_recommender(cell.trained, config, catalogue)
-    recommender: Recommender = model
+    recommender: ItemScorer = model
     if cell.kind == "blend":
         neighbours = _NEIGHBOURS[cell.model.partition("+")[2]]
         recommender = Blend(cell.title, model, neighbours(catalogue, sessions))
@@ -60,7 +61,7 @@ def run_variant(
     )
 
 
-def load_recommender(cell: Cell, config: Config, catalogue: Catalogue) -> ModelRecommender:
+def load_recommender(cell: Cell, config: Config, catalogue: Catalogue) -> ModelScorer:
     """Return the trained model of a cell."""
     folder = variant_config(config, cell).model_directory / "model"
-    return ModelRecommender(load_model(folder, catalogue), cell.title)
+    return ModelScorer(load_model(folder, catalogue), cell.title)

@@ -33,7 +33,7 @@ from m2trec_merlin.artifacts import fingerprint, require_manifest
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config, load_config
 from m2trec_merlin.data.preparation import prepare_data
-from m2trec_merlin.preprocessing import preprocess
+from m2trec_merlin.preprocessing.run import preprocess
 
 RESULTS = Path(__file__).parents[1] / "results"
 

@@ -14,7 +14,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import load_config
 from m2trec_merlin.evaluation.ranking import top_rows
 from m2trec_merlin.model.m2trec import build_model, fit_before_training
-from m2trec_merlin.model.recommender import ModelRecommender
+from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.sessions import Prefixes, Sessions
 from m2trec_merlin.training.checkpoint import Progress
 from m2trec_merlin.training.loader import SessionLoader
@@ -53,7 +53,7 @@ def main(job: Job) -> None:
 
     def rank() -> np.ndarray:
         training = model.training
-        recommender = ModelRecommender(model)
+        recommender = ModelScorer(model)
         lists = top_lists(exchange.prefixes, lambda block: top_rows(recommender.score(_prefixes(block)), TOP))
         model.train(training)
         return lists

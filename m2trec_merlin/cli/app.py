@@ -56,9 +56,9 @@ def data(
     config: ConfigOption = DEFAULT_CONFIG, settings: SetOption = None, force: ForceOption = False
 ) -> None:
     """Read the raw tables, check them and split the sessions."""
-    from m2trec_merlin.cli import steps
+    from m2trec_merlin.cli import verbs
 
-    steps.run_data(read_config(config, settings), force)
+    verbs.run_data(read_config(config, settings), force)
 
 
 @app.command()
@@ -71,9 +71,9 @@ def preprocess(
     force: ForceOption = False,
 ) -> None:
     """Run the NVTabular workflows: catalogue and sessions."""
-    from m2trec_merlin.cli import steps
+    from m2trec_merlin.cli import verbs
 
-    steps.run_preprocess(read_config(config, settings), dask, force)
+    verbs.run_preprocess(read_config(config, settings), dask, force)
 
 
 @app.command()
@@ -87,9 +87,9 @@ def train(
     force: ForceOption = False,
 ) -> None:
     """Train the model; a killed training goes on where it stood."""
-    from m2trec_merlin.cli import steps
+    from m2trec_merlin.cli import verbs
 
-    steps.run_train(read_config(config, settings, variant), resume, force)
+    verbs.run_train(read_config(config, settings, variant), resume, force)
 
 
 @app.command()
@@ -100,9 +100,9 @@ def evaluate(
     force: ForceOption = False,
 ) -> None:
     """Measure the model beside the baselines; writes metrics, plots and an HTML report."""
-    from m2trec_merlin.cli import steps
+    from m2trec_merlin.cli import verbs
 
-    steps.run_evaluate(read_config(config, settings, variant), force)
+    verbs.run_evaluate(read_config(config, settings, variant), force)
 
 
 @app.command()
@@ -113,9 +113,9 @@ def export(
     force: ForceOption = False,
 ) -> None:
     """Write workflow and model as a Triton ensemble."""
-    from m2trec_merlin.cli import steps
+    from m2trec_merlin.cli import verbs
 
-    steps.run_export(read_config(config, settings, variant), force)
+    verbs.run_export(read_config(config, settings, variant), force)
 
 
 @app.command()
@@ -123,9 +123,9 @@ def serve(
     config: ConfigOption = DEFAULT_CONFIG, settings: SetOption = None, variant: VariantOption = "m2trec"
 ) -> None:
     """Serve the exported ensemble with a real Triton Inference Server on this machine."""
-    from m2trec_merlin.cli import steps
+    from m2trec_merlin.cli import verbs
 
-    steps.run_serve(read_config(config, settings, variant))
+    verbs.run_serve(read_config(config, settings, variant))
 
 
 @app.command()
@@ -157,9 +157,9 @@ def recommend(
     ] = None,
 ) -> None:
     """Ask a running server over gRPC and print its recommendations."""
-    from m2trec_merlin.cli import steps
+    from m2trec_merlin.cli import verbs
 
-    steps.run_recommend(
+    verbs.run_recommend(
         read_config(config, settings),
         session,
         address,

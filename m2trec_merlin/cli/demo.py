@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.cli import steps
+from m2trec_merlin.cli import verbs
 from m2trec_merlin.cli.terminal import console
 from m2trec_merlin.config import Config
 from m2trec_merlin.serving.client import RecommendationClient, SessionItem
@@ -22,15 +22,15 @@ def run_demo(config: Config) -> None:
     """Preprocess, train, evaluate, export, serve and recommend; reuses what is already there."""
     started = time.perf_counter()
     with _stage("1/6 data: read, check, split"):
-        steps.run_data(config)
+        verbs.run_data(config)
     with _stage("2/6 preprocess: NVTabular workflows"):
-        steps.run_preprocess(config)
+        verbs.run_preprocess(config)
     with _stage("3/6 train"):
-        steps.run_train(config)
+        verbs.run_train(config)
     with _stage("4/6 evaluate on sessions that training never saw"):
-        steps.run_evaluate(config)
+        verbs.run_evaluate(config)
     with _stage("5/6 export a Triton ensemble"):
-        steps.run_export(config)
+        verbs.run_export(config)
     with _stage("6/6 serve and recommend over gRPC"):
         _recommend(config)
     minutes, seconds = divmod(round(time.perf_counter() - started), 60)
@@ -49,9 +49,9 @@ def _stage(title: str) -> Iterator[None]:
 
 def _recommend(config: Config) -> None:
     """Ask a real server twice: for known items, and with an item that the catalogue never had."""
-    from m2trec_merlin.serving.ports import Ports
-    from m2trec_merlin.serving.server import TritonServer
-    from m2trec_merlin.serving.terminal import print_recommendations
+    from m2trec_merlin.cli.recommendations import print_recommendations
+    from m2trec_merlin.serving.server.ports import Ports
+    from m2trec_merlin.serving.server.process import TritonServer
 
     known = example_session(config)
     new_item = example_new_item(config, known[-1])
@@ -67,7 +67,7 @@ def _recommend(config: Config) -> None:
         for title, session in sessions:
             console.print(f"[bold cyan]{title}[/bold cyan]")
             answer = client.recommend(session, top_k=_TOP_K, exclude_session_items=True)
-            print_recommendations(console, session, answer, steps.known_titles(config, known))
+            print_recommendations(console, session, answer, verbs.known_titles(config, known))
             console.print()
 
 

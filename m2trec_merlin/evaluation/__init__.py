@@ -1,1 +1,1 @@
-"""Ranking metrics, slices, baselines and reports; the model is seen through `Recommender` only."""
+"""Ranking metrics, slices, baselines and reports; the model is seen through `ItemScorer` only."""

@@ -17,12 +17,12 @@ from m2trec_merlin.evaluation.baselines import FrequentCategories, PredictedCate
 from m2trec_merlin.evaluation.measurements import Measurement
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.ranking import evaluate, sample_prefixes
-from m2trec_merlin.evaluation.recommender import CategoryRecommender, Recommender
 from m2trec_merlin.evaluation.results import write_results
 from m2trec_merlin.evaluation.tables import category_table, slice_table, to_terminal
+from m2trec_merlin.scores import CategoryScorer, ItemScorer
 from m2trec_merlin.sessions import Sessions
 
-AnyRecommender = Recommender | CategoryRecommender
+AnyScorer = ItemScorer | CategoryScorer
 
 
 def compare(
@@ -31,7 +31,7 @@ def compare(
     train: Sessions,
     sessions: Sessions,
     output: Path,
-    recommenders: Callable[[], Sequence[AnyRecommender]],
+    recommenders: Callable[[], Sequence[AnyScorer]],
     *,
     inputs: dict[str, Any],
     split: str = "test",
@@ -94,13 +94,13 @@ def show(measurements: Sequence[Measurement], console: Console) -> None:
 
 
 def _with_baselines(
-    ours: Sequence[AnyRecommender], config: Config, catalogue: Catalogue, train: Sessions
-) -> list[AnyRecommender]:
+    ours: Sequence[AnyScorer], config: Config, catalogue: Catalogue, train: Sessions
+) -> list[AnyScorer]:
     everyone = [*ours, *(build_baseline(name, catalogue, train) for name in config.evaluation.baselines)]
     attributes = [task.attribute for task in config.model.next_attributes]
     if attributes:
         everyone.append(FrequentCategories(catalogue, attributes))
-        if ours and isinstance(ours[0], Recommender):
+        if ours and isinstance(ours[0], ItemScorer):
             places = max(config.evaluation.ks)
             everyone.append(PredictedCategories(catalogue, attributes, ours[0], places))
     names = [recommender.name for recommender in everyone]
@@ -111,7 +111,7 @@ def _with_baselines(
 
 
 def _score(
-    everyone: Sequence[AnyRecommender],
+    everyone: Sequence[AnyScorer],
     sessions: Sessions,
     catalogue: Catalogue,
     config: Config,

@@ -10,9 +10,9 @@ import torch
 
 from m2trec_merlin.catalogue import FIRST_VALUE, MISSING, Catalogue
 from m2trec_merlin.config import EvaluationConfig
-from m2trec_merlin.evaluation.events import events_after, events_before
 from m2trec_merlin.evaluation.outcomes import UNMEASURED, UNRANKED, ItemRanks, Outcome
-from m2trec_merlin.evaluation.recommender import CategoryRecommender, Recommender
+from m2trec_merlin.histories import events_after, events_before
+from m2trec_merlin.scores import CategoryScorer, ItemScorer
 from m2trec_merlin.sessions import Prefixes
 
 #: Scores held at a time, whatever `block_prefixes` says: 512 MiB of float32.
@@ -20,7 +20,7 @@ MAX_BLOCK_SCORES = 1 << 27
 
 
 def evaluate(
-    recommender: Recommender | CategoryRecommender,
+    recommender: ItemScorer | CategoryScorer,
     prefixes: Prefixes,
     catalogue: Catalogue,
     config: EvaluationConfig,
@@ -41,8 +41,8 @@ def evaluate(
     Raises:
         ValueError: the recommender broke its contract (wrong shape, or a score for row 0).
     """
-    items = recommender if isinstance(recommender, Recommender) else None
-    categories = recommender if isinstance(recommender, CategoryRecommender) else None
+    items = recommender if isinstance(recommender, ItemScorer) else None
+    categories = recommender if isinstance(recommender, CategoryScorer) else None
     ks = tuple(sorted(config.ks))
     ranks: list[ItemRanks] = []
     category_ranks: dict[str, list[np.ndarray]] = {}
@@ -155,7 +155,7 @@ def top_rows(scores: np.ndarray, count: int) -> np.ndarray:
     return np.pad(rows, ((0, 0), (0, count - rows.shape[1])))
 
 
-def _checked(recommender: Recommender, block: Prefixes, catalogue: Catalogue) -> np.ndarray:
+def _checked(recommender: ItemScorer, block: Prefixes, catalogue: Catalogue) -> np.ndarray:
     scores = recommender.score(block)
     expected = (len(block), catalogue.n_rows)
     if scores.shape != expected or scores.dtype != np.float32:
@@ -167,7 +167,7 @@ def _checked(recommender: Recommender, block: Prefixes, catalogue: Catalogue) ->
     return scores
 
 
-def _describe(recommender: Recommender | None, candidates: np.ndarray | None) -> str:
+def _describe(recommender: ItemScorer | None, candidates: np.ndarray | None) -> str:
     if recommender is None:
         return ""
     if candidates is None:

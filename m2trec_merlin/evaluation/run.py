@@ -9,10 +9,11 @@ from rich.console import Console
 from m2trec_merlin.artifacts import require_manifest
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import ITEM_ID, VARIANTS, Config
-from m2trec_merlin.evaluation.baselines import MetadataKnn, SessionKnn
-from m2trec_merlin.evaluation.blend import Blend
 from m2trec_merlin.evaluation.comparison import compare
-from m2trec_merlin.evaluation.recommender import Recommender
+from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
+from m2trec_merlin.neighbours.mixture import Blend
+from m2trec_merlin.neighbours.session_knn import SessionKnn
+from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Sessions
 
 
@@ -31,7 +32,7 @@ def evaluate_model(config: Config, *, force: bool = False, console: Console | No
     Raises:
         ArtifactError: `preprocess` or `train` has not run.
     """
-    from m2trec_merlin.model.recommender import ModelRecommender
+    from m2trec_merlin.model.scoring import ModelScorer
     from m2trec_merlin.model.storage import load_model
 
     data, folder = config.directory / "preprocessed", config.model_directory / "model"
@@ -44,8 +45,8 @@ def evaluate_model(config: Config, *, force: bool = False, console: Console | No
     catalogue = Catalogue.load(data / "catalogue")
     train = Sessions.load(data / "sessions" / "train")
 
-    def ours() -> list[Recommender]:
-        model = ModelRecommender(load_model(folder, catalogue), VARIANTS[config.variant].title)
+    def ours() -> list[ItemScorer]:
+        model = ModelScorer(load_model(folder, catalogue), VARIANTS[config.variant].title)
         if not config.serving.neighbours:
             return [model]
         near = SessionKnn if ITEM_ID in config.inputs else MetadataKnn

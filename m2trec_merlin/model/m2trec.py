@@ -14,8 +14,8 @@ from m2trec_merlin.model.attribute_encoders import build_attribute_encoder
 from m2trec_merlin.model.body import CatalogueInput, SessionBody, input_schema
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, id_column
 from m2trec_merlin.model.expected_popularity import ExpectedPopularity
+from m2trec_merlin.model.heads import MetadataHead, NextItemHead, SoftmaxHead
 from m2trec_merlin.model.item_encoder import ItemEncoder
-from m2trec_merlin.model.scorers import ItemScorer, MetadataScorer, SoftmaxScorer
 from m2trec_merlin.model.session_encoder import SessionEncoder
 from m2trec_merlin.model.tasks import NextAttribute, NextItem
 
@@ -54,7 +54,7 @@ class M2TRec(tr.Model):
         return task
 
     @property
-    def next_item(self) -> ItemScorer:
+    def next_item(self) -> NextItemHead:
         """What a candidate's score is made of."""
         return self.next_item_task.scorer
 
@@ -101,7 +101,7 @@ def build_model(config: Config, catalogue: Catalogue) -> M2TRec:
         CatalogueTensors(columns), item_encoder, input_schema(catalogue.n_rows, max_length)
     )
     body = SessionBody(inputs, SessionEncoder(item_encoder.described, model.width, max_length, model.session))
-    build_scorer = MetadataScorer if model.next_item.head == "metadata" else SoftmaxScorer
+    build_scorer = MetadataHead if model.next_item.head == "metadata" else SoftmaxHead
     scorer = build_scorer(catalogue, item_encoder.described, model.width, max_length, model.next_item)
     tasks: list[tr.PredictionTask] = [
         NextItem(scorer, catalogue, inputs.forward, model.next_item),

@@ -34,7 +34,7 @@ class PopularityBias(nn.Module):
         self.log_counts: Tensor
 
     def calibration_parameters(self) -> list[nn.Parameter]:
-        """See `ItemScorer.calibration_parameters`."""
+        """See `NextItemHead.calibration_parameters`."""
         return [self.weight, self.no_history]
 
     def forward(self, item_vectors: Tensor, rows: Tensor, known: Tensor, hiding: bool) -> Tensor:

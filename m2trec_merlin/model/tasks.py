@@ -16,8 +16,8 @@ from transformers4rec.torch.model.base import PredictionTask
 
 from m2trec_merlin.catalogue import FIRST_VALUE, AttributeColumn, Catalogue
 from m2trec_merlin.config import NextItemConfig
+from m2trec_merlin.model.heads import NextItemHead
 from m2trec_merlin.model.losses import candidate_cross_entropy
-from m2trec_merlin.model.scorers import ItemScorer
 from m2trec_merlin.model.states import SessionStates
 
 #: Encodes catalogue rows, int64 [n] to item vectors [n, I].
@@ -35,7 +35,7 @@ class NextItem(PredictionTask):
     """
 
     def __init__(
-        self, scorer: ItemScorer, catalogue: Catalogue, encode_rows: RowEncoder, config: NextItemConfig
+        self, scorer: NextItemHead, catalogue: Catalogue, encode_rows: RowEncoder, config: NextItemConfig
     ) -> None:
         super().__init__(loss=nn.CrossEntropyLoss(), metrics=[], task_name="next_item")
         self.scorer = scorer

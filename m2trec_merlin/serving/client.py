@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from m2trec_merlin.errors import MissingDependencyError, ServerError
-from m2trec_merlin.serving.names import (
+from m2trec_merlin.serving.contract.names import (
     ENSEMBLE,
     ITEM_ATTRIBUTES,
     ITEM_IDS,
@@ -22,7 +22,7 @@ from m2trec_merlin.serving.names import (
     WARNINGS,
     category_tensors,
 )
-from m2trec_merlin.serving.ports import LOCALHOST
+from m2trec_merlin.serving.server.ports import LOCALHOST
 
 #: An item of a session: its id, or raw attributes by column, `item_id` among them or not.
 SessionItem = str | int | Mapping[str, Any]

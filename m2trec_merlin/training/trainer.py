@@ -25,7 +25,7 @@ from m2trec_merlin.evaluation.metrics import hit_and_mrr
 from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.model.body import ROW
 from m2trec_merlin.model.m2trec import M2TRec
-from m2trec_merlin.model.recommender import ModelRecommender
+from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.storage import save_weights
 from m2trec_merlin.sessions import Prefixes
 from m2trec_merlin.training.checkpoint import Progress, find_checkpoint, load_checkpoint, save_checkpoint
@@ -182,7 +182,7 @@ class Trainer:
 
     def _measure(self) -> list[float]:
         settings = EvaluationConfig(ks=[20], baselines=[])
-        outcome = evaluate(ModelRecommender(self.model), self.validation, self.catalogue, settings)
+        outcome = evaluate(ModelScorer(self.model), self.validation, self.catalogue, settings)
         return list(hit_and_mrr(outcome, 20))
 
     def _precision(self) -> AbstractContextManager[object]:

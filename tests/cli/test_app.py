@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from m2trec_merlin.cli.app import main, read_config
-from m2trec_merlin.cli.steps import parse_filters, parse_session_item
+from m2trec_merlin.cli.verbs import parse_filters, parse_session_item
 from m2trec_merlin.errors import ConfigError
 
 SHOP = {

@@ -13,15 +13,15 @@ from rich.console import Console
 from m2trec_merlin.artifacts import MANIFEST, read_json
 from m2trec_merlin.catalogue import FIRST_VALUE, Catalogue
 from m2trec_merlin.cli.app import read_config
-from m2trec_merlin.cli.steps import run_data, run_evaluate, run_export, run_preprocess, run_train
+from m2trec_merlin.cli.verbs import run_data, run_evaluate, run_export, run_preprocess, run_train
 from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.run import evaluate_model
 from m2trec_merlin.model.m2trec import M2TRec
-from m2trec_merlin.model.recommender import ModelRecommender
+from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.storage import load_model
 from m2trec_merlin.serving.client import RecommendationClient
-from m2trec_merlin.serving.ports import Ports
-from m2trec_merlin.serving.server import TritonServer
+from m2trec_merlin.serving.server.ports import Ports
+from m2trec_merlin.serving.server.process import TritonServer
 from m2trec_merlin.sessions import Sessions
 
 pytestmark = [pytest.mark.triton, pytest.mark.slow]
@@ -92,7 +92,7 @@ def model(finished: Config, catalogue: Catalogue) -> M2TRec:
 def offline(model: M2TRec, catalogue: Catalogue, rows: list[int]) -> tuple[list[str], np.ndarray]:
     """The best items for a session, from the model as it was trained."""
     prefixes = Sessions.from_lists([[*rows, 1]]).prefixes()
-    scores = ModelRecommender(model).score(prefixes.take(np.array([len(rows) - 1])))[0]
+    scores = ModelScorer(model).score(prefixes.take(np.array([len(rows) - 1])))[0]
     best = np.argsort(-scores, kind="stable")[:TOP_K]
     return [str(i) for i in catalogue.item_ids[best]], scores[best]
 
@@ -160,7 +160,7 @@ def test_categories_of_the_next_item_come_with_probabilities(
 ) -> None:
     answer = client.recommend([str(catalogue.item_ids[3])])
     prefixes = Sessions.from_lists([[3, 1]]).prefixes()
-    logits = torch.from_numpy(ModelRecommender(model).category_scores(prefixes)["category"][0])
+    logits = torch.from_numpy(ModelScorer(model).category_scores(prefixes)["category"][0])
     names = catalogue.category_names("category")
     real = logits[FIRST_VALUE:].softmax(0)
     expected = [(names[i + FIRST_VALUE], real[i].item()) for i in real.argsort(descending=True)]

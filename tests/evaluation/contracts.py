@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.evaluation.recommender import Recommender
+from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Sessions
 from tests.evaluation.worlds import checkerboard
 
@@ -17,7 +17,7 @@ ORDER = np.array([7, 12, 1, 9, 4, 11, 2, 8, 5, 3, 10, 6])
 class RecommenderContract:
     """Tests of a recommender on the checkerboard world."""
 
-    def build(self, catalogue: Catalogue, train: Sessions) -> Recommender:
+    def build(self, catalogue: Catalogue, train: Sessions) -> ItemScorer:
         raise NotImplementedError
 
     def scores(self, directory: Path, order: np.ndarray | None = None) -> np.ndarray:
@@ -27,7 +27,7 @@ class RecommenderContract:
     def test_is_a_recommender(self, tmp_path: Path) -> None:
         world = checkerboard(tmp_path)
         recommender = self.build(world.catalogue, world.train)
-        assert isinstance(recommender, Recommender)
+        assert isinstance(recommender, ItemScorer)
         assert recommender.name
         assert recommender.candidates
 

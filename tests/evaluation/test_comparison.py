@@ -11,7 +11,7 @@ from rich.console import Console
 
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ArtifactError, ConfigError
-from m2trec_merlin.evaluation.comparison import AnyRecommender, compare
+from m2trec_merlin.evaluation.comparison import AnyScorer, compare
 from m2trec_merlin.evaluation.measurements import Measurement
 from m2trec_merlin.sessions import Sessions
 from tests.evaluation.worlds import ColourRecommender, FunctionRecommender, World, checkerboard
@@ -50,7 +50,7 @@ class Run:
         self.built = 0
         self.printed = io.StringIO()
 
-    def recommenders(self) -> list[AnyRecommender]:
+    def recommenders(self) -> list[AnyScorer]:
         self.built += 1
         return [Oracle(self.world)]
 
@@ -155,7 +155,7 @@ def test_a_failure_leaves_the_old_results(run: Run) -> None:
     run()
     before = run.read("metrics.json")
 
-    def fail() -> list[AnyRecommender]:
+    def fail() -> list[AnyScorer]:
         raise RuntimeError("no model")
 
     with pytest.raises(RuntimeError, match="no model"):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from m2trec_merlin.model.m2trec import M2TRec, build_model
-from m2trec_merlin.model.recommender import ModelRecommender
+from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.sessions import Sessions
 from tests.tiny import tiny_catalogue, tiny_config
 
@@ -38,5 +38,5 @@ def test_losses_and_gradients_equal_those_of_the_cpu() -> None:
 
 
 def test_scores_equal_those_of_the_cpu() -> None:
-    on_cpu, on_gpu = (ModelRecommender(model(device)).score(PREFIXES) for device in ("cpu", "cuda"))
+    on_cpu, on_gpu = (ModelScorer(model(device)).score(PREFIXES) for device in ("cpu", "cuda"))
     np.testing.assert_allclose(on_cpu, on_gpu, rtol=1e-3, atol=1e-3)

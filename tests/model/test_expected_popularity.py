@@ -10,9 +10,9 @@ from m2trec_merlin.catalogue import AttributeColumn, Catalogue
 from m2trec_merlin.config import apply_variant
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, id_column
 from m2trec_merlin.model.expected_popularity import PENALTY, ExpectedPopularity
+from m2trec_merlin.model.heads import MetadataHead
 from m2trec_merlin.model.m2trec import build_model, fit_before_training
-from m2trec_merlin.model.recommender import ModelRecommender
-from m2trec_merlin.model.scorers import MetadataScorer
+from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.sessions import Sessions
 from tests.tiny import permuted, ragged, tiny_catalogue, tiny_config
 
@@ -142,12 +142,12 @@ def test_it_is_part_of_models_that_need_it_and_is_not_trained() -> None:
 def test_it_decides_how_popular_a_new_item_is_and_nothing_else() -> None:
     catalogue = tiny_catalogue()
     model = build_model(tiny_config(), catalogue).eval()
-    assert isinstance(model.next_item, MetadataScorer) and model.next_item.popularity is not None
+    assert isinstance(model.next_item, MetadataHead) and model.next_item.popularity is not None
     with torch.no_grad():
         model.next_item.popularity.weight.fill_(1.0)
-    before = ModelRecommender(model)
+    before = ModelScorer(model)
     fit_before_training(model, catalogue)
-    after = ModelRecommender(model)
+    after = ModelScorer(model)
     prefixes = Sessions.from_lists([[1, 28, 3]]).prefixes()
     torch.testing.assert_close(before.session_vectors(prefixes), after.session_vectors(prefixes))
     gained = after.score(prefixes)[:, 1:].copy() - before.score(prefixes)[:, 1:]

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from m2trec_merlin.model.body import expand_prefixes
 from m2trec_merlin.model.layout import Packing
-from m2trec_merlin.model.recommender import recent_items
+from m2trec_merlin.model.scoring import recent_items
 from m2trec_merlin.model.states import prefix_history
 from m2trec_merlin.sessions import Sessions
 

@@ -7,7 +7,7 @@ import torch
 
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.m2trec import build_model
-from m2trec_merlin.model.recommender import ModelRecommender
+from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.storage import load_model, save_model, saved_config
 from m2trec_merlin.sessions import Sessions
 from tests.tiny import permuted, tiny_catalogue, tiny_config
@@ -21,9 +21,7 @@ def test_a_loaded_model_gives_the_same_scores(tmp_path: Path) -> None:
     model = build_model(config, catalogue)
     save_model(model, tmp_path, config, catalogue)
     loaded = load_model(tmp_path, catalogue)
-    np.testing.assert_array_equal(
-        ModelRecommender(model).score(PREFIXES), ModelRecommender(loaded).score(PREFIXES)
-    )
+    np.testing.assert_array_equal(ModelScorer(model).score(PREFIXES), ModelScorer(loaded).score(PREFIXES))
     assert saved_config(tmp_path) == config
     assert {p.suffix for p in tmp_path.iterdir()} == {".json", ".safetensors"}
 
@@ -34,9 +32,9 @@ def test_a_grown_catalogue_keeps_the_scores_of_its_old_items(tmp_path: Path) -> 
     torch.manual_seed(0)
     model = build_model(config, small)
     save_model(model, tmp_path, config, small)
-    grown = ModelRecommender(load_model(tmp_path, large)).score(PREFIXES)
+    grown = ModelScorer(load_model(tmp_path, large)).score(PREFIXES)
     assert grown.shape == (3, 41)
-    np.testing.assert_allclose(grown[:, :31], ModelRecommender(model).score(PREFIXES), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(grown[:, :31], ModelScorer(model).score(PREFIXES), rtol=1e-5, atol=1e-5)
 
 
 def test_another_catalogue_is_refused(tmp_path: Path) -> None:

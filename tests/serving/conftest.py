@@ -8,9 +8,9 @@ import pytest
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.model.m2trec import M2TRec
-from m2trec_merlin.serving.export import export
-from m2trec_merlin.serving.names import PREDICT, PREPROCESS
-from m2trec_merlin.serving.repository import version_folder
+from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
+from m2trec_merlin.serving.export.repository import version_folder
+from m2trec_merlin.serving.export.run import export
 from tests.serving.shop import build_shop
 
 

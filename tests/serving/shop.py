@@ -13,7 +13,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.model.m2trec import M2TRec, build_model
 from m2trec_merlin.model.storage import save_model
-from m2trec_merlin.workflows.items import build_catalogue
+from m2trec_merlin.preprocessing.items import build_catalogue
 
 N_ITEMS, N_SEEN, MAX_LENGTH = 30, 24, 6
 DEPARTMENTS = ["produce", "bakery", "dairy"]

@@ -7,7 +7,7 @@ import pytest
 
 from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.client import RecommendationClient, _id_and_attributes, _recommendations
-from m2trec_merlin.serving.ports import Ports
+from m2trec_merlin.serving.server.ports import Ports
 
 
 def test_an_unreachable_server_is_explained() -> None:

@@ -9,7 +9,7 @@ from m2trec_merlin.config import Config, EvaluationConfig
 from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.model.m2trec import M2TRec, build_model
-from m2trec_merlin.model.recommender import ModelRecommender
+from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.sessions import Prefixes, Sessions
 from m2trec_merlin.training.checkpoint import Progress, find_checkpoint
 from m2trec_merlin.training.loader import SessionLoader
@@ -102,7 +102,7 @@ class TestTrainer:
         progress = tested.train(seed=1)
         assert progress.best_epoch < progress.epoch
         outcome = evaluate(
-            ModelRecommender(model), tested.validation, catalogue, EvaluationConfig(ks=[20], baselines=[])
+            ModelScorer(model), tested.validation, catalogue, EvaluationConfig(ks=[20], baselines=[])
         )
         assert outcome.items is not None
         assert (outcome.items.target <= 20).mean() == progress.best_value

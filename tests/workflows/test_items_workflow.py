@@ -10,7 +10,8 @@ import pytest
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.errors import ArtifactError, ConfigError, DataError
 from m2trec_merlin.merlin_adapter import load_workflow
-from m2trec_merlin.workflows.items import build_catalogue, encode_items, items_workflow
+from m2trec_merlin.preprocessing.items import build_catalogue
+from m2trec_merlin.workflows.items import encode_items, items_workflow
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,9 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import SENTENCE_SIZE, AttributeConfig
 from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.merlin_adapter import load_workflow
+from m2trec_merlin.preprocessing.items import build_catalogue
 from m2trec_merlin.workflows import items, sentences
-from m2trec_merlin.workflows.items import build_catalogue, encode_items, items_workflow
+from m2trec_merlin.workflows.items import encode_items, items_workflow
 from m2trec_merlin.workflows.sentences import SentenceVectors
 
 MEANING = {"name": "meaning", "kind": "sentence", "column": "title"}

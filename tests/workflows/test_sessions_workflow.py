@@ -11,6 +11,7 @@ from nvtabular import ColumnSelector
 from nvtabular.ops import Groupby, JoinExternal, ListSlice
 
 from m2trec_merlin.errors import DataError
+from m2trec_merlin.preprocessing.sessions import build_sessions
 from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.workflows.sessions import (
     GroupSessions,
@@ -18,7 +19,6 @@ from m2trec_merlin.workflows.sessions import (
     LastEvents,
     NumberSessions,
     _number_runs,
-    build_sessions,
     list_column,
     sessions_workflow,
 )

@@ -7,36 +7,29 @@ from collections.abc import Callable
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.evaluation.baselines.categories import FrequentCategories, PredictedCategories
-from m2trec_merlin.evaluation.baselines.content_knn import ContentKnn, category_words, item_words
-from m2trec_merlin.evaluation.baselines.metadata_knn import MetadataKnn
 from m2trec_merlin.evaluation.baselines.popularity import Popularity
-from m2trec_merlin.evaluation.baselines.session_knn import SessionKnn, SessionKnnParameters
-from m2trec_merlin.evaluation.recommender import Recommender
+from m2trec_merlin.neighbours.content_knn import ContentKnn
+from m2trec_merlin.neighbours.session_knn import SessionKnn
+from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Sessions
 
 __all__ = [
     "BASELINES",
-    "ContentKnn",
     "FrequentCategories",
-    "MetadataKnn",
     "Popularity",
     "PredictedCategories",
-    "SessionKnn",
-    "SessionKnnParameters",
     "build_baseline",
-    "category_words",
-    "item_words",
 ]
 
 #: By the name that the configuration uses (`evaluation.baselines`).
-BASELINES: dict[str, Callable[[Catalogue, Sessions], Recommender]] = {
+BASELINES: dict[str, Callable[[Catalogue, Sessions], ItemScorer]] = {
     "popularity": Popularity,
     "session_knn": SessionKnn,
     "content_knn": ContentKnn,
 }
 
 
-def build_baseline(name: str, catalogue: Catalogue, train: Sessions) -> Recommender:
+def build_baseline(name: str, catalogue: Catalogue, train: Sessions) -> ItemScorer:
     """Fit a baseline to the training sessions.
 
     Raises:

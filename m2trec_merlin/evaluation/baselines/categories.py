@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.evaluation.events import events_before
 from m2trec_merlin.evaluation.ranking import top_rows
-from m2trec_merlin.evaluation.recommender import Recommender
+from m2trec_merlin.histories import events_before
+from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Prefixes
 
 
@@ -63,7 +63,7 @@ class PredictedCategories:
     """
 
     def __init__(
-        self, catalogue: Catalogue, attributes: Sequence[str], recommender: Recommender, items: int = 20
+        self, catalogue: Catalogue, attributes: Sequence[str], recommender: ItemScorer, items: int = 20
     ) -> None:
         self.name = f"top-N predicted ({recommender.name})"
         self.columns = {name: catalogue.attributes[name] for name in attributes}

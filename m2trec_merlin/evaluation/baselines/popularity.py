@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.evaluation.baselines.background import sessions_repeat_items
-from m2trec_merlin.evaluation.events import distinct_events_before
+from m2trec_merlin.histories import distinct_events_before
+from m2trec_merlin.neighbours.background import sessions_repeat_items
 from m2trec_merlin.sessions import Prefixes, Sessions
 
 

@@ -3,9 +3,10 @@ from pathlib import Path
 import numpy as np
 
 from m2trec_merlin.config import EvaluationConfig
-from m2trec_merlin.evaluation.baselines import FrequentCategories, PredictedCategories, SessionKnn
+from m2trec_merlin.evaluation.baselines import FrequentCategories, PredictedCategories
 from m2trec_merlin.evaluation.ranking import evaluate
-from m2trec_merlin.evaluation.recommender import CategoryRecommender, Recommender
+from m2trec_merlin.neighbours.session_knn import SessionKnn
+from m2trec_merlin.scores import CategoryScorer, ItemScorer
 from m2trec_merlin.sessions import Sessions
 from tests.evaluation.worlds import FunctionRecommender, checkerboard, make_catalogue
 
@@ -51,7 +52,7 @@ def test_both_know_the_checkerboard(tmp_path: Path) -> None:
         FrequentCategories(world.catalogue, ["colour"]),
         PredictedCategories(world.catalogue, ["colour"], knn, items=1),
     ):
-        assert isinstance(heuristic, CategoryRecommender)
-        assert not isinstance(heuristic, Recommender)
+        assert isinstance(heuristic, CategoryScorer)
+        assert not isinstance(heuristic, ItemScorer)
         outcome = evaluate(heuristic, world.test.prefixes(), world.catalogue, EvaluationConfig())
         assert (outcome.categories["colour"] == 1).all()

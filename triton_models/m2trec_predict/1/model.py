@@ -1,7 +1,7 @@
 """Second step of the ensemble: catalogue rows and encoded items to recommendations."""
 
-from m2trec_merlin.serving.python_backend import StepModel
-from m2trec_merlin.serving.steps import PredictStep
+from m2trec_merlin.serving.runtime.python_backend import StepModel
+from m2trec_merlin.serving.runtime.steps import PredictStep
 
 
 class TritonPythonModel(StepModel):

@@ -1,0 +1,133 @@
+"""What each verb does: calls one step of the pipeline and shows its result."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from m2trec_merlin.cli.terminal import console
+from m2trec_merlin.config import Config
+from m2trec_merlin.errors import ArtifactError, ConfigError
+
+
+def run_data(config: Config, force: bool = False) -> None:
+    """Prepare the canonical tables."""
+    from m2trec_merlin.data import prepare_data, summarise_data
+
+    with console.status("reading") as status:
+
+        def report(line: str) -> None:
+            status.update(line)
+            if not console.is_terminal:
+                console.print(line, highlight=False)
+
+        folder = prepare_data(config, force=force, report=report)
+    console.print(summarise_data(folder), highlight=False)
+
+
+def run_preprocess(config: Config, dask: str | None = None, force: bool = False) -> None:
+    """Run both NVTabular workflows."""
+    from m2trec_merlin.preprocessing.run import preprocess
+
+    preprocess(config, dask=dask, force=force)
+
+
+def run_train(config: Config, resume: bool = True, force: bool = False) -> None:
+    """Train the model."""
+    from m2trec_merlin.training.run import train
+
+    folder = train(config, resume=resume, force=force, console=console)
+    console.print(f"model in {folder}; learning curves: tensorboard --logdir {folder / 'tensorboard'}")
+
+
+def run_evaluate(config: Config, force: bool = False) -> None:
+    """Measure model and baselines on the test sessions."""
+    from m2trec_merlin.evaluation.run import evaluate_model
+
+    folder = evaluate_model(config, force=force, console=console)
+    console.print(f"report: {folder / 'report.html'}")
+
+
+def run_export(config: Config, force: bool = False) -> None:
+    """Write the Triton model repository."""
+    from m2trec_merlin.serving.export.run import export
+
+    folder = export(config, force=force, report=console.print)
+    console.print(f"Triton model repository: {folder}")
+
+
+def run_serve(config: Config) -> None:
+    """Serve until Ctrl-C."""
+    from m2trec_merlin.serving.server.ports import Ports
+    from m2trec_merlin.serving.server.process import TritonServer, serve
+
+    repository = config.model_directory / "triton"
+    server = TritonServer(repository, Ports.of(config.serving), config.serving.start_timeout)
+    serve(server, console.print)
+
+
+def run_recommend(
+    config: Config,
+    session: Sequence[str],
+    address: str | None,
+    top_k: int,
+    exclude: Sequence[str],
+    exclude_session_items: bool,
+    filters: Sequence[str],
+    new_item_boost: float | None = None,
+) -> None:
+    """Ask a running server and print its answer."""
+    from m2trec_merlin.cli.recommendations import print_recommendations
+    from m2trec_merlin.serving.client import RecommendationClient
+    from m2trec_merlin.serving.server.ports import LOCALHOST
+
+    items = [parse_session_item(text) for text in session]
+    with RecommendationClient(address or f"{LOCALHOST}:{config.serving.grpc_port}") as client:
+        answer = client.recommend(
+            items, top_k, exclude, exclude_session_items, parse_filters(filters), new_item_boost
+        )
+    print_recommendations(console, items, answer, known_titles(config, session))
+
+
+def parse_session_item(text: str) -> str | dict[str, Any]:
+    """Read one item of a session: an id as it stands, or a JSON object of raw attributes.
+
+    Raises:
+        ConfigError: it begins like an object but is none.
+    """
+    if not text.lstrip().startswith("{"):
+        return text
+    try:
+        attributes: dict[str, Any] = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"session item {text}: not valid JSON ({error})") from None
+    return attributes
+
+
+def parse_filters(filters: Sequence[str]) -> dict[str, list[str]]:
+    """Read COLUMN=VALUE filters; several values of a column are alternatives.
+
+    Raises:
+        ConfigError: one has no `=`.
+    """
+    wanted: dict[str, list[str]] = {}
+    for text in filters:
+        column, separator, value = text.partition("=")
+        if not separator:
+            raise ConfigError(f"--filter {text}: expected COLUMN=VALUE, as in department=produce")
+        wanted.setdefault(column, []).append(value)
+    return wanted
+
+
+def known_titles(config: Config, item_ids: Sequence[str]) -> dict[str, str]:
+    """Look titles up in this run's catalogue, for printing; empty where the catalogue is elsewhere."""
+    from m2trec_merlin.catalogue import Catalogue
+
+    try:
+        catalogue = Catalogue.load(config.directory / "preprocessed" / "catalogue")
+    except ArtifactError:
+        return {}
+    titles = catalogue.display()["title"].astype(str).to_numpy()
+    rows = catalogue.rows_of(item_ids)
+    return {i: titles[row - 1] for i, row in zip(item_ids, rows, strict=True) if row}

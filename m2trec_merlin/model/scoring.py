@@ -1,0 +1,132 @@
+"""The trained model as a recommender: scores of all items for prefixes of sessions.
+
+Shape legend: S sessions, L longest session, P prefixes, D width, N catalogue rows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from m2trec_merlin.histories import distinct_events_before
+from m2trec_merlin.model.layout import Packing
+from m2trec_merlin.model.m2trec import M2TRec
+from m2trec_merlin.model.states import History
+from m2trec_merlin.sessions import Prefixes, Sessions
+
+_ROWS_AT_A_TIME = 65_536
+
+
+class ModelScorer:
+    """Ranks all items of the catalogue that the model's head can score.
+
+    Item vectors of the whole catalogue are computed once, when it is built.
+
+    Args:
+        model: trained; switched to evaluation mode.
+        name: in reports.
+    """
+
+    def __init__(self, model: M2TRec, name: str = "M2TRec") -> None:
+        self.name = name
+        self.model = model.eval()
+        self.device = next(model.parameters()).device
+        self.candidates = "all catalogue items" if model.next_item.all_items else "training items"
+        self._kept: Tensor | None = None
+        with torch.inference_mode():
+            self._item_vectors, self._vectors_ND, self._biases_N = self._encode_catalogue()
+            self._own_vectors_ND = self.model.next_item.session_item_vectors(self._item_vectors)
+
+    def _encode_catalogue(self) -> tuple[Tensor, Tensor, Tensor]:
+        items, vectors, biases = [], [], []
+        rows_N = torch.arange(self.model.next_item_task.n_rows, device=self.device)
+        for rows in rows_N.split(_ROWS_AT_A_TIME):
+            items.append(self.model.encode_rows(rows))
+            candidate_vectors, candidate_biases = self.model.next_item.candidates(items[-1], rows)
+            vectors.append(candidate_vectors)
+            biases.append(candidate_biases)
+        biases_N = torch.cat(biases)
+        biases_N[0] = -torch.inf
+        return torch.cat(items), torch.cat(vectors), biases_N
+
+    @torch.inference_mode()
+    def score(self, prefixes: Prefixes) -> np.ndarray:
+        """Return the scores of all catalogue rows, float32 [P, N]; -inf for what is no candidate.
+
+        The array is valid until the next call: hundreds of megabytes are not asked for each time.
+        """
+        history = recent_items(prefixes, self.model.max_length, self.device)
+        own_RD = self._own_vectors_ND[history.rows]
+        queries_PD = self.model.next_item.queries(self.session_vectors(prefixes), own_RD, history)
+        if self._kept is None or len(self._kept) < len(prefixes):
+            self._kept = queries_PD.new_empty(len(prefixes), len(self._vectors_ND))
+        scores_PN = self._kept[: len(prefixes)]
+        torch.addmm(self._biases_N, queries_PD, self._vectors_ND.T, out=scores_PN)
+        repeat = self.model.next_item.repeat_biases
+        if repeat is not None:
+            at = (history.prefix, history.rows)
+            scores_PN.index_put_(at, repeat[history.distance], accumulate=True)
+        return scores_PN.cpu().numpy()
+
+    @torch.inference_mode()
+    def category_scores(self, prefixes: Prefixes) -> dict[str, np.ndarray]:
+        """Return the logits of each next-attribute task, float32 [P, V]."""
+        vectors_PD = self.session_vectors(prefixes)
+        return {name: output(vectors_PD).cpu().numpy() for name, output in self.model.next_attributes.items()}
+
+    @torch.inference_mode()
+    def session_vectors(self, prefixes: Prefixes) -> Tensor:
+        """Session vectors after each prefix, [P, D].
+
+        In causal mode one pass over a session serves all its prefixes, but those longer than the model
+        takes: of them it is given the last events.
+        """
+        if not self.model.session_encoder.causal:
+            return self._encode(_last_events(prefixes, self.model.max_length))
+        vectors = torch.empty((len(prefixes), self.model.session_encoder.width), device=self.device)
+        short = prefixes.length <= self.model.max_length
+        if short.any():
+            vectors[torch.from_numpy(short)] = self._encode_in_one_pass(prefixes.take(np.flatnonzero(short)))
+        if not short.all():
+            long = prefixes.take(np.flatnonzero(~short))
+            vectors[torch.from_numpy(~short)] = self._encode(_last_events(long, self.model.max_length))
+        return vectors
+
+    def _encode_in_one_pass(self, prefixes: Prefixes) -> Tensor:
+        used, session = np.unique(prefixes.session, return_inverse=True)
+        longest = np.zeros(len(used), np.int64)
+        np.maximum.at(longest, session, prefixes.length)
+        x_SLI, lengths = self._pad(prefixes.sessions.cut(prefixes.sessions.offsets[used], longest))
+        encoder = self.model.session_encoder
+        packing = Packing.of(lengths, x_SLI.shape[1])
+        x_ED = encoder.pool_prefixes(encoder(packing.pack(x_SLI), packing), packing)
+        ends = np.cumsum(longest)[session] - longest[session] + prefixes.length - 1
+        return x_ED[torch.from_numpy(ends).to(self.device)]
+
+    def _encode(self, sessions: Sessions) -> Tensor:
+        return self.model.session_encoder.encode_last(*self._pad(sessions))
+
+    def _pad(self, sessions: Sessions) -> tuple[Tensor, Tensor]:
+        """Item vectors of sessions, right-padded [S, L, I], and lengths [S]."""
+        lengths = sessions.lengths
+        padded = np.zeros((len(sessions), lengths.max()), np.int64)
+        padded[np.arange(padded.shape[1]) < lengths[:, None]] = sessions.rows
+        return self._item_vectors[torch.from_numpy(padded).to(self.device)], torch.from_numpy(lengths).to(
+            self.device
+        )
+
+
+def _last_events(prefixes: Prefixes, max_length: int) -> Sessions:
+    """Make each prefix a session of its own, of its last `max_length` events."""
+    lengths = np.minimum(prefixes.length, max_length)
+    ends = prefixes.sessions.offsets[prefixes.session] + prefixes.length
+    return prefixes.sessions.cut(ends - lengths, lengths)
+
+
+def recent_items(prefixes: Prefixes, max_length: int, device: torch.device) -> History:
+    """List the last `max_length` events of each prefix, each item once at its most recent occurrence."""
+    events = distinct_events_before(prefixes)
+    recent = events.distance < max_length
+    fields = (events.prefix, events.row, events.distance)
+    return History(*(torch.from_numpy(field[recent]).to(device) for field in fields))

@@ -1,0 +1,110 @@
+"""Content kNN: items whose words are most like those of the session's items (TF-IDF and cosine)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import sparse
+
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.errors import DataError
+from m2trec_merlin.histories import distinct_events_before
+from m2trec_merlin.neighbours.background import (
+    arbitrary_order,
+    popularity_share,
+    sessions_repeat_items,
+)
+from m2trec_merlin.sessions import Prefixes, Sessions
+
+#: Multiple of `popularity_share` added to the cosine: decides between items with nearly equal words.
+POPULARITY_WEIGHT = 0.05
+
+#: Multiple of `arbitrary_order`: items with equal words and popularity stand in some fixed order.
+ORDER_WEIGHT = 1e-4
+
+
+class ContentKnn:
+    """score(j) = cos(words of j, profile) + a little popularity.
+
+    The profile is the mean of the TF-IDF vectors of the prefix's items, weighted by 1 / (1 + d) where d
+    is the number of steps to the end of the prefix. Every item with words is a candidate, also items
+    never seen; the vocabulary and the inverse document frequencies come from training items only.
+
+    Args:
+        catalogue: the items.
+        train: decides whether a session's own items are recommended (`sessions_repeat_items`).
+        words: what describes each item, N texts; default: `item_words`.
+        name: for the report.
+
+    Raises:
+        DataError: no training item has any word.
+    """
+
+    candidates = "all catalogue items"
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        train: Sessions,
+        words: Sequence[str] | None = None,
+        name: str = "content kNN",
+    ) -> None:
+        self.name = name
+        self.repeats = sessions_repeat_items(train)
+        self.vectors = _tfidf(item_words(catalogue) if words is None else words, catalogue)
+        self.transposed = self.vectors.T.tocsr()
+        self.background = POPULARITY_WEIGHT * popularity_share(catalogue)
+        self.background += ORDER_WEIGHT * arbitrary_order(catalogue)
+        self.background[0] = -np.inf
+
+    def score(self, prefixes: Prefixes) -> np.ndarray:
+        """Return the scores of all items, float32 [P, N + 1]."""
+        items = distinct_events_before(prefixes)
+        weights = (1 / (1 + items.distance)).astype(np.float32)
+        shape = (len(prefixes), self.vectors.shape[0])
+        profiles = sparse.csr_matrix((weights, (items.prefix, items.row)), shape) @ self.vectors
+        length = np.sqrt(np.asarray(profiles.multiply(profiles).sum(axis=1)).ravel())
+        profiles = sparse.diags((1 / np.maximum(length, 1e-12)).astype(np.float32)) @ profiles
+        scores: np.ndarray = (profiles @ self.transposed).toarray()
+        scores += self.background
+        if not self.repeats:
+            scores[items.prefix, items.row] = -np.inf
+        return scores
+
+
+def item_words(catalogue: Catalogue) -> list[str]:
+    """Return the title of each item, N texts; where no attribute is text, its categories as words."""
+    if any(column.kind == "text" for column in catalogue.attributes.values()):
+        return [str(title) for title in catalogue.display()["title"].fillna("")]
+    return category_words(catalogue)
+
+
+def category_words(catalogue: Catalogue) -> list[str]:
+    """Return the categories of each item as words such as `aisle_17`, N texts."""
+    words: list[list[str]] = [[] for _ in range(catalogue.n_rows - 1)]
+    for name, column in catalogue.attributes.items():
+        if column.kind == "categorical":
+            for row, value in enumerate(column.values[1:]):
+                words[row].append(f"{name}_{value}")
+        elif column.kind == "multi_categorical" and column.offsets is not None:
+            for row in range(1, catalogue.n_rows):
+                values = column.values[column.offsets[row] : column.offsets[row + 1]]
+                words[row - 1].extend(f"{name}_{value}" for value in values)
+    return [" ".join(line) for line in words]
+
+
+def _tfidf(words: Sequence[str], catalogue: Catalogue) -> sparse.csr_matrix:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectorizer = TfidfVectorizer(token_pattern=r"(?u)\w+", dtype=np.float32)
+    seen = np.flatnonzero(catalogue.train_counts[1:] > 0)
+    try:
+        vectorizer.fit([words[index] for index in seen])
+    except ValueError:
+        raise DataError(
+            "content kNN",
+            ["no training item has a title or category: leave content_knn out of evaluation.baselines"],
+        ) from None
+    vectors = vectorizer.transform(words)
+    return sparse.vstack([sparse.csr_matrix((1, vectors.shape[1]), dtype=np.float32), vectors]).tocsr()

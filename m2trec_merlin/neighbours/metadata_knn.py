@@ -1,0 +1,59 @@
+"""Session kNN that knows items by their metadata, not by their ids."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.neighbours.session_knn import SessionKnn
+from m2trec_merlin.sessions import Prefixes, Sessions
+
+
+class MetadataKnn:
+    """Session kNN to which items of equal metadata are one and the same.
+
+    An item that was listed anew under another id has the neighbours and the votes of the old one. Where
+    hardly two items share all of their metadata, it is session kNN in all but name.
+
+    Args:
+        catalogue: encoded attributes say which items are the same.
+        train: the sessions that can be neighbours, the most recent ones last.
+        same: where that is known already: `first_of_equal_metadata` of the catalogue.
+    """
+
+    name = "metadata kNN"
+    candidates = "items with the metadata of training items"
+
+    def __init__(self, catalogue: Catalogue, train: Sessions, same: np.ndarray | None = None) -> None:
+        self.same = first_of_equal_metadata(catalogue) if same is None else same
+        counts = np.bincount(self.same, catalogue.train_counts, minlength=catalogue.n_rows).astype(np.int64)
+        merged = dataclasses.replace(catalogue, train_counts=counts)
+        self.neighbours = SessionKnn(merged, self._merge(train))
+
+    def score(self, prefixes: Prefixes) -> np.ndarray:
+        """Return the scores of all items, float32 [P, N + 1]; equal ones for equal metadata."""
+        merged = dataclasses.replace(prefixes, sessions=self._merge(prefixes.sessions))
+        scores: np.ndarray = self.neighbours.score(merged)[:, self.same]
+        return scores
+
+    def _merge(self, sessions: Sessions) -> Sessions:
+        return Sessions(self.same[sessions.rows], sessions.offsets)
+
+
+def first_of_equal_metadata(catalogue: Catalogue) -> np.ndarray:
+    """Return for each row the first row with the same attributes, int64 [N + 1]; row 0 is like no other.
+
+    Vectors are left out: they differ in the last digits where they were made of the same text.
+    """
+    first: dict[tuple[bytes, ...], int] = {}
+    columns = [column for column in catalogue.attributes.values() if column.kind != "vector"]
+    same = np.zeros(catalogue.n_rows, np.int64)
+    for row in range(1, catalogue.n_rows):
+        key = []
+        for column in columns:
+            start, stop = (row, row + 1) if column.offsets is None else column.offsets[row : row + 2]
+            key.append(column.values[start:stop].tobytes())
+        same[row] = first.setdefault(tuple(key), row)
+    return same

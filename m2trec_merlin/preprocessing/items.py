@@ -1,0 +1,122 @@
+"""Fit the items workflow on the items of training, and encode all items into the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from dask import delayed
+from nvtabular import Workflow
+
+from m2trec_merlin.config import ITEM_ID, AttributeConfig, Config
+from m2trec_merlin.errors import DataError
+from m2trec_merlin.ids import IdIndex
+from m2trec_merlin.merlin_adapter import dataset_of_parts, save_workflow
+from m2trec_merlin.preprocessing.catalogue_files import (
+    arrow_schema,
+    check_items,
+    write_display,
+    write_vocabularies,
+)
+from m2trec_merlin.preprocessing.cluster import Report, ignore_progress, run
+from m2trec_merlin.preprocessing.parts import count_events, find_parts
+from m2trec_merlin.workflows.items import encode_items, items_workflow
+from m2trec_merlin.workflows.sentences import load_encoders
+
+#: Items encoded at a time in each process; fewer with sentences, each of which takes milliseconds, so that
+#: progress shows and every process has work.
+PART_ITEMS, PART_SENTENCES = 50_000, 2_000
+
+
+def build_catalogue(
+    config: Config, data: Path, output: Path, client: Any = None, report: Report = ignore_progress
+) -> None:
+    """Fit the items workflow and write `catalogue/` and `items_workflow/`.
+
+    Args:
+        config: its attributes, and the title column of `serving`.
+        data: folder that `m2trec data` wrote.
+        output: folder to write into.
+        client: of the Dask cluster to run on, which must see `output`; None runs in this process.
+        report: told about progress.
+
+    Raises:
+        DataError: the items do not fit the attributes (all problems at once), or none occurs in training.
+        MissingDependencyError: sentences are to be encoded, and the encoder is not installed.
+    """
+    items, counts = _order_items(data)
+    check_items(items, config.attributes, str(data / "items.parquet"))
+    n_seen = int((counts > 0).sum())
+    if not n_seen:
+        raise DataError(str(data), ["no item of items.parquet occurs in the training sessions"])
+    catalogue = output / "catalogue"
+    catalogue.mkdir(parents=True)
+    with TemporaryDirectory(dir=output, prefix=".parts.") as folder:
+        sentences = any(attribute.kind == "sentence" for attribute in config.attributes)
+        parts = _write_parts(items, n_seen, Path(folder), PART_SENTENCES if sentences else PART_ITEMS)
+        seen = [part for part in parts if part.name.startswith("seen")]
+        workflow = items_workflow(config.attributes, Path(folder) / "vocabularies")
+        load_encoders(workflow)
+        report("vocabularies", 0, 1)
+        workflow.fit(dataset_of_parts(seen, workflow_columns(config.attributes)))
+        report("vocabularies", 1, 1)
+        save_workflow(workflow, output / "items_workflow")
+        schema = arrow_schema(config.attributes, items.schema.field(ITEM_ID).type)
+        targets = [part.with_name(f"encoded-{part.name}") for part in parts]
+        shared = delayed(workflow)
+        encode = delayed(encode_part)
+        tasks = [encode(shared, str(part), str(to), schema) for part, to in zip(parts, targets, strict=True)]
+        run(tasks, client, "catalogue", report)
+        _combine(targets, counts, catalogue / "items.parquet")
+    write_display(items, config, catalogue / "display.parquet")
+    write_vocabularies(workflow, config.attributes, catalogue)
+
+
+def workflow_columns(attributes: Sequence[AttributeConfig]) -> list[str]:
+    """Return the columns of the raw items that the workflow reads, each once."""
+    return list(dict.fromkeys([ITEM_ID, *(a.source_column for a in attributes)]))
+
+
+def _order_items(data: Path) -> tuple[pa.Table, np.ndarray]:
+    items = pq.read_table(data / "items.parquet")
+    index = IdIndex(items.column(ITEM_ID).to_pandas())
+    counts = count_events(find_parts(data, "train"), index)
+    # A stable sort keeps the order of the source among items with equal counts.
+    order = np.argsort(-counts, kind="stable")
+    return items.take(pa.array(order)), counts[order]
+
+
+def _write_parts(items: pa.Table, n_seen: int, folder: Path, size: int) -> list[Path]:
+    parts: list[Path] = []
+    for kind, start, stop in (("seen", 0, n_seen), ("unseen", n_seen, len(items))):
+        for first in range(start, stop, size):
+            parts.append(folder / f"{kind}-{len(parts):05d}.parquet")
+            pq.write_table(items.slice(first, min(size, stop - first)), parts[-1])
+    return parts
+
+
+def encode_part(workflow: Workflow, source: str, target: str, schema: pa.Schema) -> None:
+    """Encode one file of raw items into another, with exactly the columns and types of `schema`."""
+    table = pq.read_table(source, columns=workflow.input_schema.column_names)
+    frame = encode_items(workflow, table.to_pandas(integer_object_nulls=True))
+    host = frame if isinstance(frame, pd.DataFrame) else frame.to_pandas()
+    pq.write_table(pa.Table.from_pandas(host[schema.names], schema=schema, preserve_index=False), target)
+
+
+def _combine(parts: Sequence[Path], counts: np.ndarray, target: Path) -> None:
+    start = 0
+    schema = pq.read_schema(parts[0]).remove_metadata()
+    schema = schema.insert(1, pa.field("train_count", pa.int64()))
+    with pq.ParquetWriter(target, schema) as writer:
+        for part in parts:
+            table = pq.read_table(part)
+            stop = start + len(table)
+            table = table.add_column(1, "train_count", pa.array(counts[start:stop], pa.int64()))
+            writer.write_table(table.cast(schema))
+            start = stop

@@ -1,0 +1,48 @@
+"""The interaction files that `m2trec data` writes: where they are, and which items they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.ids import IdIndex
+
+SPLITS = ("train", "valid", "test")
+
+
+def find_parts(data: Path, split: str) -> list[Path]:
+    """Return the part files of a split in order.
+
+    Raises:
+        ArtifactError: there are none.
+    """
+    folder = data / "interactions" / split
+    parts = sorted(folder.glob("part-*.parquet"))
+    if not parts:
+        raise ArtifactError(f"{folder} holds no part-*.parquet: run `m2trec data` again")
+    return parts
+
+
+def count_events(parts: Iterable[Path], items: IdIndex) -> np.ndarray:
+    """Return the number of events of each of `items`; one part is read at a time."""
+    counts = np.zeros(len(items), dtype=np.int64)
+    for part in parts:
+        positions = items.find(read_part(part, ["item_id"])["item_id"])
+        # The first bin takes events of other items.
+        counts += np.bincount(positions + 1, minlength=len(items) + 1)[1:]
+    return counts
+
+
+def read_part(part: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Read a part file; columns of strings become pandas categories, so that no string is made per event."""
+    schema = pq.read_schema(part)
+    strings = [name for name in columns if schema.field(name).type in (pa.string(), pa.large_string())]
+    table = pq.read_table(part, columns=list(columns), read_dictionary=strings)
+    # Integers with missing values would become floats, and ids beyond 2^53 change.
+    return table.to_pandas(integer_object_nulls=True, split_blocks=True)

@@ -1,0 +1,1 @@
+"""What export, runtime and clients agree on."""

@@ -1,0 +1,89 @@
+"""The Triton model repository: folders, configurations filled in from `triton_models/`, sealed versions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+import numpy as np
+
+from m2trec_merlin.serving.contract.checksums import seal
+from m2trec_merlin.serving.contract.names import ENSEMBLE, PREDICT, PREPROCESS, category_tensors
+from m2trec_merlin.serving.encoded_items import Attribute
+
+FIRST_VERSION = "1"
+
+#: Scores that a batch may hold: bounds its memory to 64 MiB of float32.
+_BATCH_SCORES = 2**24
+_MAX_BATCH = 64
+_TRITON_TYPES = {"int64": "TYPE_INT64", "float32": "TYPE_FP32"}
+
+
+def create_models(
+    repository: Path, attributes: Sequence[Attribute], tasks: Sequence[str], n_rows: int
+) -> None:
+    """Write configurations and code of the three models into an empty folder.
+
+    Args:
+        repository: the folder.
+        attributes: those that raw items are encoded by.
+        tasks: predicted attributes.
+        n_rows: rows of the catalogue, which bound how many requests a batch may hold.
+    """
+    values = _placeholders(attributes, tasks)
+    values["max_batch_size"] = str(max(1, min(_MAX_BATCH, _BATCH_SCORES // n_rows)))
+    templates = files("m2trec_merlin.triton_models")
+    for model in (ENSEMBLE, PREPROCESS, PREDICT):
+        template = templates / model
+        version = version_folder(repository, model)
+        version.mkdir(parents=True)
+        text = (template / "config.pbtxt").read_text(encoding="utf-8")
+        (repository / model / "config.pbtxt").write_text(Template(text).substitute(values), encoding="utf-8")
+        code = template / FIRST_VERSION / "model.py"
+        if code.is_file():
+            (version / "model.py").write_text(code.read_text(encoding="utf-8"), encoding="utf-8")
+
+
+def seal_models(repository: Path) -> None:
+    """Write the checksums of the two steps, once all their files are there."""
+    for model in (PREPROCESS, PREDICT):
+        seal(version_folder(repository, model))
+
+
+def version_folder(repository: Path, model: str) -> Path:
+    """Return the folder of a model's first version."""
+    return repository / model / FIRST_VERSION
+
+
+def _placeholders(attributes: Sequence[Attribute], tasks: Sequence[str]) -> dict[str, str]:
+    encoded = {name: array for attribute in attributes for name, array in attribute.tensors.items()}
+    categories: dict[str, str] = {}
+    for task in tasks:
+        names, probabilities = category_tensors(task)
+        categories |= {names: "TYPE_STRING", probabilities: "TYPE_FP32"}
+    return {
+        "encoded_inputs": _lines(_tensor(n, a, " allow_ragged_batch: true") for n, a in encoded.items()),
+        "encoded_outputs": _lines(_tensor(n, a) for n, a in encoded.items()),
+        "encoded_input_maps": _lines(_map("input", name) for name in encoded),
+        "encoded_output_maps": _lines(_map("output", name) for name in encoded),
+        "category_outputs": _lines(
+            f'  {{ name: "{name}" data_type: {kind} dims: [ -1 ] }},' for name, kind in categories.items()
+        ),
+        "category_output_maps": _lines(_map("output", name) for name in categories),
+    }
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "".join(f"\n{line}" for line in lines)
+
+
+def _tensor(name: str, array: np.ndarray, extra: str = "") -> str:
+    dims = ", ".join(["-1", *map(str, array.shape[1:])])
+    kind = _TRITON_TYPES[array.dtype.name]
+    return f'  {{ name: "{name}" data_type: {kind} dims: [ {dims} ]{extra} }},'
+
+
+def _map(side: str, name: str) -> str:
+    return f'      {side}_map {{ key: "{name}" value: "{name}" }}'

@@ -1,0 +1,176 @@
+"""The first step of the ensemble: what a request says about a session, as catalogue rows and new items."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from m2trec_merlin.artifacts import read_json
+from m2trec_merlin.errors import M2TRecError, ServerError
+from m2trec_merlin.serving.contract.checksums import require_sealed
+from m2trec_merlin.serving.encoded_items import (
+    Attribute,
+    EncodedItems,
+    no_items,
+    split_items,
+)
+from m2trec_merlin.serving.runtime.new_items import NewItemEncoder
+
+SETTINGS, ITEM_IDS, ITEMS_WORKFLOW = "settings.json", "item_ids.parquet", "items_workflow"
+
+
+@dataclass(frozen=True)
+class ReadSession:
+    """A session as the second step takes it.
+
+    Attributes:
+        positions: int64 [L], its last usable events: a catalogue row, or -1 - i for new item i.
+        new_items: encoded attributes of the new items.
+        notes: what was ignored and why.
+    """
+
+    positions: np.ndarray
+    new_items: EncodedItems
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class _Draft:
+    positions: list[int]
+    raw_items: list[dict[str, Any]]
+    notes: list[str]
+
+
+class SessionReader:
+    """Looks ids up and encodes raw attributes.
+
+    Args:
+        item_ids: ids of the catalogue as text, in row order from row 1.
+        max_length: events that the model takes; earlier ones are dropped.
+        attributes: what the model reads of an item; none if it knows items by id only.
+        encoder: for items outside of the catalogue; None together with no attributes.
+    """
+
+    def __init__(
+        self,
+        item_ids: Sequence[str],
+        max_length: int,
+        attributes: Sequence[Attribute],
+        encoder: NewItemEncoder | None,
+    ) -> None:
+        self._row_of = {item_id: row for row, item_id in enumerate(item_ids, start=1)}
+        self._max_length = max_length
+        self._columns = list(dict.fromkeys(a.column for a in attributes))
+        self._no_items = no_items(attributes)
+        self._encoder = encoder
+
+    @classmethod
+    def load(cls, directory: Path) -> SessionReader:
+        """Load a version folder of `m2trec_preprocess`.
+
+        Raises:
+            ArtifactError: its files are not what was exported.
+        """
+        require_sealed(directory)
+        settings = read_json(directory / SETTINGS)
+        attributes = [Attribute(**each) for each in settings["attributes"]]
+        ids = pq.ParquetFile(directory / ITEM_IDS).read().column("item_id").to_pylist()
+        encoder = NewItemEncoder(directory / ITEMS_WORKFLOW, attributes) if attributes else None
+        return cls(ids, settings["max_length"], attributes, encoder)
+
+    def read(
+        self, sessions: Sequence[tuple[Sequence[str], Sequence[str] | None]]
+    ) -> list[ReadSession | M2TRecError]:
+        """Read sessions; a faulty one gets its error and spoils no other.
+
+        Args:
+            sessions: per session the item ids (empty where the position has attributes only) and, if
+                any, one JSON object of raw attributes per position (or empty).
+        """
+        drafts = [_or_error(lambda s=session: self._draft(*s)) for session in sessions]
+        good = [draft for draft in drafts if isinstance(draft, _Draft)]
+        encoded = iter(self._encode([draft.raw_items for draft in good]))
+        return [self._finish(d, next(encoded)) if isinstance(d, _Draft) else d for d in drafts]
+
+    def _draft(self, item_ids: Sequence[str], attributes: Sequence[str] | None) -> _Draft:
+        if attributes is not None and len(attributes) != len(item_ids):
+            raise ServerError(
+                f"item_attributes has {len(attributes)} positions and item_ids {len(item_ids)}: give both "
+                "one entry per position, empty where there is nothing to say"
+            )
+        events: list[int | dict[str, Any]] = []
+        notes: list[str] = []
+        problems: list[str] = []
+        for position, item_id in enumerate(item_ids):
+            text = attributes[position] if attributes is not None else ""
+            row = self._row_of.get(item_id)
+            if row is not None:
+                events.append(row)
+            elif text:
+                try:
+                    events.append(self._parse(position, text, notes))
+                except ServerError as error:
+                    problems.append(str(error))
+            elif item_id:
+                notes.append(
+                    f"item_ids[{position}]: the catalogue has no item '{item_id}' and item_attributes says "
+                    "nothing about it, so it was ignored"
+                )
+        if problems:
+            raise ServerError("; ".join(problems))
+        events = events[-self._max_length :]
+        raw_items = [event for event in events if isinstance(event, dict)]
+        new_rows = iter(range(-1, -1 - len(raw_items), -1))
+        positions = [next(new_rows) if isinstance(event, dict) else event for event in events]
+        return _Draft(positions, raw_items, notes)
+
+    def _parse(self, position: int, text: str, notes: list[str]) -> dict[str, Any]:
+        where = f"item_attributes[{position}]"
+        if self._encoder is None:
+            raise ServerError(f"{where}: this model knows items by their ids only, not by attributes")
+        try:
+            item = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ServerError(f"{where}: not valid JSON ({error})") from None
+        accepted = ", ".join(self._columns)
+        if not isinstance(item, dict):
+            raise ServerError(f"{where}: expected a JSON object with any of {accepted}")
+        ignored = [key for key in item if key not in self._columns]
+        if len(ignored) == len(item):
+            raise ServerError(f"{where}: holds none of the attributes that the model reads ({accepted})")
+        if ignored:
+            notes.append(f"{where}: ignored {', '.join(ignored)}; the model reads {accepted}")
+        return item
+
+    def _encode(self, groups: list[list[dict[str, Any]]]) -> list[EncodedItems | M2TRecError]:
+        """Encode the new items of all sessions in one pass, which costs hardly more than one item."""
+        items = [item for group in groups for item in group]
+        if not items or self._encoder is None:
+            return [self._no_items for _ in groups]
+        encoder = self._encoder
+        try:
+            return list(split_items(encoder.encode(items), [len(group) for group in groups]))
+        except M2TRecError as error:
+            if len(groups) == 1:
+                return [error]
+        # Someone's item cannot be encoded: find out whose.
+        return [part for group in groups for part in self._encode([group])]
+
+    def _finish(self, draft: _Draft, new_items: EncodedItems | M2TRecError) -> ReadSession | M2TRecError:
+        if isinstance(new_items, M2TRecError):
+            return ServerError(f"item_attributes: {new_items}")
+        return ReadSession(np.array(draft.positions, np.int64), new_items, draft.notes)
+
+
+def _or_error(draft: Any) -> _Draft | M2TRecError:
+    try:
+        result: _Draft = draft()
+    except M2TRecError as error:
+        return error
+    return result

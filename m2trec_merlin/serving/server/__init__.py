@@ -1,0 +1,1 @@
+"""The life of a Triton server on this machine."""

@@ -1,0 +1,228 @@
+"""Start the real Triton Inference Server on a model repository, and stop it cleanly."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType, TracebackType
+
+from m2trec_merlin.errors import ArtifactError, ServerError
+from m2trec_merlin.serving.contract.names import ENSEMBLE
+from m2trec_merlin.serving.server.ports import LOCALHOST, Ports
+from m2trec_merlin.serving.server.triton_folder import TritonFolder, assemble_triton
+
+_POLL_SECONDS = 0.1
+_STOP_SECONDS = 20.0
+_SHARED_MEMORY = Path("/dev/shm")
+#: What distracts from the cause of a failure: remarks on absent GPUs, and Triton's table of its settings.
+_NOISE = re.compile(r"CUDA|NVML|DCGM|libdcgm|pinned|^[|+]")
+_INFORMATION = re.compile(r"I\d{4} ")
+
+
+class TritonServer:
+    """A Triton server process, as a context manager.
+
+    Args:
+        repository: the model repository that `m2trec export` wrote.
+        ports: where to listen, on 127.0.0.1 only.
+        start_timeout: seconds to wait until the model is ready.
+        model: the model whose readiness counts.
+    """
+
+    def __init__(
+        self, repository: Path, ports: Ports, start_timeout: float = 90.0, model: str = ENSEMBLE
+    ) -> None:
+        self.repository = repository
+        self.ports = ports
+        self.start_timeout = start_timeout
+        self.model = model
+        self._process: subprocess.Popen[bytes] | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._shared_memory_prefix = f"m2trec_{os.getpid()}_{uuid.uuid4().hex[:8]}_"
+
+    @property
+    def grpc_address(self) -> str:
+        """What a client connects to."""
+        return f"{LOCALHOST}:{self.ports.grpc}"
+
+    @property
+    def http_address(self) -> str:
+        """For health checks and Triton's REST interface."""
+        return f"http://{LOCALHOST}:{self.ports.http}"
+
+    @property
+    def metrics_address(self) -> str:
+        """For Prometheus."""
+        return f"http://{LOCALHOST}:{self.ports.metrics}/metrics"
+
+    def start(self) -> None:
+        """Check what is missing, start Triton, and wait until the model answers.
+
+        Raises:
+            ArtifactError: there is no model repository.
+            MissingDependencyError: nvidia-pytriton or a system library is missing.
+            ServerError: a port is taken, or Triton failed to start in time; shows its last messages.
+        """
+        if not (self.repository / self.model / "config.pbtxt").is_file():
+            raise ArtifactError(
+                f"{self.repository} holds no Triton model '{self.model}': run `m2trec export` first"
+            )
+        self.ports.require_free()
+        self._folder = tempfile.TemporaryDirectory(prefix="m2trec-triton-")
+        try:
+            folder = Path(self._folder.name)
+            triton = assemble_triton(folder)
+            with self._log.open("wb") as log:
+                # A process group of its own, so that Ctrl-C reaches us first and no stub outlives the server.
+                self._process = subprocess.Popen(
+                    self._command(triton),
+                    env=triton.environment,
+                    cwd=folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End the server and its workers: ask first, then insist. Leaves no shared memory behind."""
+        if self._process is not None:
+            _end_group(self._process)
+            self._process = None
+            for region in _SHARED_MEMORY.glob(f"{self._shared_memory_prefix}*"):
+                region.unlink(missing_ok=True)
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+    def wait(self) -> None:
+        """Block until Triton ends by itself.
+
+        Raises:
+            ServerError: it did; shows its last messages.
+        """
+        if self._process is not None:
+            code = self._process.wait()
+            raise ServerError(f"Triton ended by itself with code {code}.\n{self.log_tail()}")
+
+    def log_tail(self, lines: int = 30) -> str:
+        """Return Triton's last warnings and errors, or its last messages if there are none."""
+        text = self._log.read_text(encoding="utf-8", errors="replace") if self._log.is_file() else ""
+        messages = [line for line in text.splitlines() if line and not _NOISE.search(line)]
+        serious = [line for line in messages if not _INFORMATION.match(line)]
+        return "\n".join(
+            ["Triton's last messages:", *(f"  {line}" for line in (serious or messages)[-lines:])]
+        )
+
+    def __enter__(self) -> TritonServer:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def _log(self) -> Path:
+        assert self._folder is not None
+        return Path(self._folder.name) / "triton.log"
+
+    def _command(self, triton: TritonFolder) -> list[str]:
+        return [
+            str(triton.binary),
+            f"--model-repository={self.repository.resolve()}",
+            # Under other modes whoever reaches the port may load models, which means run code.
+            "--model-control-mode=none",
+            f"--backend-directory={triton.backends}",
+            f"--cache-directory={triton.caches}",
+            f"--backend-config=python,shm-region-prefix-name={self._shared_memory_prefix}",
+            f"--http-address={LOCALHOST}",
+            f"--grpc-address={LOCALHOST}",
+            f"--metrics-address={LOCALHOST}",
+            f"--http-port={self.ports.http}",
+            f"--grpc-port={self.ports.grpc}",
+            f"--metrics-port={self.ports.metrics}",
+            "--exit-timeout-secs=5",
+        ]
+
+    def _wait_until_ready(self) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + self.start_timeout
+        while not self._model_is_ready():
+            if self._process.poll() is not None:
+                raise ServerError(
+                    f"Triton stopped while starting (code {self._process.returncode}).\n{self.log_tail()}"
+                )
+            if time.monotonic() > deadline:
+                raise ServerError(
+                    f"Triton's model '{self.model}' was not ready after {self.start_timeout:g} seconds; "
+                    f"a slow machine needs a larger serving.start_timeout.\n{self.log_tail()}"
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def _model_is_ready(self) -> bool:
+        address = f"{self.http_address}/v2/models/{self.model}/ready"
+        try:
+            # The server is on this machine: no proxy may stand in between.
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            with opener.open(address, timeout=2) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+
+def serve(server: TritonServer, say: Callable[[str], None] = print) -> None:
+    """Start a server, say where it listens, and keep it until Ctrl-C or SIGTERM.
+
+    Args:
+        server: not started yet.
+        say: prints a line for the user.
+
+    Raises:
+        ServerError: it could not be started, or ended by itself.
+    """
+    # SIGINT, too: a shell starts background commands with it ignored.
+    previous = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        say(f"Starting Triton on {server.repository} ...")
+        with server:
+            say(f"Ready. gRPC {server.grpc_address}   HTTP {server.http_address}")
+            say(f"Metrics {server.metrics_address}   Stop with Ctrl-C")
+            server.wait()
+    except KeyboardInterrupt:
+        say("Triton has stopped.")
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a process that leads a group, then whatever is left of the group."""
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return

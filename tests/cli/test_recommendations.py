@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from io import StringIO
+
+from rich.console import Console
+
+from m2trec_merlin.cli.recommendations import describe_item, print_recommendations
+from m2trec_merlin.serving.client import Recommendations
+
+
+def printed(recommendations: Recommendations) -> str:
+    output = StringIO()
+    session = ["a", {"title": "Purple [new] tea", "price": 2}]
+    print_recommendations(Console(file=output, width=100), session, recommendations, {"a": "Apple"})
+    return output.getvalue()
+
+
+def test_everything_is_printed() -> None:
+    text = printed(
+        Recommendations(
+            ["b", "c"],
+            ["Bread [sliced]", "Cheese"],
+            [1.25, 0.5],
+            {"aisle": [("bakery", 0.613), ("dairy", 0.2)]},
+            ["item_ids[4]: ignored"],
+        )
+    )
+    for expected in (
+        "1. a  Apple",
+        "2. new item  (title=Purple [new] tea, price=2)",
+        "Bread [sliced]",
+        "1.250",
+        "Next aisle: bakery 61%, dairy 20%",
+        "Note: item_ids[4]: ignored",
+    ):
+        assert expected in text
+
+
+def test_no_prediction_is_said() -> None:
+    assert "Next aisle: no prediction" in printed(Recommendations([], [], [], {"aisle": []}, []))
+
+
+def test_items_without_a_known_title_are_shown_by_id() -> None:
+    assert describe_item(7, {}) == "7"

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from m2trec_merlin.catalogue import AttributeColumn, Catalogue
+from m2trec_merlin.errors import DataError
+from m2trec_merlin.evaluation.ranking import top_rows
+from m2trec_merlin.neighbours.content_knn import ContentKnn, category_words, item_words
+from m2trec_merlin.sessions import Sessions
+from tests.evaluation.contracts import RecommenderContract
+from tests.evaluation.worlds import checkerboard, make_catalogue
+
+TRAIN = Sessions.from_lists([[1, 2, 3]])
+
+
+class TestContentKnn(RecommenderContract):
+    def build(self, catalogue: Catalogue, train: Sessions) -> ContentKnn:
+        return ContentKnn(catalogue, train)
+
+    def test_finds_the_colour_of_the_session(self, tmp_path: Path) -> None:
+        world = checkerboard(tmp_path)
+        prefixes = world.test.prefixes()
+        for index, line in enumerate(self.build(world.catalogue, world.train).score(prefixes)):
+            same = np.arange(1, 13) % 2 == prefixes.items(index)[0] % 2
+            candidates = np.isfinite(line[1:])
+            assert line[1:][same & candidates].min() > line[1:][~same].max()
+
+
+class TestCategoryProfile(RecommenderContract):
+    def build(self, catalogue: Catalogue, train: Sessions) -> ContentKnn:
+        return ContentKnn(catalogue, train, category_words(catalogue), "category profile")
+
+
+def test_items_never_seen_are_recommended(tmp_path: Path) -> None:
+    titles = ["red wine", "white wine", "brown bread", "sparkling red wine"]
+    catalogue = make_catalogue([5, 3, 2, 0], titles=titles, directory=tmp_path)
+    scores = ContentKnn(catalogue, TRAIN).score(Sessions.from_lists([[1, 2]]).prefixes())
+    assert top_rows(scores, 3).tolist() == [[4, 2, 3]]
+
+
+def test_recent_items_count_more(tmp_path: Path) -> None:
+    catalogue = make_catalogue([1] * 4, titles=["wine", "bread", "wine", "bread"], directory=tmp_path)
+    scores = ContentKnn(catalogue, TRAIN).score(Sessions.from_lists([[1, 2, 3]]).prefixes())
+    assert top_rows(scores, 2).tolist() == [[3, 2], [4, 3]]
+    # With weights 1/2 for wine and 1 for bread, the cosines are 1 / sqrt(5) and 2 / sqrt(5).
+    difference = scores[1, 4] - scores[1, 3]
+    np.testing.assert_allclose(difference, 1 / np.sqrt(5), atol=2e-4)
+
+
+def test_words_of_unseen_items_are_not_learned(tmp_path: Path) -> None:
+    titles = ["wine", "bread", "secret", "secret"]
+    catalogue = make_catalogue([2, 2, 0, 0], titles=titles, directory=tmp_path)
+    line = ContentKnn(catalogue, TRAIN).score(Sessions.from_lists([[3, 1]]).prefixes())[0]
+    assert line[1] > line[4], "the word 'secret' is unknown, so popularity decides"
+
+
+def test_categories_stand_in_where_there_is_no_text() -> None:
+    catalogue = make_catalogue([1, 1, 1], colours=[3, 4, 3])
+    assert item_words(catalogue) == ["colour_3", "colour_4", "colour_3"]
+    scores = ContentKnn(catalogue, TRAIN).score(Sessions.from_lists([[1, 2]]).prefixes())
+    assert top_rows(scores, 1).tolist() == [[3]]
+
+
+def test_lists_of_categories_give_several_words() -> None:
+    catalogue = make_catalogue([1, 1], colours=[3, 4])
+    values, offsets = np.array([1, 5, 6, 7]), np.array([0, 1, 3, 4])
+    catalogue.attributes["tags"] = AttributeColumn("tags", "multi_categorical", 8, values, offsets)
+    assert category_words(catalogue) == ["colour_3 tags_5 tags_6", "colour_4 tags_7"]
+
+
+def test_items_with_equal_words_do_not_tie() -> None:
+    catalogue = make_catalogue([0] * 5 + [1], colours=[3] * 6)
+    scores = ContentKnn(catalogue, TRAIN).score(Sessions.from_lists([[6, 1]]).prefixes())
+    assert len(set(scores[0, 1:6])) == 5
+
+
+def test_items_without_any_word_are_reported(tmp_path: Path) -> None:
+    catalogue = make_catalogue([1, 1], titles=["", "--"], directory=tmp_path)
+    with pytest.raises(DataError, match="no training item has a title or category"):
+        ContentKnn(catalogue, TRAIN)

@@ -1,0 +1,63 @@
+"""Session kNN by metadata."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from m2trec_merlin.catalogue import AttributeColumn, Catalogue
+from m2trec_merlin.neighbours.metadata_knn import MetadataKnn, first_of_equal_metadata
+from m2trec_merlin.neighbours.session_knn import SessionKnn
+from m2trec_merlin.sessions import Sessions
+from tests.evaluation.contracts import RecommenderContract
+from tests.tiny import ragged, tiny_catalogue
+
+
+def titled(titles: list[list[int]], colours: list[int], counts: list[int]) -> Catalogue:
+    values, offsets = ragged([[1], *titles])
+    return Catalogue(
+        np.arange(len(titles) + 1),
+        np.array([0, *counts]),
+        {
+            "title": AttributeColumn("title", "text", 9, values, offsets),
+            "colour": AttributeColumn("colour", "categorical", 9, np.array([1, *colours])),
+        },
+    )
+
+
+class TestMetadataKnn(RecommenderContract):
+    def build(self, catalogue: Catalogue, train: Sessions) -> MetadataKnn:
+        return MetadataKnn(catalogue, train)
+
+
+def test_all_of_the_metadata_has_to_be_equal() -> None:
+    titles = [[3, 4], [3], [3, 4], [3, 4], [3], [4, 3]]
+    catalogue = titled(titles, colours=[5, 5, 5, 6, 5, 5], counts=[1] * 6)
+    assert first_of_equal_metadata(catalogue).tolist() == [0, 1, 2, 1, 4, 2, 6]
+
+
+def test_where_no_two_items_are_alike_it_is_session_knn() -> None:
+    catalogue = tiny_catalogue()
+    train = Sessions.from_lists([[1, 2, 3], [2, 3, 4], [1, 4], [5, 6, 1]])
+    prefixes = Sessions.from_lists([[1, 2, 9], [3, 5, 7, 2]]).prefixes()
+    ours, theirs = MetadataKnn(catalogue, train), SessionKnn(catalogue, train)
+    np.testing.assert_array_equal(ours.score(prefixes), theirs.score(prefixes))
+
+
+def test_an_item_listed_anew_has_the_neighbours_and_the_votes_of_the_old_one() -> None:
+    """Item 4 is item 1 under another id, item 5 is item 2; neither was ever bought."""
+    catalogue = titled([[3], [4], [5], [3], [4]], [7] * 5, counts=[2, 2, 1, 0, 0])
+    train = Sessions.from_lists([[1, 2], [1, 2], [3, 1]])
+    knn = MetadataKnn(catalogue, train)
+    old, new = (knn.score(Sessions.from_lists([[item, 3]]).prefixes())[0] for item in (1, 4))
+    np.testing.assert_array_equal(old, new)
+    assert old[2] == old[5] == old[1:].max()
+    assert not np.isfinite(SessionKnn(catalogue, train).score(Sessions.from_lists([[1, 3]]).prefixes())[0, 5])
+
+
+def test_vectors_do_not_keep_equal_items_apart() -> None:
+    catalogue = titled([[3], [3]], [7, 7], counts=[1, 1])
+    nearly = np.array([[0], [1], [1 + 1e-6]], np.float32)
+    columns = {**catalogue.attributes, "meaning": AttributeColumn("meaning", "vector", 0, nearly)}
+    assert first_of_equal_metadata(dataclasses.replace(catalogue, attributes=columns)).tolist() == [0, 1, 1]

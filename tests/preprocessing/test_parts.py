@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from m2trec_merlin.ids import IdIndex
+from m2trec_merlin.preprocessing.parts import count_events, read_part
+
+
+@pytest.mark.parametrize("items", [[10, 11, 12], ["x", "y", "z"]])
+def test_events_are_counted_by_item_over_all_parts(tmp_path, items):
+    first, second, third = items
+    stranger = type(first)(99)
+    paths = []
+    for number, ids in enumerate([[first, second, first], [stranger, second]]):
+        paths.append(tmp_path / f"{number}.parquet")
+        pd.DataFrame({"item_id": ids}).to_parquet(paths[-1])
+    assert count_events(paths, IdIndex(pd.Series([third, second, first]))).tolist() == [0, 2, 2]
+
+
+def test_strings_are_read_as_categories_and_large_integers_exactly(tmp_path):
+    path = tmp_path / "part.parquet"
+    pq.write_table(pa.table({"name": ["b", "a", "b"], "n": [2**53 + 1, None, 3]}), path)
+    read = read_part(path, ["name", "n"])
+    assert read["name"].dtype == "category" and list(read["name"]) == ["b", "a", "b"]
+    assert list(read["n"]) == [2**53 + 1, None, 3]

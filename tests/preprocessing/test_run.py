@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from m2trec_merlin.artifacts import read_json
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.errors import ArtifactError, ConfigError
+from m2trec_merlin.preprocessing import run as preprocessing
+from m2trec_merlin.preprocessing.cluster import open_cluster
+from m2trec_merlin.preprocessing.run import preprocess, preprocess_items, preprocess_sessions
+from m2trec_merlin.sessions import Sessions
+
+REPOSITORY = Path(__file__).parents[2]
+#: Files that say when or where they were made.
+UNLIKE = {"manifest.json", "workflow.pkl", "metadata.json", "checksums.json"}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = [p for p in folder.rglob("*") if p.is_file() and p.name not in UNLIKE]
+    return {str(p.relative_to(folder)): p.read_bytes() for p in files}
+
+
+def test_data_become_a_catalogue_and_sessions(tiny, capsys):
+    folder = preprocess(tiny)
+    assert folder == tiny.directory / "preprocessed"
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "catalogue",
+        "items_workflow",
+        "manifest.json",
+        "sessions",
+    ]
+    manifest = read_json(folder / "manifest.json")
+    assert manifest["step"] == "preprocess"
+    assert manifest["catalogue"]["items"] == 5
+    assert manifest["catalogue"]["seen"] == 3
+    assert manifest["catalogue"]["vocabularies"].keys() == {"title", "brand", "tags"}
+    assert manifest["sessions"]["test"] == {"sessions": 2, "events": 5, "unknown_items_dropped": 0}
+    assert manifest["seconds"].keys() == {"items", "sessions"}
+    printed = capsys.readouterr().out
+    assert "catalogue: 5 items, 3 of them seen in training" in printed
+    assert "sessions, train: 2 with 4 events" in printed
+
+
+def test_the_rows_of_sessions_are_rows_of_the_catalogue(tiny):
+    folder = preprocess(tiny, progress=False)
+    catalogue = Catalogue.load(folder / "catalogue")
+    train = Sessions.load(folder / "sessions" / "train")
+    assert catalogue.item_ids[train.rows].tolist() == [11, 10, 11, 11]
+
+
+def test_a_current_result_is_kept(tiny, capsys):
+    folder = preprocess(tiny, progress=False)
+    written = (folder / "manifest.json").stat().st_mtime_ns
+    preprocess(tiny)
+    assert "is up to date" in capsys.readouterr().out
+    assert (folder / "manifest.json").stat().st_mtime_ns == written
+    preprocess(tiny, force=True, progress=False)
+    assert (folder / "manifest.json").stat().st_mtime_ns != written
+
+
+def test_changed_settings_and_data_are_noticed(tiny, write):
+    folder = preprocess(tiny, progress=False)
+    before = read_json(folder / "manifest.json")["inputs"]
+    longer = tiny.model_copy(
+        update={"data": tiny.data.model_copy(update={"max_session_length": 3})}, deep=True
+    )
+    preprocess(longer, progress=False)
+    assert len(Sessions.load(folder / "sessions" / "train").rows) == 5
+    write(tiny.directory, sessions={"test": {"c": [10, 14]}})
+    preprocess(longer, progress=False)
+    assert len(Sessions.load(folder / "sessions" / "test").rows) == 4
+    assert read_json(folder / "manifest.json")["inputs"] != before
+
+
+def test_settings_of_the_model_do_not_ask_for_preprocessing(tiny, capsys):
+    preprocess(tiny, progress=False)
+    wider = [a.model_copy(update={"dim": 8}) for a in tiny.attributes]
+    preprocess(tiny.model_copy(update={"attributes": wider}))
+    assert "is up to date" in capsys.readouterr().out
+
+
+def test_a_failure_leaves_the_earlier_result(tiny, monkeypatch):
+    folder = preprocess(tiny, progress=False)
+    before = contents(folder)
+    monkeypatch.setattr(preprocessing, "_build_sessions", lambda *a: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        preprocess(tiny, force=True, progress=False)
+    assert contents(folder) == before
+    assert sorted(p.name for p in tiny.directory.iterdir()) == ["data", "preprocessed"]
+
+
+def test_data_must_come_first(tmp_path, configure):
+    with pytest.raises(ArtifactError, match="run `m2trec data` first"):
+        preprocess(configure(tmp_path))
+
+
+@pytest.mark.parametrize("dask", ["local:0", "local", "localhost:8786"])
+def test_an_unknown_cluster_is_refused(dask):
+    with pytest.raises(ConfigError, match="accepted: local:N"), open_cluster(dask):
+        pass
+
+
+@pytest.mark.slow
+def test_dask_changes_nothing(tmp_path, write, configure, monkeypatch):
+    """Two processes that share several parts of items and of sessions make the same bytes as one process."""
+    monkeypatch.setattr("m2trec_merlin.workflows.items.PART_ITEMS", 16)
+    items = pd.DataFrame({"item_id": range(40), "title": [f"thing {i % 7} of {i % 3}" for i in range(40)]})
+    items["brand"] = [None if i % 5 == 0 else f"b{i % 4}" for i in range(40)]
+    attributes = [{"name": "title", "kind": "text"}, {"name": "brand", "kind": "categorical"}]
+    sessions = {s: {i: [i, i + 1, 39 - i] for i in range(20)} for s in ("train", "valid", "test")}
+    results = []
+    for name, dask in (("one", None), ("two", "local:2")):
+        write(tmp_path / name, items, sessions, sessions_per_part=7)
+        folder = preprocess(configure(tmp_path / name, attributes), dask, progress=False)
+        results.append(contents(folder))
+    assert results[0].keys() == results[1].keys()
+    assert sum(name.startswith("sessions/train") for name in results[0]) == 3
+    assert results[0] == results[1]
+
+
+def test_the_scripts_do_the_two_halves(tiny):
+    whole = contents(preprocess(tiny, progress=False))
+    with pytest.raises(ArtifactError, match=r"preprocessed holds no catalogue made from"):
+        preprocess_sessions(tiny.model_copy(update={"attributes": tiny.attributes[:1]}), progress=False)
+    preprocess_items(tiny, progress=False)
+    assert not (tiny.directory / "preprocessed" / "sessions").exists()
+    preprocess_sessions(tiny, progress=False)
+    assert contents(tiny.directory / "preprocessed") == whole
+    preprocess_sessions(tiny, progress=False)
+    assert read_json(tiny.directory / "preprocessed" / "manifest.json")["step"] == "preprocess"
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """A copy of the sources, not installed, with a version of its own."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in ("m2trec_merlin", "workflows"):
+        shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "m2trec_merlin" / "__init__.py").write_text('__version__ = "0.0.0+checkout"\n')
+    return folder
+
+
+def run_script(checkout: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *map(str, arguments)]
+    return subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("script", ["items.py", "sessions.py"])
+def test_scripts_explain_themselves(checkout, script):
+    done = run_script(checkout, f"workflows/{script}", "--help")
+    assert done.returncode == 0 and f"usage: {script}" in done.stdout and "--dask" in done.stdout
+
+
+def test_scripts_run_from_a_bare_checkout(checkout, tmp_path, write):
+    attributes = [
+        {"name": "title", "kind": "text"},
+        {"name": "brand", "kind": "categorical", "column": "maker"},
+    ]
+    config = tmp_path / "tiny.yaml"
+    config.write_text(yaml.safe_dump({"name": "tiny", "attributes": attributes}))
+    write(tmp_path / "run")
+    done = run_script(checkout, "workflows/items.py", "--config", config, "--work-dir", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads((tmp_path / "run" / "preprocessed" / "manifest.json").read_text())
+    assert manifest["settings"]["items only"]["version"] == "0.0.0+checkout"
+
+
+def test_scripts_report_errors_in_one_line(checkout, tmp_path):
+    config = tmp_path / "tiny.yaml"
+    config.write_text(yaml.safe_dump({"name": "tiny", "attributes": [{"name": "title", "kind": "text"}]}))
+    done = run_script(checkout, "workflows/sessions.py", "--config", config, "--work-dir", tmp_path / "run")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ") and "run `m2trec data` first" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,77 @@
+"""The configurations are checked against Triton's own definition of the format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf import text_format
+from tritonclient.grpc import model_config_pb2
+
+from m2trec_merlin.serving.encoded_items import Attribute
+from m2trec_merlin.serving.export.repository import create_models
+from tests.serving.conftest import Shop
+
+ATTRIBUTES = [
+    Attribute("title", "text", "name"),
+    Attribute("aisle", "categorical", "aisle"),
+    Attribute("image", "vector", "image", 4),
+]
+
+
+def read_config(repository: Path, model: str) -> Any:
+    text = (repository / model / "config.pbtxt").read_text(encoding="utf-8")
+    return text_format.Parse(text, model_config_pb2.ModelConfig())
+
+
+@pytest.fixture(params=["all kinds", "ids only"])
+def configs(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
+    known = request.param == "all kinds"
+    create_models(tmp_path, ATTRIBUTES if known else [], ["aisle"] if known else [], n_rows=1000)
+    return {m: read_config(tmp_path, m) for m in ("m2trec", "m2trec_preprocess", "m2trec_predict")}
+
+
+def test_the_ensemble_is_a_real_one(configs: dict[str, Any]) -> None:
+    ensemble = configs["m2trec"]
+    assert ensemble.platform == "ensemble"
+    steps = [step.model_name for step in ensemble.ensemble_scheduling.step]
+    assert steps == ["m2trec_preprocess", "m2trec_predict"]
+
+
+def test_steps_map_exactly_the_tensors_that_their_models_have(configs: dict[str, Any]) -> None:
+    available = {tensor.name for tensor in configs["m2trec"].input}
+    for step in configs["m2trec"].ensemble_scheduling.step:
+        model = configs[step.model_name]
+        assert set(step.input_map) == {tensor.name for tensor in model.input}
+        assert set(step.output_map) == {tensor.name for tensor in model.output}
+        assert set(step.input_map.values()) <= available
+        available |= set(step.output_map.values())
+    assert {tensor.name for tensor in configs["m2trec"].output} <= available
+
+
+def test_types_and_shapes_agree_between_the_models(configs: dict[str, Any]) -> None:
+    seen: dict[str, Any] = {}
+    for config in configs.values():
+        for tensor in [*config.input, *config.output]:
+            described = (tensor.data_type, list(tensor.dims))
+            assert seen.setdefault(tensor.name, described) == described
+
+
+def test_encoded_attributes_have_their_types(tmp_path: Path) -> None:
+    create_models(tmp_path, ATTRIBUTES, [], n_rows=1000)
+    types = {t.name: (t.data_type, list(t.dims)) for t in read_config(tmp_path, "m2trec_predict").input}
+    int64, float32 = model_config_pb2.TYPE_INT64, model_config_pb2.TYPE_FP32
+    assert types["title__values"] == types["title__offsets"] == types["aisle"] == (int64, [-1])
+    assert types["image"] == (float32, [-1, 4])
+
+
+@pytest.mark.parametrize(("n_rows", "batch"), [(10, 64), (2**20, 16), (2**30, 1)])
+def test_large_catalogues_get_small_batches(tmp_path: Path, n_rows: int, batch: int) -> None:
+    create_models(tmp_path, [], [], n_rows)
+    assert {read_config(tmp_path, m).max_batch_size for m in ("m2trec", "m2trec_predict")} == {batch}
+
+
+def test_exported_folders_hold_the_code_that_triton_runs(shop: Shop) -> None:
+    for folder in (shop.preprocess, shop.predict):
+        compile((folder / "model.py").read_text(), "model.py", "exec")

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from m2trec_merlin.artifacts import MANIFEST
+from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.serving.export import run as exporting
+from m2trec_merlin.serving.export.item_columns import item_columns
+from m2trec_merlin.serving.export.run import encoded_attributes, export
+from tests.serving.conftest import Shop
+from tests.serving.shop import N_ITEMS, build_shop, shop_config
+
+
+def test_a_second_export_has_nothing_to_do(shop: Shop) -> None:
+    lines: list[str] = []
+    written = (shop.repository / MANIFEST).stat().st_mtime_ns
+    assert export(shop.config, report=lines.append) == shop.repository
+    assert lines == [f"{shop.repository} is up to date"]
+    assert (shop.repository / MANIFEST).stat().st_mtime_ns == written
+
+
+def test_steps_that_have_not_run_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="m2trec preprocess"):
+        export(shop_config(tmp_path))
+
+
+def test_a_failing_export_leaves_the_earlier_one(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    work = shutil.copytree(shop.config.directory, tmp_path / "work")
+    before = (work / "triton" / MANIFEST).read_text()
+
+    def fail(*arguments: object) -> None:
+        raise ArtifactError("the graphs differ")
+
+    monkeypatch.setattr(exporting, "export_sessions", fail)
+    with pytest.raises(ArtifactError, match="the graphs differ"):
+        export(shop_config(work), force=True, report=lambda line: None)
+    assert (work / "triton" / MANIFEST).read_text() == before
+    assert [p.name for p in work.iterdir() if p.name.startswith(".")] == []
+
+
+def test_the_manifest_says_what_the_repository_was_made_of(shop: Shop) -> None:
+    manifest = json.loads((shop.repository / MANIFEST).read_text())
+    assert manifest["step"] == "export" and manifest["items"] == N_ITEMS
+    assert "m2trec_predict/1/candidate_vectors.npy" in manifest["sha256"]
+
+
+def test_vectors_are_those_of_the_whole_catalogue_and_can_be_mapped(shop: Shop) -> None:
+    candidates = np.load(shop.predict / "candidate_vectors.npy", mmap_mode="r")
+    assert candidates.shape == (N_ITEMS + 1, shop.config.model.width) and candidates.dtype == np.float32
+    assert len(np.load(shop.predict / "biases.npy")) == N_ITEMS + 1
+
+
+def test_item_columns_hold_raw_values_as_they_are_filtered_by(shop: Shop) -> None:
+    table = item_columns(shop.config, shop.catalogue).to_pydict()
+    assert list(table) == ["item_id", "title", "train_count", "department", "tags", "price"]
+    assert table["item_id"][:2] == ["sku-0", "sku-1"] and table["train_count"][0] == 24
+    assert table["tags"][:4] == [["organic", "local"], ["local"], [], ["sale", "organic"]]
+    assert table["price"][:2] == [1.0, 2.0] and table["department"][1] == "bakery"
+
+
+def test_a_model_of_ids_has_no_new_items(tmp_path: Path) -> None:
+    config, catalogue, _ = build_shop(tmp_path, inputs=["item_id"])
+    assert encoded_attributes(config, catalogue) == []
+
+
+def test_attributes_that_the_model_does_not_read_are_not_asked_for(shop: Shop) -> None:
+    config = shop_config(shop.config.directory, inputs=["image", "title"])
+    found = [(a.name, a.column, a.size) for a in encoded_attributes(config, shop.catalogue)]
+    assert found == [("image", "image", 3), ("title", "product_name", 0)]

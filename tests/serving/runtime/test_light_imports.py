@@ -1,0 +1,47 @@
+"""On the fast path the server must not load what costs seconds and hundreds of megabytes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from tests.serving.conftest import Shop
+
+HEAVY = {"torch", "pandas", "nvtabular", "merlin", "transformers4rec", "dask", "pydantic", "tritonclient"}
+
+ANSWER = """
+import sys
+from pathlib import Path
+import numpy as np
+from m2trec_merlin.serving.runtime.steps import PredictStep
+from m2trec_merlin.serving.runtime.session_reading import SessionReader
+step = PredictStep(Path(sys.argv[1]))
+[read] = SessionReader(["sku-0", "sku-1"], 4, [], None).read([(["sku-1"], None)])
+inputs = {"positions": read.positions[None], "notes": np.empty((1, 0), object)}
+[answer] = step.answer([{**inputs, "options": np.array([[b'{"filters": {"department": "dairy"}}']])}])
+assert answer["scores"].size, answer
+print(*sys.modules)
+"""
+
+CONNECT = """
+import sys
+import m2trec_merlin.serving.client
+print(*sys.modules)
+"""
+
+
+def modules_of(code: str, *arguments: str) -> set[str]:
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return {module.split(".")[0] for module in done.stdout.split()}
+
+
+def test_answering_for_known_items_imports_no_heavy_package(shop: Shop) -> None:
+    loaded = modules_of(ANSWER, str(shop.predict))
+    assert "onnxruntime" in loaded
+    assert loaded & HEAVY == set()
+
+
+def test_the_client_needs_neither_the_model_nor_the_server(shop: Shop) -> None:
+    loaded = modules_of(CONNECT)
+    assert loaded & ({"onnxruntime", "pyarrow"} | HEAVY - {"pydantic"}) == set()

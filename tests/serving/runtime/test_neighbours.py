@@ -1,0 +1,90 @@
+"""A model exported with its neighbours answers as the blend does offline."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from m2trec_merlin.config import ITEM_ID
+from m2trec_merlin.errors import MissingDependencyError
+from m2trec_merlin.model.scoring import ModelScorer
+from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
+from m2trec_merlin.neighbours.mixture import Blend
+from m2trec_merlin.neighbours.session_knn import SessionKnn
+from m2trec_merlin.serving.contract.names import PREDICT
+from m2trec_merlin.serving.export.repository import version_folder
+from m2trec_merlin.serving.export.run import export
+from m2trec_merlin.serving.runtime.options import Options
+from m2trec_merlin.serving.runtime.recommending import Recommender, Request
+from m2trec_merlin.sessions import Sessions
+from tests.serving.conftest import Shop
+from tests.serving.shop import MAX_LENGTH, N_ITEMS, N_SEEN, build_shop
+
+TRAIN = [[1, 2, 3], [2, 3, 4], [1, 5], [3, 1, 6, 7], [8, 9, 2], [2, 5, 3]]
+
+
+def mixed_shop(folder: Path, **model: object) -> Shop:
+    config, catalogue, trained = build_shop(folder, **model)
+    sessions = folder / "preprocessed" / "sessions" / "train"
+    sessions.mkdir(parents=True)
+    pq.write_table(pa.table({"row": pa.array(TRAIN, pa.list_(pa.int64()))}), sessions / "part-0.parquet")
+    serving = config.serving.model_copy(update={"neighbours": True})
+    config = config.model_copy(update={"serving": serving})
+    return Shop(config, catalogue, trained, export(config, report=lambda line: None))
+
+
+def request(rows: list[int], options: Options) -> Request:
+    return Request(np.array(rows, np.int64), {}, options, None, [])
+
+
+@pytest.mark.parametrize("model", [{}, {"inputs": [ITEM_ID, "department"]}], ids=["metadata", "ids"])
+def test_answers_equal_the_blend(tmp_path: Path, model: dict[str, object]) -> None:
+    shop = mixed_shop(tmp_path, **model)
+    knn = SessionKnn if model else MetadataKnn
+    train = Sessions.from_lists(TRAIN)
+    offline = Blend("both", ModelScorer(shop.model), knn(shop.catalogue, train))
+    sessions = [[3], [1, 2], [9, 30, 2, 1], list(range(1, MAX_LENGTH + 1)), [30]]
+    requests = [request(rows, Options(N_ITEMS)) for rows in sessions]
+    answers = Recommender(shop.predict).recommend(requests)
+    for rows, answer in zip(sessions, answers, strict=True):
+        prefixes = Sessions.from_lists([[*rows, 1]]).prefixes()
+        expected = offline.score(prefixes.take(np.array([len(rows) - 1])))[0]
+        assert len(answer.item_ids) == N_ITEMS
+        found = shop.catalogue.rows_of(answer.item_ids)
+        np.testing.assert_allclose(answer.scores, expected[found], atol=1e-4)
+        assert (np.diff(answer.scores) <= 1e-6).all()
+
+
+def test_neighbours_change_the_answer(tmp_path: Path) -> None:
+    shop = mixed_shop(tmp_path)
+    plain_config = shop.config.model_copy(
+        update={"serving": shop.config.serving.model_copy(update={"neighbours": False})}
+    )
+    mixed = Recommender(shop.predict).recommend([request([2], Options(N_ITEMS))])[0]
+    folder = version_folder(export(plain_config, report=lambda line: None), PREDICT)
+    plain = Recommender(folder).recommend([request([2], Options(N_ITEMS))])[0]
+    assert mixed.item_ids != plain.item_ids
+    # Item 3 follows item 2 in two of three sessions that hold it.
+    bought = str(shop.catalogue.item_ids[3])
+    assert mixed.item_ids.index(bought) <= plain.item_ids.index(bought)
+    assert not list(folder.glob("neighbour*"))
+
+
+def test_boosts_and_exclusions_work_on_the_mixture(tmp_path: Path) -> None:
+    recommender = Recommender(mixed_shop(tmp_path).predict)
+    options = Options(3, new_item_boost=50.0, exclude_session_items=True)
+    [answer] = recommender.recommend([request([2, 30], options)])
+    new = {f"sku-{i}" for i in range(N_SEEN, N_ITEMS - 1)}
+    assert set(answer.item_ids) <= new
+
+
+def test_without_what_they_need_the_message_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = mixed_shop(tmp_path).predict
+    monkeypatch.setitem(sys.modules, "m2trec_merlin.serving.runtime.neighbours", None)
+    with pytest.raises(MissingDependencyError, match="exported with neighbours"):
+        Recommender(folder)

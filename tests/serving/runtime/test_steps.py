@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from m2trec_merlin.errors import ServerError
+from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep, Tensors
+from tests.serving.conftest import Shop
+
+
+def texts(*entries: str) -> np.ndarray:
+    return np.array([[entry.encode() for entry in entries]], dtype=object)
+
+
+@pytest.fixture(scope="module")
+def preprocess(shop: Shop) -> PreprocessStep:
+    return PreprocessStep(shop.preprocess)
+
+
+@pytest.fixture(scope="module")
+def predict(shop: Shop) -> PredictStep:
+    return PredictStep(shop.predict)
+
+
+def tensors(answer: Tensors | Exception) -> Tensors:
+    assert isinstance(answer, dict), answer
+    return answer
+
+
+def test_steps_fit_each_other(preprocess: PreprocessStep, predict: PredictStep) -> None:
+    [read] = preprocess.answer([{"item_ids": texts("sku-2", "what?")}])
+    [answer] = predict.answer([{**tensors(read), "options": texts('{"top_k": 3}')}])
+    assert tensors(answer)["recommended_ids"].shape == (1, 3)
+    assert b"'what?'" in tensors(answer)["warnings"][0, 0]
+    assert tensors(answer)["next_department"].shape == tensors(answer)["next_department_probabilities"].shape
+
+
+def test_answers_keep_the_order_of_requests_around_faulty_ones(
+    preprocess: PreprocessStep, predict: PredictStep
+) -> None:
+    good = {"item_ids": texts("sku-2")}
+    reads = preprocess.answer([good, {"item_ids": texts("sku-2"), "item_attributes": texts()}, good])
+    assert [isinstance(read, ServerError) for read in reads] == [False, True, False]
+    options = ['{"top_k": 2}', '{"top_k": 0}', '{"filters": {"nothing": 1}}', '{"top_k": 4}']
+    answers = predict.answer([{**tensors(reads[0]), "options": texts(text)} for text in options])
+    assert [isinstance(answer, ServerError) for answer in answers] == [False, True, True, False]
+    assert tensors(answers[3])["scores"].shape == (1, 4)
+
+
+def test_several_sessions_in_a_request_are_refused(preprocess: PreprocessStep) -> None:
+    [answer] = preprocess.answer([{"item_ids": np.array([[b"sku-1"], [b"sku-2"]], dtype=object)}])
+    assert isinstance(answer, ServerError) and "one session per request" in str(answer)
+
+
+def test_text_that_is_no_utf8_is_refused(preprocess: PreprocessStep) -> None:
+    [answer] = preprocess.answer([{"item_ids": np.array([[b"\xff\xfe"]], dtype=object)}])
+    assert isinstance(answer, ServerError) and str(answer).startswith("item_ids: not valid UTF-8")

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from m2trec_merlin.columns import as_text, fill_empty, from_arrow, to_arrow, without_nulls
+from m2trec_merlin.errors import DataError
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([12, 13], ["12", "13"]),
+        ([12.0, None, 13.5], ["12", None, "13.5"]),
+        ([12, "12", 12.0, " 12 "], ["12", "12", "12", "12"]),
+        ([True, None], ["true", None]),
+        (["a", "", "  ", None], ["a", None, None, None]),
+        ([None, None], [None, None]),
+        ([1e300, float("inf")], ["1e+300", "inf"]),
+        ([-0.5, -3.0], ["-0.5", "-3"]),
+    ],
+)
+def test_a_value_has_one_text_whatever_the_type_of_its_column(values, expected):
+    assert as_text(pd.Series(values)).to_pylist() == expected
+
+
+def test_whole_numbers_beyond_the_floats_keep_every_digit():
+    exact = 2**53 + 1
+    assert as_text(pd.Series([exact, None], dtype=object)).to_pylist() == [str(exact), None]
+
+
+def test_pandas_categories_are_their_values():
+    assert as_text(pd.Series(["x", None, "x"], dtype="category")).to_pylist() == ["x", None, "x"]
+
+
+def test_a_list_is_no_single_value():
+    with pytest.raises(DataError, match=r"column 'brand'.*\n.*found \['a'\]"):
+        as_text(pd.Series([["a"]], name="brand"))
+
+
+def test_lists_go_to_arrow_and_back():
+    series = pd.Series([[1, 2], [3]])
+    assert [list(v) for v in from_arrow(to_arrow(series), like=series)] == [[1, 2], [3]]
+
+
+several = st.lists(st.none() | st.lists(st.none() | st.integers(0, 9), max_size=3), min_size=1, max_size=8)
+
+
+@given(several)
+def test_only_empty_lists_are_filled(lists):
+    filled = fill_empty(pa.array(lists, pa.list_(pa.int64())), 7).to_pylist()
+    assert filled == [values or [7] for values in lists]
+
+
+@given(several)
+def test_null_entries_and_null_lists_are_dropped(lists):
+    kept = without_nulls(pa.array(lists, pa.list_(pa.int64()))).to_pylist()
+    assert kept == [[v for v in values or [] if v is not None] for values in lists]
+
+
+@given(st.lists(st.integers(-(2**40), 2**40), min_size=1))
+def test_numbers_read_as_floats_have_the_text_of_integers(numbers):
+    assert as_text(pd.Series(np.array(numbers, dtype=float))).to_pylist() == [str(n) for n in numbers]
