@@ -1,0 +1,207 @@
+"""Encoded attributes of items: one type for the catalogue, the model and the server.
+
+Whatever its kind, an attribute is encoded in one of four layouts. Who reads encoded items looks at the layout
+alone; what a kind means is the business of `attributes`.
+
+    ids        one id an item              int64 [n]
+    id_lists   a list of ids an item       int64 [V] values, int64 [n + 1] offsets; no list is empty
+    numbers    one number an item          float32 [n]
+    vectors    `size` numbers an item      float32 [n, size]
+
+Shapes: n items, V values of all lists, one behind the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+
+#: The catalogue row that is no item: padding, an unknown item, no target. Items start at row 1.
+NO_ITEM = 0
+
+#: Ids that every vocabulary reserves, as NVTabular's Categorify does.
+PADDING, MISSING, OUT_OF_VOCABULARY, FIRST_VALUE = 0, 1, 2, 3
+
+#: Endings of the two tensors of an attribute of lists; the other layouts have one, called as the attribute.
+VALUES, OFFSETS = "__values", "__offsets"
+
+
+class Layout(str, Enum):
+    """How the values of an attribute lie in memory."""
+
+    IDS = "ids"
+    ID_LISTS = "id_lists"
+    NUMBERS = "numbers"
+    VECTORS = "vectors"
+
+    @property
+    def has_vocabulary(self) -> bool:
+        """Whether values are ids of a vocabulary."""
+        return self in (Layout.IDS, Layout.ID_LISTS)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type of a value: int64 for ids, float32 for numbers."""
+        return np.dtype(np.int64 if self.has_vocabulary else np.float32)
+
+
+@dataclass(frozen=True)
+class Field:
+    """One encoded attribute, without its values.
+
+    Attributes:
+        name: of the attribute.
+        layout: of its values.
+        size: ids of its vocabulary, the reserved ones included; the length of its vectors; 1 for numbers.
+    """
+
+    name: str
+    layout: Layout
+    size: int = 1
+
+    @property
+    def arrow_type(self) -> pa.DataType:
+        """The type of a column of such values in Parquet."""
+        if self.layout is Layout.VECTORS:
+            return pa.list_(pa.float32(), self.size)
+        value = pa.from_numpy_dtype(self.layout.dtype)
+        return pa.list_(value) if self.layout is Layout.ID_LISTS else value
+
+    @property
+    def tensor_names(self) -> tuple[str, ...]:
+        """What the tensors of this attribute are called in the exported graphs and between Triton's models."""
+        if self.layout is Layout.ID_LISTS:
+            return f"{self.name}{VALUES}", f"{self.name}{OFFSETS}"
+        return (self.name,)
+
+
+@dataclass(frozen=True)
+class EncodedColumn:
+    """One attribute of n items.
+
+    Attributes:
+        field: which one, and how it is laid out.
+        values: see the layouts above.
+        offsets: int64 [n + 1], where each list starts; None but for lists.
+    """
+
+    field: Field
+    values: np.ndarray
+    offsets: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.values) if self.offsets is None else len(self.offsets) - 1
+
+    @classmethod
+    def empty(cls, field: Field) -> EncodedColumn:
+        """Return the column of no items."""
+        shape = (0, field.size) if field.layout is Layout.VECTORS else (0,)
+        offsets = np.zeros(1, np.int64) if field.layout is Layout.ID_LISTS else None
+        return cls(field, np.zeros(shape, field.layout.dtype), offsets)
+
+    @classmethod
+    def no_item(cls, field: Field) -> EncodedColumn:
+        """Return the column of row NO_ITEM alone: a missing value, zero, or a vector of zeros."""
+        shape = (1, field.size) if field.layout is Layout.VECTORS else (1,)
+        fill = MISSING if field.layout.has_vocabulary else 0
+        offsets = np.array([0, 1], np.int64) if field.layout is Layout.ID_LISTS else None
+        return cls(field, np.full(shape, fill, field.layout.dtype), offsets)
+
+    @classmethod
+    def from_arrow(cls, field: Field, array: pa.Array | pa.ChunkedArray) -> EncodedColumn:
+        """Take over a column as the items workflow wrote it.
+
+        Raises:
+            ValueError: a list is empty, or vectors are not of the field's size.
+        """
+        array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+        dtype = field.layout.dtype
+        if field.layout in (Layout.IDS, Layout.NUMBERS):
+            return cls(field, array.to_numpy(zero_copy_only=False).astype(dtype))
+        flat = array.flatten().to_numpy(zero_copy_only=False).astype(dtype)
+        if field.layout is Layout.VECTORS:
+            return cls(field, flat.reshape(len(array), field.size))
+        lengths = array.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
+        if len(lengths) and lengths.min() < 1:
+            raise ValueError(f"attribute '{field.name}' has an empty list")
+        return cls(field, flat, _offsets(lengths))
+
+    @classmethod
+    def join(cls, parts: Sequence[EncodedColumn]) -> EncodedColumn:
+        """Put the items of several columns, one at least, behind each other."""
+        values = np.concatenate([part.values for part in parts])
+        if parts[0].offsets is None:
+            return cls(parts[0].field, values)
+        return cls(parts[0].field, values, _offsets(np.concatenate([part.lengths for part in parts])))
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """int64 [n], values of each item."""
+        return np.ones(len(self), np.int64) if self.offsets is None else np.diff(self.offsets)
+
+    def of(self, item: int) -> np.ndarray:
+        """Return the values of one item: a list of ids, or an array of one value or vector."""
+        start, stop = (item, item + 1) if self.offsets is None else self.offsets[item : item + 2]
+        return self.values[start:stop]
+
+    def slice(self, start: int, stop: int) -> EncodedColumn:
+        """Return the items from `start` to before `stop`."""
+        if self.offsets is None:
+            return EncodedColumn(self.field, self.values[start:stop])
+        offsets = self.offsets[start : stop + 1]
+        return EncodedColumn(self.field, self.values[offsets[0] : offsets[-1]], offsets - offsets[0])
+
+    def take(self, items: np.ndarray) -> EncodedColumn:
+        """Return the items at `items`, int64 [m], in that order."""
+        return EncodedColumn.join([EncodedColumn.empty(self.field), *(self.slice(i, i + 1) for i in items)])
+
+    @property
+    def tensors(self) -> dict[str, np.ndarray]:
+        """The values, and for lists the offsets, by the names of `Field.tensor_names`."""
+        arrays = (self.values,) if self.offsets is None else (self.values, self.offsets)
+        return dict(zip(self.field.tensor_names, arrays, strict=True))
+
+
+#: Encoded items: their attributes by name, columns of one length.
+EncodedItems = Mapping[str, EncodedColumn]
+
+
+def no_items(fields: Sequence[Field]) -> EncodedItems:
+    """Return the encoded form of no items."""
+    return {field.name: EncodedColumn.empty(field) for field in fields}
+
+
+def join_items(parts: Sequence[EncodedItems]) -> EncodedItems:
+    """Put the items of several groups, one at least, behind each other."""
+    return {name: EncodedColumn.join([part[name] for part in parts]) for name in parts[0]}
+
+
+def split_items(items: EncodedItems, counts: Sequence[int]) -> list[EncodedItems]:
+    """Cut into groups of `counts` items each, in order: the reverse of `join_items`."""
+    bounds = _offsets(np.array(counts, np.int64)).tolist()
+    return [
+        {name: column.slice(start, stop) for name, column in items.items()} for start, stop in pairwise(bounds)
+    ]
+
+
+def to_tensors(items: EncodedItems) -> dict[str, np.ndarray]:
+    """Return all arrays by the names of their tensors."""
+    return {name: array for column in items.values() for name, array in column.tensors.items()}
+
+
+def from_tensors(fields: Sequence[Field], tensors: Mapping[str, np.ndarray]) -> EncodedItems:
+    """Take encoded items back from named arrays: the reverse of `to_tensors`.
+
+    Raises:
+        KeyError: a tensor is missing.
+    """
+    return {f.name: EncodedColumn(f, *(tensors[name] for name in f.tensor_names)) for f in fields}
+
+
+def _offsets(lengths: np.ndarray) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
