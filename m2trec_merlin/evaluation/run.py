@@ -7,8 +7,9 @@ from pathlib import Path
 from rich.console import Console
 
 from m2trec_merlin.artifacts import require_manifest
+from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.config import ITEM_ID, VARIANTS, Config
+from m2trec_merlin.config import VARIANTS, Config
 from m2trec_merlin.evaluation.comparison import compare
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
 from m2trec_merlin.neighbours.mixture import Blend

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from m2trec_merlin.config import ITEM_ID
+from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
