@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 from m2trec_merlin.artifacts import read_json
 from m2trec_merlin.encoded import EncodedColumn, Field, Layout
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.ids import IdIndex
 
 
 @dataclass(frozen=True)
@@ -98,12 +99,12 @@ class Catalogue:
         return int((self.train_counts > 0).sum())
 
     @cached_property
-    def _row_of(self) -> pd.Index:
-        return pd.Index(self.item_ids[1:].astype(str))
+    def _index(self) -> IdIndex:
+        return IdIndex(pd.Series(self.item_ids[1:]))
 
     def rows_of(self, item_ids: Sequence[object]) -> np.ndarray:
-        """Return the row of each id (compared as text), int64; NO_ITEM where the catalogue lacks it."""
-        return self._row_of.get_indexer([str(i) for i in item_ids]).astype(np.int64) + 1
+        """Return the row of each id, int64; NO_ITEM where the catalogue lacks it."""
+        return self._index.find(pd.Series(list(item_ids), dtype=object)).astype(np.int64) + 1
 
     def display(self) -> pd.DataFrame:
         """Return what a person reads: item_id, title and raw attributes; line i is row i + 1."""
