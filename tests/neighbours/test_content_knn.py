@@ -12,13 +12,13 @@ from m2trec_merlin.errors import DataError
 from m2trec_merlin.evaluation.ranking import top_rows
 from m2trec_merlin.neighbours.content_knn import ContentKnn, category_words, item_words
 from m2trec_merlin.sessions import Sessions
-from tests.evaluation.contracts import RecommenderContract
+from tests.evaluation.contracts import ItemScorerContract
 from tests.evaluation.worlds import checkerboard, make_catalogue
 
 TRAIN = Sessions.from_lists([[1, 2, 3]])
 
 
-class TestContentKnn(RecommenderContract):
+class TestContentKnn(ItemScorerContract):
     def build(self, catalogue: Catalogue, train: Sessions) -> ContentKnn:
         return ContentKnn(catalogue, train)
 
@@ -31,7 +31,7 @@ class TestContentKnn(RecommenderContract):
             assert line[1:][same & candidates].min() > line[1:][~same].max()
 
 
-class TestCategoryProfile(RecommenderContract):
+class TestCategoryProfile(ItemScorerContract):
     def build(self, catalogue: Catalogue, train: Sessions) -> ContentKnn:
         return ContentKnn(catalogue, train, category_words(catalogue), "category profile")
 

@@ -11,7 +11,7 @@ from m2trec_merlin.encoded import EncodedColumn, Field, Layout
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn, first_of_equal_metadata
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.sessions import Sessions
-from tests.evaluation.contracts import RecommenderContract
+from tests.evaluation.contracts import ItemScorerContract
 from tests.tiny import ragged, tiny_catalogue
 
 
@@ -27,7 +27,7 @@ def titled(titles: list[list[int]], colours: list[int], counts: list[int]) -> Ca
     )
 
 
-class TestMetadataKnn(RecommenderContract):
+class TestMetadataKnn(ItemScorerContract):
     def build(self, catalogue: Catalogue, train: Sessions) -> MetadataKnn:
         return MetadataKnn(catalogue, train)
 
