@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from m2trec_merlin.config import VARIANTS, Config, apply_variant
+from m2trec_merlin.config import VARIANTS, Config
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.evaluation.baselines import BASELINES
 
 #: Models of RecBole that the paper compares with (Table 2), by class name.
 RECBOLE = ("STAMP", "GRU4Rec", "NARM")
 
-#: Variants that are measured a second time, mixed with neighbours (neighbours/mixture.py): with those found by
-#: metadata where the model has no ids.
+#: Variants that are measured a second time, mixed with neighbours: with those found by metadata where the
+#: model has no ids.
 BLENDED = {"m2trec": "metadata_knn", "m2trec_id": "session_knn"}
 
 #: Variants that are trained with every seed; the others with the first one.
@@ -93,7 +93,7 @@ def runnable_variants(config: Config) -> list[str]:
     names = []
     for name in VARIANTS:
         try:
-            apply_variant(config, name)
+            config.with_variant(name)
         except ConfigError:
             continue
         names.append(name)

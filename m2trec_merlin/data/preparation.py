@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 
 from m2trec_merlin.artifacts import atomic_directory, is_current, require_manifest, write_manifest
 from m2trec_merlin.config import Config
-from m2trec_merlin.data.sources import Source, open_source
 from m2trec_merlin.data.splits import (
     LEFT_OUT,
     SplitChunk,
@@ -22,9 +21,11 @@ from m2trec_merlin.data.splits import (
     draw_cold_items,
     leave_out_cold,
 )
-from m2trec_merlin.data.tables import ITEM_ID, POSITION, SPLIT, SPLITS, KnownItems, order_events
+from m2trec_merlin.data.tables import order_events
 from m2trec_merlin.data.validation import ValidData, validate
 from m2trec_merlin.errors import DataError
+from m2trec_merlin.readers import Source
+from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, SPLIT, SPLITS, KnownItems
 
 ITEMS_FILE, COLD_ITEMS_FILE = "items.parquet", "cold_items.parquet"
 
@@ -51,7 +52,7 @@ def prepare_data(config: Config, force: bool = False, report: Report = lambda li
         ConfigError: an option of the source is unknown.
         DataError: the data are invalid; all problems at once.
     """
-    source = open_source(config.data, config.seed)
+    source = config.data.open(config.seed)
     target = config.directory / "data"
     inputs = _inputs(config, source)
     if not force and is_current(target, inputs):
@@ -101,7 +102,7 @@ def summarise_data(directory: Path) -> str:
 def _inputs(config: Config, source: Source) -> dict[str, Any]:
     # What does not change the result is no input: the size of chunks, lengths that a later step cuts to, and
     # where files are, as their sizes and times are in the source's state.
-    unrelated = {"chunk_sessions", "max_session_length", "interactions", "items", "folder"}
+    unrelated = {"chunk_sessions", "max_session_length", *config.data.paths}
     return {
         "seed": config.seed,
         "data": config.data.model_dump(mode="json", exclude=unrelated),

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from m2trec_merlin.artifacts import atomic_write, read_json
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.config import Config
+from m2trec_merlin.config import Config, restore_config
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.m2trec import M2TRec, build_model
 
@@ -60,7 +60,7 @@ def load_model(directory: Path, catalogue: Catalogue) -> M2TRec:
             f"the model in {directory} has format {found} and this code needs {FORMAT}: run `m2trec train`"
         )
     _require_same(description["catalogue"], _describe(catalogue), directory)
-    model = build_model(Config.model_validate(description["config"]), catalogue)
+    model = build_model(restore_config(description["config"]), catalogue)
     try:
         model.load_state_dict(load_file(directory / WEIGHTS))
     except Exception as error:
@@ -72,7 +72,7 @@ def load_model(directory: Path, catalogue: Catalogue) -> M2TRec:
 
 def saved_config(directory: Path) -> Config:
     """Return the configuration that a saved model was trained with."""
-    return Config.model_validate(read_json(directory / DESCRIPTION)["config"])
+    return restore_config(read_json(directory / DESCRIPTION)["config"])
 
 
 def _describe(catalogue: Catalogue) -> dict[str, Any]:

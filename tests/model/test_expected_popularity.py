@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.config import apply_variant
 from m2trec_merlin.encoded import EncodedColumn, Field, Layout
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, id_column
 from m2trec_merlin.model.expected_popularity import PENALTY, ExpectedPopularity
@@ -136,7 +135,7 @@ def test_it_is_part_of_models_that_need_it_and_is_not_trained() -> None:
     assert encoder is not None
     assert encoder.get_buffer("category__weights").abs().max() > 0
     assert not list(encoder.parameters())
-    ids = build_model(apply_variant(tiny_config(), "trec_id"), catalogue)
+    ids = build_model(tiny_config().with_variant("trec_id"), catalogue)
     assert ids.item_encoder.popularity is None
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from m2trec_merlin.config import VARIANTS, apply_variant
+from m2trec_merlin.config import VARIANTS
 from m2trec_merlin.errors import ArtifactError, ConfigError
 from m2trec_merlin.model.m2trec import M2TRec, build_model
 from tests.tiny import ATTRIBUTES, tiny_catalogue, tiny_config
@@ -19,7 +19,7 @@ def model(**sections: object) -> M2TRec:
 @pytest.mark.parametrize("mode", ["causal", "bidirectional"])
 @pytest.mark.parametrize("loss", ["full", "sampled"])
 def test_every_variant_learns(variant: str, mode: str, loss: str) -> None:
-    config = apply_variant(tiny_config(session={"mode": mode}, next_item={"loss": loss}), variant)
+    config = tiny_config(session={"mode": mode}, next_item={"loss": loss}).with_variant(variant)
     torch.manual_seed(0)
     tested = build_model(config, tiny_catalogue())
     optimizer = torch.optim.Adam(tested.parameters(), lr=0.02)
@@ -80,7 +80,7 @@ def test_without_item_ids_no_input_parameter_grows_with_the_catalogue() -> None:
 def test_the_metadata_head_without_residual_is_smaller_than_the_id_variant() -> None:
     catalogue = tiny_catalogue(n_items=3000, n_seen=3000)
     free = build_model(tiny_config(next_item={"residual": False}), catalogue)
-    with_ids = build_model(apply_variant(tiny_config(), "trec_id"), catalogue)
+    with_ids = build_model(tiny_config().with_variant("trec_id"), catalogue)
     assert free.count_parameters() < with_ids.count_parameters() / 5
 
 
@@ -99,4 +99,4 @@ def test_an_attribute_that_was_not_preprocessed_is_named() -> None:
 def test_the_title_variant_needs_a_text_attribute() -> None:
     config = tiny_config(attributes=[a for a in ATTRIBUTES if a["kind"] != "text"])
     with pytest.raises(ConfigError, match="needs an attribute of kind 'text'"):
-        apply_variant(config, "trec_title")
+        config.with_variant("trec_title")
