@@ -15,7 +15,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -89,13 +89,13 @@ class Profile:
         with torch.no_grad():
             states = body({ROW: rows_BL}, training=True)
             candidates = len(task._candidates(states)[0])
-        item_width = model.item_encoder.described
+        item_width = model.item_encoder.width
 
         def items() -> None:
             drawn = torch.cat([states.rows, torch.randint(1, task.n_seen + 1, (task.negatives,))])
-            model.encode_rows(drawn).sum().backward()
+            model.encode_rows(drawn).described.sum().backward()
 
-        encoded = body.inputs(packing.pack(rows_BL)).detach().requires_grad_()
+        encoded = body.inputs(packing.pack(rows_BL)).described.detach().requires_grad_()
 
         def sessions() -> None:
             encoder = body.session_encoder
@@ -104,7 +104,7 @@ class Profile:
 
         def head() -> None:
             states.vectors = states.vectors.detach().requires_grad_()
-            states.item_vectors = states.item_vectors.detach().requires_grad_()
+            states.items = replace(states.items, joint=states.items.joint.detach().requires_grad_())
             loss = sum(
                 other(states, training=True)["loss"] for other in model.heads[0].prediction_task_dict.values()
             )

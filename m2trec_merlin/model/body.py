@@ -12,6 +12,7 @@ from transformers4rec.torch.block.base import BlockBase
 
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors
 from m2trec_merlin.model.item_encoder import ItemEncoder
+from m2trec_merlin.model.item_vectors import ItemVectors
 from m2trec_merlin.model.layout import Packing
 from m2trec_merlin.model.session_encoder import SessionEncoder
 from m2trec_merlin.model.states import SessionStates, prefix_history
@@ -48,9 +49,10 @@ class CatalogueInput(nn.Module):
         self.item_encoder = item_encoder
         self.schema = schema
 
-    def forward(self, rows: Tensor) -> Tensor:
-        """int64 [n] rows to item vectors [n, I]."""
-        return self.item_encoder(self.catalogue(rows))
+    def forward(self, rows: Tensor) -> ItemVectors:
+        """Item vectors of catalogue rows, int64 [n]."""
+        items: ItemVectors = self.item_encoder(self.catalogue(rows))
+        return items
 
 
 class SessionBody(BlockBase):
@@ -97,28 +99,28 @@ class SessionBody(BlockBase):
         """Session vectors after the last event; distinct rows cover `also`."""
         lengths = (rows_BL != 0).sum(1)
         packing = Packing.of(lengths, rows_BL.shape[1])
-        rows, item_vectors, x_EI = self._encode_items(packing.pack(rows_BL), also)
+        rows, items, x_EI = self._encode_items(packing.pack(rows_BL), also)
         x_ED = self.session_encoder(x_EI, packing)
         vectors = self.session_encoder.pool_sessions(packing.pad(x_ED), lengths)
         ends = lengths.cumsum(0) - 1
         history = prefix_history(rows_BL, packing, ends)
-        return SessionStates(vectors, torch.zeros_like(ends), rows, item_vectors, history)
+        return SessionStates(vectors, torch.zeros_like(ends), rows, items, history)
 
     def _encode_prefixes_in_one_pass(self, rows_BL: Tensor) -> SessionStates:
         packing = Packing.of((rows_BL != 0).sum(1), rows_BL.shape[1])
         rows_E = packing.pack(rows_BL)
-        rows, item_vectors, x_EI = self._encode_items(rows_E)
+        rows, items, x_EI = self._encode_items(rows_E)
         x_ED = self.session_encoder.pool_prefixes(self.session_encoder(x_EI, packing), packing)
         has_next = packing.position + 1 < packing.lengths[packing.session]
         events = has_next.nonzero().squeeze(1)
         history = prefix_history(rows_BL, packing, events)
-        return SessionStates(x_ED[events], rows_E[events + 1], rows, item_vectors, history)
+        return SessionStates(x_ED[events], rows_E[events + 1], rows, items, history)
 
-    def _encode_items(self, rows_E: Tensor, also: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    def _encode_items(self, rows_E: Tensor, also: Tensor | None = None) -> tuple[Tensor, ItemVectors, Tensor]:
         """Encode each distinct row once, then hand the vectors to the events."""
         rows = (rows_E if also is None else torch.cat([rows_E, also])).unique()
-        item_vectors = self.inputs(rows)
-        return rows, item_vectors, item_vectors[torch.searchsorted(rows, rows_E)]
+        items: ItemVectors = self.inputs(rows)
+        return rows, items, items.take(torch.searchsorted(rows, rows_E)).described
 
 
 def expand_prefixes(rows_BL: Tensor) -> tuple[Tensor, Tensor]:

@@ -14,8 +14,9 @@ from m2trec_merlin.model.attribute_encoders import build_attribute_encoder
 from m2trec_merlin.model.body import CatalogueInput, SessionBody, input_schema
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, id_column
 from m2trec_merlin.model.expected_popularity import ExpectedPopularity
-from m2trec_merlin.model.heads import MetadataHead, NextItemHead, SoftmaxHead
+from m2trec_merlin.model.heads import HEADS, NextItemHead
 from m2trec_merlin.model.item_encoder import ItemEncoder
+from m2trec_merlin.model.item_vectors import ItemVectors
 from m2trec_merlin.model.session_encoder import SessionEncoder
 from m2trec_merlin.model.tasks import NextAttribute, NextItem
 
@@ -69,9 +70,10 @@ class M2TRec(tr.Model):
         """Longest session the model takes; longer ones keep their last events."""
         return self.session_encoder.max_length
 
-    def encode_rows(self, rows: Tensor) -> Tensor:
-        """Item vectors of catalogue rows, int64 [n] to float32 [n, I]."""
-        return self.body.inputs(rows)
+    def encode_rows(self, rows: Tensor) -> ItemVectors:
+        """Item vectors of catalogue rows, int64 [n]."""
+        items: ItemVectors = self.body.inputs(rows)
+        return items
 
     def count_parameters(self) -> int:
         """Trainable parameters."""
@@ -100,11 +102,11 @@ def build_model(config: Config, catalogue: Catalogue) -> M2TRec:
     inputs = CatalogueInput(
         CatalogueTensors(columns), item_encoder, input_schema(catalogue.n_rows, max_length)
     )
-    body = SessionBody(inputs, SessionEncoder(item_encoder.described, model.width, max_length, model.session))
-    build_scorer = MetadataHead if model.next_item.head == "metadata" else SoftmaxHead
-    scorer = build_scorer(catalogue, item_encoder.described, model.width, max_length, model.next_item)
+    body = SessionBody(inputs, SessionEncoder(item_encoder.width, model.width, max_length, model.session))
+    build_head = HEADS[model.next_item.head]
+    head = build_head(catalogue, item_encoder.width, model.width, max_length, model.next_item)
     tasks: list[tr.PredictionTask] = [
-        NextItem(scorer, catalogue, inputs.forward, model.next_item),
+        NextItem(head, catalogue, inputs.forward, model.next_item),
         *(NextAttribute(_column(catalogue, t.attribute), model.width) for t in model.next_attributes),
     ]
     return M2TRec(body, tasks, [model.next_item.weight, *(t.weight for t in model.next_attributes)])

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from m2trec_merlin.histories import distinct_events_before
+from m2trec_merlin.model.item_vectors import ItemVectors
 from m2trec_merlin.model.layout import Packing
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.states import History
@@ -35,10 +36,10 @@ class ModelScorer:
         self.candidates = "all catalogue items" if model.next_item.all_items else "training items"
         self._kept: Tensor | None = None
         with torch.inference_mode():
-            self._item_vectors, self._vectors_ND, self._biases_N = self._encode_catalogue()
-            self._own_vectors_ND = self.model.next_item.session_item_vectors(self._item_vectors)
+            self._items, self._vectors_ND, self._biases_N = self._encode_catalogue()
+            self._own_vectors_ND = self.model.next_item.session_item_vectors(self._items.described)
 
-    def _encode_catalogue(self) -> tuple[Tensor, Tensor, Tensor]:
+    def _encode_catalogue(self) -> tuple[ItemVectors, Tensor, Tensor]:
         items, vectors, biases = [], [], []
         rows_N = torch.arange(self.model.next_item_task.n_rows, device=self.device)
         for rows in rows_N.split(_ROWS_AT_A_TIME):
@@ -48,7 +49,7 @@ class ModelScorer:
             biases.append(candidate_biases)
         biases_N = torch.cat(biases)
         biases_N[0] = -torch.inf
-        return torch.cat(items), torch.cat(vectors), biases_N
+        return ItemVectors.join(items), torch.cat(vectors), biases_N
 
     @torch.inference_mode()
     def score(self, prefixes: Prefixes) -> np.ndarray:
@@ -112,9 +113,8 @@ class ModelScorer:
         lengths = sessions.lengths
         padded = np.zeros((len(sessions), lengths.max()), np.int64)
         padded[np.arange(padded.shape[1]) < lengths[:, None]] = sessions.rows
-        return self._item_vectors[torch.from_numpy(padded).to(self.device)], torch.from_numpy(lengths).to(
-            self.device
-        )
+        rows = torch.from_numpy(padded).to(self.device)
+        return self._items.take(rows).described, torch.from_numpy(lengths).to(self.device)
 
 
 def _last_events(prefixes: Prefixes, max_length: int) -> Sessions:

@@ -1,6 +1,6 @@
 """What the body hands to the tasks: session vectors of prefixes, and everything about their targets.
 
-Shape legend: P prefixes, D width, U distinct rows of the batch, I item width, R (prefix, item) pairs.
+Shape legend: P prefixes, D width, U distinct rows of the batch, R (prefix, item) pairs.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from m2trec_merlin.model.item_vectors import ItemVectors
 from m2trec_merlin.model.layout import Packing
 
 
@@ -21,14 +22,14 @@ class SessionStates:
         vectors: float32 [P, D].
         targets: int64 [P], catalogue row of the next item; 0 where there is none (serving).
         rows: int64 [U], distinct catalogue rows of the batch, ascending.
-        item_vectors: float32 [U, I], their item vectors.
+        items: their item vectors.
         history: the items each prefix holds.
     """
 
     vectors: Tensor
     targets: Tensor
     rows: Tensor
-    item_vectors: Tensor
+    items: ItemVectors
     history: History
 
 

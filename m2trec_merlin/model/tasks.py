@@ -17,28 +17,30 @@ from transformers4rec.torch.model.base import PredictionTask
 from m2trec_merlin.catalogue import FIRST_VALUE, AttributeColumn, Catalogue
 from m2trec_merlin.config import NextItemConfig
 from m2trec_merlin.model.heads import NextItemHead
+from m2trec_merlin.model.item_vectors import ItemVectors
 from m2trec_merlin.model.losses import candidate_cross_entropy
 from m2trec_merlin.model.states import SessionStates
 
-#: Encodes catalogue rows, int64 [n] to item vectors [n, I].
-RowEncoder = Callable[[Tensor], Tensor]
+#: Item vectors of catalogue rows, int64 [n].
+RowEncoder = Callable[[Tensor], ItemVectors]
 
 
 class NextItem(PredictionTask):
     """Predict the item that comes next.
 
     Args:
-        scorer: what a candidate's score is made of.
+        head: what a candidate's score is made of.
         catalogue: for the number of items.
         encode_rows: the item encoder, applied to catalogue rows.
         config: loss and number of negatives.
     """
 
     def __init__(
-        self, scorer: NextItemHead, catalogue: Catalogue, encode_rows: RowEncoder, config: NextItemConfig
+        self, head: NextItemHead, catalogue: Catalogue, encode_rows: RowEncoder, config: NextItemConfig
     ) -> None:
         super().__init__(loss=nn.CrossEntropyLoss(), metrics=[], task_name="next_item")
-        self.scorer = scorer
+        # Stored weights call it the scorer.
+        self.scorer = head
         # A plain function, so that the encoder's parameters are not registered a second time.
         self.encode_rows = encode_rows
         self.sampled = config.loss == "sampled"
@@ -63,10 +65,10 @@ class NextItem(PredictionTask):
 
     def training_loss(self, states: SessionStates) -> Tensor:
         """Cross-entropy over all training items, or over a shared sample of them."""
-        rows, vectors = self._candidates(states)
+        rows, items = self._candidates(states)
         # The batch's own rows come first and ascend, so targets and histories are found by bisection.
         n_own = len(states.rows)
-        candidate_vectors, biases = self.scorer.candidates(vectors, rows)
+        candidate_vectors, biases = self.scorer.candidates(items, rows)
         history, repeat = states.history, self.scorer.repeat_biases
         held = torch.searchsorted(states.rows, history.rows)
         pairs = slice(0, len(held) if repeat is not None else 0)
@@ -96,10 +98,10 @@ class NextItem(PredictionTask):
 
     def _queries(self, states: SessionStates, held: Tensor) -> Tensor:
         """Query vectors [P, D]; `held` says where the items of the history stand among the batch's rows."""
-        items = self.scorer.session_item_vectors(states.item_vectors).index_select(0, held)
+        items = self.scorer.session_item_vectors(states.items.described).index_select(0, held)
         return self.scorer.queries(states.vectors, items, states.history)
 
-    def _candidates(self, states: SessionStates) -> tuple[Tensor, Tensor]:
+    def _candidates(self, states: SessionStates) -> tuple[Tensor, ItemVectors]:
         """Rows and item vectors of the candidates, the batch's own first."""
         device = states.rows.device
         if self.sampled:
@@ -107,8 +109,8 @@ class NextItem(PredictionTask):
         else:
             other = torch.arange(1, self.n_seen + 1, device=device)
         other = other[~torch.isin(other, states.rows, assume_unique=True)]
-        vectors = torch.cat([states.item_vectors, self.encode_rows(other)])
-        return torch.cat([states.rows, other]), vectors
+        items = ItemVectors.join([states.items, self.encode_rows(other)])
+        return torch.cat([states.rows, other]), items
 
     def _log_inclusion(self, biases: Tensor, n_own: int) -> Tensor:
         """Log probability that a candidate is one, given the batch: its own items are, others may be drawn.

@@ -142,7 +142,7 @@ def test_an_item_sent_by_its_attributes_is_understood_as_the_same_item(
     ids = [str(i) for i in catalogue.item_ids[rows]]
     answer = client.recommend([*ids[:2], raw_attributes(finished, ids[2])], top_k=TOP_K, exclude=ids)
     with torch.inference_mode():
-        vectors = model.encode_rows(torch.tensor(rows)).unsqueeze(0)
+        vectors = model.encode_rows(torch.tensor(rows)).described.unsqueeze(0)
         session = model.session_encoder.encode_last(vectors, torch.tensor([3]))
         everything = torch.arange(1, catalogue.n_rows)
         candidates, biases = model.next_item.candidates(model.encode_rows(everything), everything)

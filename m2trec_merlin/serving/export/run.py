@@ -160,12 +160,13 @@ def _write_preprocess(
 @torch.inference_mode()
 def _write_vectors(folder: Path, model: M2TRec, catalogue: Catalogue) -> np.ndarray:
     """Write item vectors [N, I], candidate vectors [N, D] and biases [N]; return the first."""
-    items, candidates, biases = [], [], []
+    described, candidates, biases = [], [], []
     for rows in torch.arange(catalogue.n_rows).split(_ROWS_AT_A_TIME):
-        items.append(model.encode_rows(rows))
-        candidates.append(model.next_item.candidate_vectors(items[-1], rows))
-        biases.append(model.next_item.candidate_biases(items[-1], rows))
-    item_vectors = torch.cat(items).numpy()
+        items = model.encode_rows(rows)
+        described.append(items.described)
+        candidates.append(model.next_item.candidate_vectors(items, rows))
+        biases.append(model.next_item.candidate_biases(items, rows))
+    item_vectors = torch.cat(described).numpy()
     np.save(folder / recommending.ITEM_VECTORS, item_vectors)
     np.save(folder / recommending.CANDIDATE_VECTORS, torch.cat(candidates).numpy())
     biases_N = torch.cat(biases).numpy()
