@@ -18,11 +18,11 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import NextItemConfig
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.model.dropout import Dropout
+from m2trec_merlin.model.encoded_prefixes import History
 from m2trec_merlin.model.item_vectors import ItemVectors
 from m2trec_merlin.model.popularity_bias import PopularityBias
 from m2trec_merlin.model.session_items import SessionItems
 from m2trec_merlin.model.sparse_table import SparseTable
-from m2trec_merlin.model.states import History
 
 
 class NextItemHead(nn.Module):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import transformers4rec.torch as tr
 from torch import Tensor, nn
@@ -11,26 +12,56 @@ from m2trec_merlin.catalogue import AttributeColumn, Catalogue
 from m2trec_merlin.config import ITEM_ID, Config
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.attribute_encoders import build_attribute_encoder
-from m2trec_merlin.model.body import CatalogueInput, SessionBody, input_schema
+from m2trec_merlin.model.body import CatalogueInput, SessionBody
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, id_column
 from m2trec_merlin.model.expected_popularity import ExpectedPopularity
 from m2trec_merlin.model.heads import HEADS, NextItemHead
 from m2trec_merlin.model.item_encoder import ItemEncoder
 from m2trec_merlin.model.item_vectors import ItemVectors
+from m2trec_merlin.model.session_batch import SessionBatch
 from m2trec_merlin.model.session_encoder import SessionEncoder
 from m2trec_merlin.model.tasks import NextAttribute, NextItem
+from m2trec_merlin.model.transformers4rec_batches import input_schema, read_batch
 
 
 class M2TRec(tr.Model):
     """A Transformers4Rec model whose items are rows of a catalogue.
 
-    Built by `build_model`. Feed it batches of the Merlin loader (`row`, a ragged list) or padded rows.
+    Built by `build_model`. Feed it a `SessionBatch`, or what Transformers4Rec's loaders make of one.
     """
 
     def __init__(self, body: SessionBody, tasks: list[tr.PredictionTask], weights: list[float]) -> None:
         # Eq. 7 sums the tasks' losses; Transformers4Rec would take their mean.
         head = tr.Head(body, tasks, task_weights=weights, loss_reduction="sum")
         super().__init__(head, max_sequence_length=body.session_encoder.max_length)
+
+    def forward(
+        self,
+        inputs: SessionBatch | Mapping[str, Tensor],
+        targets: object = None,
+        training: bool = False,
+        testing: bool = False,
+        **kwargs: object,
+    ) -> Any:
+        """Return what every Transformers4Rec model does.
+
+        Args:
+            inputs: sessions; see `read_batch` for those of other loaders.
+            targets: of the loader; left aside, since they come from the sessions.
+            training: return `loss` alone, with `labels` for each task.
+            testing: return `loss`, `labels` and `predictions` of each task, for every prefix.
+            kwargs: of Transformers4Rec; left aside.
+
+        Returns:
+            Without `training` and `testing`, the predictions of each task after whole sessions. What is for
+            each task is a dictionary where there are several.
+        """
+        batch = inputs if isinstance(inputs, SessionBatch) else read_batch(inputs, self.max_length)
+        # The parent would pad the batch; all else that it does is to weigh heads, and there is one.
+        outputs = self.heads[0](batch, call_body=True, training=training, testing=testing)
+        if training or testing:
+            return {name: _sole(output) for name, output in outputs.items()}
+        return _sole(outputs)
 
     @property
     def body(self) -> SessionBody:
@@ -55,7 +86,7 @@ class M2TRec(tr.Model):
         return task
 
     @property
-    def next_item(self) -> NextItemHead:
+    def next_item_head(self) -> NextItemHead:
         """What a candidate's score is made of."""
         return self.next_item_task.scorer
 
@@ -78,6 +109,11 @@ class M2TRec(tr.Model):
     def count_parameters(self) -> int:
         """Trainable parameters."""
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
+
+
+def _sole(outputs: Any) -> Any:
+    """Unwrap what belongs to one task alone."""
+    return next(iter(outputs.values())) if isinstance(outputs, dict) and len(outputs) == 1 else outputs
 
 
 def build_model(config: Config, catalogue: Catalogue) -> M2TRec:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from m2trec_merlin.model.states import History
+from m2trec_merlin.model.encoded_prefixes import History
 
 
 class SessionItems(nn.Module):

@@ -5,9 +5,9 @@ import torch
 
 from m2trec_merlin.config import NextItemConfig
 from m2trec_merlin.encoded import NO_ITEM
+from m2trec_merlin.model.encoded_prefixes import History
 from m2trec_merlin.model.heads import HEADS, MetadataHead, NextItemHead
 from m2trec_merlin.model.item_vectors import ItemVectors
-from m2trec_merlin.model.states import History
 from tests.tiny import tiny_catalogue
 
 #: A training item, the last one of them, two that were never seen, and one outside of the catalogue.

@@ -30,7 +30,7 @@ def offline_scores(shop: Shop, session: list[Any]) -> tuple[np.ndarray, np.ndarr
     vector = model.session_encoder.encode_last(items, length)
     counted = torch.tensor([[row == 0 or row not in rows[place + 1 :] for place, row in enumerate(rows)]])
     all_rows = torch.arange(shop.catalogue.n_rows)
-    head = model.next_item
+    head = model.next_item_head
     everything = model.encode_rows(all_rows)
     candidates = head.candidate_vectors(everything, all_rows)
     query = head.queries_padded(vector, items, counted, length)[0]

@@ -35,7 +35,7 @@ class SessionGraph(nn.Module):
     def __init__(self, model: M2TRec) -> None:
         super().__init__()
         self.session_encoder = model.session_encoder
-        self.next_item = model.next_item
+        self.next_item_head = model.next_item_head
         self.next_attributes = nn.ModuleList(model.next_attributes.values())
 
     def forward(self, vectors: Tensor, lengths: Tensor, counted: Tensor) -> tuple[Tensor, ...]:
@@ -52,7 +52,7 @@ class SessionGraph(nn.Module):
         """
         session_BD = self.session_encoder.encode_last(vectors, lengths)
         shares = [output(session_BD)[:, FIRST_VALUE:].softmax(1) for output in self.next_attributes]
-        return (self.next_item.queries_padded(session_BD, vectors, counted, lengths), *shares)
+        return (self.next_item_head.queries_padded(session_BD, vectors, counted, lengths), *shares)
 
 
 class ItemGraph(nn.Module):
