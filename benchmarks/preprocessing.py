@@ -47,19 +47,18 @@ from benchmarks.preprocessing_rivals import (
     write_sessions_polars,
 )
 from benchmarks.records import Record, commit, markdown, write_records
+from m2trec_merlin.attributes.categories import RESERVED, Categories
+from m2trec_merlin.attributes.subwords import SubwordTokenize
 from m2trec_merlin.columns import to_arrow
 from m2trec_merlin.config import Config, load_config
 from m2trec_merlin.data.preparation import prepare_data
 from m2trec_merlin.merlin_adapter import columns_without_copies, dataset_of_parts
-from m2trec_merlin.preprocessing.catalogue_files import RESERVED
 from m2trec_merlin.preprocessing.items import workflow_columns
 from m2trec_merlin.preprocessing.parts import find_parts, read_part
 from m2trec_merlin.preprocessing.run import preprocess
 from m2trec_merlin.preprocessing.sessions import write_part
 from m2trec_merlin.workflows.items import encode_items, items_workflow
-from m2trec_merlin.workflows.operators import Categories, vocabulary_values
 from m2trec_merlin.workflows.sessions import EVENT_COLUMNS, sessions_workflow
-from m2trec_merlin.workflows.subword import SubwordTokenize
 
 RESULTS = Path(__file__).parent / "results" / "preprocessing.json"
 OURS = "ours"
@@ -124,7 +123,7 @@ def compare_items(contest: Contest, config: Config, folder: Path) -> None:
         contest.run(f"tokenise {name}", systems, len(frame), "texts/s")
 
     vocabularies = {
-        name: {value: i + len(RESERVED) for i, value in enumerate(vocabulary_values(node.op, name))}
+        name: {value: i + len(RESERVED) for i, value in enumerate(node.op.values(name))}
         for node in _nodes(workflow, Categories)
         for name in node.output_columns.names
     }

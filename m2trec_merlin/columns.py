@@ -1,7 +1,4 @@
-"""Columns of pandas or cuDF frames as Arrow arrays, where our operators do their work.
-
-One set of Arrow kernels then serves both kinds of frame, with no Python per row.
-"""
+"""Columns of raw values as Arrow arrays: texts, numbers, vectors and lists, with no Python per row."""
 
 from __future__ import annotations
 
@@ -15,22 +12,15 @@ import pyarrow.compute as pc
 from m2trec_merlin.errors import DataError
 
 
-def to_arrow(series: Any) -> pa.Array:
+def to_arrow(series: pd.Series) -> pa.Array:
     """Return a column as an Arrow array; NaN and None are null.
 
     Raises:
         pa.ArrowException: the values are of kinds that do not go together, such as numbers and lists.
     """
-    if not isinstance(series, pd.Series):
-        return series.to_arrow()
     array = pa.array(series, from_pandas=True)
     array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
     return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
-
-
-def from_arrow(array: pa.Array, like: Any) -> Any:
-    """Return an Arrow array as a column of the same library as `like`, with an index that counts from 0."""
-    return array.to_pandas() if isinstance(like, pd.Series) else type(like).from_arrow(array)
 
 
 def is_list(array: pa.Array) -> bool:
@@ -39,7 +29,7 @@ def is_list(array: pa.Array) -> bool:
     return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
 
 
-def as_text(series: Any) -> pa.Array:
+def as_text(series: pd.Series) -> pa.Array:
     """Return a column of anything as trimmed strings, the same string for the same value on every path.
 
     A whole number is written without a fraction even where missing values made its column a float column,
@@ -53,7 +43,7 @@ def as_text(series: Any) -> pa.Array:
         text = _text(to_arrow(series))
     except pa.ArrowException:
         # Values of several types: requests may mix them, tables hardly ever.
-        text = pa.array([_text_of_one(value, series.name) for value in series], pa.string())
+        text = pa.array([_text_of_one(value, str(series.name)) for value in series], pa.string())
     text = pc.utf8_trim_whitespace(text.cast(pa.string()))
     return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
 
@@ -71,6 +61,83 @@ def _text(array: pa.Array) -> pa.Array:
     exact = pc.and_(pc.equal(array, pc.floor(array)), pc.less(pc.abs(array), 2.0**53))
     whole = pc.if_else(exact, array, 0.0).cast(pa.int64()).cast(pa.string())
     return pc.if_else(exact, whole, array.cast(pa.string()))
+
+
+def split_values(series: pd.Series, separator: str, longest: int) -> pa.ListArray:
+    """Return several values per row, held as a list or as one string with separators, as lists of strings.
+
+    Args:
+        series: of lists, of strings, or of both.
+        separator: what stands between the values of one string.
+        longest: keep the first so many values of a row.
+    """
+    try:
+        lists = to_arrow(series)
+    except pa.ArrowException:
+        # Requests may mix lists and strings in one column, or types in one list.
+        lists = pa.array([_split_one(value, separator) for value in series], pa.list_(pa.string()))
+    if not is_list(lists):
+        lists = pc.split_pattern(as_text(series), separator)
+    values = as_text(lists.flatten().to_pandas().rename(series.name))
+    parents = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
+    return gather_lists(values, parents, len(lists), longest)
+
+
+def _split_one(value: object, separator: str) -> list[str | None]:
+    if isinstance(value, list | tuple | np.ndarray):
+        return as_text(pd.Series(list(value), dtype=object)).to_pylist()
+    text = as_text(pd.Series([value], dtype=object)).to_pylist()[0]
+    return [None] if text is None else text.split(separator)
+
+
+def numbers(series: pd.Series, minimum: float | None = None) -> pa.Array:
+    """Return a column as float64, null where it holds no finite number of at least `minimum`."""
+    values = pd.to_numeric(series, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    usable = np.isfinite(values)
+    if minimum is not None:
+        usable &= values >= minimum
+    return pa.array(values, mask=~usable)
+
+
+def vectors(series: pd.Series, size: int) -> pa.ListArray:
+    """Return lists of `size` float32 values; all zeros where missing, zero where an entry is not finite.
+
+    Raises:
+        DataError: a row holds something else than a list of `size` numbers.
+    """
+    array = _checked_vectors(series, size)
+    matrix = np.zeros((len(array), size), dtype=np.float32)
+    if is_list(array):
+        flat = array.flatten().cast(pa.float32()).to_numpy(zero_copy_only=False)
+        matrix[array.is_valid().to_numpy(zero_copy_only=False)] = flat.reshape(-1, size)
+    matrix[~np.isfinite(matrix)] = 0
+    return lists_of_size(matrix)
+
+
+def _checked_vectors(series: pd.Series, size: int) -> pa.Array:
+    source = f"attribute '{series.name}'"
+    try:
+        array = to_arrow(series)
+        if array.null_count == len(array):
+            return array
+        if not is_list(array):
+            raise DataError(source, [f"expected lists of {size} numbers, found {array.type}"])
+        array.flatten().cast(pa.float32())
+    except pa.ArrowException as error:
+        raise DataError(source, [f"expected lists of {size} numbers: {error}"]) from None
+    lengths = pc.fill_null(pc.list_value_length(array), size).to_numpy(zero_copy_only=False)
+    wrong = np.flatnonzero(lengths != size)
+    if len(wrong):
+        first = f"first: row {wrong[0]}, size {lengths[wrong[0]]}"
+        raise DataError(source, [f"{len(wrong)} vectors are not of size {size}; {first}"])
+    return array
+
+
+def lists_of_size(matrix: np.ndarray) -> pa.ListArray:
+    """Return the lines of a matrix [n, size] as lists."""
+    n, size = matrix.shape
+    offsets = list_offsets(np.full(n, size))
+    return pa.ListArray.from_arrays(offsets, pa.array(matrix.reshape(-1)))
 
 
 def gather_lists(

@@ -75,7 +75,7 @@ class Field:
 
     @property
     def tensor_names(self) -> tuple[str, ...]:
-        """What the tensors of this attribute are called in the exported graphs and between Triton's models."""
+        """What its tensors are called in the exported graphs and between Triton's models."""
         if self.layout is Layout.ID_LISTS:
             return f"{self.name}{VALUES}", f"{self.name}{OFFSETS}"
         return (self.name,)
@@ -186,7 +186,8 @@ def split_items(items: EncodedItems, counts: Sequence[int]) -> list[EncodedItems
     """Cut into groups of `counts` items each, in order: the reverse of `join_items`."""
     bounds = _offsets(np.array(counts, np.int64)).tolist()
     return [
-        {name: column.slice(start, stop) for name, column in items.items()} for start, stop in pairwise(bounds)
+        {name: column.slice(start, stop) for name, column in items.items()}
+        for start, stop in pairwise(bounds)
     ]
 
 

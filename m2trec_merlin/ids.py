@@ -1,4 +1,8 @@
-"""Ids of any type looked up in a fixed list, all of a column at once."""
+"""Ids of any type looked up in a fixed list, all of a column at once.
+
+Two ids are equal if their texts are: 7, "7" and the category 7 are one. Integers are compared as such where
+both sides are, which comes to the same and is faster.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +21,8 @@ class IdIndex:
     """Finds the position of ids in a list of distinct ids.
 
     Integers that lie close together are looked up in a plain array, about ten times as fast as by hash; of
-    pandas categories only the categories are looked up. Both are made on first use in each process and do not
-    travel with the ids.
+    pandas categories only the categories are looked up. Indexes are made on first use in each process and do
+    not travel with the ids.
 
     Args:
         ids: distinct integers or strings.
@@ -34,29 +38,37 @@ class IdIndex:
         return {"ids": self.ids}
 
     def find(self, ids: pd.Series) -> np.ndarray:
-        """Return the position of each id, -1 where the list does not hold it."""
+        """Return the position of each id, int64; -1 where it is missing or the list does not hold it."""
         if isinstance(ids.dtype, pd.CategoricalDtype):
             # Missing values have the code -1 and meet the last entry.
             positions = np.append(self.find(ids.cat.categories.to_series()), -1)
             return positions[ids.cat.codes.to_numpy()]
-        if self._table is None or not _fits_int64(ids):
-            return self._hashed.get_indexer(pd.Index(ids))
-        least, table = self._table
+        if not (_fits_int64(ids) and _fits_int64(self.ids)):
+            texts = ids.astype(object).map(str, na_action="ignore")
+            return np.where(texts.isna(), -1, self._texts.get_indexer(pd.Index(texts)))
         values = ids.to_numpy(dtype=np.int64)
+        if self._table is None:
+            return self._numbers.get_indexer(pd.Index(values)).astype(np.int64)
+        least, table = self._table
         if len(values) and (values.min() < least or values.max() >= least + len(table)):
             inside = (values >= least) & (values < least + len(table))
             return np.where(inside, table[np.where(inside, values, least) - least], -1)
         return table[values - least]
 
     @cached_property
-    def _hashed(self) -> pd.Index:
-        return pd.Index(self.ids)
+    def _texts(self) -> pd.Index:
+        return pd.Index(self.ids.astype(object).map(str))
+
+    @cached_property
+    def _numbers(self) -> pd.Index:
+        return pd.Index(self.ids.to_numpy(dtype=np.int64))
 
     @cached_property
     def _table(self) -> tuple[int, np.ndarray] | None:
-        if not len(self.ids) or not _fits_int64(self.ids):
-            return None
+        """The least id, and by the distance from it the position of each."""
         values = self.ids.to_numpy(dtype=np.int64)
+        if not len(values):
+            return None
         least, greatest = int(values.min()), int(values.max())
         if greatest - least >= _SPREAD * len(values):
             return None
@@ -66,4 +78,7 @@ class IdIndex:
 
 
 def _fits_int64(ids: pd.Series) -> bool:
-    return isinstance(ids.dtype, np.dtype) and ids.dtype.kind in "iu" and np.can_cast(ids.dtype, np.int64)
+    """Whether these are integers without a gap that int64 holds."""
+    if isinstance(ids.dtype, np.dtype):
+        return ids.dtype.kind in "iu" and np.can_cast(ids.dtype, np.int64)
+    return ids.dtype == "Int64" and not ids.hasnans

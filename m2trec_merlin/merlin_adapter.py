@@ -13,18 +13,17 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from m2trec_merlin.artifacts import atomic_write, read_json, sha256
-from m2trec_merlin.catalogue import FIRST_VALUE, MISSING
+from m2trec_merlin.encoded import FIRST_VALUE
 from m2trec_merlin.errors import ArtifactError, M2TRecError
 
 if TYPE_CHECKING:
@@ -44,6 +43,11 @@ DASK_SETTINGS = {
 
 #: For the workers that we start: they import Merlin before anything of ours could silence it.
 WORKER_ENVIRONMENT = {**DASK_SETTINGS, "PYTHONWARNINGS": "ignore"}
+
+#: Stands in a list without a value for as long as it travels between operators. Upstream: while it fits,
+#: merlin-core looks for the type of a list column among the values of a partition
+#: (`merlin.core.dispatch.list_val_dtype`) and raises TypeError where all lists are empty.
+LIST_FILLER = None
 
 _HARMLESS_WARNINGS = (
     "Tensorflow dtype mappings did not load",
@@ -134,22 +138,6 @@ def _read_part(path: str, columns: list[str]) -> pd.DataFrame:
     return pq.read_table(path, columns=columns).to_pandas(integer_object_nulls=True)
 
 
-def transform_some(transform: Callable[[Any, Any], Any], columns: Sequence[str], frame: Any) -> Any:
-    """Run an operator on some columns of a frame and keep the others as they are.
-
-    Upstream: NVTabular 23.08's `ListSlice` returns the sliced columns alone. Giving the others a branch of
-    the graph of their own would run all earlier operators once per branch, since
-    `merlin.dag.executors.LocalExecutor` shares no result between branches.
-    """
-    from nvtabular import ColumnSelector
-
-    changed = transform(ColumnSelector(list(columns)), frame)
-    kept = frame.copy(deep=False)
-    for column in columns:
-        kept[column] = changed[column]
-    return kept
-
-
 @contextmanager
 def columns_without_copies() -> Iterator[None]:
     """Let pandas share columns between frames until one is changed, for the length of the block.
@@ -160,37 +148,6 @@ def columns_without_copies() -> Iterator[None]:
     """
     with pd.option_context("mode.copy_on_write", True):
         yield
-
-
-def categorify_frame(
-    categorify: Callable[[Any, pd.DataFrame], pd.DataFrame], selector: Any, frame: pd.DataFrame
-) -> pd.DataFrame:
-    """Run `Categorify.transform` where some columns hold no value at all; their ids are MISSING.
-
-    Upstream: NVTabular 23.08, `ops/categorify.py`, `_encode` looks at `df[column].dropna().iloc[0]` and
-    raises IndexError for such a column: a single request without its category would fail. `_encode` also
-    uses index labels as positions, so the index must be 0, 1, 2, ...
-    """
-    from nvtabular import ColumnSelector
-
-    frame = frame.reset_index(drop=True)
-    absent = [name for name in selector.names if not frame[name].notna().any()]
-    present = [name for name in selector.names if name not in absent]
-    encoded = categorify(ColumnSelector(present), frame) if present else frame.copy(deep=False)
-    for name in absent:
-        encoded[name] = np.int64(MISSING)
-    return encoded
-
-
-def mark_empty_lists(lists: pa.ListArray) -> pa.ListArray:
-    """Replace empty lists by [null] for as long as they travel between operators.
-
-    Upstream: while it fits, merlin-core looks for the type of a list column among the values of a partition
-    (`merlin.core.dispatch.list_val_dtype`) and raises TypeError where all lists are empty.
-    """
-    from m2trec_merlin.columns import fill_empty
-
-    return fill_empty(lists, None)
 
 
 def complete_vocabulary(path: str, column: str) -> None:

@@ -1,7 +1,12 @@
 import pytest
 import torch
 
-from tests.small_run import configure, tiny, write
+from m2trec_merlin.merlin_adapter import prepare_merlin
+
+# Before anything of Merlin or Dask, whatever a test imports first.
+prepare_merlin()
+
+from tests.small_run import configure, tiny, write  # noqa: E402
 
 __all__ = ["configure", "tiny", "write"]
 

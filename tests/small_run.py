@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from m2trec_merlin.artifacts import write_manifest
-from m2trec_merlin.config import AttributeConfig, Config
+from m2trec_merlin.attributes import parse_attribute
+from m2trec_merlin.config import Config
 
 ATTRIBUTES = [
     {"name": "title", "kind": "text", "max_tokens": 4, "vocabulary_size": 60},
@@ -28,7 +29,7 @@ ITEMS = pd.DataFrame(
         "maker": [7.0, 8.0, 7.0, 9.0, None],
         "tags": ["fruit|fresh", "drink", "", "drink|fruit|fresh", None],
         "price": [1.0, 3.0, 3.0, None, 7.0],
-        "picture": [[1.0, 0.0], [0.0, 1.0], None, [0.5, 0.5], [float("nan"), 2.0]],
+        "picture": [[1.0, 0.0], [0.0, 1.0], None, [0.5, 0.5], [0.0, 2.0]],
     }
 )
 
@@ -43,7 +44,7 @@ def make_config(work_dir: Path, attributes: list[dict[str, Any]] | None = None, 
     return Config(
         name="tiny",
         work_dir=work_dir,
-        attributes=[AttributeConfig(**a) for a in (ATTRIBUTES if attributes is None else attributes)],
+        attributes=[parse_attribute(**a) for a in (ATTRIBUTES if attributes is None else attributes)],
         data={"max_session_length": 2, **data},
     )
 

@@ -19,24 +19,28 @@ IDS = pa.int64()
 def write_catalogue(
     folder: Path, columns: dict[str, tuple[str, pa.Array]], ids: pa.Array, counts=None
 ) -> Path:
-    """Write a catalogue; `columns` maps a name to its kind and values."""
+    """Write a catalogue; `columns` maps a name to its layout and values."""
     folder.mkdir(parents=True, exist_ok=True)
     counts = [1] * len(ids) if counts is None else counts
     table = {"item_id": ids, "train_count": pa.array(counts, pa.int64())}
     table |= {name: values for name, (_, values) in columns.items()}
     pq.write_table(pa.table(table), folder / "items.parquet", row_group_size=2)
-    schema = [{"name": name, "kind": kind, "vocabulary_size": 9} for name, (kind, _) in columns.items()]
-    (folder / "schema.json").write_text(json.dumps({"attributes": schema}))
+    sizes = {"numbers": 1, "vectors": 2}
+    schema = [
+        {"name": name, "kind": "any", "layout": layout, "size": sizes.get(layout, 9)}
+        for name, (layout, _) in columns.items()
+    ]
+    (folder / "schema.json").write_text(json.dumps({"titled": False, "attributes": schema}))
     return folder
 
 
 @pytest.fixture
 def folder(tmp_path):
     columns = {
-        "title": ("text", pa.array([[3, 4], [1], [5]], pa.list_(IDS))),
-        "brand": ("categorical", pa.array([3, 2, 1], IDS)),
-        "price": ("numeric", pa.array([0.5, -1.0, 0.0], pa.float32())),
-        "picture": ("vector", pa.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], pa.list_(pa.float32(), 2))),
+        "title": ("id_lists", pa.array([[3, 4], [1], [5]], pa.list_(IDS))),
+        "brand": ("ids", pa.array([3, 2, 1], IDS)),
+        "price": ("numbers", pa.array([0.5, -1.0, 0.0], pa.float32())),
+        "picture": ("vectors", pa.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], pa.list_(pa.float32(), 2))),
     }
     return write_catalogue(tmp_path / "catalogue", columns, pa.array(["a", "b", "c"]), [5, 2, 0])
 
@@ -52,7 +56,7 @@ def test_row_zero_is_no_item(folder):
     assert list(price.values) == [0.0, 0.5, -1.0, 0.0]
     assert picture.values.tolist() == [[0, 0], [1, 2], [3, 4], [5, 6]]
     assert (title.values.dtype, price.values.dtype, picture.values.dtype) == ("int64", "float32", "float32")
-    assert [a.vocabulary_size for a in catalogue.attributes.values()] == [9, 9, 0, 0]
+    assert [c.field.size for c in catalogue.attributes.values()] == [9, 9, 1, 2]
 
 
 def test_items_are_found_by_their_id_as_text(folder, tmp_path):
@@ -65,7 +69,7 @@ def test_items_are_found_by_their_id_as_text(folder, tmp_path):
 
 @given(st.lists(st.lists(st.integers(0, 8), min_size=1, max_size=4), min_size=1, max_size=7))
 def test_lists_of_ids_are_read_as_they_were_written(tmp_path_factory, lists):
-    column = {"tags": ("multi_categorical", pa.array(lists, pa.list_(IDS)))}
+    column = {"tags": ("id_lists", pa.array(lists, pa.list_(IDS)))}
     folder = write_catalogue(tmp_path_factory.mktemp("catalogue"), column, pa.array(range(len(lists))))
     tags = Catalogue.load(folder).attributes["tags"]
     rows = [list(v) for v in np.split(tags.values, tags.offsets[1:-1])]
@@ -73,7 +77,7 @@ def test_lists_of_ids_are_read_as_they_were_written(tmp_path_factory, lists):
 
 
 def test_an_empty_list_is_refused(tmp_path):
-    column = {"tags": ("multi_categorical", pa.array([[3], []], pa.list_(IDS)))}
+    column = {"tags": ("id_lists", pa.array([[3], []], pa.list_(IDS)))}
     with pytest.raises(ArtifactError, match="'tags' has an empty list"):
         Catalogue.load(write_catalogue(tmp_path / "c", column, pa.array([1, 2])))
 
@@ -82,7 +86,7 @@ def test_missing_files_and_columns_are_named(folder):
     with pytest.raises(ArtifactError, match=r"schema\.json is missing"):
         Catalogue.load(folder.parent)
     schema = json.loads((folder / "schema.json").read_text())
-    schema["attributes"].append({"name": "colour", "kind": "categorical"})
+    schema["attributes"].append({"name": "colour", "layout": "ids", "size": 4})
     (folder / "schema.json").write_text(json.dumps(schema))
     with pytest.raises(ArtifactError, match=r"lacks the attributes \['colour'\]"):
         Catalogue.load(folder)

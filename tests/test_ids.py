@@ -33,11 +33,19 @@ def test_other_types_of_integers_are_found(dtype):
     assert IdIndex(pd.Series([7, 300, 5])).find(pd.Series([5, 6, 7], dtype=dtype)).tolist() == [2, -1, 0]
 
 
-def test_missing_ids_and_ids_of_another_kind_are_not_found():
+def test_missing_ids_are_not_found():
     index = IdIndex(pd.Series([7, 5]))
     assert index.find(pd.Series([None, 5], dtype=object)).tolist() == [-1, 1]
-    assert index.find(pd.Series(["7", "5"])).tolist() == [-1, -1]
-    assert index.find(pd.Series(["7", None], dtype="category")).tolist() == [-1, -1]
+    assert index.find(pd.Series([None, 5], dtype="Int64")).tolist() == [-1, 1]
+    assert index.find(pd.Series(["7", None], dtype="category")).tolist() == [0, -1]
+
+
+@pytest.mark.parametrize("ids", [[7, 5], ["7", "5"]])
+def test_ids_are_equal_if_their_texts_are(ids):
+    index = IdIndex(pd.Series(ids))
+    for asked in (["5", "07", "7"], ["5", None, 7]):
+        assert index.find(pd.Series(asked, dtype=object)).tolist() == [1, -1, 0]
+    assert index.find(pd.Series([5, 6, 7])).tolist() == [1, -1, 0]
 
 
 def test_nothing_is_found_among_no_ids():

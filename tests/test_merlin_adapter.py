@@ -25,7 +25,10 @@ from merlin.io import Dataset  # noqa: E402
 from nvtabular import ColumnSelector, Workflow  # noqa: E402
 from nvtabular.ops import AddTags, Categorify, ListSlice  # noqa: E402
 
-from m2trec_merlin.workflows.operators import Categories  # noqa: E402
+from m2trec_merlin.attributes.categories import Categories  # noqa: E402
+from m2trec_merlin.attributes.multi_categorical import SplitValues  # noqa: E402
+from m2trec_merlin.attributes.operators import ConvertColumns  # noqa: E402
+from m2trec_merlin.workflows.sessions import LastEvents  # noqa: E402
 
 
 def fitted(operator, frame: pd.DataFrame) -> Workflow:
@@ -114,8 +117,8 @@ def test_list_slice_loses_the_other_columns():
     frame = pd.DataFrame({"n": [1], "rows": [[1, 2, 3]]})
     operator = ListSlice(-2)
     assert list(operator.transform(ColumnSelector(["rows"]), frame).columns) == ["rows"]
-    kept = merlin_adapter.transform_some(operator.transform, ["rows"], frame)
-    assert kept.to_dict("list") == {"n": [1], "rows": [[2, 3]]}
+    ours = LastEvents(2).transform(ColumnSelector(["row_list"]), frame.rename(columns={"rows": "row_list"}))
+    assert ours["n"].tolist() == [1] and [list(rows) for rows in ours["row_list"]] == [[2, 3]]
 
 
 def test_executors_copy_the_columns_of_every_node():
@@ -174,9 +177,10 @@ def test_merlin_needs_a_value_in_some_list():
 
     lists = pa.array([[], []], pa.list_(pa.string()))
     assert list_val_dtype(lists.to_pandas()) is None
-    marked = merlin_adapter.mark_empty_lists(lists)
-    assert marked.to_pylist() == [[None], [None]]
-    assert list_val_dtype(marked.to_pandas()) is not None
+    split = ConvertColumns(SplitValues("|", 2))
+    marked = split.transform(ColumnSelector(["x"]), pd.DataFrame({"x": lists.to_pandas()}))["x"]
+    assert [list(values) for values in marked] == [[merlin_adapter.LIST_FILLER]] * 2
+    assert list_val_dtype(marked) is not None
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from m2trec_merlin.catalogue import AttributeColumn, Catalogue
+from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
+from m2trec_merlin.encoded import EncodedColumn, Field, Layout
 from m2trec_merlin.sessions import Sessions
 
 ATTRIBUTES: list[dict[str, Any]] = [
@@ -49,24 +50,18 @@ def tiny_catalogue(n_items: int = 30, n_seen: int = 24, seed: int = 0) -> Catalo
         item_ids=np.arange(100, 100 + rows),
         train_counts=counts,
         attributes={
-            "title": AttributeColumn("title", "text", 40, title, title_offsets),
-            "category": AttributeColumn("category", "categorical", 8, category),
-            "tags": AttributeColumn("tags", "multi_categorical", 9, tags, tags_offsets),
-            "price": AttributeColumn("price", "numeric", 0, price),
-            "image": AttributeColumn("image", "vector", 0, image),
+            "title": EncodedColumn(Field("title", Layout.ID_LISTS, 40), title, title_offsets),
+            "category": EncodedColumn(Field("category", Layout.IDS, 8), category),
+            "tags": EncodedColumn(Field("tags", Layout.ID_LISTS, 9), tags, tags_offsets),
+            "price": EncodedColumn(Field("price", Layout.NUMBERS, 1), price),
+            "image": EncodedColumn(Field("image", Layout.VECTORS, 3), image),
         },
     )
 
 
 def permuted(catalogue: Catalogue, order: np.ndarray) -> Catalogue:
     """The same items in another row order; row 0 stays."""
-    columns = {}
-    for name, column in catalogue.attributes.items():
-        if column.offsets is None:
-            columns[name] = AttributeColumn(name, column.kind, column.vocabulary_size, column.values[order])
-            continue
-        lists = [list(column.values[column.offsets[r] : column.offsets[r + 1]]) for r in order]
-        columns[name] = AttributeColumn(name, column.kind, column.vocabulary_size, *ragged(lists))
+    columns = {name: column.take(order) for name, column in catalogue.attributes.items()}
     return Catalogue(catalogue.item_ids[order], catalogue.train_counts[order], columns)
 
 

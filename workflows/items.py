@@ -1,14 +1,8 @@
 """The items workflow: raw attributes become ids and numbers, and all items become the catalogue.
 
-    text               -> SubwordTokenize
-    categorical        -> AsText -> Categories
-    multi-categorical  -> SplitValues -> Categories
-    numeric            -> AsNumber -> LogOp, if asked for -> Normalize -> FillMissing
-    vector             -> AsVector
-    sentence           -> SentenceVectors
-
-There are no id features: the item's id is carried along, never encoded. The same fitted workflow encodes the
-catalogue and, in the server, the raw attributes of items that the catalogue never had.
+Each kind of attribute composes the operators of its own branch (`m2trec_merlin/attributes/`). There are no id
+features: the item's id is carried along, never encoded. The same fitted workflow encodes the catalogue and,
+in the server, the raw attributes of items that the catalogue never had.
 """
 
 from __future__ import annotations
@@ -24,31 +18,18 @@ if __name__ == "__main__":
     sys.exit(run_items())
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
+import pandas as pd
 from merlin.schema import Tags
 from nvtabular import Workflow
-from nvtabular.ops import AddTags, FillMissing, LogOp, Normalize, Rename, TagAsItemFeatures
+from nvtabular.ops import AddTags, Rename, TagAsItemFeatures
 
-from m2trec_merlin.config import ITEM_ID, AttributeConfig
+from m2trec_merlin.attributes import ITEM_ID, Attribute
+from m2trec_merlin.attributes.base import Node
 from m2trec_merlin.errors import ConfigError
-from m2trec_merlin.workflows.operators import (
-    AsNumber,
-    AsText,
-    AsVector,
-    Categories,
-    SplitValues,
-)
-from m2trec_merlin.workflows.sentences import SentenceVectors
-from m2trec_merlin.workflows.subword import SubwordTokenize
-
-#: Items encoded at a time in each process; fewer with sentences, each of which takes milliseconds, so that
-#: progress shows and every process has work.
-PART_ITEMS, PART_SENTENCES = 50_000, 2_000
 
 
-def items_workflow(attributes: Sequence[AttributeConfig], storage: Path) -> Workflow:
+def items_workflow(attributes: Sequence[Attribute], storage: Path) -> Workflow:
     """Compose the workflow that encodes raw attributes; fit it on the items seen in training only.
 
     Args:
@@ -61,60 +42,26 @@ def items_workflow(attributes: Sequence[AttributeConfig], storage: Path) -> Work
     for attribute in attributes:
         if attribute.source_column == ITEM_ID:
             raise ConfigError(f"attribute '{attribute.name}' reads '{ITEM_ID}': item ids are never features")
-    encoded = _texts([a for a in attributes if a.kind == "text"])
-    encoded += [_encode(a, storage) for a in attributes if a.kind != "text"]
-    outputs = [ITEM_ID] >> AddTags([Tags.ITEM_ID])
-    for node in encoded:
-        outputs = outputs + (node >> TagAsItemFeatures())
+    by_name = {attribute.name: attribute for attribute in attributes}
+    groups: dict[str, list[Attribute]] = {}
+    for attribute in attributes:
+        groups.setdefault(attribute.vocabulary_owner(by_name), []).append(attribute)
+    outputs: Node = [ITEM_ID] >> AddTags([Tags.ITEM_ID])
+    for owner, members in groups.items():
+        encoded = by_name[owner].encode(_sources(members), members, storage)
+        outputs = outputs + (encoded >> TagAsItemFeatures())
     return Workflow(outputs)
 
 
-def _texts(attributes: Sequence[AttributeConfig]) -> list[Any]:
-    by_name = {a.name: a for a in attributes}
-    groups: dict[str, list[AttributeConfig]] = {}
-    for attribute in attributes:
-        groups.setdefault(_vocabulary_owner(attribute, by_name), []).append(attribute)
-    nodes = []
-    for owner, members in groups.items():
-        columns = _source(members[0])
-        for member in members[1:]:
-            columns = columns + _source(member)
-        lengths = {member.name: member.max_tokens for member in members}
-        nodes.append(columns >> SubwordTokenize(by_name[owner].vocabulary_size, lengths, shared=True))
-    return nodes
+def _sources(attributes: Sequence[Attribute]) -> Node:
+    """The raw columns, renamed to the attributes that read them."""
+    columns: Node = [attributes[0].source_column] >> Rename(name=attributes[0].name)
+    for attribute in attributes[1:]:
+        columns = columns + ([attribute.source_column] >> Rename(name=attribute.name))
+    return columns
 
 
-def _vocabulary_owner(attribute: AttributeConfig, by_name: dict[str, AttributeConfig]) -> str:
-    seen = [attribute.name]
-    while (owner := by_name[seen[-1]].shared_vocabulary) is not None:
-        if owner in seen:
-            raise ConfigError(f"shared_vocabulary goes round in a circle: {' -> '.join([*seen, owner])}")
-        seen.append(owner)
-    return seen[-1]
-
-
-def _source(attribute: AttributeConfig) -> Any:
-    return [attribute.source_column] >> Rename(name=attribute.name)
-
-
-def _encode(attribute: AttributeConfig, storage: Path) -> Any:
-    column = _source(attribute)
-    if attribute.kind == "vector":
-        return column >> AsVector(attribute.size or 0)
-    if attribute.kind == "sentence":
-        return column >> SentenceVectors()
-    if attribute.kind == "numeric":
-        numbers = column >> AsNumber(minimum=0 if attribute.log else None)
-        numbers = numbers >> LogOp() if attribute.log else numbers
-        # Filled last: the mean of the known values is then 0, and does not depend on the missing ones.
-        return numbers >> Normalize(out_dtype=np.float32) >> FillMissing(0)
-    categories = Categories(freq_threshold=attribute.min_count, out_path=str(storage), dtype=np.int64)
-    if attribute.kind == "categorical":
-        return column >> AsText() >> categories
-    return column >> SplitValues(attribute.separator, attribute.max_tokens) >> categories
-
-
-def encode_items(workflow: Workflow, frame: Any) -> Any:
+def encode_items(workflow: Workflow, frame: pd.DataFrame) -> pd.DataFrame:
     """Encode raw items with a fitted workflow: the catalogue's rows and a request's items alike.
 
     Args:
@@ -130,9 +77,10 @@ def encode_items(workflow: Workflow, frame: Any) -> Any:
     """
     raw = frame.reset_index(drop=True)
     if not len(raw):
-        return type(raw)(columns=workflow.output_schema.column_names)
+        return pd.DataFrame(columns=workflow.output_schema.column_names)
     wanted = workflow.input_schema.column_names
     for column in wanted:
         if column not in raw.columns:
             raw[column] = None
-    return workflow.transform(raw[wanted])
+    encoded: pd.DataFrame = workflow.transform(raw[wanted])
+    return encoded

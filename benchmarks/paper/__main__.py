@@ -27,10 +27,12 @@ from benchmarks.paper.variants import run_variant, variant_config
 from benchmarks.records import commit
 from benchmarks.training.process import RunnerFailed
 from m2trec_merlin.artifacts import fingerprint, require_manifest
+from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.cli.app import read_config
-from m2trec_merlin.config import AttributeConfig, Config
+from m2trec_merlin.config import Config
 from m2trec_merlin.data.preparation import prepare_data
+from m2trec_merlin.encoded import Layout
 from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.evaluation.ranking import sample_prefixes
 from m2trec_merlin.model.storage import FORMAT
@@ -171,12 +173,12 @@ class PaperBench:
             depends |= {"budget": self.budget_seconds, **SETTINGS, "seed": cell.seed}
         return fingerprint(depends)
 
-    def _attributes_read(self, cell: Cell) -> list[AttributeConfig]:
+    def _attributes_read(self, cell: Cell) -> list[Attribute]:
         """Return what the cell knows of the items: no other attribute is a reason to measure it again."""
         if cell.kind == "recbole":
             return []
         if cell.trained.kind != "variant":
-            return [a for a in self.config.attributes if a.encoded_kind != "vector"]
+            return [a for a in self.config.attributes if a.layout is not Layout.VECTORS]
         config = variant_config(self.config, cell.trained)
         tasks = [task.attribute for task in config.model.next_attributes]
         return [a for a in config.attributes if a.name in {*config.inputs, *tasks}]

@@ -13,7 +13,7 @@ from m2trec_merlin.evaluation.baselines import BASELINES
 #: Models of RecBole that the paper compares with (Table 2), by class name.
 RECBOLE = ("STAMP", "GRU4Rec", "NARM")
 
-#: Variants that are measured a second time, mixed with neighbours (evaluation/blend.py): with those found by
+#: Variants that are measured a second time, mixed with neighbours (neighbours/mixture.py): with those found by
 #: metadata where the model has no ids.
 BLENDED = {"m2trec": "metadata_knn", "m2trec_id": "session_knn"}
 

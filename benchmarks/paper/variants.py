@@ -13,7 +13,7 @@ from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.storage import load_model
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
-from m2trec_merlin.neighbours.mixture import Blend
+from m2trec_merlin.neighbours.mixture import Mixture
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Prefixes, Sessions
@@ -46,7 +46,7 @@ def run_variant(
     recommender: ItemScorer = model
     if cell.kind == "blend":
         neighbours = _NEIGHBOURS[cell.model.partition("+")[2]]
-        recommender = Blend(cell.title, model, neighbours(catalogue, sessions))
+        recommender = Mixture(cell.title, model, neighbours(catalogue, sessions))
     outcome = evaluate(recommender, prefixes, catalogue, config.evaluation)
     measurements, occurrences = measure(outcome, cell, catalogue, config)
     return CellResult(

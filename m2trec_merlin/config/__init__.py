@@ -2,9 +2,6 @@
 
 from m2trec_merlin.config.loading import Config, load_config
 from m2trec_merlin.config.sections import (
-    ITEM_ID,
-    SENTENCE_SIZE,
-    AttributeConfig,
     DataConfig,
     EvaluationConfig,
     ModelConfig,
@@ -16,10 +13,7 @@ from m2trec_merlin.config.sections import (
 from m2trec_merlin.config.variants import VARIANTS, apply_variant
 
 __all__ = [
-    "ITEM_ID",
-    "SENTENCE_SIZE",
     "VARIANTS",
-    "AttributeConfig",
     "Config",
     "DataConfig",
     "EvaluationConfig",

@@ -10,17 +10,17 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from m2trec_merlin.attributes import ITEM_ID, AnyAttribute, Attribute
 from m2trec_merlin.config.sections import (
-    ITEM_ID,
-    AttributeConfig,
     DataConfig,
     EvaluationConfig,
     ModelConfig,
-    Section,
     ServingConfig,
     TrainingConfig,
 )
+from m2trec_merlin.encoded import Layout
 from m2trec_merlin.errors import ConfigError
+from m2trec_merlin.sections import Section
 
 
 class Config(Section):
@@ -31,7 +31,7 @@ class Config(Section):
     seed: int = 42
     variant: str = Field("m2trec", description="set by `--variant`; variants share data, not models")
     data: DataConfig = DataConfig()
-    attributes: list[AttributeConfig] = Field(min_length=1)
+    attributes: list[AnyAttribute] = Field(min_length=1)
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
@@ -52,7 +52,7 @@ class Config(Section):
         """Names of what the model knows of an item: attributes, and `ITEM_ID` for the variants of ids."""
         return self.model.inputs or [attribute.name for attribute in self.attributes]
 
-    def attribute(self, name: str) -> AttributeConfig:
+    def attribute(self, name: str) -> Attribute:
         """Return the attribute called `name`.
 
         Raises:
@@ -65,7 +65,7 @@ class Config(Section):
 
     @field_validator("attributes")
     @classmethod
-    def _names_are_unique(cls, attributes: list[AttributeConfig]) -> list[AttributeConfig]:
+    def _names_are_unique(cls, attributes: list[Attribute]) -> list[Attribute]:
         names = [a.name for a in attributes]
         repeated = sorted({n for n in names if names.count(n) > 1})
         if repeated:
@@ -74,24 +74,22 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _names_refer_to_attributes(self) -> Config:
-        kinds = {a.name: a.kind for a in self.attributes}
+        named: dict[str, Attribute] = {a.name: a for a in self.attributes}
+        predictable = sorted(name for name, a in named.items() if a.layout is Layout.IDS)
         problems = [
-            f"model.inputs names '{name}'; accepted: {sorted([*kinds, ITEM_ID])}"
+            f"model.inputs names '{name}'; accepted: {sorted([*named, ITEM_ID])}"
             for name in self.model.inputs or []
-            if name not in kinds and name != ITEM_ID
+            if name not in named and name != ITEM_ID
         ]
         problems += [
             f"model.next_attributes names '{task.attribute}', which is "
-            f"{'of kind ' + kinds[task.attribute] if task.attribute in kinds else 'no attribute'}; "
-            f"accepted: {sorted(n for n, k in kinds.items() if k == 'categorical')}"
+            f"{'of kind ' + named[task.attribute].kind if task.attribute in named else 'no attribute'}; "
+            f"accepted: {predictable}"
             for task in self.model.next_attributes
-            if kinds.get(task.attribute) != "categorical"
+            if task.attribute not in predictable
         ]
-        problems += [
-            f"attribute '{a.name}' shares the vocabulary of '{a.shared_vocabulary}': not a text attribute"
-            for a in self.attributes
-            if a.shared_vocabulary is not None and kinds.get(a.shared_vocabulary) != "text"
-        ]
+        for attribute in named.values():
+            problems += attribute.contradictions(named)
         if problems:
             raise ValueError("; ".join(problems))
         return self

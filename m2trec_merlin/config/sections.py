@@ -8,24 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-AttributeKind = Literal["text", "categorical", "multi_categorical", "numeric", "vector", "sentence"]
-
-#: Length of the vectors that attributes of kind `sentence` become.
-SENTENCE_SIZE = 384
-
-#: Name of the id pseudo-attribute: one embedding per training item, for the id-based variants only.
-ITEM_ID = "item_id"
-
-#: Columns of the catalogue, the pseudo-attribute, and a name that NVTabular's Categorify uses for itself.
-RESERVED_NAMES = (ITEM_ID, "row", "train_count", "labels")
-
-
-class Section(BaseModel):
-    """Base of all sections: unknown keys are mistakes, values are immutable."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from m2trec_merlin.sections import Section
 
 
 class ColumnsConfig(Section):
@@ -122,62 +107,6 @@ class DataConfig(Section):
             raise ValueError("source 'diginetica' needs folder: where the CIKM Cup 2016 files are")
         if isinstance(self.split, SplitByColumn) and self.source == "tables" and self.columns.split is None:
             raise ValueError("split.kind 'column' needs columns.split: the column that names the split")
-        return self
-
-
-class AttributeConfig(Section):
-    """One attribute of the items: how it is read, encoded and sized."""
-
-    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
-    kind: AttributeKind
-    column: str | None = Field(None, description="column of the items table; default: the name")
-    max_tokens: int = Field(16, ge=1, description="text: tokens kept; multi_categorical: values kept")
-    vocabulary_size: int = Field(8000, ge=8, description="text: subwords to learn")
-    min_count: int = Field(1, ge=1, description="categorical: rarer values count as out of vocabulary")
-    shared_vocabulary: str | None = Field(None, description="text: use the vocabulary of this attribute")
-    separator: str = Field(
-        "|", min_length=1, description="multi_categorical: separates values held in one string"
-    )
-    log: bool = Field(False, description="numeric: take log(1 + x) first")
-    size: int | None = Field(None, ge=1, description="vector: its length")
-    dim: int | None = Field(None, ge=1, description="embedding width; default: by vocabulary size")
-    pooling: Literal["mean", "max"] = "mean"
-    pair_buckets: int = Field(
-        16_384, ge=0, description="text: vectors for pairs of neighbouring subwords, found by a hash; 0: none"
-    )
-
-    @property
-    def source_column(self) -> str:
-        """The column of the items table that holds this attribute."""
-        return self.column or self.name
-
-    @property
-    def encoded_kind(self) -> str:
-        """The kind that the catalogue holds and the model reads: what a sentence becomes is a vector."""
-        return "vector" if self.kind == "sentence" else self.kind
-
-    @model_validator(mode="before")
-    @classmethod
-    def _sentences_have_one_size(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("kind") == "sentence":
-            return {"size": SENTENCE_SIZE, **values}
-        return values
-
-    @model_validator(mode="after")
-    def _kind_has_its_options(self) -> AttributeConfig:
-        if self.name in RESERVED_NAMES or "__" in self.name:
-            raise ValueError(
-                f"attribute name '{self.name}' is reserved: choose another, and set column: {self.name}"
-            )
-        if self.kind == "vector" and self.size is None:
-            raise ValueError(
-                f"attribute '{self.name}' of kind 'vector' needs size: the length of its vectors"
-            )
-        if self.kind == "sentence" and self.size != SENTENCE_SIZE:
-            raise ValueError(
-                f"attribute '{self.name}' of kind 'sentence': size {self.size} is not {SENTENCE_SIZE}, "
-                "which its encoder has; leave it out"
-            )
         return self
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.config.loading import Config
-from m2trec_merlin.config.sections import ITEM_ID, ModelConfig
+from m2trec_merlin.config.sections import ModelConfig
 from m2trec_merlin.errors import ConfigError
 
 
 def _first_text(config: Config) -> str:
     for attribute in config.attributes:
-        if attribute.kind == "text":
+        if attribute.gives_titles:
             return attribute.name
     raise ConfigError(
         f"{config.name}: the variant trec_title needs an attribute of kind 'text'; there is none"

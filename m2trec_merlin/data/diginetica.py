@@ -19,7 +19,6 @@ import pandas as pd
 from pydantic import Field
 
 from m2trec_merlin.config import DataConfig
-from m2trec_merlin.config.sections import Section
 from m2trec_merlin.data.files import TableFile
 from m2trec_merlin.data.grouping import GroupedSessions
 from m2trec_merlin.data.problems import ProblemLog, describe_missing_column
@@ -34,6 +33,7 @@ from m2trec_merlin.data.tables import (
     normalise_ids,
 )
 from m2trec_merlin.errors import DataError
+from m2trec_merlin.sections import Section
 
 VIEWS, PRODUCTS, CATEGORIES = "train-item-views.csv", "products.csv", "product-categories.csv"
 _VIEW_COLUMNS = {

@@ -105,9 +105,7 @@ def _inputs(config: Config, source: Source) -> dict[str, Any]:
     return {
         "seed": config.seed,
         "data": config.data.model_dump(mode="json", exclude=unrelated),
-        "attributes": [
-            {"column": a.source_column, "kind": a.kind, "size": a.size} for a in config.attributes
-        ],
+        "attributes": [attribute.reading_settings() for attribute in config.attributes],
         "title_column": config.serving.title_column,
         "source": source.state(),
     }

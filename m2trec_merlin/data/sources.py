@@ -10,8 +10,8 @@ import pandas as pd
 from pydantic import ValidationError
 
 from m2trec_merlin.config import DataConfig
-from m2trec_merlin.config.sections import Section
 from m2trec_merlin.errors import ConfigError
+from m2trec_merlin.sections import Section
 
 
 def _count_from_one(row: int) -> str:

@@ -28,10 +28,10 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from m2trec_merlin.config import DataConfig
-from m2trec_merlin.config.sections import Section
 from m2trec_merlin.data.grouping import cut_sessions
 from m2trec_merlin.data.sources import Origin, read_options
 from m2trec_merlin.data.tables import ISO_8601, ITEM_ID, POSITION, SESSION_ID, TIMESTAMP
+from m2trec_merlin.sections import Section
 
 #: Sessions drawn from one random stream. Chunks are cut from these, so they do not change what is drawn.
 _BLOCK = 50_000

@@ -12,7 +12,6 @@ import pandas as pd
 from pydantic import Field
 
 from m2trec_merlin.config import DataConfig
-from m2trec_merlin.config.sections import Section
 from m2trec_merlin.data.files import TableFile
 from m2trec_merlin.data.grouping import GroupedSessions
 from m2trec_merlin.data.sources import Origin, read_options
@@ -29,6 +28,7 @@ from m2trec_merlin.data.tables import (
     parse_positions,
 )
 from m2trec_merlin.errors import DataError
+from m2trec_merlin.sections import Section
 
 
 class TableFilesOptions(Section):

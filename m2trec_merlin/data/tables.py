@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from m2trec_merlin.config import AttributeConfig
+from m2trec_merlin.attributes import Attribute
 
 SESSION_ID, ITEM_ID, POSITION, TIMESTAMP, SPLIT = "session_id", "item_id", "position", "timestamp", "split"
 SPLITS = ("train", "valid", "test")
@@ -153,13 +153,11 @@ def _starts_and_lengths(session: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.cumsum(lengths) - lengths, lengths
 
 
-def canonical_items(raw: pd.DataFrame, attributes: Sequence[AttributeConfig]) -> pd.DataFrame:
-    """Turn a valid items table into the canonical one: typed ids first, numeric attributes as float64."""
+def canonical_items(raw: pd.DataFrame, attributes: Sequence[Attribute]) -> pd.DataFrame:
+    """Turn a valid items table into the canonical one: typed ids first, values as their kinds want them."""
     ids = normalise_ids(raw[ITEM_ID])
     items = raw.reset_index(drop=True)
     items[ITEM_ID] = ids.to_numpy(np.int64 if ids.dtype == "Int64" else object)
     for attribute in attributes:
-        if attribute.kind == "numeric":
-            column = attribute.source_column
-            items[column] = pd.to_numeric(items[column]).to_numpy(np.float64, na_value=np.nan)
+        items[attribute.source_column] = attribute.canonical(items[attribute.source_column])
     return items[[ITEM_ID, *(c for c in items.columns if c != ITEM_ID)]]

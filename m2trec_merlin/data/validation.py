@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from m2trec_merlin.config import AttributeConfig, Config
+from m2trec_merlin.attributes import Attribute
+from m2trec_merlin.config import Config
 from m2trec_merlin.config.sections import SplitByColumn, SplitByModulus, SplitByTime
 from m2trec_merlin.data.problems import ProblemLog, describe_missing_column
 from m2trec_merlin.data.sources import Origin, Source
@@ -94,7 +93,7 @@ def validate(source: Source, config: Config) -> ValidData:
 def check_items(
     items: pd.DataFrame,
     log: ProblemLog,
-    attributes: Sequence[AttributeConfig],
+    attributes: Sequence[Attribute],
     title_column: str | None = None,
 ) -> None:
     """Note everything that is wrong with an items table.
@@ -116,71 +115,20 @@ def check_items(
         log.add_rows(ITEM_ID, "repeats the id of an earlier row", ids, ids.notna() & ids.duplicated())
     if title_column is not None and title_column not in items:
         log.add(describe_missing_column(title_column, names, "serving.title_column names"))
+    check_attributes(items, attributes, log)
+
+
+def check_attributes(items: pd.DataFrame, attributes: Sequence[Attribute], log: ProblemLog) -> None:
+    """Note which attributes do not find their column, or find values there that do not suit their kind."""
     for attribute in attributes:
         column = attribute.source_column
         if column not in items:
+            names = [log.origin.column(c) if c == ITEM_ID else c for c in items.columns]
             log.add(describe_missing_column(column, names, f"attribute '{attribute.name}' reads"))
-        elif len(items):
-            _check_attribute(items[column], attribute, log)
-
-
-def _check_attribute(values: pd.Series, attribute: AttributeConfig, log: ProblemLog) -> None:
-    present = values[values.notna()]
-    is_list = _are_lists(present)
-    column = attribute.source_column
-    name = f"(attribute '{attribute.name}')"
-    if attribute.kind == "vector":
-        log.add_rows(column, f"is not a list of numbers {name}", present, ~is_list)
-        vectors = present[is_list]
-        lengths, finite = _measure_vectors(vectors)
-        right = lengths == attribute.size
-        log.add_rows(
-            column,
-            f"is not of length {attribute.size} {name}",
-            pd.Series(lengths, vectors.index, dtype=object),
-            ~right,
-        )
-        log.add_rows(column, f"holds values that are not finite numbers {name}", vectors, right & ~finite)
-    elif attribute.kind == "numeric":
-        numbers = parse_positions(present[~is_list])
-        log.add_rows(column, f"is not a finite number {name}", present[~is_list], numbers.isna())
-        log.add_rows(column, f"is a list, not a number {name}", present, is_list)
-    elif attribute.kind != "multi_categorical":
-        hint = "kind multi_categorical takes lists"
-        log.add_rows(column, f"is a list, not a single value {name}", present, is_list, hint)
-
-
-def _are_lists(present: pd.Series) -> np.ndarray:
-    """Tell which values are lists; looks at each one only where a column holds objects of several types."""
-    if present.dtype != object or not pd.api.types.infer_dtype(present, skipna=False).startswith("mixed"):
-        return np.zeros(len(present), dtype=bool)
-    return present.map(lambda value: isinstance(value, list | tuple | np.ndarray)).to_numpy(bool)
-
-
-def _measure_vectors(vectors: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Return the length of each vector, and whether all its values are finite numbers."""
-    try:
-        array = pa.array(vectors, from_pandas=False)
-        flat = array.flatten()
-        if flat.null_count or not (pa.types.is_floating(flat.type) or pa.types.is_integer(flat.type)):
-            raise pa.ArrowTypeError("not plain numbers")
-    except (pa.ArrowException, AttributeError):
-        # Values of several types: look at each vector.
-        lengths = np.array([len(vector) for vector in vectors], np.int64)
-        return lengths, np.array([_is_finite_vector(vector) for vector in vectors], bool)
-    lengths = pc.list_value_length(array).to_numpy(zero_copy_only=False).astype(np.int64)
-    wrong = ~np.isfinite(flat.to_numpy(zero_copy_only=False))
-    parents = np.repeat(np.arange(len(lengths)), lengths)
-    finite = np.ones(len(lengths), bool)
-    finite[parents[wrong]] = False
-    return lengths, finite
-
-
-def _is_finite_vector(vector: object) -> bool:
-    try:
-        return bool(np.isfinite(np.asarray(vector, dtype=np.float64)).all())
-    except (TypeError, ValueError):
-        return False
+            continue
+        for fault in attribute.faults(items[column][items[column].notna()]):
+            what = f"{fault.what} (attribute '{attribute.name}')"
+            log.add_rows(column, what, fault.values, fault.wrong, fault.hint)
 
 
 def _check_ids(values: pd.Series, column: str, log: ProblemLog) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from m2trec_merlin.catalogue import FIRST_VALUE, MISSING, Catalogue
+from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import EvaluationConfig
-from m2trec_merlin.encoded import NO_ITEM
+from m2trec_merlin.encoded import FIRST_VALUE, MISSING, NO_ITEM
 from m2trec_merlin.evaluation.outcomes import UNMEASURED, UNRANKED, ItemRanks, Outcome
 from m2trec_merlin.histories import events_after, events_before
 from m2trec_merlin.scores import CategoryScorer, ItemScorer

@@ -7,11 +7,12 @@ from pathlib import Path
 from rich.console import Console
 
 from m2trec_merlin.artifacts import require_manifest
+from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.config import ITEM_ID, VARIANTS, Config
+from m2trec_merlin.config import VARIANTS, Config
 from m2trec_merlin.evaluation.comparison import compare
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
-from m2trec_merlin.neighbours.mixture import Blend
+from m2trec_merlin.neighbours.mixture import Mixture
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Sessions
@@ -51,7 +52,7 @@ def evaluate_model(config: Config, *, force: bool = False, console: Console | No
             return [model]
         near = SessionKnn if ITEM_ID in config.inputs else MetadataKnn
         neighbours = near(catalogue, train)
-        return [model, Blend(f"{model.name}, {neighbours.name}", model, neighbours)]
+        return [model, Mixture(f"{model.name}, {neighbours.name}", model, neighbours)]
 
     output = config.model_directory / "evaluation"
     compare(

@@ -1,4 +1,4 @@
-"""One encoder for each kind of attribute: encoded values in, a vector per item out.
+"""One encoder for each layout of attributes: encoded values in, a vector per item out.
 
 Shapes: n items, V flat list values, d the attribute's width.
 """
@@ -6,13 +6,15 @@ Shapes: n items, V flat list values, d the attribute's width.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from m2trec_merlin.catalogue import LIST_KINDS, MISSING, OUT_OF_VOCABULARY, PADDING, AttributeColumn
-from m2trec_merlin.config import AttributeConfig, ModelConfig
+from m2trec_merlin.attributes import Attribute, Embedding
+from m2trec_merlin.config import ModelConfig
+from m2trec_merlin.encoded import MISSING, OFFSETS, OUT_OF_VOCABULARY, PADDING, VALUES, Field, Layout
 from m2trec_merlin.model.catalogue_tensors import EncodedAttributes
 from m2trec_merlin.model.sparse_table import SparseTable
 
@@ -70,7 +72,7 @@ class ListEncoder(AttributeEncoder):
 
     def forward(self, attributes: EncodedAttributes) -> Tensor:
         """Pool the embeddings of `NAME__values` [V] over `NAME__offsets` [n + 1]."""
-        values, offsets = attributes[f"{self.name}__values"], attributes[f"{self.name}__offsets"]
+        values, offsets = attributes[f"{self.name}{VALUES}"], attributes[f"{self.name}{OFFSETS}"]
         if self.training and self.dropout:
             values = _hide(values, self.dropout / 2, OUT_OF_VOCABULARY)
             hidden = torch.rand(len(offsets) - 1, device=values.device) < self.dropout / 2
@@ -154,34 +156,46 @@ def embedding_width(vocabulary_size: int, config: ModelConfig) -> int:
 
 
 def build_attribute_encoder(
-    column: AttributeColumn, attribute: AttributeConfig | None, config: ModelConfig
+    field: Field, attribute: Attribute | None, config: ModelConfig
 ) -> AttributeEncoder:
-    """Return the encoder for one attribute.
+    """Return the encoder for one attribute, by the layout of its values.
 
     Args:
-        column: the attribute in the catalogue: its kind and vocabulary size.
+        field: the attribute in the catalogue.
         attribute: its configuration; None for the id pseudo-attribute, whose width is the model's.
         config: of the model.
     """
-    if column.kind == "numeric":
-        return NumericEncoder(column.name)
     if attribute is None:
-        return CategoricalEncoder(column.name, SparseTable(column.vocabulary_size, config.width), 0.0)
-    if column.kind == "vector":
-        size = column.values.shape[1]
-        return VectorEncoder(column.name, size, attribute.dim or min(size, config.max_dim))
-    width = attribute.dim or embedding_width(column.vocabulary_size, config)
-    if column.kind in LIST_KINDS:
-        return ListEncoder(
-            column.name,
-            column.vocabulary_size,
-            width,
-            attribute.pooling,
-            config.attribute_dropout,
-            attribute.pair_buckets if column.kind == "text" else 0,
-        )
-    embedding = nn.Embedding(column.vocabulary_size, width, padding_idx=PADDING)
-    return CategoricalEncoder(column.name, embedding, config.attribute_dropout)
+        return CategoricalEncoder(field.name, SparseTable(field.size, config.width), 0.0)
+    return _BUILDERS[field.layout](field, attribute.embedding, config)
+
+
+def _build_categorical(field: Field, embedding: Embedding, config: ModelConfig) -> AttributeEncoder:
+    width = embedding.dim or embedding_width(field.size, config)
+    table = nn.Embedding(field.size, width, padding_idx=PADDING)
+    return CategoricalEncoder(field.name, table, config.attribute_dropout)
+
+
+def _build_list(field: Field, embedding: Embedding, config: ModelConfig) -> AttributeEncoder:
+    width = embedding.dim or embedding_width(field.size, config)
+    dropout = config.attribute_dropout
+    return ListEncoder(field.name, field.size, width, embedding.pooling, dropout, embedding.pair_buckets)
+
+
+def _build_numeric(field: Field, embedding: Embedding, config: ModelConfig) -> AttributeEncoder:
+    return NumericEncoder(field.name)
+
+
+def _build_vector(field: Field, embedding: Embedding, config: ModelConfig) -> AttributeEncoder:
+    return VectorEncoder(field.name, field.size, embedding.dim or min(field.size, config.max_dim))
+
+
+_BUILDERS: dict[Layout, Callable[[Field, Embedding, ModelConfig], AttributeEncoder]] = {
+    Layout.IDS: _build_categorical,
+    Layout.ID_LISTS: _build_list,
+    Layout.NUMBERS: _build_numeric,
+    Layout.VECTORS: _build_vector,
+}
 
 
 def _hide(values: Tensor, share: float, replacement: int) -> Tensor:

@@ -9,14 +9,23 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from m2trec_merlin.catalogue import FIRST_VALUE, LIST_KINDS, OUT_OF_VOCABULARY, AttributeColumn, Catalogue
-from m2trec_merlin.config import ITEM_ID
+from m2trec_merlin.attributes import ITEM_ID
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.encoded import (
+    FIRST_VALUE,
+    OFFSETS,
+    OUT_OF_VOCABULARY,
+    VALUES,
+    EncodedColumn,
+    Field,
+    Layout,
+)
 
-#: Encoded attributes of n items: `NAME` for single values, `NAME__values` and `NAME__offsets` for lists.
+#: Encoded attributes of n items, by the names of their tensors (`encoded.Field.tensor_names`).
 EncodedAttributes = dict[str, Tensor]
 
 
-def id_column(catalogue: Catalogue) -> AttributeColumn:
+def id_column(catalogue: Catalogue) -> EncodedColumn:
     """Return the item id as a categorical attribute, for the id-based variants only.
 
     Training items have an id each; all others share the out-of-vocabulary id.
@@ -24,7 +33,7 @@ def id_column(catalogue: Catalogue) -> AttributeColumn:
     rows = np.arange(catalogue.n_rows, dtype=np.int64)
     seen = (rows >= 1) & (rows <= catalogue.n_seen)
     values = np.where(seen, rows + FIRST_VALUE - 1, OUT_OF_VOCABULARY)
-    return AttributeColumn(ITEM_ID, "categorical", catalogue.n_seen + FIRST_VALUE, values)
+    return EncodedColumn(Field(ITEM_ID, Layout.IDS, catalogue.n_seen + FIRST_VALUE), values)
 
 
 class CatalogueTensors(nn.Module):
@@ -34,36 +43,34 @@ class CatalogueTensors(nn.Module):
         columns: the attributes to hold.
     """
 
-    def __init__(self, columns: list[AttributeColumn]) -> None:
+    def __init__(self, columns: list[EncodedColumn]) -> None:
         super().__init__()
-        self.names = [c.name for c in columns]
-        self.kinds = {c.name: c.kind for c in columns}
+        self.fields = [column.field for column in columns]
         for column in columns:
-            self._hold(f"{column.name}__values", column.values)
-            if column.kind in LIST_KINDS:
-                assert column.offsets is not None
-                self._hold(f"{column.name}__offsets", column.offsets)
+            self._hold(f"{column.field.name}{VALUES}", column.values)
+            if column.offsets is not None:
+                self._hold(f"{column.field.name}{OFFSETS}", column.offsets)
 
     def _hold(self, name: str, values: np.ndarray) -> None:
         tensor = torch.from_numpy(np.ascontiguousarray(values))
         # int32 halves the memory of the largest buffers; look-ups widen what they return.
         self.register_buffer(
             name,
-            tensor.int() if name.endswith("__values") and not tensor.is_floating_point() else tensor,
+            tensor.int() if name.endswith(VALUES) and not tensor.is_floating_point() else tensor,
             persistent=False,
         )
 
     def forward(self, rows: Tensor) -> EncodedAttributes:
         """Look up the attributes of `rows`, int64 [n]."""
         attributes: EncodedAttributes = {}
-        for name in self.names:
-            values = self.get_buffer(f"{name}__values")
-            if self.kinds[name] in LIST_KINDS:
-                flat, offsets = take_ragged(values, self.get_buffer(f"{name}__offsets"), rows)
-                attributes[f"{name}__values"], attributes[f"{name}__offsets"] = flat.long(), offsets
+        for field in self.fields:
+            values = self.get_buffer(f"{field.name}{VALUES}")
+            if field.layout is Layout.ID_LISTS:
+                flat, offsets = take_ragged(values, self.get_buffer(f"{field.name}{OFFSETS}"), rows)
+                attributes |= dict(zip(field.tensor_names, (flat.long(), offsets), strict=True))
             else:
                 taken = values[rows]
-                attributes[name] = taken if taken.is_floating_point() else taken.long()
+                attributes[field.name] = taken if taken.is_floating_point() else taken.long()
         return attributes
 
 

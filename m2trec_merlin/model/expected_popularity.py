@@ -13,8 +13,9 @@ from scipy import sparse
 from torch import Tensor
 from torch.nn import functional as F
 
-from m2trec_merlin.catalogue import LIST_KINDS, AttributeColumn, Catalogue
-from m2trec_merlin.config import ITEM_ID
+from m2trec_merlin.attributes import ITEM_ID
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.encoded import OFFSETS, VALUES, EncodedColumn, Layout
 from m2trec_merlin.model.attribute_encoders import AttributeEncoder, hashed_pairs
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, EncodedAttributes
 
@@ -37,22 +38,21 @@ class ExpectedPopularity(AttributeEncoder):
 
     Args:
         columns: attributes of the input; item ids are left out.
-        pair_buckets: for each text attribute, the hash buckets of its pairs; 0 for none.
+        pair_buckets: for attributes of lists, the hash buckets of their pairs; 0 for none.
     """
 
-    def __init__(self, columns: Sequence[AttributeColumn], pair_buckets: Mapping[str, int]) -> None:
+    def __init__(self, columns: Sequence[EncodedColumn], pair_buckets: Mapping[str, int]) -> None:
         super().__init__("expected_popularity", width=1)
-        columns = [c for c in columns if c.name != ITEM_ID]
-        self.kinds = {c.name: c.kind for c in columns}
+        self.layouts = {c.field.name: c.field.layout for c in columns if c.field.name != ITEM_ID}
         self.pair_buckets = {name: buckets for name, buckets in pair_buckets.items() if buckets}
-        self.sizes = {c.name: _size(c) for c in columns}
+        self.sizes = {c.field.name: c.field.size for c in columns if c.field.name in self.layouts}
         self.sizes |= {f"{name}{_PAIRS}": buckets for name, buckets in self.pair_buckets.items()}
         for name, size in self.sizes.items():
             self.register_buffer(f"{name}__weights", torch.zeros(size, 1))
 
     def forward(self, attributes: EncodedAttributes) -> Tensor:
         """Return the expected log occurrences, float32 [n, 1]; zeros if it was not fitted."""
-        if not self.kinds:
+        if not self.layouts:
             some = next(iter(attributes.values()))
             return torch.zeros(len(some), 1, device=some.device)
         terms = []
@@ -75,13 +75,13 @@ class ExpectedPopularity(AttributeEncoder):
             rows: of the training items to fit to; default: all.
             penalty: L2, as scikit-learn has it.
         """
-        if not self.kinds:
+        if not self.layouts:
             return
         # Takes a second to import, which loading a model need not wait for.
         from sklearn.linear_model import PoissonRegressor
 
         seen = np.arange(1, catalogue.n_seen + 1) if rows is None else rows
-        held = CatalogueTensors([catalogue.attributes[name] for name in self.kinds])
+        held = CatalogueTensors([catalogue.attributes[name] for name in self.layouts])
         occurrences = catalogue.train_counts[seen]
         regression = PoissonRegressor(alpha=penalty, max_iter=1000)
         regression.fit(self.design(held(torch.from_numpy(seen))), occurrences / occurrences.mean())
@@ -106,21 +106,14 @@ class ExpectedPopularity(AttributeEncoder):
 
     def _features(self, attributes: EncodedAttributes) -> Iterator[tuple[str, Tensor, Tensor | None]]:
         """Yield names of weights, ids to look up [V] or numbers [n, size], and offsets [n + 1] of lists."""
-        for name, kind in self.kinds.items():
-            if kind not in LIST_KINDS:
+        for name, layout in self.layouts.items():
+            if layout is not Layout.ID_LISTS:
                 values = attributes[name]
-                if kind == "vector":
+                if layout is Layout.VECTORS:
                     values = VECTOR_LENGTH * F.normalize(values, dim=1)
-                yield name, values.unsqueeze(1) if kind == "numeric" else values, None
+                yield name, values.unsqueeze(1) if layout is Layout.NUMBERS else values, None
                 continue
-            values, offsets = attributes[f"{name}__values"], attributes[f"{name}__offsets"]
+            values, offsets = attributes[f"{name}{VALUES}"], attributes[f"{name}{OFFSETS}"]
             yield name, values, offsets
             if name in self.pair_buckets:
                 yield f"{name}{_PAIRS}", hashed_pairs(values, offsets, self.pair_buckets[name]), offsets
-
-
-def _size(column: AttributeColumn) -> int:
-    """How many weights an attribute has."""
-    if column.kind == "numeric":
-        return 1
-    return column.values.shape[1] if column.kind == "vector" else column.vocabulary_size

@@ -8,8 +8,10 @@ from typing import Any
 import transformers4rec.torch as tr
 from torch import Tensor, nn
 
-from m2trec_merlin.catalogue import AttributeColumn, Catalogue
-from m2trec_merlin.config import ITEM_ID, Config
+from m2trec_merlin.attributes import ITEM_ID, Attribute
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.config import Config
+from m2trec_merlin.encoded import EncodedColumn
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.attribute_encoders import build_attribute_encoder
 from m2trec_merlin.model.body import CatalogueInput, SessionBody
@@ -129,10 +131,7 @@ def build_model(config: Config, catalogue: Catalogue) -> M2TRec:
     model = config.model
     max_length = config.data.max_session_length
     columns = [_column(catalogue, name) for name in config.inputs]
-    encoders = [
-        build_attribute_encoder(c, None if c.name == ITEM_ID else config.attribute(c.name), model)
-        for c in columns
-    ]
+    encoders = [build_attribute_encoder(c.field, _attribute(config, c.field.name), model) for c in columns]
     popularity = build_expected_popularity(config, columns) if model.next_item.expects_popularity else None
     item_encoder = ItemEncoder(encoders, popularity)
     inputs = CatalogueInput(
@@ -148,10 +147,10 @@ def build_model(config: Config, catalogue: Catalogue) -> M2TRec:
     return M2TRec(body, tasks, [model.next_item.weight, *(t.weight for t in model.next_attributes)])
 
 
-def build_expected_popularity(config: Config, columns: Sequence[AttributeColumn]) -> ExpectedPopularity:
+def build_expected_popularity(config: Config, columns: Sequence[EncodedColumn]) -> ExpectedPopularity:
     """Compose the regression of popularity on some attributes, with their configured options."""
-    pair_buckets = {c.name: config.attribute(c.name).pair_buckets for c in columns if c.kind == "text"}
-    return ExpectedPopularity(columns, pair_buckets)
+    attributes = [_attribute(config, column.field.name) for column in columns]
+    return ExpectedPopularity(columns, {a.name: a.embedding.pair_buckets for a in attributes if a})
 
 
 def fit_before_training(model: M2TRec, catalogue: Catalogue) -> None:
@@ -160,7 +159,11 @@ def fit_before_training(model: M2TRec, catalogue: Catalogue) -> None:
         model.item_encoder.popularity.fit(catalogue)
 
 
-def _column(catalogue: Catalogue, name: str) -> AttributeColumn:
+def _attribute(config: Config, name: str) -> Attribute | None:
+    return None if name == ITEM_ID else config.attribute(name)
+
+
+def _column(catalogue: Catalogue, name: str) -> EncodedColumn:
     if name == ITEM_ID:
         return id_column(catalogue)
     if name not in catalogue.attributes:

@@ -18,7 +18,7 @@ from m2trec_merlin.model.m2trec import M2TRec, build_model
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 
 #: Of what the weights mean: raised when models that were stored before no longer fit the code.
-FORMAT = 3
+FORMAT = 4
 
 
 def save_model(model: M2TRec, directory: Path, config: Config, catalogue: Catalogue) -> None:
@@ -78,7 +78,7 @@ def saved_config(directory: Path) -> Config:
 def _describe(catalogue: Catalogue) -> dict[str, Any]:
     return {
         "training_items": catalogue.n_seen,
-        "vocabularies": {a.name: a.vocabulary_size for a in catalogue.attributes.values()},
+        "vocabularies": {name: column.field.size for name, column in catalogue.attributes.items()},
     }
 
 

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers4rec.torch.model.base import PredictionTask
 
-from m2trec_merlin.catalogue import FIRST_VALUE, AttributeColumn, Catalogue
+from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import NextItemConfig
-from m2trec_merlin.encoded import NO_ITEM
+from m2trec_merlin.encoded import FIRST_VALUE, NO_ITEM, EncodedColumn
 from m2trec_merlin.model.encoded_prefixes import EncodedPrefixes
 from m2trec_merlin.model.heads import NextItemHead
 from m2trec_merlin.model.item_vectors import ItemVectors
@@ -135,16 +135,16 @@ class NextAttribute(PredictionTask):
         width: D.
     """
 
-    def __init__(self, column: AttributeColumn, width: int) -> None:
+    def __init__(self, column: EncodedColumn, width: int) -> None:
         super().__init__(
             loss=nn.CrossEntropyLoss(),
             metrics=[],
-            target_name=column.name,
-            task_name=f"next_{column.name}",
+            target_name=column.field.name,
+            task_name=f"next_{column.field.name}",
         )
-        self.attribute = column.name
-        self.target_dim = column.vocabulary_size
-        self.output = nn.Linear(width, column.vocabulary_size)
+        self.attribute = column.field.name
+        self.target_dim = column.field.size
+        self.output = nn.Linear(width, column.field.size)
         self.register_buffer("value_of_row", torch.from_numpy(column.values), persistent=False)
         self.value_of_row: Tensor
 

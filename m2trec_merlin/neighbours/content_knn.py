@@ -76,7 +76,7 @@ class ContentKnn:
 
 def item_words(catalogue: Catalogue) -> list[str]:
     """Return the title of each item, N texts; where no attribute is text, its categories as words."""
-    if any(column.kind == "text" for column in catalogue.attributes.values()):
+    if catalogue.titled:
         return [str(title) for title in catalogue.display()["title"].fillna("")]
     return category_words(catalogue)
 
@@ -84,14 +84,10 @@ def item_words(catalogue: Catalogue) -> list[str]:
 def category_words(catalogue: Catalogue) -> list[str]:
     """Return the categories of each item as words such as `aisle_17`, N texts."""
     words: list[list[str]] = [[] for _ in range(catalogue.n_rows - 1)]
-    for name, column in catalogue.attributes.items():
-        if column.kind == "categorical":
-            for row, value in enumerate(column.values[1:]):
-                words[row].append(f"{name}_{value}")
-        elif column.kind == "multi_categorical" and column.offsets is not None:
-            for row in range(1, catalogue.n_rows):
-                values = column.values[column.offsets[row] : column.offsets[row + 1]]
-                words[row - 1].extend(f"{name}_{value}" for value in values)
+    for name in catalogue.categories:
+        column = catalogue.attributes[name]
+        for row in range(1, catalogue.n_rows):
+            words[row - 1].extend(f"{name}_{value}" for value in column.of(row))
     return [" ".join(line) for line in words]
 
 

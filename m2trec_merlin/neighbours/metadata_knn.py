@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.encoded import Layout
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.sessions import Prefixes, Sessions
 
@@ -48,12 +49,9 @@ def first_of_equal_metadata(catalogue: Catalogue) -> np.ndarray:
     Vectors are left out: they differ in the last digits where they were made of the same text.
     """
     first: dict[tuple[bytes, ...], int] = {}
-    columns = [column for column in catalogue.attributes.values() if column.kind != "vector"]
+    columns = [c for c in catalogue.attributes.values() if c.field.layout is not Layout.VECTORS]
     same = np.zeros(catalogue.n_rows, np.int64)
     for row in range(1, catalogue.n_rows):
-        key = []
-        for column in columns:
-            start, stop = (row, row + 1) if column.offsets is None else column.offsets[row : row + 2]
-            key.append(column.values[start:stop].tobytes())
-        same[row] = first.setdefault(tuple(key), row)
+        key = tuple(column.of(row).tobytes() for column in columns)
+        same[row] = first.setdefault(key, row)
     return same

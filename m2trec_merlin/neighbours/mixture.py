@@ -30,7 +30,7 @@ def mix(scores: np.ndarray, near: np.ndarray, weight: float = WEIGHT, floor: flo
     return mixed
 
 
-class Blend:
+class Mixture:
     """A model mixed with neighbours.
 
     Args:

@@ -8,30 +8,24 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from dask import delayed
 from nvtabular import Workflow
 
-from m2trec_merlin.config import ITEM_ID, AttributeConfig, Config
+from m2trec_merlin.attributes import ITEM_ID, Attribute
+from m2trec_merlin.attributes.operators import load_operators
+from m2trec_merlin.config import Config
+from m2trec_merlin.data.problems import ProblemLog
+from m2trec_merlin.data.sources import Origin
+from m2trec_merlin.data.validation import check_attributes
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.ids import IdIndex
 from m2trec_merlin.merlin_adapter import dataset_of_parts, save_workflow
-from m2trec_merlin.preprocessing.catalogue_files import (
-    arrow_schema,
-    check_items,
-    write_display,
-    write_vocabularies,
-)
+from m2trec_merlin.preprocessing.catalogue_files import arrow_schema, write_display, write_vocabularies
 from m2trec_merlin.preprocessing.cluster import Report, ignore_progress, run
 from m2trec_merlin.preprocessing.parts import count_events, find_parts
 from m2trec_merlin.workflows.items import encode_items, items_workflow
-from m2trec_merlin.workflows.sentences import load_encoders
-
-#: Items encoded at a time in each process; fewer with sentences, each of which takes milliseconds, so that
-#: progress shows and every process has work.
-PART_ITEMS, PART_SENTENCES = 50_000, 2_000
 
 
 def build_catalogue(
@@ -51,23 +45,24 @@ def build_catalogue(
         MissingDependencyError: sentences are to be encoded, and the encoder is not installed.
     """
     items, counts = _order_items(data)
-    check_items(items, config.attributes, str(data / "items.parquet"))
+    _require_fit(items, config.attributes, data / "items.parquet")
     n_seen = int((counts > 0).sum())
     if not n_seen:
         raise DataError(str(data), ["no item of items.parquet occurs in the training sessions"])
     catalogue = output / "catalogue"
     catalogue.mkdir(parents=True)
     with TemporaryDirectory(dir=output, prefix=".parts.") as folder:
-        sentences = any(attribute.kind == "sentence" for attribute in config.attributes)
-        parts = _write_parts(items, n_seen, Path(folder), PART_SENTENCES if sentences else PART_ITEMS)
+        size = min(attribute.items_at_a_time for attribute in config.attributes)
+        parts = _write_parts(items, n_seen, Path(folder), size)
         seen = [part for part in parts if part.name.startswith("seen")]
         workflow = items_workflow(config.attributes, Path(folder) / "vocabularies")
-        load_encoders(workflow)
+        load_operators(workflow)
         report("vocabularies", 0, 1)
         workflow.fit(dataset_of_parts(seen, workflow_columns(config.attributes)))
         report("vocabularies", 1, 1)
         save_workflow(workflow, output / "items_workflow")
-        schema = arrow_schema(config.attributes, items.schema.field(ITEM_ID).type)
+        fields = write_vocabularies(workflow, config.attributes, catalogue)
+        schema = arrow_schema(list(fields.values()), items.schema.field(ITEM_ID).type)
         targets = [part.with_name(f"encoded-{part.name}") for part in parts]
         shared = delayed(workflow)
         encode = delayed(encode_part)
@@ -75,10 +70,16 @@ def build_catalogue(
         run(tasks, client, "catalogue", report)
         _combine(targets, counts, catalogue / "items.parquet")
     write_display(items, config, catalogue / "display.parquet")
-    write_vocabularies(workflow, config.attributes, catalogue)
 
 
-def workflow_columns(attributes: Sequence[AttributeConfig]) -> list[str]:
+def _require_fit(items: pa.Table, attributes: Sequence[Attribute], path: Path) -> None:
+    log = ProblemLog(Origin(str(path), {}))
+    check_attributes(items.to_pandas(integer_object_nulls=True), attributes, log)
+    if problems := log.messages():
+        raise DataError(str(path), problems)
+
+
+def workflow_columns(attributes: Sequence[Attribute]) -> list[str]:
     """Return the columns of the raw items that the workflow reads, each once."""
     return list(dict.fromkeys([ITEM_ID, *(a.source_column for a in attributes)]))
 
@@ -105,8 +106,7 @@ def encode_part(workflow: Workflow, source: str, target: str, schema: pa.Schema)
     """Encode one file of raw items into another, with exactly the columns and types of `schema`."""
     table = pq.read_table(source, columns=workflow.input_schema.column_names)
     frame = encode_items(workflow, table.to_pandas(integer_object_nulls=True))
-    host = frame if isinstance(frame, pd.DataFrame) else frame.to_pandas()
-    pq.write_table(pa.Table.from_pandas(host[schema.names], schema=schema, preserve_index=False), target)
+    pq.write_table(pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False), target)
 
 
 def _combine(parts: Sequence[Path], counts: np.ndarray, target: Path) -> None:

@@ -23,8 +23,8 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ArtifactError
 
-#: Of an attribute, what concerns the model alone: a change asks for training, not for preprocessing.
-_MODEL_ONLY = {"dim", "pooling", "pair_buckets"}
+#: Of what the files mean: raised when those that were written before no longer fit the code.
+FORMAT = 2
 
 
 def preprocess(config: Config, dask: str | None = None, force: bool = False, progress: bool = True) -> Path:
@@ -95,8 +95,9 @@ def _describe_inputs(config: Config) -> dict[str, Any]:
     data = require_manifest(config.directory / "data", "data")
     return {
         "version": __version__,
+        "format": FORMAT,
         "data": fingerprint(data["sha256"]),
-        "attributes": [a.model_dump(exclude=_MODEL_ONLY) for a in config.attributes],
+        "attributes": [a.preprocessing_settings() for a in config.attributes],
         "min_session_length": config.data.min_session_length,
         "max_session_length": config.data.max_session_length,
         "title_column": config.serving.title_column,
@@ -125,7 +126,11 @@ def _finish(
     output: Path, inputs: dict[str, Any], sessions: dict[str, Any], seconds: dict[str, float]
 ) -> None:
     catalogue = Catalogue.load(output / "catalogue")
-    sizes = {a.name: a.vocabulary_size for a in catalogue.attributes.values() if a.vocabulary_size}
+    sizes = {
+        name: column.field.size
+        for name, column in catalogue.attributes.items()
+        if column.field.layout.has_vocabulary
+    }
     facts = {"items": catalogue.n_rows - 1, "seen": catalogue.n_seen, "vocabularies": sizes}
     rounded = {step: round(spent, 2) for step, spent in seconds.items()}
     write_manifest(output, "preprocess", inputs, catalogue=facts, sessions=sessions, seconds=rounded)

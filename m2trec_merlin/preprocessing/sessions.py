@@ -80,7 +80,7 @@ def write_part(workflow: Workflow, source: str, target: str) -> tuple[int, int, 
     """
     events = read_part(Path(source), EVENT_COLUMNS)
     [join] = Graph.get_nodes_by_op_type([workflow.output_node], JoinRows)
-    unknown = join.op.count_unknown(events["item_id"])
+    unknown = join.op.count_unknown(events)
     if unknown == len(events):
         raise DataError(source, ["holds no item of the catalogue: run `m2trec data --force`"])
     with columns_without_copies():

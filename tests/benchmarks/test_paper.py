@@ -14,7 +14,8 @@ from benchmarks.paper.recbole import BestLook, concatenate
 from benchmarks.paper.report import next_item_table
 from benchmarks.paper.results import CellResult, read_result, to_rows, write_result
 from benchmarks.training.exchange import Flat
-from m2trec_merlin.config import AttributeConfig, Config, load_config
+from m2trec_merlin.attributes import parse_attribute
+from m2trec_merlin.config import Config, load_config
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.evaluation.measurements import Measurement
 
@@ -177,7 +178,7 @@ def test_a_table_of_our_own_cells_is_made_and_kept(
     assert json.loads((tmp_path / "out" / "paper-shop.json").read_text()) == rows
 
     bench = paper.PaperBench(load_config(tmp_path / "shop.yaml"), 1.0, Console(quiet=True))
-    picture = AttributeConfig(name="picture", kind="vector", size=2)
+    picture = parse_attribute(name="picture", kind="vector", size=2)
     bench.config = bench.config.model_copy(update={"attributes": [*bench.config.attributes, picture]})
     kept = {cell.model for cell in plan(bench.config, [42]) if bench.kept(cell) is not None}
     assert kept == {"popularity"}, "it alone does not read pictures"

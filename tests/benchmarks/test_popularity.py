@@ -9,8 +9,9 @@ import yaml
 
 from benchmarks import popularity
 from benchmarks.popularity import DRAWS, judge, predict
-from m2trec_merlin.catalogue import AttributeColumn, Catalogue
+from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
+from m2trec_merlin.encoded import EncodedColumn, Field, Layout
 from tests.benchmarks.test_paper import SHOP
 
 
@@ -34,7 +35,7 @@ def test_an_item_is_predicted_by_the_others_alone() -> None:
     category = np.array([1, *[3] * 40, *[4] * 40])
     counts = np.array([0, 1000, *[10] * 39, *[1] * 40])
     catalogue = Catalogue(
-        np.arange(81), counts, {"category": AttributeColumn("category", "categorical", 5, category)}
+        np.arange(81), counts, {"category": EncodedColumn(Field("category", Layout.IDS, 5), category)}
     )
     config = Config.model_validate({"name": "x", "attributes": [{"name": "category", "kind": "categorical"}]})
     folds = np.arange(80) % 5

@@ -10,11 +10,12 @@ from benchmarks.training.environments import FOLDER, python_of
 from benchmarks.training.exchange import Exchange, Flat, Job
 from benchmarks.training.process import train
 from benchmarks.training.systems import SYSTEMS, System
-from m2trec_merlin.config import AttributeConfig, Config
+from m2trec_merlin.attributes import parse_attribute
+from m2trec_merlin.config import Config
 
 MAX_LENGTH = 20
 OTHERS = ("Transformers4Rec, full softmax", "RecTools SASRec", "RecBole GRU4Rec")
-CONFIG = Config(name="rounds", attributes=[AttributeConfig(name="category", kind="categorical")])
+CONFIG = Config(name="rounds", attributes=[parse_attribute(name="category", kind="categorical")])
 
 #: Sixty items in a circle, scattered over a catalogue of 119.
 CIRCLE = np.array([7 * i % 101 + 1 for i in range(1, 61)])

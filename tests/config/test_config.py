@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 import yaml
 
-from m2trec_merlin.config import ITEM_ID, apply_variant, load_config
+from m2trec_merlin.attributes import ITEM_ID
+from m2trec_merlin.config import apply_variant, load_config
 from m2trec_merlin.errors import ConfigError
 
 ATTRIBUTES = [
@@ -54,8 +55,11 @@ def test_all_mistakes_are_reported_at_once_with_what_was_found(tmp_path: Path) -
             r"'title', which is of kind text; accepted: \['category'\]",
         ),
         ({"attributes": [*ATTRIBUTES, ATTRIBUTES[0]]}, r"names \['title'\] occur more than once"),
-        ({"attributes": [{"name": "image", "kind": "vector"}]}, "needs size"),
-        ({"attributes": [{"name": "meaning", "kind": "sentence", "size": 8}]}, "size 8 is not 384"),
+        ({"attributes": [{"name": "image", "kind": "vector"}]}, r"attributes\.0\..*size: Field required"),
+        (
+            {"attributes": [{"name": "meaning", "kind": "sentence", "size": 8}]},
+            r"attributes\.0\..*size: .*got 8",
+        ),
         ({"attributes": [{"name": ITEM_ID, "kind": "categorical"}]}, "'item_id' is reserved"),
         ({"attributes": [{"name": "labels", "kind": "categorical"}]}, "'labels' is reserved"),
         ({"attributes": [{"name": "a__values", "kind": "numeric"}]}, "'a__values' is reserved"),

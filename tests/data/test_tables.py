@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from m2trec_merlin.config import AttributeConfig
+from m2trec_merlin.attributes import parse_attribute
 from m2trec_merlin.data.tables import (
     KnownItems,
     canonical_items,
@@ -137,7 +137,7 @@ def test_timestamps_order_events_where_there_are_no_positions() -> None:
 
 def test_canonical_items_have_typed_ids_first_and_numbers_as_numbers() -> None:
     raw = pd.DataFrame({"price": ["1.5", None], "item_id": pd.array([2, 1], dtype="Int64")}, index=[7, 8])
-    items = canonical_items(raw, [AttributeConfig(name="cost", kind="numeric", column="price")])
+    items = canonical_items(raw, [parse_attribute(name="cost", kind="numeric", column="price")])
     assert items.columns.tolist() == ["item_id", "price"]
     assert items["item_id"].dtype == np.int64 and items["item_id"].tolist() == [2, 1]
     assert items["price"].dtype == np.float64 and items["price"][0] == 1.5

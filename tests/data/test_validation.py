@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from m2trec_merlin.config import AttributeConfig, Config
+from m2trec_merlin.attributes import parse_attribute
+from m2trec_merlin.config import Config
 from m2trec_merlin.data.problems import ProblemLog
 from m2trec_merlin.data.sources import Origin, open_source
 from m2trec_merlin.data.validation import check_items, validate
@@ -277,5 +278,5 @@ def test_columns_of_several_types_are_looked_at_value_by_value(
 ) -> None:
     log = ProblemLog(Origin("items", {}))
     items = pd.DataFrame({"item_id": range(4), "a": pd.Series(values, dtype=object)})
-    check_items(items, log, [AttributeConfig.model_validate({"name": "a", **attribute})])
+    check_items(items, log, [parse_attribute(name="a", **attribute)])
     assert any(message in problem for problem in log.messages()), log.messages()

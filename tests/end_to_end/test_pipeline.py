@@ -11,10 +11,11 @@ import yaml
 from rich.console import Console
 
 from m2trec_merlin.artifacts import MANIFEST, read_json
-from m2trec_merlin.catalogue import FIRST_VALUE, Catalogue
+from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.cli.app import read_config
 from m2trec_merlin.cli.verbs import run_data, run_evaluate, run_export, run_preprocess, run_train
 from m2trec_merlin.config import Config
+from m2trec_merlin.encoded import FIRST_VALUE
 from m2trec_merlin.evaluation.run import evaluate_model
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.scoring import ModelScorer

@@ -14,7 +14,7 @@ from tests.evaluation.worlds import checkerboard
 ORDER = np.array([7, 12, 1, 9, 4, 11, 2, 8, 5, 3, 10, 6])
 
 
-class RecommenderContract:
+class ItemScorerContract:
     """Tests of a recommender on the checkerboard world."""
 
     def build(self, catalogue: Catalogue, train: Sessions) -> ItemScorer:

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from m2trec_merlin.catalogue import AttributeColumn, Catalogue
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.encoded import EncodedColumn, Field, Layout
 from m2trec_merlin.sessions import Prefixes, Sessions
 
 COLOURS = ("black", "white")
@@ -28,15 +29,23 @@ def make_catalogue(
     attributes = {}
     if colours is not None:
         values = np.array([1, *colours], dtype=np.int64)
-        attributes["colour"] = AttributeColumn("colour", "categorical", 5, values)
+        attributes["colour"] = EncodedColumn(Field("colour", Layout.IDS, 5), values)
     if titles is not None:
         assert directory is not None
         directory.mkdir(parents=True, exist_ok=True)
         pd.DataFrame({"title": list(titles)}).to_parquet(directory / "display.parquet")
         tokens = np.full(n_items + 1, 3, dtype=np.int64)
-        attributes["title"] = AttributeColumn("title", "text", 4, tokens, np.arange(n_items + 2))
+        field = Field("title", Layout.ID_LISTS, 4)
+        attributes["title"] = EncodedColumn(field, tokens, np.arange(n_items + 2))
     ids = np.array([-1, *(item_ids or range(1000, 1000 + n_items))], dtype=np.int64)
-    return Catalogue(ids, np.array([0, *counts], dtype=np.int64), attributes, directory)
+    return Catalogue(
+        ids,
+        np.array([0, *counts], dtype=np.int64),
+        attributes,
+        directory,
+        titled=titles is not None,
+        categories=() if colours is None else ("colour",),
+    )
 
 
 @dataclass(frozen=True)

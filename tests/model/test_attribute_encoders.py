@@ -23,7 +23,7 @@ class TestContract:
     def encoder(self, name: str) -> tuple[AttributeEncoder, CatalogueTensors]:
         torch.manual_seed(0)
         column, config = tiny_catalogue().attributes[name], tiny_config()
-        encoder = build_attribute_encoder(column, config.attribute(name), config.model)
+        encoder = build_attribute_encoder(column.field, config.attribute(name), config.model)
         return encoder.eval(), CatalogueTensors([column])
 
     def test_returns_one_vector_of_its_width_per_item(self, name: str) -> None:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from m2trec_merlin.catalogue import AttributeColumn, Catalogue
+from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import apply_variant
+from m2trec_merlin.encoded import EncodedColumn, Field, Layout
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, id_column
 from m2trec_merlin.model.expected_popularity import PENALTY, ExpectedPopularity
 from m2trec_merlin.model.heads import MetadataHead
@@ -34,8 +35,8 @@ def words_and_counts(titles: list[list[int]], counts: list[int], price: list[flo
         np.arange(len(titles) + 1),
         np.array([0, *counts]),
         {
-            "title": AttributeColumn("title", "text", 10, values, offsets),
-            "price": AttributeColumn("price", "numeric", 0, np.array([0, *price], np.float32)),
+            "title": EncodedColumn(Field("title", Layout.ID_LISTS, 10), values, offsets),
+            "price": EncodedColumn(Field("price", Layout.NUMBERS, 1), np.array([0, *price], np.float32)),
         },
     )
 
@@ -111,7 +112,7 @@ def test_vectors_count_by_their_direction() -> None:
     catalogue = words_and_counts([[3]] * 8, [100, 100, 100, 1, 1, 1, 0, 0], [0.0] * 8)
     one_way, another = [1.0, 0.2], [0.2, 1.0]
     image = np.array([[0, 0], *[one_way] * 3, *[another] * 3, [0.5, 0.1], [2, 10]], np.float32)
-    catalogue.attributes["image"] = AttributeColumn("image", "vector", 0, image)
+    catalogue.attributes["image"] = EncodedColumn(Field("image", Layout.VECTORS, 2), image)
     encoder = ExpectedPopularity(list(catalogue.attributes.values()), {})
     encoder.fit(catalogue)
     values = expected(encoder, catalogue)

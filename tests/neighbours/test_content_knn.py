@@ -1,22 +1,24 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from m2trec_merlin.catalogue import AttributeColumn, Catalogue
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.encoded import EncodedColumn, Field, Layout
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.evaluation.ranking import top_rows
 from m2trec_merlin.neighbours.content_knn import ContentKnn, category_words, item_words
 from m2trec_merlin.sessions import Sessions
-from tests.evaluation.contracts import RecommenderContract
+from tests.evaluation.contracts import ItemScorerContract
 from tests.evaluation.worlds import checkerboard, make_catalogue
 
 TRAIN = Sessions.from_lists([[1, 2, 3]])
 
 
-class TestContentKnn(RecommenderContract):
+class TestContentKnn(ItemScorerContract):
     def build(self, catalogue: Catalogue, train: Sessions) -> ContentKnn:
         return ContentKnn(catalogue, train)
 
@@ -29,7 +31,7 @@ class TestContentKnn(RecommenderContract):
             assert line[1:][same & candidates].min() > line[1:][~same].max()
 
 
-class TestCategoryProfile(RecommenderContract):
+class TestCategoryProfile(ItemScorerContract):
     def build(self, catalogue: Catalogue, train: Sessions) -> ContentKnn:
         return ContentKnn(catalogue, train, category_words(catalogue), "category profile")
 
@@ -67,7 +69,8 @@ def test_categories_stand_in_where_there_is_no_text() -> None:
 def test_lists_of_categories_give_several_words() -> None:
     catalogue = make_catalogue([1, 1], colours=[3, 4])
     values, offsets = np.array([1, 5, 6, 7]), np.array([0, 1, 3, 4])
-    catalogue.attributes["tags"] = AttributeColumn("tags", "multi_categorical", 8, values, offsets)
+    catalogue = dataclasses.replace(catalogue, categories=("colour", "tags"))
+    catalogue.attributes["tags"] = EncodedColumn(Field("tags", Layout.ID_LISTS, 8), values, offsets)
     assert category_words(catalogue) == ["colour_3 tags_5 tags_6", "colour_4 tags_7"]
 
 

@@ -6,11 +6,12 @@ import dataclasses
 
 import numpy as np
 
-from m2trec_merlin.catalogue import AttributeColumn, Catalogue
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.encoded import EncodedColumn, Field, Layout
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn, first_of_equal_metadata
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.sessions import Sessions
-from tests.evaluation.contracts import RecommenderContract
+from tests.evaluation.contracts import ItemScorerContract
 from tests.tiny import ragged, tiny_catalogue
 
 
@@ -20,13 +21,13 @@ def titled(titles: list[list[int]], colours: list[int], counts: list[int]) -> Ca
         np.arange(len(titles) + 1),
         np.array([0, *counts]),
         {
-            "title": AttributeColumn("title", "text", 9, values, offsets),
-            "colour": AttributeColumn("colour", "categorical", 9, np.array([1, *colours])),
+            "title": EncodedColumn(Field("title", Layout.ID_LISTS, 9), values, offsets),
+            "colour": EncodedColumn(Field("colour", Layout.IDS, 9), np.array([1, *colours])),
         },
     )
 
 
-class TestMetadataKnn(RecommenderContract):
+class TestMetadataKnn(ItemScorerContract):
     def build(self, catalogue: Catalogue, train: Sessions) -> MetadataKnn:
         return MetadataKnn(catalogue, train)
 
@@ -59,5 +60,5 @@ def test_an_item_listed_anew_has_the_neighbours_and_the_votes_of_the_old_one() -
 def test_vectors_do_not_keep_equal_items_apart() -> None:
     catalogue = titled([[3], [3]], [7, 7], counts=[1, 1])
     nearly = np.array([[0], [1], [1 + 1e-6]], np.float32)
-    columns = {**catalogue.attributes, "meaning": AttributeColumn("meaning", "vector", 0, nearly)}
+    columns = {**catalogue.attributes, "meaning": EncodedColumn(Field("meaning", Layout.VECTORS, 1), nearly)}
     assert first_of_equal_metadata(dataclasses.replace(catalogue, attributes=columns)).tolist() == [0, 1, 1]

@@ -14,11 +14,11 @@ from m2trec_merlin.evaluation.metrics import hit
 from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.neighbours.session_knn import SessionKnn, SessionKnnParameters
 from m2trec_merlin.sessions import Sessions
-from tests.evaluation.contracts import RecommenderContract
+from tests.evaluation.contracts import ItemScorerContract
 from tests.evaluation.worlds import checkerboard, make_catalogue
 
 
-class TestSessionKnn(RecommenderContract):
+class TestSessionKnn(ItemScorerContract):
     def build(self, catalogue: Catalogue, train: Sessions) -> SessionKnn:
         return SessionKnn(catalogue, train)
 

@@ -111,7 +111,7 @@ def test_an_unknown_cluster_is_refused(dask):
 @pytest.mark.slow
 def test_dask_changes_nothing(tmp_path, write, configure, monkeypatch):
     """Two processes that share several parts of items and of sessions make the same bytes as one process."""
-    monkeypatch.setattr("m2trec_merlin.workflows.items.PART_ITEMS", 16)
+    monkeypatch.setattr("m2trec_merlin.attributes.base.Attribute.items_at_a_time", 16)
     items = pd.DataFrame({"item_id": range(40), "title": [f"thing {i % 7} of {i % 3}" for i in range(40)]})
     items["brand"] = [None if i % 5 == 0 else f"b{i % 4}" for i in range(40)]
     attributes = [{"name": "title", "kind": "text"}, {"name": "brand", "kind": "categorical"}]

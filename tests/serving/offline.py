@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from m2trec_merlin.catalogue import FIRST_VALUE, LIST_KINDS
+from m2trec_merlin.encoded import FIRST_VALUE, Layout
 from m2trec_merlin.merlin_adapter import load_workflow
 from m2trec_merlin.workflows.items import encode_items
 from tests.serving.conftest import Shop
@@ -50,12 +50,12 @@ def encode_raw(shop: Shop, item: dict[str, Any]) -> dict[str, torch.Tensor]:
     tensors = {}
     for attribute in shop.config.attributes:
         value = encoded[attribute.name].iloc[0]
-        if attribute.kind in LIST_KINDS:
+        if attribute.layout is Layout.ID_LISTS:
             tensors[f"{attribute.name}__values"] = torch.tensor(list(value), dtype=torch.int64)
             tensors[f"{attribute.name}__offsets"] = torch.tensor([0, len(value)])
-        elif attribute.kind == "vector":
+        elif attribute.layout is Layout.VECTORS:
             tensors[attribute.name] = torch.tensor([list(value)], dtype=torch.float32)
         else:
-            kind = torch.int64 if attribute.kind == "categorical" else torch.float32
+            kind = torch.int64 if attribute.layout is Layout.IDS else torch.float32
             tensors[attribute.name] = torch.tensor([value], dtype=kind)
     return tensors

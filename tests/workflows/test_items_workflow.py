@@ -54,7 +54,7 @@ def test_numbers_are_standardised_with_the_moments_of_training_items(built):
 def test_titles_are_lists_of_known_subwords(built):
     table = rows(built[0])
     catalogue = Catalogue.load(built[0] / "catalogue")
-    size = catalogue.attributes["title"].vocabulary_size
+    size = catalogue.attributes["title"].field.size
     tokens = json.loads((built[0] / "catalogue" / "vocabularies" / "title.json").read_text())
     ids = tokens["model"]["vocab"]
     assert len(ids) == size
@@ -162,11 +162,11 @@ def test_all_problems_of_the_items_are_reported_at_once(tmp_path, write, configu
         build_catalogue(config, write(tmp_path, items, sessions), tmp_path / "out")
     text = "\n".join(caught.value.problems)
     assert len(caught.value.problems) == 5
-    assert "attribute 'title', column 'title': holds lists" in text
-    assert "attribute 'brand': no column 'brand'; there are item_id, title, price" in text
-    assert "1 values are not finite numbers; first: 'cheap'" in text
-    assert "1 values are not numbers of at least 0, which log needs; first: -2.0" in text
-    assert "1 vectors are not of size 2; first: row 0, size 1" in text
+    assert "column 'title': is a list, not a single value (attribute 'title') in 2 rows: row 1" in text
+    assert "no column 'brand', which attribute 'brand' reads; there are item_id, title, price" in text
+    assert "is not a finite number (attribute 'price') in 1 row: row 2 ('cheap')" in text
+    assert "is below 0, and log needs numbers of at least 0 (attribute 'weight') in 1 row: row 2" in text
+    assert "is not of length 2 (attribute 'picture') in 1 row: row 1 (1)" in text
 
 
 def test_training_without_any_known_item_is_refused(tmp_path, write, configure):
@@ -196,7 +196,7 @@ def test_texts_can_share_a_vocabulary(tmp_path, write, configure):
     sessions = {"train": {"a": [1, 2]}}
     build_catalogue(configure(tmp_path, attributes), write(tmp_path, items, sessions), tmp_path / "out")
     catalogue = Catalogue.load(tmp_path / "out" / "catalogue")
-    sizes = {a.vocabulary_size for a in catalogue.attributes.values()}
+    sizes = {a.field.size for a in catalogue.attributes.values()}
     assert len(sizes) == 1
     ids = json.loads((tmp_path / "out" / "catalogue" / "vocabularies" / "title.json").read_text())["model"][
         "vocab"
@@ -248,7 +248,7 @@ def test_attributes_without_any_value_still_work(tmp_path, write, configure):
 def test_parts_do_not_change_the_catalogue(tmp_path, write, configure, monkeypatch):
     data = write(tmp_path)
     build_catalogue(configure(tmp_path), data, tmp_path / "whole")
-    monkeypatch.setattr("m2trec_merlin.workflows.items.PART_ITEMS", 1)
+    monkeypatch.setattr("m2trec_merlin.attributes.base.Attribute.items_at_a_time", 1)
     build_catalogue(configure(tmp_path), data, tmp_path / "parts")
     for name in ("catalogue/schema.json", "catalogue/vocabularies/title.json"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes()

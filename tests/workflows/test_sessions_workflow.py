@@ -11,15 +11,13 @@ from nvtabular import ColumnSelector
 from nvtabular.ops import Groupby, JoinExternal, ListSlice
 
 from m2trec_merlin.errors import DataError
+from m2trec_merlin.frames.pandas_frames import PandasFrames, _is_in_order, list_column, number_runs
 from m2trec_merlin.preprocessing.sessions import build_sessions
 from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.workflows.sessions import (
     GroupSessions,
     JoinRows,
     LastEvents,
-    NumberSessions,
-    _number_runs,
-    list_column,
     sessions_workflow,
 )
 
@@ -170,22 +168,22 @@ def test_grouping_equals_plain_pandas_in_order_or_not(frame):
 def test_events_in_order_are_those_that_sorting_leaves(frame):
     # The row labels show what moved; a stable sort leaves equals where they are.
     by_sorting = frame.sort_values(["session", "position"], kind="stable").index.tolist()
-    assert GroupSessions().in_order(frame) == (by_sorting == list(range(len(frame))))
+    assert _is_in_order(frame, ["session", "position"]) == (by_sorting == list(range(len(frame))))
 
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(["x", "b", "m", None])), st.sampled_from([object, "category"]))
 def test_numbering_runs_equals_numbering_values(ids, dtype):
     series = pd.Series(ids, dtype=dtype)
-    numbers = np.asarray(NumberSessions().number(series))
+    numbers = np.asarray(PandasFrames().number(series))
     assert numbers.tolist() == series.factorize()[0].tolist() and numbers.dtype == np.int64
 
 
 @pytest.mark.parametrize("dtype", [object, "category"])
 def test_sessions_side_by_side_are_numbered_by_run(dtype):
-    assert _number_runs(pd.Series(["x", "x", "b"], dtype=dtype)).tolist() == [0, 0, 1]
-    assert _number_runs(pd.Series(["x", "b", "x"], dtype=dtype)) is None
-    assert _number_runs(pd.Series(["x", None], dtype=dtype)) is None
+    assert number_runs(pd.Series(["x", "x", "b"], dtype=dtype)).tolist() == [0, 0, 1]
+    assert number_runs(pd.Series(["x", "b", "x"], dtype=dtype)) is None
+    assert number_runs(pd.Series(["x", None], dtype=dtype)) is None
 
 
 @settings(deadline=None)
@@ -197,7 +195,7 @@ def test_joining_equals_that_of_nvtabular(items):
     pd.testing.assert_frame_equal(
         ours.transform(selector, frame), theirs.transform(selector, frame), check_dtype=len(frame) > 0
     )
-    assert ours.count_unknown(frame["item_id"]) == items.count(99)
+    assert ours.count_unknown(frame) == items.count(99)
 
 
 @settings(deadline=None)

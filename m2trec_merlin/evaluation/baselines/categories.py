@@ -30,9 +30,7 @@ class FrequentCategories:
         self.columns = {name: catalogue.attributes[name] for name in attributes}
         self.shares = {}
         for name, column in self.columns.items():
-            counts = np.bincount(
-                column.values, weights=catalogue.train_counts, minlength=column.vocabulary_size
-            )
+            counts = np.bincount(column.values, weights=catalogue.train_counts, minlength=column.field.size)
             self.shares[name] = counts / max(float(counts.sum()), 1.0)
 
     def category_scores(self, prefixes: Prefixes) -> dict[str, np.ndarray]:
@@ -43,7 +41,7 @@ class FrequentCategories:
         events = events_before(prefixes)
         scores = {}
         for name, column in self.columns.items():
-            shape = (len(prefixes), column.vocabulary_size)
+            shape = (len(prefixes), column.field.size)
             at = (events.prefix, column.values[events.row])
             count, recency = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
             np.add.at(count, at, 1)
@@ -76,7 +74,7 @@ class PredictedCategories:
         lines = np.arange(len(prefixes))
         scores = {}
         for name, column in self.columns.items():
-            values = np.full((len(prefixes), column.vocabulary_size), -np.inf, np.float32)
+            values = np.full((len(prefixes), column.field.size), -np.inf, np.float32)
             # From the last place to the first, so that the best one stays.
             for place in reversed(range(self.items)):
                 values[lines, column.values[rows[:, place]]] = 1 / (1 + place)

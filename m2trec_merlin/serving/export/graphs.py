@@ -17,7 +17,7 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from m2trec_merlin.catalogue import FIRST_VALUE
+from m2trec_merlin.encoded import FIRST_VALUE
 from m2trec_merlin.errors import ArtifactError, MissingDependencyError
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, EncodedAttributes
 from m2trec_merlin.model.item_vectors import ItemVectors

@@ -21,8 +21,10 @@ from m2trec_merlin.artifacts import (
     require_manifest,
     write_manifest,
 )
-from m2trec_merlin.catalogue import FIRST_VALUE, Catalogue
-from m2trec_merlin.config import ITEM_ID, Config
+from m2trec_merlin.attributes import ITEM_ID
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.config import Config
+from m2trec_merlin.encoded import FIRST_VALUE, Layout
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.storage import load_model
 from m2trec_merlin.serving.contract.checksums import FORMAT
@@ -42,6 +44,12 @@ from m2trec_merlin.sessions import Sessions
 Report = Callable[[str], object]
 
 _ROWS_AT_A_TIME = 65_536
+_KINDS = {
+    Layout.IDS: "categorical",
+    Layout.ID_LISTS: "text",
+    Layout.NUMBERS: "numeric",
+    Layout.VECTORS: "vector",
+}
 
 
 def export(config: Config, force: bool = False, report: Report = print) -> Path:
@@ -140,8 +148,8 @@ def encoded_attributes(config: Config, catalogue: Catalogue) -> list[Attribute]:
     for name in config.inputs:
         attribute = config.attribute(name)
         column = catalogue.attributes[name]
-        size = column.values.shape[1] if column.kind == "vector" else 0
-        attributes.append(Attribute(name, column.kind, attribute.source_column, size))
+        size = column.field.size if column.field.layout is Layout.VECTORS else 0
+        attributes.append(Attribute(name, _KINDS[column.field.layout], attribute.source_column, size))
     return attributes
 
 

@@ -1,4 +1,4 @@
-"""Neighbours beside an exported model, mixed as in evaluation/blend.py.
+"""Neighbours beside an exported model, mixed as in neighbours/mixture.py.
 
 They bring SciPy, scikit-learn and pandas into the server, so nothing here is imported unless a model
 repository has neighbours (`serving.neighbours`).

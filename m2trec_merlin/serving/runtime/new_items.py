@@ -55,16 +55,16 @@ class NewItemEncoder:
 
 def _load(directory: Path) -> tuple[Any, Any]:
     try:
+        from m2trec_merlin.attributes.operators import load_operators
         from m2trec_merlin.merlin_adapter import load_workflow
         from m2trec_merlin.workflows.items import encode_items
-        from m2trec_merlin.workflows.sentences import load_encoders
     except ImportError as error:
         raise MissingDependencyError(
             f"items given by raw attributes need NVTabular in the server's Python, where {error.name} is "
             "missing: install m2trec-merlin there, or send ids of the catalogue only"
         ) from error
     workflow = load_workflow(directory)
-    load_encoders(workflow)
+    load_operators(workflow)
     return workflow, encode_items
 
 

@@ -3,11 +3,11 @@ import numpy as np
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.evaluation.baselines import Popularity
 from m2trec_merlin.sessions import Sessions
-from tests.evaluation.contracts import RecommenderContract
+from tests.evaluation.contracts import ItemScorerContract
 from tests.evaluation.worlds import make_catalogue
 
 
-class TestPopularity(RecommenderContract):
+class TestPopularity(ItemScorerContract):
     def build(self, catalogue: Catalogue, train: Sessions) -> Popularity:
         return Popularity(catalogue, train)
 

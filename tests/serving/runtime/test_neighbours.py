@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from m2trec_merlin.config import ITEM_ID
+from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
-from m2trec_merlin.neighbours.mixture import Blend
+from m2trec_merlin.neighbours.mixture import Mixture
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.serving.contract.names import PREDICT
 from m2trec_merlin.serving.export.repository import version_folder
@@ -47,7 +47,7 @@ def test_answers_equal_the_blend(tmp_path: Path, model: dict[str, object]) -> No
     shop = mixed_shop(tmp_path, **model)
     knn = SessionKnn if model else MetadataKnn
     train = Sessions.from_lists(TRAIN)
-    offline = Blend("both", ModelScorer(shop.model), knn(shop.catalogue, train))
+    offline = Mixture("both", ModelScorer(shop.model), knn(shop.catalogue, train))
     sessions = [[3], [1, 2], [9, 30, 2, 1], list(range(1, MAX_LENGTH + 1)), [30]]
     requests = [request(rows, Options(N_ITEMS)) for rows in sessions]
     answers = Recommender(shop.predict).recommend(requests)

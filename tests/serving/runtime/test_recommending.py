@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from m2trec_merlin.catalogue import FIRST_VALUE
+from m2trec_merlin.encoded import FIRST_VALUE
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.serving.runtime.options import Options
 from m2trec_merlin.serving.runtime.recommending import Answer, Recommender, Request

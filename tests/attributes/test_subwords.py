@@ -2,17 +2,20 @@ from __future__ import annotations
 
 import pickle
 import random
+from functools import partial
 
 import dask.dataframe as dd
 import pandas as pd
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from merlin.io import Dataset
 from nvtabular import Workflow
 
-from m2trec_merlin.workflows.subword import RESERVED, SubwordTokenize, learn_tokenizer, tokenize
+from m2trec_merlin.attributes.categories import RESERVED
+from m2trec_merlin.attributes.subwords import SubwordTokenize, encode_texts, learn_tokenizer
+from m2trec_merlin.encoded import MISSING
+from m2trec_merlin.frames.pandas_frames import PandasFrames
 
 # The example of the byte-pair encoding paper (Sennrich et al. 2016).
 WORDS = {"low": 5, "lower": 2, "newest": 6, "widest": 3}
@@ -93,7 +96,9 @@ texts = st.none() | st.text() | st.lists(st.one_of(fragments, spaces)).map("".jo
 def test_words_encoded_once_give_the_ids_of_whole_texts(rows, longest):
     LEARNED.enable_truncation(longest)
     expected = [LEARNED.encode(row or "", add_special_tokens=False).ids or [1] for row in rows]
-    assert tokenize(LEARNED, pa.array(rows, pa.string())).to_pylist() == expected
+    encode = partial(encode_texts, LEARNED)
+    ids = PandasFrames().tokens(pd.Series(rows, dtype=object), "title", encode, longest, MISSING)
+    assert [list(row) for row in ids] == expected
 
 
 def test_ids_are_cut_and_never_empty():

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from dask import delayed
 from merlin.schema import ColumnSchema, Schema, Tags
 from nvtabular import ColumnSelector
@@ -30,12 +30,9 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.trainers import WordPieceTrainer
 
-from m2trec_merlin.catalogue import FIRST_VALUE, MISSING
-from m2trec_merlin.columns import as_text, fill_empty, from_arrow, list_offsets
-from m2trec_merlin.sessions import ragged_positions
-
-#: Names of the reserved ids 0, 1 and 2.
-RESERVED = ("<padding>", "<missing>", "<other>")
+from m2trec_merlin.attributes.categories import RESERVED
+from m2trec_merlin.encoded import FIRST_VALUE, MISSING
+from m2trec_merlin.frames import Column, Frame, Frames, frames_of
 
 _CONTINUES = "##"
 _LONGEST_WORD = 100
@@ -79,8 +76,7 @@ class SubwordTokenize(StatOperator):
             }
 
     def _serialise(self, name: str, tokenizer: Tokenizer) -> str:
-        longest = self.max_tokens if isinstance(self.max_tokens, int) else self.max_tokens[name]
-        tokenizer.enable_truncation(longest)
+        tokenizer.enable_truncation(self._longest(name))
         return tokenizer.to_str()
 
     def clear(self) -> None:
@@ -88,12 +84,21 @@ class SubwordTokenize(StatOperator):
         self.vocabularies = {}
         self._tokenizers = {}
 
-    def transform(self, col_selector: ColumnSelector, df: Any) -> Any:
-        """Return a frame of lists of ids, int64, none empty."""
-        tokens = type(df)()
-        for name in col_selector.names:
-            tokens[name] = from_arrow(tokenize(self.tokenizer(name), as_text(df[name])), like=df[name])
-        return tokens
+    def transform(self, col_selector: ColumnSelector, df: Frame) -> Frame:
+        """Return a frame of lists of ids, int64, none empty.
+
+        Each distinct word is encoded once, which gives the ids of the whole text: WordPiece looks at one word
+        at a time, and the normaliser never looks across a space.
+        """
+        frames = frames_of(df)
+        return frames.frame({name: self._tokens(name, df[name], frames) for name in col_selector.names})
+
+    def _tokens(self, name: str, column: Column, frames: Frames) -> Column:
+        encode = partial(encode_texts, self.tokenizer(name))
+        return frames.tokens(column, name, encode, self._longest(name), MISSING)
+
+    def _longest(self, name: str) -> int:
+        return self.max_tokens if isinstance(self.max_tokens, int) else self.max_tokens[name]
 
     def tokenizer(self, name: str) -> Tokenizer:
         """Return the tokenizer of a column."""
@@ -116,8 +121,7 @@ class SubwordTokenize(StatOperator):
         return schema.with_properties({**schema.properties, "domain": domain})
 
     def _compute_shape(self, col_schema: ColumnSchema, input_schema: Schema) -> ColumnSchema:
-        longest = self.max_tokens if isinstance(self.max_tokens, int) else self.max_tokens[col_schema.name]
-        return col_schema.with_shape((None, (1, longest)))
+        return col_schema.with_shape((None, (1, self._longest(col_schema.name))))
 
     @property
     def output_tags(self) -> list[Tags]:
@@ -130,15 +134,10 @@ class SubwordTokenize(StatOperator):
         return np.int64
 
 
-def count_words(frame: Any, columns: Sequence[str]) -> dict[str, Counter[str]]:
+def count_words(frame: Frame, columns: Sequence[str]) -> dict[str, Counter[str]]:
     """Count the words, by spaces, of each text column of a frame, as they are written."""
-    return {name: _count(as_text(frame[name])) for name in columns}
-
-
-def _count(texts: pa.Array) -> Counter[str]:
-    counts = pc.value_counts(pc.utf8_split_whitespace(texts).flatten())
-    words, occurrences = counts.field("values").to_pylist(), counts.field("counts").to_pylist()
-    return Counter(dict(zip(words, occurrences, strict=True)))
+    frames = frames_of(frame)
+    return {name: Counter(frames.count_words(frame[name], name)) for name in columns}
 
 
 def add_counts(parts: Sequence[Mapping[str, Counter[str]]]) -> dict[str, Counter[str]]:
@@ -215,28 +214,7 @@ def _repeat(counts: Mapping[str, int]) -> Iterator[str]:
             yield " ".join([word] * min(_WORDS_AT_ONCE, counts[word] - start))
 
 
-def tokenize(tokenizer: Tokenizer, texts: pa.Array) -> pa.ListArray:
-    """Return the ids of each text, [MISSING] for a text that is null or holds no word.
-
-    Each distinct word is encoded once, which gives the ids of the whole text: WordPiece looks at one word at
-    a time, and the normaliser never looks across a space. Only the space U+0020 splits here; what else counts
-    as white space is left to the tokenizer.
-    """
-    words = pc.split_pattern(texts, " ")
-    distinct = pc.dictionary_encode(words.flatten())
-    ids, starts, sizes = _encode(tokenizer, distinct.dictionary)
-    word = distinct.indices.to_numpy(zero_copy_only=False)
-    n_words = pc.fill_null(pc.list_value_length(words), 0).to_numpy(zero_copy_only=False)
-    kept, per_text = sizes[word], _sums(sizes[word], n_words)
-    if tokenizer.truncation:
-        longest = tokenizer.truncation["max_length"]
-        before = np.cumsum(kept) - kept - np.repeat(np.cumsum(per_text) - per_text, n_words)
-        kept, per_text = np.clip(longest - before, 0, kept), np.minimum(per_text, longest)
-    values = ids[ragged_positions(starts[word], kept)]
-    return fill_empty(pa.ListArray.from_arrays(list_offsets(per_text), pa.array(values)), MISSING)
-
-
-def _encode(tokenizer: Tokenizer, texts: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def encode_texts(tokenizer: Tokenizer, texts: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the ids of all texts one after another, and where those of each text start and how many."""
     # Version 0.20 of tokenizers added the faster call, which skips the positions of tokens in the text.
     encode = getattr(tokenizer, "encode_batch_fast", tokenizer.encode_batch)
@@ -244,10 +222,3 @@ def _encode(tokenizer: Tokenizer, texts: pa.Array) -> tuple[np.ndarray, np.ndarr
     sizes = np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded))
     ids = np.fromiter(chain.from_iterable(encoded), dtype=np.int64, count=sizes.sum())
     return ids, np.cumsum(sizes) - sizes, sizes
-
-
-def _sums(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Return the sums of consecutive groups of `counts` values."""
-    totals = np.concatenate([[0], np.cumsum(values)])
-    ends = np.cumsum(counts)
-    return totals[ends] - totals[ends - counts]

@@ -12,19 +12,20 @@ from merlin.io import Dataset
 from nvtabular import ColumnSelector, Workflow
 from nvtabular.ops import Categorify
 
+from m2trec_merlin.attributes.categories import Categories
+from m2trec_merlin.attributes.multi_categorical import SplitValues
+from m2trec_merlin.attributes.numeric import AsNumber
+from m2trec_merlin.attributes.operators import ConvertColumns
+from m2trec_merlin.attributes.vector import AsVector
+from m2trec_merlin.columns import vectors
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.workflows.operators import (
-    AsNumber,
-    AsVector,
-    AtLeast,
-    Categories,
-    SplitValues,
-    vector_problem,
-)
+from m2trec_merlin.workflows.sessions import AtLeast
 
 
-def apply(operator, values) -> list:
-    column = operator.transform(ColumnSelector(["x"]), pd.DataFrame({"x": pd.Series(values)}))["x"]
+def apply(conversion, values) -> list:
+    column = ConvertColumns(conversion).transform(
+        ColumnSelector(["x"]), pd.DataFrame({"x": pd.Series(values)})
+    )["x"]
     return [list(v) if isinstance(v, np.ndarray) else v for v in column]
 
 
@@ -68,9 +69,11 @@ def test_numbers_below_the_minimum_are_missing():
 
 @pytest.mark.parametrize("missing", [None, [float("nan"), 0.0]])
 def test_vectors_are_float32_and_complete(missing):
-    vectors = AsVector(2).transform(ColumnSelector(["x"]), pd.DataFrame({"x": [[1, 2.5], missing]}))["x"]
-    assert [list(v) for v in vectors] == [[1.0, 2.5], [0.0, 0.0]]
-    assert vectors.iloc[0].dtype == np.float32
+    made = ConvertColumns(AsVector(2)).transform(
+        ColumnSelector(["x"]), pd.DataFrame({"x": [[1, 2.5], missing]})
+    )["x"]
+    assert [list(v) for v in made] == [[1.0, 2.5], [0.0, 0.0]]
+    assert made.iloc[0].dtype == np.float32
 
 
 @pytest.mark.parametrize(
@@ -83,7 +86,8 @@ def test_vectors_are_float32_and_complete(missing):
     ],
 )
 def test_vectors_of_another_form_are_refused(values, message):
-    assert message in vector_problem(pd.Series(values), 2)
+    with pytest.raises(DataError, match=message):
+        vectors(pd.Series(values), 2)
     with pytest.raises(DataError, match=message):
         apply(AsVector(2), values)
 
@@ -106,7 +110,7 @@ def test_rare_categories_are_out_of_vocabulary(tmp_path):
 
 
 def test_lists_of_categories_are_never_empty(tmp_path):
-    operators = ["x"] >> SplitValues("|", 2) >> Categories(out_path=str(tmp_path))
+    operators = ["x"] >> ConvertColumns(SplitValues("|", 2)) >> Categories(out_path=str(tmp_path))
     workflow = Workflow(operators)
     workflow.fit(Dataset(pd.DataFrame({"x": ["a|b", None, "a"]})))
     ids = workflow.transform(pd.DataFrame({"x": [None, "b|a|a", "new"]}))["x"]

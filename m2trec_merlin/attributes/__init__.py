@@ -1,0 +1,33 @@
+"""Attributes of items, one module for each kind of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field as Setting
+from pydantic import TypeAdapter
+
+from m2trec_merlin.attributes.base import ITEM_ID, Attribute, Embedding, Fault
+from m2trec_merlin.attributes.categorical import Categorical
+from m2trec_merlin.attributes.multi_categorical import MultiCategorical
+from m2trec_merlin.attributes.numeric import Numeric
+from m2trec_merlin.attributes.sentence import Sentence
+from m2trec_merlin.attributes.text import Text
+from m2trec_merlin.attributes.vector import Vector
+
+__all__ = ["ITEM_ID", "AnyAttribute", "Attribute", "Embedding", "Fault", "parse_attribute"]
+
+#: All kinds. A new one is a module of its own and a name in this line.
+AnyAttribute = Annotated[
+    Text | Categorical | MultiCategorical | Numeric | Vector | Sentence, Setting(discriminator="kind")
+]
+
+
+def parse_attribute(**settings: Any) -> Attribute:
+    """Return the attribute that some settings describe.
+
+    Raises:
+        ValidationError: a setting is wrong, or is not one of this kind.
+    """
+    attribute: Attribute = TypeAdapter(AnyAttribute).validate_python(settings)
+    return attribute

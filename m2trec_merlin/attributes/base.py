@@ -1,0 +1,166 @@
+"""What every kind of attribute says of itself: the seam between raw columns and everything that reads them.
+
+A kind is one module of this package: a class of settings with the methods below, and one line in the table of
+`__init__`. Nothing else of the product knows it; the model sees the layout of what it encodes to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pydantic import Field as Setting
+from pydantic import field_validator
+
+from m2trec_merlin.encoded import Field, Layout
+from m2trec_merlin.sections import Section
+
+if TYPE_CHECKING:
+    from nvtabular import Workflow
+
+#: Name of the id pseudo-attribute: one embedding per training item, for the id-based variants only.
+ITEM_ID = "item_id"
+
+#: Columns of the catalogue, the pseudo-attribute, and a name that NVTabular's Categorify uses for itself.
+RESERVED_NAMES = (ITEM_ID, "row", "train_count", "labels")
+
+#: A node of a graph of NVTabular operators, or the list of columns that it begins with.
+Node = Any
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with some values of a column.
+
+    Attributes:
+        what: the fault, as a statement about a value: "is not a number".
+        values: the column or a part of it; its index holds row numbers.
+        wrong: bool, which of `values` have the fault.
+        hint: what to do about it.
+    """
+
+    what: str
+    values: pd.Series
+    wrong: np.ndarray
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """How the model embeds the ids or vectors of an attribute.
+
+    Attributes:
+        dim: width; None: by the size of the vocabulary.
+        pooling: of the values of a list.
+        pair_buckets: vectors for pairs of neighbouring values of a list, found by a hash; 0: none.
+    """
+
+    dim: int | None = None
+    pooling: Literal["mean", "max"] = "mean"
+    pair_buckets: int = 0
+
+
+class Attribute(Section):
+    """One attribute of the items: how it is read, checked, encoded, shown and embedded."""
+
+    name: str = Setting(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+    kind: str
+    column: str | None = Setting(None, description="column of the items table; default: the name")
+
+    #: How encoded values are laid out.
+    layout: ClassVar[Layout]
+    #: Whether the column can serve as an item's title.
+    gives_titles: ClassVar[bool] = False
+    #: Whether people read and filter by the raw values.
+    is_shown: ClassVar[bool] = False
+    #: Settings that concern the model alone: a change asks for training, not for preprocessing.
+    model_settings: ClassVar[frozenset[str]] = frozenset({"dim", "pooling", "pair_buckets"})
+    #: Items encoded at a time in each process: fewer where each takes long.
+    items_at_a_time: ClassVar[int] = 50_000
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_free(cls, name: str) -> str:
+        if name in RESERVED_NAMES or "__" in name:
+            raise ValueError(f"attribute name '{name}' is reserved: choose another, and set column: {name}")
+        return name
+
+    @property
+    def source_column(self) -> str:
+        """The column of the items table that holds this attribute."""
+        return self.column or self.name
+
+    @property
+    def embedding(self) -> Embedding:
+        """How the model embeds it."""
+        return Embedding()
+
+    def preprocessing_settings(self) -> dict[str, Any]:
+        """Return the settings on which the encoded values depend."""
+        return self.model_dump(mode="json", exclude=set(self.model_settings))
+
+    def reading_settings(self) -> dict[str, Any]:
+        """Return the settings on which it depends whether raw values are valid."""
+        return {"column": self.source_column, "kind": self.kind}
+
+    def contradictions(self, attributes: Mapping[str, Attribute]) -> list[str]:
+        """Return what is wrong with this attribute beside the others, by name."""
+        return []
+
+    def faults(self, values: pd.Series) -> Iterator[Fault]:
+        """Yield what is wrong with the known values of the raw column."""
+        raise NotImplementedError
+
+    def canonical(self, values: pd.Series) -> pd.Series:
+        """Return the raw column as the canonical items table holds it."""
+        return values
+
+    def vocabulary_owner(self, attributes: Mapping[str, Attribute]) -> str:
+        """Return the name of the attribute whose vocabulary this one uses: its own unless it is shared.
+
+        Raises:
+            ConfigError: sharing goes round in a circle.
+        """
+        return self.name
+
+    def encode(self, source: Node, members: Sequence[Attribute], storage: Path) -> Node:
+        """Compose the operators that encode raw columns.
+
+        Args:
+            source: the raw columns, under the names of the attributes.
+            members: the attributes that share this one's vocabulary, itself among them.
+            storage: folder in which fitting keeps vocabularies until the workflow is saved.
+        """
+        raise NotImplementedError
+
+    def write_vocabulary(self, workflow: Workflow, folder: Path) -> Field:
+        """Write what a fitted workflow learned of this attribute; returns what it encodes to.
+
+        Args:
+            workflow: fitted.
+            folder: takes a file called as the attribute, if there is something to write.
+        """
+        return Field(self.name, self.layout)
+
+    def filter_values(self, values: pd.Series) -> pa.Array:
+        """Return the raw values by which a request filters: texts, lists of texts, or float64."""
+        raise NotImplementedError
+
+
+def are_lists(values: pd.Series) -> np.ndarray:
+    """Tell which values are lists; looks at each one only where a column holds objects of several types."""
+    if values.dtype != object or not pd.api.types.infer_dtype(values, skipna=False).startswith("mixed"):
+        return np.zeros(len(values), dtype=bool)
+    return values.map(lambda value: isinstance(value, list | tuple | np.ndarray)).to_numpy(bool)
+
+
+def single_value_faults(values: pd.Series) -> Iterator[Fault]:
+    """Yield the fault of values that are lists where single values are needed."""
+    yield Fault(
+        "is a list, not a single value", values, are_lists(values), "kind multi_categorical takes lists"
+    )

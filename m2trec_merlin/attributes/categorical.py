@@ -1,0 +1,55 @@
+"""Kind `categorical`: one value an item, such as a brand. AsText -> Categories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import pandas as pd
+import pyarrow as pa
+from pydantic import Field as Setting
+
+from m2trec_merlin.attributes.base import Attribute, Embedding, Fault, Node, single_value_faults
+from m2trec_merlin.columns import as_text
+from m2trec_merlin.encoded import Field, Layout
+
+if TYPE_CHECKING:
+    from nvtabular import Workflow
+
+
+class Categorical(Attribute):
+    """One value of a vocabulary."""
+
+    kind: Literal["categorical"]
+    min_count: int = Setting(1, ge=1, description="rarer values count as out of vocabulary")
+    dim: int | None = Setting(None, ge=1, description="embedding width; default: by vocabulary size")
+
+    layout: ClassVar[Layout] = Layout.IDS
+    is_shown: ClassVar[bool] = True
+
+    @property
+    def embedding(self) -> Embedding:
+        """A vector a value."""
+        return Embedding(self.dim)
+
+    def faults(self, values: pd.Series) -> Iterator[Fault]:
+        """Yield lists."""
+        yield from single_value_faults(values)
+
+    def encode(self, source: Node, members: Sequence[Attribute], storage: Path) -> Node:
+        """Write values as text, then number them."""
+        from m2trec_merlin.attributes.categories import categorify
+        from m2trec_merlin.attributes.operators import AsText, ConvertColumns
+
+        return source >> ConvertColumns(AsText()) >> categorify(storage, self.min_count)
+
+    def write_vocabulary(self, workflow: Workflow, folder: Path) -> Field:
+        """Write the values."""
+        from m2trec_merlin.attributes.categories import write_categories
+
+        return Field(self.name, self.layout, write_categories(workflow, self.name, folder))
+
+    def filter_values(self, values: pd.Series) -> pa.Array:
+        """Return texts."""
+        return as_text(values)

@@ -1,0 +1,84 @@
+"""Kind `multi_categorical`: several values an item, such as tags. SplitValues -> Categories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pydantic import Field as Setting
+
+from m2trec_merlin.attributes.base import Attribute, Embedding, Fault, Node
+from m2trec_merlin.columns import split_values
+from m2trec_merlin.encoded import Field, Layout
+from m2trec_merlin.frames import Column, Frames
+from m2trec_merlin.merlin_adapter import LIST_FILLER
+
+if TYPE_CHECKING:
+    from nvtabular import Workflow
+
+_ALL_VALUES = 2**31 - 1
+
+
+class MultiCategorical(Attribute):
+    """Several values of a vocabulary, in a list or in one string."""
+
+    kind: Literal["multi_categorical"]
+    max_tokens: int = Setting(16, ge=1, description="values kept of an item")
+    separator: str = Setting("|", min_length=1, description="separates values held in one string")
+    min_count: int = Setting(1, ge=1, description="rarer values count as out of vocabulary")
+    dim: int | None = Setting(None, ge=1, description="embedding width; default: by vocabulary size")
+    pooling: Literal["mean", "max"] = "mean"
+
+    layout: ClassVar[Layout] = Layout.ID_LISTS
+    is_shown: ClassVar[bool] = True
+
+    @property
+    def embedding(self) -> Embedding:
+        """A vector a value, pooled."""
+        return Embedding(self.dim, self.pooling)
+
+    def faults(self, values: pd.Series) -> Iterator[Fault]:
+        """Yield nothing: lists and single values are both welcome."""
+        yield from ()
+
+    def encode(self, source: Node, members: Sequence[Attribute], storage: Path) -> Node:
+        """Split strings, then number the values."""
+        from m2trec_merlin.attributes.categories import categorify
+        from m2trec_merlin.attributes.operators import ConvertColumns
+
+        split = SplitValues(self.separator, self.max_tokens)
+        return source >> ConvertColumns(split) >> categorify(storage, self.min_count)
+
+    def write_vocabulary(self, workflow: Workflow, folder: Path) -> Field:
+        """Write the values."""
+        from m2trec_merlin.attributes.categories import write_categories
+
+        return Field(self.name, self.layout, write_categories(workflow, self.name, folder))
+
+    def filter_values(self, values: pd.Series) -> pa.Array:
+        """Return lists of texts, all values of an item."""
+        return split_values(values, self.separator, _ALL_VALUES)
+
+
+class SplitValues:
+    """Several values per row, held as a list or as one string with separators, as a list of strings.
+
+    Args:
+        separator: what stands between the values of one string.
+        max_values: keep the first so many of a row.
+    """
+
+    dtype, tags = np.str_, ()
+
+    def __init__(self, separator: str, max_values: int) -> None:
+        self.separator = separator
+        self.max_values = max_values
+        self.shape = ((1, max_values),)
+
+    def __call__(self, name: str, column: Column, frames: Frames) -> Column:
+        """Return lists of strings; [LIST_FILLER] where a row has no value."""
+        return frames.split(column, name, self.separator, self.max_values, LIST_FILLER)

