@@ -142,9 +142,9 @@ def test_it_is_part_of_models_that_need_it_and_is_not_trained() -> None:
 def test_it_decides_how_popular_a_new_item_is_and_nothing_else() -> None:
     catalogue = tiny_catalogue()
     model = build_model(tiny_config(), catalogue).eval()
-    assert isinstance(model.next_item, MetadataHead) and model.next_item.popularity is not None
+    assert isinstance(model.next_item_head, MetadataHead) and model.next_item_head.popularity is not None
     with torch.no_grad():
-        model.next_item.popularity.weight.fill_(1.0)
+        model.next_item_head.popularity.weight.fill_(1.0)
     before = ModelScorer(model)
     fit_before_training(model, catalogue)
     after = ModelScorer(model)

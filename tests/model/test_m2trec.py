@@ -5,6 +5,8 @@ from torch.nn import functional as F
 from m2trec_merlin.config import VARIANTS
 from m2trec_merlin.errors import ArtifactError, ConfigError
 from m2trec_merlin.model.m2trec import M2TRec, build_model
+from m2trec_merlin.model.session_batch import SessionBatch
+from m2trec_merlin.sessions import Sessions
 from tests.tiny import ATTRIBUTES, tiny_catalogue, tiny_config
 
 ROWS = torch.tensor([[1, 2, 3, 0], [5, 4, 5, 24], [7, 8, 0, 0]])
@@ -59,13 +61,59 @@ def test_ragged_batches_of_the_merlin_loader_are_understood() -> None:
     )
 
 
+@pytest.mark.parametrize("mode", ["causal", "bidirectional"])
+def test_padding_changes_nothing(mode: str) -> None:
+    """Padded as far as one likes, ragged, or as our own loader has them: equal to the last bit."""
+    tested = model(session={"mode": mode}).eval()
+    sessions = [[1, 2, 3], [5, 4, 5, 24], [7, 8]]
+    batches = [{"row": F.pad(ROWS, (0, more))} for more in (0, 1, 2)]
+    batches.append(SessionBatch.of(Sessions.from_lists(sessions)))
+    expected, *others = (tested(batch, testing=True) for batch in batches)
+    for outputs in others:
+        assert outputs["loss"] == expected["loss"]
+        for task, scores in expected["predictions"].items():
+            assert torch.equal(outputs["predictions"][task], scores)
+    alone, *others = (tested(batch) for batch in batches)
+    assert alone["next_item"].shape == (3, 31)
+    assert all(torch.equal(other[task], alone[task]) for other in others for task in alone)
+
+
+@pytest.mark.parametrize("mode", ["causal", "bidirectional"])
+def test_unknown_items_are_events_but_no_targets(mode: str) -> None:
+    """Each prefix scores as it does alone, wherever the unknown items of its session stand."""
+    tested = model(session={"mode": mode}).eval()
+    sessions = [[1, 0, 2], [0, 0, 3, 4], [5, 6, 0], [0, 7]]
+    outputs = tested(SessionBatch.of(Sessions.from_lists(sessions)), testing=True)
+    prefixes = [(s[:n], s[n]) for s in sessions for n in range(1, len(s)) if s[n]]
+    assert outputs["labels"]["next_item"].tolist() == [target for _, target in prefixes]
+    for index, (prefix, _) in enumerate(prefixes):
+        alone = tested(SessionBatch.of(Sessions.from_lists([prefix])))
+        for task, scores in alone.items():
+            torch.testing.assert_close(outputs["predictions"][task][index], scores[0])
+    shorter = tested(SessionBatch.of(Sessions.from_lists([[1]])))
+    longer = tested(SessionBatch.of(Sessions.from_lists([[1, 0]])))
+    assert not torch.allclose(shorter["next_item"][0, 1:], longer["next_item"][0, 1:])
+
+
+@pytest.mark.parametrize("variant", ["m2trec", "mutrec_id"])
+def test_training_on_sessions_with_unknown_items_learns_their_known_ones(variant: str) -> None:
+    everything = tiny_catalogue(n_items=24, n_seen=24)
+    torch.manual_seed(0)
+    tested = build_model(tiny_config(next_item={"loss": "full"}).with_variant(variant), everything).eval()
+    batch = SessionBatch.of(Sessions.from_lists([[1, 0, 2, 2], [0, 3, 4], [5, 0]]))
+    trained = tested(batch, training=True)["loss"]
+    torch.testing.assert_close(trained, tested(batch, testing=True)["loss"])
+    trained.backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in tested.parameters())
+
+
 def test_full_training_loss_equals_the_tested_one() -> None:
     """With every item a candidate and nothing at random, the two ways to compute the loss agree."""
     everything = tiny_catalogue(n_items=24, n_seen=24)
     torch.manual_seed(0)
     tested = build_model(tiny_config(next_item={"loss": "full"}), everything).eval()
     with torch.no_grad():
-        tested.next_item.repeat_biases.normal_()
+        tested.next_item_head.repeat_biases.normal_()
     rows = ROWS
     trained = tested({"row": rows}, training=True)["loss"]
     torch.testing.assert_close(trained, tested({"row": rows}, testing=True)["loss"])
