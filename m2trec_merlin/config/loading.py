@@ -63,6 +63,10 @@ class Config(Section):
                 return attribute
         raise ConfigError(f"no attribute '{name}'; there are {', '.join(a.name for a in self.attributes)}")
 
+    def warnings(self) -> list[str]:
+        """Return what is accepted and does not do what it seems to, a line each."""
+        return []
+
     @field_validator("attributes")
     @classmethod
     def _names_are_unique(cls, attributes: list[Attribute]) -> list[Attribute]:
