@@ -38,7 +38,7 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Do it again even if 
 
 
 def read_config(path: Path, settings: list[str] | None = None, variant: str = "m2trec") -> Config:
-    """Load a configuration with command-line settings and a variant applied.
+    """Load a configuration with command-line settings and a variant applied, and print its warnings.
 
     A variant other than M2TRec shares the data and keeps its own model, evaluation and export.
     """
@@ -48,7 +48,10 @@ def read_config(path: Path, settings: list[str] | None = None, variant: str = "m
         if not separator:
             raise ConfigError(f"--set {setting}: expected KEY=VALUE, as in training.epochs=3")
         overrides[key] = yaml.safe_load(value)
-    return apply_variant(load_config(path, overrides), variant)
+    config = apply_variant(load_config(path, overrides), variant)
+    for line in config.warnings():
+        errors.print(f"Warning: {line}", markup=False, highlight=False, soft_wrap=True)
+    return config
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """The run of a configuration: its paths, its steps, and how it differs from what its model was trained with.
 
-    data/ ──► preprocessed/ ──► model/ ──► evaluation/
-                    └─────────────┴──────► triton/
+data/ ──► preprocessed/ ──► model/ ──► evaluation/
+└─────────────┴──────► triton/
 """
 
 from __future__ import annotations

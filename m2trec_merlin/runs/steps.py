@@ -1,4 +1,4 @@
-"""The one question that every verb asks of what an earlier step left: was this made for this configuration?"""
+"""The question that every verb asks of what earlier steps left: was this made for this configuration?"""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Step:
         return self.manifest() if (self.folder / MANIFEST).is_file() else None
 
     def identity(self, manifest: Manifest) -> Any:
-        """Return what tells this result from another one of the step, as the manifests of later steps keep it."""
+        """Return what tells this result from another one, as the manifests of later steps keep it."""
         if self.verb == "preprocess":
             return manifest["inputs"]
         return fingerprint(manifest["sha256"]) if self.verb == "data" else manifest["sha256"]

@@ -1,8 +1,8 @@
 """Checkpoints: everything that a killed training needs to go on as if nothing had happened.
 
 A checkpoint is a folder `step-NNNNNNNN` with `tensors.safetensors` (weights, optimiser state, state of
-the random number generators) and `state.json`. It is renamed into place when it is complete. Each training, which
-is what is trained on what, has a folder of its own for its checkpoints, so that none removes another's.
+the random number generators) and `state.json`. It is renamed into place when it is complete. Each training
+(what is trained on what) has a folder of its own for its checkpoints, so that none removes another's.
 """
 
 from __future__ import annotations

@@ -70,11 +70,11 @@ def _train(run: Run, resume: bool, force: bool, progress: Progress, processes: P
     )
     if processes.count > 1:
         progress.say(f"{processes.count} processes, {config.training.batch_size} sessions a step in each")
-    loader = SessionLoader(
-        run.sessions("train"), config.training.batch_size, config.seed, device, processes
-    )
+    loader = SessionLoader(run.sessions("train"), config.training.batch_size, config.seed, device, processes)
     validation = Sessions.load(run.sessions("valid")).prefixes()
-    monitor = Monitors([ProgressMonitor(progress), TensorBoard(run.tensorboard)] if processes.is_first else [])
+    monitor = Monitors(
+        [ProgressMonitor(progress), TensorBoard(run.tensorboard)] if processes.is_first else []
+    )
     # A batch of several processes is another batch, so their number is part of what may resume.
     training = fingerprint([inputs, processes.count] if processes.count > 1 else inputs)
     checkpoints = run.checkpoints(training)
