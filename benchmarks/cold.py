@@ -28,6 +28,7 @@ from rich.console import Console
 from benchmarks.records import commit, write_rows
 from m2trec_merlin.artifacts import atomic_write
 from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.cli.progress import TerminalProgress
 from m2trec_merlin.config import Config, EvaluationConfig, load_config
 from m2trec_merlin.data.preparation import COLD_ITEMS_FILE, prepare_data
 from m2trec_merlin.errors import ConfigError
@@ -230,7 +231,7 @@ def measure_draw(config: Config, console: Console) -> list[Score]:
     """Prepare the data of one draw, train on them or go on with it, and measure."""
     prepare_data(config)
     preprocess(config)
-    folder = train(config, console=console)
+    folder = train(config, progress=TerminalProgress(console))
     bench = ColdBench(config)
     catalogue = bench.catalogue
     ours = ModelScorer(load_model(folder, catalogue), "M2TRec")

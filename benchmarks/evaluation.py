@@ -16,10 +16,10 @@ import time
 from pathlib import Path
 
 import torch
-from rich.progress import track
 
 from benchmarks.records import Record, commit, markdown, write_records
 from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.cli.progress import TerminalProgress
 from m2trec_merlin.config import Config, load_config
 from m2trec_merlin.evaluation.ranking import evaluate, sample_prefixes
 from m2trec_merlin.model.m2trec import build_model
@@ -39,16 +39,10 @@ def measure(config: Config, prefixes: int | None) -> list[Record]:
     test = Sessions.load(preprocessed / "sessions" / "test").prefixes()
     sample = sample_prefixes(test, prefixes, config.seed)
     before = _peak_mib()
-    bar = iter(track(range(len(sample)), "prefixes"))
-
-    def advance(count: int) -> None:
-        for _ in range(count):
-            next(bar, None)
-
     started = time.perf_counter()
-    evaluate(recommender, sample, catalogue, config.evaluation, progress=advance)
+    with TerminalProgress() as progress:
+        evaluate(recommender, sample, catalogue, config.evaluation, progress=progress)
     seconds = time.perf_counter() - started
-    advance(1)
     data, now, name = config.name, commit(), "m2trec"
     all_scores = len(sample) * catalogue.n_rows * 4 / MIB
     return [

@@ -294,7 +294,7 @@ def main() -> None:
     config = load_config(arguments.config, overrides)
     contest = Contest(config.name, arguments.repeats)
     prepare_data(config)
-    preprocess(config, progress=False)
+    preprocess(config)
     with TemporaryDirectory() as folder:
         compare_items(contest, config, Path(folder))
         compare_sessions(contest, config, Path(folder))

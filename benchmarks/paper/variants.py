@@ -8,6 +8,7 @@ from benchmarks.paper.cells import Cell
 from benchmarks.paper.results import CellResult, measure
 from m2trec_merlin.artifacts import read_json
 from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.cli.progress import TerminalProgress
 from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.model.scoring import ModelScorer
@@ -40,7 +41,7 @@ def run_variant(
     console: Console,
 ) -> CellResult:
     """Train the variant of a cell, or go on with it, and measure it, or its blend, on the test prefixes."""
-    folder = train(variant_config(config, cell.trained), console=console)
+    folder = train(variant_config(config, cell.trained), progress=TerminalProgress(console))
     history = read_json(folder / "history.json")
     model = load_recommender(cell.trained, config, catalogue)
     recommender: ItemScorer = model

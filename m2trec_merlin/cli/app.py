@@ -37,11 +37,14 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Do it again even if 
 
 
 def read_config(path: Path, settings: list[str] | None = None, variant: str | None = None) -> Config:
-    """Load a configuration with command-line settings and a variant applied.
+    """Load a configuration with command-line settings and a variant applied, and print its warnings.
 
     A variant other than M2TRec shares the data and keeps its own model, evaluation and export.
     """
-    return load_config(path, parse_overrides(settings or []), variant)
+    config = load_config(path, parse_overrides(settings or []), variant)
+    for line in config.warnings():
+        errors.print(f"Warning: {line}", markup=False, highlight=False, soft_wrap=True)
+    return config
 
 
 @app.command()

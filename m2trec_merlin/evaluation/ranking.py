@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from m2trec_merlin.config import EvaluationConfig
 from m2trec_merlin.encoded import FIRST_VALUE, MISSING, NO_ITEM
 from m2trec_merlin.evaluation.outcomes import UNMEASURED, UNRANKED, ItemRanks, Outcome
 from m2trec_merlin.histories import events_after, events_before
+from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.scores import CategoryScorer, ItemScorer
 from m2trec_merlin.sessions import Prefixes
 
@@ -27,7 +27,7 @@ def evaluate(
     config: EvaluationConfig,
     *,
     candidates: np.ndarray | None = None,
-    progress: Callable[[int], object] | None = None,
+    progress: Progress = SILENT,
 ) -> Outcome:
     """Score and rank prefixes; memory is bounded by one block of scores.
 
@@ -37,7 +37,7 @@ def evaluate(
         catalogue: the items that the recommender's columns stand for.
         config: cut-offs, block size, and whether the session's own items may be recommended.
         candidates: bool [R], rows that may be recommended; default: all.
-        progress: called after each block with the number of prefixes it held.
+        progress: is told after each block how many prefixes have been ranked.
 
     Raises:
         ValueError: the recommender broke its contract (wrong shape, or a score for NO_ITEM).
@@ -47,7 +47,7 @@ def evaluate(
     ks = tuple(sorted(config.ks))
     ranks: list[ItemRanks] = []
     category_ranks: dict[str, list[np.ndarray]] = {}
-    started = time.perf_counter()
+    done, started = 0, time.perf_counter()
     for block in prefixes.blocks(max(1, min(config.block_prefixes, MAX_BLOCK_SCORES // catalogue.n_rows))):
         if items is not None:
             scores = _checked(items, block, catalogue)
@@ -61,8 +61,9 @@ def evaluate(
             for name, values in categories.category_scores(block).items():
                 truth = catalogue.attributes[name].values[block.targets]
                 category_ranks.setdefault(name, []).append(rank_categories(values, truth))
-        if progress is not None:
-            progress(len(block))
+        done += len(block)
+        rate = done / max(time.perf_counter() - started, 1e-9)
+        progress.advance(f"scoring with {recommender.name}", done, len(prefixes), f"{rate:,.0f} a second")
     return Outcome(
         model=recommender.name,
         candidates=_describe(items, candidates),

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from rich.console import Console
 
 from m2trec_merlin.artifacts import MANIFEST, read_json
 from m2trec_merlin.catalogue import Catalogue
@@ -188,7 +187,7 @@ def test_neighbours_are_evaluated_beside_the_model(config: Config, finished: Con
     mixed = config.model_copy(
         update={"serving": config.serving.model_copy(update={"neighbours": True})}, deep=True
     )
-    rows = read_json(evaluate_model(mixed, console=Console(quiet=True)) / "metrics.json")
+    rows = read_json(evaluate_model(mixed) / "metrics.json")
     hits = {
         row["model"]: row["value"]
         for row in rows
