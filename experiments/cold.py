@@ -1,6 +1,6 @@
 """How well are items recommended that training never saw?
 
-    m2trec bench cold -c configs/instacart_cold.yaml --seeds 7 8 9
+    python -m experiments cold -c configs/instacart_cold.yaml --seeds 7 8 9
 
 The data are split with `data.cold_item_share`: items are drawn (seeded), and every session that holds one
 leaves training and validation. A single popular item among them can decide the result, so there are several
@@ -13,8 +13,8 @@ test.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -22,28 +22,21 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
-from matplotlib.figure import Figure
 from rich.console import Console
 
-from benchmarks.records import commit, write_rows
-from m2trec_merlin.artifacts import atomic_write
-from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.config import Config, EvaluationConfig, load_config
-from m2trec_merlin.data.preparation import COLD_ITEMS_FILE, prepare_data
+from benchmarks.frame.parse import Parser, read
+from benchmarks.frame.plot import Panel, draw
+from benchmarks.frame.prepare import K, Prepared, hit_and_mrr_at_20, prepare, train_model
+from benchmarks.frame.publish import Stamp, publish, table
+from m2trec_merlin.config import Config
+from m2trec_merlin.data.preparation import COLD_ITEMS_FILE
 from m2trec_merlin.errors import ConfigError
-from m2trec_merlin.evaluation.metrics import hit_and_mrr
-from m2trec_merlin.evaluation.plots import to_svg
-from m2trec_merlin.evaluation.ranking import evaluate, sample_prefixes
 from m2trec_merlin.evaluation.slices import cold_target_only
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.storage import load_model
 from m2trec_merlin.neighbours.content_knn import ContentKnn, category_words
-from m2trec_merlin.preprocessing.run import preprocess
 from m2trec_merlin.scores import ItemScorer
-from m2trec_merlin.sessions import Prefixes, Sessions
-from m2trec_merlin.training.run import train
-
-RESULTS = Path(__file__).parent / "results"
+from m2trec_merlin.sessions import Prefixes
 
 #: Added to the scores of new items, in units of the logarithm of odds.
 BOOSTS = (0.0, 0.5, 1.0, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8, 2.0, 3.0)
@@ -57,7 +50,19 @@ ALLOWED_LOSS = 0.02
 #: Prefixes of each split that every boost is tried on.
 CURVE_PREFIXES = 5_000
 
-K = 20
+
+def options(parser: Parser) -> None:
+    parser.add_config("configs/instacart_cold.yaml")
+    parser.add_seeds(None, "draws; default: the configured one")
+
+
+def run(options: Namespace) -> None:
+    config, console = read(options), Console()
+    scores = []
+    for seed in options.seeds or [config.seed]:
+        console.rule(f"draw of seed {seed}", align="left")
+        scores += measure_draw(draw_of(config, seed), console)
+    publish_scores(scores, config, options.output, options.stamp)
 
 
 @dataclass(frozen=True)
@@ -113,28 +118,23 @@ class ColdBench:
     """Measures on data that were split with cold items.
 
     Args:
-        config: with `data.cold_item_share`.
+        data: of a configuration with `data.cold_item_share`.
 
     Raises:
         ConfigError: no item was drawn to be cold.
     """
 
-    def __init__(self, config: Config) -> None:
-        self.config = config
-        data = config.directory / "preprocessed"
-        self.catalogue = Catalogue.load(data / "catalogue")
+    def __init__(self, data: Prepared) -> None:
+        self.config = config = data.config
+        self.data, self.catalogue = data, data.catalogue
         path = config.directory / "data" / COLD_ITEMS_FILE
         if not path.is_file():
             raise ConfigError(f"{config.name}: data.cold_item_share is 0; the experiment needs cold items")
         rows = self.catalogue.rows_of(pq.read_table(path).column(0).to_pylist())
         self.drawn = np.isin(np.arange(self.catalogue.n_rows), rows)
-        self.train = Sessions.load(data / "sessions" / "train")
-        test = Sessions.load(data / "sessions" / "test").prefixes()
-        valid = Sessions.load(data / "sessions" / "valid").prefixes()
         size = min(config.evaluation.max_prefixes or CURVE_PREFIXES, CURVE_PREFIXES)
-        self.all = {
-            name: sample_prefixes(p, size, config.seed) for name, p in (("test", test), ("valid", valid))
-        }
+        self.all = {name: data.prefixes(name, size) for name in ("test", "valid")}
+        test = data.prefixes("test")
         cold = cold_target_only(test, self.catalogue, config.evaluation) & self.drawn[test.targets]
         self.cold = test.take(np.flatnonzero(cold))
 
@@ -165,9 +165,7 @@ class ColdBench:
         candidates: np.ndarray | None = None,
     ) -> Score:
         """Measure one recommender on one set of prefixes."""
-        settings = EvaluationConfig(ks=[K], baselines=[])
-        outcome = evaluate(recommender, prefixes, self.catalogue, settings, candidates=candidates)
-        hit, mrr = hit_and_mrr(outcome, K)
+        hit, mrr = hit_and_mrr_at_20(recommender, prefixes, self.catalogue, candidates)
         return Score(recommender.name, split, name, "", None, hit, mrr, len(prefixes), self.config.seed)
 
 
@@ -198,26 +196,7 @@ def choose_boost(curve: Sequence[Score], boosted: str, allowed_loss: float = ALL
     return max(boost for boost, hit in overall.items() if boost is not None and hit >= least)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the experiment; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="m2trec bench cold", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("-c", "--config", type=Path, default=Path("configs/instacart_cold.yaml"))
-    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the results")
-    parser.add_argument("--seeds", type=int, nargs="+", help="draws; default: the configured one")
-    options = parser.parse_args(arguments)
-    console = Console()
-    config = load_config(options.config)
-    scores = []
-    for seed in options.seeds or [config.seed]:
-        console.rule(f"draw of seed {seed}", align="left")
-        scores += measure_draw(draw(config, seed), console)
-    publish(scores, config, options.config, options.output)
-    return 0
-
-
-def draw(config: Config, seed: int) -> Config:
+def draw_of(config: Config, seed: int) -> Config:
     """Return the configuration with another draw; seeds but the configured one have a folder of their own."""
     if seed == config.seed:
         return config
@@ -228,16 +207,14 @@ def draw(config: Config, seed: int) -> Config:
 
 def measure_draw(config: Config, console: Console) -> list[Score]:
     """Prepare the data of one draw, train on them or go on with it, and measure."""
-    prepare_data(config)
-    preprocess(config)
-    folder = train(config, console=console)
-    bench = ColdBench(config)
-    catalogue = bench.catalogue
+    data = prepare(config)
+    bench, catalogue = ColdBench(data), data.catalogue
+    folder = train_model(config, console)
     ours = ModelScorer(load_model(folder, catalogue), "M2TRec")
     recommenders: list[ItemScorer] = [
         ours,
-        ContentKnn(catalogue, bench.train, name="content kNN (titles)"),
-        ContentKnn(catalogue, bench.train, category_words(catalogue), "profile of categories"),
+        ContentKnn(catalogue, data.train, name="content kNN (titles)"),
+        ContentKnn(catalogue, data.train, category_words(catalogue), "profile of categories"),
     ]
     scores = []
     for score in chain(bench.compare(recommenders), bench.curve(ours, "valid"), bench.curve(ours, "test")):
@@ -251,9 +228,8 @@ def measure_draw(config: Config, console: Console) -> list[Score]:
     return scores
 
 
-def publish(scores: Sequence[Score], config: Config, config_path: Path, output: Path) -> None:
+def publish_scores(scores: Sequence[Score], config: Config, output: Path, stamp: Stamp) -> None:
     """Write rows of all draws as JSON, and their means as a page and the plot of the trade-off."""
-    name, made = f"cold-{config.name}", commit()
     rows = [
         {
             "model": s.model,
@@ -267,78 +243,61 @@ def publish(scores: Sequence[Score], config: Config, config_path: Path, output: 
             "seed": s.seed,
             "boosted": s.boosted,
             "boost": s.boost,
-            "commit": made,
+            "commit": stamp.commit,
         }
         for s in scores
         for metric, value in (("HIT", s.hit), ("MRR", s.mrr))
     ]
-    write_rows(output / f"{name}.json", rows)
-    means = over_draws(scores)
-    seeds = list(dict.fromkeys(s.seed for s in scores))
-    command = f"m2trec bench cold -c {config_path} --seeds {' '.join(map(str, seeds))}"
-    atomic_write(output / f"{name}.md", page(means, config, command, made))
-    atomic_write(output / f"{name}.svg", plot(means))
+    means, title = over_draws(scores), f"New items on {config.name}"
+    parts, plots = tables(means, config), {"": plot(means)}
+    publish(output, f"cold-{config.name}", rows, stamp, title=title, parts=parts, plots=plots)
 
 
-def page(scores: Sequence[Score], config: Config, command: str, made: str) -> str:
-    """Return the tables in Markdown; `scores` are means over the draws."""
-    lines = [
-        f"# New items on {config.name}",
-        "",
-        f"Made by `{command}` at commit {made}: {100 * config.data.cold_item_share:g} % of the seen items "
-        "drawn to be new; values in %, means over the draws ± standard deviation, n summed over them.",
-        "",
-        "| model | prefixes and candidates | HIT@20 | MRR@20 | n |",
-        "|---|---|---:|---:|---:|",
-    ]
-    lines += [
-        f"| {s.model} | {s.slice} | {100 * s.hit:.2f}"
-        f"{'' if s.spread is None else f' ± {100 * s.spread:.2f}'} | {100 * s.mrr:.2f} | {s.n:,} |"
+def tables(scores: Sequence[Score], config: Config) -> list[str]:
+    """Return the tables in Markdown, with what is to be said of them; `scores` are means over the draws."""
+    compared = [
+        [
+            s.model,
+            s.slice,
+            f"{100 * s.hit:.2f}" + ("" if s.spread is None else f" ± {100 * s.spread:.2f}"),
+            f"{100 * s.mrr:.2f}",
+            f"{s.n:,}",
+        ]
         for s in scores
         if s.boost is None
     ]
-    lines += [
-        "",
-        "What a boost of new items costs over all prefixes and brings to cold targets, both over all "
-        "candidates (HIT@20). Bold: the highest that costs at most "
-        f"{100 * ALLOWED_LOSS:g} % (relative) on validation.",
-        "",
-        "| boosted | boost | valid: All | test: All | test: cold target |",
-        "|---|---:|---:|---:|---:|",
-    ]
     hits = {(s.boosted, s.boost, s.split, s.slice): f"{100 * s.hit:.2f}" for s in scores}
+    columns = (("valid", "All"), ("test", "All"), ("test", "cold target"))
+    curve = []
     for boosted in (WITHOUT_HISTORY, LISTED_NEW):
         chosen = choose_boost(scores, boosted)
         for boost in BOOSTS:
             shown = f"**{boost:g}**" if boost == chosen else f"{boost:g}"
-            columns = (("valid", "All"), ("test", "All"), ("test", "cold target"))
-            cells = [hits[boosted, boost, split, part] for split, part in columns]
-            lines.append(f"| {boosted} | {shown} | {' | '.join(cells)} |")
-    return "\n".join([*lines, "", f"![trade-off](cold-{config.name}.svg)", ""])
+            curve.append([boosted, shown, *(hits[boosted, boost, split, part] for split, part in columns)])
+    return [
+        f"{100 * config.data.cold_item_share:g} % of the seen items drawn to be new; values in %, means over "
+        "the draws ± standard deviation, n summed over them.",
+        table(["model", "prefixes and candidates", "HIT@20", "MRR@20", "n"], compared, right=True),
+        "What a boost of new items costs over all prefixes and brings to cold targets, both over all "
+        "candidates (HIT@20). Bold: the highest that costs at most "
+        f"{100 * ALLOWED_LOSS:g} % (relative) on validation.",
+        table(["boosted", "boost", *(f"{split}: {part}" for split, part in columns)], curve, right=True),
+    ]
 
 
 def plot(scores: Sequence[Score]) -> str:
     """Draw HIT@20 of all test prefixes against that of cold targets, a point a boost."""
-    figure = Figure(figsize=(7.0, 4.2), layout="constrained")
-    axes = figure.subplots()
     test = {(s.boosted, s.slice, s.boost): 100 * s.hit for s in scores if s.split == "test"}
+    lines, notes = {}, []
     for boosted in (WITHOUT_HISTORY, LISTED_NEW):
-        overall = [test[boosted, "All", boost] for boost in BOOSTS]
-        cold = [test[boosted, "cold target", boost] for boost in BOOSTS]
-        axes.plot(overall, cold, marker="o", markersize=4, label=f"M2TRec, boost of {boosted}")
+        points = [(test[boosted, "All", b], test[boosted, "cold target", b]) for b in BOOSTS]
+        lines[f"M2TRec, boost of {boosted}"] = points
         at = BOOSTS.index(choose_boost(scores, boosted))
-        axes.annotate(
-            f"{BOOSTS[at]:g}, chosen on validation",
-            (overall[at], cold[at]),
-            (4, 4),
-            textcoords="offset points",
-        )
-    for s in scores:
-        if s.boost is None and s.slice == "cold target" and s.model != "M2TRec":
-            axes.axhline(100 * s.hit, linestyle="--", linewidth=1, color="grey")
-            axes.text(axes.get_xlim()[0], 100 * s.hit, f" {s.model}", color="grey", va="bottom")
-    axes.set_xlabel("HIT@20 of all test prefixes, %")
-    axes.set_ylabel("HIT@20 of cold targets, all candidates, %")
-    axes.grid(alpha=0.3)
-    axes.legend(frameon=False, fontsize=9)
-    return to_svg(figure)
+        notes.append((f"{BOOSTS[at]:g}, chosen on validation", points[at]))
+    levels = {
+        s.model: 100 * s.hit
+        for s in scores
+        if s.boost is None and s.slice == "cold target" and s.model != "M2TRec"
+    }
+    x, y = "HIT@20 of all test prefixes, %", "HIT@20 of cold targets, all candidates, %"
+    return draw(Panel(x, y, lines, loose=True, levels=levels, notes=notes))

@@ -1,6 +1,6 @@
 """How well does metadata tell how popular an item will be?
 
-    m2trec bench popularity -c configs/instacart.yaml
+    python -m experiments popularity -c configs/instacart.yaml
 
 Cross-validation over the training items: their occurrences are predicted by the regression that stands in
 the model for the popularity of items without a history (`model/expected_popularity.py`), fitted to the items
@@ -11,29 +11,36 @@ sees of it. Sessions of validation and test take no part.
 
 from __future__ import annotations
 
-import argparse
+from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
-from rich.console import Console
 from sklearn.metrics import d2_tweedie_score
 
-from benchmarks.records import Record, commit, markdown, write_records
+from benchmarks.frame.parse import Parser, read
+from benchmarks.frame.prepare import Prepared, prepare
+from benchmarks.frame.publish import Records, publish
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.cli.app import read_config
 from m2trec_merlin.config import Config
-from m2trec_merlin.data.preparation import prepare_data
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors
 from m2trec_merlin.model.expected_popularity import PENALTY
 from m2trec_merlin.model.m2trec import build_expected_popularity
-from m2trec_merlin.preprocessing.run import preprocess
-
-RESULTS = Path(__file__).parent / "results"
 
 FOLDS, SHARE, DRAWS, K = 5, 0.05, 100, 20
+
+
+def options(parser: Parser) -> None:
+    parser.add_config("configs/instacart.yaml")
+    parser.add_argument("--penalties", type=float, nargs="+", default=[0.003, PENALTY, 0.03])
+
+
+def run(options: Namespace) -> None:
+    data = prepare(read(options))
+    records, name = measure(data, options.penalties, options.stamp.commit), data.config.name
+    title = f"Popularity foretold on {name}"
+    print(publish(options.output, f"popularity-{name}", records, options.stamp, title=title))
 
 
 @dataclass(frozen=True)
@@ -89,11 +96,9 @@ def judge(predicted: np.ndarray, occurrences: np.ndarray, random: np.random.Gene
     return Quality(d2_tweedie_score(occurrences, predicted, power=1), float(np.mean(shares)))
 
 
-def measure(config: Config, penalties: Sequence[float], console: Console) -> list[Record]:
+def measure(data: Prepared, penalties: Sequence[float], commit: str) -> Records:
     """Compare all attributes with all but one, and penalties with each other."""
-    # Of the code that runs, whatever is edited meanwhile.
-    made = commit()
-    catalogue = Catalogue.load(config.directory / "preprocessed" / "catalogue")
+    config, catalogue = data.config, data.catalogue
     counts = catalogue.train_counts[1 : catalogue.n_seen + 1]
     folds = np.random.default_rng(config.seed).integers(0, FOLDS, len(counts))
     names = list(catalogue.attributes)
@@ -105,37 +110,10 @@ def measure(config: Config, penalties: Sequence[float], console: Console) -> lis
         for title, attributes, penalty in cases
     }
     predictions["known occurrences"] = counts.astype(float)
-    records = []
+    records = Records(config.name, commit)
     for title, predicted in predictions.items():
         quality = judge(predicted, counts, np.random.default_rng(config.seed))
-        records += [
-            Record(title, config.name, "deviance explained", quality.explained, "share", None, made),
-            Record(
-                title, config.name, f"occurrences in the first {K}", quality.top_share, "share", None, made
-            ),
-        ]
-        console.print(f"{title}: {quality}", highlight=False)
+        records.add(title, "deviance explained", quality.explained, "share")
+        records.add(title, f"occurrences in the first {K}", quality.top_share, "share")
+        print(f"{title}: {quality}", flush=True)
     return records
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the experiment; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="m2trec bench popularity",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("-c", "--config", type=Path, default=Path("configs/instacart.yaml"))
-    parser.add_argument("-s", "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting")
-    parser.add_argument("--penalties", type=float, nargs="+", default=[0.003, PENALTY, 0.03])
-    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the results")
-    options = parser.parse_args(arguments)
-    console = Console()
-    config = read_config(options.config, options.set)
-    prepare_data(config)
-    preprocess(config)
-    records = measure(config, options.penalties, console)
-    path = options.output / f"popularity-{config.name}.json"
-    write_records(path, records)
-    console.print(markdown(records), highlight=False, soft_wrap=True)
-    return 0

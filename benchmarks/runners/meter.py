@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.training.exchange import Job
+from benchmarks.runners.exchange import Job
 
 GO, STOP = "go", "stop"
 

@@ -7,13 +7,15 @@ import os
 import select
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from benchmarks.training.meter import GO, STOP
+from benchmarks.runners.environments import python_of
+from benchmarks.runners.exchange import Job
+from benchmarks.runners.meter import GO, STOP
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,18 +65,45 @@ class Trained:
     looks: list[Look] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return what JSON can hold."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> Trained:
-        """Read what `as_dict` returned."""
-        return cls(**{**content, "looks": [Look(**look) for look in content["looks"]]})
-
 
 class RunnerFailed(Exception):
     """A runner ended before it should have, or says nothing any more."""
+
+
+def run_job(
+    system: str,
+    runner: str,
+    environment: str | None,
+    job: Job,
+    score: Callable[[np.ndarray], tuple[float, float]],
+    commit: str,
+) -> Trained:
+    """Let a runner do a job, and print how it goes.
+
+    Args:
+        system: its name.
+        runner: module of this package.
+        environment: that it runs in; None: this one.
+        job: what to do, in its own folder.
+        score: HIT@20 and MRR@20 of top lists.
+        commit: of the code.
+
+    Raises:
+        RunnerFailed: it did not come to its end.
+    """
+
+    def report(look: Look) -> None:
+        print(
+            f"{system}: {look.seconds:7.1f} s, {look.epochs} epochs, {look.targets:12,.0f} targets, "
+            f"HIT@20 {look.hit:.4f}, MRR@20 {look.mrr:.4f}",
+            flush=True,
+        )
+
+    folder = Path(job.folder)
+    job.save(folder / "job.json")
+    module = f"benchmarks.runners.{runner}"
+    command = [str(python_of(environment)), "-m", module, str(folder / "job.json")]
+    return train(system, command, folder, score, commit=commit, threads=job.threads, report=report)
 
 
 def train(

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.training.exchange import TOP, Exchange, Flat, Job, top_lists
-from benchmarks.training.meter import BudgetSpent, Meter, run
+from benchmarks.runners.exchange import TOP, Exchange, Flat, Job, top_lists
+from benchmarks.runners.meter import BudgetSpent, Meter, run
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.config import load_config
+from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.ranking import top_rows
 from m2trec_merlin.model.m2trec import build_model, fit_before_training
 from m2trec_merlin.model.scoring import ModelScorer
@@ -43,7 +43,7 @@ class MeterMonitor:
 
 def main(job: Job) -> None:
     torch.set_num_threads(job.threads)
-    config = load_config(job.settings["config"], job.settings["overrides"])
+    config = Config.model_validate(job.settings["config"])
     exchange = Exchange.load(Path(job.data))
     catalogue = Catalogue.load(config.directory / "preprocessed" / "catalogue")
     torch.manual_seed(job.seed)

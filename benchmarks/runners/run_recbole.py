@@ -16,8 +16,8 @@ from recbole.trainer import Trainer
 from recbole.utils import get_model, init_seed
 from torch.nn import functional as F
 
-from benchmarks.training.exchange import TOP, Exchange, Flat, Job, ranker
-from benchmarks.training.meter import BudgetSpent, Meter, run
+from benchmarks.runners.exchange import TOP, Exchange, Flat, Job, ranker
+from benchmarks.runners.meter import BudgetSpent, Meter, run
 
 
 def main(job: Job) -> None:

@@ -14,8 +14,8 @@ from rectools import Columns
 from rectools.dataset import Dataset
 from rectools.models import SASRecModel
 
-from benchmarks.training.exchange import TOP, Exchange, Flat, Job, top_lists
-from benchmarks.training.meter import Meter, run
+from benchmarks.runners.exchange import TOP, Exchange, Flat, Job, top_lists
+from benchmarks.runners.meter import Meter, run
 
 
 class MeterCallback(Callback):  # type: ignore[misc]

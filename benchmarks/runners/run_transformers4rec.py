@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from benchmarks.training.exchange import TOP, Exchange, Flat, Job, ranker
-from benchmarks.training.meter import Meter, run
+from benchmarks.runners.exchange import TOP, Exchange, Flat, Job, ranker
+from benchmarks.runners.meter import Meter, run
 from m2trec_merlin.merlin_adapter import prepare_merlin, training_arguments
 
 prepare_merlin()

@@ -1,1 +1,1 @@
-"""The paper's experiment: every variant and every baseline on one split, measured by one module."""
+"""The paper's tables: every variant and baseline on one data set."""

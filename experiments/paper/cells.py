@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from benchmarks.frame import parse
 from m2trec_merlin.config import VARIANTS, Config, apply_variant
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.evaluation.baselines import BASELINES
@@ -13,8 +14,8 @@ from m2trec_merlin.evaluation.baselines import BASELINES
 #: Models of RecBole that the paper compares with (Table 2), by class name.
 RECBOLE = ("STAMP", "GRU4Rec", "NARM")
 
-#: Variants that are measured a second time, mixed with neighbours (neighbours/mixture.py): with those found by
-#: metadata where the model has no ids.
+#: Variants that are measured a second time, mixed with neighbours: with those found by metadata where the
+#: model has no ids.
 BLENDED = {"m2trec": "metadata_knn", "m2trec_id": "session_knn"}
 
 #: Variants that are trained with every seed; the others with the first one.
@@ -106,12 +107,7 @@ def choose(cells: Sequence[Cell], names: Sequence[str] | None) -> list[Cell]:
     Raises:
         ConfigError: a name fits none.
     """
-    if not names:
-        return list(cells)
-    for name in names:
-        if not any(cell.slug.startswith(name.lower()) for cell in cells):
-            raise ConfigError(f"no cell '{name}'; there are: {', '.join(cell.slug for cell in cells)}")
-    return [cell for cell in cells if any(cell.slug.startswith(name.lower()) for name in names)]
+    return parse.choose(cells, names, lambda cell: cell.slug, str.startswith, "cell")
 
 
 def _spelled(name: str) -> str:

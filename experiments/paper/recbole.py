@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.paper.cells import Cell
-from benchmarks.paper.results import CellResult, measure
-from benchmarks.records import usable_cores
-from benchmarks.training.data import cut_prefixes, scorer
-from benchmarks.training.environments import python_of
-from benchmarks.training.exchange import Exchange, Flat, Job
-from benchmarks.training.process import Look, train
-from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.config import Config
+from benchmarks.frame.prepare import Prepared
+from benchmarks.frame.publish import usable_cores
+from benchmarks.runners.data import Score, cut_prefixes, scorer
+from benchmarks.runners.exchange import Exchange, Flat, Job
+from benchmarks.runners.process import run_job
+from experiments.paper.cells import Cell
+from experiments.paper.results import CellResult, measure
 from m2trec_merlin.evaluation.lists import RankedLists
-from m2trec_merlin.evaluation.ranking import evaluate
-from m2trec_merlin.sessions import Prefixes, Sessions
+from m2trec_merlin.sessions import Prefixes
 
 #: Sessions and prefixes keep their last so many events, as in the paper; RecBole pads every prefix to it.
 MAX_LENGTH = 20
@@ -37,13 +33,14 @@ class BestLook:
         n_validation: how many prefixes come first; the others are the test prefixes.
     """
 
-    def __init__(self, validation: Callable[[np.ndarray], tuple[float, float]], n_validation: int) -> None:
+    def __init__(self, validation: Score, n_validation: int) -> None:
         self.validation = validation
         self.n_validation = n_validation
         self.hit = -1.0
         self.test_lists: np.ndarray | None = None
 
     def __call__(self, lists: np.ndarray) -> tuple[float, float]:
+        """Score the lists of one look, int64 [P, TOP]."""
         hit, mrr = self.validation(lists[: self.n_validation])
         if hit > self.hit:
             self.hit, self.test_lists = hit, lists[self.n_validation :]
@@ -52,33 +49,30 @@ class BestLook:
 
 def run_recbole(
     cell: Cell,
-    config: Config,
-    catalogue: Catalogue,
-    sessions: Sessions,
+    data: Prepared,
     validation: Prefixes,
     prefixes: Prefixes,
     commit: str,
     budget_seconds: float,
-    report: Callable[[str], object],
 ) -> CellResult:
     """Train a model of RecBole and measure its lists on the test prefixes.
 
     Raises:
         RunnerFailed: it did not come to its end; the message names its log.
     """
+    config = data.config
     folder = config.directory.resolve() / "paper" / cell.slug
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     length = min(MAX_LENGTH, config.data.max_session_length)
     both = concatenate(cut_prefixes(validation, length), cut_prefixes(prefixes, length))
-    exchange = Exchange(Flat(sessions.rows, sessions.offsets).last(length), both)
+    exchange = Exchange(Flat(data.train.rows, data.train.offsets).last(length), both)
     exchange.save(folder / "data.npz")
     job = Job(
         data=str(folder / "data.npz"),
         train_folder="",
         folder=str(folder),
         max_length=length,
-        n_rows=catalogue.n_rows,
+        n_rows=data.catalogue.n_rows,
         budget_seconds=budget_seconds,
         eval_seconds=max(60.0, budget_seconds / 4),
         threads=usable_cores(),
@@ -90,27 +84,19 @@ def run_recbole(
             "epochs": 1000,
         },
     )
-    job.save(folder / "job.json")
-    best = BestLook(scorer(validation, catalogue), len(validation))
-
-    def tell(look: Look) -> None:
-        report(f"{cell.title}: {look.seconds:.0f} s, {look.epochs} epochs, validation HIT@20 {look.hit:.4f}")
-
-    command = [str(python_of("recbole")), "-m", "benchmarks.training.run_recbole", str(folder / "job.json")]
-    trained = train(cell.title, command, folder, best, commit=commit, threads=job.threads, report=tell)
+    best = BestLook(scorer(validation, data.catalogue), len(validation))
+    trained = run_job(cell.title, "run_recbole", "recbole", job, best, commit)
     assert best.test_lists is not None
-    ranked = RankedLists(cell.title, prefixes, best.test_lists, catalogue.n_rows)
-    outcome = evaluate(ranked, prefixes, catalogue, config.evaluation)
+    ranked = RankedLists(cell.title, prefixes, best.test_lists, data.catalogue.n_rows)
+    measured = measure(data.rank(ranked, prefixes), cell, data)
     last, n_targets = trained.looks[-1], exchange.n_targets
-    measurements, occurrences = measure(outcome, cell, catalogue, config)
     return CellResult(
         cell,
         commit,
         int(trained.facts["parameters"]),
         last.seconds,
         round(last.targets / n_targets, 2),
-        measurements,
-        occurrences,
+        *measured,
         [{"epoch": look.targets / n_targets, "loss": None, "HIT@20": look.hit} for look in trained.looks],
     )
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from benchmarks.paper.cells import Cell
-from benchmarks.records import usable_cores
-from m2trec_merlin.artifacts import atomic_write, read_json
-from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.config import Config
+from benchmarks.frame.prepare import Prepared
+from benchmarks.frame.publish import usable_cores
+from experiments.paper.cells import Cell
 from m2trec_merlin.evaluation.measurements import Measurement, summarise
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.slices import occurrence_slices
@@ -47,46 +43,14 @@ class CellResult:
     cores: int = field(default_factory=usable_cores)
 
 
-def measure(
-    outcome: Outcome, cell: Cell, catalogue: Catalogue, config: Config
-) -> tuple[list[Measurement], list[Measurement]]:
+def measure(outcome: Outcome, cell: Cell, data: Prepared) -> tuple[list[Measurement], list[Measurement]]:
     """Measure an outcome on the slices of the tables, and by training occurrences of the next item."""
+    settings, name = data.config.evaluation, data.config.name
 
     def on(**slices: Any) -> list[Measurement]:
-        return summarise(
-            outcome,
-            catalogue,
-            config.evaluation,
-            data=config.name,
-            split="test",
-            seed=cell.seed,
-            **slices,
-        )
+        return summarise(outcome, data.catalogue, settings, data=name, split="test", seed=cell.seed, **slices)
 
     return on(), on(slices=occurrence_slices()) if outcome.items is not None else []
-
-
-def write_result(path: Path, result: CellResult, key: str) -> None:
-    """Keep a cell.
-
-    Args:
-        path: of the JSON file.
-        result: what came out.
-        key: fingerprint of the data and settings it depends on.
-    """
-    atomic_write(path, json.dumps({"key": key, "result": asdict(result)}, indent=1))
-
-
-def read_result(path: Path, key: str) -> CellResult | None:
-    """Return a kept cell, or None if there is none or it was made with other data or settings."""
-    if not path.is_file():
-        return None
-    content = read_json(path)
-    if content["key"] != key:
-        return None
-    raw = content["result"]
-    measured = {name: [Measurement(**m) for m in raw[name]] for name in ("measurements", "occurrences")}
-    return CellResult(**{**raw, "cell": Cell(**raw["cell"]), **measured})
 
 
 def to_rows(results: Sequence[CellResult]) -> list[dict[str, Any]]:

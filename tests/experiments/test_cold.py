@@ -7,8 +7,12 @@ import numpy as np
 import pytest
 import yaml
 
-from benchmarks import cold
-from benchmarks.cold import (
+from benchmarks.frame.commands import main
+from benchmarks.frame.parse import ROOT, Parser, read
+from benchmarks.frame.prepare import Prepared
+from experiments import cold
+from experiments.__main__ import MEMBERS
+from experiments.cold import (
     BOOSTS,
     LISTED_NEW,
     WITHOUT_HISTORY,
@@ -16,13 +20,13 @@ from benchmarks.cold import (
     ColdBench,
     Score,
     choose_boost,
-    draw,
+    draw_of,
     over_draws,
 )
 from m2trec_merlin.config import load_config
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.sessions import Prefixes, Sessions
-from tests.benchmarks.test_paper import SHOP
+from tests.experiments.test_paper import SHOP
 
 
 def test_the_boost_is_the_highest_that_costs_little_on_validation() -> None:
@@ -63,7 +67,7 @@ def test_new_items_are_measured_both_ways(tmp_path: Path) -> None:
     settings = {**SHOP, "work_dir": str(tmp_path / "run"), "data": {**SHOP["data"], "cold_item_share": 0.1}}
     (tmp_path / "shop.yaml").write_text(yaml.safe_dump(settings))
     command = ["-c", str(tmp_path / "shop.yaml"), "--output", str(tmp_path / "out")]
-    assert cold.main(command) == 0
+    assert main("experiments", MEMBERS, ["cold", *command]) == 0
     rows = json.loads((tmp_path / "out" / "cold-shop.json").read_text())
     ours = [r for r in rows if r["split"] == "test" and r["model"] == "M2TRec"]
     values = {(r["metric"], r["slice"], r["boosted"], r["boost"]): r["value"] for r in ours}
@@ -75,29 +79,38 @@ def test_new_items_are_measured_both_ways(tmp_path: Path) -> None:
     assert curve == sorted(curve), "a higher boost never hides a new item that a lower one showed"
     assert mrr["cold target", LISTED_NEW, BOOSTS[-1]] > mrr["cold target", LISTED_NEW, 0.0]
     assert (tmp_path / "out" / "cold-shop.svg").read_text().endswith("</svg>\n")
-    bench = ColdBench(load_config(tmp_path / "shop.yaml"))
+    bench = ColdBench(Prepared(load_config(tmp_path / "shop.yaml")))
     prefixes = bench.cold
     assert bench.drawn[prefixes.targets].all()
     assert not any(bench.drawn[prefixes.items(i)].any() for i in range(len(prefixes)))
-    seen = np.unique(bench.train.rows)
+    seen = np.unique(bench.data.train.rows)
     assert not bench.drawn[seen].any()
 
 
 def test_data_without_cold_items_are_refused(tmp_path: Path) -> None:
     (tmp_path / "shop.yaml").write_text(yaml.safe_dump({**SHOP, "work_dir": str(tmp_path / "run")}))
     with pytest.raises(ConfigError, match="cold_item_share is 0"):
-        cold.main(["-c", str(tmp_path / "shop.yaml"), "--output", str(tmp_path / "out")])
+        main(
+            "experiments",
+            MEMBERS,
+            ["cold", "-c", str(tmp_path / "shop.yaml"), "--output", str(tmp_path / "out")],
+        )
 
 
 def test_every_draw_has_a_folder_of_its_own() -> None:
     config = load_config(Path("configs/instacart_cold.yaml"))
-    assert draw(config, config.seed) == config
-    other = draw(config, config.seed + 1)
+    assert draw_of(config, config.seed) == config
+    other = draw_of(config, config.seed + 1)
     assert other.seed == config.seed + 1
     assert other.name == config.name, "results of all draws belong together"
     assert other.directory != config.directory
-    assert other.directory != draw(config, config.seed + 2).directory
+    assert other.directory != draw_of(config, config.seed + 2).directory
 
 
-def test_configuration_of_instacart_draws_cold_items() -> None:
-    assert load_config(Path("configs/instacart_cold.yaml")).data.cold_item_share == 0.05
+def test_the_default_configuration_draws_what_the_committed_page_says() -> None:
+    parser = Parser("experiments", "cold", "")
+    cold.options(parser)
+    config = read(parser.parse_args([]))
+    page = (ROOT / "experiments" / "results" / f"cold-{config.name}.md").read_text()
+    assert f" {100 * config.data.cold_item_share:g} % of the seen items drawn to be new" in page
+    assert config.data.cold_item_share > 0

@@ -8,12 +8,16 @@ import pytest
 import yaml
 from rich.console import Console
 
-from benchmarks.paper import __main__ as paper
-from benchmarks.paper.cells import Cell, choose, plan
-from benchmarks.paper.recbole import BestLook, concatenate
-from benchmarks.paper.report import next_item_table
-from benchmarks.paper.results import CellResult, read_result, to_rows, write_result
-from benchmarks.training.exchange import Flat
+from benchmarks.frame.commands import main
+from benchmarks.frame.keep import Store
+from benchmarks.frame.prepare import Prepared
+from benchmarks.runners.exchange import Flat
+from experiments.__main__ import MEMBERS
+from experiments.paper.bench import PaperBench
+from experiments.paper.cells import Cell, choose, plan
+from experiments.paper.recbole import BestLook, concatenate
+from experiments.paper.report import next_item_table
+from experiments.paper.results import CellResult, to_rows
 from m2trec_merlin.attributes import parse_attribute
 from m2trec_merlin.config import Config, load_config
 from m2trec_merlin.errors import ConfigError
@@ -101,10 +105,11 @@ def test_wrong_seeds_are_refused() -> None:
 
 def test_a_kept_cell_is_read_back_unless_what_it_depends_on_changed(tmp_path: Path) -> None:
     kept = result("M2TRec", 42, 0.25)
-    write_result(tmp_path / "cell.json", kept, "key")
-    assert read_result(tmp_path / "cell.json", "key") == kept
-    assert read_result(tmp_path / "cell.json", "other") is None
-    assert read_result(tmp_path / "none.json", "key") is None
+    store = Store(tmp_path, CellResult)
+    store.write("cell", "key", kept)
+    assert store.read("cell", "key") == kept
+    assert store.read("cell", "other") is None
+    assert store.read("none", "key") is None
 
 
 def test_rows_are_those_of_the_cells_then_means_over_seeds() -> None:
@@ -155,7 +160,7 @@ def test_a_table_of_our_own_cells_is_made_and_kept(
     (tmp_path / "shop.yaml").write_text(yaml.safe_dump({**SHOP, "work_dir": str(tmp_path / "run")}))
     command = ["-c", str(tmp_path / "shop.yaml"), "--output", str(tmp_path / "out")]
     command += ["--cells", "metrec", "m2trec", "popularity", "predicted"]
-    assert paper.main(command) == 0
+    assert main("experiments", MEMBERS, ["paper", *command]) == 0
     rows = json.loads((tmp_path / "out" / "paper-shop.json").read_text())
     hits = {
         row["model"]: row["value"]
@@ -173,11 +178,11 @@ def test_a_table_of_our_own_cells_is_made_and_kept(
     def must_not_run(*arguments: object) -> None:
         raise AssertionError("a kept cell ran again")
 
-    monkeypatch.setattr(paper.PaperBench, "run", must_not_run)
-    assert paper.main(command) == 0
+    monkeypatch.setattr(PaperBench, "run", must_not_run)
+    assert main("experiments", MEMBERS, ["paper", *command]) == 0
     assert json.loads((tmp_path / "out" / "paper-shop.json").read_text()) == rows
 
-    bench = paper.PaperBench(load_config(tmp_path / "shop.yaml"), 1.0, Console(quiet=True))
+    bench = PaperBench(Prepared(load_config(tmp_path / "shop.yaml")), 1.0, "abc1234", Console(quiet=True))
     picture = parse_attribute(name="picture", kind="vector", size=2)
     bench.config = bench.config.model_copy(update={"attributes": [*bench.config.attributes, picture]})
     kept = {cell.model for cell in plan(bench.config, [42]) if bench.kept(cell) is not None}

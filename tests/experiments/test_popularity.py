@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import yaml
 
-from benchmarks import popularity
-from benchmarks.popularity import DRAWS, judge, predict
+from benchmarks.frame.commands import main
+from experiments.__main__ import MEMBERS
+from experiments.popularity import DRAWS, judge, predict
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.encoded import EncodedColumn, Field, Layout
-from tests.benchmarks.test_paper import SHOP
+from tests.experiments.test_paper import SHOP
 
 
 def test_true_occurrences_explain_everything_and_their_mean_nothing() -> None:
@@ -49,7 +50,7 @@ def test_an_item_is_predicted_by_the_others_alone() -> None:
 def test_a_report_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "shop.yaml").write_text(yaml.safe_dump({**SHOP, "work_dir": str(tmp_path / "run")}))
     command = ["-c", str(tmp_path / "shop.yaml"), "--output", str(tmp_path), "--penalties", "0.01", "1"]
-    assert popularity.main(command) == 0
+    assert main("experiments", MEMBERS, ["popularity", *command]) == 0
     records = json.loads((tmp_path / "popularity-shop.json").read_text())
     assert {record["system"] for record in records} == {
         "all attributes, penalty 0.01",
