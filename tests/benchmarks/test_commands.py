@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from benchmarks.__main__ import MEMBERS as BENCHMARKS
 from benchmarks.frame.commands import Member, main, program
-from benchmarks.frame.parse import Parser, choose, read
+from benchmarks.frame.parse import ROOT, Parser, choose, read
 from experiments.__main__ import MEMBERS as EXPERIMENTS
 from m2trec_merlin.errors import ConfigError
 
@@ -80,7 +81,8 @@ def test_a_stamp_spells_what_the_results_depend_on() -> None:
     read_by = parser()
     options = read_by.parse_args(["-s", "seed=7", "--seeds", "1", "2", "--force", "--output", "there"])
     assert read_by.spell(options) == (
-        "python -m benchmarks some --config configs/complete_journey.yaml --set seed=7 --seeds 1 2 --seconds 30"
+        "python -m benchmarks some --config configs/complete_journey.yaml --set seed=7 "
+        "--seeds 1 2 --seconds 30"
     )
 
 
@@ -91,3 +93,16 @@ def test_choosing_keeps_the_order_of_the_things() -> None:
     assert choose(things, ["-2"], str, str.__contains__, "cell") == ["gru-2"]
     with pytest.raises(ConfigError, match="no cell 'gnn'; there are: GRU, gru-2, narm"):
         choose(things, ["gnn"], str, str.startswith, "cell")
+
+
+@pytest.mark.parametrize(("folder", "members"), [("benchmarks", BENCHMARKS), ("experiments", EXPERIMENTS)])
+def test_pages_name_members_that_there_are(folder: str, members: list[Member]) -> None:
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / folder / "README.md"]
+    named = {
+        name
+        for page in pages
+        for name in re.findall(rf"python -m {folder} ([\w-]+)", page.read_text(encoding="utf-8"))
+    }
+    assert named - {"NAME"} == {member.name for member in members} & named
+    listed = re.findall(r"^\| `([\w-]+)", (ROOT / folder / "README.md").read_text(), re.MULTILINE)
+    assert listed == [member.name for member in members]
