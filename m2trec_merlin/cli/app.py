@@ -175,37 +175,6 @@ def demo(config: ConfigOption = DEFAULT_CONFIG, settings: SetOption = None) -> N
     run_demo(read_config(config, settings))
 
 
-bench = typer.Typer(no_args_is_help=True, help="Experiments of the repository; each has its own --help.")
-app.add_typer(bench, name="bench")
-
-#: Everything behind the name of an experiment is for the experiment.
-_PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-
-
-@bench.command(context_settings=_PASS_ON)
-def paper(context: typer.Context) -> None:
-    """Train and measure every variant and baseline of the paper on one data set."""
-    _run_benchmark("paper", context.args)
-
-
-@bench.command(context_settings=_PASS_ON)
-def cold(context: typer.Context) -> None:
-    """Measure how well items are recommended that training never saw."""
-    _run_benchmark("cold", context.args)
-
-
-@bench.command(context_settings=_PASS_ON)
-def popularity(context: typer.Context) -> None:
-    """Measure how well metadata tell how popular an item will be."""
-    _run_benchmark("popularity", context.args)
-
-
-def _run_benchmark(name: str, arguments: list[str]) -> None:
-    from m2trec_merlin.cli.bench import run_benchmark
-
-    raise typer.Exit(run_benchmark(name, arguments))
-
-
 @app.callback(invoke_without_command=True)
 def _options(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     if version:

@@ -27,7 +27,9 @@ class Config(Section):
     work_dir: Path | None = Field(None, description="where results go; default: runs/<name>")
     seed: int = Field(42, ge=0, lt=2**32)
     variant: str = Field(
-        M2TREC, description="a variant of the paper, also set by `--variant`; variants share data, not models"
+        M2TREC,
+        description="a variant of the paper, also set by `--variant`; variants share data, not models; what "
+        "follows a dash, as in trec_id-again, keeps several models of one variant apart",
     )
     data: AnyData = CompleteJourneyData()
     attributes: list[AnyAttribute] = Field(min_length=1)
@@ -45,6 +47,11 @@ class Config(Section):
     def model_directory(self) -> Path:
         """Folder of everything that depends on the model: `model`, `evaluation`, `triton`."""
         return self.directory if self.variant == M2TREC else self.directory / "variants" / self.variant
+
+    @property
+    def variant_title(self) -> str:
+        """What tables call the variant."""
+        return VARIANTS[self.variant.partition("-")[0]].title
 
     @property
     def inputs(self) -> list[str]:
@@ -68,10 +75,11 @@ class Config(Section):
         Raises:
             ConfigError: there is no such variant, or the attributes lack what it needs.
         """
-        if variant not in VARIANTS:
+        named = variant.partition("-")[0]
+        if named not in VARIANTS:
             raise ConfigError(f"no variant '{variant}'; accepted: {', '.join(VARIANTS)}")
         try:
-            change = VARIANTS[variant].change(self.model, self.attributes)
+            change = VARIANTS[named].change(self.model, self.attributes)
         except ValueError as error:
             raise ConfigError(f"{self.name}: {error}") from None
         return self.model_copy(update={"model": self.model.model_copy(update=change), "variant": variant})
@@ -110,7 +118,7 @@ class Config(Section):
     @field_validator("variant")
     @classmethod
     def _variant_exists(cls, variant: str) -> str:
-        if variant not in VARIANTS:
+        if variant.partition("-")[0] not in VARIANTS:
             raise ValueError(f"no variant '{variant}'; accepted: {', '.join(VARIANTS)}")
         return variant
 
