@@ -33,6 +33,7 @@ def queries(tested: NextItemHead, sessions: torch.Tensor) -> torch.Tensor:
 
 def change_weights(tested: NextItemHead) -> None:
     """As training may: row NO_ITEM of a table stays zero."""
+    torch.manual_seed(2)
     with torch.no_grad():
         for parameter in tested.parameters():
             if parameter.dim() == 2:
@@ -47,6 +48,16 @@ def distinct(lines: torch.Tensor) -> int:
 
 def test_every_head_has_its_name_in_the_configuration() -> None:
     assert set(HEADS) == set(get_args(NextItemConfig.model_fields["head"].annotation))
+
+
+#: Another value for each setting that some head has no use for.
+OTHERWISE = {
+    "similarity": "dot",
+    "residual": False,
+    "residual_dropout": 0.5,
+    "popularity_bias": False,
+    "temperature": 0.5,
+}
 
 
 @pytest.mark.parametrize("kind", HEADS)
@@ -92,6 +103,19 @@ class TestContract:
         vectors, biases = tested.train().candidates(many, rows)
         # Only a head that can do without a history has one to hide.
         assert distinct(biases) == distinct(vectors) == (2 if tested.all_items else 1)
+
+    @pytest.mark.parametrize("setting", OTHERWISE)
+    def test_settings_have_the_effect_that_the_configuration_promises(self, kind: str, setting: str) -> None:
+        changed = {setting: OTHERWISE[setting]}
+        many, rows, seen = items(40), torch.arange(1, 41) % 30, []
+        for settings in ({}, changed):
+            tested = head(kind, **settings).train()
+            before = [weights.clone() for weights in tested.state_dict().values()]
+            change_weights(tested)
+            seen.append([*before, tested.scale(torch.ones(1, 4)), *tested.candidates(many, rows)])
+        equal = len(seen[0]) == len(seen[1]) and all(map(torch.equal, *seen))
+        ignored = NextItemConfig.model_validate({"head": kind, **changed}).without_effect()
+        assert equal == (setting in ignored)
 
 
 def test_metadata_scores_are_cosines_at_the_temperature() -> None:
