@@ -54,3 +54,15 @@ def events_after(prefixes: Prefixes) -> Events:
     positions = ragged_positions(starts, lengths)
     prefix = np.repeat(np.arange(len(prefixes)), lengths)
     return Events(prefix, prefixes.sessions.rows[positions], positions - starts[prefix])
+
+
+def most_recent(positions: np.ndarray) -> np.ndarray:
+    """Tell which events of a session are the most recent ones of their items, bool [L].
+
+    Args:
+        positions: int64 [L], catalogue rows; negative numbers stand for items outside of the catalogue.
+    """
+    _, distances = np.unique(positions[::-1], return_index=True)
+    recent = np.zeros(len(positions), dtype=bool)
+    recent[len(positions) - 1 - distances] = True
+    return recent

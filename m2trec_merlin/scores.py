@@ -57,3 +57,32 @@ class CategoryScorer(Protocol):
             Reserved ids (padding, missing, out of vocabulary) are never candidates, whatever their score.
         """
         ...
+
+
+_BLOCK = 64
+
+
+def best_rows(scores: np.ndarray, top_k: int) -> np.ndarray:
+    """Return the rows with the highest scores, best first; among equals the lower row.
+
+    Args:
+        scores: float32 [N + 1]; -inf for rows that must not be recommended.
+        top_k: rows wanted; fewer are returned where fewer have a finite score.
+
+    Returns:
+        int64 [at most top_k].
+    """
+    rows = np.flatnonzero((scores >= _floor(scores, top_k)) & (scores > -np.inf))
+    return rows[np.argsort(-scores[rows], kind="stable")][:top_k]
+
+
+def _floor(scores: np.ndarray, top_k: int) -> float:
+    """Return a score that at least `top_k` rows reach, and few more: the rest need not be sorted.
+
+    It is the `top_k`-th largest of the maxima of blocks, which are found much faster than the `top_k`-th
+    largest of all scores.
+    """
+    maxima = scores[: len(scores) // _BLOCK * _BLOCK].reshape(-1, _BLOCK).max(axis=1)
+    if top_k > len(maxima):
+        return -np.inf
+    return float(np.partition(maxima, -top_k)[-top_k])

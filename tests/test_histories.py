@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m2trec_merlin.histories import distinct_events_before, events_after, events_before
+from m2trec_merlin.histories import distinct_events_before, events_after, events_before, most_recent
 from m2trec_merlin.sessions import Sessions
 
 SESSIONS = st.lists(st.lists(st.integers(0, 6), max_size=7), max_size=6)
@@ -39,3 +39,8 @@ def test_events_agree_with_the_prefixes_one_by_one(lists: list[list[int]], rando
         last = {row: items[::-1].index(row) for row in items if row > 0}
         mine = distinct.prefix == index
         assert dict(zip(distinct.row[mine], distinct.distance[mine], strict=True)) == last
+
+
+def test_most_recent_events_are_the_last_ones_of_their_items() -> None:
+    assert most_recent(np.array([5, 2, 4, -1, 2])).tolist() == [True, False, True, True, True]
+    assert most_recent(np.array([], np.int64)).tolist() == []

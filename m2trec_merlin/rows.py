@@ -1,0 +1,26 @@
+"""Catalogue rows of ids as text, without a data frame: for programs that start fast and answer one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from m2trec_merlin.encoded import NO_ITEM
+
+
+class RowsOfIds:
+    """Finds the rows of ids; two ids are equal if their texts are, as in `ids.IdIndex`.
+
+    Args:
+        ids: of all items as text, in row order from row 1.
+    """
+
+    def __init__(self, ids: Iterable[str]) -> None:
+        self._row_of = {item_id: row for row, item_id in enumerate(ids, start=NO_ITEM + 1)}
+
+    def row(self, item_id: str) -> int:
+        """Return the row of an id; NO_ITEM if the catalogue has no such item."""
+        return self._row_of.get(item_id, NO_ITEM)
+
+    def known(self, item_ids: Iterable[str]) -> list[int]:
+        """Return the rows of those ids that the catalogue has."""
+        return [row for item_id in item_ids if (row := self.row(item_id)) != NO_ITEM]
