@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+#: The only interface that `m2trec serve` listens on; Triton itself would listen on all of them.
+LOCALHOST = "127.0.0.1"
+
 #: The ensemble that clients call, and its two steps.
 ENSEMBLE, PREPROCESS, PREDICT = "m2trec", "m2trec_preprocess", "m2trec_predict"
 
@@ -9,7 +12,7 @@ ENSEMBLE, PREPROCESS, PREDICT = "m2trec", "m2trec_preprocess", "m2trec_predict"
 ITEM_IDS, ITEM_ATTRIBUTES, OPTIONS = "item_ids", "item_attributes", "options"
 
 #: What goes from the first step to the second, besides the encoded attributes of new items.
-POSITIONS, NOTES = "positions", "notes"
+POSITIONS, NOTES, CHECKED_OPTIONS = "positions", "notes", "checked_options"
 
 #: What an answer says, besides the outputs of `category_tensors`.
 RECOMMENDED_IDS, TITLES, SCORES, WARNINGS = "recommended_ids", "titles", "scores", "warnings"

@@ -1,0 +1,92 @@
+"""What an exported version is: its description, and the names of its files.
+
+The export writes the description into the version folders of both steps, the runtime reads it. Each folder is
+sealed by checksums besides (`checksums.py`).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from m2trec_merlin.artifacts import atomic_write, read_json
+from m2trec_merlin.encoded import Field, Layout
+from m2trec_merlin.serving.contract.checksums import require_sealed
+
+DESCRIPTION = "settings.json"
+
+#: Of the first step.
+CATALOGUE_IDS, ITEMS_WORKFLOW = "item_ids.parquet", "items_workflow"
+
+#: Of the second step.
+ITEMS, CATEGORIES = "items.parquet", "categories.json"
+ITEM_GRAPH, SESSION_GRAPH, SCORE_GRAPH = "items.onnx", "sessions.onnx", "scores.onnx"
+ITEM_VECTORS, CANDIDATE_VECTORS = "item_vectors.npy", "candidate_vectors.npy"
+BIASES, REPEAT_BIASES = "biases.npy", "repeat_biases.npy"
+NEIGHBOUR_ROWS, NEIGHBOUR_OFFSETS = "neighbour_rows.npy", "neighbour_offsets.npy"
+NEIGHBOUR_SAME = "neighbour_same.npy"
+
+
+@dataclass(frozen=True)
+class RawAttribute:
+    """An attribute by which raw items are encoded.
+
+    Attributes:
+        field: what it encodes to.
+        column: the raw column that it is made from.
+    """
+
+    field: Field
+    column: str
+
+
+@dataclass(frozen=True)
+class Description:
+    """An exported version, as far as files and graphs do not say it themselves.
+
+    Attributes:
+        max_length: events that the model takes of a session.
+        attributes: those that raw items are encoded by; none if the model knows items by their ids only.
+        filters: columns that recommendations can be filtered by, and whether they hold numbers.
+        defaults: values of request options, where they are not the options' own.
+        top_categories: values of a predicted attribute in an answer.
+        repeat_biases: whether items of the session have a bias of their own.
+        neighbours: whether the training sessions are there, to be mixed with the model.
+        index: how candidates are searched.
+    """
+
+    max_length: int
+    attributes: tuple[RawAttribute, ...]
+    filters: dict[str, bool]
+    defaults: dict[str, Any]
+    top_categories: int
+    repeat_biases: bool
+    neighbours: bool
+    index: str = "exact"
+
+    @property
+    def fields(self) -> list[Field]:
+        """What raw items are encoded to."""
+        return [attribute.field for attribute in self.attributes]
+
+    def write(self, folder: Path) -> None:
+        """Write into a version folder."""
+        atomic_write(folder / DESCRIPTION, json.dumps(asdict(self), indent=2))
+
+    @classmethod
+    def open(cls, folder: Path) -> Description:
+        """Read from a version folder, whose files are those that were exported.
+
+        Raises:
+            ArtifactError: files are missing, were added or altered, or are of another format.
+        """
+        require_sealed(folder)
+        content = read_json(folder / DESCRIPTION)
+        attributes = tuple(_attribute(**each) for each in content.pop("attributes"))
+        return cls(attributes=attributes, **content)
+
+
+def _attribute(field: dict[str, Any], column: str) -> RawAttribute:
+    return RawAttribute(Field(field["name"], Layout(field["layout"]), field["size"]), column)
