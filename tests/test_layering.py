@@ -31,6 +31,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "histories",
         "ids",
         "progress",
+        "rows",
         "scores",
         "sections",
         "sessions",
@@ -39,6 +40,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 #: Beside each other on one floor, and yet one may use the other.
 ASIDE = {
+    ("serving.runtime", "neighbours"),  # read only where an export carries neighbours
     ("training", "evaluation"),  # validation after each epoch
     ("neighbours", "catalogue"),
     ("model", "catalogue"),

@@ -86,7 +86,7 @@ def run_recommend(
     """Ask a running server and print its answer."""
     from m2trec_merlin.cli.recommendations import print_recommendations
     from m2trec_merlin.serving.client import RecommendationClient
-    from m2trec_merlin.serving.server.ports import LOCALHOST
+    from m2trec_merlin.serving.contract.names import LOCALHOST
 
     items = [parse_session_item(text) for text in session]
     with RecommendationClient(address or f"{LOCALHOST}:{config.serving.grpc_port}") as client:

@@ -15,6 +15,7 @@ from m2trec_merlin.serving.contract.names import (
     ENSEMBLE,
     ITEM_ATTRIBUTES,
     ITEM_IDS,
+    LOCALHOST,
     OPTIONS,
     RECOMMENDED_IDS,
     SCORES,
@@ -22,7 +23,6 @@ from m2trec_merlin.serving.contract.names import (
     WARNINGS,
     category_tensors,
 )
-from m2trec_merlin.serving.server.ports import LOCALHOST
 
 #: An item of a session: its id, or raw attributes by column, `item_id` among them or not.
 SessionItem = str | int | Mapping[str, Any]
@@ -81,6 +81,7 @@ class RecommendationClient:
         filters: Mapping[str, Any] | None = None,
         new_item_boost: float | None = None,
         new_items: Sequence[str | int] | None = None,
+        **options: object,
     ) -> Recommendations:
         """Recommend items for a session.
 
@@ -92,11 +93,12 @@ class RecommendationClient:
             filters: wanted values by column: a value, a list of values, or {"min": a, "max": b}.
             new_item_boost: added to the scores of new items; default: as exported.
             new_items: ids that count as new if they have no training history; default: all without one.
+            options: others that the server knows, by name; it refuses those that it does not.
 
         Raises:
             ServerError: the server cannot be reached, or refuses the request; says what to do.
         """
-        options: dict[str, Any] = {"exclude_session_items": exclude_session_items}
+        options["exclude_session_items"] = exclude_session_items
         if top_k is not None:
             options["top_k"] = top_k
         if exclude:

@@ -9,9 +9,9 @@ from string import Template
 
 import numpy as np
 
+from m2trec_merlin.encoded import Field, no_items, to_tensors
 from m2trec_merlin.serving.contract.checksums import seal
 from m2trec_merlin.serving.contract.names import ENSEMBLE, PREDICT, PREPROCESS, category_tensors
-from m2trec_merlin.serving.encoded_items import Attribute
 
 FIRST_VERSION = "1"
 
@@ -21,18 +21,16 @@ _MAX_BATCH = 64
 _TRITON_TYPES = {"int64": "TYPE_INT64", "float32": "TYPE_FP32"}
 
 
-def create_models(
-    repository: Path, attributes: Sequence[Attribute], tasks: Sequence[str], n_rows: int
-) -> None:
+def create_models(repository: Path, fields: Sequence[Field], tasks: Sequence[str], n_rows: int) -> None:
     """Write configurations and code of the three models into an empty folder.
 
     Args:
         repository: the folder.
-        attributes: those that raw items are encoded by.
+        fields: what raw items are encoded to.
         tasks: predicted attributes.
         n_rows: rows of the catalogue, which bound how many requests a batch may hold.
     """
-    values = _placeholders(attributes, tasks)
+    values = _placeholders(fields, tasks)
     values["max_batch_size"] = str(max(1, min(_MAX_BATCH, _BATCH_SCORES // n_rows)))
     templates = files("m2trec_merlin.triton_models")
     for model in (ENSEMBLE, PREPROCESS, PREDICT):
@@ -57,8 +55,8 @@ def version_folder(repository: Path, model: str) -> Path:
     return repository / model / FIRST_VERSION
 
 
-def _placeholders(attributes: Sequence[Attribute], tasks: Sequence[str]) -> dict[str, str]:
-    encoded = {name: array for attribute in attributes for name, array in attribute.tensors.items()}
+def _placeholders(fields: Sequence[Field], tasks: Sequence[str]) -> dict[str, str]:
+    encoded = to_tensors(no_items(fields))
     categories: dict[str, str] = {}
     for task in tasks:
         names, probabilities = category_tensors(task)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from m2trec_merlin.errors import ServerError
+from m2trec_merlin.rows import RowsOfIds
 
 _NOT_FILTERS = ("item_id", "title", "train_count")
 
@@ -31,10 +30,8 @@ class TextColumn:
         self._rows, self._codes = np.array(rows, np.int64), np.array(codes, np.int32)
 
     def passing(self, wanted: Any, where: str, mask: np.ndarray, notes: list[str]) -> None:
-        """Set `mask` [N + 1] for items with a wanted value: a scalar or a list of scalars."""
+        """Set `mask` [R] for items with a wanted value: a scalar or a list of scalars."""
         values = wanted if isinstance(wanted, list) else [wanted]
-        if any(value is None or isinstance(value, list | dict) for value in values):
-            raise ServerError(f"{where}: expected a value or a list of values, found {json.dumps(wanted)}")
         texts = [_text(value) for value in values]
         notes += [f"{where}: no item has the value '{text}'" for text in texts if text not in self._code_of]
         codes = [self._code_of[text] for text in texts if text in self._code_of]
@@ -48,14 +45,9 @@ class NumberColumn:
         self._values = np.array(column.to_pylist(), np.float64)
 
     def passing(self, wanted: Any, where: str, mask: np.ndarray, notes: list[str]) -> None:
-        """Set `mask` [N + 1] for items that pass: a number, a list of numbers, or {"min": a, "max": b}."""
+        """Set `mask` [R] for items that pass: a number, a list of numbers, or {"min": a, "max": b}."""
         bounds = wanted if isinstance(wanted, dict) else {}
         values = list(bounds.values()) if bounds else wanted if isinstance(wanted, list) else [wanted]
-        if set(bounds) - {"min", "max"} or not all(_is_number(value) for value in values):
-            raise ServerError(
-                f'{where}: expected a number, a list of numbers, or {{"min": a, "max": b}}, '
-                f"found {json.dumps(wanted)}"
-            )
         if bounds:
             at_least, at_most = bounds.get("min", -np.inf), bounds.get("max", np.inf)
             mask[1:] = (self._values >= at_least) & (self._values <= at_most)
@@ -67,7 +59,8 @@ class ItemTable:
     """All items of the catalogue as a person reads them; line i is row i + 1.
 
     Attributes:
-        shares: float32 [N + 1], the share of training events that each item has; 0 for row 0.
+        rows: of ids.
+        shares: float32 [R], the share of training events that each item has; 0 for NO_ITEM.
     """
 
     def __init__(self, table: pa.Table) -> None:
@@ -75,7 +68,7 @@ class ItemTable:
         self._titles = table.column("title").combine_chunks()
         counts = np.array(table.column("train_count").to_pylist(), np.float64)
         self.shares = np.concatenate([[0.0], counts / max(counts.sum(), 1.0)]).astype(np.float32)
-        self._row_of = {item_id: row for row, item_id in enumerate(self._ids.to_pylist(), start=1)}
+        self.rows = RowsOfIds(self._ids.to_pylist())
         self._columns: dict[str, TextColumn | NumberColumn] = {}
         for name in table.column_names:
             if name not in _NOT_FILTERS:
@@ -89,15 +82,6 @@ class ItemTable:
         # `read_table` would import pandas, which takes a second and is not used.
         return cls(pq.ParquetFile(path).read())
 
-    @property
-    def filter_columns(self) -> list[str]:
-        """Names by which can be filtered."""
-        return list(self._columns)
-
-    def rows_of(self, item_ids: list[str]) -> list[int]:
-        """Rows of those ids that the catalogue has."""
-        return [self._row_of[item_id] for item_id in item_ids if item_id in self._row_of]
-
     def ids(self, rows: np.ndarray) -> list[str]:
         """Ids of rows."""
         return _take(self._ids, rows)
@@ -106,42 +90,23 @@ class ItemTable:
         """Titles of rows."""
         return _take(self._titles, rows)
 
-    def mask(self, filters: Mapping[str, Any], notes: list[str]) -> np.ndarray | None:
-        """Return which rows pass all filters, bool [N + 1]; None if there is no filter.
+    def passing(self, name: str, wanted: Any, where: str, notes: list[str]) -> np.ndarray:
+        """Return which rows have a wanted value in a column, bool [R].
 
         Args:
-            filters: wanted values by column.
+            name: of the column.
+            wanted: as the option `filters` takes it.
+            where: names the filter in warnings.
             notes: gets a line for each wanted value that no item has.
-
-        Raises:
-            ServerError: unknown columns or unusable values; all of them.
         """
-        problems: list[str] = []
-        passing = None
-        for name, wanted in filters.items():
-            where = f"options.filters.{name}"
-            if name not in self._columns:
-                accepted = ", ".join(self._columns) or "none"
-                problems.append(f"{where}: no such column; accepted: {accepted}")
-                continue
-            mask = np.zeros(len(self.shares), bool)
-            try:
-                self._columns[name].passing(wanted, where, mask, notes)
-            except ServerError as error:
-                problems.append(str(error))
-            passing = mask if passing is None else passing & mask
-        if problems:
-            raise ServerError("; ".join(problems))
-        return passing
+        mask = np.zeros(len(self.shares), bool)
+        self._columns[name].passing(wanted, where, mask, notes)
+        return mask
 
 
 def _take(column: pa.Array, rows: np.ndarray) -> list[str]:
     # One by one, since an Arrow array of `rows` would import pandas; there are few.
     return [column[row - 1].as_py() for row in rows.tolist()]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _text(value: Any) -> str:

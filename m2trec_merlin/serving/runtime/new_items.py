@@ -7,10 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from m2trec_merlin.encoded import EncodedColumn, EncodedItems
 from m2trec_merlin.errors import MissingDependencyError
-from m2trec_merlin.serving.encoded_items import OFFSETS, VALUES, Attribute, EncodedItems
+from m2trec_merlin.serving.contract.version import RawAttribute
 
 
 class NewItemEncoder:
@@ -24,7 +23,7 @@ class NewItemEncoder:
         attributes: those the model reads.
     """
 
-    def __init__(self, directory: Path, attributes: Sequence[Attribute]) -> None:
+    def __init__(self, directory: Path, attributes: Sequence[RawAttribute]) -> None:
         self._attributes = attributes
         executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="items-workflow")
         self._workflow = executor.submit(_load, directory)
@@ -44,13 +43,13 @@ class NewItemEncoder:
         workflow, encode_items = self._workflow.result()
         import pandas as pd
 
+        from m2trec_merlin.columns import to_arrow
+
         columns = list(dict.fromkeys(attribute.column for attribute in self._attributes))
         frame = pd.DataFrame([[item.get(column) for column in columns] for item in items], columns=columns)
         encoded = encode_items(workflow, frame)
-        tensors: EncodedItems = {}
-        for attribute in self._attributes:
-            tensors.update(_tensors(attribute, encoded[attribute.name]))
-        return tensors
+        fields = [attribute.field for attribute in self._attributes]
+        return {f.name: EncodedColumn.from_arrow(f, to_arrow(encoded[f.name])) for f in fields}
 
 
 def _load(directory: Path) -> tuple[Any, Any]:
@@ -66,14 +65,3 @@ def _load(directory: Path) -> tuple[Any, Any]:
     workflow = load_workflow(directory)
     load_operators(workflow)
     return workflow, encode_items
-
-
-def _tensors(attribute: Attribute, column: Any) -> EncodedItems:
-    empty = attribute.tensors
-    if f"{attribute.name}{OFFSETS}" in empty:
-        lists = list(column)
-        offsets = np.concatenate([[0], np.cumsum([len(each) for each in lists])]).astype(np.int64)
-        values = np.concatenate(lists).astype(np.int64)
-        return {f"{attribute.name}{VALUES}": values, f"{attribute.name}{OFFSETS}": offsets}
-    array = np.stack(list(column)) if attribute.kind == "vector" else np.asarray(column)
-    return {attribute.name: array.astype(empty[attribute.name].dtype)}

@@ -11,18 +11,11 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from m2trec_merlin.artifacts import read_json
+from m2trec_merlin.encoded import NO_ITEM, EncodedItems, no_items, split_items
 from m2trec_merlin.errors import M2TRecError, ServerError
-from m2trec_merlin.serving.contract.checksums import require_sealed
-from m2trec_merlin.serving.encoded_items import (
-    Attribute,
-    EncodedItems,
-    no_items,
-    split_items,
-)
+from m2trec_merlin.rows import RowsOfIds
+from m2trec_merlin.serving.contract.version import CATALOGUE_IDS, ITEMS_WORKFLOW, Description
 from m2trec_merlin.serving.runtime.new_items import NewItemEncoder
-
-SETTINGS, ITEM_IDS, ITEMS_WORKFLOW = "settings.json", "item_ids.parquet", "items_workflow"
 
 
 @dataclass(frozen=True)
@@ -52,22 +45,20 @@ class SessionReader:
 
     Args:
         item_ids: ids of the catalogue as text, in row order from row 1.
-        max_length: events that the model takes; earlier ones are dropped.
-        attributes: what the model reads of an item; none if it knows items by id only.
-        encoder: for items outside of the catalogue; None together with no attributes.
+        version: what was exported.
+        encoder: for items outside of the catalogue; None if the version has no attributes for them.
     """
 
     def __init__(
         self,
         item_ids: Sequence[str],
-        max_length: int,
-        attributes: Sequence[Attribute],
+        version: Description,
         encoder: NewItemEncoder | None,
     ) -> None:
-        self._row_of = {item_id: row for row, item_id in enumerate(item_ids, start=1)}
-        self._max_length = max_length
-        self._columns = list(dict.fromkeys(a.column for a in attributes))
-        self._no_items = no_items(attributes)
+        self.version = version
+        self._rows = RowsOfIds(item_ids)
+        self._columns = list(dict.fromkeys(attribute.column for attribute in version.attributes))
+        self._no_items = no_items(version.fields)
         self._encoder = encoder
 
     @classmethod
@@ -77,12 +68,12 @@ class SessionReader:
         Raises:
             ArtifactError: its files are not what was exported.
         """
-        require_sealed(directory)
-        settings = read_json(directory / SETTINGS)
-        attributes = [Attribute(**each) for each in settings["attributes"]]
-        ids = pq.ParquetFile(directory / ITEM_IDS).read().column("item_id").to_pylist()
-        encoder = NewItemEncoder(directory / ITEMS_WORKFLOW, attributes) if attributes else None
-        return cls(ids, settings["max_length"], attributes, encoder)
+        version = Description.open(directory)
+        ids = pq.ParquetFile(directory / CATALOGUE_IDS).read().column("item_id").to_pylist()
+        encoder = None
+        if version.attributes:
+            encoder = NewItemEncoder(directory / ITEMS_WORKFLOW, version.attributes)
+        return cls(ids, version, encoder)
 
     def read(
         self, sessions: Sequence[tuple[Sequence[str], Sequence[str] | None]]
@@ -109,8 +100,8 @@ class SessionReader:
         problems: list[str] = []
         for position, item_id in enumerate(item_ids):
             text = attributes[position] if attributes is not None else ""
-            row = self._row_of.get(item_id)
-            if row is not None:
+            row = self._rows.row(item_id)
+            if row != NO_ITEM:
                 events.append(row)
             elif text:
                 try:
@@ -124,7 +115,7 @@ class SessionReader:
                 )
         if problems:
             raise ServerError("; ".join(problems))
-        events = events[-self._max_length :]
+        events = events[-self.version.max_length :]
         raw_items = [event for event in events if isinstance(event, dict)]
         new_rows = iter(range(-1, -1 - len(raw_items), -1))
         positions = [next(new_rows) if isinstance(event, dict) else event for event in events]

@@ -6,14 +6,18 @@ dimension of 1, since a request is one session; Triton batches requests, and a s
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
+from m2trec_merlin.encoded import from_tensors, to_tensors
 from m2trec_merlin.errors import M2TRecError, ServerError
 from m2trec_merlin.serving.contract.names import (
+    CHECKED_OPTIONS,
     ITEM_ATTRIBUTES,
     ITEM_IDS,
     NOTES,
@@ -25,7 +29,7 @@ from m2trec_merlin.serving.contract.names import (
     WARNINGS,
     category_tensors,
 )
-from m2trec_merlin.serving.runtime.options import parse_options
+from m2trec_merlin.serving.runtime.options import check_options
 from m2trec_merlin.serving.runtime.recommending import Answer, Recommender, Request
 from m2trec_merlin.serving.runtime.session_reading import ReadSession, SessionReader
 
@@ -33,25 +37,44 @@ Tensors = dict[str, np.ndarray]
 Parsed = TypeVar("Parsed")
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """A request as the first step takes it: item ids, raw attributes if there are any, options in JSON."""
+
+    item_ids: list[str]
+    attributes: list[str] | None
+    options: str
+
+
 class PreprocessStep:
-    """`m2trec_preprocess`: ids and raw attributes to catalogue rows and encoded new items."""
+    """`m2trec_preprocess`: ids, raw attributes, options to rows, encoded items, checked options."""
 
     def __init__(self, directory: Path) -> None:
         self._reader = SessionReader.load(directory)
 
     def answer(self, requests: Sequence[Mapping[str, np.ndarray]]) -> list[Tensors | M2TRecError]:
         """Answer a batch; a faulty request gets its error and spoils no other."""
-        return _answer_good(requests, _parse_session, self._read)
+        return _answer_good(requests, self._parse, self._read)
 
-    def _read(self, sessions: list[Any]) -> list[Tensors | M2TRecError]:
+    def _parse(self, inputs: Mapping[str, np.ndarray]) -> _Asked:
+        texts = {name: _texts(name, _one_session(name, array)) for name, array in inputs.items()}
+        options = texts.get(OPTIONS, [])
+        if len(options) > 1:
+            raise ServerError(f"options: expected one JSON object for the request, found {len(options)}")
+        # Before anything is looked up or encoded.
+        checked = json.dumps(check_options("".join(options), self._reader.version))
+        return _Asked(texts[ITEM_IDS], texts.get(ITEM_ATTRIBUTES), checked)
+
+    def _read(self, asked: list[_Asked]) -> list[Tensors | M2TRecError]:
+        sessions = self._reader.read([(each.item_ids, each.attributes) for each in asked])
         return [
-            _session_tensors(read) if isinstance(read, ReadSession) else read
-            for read in self._reader.read(sessions)
+            _session_tensors(read, each.options) if isinstance(read, ReadSession) else read
+            for read, each in zip(sessions, asked, strict=True)
         ]
 
 
 class PredictStep:
-    """`m2trec_predict`: catalogue rows and encoded new items to recommendations."""
+    """`m2trec_predict`: catalogue rows, encoded new items and checked options to recommendations."""
 
     def __init__(self, directory: Path) -> None:
         self._recommender = Recommender(directory)
@@ -62,13 +85,12 @@ class PredictStep:
 
     def _parse(self, inputs: Mapping[str, np.ndarray]) -> Request:
         arrays = {name: _one_session(name, array) for name, array in inputs.items()}
-        notes = _texts(NOTES, arrays.pop(NOTES))
-        texts = _texts(OPTIONS, arrays.pop(OPTIONS, np.empty(0, object)))
-        if len(texts) > 1:
-            raise ServerError(f"options: expected one JSON object for the request, found {len(texts)}")
-        options = parse_options("".join(texts), self._recommender.top_k, self._recommender.new_item_boost)
-        allowed = self._recommender.items.mask(options.filters, notes)
-        return Request(arrays.pop(POSITIONS), arrays, options, allowed, notes)
+        return Request(
+            arrays[POSITIONS],
+            from_tensors(self._recommender.version.fields, arrays),
+            json.loads("".join(_texts(CHECKED_OPTIONS, arrays[CHECKED_OPTIONS]))),
+            _texts(NOTES, arrays[NOTES]),
+        )
 
     def _recommend(self, requests: list[Request]) -> list[Tensors | M2TRecError]:
         return [_answer_tensors(answer) for answer in self._recommender.recommend(requests)]
@@ -92,13 +114,13 @@ def _answer_good(
     return [results[index] for index in range(len(requests))]
 
 
-def _parse_session(inputs: Mapping[str, np.ndarray]) -> tuple[list[str], list[str] | None]:
-    texts = {name: _texts(name, _one_session(name, array)) for name, array in inputs.items()}
-    return texts[ITEM_IDS], texts.get(ITEM_ATTRIBUTES)
-
-
-def _session_tensors(session: ReadSession) -> Tensors:
-    arrays = {**session.new_items, POSITIONS: session.positions, NOTES: _bytes(session.notes)}
+def _session_tensors(session: ReadSession, options: str) -> Tensors:
+    arrays = {
+        **to_tensors(session.new_items),
+        POSITIONS: session.positions,
+        NOTES: _bytes(session.notes),
+        CHECKED_OPTIONS: _bytes([options]),
+    }
     return {name: array[np.newaxis] for name, array in arrays.items()}
 
 

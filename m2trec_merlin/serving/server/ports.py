@@ -8,9 +8,7 @@ from dataclasses import dataclass
 
 from m2trec_merlin.config import ServingConfig
 from m2trec_merlin.errors import ServerError
-
-#: The only interface that `m2trec serve` listens on; Triton itself would listen on all of them.
-LOCALHOST = "127.0.0.1"
+from m2trec_merlin.serving.contract.names import LOCALHOST
 
 
 @dataclass(frozen=True)

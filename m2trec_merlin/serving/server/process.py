@@ -16,8 +16,8 @@ from types import FrameType, TracebackType
 
 from m2trec_merlin.errors import ArtifactError, ServerError
 from m2trec_merlin.progress import SILENT, Progress
-from m2trec_merlin.serving.contract.names import ENSEMBLE
-from m2trec_merlin.serving.server.ports import LOCALHOST, Ports
+from m2trec_merlin.serving.contract.names import ENSEMBLE, LOCALHOST
+from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.triton_folder import TritonFolder, assemble_triton
 
 _POLL_SECONDS = 0.1

@@ -9,14 +9,14 @@ import pytest
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
-from m2trec_merlin.serving.encoded_items import Attribute
+from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.serving.export.repository import create_models
 from tests.serving.conftest import Shop
 
-ATTRIBUTES = [
-    Attribute("title", "text", "name"),
-    Attribute("aisle", "categorical", "aisle"),
-    Attribute("image", "vector", "image", 4),
+FIELDS = [
+    Field("title", Layout.ID_LISTS, 9),
+    Field("aisle", Layout.IDS, 5),
+    Field("image", Layout.VECTORS, 4),
 ]
 
 
@@ -28,7 +28,7 @@ def read_config(repository: Path, model: str) -> Any:
 @pytest.fixture(params=["all kinds", "ids only"])
 def configs(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
     known = request.param == "all kinds"
-    create_models(tmp_path, ATTRIBUTES if known else [], ["aisle"] if known else [], n_rows=1000)
+    create_models(tmp_path, FIELDS if known else [], ["aisle"] if known else [], n_rows=1000)
     return {m: read_config(tmp_path, m) for m in ("m2trec", "m2trec_preprocess", "m2trec_predict")}
 
 
@@ -59,7 +59,7 @@ def test_types_and_shapes_agree_between_the_models(configs: dict[str, Any]) -> N
 
 
 def test_encoded_attributes_have_their_types(tmp_path: Path) -> None:
-    create_models(tmp_path, ATTRIBUTES, [], n_rows=1000)
+    create_models(tmp_path, FIELDS, [], n_rows=1000)
     types = {t.name: (t.data_type, list(t.dims)) for t in read_config(tmp_path, "m2trec_predict").input}
     int64, float32 = model_config_pb2.TYPE_INT64, model_config_pb2.TYPE_FP32
     assert types["title__values"] == types["title__offsets"] == types["aisle"] == (int64, [-1])

@@ -9,9 +9,10 @@ import pytest
 
 from m2trec_merlin.artifacts import MANIFEST
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.export import run as exporting
 from m2trec_merlin.serving.export.item_columns import item_columns
-from m2trec_merlin.serving.export.run import encoded_attributes, export
+from m2trec_merlin.serving.export.run import describe, export
 from tests.serving.conftest import Shop
 from tests.serving.shop import N_ITEMS, build_shop, shop_config
 from tests.told import Told
@@ -67,11 +68,19 @@ def test_item_columns_hold_raw_values_as_they_are_filtered_by(shop: Shop) -> Non
 
 
 def test_a_model_of_ids_has_no_new_items(tmp_path: Path) -> None:
-    config, catalogue, _ = build_shop(tmp_path, inputs=["item_id"])
-    assert encoded_attributes(config, catalogue) == []
+    config, catalogue, model = build_shop(tmp_path, inputs=["item_id"])
+    assert describe(config, model, catalogue).attributes == ()
 
 
 def test_attributes_that_the_model_does_not_read_are_not_asked_for(shop: Shop) -> None:
     config = shop_config(shop.config.directory, inputs=["image", "title"])
-    found = [(a.name, a.column, a.size) for a in encoded_attributes(config, shop.catalogue)]
-    assert found == [("image", "image", 3), ("title", "product_name", 0)]
+    found = [(a.field.name, a.column) for a in describe(config, shop.model, shop.catalogue).attributes]
+    assert found == [("image", "image"), ("title", "product_name")]
+
+
+def test_both_steps_read_the_same_description(shop: Shop) -> None:
+    version = Description.open(shop.predict)
+    assert Description.open(shop.preprocess) == version == describe(shop.config, shop.model, shop.catalogue)
+    assert version.filters == {"department": False, "tags": False, "price": True}
+    assert version.defaults == {"top_k": 5, "new_item_boost": 0.0}
+    assert [field.name for field in version.fields] == list(shop.catalogue.attributes)

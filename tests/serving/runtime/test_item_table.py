@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.runtime.item_table import ItemTable
+from m2trec_merlin.serving.runtime.options import Draft
+from m2trec_merlin.serving.runtime.options.filters import Filters
 
 
 @pytest.fixture
@@ -28,20 +29,24 @@ def table() -> ItemTable:
 
 
 def passing(table: ItemTable, **filters: Any) -> list[str]:
-    mask = table.mask(filters, [])
-    assert mask is not None and not mask[0]
-    return table.ids(np.flatnonzero(mask))
+    """By the option, as a request would."""
+    draft = Draft(table, np.zeros(0, np.int64), np.zeros(0, np.int64), [])
+    Filters().apply(filters, draft)
+    assert draft.allowed is not None and not draft.allowed[0]
+    return table.ids(np.flatnonzero(draft.allowed))
 
 
 def test_ids_titles_rows_and_shares(table: ItemTable) -> None:
     assert table.ids(np.array([3, 1])) == ["c", "a"]
     assert table.titles(np.array([2])) == ["Bread"]
-    assert table.rows_of(["d", "unknown", "a"]) == [4, 1]
+    assert table.rows.known(["d", "unknown", "a"]) == [4, 1]
     assert table.shares.tolist() == pytest.approx([0, 0.6, 0.3, 0.1, 0])
 
 
 def test_no_filter_is_no_mask(table: ItemTable) -> None:
-    assert table.mask({}, []) is None
+    draft = Draft(table, np.zeros(0, np.int64), np.zeros(0, np.int64), [])
+    Filters().apply({}, draft)
+    assert draft.allowed is None
 
 
 @pytest.mark.parametrize(
@@ -67,20 +72,6 @@ def test_filters(table: ItemTable, filters: dict[str, Any], expected: list[str])
 
 def test_a_value_that_no_item_has_is_noted(table: ItemTable) -> None:
     notes: list[str] = []
-    mask = table.mask({"department": ["produce", "prodce"]}, notes)
-    assert mask is not None and mask.sum() == 2
+    where = "options.filters.department"
+    assert table.passing("department", ["produce", "prodce"], where, notes).sum() == 2
     assert notes == ["options.filters.department: no item has the value 'prodce'"]
-
-
-def test_unusable_filters_are_reported_together(table: ItemTable) -> None:
-    filters = {"departmnt": "x", "price": "cheap", "tags": {"min": 1}, "year": None}
-    with pytest.raises(ServerError) as error:
-        table.mask(filters, [])
-    assert all(f"options.filters.{name}: " in str(error.value) for name in filters)
-    assert "accepted: department, year, tags, price" in str(error.value)
-
-
-@pytest.mark.parametrize("wanted", [{}, {"from": 1}, {"min": "1"}, True, [None]])
-def test_unusable_numbers(table: ItemTable, wanted: Any) -> None:
-    with pytest.raises(ServerError, match=r"options\.filters\.price: expected a number"):
-        table.mask({"price": wanted}, [])

@@ -10,15 +10,22 @@ from tests.serving.conftest import Shop
 HEAVY = {"torch", "pandas", "nvtabular", "merlin", "transformers4rec", "dask", "pydantic", "tritonclient"}
 
 ANSWER = """
+import json
 import sys
 from pathlib import Path
 import numpy as np
+from m2trec_merlin.encoded import to_tensors
+from m2trec_merlin.serving.runtime.options import check_options
 from m2trec_merlin.serving.runtime.steps import PredictStep
 from m2trec_merlin.serving.runtime.session_reading import SessionReader
 step = PredictStep(Path(sys.argv[1]))
-[read] = SessionReader(["sku-0", "sku-1"], 4, [], None).read([(["sku-1"], None)])
-inputs = {"positions": read.positions[None], "notes": np.empty((1, 0), object)}
-[answer] = step.answer([{**inputs, "options": np.array([[b'{"filters": {"department": "dairy"}}']])}])
+version = step._recommender.version
+reader = SessionReader(["sku-0", "sku-1"], version, None)
+[read] = reader.read([(["sku-1"], None)])
+options = check_options('{"filters": {"department": "dairy"}}', version)
+inputs = {"positions": read.positions, "notes": np.empty(0, object), **to_tensors(read.new_items)}
+inputs["checked_options"] = np.array([json.dumps(options).encode()])
+[answer] = step.answer([{name: array[None] for name, array in inputs.items()}])
 assert answer["scores"].size, answer
 print(*sys.modules)
 """

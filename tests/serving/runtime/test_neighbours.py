@@ -19,7 +19,7 @@ from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.serving.contract.names import PREDICT
 from m2trec_merlin.serving.export.repository import version_folder
 from m2trec_merlin.serving.export.run import export
-from m2trec_merlin.serving.runtime.options import Options
+from m2trec_merlin.serving.runtime.options import OPTIONS
 from m2trec_merlin.serving.runtime.recommending import Recommender, Request
 from m2trec_merlin.sessions import Sessions
 from tests.serving.conftest import Shop
@@ -38,8 +38,9 @@ def mixed_shop(folder: Path, **model: object) -> Shop:
     return Shop(config, catalogue, trained, export(config))
 
 
-def request(rows: list[int], options: Options) -> Request:
-    return Request(np.array(rows, np.int64), {}, options, None, [])
+def request(rows: list[int], top_k: int, **options: object) -> Request:
+    everything = {option.name: option.default for option in OPTIONS}
+    return Request(np.array(rows, np.int64), {}, {**everything, "top_k": top_k, **options}, [])
 
 
 @pytest.mark.parametrize("model", [{}, {"inputs": [ITEM_ID, "department"]}], ids=["metadata", "ids"])
@@ -49,7 +50,7 @@ def test_answers_equal_the_blend(tmp_path: Path, model: dict[str, object]) -> No
     train = Sessions.from_lists(TRAIN)
     offline = Mixture("both", ModelScorer(shop.model), knn(shop.catalogue, train))
     sessions = [[3], [1, 2], [9, 30, 2, 1], list(range(1, MAX_LENGTH + 1)), [30]]
-    requests = [request(rows, Options(N_ITEMS)) for rows in sessions]
+    requests = [request(rows, N_ITEMS) for rows in sessions]
     answers = Recommender(shop.predict).recommend(requests)
     for rows, answer in zip(sessions, answers, strict=True):
         prefixes = Sessions.from_lists([[*rows, 1]]).prefixes()
@@ -65,9 +66,9 @@ def test_neighbours_change_the_answer(tmp_path: Path) -> None:
     plain_config = shop.config.model_copy(
         update={"serving": shop.config.serving.model_copy(update={"neighbours": False})}
     )
-    mixed = Recommender(shop.predict).recommend([request([2], Options(N_ITEMS))])[0]
+    mixed = Recommender(shop.predict).recommend([request([2], N_ITEMS)])[0]
     folder = version_folder(export(plain_config), PREDICT)
-    plain = Recommender(folder).recommend([request([2], Options(N_ITEMS))])[0]
+    plain = Recommender(folder).recommend([request([2], N_ITEMS)])[0]
     assert mixed.item_ids != plain.item_ids
     # Item 3 follows item 2 in two of three sessions that hold it.
     bought = str(shop.catalogue.item_ids[3])
@@ -76,11 +77,22 @@ def test_neighbours_change_the_answer(tmp_path: Path) -> None:
 
 
 def test_boosts_and_exclusions_work_on_the_mixture(tmp_path: Path) -> None:
-    recommender = Recommender(mixed_shop(tmp_path).predict)
-    options = Options(3, new_item_boost=50.0, exclude_session_items=True)
-    [answer] = recommender.recommend([request([2, 30], options)])
-    new = {f"sku-{i}" for i in range(N_SEEN, N_ITEMS - 1)}
-    assert set(answer.item_ids) <= new
+    shop = mixed_shop(tmp_path)
+    recommender = Recommender(shop.predict)
+    session = [2, 30]
+    plain, boosted = recommender.recommend(
+        [
+            request(session, N_ITEMS),
+            request(session, N_ITEMS, new_item_boost=50.0, exclude_session_items=True),
+        ]
+    )
+    held = {str(item_id) for item_id in shop.catalogue.item_ids[session]}
+    new = {f"sku-{i}" for i in range(N_SEEN, N_ITEMS)} - held
+    # A boost of 50 lifts all new items above all others; neither group changes its order.
+    lifted = [item_id for item_id in plain.item_ids if item_id in new]
+    rest = [item_id for item_id in plain.item_ids if item_id not in new | held]
+    assert boosted.item_ids == lifted + rest
+    assert len(lifted) == N_ITEMS - N_SEEN - 1
 
 
 def test_without_what_they_need_the_message_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from m2trec_merlin.encoded import FIRST_VALUE
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.serving.runtime.options import Options
-from m2trec_merlin.serving.runtime.recommending import Answer, Recommender, Request
+from m2trec_merlin.serving.runtime.options import check_options
+from m2trec_merlin.serving.runtime.recommending import Answer, Recommender, Request, repeat_addition
 from m2trec_merlin.serving.runtime.session_reading import ReadSession, SessionReader
 from tests.serving.conftest import Shop
 from tests.serving.offline import offline_scores
@@ -42,12 +42,13 @@ def recommender(shop: Shop) -> Recommender:
     return Recommender(shop.predict)
 
 
-def request_for(reader: SessionReader, session: list[Any], options: Options) -> Request:
+def request_for(reader: SessionReader, session: list[Any], top_k: int, **options: object) -> Request:
     ids = ["" if isinstance(item, dict) else item for item in session]
     attributes = [json.dumps(item) if isinstance(item, dict) else "" for item in session]
     [read] = reader.read([(ids, attributes)])
     assert isinstance(read, ReadSession), read
-    return Request(read.positions, read.new_items, options, None, read.notes)
+    checked = check_options(json.dumps({"top_k": top_k, **options}), reader.version)
+    return Request(read.positions, read.new_items, checked, read.notes)
 
 
 def assert_equals_offline(shop: Shop, session: list[Any], answer: Answer) -> None:
@@ -64,7 +65,7 @@ def assert_equals_offline(shop: Shop, session: list[Any], answer: Answer) -> Non
 def test_answers_equal_the_model(
     shop: Shop, reader: SessionReader, recommender: Recommender, session: list[Any]
 ) -> None:
-    [answer] = recommender.recommend([request_for(reader, session, Options(N_ITEMS))])
+    [answer] = recommender.recommend([request_for(reader, session, N_ITEMS)])
     assert len(answer.item_ids) == N_ITEMS
     assert_equals_offline(shop, session, answer)
 
@@ -72,13 +73,13 @@ def test_answers_equal_the_model(
 def test_a_batch_gives_each_session_its_own_answer(
     shop: Shop, reader: SessionReader, recommender: Recommender
 ) -> None:
-    requests = [request_for(reader, session, Options(5)) for session in SESSIONS]
+    requests = [request_for(reader, session, 5) for session in SESSIONS]
     for session, answer in zip(SESSIONS, recommender.recommend(requests), strict=True):
         assert_equals_offline(shop, session, answer)
 
 
 def test_titles_belong_to_the_items(reader: SessionReader, recommender: Recommender, shop: Shop) -> None:
-    [answer] = recommender.recommend([request_for(reader, ["sku-3"], Options(4))])
+    [answer] = recommender.recommend([request_for(reader, ["sku-3"], 4)])
     display = shop.catalogue.display().set_index("item_id")["title"]
     assert answer.titles == [display[item_id] for item_id in answer.item_ids]
 
@@ -87,10 +88,10 @@ def test_excluded_items_are_left_out_and_the_rest_keeps_its_order(
     reader: SessionReader, recommender: Recommender
 ) -> None:
     session = ["sku-3", "sku-8"]
-    [everything] = recommender.recommend([request_for(reader, session, Options(N_ITEMS))])
+    [everything] = recommender.recommend([request_for(reader, session, N_ITEMS)])
     first = everything.item_ids[0]
-    options = Options(N_ITEMS, exclude=[first, "never heard of"], exclude_session_items=True)
-    [answer] = recommender.recommend([request_for(reader, session, options)])
+    options = {"exclude": [first, "never heard of"], "exclude_session_items": True}
+    [answer] = recommender.recommend([request_for(reader, session, N_ITEMS, **options)])
     assert answer.item_ids == [i for i in everything.item_ids if i not in {first, *session}]
     assert any("may be recommended" in warning for warning in answer.warnings)
 
@@ -99,8 +100,8 @@ def test_a_boost_lifts_the_items_without_history_and_no_others(
     shop: Shop, reader: SessionReader, recommender: Recommender
 ) -> None:
     session = ["sku-3", "sku-8"]
-    options = [Options(N_ITEMS), Options(N_ITEMS, new_item_boost=0.75)]
-    plain, boosted = recommender.recommend([request_for(reader, session, each) for each in options])
+    requests = [request_for(reader, session, N_ITEMS, new_item_boost=boost) for boost in (0, 0.75)]
+    plain, boosted = recommender.recommend(requests)
     before, after = (dict(zip(a.item_ids, a.scores, strict=True)) for a in (plain, boosted))
     new = {
         item_id
@@ -111,18 +112,17 @@ def test_a_boost_lifts_the_items_without_history_and_no_others(
     for item_id, score in before.items():
         assert after[item_id] - score == pytest.approx(0.75 if item_id in new else 0, abs=1e-5)
     # Of the items that a request calls new, those with a history are not, nor are those nobody knows.
-    named = Options(N_ITEMS, new_item_boost=0.75, new_items=["sku-1", f"sku-{N_SEEN}", "never heard of"])
-    [some] = recommender.recommend([request_for(reader, session, named)])
+    named = {"new_item_boost": 0.75, "new_items": ["sku-1", f"sku-{N_SEEN}", "never heard of"]}
+    [some] = recommender.recommend([request_for(reader, session, N_ITEMS, **named)])
     for item_id, score in zip(some.item_ids, some.scores, strict=True):
         lifted = 0.75 if item_id == f"sku-{N_SEEN}" else 0
         assert score - before[item_id] == pytest.approx(lifted, abs=1e-5)
 
 
 def test_filters_leave_what_passes_in_order(reader: SessionReader, recommender: Recommender) -> None:
-    [everything] = recommender.recommend([request_for(reader, ["sku-3"], Options(N_ITEMS))])
-    request = request_for(reader, ["sku-3"], Options(N_ITEMS))
-    allowed = recommender.items.mask({"department": "dairy", "price": {"max": 20}}, [])
-    [answer] = recommender.recommend([Request(**{**vars(request), "allowed": allowed})])
+    [everything] = recommender.recommend([request_for(reader, ["sku-3"], N_ITEMS)])
+    filters = {"department": "dairy", "price": {"max": 20}}
+    [answer] = recommender.recommend([request_for(reader, ["sku-3"], N_ITEMS, filters=filters)])
     dairy = {f"sku-{i}" for i in range(N_ITEMS) if i % 3 == 2 and 1.0 + i <= 20}
     assert set(answer.item_ids) == dairy
     assert answer.item_ids == [i for i in everything.item_ids if i in dairy]
@@ -131,7 +131,7 @@ def test_filters_leave_what_passes_in_order(reader: SessionReader, recommender: 
 def test_without_a_usable_item_the_most_frequent_are_recommended(
     reader: SessionReader, recommender: Recommender
 ) -> None:
-    requests = [request_for(reader, session, Options(3)) for session in ([], ["nope"], ["sku-1"])]
+    requests = [request_for(reader, session, 3) for session in ([], ["nope"], ["sku-1"])]
     empty, unknown, known = recommender.recommend(requests)
     assert empty.item_ids == unknown.item_ids == ["sku-0", "sku-1", "sku-2"]
     assert empty.scores.tolist() == pytest.approx([24 / 300, 23 / 300, 22 / 300])
@@ -146,3 +146,10 @@ def test_an_altered_file_is_not_loaded(shop: Shop, tmp_path: Path) -> None:
     np.save(copy / "biases.npy", biases + 1)
     with pytest.raises(ArtifactError, match=r"biases\.npy changed"):
         Recommender(copy)
+
+
+def test_the_repeat_bias_is_that_of_the_most_recent_occurrence() -> None:
+    # From the end: row 2 (distance 0), new item, row 4 (2), row 2 again (3), row 5 (4).
+    biases = np.array([1, 10, 100, 1000, 10000], np.float32)
+    rows, values = repeat_addition(np.array([5, 2, 4, -1, 2]), biases)
+    assert dict(zip(rows.tolist(), np.asarray(values).tolist(), strict=True)) == {5: 10000, 4: 100, 2: 1}

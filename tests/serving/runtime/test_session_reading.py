@@ -7,11 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from m2trec_merlin.encoded import EncodedColumn, EncodedItems, Field, Layout
 from m2trec_merlin.errors import DataError, M2TRecError, ServerError
-from m2trec_merlin.serving.encoded_items import Attribute, EncodedItems
+from m2trec_merlin.serving.contract.version import Description, RawAttribute
 from m2trec_merlin.serving.runtime.session_reading import ReadSession, SessionReader
 
-PRICE = Attribute("price", "numeric", "list_price")
+PRICE = RawAttribute(Field("price", Layout.NUMBERS), "list_price")
+
+
+def version(*attributes: RawAttribute) -> Description:
+    return Description(4, attributes, {}, {}, 1, repeat_biases=False, neighbours=False)
 
 
 class DoublingEncoder:
@@ -25,7 +30,7 @@ class DoublingEncoder:
         prices = [item["list_price"] for item in items]
         if min(prices) < 0:
             raise DataError("attribute 'price'", ["below zero"])
-        return {"price": np.array(prices, np.float32) * 2}
+        return {"price": EncodedColumn(PRICE.field, np.array(prices, np.float32) * 2)}
 
 
 @pytest.fixture
@@ -35,7 +40,7 @@ def encoder() -> DoublingEncoder:
 
 @pytest.fixture
 def reader(encoder: DoublingEncoder) -> SessionReader:
-    return SessionReader(["a", "b", "c"], 4, [PRICE], encoder)  # type: ignore[arg-type]
+    return SessionReader(["a", "b", "c"], version(PRICE), encoder)  # type: ignore[arg-type]
 
 
 def read(reader: SessionReader, ids: list[str], attributes: list[str] | None = None) -> ReadSession:
@@ -55,7 +60,7 @@ def test_known_ids_become_rows_without_touching_the_encoder(
     session = read(reader, ["c", "a", "c"])
     assert session.positions.tolist() == [3, 1, 3]
     assert session.notes == [] and encoder.calls == 0
-    assert session.new_items["price"].shape == (0,)
+    assert session.new_items["price"].values.shape == (0,)
 
 
 def test_an_unknown_id_is_ignored_and_reported(reader: SessionReader) -> None:
@@ -72,7 +77,7 @@ def test_empty_positions_are_padding(reader: SessionReader) -> None:
 def test_raw_attributes_become_new_items_in_order(reader: SessionReader) -> None:
     session = read(reader, ["", "b", "nope"], [raw(5), "", raw(7)])
     assert session.positions.tolist() == [-1, 2, -2]
-    assert session.new_items["price"].tolist() == [10, 14]
+    assert session.new_items["price"].values.tolist() == [10, 14]
 
 
 def test_a_known_id_wins_over_attributes(reader: SessionReader, encoder: DoublingEncoder) -> None:
@@ -83,7 +88,7 @@ def test_a_known_id_wins_over_attributes(reader: SessionReader, encoder: Doublin
 def test_only_the_last_events_are_kept_and_encoded(reader: SessionReader) -> None:
     session = read(reader, ["", "a", "", "nope", "b", "c"], [raw(1), "", raw(2), "", "", ""])
     assert session.positions.tolist() == [1, -1, 2, 3]
-    assert session.new_items["price"].tolist() == [4]
+    assert session.new_items["price"].values.tolist() == [4]
 
 
 def test_attributes_that_the_model_does_not_read_are_noted(reader: SessionReader) -> None:
@@ -114,7 +119,7 @@ def test_all_faulty_positions_are_reported(reader: SessionReader) -> None:
 def test_a_batch_is_encoded_in_one_pass(reader: SessionReader, encoder: DoublingEncoder) -> None:
     sessions = reader.read([([""], [raw(1)]), (["a"], None), (["", ""], [raw(2), raw(3)])])
     assert encoder.calls == 1
-    prices = [s.new_items["price"].tolist() for s in sessions if isinstance(s, ReadSession)]
+    prices = [s.new_items["price"].values.tolist() for s in sessions if isinstance(s, ReadSession)]
     assert prices == [[2], [], [4, 6]]
 
 
@@ -125,7 +130,7 @@ def test_a_faulty_session_spoils_no_other(reader: SessionReader) -> None:
 
 
 def test_a_model_of_ids_takes_no_attributes() -> None:
-    reader = SessionReader(["a"], 4, [], None)
+    reader = SessionReader(["a"], version(), None)
     assert read(reader, ["a"]).positions.tolist() == [1]
     with pytest.raises(ServerError, match="by their ids only"):
         read(reader, [""], ['{"title": "x"}'])

@@ -28,8 +28,8 @@ def tensors(answer: Tensors | Exception) -> Tensors:
 
 
 def test_steps_fit_each_other(preprocess: PreprocessStep, predict: PredictStep) -> None:
-    [read] = preprocess.answer([{"item_ids": texts("sku-2", "what?")}])
-    [answer] = predict.answer([{**tensors(read), "options": texts('{"top_k": 3}')}])
+    [read] = preprocess.answer([{"item_ids": texts("sku-2", "what?"), "options": texts('{"top_k": 3}')}])
+    [answer] = predict.answer([tensors(read)])
     assert tensors(answer)["recommended_ids"].shape == (1, 3)
     assert b"'what?'" in tensors(answer)["warnings"][0, 0]
     assert tensors(answer)["next_department"].shape == tensors(answer)["next_department_probabilities"].shape
@@ -42,9 +42,29 @@ def test_answers_keep_the_order_of_requests_around_faulty_ones(
     reads = preprocess.answer([good, {"item_ids": texts("sku-2"), "item_attributes": texts()}, good])
     assert [isinstance(read, ServerError) for read in reads] == [False, True, False]
     options = ['{"top_k": 2}', '{"top_k": 0}', '{"filters": {"nothing": 1}}', '{"top_k": 4}']
-    answers = predict.answer([{**tensors(reads[0]), "options": texts(text)} for text in options])
-    assert [isinstance(answer, ServerError) for answer in answers] == [False, True, True, False]
-    assert tensors(answers[3])["scores"].shape == (1, 4)
+    reads = preprocess.answer([{**good, "options": texts(text)} for text in options])
+    assert [isinstance(read, ServerError) for read in reads] == [False, True, True, False]
+    answers = predict.answer([tensors(reads[0]), tensors(reads[3])])
+    assert [tensors(answer)["scores"].shape for answer in answers] == [(1, 2), (1, 4)]
+
+
+def test_options_are_checked_before_anything_is_encoded(
+    preprocess: PreprocessStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def encode(*arguments: object) -> None:
+        raise AssertionError("encoded although the options are faulty")
+
+    monkeypatch.setattr(preprocess._reader._encoder, "encode", encode)
+    raw = {"item_ids": texts(""), "item_attributes": texts('{"product_name": "x"}')}
+    [answer] = preprocess.answer([{**raw, "options": texts('{"topk": 1}')}])
+    assert isinstance(answer, ServerError) and str(answer).startswith("options.topk: no such option")
+
+
+def test_one_json_object_of_options_is_expected(preprocess: PreprocessStep) -> None:
+    [answer] = preprocess.answer([{"item_ids": texts("sku-2"), "options": texts("{}", "{}")}])
+    assert isinstance(answer, ServerError) and "expected one JSON object for the request, found 2" in str(
+        answer
+    )
 
 
 def test_several_sessions_in_a_request_are_refused(preprocess: PreprocessStep) -> None:

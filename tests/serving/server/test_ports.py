@@ -6,7 +6,8 @@ import pytest
 
 from m2trec_merlin.config import ServingConfig
 from m2trec_merlin.errors import ServerError
-from m2trec_merlin.serving.server.ports import LOCALHOST, Ports
+from m2trec_merlin.serving.contract.names import LOCALHOST
+from m2trec_merlin.serving.server.ports import Ports
 
 
 def test_free_ports_differ_and_can_be_listened_on() -> None:

@@ -1,0 +1,80 @@
+"""The seam between a session's query and the items that may answer it.
+
+Shape legend: B queries, D model width, R catalogue rows (NO_ITEM among them), m found rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from m2trec_merlin.scores import best_rows
+
+#: Rows, int64, each of them once, and what is added to their scores.
+Addition = tuple[np.ndarray, np.ndarray | float]
+
+#: From the scores of all rows, float32 [R], to others in their place.
+Remix = Callable[[np.ndarray], np.ndarray]
+
+
+def _none() -> np.ndarray:
+    return np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is searched for one query.
+
+    Attributes:
+        k: rows wanted; fewer are found where fewer may be.
+        additions: to scores, in this order.
+        forbidden: int64, rows that must not be found.
+        allowed: bool [R], rows that may be found; None for all.
+        remix: of the scores of all rows, once additions are made; for indexes that score them all.
+    """
+
+    k: int
+    additions: Sequence[Addition] = ()
+    forbidden: np.ndarray = field(default_factory=_none)
+    allowed: np.ndarray | None = None
+    remix: Remix | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best rows for one query.
+
+    Attributes:
+        rows: int64 [m], best first; among equals the lower row.
+        scores: float32 [m].
+    """
+
+    rows: np.ndarray
+    scores: np.ndarray
+
+
+class Candidates(Protocol):
+    """All items that an exported model can recommend, ready to be searched."""
+
+    def search(self, queries: np.ndarray, wishes: Sequence[Wish]) -> list[Found]:
+        """Return the best rows for each query.
+
+        score(row) = query . vector(row) + bias(row) + additions, then `remix` of it; never NO_ITEM, never a
+        row without a candidate vector.
+
+        Args:
+            queries: float32 [B, D].
+            wishes: B of them.
+        """
+
+
+def find_best(scores: np.ndarray, wish: Wish) -> Found:
+    """Return the best rows among those that a wish allows; writes into `scores`, float32 [R]."""
+    scores[wish.forbidden] = -np.inf
+    if wish.allowed is not None:
+        scores[~wish.allowed] = -np.inf
+    rows = best_rows(scores, wish.k)
+    return Found(rows, scores[rows])

@@ -1,0 +1,23 @@
+"""The ways to search candidates, by the name that a version's description gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.serving.runtime.candidates import Candidates
+from m2trec_merlin.serving.runtime.exact import ExactIndex
+
+INDEXES: dict[str, Callable[[Path], Candidates]] = {"exact": ExactIndex}
+
+
+def open_index(name: str, folder: Path) -> Candidates:
+    """Return the candidates of a version folder.
+
+    Raises:
+        ArtifactError: there is no index of that name.
+    """
+    if name not in INDEXES:
+        raise ArtifactError(f"{folder} wants the index '{name}'; this version knows {', '.join(INDEXES)}")
+    return INDEXES[name](folder)

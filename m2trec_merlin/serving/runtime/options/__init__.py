@@ -1,0 +1,61 @@
+"""The options of a request: how many recommendations, and which items may be among them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from m2trec_merlin.errors import ServerError
+from m2trec_merlin.serving.contract.version import Description
+from m2trec_merlin.serving.runtime.options.amount import TopK
+from m2trec_merlin.serving.runtime.options.base import Draft, Option
+from m2trec_merlin.serving.runtime.options.exclusions import Exclude, ExcludeSessionItems
+from m2trec_merlin.serving.runtime.options.filters import Filters
+from m2trec_merlin.serving.runtime.options.newness import NewItemBoost, NewItems
+
+__all__ = ["OPTIONS", "Draft", "Option", "apply_options", "check_options"]
+
+#: All options, in the order in which they are applied.
+OPTIONS: tuple[Option[Any], ...] = (
+    TopK(),
+    Exclude(),
+    ExcludeSessionItems(),
+    Filters(),
+    NewItems(),
+    NewItemBoost(),
+)
+_BY_NAME = {option.name: option for option in OPTIONS}
+
+
+def check_options(text: str, version: Description) -> dict[str, Any]:
+    """Read the JSON object of a request; what it does not say has its default.
+
+    Args:
+        text: the JSON, or an empty string for all defaults.
+        version: that answers.
+
+    Raises:
+        ServerError: it is not a JSON object, or options are unknown or of the wrong form; all of them.
+    """
+    try:
+        raw = json.loads(text) if text else {}
+    except json.JSONDecodeError as error:
+        raise ServerError(f"options: not valid JSON ({error})") from None
+    if not isinstance(raw, dict):
+        raise ServerError("options: expected a JSON object")
+    problems = []
+    for name, value in raw.items():
+        if name in _BY_NAME:
+            problems += _BY_NAME[name].problems(value, version)
+        else:
+            problems.append(f"options.{name}: no such option; accepted: {', '.join(_BY_NAME)}")
+    if problems:
+        raise ServerError("; ".join(problems))
+    defaults = {option.name: version.defaults.get(option.name, option.default) for option in OPTIONS}
+    return {**defaults, **{name: _BY_NAME[name].read(value) for name, value in raw.items()}}
+
+
+def apply_options(options: dict[str, Any], draft: Draft) -> None:
+    """Apply checked options to a search."""
+    for option in OPTIONS:
+        option.apply(options[option.name], draft)

@@ -1,0 +1,21 @@
+"""How many items are wanted."""
+
+from __future__ import annotations
+
+from m2trec_merlin.serving.runtime.options.base import Draft, Option
+
+
+class TopK(Option[int]):
+    """`top_k`: recommendations wanted."""
+
+    name = "top_k"
+    expected = "a whole number of at least 1"
+    default = 20
+
+    def fits(self, value: object) -> bool:
+        """See `Option.fits`."""
+        return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+    def apply(self, value: int, draft: Draft) -> None:
+        """Ask for so many rows."""
+        draft.k = value

@@ -1,0 +1,96 @@
+"""What an option of a request is: a name, a check, a default, and what it does to the search.
+
+Options are checked in the first step of the ensemble, before anything is encoded, and applied in the second.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from m2trec_merlin.serving.contract.version import Description
+from m2trec_merlin.serving.runtime.candidates import Addition, Wish
+from m2trec_merlin.serving.runtime.item_table import ItemTable
+
+T = TypeVar("T")
+
+
+@dataclass
+class Draft:
+    """The search of one request while its options are applied, one after the other.
+
+    Attributes:
+        items: the catalogue as a person reads it.
+        positions: int64 [L], rows of the session; negative for items outside of the catalogue.
+        new: int64, rows that count as new.
+        notes: warnings of the answer.
+        k: rows wanted.
+        additions: to scores.
+        forbidden: rows that must not be found.
+        allowed: bool [R], what filters let pass; None for everything.
+    """
+
+    items: ItemTable
+    positions: np.ndarray
+    new: np.ndarray
+    notes: list[str]
+    k: int = 0
+    additions: list[Addition] = field(default_factory=list)
+    forbidden: list[int] = field(default_factory=list)
+    allowed: np.ndarray | None = None
+
+    def wish(self) -> Wish:
+        """Return the search."""
+        return Wish(self.k, self.additions, np.array(self.forbidden, np.int64), self.allowed)
+
+
+class Option(Generic[T]):
+    """One option; subclasses are stateless.
+
+    Attributes:
+        name: in the JSON of a request.
+        expected: what a value has to be, in words.
+        default: where the request says nothing and the exported version has no default of its own.
+    """
+
+    name: str
+    expected: str
+    default: T
+
+    def problems(self, value: object, version: Description) -> list[str]:
+        """Return what is wrong with a value; nothing if it can be applied."""
+        if self.fits(value):
+            return []
+        return [f"options.{self.name}: expected {self.expected}, found {json.dumps(value)}"]
+
+    def fits(self, value: object) -> bool:
+        """Tell whether a value, as JSON gives it, is of the right form."""
+        raise NotImplementedError
+
+    def read(self, value: Any) -> T:
+        """Return a valid value as `apply` takes it and JSON can hold it."""
+        read: T = value
+        return read
+
+    def apply(self, value: T, draft: Draft) -> None:
+        """Change the search."""
+        raise NotImplementedError
+
+
+def is_number(value: object) -> bool:
+    """Tell whether a JSON value is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def is_list_of_ids(value: object) -> bool:
+    """Tell whether a JSON value is a list of item ids."""
+    return isinstance(value, list) and all(isinstance(item_id, str | int) for item_id in value)
+
+
+def as_ids(value: list[str | int]) -> list[str]:
+    """Return ids as the catalogue has them."""
+    return [str(item_id) for item_id in value]

@@ -1,0 +1,45 @@
+"""Which items must not be recommended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from m2trec_merlin.encoded import NO_ITEM
+from m2trec_merlin.serving.runtime.options.base import Draft, Option, as_ids, is_list_of_ids
+
+
+class Exclude(Option[list[str]]):
+    """`exclude`: ids that must not be recommended."""
+
+    name = "exclude"
+    expected = "a list of item ids"
+    default: list[str] = []
+
+    def fits(self, value: object) -> bool:
+        """See `Option.fits`."""
+        return is_list_of_ids(value)
+
+    def read(self, value: Any) -> list[str]:
+        """Return ids as text."""
+        return as_ids(value)
+
+    def apply(self, value: list[str], draft: Draft) -> None:
+        """Forbid those that the catalogue has."""
+        draft.forbidden += draft.items.rows.known(value)
+
+
+class ExcludeSessionItems(Option[bool]):
+    """`exclude_session_items`: whether to leave out what the session holds."""
+
+    name = "exclude_session_items"
+    expected = "true or false"
+    default = False
+
+    def fits(self, value: object) -> bool:
+        """See `Option.fits`."""
+        return isinstance(value, bool)
+
+    def apply(self, value: bool, draft: Draft) -> None:
+        """Forbid the session's items."""
+        if value:
+            draft.forbidden += [int(row) for row in draft.positions if row > NO_ITEM]

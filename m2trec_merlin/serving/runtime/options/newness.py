@@ -1,0 +1,46 @@
+"""More of the items that have no training history, at the cost of items that are known to sell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from m2trec_merlin.serving.runtime.options.base import Draft, Option, as_ids, is_list_of_ids, is_number
+
+
+class NewItems(Option[list[str] | None]):
+    """`new_items`: ids that count as new if they have no training history; all without one by default."""
+
+    name = "new_items"
+    expected = "a list of item ids"
+    default = None
+
+    def fits(self, value: object) -> bool:
+        """See `Option.fits`."""
+        return is_list_of_ids(value)
+
+    def read(self, value: Any) -> list[str] | None:
+        """Return ids as text."""
+        return as_ids(value)
+
+    def apply(self, value: list[str] | None, draft: Draft) -> None:
+        """Leave those of the new rows that are named."""
+        if value is not None:
+            draft.new = np.intersect1d(draft.new, np.array(draft.items.rows.known(value), np.int64))
+
+
+class NewItemBoost(Option[float]):
+    """`new_item_boost`: added to the scores of new items."""
+
+    name = "new_item_boost"
+    expected = "a number"
+    default = 0.0
+
+    def fits(self, value: object) -> bool:
+        """See `Option.fits`."""
+        return is_number(value)
+
+    def apply(self, value: float, draft: Draft) -> None:
+        """Add it to the rows that are new by now: `new_items` comes first."""
+        draft.additions.append((draft.new, value))
