@@ -230,21 +230,10 @@ def measure_draw(config: Config, console: Console) -> list[Score]:
 
 def publish_scores(scores: Sequence[Score], config: Config, output: Path, stamp: Stamp) -> None:
     """Write rows of all draws as JSON, and their means as a page and the plot of the trade-off."""
+    about = ("model", "split", "slice", "n", "seed", "boosted", "boost")
+    made = {"data": config.name, "k": K, "commit": stamp.commit}
     rows = [
-        {
-            "model": s.model,
-            "data": config.name,
-            "split": s.split,
-            "slice": s.slice,
-            "metric": metric,
-            "k": K,
-            "value": value,
-            "n": s.n,
-            "seed": s.seed,
-            "boosted": s.boosted,
-            "boost": s.boost,
-            "commit": stamp.commit,
-        }
+        {**{name: getattr(s, name) for name in about}, "metric": metric, "value": value, **made}
         for s in scores
         for metric, value in (("HIT", s.hit), ("MRR", s.mrr))
     ]
