@@ -266,11 +266,11 @@ def tables(scores: Sequence[Score], config: Config) -> list[str]:
     return [
         f"{100 * config.data.cold_item_share:g} % of the seen items drawn to be new; values in %, means over "
         "the draws ± standard deviation, n summed over them.",
-        table(["model", "prefixes and candidates", "HIT@20", "MRR@20", "n"], compared, right=True),
+        table(["model", "prefixes and candidates", "HIT@20", "MRR@20", "n"], compared, left=2),
         "What a boost of new items costs over all prefixes and brings to cold targets, both over all "
         "candidates (HIT@20). Bold: the highest that costs at most "
         f"{100 * ALLOWED_LOSS:g} % (relative) on validation.",
-        table(["boosted", "boost", *(f"{split}: {part}" for split, part in columns)], curve, right=True),
+        table(["boosted", "boost", *(f"{split}: {part}" for split, part in columns)], curve, left=1),
     ]
 
 
