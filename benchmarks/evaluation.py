@@ -13,12 +13,12 @@ import time
 from argparse import Namespace
 
 import torch
-from rich.progress import track
 
 from benchmarks.frame.parse import Parser, read
 from benchmarks.frame.prepare import Prepared, prepare
 from benchmarks.frame.publish import Records, publish
 from benchmarks.runners.meter import peak_memory, reset_peak_memory
+from m2trec_merlin.cli.progress import TerminalProgress
 from m2trec_merlin.model.m2trec import build_model
 from m2trec_merlin.model.scoring import ModelScorer
 
@@ -43,16 +43,10 @@ def measure(data: Prepared, prefixes: int | None, commit: str) -> Records:
     sample = data.prefixes("test", prefixes)
     reset_peak_memory()
     before = peak_memory()
-    bar = iter(track(range(len(sample)), "prefixes"))
-
-    def advance(count: int) -> None:
-        for _ in range(count):
-            next(bar, None)
-
     started = time.perf_counter()
-    data.rank(recommender, sample, advance)
+    with TerminalProgress() as progress:
+        data.rank(recommender, sample, progress)
     seconds = time.perf_counter() - started
-    advance(1)
     records, name = Records(data.config.name, commit), "m2trec"
     all_scores = len(sample) * data.catalogue.n_rows * 4
     records.add(name, "prefixes", len(sample), "1")

@@ -13,18 +13,16 @@ import statistics
 import time
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import torch
-from torch import Tensor
 
 from benchmarks.frame.parse import Parser, read
 from benchmarks.frame.prepare import Prepared, prepare
 from benchmarks.frame.publish import Record, Records, publish, table
-from m2trec_merlin.model.body import ROW
-from m2trec_merlin.model.layout import Packing
 from m2trec_merlin.model.m2trec import M2TRec, build_model
+from m2trec_merlin.model.session_batch import SessionBatch
 from m2trec_merlin.training.optimizer import Optimizers, build_optimizer, clip_gradients
 
 WARM_UP = 3
@@ -41,7 +39,7 @@ def run(options: Namespace) -> None:
     batches = islice(profile.data.loader().batches(0), WARM_UP + options.steps)
     done = False
     while not done:
-        batch: list[dict[str, Tensor]] = []
+        batch: list[SessionBatch] = []
         profile.add("collate", lambda batch=batch: batch.extend(islice(batches, 1)))  # type: ignore[misc]
         done = not batch
         if batch:
@@ -92,26 +90,23 @@ class Profile:
         part.floating.append(floating)
         part.traffic.append(traffic)
 
-    def step(self, batch: dict[str, Tensor]) -> None:
+    def step(self, batch: SessionBatch) -> None:
         """Measure all parts on a batch, then the whole step."""
         model, body, task = self.model, self.model.body, self.model.next_item_task
-        rows_BL = batch[ROW]
-        lengths = (rows_BL != 0).sum(1)
-        packing = Packing.of(lengths, rows_BL.shape[1])
-        events, width = len(packing.flat), body.session_encoder.width
-        targets = events - len(rows_BL)
+        lengths, packing = batch.lengths, batch.packing
+        events, width, targets = len(batch.rows), body.session_encoder.width, batch.n_targets
         self.targets.append(targets)
 
         with torch.no_grad():
-            states = body({ROW: rows_BL}, training=True)
-            candidates = len(task._candidates(states)[0])
-        item_width = model.item_encoder.described
+            prefixes = body(batch, training=True)
+            candidates = len(task._candidates(prefixes)[0])
+        item_width = model.item_encoder.width
 
         def items() -> None:
-            drawn = torch.cat([states.rows, torch.randint(1, task.n_seen + 1, (task.negatives,))])
-            model.encode_rows(drawn).sum().backward()
+            drawn = torch.cat([prefixes.rows, torch.randint(1, task.n_seen + 1, (task.negatives,))])
+            model.encode_rows(drawn).described.sum().backward()
 
-        encoded = body.inputs(packing.pack(rows_BL)).detach().requires_grad_()
+        encoded = body.inputs(batch.rows).described.detach().requires_grad_()
 
         def sessions() -> None:
             encoder = body.session_encoder
@@ -119,15 +114,16 @@ class Profile:
             vectors.sum().backward()
 
         def head() -> None:
-            states.vectors = states.vectors.detach().requires_grad_()
-            states.item_vectors = states.item_vectors.detach().requires_grad_()
+            items = replace(prefixes.items, joint=prefixes.items.joint.detach().requires_grad_())
+            vectors = prefixes.vectors.detach().requires_grad_()
+            given = replace(prefixes, vectors=vectors, items=items)
             loss = sum(
-                other(states, training=True)["loss"] for other in model.heads[0].prediction_task_dict.values()
+                other(given, training=True)["loss"] for other in model.heads[0].prediction_task_dict.values()
             )
             loss.backward()
 
         def whole() -> None:
-            loss = model({ROW: rows_BL}, training=True)["loss"]
+            loss = model(batch, training=True)["loss"]
             self.optimizer.zero_grad()
             loss.backward()
             clip_gradients(model.parameters(), self.config.training.clip_norm)

@@ -22,6 +22,7 @@ from benchmarks.frame.publish import Records, publish, table
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.model.m2trec import M2TRec, build_model
+from m2trec_merlin.model.session_batch import SessionBatch
 from m2trec_merlin.training.hardware import choose_precision
 from m2trec_merlin.training.optimizer import build_optimizer
 
@@ -64,10 +65,10 @@ class System:
         self.precision = choose_precision(settings.get("precision", "auto"), torch.device("cpu"))
         self.seconds: list[float] = []
 
-    def step(self, batch: dict[str, torch.Tensor]) -> None:
+    def step(self, batch: SessionBatch) -> None:
         started = time.perf_counter()
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.precision == torch.bfloat16):
-            loss = self.model(dict(batch), training=True)["loss"]
+            loss = self.model(batch, training=True)["loss"]
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
@@ -79,7 +80,7 @@ def measure(data: Prepared, steps: int, commit: str) -> Records:
     systems = {name: System(data.config, data.catalogue, settings) for name, settings in SYSTEMS.items()}
     targets = []
     for batch in islice(data.loader().batches(0), WARM_UP + steps):
-        targets.append(int((batch["row"] != 0).sum()) - len(batch["row"]))
+        targets.append(batch.n_targets)
         for system in systems.values():
             system.step(batch)
     seconds = {name: statistics.median(s.seconds[WARM_UP:]) for name, s in systems.items()}

@@ -11,7 +11,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
@@ -86,16 +86,23 @@ def fingerprint(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-def write_manifest(directory: Path, step: str, inputs: dict[str, Any], **facts: Any) -> None:
+def write_manifest(
+    directory: Path, step: str, inputs: dict[str, Any], *, beside: Collection[str] = (), **facts: Any
+) -> None:
     """Write `manifest.json` into a finished folder.
 
     Args:
         directory: the folder of artifacts.
         step: the verb that wrote them.
         inputs: everything the result depends on; `is_current` compares it.
+        beside: folders in it that are no part of the result.
         facts: whatever else a reader wants to know (counts, metrics, seconds).
     """
-    files = sorted(p for p in directory.rglob("*") if p.is_file() and p.name != MANIFEST)
+    files = sorted(
+        path
+        for path in directory.rglob("*")
+        if path.is_file() and path.name != MANIFEST and path.relative_to(directory).parts[0] not in beside
+    )
     manifest = {
         "step": step,
         "inputs": fingerprint(inputs),

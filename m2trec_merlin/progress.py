@@ -6,6 +6,7 @@ notebook may do as it likes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -16,7 +17,31 @@ class Progress(Protocol):
         """Show one line to a person: what begins, or what came out."""
 
     def advance(self, task: str, done: int, total: int, note: str = "") -> None:
-        """Tell that `done` of `total` parts of a task are done; `note` is a word on how it goes."""
+        """Tell that `done` of `total` parts of a task are done; `note` is a word on how it goes.
+
+        The first call names the task, and may say that nothing is done yet. `total` may change, as where a
+        training stops early; with `done` equal to it the task is over.
+        """
+
+
+class Lines:
+    """Writes each line, and each task when it is done: for scripts and logs.
+
+    Args:
+        write: takes a line.
+    """
+
+    def __init__(self, write: Callable[[str], object] = print) -> None:
+        self.write = write
+
+    def say(self, line: str) -> None:
+        """Write the line."""
+        self.write(line)
+
+    def advance(self, task: str, done: int, total: int, note: str = "") -> None:
+        """Write a line if the task is done."""
+        if done == total:
+            self.write(f"{task}: {done:,} of {total:,}" + (f", {note}" if note else ""))
 
 
 class Silent:

@@ -5,7 +5,6 @@ All calls of the product's steps are here: what they tell while they run is one 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,12 +15,14 @@ from rich.console import Console
 
 from m2trec_merlin.artifacts import require_manifest
 from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.cli.progress import TerminalProgress
 from m2trec_merlin.config import Config, EvaluationConfig
 from m2trec_merlin.data.preparation import prepare_data
 from m2trec_merlin.evaluation.metrics import hit_and_mrr
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.ranking import evaluate, sample_prefixes
 from m2trec_merlin.preprocessing.run import preprocess
+from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.scores import CategoryScorer, ItemScorer
 from m2trec_merlin.sessions import Prefixes, Sessions
 from m2trec_merlin.training.loader import SessionLoader
@@ -71,22 +72,23 @@ class Prepared:
         self,
         recommender: ItemScorer | CategoryScorer,
         prefixes: Prefixes,
-        advance: Callable[[int], object] | None = None,
+        progress: Progress = SILENT,
     ) -> Outcome:
         """Rank as `m2trec evaluate` does."""
-        return evaluate(recommender, prefixes, self.catalogue, self.config.evaluation, progress=advance)
+        return evaluate(recommender, prefixes, self.catalogue, self.config.evaluation, progress=progress)
 
 
 def prepare(config: Config) -> Prepared:
     """Run `m2trec data` and `m2trec preprocess` where they have not run."""
-    prepare_data(config)
-    preprocess(config)
+    with TerminalProgress() as progress:
+        prepare_data(config, progress=progress)
+        preprocess(config, progress=progress)
     return Prepared(config)
 
 
 def train_model(config: Config, console: Console) -> Path:
     """Train a model, or go on with it; returns its folder."""
-    return train(config, console=console)
+    return train(config, progress=TerminalProgress(console))
 
 
 def hit_and_mrr_at_20(

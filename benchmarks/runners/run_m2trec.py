@@ -16,7 +16,7 @@ from m2trec_merlin.evaluation.ranking import top_rows
 from m2trec_merlin.model.m2trec import build_model, fit_before_training
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.sessions import Prefixes, Sessions
-from m2trec_merlin.training.checkpoint import Progress
+from m2trec_merlin.training.checkpoint import TrainingState
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.trainer import Trainer
 
@@ -29,16 +29,19 @@ class MeterMonitor:
         self.sessions = sessions
         self.targets = targets
 
-    def start(self, total_steps: int, progress: Progress) -> None:
+    def start(self, total_steps: int, state: TrainingState) -> None:
         self.meter.start()
 
-    def step(self, progress: Progress, loss: float) -> None:
+    def step(self, state: TrainingState, loss: float) -> None:
         if self.meter.step(self.sessions, self.targets):
             raise BudgetSpent
 
-    def epoch(self, progress: Progress) -> None:
+    def epoch(self, state: TrainingState) -> None:
         if self.meter.epoch():
             raise BudgetSpent
+
+    def close(self) -> None:
+        """Nothing is left open."""
 
 
 def main(job: Job) -> None:

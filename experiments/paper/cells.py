@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchmarks.frame import parse
-from m2trec_merlin.config import VARIANTS, Config, apply_variant
+from m2trec_merlin.config import VARIANTS, Config
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.evaluation.baselines import BASELINES
 
@@ -94,7 +94,7 @@ def runnable_variants(config: Config) -> list[str]:
     names = []
     for name in VARIANTS:
         try:
-            apply_variant(config, name)
+            config.with_variant(name)
         except ConfigError:
             continue
         names.append(name)

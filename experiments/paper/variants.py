@@ -8,7 +8,7 @@ from benchmarks.frame.prepare import Prepared, train_model
 from experiments.paper.cells import Cell
 from experiments.paper.results import CellResult, measure
 from m2trec_merlin.artifacts import read_json
-from m2trec_merlin.config import Config, apply_variant
+from m2trec_merlin.config import Config
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.storage import load_model
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
@@ -22,7 +22,7 @@ _NEIGHBOURS = {"metadata_knn": MetadataKnn, "session_knn": SessionKnn}
 
 def variant_config(config: Config, cell: Cell) -> Config:
     """Return the configuration of a cell; seeds other than the configured one have a folder of their own."""
-    changed = apply_variant(config, cell.model)
+    changed = config.with_variant(cell.model)
     if cell.seed == config.seed:
         return changed
     return changed.model_copy(update={"seed": cell.seed, "variant": f"{cell.model}-seed{cell.seed}"})

@@ -11,6 +11,8 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.cli import verbs
 from m2trec_merlin.cli.terminal import console
 from m2trec_merlin.config import Config
+from m2trec_merlin.encoded import Layout
+from m2trec_merlin.runs import Run
 from m2trec_merlin.serving.client import RecommendationClient, SessionItem
 from m2trec_merlin.sessions import Sessions
 
@@ -35,7 +37,7 @@ def run_demo(config: Config) -> None:
         _recommend(config)
     minutes, seconds = divmod(round(time.perf_counter() - started), 60)
     console.print(f"\n[bold]Done in {minutes} min {seconds} s.[/bold] Next:")
-    console.print(f"  open {config.directory / 'evaluation' / 'report.html'}")
+    console.print(f"  open {Run(config).report}", markup=False, highlight=False, soft_wrap=True)
     console.print("  m2trec serve      (and in another terminal: m2trec recommend ITEM_ID ...)")
 
 
@@ -56,7 +58,7 @@ def _recommend(config: Config) -> None:
     known = example_session(config)
     new_item = example_new_item(config, known[-1])
     with (
-        TritonServer(config.model_directory / "triton", Ports.free(), config.serving.start_timeout) as server,
+        TritonServer(Run(config).triton, Ports.free(), config.serving.start_timeout) as server,
         RecommendationClient(server.grpc_address, timeout=60) as client,
     ):
         console.print(f"Triton is ready, gRPC on {server.grpc_address}\n")
@@ -73,9 +75,8 @@ def _recommend(config: Config) -> None:
 
 def example_session(config: Config) -> list[str]:
     """Return the ids of the first test session of a readable length."""
-    preprocessed = config.directory / "preprocessed"
-    catalogue = Catalogue.load(preprocessed / "catalogue")
-    sessions = Sessions.load(preprocessed / "sessions" / "test")
+    run = Run(config)
+    catalogue, sessions = Catalogue.load(run.catalogue), Sessions.load(run.sessions("test"))
     index = next((i for i in range(len(sessions)) if 3 <= len(sessions[i]) <= _LONGEST_SHOWN), 0)
     rows = sessions[index][:_LONGEST_SHOWN]
     return [str(i) for i in catalogue.item_ids[rows]]
@@ -83,9 +84,9 @@ def example_session(config: Config) -> list[str]:
 
 def example_new_item(config: Config, like: str) -> dict[str, Any]:
     """Describe an item that is in no catalogue: the attributes of a known one under a changed title."""
-    catalogue = Catalogue.load(config.directory / "preprocessed" / "catalogue")
+    catalogue = Catalogue.load(Run(config).catalogue)
     display = catalogue.display().iloc[int(catalogue.rows_of([like])[0]) - 1]
-    columns = {a.source_column: a.kind for a in config.attributes}
-    item = {c: display[c] for c, kind in columns.items() if c in display and kind == "categorical"}
-    texts = [c for c, kind in columns.items() if kind == "text"]
+    # A request calls columns as the raw table does, the display table as the attributes are called.
+    item = {a.source_column: display[a.name] for a in config.attributes if a.layout is Layout.IDS}
+    texts = [a.source_column for a in config.attributes if a.gives_titles]
     return {**item, **dict.fromkeys(texts, f"new organic {display['title']}")}

@@ -6,55 +6,58 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from m2trec_merlin.cli.progress import TerminalProgress
 from m2trec_merlin.cli.terminal import console
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ArtifactError, ConfigError
+from m2trec_merlin.runs import Run
 
 
 def run_data(config: Config, force: bool = False) -> None:
     """Prepare the canonical tables."""
     from m2trec_merlin.data import prepare_data, summarise_data
 
-    with console.status("reading") as status:
-
-        def report(line: str) -> None:
-            status.update(line)
-            if not console.is_terminal:
-                console.print(line, highlight=False)
-
-        folder = prepare_data(config, force=force, report=report)
-    console.print(summarise_data(folder), highlight=False)
+    with TerminalProgress() as progress:
+        folder = prepare_data(config, force=force, progress=progress)
+        progress.say(summarise_data(folder))
 
 
 def run_preprocess(config: Config, dask: str | None = None, force: bool = False) -> None:
     """Run both NVTabular workflows."""
     from m2trec_merlin.preprocessing.run import preprocess
 
-    preprocess(config, dask=dask, force=force)
+    with TerminalProgress() as progress:
+        preprocess(config, dask=dask, force=force, progress=progress)
 
 
 def run_train(config: Config, resume: bool = True, force: bool = False) -> None:
     """Train the model."""
     from m2trec_merlin.training.run import train
 
-    folder = train(config, resume=resume, force=force, console=console)
-    console.print(f"model in {folder}; learning curves: tensorboard --logdir {folder / 'tensorboard'}")
+    with TerminalProgress() as progress:
+        folder = train(config, resume=resume, force=force, progress=progress)
+        progress.say(f"model in {folder}; learning curves: tensorboard --logdir {Run(config).tensorboard}")
 
 
 def run_evaluate(config: Config, force: bool = False) -> None:
     """Measure model and baselines on the test sessions."""
+    from m2trec_merlin.cli.tables import print_measurements
+    from m2trec_merlin.evaluation.results import read_measurements
     from m2trec_merlin.evaluation.run import evaluate_model
 
-    folder = evaluate_model(config, force=force, console=console)
-    console.print(f"report: {folder / 'report.html'}")
+    with TerminalProgress() as progress:
+        folder = evaluate_model(config, force=force, progress=progress)
+        print_measurements(read_measurements(folder), console)
+        progress.say(f"report: {Run(config).report}")
 
 
 def run_export(config: Config, force: bool = False) -> None:
     """Write the Triton model repository."""
     from m2trec_merlin.serving.export.run import export
 
-    folder = export(config, force=force, report=console.print)
-    console.print(f"Triton model repository: {folder}")
+    with TerminalProgress() as progress:
+        folder = export(config, force=force, progress=progress)
+        progress.say(f"Triton model repository: {folder}")
 
 
 def run_serve(config: Config) -> None:
@@ -62,9 +65,12 @@ def run_serve(config: Config) -> None:
     from m2trec_merlin.serving.server.ports import Ports
     from m2trec_merlin.serving.server.process import TritonServer, serve
 
-    repository = config.model_directory / "triton"
-    server = TritonServer(repository, Ports.of(config.serving), config.serving.start_timeout)
-    serve(server, console.print)
+    run = Run(config)
+    server = TritonServer(run.triton, Ports.of(config.serving), config.serving.start_timeout)
+    with TerminalProgress() as progress:
+        for line in run.not_in_effect():
+            progress.say(line)
+        serve(server, progress)
 
 
 def run_recommend(
@@ -125,7 +131,7 @@ def known_titles(config: Config, item_ids: Sequence[str]) -> dict[str, str]:
     from m2trec_merlin.catalogue import Catalogue
 
     try:
-        catalogue = Catalogue.load(config.directory / "preprocessed" / "catalogue")
+        catalogue = Catalogue.load(Run(config).catalogue)
     except ArtifactError:
         return {}
     titles = catalogue.display()["title"].astype(str).to_numpy()

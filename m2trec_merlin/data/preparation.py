@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from m2trec_merlin.artifacts import atomic_directory, is_current, require_manifest, write_manifest
+from m2trec_merlin.artifacts import atomic_directory, require_manifest, write_manifest
 from m2trec_merlin.config import Config
-from m2trec_merlin.data.sources import Source, open_source
 from m2trec_merlin.data.splits import (
     LEFT_OUT,
     SplitChunk,
@@ -22,17 +21,17 @@ from m2trec_merlin.data.splits import (
     draw_cold_items,
     leave_out_cold,
 )
-from m2trec_merlin.data.tables import ITEM_ID, POSITION, SPLIT, SPLITS, KnownItems, order_events
+from m2trec_merlin.data.tables import order_events
 from m2trec_merlin.data.validation import ValidData, validate
 from m2trec_merlin.errors import DataError
+from m2trec_merlin.progress import SILENT, Progress
+from m2trec_merlin.readers import Source
+from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, SPLIT, SPLITS, KnownItems
+from m2trec_merlin.runs import Run
+from m2trec_merlin.runs.folder import COLD_ITEMS_FILE, INTERACTIONS, ITEMS_FILE
 
-ITEMS_FILE, COLD_ITEMS_FILE = "items.parquet", "cold_items.parquet"
 
-#: Takes one line about what is being done or was found.
-Report = Callable[[str], object]
-
-
-def prepare_data(config: Config, force: bool = False, report: Report = lambda line: None) -> Path:
+def prepare_data(config: Config, force: bool = False, progress: Progress = SILENT) -> Path:
     """Write `data/` of a run: interactions/{train,valid,test}/part-*.parquet, items.parquet, manifest.json.
 
     Sessions below `data.min_session_length` are left out and counted. Events that repeat an item within a
@@ -42,7 +41,7 @@ def prepare_data(config: Config, force: bool = False, report: Report = lambda li
     Args:
         config: of the run.
         force: prepare again although the result is current.
-        report: called with a line at each stage and for each chunk written; `summarise_data` has the rest.
+        progress: is told a line at each stage and for each chunk written; `summarise_data` has the rest.
 
     Returns:
         the folder `data`.
@@ -51,18 +50,18 @@ def prepare_data(config: Config, force: bool = False, report: Report = lambda li
         ConfigError: an option of the source is unknown.
         DataError: the data are invalid; all problems at once.
     """
-    source = open_source(config.data, config.seed)
-    target = config.directory / "data"
-    inputs = _inputs(config, source)
-    if not force and is_current(target, inputs):
-        report(f"{target} is up to date")
+    source = config.data.open(config.seed)
+    step = Run(config).step("data")
+    target, inputs = step.folder, step.inputs(seed=config.seed, source=source.state())
+    if not force and step.is_current(inputs):
+        progress.say(f"{target} is up to date")
         return target
-    report(f"reading and checking {source.name}")
+    progress.say(f"reading and checking {source.name}")
     data = validate(source, config)
-    report(f"{data.sessions:,} sessions of {data.events:,} events, {len(data.items):,} items: valid")
+    progress.say(f"{data.sessions:,} sessions of {data.events:,} events, {len(data.items):,} items: valid")
     with atomic_directory(target) as folder:
-        report(f"splitting by {config.data.split.kind}")
-        counts = _write(config, source, data, folder, report)
+        progress.say(f"splitting by {config.data.split.kind}")
+        counts = _write(config, source, data, folder, progress)
         _require_all_splits(config, source, counts)
         write_manifest(
             folder,
@@ -98,19 +97,6 @@ def summarise_data(directory: Path) -> str:
     return "\n".join([*lines, *(f"  {notice}" for notice in manifest["notices"])])
 
 
-def _inputs(config: Config, source: Source) -> dict[str, Any]:
-    # What does not change the result is no input: the size of chunks, lengths that a later step cuts to, and
-    # where files are, as their sizes and times are in the source's state.
-    unrelated = {"chunk_sessions", "max_session_length", "interactions", "items", "folder"}
-    return {
-        "seed": config.seed,
-        "data": config.data.model_dump(mode="json", exclude=unrelated),
-        "attributes": [attribute.reading_settings() for attribute in config.attributes],
-        "title_column": config.serving.title_column,
-        "source": source.state(),
-    }
-
-
 def _read_chunks(config: Config, source: Source, items: KnownItems) -> Iterator[pd.DataFrame]:
     for raw in source.interactions():
         events = order_events(raw, items, source.time_format)
@@ -121,7 +107,9 @@ def _read_chunks(config: Config, source: Source, items: KnownItems) -> Iterator[
             yield events[kept].reset_index(drop=True)
 
 
-def _write(config: Config, source: Source, data: ValidData, folder: Path, report: Report) -> dict[str, Any]:
+def _write(
+    config: Config, source: Source, data: ValidData, folder: Path, progress: Progress
+) -> dict[str, Any]:
     splits: Iterable[SplitChunk] = SplitInteractions(
         lambda: _read_chunks(config, source, data.known_items), config.data.split
     )
@@ -131,10 +119,10 @@ def _write(config: Config, source: Source, data: ValidData, folder: Path, report
         pq.write_table(pa.table({ITEM_ID: data.known_items.ids[cold]}), folder / COLD_ITEMS_FILE)
         splits = leave_out_cold(splits, data.known_items, cold)
     data.items.to_parquet(folder / ITEMS_FILE, index=False)
-    writer = _SplitWriter(folder / "interactions", data.known_items)
+    writer = _SplitWriter(folder / INTERACTIONS, data.known_items)
     for chunk, split in splits:
         writer.add(chunk, split)
-        report(f"split {sum(writer.sessions.values()):,} of {data.sessions:,} sessions")
+        progress.say(f"split {sum(writer.sessions.values()):,} of {data.sessions:,} sessions")
     return {
         **{
             name: {

@@ -6,10 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-from m2trec_merlin.artifacts import atomic_directory, is_current, read_json, write_manifest
+from m2trec_merlin.artifacts import atomic_directory, is_current, write_manifest
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ArtifactError, ConfigError
@@ -17,8 +14,9 @@ from m2trec_merlin.evaluation.baselines import FrequentCategories, PredictedCate
 from m2trec_merlin.evaluation.measurements import Measurement
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.ranking import evaluate, sample_prefixes
-from m2trec_merlin.evaluation.results import write_results
-from m2trec_merlin.evaluation.tables import category_table, slice_table, to_terminal
+from m2trec_merlin.evaluation.results import read_measurements, write_results
+from m2trec_merlin.progress import SILENT, Progress
+from m2trec_merlin.runs.settings import SETTINGS
 from m2trec_merlin.scores import CategoryScorer, ItemScorer
 from m2trec_merlin.sessions import Sessions
 
@@ -37,7 +35,7 @@ def compare(
     split: str = "test",
     history: Path | None = None,
     force: bool = False,
-    console: Console | None = None,
+    progress: Progress = SILENT,
 ) -> list[Measurement]:
     """Score recommenders and baselines, and write metrics, tables, plots and a report.
 
@@ -49,12 +47,12 @@ def compare(
         output: folder to write; replaced as a whole.
         recommenders: called only if something has to be computed; the first one is ours, from whose
             items categories are derived for the heuristic "top-N predicted".
-        inputs: what recommenders and data are made of, such as the `inputs` of the manifests of
-            preprocessed/ and model/: with all of it unchanged, nothing is computed again.
+        inputs: what the result depends on (`Step.inputs`); with all of it unchanged, and the settings of
+            evaluation too, nothing is computed again.
         split: name of the sessions.
         history: history.json of the training, for the learning curve.
         force: compute in any case.
-        console: where progress and tables are shown.
+        progress: is told how far each recommender is.
 
     Returns:
         The rows of metrics.json.
@@ -63,34 +61,16 @@ def compare(
         ArtifactError: there is no prefix to score.
         ConfigError: two recommenders have the same name.
     """
-    console = console or Console()
-    settings = {
-        **inputs,
-        "evaluation": config.evaluation.model_dump(mode="json"),
-        "categories": [task.attribute for task in config.model.next_attributes],
-        "name": config.name,
-        "seed": config.seed,
-        "split": split,
-    }
-    if not force and is_current(output, settings):
-        console.print(f"{output} is up to date")
-        measurements = [Measurement(**row) for row in read_json(output / "metrics.json")]
-    else:
-        everyone = _with_baselines(recommenders(), config, catalogue, train)
-        outcomes = _score(everyone, sessions, catalogue, config, console)
-        with atomic_directory(output) as folder:
-            measurements = write_results(outcomes, config, catalogue, sessions, folder, split, history)
-            write_manifest(folder, "evaluate", settings, split=split, prefixes=len(outcomes[0].prefixes))
-    show(measurements, console)
+    everything = {**inputs, **SETTINGS["evaluate"](config), "split": split}
+    if not force and is_current(output, everything):
+        progress.say(f"{output} is up to date")
+        return read_measurements(output)
+    everyone = _with_baselines(recommenders(), config, catalogue, train)
+    outcomes = _score(everyone, sessions, catalogue, config, progress)
+    with atomic_directory(output) as folder:
+        measurements = write_results(outcomes, config, catalogue, sessions, folder, split, history)
+        write_manifest(folder, "evaluate", everything, split=split, prefixes=len(outcomes[0].prefixes))
     return measurements
-
-
-def show(measurements: Sequence[Measurement], console: Console) -> None:
-    """Print the main tables."""
-    console.print(to_terminal(slice_table(measurements, max(m.k for m in measurements), ("HIT", "MRR"))))
-    categories = category_table(measurements)
-    if categories is not None:
-        console.print(to_terminal(categories))
 
 
 def _with_baselines(
@@ -115,30 +95,14 @@ def _score(
     sessions: Sessions,
     catalogue: Catalogue,
     config: Config,
-    console: Console,
+    progress: Progress,
 ) -> list[Outcome]:
     prefixes = sample_prefixes(sessions.prefixes(), config.evaluation.max_prefixes, config.seed)
     if not len(prefixes):
         raise ArtifactError("there is no prefix to score: no session has two events")
     outcomes = []
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as bar:
-        for recommender in everyone:
-            task = bar.add_task(f"scoring with {recommender.name}", total=len(prefixes))
-
-            def advance(count: int, task: Any = task) -> None:
-                bar.advance(task, count)
-
-            outcomes.append(evaluate(recommender, prefixes, catalogue, config.evaluation, progress=advance))
-            rate = len(prefixes) / max(outcomes[-1].seconds, 1e-9)
-            console.print(
-                f"{recommender.name}: {len(prefixes):,} prefixes, {rate:,.0f} a second", highlight=False
-            )
+    for recommender in everyone:
+        outcomes.append(evaluate(recommender, prefixes, catalogue, config.evaluation, progress=progress))
+        rate = len(prefixes) / max(outcomes[-1].seconds, 1e-9)
+        progress.say(f"{recommender.name}: {len(prefixes):,} prefixes, {rate:,.0f} a second")
     return outcomes

@@ -18,6 +18,8 @@ from m2trec_merlin.evaluation.report import write_html, write_markdown
 from m2trec_merlin.evaluation.slices import SLICES, Slice, length_slices, occurrence_slices
 from m2trec_merlin.sessions import Sessions
 
+METRICS_FILE = "metrics.json"
+
 #: Slices that plots, but no tables, show: by what they are ordered.
 BREAKDOWNS: dict[str, tuple[Slice, ...]] = {
     "training occurrences of the next item": occurrence_slices(),
@@ -71,7 +73,7 @@ def write_results(
     title = f"Evaluation of {config.name}, {split} sessions"
     protocol = describe_protocol(config, catalogue, sessions, outcomes, split)
     files = {
-        "metrics.json": _to_json([m.as_dict() for m in measurements]),
+        METRICS_FILE: _to_json([m.as_dict() for m in measurements]),
         "breakdowns.json": _to_json({name: [m.as_dict() for m in b] for name, b in breakdowns.items()}),
         "metrics.md": write_markdown(title, measurements, protocol),
         "report.html": write_html(title, measurements, protocol, plots),
@@ -81,6 +83,11 @@ def write_results(
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
     return measurements
+
+
+def read_measurements(folder: Path) -> list[Measurement]:
+    """Return the rows of the metrics.json that `write_results` wrote into a folder."""
+    return [Measurement(**row) for row in read_json(folder / METRICS_FILE)]
 
 
 def draw_plots(

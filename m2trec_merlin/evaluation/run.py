@@ -4,67 +4,59 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
-
-from m2trec_merlin.artifacts import require_manifest
 from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.config import VARIANTS, Config
+from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.comparison import compare
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
 from m2trec_merlin.neighbours.mixture import Mixture
 from m2trec_merlin.neighbours.session_knn import SessionKnn
+from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Sessions
 
 
-def evaluate_model(config: Config, *, force: bool = False, console: Console | None = None) -> Path:
+def evaluate_model(config: Config, *, force: bool = False, progress: Progress = SILENT) -> Path:
     """Compare the model of a run with the baselines and write `evaluation/`.
 
     Args:
-        config: of the run.
+        config: of the run; the model and its data are taken as the model was trained.
         force: measure again even if the result is current.
-        console: where progress and tables are shown.
+        progress: is told where the model was trained otherwise than configured, and how far scoring is.
 
     Returns:
         The folder of metrics, plots and report. With `serving.neighbours` our model is measured as it is
         served, mixed with its neighbours, and alone.
 
     Raises:
-        ArtifactError: `preprocess` or `train` has not run.
+        ArtifactError: `preprocess` or `train` has not run, or with settings that do not fit each other.
     """
     from m2trec_merlin.model.scoring import ModelScorer
-    from m2trec_merlin.model.storage import load_model
+    from m2trec_merlin.model.storage import load_model, run_as_trained
 
-    data, folder = config.directory / "preprocessed", config.model_directory / "model"
-    inputs = {
-        "preprocessed": require_manifest(data, "preprocess")["inputs"],
-        "model": require_manifest(folder, "train")["inputs"],
-    }
-    if config.serving.neighbours:
-        inputs["neighbours"] = True
-    catalogue = Catalogue.load(data / "catalogue")
-    train = Sessions.load(data / "sessions" / "train")
+    run = run_as_trained(config, progress)
+    config = run.config
+    catalogue = Catalogue.load(run.catalogue)
+    train = Sessions.load(run.sessions("train"))
 
     def ours() -> list[ItemScorer]:
-        model = ModelScorer(load_model(folder, catalogue), VARIANTS[config.variant].title)
+        model = ModelScorer(load_model(run.model, catalogue), config.variant_title)
         if not config.serving.neighbours:
             return [model]
         near = SessionKnn if ITEM_ID in config.inputs else MetadataKnn
         neighbours = near(catalogue, train)
         return [model, Mixture(f"{model.name}, {neighbours.name}", model, neighbours)]
 
-    output = config.model_directory / "evaluation"
     compare(
         config,
         catalogue,
         train,
-        Sessions.load(data / "sessions" / "test"),
-        output,
+        Sessions.load(run.sessions("test")),
+        run.evaluation,
         ours,
-        inputs=inputs,
-        history=folder / "history.json",
+        inputs=run.step("evaluate").inputs(),
+        history=run.history,
         force=force,
-        console=console,
+        progress=progress,
     )
-    return output
+    return run.evaluation

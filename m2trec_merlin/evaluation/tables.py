@@ -6,11 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-import numpy as np
-from rich.box import SIMPLE_HEAD
-from rich.markup import escape as escape_markup
-from rich.table import Table as RichTable
-
 from m2trec_merlin.evaluation.measurements import Measurement
 from m2trec_merlin.evaluation.metrics import METRICS
 
@@ -114,21 +109,6 @@ def to_html(table: Table) -> str:
         lines.append(f"<tr><th>{escape(model)}</th>{shown}</tr>")
     head = f"<thead><tr><th></th>{groups}</tr><tr><th></th>{columns}</tr></thead>"
     return f"<table><caption>{escape(table.title)}</caption>{head}<tbody>{''.join(lines)}</tbody></table>"
-
-
-def to_terminal(table: Table) -> RichTable:
-    """Return a table for a terminal: a column for each group, without intervals; the best values are bold."""
-    within = " / ".join(table.groups[0][1]) if table.groups else ""
-    shown = RichTable(title=f"{table.title}: {within}", title_justify="left", box=SIMPLE_HEAD)
-    shown.add_column("model")
-    for group, _ in table.groups:
-        shown.add_column(group, justify="right")
-    ends = np.cumsum([len(columns) for _, columns in table.groups])
-    for model, cells in table.lines:
-        texts = [f"[bold]{cell.text(False)}[/bold]" if cell.best else cell.text(False) for cell in cells]
-        groups = np.split(np.array(texts), ends[:-1])
-        shown.add_row(escape_markup(model), *(" / ".join(group) for group in groups))
-    return shown
 
 
 def _lines(measurements: Sequence[Measurement], columns: Sequence[Column]) -> list[tuple[str, list[Cell]]]:

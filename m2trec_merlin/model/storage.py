@@ -6,19 +6,31 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+from pydantic import ValidationError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from m2trec_merlin.artifacts import atomic_write, read_json
+from m2trec_merlin.artifacts import atomic_write, fingerprint, read_json
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.config import Config
+from m2trec_merlin.config import Config, restore_config
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.m2trec import M2TRec, build_model
+from m2trec_merlin.progress import Progress
+from m2trec_merlin.runs import Run, Verb
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 
 #: Of what the weights mean: raised when models that were stored before no longer fit the code.
 FORMAT = 4
+
+#: What of a catalogue has to be the same.
+_WORDS = {
+    "training_items": "with more or fewer training items",
+    "vocabularies": "with vocabularies of other sizes",
+    "rows": "whose training items stand in other rows",
+    "values": "whose vocabularies hold other values",
+}
 
 
 def save_model(model: M2TRec, directory: Path, config: Config, catalogue: Catalogue) -> None:
@@ -52,15 +64,11 @@ def load_model(directory: Path, catalogue: Catalogue) -> M2TRec:
     Raises:
         ArtifactError: files are missing or damaged, or the catalogue does not fit the model.
     """
-    description = read_json(directory / DESCRIPTION)
+    description = _read_description(directory)
     if not (directory / WEIGHTS).is_file():
         raise ArtifactError(f"{directory / WEIGHTS} is missing: run `m2trec train` first")
-    if (found := description.get("format", 1)) != FORMAT:
-        raise ArtifactError(
-            f"the model in {directory} has format {found} and this code needs {FORMAT}: run `m2trec train`"
-        )
     _require_same(description["catalogue"], _describe(catalogue), directory)
-    model = build_model(Config.model_validate(description["config"]), catalogue)
+    model = build_model(_config_of(description, directory), catalogue)
     try:
         model.load_state_dict(load_file(directory / WEIGHTS))
     except Exception as error:
@@ -71,20 +79,81 @@ def load_model(directory: Path, catalogue: Catalogue) -> M2TRec:
 
 
 def saved_config(directory: Path) -> Config:
-    """Return the configuration that a saved model was trained with."""
-    return Config.model_validate(read_json(directory / DESCRIPTION)["config"])
+    """Return the configuration that a saved model was trained with.
+
+    Raises:
+        ArtifactError: there is no model that this code can read.
+    """
+    return _config_of(_read_description(directory), directory)
+
+
+def run_as_trained(config: Config, progress: Progress) -> Run:
+    """Return the run of a configuration as its model was trained, on data that are still those.
+
+    Args:
+        config: of the run; see `Run.as_trained` for what of it counts.
+        progress: is told where it differs from what the model was trained with.
+
+    Raises:
+        ArtifactError: `preprocess` or `train` has not run, or with settings that do not fit each other.
+    """
+    run = Run(config)
+    needed: tuple[Verb, ...] = ("preprocess", "train")
+    for verb in needed:
+        run.step(verb).manifest()
+    run, differences = run.as_trained(saved_config(run.model))
+    for line in differences:
+        progress.say(line)
+    run.step("preprocess").require()
+    return run
+
+
+def _read_description(directory: Path) -> dict[str, Any]:
+    description: dict[str, Any] = read_json(directory / DESCRIPTION)
+    if (found := description.get("format", 1)) != FORMAT:
+        raise ArtifactError(
+            f"the model in {directory} has format {found} and this code needs {FORMAT}: run `m2trec train`"
+        )
+    return description
+
+
+def _config_of(description: dict[str, Any], directory: Path) -> Config:
+    try:
+        return restore_config(description["config"])
+    except ValidationError as error:
+        raise ArtifactError(
+            f"{directory / DESCRIPTION} holds settings that this code does not take "
+            f"({error.error_count()} mistakes): run `m2trec train --force`"
+        ) from None
 
 
 def _describe(catalogue: Catalogue) -> dict[str, Any]:
+    """Return by what a catalogue is known again, however many items without training are added to it."""
+    trained = [str(item_id) for item_id in catalogue.item_ids[1 : catalogue.n_seen + 1]]
     return {
         "training_items": catalogue.n_seen,
         "vocabularies": {name: column.field.size for name, column in catalogue.attributes.items()},
+        "rows": fingerprint(trained),
+        "values": fingerprint(_vocabularies(catalogue)),
     }
 
 
+def _vocabularies(catalogue: Catalogue) -> dict[str, Any]:
+    """Return what stands behind the ids of each vocabulary, if the catalogue was read from a folder."""
+    if catalogue.directory is None:
+        return {}
+    return {path.name: _content(path) for path in sorted((catalogue.directory / "vocabularies").iterdir())}
+
+
+def _content(path: Path) -> Any:
+    # Not its bytes: they depend on the version of the library that wrote it.
+    return read_json(path) if path.suffix == ".json" else pq.read_table(path).to_pydict()
+
+
 def _require_same(saved: dict[str, Any], found: dict[str, Any], directory: Path) -> None:
-    if saved != found:
-        raise ArtifactError(
-            f"the model in {directory} was trained on another catalogue (then {saved}, now {found}): "
-            "run `m2trec train --force`"
-        )
+    for name, difference in _WORDS.items():
+        if saved.get(name) != found[name]:
+            raise ArtifactError(
+                f"the model in {directory} was trained on another catalogue, {difference}: "
+                "run `m2trec train --force`"
+            )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -13,16 +13,10 @@ from distributed import Client, LocalCluster, as_completed
 
 from m2trec_merlin.errors import ConfigError, M2TRecError
 from m2trec_merlin.merlin_adapter import WORKER_ENVIRONMENT, dask_client_for_merlin
-
-#: Called with what is being done, how many parts are done, and how many there are.
-Report = Callable[[str, int, int], None]
+from m2trec_merlin.progress import Progress
 
 #: No dashboard, and no warning where workers are slow to stop after their work is done.
 _QUIET: dict[str, Any] = {"dashboard_address": None, "silence_logs": logging.ERROR}
-
-
-def ignore_progress(label: str, done: int, total: int) -> None:
-    """Report nothing."""
 
 
 @contextmanager
@@ -72,19 +66,19 @@ def _start_local(workers: int) -> Iterator[Client]:
         yield client
 
 
-def run(tasks: Sequence[Any], client: Client | None, label: str, report: Report) -> list[Any]:
+def run(tasks: Sequence[Any], client: Client | None, label: str, progress: Progress) -> list[Any]:
     """Compute Dask tasks and return their results in order.
 
     In this process one task is computed at a time, so no more than one part is in memory.
     """
-    report(label, 0, len(tasks))
+    progress.advance(label, 0, len(tasks))
     if client is None:
         results = []
         for task in tasks:
             results.append(task.compute(scheduler="synchronous"))
-            report(label, len(results), len(tasks))
+            progress.advance(label, len(results), len(tasks))
         return results
     futures = client.compute(list(tasks))
     for done, _ in enumerate(as_completed(futures), start=1):
-        report(label, done, len(tasks))
+        progress.advance(label, done, len(tasks))
     return list(client.gather(futures))

@@ -16,20 +16,21 @@ from nvtabular import Workflow
 from m2trec_merlin.attributes import ITEM_ID, Attribute
 from m2trec_merlin.attributes.operators import load_operators
 from m2trec_merlin.config import Config
-from m2trec_merlin.data.problems import ProblemLog
-from m2trec_merlin.data.sources import Origin
 from m2trec_merlin.data.validation import check_attributes
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.ids import IdIndex
 from m2trec_merlin.merlin_adapter import dataset_of_parts, save_workflow
 from m2trec_merlin.preprocessing.catalogue_files import arrow_schema, write_display, write_vocabularies
-from m2trec_merlin.preprocessing.cluster import Report, ignore_progress, run
+from m2trec_merlin.preprocessing.cluster import run
 from m2trec_merlin.preprocessing.parts import count_events, find_parts
+from m2trec_merlin.progress import SILENT, Progress
+from m2trec_merlin.readers import Origin
+from m2trec_merlin.readers.problems import ProblemLog
 from m2trec_merlin.workflows.items import encode_items, items_workflow
 
 
 def build_catalogue(
-    config: Config, data: Path, output: Path, client: Any = None, report: Report = ignore_progress
+    config: Config, data: Path, output: Path, client: Any = None, progress: Progress = SILENT
 ) -> None:
     """Fit the items workflow and write `catalogue/` and `items_workflow/`.
 
@@ -38,7 +39,7 @@ def build_catalogue(
         data: folder that `m2trec data` wrote.
         output: folder to write into.
         client: of the Dask cluster to run on, which must see `output`; None runs in this process.
-        report: told about progress.
+        progress: is told about each part of the work.
 
     Raises:
         DataError: the items do not fit the attributes (all problems at once), or none occurs in training.
@@ -57,9 +58,9 @@ def build_catalogue(
         seen = [part for part in parts if part.name.startswith("seen")]
         workflow = items_workflow(config.attributes, Path(folder) / "vocabularies")
         load_operators(workflow)
-        report("vocabularies", 0, 1)
+        progress.advance("vocabularies", 0, 1)
         workflow.fit(dataset_of_parts(seen, workflow_columns(config.attributes)))
-        report("vocabularies", 1, 1)
+        progress.advance("vocabularies", 1, 1)
         save_workflow(workflow, output / "items_workflow")
         fields = write_vocabularies(workflow, config.attributes, catalogue)
         schema = arrow_schema(list(fields.values()), items.schema.field(ITEM_ID).type)
@@ -67,7 +68,7 @@ def build_catalogue(
         shared = delayed(workflow)
         encode = delayed(encode_part)
         tasks = [encode(shared, str(part), str(to), schema) for part, to in zip(parts, targets, strict=True)]
-        run(tasks, client, "catalogue", report)
+        run(tasks, client, "catalogue", progress)
         _combine(targets, counts, catalogue / "items.parquet")
     write_display(items, config, catalogue / "display.parquet")
 

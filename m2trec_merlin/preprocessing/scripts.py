@@ -13,6 +13,7 @@ from pathlib import Path
 from m2trec_merlin.config import Config, load_config
 from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.preprocessing.run import preprocess_items, preprocess_sessions
+from m2trec_merlin.progress import Lines
 
 
 def run_items(arguments: list[str] | None = None) -> int:
@@ -33,7 +34,7 @@ def _run(program: str, purpose: str, arguments: list[str] | None) -> int:
     options = parser.parse_args(arguments)
     step = preprocess_items if program == "items.py" else preprocess_sessions
     try:
-        step(_load(options), options.dask)
+        step(_load(options), options.dask, Lines())
     except M2TRecError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

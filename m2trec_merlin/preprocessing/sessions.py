@@ -16,8 +16,10 @@ from m2trec_merlin.columns import to_arrow
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.merlin_adapter import columns_without_copies, dataset_of_parts
-from m2trec_merlin.preprocessing.cluster import Report, ignore_progress, run
-from m2trec_merlin.preprocessing.parts import SPLITS, find_parts, read_part
+from m2trec_merlin.preprocessing.cluster import run
+from m2trec_merlin.preprocessing.parts import find_parts, read_part
+from m2trec_merlin.progress import SILENT, Progress
+from m2trec_merlin.readers.canonical import SPLITS
 from m2trec_merlin.workflows.sessions import EVENT_COLUMNS, JoinRows, sessions_workflow
 
 
@@ -27,7 +29,7 @@ def build_sessions(
     catalogue: Path,
     output: Path,
     client: Any = None,
-    report: Report = ignore_progress,
+    progress: Progress = SILENT,
 ) -> dict[str, Any]:
     """Write the sessions of each split, in rows of a finished catalogue.
 
@@ -37,7 +39,7 @@ def build_sessions(
         catalogue: folder that `build_catalogue` wrote.
         output: folder to write `train`, `valid` and `test` into.
         client: of the Dask cluster to run on; None runs in this process.
-        report: told about progress.
+        progress: is told about each part of the work.
 
     Returns:
         For each split: sessions, events, and events of unknown items, which were dropped.
@@ -58,7 +60,7 @@ def build_sessions(
         # Whole tasks of our own, one a part: with a Merlin Dataset, every task would carry the graph of all.
         shared, write = delayed(workflow), delayed(write_part)
         tasks = [write(shared, str(part), str(folder / part.name)) for part in parts]
-        written = run(tasks, client, f"sessions, {split}", report)
+        written = run(tasks, client, f"sessions, {split}", progress)
         names = ("sessions", "events", "unknown_items_dropped")
         facts[split] = dict(zip(names, map(sum, zip(*written, strict=True)), strict=True))
     return facts

@@ -1,7 +1,8 @@
 """Checkpoints: everything that a killed training needs to go on as if nothing had happened.
 
 A checkpoint is a folder `step-NNNNNNNN` with `tensors.safetensors` (weights, optimiser state, state of
-the random number generators) and `state.json`. It is renamed into place when it is complete.
+the random number generators) and `state.json`. It is renamed into place when it is complete. Each training
+(what is trained on what) has a folder of its own for its checkpoints, so that none removes another's.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _KEEP = 2
 
 
 @dataclass
-class Progress:
+class TrainingState:
     """How far training has come.
 
     Attributes:
@@ -51,21 +52,21 @@ def save_checkpoint(
     folder: Path,
     model: nn.Module,
     optimizer: Optimizers,
-    progress: Progress,
+    state: TrainingState,
     inputs: str,
     processes: Processes = ALONE,
 ) -> Path:
     """Write a checkpoint and remove old ones; all processes of a training have to call it.
 
     Args:
-        folder: of all checkpoints.
+        folder: of the checkpoints of this training.
         model: its weights are kept.
         optimizer: its state is kept.
-        progress: where training stands.
+        state: where training stands.
         inputs: fingerprint of what is trained on what; only the same training may resume from here.
         processes: the state of each one's random number generators is kept; the first one writes.
     """
-    target = folder / f"step-{progress.step:08d}"
+    target = folder / f"step-{state.step:08d}"
     random = _random_states(model, processes)
     if not processes.is_first:
         return target
@@ -73,8 +74,8 @@ def save_checkpoint(
     tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizer.state_tensors().items()}
     with atomic_directory(target) as temporary:
         save_file(tensors | random, temporary / "tensors.safetensors")
-        state = {"inputs": inputs, "progress": asdict(progress)}
-        (temporary / "state.json").write_text(json.dumps(state, indent=2), encoding="utf-8")
+        content = {"inputs": inputs, "progress": asdict(state)}
+        (temporary / "state.json").write_text(json.dumps(content, indent=2), encoding="utf-8")
     for old in sorted(folder.glob("step-*"))[:-_KEEP]:
         shutil.rmtree(old, ignore_errors=True)
     return target
@@ -102,7 +103,7 @@ def find_checkpoint(folder: Path, inputs: str) -> Path | None:
 
 def load_checkpoint(
     path: Path, model: nn.Module, optimizer: Optimizers, processes: Processes = ALONE
-) -> Progress:
+) -> TrainingState:
     """Put weights, optimiser and random number generators back; returns where training stood."""
     tensors = load_file(path / "tensors.safetensors")
     parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}, "random": {}}
@@ -112,6 +113,6 @@ def load_checkpoint(
     model.load_state_dict(parts["model"])
     optimizer.load_state_tensors(parts["optimizer"])
     torch.set_rng_state(parts["random"][f"cpu.{processes.rank}"])
-    if (state := parts["random"].get(f"cuda.{processes.rank}")) is not None and torch.cuda.is_available():
-        torch.cuda.set_rng_state(state)
-    return Progress(**read_json(path / "state.json")["progress"])
+    if (cuda := parts["random"].get(f"cuda.{processes.rank}")) is not None and torch.cuda.is_available():
+        torch.cuda.set_rng_state(cuda)
+    return TrainingState(**read_json(path / "state.json")["progress"])

@@ -1,68 +1,57 @@
-"""Who watches training: a progress bar and TensorBoard."""
+"""Who watches training: whoever is told of progress, and TensorBoard."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 from torch.utils.tensorboard import SummaryWriter
 
-from m2trec_merlin.training.checkpoint import Progress
+from m2trec_merlin.progress import Progress
+from m2trec_merlin.training.checkpoint import TrainingState
 from m2trec_merlin.training.trainer import Monitor
 
+_TASK = "training"
 _STEPS_BETWEEN_POINTS = 20
 
 
-class ProgressBar:
-    """Shows steps, the loss, HIT@20 on validation and the time left.
+class ProgressMonitor:
+    """Tells steps, the loss, HIT@20 on validation, and a line for each epoch."""
 
-    Where the output is no terminal, one line per epoch is printed instead.
-    """
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self._steps, self._total, self._note = 0, 0, ""
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
-        self.bar = Bar(
-            TextColumn("training"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("loss {task.fields[loss]}  HIT@20 {task.fields[hit]}"),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
+    def start(self, total_steps: int, state: TrainingState) -> None:
+        """Say where a resumed training goes on."""
+        if state.step:
+            self.progress.say(f"resuming after step {state.step:,} (epoch {state.epoch + 1})")
+        self._steps, self._total = state.step, total_steps
+        self._tell("-", state)
 
-    def start(self, total_steps: int, progress: Progress) -> None:
-        """Show the bar; say where a resumed training goes on."""
-        if progress.step:
-            self.console.print(f"resuming after step {progress.step:,} (epoch {progress.epoch + 1})")
-        self.task = self.bar.add_task(
-            "train", total=total_steps, completed=progress.step, loss="-", hit=_hit(progress)
-        )
-        self.bar.start()
+    def step(self, state: TrainingState, loss: float) -> None:
+        """Tell the mean loss of the epoch so far."""
+        self._steps = state.step
+        self._tell(f"{state.loss_sum / state.step_in_epoch:.3f}", state)
 
-    def step(self, progress: Progress, loss: float) -> None:
-        """Move the bar."""
-        mean = progress.loss_sum / progress.step_in_epoch
-        self.bar.update(self.task, completed=progress.step, loss=f"{mean:.3f}")
-
-    def epoch(self, progress: Progress) -> None:
-        """Print the epoch's record above the bar."""
-        self.bar.update(self.task, hit=_hit(progress))
-        record = progress.history[-1]
+    def epoch(self, state: TrainingState) -> None:
+        """Say the epoch's record."""
+        record = state.history[-1]
         metrics = "".join(f"  {name} {record[name]:.4f}" for name in ("HIT@20", "MRR@20") if name in record)
-        best = "  (best so far)" if progress.best_epoch == progress.epoch else ""
-        line = (
+        best = "  (best so far)" if state.best_epoch == state.epoch else ""
+        self.progress.say(
             f"epoch {record['epoch']:>2}  loss {record['loss']:.3f}{metrics}  {record['seconds']:.0f} s{best}"
         )
-        self.console.print(line, highlight=False)
 
     def close(self) -> None:
-        """Remove the bar."""
-        self.bar.stop()
+        """Tell that no step will follow, however many there might have been."""
+        if self._total:
+            self.progress.advance(_TASK, self._steps, self._steps, self._note)
+
+    def _tell(self, loss: str, state: TrainingState) -> None:
+        hit = f"{state.best_value:.4f}" if state.best_epoch else "-"
+        self._note = f"loss {loss}  HIT@20 {hit}"
+        self.progress.advance(_TASK, self._steps, self._total, self._note)
 
 
 class TensorBoard:
@@ -71,19 +60,19 @@ class TensorBoard:
     def __init__(self, folder: Path) -> None:
         self.writer = SummaryWriter(str(folder))
 
-    def start(self, total_steps: int, progress: Progress) -> None:
+    def start(self, total_steps: int, state: TrainingState) -> None:
         """Nothing to write yet."""
 
-    def step(self, progress: Progress, loss: float) -> None:
+    def step(self, state: TrainingState, loss: float) -> None:
         """Write the loss now and then."""
-        if progress.step % _STEPS_BETWEEN_POINTS == 0:
-            self.writer.add_scalar("train/loss", loss, progress.step)
+        if state.step % _STEPS_BETWEEN_POINTS == 0:
+            self.writer.add_scalar("train/loss", loss, state.step)
 
-    def epoch(self, progress: Progress) -> None:
+    def epoch(self, state: TrainingState) -> None:
         """Write the epoch's record."""
-        for name, value in progress.history[-1].items():
+        for name, value in state.history[-1].items():
             if name != "epoch":
-                self.writer.add_scalar(f"epoch/{name}", value, progress.epoch)
+                self.writer.add_scalar(f"epoch/{name}", value, state.epoch)
         self.writer.flush()
 
     def close(self) -> None:
@@ -97,21 +86,22 @@ class Monitors:
     def __init__(self, monitors: Sequence[Monitor]) -> None:
         self.monitors = monitors
 
-    def start(self, total_steps: int, progress: Progress) -> None:
+    def start(self, total_steps: int, state: TrainingState) -> None:
         """Tell all."""
         for monitor in self.monitors:
-            monitor.start(total_steps, progress)
+            monitor.start(total_steps, state)
 
-    def step(self, progress: Progress, loss: float) -> None:
+    def step(self, state: TrainingState, loss: float) -> None:
         """Tell all."""
         for monitor in self.monitors:
-            monitor.step(progress, loss)
+            monitor.step(state, loss)
 
-    def epoch(self, progress: Progress) -> None:
+    def epoch(self, state: TrainingState) -> None:
         """Tell all."""
         for monitor in self.monitors:
-            monitor.epoch(progress)
+            monitor.epoch(state)
 
-
-def _hit(progress: Progress) -> str:
-    return f"{progress.best_value:.4f}" if progress.best_epoch else "-"
+    def close(self) -> None:
+        """Tell all."""
+        for monitor in self.monitors:
+            monitor.close()

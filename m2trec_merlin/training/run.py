@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from pathlib import Path
 
 import torch
-from rich.console import Console
 
-from m2trec_merlin.artifacts import atomic_write, fingerprint, is_current, require_manifest, write_manifest
+from m2trec_merlin.artifacts import atomic_write, fingerprint, write_manifest
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.ranking import sample_prefixes
 from m2trec_merlin.model.m2trec import build_model, fit_before_training
 from m2trec_merlin.model.storage import FORMAT, save_model
+from m2trec_merlin.progress import SILENT, Progress
+from m2trec_merlin.runs import Run
+from m2trec_merlin.runs.folder import CHECKPOINTS, TENSORBOARD
 from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.training.hardware import choose_device, choose_precision
 from m2trec_merlin.training.loader import SessionLoader
-from m2trec_merlin.training.monitors import Monitors, ProgressBar, TensorBoard
+from m2trec_merlin.training.monitors import Monitors, ProgressMonitor, TensorBoard
 from m2trec_merlin.training.processes import Processes, join_processes
 from m2trec_merlin.training.trainer import Trainer
 
 
-def train(
-    config: Config, *, resume: bool = True, force: bool = False, console: Console | None = None
-) -> Path:
+def train(config: Config, *, resume: bool = True, force: bool = False, progress: Progress = SILENT) -> Path:
     """Train the model that the configuration describes on what `preprocess` wrote.
 
     Args:
         config: of the run.
         resume: go on from the newest checkpoint of the same configuration and data.
         force: train again even if the stored model is current; also ignores checkpoints.
-        console: where progress is shown.
+        progress: is told each step and the record of each epoch.
 
     Under `torchrun`, its processes train together, each on batches of `training.batch_size` sessions.
 
@@ -40,82 +41,80 @@ def train(
         The folder of the model.
 
     Raises:
-        ArtifactError: `preprocess` has not run, or left no training sessions.
+        ArtifactError: `preprocess` has not run, or with other settings, or left no training sessions.
     """
     with join_processes(config.training.device) as processes:
-        return _train(config, resume, force, console or Console(), processes)
+        told = progress if processes.is_first else SILENT
+        return _train(Run(config), resume and not force, force, told, processes)
 
 
-def _train(config: Config, resume: bool, force: bool, console: Console, processes: Processes) -> Path:
-    if not processes.is_first:
-        console = Console(quiet=True)
-    folder, data = config.model_directory / "model", config.directory / "preprocessed"
-    inputs = {
-        "model_format": FORMAT,
-        "preprocessed": require_manifest(data, "preprocess")["inputs"],
-        "attributes": [a.model_dump(mode="json") for a in config.attributes],
-        "model": config.model.model_dump(mode="json"),
-        "training": config.training.model_dump(
-            mode="json", exclude={"device", "threads", "checkpoint_steps"}
-        ),
-        "seed": config.seed,
-    }
-    if not force and is_current(folder, inputs):
-        console.print(f"{folder} is up to date")
+def _train(run: Run, resume: bool, force: bool, progress: Progress, processes: Processes) -> Path:
+    config, folder, step = run.config, run.model, run.step("train")
+    run.step("preprocess").require()
+    inputs = step.inputs(model_format=FORMAT)
+    if not force and step.is_current(inputs):
+        progress.say(f"{folder} is up to date")
         return folder
     if config.training.threads:
         torch.set_num_threads(config.training.threads)
     started = time.perf_counter()
-    catalogue = Catalogue.load(data / "catalogue")
+    catalogue = Catalogue.load(run.catalogue)
     torch.manual_seed(config.seed)
     device = choose_device(config.training.device, processes.local_rank)
     precision = str(choose_precision(config.training.precision, device)).removeprefix("torch.")
     model = build_model(config, catalogue)
     fit_before_training(model, catalogue)
     model.to(device)
-    console.print(
+    progress.say(
         f"{model.count_parameters():,} parameters, {catalogue.n_seen:,} training items, {device}, {precision}"
     )
     if processes.count > 1:
-        console.print(f"{processes.count} processes, {config.training.batch_size} sessions a step in each")
-    loader = SessionLoader(
-        data / "sessions" / "train", config.training.batch_size, config.seed, device, processes
+        progress.say(f"{processes.count} processes, {config.training.batch_size} sessions a step in each")
+    loader = SessionLoader(run.sessions("train"), config.training.batch_size, config.seed, device, processes)
+    validation = Sessions.load(run.sessions("valid")).prefixes()
+    monitor = Monitors(
+        [ProgressMonitor(progress), TensorBoard(run.tensorboard)] if processes.is_first else []
     )
-    validation = Sessions.load(data / "sessions" / "valid").prefixes()
-    monitors: list[ProgressBar | TensorBoard] = []
-    if processes.is_first:
-        monitors = [ProgressBar(console), TensorBoard(folder / "tensorboard")]
+    # A batch of several processes is another batch, so their number is part of what may resume.
+    training = fingerprint([inputs, processes.count] if processes.count > 1 else inputs)
+    checkpoints = run.checkpoints(training)
+    if not resume and processes.is_first:
+        shutil.rmtree(checkpoints, ignore_errors=True)
     trainer = Trainer(
         model,
         catalogue,
         loader,
         sample_prefixes(validation, config.training.validation_prefixes, config.seed),
         config.training,
-        folder / "checkpoints",
-        # A batch of several processes is another batch, so their number is part of what may resume.
-        fingerprint([inputs, processes.count] if processes.count > 1 else inputs),
-        Monitors(monitors),
+        checkpoints,
+        training,
+        monitor,
         processes,
     )
     try:
-        progress = trainer.train(config.seed, resume=resume and not force)
+        state = trainer.train(config.seed, resume=resume)
     finally:
-        for monitor in monitors:
-            monitor.close()
+        monitor.close()
     if not processes.is_first:
         return folder
+    replaced = (step.found() or {}).get("training", training)
     save_model(model, folder, config, catalogue)
-    atomic_write(folder / "history.json", json.dumps(progress.history, indent=2))
+    atomic_write(run.history, json.dumps(state.history, indent=2))
     write_manifest(
         folder,
         "train",
         inputs,
+        beside=(CHECKPOINTS, TENSORBOARD),
+        training=training,
         parameters=model.count_parameters(),
         device=str(device),
         precision=precision,
         processes=processes.count,
-        best_epoch=progress.best_epoch,
-        best_hit_20=progress.best_value if progress.best_epoch else None,
+        best_epoch=state.best_epoch,
+        best_hit_20=state.best_value if state.best_epoch else None,
         seconds=round(time.perf_counter() - started, 1),
     )
+    if replaced != training:
+        # Its model is gone. Trainings that were killed stay, as they may go on.
+        shutil.rmtree(run.checkpoints(replaced), ignore_errors=True)
     return folder

@@ -16,19 +16,18 @@ from typing import Protocol
 
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import EvaluationConfig, TrainingConfig
 from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.evaluation.metrics import hit_and_mrr
 from m2trec_merlin.evaluation.ranking import evaluate
-from m2trec_merlin.model.body import ROW
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.scoring import ModelScorer
+from m2trec_merlin.model.session_batch import SessionBatch
 from m2trec_merlin.model.storage import save_weights
 from m2trec_merlin.sessions import Prefixes
-from m2trec_merlin.training.checkpoint import Progress, find_checkpoint, load_checkpoint, save_checkpoint
+from m2trec_merlin.training.checkpoint import TrainingState, find_checkpoint, load_checkpoint, save_checkpoint
 from m2trec_merlin.training.hardware import choose_precision
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.optimizer import Optimizers, build_optimizer, clip_gradients
@@ -41,14 +40,17 @@ _BEST = "best.safetensors"
 class Monitor(Protocol):
     """Is told how training goes: a progress bar, TensorBoard, a test."""
 
-    def start(self, total_steps: int, progress: Progress) -> None:
+    def start(self, total_steps: int, state: TrainingState) -> None:
         """Training starts or resumes."""
 
-    def step(self, progress: Progress, loss: float) -> None:
+    def step(self, state: TrainingState, loss: float) -> None:
         """A step ended."""
 
-    def epoch(self, progress: Progress) -> None:
+    def epoch(self, state: TrainingState) -> None:
         """An epoch and its validation ended; its record is the last of the history."""
+
+    def close(self) -> None:
+        """Nothing will follow, whether training is done or has failed; whoever made the monitor says so."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Trainer:
     monitor: Monitor
     processes: Processes = ALONE
 
-    def train(self, seed: int, resume: bool = True) -> Progress:
+    def train(self, seed: int, resume: bool = True) -> TrainingState:
         """Train until the last epoch or until validation stops improving.
 
         Args:
@@ -89,21 +91,21 @@ class Trainer:
         """
         torch.manual_seed(seed + self.processes.rank)
         optimizer = build_optimizer(self.model, self.config)
-        progress = Progress()
+        state = TrainingState()
         checkpoint = find_checkpoint(self.folder, self.inputs) if resume else None
         # All have looked before the first one may write another.
         self.processes.wait()
         if checkpoint is not None:
-            progress = load_checkpoint(checkpoint, self.model, optimizer, self.processes)
-        self.monitor.start(self._total_steps, progress)
-        while not self._is_over(progress):
-            self._train_epoch(optimizer, progress)
-            self._validate(progress)
-            self._save(optimizer, progress)
-        if progress.best_epoch:
+            state = load_checkpoint(checkpoint, self.model, optimizer, self.processes)
+        self.monitor.start(self._total_steps, state)
+        while not self._is_over(state):
+            self._train_epoch(optimizer, state)
+            self._validate(state)
+            self._save(optimizer, state)
+        if state.best_epoch:
             self.processes.wait()
             self.model.load_state_dict(load_file(self.folder / _BEST))
-        return progress
+        return state
 
     @property
     def _device(self) -> torch.device:
@@ -114,71 +116,68 @@ class Trainer:
         steps = self.config.epochs * len(self.loader)
         return min(steps, self.config.max_steps or steps)
 
-    def _is_over(self, progress: Progress) -> bool:
-        stalled = progress.best_epoch > 0 and progress.epoch - progress.best_epoch >= self.config.patience
-        return stalled or progress.step >= self._total_steps
+    def _is_over(self, state: TrainingState) -> bool:
+        stalled = state.best_epoch > 0 and state.epoch - state.best_epoch >= self.config.patience
+        return stalled or state.step >= self._total_steps
 
-    def _save(self, optimizer: Optimizers, progress: Progress) -> None:
-        save_checkpoint(self.folder, self.model, optimizer, progress, self.inputs, self.processes)
+    def _save(self, optimizer: Optimizers, state: TrainingState) -> None:
+        save_checkpoint(self.folder, self.model, optimizer, state, self.inputs, self.processes)
 
-    def _train_epoch(self, optimizer: Optimizers, progress: Progress) -> None:
+    def _train_epoch(self, optimizer: Optimizers, state: TrainingState) -> None:
         self.model.train()
         started = time.perf_counter()
         every = self.config.checkpoint_steps
-        for batch in self.loader.batches(progress.epoch, skip=progress.step_in_epoch):
-            optimizer.set_learning_rate(learning_rate(progress.step, self._total_steps, self.config))
+        for batch in self.loader.batches(state.epoch, skip=state.step_in_epoch):
+            optimizer.set_learning_rate(learning_rate(state.step, self._total_steps, self.config))
             value = self._step(batch, optimizer)
             if not math.isfinite(value):
                 raise M2TRecError(
-                    f"the loss became {value} at step {progress.step}: lower training.learning_rate "
+                    f"the loss became {value} at step {state.step}: lower training.learning_rate "
                     f"(now {self.config.learning_rate})"
                 )
-            progress.step += 1
-            progress.step_in_epoch += 1
-            progress.loss_sum += value
-            self.monitor.step(progress, value)
-            if progress.step >= self._total_steps:
+            state.step += 1
+            state.step_in_epoch += 1
+            state.loss_sum += value
+            self.monitor.step(state, value)
+            if state.step >= self._total_steps:
                 break
-            if every and progress.step % every == 0 and progress.step_in_epoch < len(self.loader):
-                self._save(optimizer, progress)
-        progress.history.append(
+            if every and state.step % every == 0 and state.step_in_epoch < len(self.loader):
+                self._save(optimizer, state)
+        state.history.append(
             {
-                "epoch": progress.epoch + 1,
-                "loss": progress.loss_sum / progress.step_in_epoch,
+                "epoch": state.epoch + 1,
+                "loss": state.loss_sum / state.step_in_epoch,
                 "seconds": time.perf_counter() - started,
             }
         )
-        progress.epoch += 1
-        progress.step_in_epoch, progress.loss_sum = 0, 0.0
+        state.epoch += 1
+        state.step_in_epoch, state.loss_sum = 0, 0.0
 
-    def _step(self, batch: dict[str, Tensor], optimizer: Optimizers) -> float:
+    def _step(self, batch: SessionBatch, optimizer: Optimizers) -> float:
         """Update the weights; returns the loss before."""
         parameters = list(self.model.parameters())
         with self._precision():
             loss = self.model(batch, training=True)["loss"]
         optimizer.zero_grad()
         loss.backward()
-        rows = batch[ROW]
-        # Every event but the first of its session is a target.
-        targets = int((rows != 0).sum()) - len(rows) if self.processes.count > 1 else 1
-        mean = self.processes.average_gradients(parameters, loss, targets)
+        mean = self.processes.average_gradients(parameters, loss, batch.n_targets)
         clip_gradients(parameters, self.config.clip_norm)
         optimizer.step()
         return mean.item()
 
-    def _validate(self, progress: Progress) -> None:
+    def _validate(self, state: TrainingState) -> None:
         """Measure HIT@20 and MRR@20 on validation; keep the weights if they are the best so far."""
-        record = progress.history[-1]
+        record = state.history[-1]
         if len(self.validation):
             started = time.perf_counter()
             measured = self._measure() if self.processes.is_first else [0.0, 0.0]
             record["HIT@20"], record["MRR@20"] = self.processes.first_says(measured, self._device)
             record["validation_seconds"] = time.perf_counter() - started
-            if record["HIT@20"] > progress.best_value:
-                progress.best_epoch, progress.best_value = progress.epoch, record["HIT@20"]
+            if record["HIT@20"] > state.best_value:
+                state.best_epoch, state.best_value = state.epoch, record["HIT@20"]
                 if self.processes.is_first:
                     save_weights(self.model, self.folder / _BEST)
-        self.monitor.epoch(progress)
+        self.monitor.epoch(state)
 
     def _measure(self) -> list[float]:
         settings = EvaluationConfig(ks=[20], baselines=[])

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
 from m2trec_merlin.config import Config, load_config
-from m2trec_merlin.data import order_statistics, prepare_data, summarise_data, synthetic
-from m2trec_merlin.errors import ArtifactError, ConfigError, DataError
-
-from .conftest import MakeConfig
+from m2trec_merlin.data import order_statistics, prepare_data, summarise_data
+from m2trec_merlin.errors import ArtifactError, DataError
+from m2trec_merlin.readers import synthetic
+from tests.small_tables import MakeConfig
+from tests.told import Told
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -122,19 +124,19 @@ def test_cold_items_are_written_and_absent_from_training(tmp_path: Path) -> None
 
 def test_a_current_result_is_kept_and_a_changed_setting_prepares_again(tmp_path: Path) -> None:
     config = _synthetic(tmp_path)
-    lines: list[str] = []
-    directory = prepare_data(config, report=lines.append)
+    told = Told()
+    directory = prepare_data(config, progress=told)
     written = (directory / "manifest.json").stat().st_mtime_ns
-    assert lines and prepare_data(config, report=lines.append) == directory
-    assert "is up to date" in lines[-1] and (directory / "manifest.json").stat().st_mtime_ns == written
+    assert told.lines and prepare_data(config, progress=told) == directory
+    assert "is up to date" in told.lines[-1] and (directory / "manifest.json").stat().st_mtime_ns == written
     again = config.model_copy(update={"seed": 7})
     prepare_data(again)
     assert (directory / "manifest.json").stat().st_mtime_ns > written
     epochs = again.model_copy(update={"training": again.training.model_copy(update={"epochs": 99})})
-    prepare_data(epochs, report=lines.append)
-    assert "is up to date" in lines[-1]
-    prepare_data(epochs, force=True, report=lines.append)
-    assert "is up to date" not in lines[-1]
+    prepare_data(epochs, progress=told)
+    assert "is up to date" in told.lines[-1]
+    prepare_data(epochs, force=True, progress=told)
+    assert "is up to date" not in told.lines[-1]
 
 
 def test_a_changed_file_prepares_again(
@@ -177,7 +179,7 @@ def test_too_many_cold_items_say_so(tmp_path: Path) -> None:
 
 
 def test_unknown_options_and_a_missing_result(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="n_session"):
+    with pytest.raises(ValidationError, match="n_session"):
         prepare_data(_synthetic(tmp_path, options={"n_session": 3}))
     with pytest.raises(ArtifactError, match="m2trec data"):
         summarise_data(tmp_path / "data")

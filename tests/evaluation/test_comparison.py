@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ArtifactError, ConfigError
@@ -15,6 +13,7 @@ from m2trec_merlin.evaluation.comparison import AnyScorer, compare
 from m2trec_merlin.evaluation.measurements import Measurement
 from m2trec_merlin.sessions import Sessions
 from tests.evaluation.worlds import ColourRecommender, FunctionRecommender, World, checkerboard
+from tests.told import Told
 
 
 def make_config(**evaluation: Any) -> Config:
@@ -48,7 +47,7 @@ class Run:
         self.history = folder / "history.json"
         self.history.write_text(json.dumps([{"epoch": 1, "loss": 2.0, "HIT@20": 0.5}]))
         self.built = 0
-        self.printed = io.StringIO()
+        self.told = Told()
 
     def recommenders(self) -> list[AnyScorer]:
         self.built += 1
@@ -64,7 +63,7 @@ class Run:
             options.pop("recommenders", self.recommenders),
             inputs=options.pop("inputs", {"model": "abc"}),
             history=self.history,
-            console=Console(file=self.printed, width=120),
+            progress=self.told,
             **options,
         )
 
@@ -121,19 +120,20 @@ def test_the_report_explains_itself_and_needs_no_other_file(run: Run) -> None:
         assert words in report
 
 
-def test_the_terminal_shows_the_tables(run: Run) -> None:
+def test_scoring_is_told(run: Run) -> None:
     run()
-    text = run.printed.getvalue()
-    assert "content kNN" in text
-    assert "HIT@5 / MRR@5" in text
-    assert "top-N frequent" in text
+    names = ["ours", "popularity", "session kNN", "content kNN", "top-N frequent", "top-N predicted (ours)"]
+    assert [line.partition(":")[0] for line in run.told.lines] == names
+    assert [task.removeprefix("scoring with ") for task in run.told.tasks] == names
+    total = run.world.test.n_prefixes
+    assert {looks[-1][:2] for looks in run.told.tasks.values()} == {(total, total)}
 
 
 def test_an_unchanged_comparison_is_not_repeated(run: Run) -> None:
     first = run()
     assert run() == first
     assert run.built == 1
-    assert "is up to date" in run.printed.getvalue()
+    assert "is up to date" in run.told.text
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from m2trec_merlin.evaluation.ranking import (
 )
 from m2trec_merlin.sessions import Prefixes, Sessions
 from tests.evaluation.worlds import ColourRecommender, FunctionRecommender, checkerboard, make_catalogue
+from tests.told import Told
 
 INF, NAN = np.inf, np.nan
 
@@ -125,27 +126,30 @@ def test_session_items_can_be_excluded() -> None:
 def test_block_size_changes_nothing_but_the_calls(size: int, tmp_path: Path) -> None:
     world = checkerboard(tmp_path)
     prefixes = world.test.prefixes()
-    seen: list[int] = []
+    told = Told()
 
     def score(prefix: list[int]) -> list[float]:
         return [float((row * 7 + sum(prefix)) % 5) for row in range(13)]
 
     config = EvaluationConfig(block_prefixes=size)
-    outcome = evaluate(FunctionRecommender(score), prefixes, world.catalogue, config, progress=seen.append)
+    outcome = evaluate(FunctionRecommender(score), prefixes, world.catalogue, config, progress=told)
     reference = evaluate(FunctionRecommender(score), prefixes, world.catalogue, EvaluationConfig())
     assert outcome.items is not None and reference.items is not None
     np.testing.assert_array_equal(outcome.items.target, reference.items.target)
     np.testing.assert_array_equal(outcome.items.found, reference.items.found)
-    assert sum(seen) == len(prefixes)
-    assert max(seen) <= size
+    [looks] = told.tasks.values()
+    blocks = np.diff([0, *(done for done, _, _ in looks)])
+    assert blocks.sum() == len(prefixes)
+    assert blocks.max() <= size
 
 
 def test_memory_is_bounded_for_large_catalogues(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ranking, "MAX_BLOCK_SCORES", 12)
-    seen: list[int] = []
+    told = Told()
     prefixes = Sessions.from_lists([[1, 2, 3, 1, 2, 3]]).prefixes()
-    evaluate(by_row(3), prefixes, make_catalogue([3, 2, 1]), EvaluationConfig(), progress=seen.append)
-    assert seen == [3, 2]
+    evaluate(by_row(3), prefixes, make_catalogue([3, 2, 1]), EvaluationConfig(), progress=told)
+    [looks] = told.tasks.values()
+    assert [done for done, _, _ in looks] == [3, 5]
 
 
 def test_a_recommender_of_categories_only(tmp_path: Path) -> None:

@@ -1,9 +1,5 @@
 from __future__ import annotations
 
-import io
-
-from rich.console import Console
-
 from m2trec_merlin.evaluation.measurements import Measurement
 from m2trec_merlin.evaluation.tables import (
     Cell,
@@ -12,7 +8,6 @@ from m2trec_merlin.evaluation.tables import (
     slice_table,
     to_html,
     to_markdown,
-    to_terminal,
 )
 
 
@@ -75,15 +70,6 @@ def test_html_spans_the_groups_and_escapes_names() -> None:
     assert '<th colspan="2">All (1,200)</th>' in html
     assert "ours &lt;b&gt;" in html
     assert "<td class=best>25.00 ±2.00</td>" in html
-
-
-def test_terminal_shows_names_as_they_are() -> None:
-    console = Console(width=100, record=True, file=io.StringIO())
-    console.print(to_terminal(slice_table(ROWS, 20)))
-    text = console.export_text()
-    assert "kNN [x]" in text
-    assert "25.00 / 12.50" in text
-    assert "HIT@20 / MRR@20" in text
 
 
 def test_cut_offs_and_categories_have_tables_of_their_own() -> None:

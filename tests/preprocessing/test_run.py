@@ -16,7 +16,9 @@ from m2trec_merlin.errors import ArtifactError, ConfigError
 from m2trec_merlin.preprocessing import run as preprocessing
 from m2trec_merlin.preprocessing.cluster import open_cluster
 from m2trec_merlin.preprocessing.run import preprocess, preprocess_items, preprocess_sessions
+from m2trec_merlin.readers.canonical import SPLITS
 from m2trec_merlin.sessions import Sessions
+from tests.told import Told
 
 REPOSITORY = Path(__file__).parents[2]
 #: Files that say when or where they were made.
@@ -28,8 +30,9 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in files}
 
 
-def test_data_become_a_catalogue_and_sessions(tiny, capsys):
-    folder = preprocess(tiny)
+def test_data_become_a_catalogue_and_sessions(tiny):
+    told = Told()
+    folder = preprocess(tiny, progress=told)
     assert folder == tiny.directory / "preprocessed"
     assert sorted(p.name for p in folder.iterdir()) == [
         "catalogue",
@@ -44,55 +47,58 @@ def test_data_become_a_catalogue_and_sessions(tiny, capsys):
     assert manifest["catalogue"]["vocabularies"].keys() == {"title", "brand", "tags"}
     assert manifest["sessions"]["test"] == {"sessions": 2, "events": 5, "unknown_items_dropped": 0}
     assert manifest["seconds"].keys() == {"items", "sessions"}
-    printed = capsys.readouterr().out
-    assert "catalogue: 5 items, 3 of them seen in training" in printed
-    assert "sessions, train: 2 with 4 events" in printed
+    assert "catalogue: 5 items, 3 of them seen in training" in told.lines
+    assert "sessions, train: 2 with 4 events" in told.lines
+    assert list(told.tasks) == ["vocabularies", "catalogue", *(f"sessions, {s}" for s in SPLITS)]
+    assert all(looks[0][0] == 0 and looks[-1][0] == looks[-1][1] for looks in told.tasks.values())
 
 
 def test_the_rows_of_sessions_are_rows_of_the_catalogue(tiny):
-    folder = preprocess(tiny, progress=False)
+    folder = preprocess(tiny)
     catalogue = Catalogue.load(folder / "catalogue")
     train = Sessions.load(folder / "sessions" / "train")
     assert catalogue.item_ids[train.rows].tolist() == [11, 10, 11, 11]
 
 
-def test_a_current_result_is_kept(tiny, capsys):
-    folder = preprocess(tiny, progress=False)
+def test_a_current_result_is_kept(tiny):
+    folder = preprocess(tiny)
     written = (folder / "manifest.json").stat().st_mtime_ns
-    preprocess(tiny)
-    assert "is up to date" in capsys.readouterr().out
+    told = Told()
+    preprocess(tiny, progress=told)
+    assert told.lines == [f"{folder} is up to date"]
     assert (folder / "manifest.json").stat().st_mtime_ns == written
-    preprocess(tiny, force=True, progress=False)
+    preprocess(tiny, force=True)
     assert (folder / "manifest.json").stat().st_mtime_ns != written
 
 
 def test_changed_settings_and_data_are_noticed(tiny, write):
-    folder = preprocess(tiny, progress=False)
+    folder = preprocess(tiny)
     before = read_json(folder / "manifest.json")["inputs"]
     longer = tiny.model_copy(
         update={"data": tiny.data.model_copy(update={"max_session_length": 3})}, deep=True
     )
-    preprocess(longer, progress=False)
+    preprocess(longer)
     assert len(Sessions.load(folder / "sessions" / "train").rows) == 5
     write(tiny.directory, sessions={"test": {"c": [10, 14]}})
-    preprocess(longer, progress=False)
+    preprocess(longer)
     assert len(Sessions.load(folder / "sessions" / "test").rows) == 4
     assert read_json(folder / "manifest.json")["inputs"] != before
 
 
-def test_settings_of_the_model_do_not_ask_for_preprocessing(tiny, capsys):
-    preprocess(tiny, progress=False)
+def test_settings_of_the_model_do_not_ask_for_preprocessing(tiny):
+    preprocess(tiny)
     wider = [a.model_copy(update={"dim": 8}) for a in tiny.attributes]
-    preprocess(tiny.model_copy(update={"attributes": wider}))
-    assert "is up to date" in capsys.readouterr().out
+    told = Told()
+    preprocess(tiny.model_copy(update={"attributes": wider}), progress=told)
+    assert "is up to date" in told.text
 
 
 def test_a_failure_leaves_the_earlier_result(tiny, monkeypatch):
-    folder = preprocess(tiny, progress=False)
+    folder = preprocess(tiny)
     before = contents(folder)
     monkeypatch.setattr(preprocessing, "_build_sessions", lambda *a: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        preprocess(tiny, force=True, progress=False)
+        preprocess(tiny, force=True)
     assert contents(folder) == before
     assert sorted(p.name for p in tiny.directory.iterdir()) == ["data", "preprocessed"]
 
@@ -119,7 +125,7 @@ def test_dask_changes_nothing(tmp_path, write, configure, monkeypatch):
     results = []
     for name, dask in (("one", None), ("two", "local:2")):
         write(tmp_path / name, items, sessions, sessions_per_part=7)
-        folder = preprocess(configure(tmp_path / name, attributes), dask, progress=False)
+        folder = preprocess(configure(tmp_path / name, attributes), dask)
         results.append(contents(folder))
     assert results[0].keys() == results[1].keys()
     assert sum(name.startswith("sessions/train") for name in results[0]) == 3
@@ -127,14 +133,14 @@ def test_dask_changes_nothing(tmp_path, write, configure, monkeypatch):
 
 
 def test_the_scripts_do_the_two_halves(tiny):
-    whole = contents(preprocess(tiny, progress=False))
+    whole = contents(preprocess(tiny))
     with pytest.raises(ArtifactError, match=r"preprocessed holds no catalogue made from"):
-        preprocess_sessions(tiny.model_copy(update={"attributes": tiny.attributes[:1]}), progress=False)
-    preprocess_items(tiny, progress=False)
+        preprocess_sessions(tiny.model_copy(update={"attributes": tiny.attributes[:1]}))
+    preprocess_items(tiny)
     assert not (tiny.directory / "preprocessed" / "sessions").exists()
-    preprocess_sessions(tiny, progress=False)
+    preprocess_sessions(tiny)
     assert contents(tiny.directory / "preprocessed") == whole
-    preprocess_sessions(tiny, progress=False)
+    preprocess_sessions(tiny)
     assert read_json(tiny.directory / "preprocessed" / "manifest.json")["step"] == "preprocess"
 
 

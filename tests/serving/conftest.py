@@ -37,4 +37,4 @@ class Shop:
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     config, catalogue, model = build_shop(tmp_path_factory.mktemp("shop"))
-    return Shop(config, catalogue, model, export(config, report=lambda line: None))
+    return Shop(config, catalogue, model, export(config))

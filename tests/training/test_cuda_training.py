@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from m2trec_merlin.model.m2trec import build_model
-from m2trec_merlin.training.checkpoint import Progress
+from m2trec_merlin.training.checkpoint import TrainingState
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.trainer import Trainer
 from tests.tiny import tiny_catalogue, tiny_config, tiny_sessions, write_sessions
@@ -15,13 +15,16 @@ pytestmark = pytest.mark.gpu
 
 
 class Losses(list[float]):
-    def start(self, total_steps: int, progress: Progress) -> None:
+    def start(self, total_steps: int, state: TrainingState) -> None:
         pass
 
-    def step(self, progress: Progress, loss: float) -> None:
+    def step(self, state: TrainingState, loss: float) -> None:
         self.append(loss)
 
-    def epoch(self, progress: Progress) -> None:
+    def epoch(self, state: TrainingState) -> None:
+        pass
+
+    def close(self) -> None:
         pass
 
 
@@ -55,5 +58,5 @@ def test_losses_are_those_of_the_cpu(tmp_path: Path, precision: str, tolerance: 
 
 def test_sessions_and_catalogue_stay_on_the_gpu(tmp_path: Path) -> None:
     _, trainer = train(tmp_path, "cuda", "bfloat16")
-    assert all(batch["row"].is_cuda for batch in trainer.loader.batches(0))
+    assert all(batch.rows.is_cuda and batch.lengths.is_cuda for batch in trainer.loader.batches(0))
     assert all(buffer.is_cuda for buffer in trainer.model.buffers())

@@ -11,7 +11,7 @@ from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.model.m2trec import M2TRec, build_model
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.sessions import Prefixes, Sessions
-from m2trec_merlin.training.checkpoint import Progress, find_checkpoint
+from m2trec_merlin.training.checkpoint import TrainingState, find_checkpoint
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.schedule import learning_rate
 from m2trec_merlin.training.trainer import Trainer
@@ -26,15 +26,18 @@ class Recorder:
         self.losses: list[float] = []
         self.kill_after = kill_after
 
-    def start(self, total_steps: int, progress: Progress) -> None:
-        self.total_steps, self.first_step = total_steps, progress.step
+    def start(self, total_steps: int, state: TrainingState) -> None:
+        self.total_steps, self.first_step = total_steps, state.step
 
-    def step(self, progress: Progress, loss: float) -> None:
+    def step(self, state: TrainingState, loss: float) -> None:
         self.losses.append(loss)
         if len(self.losses) == self.kill_after:
             raise KeyboardInterrupt
 
-    def epoch(self, progress: Progress) -> None:
+    def epoch(self, state: TrainingState) -> None:
+        pass
+
+    def close(self) -> None:
         pass
 
 

@@ -11,11 +11,11 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 from types import FrameType, TracebackType
 
 from m2trec_merlin.errors import ArtifactError, ServerError
+from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.serving.contract.names import ENSEMBLE
 from m2trec_merlin.serving.server.ports import LOCALHOST, Ports
 from m2trec_merlin.serving.server.triton_folder import TritonFolder, assemble_triton
@@ -185,12 +185,12 @@ class TritonServer:
             return False
 
 
-def serve(server: TritonServer, say: Callable[[str], None] = print) -> None:
+def serve(server: TritonServer, progress: Progress = SILENT) -> None:
     """Start a server, say where it listens, and keep it until Ctrl-C or SIGTERM.
 
     Args:
         server: not started yet.
-        say: prints a line for the user.
+        progress: is told where the server listens.
 
     Raises:
         ServerError: it could not be started, or ended by itself.
@@ -198,13 +198,13 @@ def serve(server: TritonServer, say: Callable[[str], None] = print) -> None:
     # SIGINT, too: a shell starts background commands with it ignored.
     previous = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        say(f"Starting Triton on {server.repository} ...")
+        progress.say(f"Starting Triton on {server.repository} ...")
         with server:
-            say(f"Ready. gRPC {server.grpc_address}   HTTP {server.http_address}")
-            say(f"Metrics {server.metrics_address}   Stop with Ctrl-C")
+            progress.say(f"Ready. gRPC {server.grpc_address}   HTTP {server.http_address}")
+            progress.say(f"Metrics {server.metrics_address}   Stop with Ctrl-C")
             server.wait()
     except KeyboardInterrupt:
-        say("Triton has stopped.")
+        progress.say("Triton has stopped.")
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -14,13 +14,14 @@ from m2trec_merlin.serving.export.item_columns import item_columns
 from m2trec_merlin.serving.export.run import encoded_attributes, export
 from tests.serving.conftest import Shop
 from tests.serving.shop import N_ITEMS, build_shop, shop_config
+from tests.told import Told
 
 
 def test_a_second_export_has_nothing_to_do(shop: Shop) -> None:
-    lines: list[str] = []
+    told = Told()
     written = (shop.repository / MANIFEST).stat().st_mtime_ns
-    assert export(shop.config, report=lines.append) == shop.repository
-    assert lines == [f"{shop.repository} is up to date"]
+    assert export(shop.config, progress=told) == shop.repository
+    assert told.lines == [f"{shop.repository} is up to date"]
     assert (shop.repository / MANIFEST).stat().st_mtime_ns == written
 
 
@@ -40,7 +41,7 @@ def test_a_failing_export_leaves_the_earlier_one(
 
     monkeypatch.setattr(exporting, "export_sessions", fail)
     with pytest.raises(ArtifactError, match="the graphs differ"):
-        export(shop_config(work), force=True, report=lambda line: None)
+        export(shop_config(work), force=True)
     assert (work / "triton" / MANIFEST).read_text() == before
     assert [p.name for p in work.iterdir() if p.name.startswith(".")] == []
 

@@ -35,7 +35,7 @@ def mixed_shop(folder: Path, **model: object) -> Shop:
     pq.write_table(pa.table({"row": pa.array(TRAIN, pa.list_(pa.int64()))}), sessions / "part-0.parquet")
     serving = config.serving.model_copy(update={"neighbours": True})
     config = config.model_copy(update={"serving": serving})
-    return Shop(config, catalogue, trained, export(config, report=lambda line: None))
+    return Shop(config, catalogue, trained, export(config))
 
 
 def request(rows: list[int], options: Options) -> Request:
@@ -66,7 +66,7 @@ def test_neighbours_change_the_answer(tmp_path: Path) -> None:
         update={"serving": shop.config.serving.model_copy(update={"neighbours": False})}
     )
     mixed = Recommender(shop.predict).recommend([request([2], Options(N_ITEMS))])[0]
-    folder = version_folder(export(plain_config, report=lambda line: None), PREDICT)
+    folder = version_folder(export(plain_config), PREDICT)
     plain = Recommender(folder).recommend([request([2], Options(N_ITEMS))])[0]
     assert mixed.item_ids != plain.item_ids
     # Item 3 follows item 2 in two of three sessions that hold it.

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from m2trec_merlin.data.files import TableFile
 from m2trec_merlin.errors import DataError
+from m2trec_merlin.readers.files import TableFile
 
 
 def test_parquet_keeps_types_and_large_ids(tmp_path: Path) -> None:

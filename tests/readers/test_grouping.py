@@ -7,7 +7,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from m2trec_merlin.data.grouping import GroupedSessions, cut_sessions
+from m2trec_merlin.readers.grouping import GroupedSessions, cut_sessions
 
 
 def _blocks(session_ids: list[int], size: int) -> Iterator[pd.DataFrame]:

@@ -1,17 +1,12 @@
-"""The seam between raw data and everything else: what a reader provides, and which readers there are."""
+"""The seam between raw data and everything else: what a reader provides."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import pandas as pd
-from pydantic import ValidationError
-
-from m2trec_merlin.config import DataConfig
-from m2trec_merlin.errors import ConfigError
-from m2trec_merlin.sections import Section
 
 
 def _count_from_one(row: int) -> str:
@@ -91,53 +86,3 @@ class Source(Protocol):
     def state(self) -> dict[str, Any]:
         """Return what changes when the data do: sizes and times of files, versions of packages."""
         ...
-
-
-def open_source(config: DataConfig, seed: int) -> Source:
-    """Return the reader that the configuration names; it has read nothing yet.
-
-    Args:
-        config: the `data` section.
-        seed: of everything that the reader draws at random.
-
-    Raises:
-        ConfigError: `options` holds something that this reader does not know.
-    """
-    # Readers import this module, and each needs packages that the others do not.
-    if config.source == "complete_journey":
-        from m2trec_merlin.data.complete_journey import CompleteJourney
-
-        return CompleteJourney(config, seed)
-    if config.source == "diginetica":
-        from m2trec_merlin.data.diginetica import Diginetica
-
-        return Diginetica(config)
-    if config.source == "synthetic":
-        from m2trec_merlin.data.synthetic import Synthetic
-
-        return Synthetic(config, seed)
-    from m2trec_merlin.data.table_files import TableFiles
-
-    return TableFiles(config)
-
-
-Options = TypeVar("Options", bound=Section)
-
-
-def read_options(config: DataConfig, model: type[Options]) -> Options:
-    """Check `data.options` against what a reader accepts.
-
-    Raises:
-        ConfigError: unknown or ill-typed options, all of them.
-    """
-    try:
-        return model.model_validate(config.options)
-    except ValidationError as error:
-        lines = [
-            f"  - data.options.{'.'.join(map(str, e['loc']))}: {e['msg']}"
-            for e in error.errors(include_url=False)
-        ]
-        raise ConfigError(
-            f"source '{config.source}' has other options (accepted: {', '.join(model.model_fields)})\n"
-            + "\n".join(lines)
-        ) from None

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from m2trec_merlin.data.sources import Origin
+from m2trec_merlin.readers.source import Origin
 
 #: Rows named per problem; the rest are counted.
 SHOWN = 5

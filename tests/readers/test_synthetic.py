@@ -4,15 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from m2trec_merlin.config import Config, DataConfig
-from m2trec_merlin.data import synthetic
-from m2trec_merlin.data.sources import open_source
-from m2trec_merlin.data.synthetic import Synthetic
+from m2trec_merlin.config import Config
 from m2trec_merlin.data.validation import validate
+from m2trec_merlin.readers import synthetic
+from m2trec_merlin.readers.synthetic import Synthetic, SyntheticData
 
 
 def _source(seed: int = 0, chunk_sessions: int = 10_000, **options: object) -> Synthetic:
-    return Synthetic(DataConfig(source="synthetic", options=options, chunk_sessions=chunk_sessions), seed)
+    return SyntheticData(source="synthetic", options=options, chunk_sessions=chunk_sessions).open(seed)
 
 
 def _events(source: Synthetic) -> pd.DataFrame:
@@ -141,5 +140,5 @@ def test_it_is_valid_for_attributes_of_every_kind() -> None:
             "attributes": [*attributes, {"name": "picture", "kind": "vector", "size": 8}],
         }
     )
-    data = validate(open_source(config.data, 1), config)
+    data = validate(config.data.open(1), config)
     assert data.sessions == 100 and data.short_sessions == 0

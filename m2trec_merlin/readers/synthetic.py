@@ -19,7 +19,7 @@ the items workflow; and it makes the whole data set at once.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -27,10 +27,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from m2trec_merlin.config import DataConfig
-from m2trec_merlin.data.grouping import cut_sessions
-from m2trec_merlin.data.sources import Origin, read_options
-from m2trec_merlin.data.tables import ISO_8601, ITEM_ID, POSITION, SESSION_ID, TIMESTAMP
+from m2trec_merlin.readers.canonical import ISO_8601, ITEM_ID, POSITION, SESSION_ID, TIMESTAMP
+from m2trec_merlin.readers.grouping import cut_sessions
+from m2trec_merlin.readers.settings import DataSettings
+from m2trec_merlin.readers.source import Origin
 from m2trec_merlin.sections import Section
 
 #: Sessions drawn from one random stream. Chunks are cut from these, so they do not change what is drawn.
@@ -67,6 +67,17 @@ class SyntheticOptions(Section):
     category_zipf: float = Field(0.0, ge=0, description="the same, for the categories that sessions begin in")
 
 
+class SyntheticData(DataSettings):
+    """Generated sessions and items."""
+
+    source: Literal["synthetic"]
+    options: SyntheticOptions = SyntheticOptions()
+
+    def open(self, seed: int) -> Synthetic:
+        """Return the generator."""
+        return Synthetic(self, seed)
+
+
 class Synthetic:
     """Generated sessions and items; implements `Source`. Equal seeds, equal data, whatever the chunks.
 
@@ -80,8 +91,8 @@ class Synthetic:
     items_origin = Origin("synthetic items", {})
     interactions_origin = Origin("synthetic interactions", {TIMESTAMP: TIMESTAMP, POSITION: POSITION})
 
-    def __init__(self, config: DataConfig, seed: int) -> None:
-        self._options = read_options(config, SyntheticOptions)
+    def __init__(self, config: SyntheticData, seed: int) -> None:
+        self._options = config.options
         self._seed = seed
         self._chunk_sessions = config.chunk_sessions
         self._categories = min(self._options.n_categories, self._options.n_items)

@@ -7,7 +7,6 @@ import pytest
 
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.preparation import prepare_data
-from m2trec_merlin.data.sources import open_source
 from m2trec_merlin.data.validation import validate
 from m2trec_merlin.errors import DataError
 
@@ -62,7 +61,7 @@ def _config(folder: Path, **options: object) -> Config:
 
 def test_official_files_become_the_two_tables(folder: Path) -> None:
     config = _config(folder)
-    items = validate(open_source(config.data, 0), config).items
+    items = validate(config.data.open(0), config).items
     assert items["item_id"].tolist() == [100, 200, 300, 400]
     assert items["title"].fillna("-").tolist() == ["4875 776 56689", "12", "-", "1 2"]
     assert items["category"].fillna("-").tolist() == ["30", "32", "30", "-"]
@@ -79,7 +78,7 @@ def test_official_files_become_the_two_tables(folder: Path) -> None:
 def test_support_filter_of_sr_gnn(folder: Path) -> None:
     # Counted in sessions of two views or more: 100 four times, 200 twice (session 3 is too short), 300 once.
     config = _config(folder, min_item_count=2)
-    source = open_source(config.data, 0)
+    source = config.data.open(0)
     assert source.items()["item_id"].tolist() == [100, 200]
     assert pd.concat(source.interactions())["item_id"].tolist() == [
         "100",
@@ -90,7 +89,7 @@ def test_support_filter_of_sr_gnn(folder: Path) -> None:
         "100",
         "100",
     ]
-    source = open_source(_config(folder, min_item_count=3).data, 0)
+    source = _config(folder, min_item_count=3).data.open(0)
     assert source.items()["item_id"].tolist() == [100]
 
 
@@ -100,7 +99,7 @@ def test_all_problems_of_the_three_files_at_once(folder: Path) -> None:
     (folder / "train-item-views.csv").write_text(VIEWS.replace("2016-05-02", "May 2nd"))
     config = _config(folder)
     with pytest.raises(DataError) as caught:
-        validate(open_source(config.data, 0), config)
+        validate(config.data.open(0), config)
     text = str(caught.value)
     assert "products.csv: no column 'pricelog2'; there are itemId, price, product.name.tokens" in text
     assert (
@@ -116,10 +115,10 @@ def test_missing_files_and_columns(folder: Path, min_item_count: int) -> None:
     (folder / "train-item-views.csv").write_text(VIEWS.replace("sessionId", "SessionID"))
     (folder / "products.csv").unlink()
     with pytest.raises(DataError) as caught:
-        validate(open_source(config.data, 0), config)
+        validate(config.data.open(0), config)
     first, second = caught.value.problems
     assert "products.csv: no such file" in first
     assert "no column 'sessionId'" in second and "did you mean 'SessionID'?" in second
     (folder / "train-item-views.csv").unlink()
     with pytest.raises(DataError, match=r"train-item-views\.csv: no such file"):
-        validate(open_source(config.data, 0), config)
+        validate(config.data.open(0), config)

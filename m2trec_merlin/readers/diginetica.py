@@ -13,17 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import pandas as pd
 from pydantic import Field
 
-from m2trec_merlin.config import DataConfig
-from m2trec_merlin.data.files import TableFile
-from m2trec_merlin.data.grouping import GroupedSessions
-from m2trec_merlin.data.problems import ProblemLog, describe_missing_column
-from m2trec_merlin.data.sources import Origin, read_options
-from m2trec_merlin.data.tables import (
+from m2trec_merlin.errors import DataError
+from m2trec_merlin.readers.canonical import (
     ISO_8601,
     ITEM_ID,
     POSITION,
@@ -32,7 +28,11 @@ from m2trec_merlin.data.tables import (
     digits_to_integers,
     normalise_ids,
 )
-from m2trec_merlin.errors import DataError
+from m2trec_merlin.readers.files import TableFile
+from m2trec_merlin.readers.grouping import GroupedSessions
+from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
+from m2trec_merlin.readers.settings import DataSettings
+from m2trec_merlin.readers.source import Origin
 from m2trec_merlin.sections import Section
 
 VIEWS, PRODUCTS, CATEGORIES = "train-item-views.csv", "products.csv", "product-categories.csv"
@@ -56,6 +56,20 @@ class DigineticaOptions(Section):
     )
 
 
+class DigineticaData(DataSettings):
+    """Item views of Diginetica, from the official files of the CIKM Cup 2016."""
+
+    source: Literal["diginetica"]
+    folder: Path = Field(description="where the official files are")
+    options: DigineticaOptions = DigineticaOptions()
+
+    paths: ClassVar[tuple[str, ...]] = ("folder",)
+
+    def open(self, seed: int) -> Diginetica:
+        """Return the reader."""
+        return Diginetica(self)
+
+
 class Diginetica:
     """Sessions of item views and the products viewed; implements `Source`.
 
@@ -64,9 +78,9 @@ class Diginetica:
 
     time_format = ISO_8601
 
-    def __init__(self, config: DataConfig) -> None:
-        folder = config.folder or Path()
-        self._options = read_options(config, DigineticaOptions)
+    def __init__(self, config: DigineticaData) -> None:
+        folder = config.folder
+        self._options = config.options
         self._views, self._products, self._categories = (
             TableFile(folder / name, separator=";") for name in (VIEWS, PRODUCTS, CATEGORIES)
         )

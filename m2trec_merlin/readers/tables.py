@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from m2trec_merlin.config import DataConfig
-from m2trec_merlin.data.files import TableFile
-from m2trec_merlin.data.grouping import GroupedSessions
-from m2trec_merlin.data.sources import Origin, read_options
-from m2trec_merlin.data.tables import (
+from m2trec_merlin.errors import DataError
+from m2trec_merlin.readers.canonical import (
     ISO_8601,
     ITEM_ID,
     POSITION,
@@ -27,11 +24,26 @@ from m2trec_merlin.data.tables import (
     normalise_ids,
     parse_positions,
 )
-from m2trec_merlin.errors import DataError
+from m2trec_merlin.readers.files import TableFile
+from m2trec_merlin.readers.grouping import GroupedSessions
+from m2trec_merlin.readers.settings import DataSettings
+from m2trec_merlin.readers.source import Origin
 from m2trec_merlin.sections import Section
 
 
-class TableFilesOptions(Section):
+class ColumnsConfig(Section):
+    """How the columns of the two tables are called."""
+
+    session_id: str = "session_id"
+    item_id: str = "item_id"
+    order: str | None = Field(
+        None,
+        description="column that orders a session's events: a position or a timestamp; default: file order",
+    )
+    split: str | None = Field(None, description="column that names the split, for `split.kind: column`")
+
+
+class TablesOptions(Section):
     """Options of this reader (`data.options`)."""
 
     separator: str | None = Field(
@@ -46,6 +58,33 @@ class TableFilesOptions(Section):
     )
 
 
+class TablesData(DataSettings):
+    """Any pair of tables in Parquet or CSV files."""
+
+    source: Literal["tables"]
+    interactions: Path = Field(description="Parquet or CSV file or folder")
+    items: Path = Field(description="Parquet or CSV file or folder")
+    columns: ColumnsConfig = ColumnsConfig()
+    options: TablesOptions = TablesOptions()
+
+    paths: ClassVar[tuple[str, ...]] = ("interactions", "items")
+    unknown_items_hint: ClassVar[str] = (
+        "add the items, or leave these events out with data.options.drop_unknown_items: true"
+    )
+
+    @property
+    def names_splits(self) -> bool:
+        """Whether a column is named for it."""
+        return self.columns.split is not None
+
+    def open(self, seed: int) -> TableFiles:
+        """Return the reader."""
+        return TableFiles(self)
+
+    def _no_split_column(self) -> str:
+        return "split.kind 'column' needs columns.split: the column that names the split"
+
+
 class TableFiles:
     """Interactions and items in two files or folders; implements `Source`.
 
@@ -54,11 +93,10 @@ class TableFiles:
     numbers if all in the items table are.
     """
 
-    def __init__(self, config: DataConfig) -> None:
-        # The configuration guarantees that both paths are there for this source.
-        self._options = read_options(config, TableFilesOptions)
-        self._items_file = TableFile(config.items or Path(), self._options.separator)
-        self._interactions_file = TableFile(config.interactions or Path(), self._options.separator)
+    def __init__(self, config: TablesData) -> None:
+        self._options = config.options
+        self._items_file = TableFile(config.items, self._options.separator)
+        self._interactions_file = TableFile(config.interactions, self._options.separator)
         self._columns = config.columns
         self._sessions = GroupedSessions(self._rows, config.chunk_sessions)
         self._dropped = 0

@@ -4,9 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from m2trec_merlin.config import DataConfig
-from m2trec_merlin.data import complete_journey
-from m2trec_merlin.data.complete_journey import CompleteJourney, compose_titles
+from m2trec_merlin.readers import complete_journey
+from m2trec_merlin.readers.complete_journey import CompleteJourneyData, compose_titles
 
 PRODUCTS = pd.DataFrame(
     {
@@ -36,7 +35,7 @@ def _package(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _read(seed: int = 0, **options: object) -> pd.DataFrame:
-    source = CompleteJourney(DataConfig(source="complete_journey", options=options, chunk_sessions=3), seed)
+    source = CompleteJourneyData(options=options, chunk_sessions=3).open(seed)
     return pd.concat(source.interactions())
 
 
@@ -45,7 +44,7 @@ def test_titles_are_made_of_type_or_category_and_size() -> None:
 
 
 def test_baskets_are_sessions_and_purchases_without_a_product_are_left_out_with_a_notice() -> None:
-    source = CompleteJourney(DataConfig(source="complete_journey"), 0)
+    source = CompleteJourneyData().open(0)
     events = pd.concat(source.interactions())
     assert events.groupby("session_id").size().tolist() == [3] * 20
     assert source.notices == [
@@ -72,7 +71,7 @@ def test_baskets_are_shuffled_unless_the_stored_order_is_asked_for() -> None:
 
 def test_the_real_package_has_what_the_reader_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    source = CompleteJourney(DataConfig(source="complete_journey", options={"households": 2}), 0)
+    source = CompleteJourneyData(options={"households": 2}).open(0)
     chunk = next(source.interactions())
     items = source.items()
     assert set(chunk.columns) == {"session_id", "item_id", "timestamp", "position"}

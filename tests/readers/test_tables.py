@@ -4,15 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
-from m2trec_merlin.data.sources import open_source
-from m2trec_merlin.errors import ConfigError
-
-from .conftest import MakeConfig
+from tests.small_tables import MakeConfig
 
 
 def _source(make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame, **data: object):
-    return open_source(make_config(events, items, **data).data, seed=0)
+    return make_config(events, items, **data).data.open(0)
 
 
 def test_columns_are_renamed_to_the_canonical_ones(
@@ -79,16 +77,15 @@ def test_a_column_called_item_id_gives_way_to_the_named_one(
 def test_unknown_options_are_refused(
     make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
 ) -> None:
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(ValidationError) as caught:
         _source(make_config, events, items, options={"seperator": ";", "time_format": 3})
-    assert "data.options.seperator" in str(caught.value) and "data.options.time_format" in str(caught.value)
-    assert "accepted: separator" in str(caught.value)
+    assert "options.seperator" in str(caught.value) and "options.time_format" in str(caught.value)
 
 
 def test_state_follows_the_files(make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame) -> None:
     config = make_config(events, items)
-    before = open_source(config.data, 0).state()
+    before = config.data.open(0).state()
     assert config.data.items is not None
     Path(config.data.items).write_text("item_id\n1\n")
-    after = open_source(config.data, 0).state()
+    after = config.data.open(0).state()
     assert before["interactions"] == after["interactions"] and before["items"] != after["items"]

@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.feather as feather
 
-from m2trec_merlin.data.tables import SESSION_ID, normalise_ids
+from m2trec_merlin.readers.canonical import SESSION_ID, normalise_ids
 
 _HASH_FILES = 256
 #: Events that a session is taken to have when a number of sessions is turned into a number of rows.

@@ -1,0 +1,37 @@
+"""Tables of measurements on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table as RichTable
+
+from m2trec_merlin.evaluation.measurements import Measurement
+from m2trec_merlin.evaluation.tables import Table, category_table, slice_table
+
+
+def print_measurements(measurements: Sequence[Measurement], console: Console) -> None:
+    """Print the main tables."""
+    console.print(to_terminal(slice_table(measurements, max(m.k for m in measurements), ("HIT", "MRR"))))
+    categories = category_table(measurements)
+    if categories is not None:
+        console.print(to_terminal(categories))
+
+
+def to_terminal(table: Table) -> RichTable:
+    """Return a table for a terminal: a column for each group, without intervals; the best values are bold."""
+    within = " / ".join(table.groups[0][1]) if table.groups else ""
+    shown = RichTable(title=escape(f"{table.title}: {within}"), title_justify="left", box=SIMPLE_HEAD)
+    shown.add_column("model")
+    for group, _ in table.groups:
+        shown.add_column(escape(group), justify="right")
+    ends = np.cumsum([len(columns) for _, columns in table.groups])
+    for model, cells in table.lines:
+        texts = [f"[bold]{cell.text(False)}[/bold]" if cell.best else cell.text(False) for cell in cells]
+        groups = np.split(np.array(texts), ends[:-1])
+        shown.add_row(escape(model), *(" / ".join(group) for group in groups))
+    return shown

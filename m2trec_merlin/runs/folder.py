@@ -1,0 +1,92 @@
+"""Where everything of a run is: every path once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+#: Inside data/, preprocessed/ and model/, the first two of which are written under a temporary name.
+ITEMS_FILE, COLD_ITEMS_FILE, INTERACTIONS = "items.parquet", "cold_items.parquet", "interactions"
+CATALOGUE, ITEMS_WORKFLOW, SESSIONS = "catalogue", "items_workflow", "sessions"
+CHECKPOINTS, TENSORBOARD = "checkpoints", "tensorboard"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The paths of a run.
+
+    Attributes:
+        directory: of what variants share: data/ and preprocessed/.
+        model_directory: of what depends on the model: model/, evaluation/ and triton/.
+    """
+
+    directory: Path
+    model_directory: Path
+
+    @property
+    def data(self) -> Path:
+        """What `m2trec data` writes: the canonical tables."""
+        return self.directory / "data"
+
+    @property
+    def items(self) -> Path:
+        """The canonical table of items."""
+        return self.data / ITEMS_FILE
+
+    @property
+    def cold_items(self) -> Path:
+        """The items that `data.cold_item_share` took out of training."""
+        return self.data / COLD_ITEMS_FILE
+
+    @property
+    def preprocessed(self) -> Path:
+        """What `m2trec preprocess` writes: catalogue, items workflow and sessions."""
+        return self.directory / "preprocessed"
+
+    @property
+    def catalogue(self) -> Path:
+        """The encoded items."""
+        return self.preprocessed / CATALOGUE
+
+    @property
+    def items_workflow(self) -> Path:
+        """The fitted workflow that encodes items."""
+        return self.preprocessed / ITEMS_WORKFLOW
+
+    def sessions(self, split: str) -> Path:
+        """The sessions of `train`, `valid` or `test`, in rows of the catalogue."""
+        return self.preprocessed / SESSIONS / split
+
+    @property
+    def model(self) -> Path:
+        """What `m2trec train` writes: weights, their description, and how they came about."""
+        return self.model_directory / "model"
+
+    def checkpoints(self, training: str) -> Path:
+        """Where one training keeps its checkpoints and its best weights, by its fingerprint."""
+        return self.model / CHECKPOINTS / training
+
+    @property
+    def history(self) -> Path:
+        """A record for each epoch of the training."""
+        return self.model / "history.json"
+
+    @property
+    def tensorboard(self) -> Path:
+        """Learning curves."""
+        return self.model / TENSORBOARD
+
+    @property
+    def evaluation(self) -> Path:
+        """What `m2trec evaluate` writes: metrics, plots and report."""
+        return self.model_directory / "evaluation"
+
+    @property
+    def report(self) -> Path:
+        """The evaluation as a page to read."""
+        return self.evaluation / "report.html"
+
+    @property
+    def triton(self) -> Path:
+        """What `m2trec export` writes: Triton's model repository."""
+        return self.model_directory / "triton"

@@ -1,0 +1,100 @@
+"""The run of a configuration: its paths, its steps, and how it differs from what its model was trained with.
+
+data/ ──► preprocessed/ ──► model/ ──► evaluation/
+└─────────────┴──────► triton/
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from m2trec_merlin.config import Config
+from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.runs.folder import RunFolder
+from m2trec_merlin.runs.settings import SETTINGS, Verb, differences, made_of
+from m2trec_merlin.runs.steps import Step
+
+_OF_A_MODEL: dict[str, Verb] = {"preprocessed": "preprocess", "model": "train"}
+#: Which steps a step builds on, by what its manifest calls their results.
+_BEFORE: dict[Verb, dict[str, Verb]] = {
+    "data": {},
+    "preprocess": {"data": "data"},
+    "train": {"preprocessed": "preprocess"},
+    "evaluate": _OF_A_MODEL,
+    "export": _OF_A_MODEL,
+}
+
+
+class Run(RunFolder):
+    """The run of a configuration.
+
+    Attributes:
+        config: what its results are to be made for.
+    """
+
+    config: Config
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config.directory, config.model_directory)
+        object.__setattr__(self, "config", config)
+
+    def step(self, verb: Verb) -> Step:
+        """Return a step of this run."""
+        folders = {
+            "data": self.data,
+            "preprocess": self.preprocessed,
+            "train": self.model,
+            "evaluate": self.evaluation,
+            "export": self.triton,
+        }
+        before = {name: self.step(earlier) for name, earlier in _BEFORE[verb].items()}
+        return Step(verb, folders[verb], SETTINGS[verb](self.config), before)
+
+    def as_trained(self, saved: Config) -> tuple[Run, list[str]]:
+        """Return the run as its model was trained, and a line for each setting that is another one today.
+
+        Args:
+            saved: the configuration that the model was trained with. It decides on the model, attributes,
+                data and seed; what is measured and how it is served stays as configured here.
+
+        Raises:
+            ArtifactError: data/ or preprocessed/ were made with other settings than the model.
+        """
+        parts = ("seed", "data", "attributes", "model", "training")
+        trained = Run(self.config.model_copy(update={name: getattr(saved, name) for name in parts}))
+        for verb in ("data", "preprocess"):
+            step = trained.step(verb)
+            if names := [name for name in step.changes() if not name.startswith("serving.")]:
+                raise ArtifactError(
+                    f"the model in {self.model} was trained with other settings ({', '.join(names)}) than "
+                    f"{step.folder} was made with: run `m2trec train`"
+                )
+        return trained, [
+            f"{name}: trained with {_shown(then)}, the file says {_shown(now)}: the trained one is used; "
+            "run `m2trec train` to change it"
+            for name, then, now in differences(made_of(saved), made_of(self.config))
+        ]
+
+    def not_in_effect(self) -> list[str]:
+        """Return a line for each reason why what is served is not what the configuration asks for.
+
+        A server reads the export alone, and some settings of `serving` were baked into it.
+        """
+        step = self.step("export")
+        changes = self.step("preprocess").changes() | step.changes()
+        lines = [
+            f"{name}: exported with {_shown(then)}, the file says {_shown(now)}: not in effect until "
+            "`m2trec export`"
+            for name, (then, now) in changes.items()
+            if name.startswith("serving.")
+        ]
+        return lines + [
+            f"{step.folder} was made before {step.before[name].folder} changed: not in effect until "
+            "`m2trec export`"
+            for name in step.outdated()
+        ]
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is None else json.dumps(value)

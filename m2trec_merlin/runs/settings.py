@@ -1,0 +1,112 @@
+"""What of a configuration the result of each step depends on, by the names that manifests give it.
+
+Results of earlier steps depend on their settings in turn, so each setting stands where it first matters; the
+exceptions are settings that a step reads itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal
+
+from m2trec_merlin.config import Config
+from m2trec_merlin.readers import PATHS
+
+#: The steps that leave a folder, in order.
+Verb = Literal["data", "preprocess", "train", "evaluate", "export"]
+VERBS: tuple[Verb, ...] = ("data", "preprocess", "train", "evaluate", "export")
+
+Settings = dict[str, Any]
+
+#: What does not change the canonical tables: the size of chunks, and where files are, as their sizes and
+#: times are in the state of the source.
+_NOT_IN_DATA = {"chunk_sessions", *PATHS}
+#: What changes how fast a model is trained, not which.
+_NOT_IN_MODEL = {"device", "threads", "checkpoint_steps"}
+
+
+def _data(config: Config) -> Settings:
+    # The seed is left to the step itself: trainings with several seeds may share one draw of the data.
+    return {
+        # Sessions are cut to their longest by a later step.
+        "data": config.data.model_dump(mode="json", exclude={*_NOT_IN_DATA, "max_session_length"}),
+        "attributes": [attribute.reading_settings() for attribute in config.attributes],
+        "title_column": config.serving.title_column,
+    }
+
+
+def _preprocess(config: Config) -> Settings:
+    return {
+        "attributes": [attribute.preprocessing_settings() for attribute in config.attributes],
+        "min_session_length": config.data.min_session_length,
+        "max_session_length": config.data.max_session_length,
+        "title_column": config.serving.title_column,
+    }
+
+
+def _train(config: Config) -> Settings:
+    return {
+        "attributes": [a.model_dump(mode="json") for a in config.attributes],
+        "model": config.model.model_dump(mode="json"),
+        "training": config.training.model_dump(mode="json", exclude=_NOT_IN_MODEL),
+        "seed": config.seed,
+    }
+
+
+def _evaluate(config: Config) -> Settings:
+    return {
+        "evaluation": config.evaluation.model_dump(mode="json"),
+        "categories": [task.attribute for task in config.model.next_attributes],
+        "neighbours": config.serving.neighbours,
+        "name": config.name,
+        "seed": config.seed,
+    }
+
+
+def _export(config: Config) -> Settings:
+    return {
+        "top_k": config.serving.top_k,
+        "top_categories": config.serving.top_categories,
+        "new_item_boost": config.serving.new_item_boost,
+        "neighbours": config.serving.neighbours,
+    }
+
+
+#: The settings of each step.
+SETTINGS: dict[Verb, Callable[[Config], Settings]] = {
+    "data": _data,
+    "preprocess": _preprocess,
+    "train": _train,
+    "evaluate": _evaluate,
+    "export": _export,
+}
+
+
+def full_name(verb: Verb, name: str) -> str:
+    """Return what the configuration file calls a setting that the manifest of a step calls `name`."""
+    if name in ("min_session_length", "max_session_length"):
+        return f"data.{name}"
+    if name == "categories":
+        return "model.next_attributes"
+    return f"serving.{name}" if verb == "export" or name in ("title_column", "neighbours") else name
+
+
+def made_of(config: Config) -> Settings:
+    """Return all that a model is made of, as the configuration file calls it; attributes by name."""
+    attributes = {attribute.name: attribute.model_dump(mode="json") for attribute in config.attributes}
+    return {
+        "seed": config.seed,
+        "data": config.data.model_dump(mode="json", exclude=_NOT_IN_DATA),
+        "attributes": {"names": list(attributes), **attributes},
+        "model": config.model.model_dump(mode="json"),
+        "training": config.training.model_dump(mode="json", exclude=_NOT_IN_MODEL),
+    }
+
+
+def differences(then: Any, now: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yield the dotted name and both values of each setting that differs; None is one that is not there."""
+    if isinstance(then, Mapping) and isinstance(now, Mapping):
+        for key in dict.fromkeys([*then, *now]):
+            yield from differences(then.get(key), now.get(key), f"{name}.{key}" if name else key)
+    elif then != now:
+        yield name, then, now

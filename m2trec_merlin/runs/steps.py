@@ -1,0 +1,112 @@
+"""The question that every verb asks of what earlier steps left: was this made for this configuration?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from m2trec_merlin.artifacts import MANIFEST, fingerprint, is_current, require_manifest
+from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.runs.settings import Settings, Verb, differences, full_name
+
+#: As `write_manifest` wrote it.
+Manifest = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a run: what its result depends on, and what it left.
+
+    Attributes:
+        verb: of the command line.
+        folder: what it writes, with a manifest.
+        settings: all of the configuration that its result depends on, as the manifest calls it.
+        before: the steps whose results it reads, by what the manifest calls these.
+    """
+
+    verb: Verb
+    folder: Path
+    settings: Settings
+    before: Mapping[str, Step]
+
+    def inputs(self, **facts: Any) -> dict[str, Any]:
+        """Return all that a result made now depends on: results of earlier steps, settings, and facts.
+
+        Args:
+            facts: what no configuration tells, such as the state of a source or the version of a format.
+
+        Raises:
+            ArtifactError: a step before it has not run.
+        """
+        earlier = {name: step.identity(step.manifest()) for name, step in self.before.items()}
+        return {**earlier, **self.settings, **facts}
+
+    def is_current(self, inputs: dict[str, Any]) -> bool:
+        """Tell whether the folder was completed from exactly these inputs."""
+        return is_current(self.folder, inputs)
+
+    def require(self) -> Manifest:
+        """Return the manifest of the folder, which was made for this configuration.
+
+        Raises:
+            ArtifactError: it was not; the message says why, and what to run.
+        """
+        if problem := self.problem():
+            raise ArtifactError(problem)
+        return self.manifest()
+
+    def problem(self) -> str | None:
+        """Return why the folder is not what this configuration makes of what stands before it, or None.
+
+        Only folders that are there are looked at: what was copied here without them is trusted.
+        """
+        manifest = self.found()
+        if manifest is None:
+            return f"{self.folder} is not there yet: run `m2trec {self.verb}` first"
+        for step in self.before.values():
+            if step.found() is not None and (problem := step.problem()):
+                return problem
+        remedy = f"run `m2trec {self.verb}`"
+        if manifest["step"] != self.verb:
+            return f"{self.folder} is not complete: {remedy}"
+        if changes := self.changes():
+            return f"{self.folder} was made with other settings ({', '.join(changes)}): {remedy}"
+        for name in self.outdated():
+            return f"{self.folder} was made before {self.before[name].folder} changed: {remedy}"
+        return None
+
+    def changes(self) -> dict[str, tuple[Any, Any]]:
+        """Return the settings that the folder was made with another value of: that one, and this one.
+
+        What the manifest does not tell, because it is older than the setting, is no difference.
+        """
+        told = (self.found() or {}).get("settings", {})
+        known = {name: value for name, value in self.settings.items() if name in told}
+        found = differences({name: told[name] for name in known}, known)
+        return {full_name(self.verb, name): (then, now) for name, then, now in found}
+
+    def outdated(self) -> list[str]:
+        """Return which earlier results have changed since the folder was made from them."""
+        told = (self.found() or {}).get("settings", {})
+        now = {name: step.identity(found) for name, step in self.before.items() if (found := step.found())}
+        return [name for name, identity in now.items() if told.get(name, identity) != identity]
+
+    def manifest(self) -> Manifest:
+        """Return the manifest of the folder, whatever it was made for.
+
+        Raises:
+            ArtifactError: the step has not run.
+        """
+        return require_manifest(self.folder, self.verb)
+
+    def found(self) -> Manifest | None:
+        """Return the manifest of the folder, or None if there is none."""
+        return self.manifest() if (self.folder / MANIFEST).is_file() else None
+
+    def identity(self, manifest: Manifest) -> Any:
+        """Return what tells this result from another one, as the manifests of later steps keep it."""
+        if self.verb == "preprocess":
+            return manifest["inputs"]
+        return fingerprint(manifest["sha256"]) if self.verb == "data" else manifest["sha256"]
