@@ -111,7 +111,7 @@ class Contest:
 def compare_items(contest: Contest, data: Prepared, folder: Path) -> None:
     """Text and categories, each by itself and together; attributes of other kinds are left out."""
     attributes = [a for a in data.config.attributes if a.kind in ("text", "categorical")]
-    path = data.config.directory / "data" / "items.parquet"
+    path = data.run.items
     frame = pq.read_table(path, columns=workflow_columns(attributes)).to_pandas(integer_object_nulls=True)
     workflow = items_workflow(attributes, folder / "vocabularies")
     workflow.fit(dataset_of_parts([path], workflow_columns(attributes)))
@@ -186,11 +186,11 @@ def _nodes(workflow: Workflow, kind: type) -> list[Any]:
 def compare_sessions(contest: Contest, data: Prepared, folder: Path) -> None:
     """Training sessions, from Parquet files to Parquet files and in memory, and many small parts."""
     config = data.config
-    items = data.folder / "catalogue" / "items.parquet"
+    items = data.run.catalogue / "items.parquet"
     rows = pq.read_table(items, columns=["item_id"]).to_pandas()
     rows["row"] = np.arange(1, len(rows) + 1, dtype=np.int64)
     rows_polars = pl.from_pandas(rows)
-    parts = find_parts(config.directory / "data", "train")
+    parts = find_parts(data.run.data, "train")
     limits = config.data.min_session_length, config.data.max_session_length
     schema = dataset_of_parts(parts[:1], EVENT_COLUMNS).schema
     outputs = [folder / name for name in ("ours", "pandas", "polars")]

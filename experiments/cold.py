@@ -29,7 +29,6 @@ from benchmarks.frame.plot import Panel, draw
 from benchmarks.frame.prepare import K, Prepared, hit_and_mrr_at_20, prepare, train_model
 from benchmarks.frame.publish import Stamp, publish, table
 from m2trec_merlin.config import Config
-from m2trec_merlin.data.preparation import COLD_ITEMS_FILE
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.evaluation.slices import cold_target_only
 from m2trec_merlin.model.scoring import ModelScorer
@@ -127,7 +126,7 @@ class ColdBench:
     def __init__(self, data: Prepared) -> None:
         self.config = config = data.config
         self.data, self.catalogue = data, data.catalogue
-        path = config.directory / "data" / COLD_ITEMS_FILE
+        path = data.run.cold_items
         if not path.is_file():
             raise ConfigError(f"{config.name}: data.cold_item_share is 0; the experiment needs cold items")
         rows = self.catalogue.rows_of(pq.read_table(path).column(0).to_pylist())

@@ -14,6 +14,7 @@ from m2trec_merlin.model.storage import load_model
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
 from m2trec_merlin.neighbours.mixture import Mixture
 from m2trec_merlin.neighbours.session_knn import SessionKnn
+from m2trec_merlin.runs import Run
 from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Prefixes
 
@@ -45,5 +46,5 @@ def run_variant(cell: Cell, data: Prepared, prefixes: Prefixes, commit: str, con
 
 def load_recommender(cell: Cell, data: Prepared) -> ModelScorer:
     """Return the trained model of a cell."""
-    folder = variant_config(data.config, cell).model_directory / "model"
+    folder = Run(variant_config(data.config, cell)).model
     return ModelScorer(load_model(folder, data.catalogue), cell.title)
