@@ -1,5 +1,6 @@
-"""Cells of our own: variants of the paper by the trainer of `m2trec train`, alone or with neighbours, and what
-needs no training: neighbours, popularity, and the paper's two heuristics for categories (Fig. 2).
+"""Cells of our own: variants of the paper by our trainer, alone or with neighbours; and untrained ones.
+
+Untrained are neighbours, popularity, and the paper's two heuristics for categories (Fig. 2).
 """
 
 from __future__ import annotations
