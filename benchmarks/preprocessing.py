@@ -111,7 +111,7 @@ class Contest:
 def compare_items(contest: Contest, data: Prepared, folder: Path) -> None:
     """Text and categories, each by itself and together; attributes of other kinds are left out."""
     attributes = [a for a in data.config.attributes if a.kind in ("text", "categorical")]
-    path = data.config.directory / "data" / "items.parquet"
+    path = data.run.items
     frame = pq.read_table(path, columns=workflow_columns(attributes)).to_pandas(integer_object_nulls=True)
     workflow = items_workflow(attributes, folder / "vocabularies")
     workflow.fit(dataset_of_parts([path], workflow_columns(attributes)))
@@ -151,30 +151,30 @@ def compare_items(contest: Contest, data: Prepared, folder: Path) -> None:
             columns[name] = categories.transform(selector, text)[name].to_numpy()
         return columns
 
-    def in_pandas() -> dict[str, np.ndarray]:
-        return {n: categorify_pandas(frame[source[n]], v) for n, v in vocabularies.items()}
+    def categorify(by: Callable[[Any, Any], np.ndarray], table: Any) -> dict[str, np.ndarray]:
+        return {n: by(table[source[n]], v) for n, v in vocabularies.items()}
 
-    def with_polars() -> dict[str, np.ndarray]:
-        return {n: categorify_polars(in_polars[source[n]], v) for n, v in vocabularies.items()}
+    rivals = {
+        "pandas": partial(categorify, categorify_pandas, frame),
+        "polars": partial(categorify, categorify_polars, in_polars),
+    }
 
-    def whole(categorify: Callable[[], Any]) -> Callable[[], Any]:
-        tokenizers = {name: operators[name].tokenizer(name) for name in texts}
-        return lambda: (
-            categorify(),
-            [tokenize_plainly(tokenizers[name], frame[column]) for name, column in texts.items()],
-        )
+    def whole(rival: str) -> None:
+        rivals[rival]()
+        for tokenizer, column in tokenizers:
+            tokenize_plainly(tokenizer, frame[column])
 
+    tokenizers = [(operators[name].tokenizer(name), column) for name, column in texts.items()]
     if vocabularies:
         expected = ours()
-        for name in vocabularies:
-            require_equal(f"{name} in pandas", in_pandas()[name], expected[name])
-            require_equal(f"{name} in polars", with_polars()[name], expected[name])
-        rivals = {f"{OURS}, AsText and Categories": ours, "pandas": in_pandas, "polars": with_polars}
-        contest.run("categorify", rivals, len(frame), "items/s")
+        for rival, system in rivals.items():
+            for name, values in system().items():
+                require_equal(f"{name} in {rival}", values, expected[name])
+        contest.run("categorify", {f"{OURS}, AsText and Categories": ours, **rivals}, len(frame), "items/s")
     together: Systems = {
         f"{OURS}, NVTabular workflow": lambda: encode_items(workflow, frame),
-        "tokenizers and pandas": whole(in_pandas),
-        "tokenizers and polars": whole(with_polars),
+        "tokenizers and pandas": partial(whole, "pandas"),
+        "tokenizers and polars": partial(whole, "polars"),
     }
     contest.run("items workflow", together, len(frame), "items/s")
 
@@ -186,11 +186,11 @@ def _nodes(workflow: Workflow, kind: type) -> list[Any]:
 def compare_sessions(contest: Contest, data: Prepared, folder: Path) -> None:
     """Training sessions, from Parquet files to Parquet files and in memory, and many small parts."""
     config = data.config
-    items = data.folder / "catalogue" / "items.parquet"
+    items = data.run.catalogue / "items.parquet"
     rows = pq.read_table(items, columns=["item_id"]).to_pandas()
     rows["row"] = np.arange(1, len(rows) + 1, dtype=np.int64)
     rows_polars = pl.from_pandas(rows)
-    parts = find_parts(config.directory / "data", "train")
+    parts = find_parts(data.run.data, "train")
     limits = config.data.min_session_length, config.data.max_session_length
     schema = dataset_of_parts(parts[:1], EVENT_COLUMNS).schema
     outputs = [folder / name for name in ("ours", "pandas", "polars")]

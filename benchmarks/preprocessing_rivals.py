@@ -63,20 +63,15 @@ def sessions_polars(
     return sessions.filter(pl.col("length") >= min_length).select("session_id", "row")
 
 
-def write_sessions_pandas(
-    parts: Sequence[Path], output: Path, rows: pd.DataFrame, min_length: int, max_length: int
-) -> None:
-    """Read, transform and write each part file."""
+def write_sessions_pandas(parts: Sequence[Path], output: Path, *sessions: Any) -> None:
+    """Read, transform and write each part file; `sessions` are rows and lengths."""
     for part in parts:
         events = pd.read_parquet(part, columns=EVENT_COLUMNS)
-        sessions_pandas(events, rows, min_length, max_length).to_parquet(output / part.name, index=False)
+        sessions_pandas(events, *sessions).to_parquet(output / part.name, index=False)
 
 
-def write_sessions_polars(
-    parts: Sequence[Path], output: Path, rows: pl.DataFrame, min_length: int, max_length: int
-) -> None:
+def write_sessions_polars(parts: Sequence[Path], output: Path, *sessions: Any) -> None:
     """The same in polars, compressed as pyarrow and pandas do by default."""
     for part in parts:
         events = pl.read_parquet(part, columns=EVENT_COLUMNS)
-        sessions = sessions_polars(events, rows, min_length, max_length)
-        sessions.write_parquet(output / part.name, compression="snappy")
+        sessions_polars(events, *sessions).write_parquet(output / part.name, compression="snappy")

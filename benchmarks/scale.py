@@ -20,7 +20,7 @@ import subprocess
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -88,13 +88,7 @@ def store_of(work_dir: Path) -> Store[Cell]:
 
 def kept(work_dir: Path) -> list[Cell]:
     """Return the finished cells in order."""
-    return sort_cells(store_of(work_dir).all())
-
-
-def sort_cells(cells: Iterable[Cell]) -> list[Cell]:
-    """Return the cells by stage and size; of equal ones the last."""
-    latest = {(STAGES.index(cell.stage), cell.sessions): cell for cell in cells}
-    return [latest[key] for key in sorted(latest)]
+    return sorted(store_of(work_dir).all(), key=lambda cell: (STAGES.index(cell.stage), cell.sessions))
 
 
 def per_million(cells: Sequence[Cell], measure: str) -> list[tuple[int, int, float]]:

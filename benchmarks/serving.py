@@ -65,7 +65,7 @@ def run(options: Namespace) -> None:
                 rows.append([name, f"{clients}", f"{p50:.2f}", f"{p99:.2f}", f"{rate:.0f}", f"{batch:.1f}"])
     parts = [
         f"{len(items):,} items, {options.requests} requests a line.",
-        table(["", "clients", "p50 ms", "p99 ms", "a second", "batch"], rows, right=True),
+        table(["", "clients", "p50 ms", "p99 ms", "a second", "batch"], rows, left=1),
     ]
     title = "Triton's answers over gRPC"
     print(publish(options.output, "serving", records, options.stamp, title=title, parts=parts))

@@ -29,7 +29,6 @@ from benchmarks.frame.plot import Panel, draw
 from benchmarks.frame.prepare import K, Prepared, hit_and_mrr_at_20, prepare, train_model
 from benchmarks.frame.publish import Stamp, publish, table
 from m2trec_merlin.config import Config
-from m2trec_merlin.data.preparation import COLD_ITEMS_FILE
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.evaluation.slices import cold_target_only
 from m2trec_merlin.model.scoring import ModelScorer
@@ -127,7 +126,7 @@ class ColdBench:
     def __init__(self, data: Prepared) -> None:
         self.config = config = data.config
         self.data, self.catalogue = data, data.catalogue
-        path = config.directory / "data" / COLD_ITEMS_FILE
+        path = data.run.cold_items
         if not path.is_file():
             raise ConfigError(f"{config.name}: data.cold_item_share is 0; the experiment needs cold items")
         rows = self.catalogue.rows_of(pq.read_table(path).column(0).to_pylist())
@@ -230,21 +229,10 @@ def measure_draw(config: Config, console: Console) -> list[Score]:
 
 def publish_scores(scores: Sequence[Score], config: Config, output: Path, stamp: Stamp) -> None:
     """Write rows of all draws as JSON, and their means as a page and the plot of the trade-off."""
+    about = ("model", "split", "slice", "n", "seed", "boosted", "boost")
+    made = {"data": config.name, "k": K, "commit": stamp.commit}
     rows = [
-        {
-            "model": s.model,
-            "data": config.name,
-            "split": s.split,
-            "slice": s.slice,
-            "metric": metric,
-            "k": K,
-            "value": value,
-            "n": s.n,
-            "seed": s.seed,
-            "boosted": s.boosted,
-            "boost": s.boost,
-            "commit": stamp.commit,
-        }
+        {**{name: getattr(s, name) for name in about}, "metric": metric, "value": value, **made}
         for s in scores
         for metric, value in (("HIT", s.hit), ("MRR", s.mrr))
     ]
@@ -277,11 +265,11 @@ def tables(scores: Sequence[Score], config: Config) -> list[str]:
     return [
         f"{100 * config.data.cold_item_share:g} % of the seen items drawn to be new; values in %, means over "
         "the draws ± standard deviation, n summed over them.",
-        table(["model", "prefixes and candidates", "HIT@20", "MRR@20", "n"], compared, right=True),
+        table(["model", "prefixes and candidates", "HIT@20", "MRR@20", "n"], compared, left=2),
         "What a boost of new items costs over all prefixes and brings to cold targets, both over all "
         "candidates (HIT@20). Bold: the highest that costs at most "
         f"{100 * ALLOWED_LOSS:g} % (relative) on validation.",
-        table(["boosted", "boost", *(f"{split}: {part}" for split, part in columns)], curve, right=True),
+        table(["boosted", "boost", *(f"{split}: {part}" for split, part in columns)], curve, left=1),
     ]
 
 

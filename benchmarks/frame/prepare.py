@@ -23,6 +23,7 @@ from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.ranking import evaluate, sample_prefixes
 from m2trec_merlin.preprocessing.run import preprocess
 from m2trec_merlin.progress import SILENT, Progress
+from m2trec_merlin.runs import Run
 from m2trec_merlin.scores import CategoryScorer, ItemScorer
 from m2trec_merlin.sessions import Prefixes, Sessions
 from m2trec_merlin.training.loader import SessionLoader
@@ -39,34 +40,34 @@ class Prepared:
     config: Config
 
     @property
-    def folder(self) -> Path:
-        """Where `m2trec preprocess` wrote."""
-        return self.config.directory / "preprocessed"
+    def run(self) -> Run:
+        """Where everything lies."""
+        return Run(self.config)
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """What `m2trec preprocess` says of its results."""
-        return require_manifest(self.folder, "preprocess")
+        return require_manifest(self.run.preprocessed, "preprocess")
 
     @cached_property
     def catalogue(self) -> Catalogue:
         """All items."""
-        return Catalogue.load(self.folder / "catalogue")
+        return Catalogue.load(self.run.catalogue)
 
     @cached_property
     def train(self) -> Sessions:
         """Training sessions."""
-        return Sessions.load(self.folder / "sessions" / "train")
+        return Sessions.load(self.run.sessions("train"))
 
     def prefixes(self, split: str, size: int | None = None) -> Prefixes:
         """Return the prefixes of a split, or a seeded sample of them."""
-        prefixes = Sessions.load(self.folder / "sessions" / split).prefixes()
+        prefixes = Sessions.load(self.run.sessions(split)).prefixes()
         return sample_prefixes(prefixes, size, self.config.seed)
 
     def loader(self) -> SessionLoader:
         """Return batches of training sessions as training sees them."""
-        training = self.config.training
-        return SessionLoader(self.folder / "sessions" / "train", training.batch_size, self.config.seed)
+        batch_size = self.config.training.batch_size
+        return SessionLoader(self.run.sessions("train"), batch_size, self.config.seed)
 
     def rank(
         self,
@@ -88,7 +89,8 @@ def prepare(config: Config) -> Prepared:
 
 def train_model(config: Config, console: Console) -> Path:
     """Train a model, or go on with it; returns its folder."""
-    return train(config, progress=TerminalProgress(console))
+    with TerminalProgress(console) as progress:
+        return train(config, progress=progress)
 
 
 def hit_and_mrr_at_20(

@@ -133,9 +133,9 @@ def publish(
     return page
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]], right: bool = False) -> str:
-    """Return a Markdown table; `right` aligns all columns but the first."""
-    marks = ["---", *["---:" if right else "---"] * (len(heads) - 1)]
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], left: int | None = None) -> str:
+    """Return a Markdown table; of its columns the first `left` are aligned left, the others right."""
+    marks = ["---" if left is None or column < left else "---:" for column in range(len(heads))]
     lines = [f"| {' | '.join(heads)} |", f"|{'|'.join(marks)}|"]
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
 

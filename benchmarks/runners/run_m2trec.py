@@ -15,6 +15,7 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.ranking import top_rows
 from m2trec_merlin.model.m2trec import build_model, fit_before_training
 from m2trec_merlin.model.scoring import ModelScorer
+from m2trec_merlin.runs import Run
 from m2trec_merlin.sessions import Prefixes, Sessions
 from m2trec_merlin.training.checkpoint import TrainingState
 from m2trec_merlin.training.loader import SessionLoader
@@ -48,7 +49,7 @@ def main(job: Job) -> None:
     torch.set_num_threads(job.threads)
     config = Config.model_validate(job.settings["config"])
     exchange = Exchange.load(Path(job.data))
-    catalogue = Catalogue.load(config.directory / "preprocessed" / "catalogue")
+    catalogue = Catalogue.load(Run(config).catalogue)
     torch.manual_seed(job.seed)
     model = build_model(config, catalogue)
     fit_before_training(model, catalogue)

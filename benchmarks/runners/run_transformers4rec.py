@@ -52,10 +52,7 @@ def build(job: Job, schema: Schema) -> Any:
         d_output=width,
     )
     shape = {"d_model": width, "n_head": settings["heads"], "n_layer": settings["layers"]}
-    if settings["block"] == "xlnet":
-        block = tr.XLNetConfig.build(**shape, total_seq_length=job.max_length, attn_type="uni")
-    else:
-        block = tr.GPT2Config.build(**shape, total_seq_length=job.max_length)
+    block = tr.XLNetConfig.build(**shape, total_seq_length=job.max_length, attn_type="uni")
     task = tr.NextItemPredictionTask(
         weight_tying=True,
         sampled_softmax=settings["sampled_softmax"],

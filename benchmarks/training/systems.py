@@ -25,7 +25,6 @@ class System:
         runner: module that trains it.
         environment: folder of its environment; None: this one.
         settings: for the runner, made from the configuration.
-        sources: what it runs besides its runner, from the top of the repository; a change asks for a new run.
         note: what differs from the library's defaults, for the table.
     """
 
@@ -33,8 +32,14 @@ class System:
     runner: str
     environment: str | None
     settings: Callable[[Config], dict[str, Any]]
-    sources: tuple[str, ...]
     note: str
+
+    @property
+    def sources(self) -> list[str]:
+        """What it runs besides its runner, from the top of the repository; a change asks for a new run."""
+        if self.environment:
+            return [f"benchmarks/environments/requirements-{self.environment}.txt"]
+        return ["m2trec_merlin" if self.runner == "run_m2trec" else "m2trec_merlin/merlin_adapter.py"]
 
     @property
     def slug(self) -> str:
@@ -63,7 +68,7 @@ def _shape(config: Config) -> dict[str, Any]:
 
 
 def _transformers4rec(**settings: Any) -> Callable[[Config], dict[str, Any]]:
-    common = {"block": "xlnet", "batch_size": 256, "learning_rate": 1e-3, "schedule": "constant"}
+    common = {"batch_size": 256, "learning_rate": 1e-3, "schedule": "constant"}
     return lambda config: {**_shape(config), **common, **settings}
 
 
@@ -73,7 +78,6 @@ SYSTEMS = [
         "run_m2trec",
         None,
         _ours("causal"),
-        ("m2trec_merlin",),
         "the configuration, one pass for all prefixes",
     ),
     System(
@@ -81,7 +85,6 @@ SYSTEMS = [
         "run_m2trec",
         None,
         _ours("bidirectional"),
-        ("m2trec_merlin",),
         "the configuration, every prefix an example of its own, as in the paper",
     ),
     System(
@@ -89,7 +92,6 @@ SYSTEMS = [
         "run_transformers4rec",
         None,
         _transformers4rec(sampled_softmax=False),
-        ("m2trec_merlin/merlin_adapter.py",),
         "XLNet, causal, tied weights, batch 256; learning rate 1e-3, constant, as the other libraries have "
         "it (the default of 5e-5 is HuggingFace's, for fine-tuning)",
     ),
@@ -98,7 +100,6 @@ SYSTEMS = [
         "run_transformers4rec",
         None,
         _transformers4rec(sampled_softmax=True, max_n_samples=4096),
-        ("m2trec_merlin/merlin_adapter.py",),
         "the same with its sampled softmax, 4,096 samples",
     ),
     System(
@@ -106,7 +107,6 @@ SYSTEMS = [
         "run_rectools",
         "rectools",
         lambda config: {**_shape(config), "batch_size": 128},
-        ("benchmarks/environments/requirements-rectools.txt",),
         "its defaults: full softmax, Adam, learning rate 1e-3, batch 128, dropout 0.2",
     ),
     System(
@@ -114,7 +114,6 @@ SYSTEMS = [
         "run_recbole",
         "recbole",
         lambda config: {**_shape(config), "model": "GRU4Rec", "batch_size": 2048},
-        ("benchmarks/environments/requirements-recbole.txt",),
         "its defaults: one layer, full softmax, Adam, learning rate 1e-3, batch of 2,048 prefixes; width "
         "as ours",
     ),

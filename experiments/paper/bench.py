@@ -20,11 +20,10 @@ from benchmarks.frame.parse import Parser, read
 from benchmarks.frame.prepare import Prepared, prepare
 from benchmarks.runners.process import RunnerFailed
 from experiments.paper.cells import EVERY_SEED, Cell, choose, plan
-from experiments.paper.fitted import run_fitted
+from experiments.paper.own import run_fitted, run_variant, variant_config
 from experiments.paper.recbole import SETTINGS, run_recbole
 from experiments.paper.report import publish_results
 from experiments.paper.results import CellResult
-from experiments.paper.variants import run_variant, variant_config
 from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.encoded import Layout
 from m2trec_merlin.errors import M2TRecError

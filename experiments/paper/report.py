@@ -64,7 +64,7 @@ def next_item_table(results: Sequence[CellResult], rows: Sequence[dict[str, Any]
             ", ".join(dict.fromkeys(result.commit for result in own)),
         ]
         lines.append([title, *cells[title], *facts])
-    return table(heads, lines, right=True)
+    return table(heads, lines, left=1)
 
 
 def category_table(rows: Sequence[dict[str, Any]]) -> str | None:
@@ -76,7 +76,7 @@ def category_table(rows: Sequence[dict[str, Any]]) -> str | None:
     heads = ["model", *(f"{metric[4:-1]} HIT@{k}" for metric, k in columns)]
     models = dict.fromkeys(row["model"] for row in measured)
     lines = [[title, *(_text(rows, title, "All", metric, k) for metric, k in columns)] for title in models]
-    return table(heads, lines, right=True)
+    return table(heads, lines, left=1)
 
 
 def draw(results: Sequence[CellResult]) -> dict[str, str]:

@@ -38,7 +38,6 @@ PAPER = [
         "run_recbole",
         "recbole",
         lambda config, model=model: {"width": config.model.width, "model": model, "negatives": 40},
-        (),
         "",
     )
     for model in RECBOLE

@@ -15,7 +15,6 @@ from benchmarks.scale import (
     per_million,
     plot,
     publish_cells,
-    sort_cells,
     store_of,
     tables,
 )
@@ -65,7 +64,8 @@ def test_cells_come_back_as_they_were(tmp_path: Path) -> None:
     for cell in cells:
         store_of(tmp_path).write(f"{cell.stage}-{cell.sessions}", None, cell)
     assert kept(tmp_path) == [cells[2], cells[1], cells[0]]
-    assert sort_cells([cells[2], _cell("data", 1_000, wall=1.0)]) == [_cell("data", 1_000, wall=1.0)]
+    store_of(tmp_path).write("data-1000", None, _cell("data", 1_000, wall=1.0))
+    assert kept(tmp_path) == [_cell("data", 1_000, wall=1.0), *cells[1::-1]], "of equal ones the last"
 
 
 def test_records_name_data_as_the_committed_ones_do() -> None:

@@ -1,6 +1,11 @@
-"""Cells that we train, by the trainer of `m2trec train`: variants of the paper, alone or with neighbours."""
+"""Cells of our own: variants of the paper by our trainer, alone or with neighbours; and untrained ones.
+
+Untrained are neighbours, popularity, and the paper's two heuristics for categories (Fig. 2).
+"""
 
 from __future__ import annotations
+
+import time
 
 from rich.console import Console
 
@@ -9,12 +14,14 @@ from experiments.paper.cells import Cell
 from experiments.paper.results import CellResult, measure
 from m2trec_merlin.artifacts import read_json
 from m2trec_merlin.config import Config
+from m2trec_merlin.evaluation.baselines import FrequentCategories, PredictedCategories, build_baseline
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.storage import load_model
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
 from m2trec_merlin.neighbours.mixture import Mixture
 from m2trec_merlin.neighbours.session_knn import SessionKnn
-from m2trec_merlin.scores import ItemScorer
+from m2trec_merlin.runs import Run
+from m2trec_merlin.scores import CategoryScorer, ItemScorer
 from m2trec_merlin.sessions import Prefixes
 
 _NEIGHBOURS = {"metadata_knn": MetadataKnn, "session_knn": SessionKnn}
@@ -45,5 +52,26 @@ def run_variant(cell: Cell, data: Prepared, prefixes: Prefixes, commit: str, con
 
 def load_recommender(cell: Cell, data: Prepared) -> ModelScorer:
     """Return the trained model of a cell."""
-    folder = variant_config(data.config, cell).model_directory / "model"
+    folder = Run(variant_config(data.config, cell)).model
     return ModelScorer(load_model(folder, data.catalogue), cell.title)
+
+
+def run_fitted(cell: Cell, data: Prepared, prefixes: Prefixes, commit: str) -> CellResult:
+    """Fit a baseline to the training sessions and measure it on the test prefixes."""
+    started = time.perf_counter()
+    recommender = _build(cell, data)
+    seconds = time.perf_counter() - started
+    recommender.name = cell.title
+    measured = measure(data.rank(recommender, prefixes), cell, data)
+    return CellResult(cell, commit, None, seconds, None, *measured)
+
+
+def _build(cell: Cell, data: Prepared) -> ItemScorer | CategoryScorer:
+    if cell.kind == "baseline":
+        return build_baseline(cell.model, data.catalogue, data.train)
+    attributes = [task.attribute for task in data.config.model.next_attributes]
+    if cell.model == "frequent":
+        return FrequentCategories(data.catalogue, attributes)
+    # As the paper has it: the categories of the items that the single-task model ranks first.
+    metrec = load_recommender(cell.trained, data)
+    return PredictedCategories(data.catalogue, attributes, metrec, max(data.config.evaluation.ks))
