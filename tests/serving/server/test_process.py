@@ -18,6 +18,7 @@ from m2trec_merlin.serving.server import process as serving
 from m2trec_merlin.serving.server.ports import LOCALHOST, Ports
 from m2trec_merlin.serving.server.process import TritonServer
 from m2trec_merlin.serving.server.triton_folder import TritonFolder
+from tests.told import Told
 
 READY = """
 import http.server, subprocess, sys
@@ -111,12 +112,13 @@ def test_a_port_in_use_stops_before_triton_starts(repository: Path, program: Pat
 SERVE = """
 import os, sys
 from pathlib import Path
+from m2trec_merlin.progress import Lines
 from m2trec_merlin.serving.server import process as serving
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.triton_folder import TritonFolder
 repository, program = Path(sys.argv[1]), Path(sys.argv[2])
 serving.assemble_triton = lambda target: TritonFolder(program, target, target, dict(os.environ))
-serving.serve(serving.TritonServer(repository, Ports.free(), 20), lambda line: print(line, flush=True))
+serving.serve(serving.TritonServer(repository, Ports.free(), 20), Lines(lambda line: print(line, flush=True)))
 """
 
 
@@ -138,7 +140,7 @@ def test_serve_says_where_it_listens_and_stops_when_asked(
 
 def test_serve_reports_a_server_that_ends_by_itself(repository: Path, program: Path) -> None:
     write(program, READY.replace("serve_forever()", "handle_request()"))
-    said: list[str] = []
+    told = Told()
     with pytest.raises(ServerError, match="ended by itself with code 0"):
-        serving.serve(TritonServer(repository, Ports.free(), 20), said.append)
-    assert len(said) == 3
+        serving.serve(TritonServer(repository, Ports.free(), 20), told)
+    assert len(told.lines) == 3
