@@ -1,20 +1,19 @@
 """Rows a second of the two NVTabular workflows, against plain pandas, polars and HuggingFace `tokenizers`.
 
-    python -m benchmarks.preprocessing                            # Complete Journey, on any machine
-    python -m benchmarks.preprocessing -c configs/instacart.yaml
+    python -m benchmarks preprocessing                            # Complete Journey, on any machine
+    python -m benchmarks preprocessing -c configs/instacart.yaml
 
-Runs `m2trec data` and `m2trec preprocess` first where they have not run. In each contest the systems take
-turns, after their results were found equal; the median of the turns counts. polars and Arrow have two threads
-each, and so has the tokenizer. Prints a Markdown table; writes benchmarks/results/preprocessing.json.
+In each contest the systems take turns, after their results were found equal; the median of the turns counts.
+polars and Arrow have two threads each, and so has the tokenizer.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import sys
 import time
+from argparse import Namespace
 from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import pairwise
@@ -37,6 +36,9 @@ import pyarrow.parquet as pq
 from merlin.dag import Graph
 from nvtabular import ColumnSelector, Workflow
 
+from benchmarks.frame.parse import Parser, read
+from benchmarks.frame.prepare import Prepared, prepare
+from benchmarks.frame.publish import Records, markdown, publish
 from benchmarks.preprocessing_rivals import (
     categorify_pandas,
     categorify_polars,
@@ -46,21 +48,16 @@ from benchmarks.preprocessing_rivals import (
     write_sessions_pandas,
     write_sessions_polars,
 )
-from benchmarks.records import Record, commit, markdown, write_records
 from m2trec_merlin.attributes.categories import RESERVED, Categories
 from m2trec_merlin.attributes.subwords import SubwordTokenize
 from m2trec_merlin.columns import to_arrow
-from m2trec_merlin.config import Config, load_config
-from m2trec_merlin.data.preparation import prepare_data
 from m2trec_merlin.merlin_adapter import columns_without_copies, dataset_of_parts
 from m2trec_merlin.preprocessing.items import workflow_columns
 from m2trec_merlin.preprocessing.parts import find_parts, read_part
-from m2trec_merlin.preprocessing.run import preprocess
 from m2trec_merlin.preprocessing.sessions import write_part
 from m2trec_merlin.workflows.items import encode_items, items_workflow
 from m2trec_merlin.workflows.sessions import EVENT_COLUMNS, sessions_workflow
 
-RESULTS = Path(__file__).parent / "results" / "preprocessing.json"
 OURS = "ours"
 SESSIONS_OF_A_SMALL_PART = 20
 SMALL_PARTS = 100
@@ -68,12 +65,28 @@ SMALL_PARTS = 100
 Systems = Mapping[str, Callable[[], Any]]
 
 
+def options(parser: Parser) -> None:
+    parser.add_config("configs/complete_journey.yaml")
+    parser.add_argument("--repeats", type=int, default=9, help="turns of each system (default: 9)")
+
+
+def run(options: Namespace) -> None:
+    data = prepare(read(options))
+    contest = Contest(Records(data.config.name, options.stamp.commit), options.repeats)
+    with TemporaryDirectory() as folder:
+        compare_items(contest, data, Path(folder))
+        compare_sessions(contest, data, Path(folder))
+    title = "Preprocessing beside pandas, polars and tokenizers"
+    threads = f"polars: {pl.thread_pool_size()} threads; Arrow: {pa.cpu_count()}."
+    parts = [threads, markdown(contest.records)]
+    print(publish(options.output, "preprocessing", contest.records, options.stamp, title=title, parts=parts))
+
+
 class Contest:
     """Lets systems take turns and keeps what they took; the first system is ours."""
 
-    def __init__(self, data: str, repeats: int) -> None:
-        self.data, self.repeats, self.commit = data, repeats, commit()
-        self.records: list[Record] = []
+    def __init__(self, records: Records, repeats: int) -> None:
+        self.records, self.repeats = records, repeats
 
     def run(self, task: str, systems: Systems, count: int, unit: str) -> None:
         """Time one task; `count` of `unit` are done in it."""
@@ -91,17 +104,14 @@ class Contest:
         ours = next(iter(median.values()))
         for name, value in median.items():
             ratio = round(value / ours, 3)
-            self._record(name, f"{task}, time", round(value, 6), "s", ratio)
-            self._record(name, f"{task}, {unit}", round(count / value), "1/s", ratio)
-
-    def _record(self, system: str, measure: str, value: float, unit: str, ratio: float) -> None:
-        self.records.append(Record(system, self.data, measure, value, unit, ratio, self.commit))
+            self.records.add(name, f"{task}, time", round(value, 6), "s", ratio)
+            self.records.add(name, f"{task}, {unit}", round(count / value), "1/s", ratio)
 
 
-def compare_items(contest: Contest, config: Config, folder: Path) -> None:
+def compare_items(contest: Contest, data: Prepared, folder: Path) -> None:
     """Text and categories, each by itself and together; attributes of other kinds are left out."""
-    attributes = [a for a in config.attributes if a.kind in ("text", "categorical")]
-    path = config.directory / "data" / "items.parquet"
+    attributes = [a for a in data.config.attributes if a.kind in ("text", "categorical")]
+    path = data.config.directory / "data" / "items.parquet"
     frame = pq.read_table(path, columns=workflow_columns(attributes)).to_pandas(integer_object_nulls=True)
     workflow = items_workflow(attributes, folder / "vocabularies")
     workflow.fit(dataset_of_parts([path], workflow_columns(attributes)))
@@ -173,9 +183,10 @@ def _nodes(workflow: Workflow, kind: type) -> list[Any]:
     return Graph.get_nodes_by_op_type([workflow.output_node], kind)
 
 
-def compare_sessions(contest: Contest, config: Config, folder: Path) -> None:
+def compare_sessions(contest: Contest, data: Prepared, folder: Path) -> None:
     """Training sessions, from Parquet files to Parquet files and in memory, and many small parts."""
-    items = config.directory / "preprocessed" / "catalogue" / "items.parquet"
+    config = data.config
+    items = data.folder / "catalogue" / "items.parquet"
     rows = pq.read_table(items, columns=["item_id"]).to_pandas()
     rows["row"] = np.arange(1, len(rows) + 1, dtype=np.int64)
     rows_polars = pl.from_pandas(rows)
@@ -279,29 +290,3 @@ def require_equal(what: str, found: np.ndarray, expected: np.ndarray) -> None:
     """Stop unless two arrays are equal."""
     if not np.array_equal(found, expected):
         raise SystemExit(f"{what} differ: nothing is timed")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("-c", "--config", type=Path, default=Path("configs/complete_journey.yaml"))
-    parser.add_argument("--work-dir", type=Path, help="of the run; default: as configured")
-    parser.add_argument("--repeats", type=int, default=9, help="turns of each system (default: 9)")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="file to write")
-    arguments = parser.parse_args()
-    overrides = {"work_dir": str(arguments.work_dir)} if arguments.work_dir else {}
-    config = load_config(arguments.config, overrides)
-    contest = Contest(config.name, arguments.repeats)
-    prepare_data(config)
-    preprocess(config)
-    with TemporaryDirectory() as folder:
-        compare_items(contest, config, Path(folder))
-        compare_sessions(contest, config, Path(folder))
-    print(f"polars: {pl.thread_pool_size()} threads; Arrow: {pa.cpu_count()}")
-    print(markdown(contest.records))
-    write_records(arguments.results, contest.records)
-
-
-if __name__ == "__main__":
-    main()

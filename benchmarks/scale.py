@@ -1,6 +1,6 @@
 """What more sessions cost: seconds and memory of each step, from 0.1 million sessions up.
 
-    python -m benchmarks.scale --sessions 100000 1000000 10000000
+    python -m benchmarks scale --sessions 100000 1000000 10000000
 
 Generates sessions over 575 thousand items (configs/scale.yaml), and for every number of sessions runs `m2trec
 data`, `m2trec preprocess` and some steps of `m2trec train`, each in a process of its own. Peak memory is the
@@ -8,32 +8,30 @@ resident size that the kernel reports when the process ends. Of training, `wall`
 a validation of 1,024 prefixes against the whole catalogue, checkpoints; `step` is the time of the epoch
 divided by its steps, reading the first sessions included.
 
-Finished measurements are kept in the results and not made again, unless --force is given, so a run that was
-stopped goes on where it stood.
-
-Prints Markdown tables; writes benchmarks/results/scale.json and scale.svg.
+Finished measurements are kept under the working folder and not made again, unless --force is given, so a run
+that was stopped goes on where it stood. All that are kept are published.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import subprocess
 import sys
 import time
+from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
-
-from benchmarks.records import Record, commit, write_records
+from benchmarks.frame.keep import Store
+from benchmarks.frame.parse import Parser
+from benchmarks.frame.plot import Panel, Point, draw
+from benchmarks.frame.publish import Record, Records, Stamp, commit, publish, table
 from m2trec_merlin.artifacts import read_json
 from m2trec_merlin.config import load_config
 
-RESULTS = Path(__file__).parent / "results" / "scale.json"
 CONFIG = Path(__file__).parents[1] / "configs" / "scale.yaml"
 STAGES = ("data", "preprocess", "train")
 #: Measures of every stage, and those of training alone, with their units.
@@ -41,39 +39,56 @@ UNITS = {"wall": "s", "CPU": "s", "peak memory": "MiB", "sessions/s": "1/s"}
 TRAIN_UNITS = {"step": "s", "targets/s": "1/s", "items seen": "items"}
 
 
+def options(parser: Parser) -> None:
+    parser.add_argument("--sessions", type=int, nargs="+", default=[100_000, 1_000_000])
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
+    parser.add_how("--work-dir", type=Path, default=Path("runs/scale"))
+    parser.add_argument("--steps", type=int, default=100, help="training steps")
+    parser.add_how("--keep", action="store_true", help="keep generated data when a size is done")
+    parser.add_force()
+
+
+def run(options: Namespace) -> None:
+    for sessions in sorted(options.sessions):
+        measure(options, sessions)
+    print(publish_cells(options.output, kept(options.work_dir), options.stamp))
+
+
 @dataclass(frozen=True)
 class Cell:
-    """What one process of one stage took for a number of sessions."""
+    """What one process of one stage took for a number of sessions.
+
+    Attributes:
+        stage: step of `m2trec`.
+        sessions: that were generated.
+        items: in the catalogue.
+        values: by measure.
+        commit: of the code.
+    """
 
     stage: str
     sessions: int
+    items: int
     values: dict[str, float]
     commit: str
 
-    @property
-    def data(self) -> str:
-        """What the records call the data."""
-        return f"synthetic, 575,000 items, {self.sessions:,} sessions"
-
     def records(self) -> list[Record]:
         """Return one record a measure."""
-        units = {**UNITS, **TRAIN_UNITS}
-        return [
-            Record(f"m2trec {self.stage}", self.data, name, value, units[name], None, self.commit)
-            for name, value in self.values.items()
-        ]
+        data = f"synthetic, {self.items:,} items, {self.sessions:,} sessions"
+        records = Records(data, self.commit)
+        for name, value in self.values.items():
+            records.add(f"m2trec {self.stage}", name, value, {**UNITS, **TRAIN_UNITS}[name])
+        return records
 
 
-def read_cells(path: Path) -> list[Cell]:
-    """Return the cells that an earlier run left."""
-    if not path.is_file():
-        return []
-    grouped: dict[tuple[str, int, str], dict[str, float]] = {}
-    for record in read_json(path):
-        sessions = int(record["data"].split(", ")[-1].removesuffix(" sessions").replace(",", ""))
-        key = (record["system"].removeprefix("m2trec "), sessions, record["commit"])
-        grouped.setdefault(key, {})[record["measure"]] = record["value"]
-    return [Cell(stage, sessions, values, made) for (stage, sessions, made), values in grouped.items()]
+def store_of(work_dir: Path) -> Store[Cell]:
+    """Return where finished cells are kept."""
+    return Store(work_dir / "measured", Cell)
+
+
+def kept(work_dir: Path) -> list[Cell]:
+    """Return the finished cells in order."""
+    return sort_cells(store_of(work_dir).all())
 
 
 def sort_cells(cells: Iterable[Cell]) -> list[Cell]:
@@ -98,26 +113,22 @@ def per_million(cells: Sequence[Cell], measure: str) -> list[tuple[int, int, flo
     ]
 
 
-def table(cells: Sequence[Cell]) -> str:
+def tables(cells: Sequence[Cell]) -> list[str]:
     """Return the measurements, and what a further million sessions cost, as Markdown."""
-    columns = [*UNITS, *TRAIN_UNITS]
     units = {**UNITS, **TRAIN_UNITS}
-    lines = [
-        "| step | sessions | "
-        + " | ".join(f"{c}, {units[c]}" if units[c] != "1/s" else c for c in columns)
-        + " |",
-        "|---|---|" + "---|" * len(columns),
+    heads = [name if unit == "1/s" else f"{name}, {unit}" for name, unit in units.items()]
+    measured = [
+        [cell.stage, f"{cell.sessions:,}", *(_show(cell.values.get(name)) for name in units)]
+        for cell in cells
     ]
-    for cell in cells:
-        shown = [_show(cell.values.get(column)) for column in columns]
-        lines.append(f"| {cell.stage} | {cell.sessions:,} | {' | '.join(shown)} |")
-    lines += ["", "| step | from | to | s per further million | CPU s | MiB |", "|---|---|---|---|---|---|"]
+    further = []
     for stage in ("data", "preprocess"):
         own = [cell for cell in cells if cell.stage == stage]
         measures = [per_million(own, measure) for measure in ("wall", "CPU", "peak memory")]
         for (start, stop, wall), (_, _, cpu), (_, _, memory) in zip(*measures, strict=True):
-            lines.append(f"| {stage} | {start:,} | {stop:,} | {wall:.2f} | {cpu:.2f} | {memory:.1f} |")
-    return "\n".join(lines)
+            further.append([stage, f"{start:,}", f"{stop:,}", f"{wall:.2f}", f"{cpu:.2f}", f"{memory:.1f}"])
+    slopes = ["step", "from", "to", "s per further million", "CPU s", "MiB"]
+    return [table(["step", "sessions", *heads], measured), table(slopes, further)]
 
 
 def _show(value: float | None) -> str:
@@ -126,31 +137,32 @@ def _show(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def plot(cells: Sequence[Cell], path: Path) -> None:
+def plot(cells: Sequence[Cell]) -> str:
     """Draw CPU seconds, which others on the machine change least, and memory against the sessions."""
-    import matplotlib
 
-    matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "scale"
-    from matplotlib import pyplot
+    def lines(measure: str, scale: float, stages: Sequence[str]) -> dict[str, list[Point]]:
+        points: dict[str, list[Point]] = {}
+        for cell in cells:
+            if cell.stage in stages:
+                point = cell.sessions, cell.values[measure] / scale
+                points.setdefault(f"m2trec {cell.stage}", []).append(point)
+        return points
 
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    for stage in STAGES:
-        own = [cell for cell in cells if cell.stage == stage]
-        sessions = [cell.sessions for cell in own]
-        if own and stage != "train":
-            left.plot(sessions, [cell.values["CPU"] for cell in own], "o-", label=f"m2trec {stage}")
-        if own:
-            memory = [cell.values["peak memory"] / 1024 for cell in own]
-            right.plot(sessions, memory, "o-", label=f"m2trec {stage}")
-    reach = np.array([min(c.sessions for c in cells), max(c.sessions for c in cells)])
-    left.plot(reach, 10 * reach / 1e6, "k:", linewidth=1, label="linear: 10 s a million")
-    left.set(xscale="log", yscale="log", xlabel="sessions", ylabel="CPU seconds", title="Work of a step")
-    right.set(xscale="log", ylim=(0, None), xlabel="sessions", ylabel="GiB", title="Peak memory of a step")
-    for axes in (left, right):
-        axes.grid(alpha=0.3)
-        axes.legend()
-    figure.savefig(path, metadata={"Date": None})
+    sizes = [cell.sessions for cell in cells]
+    slope = {"linear: 10 s a million": [(size, size / 1e5) for size in (min(sizes), max(sizes))]}
+    work = lines("CPU", 1, STAGES[:-1])
+    memory = lines("peak memory", 1024, STAGES)
+    return draw(
+        Panel("sessions", "CPU seconds", work, "Work of a step", logarithmic="xy", slope=slope),
+        Panel("sessions", "GiB", memory, "Peak memory of a step", logarithmic="x"),
+    )
+
+
+def publish_cells(output: Path, cells: Sequence[Cell], stamp: Stamp) -> str:
+    """Write all that is measured; returns the page."""
+    records = [record for cell in cells for record in cell.records()]
+    title, plots = "What more sessions cost", {"": plot(cells)}
+    return publish(output, "scale", records, stamp, title=title, parts=tables(cells), plots=plots)
 
 
 def run_cell(stage: str, sessions: int, work_dir: Path, steps: int) -> Cell:
@@ -178,7 +190,8 @@ def run_cell(stage: str, sessions: int, work_dir: Path, steps: int) -> Cell:
         "peak memory": round(usage.ru_maxrss / 1024),
     }
     values |= _training_rates(work_dir, steps) if stage == "train" else {"sessions/s": round(sessions / wall)}
-    return Cell(stage, sessions, values, commit())
+    n_items = read_json(work_dir / "data" / "manifest.json")["counts"]["items"]
+    return Cell(stage, sessions, n_items, values, commit())
 
 
 def _training_rates(work_dir: Path, steps: int) -> dict[str, float]:
@@ -199,47 +212,28 @@ def _finished(work_dir: Path, stage: str) -> bool:
     return folder is not None and (work_dir / folder / "manifest.json").is_file()
 
 
-def measure(arguments: argparse.Namespace, sessions: int, cells: list[Cell]) -> list[Cell]:
-    """Return the cells with those of one number of sessions added; results are written after each."""
-    work_dir = arguments.work_dir / f"{sessions}"
-    known = {cell.stage for cell in cells if cell.sessions == sessions}
-    missing = [stage for stage in STAGES if stage in arguments.stages]
-    missing = [stage for stage in missing if arguments.force or stage not in known]
+def measure(options: Namespace, sessions: int) -> None:
+    """Measure what is missing of one number of sessions; results are kept and written after each step."""
+    work_dir, store = options.work_dir / f"{sessions}", store_of(options.work_dir)
+
+    def depends(stage: str) -> dict[str, object]:
+        steps = options.steps if stage == "train" else None
+        return {"configuration": CONFIG.read_text(encoding="utf-8"), "sessions": sessions, "steps": steps}
+
+    def done(stage: str) -> bool:
+        return not options.force and store.read(f"{stage}-{sessions}", depends(stage)) is not None
+
+    missing = [stage for stage in STAGES if stage in options.stages and not done(stage)]
     if not missing:
         print(f"{sessions:,} sessions: measured already", flush=True)
-        return cells
+        return
     # What an earlier stage wrote may have been removed since: then it runs, and is measured, again.
     before = STAGES[: STAGES.index(missing[0])]
     for stage in [*(s for s in before if not _finished(work_dir, s)), *missing]:
         print(f"{sessions:,} sessions: {stage} ...", end=" ", flush=True)
-        cell = run_cell(stage, sessions, work_dir, arguments.steps)
+        cell = run_cell(stage, sessions, work_dir, options.steps)
         print(f"{cell.values['wall']:,.1f} s, {cell.values['peak memory']:,} MiB", flush=True)
-        cells = sort_cells([*cells, cell])
-        write_records(arguments.results, [record for c in cells for record in c.records()])
-    if not arguments.keep:
+        store.write(f"{stage}-{sessions}", depends(stage), cell)
+        publish_cells(options.output, kept(options.work_dir), options.stamp)
+    if not options.keep:
         shutil.rmtree(work_dir)
-    return cells
-
-
-def main() -> None:
-    """Measure what is missing, print and draw everything."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--sessions", type=int, nargs="+", default=[100_000, 1_000_000])
-    parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
-    parser.add_argument("--work-dir", type=Path, default=Path("runs/scale"))
-    parser.add_argument("--results", type=Path, default=RESULTS, help="JSON file; the plot lies beside it")
-    parser.add_argument("--steps", type=int, default=100, help="training steps")
-    parser.add_argument("--keep", action="store_true", help="keep generated data when a size is done")
-    parser.add_argument("--force", action="store_true", help="measure again what was measured")
-    arguments = parser.parse_args()
-    cells = read_cells(arguments.results)
-    for sessions in sorted(arguments.sessions):
-        cells = measure(arguments, sessions, cells)
-    print(table(cells))
-    plot(cells, arguments.results.with_suffix(".svg"))
-
-
-if __name__ == "__main__":
-    main()

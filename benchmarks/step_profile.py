@@ -1,39 +1,52 @@
 """Where the time of a training step goes, part by part, beside the floor that the machine sets.
 
-    m2trec data -c configs/instacart.yaml && m2trec preprocess -c configs/instacart.yaml
-    python -m benchmarks.step_profile -c configs/instacart.yaml
+    python -m benchmarks step-profile -c configs/instacart.yaml
 
 Each part runs forward and backward on the same batches, alone, in turns. Its floor is what its
 multiplications take at the rate of a large matrix product, or its memory traffic at the rate of a large copy,
-whichever is longer; both rates are measured in the same run. Prints a table, writes
-benchmarks/results/step_profile.json.
+whichever is longer; both rates are measured in the same run.
 """
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
-from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from benchmarks.records import Record, commit, write_records
-from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.config import Config, load_config
-from m2trec_merlin.model.body import ROW
-from m2trec_merlin.model.layout import Packing
+from benchmarks.frame.parse import Parser, read
+from benchmarks.frame.prepare import Prepared, prepare
+from benchmarks.frame.publish import Record, Records, publish, table
 from m2trec_merlin.model.m2trec import M2TRec, build_model
-from m2trec_merlin.training.loader import SessionLoader
+from m2trec_merlin.model.session_batch import SessionBatch
 from m2trec_merlin.training.optimizer import Optimizers, build_optimizer, clip_gradients
 
-RESULTS = Path(__file__).parent / "results" / "step_profile.json"
 WARM_UP = 3
 FLOAT = 4
+
+
+def options(parser: Parser) -> None:
+    parser.add_config("configs/complete_journey.yaml")
+    parser.add_argument("--steps", type=int, default=20)
+
+
+def run(options: Namespace) -> None:
+    profile = Profile(prepare(read(options)))
+    batches = islice(profile.data.loader().batches(0), WARM_UP + options.steps)
+    done = False
+    while not done:
+        batch: list[SessionBatch] = []
+        profile.add("collate", lambda batch=batch: batch.extend(islice(batches, 1)))  # type: ignore[misc]
+        done = not batch
+        if batch:
+            profile.step(batch[0])
+    records = profile.records(options.stamp.commit, *measure_machine())
+    title, parts = "A training step, part by part", [parts_table(records)]
+    print(publish(options.output, "step_profile", records, options.stamp, title=title, parts=parts))
 
 
 @dataclass
@@ -58,10 +71,11 @@ class Part:
 class Profile:
     """Runs the parts of a step on their own and sums up what they took."""
 
-    def __init__(self, config: Config, catalogue: Catalogue) -> None:
+    def __init__(self, data: Prepared) -> None:
+        self.data = data
+        self.config = config = data.config
         torch.manual_seed(config.seed)
-        self.config = config
-        self.model: M2TRec = build_model(config, catalogue).train()
+        self.model: M2TRec = build_model(config, data.catalogue).train()
         self.optimizer: Optimizers = build_optimizer(self.model, config.training)
         names = ("collate", "item encoder", "session encoder", "head", "optimiser", "whole step")
         self.parts = {name: Part() for name in names}
@@ -76,26 +90,23 @@ class Profile:
         part.floating.append(floating)
         part.traffic.append(traffic)
 
-    def step(self, batch: dict[str, Tensor]) -> None:
+    def step(self, batch: SessionBatch) -> None:
         """Measure all parts on a batch, then the whole step."""
         model, body, task = self.model, self.model.body, self.model.next_item_task
-        rows_BL = batch[ROW]
-        lengths = (rows_BL != 0).sum(1)
-        packing = Packing.of(lengths, rows_BL.shape[1])
-        events, width = len(packing.flat), body.session_encoder.width
-        targets = events - len(rows_BL)
+        lengths, packing = batch.lengths, batch.packing
+        events, width, targets = len(batch.rows), body.session_encoder.width, batch.n_targets
         self.targets.append(targets)
 
         with torch.no_grad():
-            states = body({ROW: rows_BL}, training=True)
-            candidates = len(task._candidates(states)[0])
-        item_width = model.item_encoder.described
+            prefixes = body(batch, training=True)
+            candidates = len(task._candidates(prefixes)[0])
+        item_width = model.item_encoder.width
 
         def items() -> None:
-            drawn = torch.cat([states.rows, torch.randint(1, task.n_seen + 1, (task.negatives,))])
-            model.encode_rows(drawn).sum().backward()
+            drawn = torch.cat([prefixes.rows, torch.randint(1, task.n_seen + 1, (task.negatives,))])
+            model.encode_rows(drawn).described.sum().backward()
 
-        encoded = body.inputs(packing.pack(rows_BL)).detach().requires_grad_()
+        encoded = body.inputs(batch.rows).described.detach().requires_grad_()
 
         def sessions() -> None:
             encoder = body.session_encoder
@@ -103,15 +114,16 @@ class Profile:
             vectors.sum().backward()
 
         def head() -> None:
-            states.vectors = states.vectors.detach().requires_grad_()
-            states.item_vectors = states.item_vectors.detach().requires_grad_()
+            items = replace(prefixes.items, joint=prefixes.items.joint.detach().requires_grad_())
+            vectors = prefixes.vectors.detach().requires_grad_()
+            given = replace(prefixes, vectors=vectors, items=items)
             loss = sum(
-                other(states, training=True)["loss"] for other in model.heads[0].prediction_task_dict.values()
+                other(given, training=True)["loss"] for other in model.heads[0].prediction_task_dict.values()
             )
             loss.backward()
 
         def whole() -> None:
-            loss = model({ROW: rows_BL}, training=True)["loss"]
+            loss = model(batch, training=True)["loss"]
             self.optimizer.zero_grad()
             loss.backward()
             clip_gradients(model.parameters(), self.config.training.clip_norm)
@@ -138,21 +150,19 @@ class Profile:
         self.add("optimiser", update, traffic=(7 * weights + 3 * touched) * FLOAT)
         self.add("whole step", whole)
 
-    def records(self, flops: float, bandwidth: float) -> list[Record]:
-        """Return milliseconds and floors."""
-        data, now = self.config.name, commit()
+    def records(self, commit: str, flops: float, bandwidth: float) -> Records:
+        """Return milliseconds, shares of the whole step, and floors."""
         whole = statistics.median(self.parts["whole step"].seconds[WARM_UP:])
-        records = [
-            Record("this machine", data, "matrix product", round(flops / 1e9), "GFLOP/s", None, now),
-            Record("this machine", data, "copy", round(bandwidth / 1e9, 1), "GB/s", None, now),
-            Record("step", data, "targets", round(statistics.median(self.targets)), "1", None, now),
-        ]
+        records = Records(self.config.name, commit)
+        records.add("this machine", "matrix product", round(flops / 1e9), "GFLOP/s")
+        records.add("this machine", "copy", round(bandwidth / 1e9, 1), "GB/s")
+        records.add("step", "targets", round(statistics.median(self.targets)), "1")
         for name, part in self.parts.items():
-            taken = statistics.median(part.seconds[WARM_UP:])
-            share, floor = round(taken / whole, 3), part.floor(flops, bandwidth)
-            records.append(Record(name, data, "time", round(taken * 1e3, 2), "ms", share, now))
+            taken, floor = statistics.median(part.seconds[WARM_UP:]), part.floor(flops, bandwidth)
+            records.add(name, "time", round(taken * 1e3, 2), "ms")
+            records.add(name, "share of the step", round(taken / whole, 3), "1")
             if floor:
-                records.append(Record(name, data, "floor", round(floor * 1e3, 2), "ms", None, now))
+                records.add(name, "floor", round(floor * 1e3, 2), "ms")
         return records
 
 
@@ -174,46 +184,11 @@ def _best(run: Callable[[], object]) -> float:
     return min(seconds)
 
 
-def table(records: list[Record]) -> str:
+def parts_table(records: Sequence[Record]) -> str:
     """Return the Markdown table."""
-    value = {(r.system, r.measure): r for r in records}
-    lines = ["| part | ms | share of the step | floor, ms |", "|---|---|---|---|"]
-    for record in records:
-        if record.measure == "time":
-            floor = value.get((record.system, "floor"))
-            shown = f"{floor.value}" if floor else "-"
-            share = record.ratio_to_ours or 0.0
-            lines.append(f"| {record.system} | {record.value} | {share:.0%} | {shown} |")
-    return "\n".join(lines)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("-c", "--config", type=Path, default=Path("configs/complete_journey.yaml"))
-    parser.add_argument("--work-dir", type=Path, help="where `m2trec preprocess` wrote, if not the default")
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--output", type=Path, default=RESULTS)
-    arguments = parser.parse_args()
-    config = load_config(
-        arguments.config, {"work_dir": str(arguments.work_dir)} if arguments.work_dir else {}
-    )
-    preprocessed = config.directory / "preprocessed"
-    profile = Profile(config, Catalogue.load(preprocessed / "catalogue"))
-    loader = SessionLoader(preprocessed / "sessions" / "train", config.training.batch_size, config.seed)
-    batches = islice(loader.batches(0), WARM_UP + arguments.steps)
-    done = False
-    while not done:
-        batch: list[dict[str, Tensor]] = []
-        profile.add("collate", lambda batch=batch: batch.extend(islice(batches, 1)))  # type: ignore[misc]
-        done = not batch
-        if batch:
-            profile.step(batch[0])
-    records = profile.records(*measure_machine())
-    print(table(records))
-    write_records(arguments.output, records)
-
-
-if __name__ == "__main__":
-    main()
+    value = {(r.system, r.measure): r.value for r in records}
+    rows = []
+    for part in dict.fromkeys(r.system for r in records if r.measure == "time"):
+        share, floor = value[part, "share of the step"] or 0.0, value.get((part, "floor"), "-")
+        rows.append([part, f"{value[part, 'time']}", f"{share:.0%}", f"{floor}"])
+    return table(["part", "ms", "share of the step", "floor, ms"], rows)

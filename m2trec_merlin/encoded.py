@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 
 #: The catalogue row that is no item: padding, an unknown item, no target. Items start at row 1.
+#: Shape legends count N items and R = N + 1 catalogue rows, this one included.
 NO_ITEM = 0
 
 #: Ids that every vocabulary reserves, as NVTabular's Categorify does.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.sessions import Prefixes, ragged_positions
 
 
@@ -37,7 +38,7 @@ def events_before(prefixes: Prefixes) -> Events:
 def distinct_events_before(prefixes: Prefixes) -> Events:
     """Return the known items of the prefixes, each once, where it occurred last; by prefix, then row."""
     events = events_before(prefixes)
-    known = events.row > 0
+    known = events.row != NO_ITEM
     prefix, row, distance = events.prefix[known], events.row[known], events.distance[known]
     order = np.lexsort((distance, row, prefix))
     prefix, row, distance = prefix[order], row[order], distance[order]

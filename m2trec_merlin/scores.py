@@ -1,6 +1,6 @@
-"""What evaluation asks of a recommender: scores, and nothing about how they are made.
+"""What evaluation asks of a scorer, and nothing about how scores are made.
 
-P = prefixes of a block, N = items (catalogue rows without row 0), V = ids of a category vocabulary.
+Shape legend: P prefixes of a block, R catalogue rows, V ids of a category vocabulary.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class ItemScorer(Protocol):
 
         Args:
             prefixes: a block; prefixes of one session stand side by side, shorter ones first, so that
-                work on their common items can be shared. Rows may be 0 (not in the catalogue).
+                work on their common items can be shared. Rows may be NO_ITEM (not in the catalogue).
 
         Returns:
-            float32 [P, N + 1]. Higher is better; -inf marks what is no candidate, column 0 always.
+            float32 [P, R]. Higher is better; -inf marks what is no candidate, column NO_ITEM always.
             The scores of a prefix depend on that prefix only. The caller may write into the array,
             and it need stay valid until the next call only.
         """
@@ -41,7 +41,7 @@ class ItemScorer(Protocol):
 
 @runtime_checkable
 class CategoryScorer(Protocol):
-    """Scores categories of the next item; a recommender of items may be one as well.
+    """Scores categories of the next item; a scorer of items may be one as well.
 
     Attributes:
         name: as the report calls it.

@@ -20,7 +20,7 @@ class Sessions:
     """A set of sessions, ragged.
 
     Attributes:
-        rows: int64 [E], catalogue rows of all events; 0 marks an item that the catalogue does not hold.
+        rows: int64 [E], catalogue rows of all events; NO_ITEM where the catalogue does not hold an item.
         offsets: int64 [S + 1], where each session starts; the last entry is E.
     """
 

@@ -7,8 +7,9 @@ from m2trec_merlin.merlin_adapter import prepare_merlin
 prepare_merlin()
 
 from tests.small_run import configure, tiny, write  # noqa: E402
+from tests.small_tables import events, items, make_config  # noqa: E402
 
-__all__ = ["configure", "tiny", "write"]
+__all__ = ["configure", "events", "items", "make_config", "tiny", "write"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

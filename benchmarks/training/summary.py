@@ -1,11 +1,13 @@
-"""From learning curves to the measures of the table. Pure functions."""
+"""From learning curves to the measures of the table, and to a picture. Pure functions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.records import Record
-from benchmarks.training.process import Look, Trained
+from benchmarks.frame.plot import Panel, draw
+from benchmarks.frame.publish import Record, Records
+from benchmarks.frame.publish import table as markdown_table
+from benchmarks.runners.process import Look, Trained
 from benchmarks.training.systems import OURS
 
 #: Share of the best HIT@20 that counts as the same quality.
@@ -34,38 +36,22 @@ def summarise(curves: Sequence[Trained], data: str) -> list[Record]:
     quality = SHARE * best_hit(curves)
     ours = next((trained for trained in curves if trained.system == OURS), None)
     our_seconds = time_to_quality(ours.looks, quality) if ours else None
-    records = []
+    found: list[Record] = []
     for trained in curves:
+        records = Records(data, trained.commit)
         for measure, value, unit, rises in _plain_measures(trained):
             base = next((v for m, v, _, _ in _plain_measures(ours) if m == measure), None) if ours else None
             ratio = _ratio(base, value) if rises else _ratio(value, base)
-            records.append(Record(trained.system, data, measure, value, unit, ratio, trained.commit))
+            records.add(trained.system, measure, value, unit, ratio)
         seconds = time_to_quality(trained.looks, quality)
-        records.append(
-            Record(
-                trained.system,
-                data,
-                TIME_TO_QUALITY,
-                _rounded(seconds),
-                "s",
-                _ratio(seconds, our_seconds),
-                trained.commit,
-            )
+        times = {TIME_TO_QUALITY: seconds} | (
+            {AT_LEAST: trained.looks[-1].seconds} if seconds is None else {}
         )
-        if seconds is None:
-            spent = trained.looks[-1].seconds
-            records.append(
-                Record(
-                    trained.system,
-                    data,
-                    AT_LEAST,
-                    _rounded(spent),
-                    "s",
-                    _ratio(spent, our_seconds),
-                    trained.commit,
-                )
-            )
-    return records
+        for measure, spent in times.items():
+            rounded = None if spent is None else round(spent, 1)
+            records.add(trained.system, measure, rounded, "s", _ratio(spent, our_seconds))
+        found += records
+    return found
 
 
 def _plain_measures(trained: Trained) -> list[tuple[str, float, str, bool]]:
@@ -86,22 +72,25 @@ def _ratio(numerator: float | None, denominator: float | None) -> float | None:
     return round(numerator / denominator, 3)
 
 
-def _rounded(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 1)
-
-
 def table(records: Sequence[Record]) -> str:
     """Return a Markdown table with a line a system; ratios to ours stand in brackets."""
     measures = ["sessions/s", "targets/s", "peak memory", "HIT@20", "MRR@20", TIME_TO_QUALITY]
     heads = ["system", "sessions/s", "targets/s", "peak MiB", "HIT@20", "MRR@20", "time to quality, s"]
-    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    rows = []
     for system in dict.fromkeys(record.system for record in records):
         own = {record.measure: record for record in records if record.system == system}
-        cells = [_cell(own[measure]) for measure in measures[:-1]]
         never = own.get(AT_LEAST)
         last = f"never; more than {_cell(never)}" if never else _cell(own[TIME_TO_QUALITY])
-        lines.append(f"| {' | '.join([system, *cells, last])} |")
-    return "\n".join(lines)
+        rows.append([system, *(_cell(own[measure]) for measure in measures[:-1]), last])
+    return markdown_table(heads, rows)
+
+
+def plot(curves: Sequence[Trained], data: str) -> str:
+    """Draw HIT@20 against seconds of training."""
+    lines = {trained.system: [(look.seconds, look.hit) for look in trained.looks] for trained in curves}
+    level = {f"{SHARE:.0%} of the best HIT@20": SHARE * best_hit(curves)}
+    panel = Panel("seconds of training", "HIT@20 on validation", lines, data, logarithmic="x", levels=level)
+    return draw(panel)
 
 
 def _cell(record: Record) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.frame import parse
 from m2trec_merlin.config import Config
 
 #: The system that ratios refer to.
@@ -42,7 +43,13 @@ class System:
 
 
 def _ours(mode: str) -> Callable[[Config], dict[str, Any]]:
-    return lambda config: {"overrides": {"model.session.mode": mode}}
+    def settings(config: Config) -> dict[str, Any]:
+        content = config.model_dump(mode="json", exclude={"evaluation", "serving"})
+        content["work_dir"] = str(config.directory.resolve())
+        content["model"]["session"]["mode"] = mode
+        return {"config": content}
+
+    return settings
 
 
 def _shape(config: Config) -> dict[str, Any]:
@@ -114,15 +121,10 @@ SYSTEMS = [
 ]
 
 
-def choose(names: list[str] | None) -> list[System]:
+def choose(names: Sequence[str] | None) -> list[System]:
     """Return the systems whose names contain one of `names`, ignoring case; all without names.
 
     Raises:
-        ValueError: a name fits none.
+        ConfigError: a name fits none.
     """
-    if not names:
-        return SYSTEMS
-    for name in names:
-        if not any(name.lower() in system.name.lower() for system in SYSTEMS):
-            raise ValueError(f"no system '{name}'; there are: {', '.join(s.name for s in SYSTEMS)}")
-    return [s for s in SYSTEMS if any(name.lower() in s.name.lower() for name in names)]
+    return parse.choose(SYSTEMS, names, lambda system: system.name, str.__contains__, "system")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import pandas as pd
 from pydantic import Field as Setting
+from pydantic import field_validator
 
 from m2trec_merlin.attributes.base import Attribute, Embedding, Fault, Node, single_value_faults
 from m2trec_merlin.encoded import Field, Layout
@@ -32,6 +33,13 @@ class Text(Attribute):
 
     layout: ClassVar[Layout] = Layout.ID_LISTS
     gives_titles: ClassVar[bool] = True
+
+    @field_validator("pair_buckets")
+    @classmethod
+    def _pairs_have_a_bucket(cls, buckets: int) -> int:
+        if buckets == 1:
+            raise ValueError("row 0 of the table is none, so give 0 for none, or at least 2")
+        return buckets
 
     @property
     def embedding(self) -> Embedding:

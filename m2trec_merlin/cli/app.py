@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import yaml
 
 from m2trec_merlin import __version__
 from m2trec_merlin.cli.terminal import console, errors
-from m2trec_merlin.config import VARIANTS, Config, apply_variant, load_config
-from m2trec_merlin.errors import ConfigError, M2TRecError
+from m2trec_merlin.config import VARIANTS, Config, load_config, parse_overrides
+from m2trec_merlin.errors import M2TRecError
 
 app = typer.Typer(
     name="m2trec",
@@ -32,23 +31,17 @@ SetOption = Annotated[
     typer.Option("--set", "-s", metavar="KEY=VALUE", help="Replace a setting, as in training.epochs=3."),
 ]
 VariantOption = Annotated[
-    str, typer.Option("--variant", help=f"A variant of the paper: {', '.join(VARIANTS)}.")
+    str | None, typer.Option("--variant", help=f"A variant of the paper: {', '.join(VARIANTS)}.")
 ]
 ForceOption = Annotated[bool, typer.Option("--force", help="Do it again even if the result is current.")]
 
 
-def read_config(path: Path, settings: list[str] | None = None, variant: str = "m2trec") -> Config:
+def read_config(path: Path, settings: list[str] | None = None, variant: str | None = None) -> Config:
     """Load a configuration with command-line settings and a variant applied, and print its warnings.
 
     A variant other than M2TRec shares the data and keeps its own model, evaluation and export.
     """
-    overrides = {}
-    for setting in settings or []:
-        key, separator, value = setting.partition("=")
-        if not separator:
-            raise ConfigError(f"--set {setting}: expected KEY=VALUE, as in training.epochs=3")
-        overrides[key] = yaml.safe_load(value)
-    config = apply_variant(load_config(path, overrides), variant)
+    config = load_config(path, parse_overrides(settings or []), variant)
     for line in config.warnings():
         errors.print(f"Warning: {line}", markup=False, highlight=False, soft_wrap=True)
     return config
@@ -83,7 +76,7 @@ def preprocess(
 def train(
     config: ConfigOption = DEFAULT_CONFIG,
     settings: SetOption = None,
-    variant: VariantOption = "m2trec",
+    variant: VariantOption = None,
     resume: Annotated[
         bool, typer.Option("--resume/--restart", help="Go on from the newest checkpoint, or start anew.")
     ] = True,
@@ -99,7 +92,7 @@ def train(
 def evaluate(
     config: ConfigOption = DEFAULT_CONFIG,
     settings: SetOption = None,
-    variant: VariantOption = "m2trec",
+    variant: VariantOption = None,
     force: ForceOption = False,
 ) -> None:
     """Measure the model beside the baselines; writes metrics, plots and an HTML report."""
@@ -112,7 +105,7 @@ def evaluate(
 def export(
     config: ConfigOption = DEFAULT_CONFIG,
     settings: SetOption = None,
-    variant: VariantOption = "m2trec",
+    variant: VariantOption = None,
     force: ForceOption = False,
 ) -> None:
     """Write workflow and model as a Triton ensemble."""
@@ -123,7 +116,7 @@ def export(
 
 @app.command()
 def serve(
-    config: ConfigOption = DEFAULT_CONFIG, settings: SetOption = None, variant: VariantOption = "m2trec"
+    config: ConfigOption = DEFAULT_CONFIG, settings: SetOption = None, variant: VariantOption = None
 ) -> None:
     """Serve the exported ensemble with a real Triton Inference Server on this machine."""
     from m2trec_merlin.cli import verbs
@@ -180,37 +173,6 @@ def demo(config: ConfigOption = DEFAULT_CONFIG, settings: SetOption = None) -> N
     from m2trec_merlin.cli.demo import run_demo
 
     run_demo(read_config(config, settings))
-
-
-bench = typer.Typer(no_args_is_help=True, help="Experiments of the repository; each has its own --help.")
-app.add_typer(bench, name="bench")
-
-#: Everything behind the name of an experiment is for the experiment.
-_PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-
-
-@bench.command(context_settings=_PASS_ON)
-def paper(context: typer.Context) -> None:
-    """Train and measure every variant and baseline of the paper on one data set."""
-    _run_benchmark("paper", context.args)
-
-
-@bench.command(context_settings=_PASS_ON)
-def cold(context: typer.Context) -> None:
-    """Measure how well items are recommended that training never saw."""
-    _run_benchmark("cold", context.args)
-
-
-@bench.command(context_settings=_PASS_ON)
-def popularity(context: typer.Context) -> None:
-    """Measure how well metadata tell how popular an item will be."""
-    _run_benchmark("popularity", context.args)
-
-
-def _run_benchmark(name: str, arguments: list[str]) -> None:
-    from m2trec_merlin.cli.bench import run_benchmark
-
-    raise typer.Exit(run_benchmark(name, arguments))
 
 
 @app.callback(invoke_without_command=True)

@@ -3,108 +3,29 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import ValidationError
 
-from m2trec_merlin.attributes import ITEM_ID, AnyAttribute, Attribute
-from m2trec_merlin.config.sections import (
-    DataConfig,
-    EvaluationConfig,
-    ModelConfig,
-    ServingConfig,
-    TrainingConfig,
-)
-from m2trec_merlin.encoded import Layout
+from m2trec_merlin.config.mistakes import explain
+from m2trec_merlin.config.settings import Config
 from m2trec_merlin.errors import ConfigError
-from m2trec_merlin.sections import Section
+from m2trec_merlin.readers import PATHS
 
 
-class Config(Section):
-    """The whole configuration of a run."""
-
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
-    work_dir: Path | None = Field(None, description="where results go; default: runs/<name>")
-    seed: int = 42
-    variant: str = Field("m2trec", description="set by `--variant`; variants share data, not models")
-    data: DataConfig = DataConfig()
-    attributes: list[AnyAttribute] = Field(min_length=1)
-    model: ModelConfig = ModelConfig()
-    training: TrainingConfig = TrainingConfig()
-    evaluation: EvaluationConfig = EvaluationConfig()
-    serving: ServingConfig = ServingConfig()
-
-    @property
-    def directory(self) -> Path:
-        """Folder that holds every artifact of this run."""
-        return self.work_dir or Path("runs") / self.name
-
-    @property
-    def model_directory(self) -> Path:
-        """Folder of everything that depends on the model: `model`, `evaluation`, `triton`."""
-        return self.directory if self.variant == "m2trec" else self.directory / "variants" / self.variant
-
-    @property
-    def inputs(self) -> list[str]:
-        """Names of what the model knows of an item: attributes, and `ITEM_ID` for the variants of ids."""
-        return self.model.inputs or [attribute.name for attribute in self.attributes]
-
-    def attribute(self, name: str) -> Attribute:
-        """Return the attribute called `name`.
-
-        Raises:
-            ConfigError: if there is none.
-        """
-        for attribute in self.attributes:
-            if attribute.name == name:
-                return attribute
-        raise ConfigError(f"no attribute '{name}'; there are {', '.join(a.name for a in self.attributes)}")
-
-    def warnings(self) -> list[str]:
-        """Return what is accepted and does not do what it seems to, a line each."""
-        return []
-
-    @field_validator("attributes")
-    @classmethod
-    def _names_are_unique(cls, attributes: list[Attribute]) -> list[Attribute]:
-        names = [a.name for a in attributes]
-        repeated = sorted({n for n in names if names.count(n) > 1})
-        if repeated:
-            raise ValueError(f"names {repeated} occur more than once")
-        return attributes
-
-    @model_validator(mode="after")
-    def _names_refer_to_attributes(self) -> Config:
-        named: dict[str, Attribute] = {a.name: a for a in self.attributes}
-        predictable = sorted(name for name, a in named.items() if a.layout is Layout.IDS)
-        problems = [
-            f"model.inputs names '{name}'; accepted: {sorted([*named, ITEM_ID])}"
-            for name in self.model.inputs or []
-            if name not in named and name != ITEM_ID
-        ]
-        problems += [
-            f"model.next_attributes names '{task.attribute}', which is "
-            f"{'of kind ' + named[task.attribute].kind if task.attribute in named else 'no attribute'}; "
-            f"accepted: {predictable}"
-            for task in self.model.next_attributes
-            if task.attribute not in predictable
-        ]
-        for attribute in named.values():
-            problems += attribute.contradictions(named)
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
-
-
-def load_config(path: Path | str, overrides: Mapping[str, Any] | None = None) -> Config:
+def load_config(
+    path: Path | str, overrides: Mapping[str, Any] | None = None, variant: str | None = None
+) -> Config:
     """Read a YAML or TOML file; relative data paths are taken from the file's folder.
 
     Args:
         path: the file; `extends: other.yaml` in it merges it over another one.
-        overrides: dotted keys and values that replace what the file says, such as `training.epochs`.
+        overrides: dotted keys and values that replace what the file says, such as `training.epochs`; entries
+            of lists by number, such as `attributes.0.column`.
+        variant: of the paper, whatever the file says.
 
     Raises:
         ConfigError: the file cannot be read, or anything in it is wrong. All mistakes are listed.
@@ -112,11 +33,37 @@ def load_config(path: Path | str, overrides: Mapping[str, Any] | None = None) ->
     path = Path(path)
     raw = _read_with_parents(path, seen=())
     for key, value in (overrides or {}).items():
-        _set(raw, key.split("."), value)
+        _set(raw, key, value)
+    if variant is not None:
+        raw["variant"] = variant
     try:
-        return Config.model_validate(raw)
+        config = Config.model_validate(raw)
     except ValidationError as error:
-        raise ConfigError(_explain(path, error)) from None
+        raise ConfigError(explain(path, error, raw, Config)) from None
+    return config.with_variant(config.variant)
+
+
+def restore_config(saved: Mapping[str, Any]) -> Config:
+    """Take back a configuration that a finished step wrote down, its variant applied."""
+    return Config.model_validate(saved)
+
+
+def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
+    """Read KEY=VALUE settings of a command line; values are YAML.
+
+    Raises:
+        ConfigError: one has no `=`, or its value cannot be parsed.
+    """
+    overrides = {}
+    for setting in settings:
+        key, separator, value = setting.partition("=")
+        if not separator:
+            raise ConfigError(f"--set {setting}: expected KEY=VALUE, as in training.epochs=3")
+        try:
+            overrides[key] = yaml.load(value, _UniqueKeys)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"--set {setting}: the value cannot be parsed: {error}") from None
+    return overrides
 
 
 def _read_with_parents(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
@@ -133,9 +80,14 @@ def _read_with_parents(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
 def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ConfigError(f"{path}: no such configuration file; the ones that ship are in configs/")
-    text = path.read_text(encoding="utf-8")
     try:
-        raw = _parse_toml(text) if path.suffix == ".toml" else yaml.safe_load(text)
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path}: not UTF-8 (byte {error.start + 1} cannot be read): save the file as UTF-8"
+        ) from None
+    try:
+        raw = _parse_toml(text) if path.suffix == ".toml" else yaml.load(text, _UniqueKeys)
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{path}: cannot be parsed: {error}") from None
     if not isinstance(raw, dict):
@@ -155,7 +107,7 @@ def _anchor_paths(raw: dict[str, Any], folder: Path) -> None:
     data = raw.get("data")
     if not isinstance(data, dict):
         return
-    for key in ("interactions", "items", "folder"):
+    for key in PATHS:
         value = data.get(key)
         if isinstance(value, str):
             data[key] = str(folder / Path(value).expanduser())
@@ -169,20 +121,43 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _set(raw: dict[str, Any], keys: list[str], value: Any) -> None:
-    for key in keys[:-1]:
-        raw = raw.setdefault(key, {})
-    raw[keys[-1]] = value
+def _set(raw: dict[str, Any], key: str, value: Any) -> None:
+    """Replace what a dotted key leads to; sections that are not there yet are made."""
+    *sections, last = key.split(".")
+    place: Any = raw
+    for number, section in enumerate(sections):
+        if isinstance(place, list):
+            place = place[_entry(place, key, section)]
+        elif isinstance(place, dict):
+            place = place.setdefault(section, {})
+        if not isinstance(place, dict | list):
+            above = ".".join(sections[: number + 1])
+            raise ConfigError(f"--set {key}: {above} is {place!r}, which holds no other settings")
+    if isinstance(place, list):
+        place[_entry(place, key, last)] = value
+    else:
+        place[last] = value
 
 
-def _explain(path: Path, error: ValidationError) -> str:
-    lines = [
-        f"{path}: {error.error_count()} mistake{'s' if error.error_count() != 1 else ''} in the configuration"
-    ]
-    for mistake in error.errors(include_url=False):
-        where = ".".join(str(part) for part in mistake["loc"]) or "(whole file)"
-        message = mistake["msg"].removeprefix("Value error, ")
-        shown = mistake.get("input")
-        got = "" if isinstance(shown, dict | list) or mistake["type"] == "missing" else f" (got {shown!r})"
-        lines.append(f"  - {where}: {message}{got}")
-    return "\n".join(lines)
+def _entry(entries: list[Any], key: str, number: str) -> int:
+    if not number.isdigit() or int(number) >= len(entries):
+        raise ConfigError(
+            f"--set {key}: {number} is no entry of a list of {len(entries)}; they are counted from 0"
+        )
+    return int(number)
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """Plain YAML, in which a key may stand but once in its mapping."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Refuse what YAML's own loader would drop without a word."""
+        seen = set()
+        for key, _ in node.value:
+            # A merge (<<) may name keys again; two of the same spelling may not.
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"'{key.value}' stands there twice", key.start_mark
+                )
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else None)
+        return super().construct_mapping(node, deep)

@@ -9,7 +9,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from m2trec_merlin.config.loading import Config
+from m2trec_merlin.config.mistakes import alternative, nested_sections
+from m2trec_merlin.config.settings import Config
 
 _INTRODUCTION = """# Settings
 
@@ -26,7 +27,7 @@ def reference() -> str:
     parts = [_INTRODUCTION]
     for title, model in _sections(Config, ""):
         parts.append(f"## {title or 'Top level'}\n\n{_summary(model)}\n")
-        rows = [_row(name, field) for name, field in model.model_fields.items() if not _nested(field)]
+        rows = [_row(name, field) for name, field in model.model_fields.items() if not nested_sections(field)]
         if rows:
             parts.append(
                 "\n".join(["| setting | accepted | default | meaning |", "|---|---|---|---|", *rows, ""])
@@ -38,23 +39,10 @@ def _sections(model: type[BaseModel], path: str) -> Iterator[tuple[str, type[Bas
     """All sections below a model, depth first, with their dotted paths."""
     yield path, model
     for name, field in model.model_fields.items():
-        for nested in _nested(field):
+        for nested in nested_sections(field):
             here = f"{path}.{name}".lstrip(".")
-            kind = nested.model_fields.get("kind")
-            choices = get_args(kind.annotation) if kind is not None else ()
-            yield from _sections(nested, f"{here} (kind: {choices[0]})" if len(choices) == 1 else here)
-
-
-def _nested(field: FieldInfo) -> list[type[BaseModel]]:
-    """The sections that a field holds: itself, its items, or its alternatives."""
-    found, open_types = [], [field.annotation]
-    while open_types:
-        annotation = open_types.pop(0)
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            found.append(annotation)
-        else:
-            open_types += get_args(annotation)
-    return found
+            choice = alternative(nested)
+            yield from _sections(nested, here + (f" ({choice[0]}: {choice[1]})" if choice else ""))
 
 
 def _row(name: str, field: FieldInfo) -> str:

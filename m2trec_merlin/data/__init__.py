@@ -1,17 +1,7 @@
-"""Raw data: readers into the two canonical tables, validation, and splits."""
+"""Raw data: validation, splits, and the two canonical tables."""
 
 from m2trec_merlin.data.preparation import prepare_data, summarise_data
-from m2trec_merlin.data.sources import Origin, Source, open_source
-from m2trec_merlin.data.tables import SPLITS
 from m2trec_merlin.data.validation import ValidData, validate
+from m2trec_merlin.readers.canonical import SPLITS
 
-__all__ = [
-    "SPLITS",
-    "Origin",
-    "Source",
-    "ValidData",
-    "open_source",
-    "prepare_data",
-    "summarise_data",
-    "validate",
-]
+__all__ = ["SPLITS", "ValidData", "prepare_data", "summarise_data", "validate"]

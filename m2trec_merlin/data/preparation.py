@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 
 from m2trec_merlin.artifacts import atomic_directory, require_manifest, write_manifest
 from m2trec_merlin.config import Config
-from m2trec_merlin.data.sources import Source, open_source
 from m2trec_merlin.data.splits import (
     LEFT_OUT,
     SplitChunk,
@@ -22,10 +21,12 @@ from m2trec_merlin.data.splits import (
     draw_cold_items,
     leave_out_cold,
 )
-from m2trec_merlin.data.tables import ITEM_ID, POSITION, SPLIT, SPLITS, KnownItems, order_events
+from m2trec_merlin.data.tables import order_events
 from m2trec_merlin.data.validation import ValidData, validate
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.progress import SILENT, Progress
+from m2trec_merlin.readers import Source
+from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, SPLIT, SPLITS, KnownItems
 from m2trec_merlin.runs import Run
 from m2trec_merlin.runs.folder import COLD_ITEMS_FILE, INTERACTIONS, ITEMS_FILE
 
@@ -49,7 +50,7 @@ def prepare_data(config: Config, force: bool = False, progress: Progress = SILEN
         ConfigError: an option of the source is unknown.
         DataError: the data are invalid; all problems at once.
     """
-    source = open_source(config.data, config.seed)
+    source = config.data.open(config.seed)
     step = Run(config).step("data")
     target, inputs = step.folder, step.inputs(seed=config.seed, source=source.state())
     if not force and step.is_current(inputs):

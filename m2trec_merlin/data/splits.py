@@ -11,9 +11,15 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 import pandas as pd
 
-from m2trec_merlin.config.sections import SplitByColumn, SplitByHash, SplitByModulus, SplitByTime, SplitConfig
 from m2trec_merlin.data.order_statistics import NumbersOnDisk
-from m2trec_merlin.data.tables import ITEM_ID, POSITION, SESSION_ID, SPLIT, TIMESTAMP, KnownItems
+from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, SESSION_ID, SPLIT, TIMESTAMP, KnownItems
+from m2trec_merlin.readers.settings import (
+    SplitByColumn,
+    SplitByHash,
+    SplitByModulus,
+    SplitByTime,
+    SplitConfig,
+)
 
 #: Indices into SPLITS, and the mark of sessions that are in none of them.
 TRAIN, VALID, TEST, LEFT_OUT = 0, 1, 2, -1

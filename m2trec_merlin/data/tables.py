@@ -1,9 +1,4 @@
-"""The two canonical tables, and how raw values become theirs.
-
-`interactions`: session_id and item_id (int64 or text, as in the source), position (int64, 0, 1, 2, ... within
-a session) and, where the source has times, timestamp. A session's events lie side by side.
-`items`: item_id and the raw attribute columns, one row per item.
-"""
+"""Raw tables to canonical ones; `readers.canonical` says what these are."""
 
 from __future__ import annotations
 
@@ -13,95 +8,18 @@ import numpy as np
 import pandas as pd
 
 from m2trec_merlin.attributes import Attribute
-
-SESSION_ID, ITEM_ID, POSITION, TIMESTAMP, SPLIT = "session_id", "item_id", "position", "timestamp", "split"
-SPLITS = ("train", "valid", "test")
-
-#: Time formats that mean a count since 1970 rather than a text.
-UNIX_UNITS = ("s", "ms", "us", "ns")
-ISO_8601 = "ISO8601"
-
-
-def normalise_ids(values: pd.Series) -> pd.Series:
-    """Return ids as Int64 if the source holds whole numbers, else as text; missing ones and "" are null.
-
-    Whole numbers that became floats because some ids are missing count as whole numbers. Digits held as
-    text stay text ("007" is not 7), and so do unsigned 64-bit numbers, which may not fit.
-    """
-    whole = pd.api.types.is_integer_dtype(values) or (
-        pd.api.types.is_float_dtype(values) and values.notna().any() and not has_fractions(values).any()
-    )
-    if whole and str(values.dtype).lower() != "uint64":
-        return values.astype("Int64")
-    if pd.api.types.infer_dtype(values, skipna=True) == "string":
-        return values.astype(object).where(values.notna() & (values != ""), None)
-    return values.astype(object).where(values.notna(), None).map(str, na_action="ignore")
-
-
-def has_fractions(values: pd.Series) -> np.ndarray:
-    """Tell which numbers are not whole, bool; all False for columns that are not of floats."""
-    if not pd.api.types.is_float_dtype(values):
-        return np.zeros(len(values), dtype=bool)
-    numbers = values.to_numpy(np.float64, na_value=np.nan)
-    return ~np.isnan(numbers) & (numbers != np.floor(numbers))
-
-
-def digits_to_integers(ids: pd.Series) -> pd.Series:
-    """Return text ids as Int64 if every one is a whole number in usual writing; CSV files have no types."""
-    present = ids.dropna().astype(str)
-    if len(present) and present.str.fullmatch(r"0|-?[1-9]\d{0,17}").all():
-        return ids.astype("Int64")
-    return ids
-
-
-def parse_positions(values: pd.Series) -> pd.Series:
-    """Return what orders a session's events as numbers; NaN where there is no finite number."""
-    numbers = pd.to_numeric(values, errors="coerce")
-    return numbers.where(np.isfinite(numbers.to_numpy(np.float64, na_value=np.nan)))
-
-
-def parse_timestamps(values: pd.Series, time_format: str = ISO_8601) -> pd.Series:
-    """Return times as naive UTC in microseconds; NaT where a value is missing or cannot be read.
-
-    Args:
-        values: dates, times, text, or counts since 1970.
-        time_format: "ISO8601", a strptime format, or one of the units s, ms, us, ns.
-    """
-    if pd.api.types.is_datetime64_any_dtype(values):
-        # pd.to_datetime would look for repeated times first, one Python object after another.
-        times = values
-    elif time_format in UNIX_UNITS:
-        times = pd.to_datetime(parse_positions(values), unit=time_format, errors="coerce", utc=True)
-    else:
-        times = pd.to_datetime(values.astype(object), format=time_format, errors="coerce", utc=True)
-    if isinstance(times.dtype, pd.DatetimeTZDtype):
-        # Not by `times.dt`: it and the series hold each other, and chunks pile up until Python collects.
-        times = pd.Series(pd.DatetimeIndex(times).tz_convert(None), times.index, name=times.name)
-    return times.astype("datetime64[us]")
-
-
-class KnownItems:
-    """The ids of the items table, to be looked up whatever type a session writes them in."""
-
-    def __init__(self, item_ids: pd.Series) -> None:
-        ids = item_ids.dropna().drop_duplicates()
-        self.ids = ids.to_numpy(np.int64 if ids.dtype == "Int64" else object)
-        self._numbers = pd.Index(self.ids) if self.ids.dtype == np.int64 else None
-        self._text = pd.Index(self.ids.astype(str).astype(object))
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def positions(self, item_ids: pd.Series) -> np.ndarray:
-        """Return the place of each id in `ids`, int64; -1 where it is missing or unknown."""
-        if (
-            self._numbers is not None
-            and pd.api.types.is_integer_dtype(item_ids)
-            and not item_ids.isna().any()
-        ):
-            return self._numbers.get_indexer(item_ids.to_numpy(np.int64)).astype(np.int64)
-        places = self._text.get_indexer(item_ids.astype(object).map(str, na_action="ignore"))
-        return np.where(item_ids.isna(), -1, places).astype(np.int64)
+from m2trec_merlin.readers.canonical import (
+    ISO_8601,
+    ITEM_ID,
+    POSITION,
+    SESSION_ID,
+    SPLIT,
+    TIMESTAMP,
+    KnownItems,
+    normalise_ids,
+    parse_positions,
+    parse_timestamps,
+)
 
 
 def order_events(raw: pd.DataFrame, items: KnownItems, time_format: str = ISO_8601) -> pd.DataFrame:

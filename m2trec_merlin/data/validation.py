@@ -13,10 +13,10 @@ import pandas as pd
 
 from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.config import Config
-from m2trec_merlin.config.sections import SplitByColumn, SplitByModulus, SplitByTime
-from m2trec_merlin.data.problems import ProblemLog, describe_missing_column
-from m2trec_merlin.data.sources import Origin, Source
-from m2trec_merlin.data.tables import (
+from m2trec_merlin.data.tables import canonical_items
+from m2trec_merlin.errors import DataError
+from m2trec_merlin.readers import Origin, Source
+from m2trec_merlin.readers.canonical import (
     ITEM_ID,
     POSITION,
     SESSION_ID,
@@ -24,13 +24,13 @@ from m2trec_merlin.data.tables import (
     SPLITS,
     TIMESTAMP,
     KnownItems,
-    canonical_items,
     has_fractions,
     normalise_ids,
     parse_positions,
     parse_timestamps,
 )
-from m2trec_merlin.errors import DataError
+from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
+from m2trec_merlin.readers.settings import SplitByColumn, SplitByModulus, SplitByTime
 
 
 @dataclass
@@ -145,9 +145,7 @@ class _InteractionChecker:
         self._split = config.data.split
         self._shortest = config.data.min_session_length
         self._known = known
-        self._unknown_hint = "add the items, or leave these events out"
-        if config.data.source == "tables":
-            self._unknown_hint += " with data.options.drop_unknown_items: true"
+        self._unknown_hint = config.data.unknown_items_hint
         self._log = ProblemLog(self._origin)
         self._rows = 0
         self.sessions = self.events = self.short_sessions = 0
@@ -207,8 +205,6 @@ class _InteractionChecker:
                 "split.kind 'time' needs a timestamp for each event; there is none: let data.columns.order "
                 "name a column of dates (or of Unix time, with data.options.time_format: s), or use 'hash'"
             )
-        if isinstance(self._split, SplitByColumn) and SPLIT not in columns:
-            self._log.add("split.kind 'column' needs a column that names the split, and this source has none")
         if not self._rows:
             self._log.add("holds no rows")
         elif SESSION_ID not in missing and not self.sessions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.sessions import Prefixes
 
 
@@ -13,8 +14,8 @@ class RankedLists:
     Args:
         name: for the report.
         prefixes: the prefixes for which lists exist.
-        rows: int64 [P, length], catalogue rows, no item twice in a line; 0 fills short lines.
-        n_rows: N + 1 of the catalogue.
+        rows: int64 [P, length], catalogue rows, no item twice in a line; NO_ITEM fills short lines.
+        n_rows: R of the catalogue.
         candidates: which items the lists were chosen from.
     """
 
@@ -36,7 +37,7 @@ class RankedLists:
         self._order = np.argsort(self._keys)
 
     def score(self, prefixes: Prefixes) -> np.ndarray:
-        """Return 1 / place in the list, -inf for what is not in it, float32 [P, N + 1].
+        """Return 1 / place in the list, -inf for what is not in it, float32 [P, R].
 
         Raises:
             ValueError: a prefix has no list.
@@ -49,7 +50,7 @@ class RankedLists:
         scores = np.full((len(prefixes), self.n_rows), -np.inf, np.float32)
         places = 1 / np.arange(1, self._rows.shape[1] + 1, dtype=np.float32)
         np.put_along_axis(scores, self._rows[lines], places[None, :], axis=1)
-        scores[:, 0] = -np.inf
+        scores[:, NO_ITEM] = -np.inf
         return scores
 
 

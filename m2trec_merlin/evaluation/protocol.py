@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
+from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.evaluation.metrics import METRICS
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.slices import SLICES
@@ -36,7 +37,7 @@ def describe_protocol(
     evaluation = config.evaluation
     scored, total = len(outcomes[0].prefixes), sessions.n_prefixes
     sample = "" if scored == total else f", a random sample of the {total:,} (seed {config.seed})"
-    unknown = int((sessions.rows == 0).sum())
+    unknown = int((sessions.rows == NO_ITEM).sum())
     split_settings = config.data.split.model_dump(exclude={"kind"})
     settings = ", ".join(f"{name} {value}" for name, value in split_settings.items())
     candidates = [f"{o.model}: {o.candidates}" for o in outcomes if o.candidates]

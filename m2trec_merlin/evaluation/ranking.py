@@ -9,7 +9,7 @@ import torch
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import EvaluationConfig
-from m2trec_merlin.encoded import FIRST_VALUE, MISSING
+from m2trec_merlin.encoded import FIRST_VALUE, MISSING, NO_ITEM
 from m2trec_merlin.evaluation.outcomes import UNMEASURED, UNRANKED, ItemRanks, Outcome
 from m2trec_merlin.histories import events_after, events_before
 from m2trec_merlin.progress import SILENT, Progress
@@ -36,11 +36,11 @@ def evaluate(
         prefixes: what to score; see `sample_prefixes`.
         catalogue: the items that the recommender's columns stand for.
         config: cut-offs, block size, and whether the session's own items may be recommended.
-        candidates: bool [N + 1], items that may be recommended; default: all.
+        candidates: bool [R], rows that may be recommended; default: all.
         progress: is told after each block how many prefixes have been ranked.
 
     Raises:
-        ValueError: the recommender broke its contract (wrong shape, or a score for row 0).
+        ValueError: the recommender broke its contract (wrong shape, or a score for NO_ITEM).
     """
     items = recommender if isinstance(recommender, ItemScorer) else None
     categories = recommender if isinstance(recommender, CategoryScorer) else None
@@ -87,7 +87,7 @@ def rank_items(scores: np.ndarray, prefixes: Prefixes, ks: tuple[int, ...]) -> I
     """Rank the remaining items of a block of prefixes.
 
     Args:
-        scores: float32 [P, N + 1].
+        scores: float32 [P, R].
         prefixes: P prefixes.
         ks: cut-offs, rising.
     """
@@ -150,11 +150,11 @@ def top_values(scores: np.ndarray, count: int) -> np.ndarray:
 def top_rows(scores: np.ndarray, count: int) -> np.ndarray:
     """Return the columns with the highest scores of each line, best first, int64 [P, count].
 
-    Column 0, which is no item, fills up lines that have fewer candidates.
+    NO_ITEM fills up lines that have fewer candidates.
     """
     best = torch.topk(torch.from_numpy(scores), min(count, scores.shape[1]), dim=1)
-    rows = np.where(np.isneginf(best.values.numpy()), 0, best.indices.numpy())
-    return np.pad(rows, ((0, 0), (0, count - rows.shape[1])))
+    rows = np.where(np.isneginf(best.values.numpy()), NO_ITEM, best.indices.numpy())
+    return np.pad(rows, ((0, 0), (0, count - rows.shape[1])), constant_values=NO_ITEM)
 
 
 def _checked(recommender: ItemScorer, block: Prefixes, catalogue: Catalogue) -> np.ndarray:
@@ -164,7 +164,7 @@ def _checked(recommender: ItemScorer, block: Prefixes, catalogue: Catalogue) -> 
         raise ValueError(
             f"{recommender.name}: scores are {scores.dtype} {scores.shape}, expected float32 {expected}"
         )
-    if not np.isneginf(scores[:, 0]).all():
+    if not np.isneginf(scores[:, NO_ITEM]).all():
         raise ValueError(f"{recommender.name}: row 0 is no item, its scores must be -inf")
     return scores
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.config import VARIANTS, Config
+from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.comparison import compare
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
 from m2trec_merlin.neighbours.mixture import Mixture
@@ -40,7 +40,7 @@ def evaluate_model(config: Config, *, force: bool = False, progress: Progress = 
     train = Sessions.load(run.sessions("train"))
 
     def ours() -> list[ItemScorer]:
-        model = ModelScorer(load_model(run.model, catalogue), VARIANTS[config.variant].title)
+        model = ModelScorer(load_model(run.model, catalogue), config.variant_title)
         if not config.serving.neighbours:
             return [model]
         near = SessionKnn if ITEM_ID in config.inputs else MetadataKnn

@@ -1,38 +1,22 @@
 """The body of the model: sessions of catalogue rows in, session vectors of prefixes out.
 
-Shape legend: B sessions, L longest session, E events, P prefixes, U distinct rows, I item width, D width.
+Shape legend: n rows asked for, E events in all, P prefixes, I item width, D width.
 """
 
 from __future__ import annotations
 
 import torch
-from merlin.schema import ColumnSchema, Schema, Tags
+from merlin.schema import Schema
 from torch import Tensor, nn
 from transformers4rec.torch.block.base import BlockBase
 
+from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors
+from m2trec_merlin.model.encoded_prefixes import EncodedPrefixes, prefix_history
 from m2trec_merlin.model.item_encoder import ItemEncoder
-from m2trec_merlin.model.layout import Packing
+from m2trec_merlin.model.item_vectors import ItemVectors
+from m2trec_merlin.model.session_batch import SessionBatch
 from m2trec_merlin.model.session_encoder import SessionEncoder
-from m2trec_merlin.model.states import SessionStates, prefix_history
-
-#: The one column of the sessions: catalogue rows, pointers into the catalogue rather than features.
-ROW = "row"
-
-
-def input_schema(n_rows: int, max_length: int) -> Schema:
-    """Return the Merlin schema of a batch: one ragged list of catalogue rows."""
-    properties = {
-        "domain": {"min": 0, "max": n_rows - 1, "name": ROW},
-        "value_count": {"min": 1, "max": max_length},
-    }
-    return Schema(
-        [
-            ColumnSchema(
-                ROW, dtype="int64", is_list=True, is_ragged=True, tags=[Tags.LIST], properties=properties
-            )
-        ]
-    )
 
 
 class CatalogueInput(nn.Module):
@@ -48,9 +32,10 @@ class CatalogueInput(nn.Module):
         self.item_encoder = item_encoder
         self.schema = schema
 
-    def forward(self, rows: Tensor) -> Tensor:
-        """int64 [n] rows to item vectors [n, I]."""
-        return self.item_encoder(self.catalogue(rows))
+    def forward(self, rows: Tensor) -> ItemVectors:
+        """Item vectors of catalogue rows, int64 [n]."""
+        items: ItemVectors = self.item_encoder(self.catalogue(rows))
+        return items
 
 
 class SessionBody(BlockBase):
@@ -69,69 +54,41 @@ class SessionBody(BlockBase):
         """See `output_size`."""
         return self.output_size()
 
-    def forward(
-        self, inputs: dict[str, Tensor], training: bool = False, testing: bool = False
-    ) -> SessionStates:
+    def forward(self, inputs: SessionBatch, training: bool = False, testing: bool = False) -> EncodedPrefixes:
         """Encode a batch.
 
         Args:
-            inputs: `row`, int64 [B, L], right-padded with 0.
-            training: return a vector for every prefix that has a next item.
+            inputs: sessions.
+            training: encode every prefix that has a target.
             testing: likewise.
 
         Returns:
-            Vectors of all prefixes with their targets, session by session; without `training` and
-            `testing` one vector per session, after its last event.
+            All prefixes with their targets, session by session; without `training` and `testing` whole
+            sessions, without targets.
         """
-        rows_BL = inputs[ROW]
         if not training and not testing:
-            return self.encode_sessions(rows_BL)
+            return self._encode_sessions(inputs)
         if self.session_encoder.causal:
-            return self._encode_prefixes_in_one_pass(rows_BL)
-        prefixes_PL, targets = expand_prefixes(rows_BL)
-        states = self.encode_sessions(prefixes_PL, also=targets)
-        states.targets = targets
-        return states
+            return self._encode_prefixes_in_one_pass(inputs)
+        return self._encode_sessions(inputs.prefixes(), inputs.targets)
 
-    def encode_sessions(self, rows_BL: Tensor, also: Tensor | None = None) -> SessionStates:
-        """Session vectors after the last event; distinct rows cover `also`."""
-        lengths = (rows_BL != 0).sum(1)
-        packing = Packing.of(lengths, rows_BL.shape[1])
-        rows, item_vectors, x_EI = self._encode_items(packing.pack(rows_BL), also)
-        x_ED = self.session_encoder(x_EI, packing)
-        vectors = self.session_encoder.pool_sessions(packing.pad(x_ED), lengths)
-        ends = lengths.cumsum(0) - 1
-        history = prefix_history(rows_BL, packing, ends)
-        return SessionStates(vectors, torch.zeros_like(ends), rows, item_vectors, history)
+    def _encode_sessions(self, batch: SessionBatch, targets: Tensor | None = None) -> EncodedPrefixes:
+        rows, items, x_EI = self._encode_items(batch.rows, targets)
+        x_ED = self.session_encoder(x_EI, batch.packing)
+        vectors = self.session_encoder.pool_sessions(batch.packing.pad(x_ED), batch.lengths)
+        history = prefix_history(batch, batch.lengths.cumsum(0) - 1)
+        if targets is None:
+            targets = torch.full_like(batch.lengths, NO_ITEM)
+        return EncodedPrefixes(vectors, targets, rows, items, history)
 
-    def _encode_prefixes_in_one_pass(self, rows_BL: Tensor) -> SessionStates:
-        packing = Packing.of((rows_BL != 0).sum(1), rows_BL.shape[1])
-        rows_E = packing.pack(rows_BL)
-        rows, item_vectors, x_EI = self._encode_items(rows_E)
-        x_ED = self.session_encoder.pool_prefixes(self.session_encoder(x_EI, packing), packing)
-        has_next = packing.position + 1 < packing.lengths[packing.session]
-        events = has_next.nonzero().squeeze(1)
-        history = prefix_history(rows_BL, packing, events)
-        return SessionStates(x_ED[events], rows_E[events + 1], rows, item_vectors, history)
+    def _encode_prefixes_in_one_pass(self, batch: SessionBatch) -> EncodedPrefixes:
+        rows, items, x_EI = self._encode_items(batch.rows)
+        x_ED = self.session_encoder(x_EI, batch.packing)
+        vectors = self.session_encoder.pool_prefixes(x_ED, batch.packing)[batch.ends]
+        return EncodedPrefixes(vectors, batch.targets, rows, items, prefix_history(batch, batch.ends))
 
-    def _encode_items(self, rows_E: Tensor, also: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """Encode each distinct row once, then hand the vectors to the events."""
+    def _encode_items(self, rows_E: Tensor, also: Tensor | None = None) -> tuple[Tensor, ItemVectors, Tensor]:
+        """Encode each distinct row once, then hand the vectors, [E, I], to the events."""
         rows = (rows_E if also is None else torch.cat([rows_E, also])).unique()
-        item_vectors = self.inputs(rows)
-        return rows, item_vectors, item_vectors[torch.searchsorted(rows, rows_E)]
-
-
-def expand_prefixes(rows_BL: Tensor) -> tuple[Tensor, Tensor]:
-    """Make every prefix a session of its own (bidirectional mode, as in the paper).
-
-    Args:
-        rows_BL: int64, right-padded with 0.
-
-    Returns:
-        Prefixes, int64 [P, L - 1], and their targets, int64 [P].
-    """
-    longest = rows_BL.shape[1]
-    session, position = (rows_BL[:, 1:] != 0).nonzero(as_tuple=True)
-    steps = torch.arange(longest - 1, device=rows_BL.device)
-    prefixes = torch.where(steps <= position.unsqueeze(1), rows_BL[session, : longest - 1], 0)
-    return prefixes, rows_BL[session, position + 1]
+        items: ItemVectors = self.inputs(rows)
+        return rows, items, items.take(torch.searchsorted(rows, rows_E)).described

@@ -1,6 +1,9 @@
 """What makes a candidate's score: the seam between the session vector and the items.
 
-Shape legend: P prefixes, C candidates, D width, I item width, N catalogue rows (row 0 is padding).
+A head is a class in `HEADS`, under the name that `model.next_item.head` has for it.
+
+Shape legend: P prefixes, C candidates, D width, n items, I item width, B sessions, L longest session,
+M (prefix, item) pairs of a history.
 """
 
 from __future__ import annotations
@@ -13,21 +16,29 @@ from torch.nn import functional as F
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import NextItemConfig
+from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.model.dropout import Dropout
-from m2trec_merlin.model.item_encoder import ItemProjection
+from m2trec_merlin.model.encoded_prefixes import History
+from m2trec_merlin.model.item_vectors import ItemVectors
 from m2trec_merlin.model.popularity_bias import PopularityBias
 from m2trec_merlin.model.session_items import SessionItems
 from m2trec_merlin.model.sparse_table import SparseTable
-from m2trec_merlin.model.states import History
 
 
 class NextItemHead(nn.Module):
     """score(prefix, item) = query(prefix) . vector(item) + bias(item) + repeat bias.
 
+    Args:
+        catalogue: for the training items and their occurrences.
+        item_width: I.
+        width: D.
+        max_length: sessions are at most this long.
+        config: what a score is made of.
+
     Attributes:
+        all_items: whether items never seen in training can be candidates.
         repeat_biases: float32 [max_length] or None; added to items that stand in the session, by their
             distance from its end. Learned: positive where shoppers return, negative where they do not.
-        all_items: whether items never seen in training can be candidates.
     """
 
     all_items: bool
@@ -39,9 +50,9 @@ class NextItemHead(nn.Module):
         self.n_seen = catalogue.n_seen
         self.repeat_biases = nn.Parameter(torch.zeros(max_length)) if config.repeat_bias else None
         self.session_items = SessionItems(width, max_length) if config.session_items else None
-        # The softmax head has no other use for item vectors.
+        # A head that knows training items by their rows has no other use for item vectors.
         used = self.all_items or config.session_items
-        self.project = ItemProjection(item_width, width) if used else None
+        self.project = nn.Linear(item_width, width) if used else None
         self.dropout = Dropout(config.candidate_dropout)
 
     def calibration_parameters(self) -> list[nn.Parameter]:
@@ -51,21 +62,21 @@ class NextItemHead(nn.Module):
         """
         return [] if self.repeat_biases is None else [self.repeat_biases]
 
-    def session_item_vectors(self, item_vectors: Tensor) -> Tensor:
-        """Item vectors [n, I] to unit vectors [n, D], from which queries are made; without that, nothing.
+    def session_item_vectors(self, described: Tensor) -> Tensor:
+        """Item vectors [..., I] to unit vectors [..., D], from which queries are made; without that, nothing.
 
         From attributes alone, like everything on the input side: no item's training history takes part.
         """
         if self.session_items is None or self.project is None:
-            return item_vectors[:, :0]
-        return F.normalize(self.project(item_vectors), dim=-1)
+            return described[..., :0]
+        return F.normalize(self.project(described), dim=-1)
 
     def queries(self, session_vectors: Tensor, items: Tensor, history: History) -> Tensor:
         """Query vectors of prefixes, [P, D].
 
         Args:
             session_vectors: [P, D].
-            items: [R, D], `session_item_vectors` of the items of `history`, pair by pair.
+            items: [M, D], `session_item_vectors` of the items of `history`, pair by pair.
             history: the items that each prefix holds.
         """
         if self.session_items is not None:
@@ -73,18 +84,18 @@ class NextItemHead(nn.Module):
         return self.scale(session_vectors)
 
     def queries_padded(
-        self, session_vectors: Tensor, item_vectors: Tensor, counted: Tensor, lengths: Tensor
+        self, session_vectors: Tensor, described: Tensor, counted: Tensor, lengths: Tensor
     ) -> Tensor:
         """Query vectors of right-padded sessions, [B, D]: for the exported graph.
 
         Args:
             session_vectors: [B, D].
-            item_vectors: [B, L, I].
+            described: item vectors of the sessions, [B, L, I].
             counted: bool [B, L], see `SessionItems.forward_padded`.
             lengths: int64 [B].
         """
         if self.session_items is not None:
-            items = self.session_item_vectors(item_vectors)
+            items = self.session_item_vectors(described)
             session_vectors = self.session_items.forward_padded(session_vectors, items, counted, lengths)
         return self.scale(session_vectors)
 
@@ -92,27 +103,37 @@ class NextItemHead(nn.Module):
         """The last step to query vectors, [P, D]."""
         raise NotImplementedError
 
-    def candidate_vectors(self, item_vectors: Tensor, rows: Tensor) -> Tensor:
+    def candidate_vectors(self, items: ItemVectors, rows: Tensor, hidden: Tensor | None = None) -> Tensor:
         """Vectors of candidates, [C, D].
 
         Args:
-            item_vectors: [C, I], from the item encoder.
-            rows: int64 [C], catalogue rows; 0 for items outside of the catalogue.
+            items: their item vectors.
+            rows: int64 [C], catalogue rows; NO_ITEM for items outside of the catalogue.
+            hidden: bool [C], which candidates show no history; None for none.
         """
         raise NotImplementedError
 
-    def candidate_biases(self, item_vectors: Tensor, rows: Tensor) -> Tensor:
+    def candidate_biases(self, items: ItemVectors, rows: Tensor, hidden: Tensor | None = None) -> Tensor:
         """Biases of candidates, [C]; -inf for items that this head has no output for.
 
-        Row 0 stands for any item outside of the catalogue here; whoever scores the whole catalogue
-        leaves it out.
+        NO_ITEM stands for any item outside of the catalogue here; whoever scores catalogue rows leaves it
+        out. Arguments as for `candidate_vectors`.
         """
         raise NotImplementedError
 
-    def candidates(self, item_vectors: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def candidates(self, items: ItemVectors, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Vectors and biases together; in training with dropout, and the same items' histories hidden."""
-        vectors = self.dropout(self.candidate_vectors(item_vectors, rows))
-        return vectors, self.candidate_biases(item_vectors, rows)
+        hidden = self.hide(rows) if self.training else None
+        vectors = self.dropout(self.candidate_vectors(items, rows, hidden))
+        return vectors, self.candidate_biases(items, rows, hidden)
+
+    def hide(self, rows: Tensor) -> Tensor | None:
+        """Draw the candidates whose history is hidden in a step of training, bool [C]; None for none."""
+        return None
+
+    def is_known(self, rows: Tensor) -> Tensor:
+        """Which rows are training items, bool [C]."""
+        return (rows > NO_ITEM) & (rows <= self.n_seen)
 
 
 class MetadataHead(NextItemHead):
@@ -148,43 +169,37 @@ class MetadataHead(NextItemHead):
             return session_vectors
         return F.normalize(session_vectors, dim=-1) * self.log_scale.exp()
 
-    def candidate_vectors(self, item_vectors: Tensor, rows: Tensor) -> Tensor:
-        """Unit vectors of projected metadata, plus the residual where an item has one."""
-        return self._vectors(item_vectors, rows)
-
-    def candidate_biases(self, item_vectors: Tensor, rows: Tensor) -> Tensor:
-        """Popularity of training items; of all others, row 0 included, what their metadata let expect."""
-        return self._biases(item_vectors, rows)
-
-    def candidates(self, item_vectors: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Vectors and biases; in training, a random share of the items shows no history."""
-        hidden = None
-        if self.training and self.hidden_share:
-            hidden = torch.rand(len(rows), device=rows.device) < self.hidden_share
-        vectors = self.dropout(self._vectors(item_vectors, rows, hidden))
-        return vectors, self._biases(item_vectors, rows, hidden)
-
-    def _vectors(self, item_vectors: Tensor, rows: Tensor, hidden: Tensor | None = None) -> Tensor:
+    def candidate_vectors(self, items: ItemVectors, rows: Tensor, hidden: Tensor | None = None) -> Tensor:
+        """Unit vectors of projected metadata, plus the residual where an item shows one."""
         assert self.project is not None
-        vectors: Tensor = self.project(item_vectors)
+        vectors: Tensor = self.project(items.described)
         if self.residual is not None:
-            known = self._known(rows, hidden)
-            vectors = vectors + self.residual(torch.where(known, rows, 0))
+            vectors = vectors + self.residual(torch.where(self._shows_history(rows, hidden), rows, NO_ITEM))
         return F.normalize(vectors, dim=-1) if self.cosine else vectors
 
-    def _biases(self, item_vectors: Tensor, rows: Tensor, hidden: Tensor | None = None) -> Tensor:
+    def candidate_biases(self, items: ItemVectors, rows: Tensor, hidden: Tensor | None = None) -> Tensor:
+        """Popularity of items that show theirs; of all others, NO_ITEM included, what to expect."""
         if self.popularity is None:
             return torch.zeros(len(rows), device=rows.device)
-        return self.popularity(item_vectors, rows, self._known(rows, hidden), hiding=hidden is not None)
+        shown = self._shows_history(rows, hidden)
+        biases: Tensor = self.popularity(items, rows, shown, hiding=hidden is not None)
+        return biases
 
-    def _known(self, rows: Tensor, hidden: Tensor | None) -> Tensor:
-        """Which items show their training history."""
-        known = (rows >= 1) & (rows <= self.n_seen)
+    def hide(self, rows: Tensor) -> Tensor | None:
+        """Draw a random share of the candidates."""
+        return torch.rand(len(rows), device=rows.device) < self.hidden_share if self.hidden_share else None
+
+    def _shows_history(self, rows: Tensor, hidden: Tensor | None) -> Tensor:
+        known = self.is_known(rows)
         return known if hidden is None else known & ~hidden
 
 
 class SoftmaxHead(NextItemHead):
-    """The paper's head (Eq. 6): a fully connected layer with one output per training item."""
+    """The paper's head (Eq. 6): a fully connected layer with one output per training item.
+
+    Similarity, temperature, residual and popularity are settings of the metadata head; here they have no
+    meaning.
+    """
 
     all_items = False
 
@@ -201,14 +216,18 @@ class SoftmaxHead(NextItemHead):
         """The session vectors themselves."""
         return session_vectors
 
-    def candidate_vectors(self, item_vectors: Tensor, rows: Tensor) -> Tensor:
+    def candidate_vectors(self, items: ItemVectors, rows: Tensor, hidden: Tensor | None = None) -> Tensor:
         """Columns of the output layer; item vectors play no part."""
         return self.weight(self._output(rows))
 
-    def candidate_biases(self, item_vectors: Tensor, rows: Tensor) -> Tensor:
+    def candidate_biases(self, items: ItemVectors, rows: Tensor, hidden: Tensor | None = None) -> Tensor:
         """Biases of the output layer; -inf for items that it has no output for."""
-        known = (rows >= 1) & (rows <= self.n_seen)
-        return self.bias(self._output(rows)).squeeze(1).masked_fill(~known, -math.inf)
+        biases: Tensor = self.bias(self._output(rows)).squeeze(1)
+        return biases.masked_fill(~self.is_known(rows), -math.inf)
 
     def _output(self, rows: Tensor) -> Tensor:
-        return torch.where(rows <= self.n_seen, rows, 0)
+        return torch.where(rows <= self.n_seen, rows, NO_ITEM)
+
+
+#: Every head, by the name it has in the configuration.
+HEADS: dict[str, type[NextItemHead]] = {"metadata": MetadataHead, "softmax": SoftmaxHead}

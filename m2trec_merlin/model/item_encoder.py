@@ -1,18 +1,18 @@
 """Attributes of items to item vectors (Eq. 2 to 4).
 
-Shapes: n items, I = sum of the attribute widths, D width of the model.
+Shapes: n items, I = sum of the attribute widths.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from m2trec_merlin.model.attribute_encoders import AttributeEncoder
 from m2trec_merlin.model.catalogue_tensors import EncodedAttributes
 from m2trec_merlin.model.expected_popularity import ExpectedPopularity
+from m2trec_merlin.model.item_vectors import ItemVectors
 
 
 class ItemEncoder(nn.Module):
@@ -22,11 +22,10 @@ class ItemEncoder(nn.Module):
 
     Args:
         encoders: of the attributes.
-        popularity: what comes last in the vectors, for the scorer alone; or nothing.
+        popularity: what to expect of the items; None to expect nothing.
 
     Attributes:
         width: I, the length of an item vector.
-        described: how many of its numbers come from the attributes, for `ItemProjection`.
     """
 
     def __init__(
@@ -35,24 +34,10 @@ class ItemEncoder(nn.Module):
         super().__init__()
         self.encoders = nn.ModuleList(encoders)
         self.popularity = popularity
-        self.described = sum(encoder.width for encoder in encoders)
-        self.width = self.described + (0 if popularity is None else popularity.width)
+        self.width = sum(encoder.width for encoder in encoders)
 
-    def forward(self, attributes: EncodedAttributes) -> Tensor:
-        """Return item vectors, float32 [n, I]."""
-        vectors = [encoder(attributes) for encoder in self.encoders]
-        if self.popularity is not None:
-            vectors.append(self.popularity(attributes))
-        return torch.cat(vectors, dim=1)
-
-
-class ItemProjection(nn.Linear):
-    """A linear layer on what the attributes say.
-
-    The expected popularity that may follow is left out: as a bias alone it ranks new items better than with
-    the vectors made of it, too (docs/quality.md).
-    """
-
-    def forward(self, vectors: Tensor) -> Tensor:
-        """Project item vectors, [..., I] to [..., D]."""
-        return super().forward(vectors[..., : self.in_features])
+    def forward(self, attributes: EncodedAttributes) -> ItemVectors:
+        """Return the item vectors of n items."""
+        described = [encoder(attributes) for encoder in self.encoders]
+        expected = None if self.popularity is None else self.popularity(attributes).squeeze(1)
+        return ItemVectors.of(described, expected)

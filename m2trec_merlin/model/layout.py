@@ -1,9 +1,9 @@
 """Three layouts of a batch of sessions, and the ways between them.
 
 Shapes: B sessions, L longest session, E events in all, D width; of a group: b sessions, l longest session.
-Packed [E, D] holds no padding to compute on, and is what everything but attention needs: sessions average
-half of the longest one or less. Attention sees groups [b, l, D] of sessions of about the same length. Padded
-[B, L, D] is for sums along a session.
+Packed [E, D] is how a batch comes, without padding to compute on, and what everything but attention needs:
+sessions average half of the longest one or less. Attention sees groups [b, l, D] of sessions of about the
+same length. Padded [B, L, D] is for what runs along a session.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Packing:
-    """Where the events of a padded batch stand when padding is left out.
+    """Where the packed events of a batch stand in their sessions.
 
     Attributes:
         lengths: int64 [B], events per session.
@@ -46,7 +46,7 @@ class Packing:
 
     @classmethod
     def of(cls, lengths: Tensor, longest: int) -> Packing:
-        """Describe right-padded sessions of these lengths, int64 [B]."""
+        """Describe sessions of these lengths, int64 [B], none longer than `longest`."""
         mask = torch.arange(longest, device=lengths.device) < lengths.unsqueeze(1)
         return cls(lengths, longest, mask.flatten().nonzero().squeeze(1))
 

@@ -1,6 +1,6 @@
 """Cross-entropy over many candidates (Eq. 7) without ever holding all logits.
 
-Shape legend: P prefixes, C candidates, D width, R (prefix, candidate) pairs with an extra score.
+Shape legend: P prefixes, C candidates, D width, M (prefix, candidate) pairs with an extra score.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def candidate_cross_entropy(
         candidates: float32 [C, D].
         biases: float32 [C].
         targets: int64 [P], index of each prefix's target among the candidates.
-        pair_prefixes: int64 [R], ascending.
-        pair_candidates: int64 [R].
-        pair_scores: float32 [R].
+        pair_prefixes: int64 [M], ascending.
+        pair_candidates: int64 [M].
+        pair_scores: float32 [M].
         log_inclusion: float32 [C], logarithm of each candidate's inclusion probability.
 
     Returns:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import transformers4rec.torch as tr
 from torch import Tensor, nn
@@ -13,25 +14,56 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.encoded import EncodedColumn
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.attribute_encoders import build_attribute_encoder
-from m2trec_merlin.model.body import CatalogueInput, SessionBody, input_schema
+from m2trec_merlin.model.body import CatalogueInput, SessionBody
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, id_column
 from m2trec_merlin.model.expected_popularity import ExpectedPopularity
-from m2trec_merlin.model.heads import MetadataHead, NextItemHead, SoftmaxHead
+from m2trec_merlin.model.heads import HEADS, NextItemHead
 from m2trec_merlin.model.item_encoder import ItemEncoder
+from m2trec_merlin.model.item_vectors import ItemVectors
+from m2trec_merlin.model.session_batch import SessionBatch
 from m2trec_merlin.model.session_encoder import SessionEncoder
 from m2trec_merlin.model.tasks import NextAttribute, NextItem
+from m2trec_merlin.model.transformers4rec_batches import input_schema, read_batch
 
 
 class M2TRec(tr.Model):
     """A Transformers4Rec model whose items are rows of a catalogue.
 
-    Built by `build_model`. Feed it batches of the Merlin loader (`row`, a ragged list) or padded rows.
+    Built by `build_model`. Feed it a `SessionBatch`, or what Transformers4Rec's loaders make of one.
     """
 
     def __init__(self, body: SessionBody, tasks: list[tr.PredictionTask], weights: list[float]) -> None:
         # Eq. 7 sums the tasks' losses; Transformers4Rec would take their mean.
         head = tr.Head(body, tasks, task_weights=weights, loss_reduction="sum")
         super().__init__(head, max_sequence_length=body.session_encoder.max_length)
+
+    def forward(
+        self,
+        inputs: SessionBatch | Mapping[str, Tensor],
+        targets: object = None,
+        training: bool = False,
+        testing: bool = False,
+        **kwargs: object,
+    ) -> Any:
+        """Return what every Transformers4Rec model does.
+
+        Args:
+            inputs: sessions; see `read_batch` for those of other loaders.
+            targets: of the loader; left aside, since they come from the sessions.
+            training: return `loss` alone, with `labels` for each task.
+            testing: return `loss`, `labels` and `predictions` of each task, for every prefix.
+            kwargs: of Transformers4Rec; left aside.
+
+        Returns:
+            Without `training` and `testing`, the predictions of each task after whole sessions. What is for
+            each task is a dictionary where there are several.
+        """
+        batch = inputs if isinstance(inputs, SessionBatch) else read_batch(inputs, self.max_length)
+        # The parent would pad the batch; all else that it does is to weigh heads, and there is one.
+        outputs = self.heads[0](batch, call_body=True, training=training, testing=testing)
+        if training or testing:
+            return {name: _sole(output) for name, output in outputs.items()}
+        return _sole(outputs)
 
     @property
     def body(self) -> SessionBody:
@@ -56,7 +88,7 @@ class M2TRec(tr.Model):
         return task
 
     @property
-    def next_item(self) -> NextItemHead:
+    def next_item_head(self) -> NextItemHead:
         """What a candidate's score is made of."""
         return self.next_item_task.scorer
 
@@ -71,13 +103,19 @@ class M2TRec(tr.Model):
         """Longest session the model takes; longer ones keep their last events."""
         return self.session_encoder.max_length
 
-    def encode_rows(self, rows: Tensor) -> Tensor:
-        """Item vectors of catalogue rows, int64 [n] to float32 [n, I]."""
-        return self.body.inputs(rows)
+    def encode_rows(self, rows: Tensor) -> ItemVectors:
+        """Item vectors of catalogue rows, int64 [n]."""
+        items: ItemVectors = self.body.inputs(rows)
+        return items
 
     def count_parameters(self) -> int:
         """Trainable parameters."""
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
+
+
+def _sole(outputs: Any) -> Any:
+    """Unwrap what belongs to one task alone."""
+    return next(iter(outputs.values())) if isinstance(outputs, dict) and len(outputs) == 1 else outputs
 
 
 def build_model(config: Config, catalogue: Catalogue) -> M2TRec:
@@ -99,11 +137,11 @@ def build_model(config: Config, catalogue: Catalogue) -> M2TRec:
     inputs = CatalogueInput(
         CatalogueTensors(columns), item_encoder, input_schema(catalogue.n_rows, max_length)
     )
-    body = SessionBody(inputs, SessionEncoder(item_encoder.described, model.width, max_length, model.session))
-    build_scorer = MetadataHead if model.next_item.head == "metadata" else SoftmaxHead
-    scorer = build_scorer(catalogue, item_encoder.described, model.width, max_length, model.next_item)
+    body = SessionBody(inputs, SessionEncoder(item_encoder.width, model.width, max_length, model.session))
+    build_head = HEADS[model.next_item.head]
+    head = build_head(catalogue, item_encoder.width, model.width, max_length, model.next_item)
     tasks: list[tr.PredictionTask] = [
-        NextItem(scorer, catalogue, inputs.forward, model.next_item),
+        NextItem(head, catalogue, inputs.forward, model.next_item),
         *(NextAttribute(_column(catalogue, t.attribute), model.width) for t in model.next_attributes),
     ]
     return M2TRec(body, tasks, [model.next_item.weight, *(t.weight for t in model.next_attributes)])

@@ -1,6 +1,7 @@
-"""The trained model as a recommender: scores of all items for prefixes of sessions.
+"""The trained model as a scorer: scores of all items for prefixes of sessions.
 
-Shape legend: S sessions, L longest session, P prefixes, D width, N catalogue rows.
+Shape legend: B sessions, L longest session, E events, P prefixes, D width, I item width, R catalogue
+rows, V values of an attribute, M (prefix, item) pairs.
 """
 
 from __future__ import annotations
@@ -9,17 +10,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.histories import distinct_events_before
-from m2trec_merlin.model.layout import Packing
+from m2trec_merlin.model.encoded_prefixes import History
+from m2trec_merlin.model.item_vectors import ItemVectors
 from m2trec_merlin.model.m2trec import M2TRec
-from m2trec_merlin.model.states import History
+from m2trec_merlin.model.session_batch import SessionBatch
 from m2trec_merlin.sessions import Prefixes, Sessions
 
 _ROWS_AT_A_TIME = 65_536
 
 
 class ModelScorer:
-    """Ranks all items of the catalogue that the model's head can score.
+    """An `ItemScorer` and `CategoryScorer`: scores every item of the catalogue that the model's head can.
 
     Item vectors of the whole catalogue are computed once, when it is built.
 
@@ -32,42 +35,42 @@ class ModelScorer:
         self.name = name
         self.model = model.eval()
         self.device = next(model.parameters()).device
-        self.candidates = "all catalogue items" if model.next_item.all_items else "training items"
+        self.candidates = "all catalogue items" if model.next_item_head.all_items else "training items"
         self._kept: Tensor | None = None
         with torch.inference_mode():
-            self._item_vectors, self._vectors_ND, self._biases_N = self._encode_catalogue()
-            self._own_vectors_ND = self.model.next_item.session_item_vectors(self._item_vectors)
+            self._items, self._vectors_RD, self._biases_R = self._encode_catalogue()
+            self._own_vectors_RD = self.model.next_item_head.session_item_vectors(self._items.described)
 
-    def _encode_catalogue(self) -> tuple[Tensor, Tensor, Tensor]:
+    def _encode_catalogue(self) -> tuple[ItemVectors, Tensor, Tensor]:
         items, vectors, biases = [], [], []
-        rows_N = torch.arange(self.model.next_item_task.n_rows, device=self.device)
-        for rows in rows_N.split(_ROWS_AT_A_TIME):
+        rows_R = torch.arange(self.model.next_item_task.n_rows, device=self.device)
+        for rows in rows_R.split(_ROWS_AT_A_TIME):
             items.append(self.model.encode_rows(rows))
-            candidate_vectors, candidate_biases = self.model.next_item.candidates(items[-1], rows)
+            candidate_vectors, candidate_biases = self.model.next_item_head.candidates(items[-1], rows)
             vectors.append(candidate_vectors)
             biases.append(candidate_biases)
-        biases_N = torch.cat(biases)
-        biases_N[0] = -torch.inf
-        return torch.cat(items), torch.cat(vectors), biases_N
+        biases_R = torch.cat(biases)
+        biases_R[NO_ITEM] = -torch.inf
+        return ItemVectors.join(items), torch.cat(vectors), biases_R
 
     @torch.inference_mode()
     def score(self, prefixes: Prefixes) -> np.ndarray:
-        """Return the scores of all catalogue rows, float32 [P, N]; -inf for what is no candidate.
+        """Return the scores of all catalogue rows, float32 [P, R]; -inf for what is no candidate.
 
         The array is valid until the next call: hundreds of megabytes are not asked for each time.
         """
         history = recent_items(prefixes, self.model.max_length, self.device)
-        own_RD = self._own_vectors_ND[history.rows]
-        queries_PD = self.model.next_item.queries(self.session_vectors(prefixes), own_RD, history)
+        own_MD = self._own_vectors_RD[history.rows]
+        queries_PD = self.model.next_item_head.queries(self.session_vectors(prefixes), own_MD, history)
         if self._kept is None or len(self._kept) < len(prefixes):
-            self._kept = queries_PD.new_empty(len(prefixes), len(self._vectors_ND))
-        scores_PN = self._kept[: len(prefixes)]
-        torch.addmm(self._biases_N, queries_PD, self._vectors_ND.T, out=scores_PN)
-        repeat = self.model.next_item.repeat_biases
+            self._kept = queries_PD.new_empty(len(prefixes), len(self._vectors_RD))
+        scores_PR = self._kept[: len(prefixes)]
+        torch.addmm(self._biases_R, queries_PD, self._vectors_RD.T, out=scores_PR)
+        repeat = self.model.next_item_head.repeat_biases
         if repeat is not None:
             at = (history.prefix, history.rows)
-            scores_PN.index_put_(at, repeat[history.distance], accumulate=True)
-        return scores_PN.cpu().numpy()
+            scores_PR.index_put_(at, repeat[history.distance], accumulate=True)
+        return scores_PR.cpu().numpy()
 
     @torch.inference_mode()
     def category_scores(self, prefixes: Prefixes) -> dict[str, np.ndarray]:
@@ -97,24 +100,18 @@ class ModelScorer:
         used, session = np.unique(prefixes.session, return_inverse=True)
         longest = np.zeros(len(used), np.int64)
         np.maximum.at(longest, session, prefixes.length)
-        x_SLI, lengths = self._pad(prefixes.sessions.cut(prefixes.sessions.offsets[used], longest))
-        encoder = self.model.session_encoder
-        packing = Packing.of(lengths, x_SLI.shape[1])
-        x_ED = encoder.pool_prefixes(encoder(packing.pack(x_SLI), packing), packing)
+        sessions = prefixes.sessions.cut(prefixes.sessions.offsets[used], longest)
+        batch = SessionBatch.of(sessions, self.device)
+        encoder, x_EI = self.model.session_encoder, self._items.take(batch.rows).described
+        x_ED = encoder.pool_prefixes(encoder(x_EI, batch.packing), batch.packing)
         ends = np.cumsum(longest)[session] - longest[session] + prefixes.length - 1
         return x_ED[torch.from_numpy(ends).to(self.device)]
 
     def _encode(self, sessions: Sessions) -> Tensor:
-        return self.model.session_encoder.encode_last(*self._pad(sessions))
-
-    def _pad(self, sessions: Sessions) -> tuple[Tensor, Tensor]:
-        """Item vectors of sessions, right-padded [S, L, I], and lengths [S]."""
-        lengths = sessions.lengths
-        padded = np.zeros((len(sessions), lengths.max()), np.int64)
-        padded[np.arange(padded.shape[1]) < lengths[:, None]] = sessions.rows
-        return self._item_vectors[torch.from_numpy(padded).to(self.device)], torch.from_numpy(lengths).to(
-            self.device
-        )
+        """Session vectors of whole sessions, [B, D], as the exported graph computes them."""
+        batch = SessionBatch.of(sessions, self.device)
+        x_BLI = self._items.take(batch.packing.pad(batch.rows)).described
+        return self.model.session_encoder.encode_last(x_BLI, batch.lengths)
 
 
 def _last_events(prefixes: Prefixes, max_length: int) -> Sessions:

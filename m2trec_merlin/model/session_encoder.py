@@ -13,7 +13,6 @@ from torch.nn import functional as F
 
 from m2trec_merlin.config import SessionEncoderConfig
 from m2trec_merlin.model.dropout import Dropout
-from m2trec_merlin.model.item_encoder import ItemProjection
 from m2trec_merlin.model.layout import Group, Packing
 
 
@@ -92,7 +91,7 @@ class SessionEncoder(nn.Module):
     every prefix has to be given as a session of its own.
 
     Args:
-        item_width: numbers of an item vector that say what the item is; any after them are left out.
+        item_width: I.
         width: D.
         max_length: sessions are at most this long.
         config: layers, heads, mode, pooling.
@@ -104,7 +103,7 @@ class SessionEncoder(nn.Module):
         self.max_length = max_length
         self.causal = config.mode == "causal"
         self.pooling = config.pooling
-        self.project = ItemProjection(item_width, width)
+        self.project = nn.Linear(item_width, width)
         self.positions = nn.Embedding(max_length, width)
         nn.init.normal_(self.positions.weight, std=0.02)
         self.norm = nn.LayerNorm(width)

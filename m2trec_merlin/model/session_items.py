@@ -1,6 +1,6 @@
 """The session's own items in the query.
 
-Shape legend: P prefixes, R (prefix, item) pairs, B sessions, L longest session, D width.
+Shape legend: P prefixes, M (prefix, item) pairs, B sessions, L longest session, D width.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from m2trec_merlin.model.states import History
+from m2trec_merlin.model.encoded_prefixes import History
 
 
 class SessionItems(nn.Module):
@@ -32,23 +32,23 @@ class SessionItems(nn.Module):
         self.sharpness = nn.Parameter(torch.ones(()))
         self.encoder_weight = nn.Parameter(torch.ones(()))
 
-    def forward(self, session_vectors: Tensor, items_RD: Tensor, history: History) -> Tensor:
+    def forward(self, session_vectors: Tensor, items_MD: Tensor, history: History) -> Tensor:
         """Queries of prefixes, [P, D].
 
         Args:
             session_vectors: [P, D].
-            items_RD: unit vectors of the items of `history`, pair by pair.
+            items_MD: unit vectors of the items of `history`, pair by pair.
             history: which prefix each belongs to, and how far from its end. A prefix holds an item or more.
         """
-        asked_RD = self._asked(session_vectors).index_select(0, history.prefix)
-        logits = self._logits((asked_RD * items_RD).sum(1), history.distance)
+        asked_MD = self._asked(session_vectors).index_select(0, history.prefix)
+        logits = self._logits((asked_MD * items_MD).sum(1), history.distance)
         highest = torch.full_like(session_vectors[:, 0], -torch.inf, dtype=logits.dtype)
         highest = highest.scatter_reduce(0, history.prefix, logits.detach(), "amax")
         weights = (logits - highest[history.prefix]).exp()
         sums = torch.zeros_like(highest).index_add(0, history.prefix, weights)
-        weighted_RD = items_RD * (weights / sums[history.prefix]).unsqueeze(1)
-        pooled = torch.zeros_like(session_vectors, dtype=weighted_RD.dtype)
-        return self._add(session_vectors, pooled.index_add(0, history.prefix, weighted_RD))
+        weighted_MD = items_MD * (weights / sums[history.prefix]).unsqueeze(1)
+        pooled = torch.zeros_like(session_vectors, dtype=weighted_MD.dtype)
+        return self._add(session_vectors, pooled.index_add(0, history.prefix, weighted_MD))
 
     def forward_padded(
         self, session_vectors: Tensor, items_BLD: Tensor, counted_BL: Tensor, lengths: Tensor

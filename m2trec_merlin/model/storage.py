@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from m2trec_merlin.artifacts import atomic_write, fingerprint, read_json
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.config import Config
+from m2trec_merlin.config import Config, restore_config
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.m2trec import M2TRec, build_model
 from m2trec_merlin.progress import Progress
@@ -119,7 +119,7 @@ def _read_description(directory: Path) -> dict[str, Any]:
 
 def _config_of(description: dict[str, Any], directory: Path) -> Config:
     try:
-        return Config.model_validate(description["config"])
+        return restore_config(description["config"])
     except ValidationError as error:
         raise ArtifactError(
             f"{directory / DESCRIPTION} holds settings that this code does not take, such as "

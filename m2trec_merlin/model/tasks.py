@@ -1,6 +1,7 @@
 """The tasks, as Transformers4Rec prediction tasks: the next item and its attributes (Eq. 6 and 7).
 
-Shape legend: P prefixes, C candidates, D width, U distinct rows of the batch, N catalogue rows.
+Shape legend: P prefixes, C candidates, D width, U distinct rows of the batch, R catalogue rows,
+V values of an attribute.
 """
 
 from __future__ import annotations
@@ -16,30 +17,32 @@ from transformers4rec.torch.model.base import PredictionTask
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import NextItemConfig
-from m2trec_merlin.encoded import FIRST_VALUE, EncodedColumn
+from m2trec_merlin.encoded import FIRST_VALUE, NO_ITEM, EncodedColumn
+from m2trec_merlin.model.encoded_prefixes import EncodedPrefixes
 from m2trec_merlin.model.heads import NextItemHead
+from m2trec_merlin.model.item_vectors import ItemVectors
 from m2trec_merlin.model.losses import candidate_cross_entropy
-from m2trec_merlin.model.states import SessionStates
 
-#: Encodes catalogue rows, int64 [n] to item vectors [n, I].
-RowEncoder = Callable[[Tensor], Tensor]
+#: Item vectors of catalogue rows, int64 [n].
+RowEncoder = Callable[[Tensor], ItemVectors]
 
 
 class NextItem(PredictionTask):
     """Predict the item that comes next.
 
     Args:
-        scorer: what a candidate's score is made of.
+        head: what a candidate's score is made of.
         catalogue: for the number of items.
         encode_rows: the item encoder, applied to catalogue rows.
         config: loss and number of negatives.
     """
 
     def __init__(
-        self, scorer: NextItemHead, catalogue: Catalogue, encode_rows: RowEncoder, config: NextItemConfig
+        self, head: NextItemHead, catalogue: Catalogue, encode_rows: RowEncoder, config: NextItemConfig
     ) -> None:
         super().__init__(loss=nn.CrossEntropyLoss(), metrics=[], task_name="next_item")
-        self.scorer = scorer
+        # Stored weights call it the scorer.
+        self.scorer = head
         # A plain function, so that the encoder's parameters are not registered a second time.
         self.encode_rows = encode_rows
         self.sampled = config.loss == "sampled"
@@ -48,9 +51,9 @@ class NextItem(PredictionTask):
         self.n_rows = self.target_dim = catalogue.n_rows
 
     def forward(  # type: ignore[override]
-        self, inputs: SessionStates, targets: Any = None, training: bool = False, testing: bool = False
+        self, inputs: EncodedPrefixes, targets: Any = None, training: bool = False, testing: bool = False
     ) -> Any:
-        """Return the loss in training, loss and scores in testing, scores [P, N] otherwise."""
+        """Return the loss in training, loss and scores in testing, scores [P, R] otherwise."""
         if training and not testing:
             loss = self.training_loss(inputs)
             empty = inputs.vectors.new_empty(0)
@@ -62,54 +65,55 @@ class NextItem(PredictionTask):
         loss = F.cross_entropy(scores[reachable], inputs.targets[reachable])
         return {"loss": loss, "labels": inputs.targets, "predictions": scores}
 
-    def training_loss(self, states: SessionStates) -> Tensor:
+    def training_loss(self, prefixes: EncodedPrefixes) -> Tensor:
         """Cross-entropy over all training items, or over a shared sample of them."""
-        rows, vectors = self._candidates(states)
+        rows, items = self._candidates(prefixes)
         # The batch's own rows come first and ascend, so targets and histories are found by bisection.
-        n_own = len(states.rows)
-        candidate_vectors, biases = self.scorer.candidates(vectors, rows)
-        history, repeat = states.history, self.scorer.repeat_biases
-        held = torch.searchsorted(states.rows, history.rows)
+        n_own = len(prefixes.rows)
+        candidate_vectors, biases = self.scorer.candidates(items, rows)
+        biases = biases.masked_fill(rows == NO_ITEM, -torch.inf)
+        history, repeat = prefixes.history, self.scorer.repeat_biases
+        held = torch.searchsorted(prefixes.rows, history.rows)
         pairs = slice(0, len(held) if repeat is not None else 0)
         return candidate_cross_entropy(
-            self._queries(states, held),
+            self._queries(prefixes, held),
             candidate_vectors,
             biases,
-            torch.searchsorted(states.rows, states.targets),
+            torch.searchsorted(prefixes.rows, prefixes.targets),
             history.prefix[pairs],
             held[pairs],
-            states.vectors.new_empty(0) if repeat is None else repeat[history.distance],
+            prefixes.vectors.new_empty(0) if repeat is None else repeat[history.distance],
             self._log_inclusion(biases, n_own) if self.sampled else None,
         )
 
-    def score(self, states: SessionStates) -> Tensor:
-        """Score every catalogue row for every prefix, [P, N]; row 0 gets -inf."""
-        rows = torch.arange(self.n_rows, device=states.vectors.device)
+    def score(self, prefixes: EncodedPrefixes) -> Tensor:
+        """Score every catalogue row for every prefix, [P, R]; NO_ITEM gets -inf."""
+        rows = torch.arange(self.n_rows, device=prefixes.vectors.device)
         vectors, biases = self.scorer.candidates(self.encode_rows(rows), rows)
-        held = torch.searchsorted(states.rows, states.history.rows)
-        scores = torch.addmm(biases, self._queries(states, held), vectors.T)
+        held = torch.searchsorted(prefixes.rows, prefixes.history.rows)
+        scores = torch.addmm(biases, self._queries(prefixes, held), vectors.T)
         if self.scorer.repeat_biases is not None:
-            history = states.history
+            history = prefixes.history
             at = (history.prefix, history.rows)
             scores = scores.index_put(at, self.scorer.repeat_biases[history.distance], accumulate=True)
-        scores[:, 0] = -torch.inf
+        scores[:, NO_ITEM] = -torch.inf
         return scores
 
-    def _queries(self, states: SessionStates, held: Tensor) -> Tensor:
+    def _queries(self, prefixes: EncodedPrefixes, held: Tensor) -> Tensor:
         """Query vectors [P, D]; `held` says where the items of the history stand among the batch's rows."""
-        items = self.scorer.session_item_vectors(states.item_vectors).index_select(0, held)
-        return self.scorer.queries(states.vectors, items, states.history)
+        items = self.scorer.session_item_vectors(prefixes.items.described).index_select(0, held)
+        return self.scorer.queries(prefixes.vectors, items, prefixes.history)
 
-    def _candidates(self, states: SessionStates) -> tuple[Tensor, Tensor]:
+    def _candidates(self, prefixes: EncodedPrefixes) -> tuple[Tensor, ItemVectors]:
         """Rows and item vectors of the candidates, the batch's own first."""
-        device = states.rows.device
+        device = prefixes.rows.device
         if self.sampled:
             other = torch.randint(1, self.n_seen + 1, (self.negatives,), device=device).unique()
         else:
             other = torch.arange(1, self.n_seen + 1, device=device)
-        other = other[~torch.isin(other, states.rows, assume_unique=True)]
-        vectors = torch.cat([states.item_vectors, self.encode_rows(other)])
-        return torch.cat([states.rows, other]), vectors
+        other = other[~torch.isin(other, prefixes.rows, assume_unique=True)]
+        items = ItemVectors.join([prefixes.items, self.encode_rows(other)])
+        return torch.cat([prefixes.rows, other]), items
 
     def _log_inclusion(self, biases: Tensor, n_own: int) -> Tensor:
         """Log probability that a candidate is one, given the batch: its own items are, others may be drawn.
@@ -145,7 +149,7 @@ class NextAttribute(PredictionTask):
         self.value_of_row: Tensor
 
     def forward(  # type: ignore[override]
-        self, inputs: SessionStates, targets: Any = None, training: bool = False, testing: bool = False
+        self, inputs: EncodedPrefixes, targets: Any = None, training: bool = False, testing: bool = False
     ) -> Any:
         """Return loss, labels and logits [P, V] in training and testing, logits otherwise."""
         logits = self.output(inputs.vectors)

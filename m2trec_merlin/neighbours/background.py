@@ -13,13 +13,13 @@ REPEATS_WORTH_RECOMMENDING = 0.01
 
 
 def popularity_share(catalogue: Catalogue) -> np.ndarray:
-    """Return log(1 + training occurrences), divided by its maximum: float32 [N + 1], between 0 and 1."""
+    """Return log(1 + training occurrences), divided by its maximum: float32 [R], between 0 and 1."""
     logarithm = np.log1p(catalogue.train_counts)
     return (logarithm / max(float(logarithm.max()), 1.0)).astype(np.float32)
 
 
 def arbitrary_order(catalogue: Catalogue) -> np.ndarray:
-    """Return a number between 0 and 1 for each item that depends on its id only: float32 [N + 1].
+    """Return a number between 0 and 1 for each item that depends on its id only: float32 [R].
 
     A small multiple of it orders items that would tie, as any real system orders them somehow.
     """

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.histories import distinct_events_before
 from m2trec_merlin.neighbours.background import (
@@ -56,10 +57,10 @@ class ContentKnn:
         self.transposed = self.vectors.T.tocsr()
         self.background = POPULARITY_WEIGHT * popularity_share(catalogue)
         self.background += ORDER_WEIGHT * arbitrary_order(catalogue)
-        self.background[0] = -np.inf
+        self.background[NO_ITEM] = -np.inf
 
     def score(self, prefixes: Prefixes) -> np.ndarray:
-        """Return the scores of all items, float32 [P, N + 1]."""
+        """Return the scores of all items, float32 [P, R]."""
         items = distinct_events_before(prefixes)
         weights = (1 / (1 + items.distance)).astype(np.float32)
         shape = (len(prefixes), self.vectors.shape[0])

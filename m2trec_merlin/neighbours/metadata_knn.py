@@ -34,7 +34,7 @@ class MetadataKnn:
         self.neighbours = SessionKnn(merged, self._merge(train))
 
     def score(self, prefixes: Prefixes) -> np.ndarray:
-        """Return the scores of all items, float32 [P, N + 1]; equal ones for equal metadata."""
+        """Return the scores of all items, float32 [P, R]; equal ones for equal metadata."""
         merged = dataclasses.replace(prefixes, sessions=self._merge(prefixes.sessions))
         scores: np.ndarray = self.neighbours.score(merged)[:, self.same]
         return scores
@@ -44,7 +44,7 @@ class MetadataKnn:
 
 
 def first_of_equal_metadata(catalogue: Catalogue) -> np.ndarray:
-    """Return for each row the first row with the same attributes, int64 [N + 1]; row 0 is like no other.
+    """Return for each row the first row with the same attributes, int64 [R]; NO_ITEM is like no other.
 
     Vectors are left out: they differ in the last digits where they were made of the same text.
     """

@@ -14,13 +14,13 @@ WEIGHT, FLOOR = 2.0, 0.05
 
 
 def mix(scores: np.ndarray, near: np.ndarray, weight: float = WEIGHT, floor: float = FLOOR) -> np.ndarray:
-    """Return log softmax(scores) + weight * log(max(near, 0) + floor), float32 [P, N + 1].
+    """Return log softmax(scores) + weight * log(max(near, 0) + floor), float32 [P, R].
 
     A neighbourhood remembers single training sessions, which a model smooths over; a model ranks the items
     that no neighbour holds. An item is lifted by at most weight * log((1 + floor) / floor).
 
     Args:
-        scores: of a model, float32 [P, N + 1], log-odds; what it cannot recommend (-inf) stays so.
+        scores: of a model, float32 [P, R], log-odds; what it cannot recommend (-inf) stays so.
         near: of neighbours, likewise: about 0 to 1, the highest of each prefix near 1, as `SessionKnn` gives.
         weight: of the neighbours' logarithm.
         floor: above 0.
@@ -57,6 +57,6 @@ class Mixture:
         self.floor = floor
 
     def score(self, prefixes: Prefixes) -> np.ndarray:
-        """Return the mixed scores, float32 [P, N + 1]."""
+        """Return the mixed scores, float32 [P, R]."""
         scores, near = self.model.score(prefixes), self.neighbours.score(prefixes)
         return mix(scores, near, self.weight, self.floor)

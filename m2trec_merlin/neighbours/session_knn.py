@@ -22,6 +22,7 @@ import numpy as np
 from scipy import sparse
 
 from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.histories import Events, distinct_events_before
 from m2trec_merlin.neighbours.background import popularity_share, sessions_repeat_items
 from m2trec_merlin.sessions import Prefixes, Sessions, ragged_positions
@@ -86,7 +87,7 @@ class SessionKnn:
         self.background[frequency == 0] = -np.inf
 
     def score(self, prefixes: Prefixes) -> np.ndarray:
-        """Return the scores of all items, float32 [P, N + 1]."""
+        """Return the scores of all items, float32 [P, R]."""
         items = distinct_events_before(prefixes)
         neighbours = self._find_neighbours(items, len(prefixes))
         weights = neighbours.similarity * self._recency(items, neighbours)
@@ -130,9 +131,9 @@ class SessionKnn:
 
 
 def _incidence(sessions: Sessions, n_rows: int) -> sparse.csr_matrix:
-    """Return float32 [S, N + 1]: 1 where a session holds an item of the catalogue."""
+    """Return float32 [S, R]: 1 where a session holds an item of the catalogue."""
     session = np.repeat(np.arange(len(sessions)), sessions.lengths)
-    known = sessions.rows > 0
+    known = sessions.rows != NO_ITEM
     ones = np.ones(int(known.sum()), np.float32)
     matrix = sparse.csr_matrix((ones, (session[known], sessions.rows[known])), (len(sessions), n_rows))
     matrix.sum_duplicates()

@@ -16,8 +16,6 @@ from nvtabular import Workflow
 from m2trec_merlin.attributes import ITEM_ID, Attribute
 from m2trec_merlin.attributes.operators import load_operators
 from m2trec_merlin.config import Config
-from m2trec_merlin.data.problems import ProblemLog
-from m2trec_merlin.data.sources import Origin
 from m2trec_merlin.data.validation import check_attributes
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.ids import IdIndex
@@ -26,6 +24,8 @@ from m2trec_merlin.preprocessing.catalogue_files import arrow_schema, write_disp
 from m2trec_merlin.preprocessing.cluster import run
 from m2trec_merlin.preprocessing.parts import count_events, find_parts
 from m2trec_merlin.progress import SILENT, Progress
+from m2trec_merlin.readers import Origin
+from m2trec_merlin.readers.problems import ProblemLog
 from m2trec_merlin.runs.folder import CATALOGUE, ITEMS_WORKFLOW
 from m2trec_merlin.workflows.items import encode_items, items_workflow
 

@@ -13,8 +13,6 @@ import pyarrow.parquet as pq
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.ids import IdIndex
 
-SPLITS = ("train", "valid", "test")
-
 
 def find_parts(data: Path, split: str) -> list[Path]:
     """Return the part files of a split in order.

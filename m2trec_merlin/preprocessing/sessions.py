@@ -17,8 +17,9 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.merlin_adapter import columns_without_copies, dataset_of_parts
 from m2trec_merlin.preprocessing.cluster import run
-from m2trec_merlin.preprocessing.parts import SPLITS, find_parts, read_part
+from m2trec_merlin.preprocessing.parts import find_parts, read_part
 from m2trec_merlin.progress import SILENT, Progress
+from m2trec_merlin.readers.canonical import SPLITS
 from m2trec_merlin.workflows.sessions import EVENT_COLUMNS, JoinRows, sessions_workflow
 
 

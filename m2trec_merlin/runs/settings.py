@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 from m2trec_merlin.config import Config
+from m2trec_merlin.readers import PATHS
 
 #: The steps that leave a folder, in order.
 Verb = Literal["data", "preprocess", "train", "evaluate", "export"]
@@ -17,9 +18,9 @@ VERBS: tuple[Verb, ...] = ("data", "preprocess", "train", "evaluate", "export")
 
 Settings = dict[str, Any]
 
-#: What does not change the canonical tables: the size of chunks, a length that a later step cuts to, and
-#: where files are, as their sizes and times are in the state of the source.
-_NOT_IN_DATA = {"chunk_sessions", "max_session_length", "interactions", "items", "folder"}
+#: What does not change the canonical tables: the size of chunks, and where files are, as their sizes and
+#: times are in the state of the source.
+_NOT_IN_DATA = {"chunk_sessions", *PATHS}
 #: What changes how fast a model is trained, not which.
 _NOT_IN_MODEL = {"device", "threads", "checkpoint_steps"}
 
@@ -27,7 +28,8 @@ _NOT_IN_MODEL = {"device", "threads", "checkpoint_steps"}
 def _data(config: Config) -> Settings:
     # The seed is left to the step itself: trainings with several seeds may share one draw of the data.
     return {
-        "data": config.data.model_dump(mode="json", exclude=_NOT_IN_DATA),
+        # Sessions are cut to their longest by a later step.
+        "data": config.data.model_dump(mode="json", exclude={*_NOT_IN_DATA, "max_session_length"}),
         "attributes": [attribute.reading_settings() for attribute in config.attributes],
         "title_column": config.serving.title_column,
     }
@@ -94,7 +96,7 @@ def made_of(config: Config) -> Settings:
     attributes = {attribute.name: attribute.model_dump(mode="json") for attribute in config.attributes}
     return {
         "seed": config.seed,
-        "data": config.data.model_dump(mode="json", exclude=_NOT_IN_DATA - {"max_session_length"}),
+        "data": config.data.model_dump(mode="json", exclude=_NOT_IN_DATA),
         "attributes": {"names": list(attributes), **attributes},
         "model": config.model.model_dump(mode="json"),
         "training": config.training.model_dump(mode="json", exclude=_NOT_IN_MODEL),

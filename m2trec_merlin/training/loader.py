@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.model.body import ROW
 from m2trec_merlin.model.catalogue_tensors import take_ragged
+from m2trec_merlin.model.session_batch import SessionBatch
 from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.training.processes import ALONE, Processes
 
@@ -32,7 +32,7 @@ SESSIONS_AT_A_TIME_ON_GPU = 20_000_000
 
 
 class SessionLoader:
-    """Reads a folder of sessions, shuffled, as padded batches.
+    """Reads a folder of sessions, shuffled, as batches.
 
     With several processes, all read the same sessions and each trains on its share of every batch, so that
     together they see what one process with a batch of the joint size would see.
@@ -84,15 +84,12 @@ class SessionLoader:
         full, rest = divmod(chunk.n_sessions, self.batch_size * self.processes.count)
         return full + (rest >= self.processes.count)
 
-    def batches(self, epoch: int, skip: int = 0) -> Iterator[dict[str, Tensor]]:
-        """Yield the batches of an epoch; the same seed and epoch give the same batches.
+    def batches(self, epoch: int, skip: int = 0) -> Iterator[SessionBatch]:
+        """Yield the batches of an epoch, on the device; the same seed and epoch give the same batches.
 
         Args:
             epoch: from 0.
             skip: leave out so many batches at the start, to go on where a killed run stood.
-
-        Yields:
-            `row`: int64 [batch_size, longest session], right-padded with 0.
         """
         wanted = []
         for number in np.random.default_rng([self.seed, epoch]).permutation(len(self._chunks)):
@@ -145,11 +142,7 @@ class _Chunk:
     offsets: Tensor
     lengths: np.ndarray
 
-    def batch(self, drawn: np.ndarray) -> dict[str, Tensor]:
-        lengths = self.lengths[drawn]
-        device = self.rows.device
-        flat, _ = take_ragged(self.rows, self.offsets, torch.from_numpy(drawn).to(device), int(lengths.sum()))
-        real = torch.arange(int(lengths.max())) < torch.from_numpy(lengths).unsqueeze(1)
-        padded = torch.zeros(real.shape, dtype=torch.long, device=device)
-        padded[real.to(device)] = flat.long()
-        return {ROW: padded}
+    def batch(self, drawn: np.ndarray) -> SessionBatch:
+        lengths, device = self.lengths[drawn], self.rows.device
+        rows, _ = take_ragged(self.rows, self.offsets, torch.from_numpy(drawn).to(device), int(lengths.sum()))
+        return SessionBatch(rows.long(), torch.from_numpy(lengths).to(device), int(lengths.max()))

@@ -107,7 +107,7 @@ def build_optimizer(model: M2TRec, config: TrainingConfig) -> Optimizers:
             if isinstance(table, SparseTable):
                 table.sparse = True
                 tables.extend(table.parameters())
-    calibration = model.next_item.calibration_parameters()
+    calibration = model.next_item_head.calibration_parameters()
     apart = {id(parameter) for parameter in [*tables, *calibration]}
     weights = [p for p in model.parameters() if id(p) not in apart]
     groups: list[dict[str, Any]] = [

@@ -16,16 +16,15 @@ from typing import Protocol
 
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import EvaluationConfig, TrainingConfig
 from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.evaluation.metrics import hit_and_mrr
 from m2trec_merlin.evaluation.ranking import evaluate
-from m2trec_merlin.model.body import ROW
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.scoring import ModelScorer
+from m2trec_merlin.model.session_batch import SessionBatch
 from m2trec_merlin.model.storage import save_weights
 from m2trec_merlin.sessions import Prefixes
 from m2trec_merlin.training.checkpoint import TrainingState, find_checkpoint, load_checkpoint, save_checkpoint
@@ -154,17 +153,14 @@ class Trainer:
         state.epoch += 1
         state.step_in_epoch, state.loss_sum = 0, 0.0
 
-    def _step(self, batch: dict[str, Tensor], optimizer: Optimizers) -> float:
+    def _step(self, batch: SessionBatch, optimizer: Optimizers) -> float:
         """Update the weights; returns the loss before."""
         parameters = list(self.model.parameters())
         with self._precision():
             loss = self.model(batch, training=True)["loss"]
         optimizer.zero_grad()
         loss.backward()
-        rows = batch[ROW]
-        # Every event but the first of its session is a target.
-        targets = int((rows != 0).sum()) - len(rows) if self.processes.count > 1 else 1
-        mean = self.processes.average_gradients(parameters, loss, targets)
+        mean = self.processes.average_gradients(parameters, loss, batch.n_targets)
         clip_gradients(parameters, self.config.clip_norm)
         optimizer.step()
         return mean.item()

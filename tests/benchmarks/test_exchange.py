@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.training.data import cut_prefixes
-from benchmarks.training.exchange import TOP, Exchange, Flat, Job, top_lists
+from benchmarks.runners.data import cut_prefixes
+from benchmarks.runners.exchange import TOP, Exchange, Flat, Job, top_lists
 from m2trec_merlin.sessions import Sessions
 
 

@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.training import process
-from benchmarks.training.data import scorer
-from benchmarks.training.exchange import Job
-from benchmarks.training.process import Look, RunnerFailed, Trained, train
+from benchmarks.runners import process
+from benchmarks.runners.data import scorer
+from benchmarks.runners.exchange import Job
+from benchmarks.runners.process import Look, RunnerFailed, Trained, train
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.sessions import Sessions
 
 RUNNER = """
 import sys, time
 import numpy as np
-from benchmarks.training.meter import Meter, run
+from benchmarks.runners.meter import Meter, run
 
 def main(job):
     print("noise of a library")

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.paper.cells import RECBOLE
-from benchmarks.training.environments import FOLDER, python_of
-from benchmarks.training.exchange import Exchange, Flat, Job
-from benchmarks.training.process import train
+from benchmarks.runners.environments import FOLDER, python_of
+from benchmarks.runners.exchange import Exchange, Flat, Job
+from benchmarks.runners.process import train
 from benchmarks.training.systems import SYSTEMS, System
+from experiments.paper.cells import RECBOLE
 from m2trec_merlin.attributes import parse_attribute
 from m2trec_merlin.config import Config
 
@@ -31,7 +31,7 @@ def walks(count: int, longest: int, seed: int) -> tuple[Flat, np.ndarray]:
     return Flat(rows, offsets), CIRCLE[(starts + lengths) % len(CIRCLE)]
 
 
-#: The further models of RecBole, and the loss, that `m2trec bench paper` asks for.
+#: The further models of RecBole, and the loss, that `python -m experiments paper` asks for.
 PAPER = [
     System(
         f"RecBole {model}",
@@ -54,7 +54,7 @@ PAPER = [
 def test_finds_the_only_right_answer(system: System, tmp_path: Path) -> None:
     if system.environment and not (FOLDER / system.environment).is_dir():
         pytest.skip(
-            f"the environment '{system.environment}' is not made: python -m benchmarks.training makes it"
+            f"the environment '{system.environment}' is not made: python -m benchmarks training makes it"
         )
     sessions, _ = walks(800, 9, seed=1)
     prefixes, targets = walks(300, 25, seed=2)
@@ -75,7 +75,7 @@ def test_finds_the_only_right_answer(system: System, tmp_path: Path) -> None:
         [
             str(python_of(system.environment)),
             "-m",
-            f"benchmarks.training.{system.runner}",
+            f"benchmarks.runners.{system.runner}",
             f"{tmp_path}/job.json",
         ],
         tmp_path,

@@ -2,12 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.records import Record
-from benchmarks.training.kept import read_trained, write_trained
-from benchmarks.training.plot import plot
-from benchmarks.training.process import Look, Trained, has_stalled
-from benchmarks.training.summary import AT_LEAST, TIME_TO_QUALITY, summarise, table, time_to_quality
+from benchmarks.frame.keep import Store
+from benchmarks.frame.publish import Record
+from benchmarks.runners.process import Look, Trained, has_stalled
+from benchmarks.training.summary import AT_LEAST, TIME_TO_QUALITY, plot, summarise, table, time_to_quality
 from benchmarks.training.systems import OURS, SYSTEMS, choose
+from m2trec_merlin.errors import ConfigError
 
 
 def look(seconds: float, hit: float, epochs: int = 0) -> Look:
@@ -81,22 +81,21 @@ def test_stalls_after_three_epochs_without_a_better_hit() -> None:
 
 
 def test_a_finished_system_is_kept_for_the_same_settings_only(tmp_path: Path) -> None:
-    path = tmp_path / "system" / "record.json"
-    assert read_trained(path, "key") is None
-    write_trained(path, SLOW, "key")
-    assert read_trained(path, "key") == SLOW
-    assert read_trained(path, "another") is None
+    store = Store(tmp_path, Trained)
+    assert store.read("system", "key") is None
+    store.write("system", "key", SLOW)
+    assert store.read("system", "key") == SLOW
+    assert store.read("system", "another") is None
 
 
-def test_curves_are_drawn(tmp_path: Path) -> None:
-    plot([OURS_CURVE, SLOW], "data", tmp_path / "training.svg")
-    picture = (tmp_path / "training.svg").read_text()
+def test_curves_are_drawn() -> None:
+    picture = plot([OURS_CURVE, SLOW], "data")
     assert picture.lstrip().startswith("<?xml") and "</svg>" in picture
 
 
 def test_systems_are_chosen_by_parts_of_their_names() -> None:
     assert choose(None) == SYSTEMS
     assert [s.name for s in choose(["sasrec", "causal"])] == [OURS, "RecTools SASRec"]
-    with pytest.raises(ValueError, match="no system 'bert'"):
+    with pytest.raises(ConfigError, match="no system 'bert'"):
         choose(["bert"])
     assert len({s.slug for s in SYSTEMS}) == len(SYSTEMS)

@@ -135,21 +135,3 @@ def test_filters_of_one_column_are_alternatives() -> None:
     assert parse_filters(["a=1", "b=x=y", "a=2"]) == {"a": ["1", "2"], "b": ["x=y"]}
     with pytest.raises(ConfigError, match="expected COLUMN=VALUE"):
         parse_filters(["produce"])
-
-
-@pytest.mark.parametrize("experiment", ["paper", "cold", "popularity"])
-def test_experiments_have_a_command_line_of_their_own(
-    experiment: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    assert run(monkeypatch, "bench", experiment, "--help") == 0
-    assert f"usage: m2trec bench {experiment}" in capsys.readouterr().out
-    assert run(monkeypatch, "bench", experiment, "-c", tmp_path / "none.yaml") == 1
-    assert "no such configuration file" in error_of(capsys)
-
-
-def test_experiments_need_the_repository(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    monkeypatch.setattr("m2trec_merlin.cli.bench._REPOSITORY", tmp_path)
-    assert run(monkeypatch, "bench", "paper") == 1
-    assert "clone it" in error_of(capsys)

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
 from m2trec_merlin.config import Config, load_config
-from m2trec_merlin.data import order_statistics, prepare_data, summarise_data, synthetic
-from m2trec_merlin.errors import ArtifactError, ConfigError, DataError
+from m2trec_merlin.data import order_statistics, prepare_data, summarise_data
+from m2trec_merlin.errors import ArtifactError, DataError
+from m2trec_merlin.readers import synthetic
+from tests.small_tables import MakeConfig
 from tests.told import Told
-
-from .conftest import MakeConfig
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -178,7 +179,7 @@ def test_too_many_cold_items_say_so(tmp_path: Path) -> None:
 
 
 def test_unknown_options_and_a_missing_result(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="n_session"):
+    with pytest.raises(ValidationError, match="n_session"):
         prepare_data(_synthetic(tmp_path, options={"n_session": 3}))
     with pytest.raises(ArtifactError, match="m2trec data"):
         summarise_data(tmp_path / "data")

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from m2trec_merlin.config.sections import SplitByColumn, SplitByHash, SplitByModulus, SplitByTime, SplitConfig
 from m2trec_merlin.data.splits import (
     LEFT_OUT,
     TEST,
@@ -20,7 +19,14 @@ from m2trec_merlin.data.splits import (
     split_by_hash,
     time_cuts,
 )
-from m2trec_merlin.data.tables import KnownItems
+from m2trec_merlin.readers.canonical import KnownItems
+from m2trec_merlin.readers.settings import (
+    SplitByColumn,
+    SplitByHash,
+    SplitByModulus,
+    SplitByTime,
+    SplitConfig,
+)
 
 N_ITEMS = 12
 KNOWN = KnownItems(pd.Series(range(N_ITEMS), dtype="Int64"))

@@ -7,12 +7,11 @@ import pandas as pd
 import pytest
 
 from m2trec_merlin.attributes import parse_attribute
-from m2trec_merlin.data.tables import (
+from m2trec_merlin.data.tables import canonical_items, order_events
+from m2trec_merlin.readers.canonical import (
     KnownItems,
-    canonical_items,
     digits_to_integers,
     normalise_ids,
-    order_events,
     parse_positions,
     parse_timestamps,
 )

@@ -142,12 +142,12 @@ def test_an_item_sent_by_its_attributes_is_understood_as_the_same_item(
     ids = [str(i) for i in catalogue.item_ids[rows]]
     answer = client.recommend([*ids[:2], raw_attributes(finished, ids[2])], top_k=TOP_K, exclude=ids)
     with torch.inference_mode():
-        vectors = model.encode_rows(torch.tensor(rows)).unsqueeze(0)
+        vectors = model.encode_rows(torch.tensor(rows)).described.unsqueeze(0)
         session = model.session_encoder.encode_last(vectors, torch.tensor([3]))
         everything = torch.arange(1, catalogue.n_rows)
-        candidates, biases = model.next_item.candidates(model.encode_rows(everything), everything)
+        candidates, biases = model.next_item_head.candidates(model.encode_rows(everything), everything)
         counted = torch.ones(1, 3, dtype=torch.bool)
-        query = model.next_item.queries_padded(session, vectors, counted, torch.tensor([3]))
+        query = model.next_item_head.queries_padded(session, vectors, counted, torch.tensor([3]))
         scores = (query @ candidates.T + biases)[0].numpy()
     scores[np.array(rows) - 1] = -np.inf
     best = np.argsort(-scores, kind="stable")[:TOP_K]

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.config import apply_variant
 from m2trec_merlin.encoded import EncodedColumn, Field, Layout
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, id_column
 from m2trec_merlin.model.expected_popularity import PENALTY, ExpectedPopularity
@@ -136,16 +135,16 @@ def test_it_is_part_of_models_that_need_it_and_is_not_trained() -> None:
     assert encoder is not None
     assert encoder.get_buffer("category__weights").abs().max() > 0
     assert not list(encoder.parameters())
-    ids = build_model(apply_variant(tiny_config(), "trec_id"), catalogue)
+    ids = build_model(tiny_config().with_variant("trec_id"), catalogue)
     assert ids.item_encoder.popularity is None
 
 
 def test_it_decides_how_popular_a_new_item_is_and_nothing_else() -> None:
     catalogue = tiny_catalogue()
     model = build_model(tiny_config(), catalogue).eval()
-    assert isinstance(model.next_item, MetadataHead) and model.next_item.popularity is not None
+    assert isinstance(model.next_item_head, MetadataHead) and model.next_item_head.popularity is not None
     with torch.no_grad():
-        model.next_item.popularity.weight.fill_(1.0)
+        model.next_item_head.popularity.weight.fill_(1.0)
     before = ModelScorer(model)
     fit_before_training(model, catalogue)
     after = ModelScorer(model)

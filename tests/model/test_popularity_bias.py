@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from m2trec_merlin.model.item_vectors import ItemVectors
 from m2trec_merlin.model.popularity_bias import PopularityBias
 from tests.tiny import tiny_catalogue
 
@@ -14,7 +15,7 @@ NOBODY = torch.zeros(400, dtype=torch.bool)
 
 @pytest.fixture
 def tested() -> PopularityBias:
-    """Item vectors of four numbers and the expected popularity; row 1 occurs 24 times."""
+    """Items are described by four numbers; row 1 occurs 24 times."""
     torch.manual_seed(0)
     bias = PopularityBias(tiny_catalogue(), item_width=4)
     with torch.no_grad():
@@ -27,20 +28,19 @@ def tested() -> PopularityBias:
 def test_known_popularity_counts_where_it_shows_and_the_expected_one_elsewhere(
     tested: PopularityBias,
 ) -> None:
-    vectors = torch.tensor([[1.0, 2.0, 3.0, 4.0, 6.0]] * 3)
+    items = ItemVectors.of([torch.tensor([[1.0, 2.0, 3.0, 4.0]] * 3)], torch.full((3,), 6.0))
     rows, known = torch.tensor([1, 1, 25]), torch.tensor([True, False, False])
-    biases = tested(vectors, rows, known, hiding=False)
+    biases = tested(items, rows, known, hiding=False)
     expected = [2 * torch.tensor(24.0).log1p().item(), 2 * 6 - 1, 2 * 6 - 1]
     assert biases.tolist() == pytest.approx(expected)
 
 
 def test_the_surplus_of_training_items_is_theirs_alone(tested: PopularityBias) -> None:
-    vectors = torch.randn(400, 5)
-    vectors[:, -1] = 0
-    hidden = tested(vectors, HIDDEN, NOBODY, hiding=True)
+    items = ItemVectors.of([torch.randn(400, 4)], torch.zeros(400))
+    hidden = tested(items, HIDDEN, NOBODY, hiding=True)
     assert hidden.std() > 0.1
     assert hidden.mean().item() == pytest.approx(-1.0, abs=1e-4), "it is centred"
-    assert tested(vectors, NEW, NOBODY, hiding=False).eq(-1).all()
+    assert tested(items, NEW, NOBODY, hiding=False).eq(-1).all()
 
 
 def test_calibration_moves_faster_than_the_surplus(tested: PopularityBias) -> None:

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from m2trec_merlin.model.encoded_prefixes import History
 from m2trec_merlin.model.session_items import SessionItems
-from m2trec_merlin.model.states import History
 
 WIDTH, LONGEST = 4, 6
 

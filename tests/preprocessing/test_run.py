@@ -15,8 +15,8 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.errors import ArtifactError, ConfigError
 from m2trec_merlin.preprocessing import run as preprocessing
 from m2trec_merlin.preprocessing.cluster import open_cluster
-from m2trec_merlin.preprocessing.parts import SPLITS
 from m2trec_merlin.preprocessing.run import preprocess, preprocess_items, preprocess_sessions
+from m2trec_merlin.readers.canonical import SPLITS
 from m2trec_merlin.sessions import Sessions
 from tests.told import Told
 

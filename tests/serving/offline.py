@@ -22,19 +22,19 @@ def offline_scores(shop: Shop, session: list[Any]) -> tuple[np.ndarray, np.ndarr
     for item in session[-model.max_length :]:
         if isinstance(item, dict):
             rows.append(0)
-            vectors.append(model.item_encoder(encode_raw(shop, item)))
+            vectors.append(model.item_encoder(encode_raw(shop, item)).described)
         else:
             rows.append(int(shop.catalogue.rows_of([item])[0]))
-            vectors.append(model.encode_rows(torch.tensor(rows[-1:])))
+            vectors.append(model.encode_rows(torch.tensor(rows[-1:])).described)
     items, length = torch.cat(vectors).unsqueeze(0), torch.tensor([len(rows)])
     vector = model.session_encoder.encode_last(items, length)
     counted = torch.tensor([[row == 0 or row not in rows[place + 1 :] for place, row in enumerate(rows)]])
     all_rows = torch.arange(shop.catalogue.n_rows)
-    head = model.next_item
-    items_NI = model.encode_rows(all_rows)
-    candidates = head.candidate_vectors(items_NI, all_rows)
+    head = model.next_item_head
+    everything = model.encode_rows(all_rows)
+    candidates = head.candidate_vectors(everything, all_rows)
     query = head.queries_padded(vector, items, counted, length)[0]
-    scores = query @ candidates.T + head.candidate_biases(items_NI, all_rows)
+    scores = query @ candidates.T + head.candidate_biases(everything, all_rows)
     if head.repeat_biases is not None:
         for row in {row for row in rows if row}:
             distance = rows[::-1].index(row)

@@ -58,5 +58,5 @@ def test_losses_are_those_of_the_cpu(tmp_path: Path, precision: str, tolerance: 
 
 def test_sessions_and_catalogue_stay_on_the_gpu(tmp_path: Path) -> None:
     _, trainer = train(tmp_path, "cuda", "bfloat16")
-    assert all(batch["row"].is_cuda for batch in trainer.loader.batches(0))
+    assert all(batch.rows.is_cuda and batch.lengths.is_cuda for batch in trainer.loader.batches(0))
     assert all(buffer.is_cuda for buffer in trainer.model.buffers())

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.model.session_batch import SessionBatch
 from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.processes import Processes
@@ -24,8 +25,8 @@ def loader(
     )
 
 
-def sessions_of(batches: list[dict[str, torch.Tensor]]) -> list[list[int]]:
-    return [[row for row in line if row] for batch in batches for line in batch["row"].tolist()]
+def sessions_of(batches: list[SessionBatch]) -> list[list[int]]:
+    return [rows.tolist() for batch in batches for rows in batch.rows.split(batch.lengths.tolist())]
 
 
 @pytest.mark.parametrize("bound", BOUNDS)
@@ -66,17 +67,19 @@ class TestOrder:
             assert sessions_of([whole])[1::2] == sessions_of([other])
 
 
-def test_batches_are_as_wide_as_their_longest_session(tmp_path: Path) -> None:
+def test_batches_are_as_long_as_their_longest_session_and_hold_no_padding(tmp_path: Path) -> None:
     tested = loader(tmp_path, Sessions.from_lists([[1, 2], [3, 4, 5], [6, 7], [8, 9]]))
     (batch,) = tested.batches(0)
-    assert batch["row"].shape == (4, 3)
-    assert sorted(batch["row"].tolist()) == [[1, 2, 0], [3, 4, 5], [6, 7, 0], [8, 9, 0]]
+    assert (len(batch), batch.longest) == (4, 3)
+    assert batch.rows.dtype == batch.lengths.dtype == torch.int64
+    assert sorted(batch.rows.tolist()) == list(range(1, 10))
+    assert sorted(sessions_of([batch])) == [[1, 2], [3, 4, 5], [6, 7], [8, 9]]
 
 
 def test_no_process_is_left_without_a_session(tmp_path: Path) -> None:
     """17 sessions in joint batches of 16: the last one would be for one process alone."""
     tested = loader(tmp_path, tiny_sessions(count=17), processes=Processes(0, 2))
-    assert [len(batch["row"]) for batch in tested.batches(0)] == [8]
+    assert [len(batch) for batch in tested.batches(0)] == [8]
 
 
 def test_chunks_are_read_when_they_are_needed(tmp_path: Path) -> None:

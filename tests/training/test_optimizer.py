@@ -12,7 +12,9 @@ def test_calibration_moves_faster_than_weights() -> None:
     model = build_model(config, tiny_catalogue())
     optimizer = build_optimizer(model, config.training)
     weights, calibration = optimizer.parts[0].param_groups
-    assert {id(p) for p in calibration["params"]} == {id(p) for p in model.next_item.calibration_parameters()}
+    assert {id(p) for p in calibration["params"]} == {
+        id(p) for p in model.next_item_head.calibration_parameters()
+    }
     assert calibration["rate_factor"] > 10 * weights["rate_factor"]
     assert calibration["weight_decay"] == 0
 
@@ -26,7 +28,7 @@ def test_every_parameter_has_one_optimiser(loss: str, inputs: list[str] | None) 
     held = [id(p) for part in optimizer.parts for group in part.param_groups for p in group["params"]]
     assert sorted(held) == sorted(id(p) for p in model.parameters())
     by_row = optimizer.parts[1].param_groups[0]["params"] if len(optimizer.parts) > 1 else []
-    tables = [model.next_item.residual.weight]
+    tables = [model.next_item_head.residual.weight]
     first = model.item_encoder.encoders[0]
     # Ids, or the pairs of subwords of the title.
     tables.insert(0, first.embedding.weight if inputs else first.pairs.weight)

@@ -78,21 +78,22 @@ def test_a_part_without_any_known_item_is_refused(tmp_path, write, configure, ca
 
 
 def test_short_sessions_are_filtered(tmp_path, write, configure, catalogue):
-    sessions = {"s": [10, 11], "t": [10, 11, 12]}
+    sessions = {"s": [10, 11], "t": [13, 10, 11, 12]}
     data = write(
         tmp_path, sessions={"train": sessions, "valid": sessions, "test": sessions}, sessions_per_part=2
     )
-    config = configure(tmp_path, min_session_length=3, max_session_length=2)
+    config = configure(tmp_path, min_session_length=3, max_session_length=3)
     facts = build_sessions(config, data, catalogue, tmp_path / "out")
-    # The length that counts is the one before slicing.
-    assert as_lists(tmp_path / "out" / "train") == [[1, 3]]
+    assert as_lists(tmp_path / "out" / "train") == [[2, 1, 3]]
     assert facts["valid"]["sessions"] == 1
 
 
 def test_a_part_may_lose_all_its_sessions(tmp_path, write, configure, catalogue):
     sessions = {split: {"s": [10, 11]} for split in ("train", "valid", "test")}
     data = write(tmp_path, sessions=sessions)
-    build_sessions(configure(tmp_path, min_session_length=3), data, catalogue, tmp_path / "out")
+    build_sessions(
+        configure(tmp_path, min_session_length=3, max_session_length=3), data, catalogue, tmp_path / "out"
+    )
     assert as_lists(tmp_path / "out" / "train") == []
 
 

@@ -27,7 +27,7 @@ class Popularity:
         self.repeats = sessions_repeat_items(train)
 
     def score(self, prefixes: Prefixes) -> np.ndarray:
-        """Return the counts of all items, float32 [P, N + 1]."""
+        """Return the counts of all items, float32 [P, R]."""
         scores = np.tile(self.scores, (len(prefixes), 1))
         if not self.repeats:
             held = distinct_events_before(prefixes)

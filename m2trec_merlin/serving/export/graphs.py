@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from m2trec_merlin.encoded import FIRST_VALUE
 from m2trec_merlin.errors import ArtifactError, MissingDependencyError
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, EncodedAttributes
+from m2trec_merlin.model.item_vectors import ItemVectors
 from m2trec_merlin.model.m2trec import M2TRec
 
 #: How far a graph may be off, relative to the largest value where that is above 1.
@@ -34,7 +35,7 @@ class SessionGraph(nn.Module):
     def __init__(self, model: M2TRec) -> None:
         super().__init__()
         self.session_encoder = model.session_encoder
-        self.next_item = model.next_item
+        self.next_item_head = model.next_item_head
         self.next_attributes = nn.ModuleList(model.next_attributes.values())
 
     def forward(self, vectors: Tensor, lengths: Tensor, counted: Tensor) -> tuple[Tensor, ...]:
@@ -51,20 +52,28 @@ class SessionGraph(nn.Module):
         """
         session_BD = self.session_encoder.encode_last(vectors, lengths)
         shares = [output(session_BD)[:, FIRST_VALUE:].softmax(1) for output in self.next_attributes]
-        return (self.next_item.queries_padded(session_BD, vectors, counted, lengths), *shares)
+        return (self.next_item_head.queries_padded(session_BD, vectors, counted, lengths), *shares)
 
 
 class ItemGraph(nn.Module):
-    """Encoded attributes of items to item vectors; inputs named as in `EncodedAttributes`."""
+    """Encoded attributes of items to what describes them and how popular to expect them.
+
+    Inputs are named as in `EncodedAttributes`.
+    """
 
     def __init__(self, model: M2TRec) -> None:
         super().__init__()
         self.item_encoder = model.item_encoder
 
-    def forward(self, attributes: EncodedAttributes) -> Tensor:
-        """Return item vectors, float32 [n, I]."""
-        vectors: Tensor = self.item_encoder(attributes)
-        return vectors
+    @property
+    def outputs(self) -> list[str]:
+        """Names of what `forward` returns."""
+        return ["item_vectors", "expected_popularity"][: 1 if self.item_encoder.popularity is None else 2]
+
+    def forward(self, attributes: EncodedAttributes) -> tuple[Tensor, ...]:
+        """Return item vectors [n, I] and, where the model has one, the expected popularity [n]."""
+        items: ItemVectors = self.item_encoder(attributes)
+        return (items.described, *([] if items.expected_popularity is None else [items.expected_popularity]))
 
 
 def export_sessions(model: M2TRec, item_vectors: np.ndarray, path: Path) -> None:
@@ -109,13 +118,13 @@ def export_items(model: M2TRec, path: Path) -> None:
     example = catalogue(torch.arange(n_rows)[-3:] if n_rows > 3 else torch.tensor([0, 1, 1]))
     names = list(example)
     dynamic = {"attributes": {name: {0: _DYNAMIC} for name in names}}
-    _write(graph, {"attributes": example}, names, ["item_vectors"], dynamic, path)
+    _write(graph, {"attributes": example}, names, graph.outputs, dynamic, path)
     for rows in (torch.arange(min(n_rows, 1)), torch.arange(n_rows)[-100:]):
         attributes = catalogue(rows)
         with torch.inference_mode():
             expected = graph(attributes)
         feeds = {name: tensor.numpy() for name, tensor in attributes.items()}
-        _require_equal(path, feeds, [expected.numpy()])
+        _require_equal(path, feeds, [tensor.numpy() for tensor in expected])
 
 
 def export_scores(candidates: Path, biases: np.ndarray, path: Path) -> None:

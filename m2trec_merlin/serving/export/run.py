@@ -156,20 +156,21 @@ def _write_preprocess(
 @torch.inference_mode()
 def _write_vectors(folder: Path, model: M2TRec, catalogue: Catalogue) -> np.ndarray:
     """Write item vectors [N, I], candidate vectors [N, D] and biases [N]; return the first."""
-    items, candidates, biases = [], [], []
+    described, candidates, biases = [], [], []
     for rows in torch.arange(catalogue.n_rows).split(_ROWS_AT_A_TIME):
-        items.append(model.encode_rows(rows))
-        candidates.append(model.next_item.candidate_vectors(items[-1], rows))
-        biases.append(model.next_item.candidate_biases(items[-1], rows))
-    item_vectors = torch.cat(items).numpy()
+        items = model.encode_rows(rows)
+        described.append(items.described)
+        candidates.append(model.next_item_head.candidate_vectors(items, rows))
+        biases.append(model.next_item_head.candidate_biases(items, rows))
+    item_vectors = torch.cat(described).numpy()
     np.save(folder / recommending.ITEM_VECTORS, item_vectors)
     np.save(folder / recommending.CANDIDATE_VECTORS, torch.cat(candidates).numpy())
     biases_N = torch.cat(biases).numpy()
     biases_N[0] = -np.inf  # Row 0 is padding.
     np.save(folder / recommending.BIASES, biases_N)
     export_scores(folder / recommending.CANDIDATE_VECTORS, biases_N, folder / recommending.SCORE_GRAPH)
-    if model.next_item.repeat_biases is not None:
-        np.save(folder / recommending.REPEAT_BIASES, model.next_item.repeat_biases.numpy())
+    if model.next_item_head.repeat_biases is not None:
+        np.save(folder / recommending.REPEAT_BIASES, model.next_item_head.repeat_biases.numpy())
     return item_vectors
 
 

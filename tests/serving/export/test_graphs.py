@@ -4,11 +4,16 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
+import torch
 
 from m2trec_merlin.errors import ArtifactError, MissingDependencyError
+from m2trec_merlin.model.m2trec import M2TRec, build_model
 from m2trec_merlin.serving.export import graphs
 from tests.serving.conftest import Shop
+from tests.serving.offline import encode_raw
+from tests.serving.shop import shop_config
 
 
 def test_a_graph_that_differs_from_the_model_is_refused(shop: Shop) -> None:
@@ -33,3 +38,28 @@ def test_without_onnxscript_the_message_says_what_to_install(
 def test_graphs_tell_nothing_of_the_machine_they_were_made_on(shop: Shop) -> None:
     for name in ("items.onnx", "sessions.onnx"):
         assert str(Path(graphs.__file__).parent).encode() not in (shop.predict / name).read_bytes()
+
+
+def run_items(path: Path, attributes: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    graph = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    found = graph.run(None, {name: tensor.numpy() for name, tensor in attributes.items()})
+    return dict(zip((output.name for output in graph.get_outputs()), found, strict=True))
+
+
+def test_one_graph_says_what_an_item_never_seen_is_and_how_popular_to_expect_it(shop: Shop) -> None:
+    attributes = encode_raw(shop, {"product_name": "purple bread 7", "department": "bakery", "price": 2.5})
+    found = run_items(shop.predict / "items.onnx", attributes)
+    with torch.inference_mode():
+        items = shop.model.item_encoder(attributes)
+    assert list(found) == ["item_vectors", "expected_popularity"]
+    np.testing.assert_allclose(found["item_vectors"], items.described.numpy(), atol=1e-5)
+    np.testing.assert_allclose(found["expected_popularity"], items.expected_popularity.numpy(), atol=1e-5)
+    assert np.load(shop.predict / "item_vectors.npy").shape[1] == found["item_vectors"].shape[1]
+
+
+def test_a_model_that_expects_no_popularity_exports_none(shop: Shop, tmp_path: Path) -> None:
+    config = shop_config(tmp_path, next_item={"popularity_bias": False})
+    model: M2TRec = build_model(config, shop.catalogue).eval()
+    graphs.export_items(model, tmp_path / "items.onnx")
+    attributes = encode_raw(shop, {"product_name": "purple bread 7"})
+    assert list(run_items(tmp_path / "items.onnx", attributes)) == ["item_vectors"]

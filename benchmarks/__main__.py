@@ -1,0 +1,18 @@
+"""`python -m benchmarks NAME ...`: measurements of cost. Without NAME, the list of them."""
+
+import sys
+
+from benchmarks.frame.commands import Member, program
+
+MEMBERS = [
+    Member("training", "how soon do we and other libraries reach the same quality?", "training.contest"),
+    Member("training-step", "what do modes and precisions of our own cost a step?", "training_step"),
+    Member("step-profile", "where does a step's time go, and what would the machine allow?", "step_profile"),
+    Member("preprocessing", "how fast are the workflows beside pandas and polars?", "preprocessing"),
+    Member("evaluation", "how fast is the whole catalogue ranked, in how much memory?", "evaluation"),
+    Member("scale", "what do 0.1, 1 and 10 million sessions cost in time and memory?", "scale"),
+    Member("serving", "how fast does the Triton ensemble answer?", "serving"),
+]
+
+if __name__ == "__main__":
+    sys.exit(program("benchmarks", MEMBERS))

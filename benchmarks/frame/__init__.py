@@ -1,0 +1,1 @@
+"""What all benchmarks and experiments are built on: parse, prepare, keep, publish, plot."""

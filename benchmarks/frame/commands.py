@@ -1,0 +1,76 @@
+"""From a name on the command line to the module that does it."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol, cast
+
+from benchmarks.frame.parse import Parser
+from benchmarks.frame.publish import Stamp
+from m2trec_merlin.errors import ConfigError, M2TRecError
+
+
+@dataclass(frozen=True)
+class Member:
+    """One benchmark or experiment, as the table of its folder has it.
+
+    Attributes:
+        name: on the command line.
+        question: what it answers, in one line.
+        module: that does it, below the folder; a `Program`.
+    """
+
+    name: str
+    question: str
+    module: str
+
+
+class Program(Protocol):
+    """What the module of a member holds; its docstring is the description that `--help` shows."""
+
+    def options(self, parser: Parser) -> None:
+        """Declare the options; those that several members have are methods of the parser."""
+
+    def run(self, options: Namespace) -> int | None:
+        """Do it; `options.stamp` says when, by what and with which code. Returns the exit status."""
+
+
+def main(folder: str, members: Sequence[Member], arguments: Sequence[str] | None = None) -> int:
+    """Run the member that the first word names, or list all; returns the exit status.
+
+    Raises:
+        ConfigError: there is no such member.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help"):
+        print(f"usage: python -m {folder} NAME ...\n")
+        print("\n".join(f"  {member.name:15}{member.question}" for member in members))
+        print("\nEach has a --help of its own.")
+        return 0
+    member = next((member for member in members if member.name == words[0]), None)
+    if member is None:
+        names = ", ".join(member.name for member in members)
+        raise ConfigError(f"python -m {folder}: no '{words[0]}'; there are: {names}")
+    module = import_module(f"{folder}.{member.module}")
+    parser = Parser(folder, member.name, module.__doc__ or member.question)
+    does = cast(Program, module)
+    does.options(parser)
+    options = parser.parse_args(words[1:])
+    options.stamp = Stamp.now(parser.spell(options))
+    return does.run(options) or 0
+
+
+def program(folder: str, members: Sequence[Member], arguments: Sequence[str] | None = None) -> int:
+    """Do what `main` does; errors of ours are one message, without a traceback."""
+    try:
+        return main(folder, members, arguments)
+    except M2TRecError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped. Run the same command again to go on.", file=sys.stderr)
+        return 130

@@ -1,0 +1,65 @@
+"""Lines in panels, in one style."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from matplotlib.figure import Figure
+
+from m2trec_merlin.evaluation.plots import to_svg
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One pair of axes.
+
+    Attributes:
+        x: name of the axis.
+        y: name of the axis.
+        lines: points by name.
+        title: above it.
+        logarithmic: of "x", "y", "xy"; linear ones that are not `loose` begin at 0 in y.
+        loose: the y axis begins wherever the points do.
+        levels: horizontal lines, by name.
+        slope: a further line of small dots.
+        notes: words at points.
+    """
+
+    x: str
+    y: str
+    lines: Mapping[str, Sequence[Point]]
+    title: str = ""
+    logarithmic: str = ""
+    loose: bool = False
+    levels: Mapping[str, float] = field(default_factory=dict)
+    slope: Mapping[str, Sequence[Point]] = field(default_factory=dict)
+    notes: Sequence[tuple[str, Point]] = ()
+
+
+def draw(*panels: Panel) -> str:
+    """Return panels beside each other as SVG."""
+    figure = Figure(figsize=(max(7.5, 5.0 * len(panels)), 4.2), layout="constrained")
+    for panel, axes in zip(panels, figure.subplots(1, len(panels), squeeze=False)[0], strict=True):
+        for name, points in panel.lines.items():
+            axes.plot(*zip(*points, strict=True), marker="o", markersize=4, label=name)
+        for name, points in panel.slope.items():
+            axes.plot(*zip(*points, strict=True), "k:", linewidth=1, label=name)
+        for name, level in panel.levels.items():
+            axes.axhline(level, linestyle="--", linewidth=1, color="grey")
+            axes.text(0.01, level, name, color="grey", va="bottom", transform=axes.get_yaxis_transform())
+        for words, point in panel.notes:
+            axes.annotate(words, point, (4, 4), textcoords="offset points")
+        axes.set(xlabel=panel.x, ylabel=panel.y)
+        axes.set_title(panel.title, loc="left", fontsize=11)
+        if "x" in panel.logarithmic:
+            axes.set_xscale("log")
+        if "y" in panel.logarithmic:
+            axes.set_yscale("log")
+        elif not panel.loose:
+            axes.set_ylim(bottom=0)
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False, fontsize=9)
+    return to_svg(figure)

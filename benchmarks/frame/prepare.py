@@ -1,0 +1,111 @@
+"""A configuration's data, preprocessed if they are not yet, and models trained on them.
+
+All calls of the product's steps are here: what they tell while they run is one decision.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from m2trec_merlin.artifacts import require_manifest
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.cli.progress import TerminalProgress
+from m2trec_merlin.config import Config, EvaluationConfig
+from m2trec_merlin.data.preparation import prepare_data
+from m2trec_merlin.evaluation.metrics import hit_and_mrr
+from m2trec_merlin.evaluation.outcomes import Outcome
+from m2trec_merlin.evaluation.ranking import evaluate, sample_prefixes
+from m2trec_merlin.preprocessing.run import preprocess
+from m2trec_merlin.progress import SILENT, Progress
+from m2trec_merlin.scores import CategoryScorer, ItemScorer
+from m2trec_merlin.sessions import Prefixes, Sessions
+from m2trec_merlin.training.loader import SessionLoader
+from m2trec_merlin.training.run import train
+
+#: Cut-off of the main figures.
+K = 20
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Preprocessed data of a configuration, read when they are asked for."""
+
+    config: Config
+
+    @property
+    def folder(self) -> Path:
+        """Where `m2trec preprocess` wrote."""
+        return self.config.directory / "preprocessed"
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """What `m2trec preprocess` says of its results."""
+        return require_manifest(self.folder, "preprocess")
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """All items."""
+        return Catalogue.load(self.folder / "catalogue")
+
+    @cached_property
+    def train(self) -> Sessions:
+        """Training sessions."""
+        return Sessions.load(self.folder / "sessions" / "train")
+
+    def prefixes(self, split: str, size: int | None = None) -> Prefixes:
+        """Return the prefixes of a split, or a seeded sample of them."""
+        prefixes = Sessions.load(self.folder / "sessions" / split).prefixes()
+        return sample_prefixes(prefixes, size, self.config.seed)
+
+    def loader(self) -> SessionLoader:
+        """Return batches of training sessions as training sees them."""
+        training = self.config.training
+        return SessionLoader(self.folder / "sessions" / "train", training.batch_size, self.config.seed)
+
+    def rank(
+        self,
+        recommender: ItemScorer | CategoryScorer,
+        prefixes: Prefixes,
+        progress: Progress = SILENT,
+    ) -> Outcome:
+        """Rank as `m2trec evaluate` does."""
+        return evaluate(recommender, prefixes, self.catalogue, self.config.evaluation, progress=progress)
+
+
+def prepare(config: Config) -> Prepared:
+    """Run `m2trec data` and `m2trec preprocess` where they have not run."""
+    with TerminalProgress() as progress:
+        prepare_data(config, progress=progress)
+        preprocess(config, progress=progress)
+    return Prepared(config)
+
+
+def train_model(config: Config, console: Console) -> Path:
+    """Train a model, or go on with it; returns its folder."""
+    return train(config, progress=TerminalProgress(console))
+
+
+def hit_and_mrr_at_20(
+    recommender: ItemScorer,
+    prefixes: Prefixes,
+    catalogue: Catalogue,
+    candidates: np.ndarray | None = None,
+    **settings: Any,
+) -> tuple[float, float]:
+    """Return HIT@20 and MRR@20 on some prefixes, by the definitions of `m2trec evaluate`.
+
+    Args:
+        recommender: ranks items.
+        prefixes: with their targets.
+        catalogue: of the run.
+        candidates: bool [N + 1], the only items to rank; all without it.
+        settings: of the evaluation.
+    """
+    wanted = EvaluationConfig(ks=[K], baselines=[], **settings)
+    return hit_and_mrr(evaluate(recommender, prefixes, catalogue, wanted, candidates=candidates), K)

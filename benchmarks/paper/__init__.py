@@ -1,1 +1,0 @@
-"""The paper's experiment: every variant and every baseline on one split, measured by one module."""

@@ -1,0 +1,1 @@
+"""Systems that train in a process of their own: the clock inside it, and the conversation with it."""

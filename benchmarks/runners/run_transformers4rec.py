@@ -1,0 +1,135 @@
+"""Runner of stock Transformers4Rec 23.12: its `Trainer`, its blocks, its next-item task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from benchmarks.runners.exchange import TOP, Exchange, Flat, Job, ranker
+from benchmarks.runners.meter import Meter, run
+from m2trec_merlin.merlin_adapter import prepare_merlin, training_arguments
+
+prepare_merlin()
+
+import transformers4rec.torch as tr  # noqa: E402
+from merlin.schema import ColumnSchema, Schema, Tags  # noqa: E402
+from transformers import TrainerCallback  # noqa: E402
+
+
+def item_schema(n_rows: int, max_length: int) -> Schema:
+    """Return the schema of sessions of item ids."""
+    return Schema(
+        [
+            ColumnSchema(
+                "item_id",
+                dtype="int64",
+                is_list=True,
+                is_ragged=True,
+                tags=[Tags.ITEM_ID, Tags.CATEGORICAL, Tags.LIST],
+                properties={
+                    "domain": {"min": 0, "max": n_rows - 1, "name": "item_id"},
+                    "value_count": {"min": 1, "max": max_length},
+                },
+            )
+        ]
+    )
+
+
+def build(job: Job, schema: Schema) -> Any:
+    """Return a model of the library's own parts, causal language modelling with tied weights."""
+    settings = job.settings
+    width = settings["width"]
+    inputs = tr.TabularSequenceFeatures.from_schema(
+        schema,
+        max_sequence_length=job.max_length,
+        masking="causal",
+        embedding_dims={"item_id": width},
+        d_output=width,
+    )
+    shape = {"d_model": width, "n_head": settings["heads"], "n_layer": settings["layers"]}
+    if settings["block"] == "xlnet":
+        block = tr.XLNetConfig.build(**shape, total_seq_length=job.max_length, attn_type="uni")
+    else:
+        block = tr.GPT2Config.build(**shape, total_seq_length=job.max_length)
+    task = tr.NextItemPredictionTask(
+        weight_tying=True,
+        sampled_softmax=settings["sampled_softmax"],
+        max_n_samples=settings.get("max_n_samples", 100),
+    )
+    return block.to_torch_model(inputs, task, max_sequence_length=job.max_length)
+
+
+class MeterCallback(TrainerCallback):  # type: ignore[misc]
+    """Tells the meter what the trainer does."""
+
+    def __init__(self, meter: Meter) -> None:
+        self.meter = meter
+        self.sessions = self.targets = 0.0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.meter.start()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        control.should_training_stop |= self.meter.step(self.sessions, self.targets)
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        control.should_training_stop |= self.meter.epoch()
+
+
+def main(job: Job) -> None:
+    torch.set_num_threads(job.threads)
+    torch.manual_seed(job.seed)
+    exchange = Exchange.load(Path(job.data))
+    folder = Path(job.folder)
+    # Items that training never saw need no place in the softmax.
+    schema = item_schema(int(exchange.items.max()) + 1, job.max_length)
+    sessions = pa.ListArray.from_arrays(
+        pa.array(exchange.train.offsets, pa.int32()), pa.array(exchange.train.rows)
+    )
+    pq.write_table(pa.table({"item_id": sessions}), folder / "train.parquet")
+    model = build(job, schema)
+    prefixes = exchange.known_prefixes()
+    unknown = torch.ones(int(exchange.items.max()) + 1, dtype=torch.bool)
+    unknown[exchange.items] = False
+
+    @torch.inference_mode()
+    def best(block: Flat) -> np.ndarray:
+        scores = model({"item_id": torch.from_numpy(block.padded(job.max_length))}, training=False)
+        scores[:, unknown] = -torch.inf
+        return scores.topk(min(TOP, len(exchange.items)), dim=1).indices.numpy()
+
+    meter = Meter(job, ranker(model, prefixes, best))
+    callback = MeterCallback(meter)
+    arguments = training_arguments(
+        output_dir=str(folder / "trainer"),
+        num_train_epochs=job.settings["epochs"],
+        learning_rate=job.settings["learning_rate"],
+        lr_scheduler_type=job.settings["schedule"],
+        per_device_train_batch_size=job.settings["batch_size"],
+        max_sequence_length=job.max_length,
+        seed=job.seed,
+        save_strategy="no",
+        logging_strategy="no",
+        disable_tqdm=True,
+    )
+    trainer = tr.Trainer(
+        model=model,
+        args=arguments,
+        schema=schema,
+        train_dataset_or_path=str(folder / "train.parquet"),
+        compute_metrics=False,
+        callbacks=[callback],
+    )
+    steps = -(-len(exchange.train) // job.settings["batch_size"])
+    callback.sessions, callback.targets = len(exchange.train) / steps, exchange.n_targets / steps
+    trainer.train()
+    meter.finish()
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,14 @@
+"""`python -m experiments NAME ...`: experiments on quality. Without NAME, the list of them."""
+
+import sys
+
+from benchmarks.frame.commands import Member, program
+
+MEMBERS = [
+    Member("paper", "how do all variants and baselines of the paper compare?", "paper.bench"),
+    Member("cold", "how well are items recommended that training never saw?", "cold"),
+    Member("popularity", "how well do metadata tell how popular an item will be?", "popularity"),
+]
+
+if __name__ == "__main__":
+    sys.exit(program("experiments", MEMBERS))

@@ -1,0 +1,303 @@
+"""How well are items recommended that training never saw?
+
+    python -m experiments cold -c configs/instacart_cold.yaml --seeds 7 8 9
+
+The data are split with `data.cold_item_share`: items are drawn (seeded), and every session that holds one
+leaves training and validation. A single popular item among them can decide the result, so there are several
+draws, each with a model of its own, and their mean counts. Test prefixes are those whose next item was drawn
+while nothing before was. They are ranked twice: among all items of the catalogue, and among the drawn items
+alone. Then the knob of serving: a boost added to the scores of items without history trades HIT@20 of all
+prefixes against that of new items. It is chosen on validation by what it costs there; the curve is drawn on
+test.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+from rich.console import Console
+
+from benchmarks.frame.parse import Parser, read
+from benchmarks.frame.plot import Panel, draw
+from benchmarks.frame.prepare import K, Prepared, hit_and_mrr_at_20, prepare, train_model
+from benchmarks.frame.publish import Stamp, publish, table
+from m2trec_merlin.config import Config
+from m2trec_merlin.data.preparation import COLD_ITEMS_FILE
+from m2trec_merlin.errors import ConfigError
+from m2trec_merlin.evaluation.slices import cold_target_only
+from m2trec_merlin.model.scoring import ModelScorer
+from m2trec_merlin.model.storage import load_model
+from m2trec_merlin.neighbours.content_knn import ContentKnn, category_words
+from m2trec_merlin.scores import ItemScorer
+from m2trec_merlin.sessions import Prefixes
+
+#: Added to the scores of new items, in units of the logarithm of odds.
+BOOSTS = (0.0, 0.5, 1.0, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8, 2.0, 3.0)
+
+#: Which items are boosted: those that training never saw, or of them those that the shop knows to be new.
+WITHOUT_HISTORY, LISTED_NEW = "items without history", "newly listed items"
+
+#: What a boost may cost of the HIT@20 of all prefixes, relative.
+ALLOWED_LOSS = 0.02
+
+#: Prefixes of each split that every boost is tried on.
+CURVE_PREFIXES = 5_000
+
+
+def options(parser: Parser) -> None:
+    parser.add_config("configs/instacart_cold.yaml")
+    parser.add_seeds(None, "draws; default: the configured one")
+
+
+def run(options: Namespace) -> None:
+    config, console = read(options), Console()
+    scores = []
+    for seed in options.seeds or [config.seed]:
+        console.rule(f"draw of seed {seed}", align="left")
+        scores += measure_draw(draw_of(config, seed), console)
+    publish_scores(scores, config, options.output, options.stamp)
+
+
+@dataclass(frozen=True)
+class Score:
+    """HIT@20 and MRR@20 of one recommender on some prefixes.
+
+    Attributes:
+        model: name.
+        split: sessions.
+        slice: which prefixes, and which items were ranked.
+        boosted: which items; empty where there is no such knob.
+        boost: added to their scores; None likewise.
+        hit: HIT@20.
+        mrr: MRR@20.
+        n: prefixes.
+        seed: of the draw and of the training; None for means over several.
+        spread: standard deviation of `hit` over the draws; None for a single one.
+    """
+
+    model: str
+    split: str
+    slice: str
+    boosted: str
+    boost: float | None
+    hit: float
+    mrr: float
+    n: int
+    seed: int | None
+    spread: float | None = None
+
+
+class Boosted:
+    """A recommender whose scores of some items are lifted.
+
+    Args:
+        inner: gives the scores.
+        items: bool [N + 1], which are lifted.
+        boost: by how much.
+    """
+
+    def __init__(self, inner: ItemScorer, items: np.ndarray, boost: float) -> None:
+        self.name = inner.name
+        self.candidates = inner.candidates
+        self._inner = inner
+        self._lift = np.where(items, np.float32(boost), np.float32(0))
+
+    def score(self, prefixes: Prefixes) -> np.ndarray:
+        """Return the lifted scores, float32 [P, N + 1]."""
+        return np.add(scores := self._inner.score(prefixes), self._lift, out=scores)
+
+
+class ColdBench:
+    """Measures on data that were split with cold items.
+
+    Args:
+        data: of a configuration with `data.cold_item_share`.
+
+    Raises:
+        ConfigError: no item was drawn to be cold.
+    """
+
+    def __init__(self, data: Prepared) -> None:
+        self.config = config = data.config
+        self.data, self.catalogue = data, data.catalogue
+        path = config.directory / "data" / COLD_ITEMS_FILE
+        if not path.is_file():
+            raise ConfigError(f"{config.name}: data.cold_item_share is 0; the experiment needs cold items")
+        rows = self.catalogue.rows_of(pq.read_table(path).column(0).to_pylist())
+        self.drawn = np.isin(np.arange(self.catalogue.n_rows), rows)
+        size = min(config.evaluation.max_prefixes or CURVE_PREFIXES, CURVE_PREFIXES)
+        self.all = {name: data.prefixes(name, size) for name in ("test", "valid")}
+        test = data.prefixes("test")
+        cold = cold_target_only(test, self.catalogue, config.evaluation) & self.drawn[test.targets]
+        self.cold = test.take(np.flatnonzero(cold))
+
+    def compare(self, recommenders: Sequence[ItemScorer]) -> Iterator[Score]:
+        """Rank the cold targets of the test sessions among all items, and among the drawn ones."""
+        for recommender in recommenders:
+            yield self.score(recommender, "test", "cold target", self.cold)
+            yield self.score(recommender, "test", "cold target among cold items", self.cold, self.drawn)
+
+    def curve(self, recommender: ItemScorer, split: str) -> Iterator[Score]:
+        """Score all prefixes and the cold targets at every boost of each kind of new items."""
+        unseen = self.catalogue.train_counts == 0
+        for boosted, items in ((WITHOUT_HISTORY, unseen), (LISTED_NEW, self.drawn)):
+            for boost in BOOSTS:
+                lifted = Boosted(recommender, items, boost)
+                # Validation holds no drawn item: it shows what a boost costs, test alone what it brings.
+                parts = {"All": self.all[split]} | ({"cold target": self.cold} if split == "test" else {})
+                for name, prefixes in parts.items():
+                    score = self.score(lifted, split, name, prefixes)
+                    yield dataclasses.replace(score, boosted=boosted, boost=boost)
+
+    def score(
+        self,
+        recommender: ItemScorer,
+        split: str,
+        name: str,
+        prefixes: Prefixes,
+        candidates: np.ndarray | None = None,
+    ) -> Score:
+        """Measure one recommender on one set of prefixes."""
+        hit, mrr = hit_and_mrr_at_20(recommender, prefixes, self.catalogue, candidates)
+        return Score(recommender.name, split, name, "", None, hit, mrr, len(prefixes), self.config.seed)
+
+
+def over_draws(scores: Sequence[Score]) -> list[Score]:
+    """Return the means over the draws, in the order of the first draw."""
+    draws: dict[tuple[object, ...], list[Score]] = {}
+    for score in scores:
+        draws.setdefault((score.model, score.split, score.slice, score.boosted, score.boost), []).append(
+            score
+        )
+    return [
+        dataclasses.replace(
+            same[0],
+            hit=float(np.mean([score.hit for score in same])),
+            mrr=float(np.mean([score.mrr for score in same])),
+            n=sum(score.n for score in same),
+            seed=None,
+            spread=float(np.std([score.hit for score in same], ddof=1)) if len(same) > 1 else None,
+        )
+        for same in draws.values()
+    ]
+
+
+def choose_boost(curve: Sequence[Score], boosted: str, allowed_loss: float = ALLOWED_LOSS) -> float:
+    """Return the highest boost that costs at most the allowed share of HIT@20 on all validation prefixes."""
+    overall = {s.boost: s.hit for s in curve if (s.split, s.slice, s.boosted) == ("valid", "All", boosted)}
+    least = (1 - allowed_loss) * overall[0.0]
+    return max(boost for boost, hit in overall.items() if boost is not None and hit >= least)
+
+
+def draw_of(config: Config, seed: int) -> Config:
+    """Return the configuration with another draw; seeds but the configured one have a folder of their own."""
+    if seed == config.seed:
+        return config
+    folder = config.directory
+    other = folder.with_name(f"{folder.name}_{seed}")
+    return config.model_copy(update={"seed": seed, "work_dir": other})
+
+
+def measure_draw(config: Config, console: Console) -> list[Score]:
+    """Prepare the data of one draw, train on them or go on with it, and measure."""
+    data = prepare(config)
+    bench, catalogue = ColdBench(data), data.catalogue
+    folder = train_model(config, console)
+    ours = ModelScorer(load_model(folder, catalogue), "M2TRec")
+    recommenders: list[ItemScorer] = [
+        ours,
+        ContentKnn(catalogue, data.train, name="content kNN (titles)"),
+        ContentKnn(catalogue, data.train, category_words(catalogue), "profile of categories"),
+    ]
+    scores = []
+    for score in chain(bench.compare(recommenders), bench.curve(ours, "valid"), bench.curve(ours, "test")):
+        at = "" if score.boost is None else f", {score.boosted} boosted by {score.boost:g}"
+        console.print(
+            f"{score.model}, {score.split}, {score.slice}{at}: HIT@20 {100 * score.hit:.2f}, "
+            f"MRR@20 {100 * score.mrr:.2f} ({score.n:,} prefixes)",
+            highlight=False,
+        )
+        scores.append(score)
+    return scores
+
+
+def publish_scores(scores: Sequence[Score], config: Config, output: Path, stamp: Stamp) -> None:
+    """Write rows of all draws as JSON, and their means as a page and the plot of the trade-off."""
+    rows = [
+        {
+            "model": s.model,
+            "data": config.name,
+            "split": s.split,
+            "slice": s.slice,
+            "metric": metric,
+            "k": K,
+            "value": value,
+            "n": s.n,
+            "seed": s.seed,
+            "boosted": s.boosted,
+            "boost": s.boost,
+            "commit": stamp.commit,
+        }
+        for s in scores
+        for metric, value in (("HIT", s.hit), ("MRR", s.mrr))
+    ]
+    means, title = over_draws(scores), f"New items on {config.name}"
+    parts, plots = tables(means, config), {"": plot(means)}
+    publish(output, f"cold-{config.name}", rows, stamp, title=title, parts=parts, plots=plots)
+
+
+def tables(scores: Sequence[Score], config: Config) -> list[str]:
+    """Return the tables in Markdown, with what is to be said of them; `scores` are means over the draws."""
+    compared = [
+        [
+            s.model,
+            s.slice,
+            f"{100 * s.hit:.2f}" + ("" if s.spread is None else f" ± {100 * s.spread:.2f}"),
+            f"{100 * s.mrr:.2f}",
+            f"{s.n:,}",
+        ]
+        for s in scores
+        if s.boost is None
+    ]
+    hits = {(s.boosted, s.boost, s.split, s.slice): f"{100 * s.hit:.2f}" for s in scores}
+    columns = (("valid", "All"), ("test", "All"), ("test", "cold target"))
+    curve = []
+    for boosted in (WITHOUT_HISTORY, LISTED_NEW):
+        chosen = choose_boost(scores, boosted)
+        for boost in BOOSTS:
+            shown = f"**{boost:g}**" if boost == chosen else f"{boost:g}"
+            curve.append([boosted, shown, *(hits[boosted, boost, split, part] for split, part in columns)])
+    return [
+        f"{100 * config.data.cold_item_share:g} % of the seen items drawn to be new; values in %, means over "
+        "the draws ± standard deviation, n summed over them.",
+        table(["model", "prefixes and candidates", "HIT@20", "MRR@20", "n"], compared, right=True),
+        "What a boost of new items costs over all prefixes and brings to cold targets, both over all "
+        "candidates (HIT@20). Bold: the highest that costs at most "
+        f"{100 * ALLOWED_LOSS:g} % (relative) on validation.",
+        table(["boosted", "boost", *(f"{split}: {part}" for split, part in columns)], curve, right=True),
+    ]
+
+
+def plot(scores: Sequence[Score]) -> str:
+    """Draw HIT@20 of all test prefixes against that of cold targets, a point a boost."""
+    test = {(s.boosted, s.slice, s.boost): 100 * s.hit for s in scores if s.split == "test"}
+    lines, notes = {}, []
+    for boosted in (WITHOUT_HISTORY, LISTED_NEW):
+        points = [(test[boosted, "All", b], test[boosted, "cold target", b]) for b in BOOSTS]
+        lines[f"M2TRec, boost of {boosted}"] = points
+        at = BOOSTS.index(choose_boost(scores, boosted))
+        notes.append((f"{BOOSTS[at]:g}, chosen on validation", points[at]))
+    levels = {
+        s.model: 100 * s.hit
+        for s in scores
+        if s.boost is None and s.slice == "cold target" and s.model != "M2TRec"
+    }
+    x, y = "HIT@20 of all test prefixes, %", "HIT@20 of cold targets, all candidates, %"
+    return draw(Panel(x, y, lines, loose=True, levels=levels, notes=notes))

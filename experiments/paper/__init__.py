@@ -1,0 +1,1 @@
+"""The paper's tables: every variant and baseline on one data set."""

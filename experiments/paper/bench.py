@@ -1,0 +1,138 @@
+"""Train and measure every model of the paper's tables on one data set.
+
+    python -m experiments paper -c configs/instacart.yaml
+    python -m experiments paper -c configs/instacart.yaml --seeds 42 43 44 --budget-seconds 600
+
+Every cell (a model with a seed) is kept under runs/NAME/paper when it is finished: a benchmark that was
+killed goes on after it, and one of our own models within it. What is known so far is written after each cell:
+paper-NAME.json, paper-NAME.md and plots. All cells are chosen on validation and measured on test once.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import Any
+
+from rich.console import Console
+
+from benchmarks.frame.keep import Store
+from benchmarks.frame.parse import Parser, read
+from benchmarks.frame.prepare import Prepared, prepare
+from benchmarks.runners.process import RunnerFailed
+from experiments.paper.cells import EVERY_SEED, Cell, choose, plan
+from experiments.paper.fitted import run_fitted
+from experiments.paper.recbole import SETTINGS, run_recbole
+from experiments.paper.report import publish_results
+from experiments.paper.results import CellResult
+from experiments.paper.variants import run_variant, variant_config
+from m2trec_merlin.attributes import Attribute
+from m2trec_merlin.encoded import Layout
+from m2trec_merlin.errors import M2TRecError
+from m2trec_merlin.model.storage import FORMAT
+
+#: Validation prefixes by which RecBole's best moment is chosen.
+VALIDATION_PREFIXES = 5_000
+
+
+def options(parser: Parser) -> None:
+    """Declare what is the paper's own."""
+    parser.add_config("configs/instacart.yaml")
+    parser.add_seeds([42], "the first one is for all models")
+    parser.add_argument(
+        "--every-seed", nargs="+", default=list(EVERY_SEED), help="variants that are trained with all seeds"
+    )
+    parser.add_argument(
+        "--budget-seconds", type=float, default=600.0, help="of training, for each of RecBole's models"
+    )
+    parser.add_how("--cells", nargs="+", help="only these, by the start of their names (trec_id-43)")
+    parser.add_force()
+
+
+def run(options: Namespace) -> int:
+    """Run the cells that are not kept; returns the exit status."""
+    console, config = Console(), read(options)
+    cells = plan(config, options.seeds, options.every_seed)
+    chosen = choose(cells, options.cells)
+    bench = PaperBench(prepare(config), options.budget_seconds, options.stamp.commit, console)
+    results, failed = [], []
+    for cell in cells:
+        kept = bench.kept(cell)
+        if cell in chosen and (kept is None or options.force):
+            console.rule(f"{cell.title}, seed {cell.seed}", align="left")
+            try:
+                kept = bench.run(cell)
+            except (RunnerFailed, M2TRecError) as error:
+                console.print(f"FAILED: {error}", style="red", highlight=False)
+                failed.append(cell.slug)
+        if kept is not None:
+            results.append(kept)
+            publish_results(results, config, options.output, options.stamp)
+    console.print(
+        f"{len(results)} of {len(cells)} cells; tables: {options.output / f'paper-{config.name}.md'}"
+    )
+    if failed:
+        console.print(f"failed: {', '.join(failed)}; the same command tries them again")
+    return 1 if failed else 0
+
+
+class PaperBench:
+    """Runs cells on prepared data and keeps what comes out.
+
+    Args:
+        data: of the configuration of M2TRec; variants are changes of it.
+        budget_seconds: of training, for RecBole's models. Ours train as configured.
+        commit: of the code.
+        console: where progress is shown.
+    """
+
+    def __init__(self, data: Prepared, budget_seconds: float, commit: str, console: Console) -> None:
+        self.data, self.config = data, data.config
+        self.budget_seconds, self.commit, self.console = budget_seconds, commit, console
+        self.store = Store(self.config.directory / "paper", CellResult)
+
+    def kept(self, cell: Cell) -> CellResult | None:
+        """Return what an earlier run left of this cell with the same data and settings."""
+        return self.store.read(cell.slug, self._depends(cell))
+
+    def run(self, cell: Cell) -> CellResult:
+        """Train and measure a cell, and keep it."""
+        prefixes = self.data.prefixes("test", self.config.evaluation.max_prefixes)
+        if cell.kind in ("variant", "blend"):
+            result = run_variant(cell, self.data, prefixes, self.commit, self.console)
+        elif cell.kind == "recbole":
+            validation = self.data.prefixes("valid", VALIDATION_PREFIXES)
+            result = run_recbole(cell, self.data, validation, prefixes, self.commit, self.budget_seconds)
+        else:
+            result = run_fitted(cell, self.data, prefixes, self.commit)
+        self.store.write(cell.slug, self._depends(cell), result)
+        return result
+
+    def _depends(self, cell: Cell) -> dict[str, Any]:
+        preprocessing = self.data.manifest["settings"]
+        depends: dict[str, Any] = {
+            "data": {name: value for name, value in preprocessing.items() if name != "attributes"},
+            "attributes": [a.model_dump(mode="json") for a in self._attributes_read(cell)],
+            "evaluation": self.config.evaluation.model_dump(mode="json", exclude={"baselines"}),
+            "tasks": [task.attribute for task in self.config.model.next_attributes],
+        }
+        if cell.trained.kind == "variant":
+            config = variant_config(self.config, cell.trained)
+            depends |= {
+                "model": config.model.model_dump(mode="json"),
+                "training": config.training.model_dump(mode="json"),
+                "format": FORMAT,
+                "seed": cell.seed,
+            }
+        if cell.kind == "recbole":
+            depends |= {"budget": self.budget_seconds, **SETTINGS, "seed": cell.seed}
+        return depends
+
+    def _attributes_read(self, cell: Cell) -> list[Attribute]:
+        """Return what the cell knows of the items: no other attribute is a reason to measure it again."""
+        if cell.kind == "recbole":
+            return []
+        if cell.trained.kind != "variant":
+            return [a for a in self.config.attributes if a.layout is not Layout.VECTORS]
+        config = variant_config(self.config, cell.trained)
+        tasks = [task.attribute for task in config.model.next_attributes]
+        return [a for a in config.attributes if a.name in {*config.inputs, *tasks}]

@@ -1,0 +1,114 @@
+"""What the table holds: one cell for every model and seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from benchmarks.frame import parse
+from m2trec_merlin.config import VARIANTS, Config
+from m2trec_merlin.errors import ConfigError
+from m2trec_merlin.evaluation.baselines import BASELINES
+
+#: Models of RecBole that the paper compares with (Table 2), by class name.
+RECBOLE = ("STAMP", "GRU4Rec", "NARM")
+
+#: Variants that are measured a second time, mixed with neighbours: with those found by metadata where the
+#: model has no ids.
+BLENDED = {"m2trec": "metadata_knn", "m2trec_id": "session_knn"}
+
+#: Variants that are trained with every seed; the others with the first one.
+EVERY_SEED = ("m2trec", "trec_id")
+
+Kind = Literal["variant", "blend", "recbole", "baseline", "categories"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One model with one seed: the unit that is kept when a run is killed.
+
+    Attributes:
+        kind: who trains it: we, we and mixed with neighbours, RecBole, nobody (fitted in a moment), or a
+            heuristic for categories.
+        model: variant, class of RecBole, or name of the baseline.
+        title: as the table calls it.
+        seed: of initialisation, order and dropout.
+    """
+
+    kind: Kind
+    model: str
+    title: str
+    seed: int
+
+    @property
+    def slug(self) -> str:
+        """Its name as a folder."""
+        return f"{self.model.lower()}-{self.seed}"
+
+    @property
+    def trained(self) -> Cell:
+        """The variant that a blend is made of, and predicted categories are from; any other cell itself."""
+        if self.kind == "blend":
+            variant = self.model.partition("+")[0]
+        elif self.model == "predicted":
+            variant = "metrec"
+        else:
+            return self
+        return Cell("variant", variant, VARIANTS[variant].title, self.seed)
+
+
+def plan(config: Config, seeds: Sequence[int], every_seed: Sequence[str] = EVERY_SEED) -> list[Cell]:
+    """List the cells of a table.
+
+    Args:
+        config: of the data; variants that need an attribute it lacks are left out.
+        seeds: the first one is for all models.
+        every_seed: variants that are trained with all of them.
+
+    Raises:
+        ConfigError: no seed, or a variant that does not exist.
+    """
+    if not seeds:
+        raise ConfigError("--seeds: at least one is needed")
+    if unknown := [name for name in every_seed if name not in VARIANTS]:
+        raise ConfigError(f"--every-seed: no variant {unknown}; accepted: {', '.join(VARIANTS)}")
+    first = seeds[0]
+    cells = [Cell("variant", name, VARIANTS[name].title, first) for name in runnable_variants(config)]
+    cells += [
+        Cell("blend", f"{cell.model}+{near}", f"{cell.title}, {_spelled(near)}", first)
+        for cell in cells
+        if (near := BLENDED.get(cell.model))
+    ]
+    cells += [Cell("recbole", name, name, first) for name in RECBOLE]
+    cells += [Cell("baseline", name, _spelled(name), first) for name in BASELINES]
+    if config.model.next_attributes:
+        cells.append(Cell("categories", "frequent", "top-N frequent", first))
+        cells.append(Cell("categories", "predicted", "top-N predicted (MeTRec)", first))
+    more = [cell for cell in cells if cell.kind in ("variant", "blend") and cell.trained.model in every_seed]
+    return cells + [Cell(c.kind, c.model, c.title, seed) for seed in seeds[1:] for c in more]
+
+
+def runnable_variants(config: Config) -> list[str]:
+    """Return the variants whose attributes the data have, in the order of Table 3."""
+    names = []
+    for name in VARIANTS:
+        try:
+            config.with_variant(name)
+        except ConfigError:
+            continue
+        names.append(name)
+    return names
+
+
+def choose(cells: Sequence[Cell], names: Sequence[str] | None) -> list[Cell]:
+    """Return the cells whose folder begins with one of `names`, ignoring case; all without names.
+
+    Raises:
+        ConfigError: a name fits none.
+    """
+    return parse.choose(cells, names, lambda cell: cell.slug, str.startswith, "cell")
+
+
+def _spelled(name: str) -> str:
+    return name.replace("_knn", " kNN")

@@ -1,0 +1,113 @@
+"""The committed results of a data set: rows as JSON, tables as Markdown, plots as SVG."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.frame.prepare import K
+from benchmarks.frame.publish import Stamp, publish, table
+from experiments.paper.results import CellResult, to_rows
+from m2trec_merlin.config import Config
+from m2trec_merlin.evaluation.plots import plot_bars, plot_cut_offs, plot_learning_curves, plot_lines
+
+#: Columns of the main table: heading, slice and metric.
+COLUMNS = [
+    ("All HIT", "All", "HIT"),
+    ("All MRR", "All", "MRR"),
+    ("All Recall", "All", "Recall"),
+    ("All HitRemaining", "All", "HitRemaining"),
+    ("Sparse HIT", "Sparse", "HIT"),
+    ("Sparse MRR", "Sparse", "MRR"),
+    ("Tail HIT", "Tail target", "HIT"),
+    ("Cold HIT", "Cold target", "HIT"),
+]
+
+
+def publish_results(results: Sequence[CellResult], config: Config, output: Path, stamp: Stamp) -> None:
+    """Write everything that the finished cells give."""
+    rows, plots = to_rows(results), draw(results)
+    n = next(m.n for m in results[0].measurements if m.slice == "All")
+    parts = [
+        f"On an {platform.machine()} CPU with torch {torch.__version__}; the budget is "
+        "of the training of RecBole's models, from whose best moment on validation the test lists are. "
+        f"{n:,} test prefixes, all items that a model knows as candidates, K = {K}, values in %. "
+        "Where a model was trained with several seeds: mean ± standard deviation. "
+        "Metrics and slices are defined in docs/evaluation.md.",
+        "## Next item (Tables 2 and 3)",
+        next_item_table(results, rows),
+    ]
+    if categories := category_table(rows):
+        parts += ["## Category of the next item (Fig. 2)", categories]
+    name, title = f"paper-{config.name}", f"The paper's tables on {config.name}"
+    publish(output, name, rows, stamp, title=title, parts=[*parts, "## Plots"], plots=plots)
+
+
+def next_item_table(results: Sequence[CellResult], rows: Sequence[dict[str, Any]]) -> str:
+    """Return a line a model: accuracy, size and cost."""
+    titles = list(dict.fromkeys(r.cell.title for r in results if r.cell.kind != "categories"))
+    cells = {title: [_text(rows, title, s, metric) for _, s, metric in COLUMNS] for title in titles}
+    heads = ["model", *(head for head, _, _ in COLUMNS), "parameters", "epochs", "cores", "seconds", "commit"]
+    lines = []
+    for title in titles:
+        own = [result for result in results if result.cell.title == title]
+        first, seconds = own[0], sum(result.seconds for result in own) / len(own)
+        facts = [
+            "-" if first.parameters is None else f"{first.parameters:,}",
+            "-" if first.epochs is None else f"{first.epochs:g}",
+            "-" if first.parameters is None else ", ".join(dict.fromkeys(str(r.cores) for r in own)),
+            f"{seconds:,.0f}",
+            ", ".join(dict.fromkeys(result.commit for result in own)),
+        ]
+        lines.append([title, *cells[title], *facts])
+    return table(heads, lines, right=True)
+
+
+def category_table(rows: Sequence[dict[str, Any]]) -> str | None:
+    """Return a line a model with category HIT at each cut-off; None where no category is predicted."""
+    measured = [row for row in rows if row["metric"].startswith("HIT[") and row["slice"] == "All"]
+    columns = list(dict.fromkeys((row["metric"], row["k"]) for row in measured))
+    if not columns:
+        return None
+    heads = ["model", *(f"{metric[4:-1]} HIT@{k}" for metric, k in columns)]
+    models = dict.fromkeys(row["model"] for row in measured)
+    lines = [[title, *(_text(rows, title, "All", metric, k) for metric, k in columns)] for title in models]
+    return table(heads, lines, right=True)
+
+
+def draw(results: Sequence[CellResult]) -> dict[str, str]:
+    """Return the plots as SVG by the ends of their names; of a model's seeds they show the first."""
+    first = list({result.cell.title: result for result in reversed(results)}.values())[::-1]
+    ranked = [result for result in first if result.cell.kind != "categories"]
+    tables = [m for result in ranked for m in result.measurements if m.slice in ("All", "Sparse")]
+    occurrences = [m for result in ranked for m in result.occurrences]
+    plots = {
+        "-tables": plot_bars(tables, "HIT", K),
+        "-occurrences": plot_lines(occurrences, "HIT", K, "training occurrences of the next item"),
+    }
+    categories = [m for result in first for m in result.measurements if m.slice == "All"]
+    for metric in dict.fromkeys(m.metric for m in categories if m.metric.startswith("HIT[")):
+        plots[f"-category-{metric[4:-1]}"] = plot_cut_offs(categories, metric)
+    curves = {r.cell.title: r.history for r in first if r.cell.model in ("m2trec", "metrec")}
+    if curves:
+        plots["-learning-curves"] = plot_learning_curves(curves)
+    return plots
+
+
+def _text(rows: Sequence[dict[str, Any]], model: str, slice_name: str, metric: str, k: int = K) -> str:
+    found = [
+        row
+        for row in rows
+        if (row["model"], row["slice"], row["metric"], row["k"]) == (model, slice_name, metric, k)
+        and row["value"] is not None
+    ]
+    if not found:
+        return "-"
+    mean = next((row for row in found if row["seed"] is None), None)
+    if mean is None:
+        return f"{100 * found[0]['value']:.2f}"
+    return f"{100 * mean['value']:.2f} ± {100 * mean['spread']:.2f}"

@@ -1,0 +1,97 @@
+"""What is kept of a cell, and the list of numbers that is made of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from benchmarks.frame.prepare import Prepared
+from benchmarks.frame.publish import usable_cores
+from experiments.paper.cells import Cell
+from m2trec_merlin.evaluation.measurements import Measurement, summarise
+from m2trec_merlin.evaluation.outcomes import Outcome
+from m2trec_merlin.evaluation.slices import occurrence_slices
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """A trained and measured cell.
+
+    Attributes:
+        cell: which one.
+        commit: of the code that did it.
+        parameters: trainable ones; None where there are none.
+        seconds: of training, without evaluation.
+        epochs: trained, a fraction where the budget ended one; None where nothing is trained.
+        measurements: on the test prefixes, slice by slice.
+        occurrences: the same by training occurrences of the next item.
+        history: loss and validation HIT@20 by epoch.
+        cores: CPU cores that it was trained with.
+    """
+
+    cell: Cell
+    commit: str
+    parameters: int | None
+    seconds: float
+    epochs: float | None
+    measurements: list[Measurement]
+    occurrences: list[Measurement]
+    history: list[dict[str, Any]] = field(default_factory=list)
+    cores: int = field(default_factory=usable_cores)
+
+
+def measure(outcome: Outcome, cell: Cell, data: Prepared) -> tuple[list[Measurement], list[Measurement]]:
+    """Measure an outcome on the slices of the tables, and by training occurrences of the next item."""
+    settings, name = data.config.evaluation, data.config.name
+
+    def on(**slices: Any) -> list[Measurement]:
+        return summarise(outcome, data.catalogue, settings, data=name, split="test", seed=cell.seed, **slices)
+
+    return on(), on(slices=occurrence_slices()) if outcome.items is not None else []
+
+
+def to_rows(results: Sequence[CellResult]) -> list[dict[str, Any]]:
+    """Return the committed list: one number a row, first of the cells, then of the models over their seeds.
+
+    A row holds model, data, split, slice, metric, k, value, n, seed, seconds (of training) and commit.
+    Parameters and epochs are rows, too, without a cut-off. Where a model has several seeds, rows with
+    `seed` null give mean and standard deviation (`spread`).
+    """
+    rows = [row for result in results for row in _rows_of(result)]
+    return rows + _over_seeds(rows)
+
+
+def _rows_of(result: CellResult) -> list[dict[str, Any]]:
+    first = result.measurements[0]
+    common = {"model": result.cell.title, "data": first.data, "split": first.split}
+    made = {"seed": result.cell.seed, "seconds": round(result.seconds, 1), "commit": result.commit}
+    facts = {"parameters": result.parameters, "epochs": result.epochs}
+    rows = [
+        {**common, "slice": "All", "metric": name, "k": None, "value": value, "n": None, **made}
+        for name, value in facts.items()
+        if value is not None
+    ]
+    for m in result.measurements:
+        rows.append(
+            {**common, "slice": m.slice, "metric": m.metric, "k": m.k, "value": m.value, "n": m.n, **made}
+        )
+    return rows
+
+
+def _over_seeds(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["model"], row["slice"], row["metric"], row["k"]), []).append(row)
+    means = []
+    for group in groups.values():
+        values = [row["value"] for row in group if row["value"] is not None]
+        if len(values) < 2 or group[0]["k"] is None:
+            continue
+        seconds = float(np.mean([row["seconds"] for row in group]))
+        commits = ", ".join(dict.fromkeys(row["commit"] for row in group))
+        mean = {"value": float(np.mean(values)), "spread": float(np.std(values, ddof=1)), "seed": None}
+        means.append({**group[0], **mean, "seconds": round(seconds, 1), "commit": commits})
+    return means

@@ -1,0 +1,38 @@
+"""The section `evaluation`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from m2trec_merlin.sections import Section
+
+
+class EvaluationConfig(Section):
+    """What is measured, on which prefixes, against which baselines."""
+
+    ks: list[Annotated[int, Field(ge=1)]] = Field([5, 10, 20], min_length=1, description="cut-offs")
+    sparse_below: int = Field(10, ge=1, description="a tail item has fewer training occurrences than this")
+    max_prefixes: int | None = Field(None, ge=1, description="score a seeded sample of the test sessions")
+    baselines: list[Literal["popularity", "session_knn", "content_knn"]] = [
+        "popularity",
+        "session_knn",
+        "content_knn",
+    ]
+    exclude_session_items: bool = Field(False, description="never recommend what the session already holds")
+    block_prefixes: int = Field(512, ge=1, description="prefixes scored at a time; bounds memory")
+    bootstrap_samples: int = Field(1000, ge=0, description="of sessions, for the intervals; 0: none")
+
+    @model_validator(mode="after")
+    def _numbers_mean_something(self) -> EvaluationConfig:
+        problems = []
+        if len(set(self.ks)) < len(self.ks):
+            problems.append(f"ks {self.ks} repeats a cut-off")
+        if self.bootstrap_samples == 1:
+            problems.append("bootstrap_samples 1 has no interval: 0 for none, or as a rule 1000")
+        if len(set(self.baselines)) < len(self.baselines):
+            problems.append(f"baselines {self.baselines} repeats one")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self

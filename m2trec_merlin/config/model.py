@@ -1,0 +1,117 @@
+"""The section `model`: item encoder, session encoder and tasks."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from m2trec_merlin.sections import Section
+
+
+class SessionEncoderConfig(Section):
+    """The Transformer over a session (Eq. 5)."""
+
+    mode: Literal["causal", "bidirectional"] = "causal"
+    layers: int = Field(2, ge=1)
+    heads: int = Field(8, ge=1)
+    feedforward: int = Field(512, ge=1)
+    activation: Literal["relu", "gelu"] = "relu"
+    dropout: float = Field(0.1, ge=0, lt=1)
+    pooling: Literal["mean", "last", "mean_last"] = Field(
+        "mean_last", description="the session vector: mean of its events (the paper), the last one, or both"
+    )
+
+
+class NextItemConfig(Section):
+    """The next-item task: what a candidate's score is made of, and how it is trained."""
+
+    head: Literal["metadata", "softmax"] = "metadata"
+    similarity: Literal["cosine", "dot"] = "cosine"
+    residual: bool = Field(
+        True, description="metadata head: add a learned vector per *training* item on the output side"
+    )
+    residual_dropout: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="share of items trained without it, so that items never seen score on par",
+    )
+    popularity_bias: bool = Field(
+        True,
+        description="metadata head: add a learned multiple of log(1 + training occurrences), and for items "
+        "never seen one of what their metadata let expect",
+    )
+    session_items: bool = Field(
+        True, description="add the vectors of the session's own items to the query, weighted by attention"
+    )
+    candidate_dropout: float = Field(
+        0.0, ge=0, lt=1, description="share of the candidates' vectors hidden in training, value by value"
+    )
+    repeat_bias: bool = Field(True, description="add a learned bias to items of the session, by distance")
+    loss: Literal["full", "sampled"] = "sampled"
+    negatives: int = Field(
+        4096, ge=1, description="sampled loss: items drawn a batch, besides the batch's own"
+    )
+    temperature: float = Field(0.07, gt=0, description="where the learned temperature starts (cosine scores)")
+    weight: float = Field(1.0, gt=0)
+
+    def without_effect(self) -> list[str]:
+        """Return the settings that were given and that the others leave without effect."""
+        names: set[str] = set()
+        if self.head == "softmax":
+            names |= {"similarity", "residual", "residual_dropout", "popularity_bias", "temperature"}
+        if self.similarity == "dot":
+            names.add("temperature")
+        if not (self.residual or self.popularity_bias):
+            names.add("residual_dropout")
+        if self.loss == "full":
+            names.add("negatives")
+        return sorted(names & self.model_fields_set)
+
+    @property
+    def expects_popularity(self) -> bool:
+        """Whether items without a history get the popularity that their metadata let expect."""
+        return self.head == "metadata" and self.popularity_bias
+
+
+class NextAttributeConfig(Section):
+    """A task that predicts one categorical attribute of the next item."""
+
+    attribute: str
+    weight: float = Field(1.0, gt=0)
+
+
+class ModelConfig(Section):
+    """Item encoder, session encoder and tasks."""
+
+    width: int = Field(128, ge=8, description="D: width of the session encoder")
+    inputs: list[str] | None = Field(
+        None,
+        min_length=1,
+        description="attributes that describe an item; default: all. 'item_id' is for the id variants",
+    )
+    dim_per_value: float = Field(
+        1 / 64, gt=0, description="embedding width per vocabulary entry (rounded up to 8s)"
+    )
+    min_dim: int = Field(16, ge=1)
+    max_dim: int = Field(128, ge=8)
+    attribute_dropout: float = Field(0.02, ge=0, lt=1, description="share of values hidden in training")
+    session: SessionEncoderConfig = SessionEncoderConfig()
+    next_item: NextItemConfig = NextItemConfig()
+    next_attributes: list[NextAttributeConfig] = []
+
+    @model_validator(mode="after")
+    def _sizes_fit_each_other(self) -> ModelConfig:
+        problems = []
+        if self.width % self.session.heads:
+            problems.append(f"width {self.width} is not a multiple of session.heads {self.session.heads}")
+        if self.min_dim > self.max_dim:
+            problems.append(f"min_dim {self.min_dim} is above max_dim {self.max_dim}")
+        tasks = [task.attribute for task in self.next_attributes]
+        for setting, names in (("inputs", self.inputs or []), ("next_attributes", tasks)):
+            if repeated := sorted({name for name in names if names.count(name) > 1}):
+                problems.append(f"{setting} names {repeated} more than once")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self

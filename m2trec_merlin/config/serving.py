@@ -1,0 +1,36 @@
+"""The section `serving`: the Triton model repository and the server."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from m2trec_merlin.sections import Section
+
+
+class ServingConfig(Section):
+    """The Triton model repository and the server."""
+
+    top_k: int = Field(20, ge=1)
+    top_categories: int = Field(3, ge=1)
+    new_item_boost: float = Field(
+        0.0, description="added to the scores of items without training history; a request can say otherwise"
+    )
+    neighbours: bool = Field(
+        False,
+        description="export the training sessions, too, and mix the model with those most like a session: "
+        "better answers for more memory and time (docs/serving.md)",
+    )
+    title_column: str | None = Field(
+        None, description="column of the items table to show; default: first text"
+    )
+    http_port: int = Field(8000, ge=1, le=65535)
+    grpc_port: int = Field(8001, ge=1, le=65535)
+    metrics_port: int = Field(8002, ge=1, le=65535)
+    start_timeout: float = Field(90.0, gt=0, description="seconds to wait for readiness")
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> ServingConfig:
+        ports = [self.http_port, self.grpc_port, self.metrics_port]
+        if len(set(ports)) < len(ports):
+            raise ValueError(f"http_port, grpc_port and metrics_port need different ports, not {ports}")
+        return self

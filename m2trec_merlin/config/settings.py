@@ -1,0 +1,154 @@
+"""The whole configuration of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, field_validator, model_validator
+
+from m2trec_merlin.attributes import ITEM_ID, AnyAttribute, Attribute
+from m2trec_merlin.config.evaluation import EvaluationConfig
+from m2trec_merlin.config.model import ModelConfig
+from m2trec_merlin.config.serving import ServingConfig
+from m2trec_merlin.config.training import TrainingConfig
+from m2trec_merlin.config.variants import M2TREC, VARIANTS
+from m2trec_merlin.encoded import Layout
+from m2trec_merlin.errors import ConfigError
+from m2trec_merlin.readers import DEFAULT_SOURCE, AnyData
+from m2trec_merlin.readers.complete_journey import CompleteJourneyData
+from m2trec_merlin.sections import Section
+
+
+class Config(Section):
+    """The whole configuration of a run."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    work_dir: Path | None = Field(None, description="where results go; default: runs/<name>")
+    seed: int = Field(42, ge=0, lt=2**32)
+    variant: str = Field(
+        M2TREC,
+        description="a variant of the paper, also set by `--variant`; variants share data, not models; what "
+        "follows a dash, as in trec_id-again, keeps several models of one variant apart",
+    )
+    data: AnyData = CompleteJourneyData()
+    attributes: list[AnyAttribute] = Field(min_length=1)
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    serving: ServingConfig = ServingConfig()
+
+    @property
+    def directory(self) -> Path:
+        """Folder that holds every artifact of this run."""
+        return self.work_dir or Path("runs") / self.name
+
+    @property
+    def model_directory(self) -> Path:
+        """Folder of everything that depends on the model: `model`, `evaluation`, `triton`."""
+        return self.directory if self.variant == M2TREC else self.directory / "variants" / self.variant
+
+    @property
+    def variant_title(self) -> str:
+        """What tables call the variant."""
+        return VARIANTS[self.variant.partition("-")[0]].title
+
+    @property
+    def inputs(self) -> list[str]:
+        """Names of what the model knows of an item: attributes, and `ITEM_ID` for the variants of ids."""
+        return self.model.inputs or [attribute.name for attribute in self.attributes]
+
+    def attribute(self, name: str) -> Attribute:
+        """Return the attribute called `name`.
+
+        Raises:
+            ConfigError: if there is none.
+        """
+        for attribute in self.attributes:
+            if attribute.name == name:
+                return attribute
+        raise ConfigError(f"no attribute '{name}'; there are {', '.join(a.name for a in self.attributes)}")
+
+    def with_variant(self, variant: str) -> Config:
+        """Return the configuration of one of the paper's variants; see `VARIANTS`.
+
+        Raises:
+            ConfigError: there is no such variant, or the attributes lack what it needs.
+        """
+        named = variant.partition("-")[0]
+        if named not in VARIANTS:
+            raise ConfigError(f"no variant '{variant}'; accepted: {', '.join(VARIANTS)}")
+        try:
+            change = VARIANTS[named].change(self.model, self.attributes)
+        except ValueError as error:
+            raise ConfigError(f"{self.name}: {error}") from None
+        return self.model_copy(update={"model": self.model.model_copy(update=change), "variant": variant})
+
+    def warnings(self) -> list[str]:
+        """Return which settings are accepted and yet change nothing, one line each."""
+        lines = []
+        head = self.model.next_item
+        # A variant changes the head itself, whatever the file says of it.
+        for name in head.without_effect() if self.variant == M2TREC else []:
+            lines.append(
+                f"model.next_item.{name} has no effect with head '{head.head}', similarity "
+                f"'{head.similarity}' and loss '{head.loss}'"
+            )
+        training = self.training
+        if (
+            training.checkpoint_steps
+            and training.max_steps
+            and training.checkpoint_steps > training.max_steps
+        ):
+            lines.append(
+                f"training.checkpoint_steps {training.checkpoint_steps} is never reached: training.max_steps "
+                f"is {training.max_steps}"
+            )
+        if self.evaluation.bootstrap_samples == 0:
+            lines.append("evaluation.bootstrap_samples is 0: results have no intervals")
+        return lines
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_the_default_source(cls, values: Any) -> Any:
+        if isinstance(values, dict) and isinstance(data := values.get("data"), dict) and "source" not in data:
+            return {**values, "data": {"source": DEFAULT_SOURCE, **data}}
+        return values
+
+    @field_validator("variant")
+    @classmethod
+    def _variant_exists(cls, variant: str) -> str:
+        if variant.partition("-")[0] not in VARIANTS:
+            raise ValueError(f"no variant '{variant}'; accepted: {', '.join(VARIANTS)}")
+        return variant
+
+    @field_validator("attributes")
+    @classmethod
+    def _names_are_unique(cls, attributes: list[Attribute]) -> list[Attribute]:
+        names = [a.name for a in attributes]
+        repeated = sorted({n for n in names if names.count(n) > 1})
+        if repeated:
+            raise ValueError(f"names {repeated} occur more than once")
+        return attributes
+
+    @model_validator(mode="after")
+    def _names_refer_to_attributes(self) -> Config:
+        named: dict[str, Attribute] = {a.name: a for a in self.attributes}
+        predictable = sorted(name for name, a in named.items() if a.layout is Layout.IDS)
+        problems = [
+            f"model.inputs names '{name}'; accepted: {sorted([*named, ITEM_ID])}"
+            for name in self.model.inputs or []
+            if name not in named and name != ITEM_ID
+        ]
+        problems += [
+            f"model.next_attributes names '{task.attribute}', which is "
+            f"{'of kind ' + named[task.attribute].kind if task.attribute in named else 'no attribute'}; "
+            f"accepted: {predictable}"
+            for task in self.model.next_attributes
+            if task.attribute not in predictable
+        ]
+        for attribute in named.values():
+            problems += attribute.contradictions(named)
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self

@@ -1,0 +1,26 @@
+"""Readers of raw data, one module for each source."""
+
+from __future__ import annotations
+
+from typing import Annotated, get_args
+
+from pydantic import Field
+
+from m2trec_merlin.readers.complete_journey import CompleteJourneyData
+from m2trec_merlin.readers.diginetica import DigineticaData
+from m2trec_merlin.readers.settings import DataSettings
+from m2trec_merlin.readers.source import Origin, Source
+from m2trec_merlin.readers.synthetic import SyntheticData
+from m2trec_merlin.readers.tables import TablesData
+
+__all__ = ["DEFAULT_SOURCE", "PATHS", "AnyData", "DataSettings", "Origin", "Source"]
+
+#: All readers. A new one is a module of its own and a name in this line.
+AnyData = Annotated[
+    CompleteJourneyData | DigineticaData | SyntheticData | TablesData, Field(discriminator="source")
+]
+
+DEFAULT_SOURCE = "complete_journey"
+
+#: Settings of `data` that are paths, whatever the source.
+PATHS = tuple(path for reader in get_args(get_args(AnyData)[0]) for path in reader.paths)

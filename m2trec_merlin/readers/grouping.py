@@ -1,0 +1,125 @@
+"""Gather each session's events, wherever they stand in the source, in bounded memory.
+
+Up to a limit, rows are grouped in memory. Beyond it they go through two rounds of temporary files: by a hash
+of the session id, so that one file holds all of a session; then by the row of the session's first event, so
+that sessions come out in the order in which they begin in the source. The result does not depend on the
+limit. Memory holds one chunk or one hash file, about a 256th of the events.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.feather as feather
+
+from m2trec_merlin.readers.canonical import SESSION_ID, normalise_ids
+
+_HASH_FILES = 256
+#: Events that a session is taken to have when a number of sessions is turned into a number of rows.
+_EVENTS_PER_SESSION = 20
+_ROW, _FIRST = "__row", "__first_row"
+
+
+class GroupedSessions:
+    """Whole sessions out of rows in any order; iterates as often as asked, reading the source once.
+
+    Args:
+        read_rows: returns blocks of rows with a `session_id` column; the index is the row number.
+        chunk_sessions: sessions per chunk, at most; also bounds the rows held in memory.
+    """
+
+    def __init__(self, read_rows: Callable[[], Iterable[pd.DataFrame]], chunk_sessions: int) -> None:
+        self._read_rows = read_rows
+        self._chunk_sessions = chunk_sessions
+        self._limit = chunk_sessions * _EVENTS_PER_SESSION
+        self._grouped: pd.DataFrame | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        if self._grouped is None and self._folder is None:
+            self._gather()
+        if self._grouped is not None:
+            yield from cut_sessions(self._grouped, self._chunk_sessions)
+        elif self._folder is not None:
+            for part in sorted(Path(self._folder.name, "by_row").iterdir()):
+                rows = _read_folder(part)
+                yield from cut_sessions(_side_by_side(rows), self._chunk_sessions)
+
+    def _gather(self) -> None:
+        held: list[pd.DataFrame] = []
+        flushed = 0
+        for block in self._read_rows():
+            held.append(block)
+            if sum(map(len, held)) > self._limit:
+                self._flush(held, flushed)
+                held, flushed = [], flushed + 1
+        if not flushed:
+            self._grouped = _side_by_side(_with_row(held)) if held else pd.DataFrame()
+            return
+        if held:
+            self._flush(held, flushed)
+        self._sort_by_first_row()
+
+    def _flush(self, blocks: list[pd.DataFrame], number: int) -> None:
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="m2trec-sessions-")
+        rows = _with_row(blocks)
+        ids = normalise_ids(rows[SESSION_ID]).astype(str).to_numpy(object)
+        bucket = (pd.util.hash_array(ids) % _HASH_FILES).astype(np.int64)
+        _scatter(rows, bucket, Path(self._folder.name, "by_hash"), number)
+
+    def _sort_by_first_row(self) -> None:
+        assert self._folder is not None
+        folder = Path(self._folder.name)
+        for number, part in enumerate(sorted((folder / "by_hash").iterdir())):
+            rows = _read_folder(part)
+            first = rows.groupby(_session_codes(rows), sort=False)[_ROW].transform("min")
+            _scatter(rows, (first // max(self._limit, 1)).to_numpy(), folder / "by_row", number)
+            for file in part.iterdir():
+                file.unlink()
+
+
+def cut_sessions(events: pd.DataFrame, chunk_sessions: int) -> Iterator[pd.DataFrame]:
+    """Cut a frame, in which sessions lie side by side, into frames of at most `chunk_sessions` sessions."""
+    if events.empty:
+        return
+    codes = _session_codes(events)
+    starts = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]]))
+    edges = [*starts[::chunk_sessions], len(events)]
+    for start, end in pairwise(edges):
+        yield events.iloc[start:end]
+
+
+def _session_codes(rows: pd.DataFrame) -> np.ndarray:
+    # A missing id is a session of its own here: the validation wants to see its rows.
+    return pd.factorize(normalise_ids(rows[SESSION_ID]), use_na_sentinel=False)[0]
+
+
+def _with_row(blocks: list[pd.DataFrame]) -> pd.DataFrame:
+    rows = pd.concat(blocks)
+    return rows.assign(**{_ROW: rows.index.to_numpy(np.int64)})
+
+
+def _side_by_side(rows: pd.DataFrame) -> pd.DataFrame:
+    first = rows.groupby(_session_codes(rows), sort=False)[_ROW].transform("min")
+    ordered = rows.assign(**{_FIRST: first}).sort_values([_FIRST, _ROW], kind="stable")
+    return ordered.set_index(pd.Index(ordered[_ROW].to_numpy())).drop(columns=[_ROW, _FIRST])
+
+
+def _scatter(rows: pd.DataFrame, part: np.ndarray, folder: Path, number: int) -> None:
+    for value, group in rows.groupby(part, sort=False):
+        target = folder / f"{int(str(value)):012d}"
+        target.mkdir(parents=True, exist_ok=True)
+        table = pa.Table.from_pandas(group, preserve_index=False)
+        feather.write_feather(table, str(target / f"{number:06d}.feather"))
+
+
+def _read_folder(folder: Path) -> pd.DataFrame:
+    files = sorted(folder.glob("*.feather"))
+    return pd.concat([pd.read_feather(file) for file in files], ignore_index=True)

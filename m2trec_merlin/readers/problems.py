@@ -1,0 +1,89 @@
+"""What is wrong with a table, gathered until everything was looked at."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from m2trec_merlin.readers.source import Origin
+
+#: Rows named per problem; the rest are counted.
+SHOWN = 5
+
+
+@dataclass
+class _Finding:
+    hint: str
+    count: int = 0
+    rows: list[str] = field(default_factory=list)
+
+
+class ProblemLog:
+    """Collects problems of one table, over any number of chunks.
+
+    The same problem in many rows is one entry: a count and the first offending rows.
+    """
+
+    def __init__(self, origin: Origin) -> None:
+        self.origin = origin
+        self._general: list[str] = []
+        self._findings: dict[tuple[str, str], _Finding] = {}
+
+    def add(self, text: str) -> None:
+        """Note a problem of the table as a whole, once."""
+        line = f"{self.origin.label}: {text}"
+        if line not in self._general:
+            self._general.append(line)
+
+    def add_rows(
+        self, column: str, what: str, values: pd.Series, wrong: np.ndarray | pd.Series, hint: str = ""
+    ) -> None:
+        """Note a problem of some rows.
+
+        Args:
+            column: canonical or source name.
+            what: the problem, as a statement about a value: "is missing", "is not a number".
+            values: the column; its index holds row numbers of the source.
+            wrong: bool, which rows have the problem.
+            hint: what to do about it.
+        """
+        offending = values[np.asarray(wrong, dtype=bool)]
+        if offending.empty:
+            return
+        finding = self._findings.setdefault((self.origin.column(column), what), _Finding(hint))
+        finding.count += len(offending)
+        for row, value in offending.iloc[: SHOWN - len(finding.rows)].items():
+            finding.rows.append(self.origin.locate(int(str(row))) + _show(value))
+
+    def messages(self) -> list[str]:
+        """Return one line per problem, in the order in which they were met."""
+        lines = list(self._general)
+        for (column, what), finding in self._findings.items():
+            count = f"{finding.count:,} row{'s' if finding.count != 1 else ''}"
+            more = ", ..." if finding.count > len(finding.rows) else ""
+            hint = f"; {finding.hint}" if finding.hint else ""
+            rows = ", ".join(finding.rows)
+            lines.append(f"{self.origin.label}, column '{column}': {what} in {count}: {rows}{more}{hint}")
+        return lines
+
+
+def describe_missing_column(column: str, available: Iterable[str], needed_for: str = "") -> str:
+    """Say that a column is not there, which ones are, and which one was perhaps meant."""
+    names = [str(name) for name in available]
+    lowered = {name.lower(): name for name in names}
+    close = difflib.get_close_matches(column.lower(), lowered, n=1)
+    meant = f"; did you mean '{lowered[close[0]]}'?" if close else ""
+    purpose = f", which {needed_for}" if needed_for else ""
+    return f"no column '{column}'{purpose}; there are {', '.join(names) or 'none'}{meant}"
+
+
+def _show(value: Any) -> str:
+    if not isinstance(value, list | np.ndarray) and pd.isna(value):
+        return ""
+    text = repr(value.item() if isinstance(value, np.generic) else value)
+    return f" ({text if len(text) <= 40 else text[:37] + '...'})"

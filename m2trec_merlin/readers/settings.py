@@ -1,0 +1,117 @@
+"""What the section `data` holds whatever the source: the split, and which sessions count."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from m2trec_merlin.readers.source import Source
+from m2trec_merlin.sections import Section
+
+
+class SplitByColumn(Section):
+    """The interactions carry the split: `train`, `valid`, `test`."""
+
+    kind: Literal["column"]
+    valid_share_of_train: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="take this last share of the training sessions for validation, if none is named",
+    )
+
+
+class _Shares(Section):
+    test_share: float = Field(0.1, gt=0, lt=1)
+    valid_share: float = Field(0.1, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _something_is_left(self) -> _Shares:
+        if self.test_share + self.valid_share >= 1:
+            raise ValueError(
+                f"test_share {self.test_share} and valid_share {self.valid_share} leave nothing to train on"
+            )
+        return self
+
+
+class SplitByTime(_Shares):
+    """The last sessions in time are held out, by the time of their first event."""
+
+    kind: Literal["time"]
+
+
+class SplitByHash(_Shares):
+    """A stable hash of the session id decides; equal on every machine."""
+
+    kind: Literal["hash"]
+
+
+class SplitByModulus(Section):
+    """`session_id % modulus` decides; needs integer session ids."""
+
+    kind: Literal["modulus"]
+    modulus: int = Field(10, ge=3)
+    test: list[int] = Field([0], min_length=1)
+    valid: list[int] = Field([1], min_length=1)
+
+    @model_validator(mode="after")
+    def _remainders_are_disjoint(self) -> SplitByModulus:
+        wrong = [r for r in self.test + self.valid if not 0 <= r < self.modulus]
+        if wrong:
+            raise ValueError(f"remainders {wrong} are not between 0 and {self.modulus - 1}")
+        if set(self.test) & set(self.valid):
+            raise ValueError(f"test {self.test} and valid {self.valid} share a remainder")
+        if len(set(self.test + self.valid)) == self.modulus:
+            raise ValueError(f"test {self.test} and valid {self.valid} leave nothing to train on")
+        return self
+
+
+SplitConfig = Annotated[
+    SplitByColumn | SplitByTime | SplitByHash | SplitByModulus, Field(discriminator="kind")
+]
+
+
+class DataSettings(Section):
+    """Where raw data comes from, how it is split, and which sessions count."""
+
+    source: str
+    split: SplitConfig = SplitByHash(kind="hash")
+    cold_item_share: float = Field(
+        0.0, ge=0, lt=1, description="share of seen items whose sessions leave training altogether"
+    )
+    min_session_length: int = Field(2, ge=2)
+    max_session_length: int = Field(20, ge=2, description="training sessions keep their last so many events")
+    chunk_sessions: int = Field(200_000, ge=1, description="sessions held in memory at a time")
+
+    #: Settings that are paths, relative to the configuration file. Where data lie does not change them.
+    paths: ClassVar[tuple[str, ...]] = ()
+    #: What to do about events of items that the items table lacks.
+    unknown_items_hint: ClassVar[str] = "add the items, or leave these events out"
+
+    @property
+    def names_splits(self) -> bool:
+        """Whether the source has a column for `split.kind: column`."""
+        return False
+
+    def open(self, seed: int) -> Source:
+        """Return the reader, which has read nothing yet.
+
+        Args:
+            seed: of everything that it draws at random.
+        """
+        raise NotImplementedError
+
+    @model_validator(mode="after")
+    def _lengths_and_split_are_possible(self) -> DataSettings:
+        if self.min_session_length > self.max_session_length:
+            raise ValueError(
+                f"min_session_length {self.min_session_length} is above max_session_length "
+                f"{self.max_session_length}"
+            )
+        if isinstance(self.split, SplitByColumn) and not self.names_splits:
+            raise ValueError(self._no_split_column())
+        return self
+
+    def _no_split_column(self) -> str:
+        return f"split.kind 'column' needs a column that names the split, and '{self.source}' has none"

@@ -1,0 +1,188 @@
+"""Any pair of tables in Parquet or CSV files (source `tables`), described by `data.columns`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from m2trec_merlin.errors import DataError
+from m2trec_merlin.readers.canonical import (
+    ISO_8601,
+    ITEM_ID,
+    POSITION,
+    SESSION_ID,
+    SPLIT,
+    TIMESTAMP,
+    KnownItems,
+    digits_to_integers,
+    normalise_ids,
+    parse_positions,
+)
+from m2trec_merlin.readers.files import TableFile
+from m2trec_merlin.readers.grouping import GroupedSessions
+from m2trec_merlin.readers.settings import DataSettings
+from m2trec_merlin.readers.source import Origin
+from m2trec_merlin.sections import Section
+
+
+class ColumnsConfig(Section):
+    """How the columns of the two tables are called."""
+
+    session_id: str = "session_id"
+    item_id: str = "item_id"
+    order: str | None = Field(
+        None,
+        description="column that orders a session's events: a position or a timestamp; default: file order",
+    )
+    split: str | None = Field(None, description="column that names the split, for `split.kind: column`")
+
+
+class TablesOptions(Section):
+    """Options of this reader (`data.options`)."""
+
+    separator: str | None = Field(
+        None, min_length=1, max_length=1, description="between CSV fields; default: comma, or tab in .tsv"
+    )
+    time_format: str | None = Field(
+        None,
+        description="`columns.order` holds times: s, ms, us, ns (since 1970), ISO8601 or a strptime format",
+    )
+    drop_unknown_items: bool = Field(
+        False, description="leave out events of items without metadata, instead of refusing them"
+    )
+
+
+class TablesData(DataSettings):
+    """Any pair of tables in Parquet or CSV files."""
+
+    source: Literal["tables"]
+    interactions: Path = Field(description="Parquet or CSV file or folder")
+    items: Path = Field(description="Parquet or CSV file or folder")
+    columns: ColumnsConfig = ColumnsConfig()
+    options: TablesOptions = TablesOptions()
+
+    paths: ClassVar[tuple[str, ...]] = ("interactions", "items")
+    unknown_items_hint: ClassVar[str] = (
+        "add the items, or leave these events out with data.options.drop_unknown_items: true"
+    )
+
+    @property
+    def names_splits(self) -> bool:
+        """Whether a column is named for it."""
+        return self.columns.split is not None
+
+    def open(self, seed: int) -> TableFiles:
+        """Return the reader."""
+        return TableFiles(self)
+
+    def _no_split_column(self) -> str:
+        return "split.kind 'column' needs columns.split: the column that names the split"
+
+
+class TableFiles:
+    """Interactions and items in two files or folders; implements `Source`.
+
+    `columns.order` may hold positions (numbers) or timestamps (dates, or text that is not mostly numbers).
+    Ids of sessions keep the type they have in the file, which in CSV is text; ids of items in CSV are whole
+    numbers if all in the items table are.
+    """
+
+    def __init__(self, config: TablesData) -> None:
+        self._options = config.options
+        self._items_file = TableFile(config.items, self._options.separator)
+        self._interactions_file = TableFile(config.interactions, self._options.separator)
+        self._columns = config.columns
+        self._sessions = GroupedSessions(self._rows, config.chunk_sessions)
+        self._dropped = 0
+        self.name = f"{self._interactions_file.path.name} and {self._items_file.path.name}"
+        self.time_format = self._options.time_format or ISO_8601
+
+    @property
+    def items_origin(self) -> Origin:
+        """The items file."""
+        return Origin(str(self._items_file.path), {ITEM_ID: self._columns.item_id}, self._items_file.locate)
+
+    @cached_property
+    def interactions_origin(self) -> Origin:
+        """The interactions file; looks at its first rows to see what orders the events."""
+        names = {SESSION_ID: self._columns.session_id, ITEM_ID: self._columns.item_id}
+        if self._columns.order is not None:
+            names[TIMESTAMP if self._order_is_time() else POSITION] = self._columns.order
+        if self._columns.split is not None:
+            names[SPLIT] = self._columns.split
+        return Origin(
+            str(self._interactions_file.path),
+            names,
+            self._interactions_file.locate,
+            self._interactions_file.columns,
+        )
+
+    @property
+    def notices(self) -> list[str]:
+        """Events left out because `drop_unknown_items` asks for it."""
+        if not self._dropped:
+            return []
+        return [f"{self._dropped:,} events left out: their items are not in {self._items_file.path.name}"]
+
+    def items(self) -> pd.DataFrame:
+        """Return the items table, its id column renamed to item_id."""
+        items = self._items_file.read()
+        own = self._columns.item_id
+        if own != ITEM_ID:
+            items = items.drop(columns=ITEM_ID, errors="ignore").rename(columns={own: ITEM_ID})
+        if ITEM_ID in items and not self._items_file.is_typed:
+            items[ITEM_ID] = digits_to_integers(normalise_ids(items[ITEM_ID]))
+        return items
+
+    def interactions(self) -> Iterator[pd.DataFrame]:
+        """Yield whole sessions, in the order in which they begin in the file."""
+        if self._columns.session_id not in self._interactions_file.columns():
+            yield from self._rows()
+            return
+        yield from self._sessions
+
+    def state(self) -> dict[str, Any]:
+        """Return name, size and time of change of every file."""
+        return {"interactions": self._interactions_file.state(), "items": self._items_file.state()}
+
+    def _rows(self) -> Iterator[pd.DataFrame]:
+        available = self._interactions_file.columns()
+        # A column may serve twice, such as a timestamp that also names the split.
+        names = {k: v for k, v in self.interactions_origin.columns.items() if v in available}
+        known = self._known_items()
+        self._dropped = 0
+        for block in self._interactions_file.blocks(list(dict.fromkeys(names.values()))):
+            rows = pd.DataFrame({canonical: block[own] for canonical, own in names.items()})
+            if known is not None and ITEM_ID in rows:
+                keep = known.positions(normalise_ids(rows[ITEM_ID])) >= 0
+                self._dropped += int((~keep).sum())
+                rows = rows[keep]
+            yield rows
+
+    def _known_items(self) -> KnownItems | None:
+        if not self._options.drop_unknown_items:
+            return None
+        items = self.items()
+        return KnownItems(normalise_ids(items[ITEM_ID])) if ITEM_ID in items else None
+
+    def _order_is_time(self) -> bool:
+        if self._options.time_format is not None:
+            return True
+        column = self._columns.order
+        try:
+            if column is None or column not in self._interactions_file.columns():
+                return False
+            first = next(iter(self._interactions_file.blocks([column])))[column].dropna()
+        except (DataError, StopIteration):
+            return False  # reported when the table is read
+        if pd.api.types.is_numeric_dtype(first):
+            return False
+        if pd.api.types.is_datetime64_any_dtype(first):
+            return True
+        return bool(len(first)) and float(np.mean(parse_positions(first).notna())) < 0.5

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from m2trec_merlin.readers.grouping import GroupedSessions, cut_sessions
+
+
+def _blocks(session_ids: list[int], size: int) -> Iterator[pd.DataFrame]:
+    frame = pd.DataFrame({"session_id": session_ids, "value": range(len(session_ids))})
+    for start in range(0, len(frame), size):
+        yield frame.iloc[start : start + size]
+
+
+@given(
+    session_ids=st.lists(st.integers(0, 6), min_size=1, max_size=60),
+    block=st.integers(1, 20),
+)
+@settings(max_examples=15, deadline=None)
+def test_files_and_memory_give_the_same_sessions(session_ids: list[int], block: int) -> None:
+    in_memory = pd.concat(GroupedSessions(lambda: _blocks(session_ids, block), 1000))
+    through_files = GroupedSessions(lambda: _blocks(session_ids, block), 1)
+    pd.testing.assert_frame_equal(pd.concat(through_files), in_memory)
+    expected = [
+        row for s in dict.fromkeys(session_ids) for row, other in enumerate(session_ids) if other == s
+    ]
+    assert in_memory["value"].tolist() == expected == in_memory.index.tolist()
+
+
+def test_the_source_is_read_once_and_chunks_hold_whole_sessions() -> None:
+    reads = []
+
+    def read() -> Iterator[pd.DataFrame]:
+        reads.append(1)
+        yield from _blocks([3, 1, 3, 2, 1] * 30, 10)
+
+    sessions = GroupedSessions(read, 2)
+    first, second = list(sessions), list(sessions)
+    assert len(reads) == 1
+    assert [c["session_id"].unique().tolist() for c in first] == [[3, 1], [2]]
+    pd.testing.assert_frame_equal(pd.concat(first), pd.concat(second))
+
+
+def test_rows_without_a_session_are_kept_for_the_validation() -> None:
+    frame = pd.DataFrame({"session_id": ["a", None, "a", None] * 20})
+    for chunk_sessions in (1, 100):
+        rows = pd.concat(GroupedSessions(lambda: [frame.iloc[:40], frame.iloc[40:]], chunk_sessions))
+        assert len(rows) == 80 and rows["session_id"].isna().sum() == 40
+
+
+def test_no_rows_give_no_chunks() -> None:
+    assert list(GroupedSessions(lambda: [], 10)) == []
+    assert list(cut_sessions(pd.DataFrame({"session_id": []}), 3)) == []
+
+
+def test_cut_sessions_counts_sessions_not_rows() -> None:
+    frame = pd.DataFrame({"session_id": np.repeat([5, 4, 9], [3, 1, 2])})
+    assert [len(c) for c in cut_sessions(frame, 2)] == [4, 2]
