@@ -3,7 +3,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from m2trec_merlin.config import apply_variant
 from m2trec_merlin.runs import Run, RunFolder
 from tests.tiny import tiny_config
 
@@ -58,7 +57,7 @@ def test_a_path_is_told_once() -> None:
 
 def test_variants_share_the_data_but_no_model(tmp_path: Path) -> None:
     config = tiny_config(work_dir=tmp_path)
-    ours, other = paths(Run(config)), paths(Run(apply_variant(config, "metrec")))
+    ours, other = paths(Run(config)), paths(Run(config.with_variant("metrec")))
     shared = {name for name in ours if ours[name] == other[name]}
     assert shared == {
         *("data", "items", "cold_items", "preprocessed", "catalogue", "items_workflow"),
