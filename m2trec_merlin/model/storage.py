@@ -122,8 +122,8 @@ def _config_of(description: dict[str, Any], directory: Path) -> Config:
         return restore_config(description["config"])
     except ValidationError as error:
         raise ArtifactError(
-            f"{directory / DESCRIPTION} holds settings that this code does not take "
-            f"({error.error_count()} mistakes): run `m2trec train --force`"
+            f"{directory / DESCRIPTION} holds settings that this code does not take, such as "
+            f"{'.'.join(map(str, error.errors()[0]['loc']))}: run `m2trec train --force`"
         ) from None
 
 

@@ -26,6 +26,7 @@ from m2trec_merlin.preprocessing.parts import count_events, find_parts
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers import Origin
 from m2trec_merlin.readers.problems import ProblemLog
+from m2trec_merlin.runs.folder import CATALOGUE, ITEMS_WORKFLOW
 from m2trec_merlin.workflows.items import encode_items, items_workflow
 
 
@@ -50,7 +51,7 @@ def build_catalogue(
     n_seen = int((counts > 0).sum())
     if not n_seen:
         raise DataError(str(data), ["no item of items.parquet occurs in the training sessions"])
-    catalogue = output / "catalogue"
+    catalogue = output / CATALOGUE
     catalogue.mkdir(parents=True)
     with TemporaryDirectory(dir=output, prefix=".parts.") as folder:
         size = min(attribute.items_at_a_time for attribute in config.attributes)
@@ -61,7 +62,7 @@ def build_catalogue(
         progress.advance("vocabularies", 0, 1)
         workflow.fit(dataset_of_parts(seen, workflow_columns(config.attributes)))
         progress.advance("vocabularies", 1, 1)
-        save_workflow(workflow, output / "items_workflow")
+        save_workflow(workflow, output / ITEMS_WORKFLOW)
         fields = write_vocabularies(workflow, config.attributes, catalogue)
         schema = arrow_schema(list(fields.values()), items.schema.field(ITEM_ID).type)
         targets = [part.with_name(f"encoded-{part.name}") for part in parts]

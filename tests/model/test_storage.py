@@ -1,7 +1,10 @@
+import dataclasses
 import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -42,6 +45,41 @@ def test_another_catalogue_is_refused(tmp_path: Path) -> None:
     save_model(build_model(config, catalogue), tmp_path, config, catalogue)
     with pytest.raises(ArtifactError, match="trained on another catalogue"):
         load_model(tmp_path, tiny_catalogue(n_seen=20))
+
+
+def test_a_catalogue_of_the_same_sizes_in_another_order_is_refused(tmp_path: Path) -> None:
+    """What a new day's clicks do: popularity decides on the rows, and rows on whose residual is whose."""
+    config, catalogue = tiny_config(), tiny_catalogue()
+    save_model(build_model(config, catalogue), tmp_path, config, catalogue)
+    other = permuted(catalogue, np.array([0, 2, 1, *range(3, catalogue.n_rows)]))
+    with pytest.raises(ArtifactError, match="another catalogue, whose training items stand in other rows"):
+        load_model(tmp_path, other)
+
+
+def test_vocabularies_of_the_same_size_with_other_values_are_refused(tmp_path: Path) -> None:
+    config = tiny_config()
+    models = {}
+    for name, values in {"then": ["a", "b"], "same": ["a", "b"], "now": ["b", "a"]}.items():
+        folder = tmp_path / name / "vocabularies"
+        folder.mkdir(parents=True)
+        pq.write_table(pa.table({"value": values}), folder / "category.parquet")
+        (folder / "title.json").write_text(json.dumps({"vocabulary": {"mug": 3}}))
+        models[name] = dataclasses.replace(tiny_catalogue(), directory=tmp_path / name)
+    save_model(build_model(config, models["then"]), tmp_path, config, models["then"])
+    load_model(tmp_path, models["same"])
+    with pytest.raises(ArtifactError, match="another catalogue, whose vocabularies hold other values"):
+        load_model(tmp_path, models["now"])
+
+
+def test_a_configuration_that_this_code_does_not_take_is_refused(tmp_path: Path) -> None:
+    config, catalogue = tiny_config(), tiny_catalogue()
+    save_model(build_model(config, catalogue), tmp_path, config, catalogue)
+    description = json.loads((tmp_path / "model.json").read_text())
+    description["config"]["model"]["wings"] = 2
+    (tmp_path / "model.json").write_text(json.dumps(description))
+    for read in (saved_config, lambda folder: load_model(folder, catalogue)):
+        with pytest.raises(ArtifactError, match=r"does not take, such as model\.wings: run `m2trec train"):
+            read(tmp_path)
 
 
 def test_missing_and_damaged_files_are_named(tmp_path: Path) -> None:

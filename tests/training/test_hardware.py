@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -25,5 +27,21 @@ def test_auto_takes_bfloat16_only_where_it_is_native(
     assert choose_precision("bfloat16", CPU) == torch.bfloat16
 
 
-def test_the_question_to_torch_has_an_answer() -> None:
-    assert hardware._cpu_multiplies_bfloat16() in (True, False)
+@pytest.mark.parametrize(("avx512", "amx"), [(True, True), (True, False), (False, True), (False, False)])
+def test_either_instruction_multiplies_bfloat16(
+    monkeypatch: pytest.MonkeyPatch, avx512: bool, amx: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512, raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
+    assert hardware._cpu_multiplies_bfloat16() is (avx512 or amx)
+
+
+def test_a_torch_without_these_questions_says_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "cpu", object())
+    assert hardware._cpu_multiplies_bfloat16() is False
+
+
+@pytest.mark.skipif(not Path("/proc/cpuinfo").is_file(), reason="needs Linux's list of instructions")
+def test_torch_s_answer_is_that_of_the_machine() -> None:
+    flags = Path("/proc/cpuinfo").read_text().split()
+    assert hardware._cpu_multiplies_bfloat16() is bool({"avx512_bf16", "amx_tile"} & set(flags))

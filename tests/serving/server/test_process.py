@@ -113,15 +113,13 @@ def test_a_port_in_use_stops_before_triton_starts(repository: Path, program: Pat
 SERVE = """
 import os, sys
 from pathlib import Path
+from m2trec_merlin.progress import Lines
 from m2trec_merlin.serving.server import process as serving
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.triton_folder import TritonFolder
 repository, program = Path(sys.argv[1]), Path(sys.argv[2])
 serving.assemble_triton = lambda target: TritonFolder(program, target, target, dict(os.environ))
-class Lines:
-    def say(self, line):
-        print(line, flush=True)
-serving.serve(serving.TritonServer(repository, Ports.free(), 20), Lines())
+serving.serve(serving.TritonServer(repository, Ports.free(), 20), Lines(lambda line: print(line, flush=True)))
 """
 
 

@@ -1,0 +1,160 @@
+"""What the verbs say when something changed since an earlier one ran."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from m2trec_merlin.artifacts import read_json, write_manifest
+from m2trec_merlin.config import Config, load_config
+from m2trec_merlin.runs import Run
+from tests.cli.test_app import error_of, run
+
+SHOP = {
+    "name": "shop",
+    "data": {"source": "tables", "interactions": "interactions.csv", "items": "items.csv"},
+    "attributes": [{"name": "title", "kind": "text"}, {"name": "category", "kind": "categorical"}],
+    "model": {
+        "width": 16,
+        "session": {"layers": 1, "heads": 2, "feedforward": 32},
+        "next_item": {"negatives": 8},
+    },
+    "training": {"epochs": 1, "batch_size": 8, "threads": 1},
+    "evaluation": {"bootstrap_samples": 5, "baselines": ["popularity"]},
+}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the shop's tables, its configuration, and its run up to the evaluation."""
+    folder = tmp_path_factory.mktemp("shops") / "[eu] shop"
+    folder.mkdir()
+    items = [f"{i},mug number {i},cups{i % 3}" for i in range(9)]
+    (folder / "items.csv").write_text("item_id,title,category\n" + "\n".join(items) + "\n")
+    clicks = [f"s{s},{item}" for s in range(60) for item in (s % 9, (s + 1) % 9, (s * s) % 9)]
+    (folder / "interactions.csv").write_text("session_id,item_id\n" + "\n".join(clicks) + "\n")
+    (folder / "shop.yaml").write_text(yaml.safe_dump({**SHOP, "work_dir": str(folder / "run")}))
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for verb in ("data", "preprocess", "train", "evaluate"):
+            assert run(monkeypatch, verb, "-c", folder / "shop.yaml") == 0
+    return folder
+
+
+class Shop:
+    """A copy of it, to be changed, and its command line."""
+
+    def __init__(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        self.folder, self.monkeypatch, self.capsys = folder, monkeypatch, capsys
+        self.file = folder / "shop.yaml"
+        self.file.write_text(yaml.safe_dump({**SHOP, "work_dir": str(folder / "run")}))
+        self.run = Run(load_config(self.file))
+
+    def says(self, verb: str, *settings: str, status: int = 0) -> str:
+        """What a verb prints."""
+        options = [word for setting in settings for word in ("-s", setting)]
+        assert run(self.monkeypatch, verb, "-c", self.file, *options) == status
+        return "" if status else self.capsys.readouterr().out
+
+    def refuses(self, verb: str, *settings: str) -> str:
+        """The message of a verb that refuses."""
+        self.says(verb, *settings, status=1)
+        return error_of(self.capsys)
+
+
+@pytest.fixture
+def shop(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Shop:
+    return Shop(shutil.copytree(trained, tmp_path / "[eu] shop"), monkeypatch, capsys)
+
+
+LENGTH = "data.max_session_length=2"
+SPLIT = "data.split={kind: hash, test_share: 0.4}"
+
+
+@pytest.mark.parametrize("verb", ["preprocess", "train"])
+def test_data_of_another_split_are_refused(shop: Shop, verb: str) -> None:
+    message = shop.refuses(verb, SPLIT)
+    assert "data was made with other settings (data.split.test_share): run `m2trec data`" in message
+
+
+def test_nothing_is_done_twice(shop: Shop) -> None:
+    for verb in ("data", "preprocess", "train", "evaluate"):
+        text = shop.says(verb)
+        assert f"{shop.run.step(verb).folder} is up to date" in text
+    assert "popularity" in text, "the tables of the evaluation are shown again"
+
+
+def test_paths_are_printed_as_they_are(shop: Shop) -> None:
+    folders = {"data": "data", "preprocess": "preprocessed", "train": "model", "evaluate": "evaluation"}
+    for verb, folder in folders.items():
+        assert f"{shop.run.directory}/{folder}" in shop.says(verb, "training.epochs=1")
+    assert f"{shop.run.directory}/preprocessed in " in shop.says("preprocess", "data.max_session_length=7")
+
+
+def test_evaluation_takes_the_model_as_it_was_trained_and_says_so(shop: Shop) -> None:
+    text = shop.says("evaluate", "model.width=32", SPLIT)
+    assert "data.split.test_share: trained with 0.1, the file says 0.4: the trained one is used" in text
+    assert (
+        "model.width: trained with 16, the file says 32: the trained one is used; run `m2trec train`" in text
+    )
+    assert "is up to date" in text
+    text = shop.says("evaluate", "model.width=32", "evaluation.ks=[3]")
+    assert "is up to date" not in text
+    assert "K = 3" in text
+
+
+def test_weights_that_were_trained_again_are_measured_again(shop: Shop) -> None:
+    shop.says("train", "training.epochs=2")
+    assert "M2TRec: " in shop.says("evaluate", "training.epochs=2")
+    # As after a training with the same settings on other hardware.
+    model = shop.run.model
+    weights = model / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
+    manifest = read_json(model / "manifest.json")
+    write_manifest(model, "train", manifest["settings"], beside=("checkpoints", "tensorboard"))
+    assert "M2TRec: " in shop.says("evaluate", "training.epochs=2")
+
+
+def test_preprocessing_with_other_settings_asks_for_training(shop: Shop) -> None:
+    shop.says("preprocess", LENGTH)
+    for verb in ("evaluate", "export"):
+        message = shop.refuses(verb, LENGTH)
+        assert "trained with other settings (data.max_session_length) than" in message
+        assert "run `m2trec train`" in message
+    shop.says("train", LENGTH)
+    assert "M2TRec: " in shop.says("evaluate", LENGTH)
+
+
+def test_data_that_were_read_again_ask_for_preprocessing(shop: Shop) -> None:
+    clicks = shop.folder / "interactions.csv"
+    clicks.write_text(clicks.read_text() + "late,1\nlate,2\n")
+    shop.says("data")
+    for verb in ("train", "evaluate"):
+        message = shop.refuses(verb)
+        assert (
+            f"preprocessed was made before {shop.run.directory}/data changed: run `m2trec preprocess`"
+            in message
+        )
+
+
+def test_serving_says_what_was_baked_into_the_export(shop: Shop) -> None:
+    step = shop.run.step("export")
+    step.folder.mkdir()
+    write_manifest(step.folder, "export", step.inputs())
+    shop.says("serve", "serving.top_k=5", status=1)
+    captured = shop.capsys.readouterr()
+    line = "serving.top_k: exported with 20, the file says 5: not in effect until `m2trec export`"
+    assert line in captured.out
+    assert "holds no Triton model" in captured.err
+
+
+def test_warnings_of_the_configuration_are_printed_once(shop: Shop) -> None:
+    shop.monkeypatch.setattr(Config, "warnings", lambda self: ["log [x] does nothing"])
+    assert run(shop.monkeypatch, "data", "-c", shop.file) == 0
+    assert shop.capsys.readouterr().err == "Warning: log [x] does nothing\n"

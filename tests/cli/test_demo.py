@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+from m2trec_merlin.cli.demo import example_new_item, example_session
+from m2trec_merlin.config import Config
+from m2trec_merlin.preprocessing.run import preprocess
+
+
+def test_a_new_item_is_described_as_the_raw_table_calls_its_columns(tiny: Config) -> None:
+    """The attribute `brand` is the column `maker`; the display table knows it as `brand`."""
+    preprocess(tiny)
+    item = example_new_item(tiny, like="11")
+    assert item == {"title": "new organic Red wine", "maker": 8.0}
+    assert example_session(tiny) == ["10", "14", "13"]

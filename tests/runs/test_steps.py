@@ -1,0 +1,128 @@
+"""Which results are for which configuration, told by folders that hold nothing but a file and a manifest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from m2trec_merlin.artifacts import write_manifest
+from m2trec_merlin.config import Config
+from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.runs import VERBS, Run, Verb
+from tests.runs.folders import FACTS, configure, do
+
+
+def stale(config: Config) -> list[Verb]:
+    run = Run(config)
+    return [verb for verb in VERBS if run.step(verb).problem()]
+
+
+def test_what_was_just_made_is_current(done: Path) -> None:
+    run = Run(configure(done))
+    assert stale(run.config) == []
+    assert all(run.step(verb).is_current(run.step(verb).inputs(**FACTS.get(verb, {}))) for verb in VERBS)
+
+
+ALL, OF_THE_MODEL = list(VERBS), ["train", "evaluate", "export"]
+
+
+@pytest.mark.parametrize(
+    ("change", "value", "expected"),
+    [
+        ("data.split.test_share", 0.4, ALL),
+        ("data.cold_item_share", 0.1, ALL),
+        ("data.options", {"n_sessions": 9}, ALL),
+        ("attributes.brand.column", "maker", ALL),
+        ("serving.title_column", "name", ALL),
+        ("data.min_session_length", 3, ALL),
+        ("data.max_session_length", 9, ["preprocess", *OF_THE_MODEL]),
+        ("attributes.title.vocabulary_size", 99, ["preprocess", *OF_THE_MODEL]),
+        ("attributes.title.dim", 8, OF_THE_MODEL),
+        ("model.width", 64, OF_THE_MODEL),
+        ("training.epochs", 99, OF_THE_MODEL),
+        ("seed", 7, OF_THE_MODEL),
+        ("evaluation.ks", [3], ["evaluate"]),
+        ("name", "store", ["evaluate"]),
+        ("serving.neighbours", True, ["evaluate", "export"]),
+        ("serving.top_k", 5, ["export"]),
+        ("serving.new_item_boost", 1.5, ["export"]),
+        ("data.chunk_sessions", 9, []),
+        ("training.device", "cpu", []),
+        ("training.threads", 1, []),
+        ("training.checkpoint_steps", 9, []),
+        ("serving.grpc_port", 9001, []),
+        ("serving.start_timeout", 9.0, []),
+    ],
+)
+def test_a_changed_setting_makes_these_steps_stale(
+    done: Path, change: str, value: Any, expected: list[Verb]
+) -> None:
+    changed = configure(done, change, value)
+    assert stale(changed) == expected
+    if expected:
+        with pytest.raises(
+            ArtifactError, match=rf"other settings \(.*{change.split('.')[0]}.*\): run `m2trec"
+        ):
+            Run(changed).step(expected[0]).require()
+
+
+@pytest.mark.parametrize(
+    ("redone", "expected"),
+    [
+        ("data", ["preprocess", *OF_THE_MODEL]),
+        ("preprocess", []),  # of the same data, with the same settings: the same result
+        ("train", ["evaluate", "export"]),
+        ("evaluate", []),
+        ("export", []),
+    ],
+)
+def test_other_bytes_make_what_follows_stale(done: Path, redone: Verb, expected: list[Verb]) -> None:
+    config = configure(done)
+    do(Run(config), redone, "of another day")
+    assert stale(config) == expected
+    for verb in expected:
+        step = Run(config).step(verb)
+        if all(earlier.verb not in expected for earlier in step.before.values()):
+            assert not step.is_current(step.inputs(**FACTS.get(verb, {})))
+            with pytest.raises(ArtifactError, match=rf"was made before .* changed: run `m2trec {verb}`"):
+                step.require()
+
+
+def test_the_chain_is_current_again_when_it_was_done_again(done: Path) -> None:
+    changed = configure(done, "data.split.test_share", 0.4)
+    for number, verb in enumerate(VERBS):
+        do(Run(changed), verb, "again")
+        assert stale(changed) == list(VERBS[number + 1 :])
+
+
+def test_every_step_is_named_that_is_missing(tmp_path: Path) -> None:
+    run = Run(configure(tmp_path))
+    for verb in VERBS:
+        with pytest.raises(ArtifactError, match=f"is not there yet: run `m2trec {verb}` first"):
+            run.step(verb).require()
+
+
+def test_half_a_step_is_no_step(done: Path) -> None:
+    run = Run(configure(done))
+    write_manifest(run.preprocessed, "items", {"items only": run.step("preprocess").inputs()})
+    with pytest.raises(ArtifactError, match="is not complete: run `m2trec preprocess`"):
+        run.step("preprocess").require()
+
+
+def test_what_was_copied_without_its_past_is_trusted(done: Path) -> None:
+    run = Run(configure(done))
+    (run.data / "manifest.json").unlink()
+    run.step("preprocess").require()
+    with pytest.raises(ArtifactError, match="run `m2trec data` first"):
+        run.step("preprocess").inputs()
+
+
+def test_a_manifest_does_not_differ_in_settings_that_are_younger(done: Path) -> None:
+    run = Run(configure(done, "serving.title_column", "name"))
+    for verb in ("data", "preprocess"):
+        step = run.step(verb)
+        inputs = {name: value for name, value in step.inputs().items() if name != "title_column"}
+        write_manifest(step.folder, verb, inputs)
+        step.require()

@@ -1,0 +1,133 @@
+"""The verb `train` on a tiny run: whose checkpoints are taken up, and which stay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from m2trec_merlin.artifacts import read_json
+from m2trec_merlin.config import Config, ModelConfig, TrainingConfig
+from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.preprocessing.run import preprocess
+from m2trec_merlin.runs import Run
+from m2trec_merlin.training.run import train
+from tests.small_run import make_config, write_data
+from tests.told import Told
+
+MODEL = ModelConfig.model_validate(
+    {"width": 16, "session": {"layers": 1, "heads": 2, "feedforward": 32}, "next_item": {"negatives": 8}}
+)
+
+
+class KillAtEpoch(Told):
+    """Ends the process, so to say, when an epoch is told, before its checkpoint is written."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__()
+        self.last = f"epoch {epoch:>2}"
+
+    def say(self, line: str) -> None:
+        super().say(line)
+        if line.startswith(self.last):
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Config:
+    folder = tmp_path_factory.mktemp("run")
+    write_data(folder)
+    config = make_config(folder)
+    preprocess(config)
+    return config
+
+
+def settings(prepared: Config, variant: str, **training: Any) -> Config:
+    """The tiny run, with a folder of models of its own for each test."""
+    given = {
+        "epochs": 3,
+        "batch_size": 2,
+        "warmup_steps": 0,
+        "precision": "float32",
+        "threads": 1,
+        **training,
+    }
+    parts = {"model": MODEL, "training": TrainingConfig.model_validate(given), "variant": variant}
+    return prepared.model_copy(update=parts)
+
+
+def checkpoints(config: Config) -> dict[str, list[str]]:
+    """Of each training the checkpoints that are there."""
+    folder = Run(config).checkpoints("any").parent
+    return {each.name: sorted(c.name for c in each.glob("step-*")) for each in folder.iterdir()}
+
+
+def test_going_back_to_earlier_settings_gives_their_weights(prepared: Config) -> None:
+    first, second = settings(prepared, "back"), settings(prepared, "back", learning_rate=1e-6)
+    weights = [(train(config) / "model.safetensors").read_bytes() for config in (first, second, first)]
+    assert weights[0] == weights[2] != weights[1]
+
+
+def test_a_finished_training_leaves_its_own_checkpoints_alone(prepared: Config) -> None:
+    first, second = settings(prepared, "alone"), settings(prepared, "alone", max_steps=1)
+    manifest = read_json(train(first) / "manifest.json")
+    assert checkpoints(first) == {manifest["training"]: ["step-00000002", "step-00000003"]}
+    manifest = read_json(train(second) / "manifest.json")
+    assert checkpoints(second) == {manifest["training"]: ["step-00000001"]}
+    assert manifest["sha256"].keys() == {"model.safetensors", "model.json", "history.json"}
+
+
+def test_a_killed_training_goes_on_whatever_was_trained_meanwhile(prepared: Config) -> None:
+    killed, other = settings(prepared, "killed"), settings(prepared, "killed", learning_rate=1e-6)
+    undisturbed = (train(settings(prepared, "undisturbed")) / "model.safetensors").read_bytes()
+    with pytest.raises(KeyboardInterrupt):
+        train(killed, progress=KillAtEpoch(3))
+    train(other)
+    told = Told()
+    folder = train(killed, progress=told)
+    assert "resuming after step 2 (epoch 3)" in told.lines
+    assert (folder / "model.safetensors").read_bytes() == undisturbed
+
+
+def test_a_restarted_training_forgets_the_checkpoints_of_the_first_try(prepared: Config) -> None:
+    config = settings(prepared, "restarted")
+    with pytest.raises(KeyboardInterrupt):
+        train(config, progress=KillAtEpoch(3))
+    again = KillAtEpoch(2)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, resume=False, progress=again)
+    assert not any(line.startswith("resuming") for line in again.lines)
+    told = Told()
+    train(config, progress=told)
+    assert "resuming after step 1 (epoch 2)" in told.lines
+
+
+def test_steps_and_epochs_are_told(prepared: Config) -> None:
+    told = Told()
+    folder = train(settings(prepared, "told"), progress=told)
+    assert [line[:8] for line in told.lines[1:]] == ["epoch  1", "epoch  2", "epoch  3"]
+    assert [done for done, _, _ in told.tasks["training"]] == [0, 1, 2, 3, 3]
+    assert all(note.startswith("loss ") for _, _, note in told.tasks["training"])
+    again = Told()
+    train(settings(prepared, "told"), progress=again)
+    assert again.lines == [f"{folder} is up to date"]
+
+
+def test_a_training_that_stops_early_is_over(prepared: Config) -> None:
+    told = Told()
+    train(settings(prepared, "early", epochs=20, patience=1, learning_rate=1e-9), progress=told)
+    done, total, _ = told.tasks["training"][-1]
+    assert done == total < 20
+
+
+def test_data_of_other_settings_are_refused(prepared: Config) -> None:
+    longer = prepared.data.model_copy(update={"max_session_length": 7})
+    config = settings(prepared, "refused").model_copy(update={"data": longer})
+    with pytest.raises(ArtifactError, match=r"\(data.max_session_length\): run `m2trec preprocess`"):
+        train(config)
+
+
+def test_preprocessing_comes_first(prepared: Config, tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="run `m2trec preprocess` first"):
+        train(prepared.model_copy(update={"work_dir": tmp_path}))
