@@ -41,7 +41,10 @@ def read_config(path: Path, settings: list[str] | None = None, variant: str | No
 
     A variant other than M2TRec shares the data and keeps its own model, evaluation and export.
     """
+    from m2trec_merlin.evaluation.baselines import check_baselines
+
     config = load_config(path, parse_overrides(settings or []), variant)
+    check_baselines(config.evaluation.baselines)
     for line in config.warnings():
         errors.print(f"Warning: {line}", markup=False, highlight=False, soft_wrap=True)
     return config

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -15,11 +15,10 @@ class EvaluationConfig(Section):
     ks: list[Annotated[int, Field(ge=1)]] = Field([5, 10, 20], min_length=1, description="cut-offs")
     sparse_below: int = Field(10, ge=1, description="a tail item has fewer training occurrences than this")
     max_prefixes: int | None = Field(None, ge=1, description="score a seeded sample of the test sessions")
-    baselines: list[Literal["popularity", "session_knn", "content_knn"]] = [
-        "popularity",
-        "session_knn",
-        "content_knn",
-    ]
+    baselines: list[str] = Field(
+        ["popularity", "session_knn", "content_knn"],
+        description="names in `BASELINES`",
+    )
     exclude_session_items: bool = Field(False, description="never recommend what the session already holds")
     block_prefixes: int = Field(512, ge=1, description="prefixes scored at a time; bounds memory")
     bootstrap_samples: int = Field(1000, ge=0, description="of sessions, for the intervals; 0: none")

@@ -74,6 +74,8 @@ def _read_with_parents(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     parent = raw.pop("extends", None)
     if parent is None:
         return raw
+    if not isinstance(parent, str):
+        raise ConfigError(f"{path}: extends: expected the name of one file, found {parent!r}")
     return _merge(_read_with_parents(path.parent / parent, (*seen, path.resolve())), raw)
 
 

@@ -122,6 +122,8 @@ def test_settings_and_variants_from_the_command_line(shop: Path) -> None:
     assert config.model_directory == config.directory / "variants" / "trec_title"
     with pytest.raises(ConfigError, match="expected KEY=VALUE"):
         read_config(shop, ["training.epochs"])
+    with pytest.raises(ConfigError, match="no baseline 'oracle'; accepted: popularity"):
+        read_config(shop, ["evaluation.baselines=[oracle]"])
 
 
 def test_items_of_a_session_are_ids_or_attributes() -> None:

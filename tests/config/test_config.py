@@ -119,6 +119,7 @@ def test_all_mistakes_are_reported_at_once_with_what_was_found(tmp_path: Path) -
         ({"evaluation": {"bootstrap_samples": 1}}, "bootstrap_samples 1 has no interval"),
         ({"evaluation": {"baselines": ["popularity"] * 2}}, "repeats one"),
         ({"serving": {"http_port": 8001}}, r"need different ports, not \[8001, 8001, 8002\]"),
+        ({"training": {"learning_rate": float("inf")}}, r"training\.learning_rate: Input should be a finite"),
         ({"seed": -1}, "seed: Input should be greater than or equal to 0"),
         ({"variant": "nonsense"}, "variant: no variant 'nonsense'; accepted: m2trec, metrec"),
     ],
@@ -245,6 +246,12 @@ def test_extending_in_a_circle_is_an_error(tmp_path: Path) -> None:
     write(tmp_path / "a.yaml", {"extends": "b.yaml"})
     write(tmp_path / "b.yaml", {"extends": "a.yaml"})
     with pytest.raises(ConfigError, match="goes round in a circle"):
+        load_config(tmp_path / "a.yaml")
+
+
+def test_extending_a_list_of_files_is_an_error(tmp_path: Path) -> None:
+    write(tmp_path / "a.yaml", {"extends": ["b.yaml"]})
+    with pytest.raises(ConfigError, match=r"a\.yaml: extends: expected the name of one file, found \['b"):
         load_config(tmp_path / "a.yaml")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.errors import ConfigError
@@ -19,6 +19,7 @@ __all__ = [
     "Popularity",
     "PredictedCategories",
     "build_baseline",
+    "check_baselines",
 ]
 
 #: By the name that the configuration uses (`evaluation.baselines`).
@@ -29,6 +30,18 @@ BASELINES: dict[str, Callable[[Catalogue, Sessions], ItemScorer]] = {
 }
 
 
+def check_baselines(names: Iterable[str]) -> None:
+    """Refuse names that there are no baselines of; here, as the configuration lies below them.
+
+    Raises:
+        ConfigError: names all of them.
+    """
+    unknown = [name for name in names if name not in BASELINES]
+    if unknown:
+        known = ", ".join(BASELINES)
+        raise ConfigError(f"evaluation.baselines: no baseline {str(unknown)[1:-1]}; accepted: {known}")
+
+
 def build_baseline(name: str, catalogue: Catalogue, train: Sessions) -> ItemScorer:
     """Fit a baseline to the training sessions.
 
@@ -36,6 +49,5 @@ def build_baseline(name: str, catalogue: Catalogue, train: Sessions) -> ItemScor
         ConfigError: there is none of that name.
         DataError: the data lack what it needs.
     """
-    if name not in BASELINES:
-        raise ConfigError(f"no baseline '{name}'; accepted: {', '.join(BASELINES)}")
+    check_baselines([name])
     return BASELINES[name](catalogue, train)
