@@ -6,8 +6,8 @@ from m2trec_merlin.merlin_adapter import prepare_merlin
 # Before anything of Merlin or Dask, whatever a test imports first.
 prepare_merlin()
 
-from tests.small_run import configure, tiny, write  # noqa: E402
-from tests.small_tables import events, items, make_config  # noqa: E402
+from tests.worlds.raw_run import configure, tiny, write  # noqa: E402
+from tests.worlds.tables import events, items, make_config  # noqa: E402
 
 __all__ = ["configure", "events", "items", "make_config", "tiny", "write"]
 

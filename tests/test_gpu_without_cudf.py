@@ -21,7 +21,7 @@ pynvml.nvmlDeviceGetHandleByIndex = lambda index: index
 """
 PREPROCESS = """
 from pathlib import Path
-from tests.small_run import make_config, write_data
+from tests.worlds.raw_run import make_config, write_data
 from m2trec_merlin.preprocessing.run import preprocess
 folder = Path(sys.argv[1])
 write_data(folder)

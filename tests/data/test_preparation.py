@@ -12,8 +12,8 @@ from m2trec_merlin.config import Config, load_config
 from m2trec_merlin.data import order_statistics, prepare_data, summarise_data
 from m2trec_merlin.errors import ArtifactError, DataError
 from m2trec_merlin.readers import synthetic
-from tests.small_tables import MakeConfig
 from tests.told import Told
+from tests.worlds.tables import MakeConfig
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 

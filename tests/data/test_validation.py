@@ -13,7 +13,7 @@ from m2trec_merlin.data.validation import check_items, validate
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers import Origin
 from m2trec_merlin.readers.problems import ProblemLog
-from tests.small_tables import MakeConfig
+from tests.worlds.tables import MakeConfig
 
 
 def _problems(config: Config) -> list[str]:

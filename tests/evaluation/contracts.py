@@ -9,7 +9,7 @@ import numpy as np
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Sessions
-from tests.evaluation.worlds import checkerboard
+from tests.worlds.checkerboard import checkerboard
 
 ORDER = np.array([7, 12, 1, 9, 4, 11, 2, 8, 5, 3, 10, 6])
 

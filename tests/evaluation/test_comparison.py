@@ -12,8 +12,8 @@ from m2trec_merlin.errors import ArtifactError, ConfigError
 from m2trec_merlin.evaluation.comparison import AnyScorer, compare
 from m2trec_merlin.evaluation.measurements import Measurement
 from m2trec_merlin.sessions import Sessions
-from tests.evaluation.worlds import ColourRecommender, FunctionRecommender, World, checkerboard
 from tests.told import Told
+from tests.worlds.checkerboard import ColourRecommender, FunctionRecommender, World, checkerboard
 
 
 def make_config(**evaluation: Any) -> Config:

@@ -13,7 +13,7 @@ from m2trec_merlin.evaluation.metrics import METRICS
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.sessions import Sessions
-from tests.evaluation.worlds import FunctionRecommender, make_catalogue
+from tests.worlds.checkerboard import FunctionRecommender, make_catalogue
 
 N_ITEMS = 8
 KS = (1, 3, 5, 20)

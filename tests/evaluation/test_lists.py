@@ -6,7 +6,7 @@ from m2trec_merlin.evaluation.lists import RankedLists
 from m2trec_merlin.evaluation.metrics import reciprocal_rank
 from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.sessions import Sessions
-from tests.evaluation.worlds import make_catalogue
+from tests.worlds.checkerboard import make_catalogue
 
 SESSIONS = Sessions.from_lists([[1, 2, 3], [3, 4]])
 LISTS = np.array([[4, 2, 0], [3, 1, 2], [1, 2, 3]])

@@ -7,7 +7,7 @@ from m2trec_merlin.config import EvaluationConfig
 from m2trec_merlin.evaluation.measurements import Measurement, summarise
 from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.sessions import Sessions
-from tests.evaluation.worlds import FunctionRecommender, make_catalogue
+from tests.worlds.checkerboard import FunctionRecommender, make_catalogue
 
 CONFIG = EvaluationConfig(ks=[1, 2], sparse_below=10, bootstrap_samples=30)
 
@@ -46,7 +46,7 @@ def test_an_empty_slice_has_no_value() -> None:
 
 
 def test_categories_count_only_next_items_that_have_one() -> None:
-    from tests.evaluation.worlds import ColourRecommender
+    from tests.worlds.checkerboard import ColourRecommender
 
     catalogue = make_catalogue([5, 5, 5], colours=[3, 3, 1])
     prefixes = Sessions.from_lists([[1, 2, 3]]).prefixes()

@@ -16,8 +16,8 @@ from m2trec_merlin.evaluation.ranking import (
     top_values,
 )
 from m2trec_merlin.sessions import Prefixes, Sessions
-from tests.evaluation.worlds import ColourRecommender, FunctionRecommender, checkerboard, make_catalogue
 from tests.told import Told
+from tests.worlds.checkerboard import ColourRecommender, FunctionRecommender, checkerboard, make_catalogue
 
 INF, NAN = np.inf, np.nan
 

@@ -8,7 +8,7 @@ from m2trec_merlin.evaluation.slices import (
     occurrence_slices,
 )
 from m2trec_merlin.sessions import Sessions
-from tests.evaluation.worlds import make_catalogue
+from tests.worlds.checkerboard import make_catalogue
 
 # Rows 1 and 2 are popular, 3 is a tail item, 4 was never seen; 0 is in no catalogue.
 CATALOGUE = make_catalogue([500, 10, 9, 0])

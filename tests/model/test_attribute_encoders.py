@@ -13,7 +13,7 @@ from m2trec_merlin.model.attribute_encoders import (
     hashed_pairs,
 )
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, take_ragged
-from tests.tiny import ATTRIBUTES, tiny_catalogue, tiny_config
+from tests.worlds.encoded import ATTRIBUTES, tiny_catalogue, tiny_config
 
 
 @pytest.mark.parametrize("name", [a["name"] for a in ATTRIBUTES])

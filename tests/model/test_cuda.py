@@ -7,7 +7,7 @@ import torch
 from m2trec_merlin.model.m2trec import M2TRec, build_model
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.sessions import Sessions
-from tests.tiny import tiny_catalogue, tiny_config
+from tests.worlds.encoded import tiny_catalogue, tiny_config
 
 pytestmark = pytest.mark.gpu
 

@@ -14,7 +14,7 @@ from m2trec_merlin.model.heads import MetadataHead
 from m2trec_merlin.model.m2trec import build_model, fit_before_training
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.sessions import Sessions
-from tests.tiny import permuted, ragged, tiny_catalogue, tiny_config
+from tests.worlds.encoded import permuted, ragged, tiny_catalogue, tiny_config
 
 
 def built(catalogue: Catalogue) -> ExpectedPopularity:

@@ -8,7 +8,7 @@ from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.model.encoded_prefixes import History
 from m2trec_merlin.model.heads import HEADS, MetadataHead, NextItemHead
 from m2trec_merlin.model.item_vectors import ItemVectors
-from tests.tiny import tiny_catalogue
+from tests.worlds.encoded import tiny_catalogue
 
 #: A training item, the last one of them, two that were never seen, and one outside of the catalogue.
 ROWS = torch.tensor([1, 24, 25, 30, NO_ITEM])

@@ -7,7 +7,7 @@ from m2trec_merlin.errors import ArtifactError, ConfigError
 from m2trec_merlin.model.m2trec import M2TRec, build_model
 from m2trec_merlin.model.session_batch import SessionBatch
 from m2trec_merlin.sessions import Sessions
-from tests.tiny import ATTRIBUTES, tiny_catalogue, tiny_config
+from tests.worlds.encoded import ATTRIBUTES, tiny_catalogue, tiny_config
 
 ROWS = torch.tensor([[1, 2, 3, 0], [5, 4, 5, 24], [7, 8, 0, 0]])
 

@@ -7,7 +7,7 @@ import torch
 
 from m2trec_merlin.model.item_vectors import ItemVectors
 from m2trec_merlin.model.popularity_bias import PopularityBias
-from tests.tiny import tiny_catalogue
+from tests.worlds.encoded import tiny_catalogue
 
 NEW, HIDDEN = torch.full((400,), 25), torch.ones(400, dtype=torch.long)
 NOBODY = torch.zeros(400, dtype=torch.bool)

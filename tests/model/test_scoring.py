@@ -6,7 +6,7 @@ from m2trec_merlin.model.m2trec import M2TRec, build_model
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.session_batch import SessionBatch
 from m2trec_merlin.sessions import Sessions
-from tests.tiny import permuted, tiny_catalogue, tiny_config
+from tests.worlds.encoded import permuted, tiny_catalogue, tiny_config
 
 SESSIONS = Sessions.from_lists([[1, 2, 3], [5, 4, 5, 24, 30], [7, 8], list(range(1, 13))])
 #: Events of items that the catalogue does not hold stand anywhere.

@@ -13,7 +13,7 @@ from m2trec_merlin.model.m2trec import build_model
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.storage import load_model, save_model, saved_config
 from m2trec_merlin.sessions import Sessions
-from tests.tiny import permuted, tiny_catalogue, tiny_config
+from tests.worlds.encoded import permuted, tiny_catalogue, tiny_config
 
 PREFIXES = Sessions.from_lists([[1, 2, 3, 4]]).prefixes()
 

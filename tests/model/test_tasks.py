@@ -3,7 +3,7 @@ import torch
 from m2trec_merlin.model.m2trec import build_model
 from m2trec_merlin.model.session_batch import SessionBatch
 from m2trec_merlin.sessions import Sessions
-from tests.tiny import tiny_catalogue, tiny_config
+from tests.worlds.encoded import tiny_catalogue, tiny_config
 
 
 def test_the_sampled_loss_estimates_the_full_one_on_the_batch_at_hand() -> None:

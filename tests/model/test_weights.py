@@ -3,7 +3,7 @@
 import pytest
 
 from m2trec_merlin.model.m2trec import build_model
-from tests.tiny import tiny_catalogue, tiny_config
+from tests.worlds.encoded import tiny_catalogue, tiny_config
 
 #: Optimisers keep their state by the order of the parameters, so the order counts, too.
 WEIGHTS = {

@@ -6,7 +6,7 @@ from m2trec_merlin.neighbours.background import (
     sessions_repeat_items,
 )
 from m2trec_merlin.sessions import Sessions
-from tests.evaluation.worlds import make_catalogue
+from tests.worlds.checkerboard import make_catalogue
 
 
 def test_popularity_share_is_logarithmic() -> None:

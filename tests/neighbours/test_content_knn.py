@@ -13,7 +13,7 @@ from m2trec_merlin.evaluation.ranking import top_rows
 from m2trec_merlin.neighbours.content_knn import ContentKnn, category_words, item_words
 from m2trec_merlin.sessions import Sessions
 from tests.evaluation.contracts import ItemScorerContract
-from tests.evaluation.worlds import checkerboard, make_catalogue
+from tests.worlds.checkerboard import checkerboard, make_catalogue
 
 TRAIN = Sessions.from_lists([[1, 2, 3]])
 

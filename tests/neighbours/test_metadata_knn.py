@@ -12,7 +12,7 @@ from m2trec_merlin.neighbours.metadata_knn import MetadataKnn, first_of_equal_me
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.sessions import Sessions
 from tests.evaluation.contracts import ItemScorerContract
-from tests.tiny import ragged, tiny_catalogue
+from tests.worlds.encoded import ragged, tiny_catalogue
 
 
 def titled(titles: list[list[int]], colours: list[int], counts: list[int]) -> Catalogue:

@@ -15,7 +15,7 @@ from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.neighbours.session_knn import SessionKnn, SessionKnnParameters
 from m2trec_merlin.sessions import Sessions
 from tests.evaluation.contracts import ItemScorerContract
-from tests.evaluation.worlds import checkerboard, make_catalogue
+from tests.worlds.checkerboard import checkerboard, make_catalogue
 
 
 class TestSessionKnn(ItemScorerContract):

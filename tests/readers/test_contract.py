@@ -16,7 +16,7 @@ from m2trec_merlin.readers.complete_journey import CompleteJourneyData
 from m2trec_merlin.readers.diginetica import DigineticaData
 from m2trec_merlin.readers.synthetic import SyntheticData
 from m2trec_merlin.readers.tables import TablesData
-from tests.small_tables import EVENTS, ITEMS
+from tests.worlds.tables import EVENTS, ITEMS
 
 
 def synthetic(folder: Path, chunk: int) -> DataSettings:

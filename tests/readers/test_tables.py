@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from tests.small_tables import MakeConfig
+from tests.worlds.tables import MakeConfig
 
 
 def _source(make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame, **data: object):

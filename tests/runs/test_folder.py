@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from m2trec_merlin.runs import Run, RunFolder
-from tests.tiny import tiny_config
+from tests.worlds.encoded import tiny_config
 
 PACKAGE = Path(__file__).parents[2] / "m2trec_merlin"
 #: Names of folders and files that `RunFolder` gives paths to.

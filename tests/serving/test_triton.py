@@ -17,10 +17,8 @@ from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.client import RecommendationClient, Recommendations
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.process import TritonServer
-from tests.serving.conftest import Shop
-from tests.serving.offline import offline_scores
 from tests.serving.runtime.test_recommending import NEW_BREAD, NEW_THING, SESSIONS
-from tests.serving.shop import N_ITEMS
+from tests.worlds.shop import N_ITEMS, Shop, offline_scores
 
 pytestmark = pytest.mark.triton
 

@@ -9,7 +9,7 @@ from m2trec_merlin.model.m2trec import build_model
 from m2trec_merlin.training.checkpoint import TrainingState
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.trainer import Trainer
-from tests.tiny import tiny_catalogue, tiny_config, tiny_sessions, write_sessions
+from tests.worlds.encoded import tiny_catalogue, tiny_config, tiny_sessions, write_sessions
 
 pytestmark = pytest.mark.gpu
 

@@ -8,7 +8,7 @@ from m2trec_merlin.model.session_batch import SessionBatch
 from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.processes import Processes
-from tests.tiny import tiny_sessions, write_sessions
+from tests.worlds.encoded import tiny_sessions, write_sessions
 
 #: One chunk that stays in memory, or several that are read one after the other.
 BOUNDS = [None, 15]

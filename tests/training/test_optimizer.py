@@ -4,7 +4,7 @@ from torch import nn
 
 from m2trec_merlin.model.m2trec import build_model
 from m2trec_merlin.training.optimizer import RowwiseAdagrad, build_optimizer, clip_gradients
-from tests.tiny import tiny_catalogue, tiny_config
+from tests.worlds.encoded import tiny_catalogue, tiny_config
 
 
 def test_calibration_moves_faster_than_weights() -> None:

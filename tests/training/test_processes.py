@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from m2trec_merlin.training.processes import ALONE, join_processes
-from tests.tiny import tiny_sessions, write_sessions
+from tests.worlds.encoded import tiny_sessions, write_sessions
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -27,7 +27,7 @@ from m2trec_merlin.model.m2trec import build_model
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.processes import join_processes
 from m2trec_merlin.training.trainer import Trainer
-from tests.tiny import tiny_catalogue, tiny_config, tiny_sessions
+from tests.worlds.encoded import tiny_catalogue, tiny_config, tiny_sessions
 
 torch.set_num_threads(1)
 settings, kill_at = json.loads(sys.argv[1]), int(sys.argv[4])

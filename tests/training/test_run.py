@@ -13,8 +13,8 @@ from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.preprocessing.run import preprocess
 from m2trec_merlin.runs import Run
 from m2trec_merlin.training.run import train
-from tests.small_run import make_config, write_data
 from tests.told import Told
+from tests.worlds.raw_run import make_config, write_data
 
 MODEL = ModelConfig.model_validate(
     {"width": 16, "session": {"layers": 1, "heads": 2, "feedforward": 32}, "next_item": {"negatives": 8}}

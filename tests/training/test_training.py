@@ -16,7 +16,7 @@ from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.schedule import learning_rate
 from m2trec_merlin.training.trainer import Trainer
 from m2trec_merlin.training.transformers4rec_trainer import build_transformers4rec_trainer
-from tests.tiny import tiny_catalogue, tiny_config, tiny_sessions, write_sessions
+from tests.worlds.encoded import tiny_catalogue, tiny_config, tiny_sessions, write_sessions
 
 
 class Recorder:

@@ -5,7 +5,7 @@ import pytest
 from m2trec_merlin.config import EvaluationConfig
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.evaluation.baselines import BASELINES, build_baseline, check_baselines
-from tests.evaluation.worlds import checkerboard
+from tests.worlds.checkerboard import checkerboard
 
 
 def test_there_is_a_baseline_of_every_name_in_the_configuration() -> None:

@@ -8,7 +8,7 @@ from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.scores import CategoryScorer, ItemScorer
 from m2trec_merlin.sessions import Sessions
-from tests.evaluation.worlds import FunctionRecommender, checkerboard, make_catalogue
+from tests.worlds.checkerboard import FunctionRecommender, checkerboard, make_catalogue
 
 # Rows 1 to 6; colours 3, 3, 4, 4, 5 and missing.
 CATALOGUE = make_catalogue([1, 1, 2, 2, 9, 4], colours=[3, 3, 4, 4, 2, 1])

@@ -4,7 +4,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.evaluation.baselines import Popularity
 from m2trec_merlin.sessions import Sessions
 from tests.evaluation.contracts import ItemScorerContract
-from tests.evaluation.worlds import make_catalogue
+from tests.worlds.checkerboard import make_catalogue
 
 
 class TestPopularity(ItemScorerContract):

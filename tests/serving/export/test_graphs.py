@@ -11,9 +11,7 @@ import torch
 from m2trec_merlin.errors import ArtifactError, MissingDependencyError
 from m2trec_merlin.model.m2trec import M2TRec, build_model
 from m2trec_merlin.serving.export import graphs
-from tests.serving.conftest import Shop
-from tests.serving.offline import encode_raw
-from tests.serving.shop import shop_config
+from tests.worlds.shop import Shop, encode_raw, shop_config
 
 
 def test_a_graph_that_differs_from_the_model_is_refused(shop: Shop) -> None:

@@ -11,7 +11,7 @@ from tritonclient.grpc import model_config_pb2
 
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.serving.export.repository import create_models
-from tests.serving.conftest import Shop
+from tests.worlds.shop import Shop
 
 FIELDS = [
     Field("title", Layout.ID_LISTS, 9),

@@ -13,9 +13,8 @@ from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.export import run as exporting
 from m2trec_merlin.serving.export.item_columns import item_columns
 from m2trec_merlin.serving.export.run import describe, export
-from tests.serving.conftest import Shop
-from tests.serving.shop import N_ITEMS, build_shop, shop_config
 from tests.told import Told
+from tests.worlds.shop import N_ITEMS, Shop, build_shop, shop_config
 
 
 def test_a_second_export_has_nothing_to_do(shop: Shop) -> None:

@@ -22,8 +22,7 @@ from m2trec_merlin.serving.export.run import export
 from m2trec_merlin.serving.runtime.options import OPTIONS
 from m2trec_merlin.serving.runtime.recommending import Recommender, Request
 from m2trec_merlin.sessions import Sessions
-from tests.serving.conftest import Shop
-from tests.serving.shop import MAX_LENGTH, N_ITEMS, N_SEEN, build_shop
+from tests.worlds.shop import MAX_LENGTH, N_ITEMS, N_SEEN, Shop, build_shop
 
 TRAIN = [[1, 2, 3], [2, 3, 4], [1, 5], [3, 1, 6, 7], [8, 9, 2], [2, 5, 3]]
 

@@ -15,9 +15,7 @@ from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.serving.runtime.options import check_options
 from m2trec_merlin.serving.runtime.recommending import Answer, Recommender, Request, repeat_addition
 from m2trec_merlin.serving.runtime.session_reading import ReadSession, SessionReader
-from tests.serving.conftest import Shop
-from tests.serving.offline import offline_scores
-from tests.serving.shop import MAX_LENGTH, N_ITEMS, N_SEEN
+from tests.worlds.shop import MAX_LENGTH, N_ITEMS, N_SEEN, Shop, offline_scores
 
 NEW_BREAD = {"product_name": "purple bread 7", "department": "bakery", "tags": "local|vegan", "price": 2.5}
 NEW_THING = {"product_name": "zzz", "department": "unheard of", "image": [0.5, -1.0, 2.0]}

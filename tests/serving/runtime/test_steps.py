@@ -5,7 +5,7 @@ import pytest
 
 from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep, Tensors
-from tests.serving.conftest import Shop
+from tests.worlds.shop import Shop
 
 
 def texts(*entries: str) -> np.ndarray:
