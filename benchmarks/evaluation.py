@@ -39,13 +39,13 @@ def run(options: Namespace) -> None:
 def measure(data: Prepared, prefixes: int | None, commit: str) -> Records:
     """Return prefixes a second and memory."""
     torch.manual_seed(data.config.seed)
-    recommender = ModelScorer(build_model(data.config, data.catalogue))
+    scorer = ModelScorer(build_model(data.config, data.catalogue))
     sample = data.prefixes("test", prefixes)
     reset_peak_memory()
     before = peak_memory()
     started = time.perf_counter()
     with TerminalProgress() as progress:
-        data.rank(recommender, sample, progress)
+        data.rank(scorer, sample, progress)
     seconds = time.perf_counter() - started
     records, name = Records(data.config.name, commit), "m2trec"
     all_scores = len(sample) * data.catalogue.n_rows * 4

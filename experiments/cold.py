@@ -66,7 +66,7 @@ def run(options: Namespace) -> None:
 
 @dataclass(frozen=True)
 class Score:
-    """HIT@20 and MRR@20 of one recommender on some prefixes.
+    """HIT@20 and MRR@20 of one scorer on some prefixes.
 
     Attributes:
         model: name.
@@ -94,7 +94,7 @@ class Score:
 
 
 class Boosted:
-    """A recommender whose scores of some items are lifted.
+    """A scorer whose scores of some items are lifted.
 
     Args:
         inner: gives the scores.
@@ -137,18 +137,18 @@ class ColdBench:
         cold = cold_target_only(test, self.catalogue, config.evaluation) & self.drawn[test.targets]
         self.cold = test.take(np.flatnonzero(cold))
 
-    def compare(self, recommenders: Sequence[ItemScorer]) -> Iterator[Score]:
+    def compare(self, scorers: Sequence[ItemScorer]) -> Iterator[Score]:
         """Rank the cold targets of the test sessions among all items, and among the drawn ones."""
-        for recommender in recommenders:
-            yield self.score(recommender, "test", "cold target", self.cold)
-            yield self.score(recommender, "test", "cold target among cold items", self.cold, self.drawn)
+        for scorer in scorers:
+            yield self.score(scorer, "test", "cold target", self.cold)
+            yield self.score(scorer, "test", "cold target among cold items", self.cold, self.drawn)
 
-    def curve(self, recommender: ItemScorer, split: str) -> Iterator[Score]:
+    def curve(self, scorer: ItemScorer, split: str) -> Iterator[Score]:
         """Score all prefixes and the cold targets at every boost of each kind of new items."""
         unseen = self.catalogue.train_counts == 0
         for boosted, items in ((WITHOUT_HISTORY, unseen), (LISTED_NEW, self.drawn)):
             for boost in BOOSTS:
-                lifted = Boosted(recommender, items, boost)
+                lifted = Boosted(scorer, items, boost)
                 # Validation holds no drawn item: it shows what a boost costs, test alone what it brings.
                 parts = {"All": self.all[split]} | ({"cold target": self.cold} if split == "test" else {})
                 for name, prefixes in parts.items():
@@ -157,15 +157,15 @@ class ColdBench:
 
     def score(
         self,
-        recommender: ItemScorer,
+        scorer: ItemScorer,
         split: str,
         name: str,
         prefixes: Prefixes,
         candidates: np.ndarray | None = None,
     ) -> Score:
-        """Measure one recommender on one set of prefixes."""
-        hit, mrr = hit_and_mrr_at_20(recommender, prefixes, self.catalogue, candidates)
-        return Score(recommender.name, split, name, "", None, hit, mrr, len(prefixes), self.config.seed)
+        """Measure one scorer on one set of prefixes."""
+        hit, mrr = hit_and_mrr_at_20(scorer, prefixes, self.catalogue, candidates)
+        return Score(scorer.name, split, name, "", None, hit, mrr, len(prefixes), self.config.seed)
 
 
 def over_draws(scores: Sequence[Score]) -> list[Score]:
@@ -210,13 +210,13 @@ def measure_draw(config: Config, console: Console) -> list[Score]:
     bench, catalogue = ColdBench(data), data.catalogue
     folder = train_model(config, console)
     ours = ModelScorer(load_model(folder, catalogue), "M2TRec")
-    recommenders: list[ItemScorer] = [
+    scorers: list[ItemScorer] = [
         ours,
         ContentKnn(catalogue, data.train, name="content kNN (titles)"),
         ContentKnn(catalogue, data.train, category_words(catalogue), "profile of categories"),
     ]
     scores = []
-    for score in chain(bench.compare(recommenders), bench.curve(ours, "valid"), bench.curve(ours, "test")):
+    for score in chain(bench.compare(scorers), bench.curve(ours, "valid"), bench.curve(ours, "test")):
         at = "" if score.boost is None else f", {score.boosted} boosted by {score.boost:g}"
         console.print(
             f"{score.model}, {score.split}, {score.slice}{at}: HIT@20 {100 * score.hit:.2f}, "

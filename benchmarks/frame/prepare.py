@@ -71,12 +71,12 @@ class Prepared:
 
     def rank(
         self,
-        recommender: ItemScorer | CategoryScorer,
+        scorer: ItemScorer | CategoryScorer,
         prefixes: Prefixes,
         progress: Progress = SILENT,
     ) -> Outcome:
         """Rank as `m2trec evaluate` does."""
-        return evaluate(recommender, prefixes, self.catalogue, self.config.evaluation, progress=progress)
+        return evaluate(scorer, prefixes, self.catalogue, self.config.evaluation, progress=progress)
 
 
 def prepare(config: Config) -> Prepared:
@@ -94,7 +94,7 @@ def train_model(config: Config, console: Console) -> Path:
 
 
 def hit_and_mrr_at_20(
-    recommender: ItemScorer,
+    scorer: ItemScorer,
     prefixes: Prefixes,
     catalogue: Catalogue,
     candidates: np.ndarray | None = None,
@@ -103,11 +103,11 @@ def hit_and_mrr_at_20(
     """Return HIT@20 and MRR@20 on some prefixes, by the definitions of `m2trec evaluate`.
 
     Args:
-        recommender: ranks items.
+        scorer: ranks items.
         prefixes: with their targets.
         catalogue: of the run.
         candidates: bool [N + 1], the only items to rank; all without it.
         settings: of the evaluation.
     """
     wanted = EvaluationConfig(ks=[K], baselines=[], **settings)
-    return hit_and_mrr(evaluate(recommender, prefixes, catalogue, wanted, candidates=candidates), K)
+    return hit_and_mrr(evaluate(scorer, prefixes, catalogue, wanted, candidates=candidates), K)

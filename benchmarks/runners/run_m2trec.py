@@ -57,8 +57,8 @@ def main(job: Job) -> None:
 
     def rank() -> np.ndarray:
         training = model.training
-        recommender = ModelScorer(model)
-        lists = top_lists(exchange.prefixes, lambda block: top_rows(recommender.score(_prefixes(block)), TOP))
+        scorer = ModelScorer(model)
+        lists = top_lists(exchange.prefixes, lambda block: top_rows(scorer.score(_prefixes(block)), TOP))
         model.train(training)
         return lists
 

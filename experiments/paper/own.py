@@ -39,18 +39,18 @@ def run_variant(cell: Cell, data: Prepared, prefixes: Prefixes, commit: str, con
     """Train the variant of a cell, or go on with it, and measure it, or its blend, on the test prefixes."""
     folder = train_model(variant_config(data.config, cell.trained), console)
     history = read_json(folder / "history.json")
-    model = load_recommender(cell.trained, data)
-    recommender: ItemScorer = model
+    model = load_scorer(cell.trained, data)
+    scorer: ItemScorer = model
     if cell.kind == "blend":
         neighbours = _NEIGHBOURS[cell.model.partition("+")[2]]
-        recommender = Mixture(cell.title, model, neighbours(data.catalogue, data.train))
-    measured = measure(data.rank(recommender, prefixes), cell, data)
+        scorer = Mixture(cell.title, model, neighbours(data.catalogue, data.train))
+    measured = measure(data.rank(scorer, prefixes), cell, data)
     seconds = sum(epoch["seconds"] for epoch in history)
     parameters = model.model.count_parameters()
     return CellResult(cell, commit, parameters, seconds, len(history), *measured, history)
 
 
-def load_recommender(cell: Cell, data: Prepared) -> ModelScorer:
+def load_scorer(cell: Cell, data: Prepared) -> ModelScorer:
     """Return the trained model of a cell."""
     folder = Run(variant_config(data.config, cell)).model
     return ModelScorer(load_model(folder, data.catalogue), cell.title)
@@ -59,10 +59,10 @@ def load_recommender(cell: Cell, data: Prepared) -> ModelScorer:
 def run_fitted(cell: Cell, data: Prepared, prefixes: Prefixes, commit: str) -> CellResult:
     """Fit a baseline to the training sessions and measure it on the test prefixes."""
     started = time.perf_counter()
-    recommender = _build(cell, data)
+    scorer = _build(cell, data)
     seconds = time.perf_counter() - started
-    recommender.name = cell.title
-    measured = measure(data.rank(recommender, prefixes), cell, data)
+    scorer.name = cell.title
+    measured = measure(data.rank(scorer, prefixes), cell, data)
     return CellResult(cell, commit, None, seconds, None, *measured)
 
 
@@ -73,5 +73,5 @@ def _build(cell: Cell, data: Prepared) -> ItemScorer | CategoryScorer:
     if cell.model == "frequent":
         return FrequentCategories(data.catalogue, attributes)
     # As the paper has it: the categories of the items that the single-task model ranks first.
-    metrec = load_recommender(cell.trained, data)
+    metrec = load_scorer(cell.trained, data)
     return PredictedCategories(data.catalogue, attributes, metrec, max(data.config.evaluation.ks))

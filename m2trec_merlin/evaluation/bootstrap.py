@@ -23,7 +23,7 @@ def session_intervals(
         values: float [P, C], one column a measure; NaN is not counted.
         session: int64 [P], which session a prefix belongs to.
         samples: resamples to draw; 0 gives NaN.
-        seed: equal seeds draw equal resamples, so that recommenders are compared on the same ones.
+        seed: equal seeds draw equal resamples, so that scorers are compared on the same ones.
 
     Returns:
         Lower and upper ends, float64 [C] each; NaN where there is nothing to resample.

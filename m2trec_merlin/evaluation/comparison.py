@@ -29,7 +29,7 @@ def compare(
     train: Sessions,
     sessions: Sessions,
     output: Path,
-    recommenders: Callable[[], Sequence[AnyScorer]],
+    scorers: Callable[[], Sequence[AnyScorer]],
     *,
     inputs: dict[str, Any],
     split: str = "test",
@@ -37,7 +37,7 @@ def compare(
     force: bool = False,
     progress: Progress = SILENT,
 ) -> list[Measurement]:
-    """Score recommenders and baselines, and write metrics, tables, plots and a report.
+    """Score scorers and baselines, and write metrics, tables, plots and a report.
 
     Args:
         config: of the run; `evaluation` says what is measured.
@@ -45,27 +45,27 @@ def compare(
         train: what the baselines learn from.
         sessions: what is scored.
         output: folder to write; replaced as a whole.
-        recommenders: called only if something has to be computed; the first one is ours, from whose
+        scorers: called only if something has to be computed; the first one is ours, from whose
             items categories are derived for the heuristic "top-N predicted".
         inputs: what the result depends on (`Step.inputs`); with all of it unchanged, and the settings of
             evaluation too, nothing is computed again.
         split: name of the sessions.
         history: history.json of the training, for the learning curve.
         force: compute in any case.
-        progress: is told how far each recommender is.
+        progress: is told how far each scorer is.
 
     Returns:
         The rows of metrics.json.
 
     Raises:
         ArtifactError: there is no prefix to score.
-        ConfigError: two recommenders have the same name.
+        ConfigError: two scorers have the same name.
     """
     everything = {**inputs, **SETTINGS["evaluate"](config), "split": split}
     if not force and is_current(output, everything):
         progress.say(f"{output} is up to date")
         return read_measurements(output)
-    everyone = _with_baselines(recommenders(), config, catalogue, train)
+    everyone = _with_baselines(scorers(), config, catalogue, train)
     outcomes = _score(everyone, sessions, catalogue, config, progress)
     with atomic_directory(output) as folder:
         measurements = write_results(outcomes, config, catalogue, sessions, folder, split, history)
@@ -83,10 +83,10 @@ def _with_baselines(
         if ours and isinstance(ours[0], ItemScorer):
             places = max(config.evaluation.ks)
             everyone.append(PredictedCategories(catalogue, attributes, ours[0], places))
-    names = [recommender.name for recommender in everyone]
+    names = [scorer.name for scorer in everyone]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise ConfigError(f"recommenders need different names; {repeated} occur more than once")
+        raise ConfigError(f"scorers need different names; {repeated} occur more than once")
     return everyone
 
 
@@ -101,8 +101,8 @@ def _score(
     if not len(prefixes):
         raise ArtifactError("there is no prefix to score: no session has two events")
     outcomes = []
-    for recommender in everyone:
-        outcomes.append(evaluate(recommender, prefixes, catalogue, config.evaluation, progress=progress))
+    for scorer in everyone:
+        outcomes.append(evaluate(scorer, prefixes, catalogue, config.evaluation, progress=progress))
         rate = len(prefixes) / max(outcomes[-1].seconds, 1e-9)
-        progress.say(f"{recommender.name}: {len(prefixes):,} prefixes, {rate:,.0f} a second")
+        progress.say(f"{scorer.name}: {len(prefixes):,} prefixes, {rate:,.0f} a second")
     return outcomes

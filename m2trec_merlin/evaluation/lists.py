@@ -9,7 +9,7 @@ from m2trec_merlin.sessions import Prefixes
 
 
 class RankedLists:
-    """A recommender that only knows the best items of each prefix, best first.
+    """A scorer that only knows the best items of each prefix, best first.
 
     Args:
         name: for the report.

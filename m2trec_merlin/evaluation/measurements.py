@@ -21,7 +21,7 @@ class Measurement:
     """One metric of one model on one slice.
 
     Attributes:
-        model: name of the recommender.
+        model: name of the scorer.
         data: name of the run.
         split: sessions that were scored.
         slice: part of their prefixes.

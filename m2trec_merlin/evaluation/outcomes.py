@@ -32,14 +32,14 @@ class ItemRanks:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One recommender's result on a set of prefixes.
+    """One scorer's result on a set of prefixes.
 
     Attributes:
-        model: name of the recommender.
-        candidates: which items it ranked, in words; empty for a recommender of categories only.
+        model: name of the scorer.
+        candidates: which items it ranked, in words; empty for a scorer of categories only.
         prefixes: what was scored.
         ks: cut-offs for which `ItemRanks.found` was counted.
-        items: ranks of items; None for a recommender of categories only.
+        items: ranks of items; None for a scorer of categories only.
         categories: int64 [P] by attribute, rank of the next item's category; UNRANKED if it was no
             candidate, UNMEASURED if the next item has none.
         seconds: time spent on scoring and ranking.

@@ -24,7 +24,7 @@ def plot_bars(measurements: Sequence[Measurement], metric: str, k: int) -> str:
     for index, model in enumerate(models):
         value, low, high = _series(measurements, model, metric, k, slices)
         left = np.arange(len(slices)) + (index - (len(models) - 1) / 2) * width
-        errors = np.nan_to_num(np.stack([value - low, high - value]))
+        errors = np.nan_to_num(_error_bars(value, low, high))
         axes.bar(left, np.nan_to_num(value), width, yerr=errors, label=model, capsize=2)
     _name_slices(axes, measurements, slices, metric)
     return _finish(figure, axes, f"{metric}@{k}, %")
@@ -58,7 +58,7 @@ def plot_cut_offs(measurements: Sequence[Measurement], metric: str, slice_name: 
         own = sorted((m for m in chosen if m.model == model), key=lambda m: m.k)
         ends = [_series(own, model, metric, m.k, [slice_name]) for m in own]
         value, low, high = np.concatenate([np.stack(end) for end in ends], axis=1)
-        errors = np.stack([value - low, high - value])
+        errors = _error_bars(value, low, high)
         axes.errorbar([m.k for m in own], value, errors, marker="o", markersize=4, capsize=2, label=model)
     axes.set_xticks(sorted({m.k for m in chosen}))
     axes.set_xlabel("K")
@@ -87,6 +87,11 @@ def plot_learning_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(frameon=False)
     return to_svg(figure)
+
+
+def _error_bars(value: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Return their lengths below and above [2, ...]; one of few resamples may lie beside the value."""
+    return np.stack([value - low, high - value]).clip(0)
 
 
 def _start(title: str) -> tuple[Figure, Axes]:

@@ -31,7 +31,7 @@ def describe_protocol(
         config: of the run.
         catalogue: the items.
         sessions: those that were scored.
-        outcomes: of the recommenders, all on the same prefixes.
+        outcomes: of the scorers, all on the same prefixes.
         split: name of the sessions.
     """
     evaluation = config.evaluation

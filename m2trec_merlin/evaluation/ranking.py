@@ -21,7 +21,7 @@ MAX_BLOCK_SCORES = 1 << 27
 
 
 def evaluate(
-    recommender: ItemScorer | CategoryScorer,
+    scorer: ItemScorer | CategoryScorer,
     prefixes: Prefixes,
     catalogue: Catalogue,
     config: EvaluationConfig,
@@ -32,18 +32,18 @@ def evaluate(
     """Score and rank prefixes; memory is bounded by one block of scores.
 
     Args:
-        recommender: of items, of categories, or of both.
+        scorer: of items, of categories, or of both.
         prefixes: what to score; see `sample_prefixes`.
-        catalogue: the items that the recommender's columns stand for.
+        catalogue: the items that the scorer's columns stand for.
         config: cut-offs, block size, and whether the session's own items may be recommended.
         candidates: bool [R], rows that may be recommended; default: all.
         progress: is told after each block how many prefixes have been ranked.
 
     Raises:
-        ValueError: the recommender broke its contract (wrong shape, or a score for NO_ITEM).
+        ValueError: the scorer broke its contract (wrong shape, or a score for NO_ITEM).
     """
-    items = recommender if isinstance(recommender, ItemScorer) else None
-    categories = recommender if isinstance(recommender, CategoryScorer) else None
+    items = scorer if isinstance(scorer, ItemScorer) else None
+    categories = scorer if isinstance(scorer, CategoryScorer) else None
     ks = tuple(sorted(config.ks))
     ranks: list[ItemRanks] = []
     category_ranks: dict[str, list[np.ndarray]] = {}
@@ -63,9 +63,9 @@ def evaluate(
                 category_ranks.setdefault(name, []).append(rank_categories(values, truth))
         done += len(block)
         rate = done / max(time.perf_counter() - started, 1e-9)
-        progress.advance(f"scoring with {recommender.name}", done, len(prefixes), f"{rate:,.0f} a second")
+        progress.advance(f"scoring with {scorer.name}", done, len(prefixes), f"{rate:,.0f} a second")
     return Outcome(
-        model=recommender.name,
+        model=scorer.name,
         candidates=_describe(items, candidates),
         prefixes=prefixes,
         ks=ks,
@@ -157,24 +157,24 @@ def top_rows(scores: np.ndarray, count: int) -> np.ndarray:
     return np.pad(rows, ((0, 0), (0, count - rows.shape[1])), constant_values=NO_ITEM)
 
 
-def _checked(recommender: ItemScorer, block: Prefixes, catalogue: Catalogue) -> np.ndarray:
-    scores = recommender.score(block)
+def _checked(scorer: ItemScorer, block: Prefixes, catalogue: Catalogue) -> np.ndarray:
+    scores = scorer.score(block)
     expected = (len(block), catalogue.n_rows)
     if scores.shape != expected or scores.dtype != np.float32:
         raise ValueError(
-            f"{recommender.name}: scores are {scores.dtype} {scores.shape}, expected float32 {expected}"
+            f"{scorer.name}: scores are {scores.dtype} {scores.shape}, expected float32 {expected}"
         )
     if not np.isneginf(scores[:, NO_ITEM]).all():
-        raise ValueError(f"{recommender.name}: row 0 is no item, its scores must be -inf")
+        raise ValueError(f"{scorer.name}: row 0 is no item, its scores must be -inf")
     return scores
 
 
-def _describe(recommender: ItemScorer | None, candidates: np.ndarray | None) -> str:
-    if recommender is None:
+def _describe(scorer: ItemScorer | None, candidates: np.ndarray | None) -> str:
+    if scorer is None:
         return ""
     if candidates is None:
-        return recommender.candidates
-    return f"{recommender.candidates}, of these {int(candidates[1:].sum())} allowed"
+        return scorer.candidates
+    return f"{scorer.candidates}, of these {int(candidates[1:].sum())} allowed"
 
 
 def _joined(parts: list[ItemRanks], n_ks: int) -> ItemRanks:

@@ -39,7 +39,7 @@ def write_results(
     """Measure outcomes and write everything into a folder that exists.
 
     Args:
-        outcomes: of the recommenders, all on the same prefixes.
+        outcomes: of the scorers, all on the same prefixes.
         config: of the run.
         catalogue: the items.
         sessions: those that the prefixes were cut from.

@@ -1,6 +1,6 @@
 """The catalogue as tensors: look rows up, get their encoded attributes.
 
-Shapes: N catalogue rows (row 0 is padding), n rows asked for, V flat list values.
+Shapes: N catalogue rows, NO_ITEM included, n rows asked for, V flat list values.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import (
     FIRST_VALUE,
+    NO_ITEM,
     OFFSETS,
     OUT_OF_VOCABULARY,
     VALUES,
@@ -31,7 +32,7 @@ def id_column(catalogue: Catalogue) -> EncodedColumn:
     Training items have an id each; all others share the out-of-vocabulary id.
     """
     rows = np.arange(catalogue.n_rows, dtype=np.int64)
-    seen = (rows >= 1) & (rows <= catalogue.n_seen)
+    seen = (rows != NO_ITEM) & (rows <= catalogue.n_seen)
     values = np.where(seen, rows + FIRST_VALUE - 1, OUT_OF_VOCABULARY)
     return EncodedColumn(Field(ITEM_ID, Layout.IDS, catalogue.n_seen + FIRST_VALUE), values)
 

@@ -1,4 +1,4 @@
-"""What every recommender must fulfil; inherit and say how yours is built."""
+"""What every scorer must fulfil; inherit and say how yours is built."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ORDER = np.array([7, 12, 1, 9, 4, 11, 2, 8, 5, 3, 10, 6])
 
 
 class ItemScorerContract:
-    """Tests of a recommender on the checkerboard world."""
+    """Tests of a scorer on the checkerboard world."""
 
     def build(self, catalogue: Catalogue, train: Sessions) -> ItemScorer:
         raise NotImplementedError
@@ -24,12 +24,12 @@ class ItemScorerContract:
         world = checkerboard(directory, order)
         return self.build(world.catalogue, world.train).score(world.test.prefixes()).copy()
 
-    def test_is_a_recommender(self, tmp_path: Path) -> None:
+    def test_is_a_scorer(self, tmp_path: Path) -> None:
         world = checkerboard(tmp_path)
-        recommender = self.build(world.catalogue, world.train)
-        assert isinstance(recommender, ItemScorer)
-        assert recommender.name
-        assert recommender.candidates
+        scorer = self.build(world.catalogue, world.train)
+        assert isinstance(scorer, ItemScorer)
+        assert scorer.name
+        assert scorer.candidates
 
     def test_scores_have_one_column_a_row(self, tmp_path: Path) -> None:
         world = checkerboard(tmp_path)
@@ -51,29 +51,29 @@ class ItemScorerContract:
 
     def test_the_caller_may_write_into_the_scores(self, tmp_path: Path) -> None:
         world = checkerboard(tmp_path)
-        recommender = self.build(world.catalogue, world.train)
+        scorer = self.build(world.catalogue, world.train)
         prefixes = world.test.prefixes()
-        first = recommender.score(prefixes)
+        first = scorer.score(prefixes)
         expected = first.copy()
         first[:] = 7
-        np.testing.assert_array_equal(recommender.score(prefixes), expected)
+        np.testing.assert_array_equal(scorer.score(prefixes), expected)
 
     def test_block_size_does_not_change_scores(self, tmp_path: Path) -> None:
         world = checkerboard(tmp_path)
-        recommender = self.build(world.catalogue, world.train)
+        scorer = self.build(world.catalogue, world.train)
         prefixes = world.test.prefixes()
-        expected = recommender.score(prefixes).copy()
+        expected = scorer.score(prefixes).copy()
         for size in (1, 7):
-            blocks = [recommender.score(block).copy() for block in prefixes.blocks(size)]
+            blocks = [scorer.score(block).copy() for block in prefixes.blocks(size)]
             np.testing.assert_allclose(np.concatenate(blocks), expected, rtol=1e-5, atol=1e-6)
 
     def test_the_future_does_not_change_scores(self, tmp_path: Path) -> None:
         world = checkerboard(tmp_path)
-        recommender = self.build(world.catalogue, world.train)
+        scorer = self.build(world.catalogue, world.train)
         short = Sessions.from_lists([[1, 3, 5]])
         long = Sessions.from_lists([[1, 3, 9, 2]])
-        a = recommender.score(short.prefixes()).copy()[:2]
-        b = recommender.score(long.prefixes()).copy()[:2]
+        a = scorer.score(short.prefixes()).copy()[:2]
+        b = scorer.score(long.prefixes()).copy()[:2]
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
     def test_permuting_the_catalogue_permutes_the_scores(self, tmp_path: Path) -> None:
@@ -83,9 +83,9 @@ class ItemScorerContract:
 
     def test_unknown_items_are_tolerated(self, tmp_path: Path) -> None:
         world = checkerboard(tmp_path)
-        recommender = self.build(world.catalogue, world.train)
+        scorer = self.build(world.catalogue, world.train)
         unknown = Sessions.from_lists([[0, 0, 0], [1, 0, 3, 5], [1, 3, 5]])
-        scores = recommender.score(unknown.prefixes())
+        scores = scorer.score(unknown.prefixes())
         assert not np.isnan(scores).any()
         assert np.isneginf(scores[:, 0]).all()
         assert np.isfinite(scores[0, 1:]).all()

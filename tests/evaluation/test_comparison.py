@@ -13,7 +13,7 @@ from m2trec_merlin.evaluation.comparison import AnyScorer, compare
 from m2trec_merlin.evaluation.measurements import Measurement
 from m2trec_merlin.sessions import Sessions
 from tests.told import Told
-from tests.worlds.checkerboard import ColourRecommender, FunctionRecommender, World, checkerboard
+from tests.worlds.checkerboard import ColourScorer, FunctionScorer, World, checkerboard
 
 
 def make_config(**evaluation: Any) -> Config:
@@ -27,12 +27,12 @@ def make_config(**evaluation: Any) -> Config:
     )
 
 
-class Oracle(ColourRecommender, FunctionRecommender):
+class Oracle(ColourScorer, FunctionScorer):
     """Ranks items of the colour of the last one first, and knows that the colour stays."""
 
     def __init__(self, world: World) -> None:
-        ColourRecommender.__init__(self, world.catalogue)
-        FunctionRecommender.__init__(self, self.judge, name="ours")
+        ColourScorer.__init__(self, world.catalogue)
+        FunctionScorer.__init__(self, self.judge, name="ours")
 
     def judge(self, prefix: list[int]) -> Sequence[float]:
         return [float(row % 2 == prefix[-1] % 2) * 100 - row for row in range(13)]
@@ -49,7 +49,7 @@ class Run:
         self.built = 0
         self.told = Told()
 
-    def recommenders(self) -> list[AnyScorer]:
+    def scorers(self) -> list[AnyScorer]:
         self.built += 1
         return [Oracle(self.world)]
 
@@ -60,7 +60,7 @@ class Run:
             self.world.train,
             options.pop("sessions", self.world.test),
             self.output,
-            options.pop("recommenders", self.recommenders),
+            options.pop("scorers", self.scorers),
             inputs=options.pop("inputs", {"model": "abc"}),
             history=self.history,
             progress=self.told,
@@ -159,7 +159,7 @@ def test_a_failure_leaves_the_old_results(run: Run) -> None:
         raise RuntimeError("no model")
 
     with pytest.raises(RuntimeError, match="no model"):
-        run(recommenders=fail, force=True)
+        run(scorers=fail, force=True)
     assert run.read("metrics.json") == before
     assert [path.name for path in run.output.parent.iterdir() if path.name.startswith(".")] == []
 
@@ -175,9 +175,9 @@ def test_baselines_can_be_chosen(run: Run) -> None:
     assert {m.model for m in rows if m.metric == "HIT"} == {"ours", "popularity"}
 
 
-def test_two_recommenders_of_one_name_are_refused(run: Run) -> None:
+def test_two_scorers_of_one_name_are_refused(run: Run) -> None:
     with pytest.raises(ConfigError, match=r"\['ours'\] occur more than once"):
-        run(recommenders=lambda: [Oracle(run.world), Oracle(run.world)])
+        run(scorers=lambda: [Oracle(run.world), Oracle(run.world)])
 
 
 def test_nothing_to_score_is_an_error(run: Run) -> None:

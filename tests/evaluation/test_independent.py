@@ -13,7 +13,7 @@ from m2trec_merlin.evaluation.metrics import METRICS
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.sessions import Sessions
-from tests.worlds.checkerboard import FunctionRecommender, make_catalogue
+from tests.worlds.checkerboard import FunctionScorer, make_catalogue
 
 N_ITEMS = 8
 KS = (1, 3, 5, 20)
@@ -58,7 +58,7 @@ def test_metrics_equal_a_slow_implementation(
 
     prefixes = sessions.prefixes()
     config = EvaluationConfig(ks=list(KS), block_prefixes=block, exclude_session_items=exclude)
-    outcome = evaluate(FunctionRecommender(scores_after), prefixes, make_catalogue([1] * N_ITEMS), config)
+    outcome = evaluate(FunctionScorer(scores_after), prefixes, make_catalogue([1] * N_ITEMS), config)
     for index in range(len(prefixes)):
         prefix = prefixes.items(index).tolist()
         scores = scores_after(prefix)
@@ -82,7 +82,7 @@ def random_outcome() -> tuple[Outcome, np.ndarray]:
     scores[:, 0] = -np.inf
     lines = iter(scores.tolist())
     outcome = evaluate(
-        FunctionRecommender(lambda prefix: next(lines)),
+        FunctionScorer(lambda prefix: next(lines)),
         prefixes,
         make_catalogue([1] * 30),
         EvaluationConfig(ks=[1, 5, 10]),

@@ -13,9 +13,9 @@ LISTS = np.array([[4, 2, 0], [3, 1, 2], [1, 2, 3]])
 
 
 def test_places_in_the_lists_become_ranks() -> None:
-    recommender = RankedLists("other", SESSIONS.prefixes(), LISTS, n_rows=5)
+    scorer = RankedLists("other", SESSIONS.prefixes(), LISTS, n_rows=5)
     config = EvaluationConfig(ks=[3], block_prefixes=2)
-    outcome = evaluate(recommender, SESSIONS.prefixes(), make_catalogue([1] * 4), config)
+    outcome = evaluate(scorer, SESSIONS.prefixes(), make_catalogue([1] * 4), config)
     np.testing.assert_allclose(reciprocal_rank(outcome, 3), [1 / 2, 1, 0])
     assert outcome.candidates == "training items, top 3 lists"
 
@@ -23,9 +23,9 @@ def test_places_in_the_lists_become_ranks() -> None:
 def test_prefixes_are_found_in_any_order() -> None:
     prefixes = SESSIONS.prefixes()
     order = np.array([2, 0, 1])
-    recommender = RankedLists("other", prefixes.take(order), LISTS[order], n_rows=5)
+    scorer = RankedLists("other", prefixes.take(order), LISTS[order], n_rows=5)
     expected = RankedLists("other", prefixes, LISTS, n_rows=5).score(prefixes)
-    np.testing.assert_array_equal(recommender.score(prefixes), expected)
+    np.testing.assert_array_equal(scorer.score(prefixes), expected)
     assert np.isneginf(expected[:, 0]).all()
 
 

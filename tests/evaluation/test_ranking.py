@@ -17,7 +17,7 @@ from m2trec_merlin.evaluation.ranking import (
 )
 from m2trec_merlin.sessions import Prefixes, Sessions
 from tests.told import Told
-from tests.worlds.checkerboard import ColourRecommender, FunctionRecommender, checkerboard, make_catalogue
+from tests.worlds.checkerboard import ColourScorer, FunctionScorer, checkerboard, make_catalogue
 
 INF, NAN = np.inf, np.nan
 
@@ -73,7 +73,7 @@ def test_rank_of_categories_ignores_reserved_ids() -> None:
     scores = scores_of([9, 9, 9, 1, 2], [9, 9, 9, 1, 2], [9, 9, 9, 1, 2], [9, 9, 9, 1, 2])
     ranks = rank_categories(scores, np.array([4, 3, 2, 1]))
     assert ranks.tolist() == [1, 2, UNRANKED, UNMEASURED]
-    assert scores[0, 0] == 9, "the recommender's scores must not be written to"
+    assert scores[0, 0] == 9, "the scorer's scores must not be written to"
 
 
 def test_top_values_and_rows_fill_up_short_lines() -> None:
@@ -95,9 +95,9 @@ def test_sample_is_seeded_ordered_and_no_larger_than_asked() -> None:
     assert sample_prefixes(prefixes, 150, seed=1) is prefixes
 
 
-def by_row(n_items: int) -> FunctionRecommender:
+def by_row(n_items: int) -> FunctionScorer:
     """Lower rows first, whatever the prefix."""
-    return FunctionRecommender(lambda prefix: [-float(row) for row in range(n_items + 1)])
+    return FunctionScorer(lambda prefix: [-float(row) for row in range(n_items + 1)])
 
 
 def test_candidates_restrict_what_is_ranked() -> None:
@@ -132,8 +132,8 @@ def test_block_size_changes_nothing_but_the_calls(size: int, tmp_path: Path) -> 
         return [float((row * 7 + sum(prefix)) % 5) for row in range(13)]
 
     config = EvaluationConfig(block_prefixes=size)
-    outcome = evaluate(FunctionRecommender(score), prefixes, world.catalogue, config, progress=told)
-    reference = evaluate(FunctionRecommender(score), prefixes, world.catalogue, EvaluationConfig())
+    outcome = evaluate(FunctionScorer(score), prefixes, world.catalogue, config, progress=told)
+    reference = evaluate(FunctionScorer(score), prefixes, world.catalogue, EvaluationConfig())
     assert outcome.items is not None and reference.items is not None
     np.testing.assert_array_equal(outcome.items.target, reference.items.target)
     np.testing.assert_array_equal(outcome.items.found, reference.items.found)
@@ -152,10 +152,10 @@ def test_memory_is_bounded_for_large_catalogues(monkeypatch: pytest.MonkeyPatch)
     assert [done for done, _, _ in looks] == [3, 5]
 
 
-def test_a_recommender_of_categories_only(tmp_path: Path) -> None:
+def test_a_scorer_of_categories_only(tmp_path: Path) -> None:
     world = checkerboard(tmp_path)
     outcome = evaluate(
-        ColourRecommender(world.catalogue), world.test.prefixes(), world.catalogue, EvaluationConfig()
+        ColourScorer(world.catalogue), world.test.prefixes(), world.catalogue, EvaluationConfig()
     )
     assert outcome.items is None
     assert (outcome.categories["colour"] == 1).all()
@@ -177,7 +177,7 @@ def test_nothing_to_score_gives_an_empty_outcome() -> None:
         (np.full((1, 3), -INF, np.float64), "scores are float64"),
     ],
 )
-def test_broken_recommenders_are_refused(broken: np.ndarray, message: str) -> None:
+def test_broken_scorers_are_refused(broken: np.ndarray, message: str) -> None:
     class Broken:
         name = "broken"
         candidates = "all catalogue items"

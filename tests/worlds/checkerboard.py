@@ -87,7 +87,7 @@ def checkerboard(directory: Path, order: np.ndarray | None = None) -> World:
     return World(catalogue, relabel(train), relabel(test))
 
 
-class FunctionRecommender:
+class FunctionScorer:
     """Scores by a function from the rows of a prefix to N + 1 scores."""
 
     candidates = "all catalogue items"
@@ -103,7 +103,7 @@ class FunctionRecommender:
         return scores
 
 
-class ColourRecommender:
+class ColourScorer:
     """Predicts that the colour of the last item comes again."""
 
     name = "same colour"

@@ -1,4 +1,4 @@
-"""Recommenders to compare with, built from the catalogue and the training sessions."""
+"""Scorers to compare with, built from the catalogue and the training sessions."""
 
 from __future__ import annotations
 

@@ -51,26 +51,26 @@ class FrequentCategories:
 
 
 class PredictedCategories:
-    """Top-N predicted: the categories of the items that a recommender ranks highest, in their order.
+    """Top-N predicted: the categories of the items that a scorer ranks highest, in their order.
 
     Args:
         catalogue: the items.
         attributes: categorical ones to predict.
-        recommender: ranks the items.
+        scorer: ranks the items.
         items: how many of them are looked at.
     """
 
     def __init__(
-        self, catalogue: Catalogue, attributes: Sequence[str], recommender: ItemScorer, items: int = 20
+        self, catalogue: Catalogue, attributes: Sequence[str], scorer: ItemScorer, items: int = 20
     ) -> None:
-        self.name = f"top-N predicted ({recommender.name})"
+        self.name = f"top-N predicted ({scorer.name})"
         self.columns = {name: catalogue.attributes[name] for name in attributes}
-        self.recommender = recommender
+        self.scorer = scorer
         self.items = items
 
     def category_scores(self, prefixes: Prefixes) -> dict[str, np.ndarray]:
         """Return 1 / rank of the best item of each category, float32 [P, V] for each attribute."""
-        rows = top_rows(self.recommender.score(prefixes), self.items)
+        rows = top_rows(self.scorer.score(prefixes), self.items)
         lines = np.arange(len(prefixes))
         scores = {}
         for name, column in self.columns.items():

@@ -21,7 +21,7 @@ def test_unknown_names_are_refused_together() -> None:
 def test_baselines_have_different_names(tmp_path: Path) -> None:
     world = checkerboard(tmp_path)
     built = [build_baseline(name, world.catalogue, world.train) for name in BASELINES]
-    assert len({recommender.name for recommender in built}) == len(built)
+    assert len({scorer.name for scorer in built}) == len(built)
 
 
 def test_an_unknown_baseline_is_refused(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.scores import CategoryScorer, ItemScorer
 from m2trec_merlin.sessions import Sessions
-from tests.worlds.checkerboard import FunctionRecommender, checkerboard, make_catalogue
+from tests.worlds.checkerboard import FunctionScorer, checkerboard, make_catalogue
 
 # Rows 1 to 6; colours 3, 3, 4, 4, 5 and missing.
 CATALOGUE = make_catalogue([1, 1, 2, 2, 9, 4], colours=[3, 3, 4, 4, 2, 1])
@@ -37,8 +37,8 @@ def test_categories_that_the_session_lacks_follow_by_popularity() -> None:
 
 
 def test_predicted_categories_follow_the_items() -> None:
-    recommender = FunctionRecommender(lambda prefix: [0, 1, 5, 4, 6, 2, 3])
-    heuristic = PredictedCategories(CATALOGUE, ["colour"], recommender, items=3)
+    scorer = FunctionScorer(lambda prefix: [0, 1, 5, 4, 6, 2, 3])
+    heuristic = PredictedCategories(CATALOGUE, ["colour"], scorer, items=3)
     scores = heuristic.category_scores(Sessions.from_lists([[1, 2]]).prefixes())["colour"]
     # Items 4, 2, 3 rank highest: colours 4, 3, 4.
     np.testing.assert_allclose(scores, [[-np.inf, -np.inf, -np.inf, 1 / 2, 1]])
