@@ -20,6 +20,7 @@ class ServingConfig(Section):
         description="export the training sessions, too, and mix the model with those most like a session: "
         "better answers for more memory and time (docs/serving.md)",
     )
+    index: str = Field("exact", description="how candidates are searched: names in `INDEXES`")
     title_column: str | None = Field(
         None, description="column of the items table to show; default: first text"
     )

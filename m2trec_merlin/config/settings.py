@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -118,8 +119,11 @@ class Config(Section):
     @field_validator("variant")
     @classmethod
     def _variant_exists(cls, variant: str) -> str:
-        if variant.partition("-")[0] not in VARIANTS:
+        named, dash, suffix = variant.partition("-")
+        if named not in VARIANTS:
             raise ValueError(f"no variant '{variant}'; accepted: {', '.join(VARIANTS)}")
+        if dash and not re.fullmatch(r"\w[\w.-]*", suffix):
+            raise ValueError(f"'{variant}': only letters, digits, '_', '.', '-' may follow {named}-")
         return variant
 
     @field_validator("attributes")

@@ -69,6 +69,7 @@ def _export(config: Config) -> Settings:
         "top_categories": config.serving.top_categories,
         "new_item_boost": config.serving.new_item_boost,
         "neighbours": config.serving.neighbours,
+        "index": config.serving.index,
     }
 
 

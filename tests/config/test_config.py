@@ -121,6 +121,8 @@ def test_all_mistakes_are_reported_at_once_with_what_was_found(tmp_path: Path) -
         ({"serving": {"http_port": 8001}}, r"need different ports, not \[8001, 8001, 8002\]"),
         ({"training": {"learning_rate": float("inf")}}, r"training\.learning_rate: Input should be a finite"),
         ({"seed": -1}, "seed: Input should be greater than or equal to 0"),
+        ({"variant": "trec_id-../../escaped"}, "variant: .*may follow trec_id-"),
+        ({"variant": "trec_id-"}, "variant: .*may follow trec_id-"),
         ({"variant": "nonsense"}, "variant: no variant 'nonsense'; accepted: m2trec, metrec"),
     ],
 )

@@ -17,6 +17,7 @@ from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.encoded import FIRST_VALUE, NO_ITEM, Layout
+from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.storage import load_model, run_as_trained
 from m2trec_merlin.progress import SILENT, Progress
@@ -45,6 +46,7 @@ from m2trec_merlin.serving.export.repository import (
     seal_models,
     version_folder,
 )
+from m2trec_merlin.serving.runtime.indexes import INDEXES
 from m2trec_merlin.sessions import Sessions
 
 _ROWS_AT_A_TIME = 65_536
@@ -131,7 +133,13 @@ def write_repository(
 
 
 def describe(config: Config, model: M2TRec, catalogue: Catalogue) -> Description:
-    """Return what is exported. Raw items are encoded unless the model reads ids, which they have none of."""
+    """Return what is exported. Raw items are encoded unless the model reads ids, which they have none of.
+
+    Raises:
+        ConfigError: there is no such index.
+    """
+    if config.serving.index not in INDEXES:
+        raise ConfigError(f"serving.index: no index '{config.serving.index}'; accepted: {', '.join(INDEXES)}")
     attributes = [] if ITEM_ID in config.inputs else [config.attribute(name) for name in config.inputs]
     raw = [RawAttribute(catalogue.attributes[a.name].field, a.source_column) for a in attributes]
     return Description(
@@ -142,6 +150,7 @@ def describe(config: Config, model: M2TRec, catalogue: Catalogue) -> Description
         top_categories=config.serving.top_categories,
         repeat_biases=model.next_item_head.repeat_biases is not None,
         neighbours=config.serving.neighbours,
+        index=config.serving.index,
     )
 
 

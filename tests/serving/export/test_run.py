@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from m2trec_merlin.artifacts import MANIFEST
-from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.errors import ArtifactError, ConfigError
 from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.export import run as exporting
 from m2trec_merlin.serving.export.item_columns import item_columns
@@ -83,3 +83,10 @@ def test_both_steps_read_the_same_description(shop: Shop) -> None:
     assert version.filters == {"department": False, "tags": False, "price": True}
     assert version.defaults == {"top_k": 5, "new_item_boost": 0.0}
     assert [field.name for field in version.fields] == list(shop.catalogue.attributes)
+
+
+def test_an_index_that_there_is_none_of_is_refused(shop: Shop) -> None:
+    serving = shop.config.serving.model_copy(update={"index": "oracle"})
+    config = shop.config.model_copy(update={"serving": serving})
+    with pytest.raises(ConfigError, match=r"serving\.index: no index 'oracle'; accepted: exact"):
+        describe(config, shop.model, shop.catalogue)

@@ -54,8 +54,9 @@ def test_all_options() -> None:
 
 
 def test_what_was_checked_is_checked_again_to_the_same() -> None:
-    checked = check_options('{"top_k": 3, "new_items": [13]}', VERSION)
-    assert check_options(json.dumps(checked), VERSION) == checked
+    for text in ("", '{"top_k": 3, "new_items": [13]}'):
+        checked = check_options(text, VERSION)
+        assert check_options(json.dumps(checked), VERSION) == checked
 
 
 def test_the_boost_of_new_items_is_the_exported_one_unless_a_request_says_otherwise() -> None:

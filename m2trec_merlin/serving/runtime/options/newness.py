@@ -18,11 +18,11 @@ class NewItems(Option[list[str] | None]):
 
     def fits(self, value: object) -> bool:
         """See `Option.fits`."""
-        return is_list_of_ids(value)
+        return value is None or is_list_of_ids(value)
 
     def read(self, value: Any) -> list[str] | None:
         """Return ids as text."""
-        return as_ids(value)
+        return None if value is None else as_ids(value)
 
     def apply(self, value: list[str] | None, draft: Draft) -> None:
         """Leave those of the new rows that are named."""
