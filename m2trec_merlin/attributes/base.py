@@ -113,8 +113,9 @@ class Attribute(Section):
         return []
 
     def faults(self, values: pd.Series) -> Iterator[Fault]:
-        """Yield what is wrong with the known values of the raw column."""
-        raise NotImplementedError
+        """Yield what is wrong with the known values of the raw column: lists, where an item has one value."""
+        hint = "kind multi_categorical takes lists"
+        yield Fault("is a list, not a single value", values, are_lists(values), hint)
 
     def canonical(self, values: pd.Series) -> pd.Series:
         """Return the raw column as the canonical items table holds it."""
@@ -157,10 +158,3 @@ def are_lists(values: pd.Series) -> np.ndarray:
     if values.dtype != object or not pd.api.types.infer_dtype(values, skipna=False).startswith("mixed"):
         return np.zeros(len(values), dtype=bool)
     return values.map(lambda value: isinstance(value, list | tuple | np.ndarray)).to_numpy(bool)
-
-
-def single_value_faults(values: pd.Series) -> Iterator[Fault]:
-    """Yield the fault of values that are lists where single values are needed."""
-    yield Fault(
-        "is a list, not a single value", values, are_lists(values), "kind multi_categorical takes lists"
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import Field as Setting
 
-from m2trec_merlin.attributes.base import Attribute, Embedding, Fault, Node, single_value_faults
+from m2trec_merlin.attributes.base import Attribute, Embedding, Node
 from m2trec_merlin.columns import as_text
 from m2trec_merlin.encoded import Field, Layout
 
@@ -32,10 +32,6 @@ class Categorical(Attribute):
     def embedding(self) -> Embedding:
         """A vector a value."""
         return Embedding(self.dim)
-
-    def faults(self, values: pd.Series) -> Iterator[Fault]:
-        """Yield lists."""
-        yield from single_value_faults(values)
 
     def encode(self, source: Node, members: Sequence[Attribute], storage: Path) -> Node:
         """Write values as text, then number them."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from pydantic import Field as Setting
 
-from m2trec_merlin.attributes.base import Attribute, Embedding, Fault, Node, single_value_faults
+from m2trec_merlin.attributes.base import Attribute, Embedding, Node
 from m2trec_merlin.attributes.vector import AsVector
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.errors import MissingDependencyError
@@ -43,10 +42,6 @@ class Sentence(Attribute):
     def embedding(self) -> Embedding:
         """A projection."""
         return Embedding(self.dim)
-
-    def faults(self, values: pd.Series) -> Iterator[Fault]:
-        """Yield lists."""
-        yield from single_value_faults(values)
 
     def encode(self, source: Node, members: Sequence[Attribute], storage: Path) -> Node:
         """Encode each distinct text once."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-import pandas as pd
 from pydantic import Field as Setting
 from pydantic import field_validator
 
-from m2trec_merlin.attributes.base import Attribute, Embedding, Fault, Node, single_value_faults
+from m2trec_merlin.attributes.base import Attribute, Embedding, Node
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.errors import ConfigError
 
@@ -63,10 +62,6 @@ class Text(Attribute):
                 raise ConfigError(f"shared_vocabulary goes round in a circle: {' -> '.join([*seen, owner])}")
             seen.append(owner)
         return seen[-1]
-
-    def faults(self, values: pd.Series) -> Iterator[Fault]:
-        """Yield lists."""
-        yield from single_value_faults(values)
 
     def encode(self, source: Node, members: Sequence[Attribute], storage: Path) -> Node:
         """Learn one vocabulary from all members."""

@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
@@ -111,8 +110,8 @@ def write_repository(
     preprocess, predict = (version_folder(repository, name) for name in (PREPROCESS, PREDICT))
     for folder in (preprocess, predict):
         version.write(folder)
-    ids = pa.array([str(item_id) for item_id in catalogue.item_ids[1:]], pa.string())
-    pq.write_table(pa.table({"item_id": ids}), preprocess / CATALOGUE_IDS)
+    items = item_columns(config, catalogue)
+    pq.write_table(items.select(["item_id"]), preprocess / CATALOGUE_IDS)
     if version.attributes:
         shutil.copytree(preprocessed / ITEMS_WORKFLOW, preprocess / EXPORTED_WORKFLOW)
     progress.say(f"encoding {catalogue.n_rows - 1:,} items")
@@ -121,7 +120,7 @@ def write_repository(
     export_sessions(model, item_vectors, predict / SESSION_GRAPH)
     if version.attributes:
         export_items(model, predict / ITEM_GRAPH)
-    pq.write_table(item_columns(config, catalogue), predict / ITEMS)
+    pq.write_table(items, predict / ITEMS)
     atomic_write(predict / CATEGORIES, json.dumps(categories, indent=2))
     if version.neighbours:
         # Brings scikit-learn and pandas along, which an export without neighbours need not wait for.
