@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
 
 from m2trec_merlin.artifacts import write_manifest
@@ -27,6 +29,8 @@ from m2trec_merlin.workflows.items import encode_items
 
 N_ITEMS, N_SEEN, MAX_LENGTH = 30, 24, 6
 DEPARTMENTS = ["produce", "bakery", "dairy"]
+#: Sessions of catalogue rows, for what is made of sessions at the export.
+TRAIN = [[1, 2, 3], [2, 3, 4], [1, 5], [3, 1, 6, 7], [8, 9, 2], [2, 5, 3]]
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,9 @@ def build_shop(directory: Path, **model: object) -> tuple[Config, Catalogue, M2T
     build_catalogue(config, directory / "data", preprocessed)
     write_manifest(preprocessed, "preprocess", {})
     catalogue = Catalogue.load(preprocessed / "catalogue")
+    sessions = preprocessed / "sessions" / "train"
+    sessions.mkdir(parents=True)
+    pq.write_table(pa.table({"row": pa.array(TRAIN, pa.list_(pa.int64()))}), sessions / "part-00000.parquet")
     torch.manual_seed(3)
     model_ = build_model(config, catalogue).eval()
     with torch.no_grad():

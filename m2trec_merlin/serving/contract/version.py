@@ -22,7 +22,7 @@ CATALOGUE_IDS, ITEMS_WORKFLOW = "item_ids.parquet", "items_workflow"
 
 #: Of the second step.
 ITEMS, CATEGORIES = "items.parquet", "categories.json"
-ITEM_GRAPH, SESSION_GRAPH, SCORE_GRAPH = "items.onnx", "sessions.onnx", "scores.onnx"
+ITEM_GRAPH, SESSION_GRAPH = "items.onnx", "sessions.onnx"
 ITEM_VECTORS, CANDIDATE_VECTORS = "item_vectors.npy", "candidate_vectors.npy"
 BIASES, REPEAT_BIASES = "biases.npy", "repeat_biases.npy"
 NEIGHBOUR_ROWS, NEIGHBOUR_OFFSETS = "neighbour_rows.npy", "neighbour_offsets.npy"
@@ -64,7 +64,7 @@ class Description:
     top_categories: int
     repeat_biases: bool
     neighbours: bool
-    index: str = "exact"
+    index: str
 
     @property
     def fields(self) -> list[Field]:

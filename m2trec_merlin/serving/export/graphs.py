@@ -127,41 +127,6 @@ def export_items(model: M2TRec, path: Path) -> None:
         _require_equal(path, feeds, [tensor.numpy() for tensor in expected])
 
 
-def export_scores(candidates: Path, biases: np.ndarray, path: Path) -> None:
-    """Write the graph of the last step: queries [B, D] to scores [B, N] of all candidates.
-
-    The candidates stay in their own file, to which the graph refers.
-
-    Args:
-        candidates: `.npy` file in the folder of `path`, float32 [N, D].
-        biases: float32 [N].
-        path: of the ONNX file.
-
-    Raises:
-        ArtifactError: the graph's answers differ from NumPy's.
-    """
-    from onnx import TensorProto, helper, numpy_helper, save
-
-    vectors = np.load(candidates, mmap_mode="r")
-    weights = TensorProto(name="candidates", data_type=TensorProto.FLOAT, dims=vectors.shape)
-    weights.data_location = TensorProto.EXTERNAL
-    where = {"location": candidates.name, "offset": str(vectors.offset), "length": str(vectors.nbytes)}
-    for key, value in where.items():
-        weights.external_data.add(key=key, value=value)
-    scores = helper.make_node("Gemm", ["queries", "candidates", "biases"], ["scores"], transB=1)
-    graph = helper.make_graph(
-        [scores],
-        "scores",
-        [helper.make_tensor_value_info("queries", TensorProto.FLOAT, ["B", vectors.shape[1]])],
-        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["B", len(vectors)])],
-        [weights, numpy_helper.from_array(biases, "biases")],
-    )
-    opset = helper.make_opsetid("", 17)
-    save(helper.make_model(graph, opset_imports=[opset], ir_version=8), path)
-    queries = np.ascontiguousarray(vectors[-3:])
-    _require_equal(path, {"queries": queries}, [queries @ vectors.T + biases])
-
-
 def _some_sessions(item_vectors: np.ndarray, longest: int, sessions: int) -> dict[str, Tensor]:
     """Draw the inputs of the session graph: right-padded sessions of differing lengths, one the longest."""
     generator = np.random.default_rng(0)

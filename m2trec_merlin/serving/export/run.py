@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -16,11 +18,10 @@ from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.encoded import FIRST_VALUE, NO_ITEM, Layout
-from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.storage import load_model, run_as_trained
 from m2trec_merlin.progress import SILENT, Progress
-from m2trec_merlin.runs.folder import ITEMS_WORKFLOW, SESSIONS
+from m2trec_merlin.runs import Run
 from m2trec_merlin.serving.contract.checksums import FORMAT
 from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.serving.contract.version import (
@@ -31,21 +32,20 @@ from m2trec_merlin.serving.contract.version import (
     ITEM_GRAPH,
     ITEM_VECTORS,
     ITEMS,
+    ITEMS_WORKFLOW,
     REPEAT_BIASES,
-    SCORE_GRAPH,
     SESSION_GRAPH,
     Description,
     RawAttribute,
 )
-from m2trec_merlin.serving.contract.version import ITEMS_WORKFLOW as EXPORTED_WORKFLOW
-from m2trec_merlin.serving.export.graphs import export_items, export_scores, export_sessions
+from m2trec_merlin.serving.export.graphs import export_items, export_sessions
+from m2trec_merlin.serving.export.index import AUTO, check_index, sample_queries, write_index
 from m2trec_merlin.serving.export.item_columns import item_columns
 from m2trec_merlin.serving.export.repository import (
     create_models,
     seal_models,
     version_folder,
 )
-from m2trec_merlin.serving.runtime.indexes import INDEXES
 from m2trec_merlin.sessions import Sessions
 
 _ROWS_AT_A_TIME = 65_536
@@ -63,9 +63,11 @@ def export(config: Config, force: bool = False, progress: Progress = SILENT) -> 
         The model repository. It appears complete or not at all.
 
     Raises:
+        ConfigError: there is no such index.
         ArtifactError: an earlier step has not run, or the exported graphs do not equal the model.
         MissingDependencyError: a package of the extra `serve` is missing.
     """
+    check_index(config.serving.index)
     run = run_as_trained(config, progress)
     target, inputs = run.triton, run.step("export").inputs(format=FORMAT)
     if not force and run.step("export").is_current(inputs):
@@ -75,70 +77,65 @@ def export(config: Config, force: bool = False, progress: Progress = SILENT) -> 
     catalogue = Catalogue.load(run.catalogue)
     model = load_model(run.model, catalogue)
     with atomic_directory(target) as repository:
-        write_repository(run.config, model, catalogue, run.preprocessed, repository, progress)
+        found = write_repository(run, model, catalogue, repository, progress)
         seconds = round(time.perf_counter() - started, 1)
-        write_manifest(repository, "export", inputs, items=catalogue.n_rows - 1, seconds=seconds)
+        write_manifest(repository, "export", inputs, items=catalogue.n_rows - 1, seconds=seconds, **found)
     progress.say(f"{target}: {catalogue.n_rows - 1:,} items, {seconds} seconds")
     return target
 
 
 def write_repository(
-    config: Config,
-    model: M2TRec,
-    catalogue: Catalogue,
-    preprocessed: Path,
-    repository: Path,
-    progress: Progress,
-) -> None:
+    run: Run, model: M2TRec, catalogue: Catalogue, repository: Path, progress: Progress
+) -> dict[str, Any]:
     """Write the models of the ensemble into an empty folder.
 
     Args:
-        config: attributes and defaults of the answers.
+        run: as the model was trained; gives the defaults of the answers, too.
         model: trained, on the CPU.
         catalogue: that the model was trained on; read from a folder, with its display table.
-        preprocessed: folder of the fitted items workflow and of the sessions.
         repository: the folder to write into.
         progress: is told a line at each stage.
+
+    Returns:
+        How candidates are searched, and what share of the best items that finds.
 
     Raises:
         ArtifactError: the exported graphs do not equal the model.
     """
     model.eval()
-    version = describe(config, model, catalogue)
+    version, train = describe(run.config, model, catalogue), Sessions.load(run.sessions("train"))
     categories = {name: catalogue.category_names(name)[FIRST_VALUE:] for name in model.next_attributes}
     create_models(repository, version.fields, list(categories), catalogue.n_rows)
     preprocess, predict = (version_folder(repository, name) for name in (PREPROCESS, PREDICT))
-    for folder in (preprocess, predict):
-        version.write(folder)
-    items = item_columns(config, catalogue)
+    items = item_columns(run.config, catalogue)
     pq.write_table(items.select(["item_id"]), preprocess / CATALOGUE_IDS)
     if version.attributes:
-        shutil.copytree(preprocessed / ITEMS_WORKFLOW, preprocess / EXPORTED_WORKFLOW)
+        shutil.copytree(run.items_workflow, preprocess / ITEMS_WORKFLOW)
     progress.say(f"encoding {catalogue.n_rows - 1:,} items")
     item_vectors = _write_vectors(predict, model, catalogue)
     progress.say("exporting the model to ONNX and comparing the two")
     export_sessions(model, item_vectors, predict / SESSION_GRAPH)
     if version.attributes:
         export_items(model, predict / ITEM_GRAPH)
+    queries = sample_queries(model, item_vectors, train)
+    # Neighbours are mixed with the scores of all items, which only this index has to the last bit.
+    wanted = "exact" if version.index == AUTO and version.neighbours else version.index
+    index, recall = write_index(wanted, predict, queries, progress)
+    for folder in (preprocess, predict):
+        replace(version, index=index).write(folder)
     pq.write_table(items, predict / ITEMS)
     atomic_write(predict / CATEGORIES, json.dumps(categories, indent=2))
     if version.neighbours:
         # Brings scikit-learn and pandas along, which an export without neighbours need not wait for.
         from m2trec_merlin.serving.export.neighbours import write_neighbours
 
-        train = Sessions.load(preprocessed / SESSIONS / "train")
-        write_neighbours(predict, catalogue, train, by_id=ITEM_ID in config.inputs)
+        write_neighbours(predict, catalogue, train, by_id=ITEM_ID in run.config.inputs)
     seal_models(repository)
+    return {"index": index, "recall_at_20": round(recall, 6)}
 
 
 def describe(config: Config, model: M2TRec, catalogue: Catalogue) -> Description:
-    """Return what is exported. Raw items are encoded unless the model reads ids, which they have none of.
-
-    Raises:
-        ConfigError: there is no such index.
-    """
-    if config.serving.index not in INDEXES:
-        raise ConfigError(f"serving.index: no index '{config.serving.index}'; accepted: {', '.join(INDEXES)}")
+    """Return what is exported. Raw items are encoded unless the model reads ids, which they have none of."""
     attributes = [] if ITEM_ID in config.inputs else [config.attribute(name) for name in config.inputs]
     raw = [RawAttribute(catalogue.attributes[a.name].field, a.source_column) for a in attributes]
     return Description(
@@ -168,7 +165,6 @@ def _write_vectors(folder: Path, model: M2TRec, catalogue: Catalogue) -> np.ndar
     biases_N = torch.cat(biases).numpy()
     biases_N[NO_ITEM] = -np.inf
     np.save(folder / BIASES, biases_N)
-    export_scores(folder / CANDIDATE_VECTORS, biases_N, folder / SCORE_GRAPH)
     if model.next_item_head.repeat_biases is not None:
         np.save(folder / REPEAT_BIASES, model.next_item_head.repeat_biases.numpy())
     return item_vectors

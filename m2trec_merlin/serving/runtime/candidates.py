@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -63,12 +64,24 @@ class Candidates(Protocol):
         """Return the best rows for each query.
 
         score(row) = query . vector(row) + bias(row) + additions, then `remix` of it; never NO_ITEM, never a
-        row without a candidate vector.
+        row without a candidate vector. Scores are exact, to rounding, but where there is a `remix`. An index
+        may miss rows that belong to the best. It finds `k` rows if so many may be found, considers every row
+        that something is added to, and answers a query alike whatever else is asked with it.
 
         Args:
             queries: float32 [B, D].
             wishes: B of them.
         """
+
+
+class Index(Protocol):
+    """A way to search candidates: what the export writes for it, and how the server opens that."""
+
+    def write(self, folder: Path) -> None:
+        """Write files of its own beside CANDIDATE_VECTORS [R, D] and BIASES [R] in a version folder."""
+
+    def open(self, folder: Path) -> Candidates:
+        """Open what `write` left in a folder."""
 
 
 def find_best(scores: np.ndarray, wish: Wish) -> Found:

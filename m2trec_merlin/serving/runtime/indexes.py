@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.serving.runtime.candidates import Candidates
+from m2trec_merlin.serving.runtime.candidates import Candidates, Index
 from m2trec_merlin.serving.runtime.exact import ExactIndex
+from m2trec_merlin.serving.runtime.quantised import QuantisedIndex
 
-INDEXES: dict[str, Callable[[Path], Candidates]] = {"exact": ExactIndex}
+INDEXES: dict[str, Index] = {"exact": ExactIndex(), "quantised": QuantisedIndex()}
 
 
 def open_index(name: str, folder: Path) -> Candidates:
@@ -20,4 +20,4 @@ def open_index(name: str, folder: Path) -> Candidates:
     """
     if name not in INDEXES:
         raise ArtifactError(f"{folder} wants the index '{name}'; this version knows {', '.join(INDEXES)}")
-    return INDEXES[name](folder)
+    return INDEXES[name].open(folder)

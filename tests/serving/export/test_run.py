@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from m2trec_merlin.artifacts import MANIFEST
-from m2trec_merlin.errors import ArtifactError, ConfigError
+from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.export import run as exporting
 from m2trec_merlin.serving.export.item_columns import item_columns
@@ -49,6 +50,7 @@ def test_a_failing_export_leaves_the_earlier_one(
 def test_the_manifest_says_what_the_repository_was_made_of(shop: Shop) -> None:
     manifest = json.loads((shop.repository / MANIFEST).read_text())
     assert manifest["step"] == "export" and manifest["items"] == N_ITEMS
+    assert (manifest["index"], manifest["recall_at_20"]) == ("quantised", 1)
     assert "m2trec_predict/1/candidate_vectors.npy" in manifest["sha256"]
 
 
@@ -79,14 +81,8 @@ def test_attributes_that_the_model_does_not_read_are_not_asked_for(shop: Shop) -
 
 def test_both_steps_read_the_same_description(shop: Shop) -> None:
     version = Description.open(shop.predict)
-    assert Description.open(shop.preprocess) == version == describe(shop.config, shop.model, shop.catalogue)
+    expected = replace(describe(shop.config, shop.model, shop.catalogue), index="quantised")
+    assert Description.open(shop.preprocess) == version == expected
     assert version.filters == {"department": False, "tags": False, "price": True}
     assert version.defaults == {"top_k": 5, "new_item_boost": 0.0}
     assert [field.name for field in version.fields] == list(shop.catalogue.attributes)
-
-
-def test_an_index_that_there_is_none_of_is_refused(shop: Shop) -> None:
-    serving = shop.config.serving.model_copy(update={"index": "oracle"})
-    config = shop.config.model_copy(update={"serving": serving})
-    with pytest.raises(ConfigError, match=r"serving\.index: no index 'oracle'; accepted: exact"):
-        describe(config, shop.model, shop.catalogue)

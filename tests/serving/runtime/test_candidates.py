@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.serving.contract.version import CANDIDATE_VECTORS, SCORE_GRAPH
-from m2trec_merlin.serving.export.graphs import export_scores
+from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
 from m2trec_merlin.serving.runtime.candidates import Candidates, Wish
 from m2trec_merlin.serving.runtime.indexes import INDEXES, open_index
 
 N_ROWS, WIDTH = 41, 6
 
 
-def write(folder: Path, vectors: np.ndarray, biases: np.ndarray) -> None:
+def write(name: str, folder: Path, vectors: np.ndarray, biases: np.ndarray) -> Candidates:
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / CANDIDATE_VECTORS, vectors)
-    np.save(folder / "biases.npy", biases)
-    export_scores(folder / CANDIDATE_VECTORS, biases, folder / SCORE_GRAPH)
+    np.save(folder / BIASES, biases)
+    INDEXES[name].write(folder)
+    return open_index(name, folder)
 
 
 @pytest.mark.parametrize("name", INDEXES)
@@ -45,8 +45,7 @@ class TestContract:
 
     @pytest.fixture
     def index(self, name: str, tmp_path: Path, vectors: np.ndarray, biases: np.ndarray) -> Candidates:
-        write(tmp_path, vectors, biases)
-        return open_index(name, tmp_path)
+        return write(name, tmp_path, vectors, biases)
 
     def expected(self, scores: np.ndarray, k: int) -> list[int]:
         rows = np.flatnonzero(scores > -np.inf)
@@ -98,8 +97,7 @@ class TestContract:
         self, name, tmp_path, queries, vectors, biases, index
     ):
         order = np.concatenate([[0], 1 + np.random.default_rng(3).permutation(N_ROWS - 1)])
-        write(tmp_path / "permuted", vectors[order], biases[order])
-        permuted = open_index(name, tmp_path / "permuted")
+        permuted = write(name, tmp_path / "permuted", vectors[order], biases[order])
         # Without the rows that tie, whose order is that of the rows.
         wish = Wish(6, forbidden=np.flatnonzero(np.isin(np.arange(N_ROWS), [3, 7])))
         other = Wish(6, forbidden=np.flatnonzero(np.isin(order, [3, 7])))
@@ -109,6 +107,99 @@ class TestContract:
             assert one.rows.tolist() == order[two.rows].tolist()
 
 
+@pytest.mark.parametrize("name", INDEXES)
+class TestContractAmongMany:
+    """So many rows that an index may look at some of them only."""
+
+    N_ROWS, WIDTH, QUERIES = 20_000, 32, 24
+
+    @pytest.fixture(scope="class")
+    def vectors(self) -> np.ndarray:
+        generator = np.random.default_rng(4)
+        # Rows of very different lengths, in groups of near twins.
+        groups = generator.normal(size=(400, self.WIDTH)) * np.exp(generator.normal(size=(400, 1)))
+        noise = generator.normal(size=(self.N_ROWS, self.WIDTH)) * 0.2
+        vectors = (np.repeat(groups, 50, axis=0) + noise).astype(np.float32)
+        vectors[5] = 0
+        return vectors
+
+    @pytest.fixture(scope="class")
+    def biases(self) -> np.ndarray:
+        biases = np.random.default_rng(5).normal(size=self.N_ROWS).astype(np.float32)
+        biases[0] = -np.inf
+        return biases
+
+    @pytest.fixture(scope="class")
+    def queries(self) -> np.ndarray:
+        return np.random.default_rng(6).normal(size=(self.QUERIES, self.WIDTH)).astype(np.float32)
+
+    @pytest.fixture(scope="class")
+    def exact(self, queries: np.ndarray, vectors: np.ndarray, biases: np.ndarray) -> np.ndarray:
+        return queries @ vectors.T + biases
+
+    @pytest.fixture
+    def index(self, name: str, tmp_path: Path, vectors: np.ndarray, biases: np.ndarray) -> Candidates:
+        return write(name, tmp_path, vectors, biases)
+
+    def recall(self, scores: np.ndarray, rows: np.ndarray) -> float:
+        best = np.argsort(-scores, kind="stable")[: len(rows)]
+        return len(np.intersect1d(best, rows)) / len(rows)
+
+    @pytest.mark.parametrize("k", [1, 20, 700])
+    def test_nearly_all_of_the_best_are_found_and_scored_exactly(self, index, queries, exact, k):
+        found = index.search(queries, [Wish(k)] * len(queries))
+        assert [len(each.rows) for each in found] == [k] * len(queries)
+        for scores, each in zip(exact, found, strict=True):
+            np.testing.assert_allclose(each.scores, scores[each.rows], atol=1e-4)
+            assert (np.diff(each.scores) <= 0).all() and len(np.unique(each.rows)) == k
+        assert np.mean([self.recall(s, f.rows) for s, f in zip(exact, found, strict=True)]) >= 0.99
+
+    def test_what_is_allowed_is_found_however_few_and_far_it_is(self, index, queries, exact):
+        allowed = np.zeros(self.N_ROWS, bool)
+        allowed[np.argsort(exact[0])[:30]] = True  # the worst of all, and NO_ITEM
+        (found,) = index.search(queries[:1], [Wish(20, allowed=allowed)])
+        assert len(found.rows) == 20 and allowed[found.rows].all()
+        assert self.recall(np.where(allowed, exact[0], -np.inf), found.rows) == 1
+
+    @pytest.mark.parametrize("number", [60, 3000])
+    def test_so_many_rows_are_found_however_many_of_the_best_are_forbidden(
+        self, index, queries, exact, number
+    ):
+        forbidden = np.argsort(-exact[0])[:number]
+        (found,) = index.search(queries[:1], [Wish(20, forbidden=forbidden)])
+        assert len(found.rows) == 20 and not np.isin(found.rows, forbidden).any()
+        scores = exact[0].copy()
+        scores[forbidden] = -np.inf
+        assert self.recall(scores, found.rows) >= 0.95
+
+    @pytest.mark.parametrize("number", [3, 3000])
+    def test_a_row_that_something_is_added_to_is_found_wherever_it_stands(
+        self, index, queries, exact, number
+    ):
+        worst = np.argsort(exact[0])[1 : 1 + number]
+        (found,) = index.search(queries[:1], [Wish(3, [(worst, 1000.0)])])
+        scores = exact[0].copy()
+        scores[worst] += 1000
+        assert found.rows.tolist() == np.argsort(-scores, kind="stable")[:3].tolist()
+        np.testing.assert_allclose(found.scores, scores[found.rows], rtol=1e-5)
+
+    def test_a_row_from_which_something_is_taken_makes_room_for_the_next(self, index, queries, exact):
+        best = np.argsort(-exact[0])
+        (found,) = index.search(queries[:1], [Wish(20, [(best[:200], np.full(200, -1000, np.float32))])])
+        assert (
+            self.recall(np.where(np.isin(np.arange(self.N_ROWS), best[:200]), -np.inf, exact[0]), found.rows)
+            >= 0.95
+        )
+
+    def test_a_query_is_answered_alike_whatever_is_asked_with_it(self, index, queries):
+        allowed = np.arange(self.N_ROWS) % 2 == 0
+        wishes = [Wish(20), Wish(500), Wish(20, allowed=allowed), Wish(20, [(np.array([7]), 9.0)])]
+        for number, found in enumerate(index.search(queries[:4], wishes)):
+            (alone,) = index.search(queries[number : number + 1], wishes[number : number + 1])
+            assert found.rows.tolist() == alone.rows.tolist()
+            np.testing.assert_array_equal(found.scores, alone.scores)
+
+
 def test_an_index_that_nobody_knows_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match=r"wants the index 'magic'; this version knows exact"):
+    with pytest.raises(ArtifactError, match=r"wants the index 'magic'; this version knows exact, quantised"):
         open_index("magic", tmp_path)

@@ -6,8 +6,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from m2trec_merlin.attributes import ITEM_ID
@@ -22,16 +20,11 @@ from m2trec_merlin.serving.export.run import export
 from m2trec_merlin.serving.runtime.options import OPTIONS
 from m2trec_merlin.serving.runtime.recommending import Recommender, Request
 from m2trec_merlin.sessions import Sessions
-from tests.worlds.shop import MAX_LENGTH, N_ITEMS, N_SEEN, Shop, build_shop
-
-TRAIN = [[1, 2, 3], [2, 3, 4], [1, 5], [3, 1, 6, 7], [8, 9, 2], [2, 5, 3]]
+from tests.worlds.shop import MAX_LENGTH, N_ITEMS, N_SEEN, TRAIN, Shop, build_shop
 
 
 def mixed_shop(folder: Path, **model: object) -> Shop:
     config, catalogue, trained = build_shop(folder, **model)
-    sessions = folder / "preprocessed" / "sessions" / "train"
-    sessions.mkdir(parents=True)
-    pq.write_table(pa.table({"row": pa.array(TRAIN, pa.list_(pa.int64()))}), sessions / "part-0.parquet")
     serving = config.serving.model_copy(update={"neighbours": True})
     config = config.model_copy(update={"serving": serving})
     return Shop(config, catalogue, trained, export(config))

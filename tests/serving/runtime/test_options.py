@@ -17,6 +17,7 @@ VERSION = Description(
     top_categories=1,
     repeat_biases=False,
     neighbours=False,
+    index="exact",
 )
 DEFAULTS = {
     "top_k": 7,

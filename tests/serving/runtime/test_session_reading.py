@@ -16,7 +16,7 @@ PRICE = RawAttribute(Field("price", Layout.NUMBERS), "list_price")
 
 
 def version(*attributes: RawAttribute) -> Description:
-    return Description(4, attributes, {}, {}, 1, repeat_biases=False, neighbours=False)
+    return Description(4, attributes, {}, {}, 1, repeat_biases=False, neighbours=False, index="exact")
 
 
 class DoublingEncoder:

@@ -1,0 +1,131 @@
+"""The index of candidates: written, and held against the scores of all candidates before it is trusted.
+
+Shape legend: S sample queries, D model width, R catalogue rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from m2trec_merlin.errors import ArtifactError, ConfigError
+from m2trec_merlin.histories import most_recent
+from m2trec_merlin.model.m2trec import M2TRec
+from m2trec_merlin.progress import Progress
+from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
+from m2trec_merlin.serving.export.graphs import TOLERANCE, SessionGraph
+from m2trec_merlin.serving.runtime.candidates import Candidates, Wish
+from m2trec_merlin.serving.runtime.indexes import INDEXES
+from m2trec_merlin.sessions import Sessions
+
+AUTO = "auto"
+#: What `auto` takes: the rough index, if it misses next to nothing of this model.
+_ROUGH, _EXACT = "quantised", "exact"
+_NEXT_TO_ALL = 0.999
+
+_SESSIONS, _AT_ONCE = 256, 16
+_TOP = 20
+
+
+def check_index(name: str) -> None:
+    """Check the setting `serving.index`.
+
+    Raises:
+        ConfigError: there is no such index.
+    """
+    if name != AUTO and name not in INDEXES:
+        raise ConfigError(f"serving.index: no index '{name}'; accepted: {', '.join([AUTO, *INDEXES])}")
+
+
+def write_index(wanted: str, folder: Path, queries: np.ndarray, progress: Progress) -> tuple[str, float]:
+    """Write an index into a version folder that has its candidates.
+
+    Args:
+        wanted: name of an index, or "auto": the quantised one if it finds 99.9 % of the best 20, or else
+            the exact one.
+        folder: version folder of the second step.
+        queries: float32 [S, D], to measure it with.
+        progress: is told what was chosen and what it finds.
+
+    Returns:
+        The name of the index, and the share of the best 20 items of these queries that it finds.
+
+    Raises:
+        ArtifactError: scores of the index are not those of the candidates.
+    """
+    if wanted == AUTO:
+        before = set(folder.iterdir())
+        recall = _write(_ROUGH, folder, queries)
+        wanted = _ROUGH if recall >= _NEXT_TO_ALL else _EXACT
+        if wanted == _EXACT:
+            progress.say(f"index {_ROUGH} finds only {recall:.2%} of the best {_TOP} items")
+            for file in set(folder.iterdir()) - before:
+                file.unlink()
+            recall = _write(_EXACT, folder, queries)
+    else:
+        recall = _write(wanted, folder, queries)
+    progress.say(f"index {wanted}: finds {recall:.2%} of the best {_TOP} items")
+    return wanted, recall
+
+
+def _write(name: str, folder: Path, queries: np.ndarray) -> float:
+    INDEXES[name].write(folder)
+    return measure_recall(INDEXES[name].open(folder), folder, queries)
+
+
+def measure_recall(candidates: Candidates, folder: Path, queries: np.ndarray) -> float:
+    """Return the share of the best 20 rows that an index finds; of rows that score the same, any will do.
+
+    Args:
+        candidates: of the index.
+        folder: holds the vectors and biases that it was written from.
+        queries: float32 [S, D].
+
+    Raises:
+        ArtifactError: it gives a row another score than the candidates do.
+    """
+    vectors_RD, biases_R = np.load(folder / CANDIDATE_VECTORS, mmap_mode="r"), np.load(folder / BIASES)
+    wanted, found = 0, 0
+    for start in range(0, len(queries), _AT_ONCE):
+        block = queries[start : start + _AT_ONCE]
+        scores = block @ vectors_RD.T + biases_R
+        top = min(_TOP, int(np.isfinite(biases_R).sum()))
+        near = TOLERANCE * np.abs(scores[:, np.isfinite(biases_R)]).max(initial=1)
+        for exact, best in zip(scores, candidates.search(block, [Wish(top)] * len(block)), strict=True):
+            if not np.allclose(best.scores, exact[best.rows], rtol=0, atol=near):
+                raise ArtifactError(
+                    f"the index scores items otherwise than the model, by up to "
+                    f"{np.abs(best.scores - exact[best.rows]).max():.3g}; the export is given up. "
+                    "Export with serving.index: exact, and please report it"
+                )
+            least = np.partition(exact, -top)[-top]
+            wanted += top
+            found += int((exact[best.rows] >= least - near).sum())
+    return found / wanted if wanted else 1.0
+
+
+@torch.inference_mode()
+def sample_queries(model: M2TRec, item_vectors: np.ndarray, sessions: Sessions) -> np.ndarray:
+    """Return queries of some sessions, as the server makes them.
+
+    Args:
+        model: trained, on the CPU.
+        item_vectors: float32 [R, I].
+        sessions: of catalogue rows.
+
+    Returns:
+        float32 [S, D], of at most 256 sessions, spread over all.
+    """
+    graph = SessionGraph(model).eval()
+    chosen = np.unique(np.linspace(0, len(sessions) - 1, _SESSIONS).astype(int)) if len(sessions) else []
+    rows = (sessions.rows[sessions.offsets[i] : sessions.offsets[i + 1]][-model.max_length :] for i in chosen)
+    queries = [graph(*_inputs(item_vectors, each))[0] for each in rows if len(each)]
+    return torch.cat(queries).numpy() if queries else np.zeros((0, model.session_encoder.width), np.float32)
+
+
+def _inputs(item_vectors: np.ndarray, rows: np.ndarray) -> Iterator[torch.Tensor]:
+    for array in (item_vectors[rows], np.array(len(rows)), most_recent(rows)):
+        yield torch.from_numpy(array)[None]

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from m2trec_merlin.errors import ArtifactError, ConfigError
+from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
+from m2trec_merlin.serving.export import index
+from m2trec_merlin.serving.export.run import export
+from m2trec_merlin.serving.runtime.candidates import Found, Wish
+from m2trec_merlin.serving.runtime.indexes import INDEXES
+from m2trec_merlin.sessions import Sessions
+from tests.told import Told
+from tests.worlds.shop import Shop, offline_scores
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    generator = np.random.default_rng(0)
+    np.save(tmp_path / CANDIDATE_VECTORS, generator.normal(size=(500, 8)).astype(np.float32))
+    np.save(tmp_path / BIASES, np.append(-np.inf, np.zeros(499)).astype(np.float32))
+    return tmp_path
+
+
+QUERIES = np.random.default_rng(1).normal(size=(40, 8)).astype(np.float32)
+
+
+class Forgetful:
+    """Finds the second best and what follows."""
+
+    def __init__(self, off: float = 0.0) -> None:
+        self.off = off
+
+    def write(self, folder: Path) -> None:
+        INDEXES["exact"].write(folder)
+        (folder / "forgotten.npy").touch()
+
+    def open(self, folder: Path) -> Forgetful:
+        self.exact = INDEXES["exact"].open(folder)
+        return self
+
+    def search(self, queries: np.ndarray, wishes: list[Wish]) -> list[Found]:
+        found = self.exact.search(queries, [Wish(wish.k + 1) for wish in wishes])
+        return [Found(each.rows[1:], each.scores[1:] + self.off) for each in found]
+
+
+def test_what_an_index_misses_is_measured(folder: Path) -> None:
+    forgetful = Forgetful()
+    forgetful.write(folder)
+    assert index.measure_recall(forgetful.open(folder), folder, QUERIES) == pytest.approx(19 / 20)
+    for name in INDEXES:
+        assert index.write_index(name, folder, QUERIES, Told()) == (name, 1.0)
+
+
+def test_an_index_that_misses_too_much_is_not_chosen_and_leaves_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Told()
+    monkeypatch.setitem(INDEXES, "quantised", Forgetful())
+    assert index.write_index("auto", folder, QUERIES, told) == ("exact", 1.0)
+    assert told.lines == [
+        "index quantised finds only 95.00% of the best 20 items",
+        "index exact: finds 100.00% of the best 20 items",
+    ]
+    assert not (folder / "forgotten.npy").exists()
+
+
+def test_an_index_with_other_scores_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(INDEXES, "quantised", Forgetful(off=0.1))
+    with pytest.raises(ArtifactError, match=r"scores items otherwise than the model, by up to 0\.1"):
+        index.write_index("quantised", folder, QUERIES, Told())
+
+
+def test_an_index_that_there_is_none_of_is_refused_before_anything_is_done(shop: Shop) -> None:
+    serving = shop.config.serving.model_copy(update={"index": "oracle"})
+    config = shop.config.model_copy(update={"serving": serving})
+    with pytest.raises(ConfigError, match=r"no index 'oracle'; accepted: auto, exact, quantised"):
+        export(config)
+
+
+def test_it_is_measured_with_queries_as_the_server_makes_them(shop: Shop) -> None:
+    sessions = Sessions.from_lists([[1, 2, 3, 2], [], [5]])
+    vectors = np.load(shop.predict / "item_vectors.npy")
+    queries = index.sample_queries(shop.model, vectors, sessions)
+    scores = queries @ np.load(shop.predict / CANDIDATE_VECTORS).T + np.load(shop.predict / BIASES)
+    assert len(queries) == 2
+    for found, rows in zip(scores, [[1, 2, 3, 2], [5]], strict=True):
+        expected, _ = offline_scores(shop, [str(shop.catalogue.item_ids[row]) for row in rows])
+        repeats = np.load(shop.predict / "repeat_biases.npy")
+        for row in set(rows):
+            expected[row] -= repeats[rows[::-1].index(row)]
+        np.testing.assert_allclose(found, expected, atol=1e-4)
