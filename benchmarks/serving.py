@@ -1,113 +1,134 @@
-"""Latency and throughput of an exported repository on this machine, through the real Triton over gRPC.
+"""Latency of exported repositories, through the real Triton over gRPC, by the rate of requests.
 
-    python -m benchmarks serving --repository runs/complete_journey/triton --items runs/complete_journey/data
+    python -m benchmarks serving --repository runs/NAME/triton --data runs/NAME/data --rates 200 1000
 
-Sessions of 1 to 10 items are drawn from the catalogue. `known` asks by ids. `raw attributes` gives the last
-item by its raw columns instead, as if the catalogue had never had it, so that NVTabular encodes it. Clients
-are threads of this process and share the machine with the server, so these are upper bounds of the latency.
+Sessions are drawn from the test split, without their last event; a rate is held for --seconds, after a
+warm-up. Requests arrive as a Poisson process and do not wait for each other (open_loop.py). With --raw-share
+so many requests name their last item by its raw columns, as if the catalogue had never had it, so that
+NVTabular encodes it. This process shares the machine with the server.
 """
 
 from __future__ import annotations
 
-import time
+import json
+import os
 from argparse import Namespace
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
-import tritonclient.grpc as triton
+from tritonclient.grpc.service_pb2 import ModelInferRequest
 
 from benchmarks.frame.parse import Parser
-from benchmarks.frame.publish import Records, publish, table
-from m2trec_merlin.serving.client import RecommendationClient, SessionItem
-from m2trec_merlin.serving.contract.names import ENSEMBLE, PREDICT, PREPROCESS
+from benchmarks.frame.publish import publish, table
+from benchmarks.open_loop import ask, request
+from m2trec_merlin.artifacts import require_manifest
+from m2trec_merlin.errors import ConfigError
+from m2trec_merlin.runs.folder import INTERACTIONS, ITEMS_FILE
+from m2trec_merlin.serving.contract.names import ITEM_ATTRIBUTES, ITEM_IDS, OPTIONS
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.process import TritonServer
 
-_LONGEST = 10
-_WARM_UP = 200
+_WARM_UP = 300
+_SEED = 0
 
 
 def options(parser: Parser) -> None:
-    parser.add_argument("--repository", type=Path, required=True, help="folder that `m2trec export` wrote")
-    parser.add_argument("--items", type=Path, required=True, help="folder that `m2trec data` wrote")
-    parser.add_argument("--requests", type=int, default=2000, help="requests a setting")
+    parser.add_argument(
+        "--repository", type=Path, nargs="+", required=True, help="folders that `m2trec export` wrote"
+    )
+    parser.add_argument("--data", type=Path, required=True, help="folder that `m2trec data` wrote")
+    parser.add_argument(
+        "--rates", type=float, nargs="+", default=[200.0, 400.0, 800.0], help="requests a second"
+    )
+    parser.add_argument("--seconds", type=float, default=20.0, help="that a rate is held")
+    parser.add_argument("--raw-share", type=float, default=0.0, help="of requests with a new item")
+    parser.add_argument("--system", default="m2trec", help="name of what is measured")
 
 
 def run(options: Namespace) -> None:
-    items = pq.read_table(options.items / "items.parquet").to_pylist()
-    records, rows = Records(f"{len(items):,} items", options.stamp.commit), []
-    with TritonServer(options.repository, Ports.free()) as server:
-        # The first raw item waits for NVTabular; no later one does.
-        measure(server.grpc_address, draw_sessions(items, 1, raw=True), 1)
-        measure(server.grpc_address, draw_sessions(items, _WARM_UP, raw=False), 2)
-        for raw in (False, True):
-            count = options.requests // 10 if raw else options.requests
-            sessions = draw_sessions(items, count, raw)
-            for clients in (1, 8):
-                before = batch_sizes(server.grpc_address)[PREDICT]
-                seconds, rate = measure(server.grpc_address, sessions, clients)
-                after = batch_sizes(server.grpc_address)[PREDICT]
-                batch = (after[0] - before[0]) / (after[1] - before[1])
-                p50, p99 = np.percentile(seconds * 1000, [50, 99])
-                name = "raw attributes" if raw else "known"
-                values = {
-                    "p50": (p50, "ms"),
-                    "p99": (p99, "ms"),
-                    "a second": (rate, "1/s"),
-                    "batch": (batch, "1"),
-                }
-                for measured, (value, unit) in values.items():
-                    records.add(f"{name}, {clients} clients", measured, round(float(value), 2), unit)
-                rows.append([name, f"{clients}", f"{p50:.2f}", f"{p99:.2f}", f"{rate:.0f}", f"{batch:.1f}"])
-    parts = [
-        f"{len(items):,} items, {options.requests} requests a line.",
-        table(["", "clients", "p50 ms", "p99 ms", "a second", "batch"], rows, left=1),
-    ]
+    sessions = read_sessions(options.data)
+    items = raw_items(options.data) if options.raw_share else {}
+    rows: list[dict[str, Any]] = []
+    for repository in options.repository:
+        exported = require_manifest(repository, "export")
+        with TritonServer(repository, Ports.free()) as server:
+            # The first raw item waits for NVTabular; no later one does.
+            ask(server.grpc_address, draw(sessions, items, _WARM_UP, options.raw_share), 100.0, _SEED)
+            for rate in options.rates:
+                requests = draw(sessions, items, max(1, int(rate * options.seconds)), options.raw_share)
+                load = os.getloadavg()[0]
+                measured = ask(server.grpc_address, requests, rate, _SEED)
+                p50, p90, p99 = (
+                    [round(float(p) * 1000, 2) for p in np.percentile(measured.seconds, [50, 90, 99])]
+                    if len(measured.seconds)
+                    else [None] * 3
+                )
+                rows.append(
+                    {
+                        "system": options.system,
+                        "items": exported["items"],
+                        "index": exported["index"],
+                        "rate": rate,
+                        "raw_share": options.raw_share,
+                        "p50_ms": p50,
+                        "p90_ms": p90,
+                        "p99_ms": p99,
+                        "failed": measured.failed,
+                        "requests": len(requests),
+                        "recall_at_20": exported["recall_at_20"],
+                        "sent_late_p99_ms": round(measured.late * 1000, 2),
+                        "load_average": round(load, 1),
+                        "commit": options.stamp.commit,
+                    }
+                )
+                print(json.dumps(rows[-1]), flush=True)
+    heads = [name for name in rows[0] if name not in ("system", "commit")]
+    lines = [[f"{row[name]}" for name in heads] for row in rows]
+    parts = [f"{options.seconds:g} seconds a rate, sessions of the test split.", table(heads, lines, left=2)]
     title = "Triton's answers over gRPC"
-    print(publish(options.output, "serving", records, options.stamp, title=title, parts=parts))
+    print(publish(options.output, "serving", rows, options.stamp, title=title, parts=parts))
 
 
-def draw_sessions(items: Sequence[dict[str, Any]], count: int, raw: bool) -> list[list[SessionItem]]:
-    """Draw sessions of items, each by its id; with `raw` the last one by its attributes."""
-    generator = np.random.default_rng(0)
-    sessions: list[list[SessionItem]] = []
-    for length in generator.integers(1, _LONGEST + 1, count):
-        drawn = [items[index] for index in generator.integers(0, len(items), length)]
-        session: list[SessionItem] = [str(item["item_id"]) for item in drawn]
-        if raw:
-            session[-1] = {column: value for column, value in drawn[-1].items() if column != "item_id"}
-        sessions.append(session)
-    return sessions
+def read_sessions(data: Path) -> list[list[str]]:
+    """Return the ids of the test sessions without their last event, those that have something left.
+
+    Raises:
+        ConfigError: the folder is not what `m2trec data` wrote.
+    """
+    files = sorted((data / INTERACTIONS / "test").glob("*.parquet"))
+    if not files:
+        raise ConfigError(
+            f"--data {data} holds no {INTERACTIONS}/test: name the folder that `m2trec data` wrote"
+        )
+    sessions: list[list[str]] = []
+    for file in files:
+        events = pq.read_table(file, columns=["item_id", "position"])
+        for item_id, position in zip(*(column.to_pylist() for column in events.columns), strict=True):
+            if position == 0:
+                sessions.append([])
+            sessions[-1].append(str(item_id))
+    return [session[:-1] for session in sessions if len(session) > 1]
 
 
-def measure(address: str, sessions: list[list[SessionItem]], concurrency: int) -> tuple[np.ndarray, float]:
-    """Return the seconds of each request, and requests per second."""
-    shares = [sessions[start::concurrency] for start in range(concurrency)]
-
-    def ask(share: list[list[SessionItem]]) -> list[float]:
-        seconds = []
-        with RecommendationClient(address, timeout=120) as client:
-            for session in share:
-                started = time.perf_counter()
-                client.recommend(session)
-                seconds.append(time.perf_counter() - started)
-        return seconds
-
-    started = time.perf_counter()
-    with ThreadPoolExecutor(concurrency) as threads:
-        seconds = [each for share in threads.map(ask, shares) for each in share]
-    return np.array(seconds), len(sessions) / (time.perf_counter() - started)
+def raw_items(data: Path) -> dict[str, str]:
+    """Return the raw columns of each item as JSON, by its id."""
+    items = pq.read_table(data / ITEMS_FILE).to_pylist()
+    return {str(item.pop("item_id")): json.dumps(item) for item in items}
 
 
-def batch_sizes(address: str) -> dict[str, tuple[int, int]]:
-    """Return requests and executions so far of each step: their ratio is the mean batch."""
-    client = triton.InferenceServerClient(address)
-    counts = {}
-    for model in (ENSEMBLE, PREPROCESS, PREDICT):
-        statistics = client.get_inference_statistics(model).model_stats[0]
-        counts[model] = (statistics.inference_count, statistics.execution_count)
-    return counts
+def draw(
+    sessions: list[list[str]], items: dict[str, str], count: int, raw_share: float
+) -> list[ModelInferRequest]:
+    """Return requests for sessions drawn at random, some of which give their last item by its attributes."""
+    generator = np.random.default_rng(_SEED)
+    requests = []
+    for index, raw in zip(generator.integers(0, len(sessions), count), generator.random(count), strict=True):
+        tensors: dict[str, list[str]] = {ITEM_IDS: list(sessions[index]), OPTIONS: ["{}"]}
+        if raw < raw_share:
+            attributes = items[tensors[ITEM_IDS][-1]]
+            tensors[ITEM_IDS][-1] = ""
+            tensors[ITEM_ATTRIBUTES] = [""] * (len(sessions[index]) - 1) + [attributes]
+        requests.append(request(tensors))
+    return requests

@@ -141,6 +141,21 @@ class EncodedColumn:
         return cls(parts[0].field, values, _offsets(np.concatenate([part.lengths for part in parts])))
 
     @property
+    def is_whole(self) -> bool:
+        """Whether values are of the layout's type and shape, ids of the vocabulary, and offsets fit them."""
+        values, offsets, vector = self.values, self.offsets, self.field.layout is Layout.VECTORS
+        if values.dtype != self.field.layout.dtype or values.shape[1:] != (
+            (self.field.size,) if vector else ()
+        ):
+            return False
+        if self.field.layout.has_vocabulary and not ((values >= 0) & (values < self.field.size)).all():
+            return False
+        if offsets is None:
+            return self.field.layout is not Layout.ID_LISTS
+        ends = offsets.dtype == np.int64 and offsets.ndim == 1 and len(offsets) and not offsets[0]
+        return bool(ends and offsets[-1] == len(values) and (np.diff(offsets) > 0).all())
+
+    @property
     def lengths(self) -> np.ndarray:
         """int64 [n], values of each item."""
         return np.ones(len(self), np.int64) if self.offsets is None else np.diff(self.offsets)

@@ -60,6 +60,8 @@ class CategoryScorer(Protocol):
 
 
 _BLOCK = 64
+#: So many scores are sorted as soon as their best are searched.
+_FEW = 1024
 
 
 def best_rows(scores: np.ndarray, top_k: int) -> np.ndarray:
@@ -82,6 +84,8 @@ def _floor(scores: np.ndarray, top_k: int) -> float:
     It is the `top_k`-th largest of the maxima of blocks, which are found much faster than the `top_k`-th
     largest of all scores.
     """
+    if len(scores) <= _FEW:
+        return -np.inf
     maxima = scores[: len(scores) // _BLOCK * _BLOCK].reshape(-1, _BLOCK).max(axis=1)
     if top_k > len(maxima):
         return -np.inf

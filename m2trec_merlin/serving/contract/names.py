@@ -11,8 +11,8 @@ ENSEMBLE, PREPROCESS, PREDICT = "m2trec", "m2trec_preprocess", "m2trec_predict"
 #: What a request says.
 ITEM_IDS, ITEM_ATTRIBUTES, OPTIONS = "item_ids", "item_attributes", "options"
 
-#: What goes from the first step to the second, besides the encoded attributes of new items.
-POSITIONS, NOTES, CHECKED_OPTIONS = "positions", "notes", "checked_options"
+#: What goes from the first step to the second.
+POSITIONS, NEW_ITEMS, CHECKED = "positions", "new_items", "checked"
 
 #: What an answer says, besides the outputs of `category_tensors`.
 RECOMMENDED_IDS, TITLES, SCORES, WARNINGS = "recommended_ids", "titles", "scores", "warnings"

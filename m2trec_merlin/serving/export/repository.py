@@ -7,9 +7,6 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-import numpy as np
-
-from m2trec_merlin.encoded import Field, no_items, to_tensors
 from m2trec_merlin.serving.contract.checksums import seal
 from m2trec_merlin.serving.contract.names import ENSEMBLE, PREDICT, PREPROCESS, category_tensors
 
@@ -18,19 +15,17 @@ FIRST_VERSION = "1"
 #: Scores that a batch may hold: bounds its memory to 64 MiB of float32.
 _BATCH_SCORES = 2**24
 _MAX_BATCH = 64
-_TRITON_TYPES = {"int64": "TYPE_INT64", "float32": "TYPE_FP32"}
 
 
-def create_models(repository: Path, fields: Sequence[Field], tasks: Sequence[str], n_rows: int) -> None:
+def create_models(repository: Path, tasks: Sequence[str], n_rows: int) -> None:
     """Write configurations and code of the three models into an empty folder.
 
     Args:
         repository: the folder.
-        fields: what raw items are encoded to.
         tasks: predicted attributes.
         n_rows: rows of the catalogue, which bound how many requests a batch may hold.
     """
-    values = _placeholders(fields, tasks)
+    values = _placeholders(tasks)
     values["max_batch_size"] = str(max(1, min(_MAX_BATCH, _BATCH_SCORES // n_rows)))
     templates = files("m2trec_merlin.triton_models")
     for model in (ENSEMBLE, PREPROCESS, PREDICT):
@@ -55,33 +50,20 @@ def version_folder(repository: Path, model: str) -> Path:
     return repository / model / FIRST_VERSION
 
 
-def _placeholders(fields: Sequence[Field], tasks: Sequence[str]) -> dict[str, str]:
-    encoded = to_tensors(no_items(fields))
-    categories: dict[str, str] = {}
+def _placeholders(tasks: Sequence[str]) -> dict[str, str]:
+    types: dict[str, str] = {}
     for task in tasks:
         names, probabilities = category_tensors(task)
-        categories |= {names: "TYPE_STRING", probabilities: "TYPE_FP32"}
+        types |= {names: "TYPE_STRING", probabilities: "TYPE_FP32"}
     return {
-        "encoded_inputs": _lines(_tensor(n, a, " allow_ragged_batch: true") for n, a in encoded.items()),
-        "encoded_outputs": _lines(_tensor(n, a) for n, a in encoded.items()),
-        "encoded_input_maps": _lines(_map("input", name) for name in encoded),
-        "encoded_output_maps": _lines(_map("output", name) for name in encoded),
         "category_outputs": _lines(
-            f'  {{ name: "{name}" data_type: {kind} dims: [ -1 ] }},' for name, kind in categories.items()
+            f'  {{ name: "{name}" data_type: {kind} dims: [ -1 ] }},' for name, kind in types.items()
         ),
-        "category_output_maps": _lines(_map("output", name) for name in categories),
+        "category_output_maps": _lines(
+            f'      output_map {{ key: "{name}" value: "{name}" }}' for name in types
+        ),
     }
 
 
 def _lines(lines: Iterable[str]) -> str:
     return "".join(f"\n{line}" for line in lines)
-
-
-def _tensor(name: str, array: np.ndarray, extra: str = "") -> str:
-    dims = ", ".join(["-1", *map(str, array.shape[1:])])
-    kind = _TRITON_TYPES[array.dtype.name]
-    return f'  {{ name: "{name}" data_type: {kind} dims: [ {dims} ]{extra} }},'
-
-
-def _map(side: str, name: str) -> str:
-    return f'      {side}_map {{ key: "{name}" value: "{name}" }}'

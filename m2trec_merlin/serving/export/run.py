@@ -105,7 +105,7 @@ def write_repository(
     model.eval()
     version, train = describe(run.config, model, catalogue), Sessions.load(run.sessions("train"))
     categories = {name: catalogue.category_names(name)[FIRST_VALUE:] for name in model.next_attributes}
-    create_models(repository, version.fields, list(categories), catalogue.n_rows)
+    create_models(repository, list(categories), catalogue.n_rows)
     preprocess, predict = (version_folder(repository, name) for name in (PREPROCESS, PREDICT))
     items = item_columns(run.config, catalogue)
     pq.write_table(items.select(["item_id"]), preprocess / CATALOGUE_IDS)

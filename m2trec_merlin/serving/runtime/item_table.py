@@ -15,6 +15,21 @@ from m2trec_merlin.rows import RowsOfIds
 _NOT_FILTERS = ("item_id", "title", "train_count")
 
 
+class Texts:
+    """A text for each row, read from Arrow's memory: Arrow itself is slow for single ones."""
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        texts = column.cast(pa.large_string()).combine_chunks()
+        _, offsets, letters = texts.buffers()
+        self._bounds = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+        self._letters = memoryview(letters) if letters is not None else memoryview(b"")
+
+    def of(self, rows: np.ndarray) -> list[str]:
+        """Return the texts of rows, "" where there is none."""
+        starts, stops = self._bounds[rows - 1].tolist(), self._bounds[rows].tolist()
+        return [str(self._letters[a:b], "utf-8") for a, b in zip(starts, stops, strict=True)]
+
+
 class TextColumn:
     """A filter column of texts, one or several per item: an item passes if it has any wanted value."""
 
@@ -64,11 +79,11 @@ class ItemTable:
     """
 
     def __init__(self, table: pa.Table) -> None:
-        self._ids = table.column("item_id").combine_chunks()
-        self._titles = table.column("title").combine_chunks()
+        self._ids = Texts(table.column("item_id"))
+        self._titles = Texts(table.column("title"))
         counts = np.array(table.column("train_count").to_pylist(), np.float64)
         self.shares = np.concatenate([[0.0], counts / max(counts.sum(), 1.0)]).astype(np.float32)
-        self.rows = RowsOfIds(self._ids.to_pylist())
+        self.rows = RowsOfIds(table.column("item_id").to_pylist())
         self._columns: dict[str, TextColumn | NumberColumn] = {}
         for name in table.column_names:
             if name not in _NOT_FILTERS:
@@ -84,11 +99,11 @@ class ItemTable:
 
     def ids(self, rows: np.ndarray) -> list[str]:
         """Ids of rows."""
-        return _take(self._ids, rows)
+        return self._ids.of(rows)
 
     def titles(self, rows: np.ndarray) -> list[str]:
         """Titles of rows."""
-        return _take(self._titles, rows)
+        return self._titles.of(rows)
 
     def passing(self, name: str, wanted: Any, where: str, notes: list[str]) -> np.ndarray:
         """Return which rows have a wanted value in a column, bool [R].
@@ -102,11 +117,6 @@ class ItemTable:
         mask = np.zeros(len(self.shares), bool)
         self._columns[name].passing(wanted, where, mask, notes)
         return mask
-
-
-def _take(column: pa.Array, rows: np.ndarray) -> list[str]:
-    # One by one, since an Arrow array of `rows` would import pandas; there are few.
-    return [column[row - 1].as_py() for row in rows.tolist()]
 
 
 def _text(value: Any) -> str:

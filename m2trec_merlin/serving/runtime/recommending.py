@@ -84,6 +84,7 @@ class Recommender:
 
     Attributes:
         version: what was exported.
+        n_rows: rows of its catalogue.
 
     Raises:
         ArtifactError: its files are not what was exported.
@@ -102,6 +103,7 @@ class Recommender:
         self._is_candidate = np.isfinite(np.load(directory / BIASES))
         self._new = np.flatnonzero(self._is_candidate & (self._items.shares == 0))
         self._neighbours = _open_neighbours(directory) if self.version.neighbours else None
+        self.n_rows = len(self._is_candidate)
         self._repeat_biases = np.load(directory / REPEAT_BIASES) if self.version.repeat_biases else None
 
     def recommend(self, requests: Sequence[Request]) -> list[Answer]:

@@ -80,7 +80,8 @@ class ScoredCandidates:
             known = np.isin(changed, rows, assume_unique=True)
             places = np.searchsorted(rows, changed[known])
             scores[places] += values[known] if isinstance(values, np.ndarray) else values
-        scores[np.isin(rows, wish.forbidden)] = -np.inf
+        if len(wish.forbidden):
+            scores[np.isin(rows, wish.forbidden)] = -np.inf
         if wish.allowed is not None:
             scores[~wish.allowed[rows]] = -np.inf
         best = best_rows(scores, wish.k)

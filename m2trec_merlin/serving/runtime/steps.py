@@ -6,29 +6,25 @@ dimension of 1, since a request is one session; Triton batches requests, and a s
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
-from m2trec_merlin.encoded import from_tensors, to_tensors
 from m2trec_merlin.errors import M2TRecError, ServerError
 from m2trec_merlin.serving.contract.names import (
-    CHECKED_OPTIONS,
     ITEM_ATTRIBUTES,
     ITEM_IDS,
-    NOTES,
     OPTIONS,
-    POSITIONS,
     RECOMMENDED_IDS,
     SCORES,
     TITLES,
     WARNINGS,
     category_tensors,
 )
+from m2trec_merlin.serving.runtime.handover import as_arrays, hand_over, one_session, take_over
 from m2trec_merlin.serving.runtime.options import check_options
 from m2trec_merlin.serving.runtime.recommending import Answer, Recommender, Request
 from m2trec_merlin.serving.runtime.session_reading import ReadSession, SessionReader
@@ -39,15 +35,15 @@ Parsed = TypeVar("Parsed")
 
 @dataclass(frozen=True)
 class _Asked:
-    """A request as the first step takes it: item ids, raw attributes if there are any, options in JSON."""
+    """A request as the first step takes it: item ids, raw attributes if there are any, checked options."""
 
     item_ids: list[str]
     attributes: list[str] | None
-    options: str
+    options: dict[str, Any]
 
 
 class PreprocessStep:
-    """`m2trec_preprocess`: ids, raw attributes, options to rows, encoded items, checked options."""
+    """`m2trec_preprocess`: ids, raw attributes, options to what `handover` says."""
 
     def __init__(self, directory: Path) -> None:
         self._reader = SessionReader.load(directory)
@@ -57,18 +53,20 @@ class PreprocessStep:
         return _answer_good(requests, self._parse, self._read)
 
     def _parse(self, inputs: Mapping[str, np.ndarray]) -> _Asked:
-        texts = {name: _texts(name, _one_session(name, array)) for name, array in inputs.items()}
+        texts = {name: _texts(name, one_session(name, array)) for name, array in inputs.items()}
         options = texts.get(OPTIONS, [])
         if len(options) > 1:
             raise ServerError(f"options: expected one JSON object for the request, found {len(options)}")
         # Before anything is looked up or encoded.
-        checked = json.dumps(check_options("".join(options), self._reader.version))
+        checked = check_options("".join(options), self._reader.version)
         return _Asked(texts[ITEM_IDS], texts.get(ITEM_ATTRIBUTES), checked)
 
     def _read(self, asked: list[_Asked]) -> list[Tensors | M2TRecError]:
         sessions = self._reader.read([(each.item_ids, each.attributes) for each in asked])
         return [
-            _session_tensors(read, each.options) if isinstance(read, ReadSession) else read
+            as_arrays(hand_over(Request(read.positions, read.new_items, each.options, read.notes)))
+            if isinstance(read, ReadSession)
+            else read
             for read, each in zip(sessions, asked, strict=True)
         ]
 
@@ -84,13 +82,8 @@ class PredictStep:
         return _answer_good(requests, self._parse, self._recommend)
 
     def _parse(self, inputs: Mapping[str, np.ndarray]) -> Request:
-        arrays = {name: _one_session(name, array) for name, array in inputs.items()}
-        return Request(
-            arrays[POSITIONS],
-            from_tensors(self._recommender.version.fields, arrays),
-            json.loads("".join(_texts(CHECKED_OPTIONS, arrays[CHECKED_OPTIONS]))),
-            _texts(NOTES, arrays[NOTES]),
-        )
+        tensors = {name: one_session(name, array) for name, array in inputs.items()}
+        return take_over(tensors, self._recommender.version, self._recommender.n_rows)
 
     def _recommend(self, requests: list[Request]) -> list[Tensors | M2TRecError]:
         return [_answer_tensors(answer) for answer in self._recommender.recommend(requests)]
@@ -114,16 +107,6 @@ def _answer_good(
     return [results[index] for index in range(len(requests))]
 
 
-def _session_tensors(session: ReadSession, options: str) -> Tensors:
-    arrays = {
-        **to_tensors(session.new_items),
-        POSITIONS: session.positions,
-        NOTES: _bytes(session.notes),
-        CHECKED_OPTIONS: _bytes([options]),
-    }
-    return {name: array[np.newaxis] for name, array in arrays.items()}
-
-
 def _answer_tensors(answer: Answer) -> Tensors:
     arrays = {
         RECOMMENDED_IDS: _bytes(answer.item_ids),
@@ -134,18 +117,7 @@ def _answer_tensors(answer: Answer) -> Tensors:
     for attribute, (names, probabilities) in answer.categories.items():
         values, shares = category_tensors(attribute)
         arrays[values], arrays[shares] = _bytes(names), probabilities
-    return {name: array[np.newaxis] for name, array in arrays.items()}
-
-
-def _one_session(name: str, array: np.ndarray) -> np.ndarray:
-    """Take the leading dimension off."""
-    if array.shape[0] != 1:
-        raise ServerError(
-            f"{name}: expected shape [1, ...], found {list(array.shape)}: send one session per request; "
-            "Triton answers requests that arrive together in one batch"
-        )
-    session: np.ndarray = array[0]
-    return session
+    return as_arrays(arrays)
 
 
 def _texts(name: str, array: np.ndarray) -> list[str]:

@@ -9,15 +9,8 @@ import pytest
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
-from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.serving.export.repository import create_models
 from tests.worlds.shop import Shop
-
-FIELDS = [
-    Field("title", Layout.ID_LISTS, 9),
-    Field("aisle", Layout.IDS, 5),
-    Field("image", Layout.VECTORS, 4),
-]
 
 
 def read_config(repository: Path, model: str) -> Any:
@@ -25,10 +18,9 @@ def read_config(repository: Path, model: str) -> Any:
     return text_format.Parse(text, model_config_pb2.ModelConfig())
 
 
-@pytest.fixture(params=["all kinds", "ids only"])
+@pytest.fixture(params=[["aisle", "brand"], []], ids=["two tasks", "no task"])
 def configs(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
-    known = request.param == "all kinds"
-    create_models(tmp_path, FIELDS if known else [], ["aisle"] if known else [], n_rows=1000)
+    create_models(tmp_path, request.param, n_rows=1000)
     return {m: read_config(tmp_path, m) for m in ("m2trec", "m2trec_preprocess", "m2trec_predict")}
 
 
@@ -58,17 +50,9 @@ def test_types_and_shapes_agree_between_the_models(configs: dict[str, Any]) -> N
             assert seen.setdefault(tensor.name, described) == described
 
 
-def test_encoded_attributes_have_their_types(tmp_path: Path) -> None:
-    create_models(tmp_path, FIELDS, [], n_rows=1000)
-    types = {t.name: (t.data_type, list(t.dims)) for t in read_config(tmp_path, "m2trec_predict").input}
-    int64, float32 = model_config_pb2.TYPE_INT64, model_config_pb2.TYPE_FP32
-    assert types["title__values"] == types["title__offsets"] == types["aisle"] == (int64, [-1])
-    assert types["image"] == (float32, [-1, 4])
-
-
 @pytest.mark.parametrize(("n_rows", "batch"), [(10, 64), (2**20, 16), (2**30, 1)])
 def test_large_catalogues_get_small_batches(tmp_path: Path, n_rows: int, batch: int) -> None:
-    create_models(tmp_path, [], [], n_rows)
+    create_models(tmp_path, [], n_rows)
     assert {read_config(tmp_path, m).max_batch_size for m in ("m2trec", "m2trec_predict")} == {batch}
 
 

@@ -10,11 +10,10 @@ from tests.worlds.shop import Shop
 HEAVY = {"torch", "pandas", "nvtabular", "merlin", "transformers4rec", "dask", "pydantic", "tritonclient"}
 
 ANSWER = """
-import json
 import sys
 from pathlib import Path
-import numpy as np
-from m2trec_merlin.encoded import to_tensors
+from m2trec_merlin.serving.runtime.handover import as_arrays, hand_over
+from m2trec_merlin.serving.runtime.recommending import Request
 from m2trec_merlin.serving.runtime.options import check_options
 from m2trec_merlin.serving.runtime.steps import PredictStep
 from m2trec_merlin.serving.runtime.session_reading import SessionReader
@@ -23,9 +22,8 @@ version = step._recommender.version
 reader = SessionReader(["sku-0", "sku-1"], version, None)
 [read] = reader.read([(["sku-1"], None)])
 options = check_options('{"filters": {"department": "dairy"}}', version)
-inputs = {"positions": read.positions, "notes": np.empty(0, object), **to_tensors(read.new_items)}
-inputs["checked_options"] = np.array([json.dumps(options).encode()])
-[answer] = step.answer([{name: array[None] for name, array in inputs.items()}])
+inputs = hand_over(Request(read.positions, read.new_items, options, read.notes))
+[answer] = step.answer([as_arrays(inputs)])
 assert answer["scores"].size, answer
 print(*sys.modules)
 """

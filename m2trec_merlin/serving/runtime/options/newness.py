@@ -43,4 +43,5 @@ class NewItemBoost(Option[float]):
 
     def apply(self, value: float, draft: Draft) -> None:
         """Add it to the rows that are new by now: `new_items` comes first."""
-        draft.additions.append((draft.new, value))
+        if value:
+            draft.additions.append((draft.new, value))

@@ -1,0 +1,105 @@
+"""What the first step hands over to the second: a session in three tensors, as every tensor costs time.
+
+Anyone can send these tensors to the second step, so what they hold is looked at again there.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from m2trec_merlin.encoded import EncodedItems, Field, from_tensors, no_items, to_tensors
+from m2trec_merlin.errors import ServerError
+from m2trec_merlin.serving.contract.names import CHECKED, ENSEMBLE, NEW_ITEMS, POSITIONS, PREDICT
+from m2trec_merlin.serving.contract.version import Description
+from m2trec_merlin.serving.runtime.options import check_options
+from m2trec_merlin.serving.runtime.recommending import Request
+
+_REFUSED = (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile, ServerError)
+
+
+def hand_over(request: Request) -> dict[str, np.ndarray]:
+    """Return the tensors of a request: its rows, its new items, its options and warnings so far."""
+    new_items = b""
+    if (request.positions < 0).any():
+        packed = io.BytesIO()
+        np.savez(packed, **to_tensors(request.new_items))
+        new_items = packed.getvalue()
+    checked = json.dumps({"options": request.options, "notes": request.notes})
+    return {
+        POSITIONS: request.positions,
+        NEW_ITEMS: np.array([new_items], dtype=object),
+        CHECKED: np.array([checked.encode()], dtype=object),
+    }
+
+
+def take_over(tensors: Mapping[str, np.ndarray], version: Description, n_rows: int) -> Request:
+    """Return the request that tensors hold: the reverse of `hand_over`.
+
+    Args:
+        tensors: of one session.
+        version: that answers.
+        n_rows: rows of its catalogue.
+
+    Raises:
+        ServerError: they hold something else than the first step sends.
+    """
+    try:
+        (packed,), (checked,) = tensors[NEW_ITEMS].tolist(), tensors[CHECKED].tolist()
+        said = json.loads(checked)
+        request = Request(
+            tensors[POSITIONS],
+            _unpack(packed, version.fields),
+            check_options(json.dumps(said["options"]), version),
+            [str(note) for note in said["notes"]],
+        )
+        _require_within(request, version, n_rows)
+    except _REFUSED as error:
+        raise ServerError(
+            f"{PREDICT} answers what the first step hands over, and this is something else ({error}): "
+            f"send requests to '{ENSEMBLE}'"
+        ) from None
+    return request
+
+
+def _unpack(packed: bytes, fields: list[Field]) -> EncodedItems:
+    if not packed:
+        return no_items(fields)
+    with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
+        return from_tensors(fields, arrays)
+
+
+def _require_within(request: Request, version: Description, n_rows: int) -> None:
+    positions, columns = request.positions, request.new_items.values()
+    if positions.ndim != 1 or len(positions) > version.max_length:
+        raise ValueError(f"expected at most {version.max_length} {POSITIONS}, found {list(positions.shape)}")
+    new = -int(positions.min(initial=0))
+    if any(not column.is_whole or len(column) != new for column in columns) or (new and not columns):
+        raise ValueError(f"{NEW_ITEMS} are not the {new} that {POSITIONS} name")
+    if positions.max(initial=0) >= n_rows:
+        raise ValueError(f"{POSITIONS} name a row of {int(positions.max())}; the catalogue has {n_rows}")
+
+
+def one_session(name: str, array: np.ndarray) -> np.ndarray:
+    """Take the leading dimension of a tensor off.
+
+    Raises:
+        ServerError: it is not 1.
+    """
+    if array.ndim < 1 or array.shape[0] != 1:
+        raise ServerError(
+            f"{name}: expected shape [1, ...], found {list(array.shape)}: send one session per request; "
+            "Triton answers requests that arrive together in one batch"
+        )
+    session: np.ndarray = array[0]
+    return session
+
+
+def as_arrays(tensors: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Return tensors with the leading dimension that Triton batches by."""
+    return {name: np.asarray(array)[np.newaxis] for name, array in tensors.items()}

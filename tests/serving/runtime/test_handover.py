@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+
+import numpy as np
+import pytest
+
+from m2trec_merlin.encoded import split_items
+from m2trec_merlin.errors import ServerError
+from m2trec_merlin.serving.contract.version import Description, RawAttribute
+from m2trec_merlin.serving.runtime.handover import as_arrays, hand_over, one_session, take_over
+from m2trec_merlin.serving.runtime.options import check_options
+from m2trec_merlin.serving.runtime.recommending import Request
+from tests.worlds.encoded import tiny_catalogue
+
+FIELDS = [column.field for column in tiny_catalogue().attributes.values()]
+
+
+@pytest.fixture
+def version() -> Description:
+    raw = tuple(RawAttribute(field, field.name) for field in FIELDS)
+    return Description(4, raw, {}, {}, 1, repeat_biases=False, neighbours=False, index="exact")
+
+
+@pytest.fixture
+def request_(version: Description) -> Request:
+    two, _ = split_items(tiny_catalogue().attributes, [2, tiny_catalogue().n_rows - 2])
+    options = check_options('{"top_k": 3}', version)
+    return Request(np.array([5, -1, 2, -2]), two, options, ["so it is"])
+
+
+def test_a_request_comes_over_as_it_was(request_: Request, version: Description) -> None:
+    taken = take_over(hand_over(request_), version, n_rows=6)
+    assert taken.positions.tolist() == [5, -1, 2, -2]
+    assert (taken.options, taken.notes) == (request_.options, request_.notes)
+    for name, column in request_.new_items.items():
+        for mine, other in zip(column.tensors.values(), taken.new_items[name].tensors.values(), strict=True):
+            np.testing.assert_array_equal(mine, other)
+
+
+def test_known_items_take_no_room(request_: Request, version: Description) -> None:
+    tensors = hand_over(dataclasses.replace(request_, positions=np.array([1, 2])))
+    assert tensors["new_items"].tolist() == [b""]
+    assert all(len(column) == 0 for column in take_over(tensors, version, 6).new_items.values())
+
+
+def packed(tensors: dict[str, np.ndarray], **changed: np.ndarray) -> np.ndarray:
+    with np.load(io.BytesIO(tensors["new_items"][0])) as arrays:
+        content = {**arrays, **changed}
+    out = io.BytesIO()
+    np.savez(out, **content)
+    return np.array([out.getvalue()], dtype=object)
+
+
+def of_text(text: str) -> np.ndarray:
+    return np.array([text.encode()], dtype=object)
+
+
+def with_ids(tensors: dict[str, np.ndarray], value: int) -> np.ndarray:
+    name = next(field.name for field in FIELDS if field.layout.value == "ids")
+    return packed(tensors, **{name: np.full(2, value)})
+
+
+TAMPERED = {
+    "row beyond the catalogue": lambda t: {"positions": np.array([6])},
+    "more new items than there are": lambda t: {"positions": np.array([-3])},
+    "fewer new items than there are": lambda t: {"positions": np.array([-1])},
+    "too long": lambda t: {"positions": np.arange(5)},
+    "a table of rows": lambda t: {"positions": np.zeros((2, 2), np.int64)},
+    "no archive": lambda t: {"new_items": np.array([b"what is this"], dtype=object)},
+    "half an archive": lambda t: {"new_items": np.array([t["new_items"][0][:200]], dtype=object)},
+    "an archive of something else": lambda t: {"new_items": np.array([packed_alone()], dtype=object)},
+    "objects in it": lambda t: {"new_items": packed(t, **{FIELDS[0].tensor_names[0]: np.array([{}, {}])})},
+    "ids of no vocabulary": lambda t: {"new_items": with_ids(t, 10_000)},
+    "negative ids": lambda t: {"new_items": with_ids(t, -1)},
+    "two archives": lambda t: {"new_items": np.concatenate([t["new_items"], t["new_items"]])},
+    "no JSON": lambda t: {"checked": of_text("{")},
+    "JSON of something else": lambda t: {"checked": of_text("[]")},
+    "an option of nobody": lambda t: {"checked": of_text(json.dumps({"options": {"x": 1}, "notes": []}))},
+    "no options": lambda t: {"checked": of_text(json.dumps({"notes": []}))},
+}
+
+
+def packed_alone() -> bytes:
+    out = io.BytesIO()
+    np.savez(out, something=np.zeros(2))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("how", TAMPERED)
+def test_what_the_first_step_did_not_send_is_refused(
+    how: str, request_: Request, version: Description
+) -> None:
+    tensors = hand_over(request_)
+    with pytest.raises(ServerError, match=r"^m2trec_predict answers what the first step .* to 'm2trec'$"):
+        take_over({**tensors, **TAMPERED[how](tensors)}, version, n_rows=6)
+
+
+@pytest.mark.parametrize("array", [np.zeros((2, 3)), np.zeros(()), np.zeros((0, 3))])
+def test_one_session_is_expected(array: np.ndarray) -> None:
+    with pytest.raises(ServerError, match=r"^item_ids: expected shape \[1, ...\], found"):
+        one_session("item_ids", array)
+
+
+def test_batches_have_a_leading_dimension() -> None:
+    assert as_arrays({"scores": np.zeros(3)})["scores"].shape == (1, 3)
