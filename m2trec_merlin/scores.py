@@ -1,5 +1,8 @@
 """What evaluation asks of a scorer, and nothing about how scores are made.
 
+Scores belong to items: with the catalogue in another order they come in that order, ties included. Building a
+scorer twice from the same data gives the same scores.
+
 Shape legend: P prefixes of a block, R catalogue rows, V ids of a category vocabulary.
 """
 

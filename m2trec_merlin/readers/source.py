@@ -20,7 +20,7 @@ class Origin:
     Attributes:
         label: file, folder or data set.
         columns: canonical name -> name in the source, for each column that the source is to provide.
-        locate: tells a person where row number `n` (from 0) of the source is.
+        locate: tells a person where row number `n` of the source is: the index of what was read, from 0.
         available: returns the names of all columns that the source has; empty if it has just these.
     """
 
@@ -84,5 +84,9 @@ class Source(Protocol):
         ...
 
     def state(self) -> dict[str, Any]:
-        """Return what changes when the data do: sizes and times of files, versions of packages."""
+        """Return what changes when the data do: sizes and times of files, versions of packages.
+
+        Equal for equal data, in a form that JSON keeps. Never raises: what is missing is left out, and the
+        reading reports it.
+        """
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
@@ -119,3 +120,15 @@ def test_rows_are_named_as_they_stand_in_the_file(tmp_path: Path):
     in_file = pd.read_csv(tmp_path / "clicks.csv")
     ids = in_file["session_id"].to_numpy()[events.index.to_numpy(np.int64)]
     assert ids.astype(str).tolist() == events[SESSION_ID].astype(str).tolist()
+
+    def test_the_state_of_equal_data_is_equal_and_json_keeps_it(self, name: str, tmp_path: Path):
+        one, other = (EXAMPLES[name](tmp_path, chunk).open(1).state() for chunk in (1, 1000))
+        assert one == other == json.loads(json.dumps(one))
+
+    def test_the_state_of_data_that_are_not_there_raises_nothing(self, name: str, tmp_path: Path):
+        settings = EXAMPLES[name](tmp_path, 3)
+        there = settings.open(1).state()
+        for file in tmp_path.iterdir():
+            file.unlink()
+        gone = settings.open(1).state()
+        assert (gone != there) == bool(settings.paths)

@@ -2,12 +2,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
+from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.contract.version import Description
-from m2trec_merlin.serving.runtime.options import OPTIONS, check_options
+from m2trec_merlin.serving.runtime.item_table import ItemTable
+from m2trec_merlin.serving.runtime.options import OPTIONS, Draft, Option, check_options
 
 VERSION = Description(
     max_length=4,
@@ -30,8 +35,52 @@ DEFAULTS = {
 
 
 def test_no_options_are_the_defaults_of_the_version() -> None:
-    assert check_options("", VERSION) == check_options("{}", VERSION) == DEFAULTS
-    assert [option.name for option in OPTIONS] == list(DEFAULTS)
+    checked = check_options("", VERSION)
+    assert (
+        checked
+        == check_options("{}", VERSION)
+        == {**{o.name: o.default for o in OPTIONS}, **VERSION.defaults}
+    )
+    assert {**checked, **DEFAULTS} == checked
+
+
+#: What JSON can hold, in forms that are right for some options and wrong for most.
+VALUES: list[object] = [
+    *(None, True, False, 0, 1, -1, 7, 2**70, -(2**70), 10**400, 0.5, -0.0, 1e308, float("nan"), float("inf")),
+    *("", "7", "sku-1", "\ud800", "x" * 10_000, [], [[]], [None], ["sku-1", 2], [1.5], [True], [{}]),
+    *({}, {"department": "dairy"}, {"price": {"min": 1}}, {"price": {"min": float("nan")}}, {"aisle": []}),
+]
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+class TestContract:
+    def test_it_says_what_it_expects(self, option: Option[Any]) -> None:
+        assert re.fullmatch("[a-z][a-z_]*", option.name) and option.expected
+
+    @pytest.mark.parametrize("value", VALUES, ids=range(len(VALUES)))
+    def test_a_value_is_refused_by_name_or_can_be_applied(self, option: Option[Any], value: object) -> None:
+        if problems := option.problems(value, VERSION):
+            assert all(problem.startswith(f"options.{option.name}") for problem in problems)
+            return
+        read = option.read(value)
+        assert option.problems(read, VERSION) == [] and option.read(json.loads(json.dumps(read))) == read
+        draft = draft_of_nothing()
+        option.apply(read, draft)
+        wish = draft.wish()
+        assert wish.forbidden.dtype == np.int64 and all(np.isfinite(value) for _, value in wish.additions)
+
+    def test_its_default_forbids_nothing_and_adds_nothing(self, option: Option[Any]) -> None:
+        draft = draft_of_nothing()
+        option.apply(option.default, draft)
+        assert (draft.additions, draft.forbidden, draft.allowed, draft.notes) == ([], [], None, [])
+        assert draft.new.tolist() == [2, 3]
+
+
+def draft_of_nothing() -> Draft:
+    nothing = pa.array([None] * 3, pa.string())
+    table = {"item_id": ["sku-1", "2", "3"], "title": ["a", "b", "c"], "train_count": [1, 0, 0]}
+    filters = {name: pa.array([1.0] * 3) if number else nothing for name, number in VERSION.filters.items()}
+    return Draft(ItemTable(pa.table({**table, **filters})), np.array([1]), np.array([2, 3]), [])
 
 
 def test_a_version_without_defaults_leaves_those_of_the_options() -> None:

@@ -6,7 +6,6 @@ Options are checked in the first step of the ensemble, before anything is encode
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -17,6 +16,8 @@ from m2trec_merlin.serving.runtime.candidates import Addition, Wish
 from m2trec_merlin.serving.runtime.item_table import ItemTable
 
 T = TypeVar("T")
+
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass
@@ -82,8 +83,8 @@ class Option(Generic[T]):
 
 
 def is_number(value: object) -> bool:
-    """Tell whether a JSON value is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Tell whether a JSON value is a number that scores, in float32, can hold."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST
 
 
 def is_list_of_ids(value: object) -> bool:

@@ -41,6 +41,10 @@ class NewItemBoost(Option[float]):
         """See `Option.fits`."""
         return is_number(value)
 
+    def read(self, value: Any) -> float:
+        """Return a float: NumPy adds no integers beyond 64 bits."""
+        return float(value)
+
     def apply(self, value: float, draft: Draft) -> None:
         """Add it to the rows that are new by now: `new_items` comes first."""
         if value:
