@@ -62,8 +62,9 @@ def run_export(config: Config, force: bool = False) -> None:
 
 def run_serve(config: Config) -> None:
     """Serve until Ctrl-C."""
+    from m2trec_merlin.serving.server.keeping import serve
     from m2trec_merlin.serving.server.ports import Ports
-    from m2trec_merlin.serving.server.process import TritonServer, serve
+    from m2trec_merlin.serving.server.process import TritonServer
 
     run = Run(config)
     server = TritonServer(run.triton, Ports.of(config.serving), config.serving.start_timeout)

@@ -12,11 +12,13 @@ import urllib.error
 import urllib.request
 import uuid
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
+
+import psutil
 
 from m2trec_merlin.errors import ArtifactError, ServerError
-from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.serving.contract.names import ENSEMBLE, LOCALHOST
+from m2trec_merlin.serving.server.guard import Guard
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.triton_folder import TritonFolder, assemble_triton
 
@@ -46,6 +48,7 @@ class TritonServer:
         self.start_timeout = start_timeout
         self.model = model
         self._process: subprocess.Popen[bytes] | None = None
+        self._guard: Guard | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._shared_memory_prefix = f"m2trec_{os.getpid()}_{uuid.uuid4().hex[:8]}_"
 
@@ -92,6 +95,8 @@ class TritonServer:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                 )
+            shared = _SHARED_MEMORY / self._shared_memory_prefix
+            self._guard = Guard(self._process.pid, folder, shared)
             self._wait_until_ready()
         except BaseException:
             self.stop()
@@ -99,6 +104,9 @@ class TritonServer:
 
     def stop(self) -> None:
         """End the server and its workers: ask first, then insist. Leaves no shared memory behind."""
+        if self._guard is not None:
+            self._guard.dismiss()
+            self._guard = None
         if self._process is not None:
             _end_group(self._process)
             self._process = None
@@ -108,15 +116,20 @@ class TritonServer:
             self._folder.cleanup()
             self._folder = None
 
-    def wait(self) -> None:
-        """Block until Triton ends by itself.
+    def wait(self) -> str:
+        """Block until Triton or one of its workers ends by itself; return what happened.
 
-        Raises:
-            ServerError: it did; shows its last messages.
+        Without a worker every request fails, though Triton stays ready: it is ended at once.
         """
-        if self._process is not None:
-            code = self._process.wait()
-            raise ServerError(f"Triton ended by itself with code {code}.\n{self.log_tail()}")
+        assert self._process is not None
+        workers = psutil.Process(self._process.pid).children()
+        while self._process.poll() is None:
+            for worker in workers:
+                if not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE:
+                    os.killpg(self._process.pid, signal.SIGKILL)
+                    return f"Worker {worker.pid} of Triton ended by itself.\n{self.log_tail()}"
+            time.sleep(_POLL_SECONDS)
+        return f"Triton ended by itself with code {self._process.returncode}.\n{self.log_tail()}"
 
     def log_tail(self, lines: int = 30) -> str:
         """Return Triton's last warnings and errors, or its last messages if there are none."""
@@ -183,35 +196,6 @@ class TritonServer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
-
-
-def serve(server: TritonServer, progress: Progress = SILENT) -> None:
-    """Start a server, say where it listens, and keep it until Ctrl-C or SIGTERM.
-
-    Args:
-        server: not started yet.
-        progress: is told where the server listens.
-
-    Raises:
-        ServerError: it could not be started, or ended by itself.
-    """
-    # SIGINT, too: a shell starts background commands with it ignored.
-    previous = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        progress.say(f"Starting Triton on {server.repository} ...")
-        with server:
-            progress.say(f"Ready. gRPC {server.grpc_address}   HTTP {server.http_address}")
-            progress.say(f"Metrics {server.metrics_address}   Stop with Ctrl-C")
-            server.wait()
-    except KeyboardInterrupt:
-        progress.say("Triton has stopped.")
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
