@@ -127,6 +127,7 @@ class TritonServer:
             for worker in workers:
                 if not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE:
                     os.killpg(self._process.pid, signal.SIGKILL)
+                    self._process.wait()
                     return f"Worker {worker.pid} of Triton ended by itself.\n{self.log_tail()}"
             time.sleep(_POLL_SECONDS)
         return f"Triton ended by itself with code {self._process.returncode}.\n{self.log_tail()}"
