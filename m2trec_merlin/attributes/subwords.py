@@ -1,8 +1,8 @@
 """Subword tokens as an NVTabular operator: `SubwordTokenize`.
 
 WordPiece, because its vocabulary is a plain list of pieces that are matched greedily, longest first: cuDF
-has a tokenizer for such lists, and no merge rules have to travel with the ids. Text is lower-cased, stripped
-of accents, and split at spaces and punctuation first.
+has a tokenizer for such lists, and no merge rules have to travel with the ids. `words.py` says what a word
+is; its rules are part of the vocabulary's file.
 
 The trainer of the `tokenizers` library gives other vocabularies from run to run, as the ids of continuing
 characters ("##a") follow the order of a hash map and break ties between pieces. Here it receives all
@@ -26,16 +26,14 @@ from nvtabular import ColumnSelector
 from nvtabular.ops import StatOperator
 from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
-from tokenizers.normalizers import BertNormalizer
-from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.trainers import WordPieceTrainer
 
 from m2trec_merlin.attributes.categories import RESERVED
+from m2trec_merlin.attributes.words import LONGEST_WORD, normalizer, pre_tokenizer
 from m2trec_merlin.encoded import FIRST_VALUE, MISSING
 from m2trec_merlin.frames import Column, Frame, Frames, frames_of
 
 _CONTINUES = "##"
-_LONGEST_WORD = 100
 _WORDS_AT_ONCE = 10_000
 
 
@@ -178,20 +176,19 @@ def learn_tokenizer(words: Mapping[str, int], vocabulary_size: int) -> Tokenizer
 
 def _tokenizer(vocabulary: dict[str, int]) -> Tokenizer:
     tokenizer = Tokenizer(
-        WordPiece(vocabulary, unk_token=RESERVED[2], max_input_chars_per_word=_LONGEST_WORD)
+        WordPiece(vocabulary, unk_token=RESERVED[2], max_input_chars_per_word=LONGEST_WORD)
     )
-    tokenizer.normalizer = BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = BertPreTokenizer()
+    tokenizer.normalizer = normalizer()
+    tokenizer.pre_tokenizer = pre_tokenizer()
     return tokenizer
 
 
 def _normalise(words: Mapping[str, int]) -> Counter[str]:
-    normalizer, pre_tokenizer = BertNormalizer(lowercase=True), BertPreTokenizer()
+    spell, cut = normalizer(), pre_tokenizer()
     counts: Counter[str] = Counter()
     for word, count in words.items():
-        for piece, _ in pre_tokenizer.pre_tokenize_str(normalizer.normalize_str(word)):
-            if len(piece) <= _LONGEST_WORD:
-                counts[piece] += count
+        for piece, _ in cut.pre_tokenize_str(spell.normalize_str(word)):
+            counts[piece] += count
     return counts
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
+from m2trec_merlin.attributes.words import words_of
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.errors import DataError
@@ -94,7 +95,7 @@ def category_words(catalogue: Catalogue) -> list[str]:
 def _tfidf(words: Sequence[str], catalogue: Catalogue) -> sparse.csr_matrix:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    vectorizer = TfidfVectorizer(token_pattern=r"(?u)\w+", dtype=np.float32)
+    vectorizer = TfidfVectorizer(analyzer=words_of, dtype=np.float32)
     seen = np.flatnonzero(catalogue.train_counts[1:] > 0)
     try:
         vectorizer.fit([words[index] for index in seen])
