@@ -175,9 +175,7 @@ def learn_tokenizer(words: Mapping[str, int], vocabulary_size: int) -> Tokenizer
 
 
 def _tokenizer(vocabulary: dict[str, int]) -> Tokenizer:
-    tokenizer = Tokenizer(
-        WordPiece(vocabulary, unk_token=RESERVED[2], max_input_chars_per_word=LONGEST_WORD)
-    )
+    tokenizer = Tokenizer(WordPiece(vocabulary, unk_token=RESERVED[2], max_input_chars_per_word=LONGEST_WORD))
     tokenizer.normalizer = normalizer()
     tokenizer.pre_tokenizer = pre_tokenizer()
     return tokenizer

@@ -1,6 +1,6 @@
 """The words of a text in any language: how letters are spelled alike, and where a text is cut.
 
-Everything is a rule of the `tokenizers` library, so a fitted vocabulary carries it in its file, and a catalogue
+Everything is a rule of the `tokenizers` library: a fitted vocabulary carries it in its file, and a catalogue
 that was fitted under another rule goes on under that one.
 
 - Letters of other widths, ligatures, and composed and decomposed letters are one (NFKD, lower case).
@@ -44,7 +44,7 @@ def normalizer() -> Normalizer:
             Replace(Regex(r"(?<=[\p{Latin}\p{Greek}\p{Cyrillic}])\p{Mn}+"), ""),
             BertNormalizer(clean_text=False, handle_chinese_chars=True, strip_accents=False, lowercase=True),
             # Lower case is made letter by letter, and does not see that a sigma ends its word.
-            Replace("ς", "σ"),
+            Replace("\N{GREEK SMALL LETTER FINAL SIGMA}", "\N{GREEK SMALL LETTER SIGMA}"),
         ]
     )
 
@@ -69,7 +69,7 @@ def _cut() -> PreTokenizer:
 
 
 def _run(letters: str, longest: int) -> str:
-    """Match a run that ends ahead of no mark, which belongs to the letter before it, if there is such an end."""
+    """Match so many letters at most, and no end between a letter and its marks if that can be helped."""
     return rf"{letters}{{1,{longest}}}(?!\p{{M}})|{letters}{{1,{longest}}}"
 
 

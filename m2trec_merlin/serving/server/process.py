@@ -20,7 +20,7 @@ from m2trec_merlin.errors import ArtifactError, ServerError
 from m2trec_merlin.serving.contract.names import ENSEMBLE, LOCALHOST
 from m2trec_merlin.serving.server.guard import Guard
 from m2trec_merlin.serving.server.ports import Ports
-from m2trec_merlin.serving.server.triton_folder import TritonFolder, assemble_triton
+from m2trec_merlin.serving.server.triton_folder import TritonFolder, assemble_triton, make_plain_folder
 
 _POLL_SECONDS = 0.1
 _STOP_SECONDS = 20.0
@@ -73,16 +73,18 @@ class TritonServer:
         Raises:
             ArtifactError: there is no model repository.
             MissingDependencyError: nvidia-pytriton or a system library is missing.
-            ServerError: a port is taken, or Triton failed to start in time; shows its last messages.
+            ServerError: a port is taken, no folder has a plain path, or Triton failed to start in time; shows
+                its last messages.
         """
         if not (self.repository / self.model / "config.pbtxt").is_file():
             raise ArtifactError(
                 f"{self.repository} holds no Triton model '{self.model}': run `m2trec export` first"
             )
         self.ports.require_free()
-        self._folder = tempfile.TemporaryDirectory(prefix="m2trec-triton-")
+        self._folder = make_plain_folder()
         try:
             folder = Path(self._folder.name)
+            self._models.symlink_to(self.repository.resolve())
             triton = assemble_triton(folder)
             with self._log.open("wb") as log:
                 # A process group of its own, so that Ctrl-C reaches us first and no stub outlives the server.
@@ -135,6 +137,7 @@ class TritonServer:
     def log_tail(self, lines: int = 30) -> str:
         """Return Triton's last warnings and errors, or its last messages if there are none."""
         text = self._log.read_text(encoding="utf-8", errors="replace") if self._log.is_file() else ""
+        text = text.replace(str(self._models), str(self.repository))
         messages = [line for line in text.splitlines() if line and not _NOISE.search(line)]
         serious = [line for line in messages if not _INFORMATION.match(line)]
         return "\n".join(
@@ -155,10 +158,16 @@ class TritonServer:
         assert self._folder is not None
         return Path(self._folder.name) / "triton.log"
 
+    @property
+    def _models(self) -> Path:
+        """The repository under the path by which Triton knows it."""
+        assert self._folder is not None
+        return Path(self._folder.name) / "models"
+
     def _command(self, triton: TritonFolder) -> list[str]:
         return [
             str(triton.binary),
-            f"--model-repository={self.repository.resolve()}",
+            f"--model-repository={self._models}",
             # Under other modes whoever reaches the port may load models, which means run code.
             "--model-control-mode=none",
             f"--backend-directory={triton.backends}",

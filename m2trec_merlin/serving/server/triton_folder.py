@@ -1,18 +1,27 @@
-"""The genuine Triton server inside the package nvidia-pytriton, laid out so that it runs on its own."""
+"""The genuine Triton server inside the package nvidia-pytriton, laid out so that it runs on its own.
+
+Triton starts the programs of its models by a command for a shell, in which it quotes nothing: blanks, quotes
+or dollar signs in a path tear the command apart. The Python in those programs takes every path for ASCII,
+whatever the locale. So all that they get to see lies in one folder with a plain name, as links.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from m2trec_merlin.errors import MissingDependencyError
+from m2trec_merlin.errors import MissingDependencyError, ServerError
 
 _INSTALL = "pip install 'm2trec-merlin[serve]'"
+_PLAIN = re.compile(r"[A-Za-z0-9_./-]+")
+_OUR_PACKAGE = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -32,8 +41,27 @@ class TritonFolder:
     environment: dict[str, str]
 
 
+def make_plain_folder() -> tempfile.TemporaryDirectory[str]:
+    """Make a temporary folder whose path every shell reads as one word.
+
+    Raises:
+        ServerError: there is no place for one; names where it was tried.
+    """
+    wanted = os.environ.get("TMPDIR")
+    places = [*([os.path.abspath(wanted)] if wanted else []), "/tmp", "/var/tmp", "/dev/shm"]
+    for place in filter(_PLAIN.fullmatch, places):
+        try:
+            return tempfile.TemporaryDirectory(prefix="m2trec-triton-", dir=place)
+        except OSError:
+            continue
+    raise ServerError(
+        "Triton needs a folder for temporary files that can be written to, with nothing but ASCII letters, "
+        f"digits and - _ . / in its path; tried {', '.join(places)}. Set TMPDIR to such a folder"
+    )
+
+
 def assemble_triton(target: Path) -> TritonFolder:
-    """Lay the server out in the empty folder `target`, by links into the installed package.
+    """Lay the server out in the empty folder `target`, by links to the installed packages and to Python.
 
     Raises:
         MissingDependencyError: the package, its part for this version of Python, or a system library
@@ -54,15 +82,20 @@ def assemble_triton(target: Path) -> TritonFolder:
         raise MissingDependencyError(
             f"nvidia-pytriton serves no Python {version} models; it has {offered}. Use one of those Pythons"
         )
-    environment = _environment(package.parent / "nvidia_pytriton.libs")
+    environment = _environment(target, package.parent / "nvidia_pytriton.libs")
     _require_libraries(binary, environment, version)
     _require_libraries(stub, environment, version)
 
-    backend = target / "backends" / "python"
-    backend.mkdir(parents=True)
+    backend, packages = target / "backends" / "python", target / "packages"
+    for folder in (backend, packages):
+        folder.mkdir(parents=True)
     for file in (*(source / "backends" / "python").iterdir(), stub):
         (backend / file.name).symlink_to(file)
-    return TritonFolder(binary, backend.parent, source / "caches", environment)
+    (packages / _OUR_PACKAGE.name).symlink_to(_OUR_PACKAGE)
+    (target / "python").symlink_to(sys.prefix)
+    (target / "tritonserver").symlink_to(source)
+    binary, caches = target / "tritonserver" / "bin" / binary.name, target / "tritonserver" / "caches"
+    return TritonFolder(binary, backend.parent, caches, environment)
 
 
 def missing_libraries(program: Path, environment: dict[str, str]) -> list[str]:
@@ -79,12 +112,14 @@ def _package_folder() -> Path:
     return Path(spec.origin).parent
 
 
-def _environment(libraries: Path) -> dict[str, str]:
+def _environment(target: Path, libraries: Path) -> dict[str, str]:
     environment = dict(os.environ)
-    # The stub embeds Python and finds its packages through the `python` that comes first on PATH.
-    for name in ("PYTHONHOME", "PYTHONPATH"):
-        environment.pop(name, None)
-    environment["PATH"] = _join(str(Path(sys.prefix) / "bin"), environment.get("PATH"))
+    environment.pop("PYTHONHOME", None)
+    # The stub embeds Python and finds its packages through the `python` that comes first on PATH; ours may
+    # lie in a checkout instead.
+    environment["PATH"] = _join(str(target / "python" / "bin"), environment.get("PATH"))
+    environment["PYTHONPATH"] = str(target / "packages")
+    environment["TMPDIR"] = str(target)
     environment["LD_LIBRARY_PATH"] = _join(
         str(libraries), sysconfig.get_config_var("LIBDIR"), environment.get("LD_LIBRARY_PATH")
     )

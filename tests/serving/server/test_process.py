@@ -15,6 +15,17 @@ from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.process import TritonServer
 from tests.serving.server.stand_in import ENDING, FAILING, HANGING, READY, becomes_true, is_alive, write
 
+# What a shell makes of the paths that it is given, and whether the model can be found there.
+REPEATING = """
+import os, pathlib, shlex, sys
+repository = next(a.split("=")[1] for a in sys.argv if a.startswith("--model-repository"))
+words = [*sys.argv, os.getcwd()]
+plain = all(shlex.split(word) == [word] and word.isascii() for word in words)
+print("plain", plain, pathlib.Path(repository, "m2trec", "config.pbtxt").is_file())
+print("failed in", repository + "/m2trec")
+raise SystemExit(3)
+"""
+
 
 def test_ready_server_and_its_workers_end_with_the_block(repository: Path, program: Path) -> None:
     write(program, READY)
@@ -32,6 +43,19 @@ def test_a_failing_start_shows_why(repository: Path, program: Path) -> None:
     with pytest.raises(ServerError, match=r"code 3(.|\n)*disk full") as error:
         TritonServer(repository, Ports.free(), start_timeout=20).start()
     assert "CUDA" not in str(error.value)
+
+
+def test_triton_sees_plain_paths_and_messages_show_the_users(
+    repository: Path, program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(program, REPEATING)
+    named = repository.rename(tmp_path / "my Käse 'n' $HOME (1)")
+    monkeypatch.setenv("TMPDIR", str(named))
+    monkeypatch.chdir(named.parent)
+    with pytest.raises(ServerError) as error:
+        TritonServer(Path(named.name), Ports.free(), start_timeout=20).start()
+    assert "plain True True" in str(error.value)
+    assert f"failed in {named.name}/m2trec" in str(error.value)
 
 
 def test_a_start_that_takes_too_long_is_given_up(repository: Path, program: Path) -> None:

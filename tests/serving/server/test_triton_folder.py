@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import errno
+import shlex
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from m2trec_merlin.errors import MissingDependencyError
+import m2trec_merlin
+from m2trec_merlin.errors import MissingDependencyError, ServerError
 from m2trec_merlin.serving.server import triton_folder
-from m2trec_merlin.serving.server.triton_folder import assemble_triton, missing_libraries
+from m2trec_merlin.serving.server.triton_folder import assemble_triton, make_plain_folder, missing_libraries
 
 LISTING = """\
     linux-vdso.so.1 (0x00007f3f8a98a000)
@@ -32,8 +36,47 @@ def test_python_of_the_models_is_the_one_that_runs_us(
     monkeypatch.setenv("PYTHONHOME", "/somewhere/else")
     monkeypatch.setenv("PYTHONPATH", "/somewhere/else")
     environment = assemble_triton(tmp_path).environment
-    assert environment["PATH"].split(":")[0] == str(Path(sys.prefix) / "bin")
-    assert not {"PYTHONHOME", "PYTHONPATH"} & environment.keys()
+    assert "PYTHONHOME" not in environment
+    python = Path(environment["PATH"].split(":")[0])
+    assert python == tmp_path / "python" / "bin" and python.samefile(Path(sys.prefix) / "bin")
+    code = "import sys, m2trec_merlin as m; print(sys.prefix, m.__file__, sep='\\n')"
+    done = subprocess.run(["python", "-c", code], env=environment, capture_output=True, text=True, cwd="/")
+    prefix, package = map(Path, done.stdout.splitlines())
+    assert prefix == tmp_path / "python"
+    assert package.is_relative_to(tmp_path) and package.samefile(m2trec_merlin.__file__)
+
+
+@pytest.mark.parametrize("name", ["two words", "Käse", "'quoted'", "$HOME", "a;b", "(1)", "店"])
+def test_the_folder_is_plain_wherever_temporary_files_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / name).mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / name))
+    with make_plain_folder() as folder:
+        assert shlex.split(folder) == [folder] and folder.isascii() and str(tmp_path) not in folder
+        triton = assemble_triton(Path(folder))
+        seen = [triton.binary, triton.backends, triton.caches, triton.environment["TMPDIR"]]
+        assert all(Path(path).is_relative_to(folder) and Path(path).exists() for path in seen)
+
+
+def test_temporary_files_stay_where_they_are_wanted_if_that_is_plain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with make_plain_folder() as folder:
+        assert Path(folder).parent == tmp_path
+
+
+def test_no_plain_folder_is_one_error_that_names_where_it_was_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(**options: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "two words"))
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", full)
+    with pytest.raises(ServerError, match=r"tried .*two words, /tmp, .*Set TMPDIR"):
+        make_plain_folder()
 
 
 def test_libraries_that_the_linker_does_not_find(tmp_path: Path) -> None:
