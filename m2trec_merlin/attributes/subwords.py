@@ -29,7 +29,7 @@ from tokenizers.models import WordPiece
 from tokenizers.trainers import WordPieceTrainer
 
 from m2trec_merlin.attributes.categories import RESERVED
-from m2trec_merlin.attributes.words import LONGEST_WORD, normalizer, pre_tokenizer
+from m2trec_merlin.attributes.words import LONGEST_WORD, may_stand_anywhere, normalizer, pre_tokenizer
 from m2trec_merlin.encoded import FIRST_VALUE, MISSING
 from m2trec_merlin.frames import Column, Frame, Frames, frames_of
 
@@ -199,6 +199,12 @@ def _characters(counts: Mapping[str, int], most: int) -> set[str]:
     for word, count in counts.items():
         for character in _split(word):
             occurrences[character] += count
+    for character, count in list(occurrences.items()):
+        # Another title is cut elsewhere: what stands inside of a piece in this one begins a piece there.
+        letter = character.removeprefix(_CONTINUES)
+        if len(letter) == 1 and may_stand_anywhere(letter):
+            for form in _split(letter * 2):
+                occurrences[form] = max(occurrences[form], count)
     ranked = sorted(occurrences, key=lambda character: (-occurrences[character], character))
     return set(ranked[:most])
 

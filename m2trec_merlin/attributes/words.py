@@ -14,6 +14,7 @@ that was fitted under another rule goes on under that one.
 
 from __future__ import annotations
 
+import unicodedata
 from functools import cache
 
 from tokenizers import Regex
@@ -25,11 +26,10 @@ from tokenizers.pre_tokenizers import Sequence as PreTokenizers
 #: Letters of a piece at most; WordPiece calls longer words unknown.
 LONGEST_WORD = 100
 
-_WITHOUT_SPACES = (
-    r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Hiragana}\p{Katakana}"
-    # Kana share the marks of voicing and the sign of a long vowel with other scripts.
-    r"\u3099\u309A\u30FC"
-)
+#: Scripts that are written without spaces, by the names that Unicode gives them and their letters.
+_WITHOUT_SPACES = ("Thai", "Lao", "Khmer", "Myanmar", "Hiragana", "Katakana")
+#: Kana share the marks of voicing and the sign of a long vowel with other scripts.
+_SPACELESS = "".join(rf"\p{{{script}}}" for script in _WITHOUT_SPACES) + r"\u3099\u309A\u30FC"
 #: Some four or five words: long enough for what pieces learn to be words, short enough to be found again.
 _LETTERS_WITHOUT_SPACES = 20
 
@@ -54,6 +54,11 @@ def pre_tokenizer() -> PreTokenizer:
     return PreTokenizers([BertPreTokenizer(), _cut()])
 
 
+def may_stand_anywhere(letter: str) -> bool:
+    """Tell whether a letter's script has no spaces: where its words begin, nobody can see."""
+    return unicodedata.name(letter, "").startswith(tuple(script.upper() for script in _WITHOUT_SPACES))
+
+
 def words_of(text: str) -> list[str]:
     """Return the words of a text, normalised, without punctuation; a word may hold digits and underscores."""
     normalised = _normalizer().normalize_str(text)
@@ -62,8 +67,8 @@ def words_of(text: str) -> list[str]:
 
 def _cut() -> PreTokenizer:
     runs = [
-        _run(f"[{_WITHOUT_SPACES}]", _LETTERS_WITHOUT_SPACES),
-        _run(f"[^{_WITHOUT_SPACES}]", LONGEST_WORD),
+        _run(f"[{_SPACELESS}]", _LETTERS_WITHOUT_SPACES),
+        _run(f"[^{_SPACELESS}]", LONGEST_WORD),
     ]
     return Split(Regex("|".join(runs)), "isolated")
 

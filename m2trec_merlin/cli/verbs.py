@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -89,8 +90,11 @@ def run_recommend(
     from m2trec_merlin.serving.client import RecommendationClient
     from m2trec_merlin.serving.contract.names import LOCALHOST
 
+    # Bytes of an argument that are no UTF-8 could neither be sent nor shown.
+    session = [os.fsencode(text).decode(errors="replace") for text in session]
     items = [parse_session_item(text) for text in session]
-    with RecommendationClient(address or f"{LOCALHOST}:{config.serving.grpc_port}") as client:
+    own = f"{LOCALHOST}:{config.serving.grpc_port}"
+    with RecommendationClient(own if address is None else address) as client:
         answer = client.recommend(
             items, top_k, exclude, exclude_session_items, parse_filters(filters), new_item_boost
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -23,6 +24,8 @@ from m2trec_merlin.serving.contract.names import (
     WARNINGS,
     category_tensors,
 )
+
+_ADDRESS = re.compile(r"(?P<host>[\w.-]+|\[[\w.:%-]+\]):(?P<port>[0-9]{1,5})")
 
 #: An item of a session: its id, or raw attributes by column, `item_id` among them or not.
 SessionItem = str | int | Mapping[str, Any]
@@ -52,12 +55,13 @@ class RecommendationClient:
     """A connection to a server; a context manager, too.
 
     Args:
-        address: host and gRPC port.
+        address: HOST:PORT of Triton's gRPC; an IPv6 address in brackets.
         timeout: seconds to wait for an answer. The first item with raw attributes after the server's start
             may take several, until NVTabular is loaded.
 
     Raises:
         MissingDependencyError: tritonclient is not installed.
+        ServerError: the address is none.
     """
 
     def __init__(self, address: str = f"{LOCALHOST}:8001", timeout: float = 30.0) -> None:
@@ -134,26 +138,39 @@ class RecommendationClient:
         self.close()
 
     def _tensor(self, name: str, texts: Sequence[str]) -> Any:
-        array = np.array([[text.encode() for text in texts]], dtype=object)
+        array = np.array([[text.encode(errors="replace") for text in texts]], dtype=object)
         tensor = self._triton.InferInput(name, list(array.shape), "BYTES")
         tensor.set_data_from_numpy(array)
         return tensor
 
+    def _is_live(self) -> bool:
+        """Tell whether a Triton is at the address, whatever it makes of a request."""
+        try:
+            return bool(self._client.is_server_live(client_timeout=self.timeout))
+        except self._triton.InferenceServerException:
+            return False
+
     def _explain(self, error: Any) -> str:
         status = (error.status() or "").removeprefix("StatusCode.")
         message = error.message().removeprefix(f"in ensemble '{ENSEMBLE}', ")
-        if status == "UNAVAILABLE" and "connect" in message.lower():
-            return f"no server answers at {self.address}: start one with `m2trec serve`, or check the address"
-        if status == "DEADLINE_EXCEEDED":
-            return f"the server at {self.address} gave no answer within {self.timeout:g} seconds"
         if status == "INVALID_ARGUMENT":
             return f"the server refused the request: {message}"
+        if status == "DEADLINE_EXCEEDED":
+            return f"the server at {self.address} gave no answer within {self.timeout:g} seconds"
+        if not self._is_live():
+            return (
+                f"no server answers at {self.address}: start one with `m2trec serve`, or check that host and "
+                "port are those of Triton's gRPC"
+            )
         return f"the server at {self.address} failed ({status}): {message}"
 
 
 def _channel_arguments(address: str) -> list[tuple[str, int]]:
+    match = _ADDRESS.fullmatch(address)
+    if match is None or not 0 < int(match["port"]) < 2**16:
+        raise ServerError(f"address '{address}': expected HOST:PORT of Triton's gRPC, as in {LOCALHOST}:8001")
     arguments = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
-    if address.split(":")[0] in (LOCALHOST, "localhost"):
+    if match["host"] in (LOCALHOST, "localhost", "[::1]"):
         # A proxy that the environment names must not stand between two programs on one machine.
         arguments.append(("grpc.enable_http_proxy", 0))
     return arguments

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 import pickle
 import random
+from collections import Counter
 from functools import partial
 
 import dask.dataframe as dd
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from merlin.io import Dataset
-from nvtabular import Workflow
+from nvtabular import ColumnSelector, Workflow
 
 from m2trec_merlin.attributes.categories import RESERVED
 from m2trec_merlin.attributes.subwords import SubwordTokenize, encode_texts, learn_tokenizer
@@ -41,6 +43,52 @@ def test_the_most_frequent_pairs_become_pieces():
     # "es" and "st" occur 9 times, then "est" 9 times, "lo" or "ow" and "low" 7 times.
     assert {"##est", "low"} < set(learned[14:])
     assert len(learned) == 18
+
+
+# As `learn_tokenizer` wrote it while accents were stripped of all scripts and long words were unknown.
+LEARNED_BEFORE = ["##e", "##o", "##r", "##w", "##น", "l", "ก", "##ow", "low", "lowe", "กน", "lower"]
+FITTED_BEFORE = {
+    "version": "1.0",
+    "truncation": {"direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0},
+    "padding": None,
+    "added_tokens": [],
+    "normalizer": {
+        "type": "BertNormalizer",
+        "clean_text": True,
+        "handle_chinese_chars": True,
+        "strip_accents": None,
+        "lowercase": True,
+    },
+    "pre_tokenizer": {"type": "BertPreTokenizer"},
+    "post_processor": None,
+    "decoder": None,
+    "model": {
+        "type": "WordPiece",
+        "unk_token": "<other>",
+        "continuing_subword_prefix": "##",
+        "max_input_chars_per_word": 100,
+        "vocab": {piece: i for i, piece in enumerate([*RESERVED, *LEARNED_BEFORE])},
+    },
+}
+
+
+def test_a_vocabulary_goes_on_under_the_rules_that_it_was_fitted_by():
+    _, operator = fit(pd.DataFrame({"title": ["low"]}))
+    operator.vocabularies = {"title": json.dumps(FITTED_BEFORE)}
+    operator = pickle.loads(pickle.dumps(operator))
+    titles = pd.DataFrame({"title": ["Lower LÖW", "กิน", "กัน", "low" * 40]})
+    ids = operator.transform(ColumnSelector(["title"]), titles)["title"]
+    assert [list(row) for row in ids] == [[14, 11], [13], [13], [2]]
+
+
+def test_plain_english_has_the_ids_that_it_always_had():
+    titles = ["Organic Oat Milk, 12 oz", "Oat & Almond Milk - 2% fat", "Dairy-Free Milk (organic)"]
+    learned = learn_tokenizer(Counter(word for title in titles for word in title.split()), 60)
+    assert [learned.encode(title).ids for title in titles] == [
+        [42, 40, 35, 23, 50, 55],
+        [40, 20, 56, 35, 24, 26, 19, 53],
+        [57, 24, 54, 35, 21, 42, 22],
+    ]
 
 
 def test_text_is_split_into_the_longest_known_pieces():
@@ -76,16 +124,20 @@ def test_the_order_of_words_does_not_matter(seed):
 
 @pytest.mark.parametrize("partitions", [2, 5])
 def test_the_order_of_rows_and_their_partitions_do_not_matter(partitions):
-    texts = [" ".join(random.Random(i).choices(list(WORDS), k=3)) for i in range(30)]
+    words = [*WORDS, "กินข้าว" * 20, "がーぜ", "कील", "Crème", "sku-" * 50]
+    texts = [" ".join(random.Random(i).choices(words, k=3)) for i in range(30)]
     frame = pd.DataFrame({"title": texts})
-    _, once = fit(frame, vocabulary_size=30)
-    _, again = fit(frame.sample(frac=1, random_state=1), partitions=partitions, vocabulary_size=30)
+    _, once = fit(frame, vocabulary_size=90)
+    _, again = fit(frame.sample(frac=1, random_state=1), partitions=partitions, vocabulary_size=90)
     assert once.vocabularies == again.vocabularies
 
 
 LEARNED = learn_tokenizer({**WORDS, "é": 3, "Ünder": 2, "x-ray": 2, "数": 1}, 60)
 fragments = st.sampled_from(
-    ["low", "lowest", "WIDEST", "x-ray", "é", "e\u0301", "\u0301", "数字", "\x00", "zq"]
+    [
+        *("low", "lowest", "WIDEST", "x-ray", "é", "e\u0301", "\u0301", "数字", "\x00", "zq", "x" * 150),
+        *("\u200b", "\u200d", "กิน", "\u0e34", "か\u3099", "\u3099", "\u00b4", "한", "\uff21", "🥑", "Σ"),
+    ]
 )
 spaces = st.sampled_from([" ", "  ", "\t", "\n", "\u00a0", "\u3000", "\x1c", "", "."])
 texts = st.none() | st.text() | st.lists(st.one_of(fragments, spaces)).map("".join)

@@ -103,7 +103,20 @@ def test_no_server_answers(
         taken.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         assert run(monkeypatch, "recommend", "1", "-c", shop, "--address", address) == 1
-    assert f"no server answers at {address}: start one with `m2trec serve`" in error_of(capsys)
+        assert f"no server answers at {address}: start one with `m2trec serve`" in error_of(capsys)
+        # Bytes that are no UTF-8 arrive as lone surrogates.
+        assert run(monkeypatch, "recommend", "caf\udce9", "-c", shop, "--address", address) == 1
+        assert f"no server answers at {address}" in error_of(capsys)
+
+
+@pytest.mark.parametrize("address", ["nonsense", "", "[red]localhost[/red]"])
+def test_an_address_that_is_none(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], address: str
+) -> None:
+    assert run(monkeypatch, "recommend", "1", "-c", shop, "--address", address) == 1
+    assert error_of(capsys) == (
+        f"Error: address '{address}': expected HOST:PORT of Triton's gRPC, as in 127.0.0.1:8001"
+    )
 
 
 @pytest.mark.parametrize("verb", ["", "data", "preprocess", "train", "evaluate", "export", "serve", "demo"])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,23 @@ def test_recent_items_count_more(tmp_path: Path) -> None:
     # With weights 1/2 for wine and 1 for bread, the cosines are 1 / sqrt(5) and 2 / sqrt(5).
     difference = scores[1, 4] - scores[1, 3]
     np.testing.assert_allclose(difference, 1 / np.sqrt(5), atol=2e-4)
+
+
+@pytest.mark.parametrize(
+    ("near", "far"),
+    [
+        ("กิน ข้าว", "กัน ข้าว"),
+        ("कील", "काल"),
+        ("かぎ", "かき"),
+        ("Crème brûlée", "creme caramel"),
+        ("红茶", "绿茶"),
+    ],
+)
+def test_titles_of_any_script_are_told_apart(tmp_path: Path, near: str, far: str) -> None:
+    titles = [near, far, unicodedata.normalize("NFD", near)]
+    catalogue = make_catalogue([1] * 3, titles=titles, directory=tmp_path)
+    line = ContentKnn(catalogue, TRAIN).score(Sessions.from_lists([[1, 2]]).prefixes())[0]
+    assert line[3] > line[2] + 0.1
 
 
 def test_words_of_unseen_items_are_not_learned(tmp_path: Path) -> None:

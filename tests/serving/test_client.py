@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import http.server
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
+import grpc
 import numpy as np
 import pytest
 
@@ -15,6 +19,47 @@ def test_an_unreachable_server_is_explained() -> None:
     with RecommendationClient(address, timeout=5) as client, pytest.raises(ServerError) as error:
         client.recommend(["a"])
     assert f"no server answers at {address}" in str(error.value) and "m2trec serve" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("nonsense", "", "localhost", ":8001", "localhost:grpc", "localhost:0", "localhost:99999"),
+        *("::1:8001", "http://localhost:8001", "two words:8001", "dns:///localhost:8001", "localhost:8001/"),
+    ],
+)
+def test_an_address_that_is_none_is_one_line(address: str) -> None:
+    with pytest.raises(ServerError) as error:
+        RecommendationClient(address)
+    assert str(error.value) == (
+        f"address '{address}': expected HOST:PORT of Triton's gRPC, as in 127.0.0.1:8001"
+    )
+
+
+@pytest.mark.parametrize("address", ["nowhere.invalid:8001", "[::1]:1", "käse.invalid:8001"])
+def test_a_host_that_does_not_answer_is_one_line(address: str) -> None:
+    assert_no_server_answers(address)
+
+
+def test_a_server_of_another_kind_is_no_triton() -> None:
+    with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        assert_no_server_answers(f"127.0.0.1:{other.server_port}")
+        other.shutdown()
+    stranger = grpc.server(ThreadPoolExecutor(1))
+    port = stranger.add_insecure_port("127.0.0.1:0")
+    stranger.start()
+    assert_no_server_answers(f"127.0.0.1:{port}")
+    stranger.stop(None)
+
+
+def assert_no_server_answers(address: str) -> None:
+    with RecommendationClient(address, timeout=5) as client, pytest.raises(ServerError) as error:
+        client.recommend(["a"])
+    assert str(error.value) == (
+        f"no server answers at {address}: start one with `m2trec serve`, or check that host and port are "
+        "those of Triton's gRPC"
+    )
 
 
 def test_items_are_ids_or_attributes_or_both() -> None:

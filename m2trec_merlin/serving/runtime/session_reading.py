@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from m2trec_merlin.errors import M2TRecError, ServerError
 from m2trec_merlin.rows import RowsOfIds
 from m2trec_merlin.serving.contract.version import CATALOGUE_IDS, ITEMS_WORKFLOW, Description
 from m2trec_merlin.serving.runtime.new_items import NewItemEncoder
+from m2trec_merlin.serving.runtime.request_json import read_json
 
 
 @dataclass(frozen=True)
@@ -125,10 +125,7 @@ class SessionReader:
         where = f"item_attributes[{position}]"
         if self._encoder is None:
             raise ServerError(f"{where}: this model knows items by their ids only, not by attributes")
-        try:
-            item = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ServerError(f"{where}: not valid JSON ({error})") from None
+        item = read_json(text, where)
         accepted = ", ".join(self._columns)
         if not isinstance(item, dict):
             raise ServerError(f"{where}: expected a JSON object with any of {accepted}")

@@ -48,7 +48,7 @@ def make_plain_folder() -> tempfile.TemporaryDirectory[str]:
         ServerError: there is no place for one; names where it was tried.
     """
     wanted = os.environ.get("TMPDIR")
-    places = [*([os.path.abspath(wanted)] if wanted else []), "/tmp", "/var/tmp", "/dev/shm"]
+    places = [*([str(Path(wanted).absolute())] if wanted else []), "/tmp", "/var/tmp", "/dev/shm"]
     for place in filter(_PLAIN.fullmatch, places):
         try:
             return tempfile.TemporaryDirectory(prefix="m2trec-triton-", dir=place)

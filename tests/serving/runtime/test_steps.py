@@ -72,6 +72,13 @@ def test_several_sessions_in_a_request_are_refused(preprocess: PreprocessStep) -
     assert isinstance(answer, ServerError) and "one session per request" in str(answer)
 
 
+def test_half_a_character_spoils_no_request(preprocess: PreprocessStep, predict: PredictStep) -> None:
+    titled = {"item_ids": texts(""), "item_attributes": texts(r'{"product_name": "tea \ud83d"}')}
+    options = {"item_ids": texts("sku-2"), "options": texts(r'{"filters": {"department": "\udc00"}}')}
+    answers = predict.answer([tensors(read) for read in preprocess.answer([titled, options])])
+    assert all(tensors(answer)["scores"].shape[0] == 1 for answer in answers)
+
+
 def test_text_that_is_no_utf8_is_refused(preprocess: PreprocessStep) -> None:
     [answer] = preprocess.answer([{"item_ids": np.array([[b"\xff\xfe"]], dtype=object)}])
     assert isinstance(answer, ServerError) and str(answer).startswith("item_ids: not valid UTF-8")

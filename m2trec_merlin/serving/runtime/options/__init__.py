@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from m2trec_merlin.errors import ServerError
@@ -12,6 +11,7 @@ from m2trec_merlin.serving.runtime.options.base import Draft, Option
 from m2trec_merlin.serving.runtime.options.exclusions import Exclude, ExcludeSessionItems
 from m2trec_merlin.serving.runtime.options.filters import Filters
 from m2trec_merlin.serving.runtime.options.newness import NewItemBoost, NewItems
+from m2trec_merlin.serving.runtime.request_json import read_json
 
 __all__ = ["OPTIONS", "Draft", "Option", "apply_options", "check_options"]
 
@@ -37,10 +37,7 @@ def check_options(text: str, version: Description) -> dict[str, Any]:
     Raises:
         ServerError: it is not a JSON object, or options are unknown or of the wrong form; all of them.
     """
-    try:
-        raw = json.loads(text) if text else {}
-    except json.JSONDecodeError as error:
-        raise ServerError(f"options: not valid JSON ({error})") from None
+    raw = read_json(text, "options") if text else {}
     if not isinstance(raw, dict):
         raise ServerError("options: expected a JSON object")
     problems = []
