@@ -35,6 +35,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "scores",
         "sections",
         "sessions",
+        "spelling",
         "",
     ),
 )
