@@ -96,7 +96,7 @@ def split_values(series: pd.Series, separator: str, longest: int) -> pa.ListArra
         lists = pa.array([_split_one(value, separator) for value in series], pa.list_(pa.string()))
     if not is_list(lists):
         lists = pc.split_pattern(as_text(series), separator)
-    values = as_category(lists.flatten().to_pandas().rename(series.name))
+    values = as_category(lists.flatten().to_pandas(integer_object_nulls=True).rename(series.name))
     parents = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
     return gather_lists(values, parents, len(lists), longest)
 
@@ -123,7 +123,7 @@ def as_doubles(series: pd.Series) -> np.ndarray:
     Truth values, dates, times and durations are no numbers, although NumPy has one behind each.
     """
     kind = series.dtype
-    if kind == np.float32 or kind == np.float16:
+    if kind == np.float32:
         # As the number is written: 7.1, not the 7.0999999 that is nearest to it.
         return pa.array(series).cast(pa.string()).cast(pa.float64()).to_numpy(zero_copy_only=False)
     is_number = pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)

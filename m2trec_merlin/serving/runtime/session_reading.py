@@ -15,11 +15,7 @@ from m2trec_merlin.errors import M2TRecError, ServerError
 from m2trec_merlin.rows import RowsOfIds
 from m2trec_merlin.serving.contract.version import CATALOGUE_IDS, ITEMS_WORKFLOW, Description
 from m2trec_merlin.serving.runtime.new_items import NewItemEncoder
-<<<<<<< HEAD
 from m2trec_merlin.serving.runtime.request_json import read_json
-=======
-from m2trec_merlin.serving.runtime.notes import bounded, name_some, show
->>>>>>> 89ebddc (What a request says and the model cannot use is warned of, with its position; filters take numbers as text)
 
 
 @dataclass(frozen=True)
