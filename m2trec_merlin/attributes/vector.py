@@ -49,7 +49,7 @@ class Vector(Attribute):
         right = lengths == self.size
         yield Fault("is not a list of numbers", values, ~is_list)
         yield Fault(f"is not of length {self.size}", pd.Series(lengths, lists.index, dtype=object), ~right)
-        yield Fault("holds values that are not finite numbers of float32", lists, right & ~finite)
+        yield Fault("holds values that are not finite numbers", lists, right & ~finite)
 
     def encode(self, source: Node, members: Sequence[Attribute], storage: Path) -> Node:
         """Take the numbers as they are."""

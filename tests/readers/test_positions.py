@@ -51,6 +51,12 @@ def test_what_is_no_number_is_none_in_any_company(value: object) -> None:
         assert parse_positions(pd.Series([value, company], dtype=object)).isna().tolist() == [True, False]
 
 
+def test_positions_that_are_no_finite_numbers() -> None:
+    parsed = parse_positions(pd.Series(["1", "2.5", "three", None, "inf"]))
+    assert parsed.isna().tolist() == [False, False, True, True, True]
+    assert parsed[1] == 2.5
+
+
 @pytest.mark.parametrize("dtype", ["bool", "datetime64[ns]", "timedelta64[ns]"])
 def test_columns_of_other_types_hold_no_numbers(dtype: str) -> None:
     assert parse_positions(pd.Series([1, 2]).astype(dtype)).isna().all()

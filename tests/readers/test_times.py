@@ -19,6 +19,39 @@ def test_pandas_gives_a_time_without_an_offset_that_of_the_one_above() -> None:
     assert wrong[1] == pd.Timestamp("2024-01-05 13:00", tz="UTC")
 
 
+@pytest.mark.parametrize(
+    ("value", "time_format", "expected"),
+    [
+        ("2017-01-02", "ISO8601", "2017-01-02"),
+        ("2017-01-02T03:04:05+01:00", "ISO8601", "2017-01-02 02:04:05"),
+        (datetime.date(2017, 1, 2), "ISO8601", "2017-01-02"),
+        (pd.Timestamp("2017-01-02", tz="UTC"), "ISO8601", "2017-01-02"),
+        ("02.01.2017", "%d.%m.%Y", "2017-01-02"),
+        ("1483315200", "s", "2017-01-02"),
+        (1483315200000, "ms", "2017-01-02"),
+        ("2017-13-02", "ISO8601", None),
+        ("yesterday", "s", None),
+        (None, "ISO8601", None),
+    ],
+)
+def test_timestamps(value: object, time_format: str, expected: str | None) -> None:
+    parsed = parse_timestamps(pd.Series([value]), time_format)
+    assert parsed.dtype == "datetime64[us]"
+    assert parsed[0] == pd.Timestamp(expected) if expected else pd.isna(parsed[0])
+
+
+def test_times_with_a_zone_become_utc() -> None:
+    times = pd.Series(pd.to_datetime(["2024-06-01 12:00", None])).dt.tz_localize("Europe/Berlin")
+    parsed = parse_timestamps(times)
+    assert parsed.dtype == "datetime64[us]"
+    assert parsed[0] == pd.Timestamp("2024-06-01 10:00") and pd.isna(parsed[1])
+
+
+def test_one_bad_timestamp_does_not_spoil_the_others() -> None:
+    parsed = parse_timestamps(pd.Series(["2017-01-01", "x", "2017-01-01 10:00:00"]))
+    assert parsed.isna().tolist() == [False, True, False]
+
+
 #: Values of one column, and each one's time by itself.
 MIXED = [
     ("2024-01-05T03:01:00-05:00", "2024-01-05 08:01"),

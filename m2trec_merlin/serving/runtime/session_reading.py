@@ -15,6 +15,7 @@ from m2trec_merlin.errors import M2TRecError, ServerError
 from m2trec_merlin.rows import RowsOfIds
 from m2trec_merlin.serving.contract.version import CATALOGUE_IDS, ITEMS_WORKFLOW, Description
 from m2trec_merlin.serving.runtime.new_items import NewItemEncoder
+from m2trec_merlin.serving.runtime.notes import bounded, name_some, show
 from m2trec_merlin.serving.runtime.request_json import read_json
 
 
