@@ -110,7 +110,8 @@ class Catalogue:
         """Return what a person reads: item_id, title and raw attributes; line i is row i + 1."""
         if self.directory is None:
             raise ArtifactError("this catalogue was not read from a folder, so it has no display table")
-        return pd.read_parquet(self.directory / "display.parquet")
+        # Whole numbers with gaps must not become floats: above 2^53 they would change.
+        return pq.read_table(self.directory / "display.parquet").to_pandas(integer_object_nulls=True)
 
     def category_names(self, attribute: str) -> list[str]:
         """Return the value behind each id of a categorical attribute; reserved ids have names in <>."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from m2trec_merlin.errors import DataError
+from m2trec_merlin.spelling import spell
 
 
 def to_arrow(series: pd.Series) -> pa.Array:
@@ -32,23 +34,39 @@ def is_list(array: pa.Array) -> bool:
 def as_text(series: pd.Series) -> pa.Array:
     """Return a column of anything as trimmed strings, the same string for the same value on every path.
 
-    A whole number is written without a fraction even where missing values made its column a float column,
-    so that a category 12 read from a table, 12.0 read from another and "12" in a request are one. Empty
-    strings are missing.
+    A whole number is written without a fraction even where missing values made its column a float column.
+    Empty strings are missing.
 
     Raises:
         DataError: a value is a list or another structure.
     """
     try:
         text = _text(to_arrow(series))
-    except pa.ArrowException:
+    except (pa.ArrowException, OverflowError):
         # Values of several types: requests may mix them, tables hardly ever.
         text = pa.array([_text_of_one(value, str(series.name)) for value in series], pa.string())
     text = pc.utf8_trim_whitespace(text.cast(pa.string()))
     return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
 
 
+def as_category(series: pd.Series) -> pa.Array:
+    """Return a column of anything as the texts of categories; see `spelling`.
+
+    Raises:
+        DataError: a value is a list or another structure.
+    """
+    return _spelled(as_text(series))
+
+
+def _spelled(texts: pa.Array) -> pa.Array:
+    distinct = texts.dictionary_encode()
+    spelled = pa.array([spell(text) or None for text in distinct.dictionary.to_pylist()], pa.string())
+    return spelled.take(distinct.indices)
+
+
 def _text_of_one(value: Any, name: str) -> str | None:
+    if isinstance(value, int):
+        return str(value).lower()  # of any size; True is true
     try:
         return _text(pa.array([value], from_pandas=True))[0].as_py()
     except pa.ArrowException:
@@ -64,7 +82,7 @@ def _text(array: pa.Array) -> pa.Array:
 
 
 def split_values(series: pd.Series, separator: str, longest: int) -> pa.ListArray:
-    """Return several values per row, held as a list or as one string with separators, as lists of strings.
+    """Return several categories per row, held as a list or as one string with separators, as lists of texts.
 
     Args:
         series: of lists, of strings, or of both.
@@ -78,7 +96,7 @@ def split_values(series: pd.Series, separator: str, longest: int) -> pa.ListArra
         lists = pa.array([_split_one(value, separator) for value in series], pa.list_(pa.string()))
     if not is_list(lists):
         lists = pc.split_pattern(as_text(series), separator)
-    values = as_text(lists.flatten().to_pandas().rename(series.name))
+    values = as_category(lists.flatten().to_pandas(integer_object_nulls=True).rename(series.name))
     parents = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
     return gather_lists(values, parents, len(lists), longest)
 
@@ -91,12 +109,44 @@ def _split_one(value: object, separator: str) -> list[str | None]:
 
 
 def numbers(series: pd.Series, minimum: float | None = None) -> pa.Array:
-    """Return a column as float64, null where it holds no finite number of at least `minimum`."""
-    values = pd.to_numeric(series, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    usable = np.isfinite(values)
+    """Return a column as float64, null where it holds no number of at least `minimum` that float32 holds."""
+    values = as_doubles(series)
+    usable = fit_float32(values)
     if minimum is not None:
         usable &= values >= minimum
     return pa.array(values, mask=~usable)
+
+
+def as_doubles(series: pd.Series) -> np.ndarray:
+    """Return numbers, and texts of numbers, as float64; NaN for everything else.
+
+    Truth values, dates, times and durations are no numbers, although NumPy has one behind each.
+    """
+    kind = series.dtype
+    if kind == np.float32:
+        # As the number is written: 7.1, not the 7.0999999 that is nearest to it.
+        return pa.array(series).cast(pa.string()).cast(pa.float64()).to_numpy(zero_copy_only=False)
+    is_number = pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
+    if not is_number and pd.api.types.infer_dtype(series, skipna=True) != "string":
+        return np.array([_as_double(value) for value in series], np.float64)
+    return pd.to_numeric(series, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+
+
+def _as_double(value: object) -> float:
+    if isinstance(value, str):
+        return float(pd.to_numeric(value, errors="coerce"))
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | Decimal | np.number):
+        return np.nan
+    try:
+        return float(value)
+    except (OverflowError, ValueError):
+        return np.nan
+
+
+def fit_float32(values: np.ndarray) -> np.ndarray:
+    """Tell which numbers are finite and stay so as float32, in which the model computes."""
+    with np.errstate(over="ignore"):
+        return np.isfinite(values.astype(np.float32))
 
 
 def vectors(series: pd.Series, size: int) -> pa.ListArray:

@@ -15,7 +15,7 @@ PACKAGE = "m2trec_merlin"
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
-    ("training", "evaluation", "serving.export", "serving.server"),
+    ("training", "evaluation", "serving.export", "serving.server", "serving.session_reading"),
     ("preprocessing", "neighbours", "serving.runtime", "serving.client"),
     ("workflows", "model", "catalogue", "data", "serving.contract"),
     ("runs",),
@@ -35,6 +35,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "scores",
         "sections",
         "sessions",
+        "spelling",
         "",
     ),
 )

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pydantic import Field as Setting
 
 from m2trec_merlin.attributes.base import Attribute, Embedding, Node
-from m2trec_merlin.columns import as_text
+from m2trec_merlin.columns import as_category
 from m2trec_merlin.encoded import Field, Layout
 
 if TYPE_CHECKING:
@@ -48,4 +48,4 @@ class Categorical(Attribute):
 
     def filter_values(self, values: pd.Series) -> pa.Array:
         """Return texts."""
-        return as_text(values)
+        return as_category(values)

@@ -14,6 +14,7 @@ from nvtabular import ColumnSelector, Workflow
 from nvtabular.ops import Categorify
 
 from m2trec_merlin.attributes.operators import find_operator
+from m2trec_merlin.columns import as_category
 from m2trec_merlin.encoded import FIRST_VALUE, MISSING, OUT_OF_VOCABULARY
 from m2trec_merlin.frames import Frame, frames_of
 from m2trec_merlin.ids import IdIndex
@@ -60,7 +61,11 @@ class Categories(Categorify):
     def _index(self, name: str) -> IdIndex:
         indexes = self._indexes = self._indexes or {}
         if name not in indexes:
-            indexes[name] = IdIndex(pd.Series(self.values(name), dtype=object))
+            values = pd.Series(self.values(name), dtype=object)
+            spelled = as_category(values).to_pandas()
+            # Vocabularies of earlier releases hold other spellings, some of them of one value: the most
+            # frequent one is found, and no value that is asked for begins with a space.
+            indexes[name] = IdIndex(spelled.mask(spelled.duplicated(), " " + values))
         return indexes[name]
 
     def __getstate__(self) -> dict[str, Any]:

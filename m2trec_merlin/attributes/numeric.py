@@ -1,4 +1,4 @@
-"""Kind `numeric`: a number, such as a price. AsNumber -> LogOp, if asked for -> Normalize -> FillMissing."""
+"""Kind `numeric`: a number, such as a price. AsNumber -> LogOp (if asked) -> Standardise -> FillMissing."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ import pyarrow as pa
 from pydantic import Field as Setting
 
 from m2trec_merlin.attributes.base import Attribute, Fault, Node, are_lists
-from m2trec_merlin.columns import numbers
+from m2trec_merlin.columns import as_doubles, fit_float32, numbers
 from m2trec_merlin.encoded import Layout
 from m2trec_merlin.frames import Column, Frames
+
+#: How pandas calls what looks like a number to NumPy only.
+_TIMES = ("date", "time")
 
 
 class Numeric(Attribute):
@@ -32,41 +35,51 @@ class Numeric(Attribute):
         return {**super().reading_settings(), "log": self.log}
 
     def faults(self, values: pd.Series) -> Iterator[Fault]:
-        """Yield lists, what is no finite number, and what has no logarithm."""
+        """Yield lists, what is no number that the model can compute with, and what has no logarithm."""
         is_list = are_lists(values)
         single = values[~is_list]
-        found = numbers(single).to_numpy(zero_copy_only=False)
-        unusable = ~np.isfinite(found)
-        with_comma = single[unusable].map(lambda value: bool(re.fullmatch(r"-?\d+,\d+", str(value).strip())))
-        hint = "write decimals with a point" if with_comma.any() else ""
-        yield Fault("is not a finite number", single, unusable, hint)
+        found = as_doubles(single)
+        finite = np.isfinite(found)
+        yield Fault("is not a finite number", single, ~finite, _hint(single, single[~finite]))
+        yield Fault("is beyond the numbers of float32 (3.4e38)", single, finite & ~fit_float32(found))
         if self.log:
-            yield Fault("is below 0, and log needs numbers of at least 0", single, ~unusable & (found < 0))
+            yield Fault("is below 0, and log needs numbers of at least 0", single, finite & (found < 0))
         yield Fault("is a list, not a number", values, is_list)
 
     def canonical(self, values: pd.Series) -> pd.Series:
         """Return float64, NaN where missing."""
-        found = pd.to_numeric(values).to_numpy(np.float64, na_value=np.nan)
-        return pd.Series(found, index=values.index)
+        return pd.Series(as_doubles(values), index=values.index)
 
     def encode(self, source: Node, members: Sequence[Attribute], storage: Path) -> Node:
         """Standardise the known numbers."""
-        from nvtabular.ops import FillMissing, LogOp, Normalize
+        from nvtabular.ops import FillMissing, LogOp
 
         from m2trec_merlin.attributes.operators import ConvertColumns
+        from m2trec_merlin.attributes.standardise import Standardise
 
         found = source >> ConvertColumns(AsNumber(minimum=0 if self.log else None))
         found = found >> LogOp() if self.log else found
         # Filled last: the mean of the known values is then 0, and does not depend on the missing ones.
-        return found >> Normalize(out_dtype=np.float32) >> FillMissing(0)
+        return found >> Standardise() >> FillMissing(0)
 
     def filter_values(self, values: pd.Series) -> pa.Array:
         """Return float64."""
         return numbers(values)
 
 
+def _hint(values: pd.Series, unusable: pd.Series) -> str:
+    """Return what to do about a column of another type, or about values that are written otherwise."""
+    kind = pd.api.types.infer_dtype(values, skipna=True)
+    if kind == "boolean":
+        return "kind categorical takes true and false"
+    if kind.startswith(_TIMES):
+        return "write times as numbers, such as days since a date"
+    with_comma = unusable.map(lambda value: bool(re.fullmatch(r"-?\d+,\d+", str(value).strip())))
+    return "write decimals with a point" if with_comma.any() else ""
+
+
 class AsNumber:
-    """Numbers as float64; NaN where missing, infinite, not a number, or below `minimum`.
+    """Numbers as float64; NaN where missing, not a number, beyond float32, or below `minimum`.
 
     Double precision, since sums over the whole column follow.
     """

@@ -93,10 +93,10 @@ def find_operator(workflow: Workflow, name: str, kind: type[Operator]) -> Any:
 
 
 class AsText:
-    """Values of any type as strings; see `columns.as_text` for which string."""
+    """Values of any type as the texts of categories; see `spelling` for which text."""
 
     dtype, shape, tags = np.str_, (), ()
 
     def __call__(self, name: str, column: Column, frames: Frames) -> Column:
         """Return strings, null where missing or empty."""
-        return frames.text(column, name)
+        return frames.categories(column, name)

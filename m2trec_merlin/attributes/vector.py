@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from pydantic import Field as Setting
 
 from m2trec_merlin.attributes.base import Attribute, Embedding, Fault, Node, are_lists
+from m2trec_merlin.columns import fit_float32
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.frames import Column, Frames
 
@@ -98,7 +99,7 @@ def _measure(vectors: pd.Series) -> tuple[np.ndarray, np.ndarray]:
         lengths = np.array([len(vector) for vector in vectors], np.int64)
         return lengths, np.array([_is_finite(vector) for vector in vectors], bool)
     lengths = pc.list_value_length(array).to_numpy(zero_copy_only=False).astype(np.int64)
-    wrong = ~np.isfinite(flat.to_numpy(zero_copy_only=False))
+    wrong = ~fit_float32(flat.to_numpy(zero_copy_only=False))
     parents = np.repeat(np.arange(len(lengths)), lengths)
     finite = np.ones(len(lengths), bool)
     finite[parents[wrong]] = False
@@ -107,6 +108,6 @@ def _measure(vectors: pd.Series) -> tuple[np.ndarray, np.ndarray]:
 
 def _is_finite(vector: object) -> bool:
     try:
-        return bool(np.isfinite(np.asarray(vector, dtype=np.float64)).all())
-    except (TypeError, ValueError):
+        return bool(fit_float32(np.asarray(vector, dtype=np.float64)).all())
+    except (TypeError, ValueError, OverflowError):
         return False

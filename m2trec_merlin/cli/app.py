@@ -150,7 +150,11 @@ def recommend(
     ] = True,
     filters: Annotated[
         list[str] | None,
-        typer.Option("--filter", metavar="COLUMN=VALUE", help="Only items with this value."),
+        typer.Option(
+            "--filter",
+            metavar="COLUMN=VALUE",
+            help="Only items with this value; of numbers also COLUMN>=1, COLUMN<=5.",
+        ),
     ] = None,
     boost: Annotated[
         float | None,

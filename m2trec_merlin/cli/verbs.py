@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +14,7 @@ from m2trec_merlin.cli.terminal import console
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ArtifactError, ConfigError
 from m2trec_merlin.runs import Run
+from m2trec_merlin.spelling import spell_json
 
 
 def run_data(config: Config, force: bool = False) -> None:
@@ -116,19 +119,45 @@ def parse_session_item(text: str) -> str | dict[str, Any]:
     return attributes
 
 
-def parse_filters(filters: Sequence[str]) -> dict[str, list[str]]:
-    """Read COLUMN=VALUE filters; several values of a column are alternatives.
+def parse_filters(filters: Sequence[str]) -> dict[str, list[str | float] | dict[str, float]]:
+    """Read filters: COLUMN=VALUE, of which several are alternatives, or COLUMN>=NUMBER and COLUMN<=NUMBER.
+
+    A value is sent as a number if that says the same: 7, but neither 007 nor 7.50.
 
     Raises:
-        ConfigError: one has no `=`.
+        ConfigError: one is of another form, or a column has both a value and a bound, or a bound twice.
     """
-    wanted: dict[str, list[str]] = {}
+    values: dict[str, list[str | float]] = {}
+    bounds: dict[str, dict[str, float]] = {}
     for text in filters:
-        column, separator, value = text.partition("=")
-        if not separator:
-            raise ConfigError(f"--filter {text}: expected COLUMN=VALUE, as in department=produce")
-        wanted.setdefault(column, []).append(value)
-    return wanted
+        parts = re.fullmatch(r"(.+?)(<=|>=|=)(.*)", text, re.DOTALL)
+        if parts is None:
+            expected = "COLUMN=VALUE, as in department=produce, or COLUMN>=NUMBER or COLUMN<=NUMBER"
+            raise ConfigError(f"--filter {text}: expected {expected}")
+        column, sign, value = parts.groups()
+        number = _number(value)
+        if sign == "=":
+            same = number is not None and spell_json(number) == value
+            values.setdefault(column, []).append(number if same and number is not None else value)
+            continue
+        if number is None:
+            raise ConfigError(f"--filter {text}: expected a number behind {sign}")
+        bound = "min" if sign == ">=" else "max"
+        if column in bounds and bound in bounds[column]:
+            raise ConfigError(f"--filter {text}: {column} has a bound {sign} already")
+        bounds.setdefault(column, {})[bound] = number
+    if both := values.keys() & bounds.keys():
+        raise ConfigError(f"--filter {', '.join(sorted(both))}: give either values or bounds of a column")
+    return {**values, **bounds}
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = json.loads(text)
+    except ValueError:
+        return None
+    is_number = isinstance(number, int | float) and not isinstance(number, bool)
+    return number if is_number and math.isfinite(number) else None
 
 
 def known_titles(config: Config, item_ids: Sequence[str]) -> dict[str, str]:

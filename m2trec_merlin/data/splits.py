@@ -13,6 +13,7 @@ import pandas as pd
 
 from m2trec_merlin.data.order_statistics import NumbersOnDisk
 from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, SESSION_ID, SPLIT, TIMESTAMP, KnownItems
+from m2trec_merlin.readers.positions import parse_whole_numbers
 from m2trec_merlin.readers.settings import (
     SplitByColumn,
     SplitByHash,
@@ -92,7 +93,7 @@ def split_by_hash(session_ids: pd.Series, config: SplitByHash) -> np.ndarray:
 
 def split_by_modulus(session_ids: pd.Series, config: SplitByModulus) -> np.ndarray:
     """Return the split of each session by the remainder of its id, which is a whole number."""
-    remainders = pd.to_numeric(session_ids).to_numpy(np.int64) % config.modulus
+    remainders = (parse_whole_numbers(session_ids) % config.modulus).to_numpy(np.int64)
     return _choose(test=np.isin(remainders, config.test), valid=np.isin(remainders, config.valid))
 
 

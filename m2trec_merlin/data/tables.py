@@ -17,16 +17,17 @@ from m2trec_merlin.readers.canonical import (
     TIMESTAMP,
     KnownItems,
     normalise_ids,
-    parse_positions,
-    parse_timestamps,
 )
+from m2trec_merlin.readers.positions import order_keys, parse_positions
+from m2trec_merlin.readers.times import parse_instants, to_microseconds
 
 
 def order_events(raw: pd.DataFrame, items: KnownItems, time_format: str = ISO_8601) -> pd.DataFrame:
     """Turn a valid chunk of a source into canonical interactions.
 
-    Events are sorted within their session by position, else by timestamp, else left as they stand; ties keep
-    the order of the source. Sessions keep the order in which they come.
+    Events are sorted within their session by position, else by timestamp (to the nanosecond, of which the
+    result keeps microseconds), else left as they stand; ties keep the order of the source. Sessions keep the
+    order in which they come.
 
     Args:
         raw: whole sessions side by side: session_id, item_id and, if the source has them, position, timestamp
@@ -42,15 +43,16 @@ def order_events(raw: pd.DataFrame, items: KnownItems, time_format: str = ISO_86
         }
     )
     if TIMESTAMP in raw:
-        events[TIMESTAMP] = parse_timestamps(raw[TIMESTAMP], time_format).to_numpy()
+        instants = parse_instants(raw[TIMESTAMP], time_format)
+        events[TIMESTAMP] = to_microseconds(instants).to_numpy()
     if SPLIT in raw:
         events[SPLIT] = raw[SPLIT].to_numpy(object)
     session = pd.factorize(events[SESSION_ID])[0]
     place = None
     if POSITION in raw:
-        place = parse_positions(raw[POSITION]).to_numpy()
+        place = order_keys(parse_positions(raw[POSITION]))
     elif TIMESTAMP in raw:
-        place = events[TIMESTAMP].to_numpy()
+        place = instants.to_numpy()
     if not _are_in_order(session, place):
         keys = [np.arange(len(events)), *([] if place is None else [place]), session]
         events = events.iloc[np.lexsort(keys)].reset_index(drop=True)

@@ -26,11 +26,11 @@ from m2trec_merlin.readers.canonical import (
     KnownItems,
     has_fractions,
     normalise_ids,
-    parse_positions,
-    parse_timestamps,
 )
+from m2trec_merlin.readers.positions import parse_positions, parse_whole_numbers
 from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
 from m2trec_merlin.readers.settings import SplitByColumn, SplitByModulus, SplitByTime
+from m2trec_merlin.readers.times import parse_instants
 
 
 @dataclass
@@ -175,9 +175,9 @@ class _InteractionChecker:
             numbers = parse_positions(chunk[POSITION])
             self._log.add_rows(POSITION, "is not a position (a number)", chunk[POSITION], numbers.isna())
         if TIMESTAMP in chunk:
-            times = parse_timestamps(chunk[TIMESTAMP], self._time_format)
-            what = f"is not a timestamp ({self._time_format})"
-            self._log.add_rows(TIMESTAMP, what, chunk[TIMESTAMP], times.isna())
+            times = parse_instants(chunk[TIMESTAMP], self._time_format)
+            what, hint = f"is not a timestamp ({self._time_format})", "the years 1678 to 2261 can be read"
+            self._log.add_rows(TIMESTAMP, what, chunk[TIMESTAMP], times.isna(), hint)
         if SESSION_ID in chunk:
             self._check_sessions(chunk)
         else:
@@ -191,10 +191,9 @@ class _InteractionChecker:
         self.events += int(lengths[kept].sum())
         self.short_sessions += int((~kept).sum())
         if isinstance(self._split, SplitByModulus):
-            numbers = parse_positions(chunk[SESSION_ID])
-            wrong = numbers.isna().to_numpy() | has_fractions(numbers)
+            wrong = parse_whole_numbers(chunk[SESSION_ID]).isna() & chunk[SESSION_ID].notna()
             what = "is not a whole number, as split.kind 'modulus' needs"
-            self._log.add_rows(SESSION_ID, what, chunk[SESSION_ID], wrong & chunk[SESSION_ID].notna())
+            self._log.add_rows(SESSION_ID, what, chunk[SESSION_ID], wrong)
         if isinstance(self._split, SplitByColumn) and SPLIT in chunk:
             names = chunk[SPLIT].astype(object).where(chunk[SPLIT].notna(), None)
             self._log.add_rows(SPLIT, f"is none of {', '.join(SPLITS)}", names, ~names.isin(SPLITS))

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from m2trec_merlin.columns import (
+    as_category,
     as_text,
     fill_empty,
     is_list,
@@ -55,9 +56,9 @@ class PandasFrames:
         """See `Frames.from_host`."""
         return array.to_pandas()
 
-    def text(self, column: Column, name: str) -> Column:
-        """See `Frames.text`."""
-        return as_text(_series(column).rename(name)).to_pandas()
+    def categories(self, column: Column, name: str) -> Column:
+        """See `Frames.categories`."""
+        return as_category(_series(column).rename(name)).to_pandas()
 
     def split(self, column: Column, name: str, separator: str, longest: int, filler: str | None) -> Column:
         """See `Frames.split`."""

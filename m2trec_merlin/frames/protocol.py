@@ -57,14 +57,14 @@ class Frames(Protocol):
     def from_host(self, array: pa.Array) -> Column:
         """Return an Arrow array as a column of this library."""
 
-    def text(self, column: Column, name: str) -> Column:
-        """Return values of any type as trimmed strings, null where missing; see `columns.as_text`."""
+    def categories(self, column: Column, name: str) -> Column:
+        """Return values of any type as texts of categories, null where missing; see `spelling`."""
 
     def split(self, column: Column, name: str, separator: str, longest: int, filler: str | None) -> Column:
-        """Return lists of strings, [filler] where there is none, out of lists or strings with separators."""
+        """Return lists of categories, [filler] where there is none, from lists or strings with separators."""
 
     def numbers(self, column: Column, minimum: float | None) -> Column:
-        """Return float64 values, null where there is no finite number of at least `minimum`."""
+        """Return float64 values, null where there is none of at least `minimum` that float32 holds."""
 
     def vectors(self, column: Column, name: str, size: int) -> Column:
         """Return lists of `size` float32 values, all zeros where missing, zero where not finite."""

@@ -60,4 +60,4 @@ def _titles(items: pa.Table, config: Config) -> pa.Array:
         raise DataError(
             "serving.title_column", [f"the items have no column '{column}'; there are {accepted}"]
         )
-    return pc.fill_null(as_text(items.column(column).to_pandas()), "")
+    return pc.fill_null(as_text(items.column(column).to_pandas(integer_object_nulls=True)), "")

@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 
 from m2trec_merlin.ids import IdIndex
+from m2trec_merlin.readers.positions import parse_positions as parse_positions
+from m2trec_merlin.readers.times import ISO_8601 as ISO_8601
+from m2trec_merlin.readers.times import UNIX_UNITS as UNIX_UNITS
+from m2trec_merlin.readers.times import parse_timestamps as parse_timestamps
 
 SESSION_ID, ITEM_ID, POSITION, TIMESTAMP, SPLIT = "session_id", "item_id", "position", "timestamp", "split"
 SPLITS = ("train", "valid", "test")
-
-#: Time formats that mean a count since 1970 rather than a text.
-UNIX_UNITS = ("s", "ms", "us", "ns")
-ISO_8601 = "ISO8601"
 
 
 def normalise_ids(values: pd.Series) -> pd.Series:
@@ -50,32 +50,6 @@ def digits_to_integers(ids: pd.Series) -> pd.Series:
     if len(present) and present.str.fullmatch(r"0|-?[1-9]\d{0,17}").all():
         return ids.astype("Int64")
     return ids
-
-
-def parse_positions(values: pd.Series) -> pd.Series:
-    """Return what orders a session's events as numbers; NaN where there is no finite number."""
-    numbers = pd.to_numeric(values, errors="coerce")
-    return numbers.where(np.isfinite(numbers.to_numpy(np.float64, na_value=np.nan)))
-
-
-def parse_timestamps(values: pd.Series, time_format: str = ISO_8601) -> pd.Series:
-    """Return times as naive UTC in microseconds; NaT where a value is missing or cannot be read.
-
-    Args:
-        values: dates, times, text, or counts since 1970.
-        time_format: "ISO8601", a strptime format, or one of the units s, ms, us, ns.
-    """
-    if pd.api.types.is_datetime64_any_dtype(values):
-        # pd.to_datetime would look for repeated times first, one Python object after another.
-        times = values
-    elif time_format in UNIX_UNITS:
-        times = pd.to_datetime(parse_positions(values), unit=time_format, errors="coerce", utc=True)
-    else:
-        times = pd.to_datetime(values.astype(object), format=time_format, errors="coerce", utc=True)
-    if isinstance(times.dtype, pd.DatetimeTZDtype):
-        # Not by `times.dt`: it and the series hold each other, and chunks pile up until Python collects.
-        times = pd.Series(pd.DatetimeIndex(times).tz_convert(None), times.index, name=times.name)
-    return times.astype("datetime64[us]")
 
 
 class KnownItems:

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ValidationError
@@ -84,6 +87,54 @@ def test_chunks_do_not_change_the_result(tmp_path: Path, split: dict) -> None:
     assert _counts(one) == _counts(many)
     assert len(list((many / "interactions" / "train").iterdir())) > 1
     pd.testing.assert_frame_equal(*(pd.read_parquet(d / "items.parquet") for d in (one, many)))
+
+
+def _decimals(order: np.ndarray) -> list[object]:
+    return [Decimal(2**53 + int(place)) for place in order]
+
+
+def _one_point(order: np.ndarray) -> list[object]:
+    return [f"{2**53 + place}{'.0' if place == 17 else ''}" for place in order]
+
+
+def _seconds(order: np.ndarray) -> list[object]:
+    return [f"170000000{place // 100}.{'0' * (place % 3)}{place % 100:02d}" for place in order]
+
+
+def _offsets(order: np.ndarray) -> list[object]:
+    times = pd.Timestamp("2024-03-01") + pd.to_timedelta(order * 7919, unit="s")
+    zones = [("", 0), ("Z", 0), ("+05:30", 330), ("-08:00", -480)]
+    return [
+        f"{time + pd.Timedelta(minutes=minutes)}{offset}"
+        for time, (offset, minutes) in zip(times, [zones[i % 4] for i in order], strict=True)
+    ]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize("write", [_decimals, _one_point, _seconds, _offsets])
+def test_a_value_orders_alike_in_every_chunk(
+    make_config: MakeConfig, items: pd.DataFrame, write: Callable[[np.ndarray], list[object]], suffix: str
+) -> None:
+    order = np.random.default_rng(3).permutation(400)
+    raw = pd.DataFrame({"session_id": order % 50, "item_id": order % 4 * 10 + 10, "position": write(order)})
+    found = []
+    for size in (1000, 3):
+        config = make_config(raw, items, suffix, chunk_sessions=size)
+        found.append(
+            pd.concat(_read(prepare_data(config, force=True)).values()).sort_values(
+                ["session_id", "position"]
+            )
+        )
+    pd.testing.assert_frame_equal(*(events.reset_index(drop=True) for events in found))
+    key = {
+        _seconds: lambda value: Decimal(value),
+        _offsets: lambda value: pd.to_datetime(value, utc=True),
+    }.get(write, lambda value: int(str(value).split(".")[0]))
+    expected = raw.assign(key=raw["position"].map(key)).sort_values("key", kind="stable")
+    by_session = (
+        found[0].assign(session_id=found[0]["session_id"].astype(int)).groupby("session_id")["item_id"]
+    )
+    assert by_session.apply(list).to_dict() == expected.groupby("session_id")["item_id"].apply(list).to_dict()
 
 
 @pytest.mark.parametrize("kind", ["time", "hash"])

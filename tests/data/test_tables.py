@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import datetime
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -12,8 +12,6 @@ from m2trec_merlin.readers.canonical import (
     KnownItems,
     digits_to_integers,
     normalise_ids,
-    parse_positions,
-    parse_timestamps,
 )
 
 
@@ -38,45 +36,6 @@ def test_digits_become_numbers_only_if_all_round_trip() -> None:
     assert digits_to_integers(pd.Series(["12", "-3", None])).dropna().tolist() == [12, -3]
     for text in ("007", "1.0", "x", "9" * 30):
         assert digits_to_integers(pd.Series(["12", text])).tolist() == ["12", text]
-
-
-def test_positions_that_are_no_finite_numbers() -> None:
-    parsed = parse_positions(pd.Series(["1", "2.5", "three", None, "inf"]))
-    assert parsed.isna().tolist() == [False, False, True, True, True]
-    assert parsed[1] == 2.5
-
-
-@pytest.mark.parametrize(
-    ("value", "time_format", "expected"),
-    [
-        ("2017-01-02", "ISO8601", "2017-01-02"),
-        ("2017-01-02T03:04:05+01:00", "ISO8601", "2017-01-02 02:04:05"),
-        (datetime.date(2017, 1, 2), "ISO8601", "2017-01-02"),
-        (pd.Timestamp("2017-01-02", tz="UTC"), "ISO8601", "2017-01-02"),
-        ("02.01.2017", "%d.%m.%Y", "2017-01-02"),
-        ("1483315200", "s", "2017-01-02"),
-        (1483315200000, "ms", "2017-01-02"),
-        ("2017-13-02", "ISO8601", None),
-        ("yesterday", "s", None),
-        (None, "ISO8601", None),
-    ],
-)
-def test_timestamps(value: object, time_format: str, expected: str | None) -> None:
-    parsed = parse_timestamps(pd.Series([value]), time_format)
-    assert parsed.dtype == "datetime64[us]"
-    assert parsed[0] == pd.Timestamp(expected) if expected else pd.isna(parsed[0])
-
-
-def test_times_with_a_zone_become_utc() -> None:
-    times = pd.Series(pd.to_datetime(["2024-06-01 12:00", None])).dt.tz_localize("Europe/Berlin")
-    parsed = parse_timestamps(times)
-    assert parsed.dtype == "datetime64[us]"
-    assert parsed[0] == pd.Timestamp("2024-06-01 10:00") and pd.isna(parsed[1])
-
-
-def test_one_bad_timestamp_does_not_spoil_the_others() -> None:
-    parsed = parse_timestamps(pd.Series(["2017-01-01", "x", "2017-01-01 10:00:00"]))
-    assert parsed.isna().tolist() == [False, True, False]
 
 
 @pytest.mark.parametrize("known", [pd.Series([5, 7], dtype="Int64"), pd.Series(["5", "7"])])
@@ -132,6 +91,33 @@ def test_timestamps_order_events_where_there_are_no_positions() -> None:
     events = order_events(raw, KnownItems(pd.Series(["x", "y"])))
     assert events["item_id"].tolist() == ["y", "x"]
     assert events["timestamp"].dtype == "datetime64[us]" and events["split"].tolist() == ["train"] * 2
+
+
+BIG = 2**53
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("position", [Decimal(BIG + 2), Decimal(BIG + 1), Decimal(BIG)]),
+        ("position", [str(BIG + 2), f"{BIG + 1}.0", str(BIG)]),
+        ("position", ["1.5", "1", "0.5"]),
+        ("position", pd.array([BIG + 2, BIG + 1, BIG], dtype="Int64")),
+        ("position", pd.array([2**63 + 2, 2**63 + 1, 2**63], dtype="UInt64")),
+        ("timestamp", ["2024-01-05T08:00", "2024-01-05T03:00-05:00", "2024-01-05T07:59:59.999999999"]),
+        ("timestamp", ["2024-01-05 00:00:00.000000002", "2024-01-05 00:00:00.000000001", "2024-01-05"]),
+        ("timestamp", pd.to_datetime([2, 1, 0], unit="ns")),
+    ],
+)
+def test_neighbours_are_told_apart_however_large_they_are(column: str, values: object) -> None:
+    raw = pd.DataFrame({"session_id": [1, 1, 1], "item_id": ["c", "b", "a"], column: values})
+    order = [2, 0, 1]
+    events = order_events(raw.iloc[order].reset_index(drop=True), KnownItems(pd.Series(["a", "b", "c"])))
+    # 08:00 and 03:00-05:00 are one instant, and keep the order of the source.
+    expected = ["a", "c", "b"] if values[0] == "2024-01-05T08:00" else ["a", "b", "c"]  # type: ignore[index]
+    assert events["item_id"].tolist() == expected
+    if column == "timestamp":
+        assert events["timestamp"].dtype == "datetime64[us]"
 
 
 def test_canonical_items_have_typed_ids_first_and_numbers_as_numbers() -> None:

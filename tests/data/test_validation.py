@@ -213,6 +213,26 @@ def test_splits_that_the_data_cannot_have(
             [1.0, float("inf"), 2.0, None],
             "is not a finite number (attribute 'a') in 1 row",
         ),
+        (
+            {"kind": "numeric"},
+            [1.5, 1.797e308, None, -1e39],
+            "is beyond the numbers of float32 (3.4e38) (attribute 'a') in 2 rows: row 2 (1.797e+308), row 4",
+        ),
+        (
+            {"kind": "numeric"},
+            pd.to_datetime(["2024-01-02", None, None, "2024-01-03"]),
+            "in 2 rows: row 1 (Timestamp('2024-01-02 00:00:00')), row 4 (Timestamp(",
+        ),
+        (
+            {"kind": "numeric"},
+            pd.to_timedelta([1, None, None, 2], unit="h"),
+            "is not a finite number (attribute 'a') in 2 rows: row 1 (Timedelta('0 days 01:00:00')), row 4",
+        ),
+        (
+            {"kind": "vector", "size": 2},
+            [[1.0, 1e39], [1.0, 2.0], None, None],
+            "not finite numbers (attribute 'a') in 1 row: row 1",
+        ),
         ({"kind": "numeric"}, [[1], [2], None, None], "is a list, not a number (attribute 'a') in 2 rows"),
     ],
 )

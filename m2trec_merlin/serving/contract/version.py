@@ -6,6 +6,7 @@ sealed by checksums besides (`checksums.py`).
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -36,10 +37,12 @@ class RawAttribute:
     Attributes:
         field: what it encodes to.
         column: the raw column that it is made from.
+        settings: on which its encoded values depend; empty in exports of earlier releases.
     """
 
     field: Field
     column: str
+    settings: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,5 +91,5 @@ class Description:
         return cls(attributes=attributes, **content)
 
 
-def _attribute(field: dict[str, Any], column: str) -> RawAttribute:
-    return RawAttribute(Field(field["name"], Layout(field["layout"]), field["size"]), column)
+def _attribute(field: dict[str, Any], column: str, settings: dict[str, Any] | None = None) -> RawAttribute:
+    return RawAttribute(Field(field["name"], Layout(field["layout"]), field["size"]), column, settings or {})

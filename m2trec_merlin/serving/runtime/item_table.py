@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from m2trec_merlin.rows import RowsOfIds
+from m2trec_merlin.serving.runtime.notes import name_some
+from m2trec_merlin.spelling import spell_json
 
 _NOT_FILTERS = ("item_id", "title", "train_count")
 
@@ -47,8 +49,9 @@ class TextColumn:
     def passing(self, wanted: Any, where: str, mask: np.ndarray, notes: list[str]) -> None:
         """Set `mask` [R] for items with a wanted value: a scalar or a list of scalars."""
         values = wanted if isinstance(wanted, list) else [wanted]
-        texts = [_text(value) for value in values]
-        notes += [f"{where}: no item has the value '{text}'" for text in texts if text not in self._code_of]
+        texts = [spell_json(value) for value in values]
+        if unknown := [text for text in texts if text not in self._code_of]:
+            notes.append(f"{where}: no item has the value {name_some(unknown)}")
         codes = [self._code_of[text] for text in texts if text in self._code_of]
         mask[self._rows[np.isin(self._codes, codes)]] = True
 
@@ -61,13 +64,18 @@ class NumberColumn:
 
     def passing(self, wanted: Any, where: str, mask: np.ndarray, notes: list[str]) -> None:
         """Set `mask` [R] for items that pass: a number, a list of numbers, or {"min": a, "max": b}."""
-        bounds = wanted if isinstance(wanted, dict) else {}
-        values = list(bounds.values()) if bounds else wanted if isinstance(wanted, list) else [wanted]
-        if bounds:
+        if isinstance(wanted, dict):
+            bounds = {name: as_number(bound) or 0.0 for name, bound in wanted.items()}
             at_least, at_most = bounds.get("min", -np.inf), bounds.get("max", np.inf)
             mask[1:] = (self._values >= at_least) & (self._values <= at_most)
-        else:
-            mask[1:] = np.isin(self._values, values)
+            return
+        values = wanted if isinstance(wanted, list) else [wanted]
+        numbers = np.array([as_number(value) for value in values], np.float64)
+        found = np.isin(numbers, self._values)
+        if not found.all():
+            unknown = [value for value, known in zip(values, found, strict=True) if not known]
+            notes.append(f"{where}: no item has the value {name_some(unknown)}")
+        mask[1:] = np.isin(self._values, numbers)
 
 
 class ItemTable:
@@ -119,10 +127,12 @@ class ItemTable:
         return mask
 
 
-def _text(value: Any) -> str:
-    """Write a JSON scalar as the catalogue writes it: whole numbers without a fraction."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return json.dumps(value)
+def as_number(value: Any) -> float | None:
+    """Return the finite number that a JSON value is, or that its text says; None if there is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from m2trec_merlin.encoded import EncodedColumn, EncodedItems
+from m2trec_merlin.encoded import OUT_OF_VOCABULARY, EncodedColumn, EncodedItems
 from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.serving.contract.version import RawAttribute
+from m2trec_merlin.serving.runtime.notes import name_some, show
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from m2trec_merlin.attributes import Attribute
 
 
 class NewItemEncoder:
@@ -26,7 +32,7 @@ class NewItemEncoder:
     def __init__(self, directory: Path, attributes: Sequence[RawAttribute]) -> None:
         self._attributes = attributes
         executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="items-workflow")
-        self._workflow = executor.submit(_load, directory)
+        self._loaded = executor.submit(_load, directory, attributes)
         executor.shutdown(wait=False)
 
     def encode(self, items: Sequence[dict[str, Any]]) -> EncodedItems:
@@ -40,20 +46,52 @@ class NewItemEncoder:
             ArtifactError: the workflow's files were altered.
             DataError: a value cannot be encoded, such as a vector of another size.
         """
-        workflow, encode_items = self._workflow.result()
-        import pandas as pd
-
+        workflow, encode_items, _ = self._loaded.result()
         from m2trec_merlin.columns import to_arrow
 
-        columns = list(dict.fromkeys(attribute.column for attribute in self._attributes))
-        frame = pd.DataFrame([[item.get(column) for column in columns] for item in items], columns=columns)
-        encoded = encode_items(workflow, frame)
+        encoded = encode_items(workflow, self._frame(items))
         fields = [attribute.field for attribute in self._attributes]
         return {f.name: EncodedColumn.from_arrow(f, to_arrow(encoded[f.name])) for f in fields}
 
+    def ignored(self, items: Sequence[dict[str, Any]], encoded: EncodedItems) -> list[list[str]]:
+        """Return of each item what says nothing to the model: what the tables would be refused for, and
+        values of categories that are in no vocabulary.
 
-def _load(directory: Path) -> tuple[Any, Any]:
+        Args:
+            items: as `encode` took them.
+            encoded: as it returned them.
+        """
+        frame = self._frame(items)
+        notes: list[list[str]] = [[] for _ in items]
+        for attribute in self._loaded.result()[2]:
+            values, column = frame[attribute.source_column], encoded[attribute.name]
+            for fault in attribute.faults(values[values.notna()]):
+                for item, value in fault.values[fault.wrong].items():
+                    ignored = f"{fault.what}, so it counts as missing"
+                    notes[int(str(item))].append(f"{values.name} {show(value)} {ignored}")
+            if not (attribute.is_shown and attribute.layout.has_vocabulary):
+                continue
+            for item, texts in enumerate(attribute.filter_values(values).to_pylist()):
+                texts = texts if isinstance(texts, list) else [texts]
+                ids = column.of(item).tolist()
+                unknown = [t for t, i in zip(texts, ids, strict=False) if i == OUT_OF_VOCABULARY]
+                if unknown:
+                    what = f"the model has learned nothing of {name_some(unknown)}"
+                    notes[item].append(f"{values.name}: {what}")
+        return notes
+
+    def _frame(self, items: Sequence[dict[str, Any]]) -> pd.DataFrame:
+        import pandas as pd
+
+        columns = list(dict.fromkeys(attribute.column for attribute in self._attributes))
+        # Objects, since one type for a column would make a value depend on the other items.
+        values = [[item.get(column) for column in columns] for item in items]
+        return pd.DataFrame(values, columns=columns, dtype=object)
+
+
+def _load(directory: Path, raw: Sequence[RawAttribute]) -> tuple[Any, Any, list[Attribute]]:
     try:
+        from m2trec_merlin.attributes import parse_attribute
         from m2trec_merlin.attributes.operators import load_operators
         from m2trec_merlin.merlin_adapter import load_workflow
         from m2trec_merlin.workflows.items import encode_items
@@ -64,4 +102,4 @@ def _load(directory: Path) -> tuple[Any, Any]:
         ) from error
     workflow = load_workflow(directory)
     load_operators(workflow)
-    return workflow, encode_items
+    return workflow, encode_items, [parse_attribute(**each.settings) for each in raw if each.settings]

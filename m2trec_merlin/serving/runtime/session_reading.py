@@ -15,6 +15,7 @@ from m2trec_merlin.errors import M2TRecError, ServerError
 from m2trec_merlin.rows import RowsOfIds
 from m2trec_merlin.serving.contract.version import CATALOGUE_IDS, ITEMS_WORKFLOW, Description
 from m2trec_merlin.serving.runtime.new_items import NewItemEncoder
+from m2trec_merlin.serving.runtime.notes import bounded, name_some, show
 from m2trec_merlin.serving.runtime.request_json import read_json
 
 
@@ -36,7 +37,7 @@ class ReadSession:
 @dataclass(frozen=True)
 class _Draft:
     positions: list[int]
-    raw_items: list[dict[str, Any]]
+    raw_items: dict[int, dict[str, Any]]
     notes: list[str]
 
 
@@ -86,7 +87,7 @@ class SessionReader:
         """
         drafts = [_or_error(lambda s=session: self._draft(*s)) for session in sessions]
         good = [draft for draft in drafts if isinstance(draft, _Draft)]
-        encoded = iter(self._encode([draft.raw_items for draft in good]))
+        encoded = iter(self._encode([list(draft.raw_items.values()) for draft in good]))
         return [self._finish(d, next(encoded)) if isinstance(d, _Draft) else d for d in drafts]
 
     def _draft(self, item_ids: Sequence[str], attributes: Sequence[str] | None) -> _Draft:
@@ -95,30 +96,30 @@ class SessionReader:
                 f"item_attributes has {len(attributes)} positions and item_ids {len(item_ids)}: give both "
                 "one entry per position, empty where there is nothing to say"
             )
-        events: list[int | dict[str, Any]] = []
+        events: list[tuple[int, int | dict[str, Any]]] = []
         notes: list[str] = []
         problems: list[str] = []
         for position, item_id in enumerate(item_ids):
             text = attributes[position] if attributes is not None else ""
             row = self._rows.row(item_id)
             if row != NO_ITEM:
-                events.append(row)
+                events.append((position, row))
             elif text:
                 try:
-                    events.append(self._parse(position, text, notes))
+                    events.append((position, self._parse(position, text, notes)))
                 except ServerError as error:
                     problems.append(str(error))
             elif item_id:
                 notes.append(
-                    f"item_ids[{position}]: the catalogue has no item '{item_id}' and item_attributes says "
-                    "nothing about it, so it was ignored"
+                    f"item_ids[{position}]: the catalogue has no item {show(item_id)} and item_attributes "
+                    "says nothing about it, so it was ignored"
                 )
         if problems:
             raise ServerError("; ".join(problems))
         events = events[-self.version.max_length :]
-        raw_items = [event for event in events if isinstance(event, dict)]
+        raw_items = {position: event for position, event in events if isinstance(event, dict)}
         new_rows = iter(range(-1, -1 - len(raw_items), -1))
-        positions = [next(new_rows) if isinstance(event, dict) else event for event in events]
+        positions = [next(new_rows) if isinstance(event, dict) else event for _, event in events]
         return _Draft(positions, raw_items, notes)
 
     def _parse(self, position: int, text: str, notes: list[str]) -> dict[str, Any]:
@@ -133,27 +134,44 @@ class SessionReader:
         if len(ignored) == len(item):
             raise ServerError(f"{where}: holds none of the attributes that the model reads ({accepted})")
         if ignored:
-            notes.append(f"{where}: ignored {', '.join(ignored)}; the model reads {accepted}")
+            notes.append(f"{where}: ignored {name_some(ignored)}; the model reads {accepted}")
         return item
 
-    def _encode(self, groups: list[list[dict[str, Any]]]) -> list[EncodedItems | M2TRecError]:
-        """Encode the new items of all sessions in one pass, which costs hardly more than one item."""
+    def _encode(
+        self, groups: list[list[dict[str, Any]]]
+    ) -> list[tuple[EncodedItems, list[list[str]]] | M2TRecError]:
+        """Encode the new items of all sessions in one pass, which costs hardly more than one item.
+
+        Returns:
+            per session its new items, and of each one what of it was ignored.
+        """
         items = [item for group in groups for item in group]
         if not items or self._encoder is None:
-            return [self._no_items for _ in groups]
-        encoder = self._encoder
+            return [(self._no_items, []) for _ in groups]
         try:
-            return list(split_items(encoder.encode(items), [len(group) for group in groups]))
+            encoded = self._encoder.encode(items)
+            notes = iter(self._encoder.ignored(items, encoded))
+            parts = split_items(encoded, [len(group) for group in groups])
+            return [(part, [next(notes) for _ in group]) for part, group in zip(parts, groups, strict=True)]
         except M2TRecError as error:
             if len(groups) == 1:
                 return [error]
         # Someone's item cannot be encoded: find out whose.
         return [part for group in groups for part in self._encode([group])]
 
-    def _finish(self, draft: _Draft, new_items: EncodedItems | M2TRecError) -> ReadSession | M2TRecError:
-        if isinstance(new_items, M2TRecError):
-            return ServerError(f"item_attributes: {new_items}")
-        return ReadSession(np.array(draft.positions, np.int64), new_items, draft.notes)
+    def _finish(
+        self, draft: _Draft, encoded: tuple[EncodedItems, list[list[str]]] | M2TRecError
+    ) -> ReadSession | M2TRecError:
+        if isinstance(encoded, M2TRecError):
+            return ServerError(f"item_attributes: {encoded}")
+        new_items, ignored = encoded
+        notes = [
+            f"item_attributes[{position}]: {note}"
+            for position, of_item in zip(draft.raw_items, ignored, strict=False)
+            for note in of_item
+        ]
+        positions = np.array(draft.positions, np.int64)
+        return ReadSession(positions, new_items, bounded([*draft.notes, *notes]))
 
 
 def _or_error(draft: Any) -> _Draft | M2TRecError:

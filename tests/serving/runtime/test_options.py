@@ -13,6 +13,8 @@ from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.item_table import ItemTable
 from m2trec_merlin.serving.runtime.options import OPTIONS, Draft, Option, check_options
+from m2trec_merlin.serving.runtime.options.exclusions import Exclude
+from m2trec_merlin.serving.runtime.options.newness import NewItems
 
 VERSION = Description(
     max_length=4,
@@ -81,6 +83,16 @@ def draft_of_nothing() -> Draft:
     table = {"item_id": ["sku-1", "2", "3"], "title": ["a", "b", "c"], "train_count": [1, 0, 0]}
     filters = {name: pa.array([1.0] * 3) if number else nothing for name, number in VERSION.filters.items()}
     return Draft(ItemTable(pa.table({**table, **filters})), np.array([1]), np.array([2, 3]), [])
+
+
+@pytest.mark.parametrize("option", [Exclude(), NewItems()], ids=lambda option: option.name)
+def test_ids_that_the_catalogue_does_not_have_are_noted(option: Option[list[str]]) -> None:
+    draft = draft_of_nothing()
+    option.apply(["2", "nope", *(f"n{number}" * 50 for number in range(90))], draft)
+    [note] = draft.notes
+    assert note.startswith(f"options.{option.name}: 'nope', 'n0n0")
+    assert note.endswith("and 86 more ignored, since the catalogue has no such item") and len(note) < 300
+    assert (draft.forbidden, draft.new.tolist()) == (([2], [2, 3]) if option.name == "exclude" else ([], [2]))
 
 
 def test_a_version_without_defaults_leaves_those_of_the_options() -> None:
@@ -156,7 +168,7 @@ def test_unusable_filters_are_reported_together() -> None:
     assert "accepted: aisle, tags, year, price" in str(error.value)
 
 
-@pytest.mark.parametrize("wanted", [{}, {"from": 1}, {"min": "1"}, True, [None]])
+@pytest.mark.parametrize("wanted", [{}, {"from": 1}, {"min": "one"}, {"max": "inf"}, "7 euros", True, [None]])
 def test_unusable_numbers(wanted: object) -> None:
     with pytest.raises(ServerError, match=r"options\.filters\.price: expected a number"):
         check_options(json.dumps({"filters": {"price": wanted}}), VERSION)

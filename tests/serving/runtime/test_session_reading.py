@@ -32,6 +32,9 @@ class DoublingEncoder:
             raise DataError("attribute 'price'", ["below zero"])
         return {"price": EncodedColumn(PRICE.field, np.array(prices, np.float32) * 2)}
 
+    def ignored(self, items: Sequence[dict[str, Any]], encoded: EncodedItems) -> list[list[str]]:
+        return [["list_price is high"] if item["list_price"] > 100 else [] for item in items]
+
 
 @pytest.fixture
 def encoder() -> DoublingEncoder:
@@ -92,7 +95,7 @@ def test_only_the_last_events_are_kept_and_encoded(reader: SessionReader) -> Non
 
 
 def test_attributes_that_the_model_does_not_read_are_noted(reader: SessionReader) -> None:
-    assert "ignored colour" in read(reader, [""], [raw(1, colour="red")]).notes[0]
+    assert "ignored 'colour'" in read(reader, [""], [raw(1, colour="red")]).notes[0]
 
 
 @pytest.mark.parametrize(
@@ -127,6 +130,24 @@ def test_a_faulty_session_spoils_no_other(reader: SessionReader) -> None:
     sessions = reader.read([([""], [raw(1)]), ([""], [raw(-1)]), ([""], ["{"]), (["a"], None)])
     kinds = [isinstance(session, ReadSession) for session in sessions]
     assert kinds == [True, False, False, True]
+
+
+def test_what_is_ignored_of_an_item_is_told_with_its_position(reader: SessionReader) -> None:
+    sessions = reader.read(
+        [(["", "a", ""], [raw(1), "", raw(101)]), (["", "nope"], [raw(102), ""]), ([""], [raw(2)])]
+    )
+    notes = [session.notes for session in sessions if isinstance(session, ReadSession)]
+    assert notes[0] == ["item_attributes[2]: list_price is high"]
+    assert [note.split(":")[0] for note in notes[1]] == ["item_ids[1]", "item_attributes[0]"]
+    assert notes[2] == []
+
+
+def test_warnings_are_few_and_short_whatever_a_request_holds(reader: SessionReader) -> None:
+    session = read(reader, ["a", *("x" * 10_000 for _ in range(1000))])
+    assert len(session.notes) == 21 and session.notes[-1] == "and 980 more warnings of this kind"
+    assert max(map(len, session.notes)) < 250
+    [note] = read(reader, [""], [raw(1, **{f"more {n}": 1 for n in range(99)})]).notes
+    assert "ignored 'more 0', 'more 1', 'more 2', 'more 3', 'more 4' and 94 more; the model reads" in note
 
 
 def test_a_model_of_ids_takes_no_attributes() -> None:

@@ -11,9 +11,11 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.candidates import Addition, Wish
 from m2trec_merlin.serving.runtime.item_table import ItemTable
+from m2trec_merlin.serving.runtime.notes import name_some
 
 T = TypeVar("T")
 
@@ -43,6 +45,13 @@ class Draft:
     additions: list[Addition] = field(default_factory=list)
     forbidden: list[int] = field(default_factory=list)
     allowed: np.ndarray | None = None
+
+    def rows_of(self, item_ids: list[str], option: str) -> list[int]:
+        """Return the rows of those ids that the catalogue has; the others are noted."""
+        if unknown := [item_id for item_id in item_ids if self.items.rows.row(item_id) == NO_ITEM]:
+            ignored = "ignored, since the catalogue has no such item"
+            self.notes.append(f"options.{option}: {name_some(unknown)} {ignored}")
+        return self.items.rows.known(item_ids)
 
     def wish(self) -> Wish:
         """Return the search."""

@@ -25,7 +25,7 @@ class Exclude(Option[list[str]]):
 
     def apply(self, value: list[str], draft: Draft) -> None:
         """Forbid those that the catalogue has."""
-        draft.forbidden += draft.items.rows.known(value)
+        draft.forbidden += draft.rows_of(value, self.name)
 
 
 class ExcludeSessionItems(Option[bool]):

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from m2trec_merlin.serving.contract.version import Description
-from m2trec_merlin.serving.runtime.options.base import Draft, Option, is_number
+from m2trec_merlin.serving.runtime.item_table import as_number
+from m2trec_merlin.serving.runtime.options.base import Draft, Option
 
 
 class Filters(Option[dict[str, Any]]):
@@ -45,8 +46,9 @@ class Filters(Option[dict[str, Any]]):
 
 def _are_numbers(wanted: object) -> bool:
     if isinstance(wanted, dict):
-        return bool(wanted) and set(wanted) <= {"min", "max"} and all(map(is_number, wanted.values()))
-    return all(map(is_number, wanted if isinstance(wanted, list) else [wanted]))
+        values = list(wanted.values()) if wanted.keys() <= {"min", "max"} else []
+        return bool(values) and all(as_number(value) is not None for value in values)
+    return all(as_number(value) is not None for value in (wanted if isinstance(wanted, list) else [wanted]))
 
 
 def _are_scalars(wanted: object) -> bool:

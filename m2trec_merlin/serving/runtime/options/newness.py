@@ -27,7 +27,7 @@ class NewItems(Option[list[str] | None]):
     def apply(self, value: list[str] | None, draft: Draft) -> None:
         """Leave those of the new rows that are named."""
         if value is not None:
-            draft.new = np.intersect1d(draft.new, np.array(draft.items.rows.known(value), np.int64))
+            draft.new = np.intersect1d(draft.new, np.array(draft.rows_of(value, self.name), np.int64))
 
 
 class NewItemBoost(Option[float]):

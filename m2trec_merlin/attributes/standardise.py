@@ -1,0 +1,76 @@
+"""Standardised numbers as an NVTabular operator that no column of numbers defeats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from dask import delayed
+from nvtabular import ColumnSelector
+from nvtabular.ops import Normalize
+
+from m2trec_merlin.frames import Frame, frames_of
+
+#: Deviations from the mean kept of a number: more than any of 10^12 items it was fitted on can have, and few
+#: enough for the model to compute with in float32.
+_FARTHEST = 1e6
+
+#: How many numbers, their mean, and the sum of their squared distances from it.
+Moments = tuple[int, float, float]
+
+
+class Standardise(Normalize):
+    """NVTabular's Normalize, with exact moments, and numbers far from all that were fitted on brought nearer.
+
+    Upstream, the variance is the difference of the sum of squares and the square of the sum: two large
+    numbers, of which for a column of dates or ids nothing true is left.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(out_dtype=np.float32)
+
+    def fit(self, col_selector: ColumnSelector, ddf: Any) -> Any:
+        """Take the moments of each partition."""
+        parts = [delayed(_moments)(part, col_selector.names) for part in ddf.to_delayed()]
+        return delayed(_join)(parts)
+
+    def fit_finalize(self, dask_stats: Mapping[str, Moments]) -> None:
+        """Keep mean and deviation of each column; 0 and 0 where no number is known."""
+        for name, (count, mean, squares) in dask_stats.items():
+            self.means[name] = mean
+            self.stds[name] = float(np.sqrt(squares / max(count - 1, 1)))
+
+    def transform(self, col_selector: ColumnSelector, df: Frame) -> Frame:
+        """Replace numbers by their distances from the mean in deviations, float32."""
+        frames = frames_of(df)
+        columns = {}
+        for name in col_selector.names:
+            values = frames.to_host(df[name]).to_numpy(zero_copy_only=False).astype(np.float64)
+            distances = (values - self.means[name]) / (self.stds[name] or 1.0)
+            kept = np.clip(distances, -_FARTHEST, _FARTHEST).astype(np.float32)
+            columns[name] = frames.from_host(pa.array(kept, from_pandas=True))
+        return frames.frame(columns)
+
+
+def _moments(frame: Frame, columns: Sequence[str]) -> dict[str, Moments]:
+    frames = frames_of(frame)
+    found = {}
+    for name in columns:
+        values = frames.to_host(frame[name]).drop_null().to_numpy(zero_copy_only=False).astype(np.float64)
+        # From the first one on, so that equal numbers have no deviation at all.
+        mean = float(values[0] + (values - values[0]).mean()) if len(values) else 0.0
+        found[name] = len(values), mean, float(np.square(values - mean).sum())
+    return found
+
+
+def _join(parts: Sequence[Mapping[str, Moments]]) -> dict[str, Moments]:
+    joined = dict(parts[0])
+    for part in parts[1:]:
+        for name, (more, other, squares) in part.items():
+            count, mean, before = joined[name]
+            total, distance = count + more, other - mean
+            share = more / total if total else 0.0
+            joined[name] = total, mean + distance * share, before + squares + distance**2 * count * share
+    return joined

@@ -1,0 +1,85 @@
+"""Numbers that order events: exact, whatever type they come in, each value by itself.
+
+Floats tell whole numbers apart up to 2^53 only. Numbers of events, and times in nanoseconds, are beyond.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from m2trec_merlin.columns import to_arrow
+
+#: Texts of so many characters are different numbers as floats, too.
+_EXACT_AS_FLOAT = 15
+#: A number with more digits is none that counts or measures anything.
+_LONGEST = 40
+
+_WHOLE = r"^[+-]?\d{1,19}(\.0*)?$"
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?")
+
+
+def parse_positions(values: pd.Series) -> pd.Series:
+    """Return what orders a session's events as numbers that compare exactly.
+
+    Returns:
+        numbers in the type of their column, or int64; objects (whole numbers as int, others as Decimal) where
+        none of the machine's types holds them all. Null where there is no finite number.
+    """
+    kind = values.dtype
+    if pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind):
+        if not pd.api.types.is_float_dtype(kind):
+            return values
+        return values.where(np.isfinite(values.to_numpy(np.float64, na_value=np.nan)))
+    if pd.api.types.infer_dtype(values, skipna=True) == "string":
+        texts = pc.ascii_trim_whitespace(to_arrow(values).cast(pa.string()))
+        if (numbers := _machine_numbers(texts)) is not None:
+            return numbers.set_axis(values.index)
+    return pd.Series([_exact(value) for value in values], values.index, dtype=object)
+
+
+def parse_whole_numbers(values: pd.Series) -> pd.Series:
+    """Return whole numbers exactly; null for everything else. See `parse_positions` for the types."""
+    numbers = parse_positions(values)
+    if numbers.dtype == object:
+        return numbers.where(numbers.map(lambda number: isinstance(number, int)))
+    return numbers.where(numbers % 1 == 0)
+
+
+def order_keys(positions: pd.Series) -> np.ndarray:
+    """Return numbers without nulls as keys to sort by, which NumPy compares exactly."""
+    if positions.dtype == object:
+        return np.unique(positions.to_numpy(), return_inverse=True)[1]
+    return np.asarray(positions, positions.dtype.type)
+
+
+def _machine_numbers(texts: pa.Array) -> pd.Series | None:
+    """Return texts of numbers as int64 or float64 where that loses nothing, else None."""
+    if pc.all(pc.match_substring_regex(texts, _WHOLE)).as_py():
+        try:
+            whole = pc.replace_substring_regex(texts, r"^\+|\.0*$", "").cast(pa.int64())
+            return whole.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+        except pa.ArrowInvalid:
+            return None
+    if (pc.max(pc.utf8_length(texts)).as_py() or 0) > _EXACT_AS_FLOAT:
+        return None
+    numbers = pd.to_numeric(texts.to_pandas(), errors="coerce").astype(np.float64)
+    return numbers.where(np.isfinite(numbers))
+
+
+def _exact(value: object) -> int | Decimal | None:
+    if isinstance(value, str):
+        text = value.strip(" \t\n\v\f\r")
+        number = Decimal(text) if _NUMBER.fullmatch(text) else None
+    elif isinstance(value, bool | np.bool_) or not isinstance(value, int | float | Decimal | np.number):
+        number = None
+    else:
+        number = Decimal(value.item() if isinstance(value, np.number) else value)
+    if number is None or not number.is_finite() or number.adjusted() >= _LONGEST:
+        return None
+    return int(number) if number == number.to_integral_value() else number

@@ -1,0 +1,101 @@
+"""Times of events as UTC, each value by itself, whatever stands above it or in another chunk."""
+
+from __future__ import annotations
+
+import datetime
+
+import numpy as np
+import pandas as pd
+
+from m2trec_merlin.columns import as_text
+from m2trec_merlin.readers.positions import parse_positions
+
+#: Time formats that mean a count since 1970 rather than a text, and their nanoseconds.
+UNIX_UNITS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+ISO_8601 = "ISO8601"
+
+_NO_TIME = np.iinfo(np.int64).min
+#: A time of day, and how far it is from UTC.
+_OFFSET = r"[Tt ].*(?:[Zz]|[+-]\d{2}(?::?\d{2})?)$"
+
+
+def parse_timestamps(values: pd.Series, time_format: str = ISO_8601) -> pd.Series:
+    """Return times as naive UTC in microseconds, as canonical tables hold them; see `parse_instants`."""
+    return to_microseconds(parse_instants(values, time_format))
+
+
+def to_microseconds(instants: pd.Series) -> pd.Series:
+    """Return nanoseconds as the nearest microseconds: of a float, the nanoseconds are only nearly right."""
+    nanoseconds = instants.to_numpy().view(np.int64)
+    microseconds = nanoseconds // 1000 + (nanoseconds % 1000 >= 500)
+    microseconds[nanoseconds == _NO_TIME] = _NO_TIME
+    return pd.Series(microseconds.view("datetime64[us]"), instants.index, name=instants.name)
+
+
+def parse_instants(values: pd.Series, time_format: str = ISO_8601) -> pd.Series:
+    """Return times as naive UTC in nanoseconds, in which events are ordered.
+
+    NaT where a value is missing, cannot be read, or is not of the years 1678 to 2261.
+
+    Args:
+        values: dates, times, text, or counts since 1970. A time without an offset is UTC.
+        time_format: "ISO8601", a strptime format, or one of the units s, ms, us, ns.
+    """
+    if pd.api.types.is_datetime64_any_dtype(values):
+        # pd.to_datetime would look for repeated times first, one Python object after another.
+        return _naive(values)
+    instants = pd.Series(np.datetime64("NaT", "ns"), values.index, name=values.name)
+    is_time = _are_times(values)
+    if is_time.any():
+        instants[is_time] = _naive(pd.to_datetime(values[is_time].astype(object), utc=True, errors="coerce"))
+    rest = values[~is_time]
+    if time_format in UNIX_UNITS:
+        instants[~is_time] = _from_counts(parse_positions(rest), UNIX_UNITS[time_format])
+        return instants
+    texts = as_text(rest).to_pandas() if pd.api.types.is_numeric_dtype(rest) else rest.astype(object)
+    texts.index = rest.index
+    if time_format == ISO_8601:
+        texts = texts.where(texts.astype(str).str.match(r"\d"))  # "now" would be read as the present
+        # pandas gives a time without an offset that of the time above it (pandas-dev/pandas#61389).
+        has_offset = texts.astype(str).str.contains(_OFFSET)
+        groups = [texts[has_offset], texts[~has_offset]]
+    else:
+        groups = [texts]
+    for group in groups:
+        if len(group):
+            times = pd.to_datetime(group, format=time_format, utc=True, errors="coerce")
+            instants[group.index] = _naive(times)
+    return instants
+
+
+def _are_times(values: pd.Series) -> np.ndarray:
+    kind = pd.api.types.infer_dtype(values, skipna=True)
+    if kind in ("string", "integer", "floating", "decimal", "empty"):
+        return np.zeros(len(values), bool)
+    return np.array([isinstance(value, datetime.date | np.datetime64) for value in values], bool)
+
+
+def _naive(times: pd.Series) -> pd.Series:
+    if isinstance(times.dtype, pd.DatetimeTZDtype):
+        # Not by `times.dt`: it and the series hold each other, and chunks pile up until Python collects.
+        times = pd.Series(pd.DatetimeIndex(times).tz_convert(None), times.index, name=times.name)
+    in_range = (times >= pd.Timestamp.min) & (times <= pd.Timestamp.max)
+    return times.where(in_range).astype("datetime64[ns]")
+
+
+def _from_counts(counts: pd.Series, nanoseconds: int) -> np.ndarray:
+    """Return datetime64[ns] of numbers of so many nanoseconds each."""
+    farthest = np.iinfo(np.int64).max // nanoseconds
+    if counts.dtype == object:
+        exact = [
+            None if pd.isna(count) or abs(count) > farthest else round(count * nanoseconds)
+            for count in counts
+        ]
+        found = np.array([_NO_TIME if time is None else time for time in exact], np.int64)
+        return found.view("datetime64[ns]")
+    known = counts.notna() & counts.between(-farthest, farthest)
+    numbers = counts.where(known, 0).to_numpy(np.float64 if pd.api.types.is_float_dtype(counts) else np.int64)
+    whole = (np.floor(numbers) if numbers.dtype.kind == "f" else numbers).astype(np.int64)
+    found = whole * nanoseconds + np.rint((numbers - whole) * nanoseconds).astype(np.int64)
+    found[~known.to_numpy(bool)] = _NO_TIME
+    return found.view("datetime64[ns]")

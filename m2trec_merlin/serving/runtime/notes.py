@@ -1,0 +1,29 @@
+"""Warnings of an answer: as many and as long as a person reads, whatever a request holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+#: Warnings about the items of a session; values named in one of them; letters shown of a value.
+_MOST_NOTES, _MOST_VALUES, _MOST_LETTERS = 20, 5, 40
+
+
+def bounded(notes: Sequence[str]) -> list[str]:
+    """Return the first warnings, and how many more there are."""
+    more = len(notes) - _MOST_NOTES
+    return list(notes) if more <= 0 else [*notes[:_MOST_NOTES], f"and {more:,} more warnings of this kind"]
+
+
+def show(value: object) -> str:
+    """Return a value as a warning names it: text in quotation marks, anything else as JSON."""
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    text = text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 3]}..."
+    return f"'{text}'" if isinstance(value, str) else text
+
+
+def name_some(values: Sequence[object]) -> str:
+    """Return the first values, and how many more there are."""
+    more = len(values) - _MOST_VALUES
+    named = ", ".join(map(show, values[:_MOST_VALUES]))
+    return named if more <= 0 else f"{named} and {more:,} more"

@@ -1,0 +1,86 @@
+"""How a category is written: one text for one value, whatever file or request it comes from.
+
+A file has types or has none, and a program writes a year as 2024 or, next to a gap, as 2024.0. What counts as
+one value is decided here, for each text by itself, and nowhere else:
+
+- white space at the ends does not count, and a run of it is one space; letters are composed (Unicode NFC);
+- a number is written without an exponent, without zeros behind its fraction and without a sign of 0: 12.50,
+  12.5 and 1.25e1 are "12.5". Digits behind leading zeros or a plus are no number: "007" stays;
+- true and false are written in small letters;
+- a time of a day is written as UTC, a midnight as its date: 2024-01-05T00:00:00Z is "2024-01-05".
+
+Ids of items and sessions are not categories, and stay as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+#: Numbers with more digits before the point, or so many zeros behind it, keep an exponent.
+_LONGEST, _ZEROS = 21, 6
+
+_NUMBER = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?")
+_WHOLE = re.compile(r"-?[1-9][0-9]*|0")
+_TIME = re.compile(
+    r"(?P<time>[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?:\.(?P<fraction>[0-9]+))?"
+    r" ?(?P<offset>Z|[+-][0-9]{2}(?::?[0-9]{2})?)?",
+    re.IGNORECASE,
+)
+
+
+def spell(text: str) -> str:
+    """Return the one text of the category that a text stands for; empty if it says nothing."""
+    text = " ".join(text.split())
+    if not text.isascii():
+        return unicodedata.normalize("NFC", text)
+    if text.isalpha():
+        return text.lower() if text.lower() in ("true", "false") else text
+    if _NUMBER.fullmatch(text):
+        return text if _WHOLE.fullmatch(text) else _spell_number(Decimal(text))
+    time = _TIME.fullmatch(text)
+    return text if time is None else _spell_time(text, time)
+
+
+def spell_json(value: str | float | bool) -> str:
+    """Return the text of the category that a JSON scalar stands for."""
+    return spell(value if isinstance(value, str) else json.dumps(value))
+
+
+def _spell_number(number: Decimal) -> str:
+    sign, figures, exponent = number.as_tuple()
+    digits = "".join(map(str, figures)).lstrip("0")
+    before = len(digits) + int(exponent)
+    digits = digits.rstrip("0")
+    if not digits:
+        return "0"
+    minus = "-" if sign else ""
+    if not -_ZEROS < before <= _LONGEST:
+        fraction = f".{digits[1:]}" if digits[1:] else ""
+        return f"{minus}{digits[0]}{fraction}e{before - 1:+03d}"
+    if before <= 0:
+        return f"{minus}0.{'0' * -before}{digits}"
+    fraction = f".{digits[before:]}" if digits[before:] else ""
+    return f"{minus}{digits[:before].ljust(before, '0')}{fraction}"
+
+
+def _spell_time(text: str, match: re.Match[str]) -> str:
+    offset, fraction = match["offset"] or "Z", (match["fraction"] or "").rstrip("0")
+    try:
+        time = datetime.fromisoformat(match["time"])
+        if offset.upper() != "Z":
+            digits = offset[1:].replace(":", "").ljust(4, "0")
+            shift = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+            time = time + shift if offset[0] == "-" else time - shift
+    except (ValueError, OverflowError):
+        return text
+    if fraction:
+        return f"{time:%Y-%m-%d %H:%M:%S}.{fraction}"
+    return (
+        f"{time:%Y-%m-%d}"
+        if time == datetime(time.year, time.month, time.day)
+        else f"{time:%Y-%m-%d %H:%M:%S}"
+    )

@@ -1,0 +1,112 @@
+"""What counts as a number, in a table as in a request."""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from m2trec_merlin.attributes import Attribute, parse_attribute
+from m2trec_merlin.columns import numbers
+
+NO_NUMBER, TOO_LARGE = "is not a finite number", "is beyond the numbers of float32 (3.4e38)"
+NEGATIVE, LIST = "is below 0, and log needs numbers of at least 0", "is a list, not a number"
+
+
+def found(attribute: Attribute, values: pd.Series) -> dict[int, str]:
+    """By row, what is wrong."""
+    faults = attribute.faults(values[values.notna()])
+    return {int(str(row)): fault.what for fault in faults for row in fault.values[fault.wrong].index}
+
+
+@pytest.fixture
+def plain() -> Attribute:
+    return parse_attribute(name="price", kind="numeric")
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        *((7, 7.0), (7.5, 7.5), ("7.50", 7.5), (" 7 ", 7.0), ("1e3", 1000.0), (Decimal("12.50"), 12.5)),
+        *(
+            (-5, -5.0),
+            (3e38, 3e38),
+            (np.int64(7), 7.0),
+            (np.float32(7.1), 7.1),
+            (None, None),
+            (1e-320, 1e-320),
+        ),
+    ],
+    ids=str,
+)
+def test_a_number_is_read_alike_alone_and_in_company(plain: Attribute, value: object, number: float) -> None:
+    for company in ([], ["x"], [True], [10**400], [1.5], [pd.Timestamp("2024-01-01")]):
+        values = pd.Series([value, *company], dtype=object)
+        assert 0 not in found(plain, values)
+        assert numbers(values)[0].as_py() == (pytest.approx(number, rel=1e-7) if number else number)
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [
+        *(
+            ("$12.99", NO_NUMBER),
+            ("12,50", NO_NUMBER),
+            ("n/a", NO_NUMBER),
+            ("1e400", NO_NUMBER),
+            ("", NO_NUMBER),
+        ),
+        *(
+            (float("inf"), NO_NUMBER),
+            (Decimal("Infinity"), NO_NUMBER),
+            (10**400, NO_NUMBER),
+            (b"12", NO_NUMBER),
+        ),
+        *((True, NO_NUMBER), (np.True_, NO_NUMBER), ({"a": 1}, NO_NUMBER), (pd.Timedelta("1h"), NO_NUMBER)),
+        *((pd.Timestamp("2024-01-01"), NO_NUMBER), (datetime.date(2024, 1, 1), NO_NUMBER)),
+        *((datetime.time(8), NO_NUMBER), ([1], LIST), (1e39, TOO_LARGE), ("-1.797e308", TOO_LARGE)),
+        *((Decimal("1e39"), TOO_LARGE), (10**39, TOO_LARGE)),
+    ],
+    ids=str,
+)
+def test_what_is_no_number_is_a_fault_and_missing(plain: Attribute, value: object, what: str) -> None:
+    for company in ([], ["x"], [1.5], [None]):
+        values = pd.Series([value, *company], dtype=object)
+        assert found(plain, values)[0] == what
+        assert numbers(values)[0].as_py() is None
+
+
+@pytest.mark.parametrize(
+    "dtype", ["bool", "datetime64[ns]", "datetime64[us, UTC]", "timedelta64[ns]", "boolean"]
+)
+def test_columns_of_other_types_are_refused_gaps_or_not(plain: Attribute, dtype: str) -> None:
+    values = pd.Series([1, 0, 1]).astype(dtype)
+    assert found(plain, values) == dict.fromkeys(range(3), NO_NUMBER)
+    assert numbers(values).null_count == 3
+    if dtype != "bool":
+        assert list(found(plain, values.mask([False, True, False]))) == [0, 2]
+
+
+def test_another_type_gets_a_hint(plain: Attribute) -> None:
+    hints = [next(iter(plain.faults(pd.Series([v])))).hint for v in (True, pd.Timestamp("2024-01-01"), "x")]
+    assert hints == [
+        "kind categorical takes true and false",
+        "write times as numbers, such as days since a date",
+        "",
+    ]
+
+
+def test_logarithms_need_numbers_of_at_least_0() -> None:
+    attribute = parse_attribute(name="price", kind="numeric", log=True)
+    assert found(attribute, pd.Series([-5, 0, 3e38])) == {0: NEGATIVE}
+    assert numbers(pd.Series([-5, 0]), minimum=0).to_pylist() == [None, 0]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_number_is_the_one_that_is_written_in_any_precision(plain: Attribute, dtype: str) -> None:
+    canonical = plain.canonical(pd.Series([7.1, None, 0.25], dtype=dtype))
+    assert canonical.dtype == np.float64
+    assert canonical.tolist()[::2] == [7.1, 0.25] and canonical.isna().tolist() == [False, True, False]

@@ -1,0 +1,65 @@
+"""Raw attributes of new items by a real items workflow: what is used, and what is said of the rest."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from m2trec_merlin.serving.runtime.session_reading import ReadSession, SessionReader
+from tests.worlds.shop import Shop
+
+
+@pytest.fixture(scope="module")
+def reader(shop: Shop) -> SessionReader:
+    return SessionReader.load(shop.preprocess)
+
+
+def read(reader: SessionReader, *items: dict[str, Any]) -> ReadSession:
+    [session] = reader.read([([""] * len(items), [json.dumps(item) for item in items])])
+    assert isinstance(session, ReadSession), session
+    return session
+
+
+@pytest.mark.parametrize(
+    ("price", "what"),
+    [
+        ("$12.99", "'$12.99' is not a finite number"),
+        ("12,50", "'12,50' is not a finite number"),
+        ("n/a", "'n/a' is not a finite number"),
+        (True, "true is not a finite number"),
+        ([12.5], "[12.5] is a list, not a number"),
+        ({"value": 1}, '{"value": 1} is not a finite number'),
+        ("2024-01-05", "'2024-01-05' is not a finite number"),
+        (float("inf"), "Infinity is not a finite number"),
+        (10**400, "1000000000000000000000000000000000000... is not a finite number"),
+        (1e39, "1e+39 is beyond the numbers of float32 (3.4e38)"),
+        (-5, "-5 is below 0, and log needs numbers of at least 0"),
+    ],
+)
+def test_an_unusable_price_counts_as_missing_and_is_told(
+    reader: SessionReader, price: object, what: str
+) -> None:
+    session = read(reader, {"product_name": "red bread", "price": 3.0}, {"product_name": "x", "price": price})
+    assert session.notes == [f"item_attributes[1]: price {what}, so it counts as missing"]
+    alone = read(reader, {"product_name": "x", "price": price}).new_items["price"].values
+    missing = read(reader, {"product_name": "x", "price": None})
+    assert session.new_items["price"].values[1:] == alone == missing.new_items["price"].values
+    assert not missing.notes
+
+
+@pytest.mark.parametrize("price", [12.5, "12.50", "1.25e1", 3e38, 0, 1e-40])
+def test_a_usable_price_is_not_mentioned(reader: SessionReader, price: object) -> None:
+    session = read(reader, {"product_name": "red bread", "price": price})
+    assert session.notes == [] and np.isfinite(session.new_items["price"].values).all()
+
+
+def test_categories_that_the_model_never_met_are_told(reader: SessionReader) -> None:
+    session = read(reader, {"department": "diary", "tags": "local|vegan|new"}, {"department": "dairy"})
+    assert session.notes == [
+        "item_attributes[0]: department: the model has learned nothing of 'diary'",
+        "item_attributes[0]: tags: the model has learned nothing of 'vegan', 'new'",
+    ]
+    assert read(reader, {"department": " dairy ", "tags": ["sale", "organic"]}).notes == []
