@@ -9,7 +9,7 @@ patterns: good for showing the pipeline, not for claims of quality.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any, Literal
@@ -69,7 +69,7 @@ class CompleteJourney:
         self._sessions = GroupedSessions(self._read_baskets, config.chunk_sessions)
         self.notices: list[str] = []
 
-    def items(self) -> pd.DataFrame:
+    def items(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Return all products, with a title composed for each."""
         products = self._products
         return pd.DataFrame(

@@ -10,7 +10,7 @@ in time. Words of product names are published as numbers: "4875,776" becomes the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -28,6 +28,7 @@ from m2trec_merlin.readers.canonical import (
     digits_to_integers,
     normalise_ids,
 )
+from m2trec_merlin.readers.delimited import Dialect
 from m2trec_merlin.readers.files import TableFile
 from m2trec_merlin.readers.grouping import GroupedSessions
 from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
@@ -82,7 +83,7 @@ class Diginetica:
         folder = config.folder
         self._options = config.options
         self._views, self._products, self._categories = (
-            TableFile(folder / name, separator=";") for name in (VIEWS, PRODUCTS, CATEGORIES)
+            TableFile(folder / name, Dialect(";", options=None)) for name in (VIEWS, PRODUCTS, CATEGORIES)
         )
         self._sessions = GroupedSessions(self._read_views, config.chunk_sessions)
         self.name = f"Diginetica in {folder}"
@@ -92,11 +93,11 @@ class Diginetica:
         )
         self.notices: list[str] = []
 
-    def items(self) -> pd.DataFrame:
+    def items(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Return the products with their categories; with `min_item_count`, only those seen often enough.
 
         Raises:
-            DataError: a file or a column is missing, or a product has two categories.
+            DataError: a file or a column is missing, a product has two categories, or none is left.
         """
         problems: list[str] = []
         products = _read(self._products, _PRODUCT_COLUMNS, problems)
@@ -112,6 +113,8 @@ class Diginetica:
         products["category"] = products[ITEM_ID].map(categories.set_index(ITEM_ID)["category"])
         if self._filters:
             products = products[products[ITEM_ID].isin(self._frequent)]
+            if products.empty:
+                raise DataError(self.name, [f"{self._products.path}: no item is left: {self._filter}"])
         products[ITEM_ID] = digits_to_integers(normalise_ids(products[ITEM_ID]))
         return products
 
@@ -120,12 +123,16 @@ class Diginetica:
         if _VIEW_COLUMNS[SESSION_ID] not in self._views.columns():
             yield from self._read_views()
             return
+        left_out = 0
         for chunk in self._sessions:
             if self._filters:
                 # Missing ids stay, for the validation to see.
-                chunk = chunk[chunk[ITEM_ID].isin(self._frequent) | chunk[ITEM_ID].isna()]
+                kept = chunk[chunk[ITEM_ID].isin(self._frequent) | chunk[ITEM_ID].isna()]
+                left_out += len(chunk) - len(kept)
+                chunk = kept
             if len(chunk):
                 yield chunk
+        self.notices = [f"{left_out:,} views left out: {self._filter}"] if left_out else []
 
     def state(self) -> dict[str, Any]:
         """Return name, size and time of change of the three files."""
@@ -136,6 +143,10 @@ class Diginetica:
         names = {own: canonical for canonical, own in _VIEW_COLUMNS.items() if own in available}
         for block in self._views.blocks(list(names)):
             yield block.rename(columns=names)
+
+    @property
+    def _filter(self) -> str:
+        return f"items seen fewer than {self._options.min_item_count} times (data.options.min_item_count)"
 
     @cached_property
     def _filters(self) -> bool:

@@ -3,44 +3,51 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from m2trec_merlin.errors import DataError
+from m2trec_merlin.readers.delimited import SEPARATORS, DelimitedFile, Dialect
+from m2trec_merlin.readers.raw_types import Convert, NotTextError, conversion, is_list, plain_type, to_pandas
 
 _PARQUET = (".parquet", ".pq")
-_CSV = {".csv": ",", ".txt": ",", ".tsv": "\t"}
 _COMPRESSED = (".gz", ".bz2", ".zst")
 _BLOCK_ROWS = 1 << 16
-_BLOCK_BYTES = 1 << 22
 
-# Whole numbers with gaps must not become floats: an id above 2^53 would change.
-_TYPES = {
-    t: pd.Int64Dtype()
-    for t in (pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32())
-}
+
+class _Part(Protocol):
+    """A file of a table."""
+
+    path: Path
+    names: list[str]
+
+    def type_of(self, name: str) -> pa.DataType: ...
+    def batches(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]: ...
+    def explain_bytes(self, row: int, name: str) -> str: ...
 
 
 class TableFile:
     """A table on disk. Parquet values keep their types; CSV values are text, and an empty field is null.
 
+    Bytes are read as UTF-8, categories as their values. What no caller asks for is never read, and may be of
+    any type.
+
     Args:
         path: a `.parquet`, `.csv` or `.tsv` file (CSV also with .gz, .bz2 or .zst), or a folder of such
             files, which are read in the order of their names.
-        separator: between CSV fields; by default a comma, or a tab in `.tsv`.
+        dialect: how CSV files are written.
     """
 
-    def __init__(self, path: Path, separator: str | None = None) -> None:
+    def __init__(self, path: Path, dialect: Dialect | None = None) -> None:
         self.path = path
-        self._separator = separator
+        self._dialect = dialect or Dialect()
         self._first_rows: list[int] = []
-        self._names: list[str] = []
 
     @property
     def is_typed(self) -> bool:
@@ -49,62 +56,52 @@ class TableFile:
         return bool(files) and _suffix(files[0]) in _PARQUET
 
     def columns(self) -> list[str]:
-        """Return the names of the columns.
+        """Return the names of the columns of all files.
 
         Raises:
-            DataError: any of the files is missing, empty or unreadable, or lacks columns that the first has.
+            DataError: any of the files is missing, empty or unreadable.
         """
-        files, problems, first = self._files(), [], None
-        if not files:
-            raise DataError(str(self.path), [self._explain_nothing()])
-        for file in files:
-            try:
-                names = self._header(file)
-            except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
-                problems.append(_explain_unreadable(file, error))
-                continue
-            first = first or names
-            if absent := [name for name in first if name not in names]:
-                problems.append(f"{file}: lacks the columns {', '.join(absent)} of {files[0].name}")
-        if problems or first is None:
-            raise DataError(str(self.path), problems)
-        return first
+        return list(dict.fromkeys(name for part in self._parts for name in part.names))
 
-    def blocks(self, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
+    def blocks(
+        self, columns: Sequence[str] | None = None, single: Collection[str] = ()
+    ) -> Iterator[pd.DataFrame]:
         """Yield the rows in order, some thousands at a time; the index is the row number, from 0.
 
         Args:
             columns: the ones to read, which must exist; default: all.
+            single: those among them that must hold one value a row.
 
         Raises:
-            DataError: as `columns`, or a file turns out to be damaged further down.
+            DataError: as `columns`; a file lacks a column that another has, or has it twice; a column holds
+                lists or structures, or types that do not go together; or a file turns out to be damaged
+                further down.
         """
         names = list(columns) if columns is not None else self.columns()
-        self._first_rows, self._names, row = [], [], 0
-        for file in self._files():
+        conversions = self._conversions(names, single)
+        self._first_rows, row = [], 0
+        for part in self._parts:
             self._first_rows.append(row)
-            self._names.append(file.name)
             try:
-                for batch in self._batches(file, names):
-                    block = batch.to_pandas(types_mapper=_TYPES.get)
-                    block.index = pd.RangeIndex(row, row + len(block))
+                for batch in part.batches(names):
+                    block = self._block(part, batch, conversions, row)
                     row += len(block)
-                    yield block[names]
-            except (pa.ArrowInvalid, OSError) as error:
-                raise DataError(str(self.path), [_explain_unreadable(file, error)]) from None
+                    yield block
+            except (pa.ArrowException, OSError) as error:
+                raise DataError(str(self.path), [_explain_unreadable(part.path, error)]) from None
 
-    def read(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    def read(self, columns: Sequence[str] | None = None, single: Collection[str] = ()) -> pd.DataFrame:
         """Return all rows; see `blocks`."""
         names = list(columns) if columns is not None else self.columns()
-        blocks = list(self.blocks(names))
+        blocks = list(self.blocks(names, single))
         return pd.concat(blocks) if blocks else pd.DataFrame(columns=names)
 
     def locate(self, row: int) -> str:
         """Tell a person where a row is: counted from 1, without the header, within its file."""
-        if len(self._names) < 2:
+        if len(self._first_rows) < 2:
             return f"row {row + 1}"
         part = bisect_right(self._first_rows, row) - 1
-        return f"{self._names[part]} row {row - self._first_rows[part] + 1}"
+        return f"{self._parts[part].path.name} row {row - self._first_rows[part] + 1}"
 
     def state(self) -> list[list[Any]]:
         """Return name, size in bytes and time of change of each file."""
@@ -117,40 +114,95 @@ class TableFile:
             return []
         return sorted(f for f in self.path.rglob("*") if f.is_file() and _is_table(f))
 
+    @cached_property
+    def _parts(self) -> list[_Part]:
+        parts: list[_Part] = []
+        problems = [] if self._files() else [self._explain_nothing()]
+        for file in self._files():
+            try:
+                parts.append(self._open(file))
+            except (pa.ArrowException, OSError) as error:
+                problems.append(_explain_unreadable(file, error))
+            except DataError as error:
+                problems += error.problems
+        if problems:
+            raise DataError(str(self.path), problems)
+        return parts
+
+    def _open(self, file: Path) -> _Part:
+        if file.stat().st_size == 0:
+            raise OSError("the file is empty")
+        if _suffix(file) in _PARQUET:
+            return _ParquetFile(file)
+        if _suffix(file) in SEPARATORS:
+            return DelimitedFile(file, self._dialect)
+        raise OSError("expected a name that ends in .parquet, .csv or .tsv (or .csv.gz and so on)")
+
     def _explain_nothing(self) -> str:
         if self.path.is_dir():
             return f"{self.path}: the folder holds no .parquet, .csv or .tsv file"
         return f"{self.path}: no such file or folder"
 
-    def _header(self, file: Path) -> list[str]:
-        if file.stat().st_size == 0:
-            raise OSError("the file is empty")
-        if _suffix(file) in _PARQUET:
-            return list(pq.read_schema(file).names)
-        if _suffix(file) not in _CSV:
-            raise OSError("expected a name that ends in .parquet, .csv or .tsv (or .csv.gz and so on)")
-        with pa_csv.open_csv(file, parse_options=self._parse_options(file)) as reader:
-            return list(reader.schema.names)
+    def _conversions(self, names: Sequence[str], single: Collection[str]) -> dict[str, Convert]:
+        """Return how each column comes to one type, or raise all reasons why one does not."""
+        problems, found = [], {}
+        for part in self._parts:
+            if absent := [name for name in names if name not in part.names]:
+                other = next(p.path.name for p in self._parts if absent[0] in p.names)
+                problems.append(f"{part.path}: lacks the columns {', '.join(absent)} of {other}")
+            problems += [
+                f"{part.path}: has {part.names.count(name)} columns called '{name}': give each its own name"
+                for name in names
+                if part.names.count(name) > 1
+            ]
+        for name in [] if problems else names:
+            kinds = {part.path.name: part.type_of(name) for part in self._parts}
+            try:
+                convert = conversion(list(kinds.values()))
+                if name in single and any(is_list(plain_type(kind)) for kind in kinds.values()):
+                    raise TypeError("lists")
+            except TypeError as error:
+                what = "numbers, text or times" + ("" if name in single else ", or lists of these")
+                problems.append(f"{self.path}, column '{name}': holds {error}; expected {what}")
+                continue
+            if convert is None:
+                where = ", ".join(f"{kind} in {file}" for file, kind in kinds.items())
+                problems.append(f"{self.path}, column '{name}': types do not go together: {where}")
+            else:
+                found[name] = convert
+        if problems:
+            raise DataError(str(self.path), problems)
+        return found
 
-    def _batches(self, file: Path, names: list[str]) -> Iterator[pa.RecordBatch]:
-        if _suffix(file) in _PARQUET:
-            with pq.ParquetFile(file) as parquet:
-                yield from parquet.iter_batches(_BLOCK_ROWS, columns=names)
-            return
-        options = pa_csv.ConvertOptions(
-            column_types={name: pa.string() for name in names},
-            include_columns=names,
-            strings_can_be_null=True,
-            null_values=[""],
-        )
-        reading = pa_csv.ReadOptions(block_size=_BLOCK_BYTES)
-        with pa_csv.open_csv(file, reading, self._parse_options(file), options) as reader:
-            yield from reader
+    def _block(
+        self, part: _Part, batch: pa.RecordBatch, conversions: dict[str, Convert], row: int
+    ) -> pd.DataFrame:
+        columns = {}
+        for name, convert in conversions.items():
+            try:
+                columns[name] = to_pandas(convert(batch.column(name)))
+            except NotTextError as error:
+                place = row - self._first_rows[-1] + error.row + 1
+                problem = f"{part.path}: {part.explain_bytes(place, name)}: {error.value!r}"
+                raise DataError(str(self.path), [problem]) from None
+        return pd.DataFrame(columns).set_index(pd.RangeIndex(row, row + len(batch)))
 
-    def _parse_options(self, file: Path) -> pa_csv.ParseOptions:
-        return pa_csv.ParseOptions(
-            delimiter=self._separator or _CSV.get(_suffix(file), ","), newlines_in_values=True
-        )
+
+class _ParquetFile:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._schema = pq.read_schema(path)
+        self.names = list(self._schema.names)
+
+    def type_of(self, name: str) -> pa.DataType:
+        return self._schema.field(name).type
+
+    def batches(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        with pq.ParquetFile(self.path) as parquet:
+            yield from parquet.iter_batches(_BLOCK_ROWS, columns=list(names))
+
+    def explain_bytes(self, row: int, name: str) -> str:
+        return f"column '{name}' holds bytes that are not UTF-8 text in row {row}; write the column as text"
 
 
 def _suffix(file: Path) -> str:
@@ -161,7 +213,7 @@ def _suffix(file: Path) -> str:
 
 
 def _is_table(file: Path) -> bool:
-    return not file.name.startswith((".", "_")) and (_suffix(file) in _PARQUET or _suffix(file) in _CSV)
+    return not file.name.startswith((".", "_")) and (_suffix(file) in _PARQUET or _suffix(file) in SEPARATORS)
 
 
 def _explain_unreadable(file: Path, error: Exception) -> str:

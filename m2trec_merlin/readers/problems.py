@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -75,11 +76,15 @@ class ProblemLog:
 def describe_missing_column(column: str, available: Iterable[str], needed_for: str = "") -> str:
     """Say that a column is not there, which ones are, and which one was perhaps meant."""
     names = [str(name) for name in available]
-    lowered = {name.lower(): name for name in names}
-    close = difflib.get_close_matches(column.lower(), lowered, n=1)
+    lowered = {name.strip().lower(): name for name in names}
+    close = difflib.get_close_matches(column.strip().lower(), lowered, n=1)
     meant = f"; did you mean '{lowered[close[0]]}'?" if close else ""
+    if not close and any(re.fullmatch(r"-?\d+([.:-]\d+)*", name) for name in names):
+        meant = "; is the first line a row? It must name the columns"
     purpose = f", which {needed_for}" if needed_for else ""
-    return f"no column '{column}'{purpose}; there are {', '.join(names) or 'none'}{meant}"
+    # Blanks at the ends of a name would not be seen.
+    listed = ", ".join(name if name and name == name.strip() else repr(name) for name in names)
+    return f"no column '{column}'{purpose}; there are {listed or 'none'}{meant}"
 
 
 def _show(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -62,8 +62,12 @@ class Source(Protocol):
         """What the reader left out on purpose, for the user to see; complete after reading."""
         ...
 
-    def items(self) -> pd.DataFrame:
+    def items(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Return all items: `item_id` and raw columns, as they stand. The index is the source's row number.
+
+        Args:
+            columns: the raw columns that are needed; those that the source lacks are left out, for the
+                validation to report, and there may be others. Default: all.
 
         Raises:
             DataError: the table cannot be read at all.

@@ -18,7 +18,7 @@ the items workflow; and it makes the whole data set at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -104,7 +104,7 @@ class Synthetic:
         self._by_popularity = np.random.default_rng([seed, 4]).permutation(self._categories)
         self.notices: list[str] = []
 
-    def items(self) -> pd.DataFrame:
+    def items(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Return all items, in the order of their ids."""
         options = self._options
         random = np.random.default_rng([self._seed, 1])
@@ -117,20 +117,20 @@ class Synthetic:
         )
         centres = random.normal(size=(self._categories, options.picture_size)).astype(np.float32)
         noise = random.normal(scale=0.3, size=(options.n_items, options.picture_size)).astype(np.float32)
-        columns: dict[str, Any] = {
+        table: dict[str, Any] = {
             ITEM_ID: self._ids,
             "title": self._titles([adjective, makers[brand], noun]),
             "category": noun,
             "brand": makers[brand],
         }
         if options.tags:
-            columns["tags"] = list(np.stack([noun, adjective], axis=1))
-        columns["price"] = np.round(np.exp(random.normal(1.0 + category / self._categories, 0.5)), 2)
+            table["tags"] = list(np.stack([noun, adjective], axis=1))
+        table["price"] = np.round(np.exp(random.normal(1.0 + category / self._categories, 0.5)), 2)
         if options.picture_size:
-            columns["picture"] = list(centres[category] + noise)
+            table["picture"] = list(centres[category] + noise)
         for number in range(options.n_attributes):
-            columns[f"extra_{number}"] = random.integers(100, size=options.n_items).astype(str).astype(object)
-        items = pd.DataFrame({**columns, **self._further_columns(category, brand)})
+            table[f"extra_{number}"] = random.integers(100, size=options.n_items).astype(str).astype(object)
+        items = pd.DataFrame({**table, **self._further_columns(category, brand)})
         return items.sort_values(ITEM_ID, ignore_index=True)
 
     def _titles(self, words: list[np.ndarray]) -> pd.Series:
@@ -147,23 +147,21 @@ class Synthetic:
 
     def _further_columns(self, category: np.ndarray, brand: np.ndarray) -> dict[str, np.ndarray]:
         options = self._options
-        columns: dict[str, np.ndarray] = {}
+        table: dict[str, np.ndarray] = {}
         below, size_below = category, self._categories
         # From the level above the leaves to the top, so that each category has one parent on every level.
         for level in range(len(options.category_levels), 0, -1):
             size = min(options.category_levels[level - 1], size_below)
             below, size_below = below * size // size_below, size
-            columns[f"level_{level}"] = _words(size, salt=3 + level)[below]
-        columns = dict(sorted(columns.items()))
+            table[f"level_{level}"] = _words(size, salt=3 + level)[below]
+        table = dict(sorted(table.items()))
         if options.n_manufacturers:
-            columns["manufacturer"] = _words(options.n_manufacturers, salt=12)[
-                brand % options.n_manufacturers
-            ]
+            table["manufacturer"] = _words(options.n_manufacturers, salt=12)[brand % options.n_manufacturers]
         if options.n_colors:
             random = np.random.default_rng([self._seed, 5])
             drawn = np.searchsorted(_zipf(options.n_colors, 1.0), random.random(options.n_items))
-            columns["color"] = _words(options.n_colors, salt=13)[drawn]
-        return columns
+            table["color"] = _words(options.n_colors, salt=13)[drawn]
+        return table
 
     def interactions(self) -> Iterator[pd.DataFrame]:
         """Yield generated sessions, ids 0, 1, 2, ... in order of time."""

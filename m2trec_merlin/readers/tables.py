@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.canonical import (
@@ -24,11 +26,15 @@ from m2trec_merlin.readers.canonical import (
     normalise_ids,
     parse_positions,
 )
+from m2trec_merlin.readers.delimited import Dialect
 from m2trec_merlin.readers.files import TableFile
 from m2trec_merlin.readers.grouping import GroupedSessions
 from m2trec_merlin.readers.settings import DataSettings
 from m2trec_merlin.readers.source import Origin
 from m2trec_merlin.sections import Section
+
+#: Ids of items with which one that is unknown is compared.
+_COMPARED = 10_000
 
 
 class ColumnsConfig(Section):
@@ -47,7 +53,11 @@ class TablesOptions(Section):
     """Options of this reader (`data.options`)."""
 
     separator: str | None = Field(
-        None, min_length=1, max_length=1, description="between CSV fields; default: comma, or tab in .tsv"
+        None, pattern=r"^[\t !#-~]$", description="between CSV fields; default: comma, or tab in .tsv"
+    )
+    encoding: str = Field("utf-8", description="of CSV files, as Python calls it, such as cp1252 or utf-16")
+    quoting: bool = Field(
+        True, description="quotation marks hold a CSV field together; else they are characters like others"
     )
     time_format: str | None = Field(
         None,
@@ -56,6 +66,15 @@ class TablesOptions(Section):
     drop_unknown_items: bool = Field(
         False, description="leave out events of items without metadata, instead of refusing them"
     )
+
+    @field_validator("encoding")
+    @classmethod
+    def _python_knows_the_encoding(cls, encoding: str) -> str:
+        try:
+            "".encode(encoding)
+        except (LookupError, UnicodeError, ValueError):
+            raise ValueError(f"Python knows no encoding '{encoding}'; cp1252 and utf-16 are common") from None
+        return encoding
 
 
 class TablesData(DataSettings):
@@ -95,18 +114,24 @@ class TableFiles:
 
     def __init__(self, config: TablesData) -> None:
         self._options = config.options
-        self._items_file = TableFile(config.items, self._options.separator)
-        self._interactions_file = TableFile(config.interactions, self._options.separator)
+        dialect = Dialect(self._options.separator, self._options.encoding, self._options.quoting)
+        self._items_file = TableFile(config.items, dialect)
+        self._interactions_file = TableFile(config.interactions, dialect)
         self._columns = config.columns
         self._sessions = GroupedSessions(self._rows, config.chunk_sessions)
-        self._dropped = 0
+        self._dropped = _Dropped()
         self.name = f"{self._interactions_file.path.name} and {self._items_file.path.name}"
         self.time_format = self._options.time_format or ISO_8601
 
     @property
     def items_origin(self) -> Origin:
         """The items file."""
-        return Origin(str(self._items_file.path), {ITEM_ID: self._columns.item_id}, self._items_file.locate)
+        return Origin(
+            str(self._items_file.path),
+            {ITEM_ID: self._columns.item_id},
+            self._items_file.locate,
+            self._items_file.columns,
+        )
 
     @cached_property
     def interactions_origin(self) -> Origin:
@@ -125,19 +150,26 @@ class TableFiles:
 
     @property
     def notices(self) -> list[str]:
-        """Events left out because `drop_unknown_items` asks for it."""
-        if not self._dropped:
-            return []
-        return [f"{self._dropped:,} events left out: their items are not in {self._items_file.path.name}"]
+        """Events left out."""
+        return self._dropped.notices(self._items_file.path.name)
 
-    def items(self) -> pd.DataFrame:
-        """Return the items table, its id column renamed to item_id."""
-        items = self._items_file.read()
-        own = self._columns.item_id
-        if own != ITEM_ID:
-            items = items.drop(columns=ITEM_ID, errors="ignore").rename(columns={own: ITEM_ID})
-        if ITEM_ID in items and not self._items_file.is_typed:
-            items[ITEM_ID] = digits_to_integers(normalise_ids(items[ITEM_ID]))
+    def items(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return the items table: ids as item_id, and of `columns` those that the file has; default: all."""
+        own, available = self._columns.item_id, self._items_file.columns()
+        # The ids take the name, whatever else the file calls so.
+        asked = [name for name in available if name != ITEM_ID] if columns is None else columns
+        wanted = [name for name in available if name in asked]
+        if own != ITEM_ID and ITEM_ID in wanted:
+            what = f"'{ITEM_ID}' stands for the ids, which are in '{own}': call the other column otherwise"
+            raise DataError(str(self._items_file.path), [f"{self._items_file.path}: {what}"])
+        names = dict.fromkeys([*wanted, *([own] if own in available else [])])
+        if not names:
+            return pd.DataFrame()
+        raw = self._items_file.read(list(names), single=[own])
+        items = raw[wanted].copy()
+        if own in raw:
+            ids = raw[own]
+            items[ITEM_ID] = ids if self._items_file.is_typed else digits_to_integers(normalise_ids(ids))
         return items
 
     def interactions(self) -> Iterator[pd.DataFrame]:
@@ -156,19 +188,21 @@ class TableFiles:
         # A column may serve twice, such as a timestamp that also names the split.
         names = {k: v for k, v in self.interactions_origin.columns.items() if v in available}
         known = self._known_items()
-        self._dropped = 0
-        for block in self._interactions_file.blocks(list(dict.fromkeys(names.values()))):
+        self._dropped = _Dropped()
+        if not names:
+            return
+        own_names = list(dict.fromkeys(names.values()))
+        for block in self._interactions_file.blocks(own_names, single=own_names):
             rows = pd.DataFrame({canonical: block[own] for canonical, own in names.items()})
-            if known is not None and ITEM_ID in rows:
-                keep = known.positions(normalise_ids(rows[ITEM_ID])) >= 0
-                self._dropped += int((~keep).sum())
-                rows = rows[keep]
-            yield rows
+            yield rows if known is None or ITEM_ID not in rows else self._dropped.drop(rows, known)
 
     def _known_items(self) -> KnownItems | None:
         if not self._options.drop_unknown_items:
             return None
-        items = self.items()
+        try:
+            items = self.items([])
+        except DataError:
+            return None  # reported when the items are read
         return KnownItems(normalise_ids(items[ITEM_ID])) if ITEM_ID in items else None
 
     def _order_is_time(self) -> bool:
@@ -186,3 +220,37 @@ class TableFiles:
         if pd.api.types.is_datetime64_any_dtype(first):
             return True
         return bool(len(first)) and float(np.mean(parse_positions(first).notna())) < 0.5
+
+
+@dataclass
+class _Dropped:
+    """Events left out because `drop_unknown_items` asks for it."""
+
+    seen: int = 0
+    unknown: int = 0
+    missing: int = 0
+    example: str = ""
+
+    def drop(self, rows: pd.DataFrame, known: KnownItems) -> pd.DataFrame:
+        """Count the events of items that are not known, and return the others."""
+        ids = normalise_ids(rows[ITEM_ID])
+        missing = ids.isna().to_numpy()
+        unknown = (known.positions(ids) < 0) & ~missing
+        self.seen += len(rows)
+        self.unknown += int(unknown.sum())
+        self.missing += int(missing.sum())
+        if unknown.any() and not self.example:
+            example = str(ids[unknown].iloc[0])
+            alike = difflib.get_close_matches(example, map(str, known.ids[:_COMPARED]), n=1, cutoff=0)
+            self.example = f"such as {example}" + (f" (the items have {alike[0]})" if alike else "")
+        return rows[~(unknown | missing)]
+
+    def notices(self, items: str) -> list[str]:
+        """Return what to tell of them."""
+        reasons = {f"their items are not in {items}, {self.example}": self.unknown}
+        reasons["they name no item"] = self.missing
+        return [
+            f"{'all ' if count == self.seen else ''}{count:,} events left out: {reason}"
+            for reason, count in reasons.items()
+            if count
+        ]

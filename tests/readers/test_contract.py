@@ -93,6 +93,10 @@ class TestContract:
         known = set(settings.open(1).items()[ITEM_ID].astype(str))
         assert set(events_of(settings)[ITEM_ID].astype(str)) <= known
 
+    def test_items_come_with_their_ids_and_the_columns_asked_for(self, name: str, tmp_path: Path):
+        items = EXAMPLES[name](tmp_path, 100).open(1).items(["title", "nowhere"])
+        assert {ITEM_ID, "title"} <= set(items) and "nowhere" not in items
+
     def test_columns_are_those_that_its_origin_names(self, name: str, tmp_path: Path):
         source = EXAMPLES[name](tmp_path, 100).open(1)
         events = pd.concat(list(source.interactions()))

@@ -89,8 +89,18 @@ def test_support_filter_of_sr_gnn(folder: Path) -> None:
         "100",
         "100",
     ]
+    assert source.notices == ["1 views left out: items seen fewer than 2 times (data.options.min_item_count)"]
     source = _config(folder, min_item_count=3).data.open(0)
     assert source.items()["item_id"].tolist() == [100]
+
+
+def test_a_filter_that_leaves_nothing_is_no_empty_file(folder: Path) -> None:
+    config = _config(folder, min_item_count=5)
+    with pytest.raises(DataError) as caught:
+        validate(config.data.open(0), config)
+    first, second = caught.value.problems
+    assert "products.csv: no item is left: items seen fewer than 5 times" in first
+    assert "train-item-views.csv: no event is left; 8 views left out: items seen fewer than 5 times" in second
 
 
 def test_all_problems_of_the_three_files_at_once(folder: Path) -> None:

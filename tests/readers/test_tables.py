@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
+from m2trec_merlin.errors import DataError
 from tests.worlds.tables import MakeConfig
 
 
@@ -64,7 +65,24 @@ def test_unknown_items_can_be_left_out(
     source = _source(make_config, events, items[:2], options={"drop_unknown_items": True})
     kept = pd.concat(source.interactions())
     assert kept["item_id"].isin(["10", "20"]).all() and len(kept) == 5
-    assert source.notices == ["4 events left out: their items are not in items.csv"]
+    assert source.notices == [
+        "4 events left out: their items are not in items.csv, such as 30 (the items have 20)"
+    ]
+
+
+def test_what_is_left_out_is_told_apart(make_config: MakeConfig, items: pd.DataFrame) -> None:
+    ids = ["10.0", None, "20.0", "7", None, "20.0"]
+    source = _source(
+        make_config,
+        pd.DataFrame({"session_id": [1, 1, 2, 2, 3, 3], "item_id": ids}),
+        items,
+        options={"drop_unknown_items": True},
+    )
+    assert not list(source.interactions())
+    assert source.notices == [
+        "4 events left out: their items are not in items.csv, such as 10.0 (the items have 10)",
+        "2 events left out: they name no item",
+    ]
 
 
 def test_a_column_called_item_id_gives_way_to_the_named_one(
@@ -89,3 +107,91 @@ def test_state_follows_the_files(make_config: MakeConfig, events: pd.DataFrame, 
     Path(config.data.items).write_text("item_id\n1\n")
     after = config.data.open(0).state()
     assert before["interactions"] == after["interactions"] and before["items"] != after["items"]
+
+
+def test_items_are_read_by_the_columns_that_are_needed(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    source = _source(
+        make_config, events, items.rename(columns={"item_id": "sku"}), columns={"item_id": "sku"}
+    )
+    assert list(source.items()) == ["sku", "title", "category", "price", "item_id"]
+    assert list(source.items(["title", "nowhere"])) == ["title", "item_id"]
+    # The ids may be an attribute, too, as they stand in the file.
+    read = source.items(["sku"])
+    assert read["sku"].tolist() == ["10", "20", "30", "40"] and read["item_id"].tolist() == [10, 20, 30, 40]
+    assert source.items_origin.available() == ["sku", "title", "category", "price"]
+
+
+def test_an_attribute_cannot_read_a_column_whose_name_the_ids_take(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    source = _source(make_config, events, items.assign(sku=items["item_id"] + 1), columns={"item_id": "sku"})
+    with pytest.raises(DataError, match="'item_id' stands for the ids, which are in 'sku'"):
+        source.items(["item_id"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"encoding": "klingon"}, "Python knows no encoding 'klingon'"),
+        ({"encoding": "base64"}, "Python knows no encoding 'base64'"),
+        ({"separator": '"'}, "options.separator"),
+        ({"separator": "§"}, "options.separator"),
+        ({"separator": ", "}, "options.separator"),
+    ],
+)
+def test_dialects_that_no_file_has_are_refused(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame, options: dict[str, str], message: str
+) -> None:
+    with pytest.raises(ValidationError, match=message):
+        _source(make_config, events, items, options=options)
+
+
+def test_options_describe_the_dialect_of_both_files(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    items["title"] = ['"Größe', '12"', "a", "b"]
+    options = {"separator": ";", "encoding": "utf-16", "quoting": False}
+    config = make_config(events, items, options=options)
+    for path, table in ((config.data.interactions, events), (config.data.items, items)):
+        lines = [";".join(table.columns), *(";".join(map(str, row)) for row in table.to_numpy())]
+        Path(path).write_text("\n".join(lines), encoding="utf-16")
+    source = config.data.open(0)
+    assert source.items()["title"].tolist() == ['"Größe', '12"', "a", "b"]
+    assert pd.concat(source.interactions())["item_id"].tolist()[:3] == ["20", "10", "30"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ([1, 2, 1], ["2", "x", "1"], ["1", "1", "1", "2", "2", "x"]),
+        ([1, 2, 1], [2.0, None, 1.0], [1, 1, 1, 2, 2, None]),
+        ([2**60 + 1, 2, 2], [2.0, 3.0, None], [2**60 + 1, 2, 2, 2, 3, None]),
+        ([b"1", b"2", b"1"], [2, 1, 3], ["1", "1", "1", "2", "2", "3"]),
+        ([7.0, None, 7.0], ["7", "x", "7"], ["7", "7", "7", "7", None, "x"]),
+    ],
+)
+@pytest.mark.parametrize("chunk_sessions", [1, 1000])
+def test_sessions_of_several_types_of_ids_come_together_whatever_the_size(
+    make_config: MakeConfig,
+    events: pd.DataFrame,
+    items: pd.DataFrame,
+    first: list[object],
+    second: list[object],
+    expected: list[object],
+    chunk_sessions: int,
+) -> None:
+    config = make_config(events, items, "parquet", chunk_sessions=chunk_sessions)
+    folder = Path(config.data.interactions)
+    folder.unlink()
+    folder.mkdir()
+    # Events enough to go through temporary files where chunks are small.
+    for name, ids in (("a", first), ("b", second)):
+        part = pd.DataFrame({"session_id": ids * 20, "item_id": 10, "position": 1})
+        part.to_parquet(folder / f"{name}.parquet", index=False)
+    chunks = list(config.data.open(0).interactions())
+    found = pd.concat(chunks)["session_id"]
+    counted = [value for value in expected for _ in range(20)]
+    assert [None if pd.isna(value) else value for value in found] == counted
+    assert (len(chunks) > 2) == (chunk_sessions == 1)

@@ -1,0 +1,227 @@
+"""Files of delimited text: their dialect, their header, and what is wrong with them."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from m2trec_merlin.errors import DataError
+from m2trec_merlin.readers.problems import SHOWN
+from m2trec_merlin.readers.quoting import RowCutter, StrayQuotesError
+
+SEPARATORS = {".csv": ",", ".txt": ",", ".tsv": "\t"}
+_OTHER_SEPARATORS = (";", "\t", "|", ",")
+_CHUNK_BYTES = 1 << 22
+#: How files begin that are no text.
+_NO_TEXT = {
+    b"PAR1": "a Parquet file: let its name end in .parquet",
+    b"PK\x03\x04": "a workbook or a zip archive: save the table as CSV",
+    b"\x1f\x8b": "compressed: let its name end in .gz",
+}
+_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How the text files of a table are written.
+
+    Attributes:
+        separator: between fields; None: a comma, or a tab in `.tsv`.
+        encoding: as Python calls it.
+        quoting: whether quotation marks hold a field together; else they are characters like others.
+        options: the section of the configuration in which these can be set; None if they are fixed.
+    """
+
+    separator: str | None = None
+    encoding: str = "utf-8"
+    quoting: bool = True
+    options: str | None = "data.options"
+
+    def hint(self, name: str, value: str) -> str:
+        """Return a setting as the configuration writes it; empty if it cannot be set."""
+        return f"{self.options}.{name}: {value}" if self.options else ""
+
+
+class DelimitedFile:
+    """A file of delimited text. Values are bytes, as they stand in UTF-8; an empty field is null.
+
+    Args:
+        path: also with .gz, .bz2 or .zst.
+        dialect: how it is written.
+
+    Raises:
+        DataError: it has no header, or is not text of this dialect.
+
+    Attributes:
+        names: in the header, as often as they stand there.
+    """
+
+    def __init__(self, path: Path, dialect: Dialect) -> None:
+        self.path = path
+        self._dialect = dialect
+        by_name = [SEPARATORS[s.lower()] for s in path.suffixes if s.lower() in SEPARATORS]
+        self._separator = dialect.separator or (by_name[-1] if by_name else ",")
+        self._is_utf8 = codecs.lookup(dialect.encoding).name in ("utf-8", "utf-8-sig")
+        self.names = self._read_header()
+
+    def type_of(self, name: str) -> pa.DataType:
+        """Return the type of a column."""
+        return pa.binary()
+
+    def batches(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Yield the rows in order.
+
+        Args:
+            names: the columns to read, each of which stands once in the header.
+
+        Raises:
+            DataError: the file is not text of this dialect.
+        """
+        # Columns go by number, and the header is read as a row: names may be empty or stand there twice.
+        keys = [str(number) for number in range(len(self.names))]
+        wanted = [keys[self.names.index(name)] for name in names]
+        converting = pa_csv.ConvertOptions(
+            column_types={key: pa.binary() for key in wanted},
+            include_columns=wanted,
+            strings_can_be_null=True,
+            null_values=[""],
+        )
+        bad = _BadRows()
+        parsing = pa_csv.ParseOptions(
+            delimiter=self._separator,
+            quote_char='"' if self._dialect.quoting else False,
+            newlines_in_values=self._dialect.quoting,
+            invalid_row_handler=bad.note,
+        )
+        header = 1
+        for piece in self._pieces():
+            # As one block: rows of any length fit in. On one thread: bad rows have numbers.
+            reading = pa_csv.ReadOptions(column_names=keys, block_size=len(piece) + 1, use_threads=False)
+            table = pa_csv.read_csv(pa.BufferReader(piece), reading, parsing, converting)
+            bad.end_of_piece(len(table))
+            yield from table.slice(header).rename_columns(list(names)).to_batches()
+            header = max(header - len(table), 0)
+        if bad.count:
+            hint = "a field that holds the separator must stand in quotation marks"
+            if not self._dialect.quoting:
+                hint = f"no field may hold the separator, with {self._dialect.hint('quoting', 'false')}"
+            raise self._problem(f"{bad.message(len(self.names))}; {hint}")
+
+    def explain_bytes(self, row: int, name: str) -> str:
+        """Say what to do about a value that is not UTF-8."""
+        return f"is not UTF-8 (row {row}, column '{name}'): {self._encoding_hint}"
+
+    def _read_header(self) -> list[str]:
+        with pa.input_stream(str(self.path)) as stream:
+            start = stream.read(_CHUNK_BYTES)
+        self._refuse_other_formats(start)
+        try:
+            text = codecs.getincrementaldecoder(self._dialect.encoding)("replace").decode(start)
+        except UnicodeError:  # UTF-16 without a mark of its order
+            text = "\ufffd"
+        names = self._first_row(text.removeprefix("\ufeff"), self._separator)
+        if not names:
+            raise self._problem("the file is empty")
+        if any("\ufffd" in name for name in names):
+            raise self._problem(f"the header is not {self._dialect.encoding}: {self._encoding_hint}")
+        others = [s for s in _OTHER_SEPARATORS if s != self._separator and all(s in name for name in names)]
+        if others:
+            other = json.dumps(max(others, key=names[0].count))
+            hint = self._dialect.hint("separator", other)
+            raise self._problem(
+                f"its columns seem to be separated by {other}" + (f": did you mean {hint}?" if hint else "")
+            )
+        return names
+
+    @property
+    def _encoding_hint(self) -> str:
+        hint = self._dialect.hint("encoding", "cp1252" if self._is_utf8 else "utf-8")
+        return "save it as UTF-8" + (f", or name its own encoding, such as {hint}" if hint else "")
+
+    def _first_row(self, text: str, separator: str) -> list[str]:
+        try:
+            rows = csv.reader(
+                io.StringIO(text, newline=""),
+                delimiter=separator,
+                quoting=csv.QUOTE_MINIMAL if self._dialect.quoting else csv.QUOTE_NONE,
+            )
+            return next((row for row in rows if row), [])
+        except csv.Error as error:
+            raise self._problem(f"the header cannot be read: {error}") from None
+
+    def _refuse_other_formats(self, start: bytes) -> None:
+        for magic, what in _NO_TEXT.items():
+            if start.startswith(magic):
+                raise self._problem(f"this is {what}")
+        if self._is_utf8:
+            line = start.partition(b"\n")[0]
+            wide = "utf-16-be" if line.startswith(b"\0") else "utf-16-le" if b"\0" in line else None
+            if encoding := _MARKS.get(start[:2], wide):
+                hint = self._dialect.hint("encoding", encoding)
+                what = "save it as UTF-8" + (f", or set {hint}" if hint else "")
+                raise self._problem(f"is not UTF-8 but UTF-16: {what}")
+
+    def _pieces(self) -> Iterator[bytes]:
+        """Yield the text in UTF-8, some whole rows at a time."""
+        cutter = RowCutter(self._separator, len(self.names), self._dialect.quoting)
+        decoder = codecs.getincrementaldecoder(self._dialect.encoding)()
+        chunk, mark, lines = b"-", b"\xef\xbb\xbf", 0
+        try:
+            with pa.input_stream(str(self.path)) as file:
+                while chunk:
+                    chunk = file.read(_CHUNK_BYTES)
+                    # Bytes that are not UTF-8 are found later, and only in columns that are read.
+                    text = chunk if self._is_utf8 else decoder.decode(chunk, final=not chunk).encode()
+                    text, mark, lines = text.removeprefix(mark), b"", lines + text.count(b"\n")
+                    if piece := cutter.cut(text, is_last=not chunk):
+                        yield piece
+        except StrayQuotesError as error:
+            hint = self._dialect.hint("quoting", "false")
+            raise self._problem(
+                f"a quotation mark opens no quoted field ({error}): "
+                + (f"set {hint} if this file quotes nothing; if it does, " if hint else "")
+                + 'write a mark inside a quoted field twice ("")'
+            ) from None
+        except UnicodeError as error:
+            if isinstance(error, UnicodeDecodeError):
+                lines += error.object[: error.start].count(b"\n")
+            problem = f"is not {self._dialect.encoding} (line {lines + 1}): {self._encoding_hint}"
+            raise self._problem(problem) from None
+
+    def _problem(self, what: str) -> DataError:
+        return DataError(str(self.path), [f"{self.path}: {what}"])
+
+
+class _BadRows:
+    """Rows that have more or fewer fields than the header."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._rows_before, self._count_before = 0, 0
+        self._shown: list[str] = []
+
+    def note(self, row: pa_csv.InvalidRow) -> str:
+        """Take one, and let Arrow go on."""
+        if self.count < SHOWN:
+            self._shown.append(f"row {self._rows_before + row.number - 1} ({row.actual_columns})")
+        self.count += 1
+        return "skip"
+
+    def end_of_piece(self, good: int) -> None:
+        """Take so many good rows: Arrow counts rows within a piece."""
+        self._rows_before += good + self.count - self._count_before
+        self._count_before = self.count
+
+    def message(self, expected: int) -> str:
+        """Say how many, and which."""
+        rows = f"{self.count:,} row{'s do' if self.count != 1 else ' does'} not have the {expected} fields of"
+        shown = ", ".join(self._shown) + (", ..." if self.count > SHOWN else "")
+        return f"{rows} the header: {shown}"

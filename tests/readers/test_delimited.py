@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from m2trec_merlin.errors import DataError
+from m2trec_merlin.readers.delimited import DelimitedFile, Dialect
+
+PLAIN = Dialect()
+TEXT = "id,title\n1,Größe\n2,\n"
+
+
+def read(folder: Path, content: str | bytes, dialect: Dialect = PLAIN, name: str = "t.csv") -> list[dict]:
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    file = DelimitedFile(path, dialect)
+    columns = [name for name in file.names if file.names.count(name) == 1]
+    return [row for batch in file.batches(columns) for row in batch.to_pylist()]
+
+
+def problem(folder: Path, content: str | bytes, dialect: Dialect = PLAIN, name: str = "t.csv") -> str:
+    with pytest.raises(DataError) as caught:
+        read(folder, content, dialect, name)
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{folder / name}: ")
+    return problem.removeprefix(f"{folder / name}: ")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        TEXT,
+        "\ufeff" + TEXT,
+        "\n\n" + TEXT,
+        TEXT.replace("\n", "\r\n"),
+        TEXT.replace("\n", "\r"),
+        TEXT.strip(),
+    ],
+)
+def test_values_are_bytes_of_utf8_and_empty_fields_are_null(tmp_path: Path, content: str) -> None:
+    assert read(tmp_path, content) == [{"id": b"1", "title": "Größe".encode()}, {"id": b"2", "title": None}]
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-16-le", "utf-16-be", "utf-8", "latin-1"])
+def test_encodings(tmp_path: Path, encoding: str) -> None:
+    rows = read(tmp_path, TEXT.encode(encoding), Dialect(encoding=encoding))
+    assert rows[0] == {"id": b"1", "title": "Größe".encode()}
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding", "message"),
+    [
+        (
+            TEXT.encode("utf-16"),
+            "utf-8",
+            "is not UTF-8 but UTF-16: save it as UTF-8, or set data.options.encoding: utf-16",
+        ),
+        (
+            TEXT.encode("utf-16-le"),
+            "utf-8",
+            "is not UTF-8 but UTF-16: save it as UTF-8, or set data.options.encoding: utf-16-le",
+        ),
+        (
+            TEXT.encode("utf-16-be"),
+            "utf-8",
+            "is not UTF-8 but UTF-16: save it as UTF-8, or set data.options.encoding: utf-16-be",
+        ),
+        (
+            "id,größe\n1,2\n".encode("cp1252"),
+            "utf-8",
+            "the header is not utf-8: save it as UTF-8, or name its own encoding, such as "
+            "data.options.encoding: cp1252",
+        ),
+        (b"id,title\n1,a\n2,\x81\n", "cp1252", "is not cp1252 (line 3): save it as UTF-8, or name its own"),
+        (TEXT.encode("utf-16")[:-1], "utf-16", "is not utf-16 (line 3): save it as UTF-8"),
+        (TEXT.encode(), "utf-16", "the header is not utf-16: save it as UTF-8"),
+    ],
+)
+def test_another_encoding_is_said(tmp_path: Path, content: bytes, encoding: str, message: str) -> None:
+    assert problem(tmp_path, content, Dialect(encoding=encoding)).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("content", "separator", "name", "other"),
+    [
+        ('id;title;price\n1;"a, b";2,5\n', None, "t.csv", '";"'),
+        ("id\ttitle\n1\ta\n", None, "t.csv", r'"\t"'),
+        ("id|title\n1|a\n", None, "t.csv", '"|"'),
+        ("id,title\n1,a\n", None, "t.tsv", '","'),
+        ("id,title\n1,a\n", ";", "t.csv", '","'),
+        ("id;title, long;price\n1;2;3\n", None, "t.csv", '";"'),
+        ('"id";"title"\n1;a\n', None, "t.csv", '";"'),
+    ],
+)
+def test_another_separator_is_said_once(
+    tmp_path: Path, content: str, separator: str | None, name: str, other: str
+) -> None:
+    message = f"its columns seem to be separated by {other}"
+    said = problem(tmp_path, content, Dialect(separator), name)
+    assert said == f"{message}: did you mean data.options.separator: {other}?"
+    assert problem(tmp_path, content, Dialect(separator, options=None), name) == message
+
+
+def test_dialects_hold_in_compressed_files(tmp_path: Path) -> None:
+    content = gzip.compress("id;title\n1;Größe\n".encode("cp1252"))
+    rows = read(tmp_path, content, Dialect(";", "cp1252"), "t.csv.gz")
+    assert rows == [{"id": b"1", "title": "Größe".encode()}]
+    assert "data.options.separator" in problem(tmp_path, content, name="t.csv.gz")
+    assert problem(tmp_path, content) == "this is compressed: let its name end in .gz"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"PAR1xxxx", "this is a Parquet file: let its name end in .parquet"),
+        (b"PK\x03\x04xx", "this is a workbook or a zip archive: save the table as CSV"),
+        (b"\n\n", "the file is empty"),
+        (b"\xef\xbb\xbf", "the file is empty"),
+    ],
+)
+def test_files_that_are_no_table(tmp_path: Path, content: bytes, message: str) -> None:
+    assert problem(tmp_path, content) == message
+
+
+def test_rows_with_more_or_fewer_fields_are_counted_and_named(tmp_path: Path) -> None:
+    content = "id,title\n1,a\n2,a, b\n3\n\n4,a\n" + "x\n" * 6
+    start = (
+        "8 rows do not have the 2 fields of the header: row 2 (3), row 3 (1), row 5 (1), row 6 (1), row 7 (1)"
+    )
+    quoted = "a field that holds the separator must stand in quotation marks"
+    assert problem(tmp_path, content) == f"{start}, ...; {quoted}"
+    unquoted = "no field may hold the separator, with data.options.quoting: false"
+    assert problem(tmp_path, content, Dialect(quoting=False)) == f"{start}, ...; {unquoted}"
+    assert problem(tmp_path, "id,title\n1,a\n2\n").startswith("1 row does not have the 2 fields")
+
+
+def test_rows_are_counted_over_all_pieces_of_a_file(tmp_path: Path) -> None:
+    rows = "1," + "x" * 97 + "\n"
+    content = "id,title\n" + rows * 50_000 + "2\n" + rows * 50_000 + "3\n"
+    assert "2 rows do not have the 2 fields of the header: row 50001 (1), row 100002 (1);" in problem(
+        tmp_path, content
+    )
+
+
+def test_quotation_marks_that_quote_nothing(tmp_path: Path) -> None:
+    content = 'id,title\n7,x\n1,"Moon rug\n2,12 inch 12"\n3,"Star" lamp\n'
+    assert problem(tmp_path, content) == (
+        "a quotation mark opens no quoted field (line 3: a field takes 1 row below with it: '\"Moon rug'): "
+        "set data.options.quoting: false if this file quotes nothing; "
+        'if it does, write a mark inside a quoted field twice ("")'
+    )
+    titles = [row["title"] for row in read(tmp_path, content, Dialect(quoting=False))]
+    assert titles == [b"x", b'"Moon rug', b'12 inch 12"', b'"Star" lamp']
+
+
+def test_empty_and_repeated_names_do_not_matter_where_nobody_reads_them(tmp_path: Path) -> None:
+    assert read(tmp_path, 'id,,"a\nb",,\n1,,x,y,\n') == [{"id": b"1", "a\nb": b"x"}]
+
+
+def test_fields_and_rows_of_any_length(tmp_path: Path) -> None:
+    long = "x" * 9_000_000
+    assert read(tmp_path, f"id,title\n1,{long}\n2,y\n")[0]["title"] == long.encode()
