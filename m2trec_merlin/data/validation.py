@@ -63,7 +63,7 @@ def validate(source: Source, config: Config) -> ValidData:
     problems: list[str] = []
     items: pd.DataFrame | None = None
     try:
-        items = source.items()
+        items = source.items(columns_read(config))
         log = ProblemLog(source.items_origin)
         check_items(items, log, config.attributes, config.serving.title_column)
         problems += log.messages()
@@ -75,7 +75,7 @@ def validate(source: Source, config: Config) -> ValidData:
     try:
         for chunk in source.interactions():
             checker.check(chunk)
-        problems += checker.finish()
+        problems += checker.finish(source.notices)
     except DataError as error:
         problems += error.problems
     if problems or items is None or known is None:
@@ -88,6 +88,12 @@ def validate(source: Source, config: Config) -> ValidData:
         checker.short_sessions,
         list(source.notices),
     )
+
+
+def columns_read(config: Config) -> list[str]:
+    """Return the raw columns of the items that a configuration reads, but for the ids."""
+    title = [] if config.serving.title_column is None else [config.serving.title_column]
+    return [*(attribute.source_column for attribute in config.attributes), *title]
 
 
 def check_items(
@@ -104,8 +110,8 @@ def check_items(
         attributes: each must find its column, with values that suit its kind.
         title_column: of `serving.title_column`; must be there too.
     """
-    names = [log.origin.column(c) if c == ITEM_ID else c for c in items.columns]
-    if items.empty:
+    names = _names(items, log)
+    if len(items.columns) and not len(items):
         log.add("holds no rows")
     if ITEM_ID not in items:
         log.add(describe_missing_column(log.origin.column(ITEM_ID), names, "data.columns.item_id names"))
@@ -123,12 +129,17 @@ def check_attributes(items: pd.DataFrame, attributes: Sequence[Attribute], log: 
     for attribute in attributes:
         column = attribute.source_column
         if column not in items:
-            names = [log.origin.column(c) if c == ITEM_ID else c for c in items.columns]
-            log.add(describe_missing_column(column, names, f"attribute '{attribute.name}' reads"))
+            purpose = f"attribute '{attribute.name}' reads"
+            log.add(describe_missing_column(column, _names(items, log), purpose))
             continue
         for fault in attribute.faults(items[column][items[column].notna()]):
             what = f"{fault.what} (attribute '{attribute.name}')"
             log.add_rows(column, what, fault.values, fault.wrong, fault.hint)
+
+
+def _names(items: pd.DataFrame, log: ProblemLog) -> list[str]:
+    """Return the names of all columns of the source, as it calls them."""
+    return log.origin.available() or [log.origin.column(c) if c == ITEM_ID else c for c in items.columns]
 
 
 def _check_ids(values: pd.Series, column: str, log: ProblemLog) -> None:
@@ -185,15 +196,19 @@ class _InteractionChecker:
             what = "is not a whole number, as split.kind 'modulus' needs"
             self._log.add_rows(SESSION_ID, what, chunk[SESSION_ID], wrong & chunk[SESSION_ID].notna())
         if isinstance(self._split, SplitByColumn) and SPLIT in chunk:
-            names = chunk[SPLIT]
+            names = chunk[SPLIT].astype(object).where(chunk[SPLIT].notna(), None)
             self._log.add_rows(SPLIT, f"is none of {', '.join(SPLITS)}", names, ~names.isin(SPLITS))
             _, first = np.unique(session, return_index=True)
             other = names.to_numpy(object) != names.to_numpy(object)[first][session]
             what = "is not the split of its session's first event"
             self._log.add_rows(SPLIT, what, names, other & names.isin(SPLITS).to_numpy())
 
-    def finish(self) -> list[str]:
-        """Return all problems."""
+    def finish(self, notices: Sequence[str]) -> list[str]:
+        """Return all problems.
+
+        Args:
+            notices: what the source left out.
+        """
         columns = self._origin.columns
         available = self._origin.available() or list(columns.values())
         missing = [canonical for canonical, own in columns.items() if own not in available]
@@ -205,11 +220,12 @@ class _InteractionChecker:
                 "split.kind 'time' needs a timestamp for each event; there is none: let data.columns.order "
                 "name a column of dates (or of Unix time, with data.options.time_format: s), or use 'hash'"
             )
-        if not self._rows:
-            self._log.add("holds no rows")
-        elif SESSION_ID not in missing and not self.sessions:
+        left_out = "".join(f"; {notice}" for notice in notices)
+        if not self._rows and not missing:
+            self._log.add(f"no event is left{left_out}" if notices else "holds no rows")
+        elif self._rows and SESSION_ID not in missing and not self.sessions:
             self._log.add(
                 f"no session is left: all {self.short_sessions:,} have fewer than {self._shortest} events "
-                "(data.min_session_length)"
+                f"(data.min_session_length){left_out}"
             )
         return self._log.messages()

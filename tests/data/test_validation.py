@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from m2trec_merlin.attributes import parse_attribute
@@ -203,6 +205,11 @@ def test_splits_that_the_data_cannot_have(
         ),
         (
             {"kind": "numeric"},
+            ["1", "12,50", "x", None],
+            "(attribute 'a') in 2 rows: row 2 ('12,50'), row 3 ('x'); write decimals with a point",
+        ),
+        (
+            {"kind": "numeric"},
             [1.0, float("inf"), 2.0, None],
             "is not a finite number (attribute 'a') in 1 row",
         ),
@@ -270,3 +277,165 @@ def test_columns_of_several_types_are_looked_at_value_by_value(
     items = pd.DataFrame({"item_id": range(4), "a": pd.Series(values, dtype=object)})
     check_items(items, log, [parse_attribute(name="a", **attribute)])
     assert any(message in problem for problem in log.messages()), log.messages()
+
+
+def _write(
+    config: Config, interactions: str | bytes | None = None, items: str | bytes | None = None
+) -> Config:
+    for path, text in ((config.data.interactions, interactions), (config.data.items, items)):
+        if text is not None:
+            Path(path).write_bytes(text if isinstance(text, bytes) else text.encode())
+    return config
+
+
+def test_a_table_with_rows_is_never_said_to_hold_none(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    config = make_config(events, items)
+    clicks, described = Path(config.data.interactions).read_text(), Path(config.data.items).read_text()
+    problems = _problems(_write(config, clicks.upper(), described.upper()))
+    assert len(problems) == 7 and not any("holds no rows" in problem for problem in problems)
+    assert all("did you mean" in problem for problem in problems)
+
+
+def test_a_table_whose_rows_are_all_left_out_says_why(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    events["item_id"] = events["item_id"].astype(str) + ".0"
+    (problem,) = _problems(make_config(events, items, options={"drop_unknown_items": True}))
+    assert problem.endswith(
+        "interactions.csv: no event is left; all 9 events left out: their items are not in items.csv, "
+        "such as 20.0 (the items have 20)"
+    )
+    events["item_id"] = None
+    (problem,) = _problems(make_config(events, items, options={"drop_unknown_items": True}))
+    assert problem.endswith("interactions.csv: no event is left; all 9 events left out: they name no item")
+
+
+def test_sessions_that_what_is_left_out_made_short_say_so(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    events.loc[1:, "item_id"] = 99
+    (problem,) = _problems(make_config(events, items, options={"drop_unknown_items": True}))
+    assert "no session is left: all 1 have fewer than 2 events (data.min_session_length); 8 events" in problem
+
+
+def test_a_table_without_a_header_is_said_to_have_none(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    config = make_config(events, items)
+    described = Path(config.data.items).read_text().partition("\n")[2]
+    problems = _problems(_write(config, items=described))
+    assert len(problems) == 4
+    assert all(
+        "there are 10, red apple, fruit, 1.5; is the first line a row? It must name the columns" in problem
+        for problem in problems
+    )
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_messages_list_all_columns_of_the_file(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame, suffix: str
+) -> None:
+    items.insert(0, "", 1)
+    items.insert(1, "unread ", 1)
+    config = make_config(events, items, suffix, columns={"item_id": "sku", "order": "position"})
+    first, second = _problems(config)
+    assert "there are '', 'unread ', item_id, title, category, price" in first
+    assert "there are session_id, item_id, position" in second
+
+
+def test_a_wrong_dialect_is_one_problem_a_file(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    config = make_config(events, items)
+    clicks, described = Path(config.data.interactions).read_text(), Path(config.data.items).read_text()
+    first, second = _problems(_write(config, clicks.replace(",", "\t"), described.replace(",", ";")))
+    assert "items.csv: its columns seem to be separated" in first and 'options.separator: ";"?' in first
+    assert "interactions.csv: its columns seem" in second and r'options.separator: "\t"?' in second
+    (problem,) = _problems(_write(config, clicks, described.replace("red", "röt").encode("cp1252")))
+    assert "items.csv: is not UTF-8 (row 1, column 'title'): save it as UTF-8, or name its own" in problem
+    (problem,) = _problems(_write(config, clicks, described.replace("red apple", '"Star" apple')))
+    assert "items.csv: a quotation mark opens no quoted field (line 2: " in problem
+
+
+def test_columns_that_nobody_reads_do_not_matter(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    config = make_config(events, items, "parquet")
+    plain = validate(config.data.open(0), config).items
+    table = pa.Table.from_pandas(items.set_index("item_id"))
+    table = table.append_column("map", pa.array([[("a", 1)]] * 4, pa.map_(pa.string(), pa.int64())))
+    table = table.append_column("bytes", pa.array([b"\xff"] * 4)).append_column("map", pa.nulls(4))
+    pq.write_table(table, config.data.items)
+    pd.testing.assert_frame_equal(validate(config.data.open(0), config).items, plain)
+
+
+@pytest.mark.parametrize("column", ["session_id", "item_id", "position", "part"])
+@pytest.mark.parametrize("value", [[1], {"x": 1}])
+def test_lists_and_structures_are_neither_ids_nor_order_nor_split(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame, column: str, value: Any
+) -> None:
+    events = events.assign(part="train").assign(**{column: [value] * len(events)})
+    columns = {"order": "position", "split": "part"}
+    config = make_config(events, items, "parquet", columns=columns, split={"kind": "column"})
+    (problem,) = _problems(config)
+    assert f"interactions.parquet, column '{column}': holds " in problem
+    assert problem.endswith("; expected numbers, text or times")
+
+
+def test_numbers_that_name_no_split(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    events["part"] = pd.array([1, None, 2] * 3, dtype="Int64")
+    columns = {"order": "position", "split": "part"}
+    (problem,) = _problems(make_config(events, items, "parquet", columns=columns, split={"kind": "column"}))
+    assert "column 'part': is none of train, valid, test in 9 rows: row 1 (1), row 2, row 3 (2)" in problem
+
+
+def test_bytes_are_texts_in_every_column(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    events["split"] = ["train"] * 5 + ["test"] * 4
+    as_bytes = [
+        table.assign(**{name: table[name].astype(str).str.encode("utf-8") for name in names})
+        for table, names in (
+            (events, ["session_id", "item_id", "split"]),
+            (items, ["item_id", "title", "category"]),
+        )
+    ]
+    settings: dict[str, Any] = {
+        "columns": {"order": "position", "split": "split"},
+        "split": {"kind": "column"},
+    }
+    config = make_config(*as_bytes, "parquet", **settings)
+    data = validate(config.data.open(0), config)
+    assert data.items["item_id"].tolist() == ["10", "20", "30", "40"]
+    assert data.items["title"].tolist() == items["title"].tolist() and data.sessions == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "wrong"),
+    [
+        ("multi_categorical", ["['red', 'cheap']", "[]", None, "red"], 2),
+        ("multi_categorical", ['["red"]', "red|cheap", None, "[sale]"], 1),
+        ("multi_categorical", ["[1 2]", "[3]", "", "[]"], 4),
+        ("multi_categorical", ["[red, cheap]", "[red]", None, None], 2),
+        ("multi_categorical", ["{red,cheap}", "{red}", None, "{}"], 3),
+        ("multi_categorical", ["('red',)", "x", "y", "z"], 1),
+        ("multi_categorical", ["[sale]", "[new]", "[sale]|[new]", None], 0),
+        ("multi_categorical", ["(red, cheap)", "[new, hot]", "red", None], 0),
+        ("categorical", ["['red']", "['red', 'cheap']", "[]", None], 3),
+        ("categorical", ["['red']", "red", "[]", None], 0),
+        ("text", ['["red wine", "dry"]', "[]", None, None], 2),
+        ("text", ["[Live] at home", "['Til now']", "home", None], 0),
+        ("sentence", ["['a']", "['b']", "['c']", "['d']"], 4),
+    ],
+)
+def test_lists_that_are_written_as_text_are_refused(kind: str, values: list[Any], wrong: int) -> None:
+    log = ProblemLog(Origin("items", {}))
+    items = pd.DataFrame({"item_id": range(4), "a": pd.Series(values, dtype=object)})
+    check_items(items, log, [parse_attribute(name="a", kind=kind)])
+    text = "".join(log.messages())
+    assert (f"is a list written as text (attribute 'a') in {wrong} row" in text) == bool(wrong), text
+    assert ("use Parquet, which has lists, or kind multi_categorical" in text) == bool(wrong)
