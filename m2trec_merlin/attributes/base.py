@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field as Setting
 from pydantic import field_validator
 
+from m2trec_merlin.columns import to_arrow
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.sections import Section
 
@@ -28,6 +30,14 @@ ITEM_ID = "item_id"
 
 #: Columns of the catalogue, the pseudo-attribute, and a name that NVTabular's Categorify uses for itself.
 RESERVED_NAMES = (ITEM_ID, "row", "train_count", "labels")
+
+#: What to do about lists that are written as text.
+WRITTEN_LISTS_HINT = "use Parquet, which has lists, or kind multi_categorical with texts like red|cheap"
+# Nothing or quoted values in brackets, as Python, JSON and NumPy write them; anything in brackets, or blank;
+# several things in brackets.
+_QUOTED_LIST = r"""(?s)^\s*[\[({]\s*(['"].*['"]\s*,?\s*)?[\])}]\s*$"""
+_BRACKETS = r"(?s)^\s*([\[{].*[\]}]\s*)?$"
+_SEVERAL = r"(?s)^\s*[\[{].*\S[,\s].*\S.*[\]}]\s*$"
 
 #: A node of a graph of NVTabular operators, or the list of columns that it begins with.
 Node = Any
@@ -116,6 +126,9 @@ class Attribute(Section):
         """Yield what is wrong with the known values of the raw column: lists, where an item has one value."""
         hint = "kind multi_categorical takes lists"
         yield Fault("is a list, not a single value", values, are_lists(values), hint)
+        written = written_lists(values)
+        if written.all():
+            yield Fault("is a list written as text", values, written, WRITTEN_LISTS_HINT)
 
     def canonical(self, values: pd.Series) -> pd.Series:
         """Return the raw column as the canonical items table holds it."""
@@ -158,3 +171,19 @@ def are_lists(values: pd.Series) -> np.ndarray:
     if values.dtype != object or not pd.api.types.infer_dtype(values, skipna=False).startswith("mixed"):
         return np.zeros(len(values), dtype=bool)
     return values.map(lambda value: isinstance(value, list | tuple | np.ndarray)).to_numpy(bool)
+
+
+def written_lists(values: pd.Series) -> np.ndarray:
+    """Tell which texts are lists as programs write them.
+
+    "['new', 'hot']" always is one. '[new, hot]' may be a name, unless all values of the column are so.
+    """
+    if values.dtype != object or pd.api.types.infer_dtype(values, skipna=False) != "string":
+        return np.zeros(len(values), dtype=bool)
+    texts = to_arrow(values)
+    quoted, bracketed, several = (
+        pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)
+        for pattern in (_QUOTED_LIST, _BRACKETS, _SEVERAL)
+    )
+    is_column_of_lists = (quoted | bracketed).all() and (quoted | several).any()
+    return np.ones(len(values), dtype=bool) if is_column_of_lists else quoted

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import Field as Setting
 
-from m2trec_merlin.attributes.base import Attribute, Embedding, Fault, Node
+from m2trec_merlin.attributes.base import WRITTEN_LISTS_HINT, Attribute, Embedding, Fault, Node, written_lists
 from m2trec_merlin.columns import split_values
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.frames import Column, Frames
@@ -42,8 +42,8 @@ class MultiCategorical(Attribute):
         return Embedding(self.dim, self.pooling)
 
     def faults(self, values: pd.Series) -> Iterator[Fault]:
-        """Yield nothing: lists and single values are both welcome."""
-        yield from ()
+        """Yield lists that are written as text, which would count as one value."""
+        yield Fault("is a list written as text", values, written_lists(values), WRITTEN_LISTS_HINT)
 
     def encode(self, source: Node, members: Sequence[Attribute], storage: Path) -> Node:
         """Split strings, then number the values."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -36,7 +37,9 @@ class Numeric(Attribute):
         single = values[~is_list]
         found = numbers(single).to_numpy(zero_copy_only=False)
         unusable = ~np.isfinite(found)
-        yield Fault("is not a finite number", single, unusable)
+        with_comma = single[unusable].map(lambda value: bool(re.fullmatch(r"-?\d+,\d+", str(value).strip())))
+        hint = "write decimals with a point" if with_comma.any() else ""
+        yield Fault("is not a finite number", single, unusable, hint)
         if self.log:
             yield Fault("is below 0, and log needs numbers of at least 0", single, ~unusable & (found < 0))
         yield Fault("is a list, not a number", values, is_list)

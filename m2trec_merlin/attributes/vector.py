@@ -46,7 +46,7 @@ class Vector(Attribute):
         lists = values[is_list]
         lengths, finite = _measure(lists)
         right = lengths == self.size
-        yield Fault("is not a list of numbers", values, ~is_list)
+        yield Fault("is not a list of numbers", values, ~is_list, "use Parquet, which has lists")
         yield Fault(f"is not of length {self.size}", pd.Series(lengths, lists.index, dtype=object), ~right)
         yield Fault("holds values that are not finite numbers", lists, right & ~finite)
 
