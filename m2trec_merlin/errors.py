@@ -10,6 +10,7 @@ M2TRecError                     one message for the user, no traceback on the co
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,3 +46,9 @@ class MissingDependencyError(M2TRecError):
 
 class ServerError(M2TRecError):
     """Triton could not be started or reached, or it refused a request."""
+
+
+def reason_of(error: OSError) -> str:
+    """Return what the operating system says is wrong, without numbers and names of files."""
+    # Libraries put a tale of their own around it: "[Errno 28] Error writing bytes to file. Detail: ...".
+    return os.strerror(error.errno) if error.errno else str(error) or type(error).__name__

@@ -15,6 +15,7 @@ from pydantic import Field as Setting
 from m2trec_merlin.attributes.base import Attribute, Embedding, Fault, Node, are_lists
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.frames import Column, Frames
+from m2trec_merlin.sections import Width
 
 if TYPE_CHECKING:
     from nvtabular import Workflow
@@ -24,9 +25,9 @@ class Vector(Attribute):
     """A vector of `size` numbers."""
 
     kind: Literal["vector"]
-    size: int = Setting(ge=1, description="its length")
-    dim: int | None = Setting(
-        None, ge=1, description="width that it is projected to; default: its size, at most max_dim"
+    size: Width = Setting(description="its length")
+    dim: Width | None = Setting(
+        None, description="width that it is projected to; default: its size, at most max_dim"
     )
 
     layout: ClassVar[Layout] = Layout.VECTORS

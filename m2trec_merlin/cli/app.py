@@ -10,7 +10,7 @@ import typer
 
 from m2trec_merlin import __version__
 from m2trec_merlin.cli.terminal import console, errors
-from m2trec_merlin.config import VARIANTS, Config, EvaluationConfig, load_config, parse_overrides
+from m2trec_merlin.config import VARIANTS, Config, load_config, parse_overrides
 from m2trec_merlin.errors import M2TRecError
 
 app = typer.Typer(
@@ -42,11 +42,6 @@ def read_config(path: Path, settings: list[str] | None = None, variant: str | No
     A variant other than M2TRec shares the data and keeps its own model, evaluation and export.
     """
     config = load_config(path, parse_overrides(settings or []), variant)
-    if config.evaluation.baselines != EvaluationConfig().baselines:
-        # Brings torch along, which verbs without a model need not wait for; the default's names exist.
-        from m2trec_merlin.evaluation.baselines import check_baselines
-
-        check_baselines(config.evaluation.baselines)
     for line in config.warnings():
         errors.print(f"Warning: {line}", markup=False, highlight=False, soft_wrap=True)
     return config

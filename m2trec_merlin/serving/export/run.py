@@ -39,7 +39,7 @@ from m2trec_merlin.serving.contract.version import (
     RawAttribute,
 )
 from m2trec_merlin.serving.export.graphs import export_items, export_sessions
-from m2trec_merlin.serving.export.index import AUTO, check_index, sample_queries, write_index
+from m2trec_merlin.serving.export.index import AUTO, sample_queries, write_index
 from m2trec_merlin.serving.export.item_columns import item_columns
 from m2trec_merlin.serving.export.repository import (
     create_models,
@@ -63,11 +63,9 @@ def export(config: Config, force: bool = False, progress: Progress = SILENT) -> 
         The model repository. It appears complete or not at all.
 
     Raises:
-        ConfigError: there is no such index.
         ArtifactError: an earlier step has not run, or the exported graphs do not equal the model.
         MissingDependencyError: a package of the extra `serve` is missing.
     """
-    check_index(config.serving.index)
     run = run_as_trained(config, progress)
     target, inputs = run.triton, run.step("export").inputs(format=FORMAT)
     if not force and run.step("export").is_current(inputs):
