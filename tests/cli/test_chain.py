@@ -117,7 +117,7 @@ def test_weights_that_were_trained_again_are_measured_again(shop: Shop) -> None:
     weights = model / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
     manifest = read_json(model / "manifest.json")
-    write_manifest(model, "train", manifest["settings"], beside=("checkpoints", "tensorboard"))
+    write_manifest(model, "train", manifest["settings"])
     assert "M2TRec: " in shop.says("evaluate", "training.epochs=2")
 
 
