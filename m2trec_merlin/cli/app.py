@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from m2trec_merlin import __version__
+from m2trec_merlin.cli.remedies import complete, remember
 from m2trec_merlin.cli.terminal import console, errors
 from m2trec_merlin.config import VARIANTS, Config, load_config, parse_overrides
-from m2trec_merlin.errors import M2TRecError
+from m2trec_merlin.errors import M2TRecError, reason_of
 
 app = typer.Typer(
     name="m2trec",
@@ -41,6 +43,7 @@ def read_config(path: Path, settings: list[str] | None = None, variant: str | No
 
     A variant other than M2TRec shares the data and keeps its own model, evaluation and export.
     """
+    remember(None if path == DEFAULT_CONFIG else path, settings or [], variant)
     config = load_config(path, parse_overrides(settings or []), variant)
     for line in config.warnings():
         errors.print(f"Warning: {line}", markup=False, highlight=False, soft_wrap=True)
@@ -183,18 +186,26 @@ def _options(version: Annotated[bool, typer.Option("--version", help="Print the 
 
 
 def main() -> None:
-    """Run the command line; errors of ours are one message, without a traceback."""
+    """Run the command line; errors of ours, and those of the disk, are one message without a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        # Names of files may hold what a terminal cannot show.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except M2TRecError as error:
-        errors.print(f"[bold red]Error:[/bold red] {_plain(error)}", soft_wrap=True, highlight=False)
-        sys.exit(1)
+        _end(str(error))
+    except OSError as error:
+        if not error.errno:
+            raise
+        _end(f"{error.filename}: {reason_of(error)}" if error.filename else reason_of(error))
     except KeyboardInterrupt:
         errors.print("Stopped. Run the same command again to go on.")
         sys.exit(130)
 
 
-def _plain(error: M2TRecError) -> str:
+def _end(message: str) -> NoReturn:
     from rich.markup import escape
 
-    return escape(str(error))
+    errors.print(f"[bold red]Error:[/bold red] {escape(complete(message))}", soft_wrap=True, highlight=False)
+    sys.exit(1)

@@ -23,6 +23,7 @@ def lock(folder: Path, *, shared: bool = False) -> Iterator[None]:
         ArtifactError: another process holds the folder.
     """
     path = folder.with_name(f".{folder.name}.lock")
+    file: int | None
     try:
         file = _locked(path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
     except BlockingIOError:
@@ -30,18 +31,18 @@ def lock(folder: Path, *, shared: bool = False) -> Iterator[None]:
             f"another process is at work on {folder}: run this again when it has ended"
         ) from None
     except OSError:
-        yield
-        return
+        file = None
     try:
-        if not shared:
+        if file is not None and not shared:
             _remove_remains(folder)
         yield
     finally:
-        # Who holds it alone takes the file away; others may still read.
-        with suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink()
-        os.close(file)
+        if file is not None:
+            # Who holds it alone takes the file away; others may still read.
+            with suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+            os.close(file)
 
 
 def _locked(path: Path, kind: int) -> int:

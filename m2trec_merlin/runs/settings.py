@@ -31,7 +31,6 @@ def _data(config: Config) -> Settings:
         # Sessions are cut to their longest by a later step.
         "data": config.data.model_dump(mode="json", exclude={*_NOT_IN_DATA, "max_session_length"}),
         "attributes": [attribute.reading_settings() for attribute in config.attributes],
-        "title_column": config.serving.title_column,
     }
 
 
@@ -70,6 +69,7 @@ def _export(config: Config) -> Settings:
         "new_item_boost": config.serving.new_item_boost,
         "neighbours": config.serving.neighbours,
         "index": config.serving.index,
+        "title_column": config.serving.title_column,
     }
 
 

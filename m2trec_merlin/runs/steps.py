@@ -128,5 +128,6 @@ class Step:
     def identity(self, manifest: Manifest) -> Any:
         """Return what tells this result from another one, as the manifests of later steps keep it."""
         if self.verb == "preprocess":
-            return manifest["inputs"]
+            # What items are shown as is no part of what a model is made of; the export names it itself.
+            return fingerprint({k: v for k, v in manifest["settings"].items() if k != "title_column"})
         return fingerprint(manifest["sha256"]) if self.verb == "data" else manifest["sha256"]
