@@ -85,11 +85,11 @@ def atomic_directory(target: Path) -> Iterator[Path]:
         ArtifactError: nothing can be written there.
     """
     with writing(target):
-        if target.exists() and not target.is_dir():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if os.path.lexists(target) and not target.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, "", str(target))
         real = Path(os.path.realpath(target))
         temporary, retired = (real.with_name(f".{real.name}.{os.getpid()}.{end}") for end in ("tmp", "old"))
-        real.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
         try:
@@ -237,14 +237,16 @@ def _refusal(error: BaseException, target: Path) -> str | None:
         error = OSError(int(code[1]), "")
     elif isinstance(error, OSError) and re.fullmatch(r"\d+ requested and \d+ written", str(error)):
         return "the disk took only a part of it"  # as NumPy tells it
-    if not isinstance(error, OSError) or error.errno not in _OF_THE_DISK:
+    if not isinstance(error, OSError):
         return None
     above = (place for place in (*reversed(target.parents), target) if os.path.lexists(place))
     no_folder = next((place for place in above if not _is_folder(place)), None)
     if no_folder and error.errno in (errno.ENOTDIR, errno.EEXIST):
         return f"{no_folder} is {'a link to nothing' if no_folder.is_symlink() else 'no folder'}"
     real, place = Path(os.path.realpath(target)), Path(os.path.realpath(error.filename or target))
-    if place.is_relative_to(real.parent) or real.is_relative_to(place):
+    missing_above = error.errno == errno.ENOENT and real.is_relative_to(place)
+    on_the_way = place.is_relative_to(real.parent) or real.is_relative_to(place)
+    if missing_above or (error.errno in _OF_THE_DISK and on_the_way):
         return reason_of(error)
     return None  # of something else that the block does
 

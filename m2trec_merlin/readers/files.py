@@ -120,6 +120,8 @@ class TableFile:
     def _explain_nothing(self) -> str:
         if self.path.is_dir():
             return f"{self.path}: the folder holds no .parquet, .csv or .tsv file"
+        if self.path.exists():
+            return f"{self.path}: is neither a file nor a folder"
         return f"{self.path}: no such file or folder"
 
     def _header(self, file: Path) -> list[str]:
