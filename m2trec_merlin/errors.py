@@ -48,6 +48,13 @@ class ServerError(M2TRecError):
     """Triton could not be started or reached, or it refused a request."""
 
 
+def explain(error: Exception) -> str | None:
+    """Return what a program tells its user of an error: ours, or the disk's. None asks for a traceback."""
+    if isinstance(error, OSError) and error.errno:
+        return f"{error.filename}: {reason_of(error)}" if error.filename else reason_of(error)
+    return str(error) if isinstance(error, M2TRecError) else None
+
+
 def reason_of(error: OSError) -> str:
     """Return what the operating system says is wrong, without numbers and names of files."""
     # Libraries put a tale of their own around it: "[Errno 28] Error writing bytes to file. Detail: ...".

@@ -5,15 +5,16 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from m2trec_merlin import __version__
 from m2trec_merlin.cli.remedies import complete, remember
 from m2trec_merlin.cli.terminal import console, errors
 from m2trec_merlin.config import VARIANTS, Config, load_config, parse_overrides
-from m2trec_merlin.errors import M2TRecError, reason_of
+from m2trec_merlin.errors import explain
 
 app = typer.Typer(
     name="m2trec",
@@ -193,19 +194,12 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         app()
-    except M2TRecError as error:
-        _end(str(error))
-    except OSError as error:
-        if not error.errno:
+    except Exception as error:
+        if (message := explain(error)) is None:
             raise
-        _end(f"{error.filename}: {reason_of(error)}" if error.filename else reason_of(error))
+        text = escape(complete(message))
+        errors.print(f"[bold red]Error:[/bold red] {text}", soft_wrap=True, highlight=False)
+        sys.exit(1)
     except KeyboardInterrupt:
         errors.print("Stopped. Run the same command again to go on.")
         sys.exit(130)
-
-
-def _end(message: str) -> NoReturn:
-    from rich.markup import escape
-
-    errors.print(f"[bold red]Error:[/bold red] {escape(complete(message))}", soft_wrap=True, highlight=False)
-    sys.exit(1)

@@ -107,8 +107,9 @@ class TableFile:
         return f"{self._names[part]} row {row - self._first_rows[part] + 1}"
 
     def state(self) -> list[list[Any]]:
-        """Return name, size in bytes and time of change of each file."""
-        return [[f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in self._files()]
+        """Return name (in a folder, from there), size in bytes and time of change of each file."""
+        folder = self.path if self.path.is_dir() else self.path.parent
+        return [[str(f.relative_to(folder)), f.stat().st_size, f.stat().st_mtime_ns] for f in self._files()]
 
     def _files(self) -> list[Path]:
         if self.path.is_file():

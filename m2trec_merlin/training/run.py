@@ -12,11 +12,12 @@ import torch
 from m2trec_merlin.artifacts import atomic_files, atomic_write, fingerprint, write_manifest, writing
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
+from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.ranking import sample_prefixes
 from m2trec_merlin.model.m2trec import build_model, fit_before_training
 from m2trec_merlin.model.storage import FORMAT, save_model
 from m2trec_merlin.progress import SILENT, Progress
-from m2trec_merlin.runs import Run
+from m2trec_merlin.runs import Run, Step
 from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.training.hardware import choose_device, choose_precision
 from m2trec_merlin.training.loader import SessionLoader
@@ -49,6 +50,14 @@ def train(config: Config, *, resume: bool = True, force: bool = False, progress:
             return _train(run, resume and not force, force, SILENT, processes)
         with run.step("train").at_work():
             return _train(run, resume and not force, force, progress, processes)
+
+
+def _training_of(step: Step) -> str | None:
+    """Return the fingerprint of the training whose model is there; None if there is none, or a damaged one."""
+    try:
+        return (step.found() or {}).get("training")
+    except ArtifactError:
+        return None
 
 
 def _train(run: Run, resume: bool, force: bool, progress: Progress, processes: Processes) -> Path:
@@ -102,7 +111,7 @@ def _train(run: Run, resume: bool, force: bool, progress: Progress, processes: P
         monitor.close()
     if not processes.is_first:
         return folder
-    replaced = (step.found() or {}).get("training", training)
+    replaced = _training_of(step) or training
     with atomic_files(folder) as new:
         save_model(model, new, config, catalogue)
         atomic_write(new / run.history.name, json.dumps(state.history, indent=2))

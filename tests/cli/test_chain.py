@@ -13,6 +13,7 @@ from m2trec_merlin.artifacts import read_json, write_manifest
 from m2trec_merlin.config import Config, load_config
 from m2trec_merlin.runs import Run
 from tests.cli.test_app import error_of, run
+from tests.worlds.disks import small_disk
 
 SHOP = {
     "name": "shop",
@@ -149,6 +150,52 @@ def test_data_that_were_read_again_ask_for_preprocessing(shop: Shop) -> None:
             f"preprocessed was made before {shop.run.directory}/data changed: "
             f"run {shop.command('preprocess')}" in message
         )
+
+
+@pytest.mark.parametrize("verb", ["data", "preprocess", "evaluate"])
+def test_results_of_another_version_are_made_again(shop: Shop, verb: str) -> None:
+    modules = {"data": "data.preparation", "preprocess": "preprocessing.run", "evaluate": "evaluation.run"}
+    shop.monkeypatch.setattr(f"m2trec_merlin.{modules[verb]}.__version__", "another")
+    assert "is up to date" not in shop.says(verb)
+    assert f"{shop.run.step(verb).folder} is up to date" in shop.says(verb)
+
+
+@pytest.mark.parametrize("verb", ["data", "preprocess", "train", "evaluate"])
+def test_a_damaged_manifest_is_mended_by_its_verb(shop: Shop, verb: str) -> None:
+    folder = shop.run.step(verb).folder
+    (folder / "manifest.json").write_text("{")
+    follower = {"data": "preprocess", "preprocess": "train", "train": "evaluate"}.get(verb)
+    if follower is not None:
+        message = shop.refuses(follower)
+        assert f"{folder / 'manifest.json'} is damaged" in message and shop.command(verb)[:-1] in message
+    assert "is up to date" not in shop.says(verb)
+
+
+@pytest.mark.parametrize(
+    ("verb", "change", "largest_file"),
+    [
+        ("data", "data.cold_item_share=0.2", 500),
+        ("preprocess", LENGTH, 500),
+        ("train", "seed=1", 40_000),  # below the weights, above the learning curves
+        ("evaluate", "evaluation.ks=[3]", 500),
+    ],
+)
+def test_a_full_disk_leaves_what_was_there(shop: Shop, verb: str, change: str, largest_file: int) -> None:
+    step = shop.run.step(verb)
+    with small_disk(largest_file):
+        message = shop.refuses(verb, change)
+    assert f"cannot write to {step.folder}" in message and "File too large" in message
+    assert "is up to date" in shop.says(verb)
+    assert not list(shop.run.directory.rglob("*.tmp")) + list(shop.run.directory.rglob(".new"))
+
+
+@pytest.mark.parametrize("verb", ["data", "preprocess", "train", "evaluate", "export"])
+def test_a_file_in_the_way_is_named(shop: Shop, verb: str) -> None:
+    folder = shop.run.step(verb).folder
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.write_text("a note")
+    assert f"cannot write to {folder}: {folder} is no folder" in shop.refuses(verb)
+    assert folder.read_text() == "a note"
 
 
 def test_serving_says_what_was_baked_into_the_export(shop: Shop) -> None:

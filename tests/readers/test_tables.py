@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -89,3 +90,21 @@ def test_state_follows_the_files(make_config: MakeConfig, events: pd.DataFrame, 
     Path(config.data.items).write_text("item_id\n1\n")
     after = config.data.open(0).state()
     assert before["interactions"] == after["interactions"] and before["items"] != after["items"]
+
+
+def test_state_follows_the_files_of_a_folder(tmp_path: Path) -> None:
+    table = TableFile(tmp_path / "days")
+    for name in ("a/part.csv", "b/part.csv"):
+        (tmp_path / "days" / name).parent.mkdir(parents=True)
+        (tmp_path / "days" / name).write_text("item_id\n1\n")
+        os.utime(tmp_path / "days" / name, (0, 0))
+    states = [table.state()]
+    (tmp_path / "days" / "b").rename(tmp_path / "days" / "c")
+    states.append(table.state())
+    (tmp_path / "days" / "c" / "more.csv").write_text("item_id\n2\n")
+    states.append(table.state())
+    (tmp_path / "days" / "a" / "part.csv").unlink()
+    states.append(table.state())
+    assert all(earlier != later for earlier, later in zip(states, states[1:], strict=False))
+    moved = (tmp_path / "days").rename(tmp_path / "moved")
+    assert TableFile(moved).state() == states[-1], "where the folder is does not matter"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,15 @@ def stale(config: Config) -> list[Verb]:
 
 def test_what_was_just_made_is_current(done: Path) -> None:
     run = Run(configure(done))
+    assert stale(run.config) == []
+    assert all(run.step(verb).is_current(run.step(verb).inputs(**FACTS.get(verb, {}))) for verb in VERBS)
+
+
+def test_what_was_moved_or_has_another_clock_is_current(done: Path, tmp_path: Path) -> None:
+    moved = done.rename(tmp_path.with_name("moved"))
+    for path in moved.rglob("*"):
+        os.utime(path, (2e9, 2e9))
+    run = Run(configure(moved))
     assert stale(run.config) == []
     assert all(run.step(verb).is_current(run.step(verb).inputs(**FACTS.get(verb, {}))) for verb in VERBS)
 
