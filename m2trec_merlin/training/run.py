@@ -53,7 +53,7 @@ def train(config: Config, *, resume: bool = True, force: bool = False, progress:
 
 
 def _training_of(step: Step) -> str | None:
-    """Return the fingerprint of the training whose model is there; None if there is none, or a damaged one."""
+    """Return the fingerprint of the training whose model is there; None if there is none or no telling."""
     try:
         return (step.found() or {}).get("training")
     except ArtifactError:

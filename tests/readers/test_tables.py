@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from pydantic import ValidationError
 
+from m2trec_merlin.readers.files import TableFile
 from tests.worlds.tables import MakeConfig
 
 
@@ -105,6 +107,6 @@ def test_state_follows_the_files_of_a_folder(tmp_path: Path) -> None:
     states.append(table.state())
     (tmp_path / "days" / "a" / "part.csv").unlink()
     states.append(table.state())
-    assert all(earlier != later for earlier, later in zip(states, states[1:], strict=False))
+    assert all(earlier != later for earlier, later in pairwise(states))
     moved = (tmp_path / "days").rename(tmp_path / "moved")
     assert TableFile(moved).state() == states[-1], "where the folder is does not matter"
