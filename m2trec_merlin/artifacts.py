@@ -244,7 +244,7 @@ def _refusal(error: BaseException, target: Path) -> str | None:
     if no_folder and error.errno in (errno.ENOTDIR, errno.EEXIST):
         return f"{no_folder} is {'a link to nothing' if no_folder.is_symlink() else 'no folder'}"
     real, place = Path(os.path.realpath(target)), Path(os.path.realpath(error.filename or target))
-    missing_above = error.errno == errno.ENOENT and real.is_relative_to(place)
+    missing_above = error.errno == errno.ENOENT and error.filename and real.is_relative_to(place)
     on_the_way = place.is_relative_to(real.parent) or real.is_relative_to(place)
     if missing_above or (error.errno in _OF_THE_DISK and on_the_way):
         return reason_of(error)

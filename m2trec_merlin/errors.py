@@ -51,7 +51,7 @@ class ServerError(M2TRecError):
 def explain(error: Exception) -> str | None:
     """Return what a program tells its user of an error: ours, or the disk's. None asks for a traceback."""
     if isinstance(error, OSError) and error.errno:
-        return f"{error.filename}: {reason_of(error)}" if error.filename else reason_of(error)
+        return f"{error.filename}: {reason_of(error)}" if error.filename else error.strerror or str(error)
     return str(error) if isinstance(error, M2TRecError) else None
 
 

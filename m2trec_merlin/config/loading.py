@@ -31,8 +31,14 @@ def load_config(
     """
     path = Path(path)
     raw = _read_with_parents(path, seen=())
+    problems = []
     for key, value in (overrides or {}).items():
-        _set(raw, key, value)
+        try:
+            _set(raw, key, value)
+        except ConfigError as error:
+            problems.append(str(error))
+    if problems:
+        raise ConfigError("\n".join(problems))
     if variant is not None:
         raw["variant"] = variant
     try:

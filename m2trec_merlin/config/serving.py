@@ -34,7 +34,7 @@ class ServingConfig(Section):
         "auto: quantised where it finds 99.9 % of the best 20 items",
     )
     title_column: Name | None = Field(
-        None, description="column of the items table to show; default: first text"
+        None, description="column of the items table to show, which preprocessing writes; default: first text"
     )
     http_port: int = Field(8000, ge=1, le=65535)
     grpc_port: int = Field(8001, ge=1, le=65535)
