@@ -111,6 +111,11 @@ class ModelConfig(Section):
         for setting, names in (("inputs", self.inputs or []), ("next_attributes", tasks)):
             if repeated := sorted({name for name in names if names.count(name) > 1}):
                 problems.append(f"{setting} names {repeated} more than once")
+        problems += [
+            f"next_attributes names '{name}' and '{name}_probabilities', whose answers are called alike"
+            for name in tasks
+            if f"{name}_probabilities" in tasks
+        ]
         if problems:
             raise ValueError("; ".join(problems))
         return self

@@ -129,6 +129,10 @@ def test_all_mistakes_are_reported_at_once_with_what_was_found(tmp_path: Path) -
             {"model": {"next_attributes": [{"attribute": "category"}] * 2}},
             r"next_attributes names \['category'\] more than once",
         ),
+        (
+            {"model": {"next_attributes": [{"attribute": "a"}, {"attribute": "a_probabilities"}]}},
+            "next_attributes names 'a' and 'a_probabilities', whose answers are called alike",
+        ),
         ({"model": {"min_dim": 64, "max_dim": 32}}, "min_dim 64 is above max_dim 32"),
         ({"evaluation": {"ks": []}}, r"evaluation\.ks: List should have at least 1"),
         ({"evaluation": {"ks": [0, -3]}}, r"evaluation\.ks\.1: Input should be greater than or equal to 1"),
@@ -139,7 +143,10 @@ def test_all_mistakes_are_reported_at_once_with_what_was_found(tmp_path: Path) -
             {"evaluation": {"baselines": ["oracle", "popularity", "luck"]}},
             r"baselines\.0: .*'popularity', .* or 'content_knn' \(got 'oracle'\)\n.*\(got 'luck'\)",
         ),
-        ({"serving": {"index": "oracle"}}, r"serving\.index: Input should be 'exact' \(got 'oracle'\)"),
+        (
+            {"serving": {"index": "oracle"}},
+            r"serving\.index: .* 'auto', 'exact' or 'quantised' \(got 'oracle'\)",
+        ),
         ({"serving": {"http_port": 8001}}, r"need different ports, not \[8001, 8001, 8002\]"),
         ({"training": {"learning_rate": float("inf")}}, r"training\.learning_rate: Input should be a finite"),
         ({"seed": -1}, "seed: Input should be greater than or equal to 0"),
