@@ -40,9 +40,11 @@ TRAIN_UNITS = {"step": "s", "targets/s": "1/s", "items seen": "items"}
 
 
 def options(parser: Parser) -> None:
-    parser.add_argument("--sessions", type=int, nargs="+", default=[100_000, 1_000_000])
-    parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
-    parser.add_how("--work-dir", type=Path, default=Path("runs/scale"))
+    parser.add_argument(
+        "--sessions", type=int, nargs="+", default=[100_000, 1_000_000], help="sizes of the data"
+    )
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES, help="default: all")
+    parser.add_how("--work-dir", type=Path, default=Path("runs/scale"), help="folder of the runs")
     parser.add_argument("--steps", type=int, default=100, help="training steps")
     parser.add_how("--keep", action="store_true", help="keep generated data when a size is done")
     parser.add_force()

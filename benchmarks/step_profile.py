@@ -31,7 +31,7 @@ FLOAT = 4
 
 def options(parser: Parser) -> None:
     parser.add_config("configs/complete_journey.yaml")
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=20, help="batches for each part (default: 20)")
 
 
 def run(options: Namespace) -> None:

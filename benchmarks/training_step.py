@@ -39,7 +39,7 @@ SYSTEMS: dict[str, dict[str, Any]] = {
 
 def options(parser: Parser) -> None:
     parser.add_config("configs/instacart.yaml")
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=20, help="timed steps of each system (default: 20)")
 
 
 def run(options: Namespace) -> None:

@@ -33,7 +33,13 @@ FOLDS, SHARE, DRAWS, K = 5, 0.05, 100, 20
 
 def options(parser: Parser) -> None:
     parser.add_config("configs/instacart.yaml")
-    parser.add_argument("--penalties", type=float, nargs="+", default=[0.003, PENALTY, 0.03])
+    parser.add_argument(
+        "--penalties",
+        type=float,
+        nargs="+",
+        default=[0.003, PENALTY, 0.03],
+        help="of large weights in the regression, one fit for each",
+    )
 
 
 def run(options: Namespace) -> None:

@@ -6,19 +6,21 @@ so that whoever finds the target finds all of it.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import platform
+import re
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.errors import ArtifactError, reason_of
 
 MANIFEST = "manifest.json"
 _PACKAGES = (
@@ -30,55 +32,127 @@ _PACKAGES = (
     "numpy",
     "pandas",
 )
+#: What the operating system says of a place where nothing can be written.
+_OF_THE_DISK = {
+    *(errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EFBIG, errno.EIO, errno.EISDIR, errno.ELOOP),
+    *(errno.ENAMETOOLONG, errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS),
+}
+
+
+@contextmanager
+def writing(target: Path) -> Iterator[None]:
+    """Name `target` where the operating system refuses what the block does to write it.
+
+    Raises:
+        ArtifactError: the disk is full, the place is read-only, no folder, of too long a name, and so on.
+    """
+    try:
+        yield
+    except Exception as error:
+        if (reason := _refusal(error, target)) is None:
+            raise
+        raise ArtifactError(
+            f"cannot write to {target}: {reason}; `work_dir` says where the results of a run go"
+        ) from error
+
+
+@contextmanager
+def reading(path: Path, verb: str = "") -> Iterator[None]:
+    """Name `path`, and the verb that writes it, where the block cannot read it.
+
+    Raises:
+        ArtifactError: it is missing, may not be read, or does not hold what it should.
+    """
+    remedy = f"run `m2trec {verb} --force`" if verb else "make it again"
+    try:
+        yield
+    except FileNotFoundError:
+        raise ArtifactError(f"{path} is missing: {remedy}") from None
+    except OSError as error:
+        raise ArtifactError(f"{path} cannot be read ({reason_of(error)}): {remedy}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{path} is damaged ({error}): {remedy}") from error
 
 
 @contextmanager
 def atomic_directory(target: Path) -> Iterator[Path]:
     """Yield a temporary folder that becomes `target` when the block ends without an error.
 
-    An earlier `target` is replaced; on an error it stays untouched and the temporary folder is removed.
+    An earlier `target` is replaced, where it really is if it is a link; on an error it stays untouched and
+    the temporary folder is removed.
+
+    Raises:
+        ArtifactError: nothing can be written there.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.parent / f".{target.name}.{os.getpid()}.tmp"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
-    try:
-        yield temporary
-        retired = target.parent / f".{target.name}.{os.getpid()}.old"
-        if target.exists():
-            target.rename(retired)
-        temporary.rename(target)
-        shutil.rmtree(retired, ignore_errors=True)
-    finally:
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if os.path.lexists(target) and not target.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "", str(target))
+        real = Path(os.path.realpath(target))
+        temporary, retired = (real.with_name(f".{real.name}.{os.getpid()}.{end}") for end in ("tmp", "old"))
         shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+        try:
+            yield temporary
+            if real.exists():
+                real.rename(retired)
+            temporary.rename(real)
+            shutil.rmtree(retired, ignore_errors=True)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def atomic_files(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder whose files replace those of `folder` when the block ends without an error.
+
+    What else is in `folder` stays. The manifest goes first and comes last, so that files of two results never
+    count as one.
+
+    Raises:
+        ArtifactError: nothing can be written there.
+    """
+    with writing(folder):
+        temporary = folder / ".new"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        try:
+            yield temporary
+            (folder / MANIFEST).unlink(missing_ok=True)
+            for path in sorted(temporary.iterdir(), key=lambda path: path.name == MANIFEST):
+                path.replace(folder / path.name)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def atomic_write(path: Path, content: str | bytes) -> None:
-    """Write a file so that a reader sees the old content or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a file so that a reader sees the old content or the new one, never a part.
+
+    Raises:
+        ArtifactError: it cannot be written.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     data = content.encode() if isinstance(content, str) else content
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file that an earlier step wrote.
+def read_json(path: Path, verb: str = "") -> Any:
+    """Read a JSON file that a verb wrote.
 
     Raises:
         ArtifactError: the file is missing or is not JSON.
     """
-    try:
+    with reading(path, verb):
         return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ArtifactError(f"{path} is missing: run the step that writes it first") from None
-    except json.JSONDecodeError as error:
-        raise ArtifactError(
-            f"{path} is damaged ({error}): remove its folder and run the step again"
-        ) from None
 
 
 def fingerprint(content: Any) -> str:
@@ -86,23 +160,16 @@ def fingerprint(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-def write_manifest(
-    directory: Path, step: str, inputs: dict[str, Any], *, beside: Collection[str] = (), **facts: Any
-) -> None:
+def write_manifest(directory: Path, step: str, inputs: dict[str, Any], **facts: Any) -> None:
     """Write `manifest.json` into a finished folder.
 
     Args:
         directory: the folder of artifacts.
         step: the verb that wrote them.
         inputs: everything the result depends on; `is_current` compares it.
-        beside: folders in it that are no part of the result.
         facts: whatever else a reader wants to know (counts, metrics, seconds).
     """
-    files = sorted(
-        path
-        for path in directory.rglob("*")
-        if path.is_file() and path.name != MANIFEST and path.relative_to(directory).parts[0] not in beside
-    )
+    files = sorted(path for path in directory.rglob("*") if path.is_file() and path.name != MANIFEST)
     manifest = {
         "step": step,
         "inputs": fingerprint(inputs),
@@ -117,9 +184,12 @@ def write_manifest(
 
 
 def is_current(directory: Path, inputs: dict[str, Any]) -> bool:
-    """Tell whether `directory` was completed from exactly these inputs."""
+    """Tell whether `directory` was completed from exactly these inputs; if damaged, it was not."""
     path = directory / MANIFEST
-    return path.is_file() and read_json(path).get("inputs") == fingerprint(inputs)
+    try:
+        return path.is_file() and _read_manifest(path, "")["inputs"] == fingerprint(inputs)
+    except ArtifactError:
+        return False
 
 
 def require_manifest(directory: Path, verb: str) -> dict[str, Any]:
@@ -130,8 +200,13 @@ def require_manifest(directory: Path, verb: str) -> dict[str, Any]:
     """
     if not (directory / MANIFEST).is_file():
         raise ArtifactError(f"{directory} is not there yet: run `m2trec {verb}` first")
-    manifest: dict[str, Any] = read_json(directory / MANIFEST)
-    return manifest
+    return _read_manifest(directory / MANIFEST, verb)
+
+
+def _read_manifest(path: Path, verb: str) -> dict[str, Any]:
+    manifest = read_json(path, verb)
+    with reading(path, verb):
+        return {**manifest, **{name: manifest[name] for name in ("step", "inputs", "settings", "sha256")}}
 
 
 def sha256(path: Path) -> str:
@@ -151,3 +226,33 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def _refusal(error: BaseException, target: Path) -> str | None:
+    """Return why the operating system does not let `target` be written; None if the error is another one."""
+    while isinstance(error, ArtifactError) and error.__cause__ is not None:
+        error = error.__cause__
+    if code := re.search(r"\(os error (\d+)\)", str(error)):
+        # As libraries written in Rust tell it: safetensors, tokenizers.
+        error = OSError(int(code[1]), "")
+    elif isinstance(error, OSError) and re.fullmatch(r"\d+ requested and \d+ written", str(error)):
+        return "the disk took only a part of it"  # as NumPy tells it
+    if not isinstance(error, OSError):
+        return None
+    above = (place for place in (*reversed(target.parents), target) if os.path.lexists(place))
+    no_folder = next((place for place in above if not _is_folder(place)), None)
+    if no_folder and error.errno in (errno.ENOTDIR, errno.EEXIST):
+        return f"{no_folder} is {'a link to nothing' if no_folder.is_symlink() else 'no folder'}"
+    real, place = Path(os.path.realpath(target)), Path(os.path.realpath(error.filename or target))
+    missing_above = error.errno == errno.ENOENT and error.filename and real.is_relative_to(place)
+    on_the_way = place.is_relative_to(real.parent) or real.is_relative_to(place)
+    if missing_above or (error.errno in _OF_THE_DISK and on_the_way):
+        return reason_of(error)
+    return None  # of something else that the block does
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False

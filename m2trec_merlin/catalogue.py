@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from m2trec_merlin.artifacts import read_json
+from m2trec_merlin.artifacts import read_json, reading
 from m2trec_merlin.encoded import EncodedColumn, Field, Layout
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.ids import IdIndex
@@ -56,11 +56,12 @@ class Catalogue:
         Raises:
             ArtifactError: files are missing or do not fit each other.
         """
-        schema = read_json(directory / "schema.json")
+        schema = read_json(directory / "schema.json", "preprocess")
         path = directory / "items.parquet"
         if not path.is_file():
             raise ArtifactError(f"{path} is missing: run `m2trec preprocess` first")
-        table = pq.read_table(path)
+        with reading(path, "preprocess"):
+            table = pq.read_table(path)
         try:
             fields = [Field(a["name"], Layout(a["layout"]), a["size"]) for a in schema["attributes"]]
         except KeyError:
@@ -69,7 +70,9 @@ class Catalogue:
             ) from None
         missing = [field.name for field in fields if field.name not in table.column_names]
         if missing:
-            raise ArtifactError(f"{path} lacks the attributes {missing} that schema.json lists")
+            raise ArtifactError(
+                f"{path} lacks the attributes {missing} of schema.json: run `m2trec preprocess --force`"
+            )
         attributes = {}
         for field in fields:
             try:

@@ -10,6 +10,7 @@ M2TRecError                     one message for the user, no traceback on the co
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,3 +46,16 @@ class MissingDependencyError(M2TRecError):
 
 class ServerError(M2TRecError):
     """Triton could not be started or reached, or it refused a request."""
+
+
+def explain(error: Exception) -> str | None:
+    """Return what a program tells its user of an error: ours, or the disk's. None asks for a traceback."""
+    if isinstance(error, OSError) and error.errno:
+        return f"{error.filename}: {reason_of(error)}" if error.filename else error.strerror or str(error)
+    return str(error) if isinstance(error, M2TRecError) else None
+
+
+def reason_of(error: OSError) -> str:
+    """Return what the operating system says is wrong, without numbers and names of files."""
+    # Libraries put a tale of their own around it: "[Errno 28] Error writing bytes to file. Detail: ...".
+    return os.strerror(error.errno) if error.errno else str(error) or type(error).__name__

@@ -190,7 +190,7 @@ def load_workflow(directory: Path) -> Workflow:
         ArtifactError: a file is missing, was added, or differs from what was saved.
     """
     prepare_merlin()
-    sums = read_json(directory / CHECKSUMS)
+    sums = read_json(directory / CHECKSUMS, "preprocess")
     found = {str(p.relative_to(directory)): sha256(p) for p in _files(directory)}
     wrong = sorted(name for name in sums.keys() | found.keys() if sums.get(name) != found.get(name))
     if wrong:

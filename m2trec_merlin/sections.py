@@ -2,10 +2,95 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from collections.abc import Iterator, Set
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+
+def _at_home(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError(str(error)) from None
+
+
+#: What NumPy, Torch and Arrow count in 32 bits.
+MANY = 2**31 - 1
+
+#: An amount of anything.
+Count = Annotated[int, Field(ge=1, le=MANY)]
+#: The width of an embedding or a layer; more is a slip of the keyboard, or more memory than there is.
+Width = Annotated[int, Field(ge=1, le=65_536)]
+#: A share that is hidden or left out; what is left must be worth something.
+Dropout = Annotated[float, Field(ge=0, le=0.95)]
+#: What a loss counts beside the others.
+Weight = Annotated[float, Field(ge=1e-6, le=1e6)]
+#: A name of a column, a split or a file.
+Name = Annotated[str, Field(max_length=255)]
+#: A file or folder; `~` is one's home.
+SettingPath = Annotated[Path, AfterValidator(_at_home)]
 
 
 class Section(BaseModel):
     """Base of all sections: unknown keys and numbers without end are mistakes, values are immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _mean_something(cls, values: Any, validate: ModelWrapValidatorHandler[Section]) -> Section:
+        """Refuse what Python would take for a number or a name, and nobody means as one."""
+        mistakes = [
+            InitErrorDetails(
+                type=PydanticCustomError("meaningless", "{what}", {"what": what}), loc=place, input=part
+            )
+            for name, value in (values.items() if isinstance(values, dict) else ())
+            if name in cls.model_fields
+            for place, part in _parts(name, value)
+            if (what := _meaningless(part, set(_types(cls.model_fields[name].annotation))))
+        ]
+        if not mistakes:
+            return validate(values)
+        try:
+            validate(values)
+        except ValidationError as error:
+            mistakes += [
+                InitErrorDetails(type=e["type"], loc=e["loc"], input=e["input"], ctx=e.get("ctx", {}))
+                for e in error.errors()
+                if e["loc"] not in {mistake["loc"] for mistake in mistakes}
+            ]
+        raise ValidationError.from_exception_data(cls.__name__, mistakes)
+
+
+def _parts(name: str, value: Any) -> list[tuple[tuple[str | int, ...], Any]]:
+    """Return a value, or the entries of a list, and where they stand."""
+    if not isinstance(value, list):
+        return [((name,), value)]
+    return [((name, number), entry) for number, entry in enumerate(value)]
+
+
+def _meaningless(value: Any, types: Set[Any]) -> str | None:
+    """Return what is wrong with a value for a setting of these types."""
+    if isinstance(value, bool) and bool not in types and types & {int, float}:
+        return "expected a number"
+    if value == "" and types & {str, Path}:
+        return "is empty: give a value, or leave it out"
+    return "holds a NUL character" if isinstance(value, str) and "\0" in value else None
+
+
+def _types(annotation: Any) -> Iterator[Any]:
+    """Yield the types that an annotation is made of."""
+    yield annotation
+    for argument in get_args(annotation):
+        yield from _types(argument)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
+from m2trec_merlin.artifacts import reading
 from m2trec_merlin.errors import ArtifactError
 
 
@@ -50,7 +51,9 @@ class Sessions:
         """Read the `row` column of Parquet files, one after the other."""
         rows, lengths = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
         for file in files:
-            for chunk in pq.read_table(file, columns=["row"]).column("row").chunks:
+            with reading(file, "preprocess"):
+                column = pq.read_table(file, columns=["row"]).column("row")
+            for chunk in column.chunks:
                 rows.append(chunk.flatten().to_numpy().astype(np.int64, copy=False))
                 lengths.append(chunk.value_lengths().to_numpy().astype(np.int64, copy=False))
         offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)

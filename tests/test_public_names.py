@@ -33,7 +33,6 @@ PUBLIC = {
         "Popularity",
         "PredictedCategories",
         "build_baseline",
-        "check_baselines",
     },
     "frames": {"Column", "EncodeTexts", "Frame", "Frames", "frames_of"},
     "readers": {"DEFAULT_SOURCE", "PATHS", "AnyData", "DataSettings", "Origin", "Source"},

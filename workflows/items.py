@@ -26,22 +26,15 @@ from nvtabular.ops import AddTags, Rename, TagAsItemFeatures
 
 from m2trec_merlin.attributes import ITEM_ID, Attribute
 from m2trec_merlin.attributes.base import Node
-from m2trec_merlin.errors import ConfigError
 
 
 def items_workflow(attributes: Sequence[Attribute], storage: Path) -> Workflow:
     """Compose the workflow that encodes raw attributes; fit it on the items seen in training only.
 
     Args:
-        attributes: one output column each; an attribute may share its source column with others.
+        attributes: of a valid configuration, one output column each; attributes may share a source column.
         storage: folder in which fitting keeps the category vocabularies until the workflow is saved.
-
-    Raises:
-        ConfigError: an attribute reads the item id, or shared vocabularies go round in a circle.
     """
-    for attribute in attributes:
-        if attribute.source_column == ITEM_ID:
-            raise ConfigError(f"attribute '{attribute.name}' reads '{ITEM_ID}': item ids are never features")
     by_name = {attribute.name: attribute for attribute in attributes}
     groups: dict[str, list[Attribute]] = {}
     for attribute in attributes:

@@ -11,7 +11,7 @@ from typing import Protocol, cast
 
 from benchmarks.frame.parse import Parser
 from benchmarks.frame.publish import Stamp
-from m2trec_merlin.errors import ConfigError, M2TRecError
+from m2trec_merlin.errors import ConfigError, explain
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,10 @@ def program(folder: str, members: Sequence[Member], arguments: Sequence[str] | N
     """Do what `main` does; errors of ours are one message, without a traceback."""
     try:
         return main(folder, members, arguments)
-    except M2TRecError as error:
-        print(f"Error: {error}", file=sys.stderr)
+    except Exception as error:
+        if (message := explain(error)) is None:
+            raise
+        print(f"Error: {message}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Stopped. Run the same command again to go on.", file=sys.stderr)

@@ -41,7 +41,7 @@ def options(parser: Parser) -> None:
     parser.add_argument("--eval-seconds", type=float, default=30.0, help="of training between two looks")
     parser.add_argument("--valid-prefixes", type=int, default=10_000, help="seeded sample that is scored")
     parser.add_argument("--max-sessions", type=int, help="train on the last so many sessions only")
-    parser.add_argument("--threads", type=int, default=usable_cores())
+    parser.add_argument("--threads", type=int, default=usable_cores(), help="CPU threads; default: all cores")
     parser.add_argument("--systems", nargs="+", help="parts of the names of those to run; default: all")
     parser.add_force()
     parser.add_preset(

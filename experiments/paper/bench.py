@@ -3,7 +3,7 @@
     python -m experiments paper -c configs/instacart.yaml
     python -m experiments paper -c configs/instacart.yaml --seeds 42 43 44 --budget-seconds 600
 
-Every cell (a model with a seed) is kept under runs/NAME/paper when it is finished: a benchmark that was
+Every cell (a model with a seed) is kept under runs/NAME/paper when it is finished: an experiment that was
 killed goes on after it, and one of our own models within it. What is known so far is written after each cell:
 paper-NAME.json, paper-NAME.md and plots. All cells are chosen on validation and measured on test once.
 """

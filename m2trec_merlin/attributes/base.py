@@ -20,7 +20,7 @@ from pydantic import field_validator
 
 from m2trec_merlin.columns import to_arrow
 from m2trec_merlin.encoded import Field, Layout
-from m2trec_merlin.sections import Section
+from m2trec_merlin.sections import Name, Section
 
 if TYPE_CHECKING:
     from nvtabular import Workflow
@@ -78,9 +78,9 @@ class Embedding:
 class Attribute(Section):
     """One attribute of the items: how it is read, checked, encoded, shown and embedded."""
 
-    name: str = Setting(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+    name: str = Setting(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100)
     kind: str
-    column: str | None = Setting(None, description="column of the items table; default: the name")
+    column: Name | None = Setting(None, description="column of the items table; default: the name")
 
     #: How encoded values are laid out.
     layout: ClassVar[Layout]
@@ -120,6 +120,8 @@ class Attribute(Section):
 
     def contradictions(self, attributes: Mapping[str, Attribute]) -> list[str]:
         """Return what is wrong with this attribute beside the others, by name."""
+        if self.source_column == ITEM_ID:
+            return [f"attribute '{self.name}' reads '{ITEM_ID}': item ids are never features"]
         return []
 
     def faults(self, values: pd.Series) -> Iterator[Fault]:
@@ -135,11 +137,7 @@ class Attribute(Section):
         return values
 
     def vocabulary_owner(self, attributes: Mapping[str, Attribute]) -> str:
-        """Return the name of the attribute whose vocabulary this one uses: its own unless it is shared.
-
-        Raises:
-            ConfigError: sharing goes round in a circle.
-        """
+        """Return the name of the attribute whose vocabulary this one uses: its own unless it is shared."""
         return self.name
 
     def encode(self, source: Node, members: Sequence[Attribute], storage: Path) -> Node:

@@ -13,6 +13,7 @@ from pydantic import Field as Setting
 from m2trec_merlin.attributes.base import Attribute, Embedding, Node
 from m2trec_merlin.columns import as_category
 from m2trec_merlin.encoded import Field, Layout
+from m2trec_merlin.sections import Count, Width
 
 if TYPE_CHECKING:
     from nvtabular import Workflow
@@ -22,8 +23,8 @@ class Categorical(Attribute):
     """One value of a vocabulary."""
 
     kind: Literal["categorical"]
-    min_count: int = Setting(1, ge=1, description="rarer values count as out of vocabulary")
-    dim: int | None = Setting(None, ge=1, description="embedding width; default: by vocabulary size")
+    min_count: Count = Setting(1, description="rarer values count as out of vocabulary")
+    dim: Width | None = Setting(None, description="embedding width; default: by vocabulary size")
 
     layout: ClassVar[Layout] = Layout.IDS
     is_shown: ClassVar[bool] = True

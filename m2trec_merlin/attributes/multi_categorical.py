@@ -16,6 +16,7 @@ from m2trec_merlin.columns import split_values
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.frames import Column, Frames
 from m2trec_merlin.merlin_adapter import LIST_FILLER
+from m2trec_merlin.sections import Count, Name, Width
 
 if TYPE_CHECKING:
     from nvtabular import Workflow
@@ -27,10 +28,10 @@ class MultiCategorical(Attribute):
     """Several values of a vocabulary, in a list or in one string."""
 
     kind: Literal["multi_categorical"]
-    max_tokens: int = Setting(16, ge=1, description="values kept of an item")
-    separator: str = Setting("|", min_length=1, description="separates values held in one string")
-    min_count: int = Setting(1, ge=1, description="rarer values count as out of vocabulary")
-    dim: int | None = Setting(None, ge=1, description="embedding width; default: by vocabulary size")
+    max_tokens: int = Setting(16, ge=1, le=10_000, description="values kept of an item")
+    separator: Name = Setting("|", description="separates values held in one string")
+    min_count: Count = Setting(1, description="rarer values count as out of vocabulary")
+    dim: Width | None = Setting(None, description="embedding width; default: by vocabulary size")
     pooling: Literal["mean", "max"] = "mean"
 
     layout: ClassVar[Layout] = Layout.ID_LISTS

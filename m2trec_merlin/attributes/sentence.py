@@ -16,6 +16,7 @@ from m2trec_merlin.attributes.vector import AsVector
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.frames import Column, Frames
+from m2trec_merlin.sections import Width
 
 if TYPE_CHECKING:
     from nvtabular import Workflow
@@ -30,8 +31,8 @@ class Sentence(Attribute):
     """Text that a pretrained encoder turns into a vector of 384 numbers."""
 
     kind: Literal["sentence"]
-    dim: int | None = Setting(
-        None, ge=1, description="width that it is projected to; default: its size, at most max_dim"
+    dim: Width | None = Setting(
+        None, description="width that it is projected to; default: its size, at most max_dim"
     )
 
     layout: ClassVar[Layout] = Layout.VECTORS

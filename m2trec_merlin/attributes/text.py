@@ -11,7 +11,7 @@ from pydantic import field_validator
 
 from m2trec_merlin.attributes.base import Attribute, Embedding, Node
 from m2trec_merlin.encoded import Field, Layout
-from m2trec_merlin.errors import ConfigError
+from m2trec_merlin.sections import Name, Width
 
 if TYPE_CHECKING:
     from nvtabular import Workflow
@@ -21,13 +21,16 @@ class Text(Attribute):
     """Words, cut into subwords of a learned vocabulary."""
 
     kind: Literal["text"]
-    max_tokens: int = Setting(16, ge=1, description="tokens kept")
-    vocabulary_size: int = Setting(8000, ge=8, description="subwords to learn")
-    shared_vocabulary: str | None = Setting(None, description="use the vocabulary of this text attribute")
-    dim: int | None = Setting(None, ge=1, description="embedding width; default: by vocabulary size")
+    max_tokens: int = Setting(16, ge=1, le=10_000, description="tokens kept")
+    vocabulary_size: int = Setting(8000, ge=8, le=1_000_000, description="subwords to learn")
+    shared_vocabulary: Name | None = Setting(None, description="use the vocabulary of this text attribute")
+    dim: Width | None = Setting(None, description="embedding width; default: by vocabulary size")
     pooling: Literal["mean", "max"] = "mean"
     pair_buckets: int = Setting(
-        16_384, ge=0, description="vectors for pairs of neighbouring subwords, found by a hash; 0: none"
+        16_384,
+        ge=0,
+        le=100_000_000,
+        description="vectors for pairs of neighbouring subwords, found by a hash; 0: none",
     )
 
     layout: ClassVar[Layout] = Layout.ID_LISTS
@@ -46,22 +49,25 @@ class Text(Attribute):
         return Embedding(self.dim, self.pooling, self.pair_buckets)
 
     def contradictions(self, attributes: Mapping[str, Attribute]) -> list[str]:
-        """Return that the shared vocabulary is not one of subwords."""
-        if self.shared_vocabulary is None or isinstance(attributes.get(self.shared_vocabulary), Text):
-            return []
-        return [
-            f"attribute '{self.name}' shares the vocabulary of '{self.shared_vocabulary}': "
-            "not a text attribute"
-        ]
+        """Return that the shared vocabulary is not one of subwords, or nobody's own."""
+        problems = super().contradictions(attributes)
+        followed = [self.name]
+        while isinstance(member := attributes.get(followed[-1]), Text) and member.shared_vocabulary:
+            followed.append(member.shared_vocabulary)
+            if followed[-1] in followed[:-1]:
+                return [*problems, f"shared_vocabulary goes round in a circle: {' -> '.join(followed)}"]
+        if not isinstance(member, Text):
+            problems.append(
+                f"attribute '{followed[-2]}' shares the vocabulary of '{followed[-1]}': not a text attribute"
+            )
+        return problems
 
     def vocabulary_owner(self, attributes: Mapping[str, Attribute]) -> str:
         """Follow `shared_vocabulary` to its end."""
-        seen = [self.name]
-        while (owner := getattr(attributes[seen[-1]], "shared_vocabulary", None)) is not None:
-            if owner in seen:
-                raise ConfigError(f"shared_vocabulary goes round in a circle: {' -> '.join([*seen, owner])}")
-            seen.append(owner)
-        return seen[-1]
+        owner = self.name
+        while (next_owner := getattr(attributes[owner], "shared_vocabulary", None)) is not None:
+            owner = next_owner
+        return owner
 
     def encode(self, source: Node, members: Sequence[Attribute], storage: Path) -> Node:
         """Learn one vocabulary from all members."""

@@ -16,6 +16,7 @@ from m2trec_merlin.attributes.base import Attribute, Embedding, Fault, Node, are
 from m2trec_merlin.columns import fit_float32
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.frames import Column, Frames
+from m2trec_merlin.sections import Width
 
 if TYPE_CHECKING:
     from nvtabular import Workflow
@@ -25,9 +26,9 @@ class Vector(Attribute):
     """A vector of `size` numbers."""
 
     kind: Literal["vector"]
-    size: int = Setting(ge=1, description="its length")
-    dim: int | None = Setting(
-        None, ge=1, description="width that it is projected to; default: its size, at most max_dim"
+    size: Width = Setting(description="its length")
+    dim: Width | None = Setting(
+        None, description="width that it is projected to; default: its size, at most max_dim"
     )
 
     layout: ClassVar[Layout] = Layout.VECTORS

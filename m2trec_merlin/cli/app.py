@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from m2trec_merlin import __version__
+from m2trec_merlin.cli.remedies import complete, remember
 from m2trec_merlin.cli.terminal import console, errors
-from m2trec_merlin.config import VARIANTS, Config, EvaluationConfig, load_config, parse_overrides
-from m2trec_merlin.errors import M2TRecError
+from m2trec_merlin.config import VARIANTS, Config, load_config, parse_overrides
+from m2trec_merlin.errors import explain
 
 app = typer.Typer(
     name="m2trec",
@@ -41,12 +44,8 @@ def read_config(path: Path, settings: list[str] | None = None, variant: str | No
 
     A variant other than M2TRec shares the data and keeps its own model, evaluation and export.
     """
+    remember(None if path == DEFAULT_CONFIG else path, settings or [], variant)
     config = load_config(path, parse_overrides(settings or []), variant)
-    if config.evaluation.baselines != EvaluationConfig().baselines:
-        # Brings torch along, which verbs without a model need not wait for; the default's names exist.
-        from m2trec_merlin.evaluation.baselines import check_baselines
-
-        check_baselines(config.evaluation.baselines)
     for line in config.warnings():
         errors.print(f"Warning: {line}", markup=False, highlight=False, soft_wrap=True)
     return config
@@ -192,18 +191,19 @@ def _options(version: Annotated[bool, typer.Option("--version", help="Print the 
 
 
 def main() -> None:
-    """Run the command line; errors of ours are one message, without a traceback."""
+    """Run the command line; errors of ours, and those of the disk, are one message without a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        # Names of files may hold what a terminal cannot show.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
-    except M2TRecError as error:
-        errors.print(f"[bold red]Error:[/bold red] {_plain(error)}", soft_wrap=True, highlight=False)
+    except Exception as error:
+        if (message := explain(error)) is None:
+            raise
+        text = escape(complete(message))
+        errors.print(f"[bold red]Error:[/bold red] {text}", soft_wrap=True, highlight=False)
         sys.exit(1)
     except KeyboardInterrupt:
         errors.print("Stopped. Run the same command again to go on.")
         sys.exit(130)
-
-
-def _plain(error: M2TRecError) -> str:
-    from rich.markup import escape
-
-    return escape(str(error))

@@ -15,6 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from m2trec_merlin.cli.remedies import complete
 from m2trec_merlin.cli.terminal import console as standard_output
 
 
@@ -36,7 +37,7 @@ class TerminalProgress:
         """Print the line as it is, below the bars of finished tasks or above those of running ones."""
         if self._bars is not None and self._bars.finished:
             self._take_down()
-        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(complete(line), markup=False, highlight=False, soft_wrap=True)
 
     def advance(self, task: str, done: int, total: int, note: str = "") -> None:
         """Move the bar of the task."""

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from m2trec_merlin.sections import Section
+from m2trec_merlin.sections import Count, Section
+
+#: Their classes are in `evaluation.baselines`, which lies above.
+Baseline = Literal["popularity", "session_knn", "content_knn"]
 
 
 class EvaluationConfig(Section):
     """What is measured, on which prefixes, against which baselines."""
 
-    ks: list[Annotated[int, Field(ge=1)]] = Field([5, 10, 20], min_length=1, description="cut-offs")
-    sparse_below: int = Field(10, ge=1, description="a tail item has fewer training occurrences than this")
-    max_prefixes: int | None = Field(None, ge=1, description="score a seeded sample of the test sessions")
-    baselines: list[str] = Field(
-        ["popularity", "session_knn", "content_knn"],
-        description="names in `BASELINES`",
+    ks: list[Annotated[int, Field(ge=1, le=10_000)]] = Field(
+        [5, 10, 20], min_length=1, max_length=100, description="cut-offs"
+    )
+    sparse_below: Count = Field(10, description="a tail item has fewer training occurrences than this")
+    max_prefixes: Count | None = Field(None, description="score a seeded sample of the test sessions")
+    baselines: list[Baseline] = Field(
+        ["popularity", "session_knn", "content_knn"], description="scorers to compare with; []: none"
     )
     exclude_session_items: bool = Field(False, description="never recommend what the session already holds")
-    block_prefixes: int = Field(512, ge=1, description="prefixes scored at a time; bounds memory")
-    bootstrap_samples: int = Field(1000, ge=0, description="of sessions, for the intervals; 0: none")
+    block_prefixes: Count = Field(512, description="prefixes scored at a time; bounds memory")
+    bootstrap_samples: int = Field(
+        1000, ge=0, le=1_000_000, description="of sessions, for the intervals; 0: none"
+    )
 
     @model_validator(mode="after")
     def _numbers_mean_something(self) -> EvaluationConfig:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
+from m2trec_merlin.config.files import parse_yaml, read_settings
 from m2trec_merlin.config.mistakes import explain
 from m2trec_merlin.config.settings import Config
 from m2trec_merlin.errors import ConfigError
@@ -32,8 +31,14 @@ def load_config(
     """
     path = Path(path)
     raw = _read_with_parents(path, seen=())
+    problems = []
     for key, value in (overrides or {}).items():
-        _set(raw, key, value)
+        try:
+            _set(raw, key, value)
+        except ConfigError as error:
+            problems.append(str(error))
+    if problems:
+        raise ConfigError("\n".join(problems))
     if variant is not None:
         raw["variant"] = variant
     try:
@@ -52,24 +57,27 @@ def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
     """Read KEY=VALUE settings of a command line; values are YAML.
 
     Raises:
-        ConfigError: one has no `=`, or its value cannot be parsed.
+        ConfigError: some have no key or no `=`, or values that cannot be parsed.
     """
-    overrides = {}
+    overrides, problems = {}, []
     for setting in settings:
         key, separator, value = setting.partition("=")
-        if not separator:
-            raise ConfigError(f"--set {setting}: expected KEY=VALUE, as in training.epochs=3")
+        if not separator or not all(key.split(".")):
+            problems.append(f"--set {setting}: expected KEY=VALUE, as in training.epochs=3")
+            continue
         try:
-            overrides[key] = yaml.load(value, _UniqueKeys)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"--set {setting}: the value cannot be parsed: {error}") from None
+            overrides[key] = parse_yaml(value, "the value")
+        except ValueError as error:
+            problems.append(f"--set {setting}: the value cannot be parsed: {error}")
+    if problems:
+        raise ConfigError("\n".join(problems))
     return overrides
 
 
 def _read_with_parents(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    raw = read_settings(path)
     if path.resolve() in seen:
         raise ConfigError(f"{path}: `extends` goes round in a circle")
-    raw = _read(path)
     _anchor_paths(raw, path.parent)
     parent = raw.pop("extends", None)
     if parent is None:
@@ -79,40 +87,14 @@ def _read_with_parents(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     return _merge(_read_with_parents(path.parent / parent, (*seen, path.resolve())), raw)
 
 
-def _read(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise ConfigError(f"{path}: no such configuration file; the ones that ship are in configs/")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"{path}: not UTF-8 (byte {error.start + 1} cannot be read): save the file as UTF-8"
-        ) from None
-    try:
-        raw = _parse_toml(text) if path.suffix == ".toml" else yaml.load(text, _UniqueKeys)
-    except (yaml.YAMLError, ValueError) as error:
-        raise ConfigError(f"{path}: cannot be parsed: {error}") from None
-    if not isinstance(raw, dict):
-        raise ConfigError(f"{path}: expected a mapping of settings, found {type(raw).__name__}")
-    return raw
-
-
-def _parse_toml(text: str) -> dict[str, Any]:
-    if sys.version_info < (3, 11):
-        raise ConfigError("TOML files need Python 3.11 or later; write the same settings as YAML")
-    import tomllib
-
-    return tomllib.loads(text)
-
-
 def _anchor_paths(raw: dict[str, Any], folder: Path) -> None:
     data = raw.get("data")
     if not isinstance(data, dict):
         return
     for key in PATHS:
         value = data.get(key)
-        if isinstance(value, str):
-            data[key] = str(folder / Path(value).expanduser())
+        if isinstance(value, str) and value and not value.startswith("~"):
+            data[key] = str(folder / value)
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -142,24 +124,8 @@ def _set(raw: dict[str, Any], key: str, value: Any) -> None:
 
 
 def _entry(entries: list[Any], key: str, number: str) -> int:
-    if not number.isdigit() or int(number) >= len(entries):
+    if not number.isdecimal() or int(number) >= len(entries):
         raise ConfigError(
             f"--set {key}: {number} is no entry of a list of {len(entries)}; they are counted from 0"
         )
     return int(number)
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """Plain YAML, in which a key may stand but once in its mapping."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Refuse what YAML's own loader would drop without a word."""
-        seen = set()
-        for key, _ in node.value:
-            # A merge (<<) may name keys again; two of the same spelling may not.
-            if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"'{key.value}' stands there twice", key.start_mark
-                )
-            seen.add(key.value if isinstance(key, yaml.ScalarNode) else None)
-        return super().construct_mapping(node, deep)

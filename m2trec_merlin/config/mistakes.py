@@ -8,6 +8,18 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from m2trec_merlin.config.files import describe_value
+
+#: Kinds of mistakes whose message says what was found.
+_TELL_WHAT_THEY_GOT = ("model_type", "model_attributes_type", "union_tag_invalid")
+_IN_WORDS_OF_THE_FILE = {
+    "list_type": "expected a list, as in [a, b]",
+    "path_type": "expected the name of a file or folder",
+    "string_type": "expected text; quotation marks make text of anything",
+    "invalid_key": "there is no such setting",
+}
 
 
 def explain(path: Path, error: ValidationError, raw: dict[str, Any], model: type[BaseModel]) -> str:
@@ -23,14 +35,32 @@ def explain(path: Path, error: ValidationError, raw: dict[str, Any], model: type
     lines = [f"{path}: {count} mistake{'s' if count != 1 else ''} in the configuration"]
     for mistake in error.errors(include_url=False):
         where = ".".join(_place(mistake["loc"], raw)) or "(whole file)"
-        message = mistake["msg"].removeprefix("Value error, ")
-        if mistake["type"] == "extra_forbidden":
-            accepted = ", ".join(_fields_at(mistake["loc"][:-1], model))
-            message = f"there is no such setting; accepted: {accepted}"
         shown = mistake.get("input")
-        got = "" if isinstance(shown, dict | list) or mistake["type"] == "missing" else f" (got {shown!r})"
-        lines.append(f"  - {where}: {message}{got}")
+        tells_enough = isinstance(shown, dict | list) or mistake["type"] in ("missing", *_TELL_WHAT_THEY_GOT)
+        got = "" if tells_enough else f" (got {describe_value(shown)})"
+        lines.append(f"  - {where}: {_message(mistake, model)}{got}")
     return "\n".join(lines)
+
+
+def _message(mistake: ErrorDetails, model: type[BaseModel]) -> str:
+    """Return what is wrong; where pydantic's own words speak of Python, in words of the file."""
+    kind, found, context = mistake["type"], mistake.get("input"), mistake.get("ctx", {})
+    if kind == "extra_forbidden":
+        return f"there is no such setting; accepted: {', '.join(_fields_at(mistake['loc'][:-1], model))}"
+    if kind in ("model_type", "model_attributes_type"):
+        remedy = ", or no mention of it for the defaults" if found is None else ""
+        accepted = ", ".join(_fields_at(mistake["loc"], model))
+        return f"expected settings below it{remedy}, found {describe_value(found)}; accepted: {accepted}"
+    if kind == "union_tag_invalid":
+        setting = context["discriminator"].strip("'")
+        return f"there is no {setting} '{context['tag']}'; accepted: {context['expected_tags']}"
+    if kind == "union_tag_not_found":
+        setting = context["discriminator"].strip("'")
+        choices = [choice[1] for s in _sections_at(mistake["loc"], model) if (choice := alternative(s))]
+        return f"lacks `{setting}`, on which the other settings depend; accepted: {', '.join(choices)}"
+    if kind in _IN_WORDS_OF_THE_FILE:
+        return _IN_WORDS_OF_THE_FILE[kind]
+    return mistake["msg"].removeprefix("Value error, ")
 
 
 def nested_sections(field: FieldInfo) -> list[type[BaseModel]]:
@@ -67,6 +97,12 @@ def _place(location: Sequence[int | str], raw: Any) -> Iterator[str]:
 
 def _fields_at(location: Sequence[int | str], model: type[BaseModel]) -> list[str]:
     """Return the settings that a section has."""
+    sections = _sections_at(location, model)
+    return list(dict.fromkeys(name for section in sections for name in section.model_fields))
+
+
+def _sections_at(location: Sequence[int | str], model: type[BaseModel]) -> list[type[BaseModel]]:
+    """Return the section at a place, or the alternatives."""
     sections = [model]
     for part in location:
         fields = [s.model_fields[part] for s in sections if isinstance(part, str) and part in s.model_fields]
@@ -75,4 +111,4 @@ def _fields_at(location: Sequence[int | str], model: type[BaseModel]) -> list[st
         else:
             chosen = [s for s in sections if (choice := alternative(s)) is not None and choice[1] == part]
             sections = chosen or sections
-    return list(dict.fromkeys(name for section in sections for name in section.model_fields))
+    return sections

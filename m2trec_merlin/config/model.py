@@ -6,18 +6,18 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from m2trec_merlin.sections import Section
+from m2trec_merlin.sections import Dropout, Name, Section, Weight, Width
 
 
 class SessionEncoderConfig(Section):
     """The Transformer over a session (Eq. 5)."""
 
     mode: Literal["causal", "bidirectional"] = "causal"
-    layers: int = Field(2, ge=1)
-    heads: int = Field(8, ge=1)
-    feedforward: int = Field(512, ge=1)
+    layers: int = Field(2, ge=1, le=128)
+    heads: int = Field(8, ge=1, le=1024)
+    feedforward: Width = 512
     activation: Literal["relu", "gelu"] = "relu"
-    dropout: float = Field(0.1, ge=0, lt=1)
+    dropout: Dropout = 0.1
     pooling: Literal["mean", "last", "mean_last"] = Field(
         "mean_last", description="the session vector: mean of its events (the paper), the last one, or both"
     )
@@ -31,11 +31,8 @@ class NextItemConfig(Section):
     residual: bool = Field(
         True, description="metadata head: add a learned vector per *training* item on the output side"
     )
-    residual_dropout: float = Field(
-        0.1,
-        ge=0,
-        lt=1,
-        description="share of items trained without it, so that items never seen score on par",
+    residual_dropout: Dropout = Field(
+        0.1, description="share of items trained without it, so that items never seen score on par"
     )
     popularity_bias: bool = Field(
         True,
@@ -45,16 +42,18 @@ class NextItemConfig(Section):
     session_items: bool = Field(
         True, description="add the vectors of the session's own items to the query, weighted by attention"
     )
-    candidate_dropout: float = Field(
-        0.0, ge=0, lt=1, description="share of the candidates' vectors hidden in training, value by value"
+    candidate_dropout: Dropout = Field(
+        0.0, description="share of the candidates' vectors hidden in training, value by value"
     )
     repeat_bias: bool = Field(True, description="add a learned bias to items of the session, by distance")
     loss: Literal["full", "sampled"] = "sampled"
     negatives: int = Field(
-        4096, ge=1, description="sampled loss: items drawn a batch, besides the batch's own"
+        4096, ge=1, le=1_000_000, description="sampled loss: items drawn a batch, besides the batch's own"
     )
-    temperature: float = Field(0.07, gt=0, description="where the learned temperature starts (cosine scores)")
-    weight: float = Field(1.0, gt=0)
+    temperature: float = Field(
+        0.07, ge=1e-3, le=1e3, description="where the learned temperature starts (cosine scores)"
+    )
+    weight: Weight = 1.0
 
     def without_effect(self) -> list[str]:
         """Return the settings that were given and that the others leave without effect."""
@@ -78,25 +77,25 @@ class NextItemConfig(Section):
 class NextAttributeConfig(Section):
     """A task that predicts one categorical attribute of the next item."""
 
-    attribute: str
-    weight: float = Field(1.0, gt=0)
+    attribute: Name
+    weight: Weight = 1.0
 
 
 class ModelConfig(Section):
     """Item encoder, session encoder and tasks."""
 
-    width: int = Field(128, ge=8, description="D: width of the session encoder")
-    inputs: list[str] | None = Field(
+    width: int = Field(128, ge=8, le=65_536, description="D: width of the session encoder")
+    inputs: list[Name] | None = Field(
         None,
         min_length=1,
         description="attributes that describe an item; default: all. 'item_id' is for the id variants",
     )
     dim_per_value: float = Field(
-        1 / 64, gt=0, description="embedding width per vocabulary entry (rounded up to 8s)"
+        1 / 64, ge=1e-9, le=1e3, description="embedding width per vocabulary entry (rounded up to 8s)"
     )
-    min_dim: int = Field(16, ge=1)
-    max_dim: int = Field(128, ge=8)
-    attribute_dropout: float = Field(0.02, ge=0, lt=1, description="share of values hidden in training")
+    min_dim: Width = 16
+    max_dim: int = Field(128, ge=8, le=65_536)
+    attribute_dropout: Dropout = Field(0.02, description="share of values hidden in training")
     session: SessionEncoderConfig = SessionEncoderConfig()
     next_item: NextItemConfig = NextItemConfig()
     next_attributes: list[NextAttributeConfig] = []
@@ -112,6 +111,11 @@ class ModelConfig(Section):
         for setting, names in (("inputs", self.inputs or []), ("next_attributes", tasks)):
             if repeated := sorted({name for name in names if names.count(name) > 1}):
                 problems.append(f"{setting} names {repeated} more than once")
+        problems += [
+            f"next_attributes names '{name}' and '{name}_probabilities', whose answers are called alike"
+            for name in tasks
+            if f"{name}_probabilities" in tasks
+        ]
         if problems:
             raise ValueError("; ".join(problems))
         return self

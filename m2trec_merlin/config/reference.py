@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, get_args, get_origin
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -20,6 +21,8 @@ whole: all mistakes are reported at once, before anything is computed.
 
 This page is made from the code (`python -m m2trec_merlin.config.reference`).
 """
+
+_WORDS: dict[Any, str] = {type(None): "empty", Path: "path"}
 
 
 def reference() -> str:
@@ -52,28 +55,30 @@ def _row(name: str, field: FieldInfo) -> str:
 
 
 def _accepted(field: FieldInfo) -> str:
-    limits = [_limit(limit) for limit in field.metadata]
-    return ", ".join([_type(field.annotation), *filter(None, limits)])
+    return ", ".join([_type(field.annotation), *_limits(field.metadata)])
 
 
 def _type(annotation: Any) -> str:
-    arguments = get_args(annotation)
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        # Pydantic keeps the limits of an alias, such as `Count`, in a field of its own.
+        limits = [limit for part in arguments[1:] for limit in getattr(part, "metadata", ())]
+        return ", ".join([_type(arguments[0]), *_limits(limits)])
     if not arguments:
-        return "empty" if annotation is type(None) else getattr(annotation, "__name__", str(annotation))
-    if all(isinstance(argument, str) for argument in arguments):
+        return _WORDS.get(annotation, getattr(annotation, "__name__", str(annotation)))
+    if origin is Literal:
         return " or ".join(f"`{argument}`" for argument in arguments)
-    if get_origin(annotation) in (list, dict):
-        return f"{get_origin(annotation).__name__} of {_type(arguments[-1])}"
+    if origin is list:
+        return f"list of {_type(arguments[-1])}"
     return " or ".join(_type(argument) for argument in arguments)
 
 
-def _limit(limit: Any) -> str:
-    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "min_length": "length ≥"}
-    return ", ".join(
-        f"{sign} {getattr(limit, key):g}"
-        for key, sign in signs.items()
-        if getattr(limit, key, None) is not None
-    )
+def _limits(metadata: Iterable[Any]) -> Iterator[str]:
+    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "min_length": "length ≥", "max_length": "length ≤"}
+    for limit in metadata:
+        for key, sign in signs.items():
+            if (bound := getattr(limit, key, None)) is not None:
+                yield f"{sign} {bound:,}" if isinstance(bound, int) else f"{sign} {bound:g}"
 
 
 def _summary(model: type[BaseModel]) -> str:

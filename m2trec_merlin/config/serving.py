@@ -2,36 +2,44 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
-from m2trec_merlin.sections import Section
+from m2trec_merlin.sections import Name, Section
+
+#: Their classes are in `serving.runtime.indexes`, which lies above.
+IndexName = Literal["auto", "exact", "quantised"]
 
 
 class ServingConfig(Section):
     """The Triton model repository and the server."""
 
-    top_k: int = Field(20, ge=1)
-    top_categories: int = Field(3, ge=1)
+    top_k: int = Field(20, ge=1, le=10_000)
+    top_categories: int = Field(3, ge=1, le=10_000)
     new_item_boost: float = Field(
-        0.0, description="added to the scores of items without training history; a request can say otherwise"
+        0.0,
+        ge=-1e6,
+        le=1e6,
+        description="added to the scores of items without training history; a request can say otherwise",
     )
     neighbours: bool = Field(
         False,
         description="export the training sessions, too, and mix the model with those most like a session: "
         "better answers for more memory and time (docs/serving.md)",
     )
-    index: str = Field(
+    index: IndexName = Field(
         "auto",
         description="how candidates are searched: exact, quantised (in 8 bits, the best of them exactly), or "
         "auto: quantised where it finds 99.9 % of the best 20 items",
     )
-    title_column: str | None = Field(
-        None, description="column of the items table to show; default: first text"
+    title_column: Name | None = Field(
+        None, description="column of the items table to show, which preprocessing writes; default: first text"
     )
     http_port: int = Field(8000, ge=1, le=65535)
     grpc_port: int = Field(8001, ge=1, le=65535)
     metrics_port: int = Field(8002, ge=1, le=65535)
-    start_timeout: float = Field(90.0, gt=0, description="seconds to wait for readiness")
+    start_timeout: float = Field(90.0, ge=0.1, le=86_400, description="seconds to wait for readiness")
 
     @model_validator(mode="after")
     def _ports_differ(self) -> ServingConfig:

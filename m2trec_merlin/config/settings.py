@@ -18,17 +18,18 @@ from m2trec_merlin.encoded import Layout
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.readers import DEFAULT_SOURCE, AnyData
 from m2trec_merlin.readers.complete_journey import CompleteJourneyData
-from m2trec_merlin.sections import Section
+from m2trec_merlin.sections import Section, SettingPath
 
 
 class Config(Section):
     """The whole configuration of a run."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
-    work_dir: Path | None = Field(None, description="where results go; default: runs/<name>")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)
+    work_dir: SettingPath | None = Field(None, description="where results go; default: runs/<name>")
     seed: int = Field(42, ge=0, lt=2**32)
     variant: str = Field(
         M2TREC,
+        max_length=100,
         description="a variant of the paper, also set by `--variant`; variants share data, not models; what "
         "follows a dash, as in trec_id-again, keeps several models of one variant apart",
     )
@@ -104,6 +105,12 @@ class Config(Section):
             lines.append(
                 f"training.checkpoint_steps {training.checkpoint_steps} is never reached: training.max_steps "
                 f"is {training.max_steps}"
+            )
+        given = "warmup_steps" in training.model_fields_set
+        if given and training.max_steps and training.warmup_steps >= training.max_steps:
+            lines.append(
+                f"training.warmup_steps {training.warmup_steps} leaves no step of training.max_steps "
+                f"{training.max_steps} at the full learning rate"
             )
         if self.evaluation.bootstrap_samples == 0:
             lines.append("evaluation.bootstrap_samples is 0: results have no intervals")

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from m2trec_merlin import __version__
 from m2trec_merlin.artifacts import atomic_directory, require_manifest, write_manifest
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.splits import (
@@ -27,7 +28,7 @@ from m2trec_merlin.errors import DataError
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers import Source
 from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, SPLIT, SPLITS, KnownItems
-from m2trec_merlin.runs import Run
+from m2trec_merlin.runs import Run, Step
 from m2trec_merlin.runs.folder import COLD_ITEMS_FILE, INTERACTIONS, ITEMS_FILE
 
 
@@ -47,19 +48,27 @@ def prepare_data(config: Config, force: bool = False, progress: Progress = SILEN
         the folder `data`.
 
     Raises:
-        ConfigError: an option of the source is unknown.
+        ArtifactError: nothing can be written there, or another process is at work there.
         DataError: the data are invalid; all problems at once.
     """
-    source = config.data.open(config.seed)
     step = Run(config).step("data")
-    target, inputs = step.folder, step.inputs(seed=config.seed, source=source.state())
+    with step.at_work():
+        return _prepare(config, step, force, progress)
+
+
+def _prepare(config: Config, step: Step, force: bool, progress: Progress) -> Path:
+    source, target = config.data.open(config.seed), step.folder
+    inputs = step.inputs(seed=config.seed, source=source.state(), version=__version__)
     if not force and step.is_current(inputs):
         progress.say(f"{target} is up to date")
         return target
-    progress.say(f"reading and checking {source.name}")
-    data = validate(source, config)
-    progress.say(f"{data.sessions:,} sessions of {data.events:,} events, {len(data.items):,} items: valid")
+    # Whether anything can be written there shows before hours of reading.
     with atomic_directory(target) as folder:
+        progress.say(f"reading and checking {source.name}")
+        data = validate(source, config)
+        progress.say(
+            f"{data.sessions:,} sessions of {data.events:,} events, {len(data.items):,} items: valid"
+        )
         progress.say(f"splitting by {config.data.split.kind}")
         counts = _write(config, source, data, folder, progress)
         _require_all_splits(config, source, counts)

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from m2trec_merlin.attributes import Attribute
+from m2trec_merlin.attributes.base import are_lists
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.tables import canonical_items
 from m2trec_merlin.errors import DataError
@@ -121,6 +122,9 @@ def check_items(
         log.add_rows(ITEM_ID, "repeats the id of an earlier row", ids, ids.notna() & ids.duplicated())
     if title_column is not None and title_column not in items:
         log.add(describe_missing_column(title_column, names, "serving.title_column names"))
+    elif title_column is not None:
+        titles, fault = items[title_column], "is a list, and so no title (serving.title_column)"
+        log.add_rows(title_column, fault, titles, are_lists(titles))
     check_attributes(items, attributes, log)
 
 

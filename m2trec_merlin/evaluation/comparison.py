@@ -65,9 +65,9 @@ def compare(
     if not force and is_current(output, everything):
         progress.say(f"{output} is up to date")
         return read_measurements(output)
-    everyone = _with_baselines(scorers(), config, catalogue, train)
-    outcomes = _score(everyone, sessions, catalogue, config, progress)
     with atomic_directory(output) as folder:
+        everyone = _with_baselines(scorers(), config, catalogue, train)
+        outcomes = _score(everyone, sessions, catalogue, config, progress)
         measurements = write_results(outcomes, config, catalogue, sessions, folder, split, history)
         write_manifest(folder, "evaluate", everything, split=split, prefixes=len(outcomes[0].prefixes))
     return measurements

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from m2trec_merlin.artifacts import read_json
+from m2trec_merlin.artifacts import read_json, reading
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.measurements import Measurement, summarise
@@ -68,7 +68,7 @@ def write_results(
     measurements = measure_all(outcomes, SLICES)
     ranked = [outcome for outcome in outcomes if outcome.items is not None]
     breakdowns = {name: measure_all(ranked, slices) for name, slices in BREAKDOWNS.items()}
-    curves = {} if history is None or not history.is_file() else {config.name: read_json(history)}
+    curves = {} if history is None or not history.is_file() else {config.name: read_json(history, "train")}
     plots = draw_plots(measurements, breakdowns, curves, max(config.evaluation.ks))
     title = f"Evaluation of {config.name}, {split} sessions"
     protocol = describe_protocol(config, catalogue, sessions, outcomes, split)
@@ -87,7 +87,10 @@ def write_results(
 
 def read_measurements(folder: Path) -> list[Measurement]:
     """Return the rows of the metrics.json that `write_results` wrote into a folder."""
-    return [Measurement(**row) for row in read_json(folder / METRICS_FILE)]
+    path = folder / METRICS_FILE
+    rows = read_json(path, "evaluate")
+    with reading(path, "evaluate"):
+        return [Measurement(**row) for row in rows]
 
 
 def draw_plots(

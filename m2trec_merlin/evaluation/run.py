@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from m2trec_merlin import __version__
 from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
@@ -12,6 +13,7 @@ from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
 from m2trec_merlin.neighbours.mixture import Mixture
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.progress import SILENT, Progress
+from m2trec_merlin.runs import Run
 from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Sessions
 
@@ -29,12 +31,19 @@ def evaluate_model(config: Config, *, force: bool = False, progress: Progress = 
         served, mixed with its neighbours, and alone.
 
     Raises:
-        ArtifactError: `preprocess` or `train` has not run, or with settings that do not fit each other.
+        ArtifactError: `preprocess` or `train` has not run, or with settings that do not fit each other;
+            nothing can be written there, or another process is at work there.
     """
-    from m2trec_merlin.model.scoring import ModelScorer
-    from m2trec_merlin.model.storage import load_model, run_as_trained
+    from m2trec_merlin.model.storage import run_as_trained
 
-    run = run_as_trained(config, progress)
+    with Run(config).step("evaluate").at_work():
+        return _evaluate(run_as_trained(config, progress), force, progress)
+
+
+def _evaluate(run: Run, force: bool, progress: Progress) -> Path:
+    from m2trec_merlin.model.scoring import ModelScorer
+    from m2trec_merlin.model.storage import load_model
+
     config = run.config
     catalogue = Catalogue.load(run.catalogue)
     train = Sessions.load(run.sessions("train"))
@@ -54,7 +63,7 @@ def evaluate_model(config: Config, *, force: bool = False, progress: Progress = 
         Sessions.load(run.sessions("test")),
         run.evaluation,
         ours,
-        inputs=run.step("evaluate").inputs(),
+        inputs=run.step("evaluate").inputs(version=__version__),
         history=run.history,
         force=force,
         progress=progress,

@@ -109,7 +109,7 @@ def run_as_trained(config: Config, progress: Progress) -> Run:
 
 
 def _read_description(directory: Path) -> dict[str, Any]:
-    description: dict[str, Any] = read_json(directory / DESCRIPTION)
+    description: dict[str, Any] = read_json(directory / DESCRIPTION, "train")
     if (found := description.get("format", 1)) != FORMAT:
         raise ArtifactError(
             f"the model in {directory} has format {found} and this code needs {FORMAT}: run `m2trec train`"
@@ -147,7 +147,7 @@ def _vocabularies(catalogue: Catalogue) -> dict[str, Any]:
 
 def _content(path: Path) -> Any:
     # Not its bytes: they depend on the version of the library that wrote it.
-    return read_json(path) if path.suffix == ".json" else pq.read_table(path).to_pydict()
+    return read_json(path, "preprocess") if path.suffix == ".json" else pq.read_table(path).to_pydict()
 
 
 def _require_same(saved: dict[str, Any], found: dict[str, Any], directory: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -11,8 +10,9 @@ from typing import Any
 from dask import config as dask_settings
 from distributed import Client, LocalCluster, as_completed
 
-from m2trec_merlin.errors import ConfigError, M2TRecError
+from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.merlin_adapter import WORKER_ENVIRONMENT, dask_client_for_merlin
+from m2trec_merlin.preprocessing.places import require_place, workers_of
 from m2trec_merlin.progress import Progress
 
 #: No dashboard, and no warning where workers are slow to stop after their work is done.
@@ -41,16 +41,12 @@ def open_cluster(dask: str | None) -> Iterator[Client | None]:
 def _connect(dask: str | None) -> Any:
     if dask is None:
         return nullcontext(None)
-    if match := re.fullmatch(r"local:([1-9]\d*)", dask):
-        return _start_local(int(match[1]))
-    if not re.match(r"(tcp|tls|ucx|ws|wss)://", dask):
-        raise ConfigError(
-            f"--dask {dask!r} is not understood; accepted: local:N for N processes on this machine, "
-            "or the address of a scheduler such as tcp://host:8786"
-        )
+    require_place(dask)
+    if workers := workers_of(dask):
+        return _start_local(workers)
     try:
         return Client(dask, timeout=10)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise M2TRecError(f"no Dask scheduler answers at {dask}: {error}") from None
 
 

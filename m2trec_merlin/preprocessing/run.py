@@ -13,6 +13,7 @@ from m2trec_merlin.artifacts import atomic_directory, is_current, require_manife
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.preprocessing.places import require_place
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
 from m2trec_merlin.runs.folder import CATALOGUE, SESSIONS
@@ -41,18 +42,20 @@ def preprocess(
         DataError: the items do not fit the attributes.
     """
     run = Run(config)
-    target, inputs = run.preprocessed, _inputs(run)
-    if not force and run.step("preprocess").is_current(inputs):
-        progress.say(f"{target} is up to date")
-        return target
-    with atomic_directory(target) as output:
-        with _cluster(dask, progress) as client:
-            started = time.monotonic()
-            _build_catalogue(run, output, client, progress)
-            halfway = time.monotonic()
-            sessions = _build_sessions(run, output / CATALOGUE, output / SESSIONS, client, progress)
-            seconds = {"items": halfway - started, "sessions": time.monotonic() - halfway}
-        _finish(output, inputs, sessions, seconds)
+    require_place(dask)
+    with _at_work(run) as inputs:
+        target = run.preprocessed
+        if not force and run.step("preprocess").is_current(inputs):
+            progress.say(f"{target} is up to date")
+            return target
+        with atomic_directory(target) as output:
+            with _cluster(dask, progress) as client:
+                started = time.monotonic()
+                _build_catalogue(run, output, client, progress)
+                halfway = time.monotonic()
+                sessions = _build_sessions(run, output / CATALOGUE, output / SESSIONS, client, progress)
+                seconds = {"items": halfway - started, "sessions": time.monotonic() - halfway}
+            _finish(output, inputs, sessions, seconds)
     _summarise(target, progress)
     return target
 
@@ -60,8 +63,8 @@ def preprocess(
 def preprocess_items(config: Config, dask: str | None = None, progress: Progress = SILENT) -> Path:
     """Do the first half of `preprocess`, replacing what is there; `preprocess_sessions` completes it."""
     run = Run(config)
-    inputs = _inputs(run)
-    with atomic_directory(run.preprocessed) as output:
+    require_place(dask)
+    with _at_work(run) as inputs, atomic_directory(run.preprocessed) as output:
         with _cluster(dask, progress) as client:
             _build_catalogue(run, output, client, progress)
         write_manifest(output, "items", _half(inputs))
@@ -75,22 +78,27 @@ def preprocess_sessions(config: Config, dask: str | None = None, progress: Progr
         ArtifactError: the first half has not run, or it ran on other data or settings.
     """
     run = Run(config)
-    target, inputs = run.preprocessed, _inputs(run)
-    if not (is_current(target, _half(inputs)) or is_current(target, inputs)):
-        raise ArtifactError(
-            f"{target} holds no catalogue made from these data and settings: run workflows/items.py first"
-        )
-    started = time.monotonic()
-    with atomic_directory(target / SESSIONS) as output, _cluster(dask, progress) as client:
-        sessions = _build_sessions(run, run.catalogue, output, client, progress)
-    _finish(target, inputs, sessions, {"sessions": time.monotonic() - started})
+    require_place(dask)
+    with _at_work(run) as inputs:
+        target = run.preprocessed
+        if not (is_current(target, _half(inputs)) or is_current(target, inputs)):
+            raise ArtifactError(
+                f"{target} holds no catalogue made from these data and settings: run workflows/items.py first"
+            )
+        started = time.monotonic()
+        with atomic_directory(target / SESSIONS) as output, _cluster(dask, progress) as client:
+            sessions = _build_sessions(run, run.catalogue, output, client, progress)
+        _finish(target, inputs, sessions, {"sessions": time.monotonic() - started})
     _summarise(target, progress)
     return target
 
 
-def _inputs(run: Run) -> dict[str, Any]:
-    run.step("data").require()
-    return run.step("preprocess").inputs(version=__version__, format=FORMAT)
+@contextmanager
+def _at_work(run: Run) -> Iterator[dict[str, Any]]:
+    step = run.step("preprocess")
+    with step.at_work():
+        run.step("data").require()
+        yield step.inputs(version=__version__, format=FORMAT)
 
 
 def _half(inputs: dict[str, Any]) -> dict[str, Any]:

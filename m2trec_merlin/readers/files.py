@@ -104,8 +104,9 @@ class TableFile:
         return f"{self._parts[part].path.name} row {row - self._first_rows[part] + 1}"
 
     def state(self) -> list[list[Any]]:
-        """Return name, size in bytes and time of change of each file."""
-        return [[f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in self._files()]
+        """Return name (in a folder, from there), size in bytes and time of change of each file."""
+        folder = self.path if self.path.is_dir() else self.path.parent
+        return [[str(f.relative_to(folder)), f.stat().st_size, f.stat().st_mtime_ns] for f in self._files()]
 
     def _files(self) -> list[Path]:
         if self.path.is_file():
@@ -141,6 +142,8 @@ class TableFile:
     def _explain_nothing(self) -> str:
         if self.path.is_dir():
             return f"{self.path}: the folder holds no .parquet, .csv or .tsv file"
+        if self.path.exists():
+            return f"{self.path}: is neither a file nor a folder"
         return f"{self.path}: no such file or folder"
 
     def _conversions(self, names: Sequence[str], single: Collection[str]) -> dict[str, Convert]:

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from m2trec_merlin.readers.source import Source
-from m2trec_merlin.sections import Section
+from m2trec_merlin.sections import MANY, Section
 
 
 class SplitByColumn(Section):
@@ -51,7 +51,7 @@ class SplitByModulus(Section):
     """`session_id % modulus` decides; needs integer session ids."""
 
     kind: Literal["modulus"]
-    modulus: int = Field(10, ge=3)
+    modulus: int = Field(10, ge=3, le=1_000_000)
     test: list[int] = Field([0], min_length=1)
     valid: list[int] = Field([1], min_length=1)
 
@@ -60,6 +60,8 @@ class SplitByModulus(Section):
         wrong = [r for r in self.test + self.valid if not 0 <= r < self.modulus]
         if wrong:
             raise ValueError(f"remainders {wrong} are not between 0 and {self.modulus - 1}")
+        if len(set(self.test)) < len(self.test) or len(set(self.valid)) < len(self.valid):
+            raise ValueError(f"test {self.test} or valid {self.valid} repeats a remainder")
         if set(self.test) & set(self.valid):
             raise ValueError(f"test {self.test} and valid {self.valid} share a remainder")
         if len(set(self.test + self.valid)) == self.modulus:
@@ -80,9 +82,11 @@ class DataSettings(Section):
     cold_item_share: float = Field(
         0.0, ge=0, lt=1, description="share of seen items whose sessions leave training altogether"
     )
-    min_session_length: int = Field(2, ge=2)
-    max_session_length: int = Field(20, ge=2, description="training sessions keep their last so many events")
-    chunk_sessions: int = Field(200_000, ge=1, description="sessions held in memory at a time")
+    min_session_length: int = Field(2, ge=2, le=10_000)
+    max_session_length: int = Field(
+        20, ge=2, le=10_000, description="training sessions keep their last so many events"
+    )
+    chunk_sessions: int = Field(200_000, ge=1, le=MANY, description="sessions held in memory at a time")
 
     #: Settings that are paths, relative to the configuration file. Where data lie does not change them.
     paths: ClassVar[tuple[str, ...]] = ()

@@ -33,6 +33,9 @@ from m2trec_merlin.readers.settings import DataSettings
 from m2trec_merlin.readers.source import Origin
 from m2trec_merlin.sections import Section
 
+#: Sizes of tables of words, which are made at once.
+_Size = Annotated[int, Field(ge=0, le=10_000_000)]
+
 #: Sessions drawn from one random stream. Chunks are cut from these, so they do not change what is drawn.
 _BLOCK = 50_000
 _START = np.datetime64("2024-01-01", "us")
@@ -45,26 +48,39 @@ _SYLLABLES = ("ba", "co", "di", "fu", "ga", "he", "jo", "ki", "lu", "mo", "na", 
 class SyntheticOptions(Section):
     """Options of this reader (`data.options`)."""
 
-    n_sessions: int = Field(2_000, ge=1)
-    n_items: int = Field(500, ge=2)
-    n_categories: int = Field(10, ge=2)
-    n_brands: int = Field(20, ge=1)
+    n_sessions: int = Field(2_000, ge=1, le=10_000_000_000)
+    n_items: int = Field(500, ge=2, le=100_000_000)
+    n_categories: int = Field(10, ge=2, le=10_000_000)
+    n_brands: int = Field(20, ge=1, le=10_000_000)
     n_attributes: int = Field(
-        0, ge=0, description="further categorical attributes, extra_0, extra_1, ...: noise, for scaling"
+        0,
+        ge=0,
+        le=1000,
+        description="further categorical attributes, extra_0, extra_1, ...: noise, for scaling",
     )
-    category_levels: list[Annotated[int, Field(ge=1)]] = Field(
+    category_levels: list[Annotated[int, Field(ge=1, le=10_000_000)]] = Field(
         [], max_length=8, description="sizes of coarser levels above `category`, from the top: level_1, ..."
     )
-    n_manufacturers: int = Field(0, ge=0, description="each brand has one; 0: no such column")
-    n_colors: int = Field(0, ge=0, description="0: no such column")
-    title_words: int = Field(0, ge=0, description="further words in a title, of no meaning")
-    title_vocabulary: int = Field(1_000, ge=1, description="how many such words there are; by a Zipf law")
+    n_manufacturers: _Size = Field(0, description="each brand has one; 0: no such column")
+    n_colors: _Size = Field(0, description="0: no such column")
+    title_words: int = Field(0, ge=0, le=1000, description="further words in a title, of no meaning")
+    title_vocabulary: int = Field(
+        1_000, ge=1, le=10_000_000, description="how many such words there are; by a Zipf law"
+    )
     tags: bool = Field(True, description="whether items have the column tags")
-    picture_size: int = Field(8, ge=0, description="length of the vectors in picture; 0: no such column")
-    mean_length: float = Field(6.0, ge=2, description="events per session on average; the shortest have 2")
+    picture_size: int = Field(
+        8, ge=0, le=65_536, description="length of the vectors in picture; 0: no such column"
+    )
+    mean_length: float = Field(
+        6.0, ge=2, le=1000, description="events per session on average; the shortest have 2"
+    )
     stay: float = Field(0.9, ge=0, le=1, description="probability that the next item is of the same category")
-    zipf: float = Field(1.0, ge=0, description="exponent of popularity within a category; 0 is uniform")
-    category_zipf: float = Field(0.0, ge=0, description="the same, for the categories that sessions begin in")
+    zipf: float = Field(
+        1.0, ge=0, le=10, description="exponent of popularity within a category; 0 is uniform"
+    )
+    category_zipf: float = Field(
+        0.0, ge=0, le=10, description="the same, for the categories that sessions begin in"
+    )
 
 
 class SyntheticData(DataSettings):

@@ -6,12 +6,11 @@ import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.canonical import (
@@ -31,7 +30,7 @@ from m2trec_merlin.readers.files import TableFile
 from m2trec_merlin.readers.grouping import GroupedSessions
 from m2trec_merlin.readers.settings import DataSettings
 from m2trec_merlin.readers.source import Origin
-from m2trec_merlin.sections import Section
+from m2trec_merlin.sections import Name, Section, SettingPath
 
 #: Ids of items with which one that is unknown is compared.
 _COMPARED = 10_000
@@ -40,32 +39,46 @@ _COMPARED = 10_000
 class ColumnsConfig(Section):
     """How the columns of the two tables are called."""
 
-    session_id: str = "session_id"
-    item_id: str = "item_id"
-    order: str | None = Field(
+    session_id: Name = "session_id"
+    item_id: Name = "item_id"
+    order: Name | None = Field(
         None,
         description="column that orders a session's events: a position or a timestamp; default: file order",
     )
-    split: str | None = Field(None, description="column that names the split, for `split.kind: column`")
+    split: Name | None = Field(None, description="column that names the split, for `split.kind: column`")
+
+    @model_validator(mode="after")
+    def _sessions_are_no_items(self) -> ColumnsConfig:
+        if self.session_id == self.item_id:
+            raise ValueError(f"session_id and item_id both name the column '{self.item_id}'")
+        return self
 
 
 class TablesOptions(Section):
     """Options of this reader (`data.options`)."""
 
     separator: str | None = Field(
-        None, pattern=r"^[\t !#-~]$", description="between CSV fields; default: comma, or tab in .tsv"
+        None,
+        description="one character between CSV fields; default: comma, or tab in .tsv",
     )
     encoding: str = Field("utf-8", description="of CSV files, as Python calls it, such as cp1252 or utf-16")
     quoting: bool = Field(
         True, description="quotation marks hold a CSV field together; else they are characters like others"
     )
-    time_format: str | None = Field(
+    time_format: Name | None = Field(
         None,
         description="`columns.order` holds times: s, ms, us, ns (since 1970), ISO8601 or a strptime format",
     )
     drop_unknown_items: bool = Field(
         False, description="leave out events of items without metadata, instead of refusing them"
     )
+
+    @field_validator("separator")
+    @classmethod
+    def _separates(cls, separator: str | None) -> str | None:
+        if separator is not None and (len(separator) != 1 or not separator.isascii() or separator in '"\r\n'):
+            raise ValueError("expected one ASCII character that is no quotation mark and no end of line")
+        return separator
 
     @field_validator("encoding")
     @classmethod
@@ -81,8 +94,8 @@ class TablesData(DataSettings):
     """Any pair of tables in Parquet or CSV files."""
 
     source: Literal["tables"]
-    interactions: Path = Field(description="Parquet or CSV file or folder")
-    items: Path = Field(description="Parquet or CSV file or folder")
+    interactions: SettingPath = Field(description="Parquet or CSV file or folder")
+    items: SettingPath = Field(description="Parquet or CSV file or folder")
     columns: ColumnsConfig = ColumnsConfig()
     options: TablesOptions = TablesOptions()
 

@@ -71,7 +71,7 @@ class Run(RunFolder):
                     f"{step.folder} was made with: run `m2trec train`"
                 )
         return trained, [
-            f"{name}: trained with {_shown(then)}, the file says {_shown(now)}: the trained one is used; "
+            f"{name}: trained with {_shown(then)}, configured is {_shown(now)}: the trained one is used; "
             "run `m2trec train` to change it"
             for name, then, now in differences(made_of(saved), made_of(self.config))
         ]
@@ -84,7 +84,7 @@ class Run(RunFolder):
         step = self.step("export")
         changes = self.step("preprocess").changes() | step.changes()
         lines = [
-            f"{name}: exported with {_shown(then)}, the file says {_shown(now)}: not in effect until "
+            f"{name}: exported with {_shown(then)}, configured is {_shown(now)}: not in effect until "
             "`m2trec export`"
             for name, (then, now) in changes.items()
             if name.startswith("serving.")

@@ -31,7 +31,6 @@ def _data(config: Config) -> Settings:
         # Sessions are cut to their longest by a later step.
         "data": config.data.model_dump(mode="json", exclude={*_NOT_IN_DATA, "max_session_length"}),
         "attributes": [attribute.reading_settings() for attribute in config.attributes],
-        "title_column": config.serving.title_column,
     }
 
 
@@ -70,6 +69,7 @@ def _export(config: Config) -> Settings:
         "new_item_boost": config.serving.new_item_boost,
         "neighbours": config.serving.neighbours,
         "index": config.serving.index,
+        "title_column": config.serving.title_column,
     }
 
 
@@ -83,13 +83,19 @@ SETTINGS: dict[Verb, Callable[[Config], Settings]] = {
 }
 
 
+#: What the configuration file calls settings that stand in manifests by another name.
+_FULL_NAMES = {
+    "min_session_length": "data.min_session_length",
+    "max_session_length": "data.max_session_length",
+    "categories": "model.next_attributes",
+    "title_column": "serving.title_column",
+    "neighbours": "serving.neighbours",
+}
+
+
 def full_name(verb: Verb, name: str) -> str:
     """Return what the configuration file calls a setting that the manifest of a step calls `name`."""
-    if name in ("min_session_length", "max_session_length"):
-        return f"data.{name}"
-    if name == "categories":
-        return "model.next_attributes"
-    return f"serving.{name}" if verb == "export" or name in ("title_column", "neighbours") else name
+    return _FULL_NAMES.get(name, f"serving.{name}" if verb == "export" else name)
 
 
 def made_of(config: Config) -> Settings:

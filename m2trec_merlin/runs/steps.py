@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from m2trec_merlin.artifacts import MANIFEST, fingerprint, is_current, require_manifest
+from m2trec_merlin.artifacts import MANIFEST, fingerprint, is_current, require_manifest, writing
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.runs.locks import lock
 from m2trec_merlin.runs.settings import Settings, Verb, differences, full_name
 
 #: As `write_manifest` wrote it.
@@ -30,6 +32,24 @@ class Step:
     folder: Path
     settings: Settings
     before: Mapping[str, Step]
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Hold the folder, and those that it is made from, against other processes; make sure of its place.
+
+        Raises:
+            ArtifactError: a step before it has not run, another process is at work there, or nothing can be
+                written there.
+        """
+        for step in self.before.values():
+            step.manifest()
+        with writing(self.folder):
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            stack.enter_context(lock(self.folder))
+            for step in self.before.values():
+                stack.enter_context(lock(step.folder, shared=True))
+            yield
 
     def inputs(self, **facts: Any) -> dict[str, Any]:
         """Return all that a result made now depends on: results of earlier steps, settings, and facts.
@@ -108,5 +128,6 @@ class Step:
     def identity(self, manifest: Manifest) -> Any:
         """Return what tells this result from another one, as the manifests of later steps keep it."""
         if self.verb == "preprocess":
-            return manifest["inputs"]
+            # What items are shown as is no part of what a model is made of; the export names it itself.
+            return fingerprint({k: v for k, v in manifest["settings"].items() if k != "title_column"})
         return fingerprint(manifest["sha256"]) if self.verb == "data" else manifest["sha256"]

@@ -96,7 +96,7 @@ def _random_states(model: nn.Module, processes: Processes) -> dict[str, Tensor]:
 def find_checkpoint(folder: Path, inputs: str) -> Path | None:
     """Return the newest checkpoint of the same training, or None."""
     for path in sorted(folder.glob("step-*"), reverse=True):
-        if read_json(path / "state.json")["inputs"] == inputs:
+        if read_json(path / "state.json", "train")["inputs"] == inputs:
             return path
     return None
 
@@ -115,4 +115,4 @@ def load_checkpoint(
     torch.set_rng_state(parts["random"][f"cpu.{processes.rank}"])
     if (cuda := parts["random"].get(f"cuda.{processes.rank}")) is not None and torch.cuda.is_available():
         torch.cuda.set_rng_state(cuda)
-    return TrainingState(**read_json(path / "state.json")["progress"])
+    return TrainingState(**read_json(path / "state.json", "train")["progress"])

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import torch
 
-from m2trec_merlin.artifacts import atomic_write, fingerprint, write_manifest
+from m2trec_merlin.artifacts import atomic_files, atomic_write, fingerprint, write_manifest, writing
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
+from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.ranking import sample_prefixes
 from m2trec_merlin.model.m2trec import build_model, fit_before_training
 from m2trec_merlin.model.storage import FORMAT, save_model
 from m2trec_merlin.progress import SILENT, Progress
-from m2trec_merlin.runs import Run
-from m2trec_merlin.runs.folder import CHECKPOINTS, TENSORBOARD
+from m2trec_merlin.runs import Run, Step
 from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.training.hardware import choose_device, choose_precision
 from m2trec_merlin.training.loader import SessionLoader
@@ -41,11 +41,23 @@ def train(config: Config, *, resume: bool = True, force: bool = False, progress:
         The folder of the model.
 
     Raises:
-        ArtifactError: `preprocess` has not run, or with other settings, or left no training sessions.
+        ArtifactError: `preprocess` has not run, or with other settings, or left no training sessions; nothing
+            can be written there, or another process is at work there.
     """
+    run = Run(config)
     with join_processes(config.training.device) as processes:
-        told = progress if processes.is_first else SILENT
-        return _train(Run(config), resume and not force, force, told, processes)
+        if not processes.is_first:
+            return _train(run, resume and not force, force, SILENT, processes)
+        with run.step("train").at_work():
+            return _train(run, resume and not force, force, progress, processes)
+
+
+def _training_of(step: Step) -> str | None:
+    """Return the fingerprint of the training whose model is there; None if there is none or no telling."""
+    try:
+        return (step.found() or {}).get("training")
+    except ArtifactError:
+        return None
 
 
 def _train(run: Run, resume: bool, force: bool, progress: Progress, processes: Processes) -> Path:
@@ -72,9 +84,10 @@ def _train(run: Run, resume: bool, force: bool, progress: Progress, processes: P
         progress.say(f"{processes.count} processes, {config.training.batch_size} sessions a step in each")
     loader = SessionLoader(run.sessions("train"), config.training.batch_size, config.seed, device, processes)
     validation = Sessions.load(run.sessions("valid")).prefixes()
-    monitor = Monitors(
-        [ProgressMonitor(progress), TensorBoard(run.tensorboard)] if processes.is_first else []
-    )
+    with writing(folder):
+        monitor = Monitors(
+            [ProgressMonitor(progress), TensorBoard(run.tensorboard)] if processes.is_first else []
+        )
     # A batch of several processes is another batch, so their number is part of what may resume.
     training = fingerprint([inputs, processes.count] if processes.count > 1 else inputs)
     checkpoints = run.checkpoints(training)
@@ -92,28 +105,29 @@ def _train(run: Run, resume: bool, force: bool, progress: Progress, processes: P
         processes,
     )
     try:
-        state = trainer.train(config.seed, resume=resume)
+        with writing(folder):
+            state = trainer.train(config.seed, resume=resume)
     finally:
         monitor.close()
     if not processes.is_first:
         return folder
-    replaced = (step.found() or {}).get("training", training)
-    save_model(model, folder, config, catalogue)
-    atomic_write(run.history, json.dumps(state.history, indent=2))
-    write_manifest(
-        folder,
-        "train",
-        inputs,
-        beside=(CHECKPOINTS, TENSORBOARD),
-        training=training,
-        parameters=model.count_parameters(),
-        device=str(device),
-        precision=precision,
-        processes=processes.count,
-        best_epoch=state.best_epoch,
-        best_hit_20=state.best_value if state.best_epoch else None,
-        seconds=round(time.perf_counter() - started, 1),
-    )
+    replaced = _training_of(step) or training
+    with atomic_files(folder) as new:
+        save_model(model, new, config, catalogue)
+        atomic_write(new / run.history.name, json.dumps(state.history, indent=2))
+        write_manifest(
+            new,
+            "train",
+            inputs,
+            training=training,
+            parameters=model.count_parameters(),
+            device=str(device),
+            precision=precision,
+            processes=processes.count,
+            best_epoch=state.best_epoch,
+            best_hit_20=state.best_value if state.best_epoch else None,
+            seconds=round(time.perf_counter() - started, 1),
+        )
     if replaced != training:
         # Its model is gone. Trainings that were killed stay, as they may go on.
         shutil.rmtree(run.checkpoints(replaced), ignore_errors=True)

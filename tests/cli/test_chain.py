@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from m2trec_merlin.artifacts import read_json, write_manifest
 from m2trec_merlin.config import Config, load_config
 from m2trec_merlin.runs import Run
 from tests.cli.test_app import error_of, run
+from tests.worlds.disks import small_disk
 
 SHOP = {
     "name": "shop",
@@ -60,6 +62,11 @@ class Shop:
         assert run(self.monkeypatch, verb, "-c", self.file, *options) == status
         return "" if status else self.capsys.readouterr().out
 
+    def command(self, verb: str, *settings: str) -> str:
+        """A command that works on this shop."""
+        options = [word for setting in settings for word in ("-s", setting)]
+        return f"`{shlex.join(['m2trec', verb, '-c', str(self.file), *options])}`"
+
     def refuses(self, verb: str, *settings: str) -> str:
         """The message of a verb that refuses."""
         self.says(verb, *settings, status=1)
@@ -80,7 +87,10 @@ SPLIT = "data.split={kind: hash, test_share: 0.4}"
 @pytest.mark.parametrize("verb", ["preprocess", "train"])
 def test_data_of_another_split_are_refused(shop: Shop, verb: str) -> None:
     message = shop.refuses(verb, SPLIT)
-    assert "data was made with other settings (data.split.test_share): run `m2trec data`" in message
+    assert (
+        f"data was made with other settings (data.split.test_share): run {shop.command('data', SPLIT)}"
+        in message
+    )
 
 
 def test_nothing_is_done_twice(shop: Shop) -> None:
@@ -99,10 +109,9 @@ def test_paths_are_printed_as_they_are(shop: Shop) -> None:
 
 def test_evaluation_takes_the_model_as_it_was_trained_and_says_so(shop: Shop) -> None:
     text = shop.says("evaluate", "model.width=32", SPLIT)
-    assert "data.split.test_share: trained with 0.1, the file says 0.4: the trained one is used" in text
-    assert (
-        "model.width: trained with 16, the file says 32: the trained one is used; run `m2trec train`" in text
-    )
+    assert "data.split.test_share: trained with 0.1, configured is 0.4: the trained one is used" in text
+    remedy = shop.command("train", "model.width=32", SPLIT)
+    assert f"model.width: trained with 16, configured is 32: the trained one is used; run {remedy}" in text
     assert "is up to date" in text
     text = shop.says("evaluate", "model.width=32", "evaluation.ks=[3]")
     assert "is up to date" not in text
@@ -117,7 +126,7 @@ def test_weights_that_were_trained_again_are_measured_again(shop: Shop) -> None:
     weights = model / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
     manifest = read_json(model / "manifest.json")
-    write_manifest(model, "train", manifest["settings"], beside=("checkpoints", "tensorboard"))
+    write_manifest(model, "train", manifest["settings"])
     assert "M2TRec: " in shop.says("evaluate", "training.epochs=2")
 
 
@@ -126,7 +135,7 @@ def test_preprocessing_with_other_settings_asks_for_training(shop: Shop) -> None
     for verb in ("evaluate", "export"):
         message = shop.refuses(verb, LENGTH)
         assert "trained with other settings (data.max_session_length) than" in message
-        assert "run `m2trec train`" in message
+        assert f"run {shop.command('train', LENGTH)}" in message
     shop.says("train", LENGTH)
     assert "M2TRec: " in shop.says("evaluate", LENGTH)
 
@@ -138,9 +147,55 @@ def test_data_that_were_read_again_ask_for_preprocessing(shop: Shop) -> None:
     for verb in ("train", "evaluate"):
         message = shop.refuses(verb)
         assert (
-            f"preprocessed was made before {shop.run.directory}/data changed: run `m2trec preprocess`"
-            in message
+            f"preprocessed was made before {shop.run.directory}/data changed: "
+            f"run {shop.command('preprocess')}" in message
         )
+
+
+@pytest.mark.parametrize("verb", ["data", "preprocess", "evaluate"])
+def test_results_of_another_version_are_made_again(shop: Shop, verb: str) -> None:
+    modules = {"data": "data.preparation", "preprocess": "preprocessing.run", "evaluate": "evaluation.run"}
+    shop.monkeypatch.setattr(f"m2trec_merlin.{modules[verb]}.__version__", "another")
+    assert "is up to date" not in shop.says(verb)
+    assert f"{shop.run.step(verb).folder} is up to date" in shop.says(verb)
+
+
+@pytest.mark.parametrize("verb", ["data", "preprocess", "train", "evaluate"])
+def test_a_damaged_manifest_is_mended_by_its_verb(shop: Shop, verb: str) -> None:
+    folder = shop.run.step(verb).folder
+    (folder / "manifest.json").write_text("{")
+    follower = {"data": "preprocess", "preprocess": "train", "train": "evaluate"}.get(verb)
+    if follower is not None:
+        message = shop.refuses(follower)
+        assert f"{folder / 'manifest.json'} is damaged" in message and shop.command(verb)[:-1] in message
+    assert "is up to date" not in shop.says(verb)
+
+
+@pytest.mark.parametrize(
+    ("verb", "change", "largest_file"),
+    [
+        ("data", "data.cold_item_share=0.2", 500),
+        ("preprocess", LENGTH, 500),
+        ("train", "seed=1", 40_000),  # below the weights, above the learning curves
+        ("evaluate", "evaluation.ks=[3]", 500),
+    ],
+)
+def test_a_full_disk_leaves_what_was_there(shop: Shop, verb: str, change: str, largest_file: int) -> None:
+    step = shop.run.step(verb)
+    with small_disk(largest_file):
+        message = shop.refuses(verb, change)
+    assert f"cannot write to {step.folder}" in message and "File too large" in message
+    assert "is up to date" in shop.says(verb)
+    assert not list(shop.run.directory.rglob("*.tmp")) + list(shop.run.directory.rglob(".new"))
+
+
+@pytest.mark.parametrize("verb", ["data", "preprocess", "train", "evaluate", "export"])
+def test_a_file_in_the_way_is_named(shop: Shop, verb: str) -> None:
+    folder = shop.run.step(verb).folder
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.write_text("a note")
+    assert f"cannot write to {folder}: {folder} is no folder" in shop.refuses(verb)
+    assert folder.read_text() == "a note"
 
 
 def test_serving_says_what_was_baked_into_the_export(shop: Shop) -> None:
@@ -149,8 +204,9 @@ def test_serving_says_what_was_baked_into_the_export(shop: Shop) -> None:
     write_manifest(step.folder, "export", step.inputs())
     shop.says("serve", "serving.top_k=5", status=1)
     captured = shop.capsys.readouterr()
-    line = "serving.top_k: exported with 20, the file says 5: not in effect until `m2trec export`"
-    assert line in captured.out
+    line = "serving.top_k: exported with 20, configured is 5: not in effect until "
+    assert line + shop.command("export", "serving.top_k=5") in captured.out
+    assert "Starting" not in captured.out
     assert "holds no Triton model" in captured.err
 
 

@@ -70,6 +70,23 @@ def test_all_mistakes_are_reported_at_once_with_what_was_found(tmp_path: Path) -
             r"attributes\.0\.size: there is no such setting; accepted: name, kind, column, dim \(got 8\)",
         ),
         ({"attributes": [{"name": ITEM_ID, "kind": "categorical"}]}, "'item_id' is reserved"),
+        (
+            {"attributes": [{"name": "id_text", "kind": "text", "column": "item_id"}]},
+            "attribute 'id_text' reads 'item_id': item ids are never features",
+        ),
+        (
+            {
+                "attributes": [
+                    {"name": "a", "kind": "text", "shared_vocabulary": "b"},
+                    {"name": "b", "kind": "text", "shared_vocabulary": "a"},
+                ]
+            },
+            "shared_vocabulary goes round in a circle: a -> b -> a",
+        ),
+        (
+            {"attributes": [ATTRIBUTES[1], {"name": "a", "kind": "text", "shared_vocabulary": "category"}]},
+            "attribute 'a' shares the vocabulary of 'category': not a text attribute",
+        ),
         ({"attributes": [{"name": "labels", "kind": "categorical"}]}, "'labels' is reserved"),
         ({"attributes": [{"name": "a__values", "kind": "numeric"}]}, "'a__values' is reserved"),
         ({"model": {"width": 20}}, r"width 20 is not a multiple of session\.heads 8"),
@@ -112,12 +129,24 @@ def test_all_mistakes_are_reported_at_once_with_what_was_found(tmp_path: Path) -
             {"model": {"next_attributes": [{"attribute": "category"}] * 2}},
             r"next_attributes names \['category'\] more than once",
         ),
+        (
+            {"model": {"next_attributes": [{"attribute": "a"}, {"attribute": "a_probabilities"}]}},
+            "next_attributes names 'a' and 'a_probabilities', whose answers are called alike",
+        ),
         ({"model": {"min_dim": 64, "max_dim": 32}}, "min_dim 64 is above max_dim 32"),
         ({"evaluation": {"ks": []}}, r"evaluation\.ks: List should have at least 1"),
         ({"evaluation": {"ks": [0, -3]}}, r"evaluation\.ks\.1: Input should be greater than or equal to 1"),
         ({"evaluation": {"ks": [5, 5]}}, r"ks \[5, 5\] repeats a cut-off"),
         ({"evaluation": {"bootstrap_samples": 1}}, "bootstrap_samples 1 has no interval"),
         ({"evaluation": {"baselines": ["popularity"] * 2}}, "repeats one"),
+        (
+            {"evaluation": {"baselines": ["oracle", "popularity", "luck"]}},
+            r"baselines\.0: .*'popularity', .* or 'content_knn' \(got 'oracle'\)\n.*\(got 'luck'\)",
+        ),
+        (
+            {"serving": {"index": "oracle"}},
+            r"serving\.index: .* 'auto', 'exact' or 'quantised' \(got 'oracle'\)",
+        ),
         ({"serving": {"http_port": 8001}}, r"need different ports, not \[8001, 8001, 8002\]"),
         ({"training": {"learning_rate": float("inf")}}, r"training\.learning_rate: Input should be a finite"),
         ({"seed": -1}, "seed: Input should be greater than or equal to 0"),
@@ -269,7 +298,7 @@ def test_data_paths_are_relative_to_the_file_that_names_them(tmp_path: Path) -> 
 def test_files_that_are_no_settings(tmp_path: Path, content: str) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(content)
-    with pytest.raises(ConfigError, match=r"c\.yaml: (cannot be parsed|expected a mapping)"):
+    with pytest.raises(ConfigError, match=r"c\.yaml: (cannot be parsed|expected settings)"):
         load_config(path)
     with pytest.raises(ConfigError, match="no such configuration file"):
         load_config(tmp_path / "missing.yaml")

@@ -256,6 +256,16 @@ def test_the_title_column_must_exist(
     assert "no column 'titel', which serving.title_column names" in problem and "mean 'title'" in problem
 
 
+def test_a_list_is_no_title() -> None:
+    items = pd.DataFrame({"item_id": [1, 2, 3], "picture": [[0.5, 1.0], None, np.array([1.0, 2.0])]})
+    log = ProblemLog(Origin("items.parquet", {}))
+    check_items(items, log, [], "picture")
+    assert log.messages() == [
+        "items.parquet, column 'picture': is a list, and so no title (serving.title_column) in 2 rows: "
+        "row 1 ([0.5, 1.0]), row 3 (array([1., 2.]))"
+    ]
+
+
 def test_fractional_ids_are_refused(
     make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
 ) -> None:

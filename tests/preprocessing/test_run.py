@@ -184,5 +184,5 @@ def test_scripts_report_errors_in_one_line(checkout, tmp_path):
     config.write_text(yaml.safe_dump({"name": "tiny", "attributes": [{"name": "title", "kind": "text"}]}))
     done = run_script(checkout, "workflows/sessions.py", "--config", config, "--work-dir", tmp_path / "run")
     assert done.returncode == 1
-    assert done.stderr.startswith("error: ") and "run `m2trec data` first" in done.stderr
+    assert done.stderr.startswith("Error: ") and "run `m2trec data` first" in done.stderr
     assert "Traceback" not in done.stderr

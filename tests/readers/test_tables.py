@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -7,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from m2trec_merlin.errors import DataError
+from m2trec_merlin.readers.files import TableFile
 from tests.worlds.tables import MakeConfig
 
 
@@ -195,3 +198,21 @@ def test_sessions_of_several_types_of_ids_come_together_whatever_the_size(
     counted = [value for value in expected for _ in range(20)]
     assert [None if pd.isna(value) else value for value in found] == counted
     assert (len(chunks) > 2) == (chunk_sessions == 1)
+
+
+def test_state_follows_the_files_of_a_folder(tmp_path: Path) -> None:
+    table = TableFile(tmp_path / "days")
+    for name in ("a/part.csv", "b/part.csv"):
+        (tmp_path / "days" / name).parent.mkdir(parents=True)
+        (tmp_path / "days" / name).write_text("item_id\n1\n")
+        os.utime(tmp_path / "days" / name, (0, 0))
+    states = [table.state()]
+    (tmp_path / "days" / "b").rename(tmp_path / "days" / "c")
+    states.append(table.state())
+    (tmp_path / "days" / "c" / "more.csv").write_text("item_id\n2\n")
+    states.append(table.state())
+    (tmp_path / "days" / "a" / "part.csv").unlink()
+    states.append(table.state())
+    assert all(earlier != later for earlier, later in pairwise(states))
+    moved = (tmp_path / "days").rename(tmp_path / "moved")
+    assert TableFile(moved).state() == states[-1], "where the folder is does not matter"

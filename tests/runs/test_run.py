@@ -15,7 +15,7 @@ def test_the_model_s_own_configuration_decides_on_the_model(done: Path) -> None:
     assert run.config == saved
     assert run.directory == done
     assert lines == [
-        "model.width: trained with 128, the file says 64: the trained one is used; "
+        "model.width: trained with 128, configured is 64: the trained one is used; "
         "run `m2trec train` to change it"
     ]
 
@@ -29,21 +29,21 @@ def test_today_s_configuration_decides_on_measuring_and_serving(done: Path) -> N
     assert run.config.serving.top_k == 7
 
 
-_MODE = 'model.session.mode: trained with "causal", the file says "bidirectional"'
+_MODE = 'model.session.mode: trained with "causal", configured is "bidirectional"'
 
 
 @pytest.mark.parametrize(
     ("change", "value", "line"),
     [
-        ("seed", 7, "seed: trained with 42, the file says 7"),
-        ("data.split.test_share", 0.4, "data.split.test_share: trained with 0.1, the file says 0.4"),
-        ("attributes.title.dim", 8, "attributes.title.dim: trained with nothing, the file says 8"),
+        ("seed", 7, "seed: trained with 42, configured is 7"),
+        ("data.split.test_share", 0.4, "data.split.test_share: trained with 0.1, configured is 0.4"),
+        ("attributes.title.dim", 8, "attributes.title.dim: trained with nothing, configured is 8"),
         (
             "model.next_item.loss",
             "full",
-            'model.next_item.loss: trained with "sampled", the file says "full"',
+            'model.next_item.loss: trained with "sampled", configured is "full"',
         ),
-        ("training.epochs", 3, "training.epochs: trained with 10, the file says 3"),
+        ("training.epochs", 3, "training.epochs: trained with 10, configured is 3"),
         ("training.threads", 3, None),
         ("data.chunk_sessions", 3, None),
     ],
@@ -59,7 +59,7 @@ def test_attributes_that_came_or_went_are_named(done: Path) -> None:
     saved = configure(done)
     fewer = saved.model_copy(update={"attributes": saved.attributes[:1]})
     _, lines = Run(fewer).as_trained(saved)
-    assert lines[0].startswith('attributes.names: trained with ["title", "brand"], the file says ["title"]')
+    assert lines[0].startswith('attributes.names: trained with ["title", "brand"], configured is ["title"]')
 
 
 def test_data_of_other_settings_than_the_model_s_are_refused(done: Path) -> None:
@@ -77,10 +77,10 @@ def test_settings_that_the_export_baked_in_are_not_in_effect(done: Path) -> None
     assert Run(configure(done)).not_in_effect() == []
     assert Run(configure(done, "serving.grpc_port", 9001)).not_in_effect() == []
     assert Run(configure(done, "serving.top_k", 5)).not_in_effect() == [
-        "serving.top_k: exported with 20, the file says 5: not in effect until `m2trec export`"
+        "serving.top_k: exported with 20, configured is 5: not in effect until `m2trec export`"
     ]
     assert Run(configure(done, "serving.title_column", "name")).not_in_effect() == [
-        'serving.title_column: exported with nothing, the file says "name": not in effect until '
+        'serving.title_column: exported with nothing, configured is "name": not in effect until '
         "`m2trec export`"
     ]
 

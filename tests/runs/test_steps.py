@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,15 @@ def test_what_was_just_made_is_current(done: Path) -> None:
     assert all(run.step(verb).is_current(run.step(verb).inputs(**FACTS.get(verb, {}))) for verb in VERBS)
 
 
+def test_what_was_moved_or_has_another_clock_is_current(done: Path, tmp_path: Path) -> None:
+    moved = done.rename(tmp_path.with_name("moved"))
+    for path in moved.rglob("*"):
+        os.utime(path, (2e9, 2e9))
+    run = Run(configure(moved))
+    assert stale(run.config) == []
+    assert all(run.step(verb).is_current(run.step(verb).inputs(**FACTS.get(verb, {}))) for verb in VERBS)
+
+
 ALL, OF_THE_MODEL = list(VERBS), ["train", "evaluate", "export"]
 
 
@@ -35,7 +45,7 @@ ALL, OF_THE_MODEL = list(VERBS), ["train", "evaluate", "export"]
         ("data.cold_item_share", 0.1, ALL),
         ("data.options", {"n_sessions": 9}, ALL),
         ("attributes.brand.column", "maker", ALL),
-        ("serving.title_column", "name", ALL),
+        ("serving.title_column", "name", ["preprocess", *OF_THE_MODEL]),
         ("data.min_session_length", 3, ALL),
         ("data.max_session_length", 9, ["preprocess", *OF_THE_MODEL]),
         ("attributes.title.vocabulary_size", 99, ["preprocess", *OF_THE_MODEL]),
@@ -95,6 +105,12 @@ def test_the_chain_is_current_again_when_it_was_done_again(done: Path) -> None:
     for number, verb in enumerate(VERBS):
         do(Run(changed), verb, "again")
         assert stale(changed) == list(VERBS[number + 1 :])
+
+
+def test_what_items_are_shown_as_needs_no_training(done: Path) -> None:
+    changed = configure(done, "serving.title_column", "name")
+    do(Run(changed), "preprocess")
+    assert stale(changed) == ["export"]
 
 
 def test_every_step_is_named_that_is_missing(tmp_path: Path) -> None:

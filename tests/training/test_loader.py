@@ -88,7 +88,7 @@ def test_chunks_are_read_when_they_are_needed(tmp_path: Path) -> None:
     next(batches)
     for file in (tmp_path / "train").iterdir():
         file.unlink()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(ArtifactError, match=r"part-\d+\.parquet is missing: run `m2trec preprocess --force`"):
         list(batches)
 
 

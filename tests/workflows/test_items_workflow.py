@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.errors import ArtifactError, ConfigError, DataError
+from m2trec_merlin.errors import ArtifactError, DataError
 from m2trec_merlin.merlin_adapter import load_workflow
 from m2trec_merlin.preprocessing.items import build_catalogue
-from m2trec_merlin.workflows.items import encode_items, items_workflow
+from m2trec_merlin.workflows.items import encode_items
 
 
 @pytest.fixture(scope="module")
@@ -181,12 +181,6 @@ def test_missing_interactions_are_named(tmp_path, write, configure):
         build_catalogue(configure(tmp_path), data, tmp_path / "out")
 
 
-def test_item_ids_are_never_features(tmp_path, configure):
-    config = configure(tmp_path, [{"name": "id_text", "kind": "text", "column": "item_id"}])
-    with pytest.raises(ConfigError, match="item ids are never features"):
-        items_workflow(config.attributes, tmp_path)
-
-
 def test_texts_can_share_a_vocabulary(tmp_path, write, configure):
     items = pd.DataFrame({"item_id": [1, 2], "title": ["low", "low"], "about": ["new low", "wide"]})
     attributes = [
@@ -202,15 +196,6 @@ def test_texts_can_share_a_vocabulary(tmp_path, write, configure):
         "vocab"
     ]
     assert list(catalogue.attributes["about"].values) == [1, ids["new"], ids["wide"]]
-
-
-def test_vocabularies_shared_in_a_circle_are_refused(tmp_path, configure):
-    attributes = [
-        {"name": "a", "kind": "text", "shared_vocabulary": "b"},
-        {"name": "b", "kind": "text", "shared_vocabulary": "a"},
-    ]
-    with pytest.raises(ConfigError, match="a -> b -> a"):
-        items_workflow(configure(tmp_path, attributes).attributes, tmp_path)
 
 
 def test_attributes_may_share_and_swap_columns(tmp_path, write, configure):

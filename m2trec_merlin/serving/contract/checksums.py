@@ -27,7 +27,7 @@ def require_sealed(directory: Path) -> None:
     Raises:
         ArtifactError: files are missing, were added or altered, or are in another format.
     """
-    content = read_json(directory / CHECKSUMS)
+    content = read_json(directory / CHECKSUMS, "export")
     if content["format"] != FORMAT:
         raise ArtifactError(
             f"{directory} is in format {content['format']} of m2trec-merlin {content['m2trec_merlin']}, and "

@@ -86,7 +86,7 @@ class Description:
             ArtifactError: files are missing, were added or altered, or are of another format.
         """
         require_sealed(folder)
-        content = read_json(folder / DESCRIPTION)
+        content = read_json(folder / DESCRIPTION, "export")
         attributes = tuple(_attribute(**each) for each in content.pop("attributes"))
         return cls(attributes=attributes, **content)
 

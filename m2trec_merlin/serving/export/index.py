@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from m2trec_merlin.errors import ArtifactError, ConfigError
+from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.histories import most_recent
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.progress import Progress
@@ -28,16 +28,6 @@ _NEXT_TO_ALL = 0.999
 
 _SESSIONS, _AT_ONCE = 256, 16
 _TOP = 20
-
-
-def check_index(name: str) -> None:
-    """Check the setting `serving.index`.
-
-    Raises:
-        ConfigError: there is no such index.
-    """
-    if name != AUTO and name not in INDEXES:
-        raise ConfigError(f"serving.index: no index '{name}'; accepted: {', '.join([AUTO, *INDEXES])}")
 
 
 def write_index(wanted: str, folder: Path, queries: np.ndarray, progress: Progress) -> tuple[str, float]:

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 
+from m2trec_merlin import __version__
 from m2trec_merlin.artifacts import atomic_directory, atomic_write, write_manifest
 from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.catalogue import Catalogue
@@ -39,7 +40,7 @@ from m2trec_merlin.serving.contract.version import (
     RawAttribute,
 )
 from m2trec_merlin.serving.export.graphs import export_items, export_sessions
-from m2trec_merlin.serving.export.index import AUTO, check_index, sample_queries, write_index
+from m2trec_merlin.serving.export.index import AUTO, sample_queries, write_index
 from m2trec_merlin.serving.export.item_columns import item_columns
 from m2trec_merlin.serving.export.repository import (
     create_models,
@@ -63,13 +64,16 @@ def export(config: Config, force: bool = False, progress: Progress = SILENT) -> 
         The model repository. It appears complete or not at all.
 
     Raises:
-        ConfigError: there is no such index.
-        ArtifactError: an earlier step has not run, or the exported graphs do not equal the model.
+        ArtifactError: an earlier step has not run, the exported graphs do not equal the model, nothing can be
+            written there, or another process is at work there.
         MissingDependencyError: a package of the extra `serve` is missing.
     """
-    check_index(config.serving.index)
-    run = run_as_trained(config, progress)
-    target, inputs = run.triton, run.step("export").inputs(format=FORMAT)
+    with Run(config).step("export").at_work():
+        return _export(run_as_trained(config, progress), force, progress)
+
+
+def _export(run: Run, force: bool, progress: Progress) -> Path:
+    target, inputs = run.triton, run.step("export").inputs(format=FORMAT, version=__version__)
     if not force and run.step("export").is_current(inputs):
         progress.say(f"{target} is up to date")
         return target

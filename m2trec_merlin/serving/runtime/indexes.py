@@ -9,6 +9,7 @@ from m2trec_merlin.serving.runtime.candidates import Candidates, Index
 from m2trec_merlin.serving.runtime.exact import ExactIndex
 from m2trec_merlin.serving.runtime.quantised import QuantisedIndex
 
+#: By the name that the configuration uses: `IndexName` in `config.serving`.
 INDEXES: dict[str, Index] = {"exact": ExactIndex(), "quantised": QuantisedIndex()}
 
 

@@ -94,7 +94,7 @@ class Recommender:
     def __init__(self, directory: Path) -> None:
         self.version = Description.open(directory)
         self._items = ItemTable.load(directory / ITEMS)
-        self._categories: dict[str, list[str]] = read_json(directory / CATEGORIES)
+        self._categories: dict[str, list[str]] = read_json(directory / CATEGORIES, "export")
         self._sessions = open_graph(directory / SESSION_GRAPH)
         self._item_graph = open_graph(directory / ITEM_GRAPH) if self.version.attributes else None
         # Mapped, not read: several instances of the model share one copy in memory.

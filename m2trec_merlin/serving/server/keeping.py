@@ -31,6 +31,7 @@ def serve(server: TritonServer, progress: Progress = SILENT) -> None:
     previous = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     ended: list[float] = []
     try:
+        server.require_startable()
         progress.say(f"Starting Triton on {server.repository} ...")
         while True:
             with server:

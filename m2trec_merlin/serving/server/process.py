@@ -67,6 +67,19 @@ class TritonServer:
         """For Prometheus."""
         return f"http://{LOCALHOST}:{self.ports.metrics}/metrics"
 
+    def require_startable(self) -> None:
+        """Check what can be told before starting.
+
+        Raises:
+            ArtifactError: there is no model repository.
+            ServerError: a port is taken.
+        """
+        if not (self.repository / self.model / "config.pbtxt").is_file():
+            raise ArtifactError(
+                f"{self.repository} holds no Triton model '{self.model}': run `m2trec export` first"
+            )
+        self.ports.require_free()
+
     def start(self) -> None:
         """Check what is missing, start Triton, and wait until the model answers.
 
@@ -76,11 +89,7 @@ class TritonServer:
             ServerError: a port is taken, no folder has a plain path, or Triton failed to start in time; shows
                 its last messages.
         """
-        if not (self.repository / self.model / "config.pbtxt").is_file():
-            raise ArtifactError(
-                f"{self.repository} holds no Triton model '{self.model}': run `m2trec export` first"
-            )
-        self.ports.require_free()
+        self.require_startable()
         self._folder = make_plain_folder()
         try:
             folder = Path(self._folder.name)

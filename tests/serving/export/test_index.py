@@ -5,10 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from m2trec_merlin.errors import ArtifactError, ConfigError
+from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
 from m2trec_merlin.serving.export import index
-from m2trec_merlin.serving.export.run import export
 from m2trec_merlin.serving.runtime.candidates import Found, Wish
 from m2trec_merlin.serving.runtime.indexes import INDEXES
 from m2trec_merlin.sessions import Sessions
@@ -71,13 +70,6 @@ def test_an_index_with_other_scores_is_refused(folder: Path, monkeypatch: pytest
     monkeypatch.setitem(INDEXES, "quantised", Forgetful(off=0.1))
     with pytest.raises(ArtifactError, match=r"scores items otherwise than the model, by up to 0\.1"):
         index.write_index("quantised", folder, QUERIES, Told())
-
-
-def test_an_index_that_there_is_none_of_is_refused_before_anything_is_done(shop: Shop) -> None:
-    serving = shop.config.serving.model_copy(update={"index": "oracle"})
-    config = shop.config.model_copy(update={"serving": serving})
-    with pytest.raises(ConfigError, match=r"no index 'oracle'; accepted: auto, exact, quantised"):
-        export(config)
 
 
 def test_it_is_measured_with_queries_as_the_server_makes_them(shop: Shop) -> None:

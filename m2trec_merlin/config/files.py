@@ -1,0 +1,125 @@
+"""Text of a configuration as plain values: YAML 1.2, or TOML."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from m2trec_merlin.errors import ConfigError, reason_of
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Return what a file says, unchecked.
+
+    Raises:
+        ConfigError: it cannot be read, or holds no mapping.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            kind = "folder" if path.is_dir() else "device or pipe"
+            raise ConfigError(f"{path}: is a {kind}, not a configuration file")
+        # Some editors begin a file with a byte order mark, of which TOML knows nothing.
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such configuration file; the ones that ship are in configs/") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {reason_of(error)}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path}: not UTF-8 (byte {error.start + 1} cannot be read): save the file as UTF-8"
+        ) from None
+    except ValueError as error:
+        raise ConfigError(f"{str(path)!r} is no name of a file: {error}") from None
+    try:
+        settings = _parse_toml(text) if path.suffix.lower() == ".toml" else parse_yaml(text, path.name)
+    except ValueError as error:
+        raise ConfigError(f"{path}: cannot be parsed: {error}") from None
+    if not isinstance(settings, dict):
+        raise ConfigError(f"{path}: expected settings, as in `name: shop`, found {describe_value(settings)}")
+    return settings
+
+
+def parse_yaml(text: str, source: str) -> Any:
+    """Return the value of a YAML text.
+
+    Args:
+        text: of one document.
+        source: what to call it in messages.
+
+    Raises:
+        ValueError: it is none; says where.
+    """
+    try:
+        return yaml.load(text, _Yaml12)
+    except yaml.YAMLError as error:
+        hint = "\n  YAML indents with spaces, not with tabs" if r"'\t'" in str(error) else ""
+        raise ValueError(str(error).replace("<unicode string>", source) + hint) from None
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def describe_value(value: Any) -> str:
+    """Return a value as a message shows it: short, and nested ones by what they are."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return "settings below it" if value else "an empty mapping"
+    if isinstance(value, list):
+        return "a list" if value else "an empty list"
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _parse_toml(text: str) -> dict[str, Any]:
+    if sys.version_info < (3, 11):
+        raise ConfigError("TOML files need Python 3.11 or later; write the same settings as YAML")
+    import tomllib
+
+    return tomllib.loads(text)
+
+
+class _Yaml12(yaml.SafeLoader):
+    """YAML 1.2, in which a key may stand but once in its mapping.
+
+    PyYAML reads YAML 1.1: there 1e-3 is text, 010 is eight, `no` is false, 12:30 is 750, and 2024-01-01 is no
+    text.
+    """
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Refuse what YAML's own loader would drop without a word."""
+        seen = set()
+        for key, _ in node.value:
+            # A merge (<<) may name keys again; two of the same spelling may not.
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"'{key.value}' stands there twice", key.start_mark
+                )
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else None)
+        return super().construct_mapping(node, deep)
+
+
+def _construct_number(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int | float:
+    text = loader.construct_scalar(node)
+    if re.fullmatch(r"0[ox]\w+", text):
+        return int(text, 0)
+    return int(text) if re.fullmatch(r"[-+]?\d+", text) else float(re.sub(r"(?i)\.(inf|nan)", r"\1", text))
+
+
+_NUMBER = (
+    r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
+    r"|0o[0-7]+|0x[0-9a-fA-F]+"
+)
+for _tag, _pattern, _first in (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("float", _NUMBER, list("-+.0123456789")),
+    ("merge", r"<<", ["<"]),
+):
+    _Yaml12.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})\Z"), _first)
+_Yaml12.add_constructor("tag:yaml.org,2002:float", _construct_number)
