@@ -44,28 +44,33 @@ def parse_instants(values: pd.Series, time_format: str = ISO_8601) -> pd.Series:
     if pd.api.types.is_datetime64_any_dtype(values):
         # pd.to_datetime would look for repeated times first, one Python object after another.
         return _naive(values)
-    instants = pd.Series(np.datetime64("NaT", "ns"), values.index, name=values.name)
+    found = np.full(len(values), np.datetime64("NaT", "ns"))
     is_time = _are_times(values)
     if is_time.any():
-        instants[is_time] = _naive(pd.to_datetime(values[is_time].astype(object), utc=True, errors="coerce"))
+        found[is_time] = _naive(pd.to_datetime(values[is_time].astype(object), utc=True, errors="coerce"))
     rest = values[~is_time]
     if time_format in UNIX_UNITS:
-        instants[~is_time] = _from_counts(parse_positions(rest), UNIX_UNITS[time_format])
-        return instants
-    texts = as_text(rest).to_pandas() if pd.api.types.is_numeric_dtype(rest) else rest.astype(object)
-    texts.index = rest.index
+        found[~is_time] = _from_counts(parse_positions(rest), UNIX_UNITS[time_format])
+    else:
+        found[~is_time] = _from_texts(rest, time_format)
+    return pd.Series(found, values.index, name=values.name)
+
+
+def _from_texts(values: pd.Series, time_format: str) -> np.ndarray:
+    """Return datetime64[ns] of texts, or of numbers as they are written."""
+    texts = as_text(values).to_pandas() if pd.api.types.is_numeric_dtype(values) else values.astype(object)
+    groups = [np.ones(len(texts), bool)]
     if time_format == ISO_8601:
         texts = texts.where(texts.astype(str).str.match(r"\d"))  # "now" would be read as the present
         # pandas gives a time without an offset that of the time above it (pandas-dev/pandas#61389).
-        has_offset = texts.astype(str).str.contains(_OFFSET)
-        groups = [texts[has_offset], texts[~has_offset]]
-    else:
-        groups = [texts]
+        has_offset = texts.astype(str).str.contains(_OFFSET).to_numpy(bool)
+        groups = [has_offset, ~has_offset]
+    found = np.full(len(texts), np.datetime64("NaT", "ns"))
     for group in groups:
-        if len(group):
-            times = pd.to_datetime(group, format=time_format, utc=True, errors="coerce")
-            instants[group.index] = _naive(times)
-    return instants
+        if group.any():
+            times = pd.to_datetime(texts[group], format=time_format, utc=True, errors="coerce")
+            found[group] = _naive(times)
+    return found
 
 
 def _are_times(values: pd.Series) -> np.ndarray:

@@ -37,7 +37,7 @@ class RawAttribute:
     Attributes:
         field: what it encodes to.
         column: the raw column that it is made from.
-        settings: on which its encoded values depend; empty in exports of earlier releases.
+        settings: on which it depends whether raw values are valid; empty in exports of earlier releases.
     """
 
     field: Field

@@ -142,7 +142,7 @@ def describe(config: Config, model: M2TRec, catalogue: Catalogue) -> Description
     """Return what is exported. Raw items are encoded unless the model reads ids, which they have none of."""
     attributes = [] if ITEM_ID in config.inputs else [config.attribute(name) for name in config.inputs]
     raw = [
-        RawAttribute(catalogue.attributes[a.name].field, a.source_column, a.preprocessing_settings())
+        RawAttribute(catalogue.attributes[a.name].field, a.source_column, a.reading_settings())
         for a in attributes
     ]
     return Description(

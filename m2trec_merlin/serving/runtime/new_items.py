@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from m2trec_merlin.encoded import OUT_OF_VOCABULARY, EncodedColumn, EncodedItems
+from m2trec_merlin.encoded import EncodedColumn, EncodedItems
 from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.serving.contract.version import RawAttribute
-from m2trec_merlin.serving.runtime.notes import name_some, show
+from m2trec_merlin.serving.runtime.notes import show
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,31 +53,16 @@ class NewItemEncoder:
         fields = [attribute.field for attribute in self._attributes]
         return {f.name: EncodedColumn.from_arrow(f, to_arrow(encoded[f.name])) for f in fields}
 
-    def ignored(self, items: Sequence[dict[str, Any]], encoded: EncodedItems) -> list[list[str]]:
-        """Return of each item what says nothing to the model: what the tables would be refused for, and
-        values of categories that are in no vocabulary.
-
-        Args:
-            items: as `encode` took them.
-            encoded: as it returned them.
-        """
+    def ignored(self, items: Sequence[dict[str, Any]]) -> list[list[str]]:
+        """Return of each item the values that count as missing, as tables would be refused for them."""
         frame = self._frame(items)
         notes: list[list[str]] = [[] for _ in items]
         for attribute in self._loaded.result()[2]:
-            values, column = frame[attribute.source_column], encoded[attribute.name]
+            values = frame[attribute.source_column]
             for fault in attribute.faults(values[values.notna()]):
                 for item, value in fault.values[fault.wrong].items():
                     ignored = f"{fault.what}, so it counts as missing"
                     notes[int(str(item))].append(f"{values.name} {show(value)} {ignored}")
-            if not (attribute.is_shown and attribute.layout.has_vocabulary):
-                continue
-            for item, texts in enumerate(attribute.filter_values(values).to_pylist()):
-                texts = texts if isinstance(texts, list) else [texts]
-                ids = column.of(item).tolist()
-                unknown = [t for t, i in zip(texts, ids, strict=False) if i == OUT_OF_VOCABULARY]
-                if unknown:
-                    what = f"the model has learned nothing of {name_some(unknown)}"
-                    notes[item].append(f"{values.name}: {what}")
         return notes
 
     def _frame(self, items: Sequence[dict[str, Any]]) -> pd.DataFrame:
@@ -102,4 +87,8 @@ def _load(directory: Path, raw: Sequence[RawAttribute]) -> tuple[Any, Any, list[
         ) from error
     workflow = load_workflow(directory)
     load_operators(workflow)
-    return workflow, encode_items, [parse_attribute(**each.settings) for each in raw if each.settings]
+    return (
+        workflow,
+        encode_items,
+        [parse_attribute(name=each.field.name, **each.settings) for each in raw if each.settings],
+    )

@@ -150,7 +150,7 @@ class SessionReader:
             return [(self._no_items, []) for _ in groups]
         try:
             encoded = self._encoder.encode(items)
-            notes = iter(self._encoder.ignored(items, encoded))
+            notes = iter(self._encoder.ignored(items))
             parts = split_items(encoded, [len(group) for group in groups])
             return [(part, [next(notes) for _ in group]) for part, group in zip(parts, groups, strict=True)]
         except M2TRecError as error:

@@ -56,10 +56,12 @@ def test_a_usable_price_is_not_mentioned(reader: SessionReader, price: object) -
     assert session.notes == [] and np.isfinite(session.new_items["price"].values).all()
 
 
-def test_categories_that_the_model_never_met_are_told(reader: SessionReader) -> None:
-    session = read(reader, {"department": "diary", "tags": "local|vegan|new"}, {"department": "dairy"})
-    assert session.notes == [
-        "item_attributes[0]: department: the model has learned nothing of 'diary'",
-        "item_attributes[0]: tags: the model has learned nothing of 'vegan', 'new'",
-    ]
-    assert read(reader, {"department": " dairy ", "tags": ["sale", "organic"]}).notes == []
+def test_entries_of_a_vector_beyond_float32_are_told(reader: SessionReader) -> None:
+    [note] = read(reader, {"image": [1e39, 0.5, 1]}).notes
+    assert note.startswith(
+        "item_attributes[0]: image [1e+39, 0.5, 1] holds values that are not finite numbers"
+    )
+
+
+def test_a_category_that_the_model_never_met_is_no_mistake(reader: SessionReader) -> None:
+    assert read(reader, {"department": "pharmacy", "tags": "local|vegan"}).notes == []

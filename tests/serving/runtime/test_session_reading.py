@@ -32,7 +32,7 @@ class DoublingEncoder:
             raise DataError("attribute 'price'", ["below zero"])
         return {"price": EncodedColumn(PRICE.field, np.array(prices, np.float32) * 2)}
 
-    def ignored(self, items: Sequence[dict[str, Any]], encoded: EncodedItems) -> list[list[str]]:
+    def ignored(self, items: Sequence[dict[str, Any]]) -> list[list[str]]:
         return [["list_price is high"] if item["list_price"] > 100 else [] for item in items]
 
 
