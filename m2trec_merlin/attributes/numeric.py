@@ -23,22 +23,25 @@ class Numeric(Attribute):
 
     kind: Literal["numeric"]
     log: bool = Setting(False, description="take log(1 + x) first")
+    decimal: Literal[".", ","] = Setting(
+        ".", description="what begins the fraction where the table holds text; with ',' points part thousands"
+    )
 
     layout: ClassVar[Layout] = Layout.NUMBERS
     is_shown: ClassVar[bool] = True
 
     def reading_settings(self) -> dict[str, Any]:
-        """Whether numbers below 0 are valid depends on `log`."""
-        return {**super().reading_settings(), "log": self.log}
+        """Whether numbers below 0 are valid depends on `log`, and what a text says on `decimal`."""
+        return {**super().reading_settings(), "log": self.log, "decimal": self.decimal}
 
     def faults(self, values: pd.Series) -> Iterator[Fault]:
         """Yield lists, what is no finite number, and what has no logarithm."""
         is_list = are_lists(values)
         single = values[~is_list]
-        found = numbers(single).to_numpy(zero_copy_only=False)
+        found = numbers(self._with_points(single)).to_numpy(zero_copy_only=False)
         unusable = ~np.isfinite(found)
         with_comma = single[unusable].map(lambda value: bool(re.fullmatch(r"-?\d+,\d+", str(value).strip())))
-        hint = "write decimals with a point" if with_comma.any() else ""
+        hint = "decimal: ',' reads commas" if with_comma.any() else ""
         yield Fault("is not a finite number", single, unusable, hint)
         if self.log:
             yield Fault("is below 0, and log needs numbers of at least 0", single, ~unusable & (found < 0))
@@ -46,8 +49,14 @@ class Numeric(Attribute):
 
     def canonical(self, values: pd.Series) -> pd.Series:
         """Return float64, NaN where missing."""
-        found = pd.to_numeric(values).to_numpy(np.float64, na_value=np.nan)
+        found = pd.to_numeric(self._with_points(values)).to_numpy(np.float64, na_value=np.nan)
         return pd.Series(found, index=values.index)
+
+    def _with_points(self, values: pd.Series) -> pd.Series:
+        """Return texts as Python writes numbers."""
+        if self.decimal == "." or pd.api.types.infer_dtype(values, skipna=True) != "string":
+            return values
+        return values.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
 
     def encode(self, source: Node, members: Sequence[Attribute], storage: Path) -> Node:
         """Standardise the known numbers."""

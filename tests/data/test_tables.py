@@ -134,6 +134,18 @@ def test_timestamps_order_events_where_there_are_no_positions() -> None:
     assert events["timestamp"].dtype == "datetime64[us]" and events["split"].tolist() == ["train"] * 2
 
 
+@pytest.mark.parametrize("missing", [None, np.nan])
+def test_a_decimal_comma_is_read_where_an_attribute_says_so(missing: object) -> None:
+    raw = pd.DataFrame({"item_id": [1, 2, 3, 4, 5], "price": ["1.234,50", "-0,5", missing, "7", "1.000"]})
+    attribute = parse_attribute(name="price", kind="numeric", decimal=",")
+    known = raw["price"][raw["price"].notna()]
+    assert not any(fault.wrong.any() for fault in attribute.faults(known))
+    prices = canonical_items(raw, [attribute])["price"]
+    assert prices.dropna().tolist() == [1234.5, -0.5, 7, 1000] and prices.isna().tolist()[2]
+    numbers = pd.DataFrame({"item_id": [1, 2], "price": [1.5, None]})
+    assert canonical_items(numbers, [attribute])["price"][0] == 1.5
+
+
 def test_canonical_items_have_typed_ids_first_and_numbers_as_numbers() -> None:
     raw = pd.DataFrame({"price": ["1.5", None], "item_id": pd.array([2, 1], dtype="Int64")}, index=[7, 8])
     items = canonical_items(raw, [parse_attribute(name="cost", kind="numeric", column="price")])
