@@ -24,6 +24,7 @@ from m2trec_merlin.readers.canonical import (
         (pd.Series([3.0, None]), "Int64", [3, None]),
         (pd.Series(["007", "", None]), "object", ["007", None, None]),
         (pd.Series([2**63], dtype="uint64"), "object", [str(2**63)]),
+        (pd.Series([1e300, 2.0]), "object", ["1e+300", "2.0"]),
         (pd.Series(["a", 5], dtype=object), "object", ["a", "5"]),
         (pd.Series(["x", "y"], dtype="category"), "object", ["x", "y"]),
     ],
