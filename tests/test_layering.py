@@ -15,7 +15,7 @@ PACKAGE = "m2trec_merlin"
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
-    ("training", "evaluation", "serving.export", "serving.server", "serving.session_reading"),
+    ("training", "evaluation", "serving.export", "serving.server", "serving.session_reading", "starting"),
     ("preprocessing", "neighbours", "serving.runtime", "serving.client"),
     ("workflows", "model", "catalogue", "data", "serving.contract"),
     ("runs",),

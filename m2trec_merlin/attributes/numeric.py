@@ -26,19 +26,22 @@ class Numeric(Attribute):
 
     kind: Literal["numeric"]
     log: bool = Setting(False, description="take log(1 + x) first")
+    decimal: Literal[".", ","] = Setting(
+        ".", description="what begins the fraction where the table holds text; with ',' points part thousands"
+    )
 
     layout: ClassVar[Layout] = Layout.NUMBERS
     is_shown: ClassVar[bool] = True
 
     def reading_settings(self) -> dict[str, Any]:
-        """Whether numbers below 0 are valid depends on `log`."""
-        return {**super().reading_settings(), "log": self.log}
+        """Whether numbers below 0 are valid depends on `log`, and what a text says on `decimal`."""
+        return {**super().reading_settings(), "log": self.log, "decimal": self.decimal}
 
     def faults(self, values: pd.Series) -> Iterator[Fault]:
         """Yield lists, what is no number that the model can compute with, and what has no logarithm."""
         is_list = are_lists(values)
         single = values[~is_list]
-        found = as_doubles(single)
+        found = as_doubles(self._with_points(single))
         finite = np.isfinite(found)
         yield Fault("is not a finite number", single, ~finite, _hint(single, single[~finite]))
         yield Fault("is beyond the numbers of float32 (3.4e38)", single, finite & ~fit_float32(found))
@@ -48,7 +51,13 @@ class Numeric(Attribute):
 
     def canonical(self, values: pd.Series) -> pd.Series:
         """Return float64, NaN where missing."""
-        return pd.Series(as_doubles(values), index=values.index)
+        return pd.Series(as_doubles(self._with_points(values)), index=values.index)
+
+    def _with_points(self, values: pd.Series) -> pd.Series:
+        """Return texts as Python writes numbers, each by itself."""
+        if self.decimal == ".":
+            return values
+        return values.map(lambda value: _with_point(value) if isinstance(value, str) else value)
 
     def encode(self, source: Node, members: Sequence[Attribute], storage: Path) -> Node:
         """Standardise the known numbers."""
@@ -67,6 +76,10 @@ class Numeric(Attribute):
         return numbers(values)
 
 
+def _with_point(number: str) -> str:
+    return number.replace(".", "").replace(",", ".")
+
+
 def _hint(values: pd.Series, unusable: pd.Series) -> str:
     """Return what to do about a column of another type, or about values that are written otherwise."""
     kind = pd.api.types.infer_dtype(values, skipna=True)
@@ -75,7 +88,7 @@ def _hint(values: pd.Series, unusable: pd.Series) -> str:
     if kind.startswith(_TIMES):
         return "write times as numbers, such as days since a date"
     with_comma = unusable.map(lambda value: bool(re.fullmatch(r"-?\d+,\d+", str(value).strip())))
-    return "write decimals with a point" if with_comma.any() else ""
+    return "decimal: ',' reads commas" if with_comma.any() else ""
 
 
 class AsNumber:

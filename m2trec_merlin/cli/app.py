@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 
 DEFAULT_CONFIG = Path("configs/complete_journey.yaml")
+DEFAULT_DRAFT = Path("shop.yaml")
 
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="YAML or TOML file; see configs/.")]
 SetOption = Annotated[
@@ -49,6 +50,21 @@ def read_config(path: Path, settings: list[str] | None = None, variant: str | No
     for line in config.warnings():
         errors.print(f"Warning: {line}", markup=False, highlight=False, soft_wrap=True)
     return config
+
+
+@app.command()
+def init(
+    clicks: Annotated[Path, typer.Argument(help="Table of events: who touched which item, and when.")],
+    items: Annotated[Path, typer.Argument(help="Table of items: an id, and what describes it.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The configuration to write.")
+    ] = DEFAULT_DRAFT,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+) -> None:
+    """Look at two tables and write a commented configuration for them."""
+    from m2trec_merlin.cli import verbs
+
+    verbs.run_init(clicks, items, output, force)
 
 
 @app.command()

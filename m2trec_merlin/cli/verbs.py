@@ -6,7 +6,9 @@ import json
 import math
 import os
 import re
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from m2trec_merlin.cli.progress import TerminalProgress
@@ -15,6 +17,25 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ArtifactError, ConfigError
 from m2trec_merlin.runs import Run
 from m2trec_merlin.spelling import spell_json
+
+
+def run_init(clicks: Path, items: Path, output: Path, force: bool = False) -> None:
+    """Write a configuration for two tables, and say what was found, what is unsure and what comes next."""
+    from m2trec_merlin.starting.run import start
+
+    with TerminalProgress() as progress:
+        done = start(clicks, items, output, force, progress)
+        found = done.found
+        for title, entries in (
+            ("Looked at", [found.clicks.describe(), found.items.describe()]),
+            ("Attributes", [f"{a.source_column}: {a.kind}" for a in done.config.attributes]),
+            ("Unsure", found.doubts()),
+            ("Left out", found.left_out()),
+        ):
+            if entries:
+                progress.say("\n  - ".join([title, *entries]))
+        progress.say(done.tried or "too many events to try the data step here: m2trec data will tell")
+        progress.say(f"{output} is written: read it, then run\n  m2trec demo -c {shlex.quote(str(output))}")
 
 
 def run_data(config: Config, force: bool = False) -> None:

@@ -27,7 +27,10 @@ def normalise_ids(values: pd.Series) -> pd.Series:
     text stay text ("007" is not 7), and so do unsigned 64-bit numbers, which may not fit.
     """
     whole = pd.api.types.is_integer_dtype(values) or (
-        pd.api.types.is_float_dtype(values) and values.notna().any() and not has_fractions(values).any()
+        pd.api.types.is_float_dtype(values)
+        and values.notna().any()
+        and not has_fractions(values).any()
+        and (np.abs(values.to_numpy(np.float64, na_value=0)) < 2.0**63).all()
     )
     if whole and str(values.dtype).lower() != "uint64":
         return values.astype("Int64")

@@ -46,7 +46,7 @@ class TableFile:
 
     def __init__(self, path: Path, dialect: Dialect | None = None) -> None:
         self.path = path
-        self._dialect = dialect or Dialect()
+        self.dialect = dialect or Dialect()
         self._first_rows: list[int] = []
 
     @property
@@ -108,6 +108,10 @@ class TableFile:
         folder = self.path if self.path.is_dir() else self.path.parent
         return [[str(f.relative_to(folder)), f.stat().st_size, f.stat().st_mtime_ns] for f in self._files()]
 
+    def text_files(self) -> list[Path]:
+        """Return its files of delimited text."""
+        return [file for file in self._files() if _suffix(file) in SEPARATORS]
+
     def _files(self) -> list[Path]:
         if self.path.is_file():
             return [self.path]
@@ -136,7 +140,7 @@ class TableFile:
         if _suffix(file) in _PARQUET:
             return _ParquetFile(file)
         if _suffix(file) in SEPARATORS:
-            return DelimitedFile(file, self._dialect)
+            return DelimitedFile(file, self.dialect)
         raise OSError("expected a name that ends in .parquet, .csv or .tsv (or .csv.gz and so on)")
 
     def _explain_nothing(self) -> str:

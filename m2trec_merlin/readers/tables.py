@@ -28,8 +28,9 @@ from m2trec_merlin.readers.canonical import (
 from m2trec_merlin.readers.delimited import Dialect
 from m2trec_merlin.readers.files import TableFile
 from m2trec_merlin.readers.grouping import GroupedSessions
-from m2trec_merlin.readers.settings import DataSettings
+from m2trec_merlin.readers.settings import DataSettings, SplitByModulus
 from m2trec_merlin.readers.source import Origin
+from m2trec_merlin.readers.user_sessions import UserSessions
 from m2trec_merlin.sections import Name, Section, SettingPath
 
 #: Ids of items with which one that is unknown is compared.
@@ -39,13 +40,18 @@ _COMPARED = 10_000
 class ColumnsConfig(Section):
     """How the columns of the two tables are called."""
 
-    session_id: Name = "session_id"
+    session_id: Name | None = Field(
+        None, description="column that names the session; default: session_id, or none with `data.sessions`"
+    )
     item_id: Name = "item_id"
     order: Name | None = Field(
         None,
         description="column that orders a session's events: a position or a timestamp; default: file order",
     )
     split: Name | None = Field(None, description="column that names the split, for `split.kind: column`")
+    items_item_id: Name | None = Field(
+        None, description="what the items table calls `item_id`, if it calls it otherwise"
+    )
 
     @model_validator(mode="after")
     def _sessions_are_no_items(self) -> ColumnsConfig:
@@ -53,9 +59,14 @@ class ColumnsConfig(Section):
             raise ValueError(f"session_id and item_id both name the column '{self.item_id}'")
         return self
 
+    @property
+    def id_of_items(self) -> str:
+        """The column of the items table that holds their ids."""
+        return self.items_item_id or self.item_id
 
-class TablesOptions(Section):
-    """Options of this reader (`data.options`)."""
+
+class DialectOptions(Section):
+    """How the CSV files of a table are written."""
 
     separator: str | None = Field(
         None,
@@ -65,13 +76,10 @@ class TablesOptions(Section):
     quoting: bool = Field(
         True, description="quotation marks hold a CSV field together; else they are characters like others"
     )
-    time_format: Name | None = Field(
-        None,
-        description="`columns.order` holds times: s, ms, us, ns (since 1970), ISO8601 or a strptime format",
-    )
-    drop_unknown_items: bool = Field(
-        False, description="leave out events of items without metadata, instead of refusing them"
-    )
+
+    def dialect(self, place: str) -> Dialect:
+        """Return the dialect, which messages call by the place of this section."""
+        return Dialect(self.separator, self.encoding, self.quoting, place)
 
     @field_validator("separator")
     @classmethod
@@ -90,6 +98,21 @@ class TablesOptions(Section):
         return encoding
 
 
+class TablesOptions(DialectOptions):
+    """Options of this reader (`data.options`)."""
+
+    items: DialectOptions | None = Field(
+        None, description="how the items are written, if otherwise than the interactions"
+    )
+    time_format: Name | None = Field(
+        None,
+        description="`columns.order` holds times: s, ms, us, ns (since 1970), ISO8601 or a strptime format",
+    )
+    drop_unknown_items: bool = Field(
+        False, description="leave out events of items without metadata, instead of refusing them"
+    )
+
+
 class TablesData(DataSettings):
     """Any pair of tables in Parquet or CSV files."""
 
@@ -97,6 +120,9 @@ class TablesData(DataSettings):
     interactions: SettingPath = Field(description="Parquet or CSV file or folder")
     items: SettingPath = Field(description="Parquet or CSV file or folder")
     columns: ColumnsConfig = ColumnsConfig()
+    sessions: UserSessions | None = Field(
+        None, description="cut sessions from users and times, where no column names a session"
+    )
     options: TablesOptions = TablesOptions()
 
     paths: ClassVar[tuple[str, ...]] = ("interactions", "items")
@@ -109,9 +135,27 @@ class TablesData(DataSettings):
         """Whether a column is named for it."""
         return self.columns.split is not None
 
+    @property
+    def grouped_by(self) -> str:
+        """The column whose equal values mean one session, or one user."""
+        return self.sessions.user if self.sessions else self.columns.session_id or SESSION_ID
+
     def open(self, seed: int) -> TableFiles:
         """Return the reader."""
         return TableFiles(self)
+
+    @model_validator(mode="after")
+    def _sessions_are_cut_in_one_way(self) -> TablesData:
+        problems = []
+        if self.sessions and self.columns.session_id is not None:
+            problems.append("columns.session_id and sessions contradict each other: give one of them")
+        if self.sessions and self.columns.order is None:
+            problems.append("sessions needs columns.order: the column that holds the times of events")
+        if self.sessions and isinstance(self.split, SplitByModulus):
+            problems.append("split.kind 'modulus' needs ids that are numbers, and sessions makes USER@START")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
 
     def _no_split_column(self) -> str:
         return "split.kind 'column' needs columns.split: the column that names the split"
@@ -127,11 +171,15 @@ class TableFiles:
 
     def __init__(self, config: TablesData) -> None:
         self._options = config.options
-        dialect = Dialect(self._options.separator, self._options.encoding, self._options.quoting)
-        self._items_file = TableFile(config.items, dialect)
+        dialect = self._options.dialect("data.options")
+        other = self._options.items
         self._interactions_file = TableFile(config.interactions, dialect)
+        self._items_file = TableFile(config.items, other.dialect("data.options.items") if other else dialect)
         self._columns = config.columns
-        self._sessions = GroupedSessions(self._rows, config.chunk_sessions)
+        self._grouped_by = config.grouped_by
+        self._cut = config.sessions
+        self._chunk_sessions = config.chunk_sessions
+        self._groups = GroupedSessions(self._rows, config.chunk_sessions)
         self._dropped = _Dropped()
         self.name = f"{self._interactions_file.path.name} and {self._items_file.path.name}"
         self.time_format = self._options.time_format or ISO_8601
@@ -141,7 +189,7 @@ class TableFiles:
         """The items file."""
         return Origin(
             str(self._items_file.path),
-            {ITEM_ID: self._columns.item_id},
+            {ITEM_ID: self._columns.id_of_items},
             self._items_file.locate,
             self._items_file.columns,
         )
@@ -149,7 +197,7 @@ class TableFiles:
     @cached_property
     def interactions_origin(self) -> Origin:
         """The interactions file; looks at its first rows to see what orders the events."""
-        names = {SESSION_ID: self._columns.session_id, ITEM_ID: self._columns.item_id}
+        names = {SESSION_ID: self._grouped_by, ITEM_ID: self._columns.item_id}
         if self._columns.order is not None:
             names[TIMESTAMP if self._order_is_time() else POSITION] = self._columns.order
         if self._columns.split is not None:
@@ -168,7 +216,7 @@ class TableFiles:
 
     def items(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Return the items table: ids as item_id, and of `columns` those that the file has; default: all."""
-        own, available = self._columns.item_id, self._items_file.columns()
+        own, available = self._columns.id_of_items, self._items_file.columns()
         # The ids take the name, whatever else the file calls so.
         asked = [name for name in available if name != ITEM_ID] if columns is None else columns
         wanted = [name for name in available if name in asked]
@@ -186,11 +234,30 @@ class TableFiles:
         return items
 
     def interactions(self) -> Iterator[pd.DataFrame]:
-        """Yield whole sessions, in the order in which they begin in the file."""
-        if self._columns.session_id not in self._interactions_file.columns():
+        """Yield whole sessions, in the order in which they, or their users, begin in the file."""
+        known = self._known_items()
+        self._dropped = _Dropped()
+        for chunk in self._whole_sessions():
+            kept = chunk if known is None or ITEM_ID not in chunk else self._dropped.drop(chunk, known)
+            if len(kept):
+                yield kept
+
+    def _whole_sessions(self) -> Iterator[pd.DataFrame]:
+        available = self._interactions_file.columns()
+        order = self._columns.order
+        if self._grouped_by not in available or (self._cut and order not in available):
             yield from self._rows()
-            return
-        yield from self._sessions
+        elif self._cut is None:
+            yield from self._groups
+        elif TIMESTAMP in self.interactions_origin.columns:
+            # What a user did with items that are not known bridges a pause, too: these are left out later.
+            yield from self._cut.cut(self._groups, self.time_format, self._chunk_sessions)
+        else:
+            problem = (
+                f"{self._interactions_file.path}, column '{order}': holds numbers, and data.sessions needs "
+                "times: if this is Unix time, set data.options.time_format to s, ms, us or ns"
+            )
+            raise DataError(self.name, [problem])
 
     def state(self) -> dict[str, Any]:
         """Return name, size and time of change of every file."""
@@ -200,14 +267,11 @@ class TableFiles:
         available = self._interactions_file.columns()
         # A column may serve twice, such as a timestamp that also names the split.
         names = {k: v for k, v in self.interactions_origin.columns.items() if v in available}
-        known = self._known_items()
-        self._dropped = _Dropped()
         if not names:
             return
         own_names = list(dict.fromkeys(names.values()))
         for block in self._interactions_file.blocks(own_names, single=own_names):
-            rows = pd.DataFrame({canonical: block[own] for canonical, own in names.items()})
-            yield rows if known is None or ITEM_ID not in rows else self._dropped.drop(rows, known)
+            yield pd.DataFrame({canonical: block[own] for canonical, own in names.items()})
 
     def _known_items(self) -> KnownItems | None:
         if not self._options.drop_unknown_items:

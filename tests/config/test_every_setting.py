@@ -31,6 +31,17 @@ BASES: list[dict[str, Any]] = [
             "split": {"kind": "column"},
         }
     },
+    {
+        "data": {
+            "source": "tables",
+            "interactions": "a",
+            "items": "b",
+            "columns": {"order": "time"},
+            "sessions": {"user": "customer"},
+            "options": {"items": {"separator": ";"}},
+            "split": {"kind": "hash"},
+        }
+    },
 ]
 ATTRIBUTES = [
     {"name": kind, "kind": kind, **({"size": 8} if kind == "vector" else {})}
@@ -88,6 +99,8 @@ def settings(raw: dict[str, Any], section: type[BaseModel], keys: Keys = ()) -> 
         if not nested:
             yield Setting(raw, (*keys, name), field.annotation, tuple(field.metadata))
             continue
+        if field.default is None and name not in value:
+            continue  # a section that need not be there, and is in another of the configurations
         below = value.get(name, {})
         for place, content in enumerate(below) if isinstance(below, list) else [(None, below)]:
             for each in nested:

@@ -22,6 +22,7 @@ from m2trec_merlin.readers.canonical import (
         (pd.Series([3.0, None]), "Int64", [3, None]),
         (pd.Series(["007", "", None]), "object", ["007", None, None]),
         (pd.Series([2**63], dtype="uint64"), "object", [str(2**63)]),
+        (pd.Series([1e300, 2.0]), "object", ["1e+300", "2.0"]),
         (pd.Series(["a", 5], dtype=object), "object", ["a", "5"]),
         (pd.Series(["x", "y"], dtype="category"), "object", ["x", "y"]),
     ],
@@ -118,6 +119,18 @@ def test_neighbours_are_told_apart_however_large_they_are(column: str, values: o
     assert events["item_id"].tolist() == expected
     if column == "timestamp":
         assert events["timestamp"].dtype == "datetime64[us]"
+
+
+@pytest.mark.parametrize("missing", [None, np.nan])
+def test_a_decimal_comma_is_read_where_an_attribute_says_so(missing: object) -> None:
+    raw = pd.DataFrame({"item_id": [1, 2, 3, 4, 5], "price": ["1.234,50", "-0,5", missing, "7", "1.000"]})
+    attribute = parse_attribute(name="price", kind="numeric", decimal=",")
+    known = raw["price"][raw["price"].notna()]
+    assert not any(fault.wrong.any() for fault in attribute.faults(known))
+    prices = canonical_items(raw, [attribute])["price"]
+    assert prices.dropna().tolist() == [1234.5, -0.5, 7, 1000] and prices.isna().tolist()[2]
+    numbers = pd.DataFrame({"item_id": [1, 2], "price": [1.5, None]})
+    assert canonical_items(numbers, [attribute])["price"][0] == 1.5
 
 
 def test_canonical_items_have_typed_ids_first_and_numbers_as_numbers() -> None:

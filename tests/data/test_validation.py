@@ -206,7 +206,7 @@ def test_splits_that_the_data_cannot_have(
         (
             {"kind": "numeric"},
             ["1", "12,50", "x", None],
-            "(attribute 'a') in 2 rows: row 2 ('12,50'), row 3 ('x'); write decimals with a point",
+            "(attribute 'a') in 2 rows: row 2 ('12,50'), row 3 ('x'); decimal: ',' reads commas",
         ),
         (
             {"kind": "numeric"},

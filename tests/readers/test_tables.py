@@ -32,6 +32,35 @@ def test_columns_are_renamed_to_the_canonical_ones(
     assert source.interactions_origin.column("position") == "rank"
 
 
+def test_the_items_table_may_call_the_ids_otherwise(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    source = _source(
+        make_config,
+        events.rename(columns={"item_id": "product"}),
+        items.rename(columns={"item_id": "sku"}),
+        columns={"item_id": "product", "items_item_id": "sku", "order": "position"},
+    )
+    assert source.items()["item_id"].tolist() == [10, 20, 30, 40]
+    assert next(source.interactions())["item_id"].tolist()[:3] == ["20", "10", "30"]
+    assert source.items_origin.column("item_id") == "sku"
+    assert source.interactions_origin.column("item_id") == "product"
+
+
+def test_the_items_may_be_written_in_another_dialect(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    config = make_config(events, items, options={"items": {"separator": ";", "encoding": "cp1252"}})
+    items = items.assign(title="Gefäß")
+    items.to_csv(config.data.items, sep=";", encoding="cp1252", index=False)
+    source = config.data.open(0)
+    assert source.items()["title"].tolist() == ["Gefäß"] * 4
+    assert len(pd.concat(source.interactions())) == len(events)
+    items.to_csv(config.data.items, sep="|", encoding="cp1252", index=False)
+    with pytest.raises(DataError, match=r"did you mean data\.options\.items\.separator"):
+        config.data.open(0).items()
+
+
 @pytest.mark.parametrize(
     ("values", "canonical"),
     [

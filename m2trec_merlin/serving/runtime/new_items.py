@@ -46,10 +46,13 @@ class NewItemEncoder:
             ArtifactError: the workflow's files were altered.
             DataError: a value cannot be encoded, such as a vector of another size.
         """
-        workflow, encode_items, _ = self._loaded.result()
+        workflow, encode_items, read_by = self._loaded.result()
         from m2trec_merlin.columns import to_arrow
 
-        encoded = encode_items(workflow, self._frame(items))
+        frame = self._frame(items)
+        for attribute in read_by:
+            frame[attribute.source_column] = attribute.canonical(frame[attribute.source_column])
+        encoded = encode_items(workflow, frame)
         fields = [attribute.field for attribute in self._attributes]
         return {f.name: EncodedColumn.from_arrow(f, to_arrow(encoded[f.name])) for f in fields}
 

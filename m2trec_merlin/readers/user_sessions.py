@@ -1,0 +1,91 @@
+"""Sessions cut from what each user did, where nothing happened for a while.
+
+A session is called USER@START, by the time of its first event: the same whatever else the table holds, in
+whatever order, and read in chunks of whatever size. No two are called alike: a user has one session that
+starts at a time, and no time holds an "@".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, field_validator
+
+from m2trec_merlin.readers.canonical import SESSION_ID, TIMESTAMP, normalise_ids, parse_timestamps
+from m2trec_merlin.readers.grouping import cut_sessions
+from m2trec_merlin.sections import Name, Section
+
+_SECONDS = {"s": 1, "min": 60, "h": 3600, "day": 86_400, "days": 86_400}
+_DURATION = re.compile(rf"(\d{{1,9}}(?:\.\d{{1,6}})?)\s*({'|'.join(_SECONDS)})")
+
+
+class UserSessions(Section):
+    """Sessions cut from a column of users and the times in `columns.order`."""
+
+    user: Name = Field(description="column of the interactions that names the user")
+    gap: str = Field(
+        "30 min",
+        description="a longer pause begins a new session: a number and s, min, h or day(s), as in '1 h'",
+    )
+
+    @field_validator("gap", mode="before")
+    @classmethod
+    def _gap_is_a_duration(cls, gap: object) -> object:
+        found = _DURATION.fullmatch(gap.strip()) if isinstance(gap, str) else None
+        if found is None or not float(found[1]):
+            raise ValueError(
+                "expected a number above 0 and one of s, min, h, day, days, as in '30 min', '1 h' or '900 s'"
+            )
+        return gap
+
+    @property
+    def longest_pause(self) -> np.timedelta64:
+        """The gap, in microseconds."""
+        found = _DURATION.fullmatch(self.gap.strip())
+        assert found is not None
+        return np.timedelta64(round(float(found[1]) * _SECONDS[found[2]] * 1e6), "us")
+
+    def cut(
+        self, users: Iterable[pd.DataFrame], time_format: str, chunk_sessions: int
+    ) -> Iterator[pd.DataFrame]:
+        """Yield whole sessions, each user's in order of time.
+
+        Events whose time cannot be read come last of their user, and users without an id stay so: the
+        validation wants to see their rows.
+
+        Args:
+            users: chunks of whole users, a user's events side by side: session_id holds the user.
+            time_format: how `timestamp` is written; see `parse_timestamps`.
+            chunk_sessions: sessions per chunk, at most.
+        """
+        for chunk in users:
+            yield from cut_sessions(_sessions_of(chunk, time_format, self.longest_pause), chunk_sessions)
+
+
+def _sessions_of(events: pd.DataFrame, time_format: str, gap: np.timedelta64) -> pd.DataFrame:
+    """Return the events of whole users in order of time, session_id holding their sessions."""
+    times = parse_timestamps(events[TIMESTAMP], time_format).to_numpy()
+    users = normalise_ids(events[SESSION_ID])
+    user = pd.factorize(users, use_na_sentinel=False)[0]
+    order = np.lexsort([np.arange(len(events)), times, user])  # NaT is above all times
+    events, users, user, times = events.iloc[order], users.iloc[order], user[order], times[order]
+    with_pause = np.append(True, (user[1:] != user[:-1]) | (times[1:] - times[:-1] > gap))
+    starts = np.flatnonzero(with_pause)
+    names = [
+        None if user is None else user if pd.isna(start) else f"{user}@{_readable(start)}"
+        for user, start in zip(_texts(users.iloc[starts]), times[starts], strict=True)
+    ]
+    sessions = np.array(names, object)[np.cumsum(with_pause) - 1]
+    return events.assign(**{SESSION_ID: sessions})
+
+
+def _texts(ids: pd.Series) -> list[Any]:
+    return ids.astype(object).map(str, na_action="ignore").where(ids.notna(), None).tolist()
+
+
+def _readable(time: np.datetime64) -> str:
+    return str(time).removesuffix(".000000")

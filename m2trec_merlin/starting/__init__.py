@@ -1,0 +1,3 @@
+"""A first configuration for two tables that nobody has described yet: the work of `m2trec init`."""
+
+from __future__ import annotations

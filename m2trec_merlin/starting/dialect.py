@@ -1,0 +1,171 @@
+"""How the text files of a table are written: what separates fields, the encoding, and whether marks quote."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from m2trec_merlin.errors import DataError
+from m2trec_merlin.readers.delimited import SEPARATORS, Dialect
+from m2trec_merlin.readers.files import TableFile
+
+_CANDIDATES = ",;\t|^~"
+_BLOCK_BYTES = 1 << 20
+_SAMPLE_LINES = 200
+#: Rows of a well separated file that have as many fields as the header.
+_MOST = 0.9
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How a table is written.
+
+    Attributes:
+        dialect: to read it in; a separator of None is the one that its name promises.
+        open_to: settings by which nothing in it changes: the encoding of plain ASCII, or what quotation marks
+            mean where there is none.
+        unsure: what a person should look at.
+    """
+
+    dialect: Dialect
+    open_to: frozenset[str] = frozenset({"separator", "encoding", "quoting"})
+    unsure: tuple[str, ...] = ()
+
+    def beside(self, other: Writing) -> Dialect:
+        """Return the dialect, as like that of another table as it can be."""
+        both = {name: getattr(other.dialect, name) for name in self.open_to}
+        if both.get("encoding", "").startswith("utf-16"):
+            del both["encoding"]  # not even ASCII is written alike
+        return replace(self.dialect, **both)
+
+
+def writing_of(path: Path) -> Writing:
+    """Guess how the files of a table are written.
+
+    Raises:
+        DataError: one is empty or is not delimited text, or two are written differently.
+    """
+    files = TableFile(path).text_files()
+    if not files:
+        return Writing(Dialect())
+    heads = {file: next(_blocks(file), b"") for file in files}
+    encodings = {file: _encoding(file, head) for file, head in heads.items()}
+    named = [name for name in encodings.values() if name]
+    encoding = _common(path, "encodings", named) or "utf-8"
+    texts = {file: _decode(head, encoding) for file, head in heads.items()}
+    if empty := [file for file, text in texts.items() if not text.strip()]:
+        raise DataError(str(path), [f"{file}: the file is empty" for file in empty])
+    separator = _common(path, "separators", [_separator(file, text) for file, text in texts.items()])
+    dialect = Dialect(None if all(separator == _usual(file) for file in files) else separator, encoding)
+    quoted = any(_holds(file, b'"') for file in files)
+    if quoted:
+        dialect = replace(dialect, quoting=_quoting(path, dialect))
+    open_to = {"encoding": not named, "quoting": not quoted}
+    unsure = []
+    if not encoding.startswith("utf"):
+        words = dict.fromkeys(re.findall(r"\w+", " ".join(texts.values())))
+        strange = ", ".join([word for word in words if not word.isascii()][:3])
+        shown = f", as in {strange}" if strange else ""
+        hint = "if that looks wrong, name another in data.options.encoding"
+        unsure.append(f"{path.name} is not UTF-8; {encoding} is a guess{shown}: {hint}")
+    return Writing(dialect, frozenset(name for name, is_open in open_to.items() if is_open), tuple(unsure))
+
+
+def _decode(head: bytes, encoding: str) -> str:
+    text = codecs.getincrementaldecoder(encoding)("replace").decode(head)
+    return text.removeprefix("\ufeff")
+
+
+def _usual(file: Path) -> str:
+    return next(SEPARATORS[s.lower()] for s in reversed(file.suffixes) if s.lower() in SEPARATORS)
+
+
+def _encoding(file: Path, head: bytes) -> str | None:
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if b"\0" in head[:200]:
+        return "utf-16-be" if head.startswith(b"\0") else "utf-16-le"
+    if all(block.isascii() for block in _blocks(file)):
+        return None
+    return next((name for name in ("utf-8", "cp1252") if _decodes(file, name)), "latin-1")
+
+
+def _decodes(file: Path, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        for block in _blocks(file):
+            decoder.decode(block)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _separator(file: Path, text: str) -> str:
+    lines = text.splitlines(keepends=True)
+    # The last line of a long text is cut off.
+    sampled = lines[: min(_SAMPLE_LINES, max(len(lines) - 1, 2))]
+    sample = "".join(line for line in sampled if len(line) < csv.field_size_limit())
+    header, scores = lines[0], {}
+    for separator in _CANDIDATES:
+        rows = csv.reader(io.StringIO(sample, newline=""), delimiter=separator)
+        try:
+            fields = [len(row) for row in rows if row]
+        except csv.Error:  # a quoted field that does not end
+            continue
+        most, count = Counter(fields).most_common(1)[0]
+        if most > 1 and count >= _MOST * len(fields) and separator in header:
+            scores[separator] = (fields[0] == most, separator == _usual(file), most)
+    if not scores:
+        for _ in TableFile(file).blocks():
+            pass  # which says more, if it is no text at all
+        raise DataError(
+            str(file),
+            [
+                f"{file}: no column separator found: tried {', '.join(map(repr, _CANDIDATES))}; "
+                "a table needs a header and the same number of fields in each row"
+            ],
+        )
+    return max(scores, key=lambda separator: scores[separator])
+
+
+def _quoting(path: Path, dialect: Dialect) -> bool:
+    """Tell whether quotation marks quote: whether the table can be read to its end if they do."""
+    for quoting in (True, False):
+        table = TableFile(path, replace(dialect, quoting=quoting))
+        try:
+            for _ in table.blocks(table.columns()[:1]):
+                pass
+        except DataError:
+            continue
+        return quoting
+    return True  # neither: the reader says what is wrong
+
+
+def _common(path: Path, what: str, values: Sequence[str]) -> str | None:
+    found = sorted(set(values))
+    if len(found) > 1:
+        problem = f"{path}: its files have different {what}: {', '.join(map(repr, found))}"
+        raise DataError(str(path), [f"{problem}; save all of them alike"])
+    return found[0] if found else None
+
+
+def _holds(file: Path, mark: bytes) -> bool:
+    return any(mark in block for block in _blocks(file))
+
+
+def _blocks(file: Path) -> Iterator[bytes]:
+    try:
+        with pa.input_stream(str(file)) as stream:
+            while block := stream.read(_BLOCK_BYTES):
+                yield block
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(str(file), [f"{file}: cannot be read: {str(error).splitlines()[0]}"]) from None

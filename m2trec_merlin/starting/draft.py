@@ -1,0 +1,285 @@
+"""A configuration as text, with the reason of each choice beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from m2trec_merlin.attributes.base import RESERVED_NAMES
+from m2trec_merlin.readers.delimited import Dialect
+from m2trec_merlin.starting.item_ids import ItemIds
+from m2trec_merlin.starting.kinds import Choice
+from m2trec_merlin.starting.names import speaks_of
+from m2trec_merlin.starting.profile import Look, percent
+from m2trec_merlin.starting.sessions import Grouping, Order
+
+#: Share of sessions that may be longer than what training keeps of one by default.
+_LONG = 0.1
+_USUAL_LENGTH, _GREATER_LENGTH = 20, 50
+#: Fewer rows of interactions than this are learnt from in smaller batches.
+_FEW_EVENTS = 100_000
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was found out about two tables.
+
+    Attributes:
+        clicks: the interactions.
+        items: the items.
+        ids: the columns of ids.
+        unknown: share of all events whose item has no row, or is missing.
+        split: the column that names the split, if there is one.
+        grouping: how events become sessions.
+        order: what orders them.
+        choices: for each column of the items but the ids.
+        tasks: the categories to predict, a part of the choices.
+        unsure: what else a person should look at.
+    """
+
+    clicks: Look
+    items: Look
+    ids: ItemIds
+    unknown: float
+    split: str | None
+    grouping: Grouping
+    order: Order
+    choices: list[Choice]
+    tasks: list[Choice]
+    unsure: list[str] = field(default_factory=list)
+
+    def doubts(self) -> list[str]:
+        """Return what a person should look at."""
+        lines = list(self.unsure)
+        for look in (self.clicks, self.items):
+            if any(_is_number(name) and column.numbers is not None for name, column in look.columns.items()):
+                names = ", ".join(map(repr, look.columns))
+                lines.append(
+                    f"the first line of {look.path.name} names the columns, but looks like data: {names}"
+                )
+        if self.unknown:
+            lines.append(
+                f"{percent(self.unknown)} of events name no item of {self.items.path.name}, and are left out"
+            )
+        if self.grouping.unsure:
+            lines.append(f"sessions by '{self.grouping.column}': {self.grouping.reason}")
+        if self.order.unsure:
+            lines.append(f"order: {self.order.reason}")
+        times = self.order.times
+        if times is not None and times.other_format:
+            example = self.clicks.columns[times.column].texts.iloc[0]
+            lines.append(
+                f"times such as {example!r} are read as {times.time_format}, but could be "
+                f"{times.other_format}: see that days and months are right"
+            )
+        lines += [
+            f"'{choice.column.name}' as {choice.kind}: {choice.unsure}"
+            for choice in self.choices
+            if choice.unsure
+        ]
+        if not self.tasks:
+            lines.append("no column is clearly a category: model.next_attributes predicts none")
+        return lines
+
+    def left_out(self) -> list[str]:
+        """Return which columns are not used, and why."""
+        used = {self.ids.clicked, self.grouping.column, self.order.column, self.split}
+        unused = [name for name in self.clicks.columns if name not in used]
+        lines = [
+            f"{self.items.path.name}, '{choice.column.name}': {choice.reason}"
+            for choice in self.choices
+            if choice.kind is None
+        ]
+        for look in (self.items, self.clicks):
+            lines += [f"{look.path.name}, '{name}': {why}" for name, why in look.unreadable.items()]
+        events = self.clicks.path.name
+        if unused:
+            lines.append(f"{events}, {', '.join(map(repr, unused))}: an event is its session, item and order")
+        for column in (self.clicks.columns[name] for name in unused):
+            if 1 < column.distinct <= 20 and speaks_of(column.name, "event"):
+                shown = column.examples(20)
+                lines.append(
+                    f"{events}, '{column.name}' has {shown}: if only some should count, filter the file"
+                )
+        return lines
+
+
+def compose(found: Findings, output: Path) -> str:
+    """Return the text of a configuration file.
+
+    Args:
+        found: about the two tables.
+        output: where the file will be; paths of tables are relative to its folder.
+    """
+    lines = [
+        "# Written by `m2trec init` as a first draft. Read it, change it, and run",
+        f"#   m2trec demo -c {shlex.quote(str(output))}",
+        "#",
+        *_block("Looked at", [found.clicks.describe(), found.items.describe()]),
+        *_block("Unsure", found.doubts()),
+        *_block("Left out", found.left_out()),
+        f"name: {_yaml(run_name(output))}",
+        "data:",
+        "  source: tables",
+        f"  interactions: {_yaml(_relative(found.clicks.path, output))}",
+        f"  items: {_yaml(_relative(found.items.path, output))}",
+        *_columns(found),
+        *_sessions(found),
+        *_split(found),
+        *_options(found),
+        *_length(found),
+        "attributes:",
+        *_attributes(found.choices),
+    ]
+    if found.tasks:
+        names = attribute_names(found.choices)
+        lines += ["model:", "  next_attributes:  # of the next item, predicted beside it: coarse to fine"]
+        for task in found.tasks:
+            entry = {"attribute": names[task.column.name], "weight": 0.2}
+            lines.append(f"    - {_yaml(entry)}{_comment(f'{task.column.distinct:,} values')}")
+    if found.clicks.rows < _FEW_EVENTS:
+        lines.append("training: {batch_size: 64}  # few events: more steps an epoch")
+    lines.append("evaluation: {max_prefixes: 20000}  # a sample of the test sessions; leave it out for all")
+    return "\n".join(lines) + "\n"
+
+
+def run_name(output: Path) -> str:
+    """Return the name of a file as that of a run."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", output.stem).strip("_.-") or "shop"
+
+
+def attribute_names(choices: Iterable[Choice]) -> dict[str, str]:
+    """Return a valid name of its own for the attribute of each column that is used."""
+    names: dict[str, str] = {}
+    for column in (choice.column.name for choice in choices if choice.kind is not None):
+        plain = re.sub(r"_{2,}", "_", re.sub(r"[^A-Za-z0-9_]+", "_", column)).strip("_")
+        plain = plain if re.match(r"[A-Za-z]", plain) else f"column_{plain}".strip("_")
+        plain = f"{plain}_of_item" if plain in RESERVED_NAMES else plain
+        taken, number = set(names.values()), 2
+        name = plain
+        while name in taken:
+            name, number = f"{plain}_{number}", number + 1
+        names[column] = name
+    return names
+
+
+def _columns(found: Findings) -> Iterator[str]:
+    ids = found.ids
+    yield "  columns:"
+    if found.grouping.gap is None:
+        yield f"    session_id: {_yaml(found.grouping.column)}{_comment(found.grouping.reason)}"
+    meeting = f"{percent(ids.known)} of the events looked at find their item"
+    yield f"    item_id: {_yaml(ids.clicked)}{_comment(meeting)}"
+    if ids.described != ids.clicked:
+        yield f"    items_item_id: {_yaml(ids.described)}{_comment('what the items table calls it')}"
+    if found.order.column is not None:
+        yield f"    order: {_yaml(found.order.column)}{_comment(found.order.reason)}"
+    else:
+        yield f"    # order: {found.order.reason}"
+    if found.split is not None:
+        yield f"    split: {_yaml(found.split)}"
+
+
+def _sessions(found: Findings) -> Iterator[str]:
+    if found.grouping.gap is not None:
+        entry = {"user": found.grouping.column, "gap": found.grouping.gap}
+        yield f"  sessions: {_yaml(entry)}{_comment(found.grouping.reason)}"
+
+
+def _split(found: Findings) -> Iterator[str]:
+    if found.split is not None:
+        named = set(found.clicks.columns[found.split].counts.index)
+        share = {} if "valid" in named else {"valid_share_of_train": 0.1}
+        yield f"  split: {_yaml({'kind': 'column', **share})}{_comment('as the interactions say')}"
+    elif found.order.times is not None and found.order.times.times.nunique() > 20:
+        yield "  split: {kind: time, test_share: 0.1, valid_share: 0.1}  # the last sessions are held out"
+    else:
+        why = "no" if found.order.times is None else "too few different"
+        yield f"  split: {{kind: hash, test_share: 0.1, valid_share: 0.1}}  # {why} times to split by"
+
+
+def _options(found: Findings) -> Iterator[str]:
+    dialect, other = found.clicks.file.dialect, found.items.file.dialect
+    options = [f"    {line}" for line in _dialect(dialect)]
+    if other != dialect:
+        lines = [f"      {line}" for line in _dialect(other)]
+        options += [f"    items:{'' if lines else ' {}'}  # are written otherwise", *lines]
+    if found.order.times is not None and found.order.times.time_format is not None:
+        example = found.clicks.columns[found.order.times.column].texts.iloc[0]
+        options.append(
+            f"    time_format: {_yaml(found.order.times.time_format)}{_comment(f'as in {example!r}')}"
+        )
+    if found.unknown:
+        share = _comment(f"{percent(found.unknown)} of events name no known item")
+        options.append(f"    drop_unknown_items: true{share}")
+    if options:
+        yield "  options:"
+        yield from options
+
+
+def _dialect(dialect: Dialect) -> Iterator[str]:
+    usual = Dialect()
+    for name in ("separator", "encoding", "quoting"):
+        if (value := getattr(dialect, name)) != getattr(usual, name):
+            yield f"{name}: {_yaml(value)}"
+
+
+def _length(found: Findings) -> Iterator[str]:
+    if found.grouping.gap is not None:
+        return
+    first = found.clicks.columns[found.grouping.column].texts.loc[: found.clicks.first - 1]
+    longer = float((first.value_counts() > _USUAL_LENGTH).mean()) if len(first) else 0.0
+    if longer > _LONG:
+        why = f"{percent(longer)} of sessions are longer than the usual {_USUAL_LENGTH}"
+        yield f"  max_session_length: {_GREATER_LENGTH}{_comment(why)}"
+
+
+def _attributes(choices: list[Choice]) -> Iterator[str]:
+    names = attribute_names(choices)
+    # The first text serves as title.
+    for choice in sorted(choices, key=lambda c: not c.is_title):
+        if choice.kind is None:
+            continue
+        column, name = choice.column.name, names[choice.column.name]
+        source = {} if column == name else {"column": column}
+        entry = {"name": name, "kind": choice.kind, **source, **choice.settings}
+        unsure = f"; unsure: {choice.unsure}" if choice.unsure else ""
+        yield f"  - {_yaml(entry)}{_comment(choice.reason + unsure)}"
+
+
+def _block(title: str, lines: list[str]) -> Iterator[str]:
+    if lines:
+        yield f"# {title}:"
+        yield from (f"#  {_comment(f'- {line}').removeprefix('  # ')}" for line in lines)
+        yield "#"
+
+
+def _comment(text: str) -> str:
+    """Return a comment behind a setting: one line of printable characters."""
+    return "  # " + " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _yaml(value: Any) -> str:
+    dumped: str = yaml.safe_dump(
+        value, default_flow_style=True, allow_unicode=True, sort_keys=False, width=1 << 30
+    )
+    dumped = dumped.removesuffix("...\n").strip()
+    # YAML would break a text with line breaks in two; JSON is YAML, too.
+    return json.dumps(value, ensure_ascii=False) if "\n" in dumped else dumped
+
+
+def _relative(path: Path, output: Path) -> str:
+    relative = os.path.relpath(path, output.parent)
+    return relative if relative.count("..") < 4 else str(path.resolve())
+
+
+def _is_number(name: str) -> bool:
+    return re.fullmatch(r"-?\d+([.,]\d+)?", name.strip()) is not None

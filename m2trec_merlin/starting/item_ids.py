@@ -1,0 +1,64 @@
+"""Which columns hold the ids of items: those of both tables whose values meet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from m2trec_merlin.ids import IdIndex
+from m2trec_merlin.readers.canonical import normalise_ids
+from m2trec_merlin.starting.names import speaks_of
+from m2trec_merlin.starting.profile import Column, Look
+
+
+@dataclass(frozen=True)
+class ItemIds:
+    """The columns that hold ids of items.
+
+    Attributes:
+        clicked: in the interactions.
+        described: in the items.
+        known: share of events whose item has a row.
+        are_unique: whether hardly an item has two rows.
+    """
+
+    clicked: str
+    described: str
+    known: float
+    are_unique: bool
+
+
+def find_item_ids(clicks: Look, items: Look) -> ItemIds | None:
+    """Return the columns of both tables whose values are the same ids; None if there are none."""
+    candidates = [c for c in items.columns.values() if not c.is_list and not c.is_time and c.distinct > 1]
+    # Titles are often unique, too, and long to read.
+    unique = [c for c in candidates if c.is_unique and c.gaps < 0.02 and c.words < 2]
+    nearly = [c for c in candidates if c.distinct > 0.5 * len(c.values)]
+    indexes = {c.name: IdIndex(items.ids(c.name).dropna().drop_duplicates()) for c in unique or nearly}
+    for tier in _tiers(clicks):
+        best = None
+        for clicked in tier:
+            ids = normalise_ids(clicked.values).dropna()
+            for described, index in indexes.items():
+                found = index.find(ids)
+                met, share = len(np.unique(found[found >= 0])), float((found >= 0).mean())
+                score = met * share**2 * (4 if clicked.name.lower() == described.lower() else 1)
+                if met and (best is None or score > best[0]):
+                    best = score, ItemIds(clicked.name, described, share, bool(unique))
+        if best is not None:
+            return best[1]
+    return None
+
+
+def _tiers(clicks: Look) -> list[list[Column]]:
+    """Return the columns that may hold ids of items, by what their names say.
+
+    Numbers of sessions, positions and the like meet ids by chance: they are asked only if no column is called
+    like an item.
+    """
+    columns = [c for c in clicks.columns.values() if not c.is_list and not c.is_time and len(c.texts)]
+    named = [c for c in columns if speaks_of(c.name, "item")]
+    others = [c for c in columns if speaks_of(c.name, "session", "user", "time", "place", "quantity")]
+    neutral = [c for c in columns if c not in named and c not in others]
+    return [named, neutral] if named else [neutral, others]

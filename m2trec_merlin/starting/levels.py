@@ -1,0 +1,67 @@
+"""Columns that follow from others: codes beside names, and levels of categories from coarse to fine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from m2trec_merlin.starting.kinds import Choice
+from m2trec_merlin.starting.profile import Column
+
+#: What the model learns to predict beside the next item has at most so many values.
+_MOST_VALUES = 5000
+_MOST_TASKS = 3
+
+
+def without_twins(choices: Sequence[Choice]) -> list[Choice]:
+    """Leave out what says the same in other values as another column: of number and name, the number."""
+    kept: list[Choice] = []
+    # Names before numbers, so that a person can read what is kept.
+    by_reading = sorted(choices, key=lambda c: c.kind == "categorical" and _reads_like_a_number(c.column))
+    for choice in by_reading:
+        twin = next((other for other in kept if _say_the_same(choice, other)), None)
+        if twin is not None:
+            reason = f"says the same as '{twin.column.name}' in other values"
+            choice = Choice(choice.column, None, reason)
+        kept.append(choice)
+    return sorted(kept, key=lambda choice: [c.column.name for c in choices].index(choice.column.name))
+
+
+def _reads_like_a_number(column: Column) -> bool:
+    return column.numbers is not None or column.are_codes
+
+
+def _say_the_same(one: Choice, other: Choice) -> bool:
+    kinds = {one.kind, other.kind}
+    if kinds != {"categorical"} and not (kinds == {"text"} and one.column.texts.equals(other.column.texts)):
+        return False
+    if one.column.distinct != other.column.distinct or one.column.distinct < 3:
+        return False
+    return follows(one, other) and follows(other, one)
+
+
+def follows(coarse: Choice, fine: Choice) -> bool:
+    """Tell whether a value of the fine column has but one value of the coarse one."""
+    pairs = pd.DataFrame({"fine": fine.column.texts, "coarse": coarse.column.texts}).dropna()
+    seen = len(pairs.drop_duplicates())
+    return len(pairs) > 0 and seen <= 1.01 * pairs["fine"].nunique()
+
+
+def choose_tasks(choices: Sequence[Choice]) -> list[Choice]:
+    """Return the categories of the next item that the model learns to predict, from coarse to fine."""
+    possible = [
+        choice
+        for choice in choices
+        if choice.kind == "categorical"
+        and 2 < choice.column.distinct <= _MOST_VALUES
+        and choice.column.gaps < 0.3
+        and (choice.is_category or not choice.unsure)
+        and choice.column.distinct < 0.3 * len(choice.column.texts)
+    ]
+    named = [choice for choice in possible if choice.is_category]
+    levels = sorted(named or possible[:1], key=lambda choice: choice.column.distinct)
+    if len(levels) <= _MOST_TASKS:
+        return levels
+    # Of many levels the coarsest, the finest, and one between.
+    return [levels[0], levels[len(levels) // 2], levels[-1]]

@@ -1,0 +1,36 @@
+"""What the name of a column hints at, in English and German."""
+
+from __future__ import annotations
+
+import re
+
+#: Words by subject: most begin a word of the name; those behind a ~ may stand anywhere, as in Verkaufspreis.
+_WORDS = {
+    "session": "sess visit(?!or) basket cart(?!on) order invoice transaction receipt trip sitzung bestell"
+    " warenkorb bon(?!us) beleg",
+    "user": "user customer client cust(?![a-z]) member visitor household account cookie device person uid"
+    " login kunde",
+    "time": "time date(?!i) day when created clicked ts(?![a-z]) at(?![a-z]) ~stamp ~zeit ~datum",
+    "place": "pos(?![a-z]) position seq step rank index idx sort order number nr(?![a-z]) event"
+    " reihen schritt",
+    "event": "event action aktion behaviou?r type kind status",
+    "item": "item product sku article asin isbn movie track song book artikel produkt",
+    "quantity": "cost msrp weight height width length depth size volume rating score stock qty amount"
+    " count(?!r) num(?![a-z]) reviews discount margin age(?![a-z]) year pages duration minutes breite tiefe"
+    " jahr ~price ~preis ~gewicht ~menge ~anzahl ~quantity",
+    "category": "categor cat(?![a-z]) cats(?![a-z]) depart dept aisle class group genre section level type"
+    " segment family ~kategorie ~abteilung ~gruppe",
+    "code": "id(?![a-z]) no(?![a-z]) nr(?![a-z]) code key(?![a-z]) brand manufact vendor colou?r zip plz"
+    " ~nummer",
+    "title": "title name label headline titel bezeichnung produkt$ product$ ~name",
+}
+_PATTERNS = {
+    subject: re.compile("|".join(w[1:] if w.startswith("~") else f"(?<![a-z]){w}" for w in words.split()))
+    for subject, words in _WORDS.items()
+}
+
+
+def speaks_of(name: str, *subjects: str) -> bool:
+    """Tell whether the name of a column hints at one of some subjects; see `_WORDS`."""
+    plain = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    return any(_PATTERNS[subject].search(plain) for subject in subjects)

@@ -1,0 +1,210 @@
+"""A bounded look at a table: all rows are counted, some are kept, and each column is described by these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from m2trec_merlin.columns import as_text, is_list, to_arrow
+from m2trec_merlin.errors import DataError
+from m2trec_merlin.readers.canonical import digits_to_integers, normalise_ids
+from m2trec_merlin.readers.delimited import Dialect
+from m2trec_merlin.readers.files import TableFile
+
+_CODE = r"(?=.*\d)[\x21-\x7e]+"
+_LEADING_ZERO = r"-?0\d+"
+
+
+def percent(share: float) -> str:
+    """Return a share to be read, never rounded to none or all."""
+    if 0 < share < 0.001:
+        return "less than 0.1 %"
+    if 0.999 < share < 1:
+        return "more than 99.9 %"
+    return f"{100 * share:.0f} %" if share in (0, 1) or 0.1 <= share < 0.995 else f"{100 * share:.1f} %"
+
+
+class Column:
+    """What the kept rows say of one column.
+
+    Args:
+        name: in the file.
+        values: of the kept rows, as they stand; the index is the row number.
+    """
+
+    def __init__(self, name: str, values: pd.Series) -> None:
+        self.name, self.values = name, values
+
+    @cached_property
+    def is_list(self) -> bool:
+        """Whether values are lists."""
+        try:
+            return is_list(to_arrow(self.values))
+        except pa.ArrowException:
+            return False
+
+    @cached_property
+    def is_time(self) -> bool:
+        """Whether values are typed dates, times of day, durations and the like."""
+        return not self.is_list and pa.types.is_temporal(to_arrow(self.values).type)
+
+    @property
+    def is_moment(self) -> bool:
+        """Whether values are typed dates, with or without a time of day."""
+        kind = to_arrow(self.values).type
+        return pa.types.is_timestamp(kind) or pa.types.is_date(kind)
+
+    @cached_property
+    def texts(self) -> pd.Series:
+        """The known values as the product writes them, text; of lists, what stands for the whole list."""
+        if self.is_list:
+            return self.values.dropna().map(lambda value: str(list(value)))
+        return as_text(self.values).to_pandas().set_axis(self.values.index).dropna()
+
+    @cached_property
+    def gaps(self) -> float:
+        """Share of rows without a value."""
+        known = self.values.notna().sum() if self.is_list else len(self.texts)
+        return float(1 - known / max(len(self.values), 1))
+
+    @cached_property
+    def counts(self) -> pd.Series:
+        """How often each value occurs, the most frequent first."""
+        return self.texts.value_counts()
+
+    @property
+    def distinct(self) -> int:
+        """Number of different values."""
+        return len(self.counts)
+
+    @property
+    def is_unique(self) -> bool:
+        """Whether hardly a value occurs twice."""
+        return self.distinct > 1 and self.distinct >= 0.98 * len(self.texts)
+
+    @cached_property
+    def numbers(self) -> np.ndarray | None:
+        """The known values as float64; None if one is no finite number, or is a code such as 007."""
+        if self.is_list or self.is_time or self.texts.empty:
+            return None
+        found = pd.to_numeric(self.texts, errors="coerce").to_numpy(np.float64)
+        if not np.isfinite(found).all() or pd.api.types.is_bool_dtype(self.values):
+            return None
+        return None if self.texts.str.fullmatch(_LEADING_ZERO).any() else found
+
+    @property
+    def whole_numbers(self) -> np.ndarray | None:
+        """The numbers, if none has a fraction."""
+        return None if self.numbers is None or (self.numbers % 1).any() else self.numbers
+
+    @cached_property
+    def words(self) -> float:
+        """Mean number of words of a value."""
+        return float(self.texts.str.split().str.len().mean()) if len(self.texts) else 0.0
+
+    def share(self, pattern: str) -> float:
+        """Return the share of known values that match a pattern from end to end."""
+        return float(self.texts.str.fullmatch(pattern).mean()) if len(self.texts) else 0.0
+
+    @property
+    def are_codes(self) -> bool:
+        """Whether values look like codes: no blanks, and digits among them."""
+        return self.share(_CODE) > 0.9
+
+    def examples(self, count: int = 3) -> str:
+        """Return some values to show."""
+        return ", ".join(repr(t if len(t) <= 24 else t[:21] + "...") for t in self.counts.index[:count])
+
+
+@dataclass
+class Look:
+    """What is known of a table.
+
+    Attributes:
+        path: of the file or folder.
+        file: to read more.
+        rows: number of all rows.
+        first: rows kept from the start of the table, one after another.
+        columns: by name.
+        unreadable: why columns cannot be read, by name.
+    """
+
+    path: Path
+    file: TableFile
+    rows: int
+    first: int
+    columns: dict[str, Column]
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def kept(self) -> int:
+        """Number of rows that were kept."""
+        return len(next(iter(self.columns.values())).values)
+
+    def ids(self, name: str) -> pd.Series:
+        """Return all values of a column as ids of items, as the reader does."""
+        ids = normalise_ids(self.file.read([name])[name])
+        return ids if self.file.is_typed else digits_to_integers(ids)
+
+    def describe(self) -> str:
+        """Say how much was looked at."""
+        if self.kept == self.rows:
+            return f"{self.path.name}: all {self.rows:,} rows"
+        spread = self.kept - self.first
+        return (
+            f"{self.path.name}: {self.kept:,} of {self.rows:,} rows, the first {self.first:,} and {spread:,} "
+            "spread over the others"
+        )
+
+
+def look_at(path: Path, dialect: Dialect, limit: int) -> Look:
+    """Read a table once, and keep at most about `limit` rows of it.
+
+    Raises:
+        DataError: no column can be read, or there is no row.
+    """
+    file = TableFile(path, dialect)
+    readable, unreadable = _readable(file)
+    kept, rows, first = _rows_of(file, readable, limit)
+    if not rows:
+        raise DataError(str(path), [f"{path}: holds no rows"])
+    columns = {name: Column(name, kept[name]) for name in readable}
+    return Look(path, file, rows, first, columns, unreadable)
+
+
+def _readable(file: TableFile) -> tuple[list[str], dict[str, str]]:
+    """Divide the columns into those that can be read and those that cannot."""
+    names = file.columns()
+    unreadable: dict[str, str] = dict.fromkeys([name for name in names if not name], "has no name")
+    for name in filter(None, names):
+        try:
+            next(iter(file.blocks([name])), None)
+        except DataError as error:
+            unreadable[name] = error.problems[0]
+    if len(unreadable) == len(names):
+        raise DataError(str(file.path), list(dict.fromkeys(unreadable.values())))
+    return [name for name in names if name not in unreadable], unreadable
+
+
+def _rows_of(file: TableFile, names: list[str], limit: int) -> tuple[pd.DataFrame, int, int]:
+    """Return the kept rows, the number of all, and how many of the kept are the first of the table."""
+    head: list[pd.DataFrame] = []
+    spread: list[pd.DataFrame] = []
+    stride, rows, first = 1, 0, 0
+    for block in file.blocks(names):
+        begin = block.iloc[: max(limit // 2 - first, 0)]
+        first += len(begin)
+        head.append(begin)
+        rows += len(block)
+        rest = block.iloc[len(begin) :]
+        spread.append(rest[rest.index % stride == 0])
+        while sum(map(len, spread)) > limit - limit // 2:
+            stride *= 2
+            spread = [part[part.index % stride == 0] for part in spread]
+    kept = [part for part in [*head, *spread] if len(part)]
+    return pd.concat(kept) if kept else pd.DataFrame(columns=names), rows, first

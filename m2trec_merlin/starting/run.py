@@ -1,0 +1,202 @@
+"""The verb `init`: look at two tables, write a configuration, and try whether the data step takes it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from m2trec_merlin.config import Config, load_config
+from m2trec_merlin.data import prepare_data, summarise_data
+from m2trec_merlin.errors import ConfigError, DataError
+from m2trec_merlin.ids import IdIndex
+from m2trec_merlin.progress import SILENT, Progress
+from m2trec_merlin.readers.canonical import ITEM_ID, normalise_ids
+from m2trec_merlin.starting.dialect import writing_of
+from m2trec_merlin.starting.draft import Findings, compose
+from m2trec_merlin.starting.item_ids import ItemIds, find_item_ids
+from m2trec_merlin.starting.kinds import Choice, choose_kind
+from m2trec_merlin.starting.levels import choose_tasks, without_twins
+from m2trec_merlin.starting.profile import Column, Look, look_at
+from m2trec_merlin.starting.sessions import find_grouping, find_order, find_split, find_times
+
+#: Rows kept of a table, and events up to which the whole data step is tried.
+_KEPT_ROWS = 200_000
+_TRIED_EVENTS = 3_000_000
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Start:
+    """What `init` did.
+
+    Attributes:
+        path: of the configuration.
+        found: about the tables.
+        config: as it was read back.
+        tried: what the data step made of the tables; None where they are too large to try.
+    """
+
+    path: Path
+    found: Findings
+    config: Config
+    tried: str | None
+
+
+def start(clicks: Path, items: Path, output: Path, force: bool = False, progress: Progress = SILENT) -> Start:
+    """Write a commented configuration for two tables.
+
+    Args:
+        clicks: the interactions, as source `tables` reads them; if they are the items, the two are exchanged.
+        items: the items.
+        output: the file to write.
+        force: replace it if it is there.
+        progress: is told what is being done.
+
+    Raises:
+        ConfigError: the file cannot be written, or both tables are one.
+        DataError: a table cannot be read, the two do not belong together, or the data step refuses them; all
+            problems at once. In the last case the configuration is written.
+    """
+    _check_paths(clicks, items, output, force)
+    found = examine(clicks, items, progress)
+    text = compose(found, output)
+    config = _write(text, output)
+    tried = None
+    if found.clicks.rows <= _TRIED_EVENTS:
+        progress.say("trying the data step")
+        tried = _try(config, output)
+    return Start(output, found, config, tried)
+
+
+def examine(clicks: Path, items: Path, progress: Progress = SILENT) -> Findings:
+    """Find out what two tables hold.
+
+    Raises:
+        DataError: as `start`.
+    """
+    progress.say(f"looking at {clicks} and {items}")
+    writings = _both(writing_of, clicks, items)
+    dialects = {clicks: writings[0].beside(writings[1]), items: writings[1].beside(writings[0])}
+    one, other = _both(lambda path: look_at(path, dialects[path], _KEPT_ROWS), clicks, items)
+    unsure = [note for writing in writings for note in writing.unsure]
+    ids, exchanged = find_item_ids(one, other), find_item_ids(other, one)
+    if exchanged is not None and exchanged.are_unique and (ids is None or not ids.are_unique):
+        unsure.append(f"{one.path.name} has a row for each item, so it is taken for the items")
+        one, other, ids = other, one, exchanged
+    if ids is None:
+        raise DataError(f"{clicks.name} and {items.name}", [_explain_strangers(one, other)])
+    split = find_split(one)
+    taken = {ids.clicked, *([split] if split else [])}
+    times = find_times(one, taken)
+    grouping = find_grouping(one, times, taken)
+    choices = without_twins(
+        [
+            _choose(column, other.columns[ids.described])
+            for name, column in other.columns.items()
+            if name != ids.described
+        ]
+    )
+    if not any(choice.kind for choice in choices):
+        reasons = "; ".join(f"'{c.column.name}': {c.reason}" for c in choices) or "there is no other column"
+        problem = f"{other.path}: nothing describes the items in '{ids.described}': {reasons}"
+        raise DataError(str(other.path), [problem])
+    return Findings(
+        one,
+        other,
+        ids,
+        _unknown(one, other, ids),
+        split,
+        grouping,
+        find_order(one, times, grouping, taken),
+        choices,
+        choose_tasks(choices),
+        unsure,
+    )
+
+
+def _choose(column: Column, ids: Column) -> Choice:
+    if column.name == ITEM_ID:
+        reason = f"is called as ids are here, which '{ids.name}' holds: rename it to use it"
+        return Choice(column, None, reason)
+    return choose_kind(column, ids)
+
+
+def _both(ask: Callable[[Path], T], clicks: Path, items: Path) -> tuple[T, T]:
+    """Ask the same of both tables; what is wrong with either is raised together."""
+    answers, problems = [], []
+    for path in (clicks, items):
+        try:
+            answers.append(ask(path))
+        except DataError as error:
+            problems += error.problems
+    if problems:
+        raise DataError(f"{clicks.name} and {items.name}", problems)
+    return answers[0], answers[1]
+
+
+def _check_paths(clicks: Path, items: Path, output: Path, force: bool) -> None:
+    problems = [f"{path}: no such file or folder" for path in (clicks, items) if not path.exists()]
+    if clicks.exists() and items.exists() and clicks.samefile(items):
+        problems.append(f"{clicks} and {items} are one table: give the events first, then the items")
+    if output.suffix not in (".yaml", ".yml"):
+        problems.append(f"{output}: the name of a configuration must end in .yaml")
+    if output.is_dir():
+        problems.append(f"{output}: is a folder: name a file in it")
+    elif output.exists() and not force:
+        problems.append(f"{output} is there already: --force replaces it, --output names another")
+    if not output.parent.is_dir():
+        problems.append(f"{output.parent}: no such folder")
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
+def _explain_strangers(clicks: Look, items: Look) -> str:
+    """Say that no two columns meet, with values of both."""
+
+    def shown(look: Look) -> str:
+        columns = [column for column in look.columns.values() if column.distinct > 1]
+        return "; ".join(f"'{column.name}' has {column.examples(2)}" for column in columns[:8])
+
+    events, described = clicks.path.name, items.path.name
+    return (
+        f"no column of {events} holds ids from a column of {described} that has one for each item: are both "
+        f"the right files, and the ids written alike? In {events} {shown(clicks)}. "
+        f"In {described} {shown(items)}"
+    )
+
+
+def _unknown(clicks: Look, items: Look, ids: ItemIds) -> float:
+    """Return the share of all events whose item has no row, or that name none."""
+    index = IdIndex(items.ids(ids.described).dropna().drop_duplicates())
+    unknown = sum(
+        int((index.find(normalise_ids(block[ids.clicked])) < 0).sum())
+        for block in clicks.file.blocks([ids.clicked])
+    )
+    return unknown / clicks.rows
+
+
+def _write(text: str, output: Path) -> Config:
+    """Write the file once the product takes it."""
+    try:
+        with tempfile.TemporaryDirectory(dir=output.parent, prefix=".m2trec-init-") as folder:
+            # In a folder beside it, paths of tables would lead elsewhere.
+            draft = Path(folder, output.name)
+            draft.write_text(text, encoding="utf-8")
+            load_config(draft)
+            draft.replace(output)
+    except OSError as error:
+        raise ConfigError(f"{output}: cannot be written: {error.strerror or error}") from None
+    return load_config(output)
+
+
+def _try(config: Config, output: Path) -> str:
+    with tempfile.TemporaryDirectory(prefix="m2trec-init-") as folder:
+        try:
+            return summarise_data(prepare_data(config.model_copy(update={"work_dir": Path(folder)})))
+        except DataError as error:
+            where = f"{output} is written, but the tables need to be mended first: {error.source}"
+            raise DataError(where, error.problems) from None

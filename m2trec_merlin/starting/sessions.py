@@ -1,0 +1,189 @@
+"""What makes the events of a table a session, what orders them, and what splits the sessions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from m2trec_merlin.errors import DataError
+from m2trec_merlin.readers.canonical import SPLITS
+from m2trec_merlin.starting.names import speaks_of
+from m2trec_merlin.starting.profile import Column, Look, percent
+from m2trec_merlin.starting.times import Times, times_of
+
+#: A pause after which a session is over, from the shortest; the first that leaves most events in sessions.
+_GAPS = ("30 min", "1 h", "12 h", "7 days")
+#: Share of events that a way of cutting must leave in sessions of at least two.
+_ENOUGH = 0.5
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """How events become sessions: by a column, or from users and times.
+
+    Attributes:
+        column: of sessions, or of users if there is a gap.
+        gap: the pause that ends a session.
+        reason: why so.
+        unsure: whether a person should look at it.
+    """
+
+    column: str
+    gap: str | None
+    reason: str
+    unsure: bool = False
+
+
+@dataclass(frozen=True)
+class Order:
+    """What orders the events of a session.
+
+    Attributes:
+        column: a position or a time; None: the order of the file.
+        times: what the column holds, if they are times.
+        reason: why so.
+        unsure: whether a person should look at it.
+    """
+
+    column: str | None
+    times: Times | None
+    reason: str
+    unsure: bool = False
+
+
+def find_split(clicks: Look) -> str | None:
+    """Return the column that names the split, if there is one."""
+    for column in clicks.columns.values():
+        named = set() if column.is_list else set(column.counts.index)
+        if not column.gaps and {"train", "test"} <= named <= set(SPLITS):
+            return column.name
+    return None
+
+
+def find_times(clicks: Look, taken: set[str]) -> list[Times]:
+    """Return the columns of times, the likeliest first."""
+    found = []
+    for column in clicks.columns.values():
+        likely = column.is_time or speaks_of(column.name, "time")
+        # Ids may look like numbers since 1970, so that a number needs a name that speaks of time.
+        if column.name in taken or (column.numbers is not None and not likely):
+            continue
+        if (times := times_of(column)) is not None:
+            found.append((likely, column.gaps == 0, len(times.times.unique()), times))
+    return [times for *_, times in sorted(found, key=lambda entry: entry[:3], reverse=True)]
+
+
+def find_grouping(clicks: Look, times: list[Times], taken: set[str]) -> Grouping:
+    """Return how the events become sessions.
+
+    Raises:
+        DataError: no column repeats as that of sessions or users would.
+    """
+    taken = taken | {each.column for each in times}
+    groups = [c for name, c in clicks.columns.items() if name not in taken and _groups(c, clicks.first)]
+    sessions = [c for c in groups if speaks_of(c.name, "session")]
+    users = [c for c in groups if speaks_of(c.name, "user") and c not in sessions]
+    if sessions:
+        chosen = max(sessions, key=lambda c: ("sess" in c.name.lower(), c.distinct))
+        return Grouping(chosen.name, None, f"{_sizes(chosen)}, and is called like a session")
+    if users:
+        return _cut(max(users, key=lambda c: c.distinct), times, clicks.first)
+    unnamed = [c for c in groups if c.numbers is None or c.whole_numbers is not None]
+    if not unnamed:
+        columns = ", ".join(f"{c.name} ({c.distinct:,} values)" for c in clicks.columns.values())
+        problem = (
+            f"{clicks.path}: no column groups the events into sessions: one is needed that names the session "
+            f"or the user, each in several rows; there are {columns}"
+        )
+        raise DataError(str(clicks.path), [problem])
+    chosen = max(unnamed, key=lambda c: (_side_by_side(c, clicks.first) > 0.3, c.distinct))
+    if times and _longest(chosen, times[0], clicks.first) > pd.Timedelta("1 day"):
+        return _cut(chosen, times, clicks.first)
+    return Grouping(chosen.name, None, f"{_sizes(chosen)}; no column is called like a session", unsure=True)
+
+
+def _groups(column: Column, first: int) -> bool:
+    """Tell whether a column may name sessions or users: many values, most of them in several rows."""
+    if column.is_list or column.is_time or column.gaps > 0.5 or column.distinct < 2:
+        return False
+    # Only of rows one after another is it known which others share their value.
+    counts = column.texts.loc[: first - 1].value_counts()
+    several = counts[counts > 1].sum() / max(counts.sum(), 1)
+    few = len(counts) <= 20 and counts.mean() > 50
+    return bool(several > 0.3 and not few)
+
+
+def _side_by_side(column: Column, first: int) -> float:
+    values = column.texts.loc[: first - 1].to_numpy()
+    return float((values[1:] == values[:-1]).mean()) if len(values) > 1 else 0.0
+
+
+def _sizes(column: Column) -> str:
+    return f"{column.distinct:,} values in {len(column.texts):,} rows looked at"
+
+
+def _longest(column: Column, times: Times, first: int) -> pd.Timedelta:
+    """Return the median time from the first to the last event of a value."""
+    known = times.times.iloc[:first]
+    spans = known.groupby(column.values.iloc[:first]).agg(["min", "max", "size"])
+    spans = spans[spans["size"] > 1]
+    return pd.Timedelta((spans["max"] - spans["min"]).median())
+
+
+def _cut(user: Column, times: list[Times], first: int) -> Grouping:
+    if not times:
+        reason = f"{_sizes(user)}; all that a user did is one session, as there are no times to cut it"
+        return Grouping(user.name, None, reason, unsure=True)
+    gaps = _GAPS[2:] if times[0].are_days else _GAPS
+    table = pd.DataFrame({"user": user.values, "time": times[0].times}).iloc[:first].dropna()
+    table = table.sort_values(["user", "time"])
+    pauses = table["time"].diff().where(table["user"] == table["user"].shift())
+    for gap in gaps:
+        sessions = (~(pauses <= pd.Timedelta(gap))).cumsum()
+        sizes = sessions.value_counts()
+        share = sizes[sizes > 1].sum() / max(len(table), 1)
+        if share >= _ENOUGH:
+            company = f"{percent(share)} of events are in sessions of two and more"
+            reason = f"no column names sessions; cut where more than {gap} pass, {company}"
+            reason += f", {sizes[sizes > 1].mean():.1f} on average"
+            return Grouping(user.name, gap, reason, unsure=True)
+    reason = f"{_sizes(user)}; all that a user did is one session, as even pauses of {gaps[-1]} are common"
+    return Grouping(user.name, None, reason, unsure=True)
+
+
+def find_order(clicks: Look, times: list[Times], grouping: Grouping, taken: set[str]) -> Order:
+    """Return what orders the events of a session."""
+    if grouping.gap is not None:
+        return Order(times[0].column, times[0], "the times by which sessions are cut")
+    session = clicks.columns[grouping.column].values.iloc[: clicks.first]
+    ties = _ties(session, times[0].times.iloc[: clicks.first]) if times else 1.0
+    if ties <= 0.05:
+        return Order(times[0].column, times[0], "times, which also tell the last sessions from the first")
+    same = f"{percent(ties)} of events have the time of the one before"
+    for column in clicks.columns.values():
+        if column.name not in taken | {grouping.column} and _are_places(column, session):
+            by_time = f"; by '{times[0].column}', {same}" if times else ""
+            return Order(column.name, None, f"counts the events of a session{by_time}")
+    if times:
+        return Order(times[0].column, times[0], f"{same}, and stay in the order of the file", unsure=True)
+    return Order(None, None, "no column of times or positions: events stay in the order of the file", True)
+
+
+def _ties(session: pd.Series, times: pd.Series) -> float:
+    """Return the share of events that have the time of the event before in their session."""
+    table = pd.DataFrame({"session": session, "time": times}).dropna().sort_values(["session", "time"])
+    same = table["session"] == table["session"].shift()
+    return float((table["time"] == table["time"].shift())[same].mean()) if same.any() else 0.0
+
+
+def _are_places(column: Column, session: pd.Series) -> bool:
+    """Tell whether a column counts the events of each session, from 0 or 1, or in any steps."""
+    numbers = column.whole_numbers
+    if numbers is None or column.gaps:
+        return False
+    table = pd.DataFrame({"session": session, "place": pd.Series(numbers, column.texts.index)}).dropna()
+    groups = table.groupby("session")["place"]
+    counted = (groups.min() <= 1) & (groups.max() - groups.min() + 1 == groups.size())
+    distinct = not table.duplicated().any()
+    return bool(distinct and (counted.mean() > 0.7 or speaks_of(column.name, "place")))

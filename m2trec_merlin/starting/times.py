@@ -1,0 +1,153 @@
+"""How times are written: ISO 8601, counts since 1970, or one of the usual ways of writing dates."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from m2trec_merlin.readers.canonical import ISO_8601, UNIX_UNITS, parse_timestamps
+from m2trec_merlin.starting.profile import Column
+
+#: What numbers have to be to pass for times: from 1990 to 2050, in seconds.
+_EARLIEST, _LATEST = 631_152_000, 2_524_608_000
+_DATES = [
+    "%d.%m.%Y",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%Y/%m/%d",
+    "%Y.%m.%d",
+    "%Y/%d/%m",
+    "%Y%m%d",
+    "%d.%m.%y",
+    "%d/%m/%y",
+    "%m/%d/%y",
+    "%y-%m-%d",
+    "%d %b %Y",
+    "%d-%b-%Y",
+    "%d/%b/%Y",
+    "%b %d, %Y",
+    "%B %d, %Y",
+    "%d %B %Y",
+    "%d-%b-%y",
+    "%a %b %d %Y",
+    "%Y-%m-%d",
+]
+_CLOCKS = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%H%M%S", "%H.%M.%S")
+_AFTER_DATES = ("", *map("".join, product((" ", "T", "", ", ", ":"), _CLOCKS, ("", " %z", "%z", " %Z"))))
+_PARTS = {
+    **{"%Y": r"\d{4}", "%d": r"\d{1,2}", "%m": r"\d{1,2}", "%f": r"\d{1,6}", "%p": "[AaPp][Mm]"},
+    **{"%a": r"[^\W\d]{2,3}", "%b": r"[^\W\d]{3,4}", "%B": r"[^\W\d]+"},
+    **{"%z": r"(?:Z|[+-]\d\d:?\d\d)", "%Z": "[A-Z]{3,4}"},
+}
+#: Values tried before a format is tried on all.
+_PROBES = 20
+#: Damaged values that a column of times may hold; the data step reports them.
+_DAMAGED = 0.01
+
+
+@dataclass(frozen=True)
+class Times:
+    """A column of times.
+
+    Attributes:
+        column: its name.
+        time_format: for `data.options`; None: none is needed.
+        times: of the kept rows, datetime64; NaT where there is none.
+        other_format: a format that reads all values, too, as other times.
+    """
+
+    column: str
+    time_format: str | None
+    times: pd.Series
+    other_format: str | None = None
+
+    @property
+    def are_days(self) -> bool:
+        """Whether times are dates only."""
+        known = self.times.dropna()
+        return bool((known == known.dt.normalize()).all())
+
+
+def times_of(column: Column) -> Times | None:
+    """Return the times that a column holds; None if it holds something else."""
+    if column.is_time and not column.is_moment:
+        return None
+    if column.is_time:
+        times = pd.to_datetime(column.values, errors="coerce", utc=True).dt.tz_localize(None)
+        return Times(column.name, None, times) if times.notna().any() else None
+    if column.is_list or column.texts.empty:
+        return None
+    if (unit := _unix_unit(column)) is not None:
+        return _read(column, unit)
+    probes = column.texts.iloc[np.linspace(0, len(column.texts) - 1, _PROBES).astype(int)]
+    if not probes.str.contains(r"\d").all():
+        return None
+    if column.whole_numbers is None and _are_read(probes, ISO_8601) and _are_read(column.texts, ISO_8601):
+        return _read(column, ISO_8601)
+    return _in_other_writing(column, probes)
+
+
+def _unix_unit(column: Column) -> str | None:
+    if (numbers := column.numbers) is None:
+        return None
+    for number, unit in enumerate(UNIX_UNITS):
+        scale = 1000.0**number
+        if ((numbers >= _EARLIEST * scale) & (numbers <= _LATEST * scale)).all():
+            return unit
+    return None
+
+
+def _in_other_writing(column: Column, probes: pd.Series) -> Times | None:
+    fitting = [
+        f for f in _formats_like(probes.iloc[0]) if _are_read(probes, f) and _are_read(column.texts, f)
+    ]
+    if not fitting:
+        return None
+    read = [_read(column, time_format) for time_format in fitting]
+    # Where days and months can be exchanged, a log is most likely in order of time, or at least short.
+    best = max(read, key=lambda found: (_in_order(found.times), -_span(found.times)))
+    others = [o.time_format for o in read if not o.times.equals(best.times)]
+    return Times(best.column, best.time_format, best.times, others[0] if others else None)
+
+
+def _formats_like(text: str) -> list[str]:
+    """Return the formats that have the shape of a text."""
+    found = []
+    for date in _DATES:
+        if (start := _shape(date).match(text)) is not None:
+            found += [date + rest for rest in _AFTER_DATES if _shape(rest).fullmatch(text, start.end())]
+    return found
+
+
+@cache
+def _shape(time_format: str) -> re.Pattern[str]:
+    parts = re.split(r"(%[A-Za-z])", time_format)
+    return re.compile(
+        "".join(_PARTS.get(p, r"\d{2}") if p.startswith("%") else re.escape(p) for p in parts), re.ASCII
+    )
+
+
+def _are_read(texts: pd.Series, time_format: str) -> bool:
+    return bool(parse_timestamps(texts, time_format).notna().mean() >= 1 - _DAMAGED)
+
+
+def _read(column: Column, time_format: str) -> Times:
+    times = parse_timestamps(column.values, time_format)
+    return Times(column.name, None if time_format == ISO_8601 else time_format, times)
+
+
+def _in_order(times: pd.Series) -> float:
+    """Return the share of rows that are not earlier than the row before, in steps of a hundredth."""
+    known = times.dropna().to_numpy()
+    return round(float((known[1:] >= known[:-1]).mean()), 2) if len(known) > 1 else 1.0
+
+
+def _span(times: pd.Series) -> float:
+    return float((times.max() - times.min()) / pd.Timedelta("1 day"))

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from m2trec_merlin.errors import DataError
+from m2trec_merlin.readers.delimited import Dialect
+from m2trec_merlin.starting.dialect import Writing, writing_of
+
+ROWS = ["sku;name;price", *(f"A{i};Käse {i}, alt;{i},50" for i in range(30))]
+
+
+def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
+    data = text.encode(encoding)
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    return path
+
+
+@pytest.mark.parametrize("name", ["items.csv", "items.csv.gz", "items.txt"])
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
+@pytest.mark.parametrize("separator", [";", "\t", "|", "^"])
+def test_separator_and_encoding(tmp_path: Path, name: str, encoding: str, separator: str) -> None:
+    text = "\n".join(ROWS).replace(";", separator)
+    found = writing_of(write(tmp_path / name, text, encoding))
+    assert found.dialect == Dialect(separator, encoding)
+    assert bool(found.unsure) == (encoding == "cp1252")
+
+
+@pytest.mark.parametrize(("name", "separator"), [("a.csv", ","), ("a.tsv", "\t"), ("a.txt", ",")])
+def test_what_is_usual_needs_no_setting(tmp_path: Path, name: str, separator: str) -> None:
+    text = "user,item\na,1\nb,2\n".replace(",", separator)
+    assert writing_of(write(tmp_path / name, text)).dialect == Dialect()
+
+
+def test_what_changes_nothing_follows_the_other_table(tmp_path: Path) -> None:
+    plain = writing_of(write(tmp_path / "clicks.csv", "user;item\na;1\nb;2\n"))
+    other = writing_of(write(tmp_path / "items.csv", 'item|name\n1|5" Käse\n2|"Brie\n3|y\n', "cp1252"))
+    assert plain.beside(other) == Dialect(";", "cp1252", quoting=False)
+    assert other.beside(plain) == other.dialect == Dialect("|", "cp1252", quoting=False)
+    wide = writing_of(write(tmp_path / "wide.csv", "item|name\n1|x\n2|y\n", "utf-16"))
+    assert plain.beside(wide).encoding == "utf-8"
+    assert Writing(Dialect()).beside(other) == other.dialect
+
+
+def test_a_comma_inside_of_quotes_separates_nothing(tmp_path: Path) -> None:
+    rows = "".join(f'{i};"a, b, c";"1,5"\n' for i in range(9))
+    assert writing_of(write(tmp_path / "a.csv", "id;name;price\n" + rows)).dialect.separator == ";"
+
+
+def test_an_umlaut_at_the_very_end_is_seen(tmp_path: Path) -> None:
+    text = "a,b\n" + "x,y\n" * 600_000 + "ö,y\n"  # beyond the first block
+    assert writing_of(write(tmp_path / "a.csv", text, "cp1252")).dialect.encoding == "cp1252"
+    assert writing_of(write(tmp_path / "b.csv", text, "utf-8")).dialect.encoding == "utf-8"
+
+
+@pytest.mark.parametrize(
+    ("text", "quoting"),
+    [
+        ('id,name\n1,"a, b"\n2,"say ""x"""\n', True),
+        ('id,name\n1,17" screen\n2,"old\n3,y\n', False),
+        ('id,name\n1,"a" wine\n2,x\n', False),
+        ("id,name\n1,a\n", True),
+    ],
+)
+def test_quotation_marks(tmp_path: Path, text: str, quoting: bool) -> None:
+    assert writing_of(write(tmp_path / "a.csv", text)).dialect.quoting is quoting
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the file is empty"),
+        ("\n \n", "the file is empty"),
+        ("word\nother\n", "no column separator found"),
+    ],
+)
+def test_files_that_are_no_tables(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        writing_of(write(tmp_path / "a.csv", text))
+
+
+def test_wide_characters_without_any_text(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is empty"):
+        writing_of(write(tmp_path / "a.csv", "\n\n", "utf-16"))
+
+
+def test_a_field_without_end(tmp_path: Path) -> None:
+    found = writing_of(
+        write(tmp_path / "a.csv", "id|name\n" + "".join(f"{i}|{'x' * 200_000}\n" for i in "123"))
+    )
+    assert found.dialect.separator == "|"
+
+
+def test_files_of_a_folder_that_differ(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", "a,b\n1,2\n")
+    write(tmp_path / "b.csv", "a;b\n1;2\n")
+    with pytest.raises(DataError, match="its files have different separators: ',', ';'"):
+        writing_of(tmp_path)

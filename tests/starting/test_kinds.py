@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import string
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from m2trec_merlin.starting.kinds import Choice, choose_kind
+from m2trec_merlin.starting.levels import choose_tasks, follows, without_twins
+from m2trec_merlin.starting.profile import Column
+
+N = 400
+RANDOM = np.random.default_rng(0)
+IDS = Column("sku", pd.Series([f"A{i:04d}" for i in range(N)]))
+WORDS = ["red", "blue", "mug", "lamp", "chair", "old", "big", "wine", "table", "shoe"]
+
+
+def choose(name: str, values: list[Any]) -> Choice:
+    return choose_kind(Column(name, pd.Series(values)), IDS)
+
+
+def drawn(values: list[Any]) -> list[Any]:
+    """N values, drawn from some."""
+    return [values[i] for i in RANDOM.integers(len(values), size=N)]
+
+
+TITLES = [f"{WORDS[i % 10]} {WORDS[i // 7 % 10]} {WORDS[i // 31 % 10]} no {i}" for i in range(N)]
+LEFT_OUT = {
+    "empty": ([None] * N, "holds no value"),
+    "blank": ([" "] * N, "holds no value"),
+    "one": (["EUR"] * N, "holds 'EUR' in all rows"),
+    "hardly": (["x", *[None] * (N - 1)], "99.8 % of values are missing"),
+    "again": ([f"A{i:04d}" for i in range(N)], "repeats the ids in 'sku'"),
+    "ean": ([f"40063813{i:05d}" for i in range(N)], "of its own for each item"),
+    "ean_zero": ([f"00063813{i:05d}" for i in range(N)], "a code of its own for each item"),
+    "number": (list(range(N)), "a number of its own for each item"),
+    "guid": ([f"{i:08x}-{i * 7919:08x}" for i in range(N)], "a code of its own"),
+    "slug": ([f"{WORDS[i % 10]}-{WORDS[i // 10 % 10]}-{i}" for i in range(N)], "a code of its own"),
+    "image": ([f"https://cdn.example.org/{i}.jpg" for i in range(N)], "addresses of pages or files"),
+    "path": ([f"img/{i}/front.PNG" for i in range(N)], "addresses of pages or files"),
+    "since": ([f"2023-01-{i % 28 + 1:02d}" for i in range(N)], "dates or times"),
+    "launched": ([f"{i % 28 + 1:02d}.03.2023" for i in range(N)], "dates or times"),
+    "released": (list(pd.date_range("2020-01-01", periods=N)), "dates or times"),
+    "list": (["['a', 'b']", "['c']"] * (N // 2), "lists written as text"),
+    "thousands": ([f"{i + 1},000,{i:03d}.50" for i in range(N)], "commas at thousands"),
+    "price": (["NULL" if i % 9 == 0 else f"{i}.25" for i in range(N)], "but for 45 values such as 'NULL'"),
+    "weight": ([f"{i}.5 kg" for i in range(N)], "numbers with a unit"),
+    "cost": ([f"€{i}.50" for i in range(N)], "numbers with a unit"),
+    "no_list": ([[], None] * (N // 2), "holds no value"),
+    "blanks": ([" " if i % 9 == 0 else f"{i}.25" for i in range(N)], "but for blanks"),
+    "damaged": ([[0.5, 1.0, float("nan") if i == 7 else 2.0, 3.0] for i in range(N)], "not finite numbers"),
+    "huge": ([1e39, *[float(i) for i in range(N - 1)]], "beyond those of float32"),
+    "ragged": ([[0.5] * (i % 3 + 4) for i in range(N)], "lists of numbers of different lengths"),
+}
+
+
+@pytest.mark.parametrize("name", LEFT_OUT)
+def test_what_is_left_out_has_a_reason(name: str) -> None:
+    values, reason = LEFT_OUT[name]
+    choice = choose(name, values)
+    assert choice.kind is None and reason in choice.reason
+
+
+KINDS = {
+    "title": (TITLES, "text", {}),
+    "name_of_one_word": ([f"{w}{v}{u}" for w in WORDS for v in WORDS for u in "abcd"], "text", {}),
+    "description": ([f"{t} " * 3 for t in TITLES], "text", {"max_tokens": 32}),
+    "story": ([f"{t} " * 9 for t in TITLES], "text", {"max_tokens": 64}),
+    "Titel": ([f"日本語の商品名{chr(0x4E00 + i)}" for i in range(N)], "text", {}),
+    "category": (drawn(WORDS), "categorical", {}),
+    "category with words": (drawn(["home and garden", "wine", "toys, games"]), "categorical", {}),
+    "brand": (drawn([f"{a}{b}" for a in WORDS for b in WORDS]), "categorical", {}),
+    "brand_id": (drawn(list(range(1000, 1090))), "categorical", {}),
+    "categoryId": (list(map(str, drawn(list(range(300))))), "categorical", {}),
+    "zip": (drawn(["01099", "10115", "80331"]), "categorical", {}),
+    "colour": (drawn([*WORDS[:3], None]), "categorical", {}),
+    "new": (drawn([True, False]), "categorical", {}),
+    "sold": (["yes", *[None] * 3] * (N // 4), "categorical", {}),
+    "tags": (drawn(["a|b", "b|c", "c", "a|b|c"]), "multi_categorical", {}),
+    "path": (drawn(["Home > Wine", "Home > Mugs", "Toys > Dolls"]), "multi_categorical", {"separator": ">"}),
+    "genres": (drawn(["rock, pop", "pop", "jazz, pop"]), "multi_categorical", {"separator": ","}),
+    "labels": (drawn([["a"], ["a", "b"], []]), "multi_categorical", {}),
+    "codes": (drawn([[1, 2], [3]]), "multi_categorical", {}),
+    "picture": ([[0.5, float(i), 1.0, 2.0] for i in range(N)], "vector", {"size": 4}),
+    "price": ([round(float(x), 2) for x in np.exp(RANDOM.normal(3, 1.5, N))], "numeric", {"log": True}),
+    "price_text": ([f"{x:.2f}" for x in np.exp(RANDOM.normal(3, 1.5, N))], "numeric", {"log": True}),
+    "preis": ([f"{i % 90 + 10},{i % 100:02d}" for i in range(N)], "numeric", {"decimal": ","}),
+    "Verkaufspreis": (
+        [f"{i % 9}.{i % 999:03d},5" for i in range(N)],
+        "numeric",
+        {"decimal": ","},
+    ),
+    "rating": (drawn([1.0, 2.5, 4.0, None]), "numeric", {}),
+    "year": (drawn([2001, 2010, 2020]), "numeric", {}),
+    "balance": ([float(i) - 200.5 for i in range(N)], "numeric", {}),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_kinds(name: str) -> None:
+    values, kind, settings = KINDS[name]
+    choice = choose(name, values)
+    assert (choice.kind, choice.settings) == (kind, settings), choice.reason
+    assert choice.reason
+
+
+def test_few_whole_numbers_under_a_name_that_says_nothing_are_unsure() -> None:
+    choice = choose("x", drawn([10, 20, 30]))
+    assert choice.kind == "categorical" and "numeric" in choice.unsure
+
+
+def test_a_word_for_what_is_missing_is_told() -> None:
+    choice = choose("size", drawn(["S", "M", "NULL"]))
+    assert choice.kind == "categorical" and choice.unsure.startswith("'NULL' counts as a value")
+
+
+def category(name: str, values: list[Any]) -> Choice:
+    return Choice(Column(name, pd.Series(values)), "categorical", "")
+
+
+FINE = [i % 20 for i in range(N)]
+LETTERS = [string.ascii_lowercase[i] for i in FINE]
+
+
+def test_of_a_name_and_its_number_the_name_is_kept() -> None:
+    choices = [category("category_id", FINE), category("category", LETTERS), category("brand", drawn(WORDS))]
+    kept = without_twins(choices)
+    assert [choice.kind for choice in kept] == [None, "categorical", "categorical"]
+    assert "'category'" in kept[0].reason
+
+
+def test_levels_follow_from_finer_ones_only() -> None:
+    coarse, fine = category("department", [i // 5 for i in FINE]), category("class", LETTERS)
+    assert follows(coarse, fine) and not follows(fine, coarse)
+
+
+def test_tasks_go_from_coarse_to_fine() -> None:
+    levels = [category(f"category_{n}", [i % n for i in range(N)]) for n in (40, 3, 12, 6)]
+    assert [t.column.name for t in choose_tasks(levels[:3])] == ["category_3", "category_12", "category_40"]
+    assert [t.column.name for t in choose_tasks(levels)] == ["category_3", "category_12", "category_40"]
+
+
+def test_lists_are_no_twins() -> None:
+    lists = choose("tags", drawn([["a"], ["b", "a"]]))
+    assert [c.kind for c in without_twins([lists, lists])] == ["multi_categorical"] * 2
+
+
+def test_what_is_often_missing_or_as_good_as_an_id_is_no_task() -> None:
+    missing = category("category", [None if i % 2 else i % 6 for i in range(N)])
+    many = category("class", [i // 2 for i in range(N)])
+    assert choose_tasks([missing, many]) == []

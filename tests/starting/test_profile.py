@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from m2trec_merlin.errors import DataError
+from m2trec_merlin.readers.delimited import Dialect
+from m2trec_merlin.starting.profile import Column, look_at, percent
+
+
+def test_all_rows_are_counted_and_kept_ones_come_from_everywhere(tmp_path: Path) -> None:
+    pd.DataFrame({"a": range(300_000), "b": "some text that makes rows long"}).to_csv(
+        tmp_path / "a.csv", index=False
+    )
+    look = look_at(tmp_path / "a.csv", Dialect(), 1000)
+    kept = look.columns["a"].values.astype(int)
+    assert look.rows == 300_000 and look.first == 500 and 700 < look.kept <= 1000
+    assert kept.iloc[:500].tolist() == list(range(500))
+    assert (kept.to_numpy() == kept.index.to_numpy()).all()
+    later = kept.iloc[500:]
+    assert later.is_monotonic_increasing and later.max() > 290_000 and later.diff().max() < 2000
+    assert f"{look.kept:,} of 300,000 rows" in look.describe()
+
+
+def test_a_small_table_is_kept_whole(tmp_path: Path) -> None:
+    pd.DataFrame({"a": range(7)}).assign(b=1).to_parquet(tmp_path / "a.parquet")
+    look = look_at(tmp_path / "a.parquet", Dialect(), 14)
+    assert (look.rows, look.kept, look.first) == (7, 7, 7) and look.describe() == "a.parquet: all 7 rows"
+
+
+def test_what_cannot_be_read_is_set_aside(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,x,x,\n1,2,3,\n")
+    look = look_at(tmp_path / "a.csv", Dialect(), 10)
+    assert list(look.columns) == ["id"] and look.unreadable[""] == "has no name"
+    assert "2 columns called 'x'" in look.unreadable["x"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("a,b\n", "holds no rows"), ("a,b\n1,2\n3\n", "do(es)? not have the 2 fields")]
+)
+def test_tables_without_rows_and_with_damaged_ones(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(DataError, match=message):
+        look_at(tmp_path / "a.csv", Dialect(), 10)
+
+
+def test_what_a_column_says() -> None:
+    column = Column("a", pd.Series(["x", " ", None, "y z", "x"]))
+    assert (column.distinct, column.gaps, column.words) == (2, 0.4, pytest.approx(4 / 3))
+    assert column.numbers is None and not column.is_unique and column.examples() == "'x', 'y z'"
+
+
+@pytest.mark.parametrize(
+    ("values", "numbers"),
+    [
+        (["1", "2.5", None], [1, 2.5]),
+        ([1, 2], [1, 2]),
+        (["007", "8"], None),
+        ([True, False], None),
+        (["1", "inf"], None),
+        (["0", "0.5"], [0, 0.5]),
+    ],
+)
+def test_numbers(values: list[object], numbers: list[float] | None) -> None:
+    found = Column("a", pd.Series(values)).numbers
+    assert (None if found is None else found.tolist()) == numbers
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0, "0 %"),
+        (1, "100 %"),
+        (0.0001, "less than 0.1 %"),
+        (0.004, "0.4 %"),
+        (0.123, "12 %"),
+        (0.9, "90 %"),
+        (0.996, "99.6 %"),
+        (0.9999, "more than 99.9 %"),
+    ],
+)
+def test_shares_are_never_rounded_to_none_or_all(share: float, text: str) -> None:
+    assert percent(share) == text

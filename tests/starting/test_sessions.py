@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from m2trec_merlin.errors import DataError
+from m2trec_merlin.starting.sessions import Grouping, Order, find_grouping, find_order, find_split, find_times
+from tests.starting.conftest import LookAt
+
+START = pd.Timestamp("2024-03-01")
+
+
+def log(pause: str, between: str, users: int = 30, visits: int = 4, events: int = 5) -> pd.DataFrame:
+    """Visits of some events each: `pause` between two events, `between` between two visits of a user."""
+    rows = [
+        {
+            "user": f"u{user}",
+            "session": f"s{user}-{visit}",
+            "product": (user + visit + event) % 17,
+            "time": START
+            + pd.Timedelta("7min") * user
+            + visit * (pd.Timedelta(between) + events * pd.Timedelta(pause))
+            + event * pd.Timedelta(pause),
+            "step": event + 1,
+            "action": ["view", "buy"][event % 2],
+        }
+        for user in range(users)
+        for visit in range(visits)
+        for event in range(events)
+    ]
+    return pd.DataFrame(rows).sort_values("time", ignore_index=True)
+
+
+def understood(look: LookAt, clicks: pd.DataFrame) -> tuple[Grouping, Order]:
+    found, taken = look(clicks), {"product"}
+    times = find_times(found, taken)
+    grouping = find_grouping(found, times, taken)
+    return grouping, find_order(found, times, grouping, taken)
+
+
+def test_a_column_of_sessions_goes_before_one_of_users(look: LookAt) -> None:
+    grouping, order = understood(look, log("2min", "2days"))
+    assert (grouping.column, grouping.gap, grouping.unsure) == ("session", None, False)
+    assert order.column == "time" and order.times is not None
+
+
+@pytest.mark.parametrize("name", ["user_session", "visit_id", "orderNo", "Warenkorb", "basket"])
+def test_names_of_sessions(look: LookAt, name: str) -> None:
+    grouping, _ = understood(look, log("2min", "2days").rename(columns={"session": name}))
+    assert (grouping.column, grouping.gap) == (name, None)
+
+
+@pytest.mark.parametrize("name", ["visitorid", "customer_id", "Kundennummer", "uid", "userId"])
+def test_names_of_users(look: LookAt, name: str) -> None:
+    clicks = log("2min", "2days").rename(columns={"user": name}).drop(columns="session")
+    grouping, _ = understood(look, clicks)
+    assert (grouping.column, grouping.gap) == (name, "30 min")
+
+
+@pytest.mark.parametrize(
+    ("pause", "between", "gap"),
+    [
+        ("2min", "2days", "30 min"),
+        ("45min", "2days", "1 h"),
+        ("8h", "20days", "12 h"),
+        ("2days", "40days", "7 days"),
+    ],
+)
+def test_users_are_cut_where_most_events_stay_in_company(
+    look: LookAt, pause: str, between: str, gap: str
+) -> None:
+    grouping, order = understood(look, log(pause, between).drop(columns="session"))
+    assert (grouping.column, grouping.gap, order.column) == ("user", gap, "time")
+    assert "5.0 on average" in grouping.reason and grouping.unsure
+
+
+def test_users_who_come_back_after_months_are_sessions(look: LookAt) -> None:
+    grouping, _ = understood(look, log("40days", "90days").drop(columns="session"))
+    assert (grouping.column, grouping.gap, grouping.unsure) == ("user", None, True)
+
+
+def test_days_without_a_clock_are_not_cut_by_minutes(look: LookAt) -> None:
+    clicks = log("1s", "2days").drop(columns=["session", "step"])
+    clicks["time"] = clicks["time"].dt.date
+    grouping, order = understood(look, clicks)
+    assert (grouping.column, grouping.gap, order.column) == ("user", "12 h", "time")
+
+
+def test_users_without_times_are_sessions(look: LookAt) -> None:
+    grouping, order = understood(look, log("2min", "2days")[["user", "product", "action"]])
+    assert (grouping.column, grouping.gap, grouping.unsure) == ("user", None, True)
+    assert order.column is None and order.unsure
+
+
+def test_a_column_without_a_telling_name_is_found_by_its_values(look: LookAt) -> None:
+    clicks = log("2min", "2days")
+    short, _ = understood(look, clicks[["session", "product", "time"]].rename(columns={"session": "x"}))
+    assert (short.column, short.gap, short.unsure) == ("x", None, True)
+    long, _ = understood(look, clicks[["user", "product", "time"]].rename(columns={"user": "x"}))
+    assert (long.column, long.gap) == ("x", "30 min")
+
+
+def test_positions_order_what_happened_at_one_time(look: LookAt) -> None:
+    clicks = log("2min", "2days")
+    clicks["time"] = clicks.groupby("session")["time"].transform("min")
+    _, order = understood(look, clicks)
+    assert (order.column, order.times) == ("step", None) and "by 'time', 100 % of events" in order.reason
+
+
+def test_times_that_are_equal_in_a_session_are_better_than_none(look: LookAt) -> None:
+    clicks = log("2min", "2days").drop(columns="step")
+    clicks["time"] = clicks.groupby("session")["time"].transform("min")
+    _, order = understood(look, clicks)
+    assert order.column == "time" and order.times is not None and order.unsure
+
+
+def test_counts_since_1970_are_times_under_a_telling_name_only(look: LookAt) -> None:
+    clicks = log("2min", "2days").drop(columns="step")
+    clicks["time"] = clicks["time"].astype("int64") // 10**9
+    _, order = understood(look, clicks)
+    assert order.times is not None and order.times.time_format == "s"
+    _, order = understood(look, clicks.rename(columns={"time": "x"}))
+    assert order.times is None
+
+
+@pytest.mark.parametrize(
+    "columns", [["product"], ["product", "action"], ["product", "time"], ["product", "time", "action"]]
+)
+def test_events_that_nothing_groups_are_refused(look: LookAt, columns: list[str]) -> None:
+    clicks = log("2min", "2days")
+    with pytest.raises(DataError, match=r"no column groups the events into sessions.*product \(17 values\)"):
+        understood(look, clicks[columns])
+
+
+def test_a_column_of_row_numbers_groups_nothing(look: LookAt) -> None:
+    clicks = log("2min", "2days")[["product", "time"]]
+    with pytest.raises(DataError, match="no column groups the events"):
+        understood(look, clicks.assign(session_id=np.arange(len(clicks))))
+
+
+@pytest.mark.parametrize(
+    ("values", "is_split"),
+    [
+        (["train", "valid", "test"], True),
+        (["train", "test"], True),
+        (["train", "dev", "test"], False),
+        (["train", "valid"], False),
+        (["train", "test", None], False),
+    ],
+)
+def test_a_column_that_names_the_split(look: LookAt, values: list[Any], is_split: bool) -> None:
+    clicks = pd.DataFrame({"a": range(30), "fold": (values * 30)[:30]})
+    assert find_split(look(clicks)) == ("fold" if is_split else None)

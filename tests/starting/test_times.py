@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from m2trec_merlin.starting.profile import Column
+from m2trec_merlin.starting.times import times_of
+
+MOMENTS = pd.date_range("2024-01-05 13:45:07", periods=400, freq="11h7min3s")
+
+
+#: How times are written, and the format that reads them; none is needed for ISO 8601.
+WRITINGS = {
+    **dict.fromkeys(("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d", "%Y/%m/%d")),
+    **{
+        same: same
+        for same in (
+            *("%d.%m.%Y %H:%M:%S", "%d.%m.%Y", "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%m/%d/%Y %I:%M:%S %p"),
+            *("%d %b %Y %H:%M", "%b %d, %Y", "%d.%m.%y %H:%M", "%Y%m%d", "%Y%m%d%H%M%S"),
+        )
+    },
+    "%d/%b/%Y:%H:%M:%S +0000": "%d/%b/%Y:%H:%M:%S %z",
+    "%Y-%m-%d %H:%M:%S UTC": "%Y-%m-%d %H:%M:%S %Z",
+}
+
+
+@pytest.mark.parametrize(("written", "time_format"), WRITINGS.items())
+def test_usual_writings_of_times(written: str, time_format: str | None) -> None:
+    found = times_of(Column("t", pd.Series(MOMENTS.strftime(written))))
+    assert found is not None and (found.time_format, found.other_format) == (time_format, None)
+    expected = pd.to_datetime(MOMENTS.strftime(written), format=written, utc=True).tz_localize(None)
+    assert (found.times.to_numpy() == expected.to_numpy()).all()
+
+
+@pytest.mark.parametrize(("unit", "scale"), [("s", 1), ("ms", 10**3), ("us", 10**6), ("ns", 10**9)])
+@pytest.mark.parametrize("as_text", [True, False])
+def test_counts_since_1970(unit: str, scale: int, as_text: bool) -> None:
+    seconds = MOMENTS.astype("int64") // 10**9
+    values = pd.Series(seconds * scale, dtype="Int64")
+    found = times_of(Column("t", values.astype(str) if as_text else values))
+    assert found is not None and found.time_format == unit
+    assert (found.times.to_numpy() == MOMENTS.to_numpy()).all()
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_days_and_months_that_could_be_exchanged_are_told(order: int) -> None:
+    early = pd.date_range("2024-01-01", "2024-01-12", freq="7h")[::order]
+    for written, other in (("%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M"), ("%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M")):
+        found = times_of(Column("t", pd.Series(early.strftime(written))))
+        # Twelve days are likelier than twelve months.
+        assert found is not None and found.time_format == written and found.other_format == other
+
+
+def test_typed_times_need_no_format() -> None:
+    for values in (pd.Series(MOMENTS), pd.Series(MOMENTS.tz_localize("Europe/Berlin"))):
+        found = times_of(Column("t", values))
+        assert found is not None and found.time_format is None
+    dates = pd.Series([day.date() for day in MOMENTS], dtype=object)
+    assert (found := times_of(Column("t", dates))) is not None and found.are_days
+
+
+def test_durations_and_times_of_day_are_no_times() -> None:
+    assert times_of(Column("t", pd.Series(pd.to_timedelta([1, 2], unit="h")))) is None
+    assert times_of(Column("t", pd.Series([moment.time() for moment in MOMENTS]))) is None
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["red", "blue"],
+        ["1", "2", "3"],
+        ["2019", "2020", "2021"],
+        ["4006381333931", "0012345678905"],
+        ["12.50", "3.99"],
+        ["1.2.3", "4.5.6"],
+        [None, None],
+        ["12 oz", "3 lb"],
+        ["A-2024-01", "B-2024-02"],
+    ],
+)
+def test_what_is_no_time(values: list[str | None]) -> None:
+    assert times_of(Column("t", pd.Series(values, dtype=object))) is None
+
+
+def test_one_damaged_time_among_many_hides_nothing() -> None:
+    values = pd.Series(MOMENTS.strftime("%d.%m.%Y %H:%M"))
+    values[123] = "gestern"
+    found = times_of(Column("t", values))
+    assert found is not None and found.time_format == "%d.%m.%Y %H:%M"
+    assert np.flatnonzero(found.times.isna()).tolist() == [123]
