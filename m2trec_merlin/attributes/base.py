@@ -17,6 +17,8 @@ import pyarrow as pa
 from pydantic import Field as Setting
 from pydantic import field_validator
 
+from m2trec_merlin.attributes.profiles import Profile, most_frequent
+from m2trec_merlin.columns import as_text
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.sections import Section
 
@@ -116,6 +118,23 @@ class Attribute(Section):
         """Yield what is wrong with the known values of the raw column: lists, where an item has one value."""
         hint = "kind multi_categorical takes lists"
         yield Fault("is a list, not a single value", values, are_lists(values), hint)
+
+    def value_schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of a raw value that is not missing: its types, and what else must hold."""
+        return {"type": ["string", "number", "boolean"]}
+
+    def comparable(self, values: pd.Series) -> pa.Array:
+        """Return the canonical column with one flat Arrow value an item, equal where items are; null: missing."""
+        return as_text(values)
+
+    def profile(self, values: pa.Array, counts: np.ndarray) -> Profile:
+        """Return what a person should know of the column.
+
+        Args:
+            values: the distinct values of `comparable`, without null.
+            counts: int64, the items that have each.
+        """
+        return Profile(most_frequent(values, counts))
 
     def canonical(self, values: pd.Series) -> pd.Series:
         """Return the raw column as the canonical items table holds it."""

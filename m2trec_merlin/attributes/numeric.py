@@ -12,9 +12,14 @@ import pyarrow as pa
 from pydantic import Field as Setting
 
 from m2trec_merlin.attributes.base import Attribute, Fault, Node, are_lists
+from m2trec_merlin.attributes.profiles import Profile, quantiles
 from m2trec_merlin.columns import numbers
 from m2trec_merlin.encoded import Layout
 from m2trec_merlin.frames import Column, Frames
+
+
+#: A text that is a number; "" is missing.
+_NUMBER = r"^\s*([+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*)?$"
 
 
 class Numeric(Attribute):
@@ -40,6 +45,19 @@ class Numeric(Attribute):
         if self.log:
             yield Fault("is below 0, and log needs numbers of at least 0", single, ~unusable & (found < 0))
         yield Fault("is a list, not a number", values, is_list)
+
+    def value_schema(self) -> dict[str, Any]:
+        """Return numbers, also as text, since CSV has no types."""
+        limit = {"minimum": 0} if self.log else {}
+        return {"type": ["number", "string"], "pattern": _NUMBER, **limit}
+
+    def comparable(self, values: pd.Series) -> pa.Array:
+        """Return float64."""
+        return numbers(values)
+
+    def profile(self, values: pa.Array, counts: np.ndarray) -> Profile:
+        """Say how the numbers are distributed."""
+        return Profile(quantiles=quantiles(values.to_numpy(zero_copy_only=False), counts))
 
     def canonical(self, values: pd.Series) -> pd.Series:
         """Return float64, NaN where missing."""

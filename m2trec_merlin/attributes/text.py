@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+import numpy as np
+import pyarrow as pa
 from pydantic import Field as Setting
 from pydantic import field_validator
 
 from m2trec_merlin.attributes.base import Attribute, Embedding, Node
+from m2trec_merlin.attributes.profiles import Profile, count_words, most_frequent, quantiles
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.errors import ConfigError
 
@@ -62,6 +65,12 @@ class Text(Attribute):
                 raise ConfigError(f"shared_vocabulary goes round in a circle: {' -> '.join([*seen, owner])}")
             seen.append(owner)
         return seen[-1]
+
+    def profile(self, values: pa.Array, counts: np.ndarray) -> Profile:
+        """Count words, too."""
+        words = count_words(values)
+        too_long = int(counts[words > self.max_tokens].sum())
+        return Profile(most_frequent(values, counts), lengths=quantiles(words, counts), too_long=too_long)
 
     def encode(self, source: Node, members: Sequence[Attribute], storage: Path) -> Node:
         """Learn one vocabulary from all members."""

@@ -13,6 +13,8 @@ import pyarrow.compute as pc
 from pydantic import Field as Setting
 
 from m2trec_merlin.attributes.base import Attribute, Embedding, Fault, Node, are_lists
+from m2trec_merlin.attributes.profiles import Profile
+from m2trec_merlin.columns import vectors
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.frames import Column, Frames
 
@@ -49,6 +51,22 @@ class Vector(Attribute):
         yield Fault("is not a list of numbers", values, ~is_list)
         yield Fault(f"is not of length {self.size}", pd.Series(lengths, lists.index, dtype=object), ~right)
         yield Fault("holds values that are not finite numbers", lists, right & ~finite)
+
+    def value_schema(self) -> dict[str, Any]:
+        """Return a list of so many numbers."""
+        length = {"minItems": self.size, "maxItems": self.size}
+        return {"type": ["array"], "items": {"type": "number"}, **length}
+
+    def comparable(self, values: pd.Series) -> pa.Array:
+        """Return the bytes of each vector."""
+        array = vectors(values, self.size)
+        bits = pa.array(values.notna().to_numpy()).cast(pa.bool_()).buffers()[1]
+        buffers = [bits, array.flatten().buffers()[1]]
+        return pa.Array.from_buffers(pa.binary(4 * self.size), len(values), buffers)
+
+    def profile(self, values: pa.Array, counts: np.ndarray) -> Profile:
+        """Say nothing: numbers made elsewhere tell a person little."""
+        return Profile()
 
     def encode(self, source: Node, members: Sequence[Attribute], storage: Path) -> Node:
         """Take the numbers as they are."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import pyarrow.parquet as pq
 
 from m2trec_merlin.artifacts import atomic_directory, require_manifest, write_manifest
 from m2trec_merlin.config import Config
+from m2trec_merlin.data import report
+from m2trec_merlin.data.report import SplitCounts
 from m2trec_merlin.data.splits import (
     LEFT_OUT,
     SplitChunk,
@@ -28,11 +31,18 @@ from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers import Source
 from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, SPLIT, SPLITS, KnownItems
 from m2trec_merlin.runs import Run
-from m2trec_merlin.runs.folder import COLD_ITEMS_FILE, INTERACTIONS, ITEMS_FILE
+from m2trec_merlin.runs.folder import (
+    COLD_ITEMS_FILE,
+    INTERACTIONS,
+    ITEMS_FILE,
+    REPORT_NUMBERS,
+    REPORT_PAGE,
+)
 
 
 def prepare_data(config: Config, force: bool = False, progress: Progress = SILENT) -> Path:
-    """Write `data/` of a run: interactions/{train,valid,test}/part-*.parquet, items.parquet, manifest.json.
+    """Write `data/` of a run: interactions/{train,valid,test}/part-*.parquet, items.parquet, manifest.json,
+    and a report of what is in them.
 
     Sessions below `data.min_session_length` are left out and counted. Events that repeat an item within a
     session are kept: that a shopper comes back to an item is part of the session. Nothing is written if
@@ -52,7 +62,8 @@ def prepare_data(config: Config, force: bool = False, progress: Progress = SILEN
     """
     source = config.data.open(config.seed)
     step = Run(config).step("data")
-    target, inputs = step.folder, step.inputs(seed=config.seed, source=source.state())
+    target = step.folder
+    inputs = step.inputs(seed=config.seed, source=source.state(), report=_report_settings(config))
     if not force and step.is_current(inputs):
         progress.say(f"{target} is up to date")
         return target
@@ -61,14 +72,20 @@ def prepare_data(config: Config, force: bool = False, progress: Progress = SILEN
     progress.say(f"{data.sessions:,} sessions of {data.events:,} events, {len(data.items):,} items: valid")
     with atomic_directory(target) as folder:
         progress.say(f"splitting by {config.data.split.kind}")
-        counts = _write(config, source, data, folder, progress)
-        _require_all_splits(config, source, counts)
+        data.items.to_parquet(folder / ITEMS_FILE, index=False)
+        counted = split_sessions(config, source, data, progress, _SplitWriter(folder / INTERACTIONS))
+        if config.data.cold_item_share:
+            pq.write_table(pa.table({ITEM_ID: data.known_items.ids[counted.cold]}), folder / COLD_ITEMS_FILE)
+        statistics = report.describe(
+            config, source.name, data, counted.splits, int(counted.cold.sum()), counted.cold_sessions
+        )
+        report.write(statistics, folder / REPORT_PAGE, folder / REPORT_NUMBERS)
         write_manifest(
             folder,
             "data",
             inputs,
             source=source.name,
-            counts=counts,
+            counts=counted.as_dict(data),
             repeated_events="kept",
             notices=data.notices,
         )
@@ -107,73 +124,102 @@ def _read_chunks(config: Config, source: Source, items: KnownItems) -> Iterator[
             yield events[kept].reset_index(drop=True)
 
 
-def _write(
-    config: Config, source: Source, data: ValidData, folder: Path, progress: Progress
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Counted:
+    """What is in the splits.
+
+    Attributes:
+        splits: in the order of `SPLITS`.
+        cold: bool [items], which were drawn to be cold.
+        cold_sessions: sessions left out for their sake.
+    """
+
+    splits: Sequence[SplitCounts]
+    cold: np.ndarray
+    cold_sessions: int
+
+    def as_dict(self, data: ValidData) -> dict[str, Any]:
+        """Return the counts as the manifest has them."""
+        return {
+            **{
+                name: {
+                    "sessions": counts.sessions,
+                    "events": counts.total,
+                    "items": int((counts.events > 0).sum()),
+                }
+                for name, counts in zip(SPLITS, self.splits, strict=True)
+            },
+            "items": len(data.items),
+            "short_sessions": data.short_sessions,
+            "repeated_events": sum(counts.repeats for counts in self.splits),
+            "cold_items": int(self.cold.sum()),
+            "cold_sessions": self.cold_sessions,
+        }
+
+
+def split_sessions(
+    config: Config,
+    source: Source,
+    data: ValidData,
+    progress: Progress = SILENT,
+    writer: _SplitWriter | None = None,
+) -> Counted:
+    """Split valid interactions and count them; write them if there is a writer.
+
+    Raises:
+        DataError: a split is left without sessions.
+    """
     splits: Iterable[SplitChunk] = SplitInteractions(
         lambda: _read_chunks(config, source, data.known_items), config.data.split
     )
     cold = np.zeros(len(data.items), dtype=bool)
     if config.data.cold_item_share:
         cold = draw_cold_items(splits, data.known_items, config.data.cold_item_share, config.seed)
-        pq.write_table(pa.table({ITEM_ID: data.known_items.ids[cold]}), folder / COLD_ITEMS_FILE)
         splits = leave_out_cold(splits, data.known_items, cold)
-    data.items.to_parquet(folder / ITEMS_FILE, index=False)
-    writer = _SplitWriter(folder / INTERACTIONS, data.known_items)
+    counts = [SplitCounts(data.known_items) for _ in SPLITS]
+    cold_sessions = 0
     for chunk, split in splits:
-        writer.add(chunk, split)
-        progress.say(f"split {sum(writer.sessions.values()):,} of {data.sessions:,} sessions")
+        cold_sessions += int(((chunk[POSITION].to_numpy() == 0) & (split == LEFT_OUT)).sum())
+        for index, name in enumerate(SPLITS):
+            events = chunk[split == index]
+            if len(events):
+                counts[index].add(events)
+                if writer is not None:
+                    writer.add(events, name)
+        done = sum(one.sessions for one in counts)
+        progress.say(f"split {done:,} of {data.sessions:,} sessions")
+    counted = Counted(counts, cold, cold_sessions)
+    _require_all_splits(config, source, counted.as_dict(data))
+    return counted
+
+
+def _report_settings(config: Config) -> dict[str, Any]:
+    """What the report depends on beyond the tables. A later step that reads these alone does not ask."""
     return {
-        **{
-            name: {
-                "sessions": writer.sessions[index],
-                "events": writer.events[index],
-                "items": int(writer.seen[index].sum()),
-            }
-            for index, name in enumerate(SPLITS)
-        },
-        "items": len(data.items),
-        "short_sessions": data.short_sessions,
-        "repeated_events": writer.repeated_events,
-        "cold_items": int(cold.sum()),
-        "cold_sessions": writer.sessions[LEFT_OUT],
+        "version": report.VERSION,
+        "name": config.name,
+        "max_session_length": config.data.max_session_length,
+        "attributes": [attribute.preprocessing_settings() for attribute in config.attributes],
     }
 
 
 class _SplitWriter:
-    """Writes a part file per chunk and split, and counts what it writes."""
+    """Writes a part file per chunk and split."""
 
-    def __init__(self, folder: Path, items: KnownItems) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._items = items
-        self._parts: Counter[int] = Counter()
+        self._parts: Counter[str] = Counter()
         self._schema: pa.Schema | None = None
-        self.sessions: Counter[int] = Counter()
-        self.events: Counter[int] = Counter()
-        self.repeated_events = 0
-        self.seen = np.zeros((len(SPLITS), len(items)), dtype=bool)
         for split in SPLITS:
             (folder / split).mkdir(parents=True)
 
-    def add(self, chunk: pd.DataFrame, split: np.ndarray) -> None:
-        starts = chunk[POSITION].to_numpy() == 0
-        self.sessions[LEFT_OUT] += int((starts & (split == LEFT_OUT)).sum())
-        for index, name in enumerate(SPLITS):
-            events = chunk[split == index].drop(columns=SPLIT, errors="ignore")
-            if events.empty:
-                continue
-            session = np.cumsum(events[POSITION].to_numpy() == 0)
-            items = self._items.positions(events[ITEM_ID])
-            self.sessions[index] += int(session[-1])
-            self.events[index] += len(events)
-            # One number stands for session and item.
-            self.repeated_events += len(events) - len(pd.unique(session * len(self._items) + items))
-            self.seen[index, items] = True
-            table = pa.Table.from_pandas(events, schema=self._schema, preserve_index=False)
-            self._schema = table.schema.remove_metadata()
-            path = self._folder / name / f"part-{self._parts[index]:05d}.parquet"
-            pq.write_table(table.replace_schema_metadata(), path)
-            self._parts[index] += 1
+    def add(self, events: pd.DataFrame, split: str) -> None:
+        events = events.drop(columns=SPLIT, errors="ignore")
+        table = pa.Table.from_pandas(events, schema=self._schema, preserve_index=False)
+        self._schema = table.schema.remove_metadata()
+        path = self._folder / split / f"part-{self._parts[split]:05d}.parquet"
+        pq.write_table(table.replace_schema_metadata(), path)
+        self._parts[split] += 1
 
 
 def _require_all_splits(config: Config, source: Source, counts: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from m2trec_merlin.artifacts import MANIFEST, fingerprint, is_current, require_manifest
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.runs.folder import REPORT_NUMBERS, REPORT_PAGE
 from m2trec_merlin.runs.settings import Settings, Verb, differences, full_name
 
 #: As `write_manifest` wrote it.
@@ -109,4 +110,8 @@ class Step:
         """Return what tells this result from another one, as the manifests of later steps keep it."""
         if self.verb == "preprocess":
             return manifest["inputs"]
-        return fingerprint(manifest["sha256"]) if self.verb == "data" else manifest["sha256"]
+        if self.verb == "data":
+            reports = (REPORT_PAGE, REPORT_NUMBERS)
+            tables = {name: digest for name, digest in manifest["sha256"].items() if name not in reports}
+            return fingerprint(tables)
+        return manifest["sha256"]
