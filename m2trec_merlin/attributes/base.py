@@ -124,7 +124,7 @@ class Attribute(Section):
         return {"type": ["string", "number", "boolean"]}
 
     def comparable(self, values: pd.Series) -> pa.Array:
-        """Return the canonical column with one flat Arrow value an item, equal where items are; null: missing."""
+        """Return flat Arrow values of the canonical column, equal where items are, null where missing."""
         return as_text(values)
 
     def profile(self, values: pa.Array, counts: np.ndarray) -> Profile:

@@ -71,6 +71,7 @@ class MultiCategorical(Attribute):
         return Profile(
             most_frequent(single.dictionary, weights),
             lengths=quantiles(lengths, counts),
+            counted="values",
             too_long=int(counts[lengths > self.max_tokens].sum()),
         )
 

@@ -18,10 +18,6 @@ from m2trec_merlin.encoded import Layout
 from m2trec_merlin.frames import Column, Frames
 
 
-#: A text that is a number; "" is missing.
-_NUMBER = r"^\s*([+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*)?$"
-
-
 class Numeric(Attribute):
     """A number, standardised."""
 
@@ -48,8 +44,9 @@ class Numeric(Attribute):
 
     def value_schema(self) -> dict[str, Any]:
         """Return numbers, also as text, since CSV has no types."""
-        limit = {"minimum": 0} if self.log else {}
-        return {"type": ["number", "string"], "pattern": _NUMBER, **limit}
+        sign, least = ("[+]?", {"minimum": 0}) if self.log else ("[+-]?", {})
+        written = rf"^\s*({sign}(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*)?$"
+        return {"type": ["number", "string"], "pattern": written, **least}
 
     def comparable(self, values: pd.Series) -> pa.Array:
         """Return float64."""

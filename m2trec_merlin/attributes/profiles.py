@@ -21,7 +21,8 @@ class Profile:
     Attributes:
         frequent: the most frequent values, each with the number of items that have it.
         quantiles: by share of the items, the number below which so many lie.
-        lengths: the same of the words of a text, or of the values of a list.
+        lengths: the same of what an item has several of.
+        counted: what that is: the words of a text, or the values of a list.
         too_long: items of more words or values than `max_tokens`, of which the rest is cut. Texts are cut at
             so many subwords, of which a word has at least one.
     """
@@ -29,6 +30,7 @@ class Profile:
     frequent: list[tuple[str, int]] = field(default_factory=list)
     quantiles: dict[str, float] = field(default_factory=dict)
     lengths: dict[str, float] = field(default_factory=dict)
+    counted: str = ""
     too_long: int | None = None
 
 
@@ -51,7 +53,7 @@ def quantiles(numbers: np.ndarray, counts: np.ndarray) -> dict[str, float]:
 
 
 def count_words(texts: pa.Array) -> np.ndarray:
-    """Return how many runs of letters and digits each text has, int64: at most so many words as it has."""
+    """Return how many runs of letters and digits each text has, int64; it has so many subwords at least."""
     return pc.count_substring_regex(texts, _WORD).to_numpy(zero_copy_only=False).astype(np.int64)
 
 

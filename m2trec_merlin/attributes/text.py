@@ -69,8 +69,12 @@ class Text(Attribute):
     def profile(self, values: pa.Array, counts: np.ndarray) -> Profile:
         """Count words, too."""
         words = count_words(values)
-        too_long = int(counts[words > self.max_tokens].sum())
-        return Profile(most_frequent(values, counts), lengths=quantiles(words, counts), too_long=too_long)
+        return Profile(
+            most_frequent(values, counts),
+            lengths=quantiles(words, counts),
+            counted="words",
+            too_long=int(counts[words > self.max_tokens].sum()),
+        )
 
     def encode(self, source: Node, members: Sequence[Attribute], storage: Path) -> Node:
         """Learn one vocabulary from all members."""

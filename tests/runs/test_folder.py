@@ -26,6 +26,7 @@ def test_every_path_is_below_the_folder_of_the_run() -> None:
         "data": "data",
         "items": "data/items.parquet",
         "cold_items": "data/cold_items.parquet",
+        "data_report": "data/report.html",
         "preprocessed": "preprocessed",
         "catalogue": "preprocessed/catalogue",
         "items_workflow": "preprocessed/items_workflow",

@@ -30,7 +30,7 @@ def percent(part: float, whole: float = 1.0) -> str:
         return "under 0.1 %"
     if 99.9 < share < 100:
         return "over 99.9 %"
-    return f"{share:.0f} %" if share >= 10 or share == round(share) else f"{share:.1f} %"
+    return f"{share:.0f} %" if 10 <= share <= 99 or share == round(share) else f"{share:.1f} %"
 
 
 def _candidates(s: DataStatistics) -> Iterator[tuple[float, str]]:
@@ -44,7 +44,7 @@ def _candidates(s: DataStatistics) -> Iterator[tuple[float, str]]:
     longest = f"data.max_session_length: {s.settings['max_session_length']}"
     if out.cut_events:
         yield (
-            out.cut_events / train.events + 0.05,
+            min(1.0, 10 * out.cut_events / train.events),
             f"{percent(out.cut_events, train.events)} of training events lie beyond {longest} and are cut; "
             f"{percent(out.long_sessions, train.sessions)} of the sessions are longer.",
         )
@@ -54,8 +54,8 @@ def _candidates(s: DataStatistics) -> Iterator[tuple[float, str]]:
     if out.short_sessions:
         yield (
             out.short_sessions / all_sessions,
-            f"{percent(out.short_sessions, all_sessions)} of all sessions ({out.short_sessions:,}) have fewer "
-            f"than {s.settings['min_session_length']} events (data.min_session_length) and are left out.",
+            f"{percent(out.short_sessions, all_sessions)} of all sessions ({out.short_sessions:,}) have "
+            f"fewer events than data.min_session_length ({s.settings['min_session_length']}) and are left out.",
         )
     if out.cold_items:
         yield (
@@ -68,6 +68,12 @@ def _candidates(s: DataStatistics) -> Iterator[tuple[float, str]]:
         f"{percent(test.unseen_targets, test.targets)} of test targets were never seen in training"
         + (": only metadata can recommend these items." if test.unseen_targets else "."),
     )
+    if test.in_training_time / test.sessions >= _NOTABLE:
+        yield (
+            0.4,
+            f"{percent(test.in_training_time, test.sessions)} of test sessions lie within the time of "
+            f"training (data.split.kind: {s.settings['split']['kind']}): they tell little of later days.",
+        )
     yield (
         0.5 - train.items / s.items / 2 + _NOTABLE,
         f"{percent(s.items - train.items, s.items)} of the {s.items:,} items have no training event.",
@@ -97,8 +103,8 @@ def _attributes(s: DataStatistics) -> Iterator[tuple[float, str]]:
         largest = equal.largest[0].items
         yield (
             equal.items / s.items + 0.1,
-            f"{percent(equal.items, s.items)} of items share all their metadata with another, up to {largest:,} "
-            "at a time: a model of metadata alone cannot tell them apart.",
+            f"{percent(equal.items, s.items)} of items share all their metadata with another, up to "
+            f"{largest:,} at a time: a model of metadata alone cannot tell them apart.",
         )
     else:
         yield _FILLING, "0 items share all their metadata with another."

@@ -19,12 +19,16 @@ _STYLE = (
     + """
 .findings { background: var(--card); border-left: 4px solid var(--a); border-radius: 6px;
   padding: .8rem 1rem .8rem 2.4rem } .findings li { margin: .3rem 0 }
-.soft { color: var(--soft) } h2 { margin-top: 2.4rem; border-bottom: 1px solid var(--line); padding-bottom: .3rem }
+.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(30rem, 100%), 1fr));
+  gap: 0 1.5rem }
+.soft { color: var(--soft) }
+h2 { border-bottom: 1px solid var(--line); padding-bottom: .3rem }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(21rem, 1fr)); gap: 1rem }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .7rem 1rem;
   overflow: hidden } .card h3 { margin: 0 } .card p { margin: .3rem 0 }
 .bar { position: relative; display: flex; justify-content: space-between; gap: 1rem; margin: 2px 0;
   padding: 1px 6px; font-size: 13px } .bar span { position: relative; overflow-wrap: anywhere }
+.bar span + span { white-space: nowrap }
 .bar i { position: absolute; inset: 0 auto 0 0; background: var(--a); opacity: .22; border-radius: 3px }
 .bar.gap i { background: var(--b); opacity: .35 }
 """
@@ -43,7 +47,7 @@ def write_report(s: DataStatistics, findings: Sequence[str]) -> str:
         f'<p class="soft">{escape(s.source)}, split by {escape(str(s.settings["split"]["kind"]))}</p>'
         f"<h2>What to notice before training</h2><ol class=findings>{sentences}</ol>"
         f"<h2>Splits</h2>{_splits(s)}"
-        f"<h2>Sessions</h2>{_lengths(s)}{_times(s)}{_repeats(s)}"
+        f"<h2>Sessions</h2><div class=plots>{_lengths(s)}{_times(s)}</div>{_repeats(s)}"
         f"<h2>Popularity</h2>{_popularity(s)}"
         f"<h2>Attributes of the items</h2>{_attributes(s)}"
         f"<h2>Items that metadata cannot tell apart</h2>{_equal(s)}"
@@ -94,14 +98,14 @@ def _lengths(s: DataStatistics) -> str:
         for length, sessions in split.lengths:
             bars[name][min((length - least) // width, n_bars - 1)] += sessions
     firsts = [least + width * i for i in range(n_bars)]
-    labels = [f"{first}" if width == 1 else f"{first}–{first + width - 1}" for first in firsts]
+    labels = [f"{first}" if width == 1 else f"{first}-{first + width - 1}" for first in firsts]
     if longest > firsts[-1] + width - 1:
         labels[-1] = f"{firsts[-1]}+"
     place = (most + 1 - least) / width
     mark = (place, f"max_session_length {most}") if place < n_bars else None
     words = (
-        f"Sessions have {_quantile(s, 0.5)} events in the middle, {_quantile(s, 0.95)} or fewer in 95 of 100 cases, "
-        f"and {longest:,} at most."
+        f"Half of the sessions have {_quantile(s, 0.5):,} events or fewer, 95 % have "
+        f"{_quantile(s, 0.95):,} or fewer, the longest has {longest:,}."
     )
     return _figure(plot_bars("sessions by length", labels, bars, "events of a session", mark), words)
 
@@ -148,8 +152,9 @@ def _repeats(s: DataStatistics) -> str:
 def _popularity(s: DataStatistics) -> str:
     p = s.popularity
     words = (
-        f"{p.items:,} of {s.items:,} items occur in training, {p.once:,} of them once. The most popular 1 % of "
-        f"these have {percent(p.top_1_percent)} of the events, 10 % have {percent(p.top_10_percent)}."
+        f"{p.items:,} of {s.items:,} items occur in training, {p.once:,} of them once. The most "
+        f"popular 1 % of these have {percent(p.top_1_percent)} of the events, 10 % have "
+        f"{percent(p.top_10_percent)}."
     )
     ranks = "rank of the item; 1 is the most popular"
     marks = [(max(p.items * share, 1), text) for share, text in ((0.01, "1 % of the items"), (0.1, "10 %"))]
@@ -157,7 +162,7 @@ def _popularity(s: DataStatistics) -> str:
     shares = plot_curve(
         "share of training events up to a rank", [(r, t) for r, _, t in p.curve], ranks, marks=marks
     )
-    return f"<p>{words}</p>{_figure(by_rank)}{_figure(shares)}"
+    return f"<p>{words}</p><div class=plots>{_figure(by_rank)}{_figure(shares)}</div>"
 
 
 def _attributes(s: DataStatistics) -> str:
@@ -168,7 +173,10 @@ def _attributes(s: DataStatistics) -> str:
 def _card(a: AttributeStatistics, s: DataStatistics) -> str:
     events = s.splits["train"].events
     column = "" if a.column == a.name else f", column {a.column}"
-    gaps = f"missing for {percent(a.missing, s.items)} of items, {percent(a.missing_events, events)} of training events"
+    gaps = (
+        f"missing for {percent(a.missing, s.items)} of items, {percent(a.missing_events, events)} of "
+        "training events"
+    )
     parts = [
         f'<h3>{escape(a.name)} <small class="soft">{escape(a.kind + column)}</small></h3>',
         _bar("gap", gaps, f"{a.missing:,}", a.missing / s.items),
@@ -178,7 +186,7 @@ def _card(a: AttributeStatistics, s: DataStatistics) -> str:
     parts += [_bar("", value, f"{count:,}", count / most) for value, count in a.profile.frequent]
     parts += [
         _quantiles("", a.profile.quantiles),
-        _quantiles("words or values of an item: ", a.profile.lengths),
+        _quantiles(f"{a.profile.counted} of an item: ", a.profile.lengths),
     ]
     if a.profile.too_long is not None:
         parts.append(f"<p>longer than max_tokens: {percent(a.profile.too_long, s.items)} of items</p>")
@@ -228,17 +236,18 @@ def _left_out(s: DataStatistics) -> str:
     least, most = s.settings["min_session_length"], s.settings["max_session_length"]
     reasons = [
         f"{out.short_sessions:,} sessions have fewer than {least} events (data.min_session_length).",
-        f"{out.cut_events:,} events ({percent(out.cut_events, train.events)}) of {out.long_sessions:,} training "
-        f"sessions come before their last {most} (data.max_session_length): preprocessing cuts them. Sessions of "
-        "validation and test stay whole.",
+        f"{out.cut_events:,} events ({percent(out.cut_events, train.events)}) of {out.long_sessions:,} "
+        f"training sessions come before their last {most} (data.max_session_length): preprocessing cuts "
+        "them. Sessions of validation and test stay whole.",
     ]
     if out.cold_items:
         reasons.append(
-            f"{out.cold_sessions:,} sessions of training and validation hold one of {out.cold_items:,} cold items "
-            "(data.cold_item_share); the test keeps them."
+            f"{out.cold_sessions:,} sessions of training and validation hold one of {out.cold_items:,} "
+            "cold items (data.cold_item_share); the test keeps them."
         )
     reasons += [
-        f"{a.name}: {a.profile.too_long:,} items have more words or values than max_tokens; the rest is cut."
+        f"{a.name}: {a.profile.too_long:,} items have more {a.profile.counted} than max_tokens; the rest is "
+        "cut."
         for a in s.attributes
         if a.profile.too_long
     ]

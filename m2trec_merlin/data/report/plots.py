@@ -13,7 +13,7 @@ from html import escape
 _WIDTH, _HEIGHT = 720, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 26, 44
 _COLOURS = ("var(--a)", "var(--b)", "var(--c)")
-_LABELS = 12
+_LETTER = 7
 
 STYLE = """
 figure { margin: 1rem 0 1.8rem } figcaption { color: var(--soft); max-width: 46rem }
@@ -57,8 +57,10 @@ def plot_bars(
                     f'height="{max(height, 0.6):.1f}" fill="{colour}"><title>{about}</title></rect>'
                 )
                 below[i] = top
-    every = math.ceil(len(labels) / _LABELS)
-    parts += [_label(_LEFT + (i + 0.5) * step, labels[i]) for i in range(0, len(labels), every)]
+    every = math.ceil(_LETTER * (max(map(len, labels), default=0) + 2) / step)
+    # The last bar has a label, and every so many before it.
+    named = range((len(labels) - 1) % every, len(labels), every)
+    parts += [_label(_LEFT + (i + 0.5) * step, labels[i]) for i in named]
     if mark is not None:
         parts.append(_mark(_LEFT + mark[0] * step, mark[1]))
     return _svg(parts, title)

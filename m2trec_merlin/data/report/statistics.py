@@ -35,6 +35,7 @@ class SplitStatistics:
         unseen_targets: of these, events of items that no training session holds.
         first: time of the earliest event (ISO 8601, UTC); null without times.
         last: time of the latest event.
+        in_training_time: sessions that begin on a day before the last one on which a training session begins.
         repeats: events whose item occurred earlier in their session.
         repeats_at_once: events of the same item as the event just before.
         repeating_sessions: sessions with repeats.
@@ -49,6 +50,7 @@ class SplitStatistics:
     unseen_targets: int
     first: str | None
     last: str | None
+    in_training_time: int
     repeats: int
     repeats_at_once: int
     repeating_sessions: int
@@ -175,7 +177,7 @@ def describe(
         },
         items=len(data.items),
         splits={name: _describe_split(counts, train) for name, counts in zip(SPLITS, splits, strict=True)},
-        timeline=_timeline({name: counts for name, counts in zip(SPLITS, splits, strict=True)}),
+        timeline=_timeline(dict(zip(SPLITS, splits, strict=True))),
         popularity=_popularity(train.events),
         left_out=LeftOut(
             data.short_sessions,
@@ -201,6 +203,7 @@ def _describe_split(counts: SplitCounts, train: SplitCounts) -> SplitStatistics:
         unseen_targets=int(counts.targets[unseen].sum()),
         first=_iso(counts.first),
         last=_iso(counts.last),
+        in_training_time=sum(n for day, n in counts.days.items() if day < max(train.days)),
         repeats=counts.repeats,
         repeats_at_once=counts.repeats_at_once,
         repeating_sessions=counts.repeating_sessions,
