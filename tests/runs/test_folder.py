@@ -61,7 +61,7 @@ def test_variants_share_the_data_but_no_model(tmp_path: Path) -> None:
     ours, other = paths(Run(config)), paths(Run(config.with_variant("metrec")))
     shared = {name for name in ours if ours[name] == other[name]}
     assert shared == {
-        *("data", "items", "cold_items", "preprocessed", "catalogue", "items_workflow"),
+        *("data", "items", "cold_items", "data_report", "preprocessed", "catalogue", "items_workflow"),
         *("sessions train", "sessions valid", "sessions test"),
     }
     assert other["model"] == tmp_path / "variants" / "metrec" / "model"

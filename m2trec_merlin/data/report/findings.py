@@ -55,7 +55,7 @@ def _candidates(s: DataStatistics) -> Iterator[tuple[float, str]]:
         yield (
             out.short_sessions / all_sessions,
             f"{percent(out.short_sessions, all_sessions)} of all sessions ({out.short_sessions:,}) have "
-            f"fewer events than data.min_session_length ({s.settings['min_session_length']}) and are left out.",
+            f"fewer than {s.settings['min_session_length']} events (data.min_session_length): left out.",
         )
     if out.cold_items:
         yield (

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -112,5 +113,5 @@ def test_labels_do_not_run_into_each_other(n: int) -> None:
     labels = [f"2024-01-{i:03d}" for i in range(n)]
     svg = ElementTree.fromstring(plot_bars("sessions", labels, {"train": [1] * n}, "day"))
     places = [float(e.get("x", 0)) for e in svg.iter("text") if (e.text or "").startswith("2024")]
-    assert all(b - a > 60 for a, b in zip(places, places[1:], strict=False))
+    assert all(b - a > 60 for a, b in pairwise(places))
     assert 1 <= len(places) <= n
