@@ -17,7 +17,7 @@ _NOTABLE = 0.02
 
 def find(statistics: DataStatistics) -> list[str]:
     """Return five to eight sentences: the most important ones, in the order of the report."""
-    found = list(_candidates(statistics))
+    found = [(weight, text[0].upper() + text[1:]) for weight, text in _candidates(statistics)]
     by_weight = sorted(range(len(found)), key=lambda i: -found[i][0])[:_MOST]
     worth = [i for i in by_weight if found[i][0] >= _NOTABLE]
     return [found[i][1] for i in sorted(worth if len(worth) >= 5 else by_weight[:5])]
@@ -51,11 +51,12 @@ def _candidates(s: DataStatistics) -> Iterator[tuple[float, str]]:
     else:
         yield _FILLING, f"0 training events are cut: no session is longer than {longest}."
     all_sessions = out.short_sessions + sum(split.sessions for split in s.splits.values()) + out.cold_sessions
+    least = f"{s.settings['min_session_length']} events (data.min_session_length)"
     if out.short_sessions:
         yield (
             out.short_sessions / all_sessions,
             f"{percent(out.short_sessions, all_sessions)} of all sessions ({out.short_sessions:,}) have "
-            f"fewer than {s.settings['min_session_length']} events (data.min_session_length): left out.",
+            f"fewer than {least} and are left out.",
         )
     if out.cold_items:
         yield (

@@ -79,13 +79,17 @@ def _splits(s: DataStatistics) -> str:
                 f"{split.targets:,}",
                 f"{split.unseen_targets:,} ({percent(split.unseen_targets, split.targets)})",
             ]
-        times = [(time or "").replace("T", " ") for time in (split.first, split.last)]
+        times = [_plain(split.first), _plain(split.last)]
         rows.append([*row, *(times if with_times else [])])
     return write_table(
         "A target is an event that follows another one of its session: what is to be predicted.",
         [*headings, *(["first event (UTC)", "last event"] if with_times else [])],
         rows,
     )
+
+
+def _plain(time: str | None) -> str:
+    return (time or "").replace("T", " ")
 
 
 def _lengths(s: DataStatistics) -> str:
@@ -128,10 +132,12 @@ def _times(s: DataStatistics) -> str:
         return '<p class="soft">The interactions have no times.</p>'
     first = np.datetime64(line.first_day, "D")
     labels = [str(first + line.days * i) for i in range(len(line.sessions["train"]))]
-    bar = "day" if line.days == 1 else f"{line.days} days"
+    first_event = min(split.first for split in s.splits.values() if split.first)
+    last_event = max(split.last for split in s.splits.values() if split.last)
+    bar = "a day" if line.days == 1 else f"{line.days} days"
     return _figure(
         plot_bars("sessions over time", labels, line.sessions, f"first event; a bar is {bar}"),
-        f"The first session begins on {labels[0]}.",
+        f"From {_plain(first_event)} to {_plain(last_event)} (UTC).",
     )
 
 
@@ -189,7 +195,8 @@ def _card(a: AttributeStatistics, s: DataStatistics) -> str:
         _quantiles(f"{a.profile.counted} of an item: ", a.profile.lengths),
     ]
     if a.profile.too_long is not None:
-        parts.append(f"<p>longer than max_tokens: {percent(a.profile.too_long, s.items)} of items</p>")
+        share = percent(a.profile.too_long, s.items)
+        parts.append(f"<p>{share} of items have more {a.profile.counted} than max_tokens</p>")
     return f'<div class="card">{"".join(parts)}</div>'
 
 
@@ -197,7 +204,7 @@ def _quantiles(what: str, quantiles: Mapping[str, float]) -> str:
     if not quantiles:
         return ""
     low, middle, high, end = (f"{quantiles[share]:,.6g}" for share in ("0", "0.5", "0.95", "1"))
-    return f"<p>{what}least {low}, median {middle}, 95 % below {high}, most {end}</p>"
+    return f"<p>{what}least {low}, median {middle}, 95 % at most {high}, most {end}</p>"
 
 
 def _bar(kind: str, text: str, number: str, share: float) -> str:

@@ -10,14 +10,15 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
-_WIDTH, _HEIGHT = 720, 260
+_WIDTH, _HEIGHT = 540, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 26, 44
 _COLOURS = ("var(--a)", "var(--b)", "var(--c)")
 _LETTER = 7
 
 STYLE = """
-figure { margin: 1rem 0 1.8rem } figcaption { color: var(--soft); max-width: 46rem }
-svg { max-width: 100%; height: auto; display: block } svg text { fill: var(--soft); font-size: 11px }
+figure { margin: 1rem 0 1.8rem } figcaption { color: var(--soft); font-size: 13px }
+svg { max-width: 100%; height: auto; display: block; overflow: visible }
+svg text { fill: var(--soft); font-size: 11px }
 svg line { stroke: var(--line) } svg .mark { stroke: var(--ink); stroke-dasharray: 4 3 }
 svg .title { fill: var(--ink); font-size: 12px }
 """

@@ -115,3 +115,19 @@ def test_labels_do_not_run_into_each_other(n: int) -> None:
     places = [float(e.get("x", 0)) for e in svg.iter("text") if (e.text or "").startswith("2024")]
     assert all(b - a > 60 for a, b in pairwise(places))
     assert 1 <= len(places) <= n
+
+
+def test_every_key_of_the_numbers_is_documented(report: Path) -> None:
+    numbers = json.loads((report / "report.json").read_text(encoding="utf-8"))
+    documented = (Path(__file__).parents[3] / "docs" / "data.md").read_text(encoding="utf-8")
+
+    def keys(value: object) -> set[str]:
+        if isinstance(value, list):
+            return set().union(*map(keys, value))
+        if not isinstance(value, dict):
+            return set()
+        return {key for key in value if key.isidentifier()}.union(*map(keys, value.values()))
+
+    shown = {part: numbers[part] for part in numbers if part != "settings"}
+    own = {attribute["name"] for attribute in numbers["attributes"]}
+    assert {key for key in keys(shown) - own if f"`{key}`" not in documented} == set()
