@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -20,6 +21,8 @@ from m2trec_merlin.frames import Column, Frames
 
 if TYPE_CHECKING:
     from nvtabular import Workflow
+
+_DIGEST_SIZE = 16
 
 
 class Vector(Attribute):
@@ -58,11 +61,16 @@ class Vector(Attribute):
         return {"type": ["array"], "items": {"type": "number"}, **length}
 
     def comparable(self, values: pd.Series) -> pa.Array:
-        """Return the bytes of each vector."""
-        array = vectors(values, self.size)
-        bits = pa.array(values.notna().to_numpy()).cast(pa.bool_()).buffers()[1]
-        buffers = [bits, array.flatten().buffers()[1]]
-        return pa.Array.from_buffers(pa.binary(4 * self.size), len(values), buffers)
+        """Return a digest of each vector, in little memory."""
+        digests: list[bytes | None] = []
+        for begin in range(0, len(values), self.items_at_a_time):
+            some = values.iloc[begin : begin + self.items_at_a_time]
+            matrix = vectors(some, self.size).flatten().to_numpy().reshape(-1, self.size)
+            digests += [
+                blake2b(vector.tobytes(), digest_size=_DIGEST_SIZE).digest() if known else None
+                for vector, known in zip(matrix, some.notna(), strict=True)
+            ]
+        return pa.array(digests, pa.binary(_DIGEST_SIZE))
 
     def profile(self, values: pa.Array, counts: np.ndarray) -> Profile:
         """Say nothing: numbers made elsewhere tell a person little."""

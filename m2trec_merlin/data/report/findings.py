@@ -110,6 +110,12 @@ def _attributes(s: DataStatistics) -> Iterator[tuple[float, str]]:
     else:
         yield _FILLING, "0 items share all their metadata with another."
     events = s.splits["train"].events
+    if equal.without_metadata_events / events >= _NOTABLE:
+        yield (
+            0.6,
+            f"{percent(equal.without_metadata_events, events)} of training events are of items without any "
+            "metadata, which are all alike to the model.",
+        )
     for attribute in s.attributes:
         name = f"Attribute {attribute.name}"
         known = s.items - attribute.missing

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.attributes.profiles import Profile
+from m2trec_merlin.readers.canonical import ITEM_ID
 
 _GROUPS_SHOWN, _ITEMS_SHOWN = 8, 3
 
@@ -68,12 +68,14 @@ class EqualItems:
         items: how many share.
         groups: into how many groups of equal items they fall.
         without_metadata: items that have no value at all; they are equal, too.
+        without_metadata_events: training events of these.
         largest: the biggest groups.
     """
 
     items: int
     groups: int
     without_metadata: int
+    without_metadata_events: int
     largest: list[Group]
 
 
@@ -88,7 +90,7 @@ def describe_items(
         title_column: what a person calls an item by.
         training_events: int64 [items], in the order of the table.
     """
-    described, columns = [], []
+    described = []
     # Items are equal if their numbers are, which take in one attribute after another.
     group, any_known = np.zeros(len(items), dtype=np.int64), np.zeros(len(items), dtype=bool)
     for attribute in attributes:
@@ -109,34 +111,39 @@ def describe_items(
                 profile=attribute.profile(encoded.dictionary, counts),
             )
         )
-        columns.append((attribute.name, values))
         any_known |= known
         group = pd.factorize(group * (len(counts) + 1) + codes)[0].astype(np.int64)
     sizes = np.bincount(group)
     largest = [
-        _describe_group(np.flatnonzero(group == g), items, columns, title_column, training_events)
+        _describe_group(np.flatnonzero(group == g), items, attributes, title_column, training_events)
         for g in np.argsort(-sizes, kind="stable")[:_GROUPS_SHOWN]
         if sizes[g] > 1
     ]
     shared = sizes[sizes > 1]
-    return described, EqualItems(int(shared.sum()), len(shared), int((~any_known).sum()), largest)
+    equal = EqualItems(
+        items=int(shared.sum()),
+        groups=len(shared),
+        without_metadata=int((~any_known).sum()),
+        without_metadata_events=int(training_events[~any_known].sum()),
+        largest=largest,
+    )
+    return described, equal
 
 
 def _describe_group(
     rows: np.ndarray,
     items: pd.DataFrame,
-    columns: Sequence[tuple[str, pa.Array]],
+    attributes: Sequence[Attribute],
     title_column: str,
     training_events: np.ndarray,
 ) -> Group:
     few = items.iloc[rows[:_ITEMS_SHOWN]]
-    values = {name: _show(values[int(rows[0])].as_py()) for name, values in columns}
-    titles = ["" if value is None else str(value) for value in few[title_column].astype(object).tolist()]
+    values = {a.name: _show(a.comparable(few[a.source_column])[0].as_py()) for a in attributes}
     return Group(
         items=len(rows),
         training_events=int(training_events[rows].sum()),
-        item_ids=[str(i) for i in few.iloc[:, 0]],
-        titles=list(dict.fromkeys(titles)),
+        item_ids=[str(i) for i in few[ITEM_ID]],
+        titles=list(dict.fromkeys(few[title_column].map(str, na_action="ignore").fillna(""))),
         values={name: text for name, text in values.items() if text},
     )
 

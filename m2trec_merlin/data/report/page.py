@@ -216,12 +216,14 @@ def _bar(kind: str, text: str, number: str, share: float) -> str:
 
 def _equal(s: DataStatistics) -> str:
     equal = s.equal_items
+    events = s.splits["train"].events
     if not equal.items:
         return "<p>No two items are equal in all configured attributes.</p>"
     words = (
         f"{equal.items:,} items ({percent(equal.items, s.items)}) are equal to another one in all configured "
-        f"attributes, in {equal.groups:,} groups; {equal.without_metadata:,} items have no value at all. "
-        "The biggest groups:"
+        f"attributes, in {equal.groups:,} groups. {equal.without_metadata:,} items have no value at all. "
+        f"{percent(events - equal.without_metadata_events, events)} of training events are of items with "
+        "metadata. The biggest groups:"
     )
     rows = [
         [_describe(group), f"{group.items:,}", f"{group.training_events:,}", ", ".join(group.item_ids)]

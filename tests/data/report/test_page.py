@@ -131,3 +131,17 @@ def test_every_key_of_the_numbers_is_documented(report: Path) -> None:
     shown = {part: numbers[part] for part in numbers if part != "settings"}
     own = {attribute["name"] for attribute in numbers["attributes"]}
     assert {key for key in keys(shown) - own if f"`{key}`" not in documented} == set()
+
+
+def test_a_file_may_be_called_anything(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    config = make_config(events, items)
+    old = config.data.model_dump()["interactions"]
+    new = old.with_name("café <b>.csv")
+    old.rename(new)
+    data = config.data.model_copy(update={"interactions": new})
+    folder = prepare_data(config.model_copy(update={"data": data}))
+    numbers = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    assert numbers["source"] == f"{new.name} and items.csv"
+    assert "&lt;b&gt;" in (folder / "report.html").read_text(encoding="utf-8")
