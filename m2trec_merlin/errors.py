@@ -12,11 +12,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
+
+#: Before each problem in a message that lists several.
+_BULLET = "  - "
 
 
 class M2TRecError(Exception):
     """Base class: the message says what is wrong, where, and what to do."""
+
+    @cached_property
+    def problems(self) -> list[str]:
+        """Every problem that the message lists, as one line each; the whole message if it is no list."""
+        _, *listed = str(self).splitlines()
+        if listed and all(line.startswith(_BULLET) for line in listed):
+            return [line.removeprefix(_BULLET) for line in listed]
+        return [" ".join(str(self).split())]
 
 
 class ConfigError(M2TRecError):
@@ -29,7 +41,7 @@ class DataError(M2TRecError):
     def __init__(self, source: str, problems: Sequence[str]) -> None:
         self.source, self.problems = source, list(problems)
         count = f"{len(self.problems)} problem{'s' if len(self.problems) != 1 else ''}"
-        super().__init__(f"{source}: {count} found\n" + "\n".join(f"  - {p}" for p in self.problems))
+        super().__init__(f"{source}: {count} found\n" + "\n".join(f"{_BULLET}{p}" for p in self.problems))
 
     def __reduce__(self) -> Any:
         # A Dask worker sends its errors pickled; by default only the message would arrive at __init__.

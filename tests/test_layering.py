@@ -30,6 +30,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "errors",
         "histories",
         "ids",
+        "pages",
         "progress",
         "rows",
         "scores",

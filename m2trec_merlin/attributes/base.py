@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 from pydantic import Field as Setting
 from pydantic import field_validator
 
-from m2trec_merlin.columns import to_arrow
+from m2trec_merlin.attributes.profiles import Profile, most_frequent
+from m2trec_merlin.columns import as_text, to_arrow
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.sections import Name, Section
 
@@ -131,6 +132,23 @@ class Attribute(Section):
         written = written_lists(values)
         if written.all():
             yield Fault("is a list written as text", values, written, WRITTEN_LISTS_HINT)
+
+    def value_schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of a raw value that is not missing: its types, and what else must hold."""
+        return {"type": ["string", "number", "boolean"]}
+
+    def comparable(self, values: pd.Series) -> pa.Array:
+        """Return flat Arrow values of the canonical column, equal where items are, null where missing."""
+        return as_text(values)
+
+    def profile(self, values: pa.Array, counts: np.ndarray) -> Profile:
+        """Return what a person should know of the column.
+
+        Args:
+            values: the distinct values of `comparable`, without null.
+            counts: int64, the items that have each.
+        """
+        return Profile(most_frequent(values, counts))
 
     def canonical(self, values: pd.Series) -> pd.Series:
         """Return the raw column as the canonical items table holds it."""

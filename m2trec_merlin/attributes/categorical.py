@@ -47,6 +47,10 @@ class Categorical(Attribute):
 
         return Field(self.name, self.layout, write_categories(workflow, self.name, folder))
 
+    def comparable(self, values: pd.Series) -> pa.Array:
+        """Return values in their one spelling."""
+        return as_category(values)
+
     def filter_values(self, values: pd.Series) -> pa.Array:
         """Return texts."""
         return as_category(values)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field as Setting
 
 from m2trec_merlin.attributes.base import WRITTEN_LISTS_HINT, Attribute, Embedding, Fault, Node, written_lists
+from m2trec_merlin.attributes.profiles import Profile, most_frequent, quantiles
 from m2trec_merlin.columns import split_values
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.frames import Column, Frames
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from nvtabular import Workflow
 
 _ALL_VALUES = 2**31 - 1
+#: Between the values of an item where they are compared as one text; no one writes this character.
+_UNIT_SEPARATOR = "\x1f"
 
 
 class MultiCategorical(Attribute):
@@ -45,6 +49,32 @@ class MultiCategorical(Attribute):
     def faults(self, values: pd.Series) -> Iterator[Fault]:
         """Yield lists that are written as text, which would count as one value."""
         yield Fault("is a list written as text", values, written_lists(values), WRITTEN_LISTS_HINT)
+
+    def value_schema(self) -> dict[str, Any]:
+        """Allow lists of single values beside single ones."""
+        single = super().value_schema()["type"]
+        return {"type": [*single, "array"], "items": {"type": [*single, "null"]}}
+
+    def comparable(self, values: pd.Series) -> pa.Array:
+        """Join the values of each item to one text."""
+        lists = self.filter_values(values)
+        joined = pc.binary_join(lists, _UNIT_SEPARATOR)
+        return pc.if_else(pc.equal(joined, ""), pa.scalar(None, joined.type), joined)
+
+    def profile(self, values: pa.Array, counts: np.ndarray) -> Profile:
+        """Count the values themselves, and how many an item has."""
+        lists = pc.split_pattern(values, _UNIT_SEPARATOR)
+        lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
+        single = lists.flatten().dictionary_encode()
+        weights = np.bincount(
+            single.indices.to_numpy(), np.repeat(counts, lengths), minlength=len(single.dictionary)
+        )
+        return Profile(
+            most_frequent(single.dictionary, weights),
+            lengths=quantiles(lengths, counts),
+            counted="values",
+            too_long=int(counts[lengths > self.max_tokens].sum()),
+        )
 
     def encode(self, source: Node, members: Sequence[Attribute], storage: Path) -> Node:
         """Split strings, then number the values."""

@@ -13,6 +13,7 @@ import pyarrow as pa
 from pydantic import Field as Setting
 
 from m2trec_merlin.attributes.base import Attribute, Fault, Node, are_lists
+from m2trec_merlin.attributes.profiles import Profile, quantiles
 from m2trec_merlin.columns import as_doubles, fit_float32, numbers
 from m2trec_merlin.encoded import Layout
 from m2trec_merlin.frames import Column, Frames
@@ -48,6 +49,21 @@ class Numeric(Attribute):
         if self.log:
             yield Fault("is below 0, and log needs numbers of at least 0", single, finite & (found < 0))
         yield Fault("is a list, not a number", values, is_list)
+
+    def value_schema(self) -> dict[str, Any]:
+        """Return numbers, also as text, since CSV has no types."""
+        sign, least = ("[+]?", {"minimum": 0}) if self.log else ("[+-]?", {})
+        digits = r"\d+\.?\d*|\.\d+" if self.decimal == "." else r"[\d.]*\d,?\d*|,\d+"
+        written = rf"^\s*({sign}({digits})([eE][+-]?\d+)?\s*)?$"
+        return {"type": ["number", "string"], "pattern": written, **least}
+
+    def comparable(self, values: pd.Series) -> pa.Array:
+        """Return float64."""
+        return numbers(values)
+
+    def profile(self, values: pa.Array, counts: np.ndarray) -> Profile:
+        """Say how the numbers are distributed."""
+        return Profile(quantiles=quantiles(values.to_numpy(zero_copy_only=False), counts))
 
     def canonical(self, values: pd.Series) -> pd.Series:
         """Return float64, NaN where missing."""

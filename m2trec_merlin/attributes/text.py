@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+import numpy as np
+import pyarrow as pa
 from pydantic import Field as Setting
 from pydantic import field_validator
 
 from m2trec_merlin.attributes.base import Attribute, Embedding, Node
+from m2trec_merlin.attributes.profiles import Profile, count_words, most_frequent, quantiles
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.sections import Name, Width
 
@@ -68,6 +71,16 @@ class Text(Attribute):
         while (next_owner := getattr(attributes[owner], "shared_vocabulary", None)) is not None:
             owner = next_owner
         return owner
+
+    def profile(self, values: pa.Array, counts: np.ndarray) -> Profile:
+        """Count words, too."""
+        words = count_words(values)
+        return Profile(
+            most_frequent(values, counts),
+            lengths=quantiles(words, counts),
+            counted="words",
+            too_long=int(counts[words > self.max_tokens].sum()),
+        )
 
     def encode(self, source: Node, members: Sequence[Attribute], storage: Path) -> Node:
         """Learn one vocabulary from all members."""

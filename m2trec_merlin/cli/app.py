@@ -78,6 +78,26 @@ def data(
 
 
 @app.command()
+def check(
+    config: ConfigOption = DEFAULT_CONFIG,
+    settings: SetOption = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print valid, problems, notices and counts as JSON.")
+    ] = False,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema of a row of each table; reads no data.")
+    ] = False,
+) -> None:
+    """Check configuration and tables as `data` does, and write nothing; exit code 1: not valid."""
+    from m2trec_merlin.cli.checking import print_schema, run_check
+
+    if schema:
+        print_schema(read_config(config, settings))
+    else:
+        raise typer.Exit(run_check(lambda: read_config(config, settings), as_json))
+
+
+@app.command()
 def preprocess(
     config: ConfigOption = DEFAULT_CONFIG,
     settings: SetOption = None,

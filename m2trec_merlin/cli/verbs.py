@@ -45,6 +45,7 @@ def run_data(config: Config, force: bool = False) -> None:
     with TerminalProgress() as progress:
         folder = prepare_data(config, force=force, progress=progress)
         progress.say(summarise_data(folder))
+        progress.say(f"report: {Run(config).data_report}")
 
 
 def run_preprocess(config: Config, dask: str | None = None, force: bool = False) -> None:

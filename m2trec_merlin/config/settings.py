@@ -60,6 +60,12 @@ class Config(Section):
         """Names of what the model knows of an item: attributes, and `ITEM_ID` for the variants of ids."""
         return self.model.inputs or [attribute.name for attribute in self.attributes]
 
+    @property
+    def titles_from(self) -> str:
+        """The column of the items table that people know an item by: a title, or else the id."""
+        texts = [attribute.source_column for attribute in self.attributes if attribute.gives_titles]
+        return self.serving.title_column or (texts[0] if texts else ITEM_ID)
+
     def attribute(self, name: str) -> Attribute:
         """Return the attribute called `name`.
 

@@ -16,19 +16,7 @@ from m2trec_merlin.evaluation.tables import (
     to_html,
     to_markdown,
 )
-
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }
-.wide { overflow-x: auto }
-table { border-collapse: collapse; margin: 1.5rem 0; font-variant-numeric: tabular-nums; font-size: 13px }
-caption { text-align: left; font-weight: 600; padding-bottom: .4rem }
-th, td { padding: .25rem .6rem; border-bottom: 1px solid #ddd; text-align: right; white-space: nowrap }
-tbody th { text-align: left; font-weight: 500 }
-thead th[colspan] { text-align: center; border-left: 1px solid #ddd }
-.best { font-weight: 700 }
-img { max-width: 100%; display: block; margin: 1rem 0 }
-dt { font-weight: 600; margin-top: .5rem } dd { margin: 0 0 0 1rem }
-"""
+from m2trec_merlin.pages import write_page
 
 
 def result_tables(measurements: Sequence[Measurement]) -> list[Table]:
@@ -70,12 +58,11 @@ def write_html(
     images = "".join(_image(name, svg) for name, svg in plots.items())
     speeds = "".join(f"<li>{escape(line)}</li>" for line in _speeds(measurements))
     terms = "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in protocol)
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f"<style>{_STYLE}</style></head><body><h1>{escape(title)}</h1>"
-        f"<p>In percent; ± is the wider side of the 95 % interval; bold is the best of its column.</p>"
+    return write_page(
+        title,
+        "<p>In percent; ± is the wider side of the 95 % interval; bold is the best of its column.</p>"
         f"{tables}<h2>Plots</h2>{images}<h2>Scoring time</h2><ul>{speeds}</ul>"
-        f"<h2>How it was measured</h2><dl>{terms}</dl></body></html>\n"
+        f"<h2>How it was measured</h2><dl>{terms}</dl>",
     )
 
 

@@ -53,8 +53,7 @@ def write_display(items: pa.Table, config: Config, path: Path) -> None:
 
 
 def _titles(items: pa.Table, config: Config) -> pa.Array:
-    texts = [a.source_column for a in config.attributes if a.gives_titles]
-    column = config.serving.title_column or (texts[0] if texts else ITEM_ID)
+    column = config.titles_from
     if column not in items.column_names:
         accepted = ", ".join(items.column_names)
         raise DataError(

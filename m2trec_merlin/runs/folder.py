@@ -7,6 +7,8 @@ from pathlib import Path
 
 #: Inside data/, preprocessed/ and model/, the first two of which are written under a temporary name.
 ITEMS_FILE, COLD_ITEMS_FILE, INTERACTIONS = "items.parquet", "cold_items.parquet", "interactions"
+#: Beside the tables of data/, made of them and for people: no later step reads these.
+REPORT_PAGE, REPORT_NUMBERS = "report.html", "report.json"
 CATALOGUE, ITEMS_WORKFLOW, SESSIONS = "catalogue", "items_workflow", "sessions"
 CHECKPOINTS, TENSORBOARD = "checkpoints", "tensorboard"
 
@@ -37,6 +39,11 @@ class RunFolder:
     def cold_items(self) -> Path:
         """The items that `data.cold_item_share` took out of training."""
         return self.data / COLD_ITEMS_FILE
+
+    @property
+    def data_report(self) -> Path:
+        """The data as a page to read, before training."""
+        return self.data / REPORT_PAGE
 
     @property
     def preprocessed(self) -> Path:
@@ -84,7 +91,7 @@ class RunFolder:
     @property
     def report(self) -> Path:
         """The evaluation as a page to read."""
-        return self.evaluation / "report.html"
+        return self.evaluation / REPORT_PAGE
 
     @property
     def triton(self) -> Path:

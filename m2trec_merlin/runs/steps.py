@@ -10,6 +10,7 @@ from typing import Any
 
 from m2trec_merlin.artifacts import MANIFEST, fingerprint, is_current, require_manifest, writing
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.runs.folder import REPORT_NUMBERS, REPORT_PAGE
 from m2trec_merlin.runs.locks import lock
 from m2trec_merlin.runs.settings import Settings, Verb, differences, full_name
 
@@ -130,4 +131,8 @@ class Step:
         if self.verb == "preprocess":
             # What items are shown as is no part of what a model is made of; the export names it itself.
             return fingerprint({k: v for k, v in manifest["settings"].items() if k != "title_column"})
-        return fingerprint(manifest["sha256"]) if self.verb == "data" else manifest["sha256"]
+        if self.verb == "data":
+            reports = (REPORT_PAGE, REPORT_NUMBERS)
+            tables = {name: digest for name, digest in manifest["sha256"].items() if name not in reports}
+            return fingerprint(tables)
+        return manifest["sha256"]

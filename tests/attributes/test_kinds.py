@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 import pytest
+from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from m2trec_merlin.attributes import AnyAttribute, Attribute, parse_attribute
@@ -75,6 +78,30 @@ class TestContract:
         alone = EncodedColumn.join([self.encoded(fitted, raw[i : i + 1]) for i in range(len(raw))])
         np.testing.assert_allclose(alone.values, together.values, atol=1e-5)
         np.testing.assert_array_equal(alone.lengths, together.lengths)
+
+    def test_equal_items_are_those_of_equal_comparable_values(self, attribute, raw, kind):
+        found = attribute.comparable(attribute.canonical(pd.concat([raw, raw], ignore_index=True)))
+        assert found.null_count == 2 * raw.isna().sum() and len(found) == 2 * len(raw)
+        codes = found.dictionary_encode().indices.to_pylist()
+        assert codes[: len(raw)] == codes[len(raw) :]
+        equal = [[str(a) == str(b) for b in raw] for a in raw]
+        assert [[a == b for b in codes[: len(raw)]] for a in codes[: len(raw)]] == equal
+
+    def test_a_profile_takes_every_item_into_account(self, attribute, raw, kind):
+        encoded = attribute.comparable(attribute.canonical(raw)).drop_null().dictionary_encode()
+        counts = np.bincount(encoded.indices, minlength=len(encoded.dictionary))
+        profile = attribute.profile(encoded.dictionary, counts)
+        json.dumps(asdict(profile), allow_nan=False)
+        assert sum(n for _, n in profile.frequent) >= (counts.sum() if profile.frequent else 0)
+        assert bool(profile.lengths) == bool(profile.counted)
+
+    def test_its_values_satisfy_its_schema_and_another_form_does_not(self, attribute, raw, kind):
+        schema = Draft202012Validator(attribute.value_schema())
+        Draft202012Validator.check_schema(schema.schema)
+        assert all(schema.is_valid(value) for value in raw.dropna())
+        assert not schema.is_valid(None) and not schema.is_valid({"a": "struct"})
+        if kind != "multi_categorical":
+            assert not schema.is_valid(A_WORD if kind == "vector" else A_LIST)
 
     def test_valid_values_have_no_fault(self, attribute, raw, kind):
         assert not any(fault.wrong.any() for fault in attribute.faults(raw[raw.notna()]))

@@ -15,6 +15,7 @@ from m2trec_merlin.config import Config, load_config
 from m2trec_merlin.data import order_statistics, prepare_data, summarise_data
 from m2trec_merlin.errors import ArtifactError, DataError
 from m2trec_merlin.readers import synthetic
+from m2trec_merlin.runs import Run
 from tests.told import Told
 from tests.worlds.tables import MakeConfig
 
@@ -188,6 +189,33 @@ def test_a_current_result_is_kept_and_a_changed_setting_prepares_again(tmp_path:
     assert "is up to date" in told.lines[-1]
     prepare_data(epochs, force=True, progress=told)
     assert "is up to date" not in told.lines[-1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"data": {"max_session_length": 3}},
+        {"attributes": [{"name": "title", "kind": "text", "max_tokens": 2}]},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_what_only_the_report_tells_is_told_anew_and_no_later_step_is_stale(
+    tmp_path: Path, change: dict
+) -> None:
+    config = _synthetic(tmp_path)
+    directory = prepare_data(config)
+    before, step = (directory / "report.json").read_text(), Run(config).step("data")
+    identity = step.identity(step.manifest())
+    raw = config.model_dump(mode="json")
+    for part, value in change.items():
+        raw[part] = {**raw[part], **value} if isinstance(value, dict) else [*value, *raw[part][1:]]
+    changed = Config.model_validate(raw)
+    assert Run(changed).step("data").problem() is None
+    prepare_data(changed)
+    assert (directory / "report.json").read_text() != before
+    assert step.identity(step.manifest()) == identity
+    prepare_data(config)
+    assert (directory / "report.json").read_text() == before
 
 
 def test_a_changed_file_prepares_again(

@@ -26,6 +26,7 @@ def test_every_path_is_below_the_folder_of_the_run() -> None:
         "data": "data",
         "items": "data/items.parquet",
         "cold_items": "data/cold_items.parquet",
+        "data_report": "data/report.html",
         "preprocessed": "preprocessed",
         "catalogue": "preprocessed/catalogue",
         "items_workflow": "preprocessed/items_workflow",
@@ -60,7 +61,7 @@ def test_variants_share_the_data_but_no_model(tmp_path: Path) -> None:
     ours, other = paths(Run(config)), paths(Run(config.with_variant("metrec")))
     shared = {name for name in ours if ours[name] == other[name]}
     assert shared == {
-        *("data", "items", "cold_items", "preprocessed", "catalogue", "items_workflow"),
+        *("data", "items", "cold_items", "data_report", "preprocessed", "catalogue", "items_workflow"),
         *("sessions train", "sessions valid", "sessions test"),
     }
     assert other["model"] == tmp_path / "variants" / "metrec" / "model"

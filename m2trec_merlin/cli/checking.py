@@ -1,0 +1,57 @@
+"""`m2trec check`: what is wrong, for a scheduler or a person, with an exit code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from m2trec_merlin.cli.terminal import console
+from m2trec_merlin.config import Config
+from m2trec_merlin.errors import M2TRecError
+
+#: Exit codes; 1 is what every verb that fails returns.
+VALID, INVALID = 0, 1
+
+
+def run_check(read: Callable[[], Config], as_json: bool = False) -> int:
+    """Check configuration and tables, print what was found, and return the exit code.
+
+    Args:
+        read: reads the configuration.
+        as_json: print one JSON object rather than a problem a line.
+    """
+    problems: list[str] = []
+    notices: list[str] = []
+    counts: dict[str, Any] | None = None
+    try:
+        config = read()
+        from m2trec_merlin.data.counting import check_data
+
+        counted = check_data(config)
+        counts, notices = counted.as_dict(), counted.data.notices
+    except M2TRecError as error:
+        problems = error.problems
+    if as_json:
+        found = {"valid": not problems, "problems": problems, "notices": notices, "counts": counts}
+        _print(json.dumps(found, indent=1, ensure_ascii=False))
+    elif counts is not None:
+        splits = ", ".join(f"{counts[name]['sessions']:,} for {name}" for name in ("train", "valid", "test"))
+        _print(f"valid: sessions {splits}; {counts['items']:,} items")
+        for notice in notices:
+            _print(notice)
+    else:
+        for problem in problems:
+            _print(problem)
+    return INVALID if problems else VALID
+
+
+def print_schema(config: Config) -> None:
+    """Print what the configuration expects of a row of each table."""
+    from m2trec_merlin.data.schema import row_schemas
+
+    _print(json.dumps(row_schemas(config), indent=1, ensure_ascii=False))
+
+
+def _print(text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,141 @@
+"""Divide valid sessions into the splits, and count what is in each: for who writes them, or wants to know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from m2trec_merlin.config import Config
+from m2trec_merlin.data.report import SplitCounts
+from m2trec_merlin.data.splits import (
+    LEFT_OUT,
+    SplitChunk,
+    SplitInteractions,
+    draw_cold_items,
+    leave_out_cold,
+)
+from m2trec_merlin.data.tables import order_events
+from m2trec_merlin.data.validation import ValidData, validate
+from m2trec_merlin.errors import DataError
+from m2trec_merlin.progress import SILENT, Progress
+from m2trec_merlin.readers import Source
+from m2trec_merlin.readers.canonical import POSITION, SPLITS, KnownItems
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What is in the splits.
+
+    Attributes:
+        data: the valid tables.
+        splits: in the order of `SPLITS`.
+        cold: bool [items], which were drawn to be cold.
+        cold_sessions: sessions left out for their sake.
+    """
+
+    data: ValidData
+    splits: Sequence[SplitCounts]
+    cold: np.ndarray
+    cold_sessions: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the counts as the manifest has them."""
+        return {
+            **{
+                name: {
+                    "sessions": counts.sessions,
+                    "events": counts.total,
+                    "items": int((counts.events > 0).sum()),
+                }
+                for name, counts in zip(SPLITS, self.splits, strict=True)
+            },
+            "items": len(self.data.items),
+            "short_sessions": self.data.short_sessions,
+            "repeated_events": sum(counts.repeats for counts in self.splits),
+            "cold_items": int(self.cold.sum()),
+            "cold_sessions": self.cold_sessions,
+        }
+
+
+def split_sessions(
+    config: Config,
+    source: Source,
+    data: ValidData,
+    write: Callable[[pd.DataFrame, str], None] | None = None,
+    progress: Progress = SILENT,
+) -> Counted:
+    """Split valid interactions and count them.
+
+    Args:
+        config: of the run.
+        source: of the interactions.
+        data: what `validate` found.
+        write: is given whole sessions and the name of their split, chunk by chunk.
+        progress: is told a line for each chunk.
+
+    Raises:
+        DataError: a split is left without sessions.
+    """
+    splits: Iterable[SplitChunk] = SplitInteractions(
+        lambda: _read_chunks(config, source, data.known_items), config.data.split
+    )
+    cold = np.zeros(len(data.items), dtype=bool)
+    if config.data.cold_item_share:
+        cold = draw_cold_items(splits, data.known_items, config.data.cold_item_share, config.seed)
+        splits = leave_out_cold(splits, data.known_items, cold)
+    counts = [SplitCounts(data.known_items) for _ in SPLITS]
+    cold_sessions = 0
+    for chunk, split in splits:
+        cold_sessions += int(((chunk[POSITION].to_numpy() == 0) & (split == LEFT_OUT)).sum())
+        for index, name in enumerate(SPLITS):
+            events = chunk[split == index]
+            if len(events):
+                counts[index].add(events)
+                if write is not None:
+                    write(events, name)
+        done = sum(one.sessions for one in counts)
+        progress.say(f"split {done:,} of {data.sessions:,} sessions")
+    counted = Counted(data, counts, cold, cold_sessions)
+    _require_all_splits(config, source, counted.as_dict())
+    return counted
+
+
+def check_data(config: Config) -> Counted:
+    """Look at both tables as the verb `data` does, and write nothing.
+
+    Raises:
+        ConfigError: an option of the source is unknown.
+        DataError: the data are invalid; all problems at once.
+    """
+    source = config.data.open(config.seed)
+    return split_sessions(config, source, validate(source, config))
+
+
+def _read_chunks(config: Config, source: Source, items: KnownItems) -> Iterator[pd.DataFrame]:
+    for raw in source.interactions():
+        events = order_events(raw, items, source.time_format)
+        starts = np.append(events[POSITION].to_numpy() == 0, True)
+        lengths = np.diff(np.flatnonzero(starts))
+        kept = np.repeat(lengths >= config.data.min_session_length, lengths)
+        if kept.any():
+            yield events[kept].reset_index(drop=True)
+
+
+def _require_all_splits(config: Config, source: Source, counts: dict[str, Any]) -> None:
+    kind = config.data.split.kind
+    hint = "valid_share_of_train takes sessions from training"
+    problems = [
+        f"no session is left for '{split}' after splitting by {kind}"
+        + (f" and taking out {counts['cold_items']:,} cold items" if counts["cold_items"] else "")
+        + ": change data.split"
+        + (f" ({hint})" if (kind, split) == ("column", "valid") else "")
+        + (" or data.cold_item_share" if counts["cold_items"] else "")
+        for split in SPLITS
+        if not counts[split]["sessions"]
+    ]
+    if problems:
+        raise DataError(source.name, problems)

@@ -1,0 +1,137 @@
+"""What a person should notice before training, in plain sentences, each with its number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from m2trec_merlin.data.report.statistics import DataStatistics
+from m2trec_merlin.encoded import Layout
+
+#: Sentences at most; there are always five at least.
+_MOST = 8
+#: What always is worth a sentence, and what only fills the list.
+_ALWAYS, _FILLING = 2.0, 0.0
+#: Gaps, repeats and the like below this share do not ask for a decision.
+_NOTABLE = 0.02
+
+
+def find(statistics: DataStatistics) -> list[str]:
+    """Return five to eight sentences: the most important ones, in the order of the report."""
+    found = [(weight, text[0].upper() + text[1:]) for weight, text in _candidates(statistics)]
+    by_weight = sorted(range(len(found)), key=lambda i: -found[i][0])[:_MOST]
+    worth = [i for i in by_weight if found[i][0] >= _NOTABLE]
+    return [found[i][1] for i in sorted(worth if len(worth) >= 5 else by_weight[:5])]
+
+
+def percent(part: float, whole: float = 1.0) -> str:
+    """Return a share as people write it: "12 %", "0.4 %", "under 0.1 %"."""
+    share = 100 * part / whole if whole else 0.0
+    if 0 < share < 0.1:
+        return "under 0.1 %"
+    if 99.9 < share < 100:
+        return "over 99.9 %"
+    return f"{share:.0f} %" if 10 <= share <= 99 or share == round(share) else f"{share:.1f} %"
+
+
+def _candidates(s: DataStatistics) -> Iterator[tuple[float, str]]:
+    """Yield sentences and their weights: shares of what they concern."""
+    train, test, out = s.splits["train"], s.splits["test"], s.left_out
+    yield (
+        _ALWAYS,
+        f"Training has {train.sessions:,} sessions of {train.events / train.sessions:.1f} events on average; "
+        f"{s.splits['valid'].sessions:,} sessions are for validation and {test.sessions:,} for the test.",
+    )
+    longest = f"data.max_session_length: {s.settings['max_session_length']}"
+    if out.cut_events:
+        yield (
+            min(1.0, 10 * out.cut_events / train.events),
+            f"{percent(out.cut_events, train.events)} of training events lie beyond {longest} and are cut; "
+            f"{percent(out.long_sessions, train.sessions)} of the sessions are longer.",
+        )
+    else:
+        yield _FILLING, f"0 training events are cut: no session is longer than {longest}."
+    all_sessions = out.short_sessions + sum(split.sessions for split in s.splits.values()) + out.cold_sessions
+    least = f"{s.settings['min_session_length']} events (data.min_session_length)"
+    if out.short_sessions:
+        yield (
+            out.short_sessions / all_sessions,
+            f"{percent(out.short_sessions, all_sessions)} of all sessions ({out.short_sessions:,}) have "
+            f"fewer than {least} and are left out.",
+        )
+    if out.cold_items:
+        yield (
+            _ALWAYS,
+            f"{out.cold_items:,} cold items were drawn, and {out.cold_sessions:,} sessions of training and "
+            "validation that hold one are left out.",
+        )
+    yield (
+        _ALWAYS,
+        f"{percent(test.unseen_targets, test.targets)} of test targets were never seen in training"
+        + (": only metadata can recommend these items." if test.unseen_targets else "."),
+    )
+    if test.in_training_time / test.sessions >= _NOTABLE:
+        yield (
+            0.4,
+            f"{percent(test.in_training_time, test.sessions)} of test sessions lie within the time of "
+            f"training (data.split.kind: {s.settings['split']['kind']}): they tell little of later days.",
+        )
+    yield (
+        0.5 - train.items / s.items / 2 + _NOTABLE,
+        f"{percent(s.items - train.items, s.items)} of the {s.items:,} items have no training event.",
+    )
+    yield (
+        s.popularity.top_1_percent + _NOTABLE,
+        f"The most popular 1 % of the items seen in training have {percent(s.popularity.top_1_percent)} of "
+        f"its events, and 10 % have {percent(s.popularity.top_10_percent)}.",
+    )
+    yield from _repeats(s)
+    yield from _attributes(s)
+
+
+def _repeats(s: DataStatistics) -> Iterator[tuple[float, str]]:
+    train = s.splits["train"]
+    share = train.repeats / train.events
+    at_once = (
+        f", {percent(train.repeats_at_once, train.events)} the item just before" if train.repeats else ""
+    )
+    weight = share if share >= _NOTABLE else _FILLING
+    yield weight, f"{percent(share)} of training events repeat an item of their session{at_once}."
+
+
+def _attributes(s: DataStatistics) -> Iterator[tuple[float, str]]:
+    equal = s.equal_items
+    if equal.items:
+        largest = equal.largest[0].items
+        yield (
+            equal.items / s.items + 0.1,
+            f"{percent(equal.items, s.items)} of items share all their metadata with another, up to "
+            f"{largest:,} at a time: a model of metadata alone cannot tell them apart.",
+        )
+    else:
+        yield _FILLING, "0 items share all their metadata with another."
+    events = s.splits["train"].events
+    if equal.without_metadata_events / events >= _NOTABLE:
+        yield (
+            0.6,
+            f"{percent(equal.without_metadata_events, events)} of training events are of items without any "
+            "metadata, which are all alike to the model.",
+        )
+    for attribute in s.attributes:
+        name = f"Attribute {attribute.name}"
+        known = s.items - attribute.missing
+        if attribute.missing / s.items >= _NOTABLE:
+            yield (
+                attribute.missing / s.items,
+                f"{name} is missing for {percent(attribute.missing, s.items)} of items, which have "
+                f"{percent(attribute.missing_events, events)} of training events.",
+            )
+        if attribute.distinct == 1 and known > 1:
+            yield 0.5, f"{name} has 1 value for all {known:,} items that have any: it tells nothing."
+        elif attribute.layout == Layout.IDS.value and attribute.distinct > 0.9 * known > 9:
+            yield (
+                0.5,
+                f"{name} has {attribute.distinct:,} values for {known:,} items: as good as an id, from which "
+                "little can be learnt.",
+            )
+        if (cut := attribute.profile.too_long) and cut / s.items >= _NOTABLE:
+            yield cut / s.items, f"{name} is longer than its max_tokens for {percent(cut, s.items)} of items."

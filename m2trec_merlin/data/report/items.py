@@ -1,0 +1,155 @@
+"""What a table of items looks like to a model that knows items by their attributes alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from m2trec_merlin.attributes import Attribute
+from m2trec_merlin.attributes.profiles import Profile
+from m2trec_merlin.readers.canonical import ITEM_ID
+
+_GROUPS_SHOWN, _ITEMS_SHOWN = 8, 3
+
+
+@dataclass(frozen=True)
+class AttributeStatistics:
+    """An attribute over all items.
+
+    Attributes:
+        name: of the attribute.
+        kind: of the attribute.
+        layout: what it is encoded to: ids, lists of ids, numbers or vectors.
+        column: of the items table.
+        missing: items without a value.
+        missing_events: training events of these.
+        distinct: different values; of a list, different lists.
+        profile: the values themselves.
+    """
+
+    name: str
+    kind: str
+    layout: str
+    column: str
+    missing: int
+    missing_events: int
+    distinct: int
+    profile: Profile
+
+
+@dataclass(frozen=True)
+class Group:
+    """Items that are equal in all attributes.
+
+    Attributes:
+        items: how many.
+        training_events: of all of them.
+        item_ids: the first few.
+        titles: of these.
+        values: what they share, by attribute; vectors are left out.
+    """
+
+    items: int
+    training_events: int
+    item_ids: list[str]
+    titles: list[str]
+    values: dict[str, str]
+
+
+@dataclass(frozen=True)
+class EqualItems:
+    """Items that share all their metadata with another one.
+
+    Attributes:
+        items: how many share.
+        groups: into how many groups of equal items they fall.
+        without_metadata: items that have no value at all; they are equal, too.
+        without_metadata_events: training events of these.
+        largest: the biggest groups.
+    """
+
+    items: int
+    groups: int
+    without_metadata: int
+    without_metadata_events: int
+    largest: list[Group]
+
+
+def describe_items(
+    items: pd.DataFrame, attributes: Sequence[Attribute], title_column: str, training_events: np.ndarray
+) -> tuple[list[AttributeStatistics], EqualItems]:
+    """Look at each attribute, and at which items no attribute tells apart.
+
+    Args:
+        items: the canonical table.
+        attributes: in the order of the configuration.
+        title_column: what a person calls an item by.
+        training_events: int64 [items], in the order of the table.
+    """
+    described = []
+    # Items are equal if their numbers are, which take in one attribute after another.
+    group, any_known = np.zeros(len(items), dtype=np.int64), np.zeros(len(items), dtype=bool)
+    for attribute in attributes:
+        values = attribute.comparable(items[attribute.source_column])
+        known = values.is_valid().to_numpy(zero_copy_only=False)
+        encoded = values.dictionary_encode()
+        codes = encoded.indices.fill_null(len(encoded.dictionary)).to_numpy().astype(np.int64)
+        counts = np.bincount(codes, minlength=len(encoded.dictionary) + 1)[:-1]
+        described.append(
+            AttributeStatistics(
+                attribute.name,
+                attribute.kind,
+                attribute.layout.value,
+                attribute.source_column,
+                missing=int((~known).sum()),
+                missing_events=int(training_events[~known].sum()),
+                distinct=len(counts),
+                profile=attribute.profile(encoded.dictionary, counts),
+            )
+        )
+        any_known |= known
+        group = pd.factorize(group * (len(counts) + 1) + codes)[0].astype(np.int64)
+    sizes = np.bincount(group)
+    largest = [
+        _describe_group(np.flatnonzero(group == g), items, attributes, title_column, training_events)
+        for g in np.argsort(-sizes, kind="stable")[:_GROUPS_SHOWN]
+        if sizes[g] > 1
+    ]
+    shared = sizes[sizes > 1]
+    equal = EqualItems(
+        items=int(shared.sum()),
+        groups=len(shared),
+        without_metadata=int((~any_known).sum()),
+        without_metadata_events=int(training_events[~any_known].sum()),
+        largest=largest,
+    )
+    return described, equal
+
+
+def _describe_group(
+    rows: np.ndarray,
+    items: pd.DataFrame,
+    attributes: Sequence[Attribute],
+    title_column: str,
+    training_events: np.ndarray,
+) -> Group:
+    few = items.iloc[rows[:_ITEMS_SHOWN]]
+    values = {a.name: _show(a.comparable(few[a.source_column])[0].as_py()) for a in attributes}
+    return Group(
+        items=len(rows),
+        training_events=int(training_events[rows].sum()),
+        item_ids=[str(i) for i in few[ITEM_ID]],
+        titles=list(dict.fromkeys(few[title_column].map(str, na_action="ignore").fillna(""))),
+        values={name: text for name, text in values.items() if text},
+    )
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    # Lists are compared as texts with a character in between that nobody writes.
+    return value.replace("\x1f", ", ") if isinstance(value, str) else ""

@@ -1,0 +1,247 @@
+"""All numbers of the data report, as `report.json` has them; docs/data.md says what each means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from m2trec_merlin.config import Config
+from m2trec_merlin.data.report.counts import SplitCounts
+from m2trec_merlin.data.report.items import AttributeStatistics, EqualItems, describe_items
+from m2trec_merlin.data.validation import ValidData
+from m2trec_merlin.readers.canonical import SPLITS
+
+#: Of the form of report.json: raised when a key changes its meaning.
+VERSION = 1
+
+_BAR_DAYS = (1, 7, 30, 91, 365)
+_MOST_BARS = 80
+_CURVE_POINTS = 100
+
+
+@dataclass(frozen=True)
+class SplitStatistics:
+    """One split.
+
+    Attributes:
+        sessions: how many.
+        events: how many.
+        items: different items in them.
+        unseen_items: of these, items that no training session holds.
+        targets: events that follow another one of their session: what is to be predicted.
+        unseen_targets: of these, events of items that no training session holds.
+        first: time of the earliest event (ISO 8601, UTC); null without times.
+        last: time of the latest event.
+        in_training_time: sessions that begin on a day before the last one on which a training session begins.
+        repeats: events whose item occurred earlier in their session.
+        repeats_at_once: events of the same item as the event just before.
+        repeating_sessions: sessions with repeats.
+        lengths: pairs of a number of events and the sessions that have so many.
+    """
+
+    sessions: int
+    events: int
+    items: int
+    unseen_items: int
+    targets: int
+    unseen_targets: int
+    first: str | None
+    last: str | None
+    in_training_time: int
+    repeats: int
+    repeats_at_once: int
+    repeating_sessions: int
+    lengths: list[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Sessions by the day of their first event.
+
+    Attributes:
+        first_day: that the first bar begins with; null without times.
+        days: that each bar spans.
+        sessions: by split, of each bar.
+    """
+
+    first_day: str | None
+    days: int
+    sessions: dict[str, list[int]]
+
+
+@dataclass(frozen=True)
+class Popularity:
+    """How the events of training are spread over the items.
+
+    Attributes:
+        items: with events in training.
+        top_1_percent: share of the events on the most popular 1 % of these items, at least one.
+        top_10_percent: the same of 10 %.
+        once: items with one event.
+        curve: rank of an item (the most popular is 1), its events, and the share of events up to it; at ranks
+            that lie further and further apart.
+    """
+
+    items: int
+    top_1_percent: float
+    top_10_percent: float
+    once: int
+    curve: list[tuple[int, int, float]]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What does not take part in training, or not wholly.
+
+    Attributes:
+        short_sessions: with fewer than `min_session_length` events; left out.
+        cold_items: drawn for `data.cold_item_share`.
+        cold_sessions: of training and validation, left out because they hold a cold item.
+        long_sessions: of training, with more than `max_session_length` events.
+        cut_events: of these, the events before the last `max_session_length`; preprocessing cuts them.
+    """
+
+    short_sessions: int
+    cold_items: int
+    cold_sessions: int
+    long_sessions: int
+    cut_events: int
+
+
+@dataclass(frozen=True)
+class DataStatistics:
+    """Everything.
+
+    Attributes:
+        version: of this form.
+        name: of the run.
+        source: of the data.
+        settings: of `data` that the numbers depend on.
+        items: in the table.
+        splits: train, valid and test.
+        timeline: sessions over time.
+        popularity: of items in training.
+        left_out: what does not take part.
+        attributes: in the order of the configuration.
+        equal_items: which no attribute tells apart.
+        notices: of the reader.
+    """
+
+    version: int
+    name: str
+    source: str
+    settings: dict[str, Any]
+    items: int
+    splits: dict[str, SplitStatistics]
+    timeline: Timeline
+    popularity: Popularity
+    left_out: LeftOut
+    attributes: list[AttributeStatistics]
+    equal_items: EqualItems
+    notices: list[str]
+
+
+def describe(
+    config: Config,
+    source: str,
+    data: ValidData,
+    splits: Sequence[SplitCounts],
+    cold_items: int = 0,
+    cold_sessions: int = 0,
+) -> DataStatistics:
+    """Put together what was found.
+
+    Args:
+        config: of the run.
+        source: what to call the data.
+        data: the validated tables.
+        splits: what was counted, in the order of `SPLITS`.
+        cold_items: how many were drawn.
+        cold_sessions: how many were left out for their sake.
+    """
+    train = splits[0]
+    longest = config.data.max_session_length
+    beyond = np.arange(len(train.lengths)) - longest
+    attributes, equal = describe_items(data.items, config.attributes, config.titles_from, train.events)
+    return DataStatistics(
+        version=VERSION,
+        name=config.name,
+        source=source,
+        settings={
+            "min_session_length": config.data.min_session_length,
+            "max_session_length": longest,
+            "split": config.data.split.model_dump(mode="json"),
+        },
+        items=len(data.items),
+        splits={name: _describe_split(counts, train) for name, counts in zip(SPLITS, splits, strict=True)},
+        timeline=_timeline(dict(zip(SPLITS, splits, strict=True))),
+        popularity=_popularity(train.events),
+        left_out=LeftOut(
+            data.short_sessions,
+            cold_items,
+            cold_sessions,
+            long_sessions=int(train.lengths[beyond > 0].sum()),
+            cut_events=int((train.lengths * beyond.clip(0)).sum()),
+        ),
+        attributes=attributes,
+        equal_items=equal,
+        notices=data.notices,
+    )
+
+
+def _describe_split(counts: SplitCounts, train: SplitCounts) -> SplitStatistics:
+    unseen = train.events == 0
+    return SplitStatistics(
+        sessions=counts.sessions,
+        events=counts.total,
+        items=int((counts.events > 0).sum()),
+        unseen_items=int(((counts.events > 0) & unseen).sum()),
+        targets=int(counts.targets.sum()),
+        unseen_targets=int(counts.targets[unseen].sum()),
+        first=_iso(counts.first),
+        last=_iso(counts.last),
+        in_training_time=sum(n for day, n in counts.days.items() if day < max(train.days)),
+        repeats=counts.repeats,
+        repeats_at_once=counts.repeats_at_once,
+        repeating_sessions=counts.repeating_sessions,
+        lengths=[(int(n), int(counts.lengths[n])) for n in np.flatnonzero(counts.lengths)],
+    )
+
+
+def _iso(time: np.datetime64) -> str | None:
+    return None if np.isnat(time) else str(time.astype("datetime64[s]"))
+
+
+def _timeline(splits: Mapping[str, SplitCounts]) -> Timeline:
+    days = [day for counts in splits.values() for day in counts.days]
+    if not days:
+        return Timeline(None, 1, {name: [] for name in splits})
+    first, span = min(days), max(days) - min(days) + 1
+    width = next((width for width in _BAR_DAYS if span <= width * _MOST_BARS), -(-span // _MOST_BARS))
+    sessions = {name: [0] * -(-span // width) for name in splits}
+    for name, counts in splits.items():
+        for day, n in counts.days.items():
+            sessions[name][(day - first) // width] += n
+    return Timeline(str(np.datetime64(first, "D")), width, sessions)
+
+
+def _popularity(events: np.ndarray) -> Popularity:
+    ranked = np.sort(events[events > 0])[::-1]
+    if not len(ranked):
+        return Popularity(0, 0.0, 0.0, 0, [])
+    reached = np.cumsum(ranked) / ranked.sum()
+    places = np.unique(np.geomspace(1, len(ranked), _CURVE_POINTS).round().astype(np.int64))
+
+    def top(share: float) -> float:
+        return float(reached[max(round(share * len(ranked)), 1) - 1])
+
+    return Popularity(
+        items=len(ranked),
+        top_1_percent=top(0.01),
+        top_10_percent=top(0.1),
+        once=int((ranked == 1).sum()),
+        curve=[(int(r), int(ranked[r - 1]), float(reached[r - 1])) for r in places],
+    )

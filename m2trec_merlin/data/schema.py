@@ -1,0 +1,97 @@
+"""What a configuration expects of a row of interactions and of items, as JSON Schema (draft 2020-12).
+
+It says what can be said of one row. That ids of items are unique and those of events known, that sessions are
+long enough and no split is empty, `m2trec check` finds in the tables.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from typing import Any
+
+from m2trec_merlin.config import Config
+from m2trec_merlin.readers import Origin
+from m2trec_merlin.readers.canonical import (
+    ISO_8601,
+    ITEM_ID,
+    POSITION,
+    SESSION_ID,
+    SPLIT,
+    SPLITS,
+    TIMESTAMP,
+    UNIX_UNITS,
+)
+from m2trec_merlin.readers.settings import SplitByModulus
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+_ID = {"type": ["integer", "string"], "minLength": 1}
+#: CSV has no types: what is a number may be a text that is one.
+_NUMBER = {"type": ["number", "string"], "pattern": r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"}
+
+
+def row_schemas(config: Config) -> dict[str, Any]:
+    """Return the schemas of `interactions` and `items`, with columns as the source calls them."""
+    source = config.data.open(config.seed)
+    return {
+        "interactions": _of_interactions(source.interactions_origin, source.time_format, config),
+        "items": _of_items(source.items_origin, config),
+    }
+
+
+def _of_interactions(origin: Origin, time_format: str, config: Config) -> dict[str, Any]:
+    of_session: dict[str, Any] = _ID
+    if isinstance(config.data.split, SplitByModulus):
+        of_session = {"type": ["integer", "string"], "pattern": r"^\s*[+-]?\d+\s*$"}
+    pieces: dict[str, dict[str, Any]] = {
+        SESSION_ID: {**of_session, "description": "the session that the event is part of"},
+        ITEM_ID: {**_ID, "description": f"the item; has a row in {config.name}'s items"},
+        POSITION: {**_NUMBER, "description": "orders the events of a session"},
+        TIMESTAMP: {**_time(time_format), "description": f"time of the event ({time_format})"},
+        SPLIT: {"enum": list(SPLITS), "description": "equal for all events of a session"},
+    }
+    columns = [(own, pieces[canonical]) for canonical, own in origin.columns.items()]
+    return _table(origin, "an event: a session met an item", columns)
+
+
+def _of_items(origin: Origin, config: Config) -> dict[str, Any]:
+    columns = [(origin.column(ITEM_ID), {**_ID, "description": "unique"})]
+    for attribute in config.attributes:
+        piece = attribute.value_schema()
+        meaning = inspect.cleandoc(type(attribute).__doc__ or "").split("\n")[0]
+        columns.append(
+            (
+                origin.column(attribute.source_column),
+                {
+                    **piece,
+                    "type": [*piece["type"], "null"],
+                    "description": f"attribute '{attribute.name}' of kind {attribute.kind}: {meaning}",
+                },
+            )
+        )
+    if config.serving.title_column is not None:
+        columns.append((origin.column(config.serving.title_column), {"description": "what people read"}))
+    return _table(origin, "an item and its metadata; null and empty text are missing values", columns)
+
+
+def _time(time_format: str) -> dict[str, Any]:
+    if time_format in UNIX_UNITS:
+        return _NUMBER
+    return {"type": "string", **({"pattern": r"^\s*\d{4}"} if time_format == ISO_8601 else {"minLength": 1})}
+
+
+def _table(origin: Origin, meaning: str, columns: Iterable[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
+    properties: dict[str, Any] = {}
+    for name, piece in columns:
+        # A column may serve twice.
+        known = properties.get(name)
+        properties[name] = piece if known is None else {"allOf": [*known.get("allOf", [known]), piece]}
+    return {
+        "$schema": DIALECT,
+        "title": f"a row of {origin.label}",
+        "description": meaning,
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+    }

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from jsonschema import Draft202012Validator
+
+from m2trec_merlin.config import Config
+from m2trec_merlin.data.counting import check_data
+from m2trec_merlin.data.schema import row_schemas
+from m2trec_merlin.errors import DataError
+from tests.readers.test_contract import EXAMPLES
+from tests.worlds.tables import ATTRIBUTES, EVENTS, ITEMS, MakeConfig
+
+
+def validators(config: Config) -> dict[str, Draft202012Validator]:
+    schemas = json.loads(json.dumps(row_schemas(config)))
+    for schema in schemas.values():
+        assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+        Draft202012Validator.check_schema(schema)
+    return {name: Draft202012Validator(schema) for name, schema in schemas.items()}
+
+
+def rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """As JSON has them: no types of pandas, null where there is nothing."""
+    found: list[dict[str, Any]] = json.loads(table.to_json(orient="records", date_format="iso"))
+    return found
+
+
+def errors(validator: Draft202012Validator, table: list[dict[str, Any]]) -> list[str]:
+    return [error.json_path for row in table for error in validator.iter_errors(row)]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_the_rows_of_valid_tables_satisfy_it(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame, suffix: str
+) -> None:
+    config = make_config(events, items, suffix)
+    assert check_data(config).as_dict()["items"] == 4
+    for name, table in (("interactions", events), ("items", items)):
+        found = rows(table)
+        if suffix == "csv":  # as one reads it without types
+            with Path(config.data.model_dump()[name]).open(newline="") as file:
+                found = list(csv.DictReader(file))
+        assert errors(validators(config)[name], found) == []
+
+
+def test_columns_are_called_as_in_the_source(make_config: MakeConfig) -> None:
+    config = make_config(
+        EVENTS.rename(columns={"session_id": "basket"}),
+        ITEMS.rename(columns={"item_id": "sku", "title": "name"}),
+        columns={"session_id": "basket", "item_id": "sku", "order": "position"},
+        attributes=[{**ATTRIBUTES[0], "column": "name"}, *ATTRIBUTES[1:]],
+    )
+    schemas = row_schemas(config)
+    assert schemas["interactions"]["required"] == ["basket", "sku", "position"]
+    assert schemas["items"]["required"] == ["sku", "name", "category", "price"]
+    assert "attribute 'title' of kind text" in schemas["items"]["properties"]["name"]["description"]
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        ("interactions", "session_id", None),
+        ("interactions", "session_id", ""),
+        ("interactions", "session_id", "x"),  # split by modulus
+        ("interactions", "item_id", 1.5),
+        ("interactions", "position", "soon"),
+        ("interactions", "position", None),
+        ("items", "item_id", None),
+        ("items", "price", "cheap"),
+        ("items", "price", ["1"]),
+        ("items", "title", ["red", "apple"]),
+    ],
+)
+def test_a_row_that_the_check_refuses_does_not_satisfy_it(
+    make_config: MakeConfig, table: str, column: str, value: Any
+) -> None:
+    tables = {"interactions": EVENTS.astype(object), "items": ITEMS.astype(object)}
+    tables[table].at[1, column] = value
+    validator = validators(make_config(EVENTS, ITEMS))[table]
+    assert errors(validator, rows(tables[table])) == [f"$.{column}"]
+    # The tables as CSV, in which a list is a text that may be no mistake.
+    if not isinstance(value, list):
+        with pytest.raises(DataError, match=column):
+            check_data(make_config(tables["interactions"], tables["items"]))
+
+
+def test_a_column_that_is_not_there(make_config: MakeConfig) -> None:
+    validator = validators(make_config(EVENTS, ITEMS))["items"]
+    [error] = list(validator.iter_errors({"item_id": 1, "title": "x", "category": None}))
+    assert "'price' is a required property" in error.message
+
+
+def test_a_column_that_serves_twice_has_to_suit_both(make_config: MakeConfig) -> None:
+    attributes = [*ATTRIBUTES, {"name": "dear", "kind": "numeric", "column": "price", "log": True}]
+    validator = validators(make_config(EVENTS, ITEMS, attributes=attributes))["items"]
+    assert errors(validator, rows(ITEMS)) == []
+    assert errors(validator, rows(ITEMS.assign(price=-1.0)))
+
+
+@pytest.mark.parametrize(
+    ("time_format", "good", "bad"),
+    [
+        ("s", [1700000000, "1700000000"], ["today"]),
+        ("ISO8601", ["2024-01-01", "2024-01-01T10:00Z"], ["soon", 5]),
+    ],
+)
+def test_times(make_config: MakeConfig, time_format: str, good: list[Any], bad: list[Any]) -> None:
+    config = make_config(EVENTS, ITEMS, options={"time_format": time_format})
+    validator = validators(config)["interactions"]
+    row = {"session_id": 1, "item_id": 10}
+    assert [validator.is_valid({**row, "position": value}) for value in good] == [True] * len(good)
+    assert [validator.is_valid({**row, "position": value}) for value in bad] == [False] * len(bad)
+
+
+@pytest.mark.parametrize("source", sorted(EXAMPLES))
+def test_every_source_gives_rows_that_satisfy_it(source: str, tmp_path: Path) -> None:
+    data = EXAMPLES[source](tmp_path, 10)
+    attributes = [{"name": "title", "kind": "text"}]
+    config = Config.model_validate({"name": source, "data": data.model_dump(), "attributes": attributes})
+    reader = config.data.open(0)
+    tables = {"items": reader.items().head(50), "interactions": next(iter(reader.interactions())).head(50)}
+    origins = {"items": reader.items_origin, "interactions": reader.interactions_origin}
+    for name, validator in validators(config).items():
+        own = tables[name].rename(columns=dict(origins[name].columns))
+        keep = [column for column in own if column in validator.schema["properties"]]
+        assert set(keep) == set(validator.schema["required"])
+        assert errors(validator, rows(own[keep])) == []
