@@ -52,10 +52,11 @@ class Numeric(Attribute):
 
     def value_schema(self) -> dict[str, Any]:
         """Return numbers, also as text, since CSV has no types."""
-        sign, least = ("[+]?", {"minimum": 0}) if self.log else ("[+-]?", {})
+        largest = float(np.finfo(np.float32).max)
+        sign, least = ("[+]?", 0.0) if self.log else ("[+-]?", -largest)
         digits = r"\d+\.?\d*|\.\d+" if self.decimal == "." else r"[\d.]*\d,?\d*|,\d+"
         written = rf"^\s*({sign}({digits})([eE][+-]?\d+)?\s*)?$"
-        return {"type": ["number", "string"], "pattern": written, **least}
+        return {"type": ["number", "string"], "pattern": written, "minimum": least, "maximum": largest}
 
     def comparable(self, values: pd.Series) -> pa.Array:
         """Return float64."""

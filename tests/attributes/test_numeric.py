@@ -8,6 +8,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
+from jsonschema import Draft202012Validator
 
 from m2trec_merlin.attributes import Attribute, parse_attribute
 from m2trec_merlin.columns import numbers
@@ -110,3 +111,30 @@ def test_a_number_is_the_one_that_is_written_in_any_precision(plain: Attribute, 
     canonical = plain.canonical(pd.Series([7.1, None, 0.25], dtype=dtype))
     assert canonical.dtype == np.float64
     assert canonical.tolist()[::2] == [7.1, 0.25] and canonical.isna().tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize(
+    ("decimal", "texts"),
+    [
+        (".", ["1.5", "-2", " 7 ", "1e3", ".5", "5.", "1,5", "1 5", "cheap", "1.2.3", "-", "+3"]),
+        (",", ["1,5", "1.234,50", "7", "-2,5", ",5", "1,5,0", "cheap", "-", "1,5e3"]),
+    ],
+)
+def test_the_schema_takes_the_texts_in_which_there_is_no_fault(
+    decimal: str, texts: list[str], log: bool
+) -> None:
+    attribute = parse_attribute(name="price", kind="numeric", decimal=decimal, log=log)
+    schema = Draft202012Validator(attribute.value_schema())
+    for text in texts:
+        wrong = any(fault.wrong.any() for fault in attribute.faults(pd.Series([text], dtype=object)))
+        assert schema.is_valid(text) != wrong, text
+
+
+@pytest.mark.parametrize(
+    ("value", "valid"), [(1e38, True), (1e39, False), (-1e39, False), (3, True), (True, False)]
+)
+def test_the_schema_takes_the_numbers_that_float32_holds(value: float, valid: bool) -> None:
+    attribute = parse_attribute(name="price", kind="numeric")
+    assert Draft202012Validator(attribute.value_schema()).is_valid(value) == valid
+    assert any(f.wrong.any() for f in attribute.faults(pd.Series([value], dtype=object))) != valid

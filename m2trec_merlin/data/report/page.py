@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from html import escape
+from pathlib import Path
 
 import numpy as np
 
-from m2trec_merlin.data.report.findings import percent
+from m2trec_merlin.data.report.findings import find, percent
 from m2trec_merlin.data.report.items import AttributeStatistics, Group
 from m2trec_merlin.data.report.plots import STYLE, plot_bars, plot_curve
 from m2trec_merlin.data.report.statistics import DataStatistics
@@ -35,7 +38,15 @@ h2 { border-bottom: 1px solid var(--line); padding-bottom: .3rem }
 )
 
 
-def write_report(s: DataStatistics, findings: Sequence[str]) -> str:
+def write_report(statistics: DataStatistics, page: Path, numbers: Path) -> None:
+    """Write the page, and the same as JSON."""
+    findings = find(statistics)
+    page.write_text(to_html(statistics, findings), encoding="utf-8")
+    content = {"findings": findings, **asdict(statistics)}
+    numbers.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def to_html(s: DataStatistics, findings: Sequence[str]) -> str:
     """Return report.html.
 
     Args:

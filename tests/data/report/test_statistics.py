@@ -8,7 +8,7 @@ import pytest
 
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.counting import check_data
-from m2trec_merlin.data.report import DataStatistics, describe
+from m2trec_merlin.data.report.statistics import DataStatistics, describe
 from tests.worlds.tables import MakeConfig
 
 
