@@ -103,10 +103,13 @@ class DelimitedFile:
         )
         header = 1
         for piece in self._pieces():
+            text = _readable(piece)
             # As one block: rows of any length fit in. On one thread: bad rows have numbers.
-            reading = pa_csv.ReadOptions(column_names=keys, block_size=len(piece) + 1, use_threads=False)
-            table = pa_csv.read_csv(pa.BufferReader(piece), reading, parsing, converting)
+            reading = pa_csv.ReadOptions(column_names=keys, block_size=len(text) + 1, use_threads=False)
+            table = pa_csv.read_csv(pa.BufferReader(text), reading, parsing, converting)
             bad.end_of_piece(len(table))
+            if text is not piece and not bad.count:
+                table = pa_csv.read_csv(pa.BufferReader(piece), reading, parsing, converting)
             yield from table.slice(header).rename_columns(list(names)).to_batches()
             header = max(header - len(table), 0)
         if bad.count:
@@ -198,6 +201,15 @@ class DelimitedFile:
 
     def _problem(self, what: str) -> DataError:
         return DataError(str(self.path), [f"{self.path}: {what}"])
+
+
+def _readable(piece: bytes) -> bytes:
+    """Replace what is not UTF-8: Arrow cannot hand such rows over, be they bad ones."""
+    try:
+        piece.decode()
+    except UnicodeDecodeError:
+        return piece.decode(errors="replace").encode()
+    return piece
 
 
 class _BadRows:
