@@ -47,10 +47,10 @@ def run_check(read: Callable[[], Config], as_json: bool = False) -> int:
 
 
 def print_schema(config: Config) -> None:
-    """Print what the configuration expects of a row of each table."""
-    from m2trec_merlin.data.schema import row_schemas
+    """Print the schemas of configurations, and of the rows that this one expects."""
+    from m2trec_merlin.data.schema import schemas
 
-    _print(json.dumps(row_schemas(config), indent=1, ensure_ascii=False))
+    _print(json.dumps(schemas(config), indent=1, ensure_ascii=False))
 
 
 def _print(text: str) -> None:
