@@ -139,13 +139,17 @@ def _quantile(s: DataStatistics, share: float) -> int:
 
 def _times(s: DataStatistics) -> str:
     line = s.timeline
-    if line.first_day is None:
+    if line.first is None:
         return '<p class="soft">The interactions have no times.</p>'
-    first = np.datetime64(line.first_day, "D")
-    labels = [str(first + line.days * i) for i in range(len(line.sessions["train"]))]
+    # Days, or the hours of few days.
+    shown = len("2024-01-01" if line.hours >= 24 else "2024-01-01T10:00")
+    starts = np.datetime64(line.first) + np.arange(len(line.sessions["train"])) * np.timedelta64(
+        line.hours, "h"
+    )
+    labels = [_plain(str(start)[:shown]) for start in starts]
+    bar = {1: "an hour", 24: "a day"}.get(line.hours, f"{line.hours // 24} days")
     first_event = min(split.first for split in s.splits.values() if split.first)
     last_event = max(split.last for split in s.splits.values() if split.last)
-    bar = "a day" if line.days == 1 else f"{line.days} days"
     return _figure(
         plot_bars("sessions over time", labels, line.sessions, f"first event; a bar is {bar}"),
         f"From {_plain(first_event)} to {_plain(last_event)} (UTC).",
