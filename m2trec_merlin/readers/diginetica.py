@@ -27,7 +27,7 @@ from m2trec_merlin.readers.canonical import (
     digits_to_integers,
     normalise_ids,
 )
-from m2trec_merlin.readers.delimited import Dialect
+from m2trec_merlin.readers.dialect import Dialect
 from m2trec_merlin.readers.files import TableFile
 from m2trec_merlin.readers.grouping import GroupedSessions
 from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column

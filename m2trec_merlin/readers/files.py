@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.readers.delimited import SEPARATORS, DelimitedFile, Dialect
+from m2trec_merlin.readers.delimited import DelimitedFile
+from m2trec_merlin.readers.dialect import SEPARATORS, Dialect
 from m2trec_merlin.readers.raw_types import Convert, NotTextError, conversion, is_list, plain_type, to_pandas
 
 _PARQUET = (".parquet", ".pq")

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from m2trec_merlin.attributes.base import RESERVED_NAMES
-from m2trec_merlin.readers.delimited import Dialect
+from m2trec_merlin.readers.dialect import Dialect
 from m2trec_merlin.starting.item_ids import ItemIds
 from m2trec_merlin.starting.kinds import Choice
 from m2trec_merlin.starting.names import speaks_of

@@ -13,7 +13,7 @@ import pyarrow as pa
 from m2trec_merlin.columns import as_text, is_list, to_arrow
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.canonical import digits_to_integers, normalise_ids
-from m2trec_merlin.readers.delimited import Dialect
+from m2trec_merlin.readers.dialect import Dialect
 from m2trec_merlin.readers.files import TableFile
 
 _CODE = r"(?=.*\d)[\x21-\x7e]+"

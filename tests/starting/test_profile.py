@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.readers.delimited import Dialect
+from m2trec_merlin.readers.dialect import Dialect
 from m2trec_merlin.starting.profile import Column, look_at, percent
 
 
