@@ -14,7 +14,6 @@ from pydantic import Field, model_validator
 
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.canonical import (
-    ISO_8601,
     ITEM_ID,
     POSITION,
     SESSION_ID,
@@ -23,13 +22,14 @@ from m2trec_merlin.readers.canonical import (
     KnownItems,
     digits_to_integers,
     normalise_ids,
-    parse_positions,
 )
 from m2trec_merlin.readers.dialect import DialectOptions
 from m2trec_merlin.readers.files import TableFile
 from m2trec_merlin.readers.grouping import GroupedSessions
+from m2trec_merlin.readers.positions import parse_positions
 from m2trec_merlin.readers.settings import DataSettings, SplitByModulus
 from m2trec_merlin.readers.source import Origin
+from m2trec_merlin.readers.times import ISO_8601
 from m2trec_merlin.readers.user_sessions import UserSessions
 from m2trec_merlin.sections import Name, Section, SettingPath
 

@@ -64,9 +64,8 @@ def writing_of(path: Path) -> Writing:
     if empty := [file for file, text in texts.items() if not text.strip()]:
         raise DataError(str(path), [f"{file}: the file is empty" for file in empty])
     separator = _common(path, "separators", [_separator(file, text) for file, text in texts.items()])
-    dialect = Dialect(
-        None if all(separator == usual_separator(file) for file in files) else separator, encoding
-    )
+    is_usual = all(separator == usual_separator(file) for file in files)
+    dialect = Dialect(None if is_usual else separator, encoding)
     quoted = any(_holds(file, b'"') for file in files)
     if quoted:
         dialect = replace(dialect, quoting=_quoting(path, dialect))

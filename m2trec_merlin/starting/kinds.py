@@ -15,9 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from m2trec_merlin.attributes.base import WRITTEN_LISTS_HINT, written_lists
+from m2trec_merlin.attributes.numeric import with_point
 from m2trec_merlin.columns import to_arrow
+from m2trec_merlin.starting.look import Column, percent
 from m2trec_merlin.starting.names import speaks_of
-from m2trec_merlin.starting.profile import Column, percent
 from m2trec_merlin.starting.times import times_of
 
 _FILE = r"(?i)(https?://|www\.|s3://|/|data:)?\S+\.(jpe?g|png|gif|webp|svg|html?|pdf|mp4|php)\S*|https?://\S+|www\.\S+"
@@ -155,8 +156,8 @@ def _with_decimal_commas(column: Column) -> np.ndarray | None:
     """Return numbers such as 1.234,50; None if there are others, or if the commas may part thousands."""
     if column.share(r"-?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?") < 1 or column.share(r"-?\d+(,\d{3})?") == 1:
         return None
-    plain = column.texts.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
-    return plain.astype(float).to_numpy() if column.texts.str.contains(",").any() else None
+    with_comma = column.texts.str.contains(",").any()
+    return column.texts.map(with_point).astype(float).to_numpy() if with_comma else None
 
 
 def _almost_numbers(column: Column, ids: Column) -> Choice | None:

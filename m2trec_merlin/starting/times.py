@@ -10,8 +10,8 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from m2trec_merlin.readers.canonical import ISO_8601, UNIX_UNITS, parse_timestamps
-from m2trec_merlin.starting.profile import Column
+from m2trec_merlin.readers.times import ISO_8601, UNIX_UNITS, parse_timestamps
+from m2trec_merlin.starting.look import Column
 
 #: What numbers have to be to pass for times: from 1990 to 2050, in seconds.
 _EARLIEST, _LATEST = 631_152_000, 2_524_608_000

@@ -7,7 +7,7 @@ import pytest
 
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.dialect import Dialect
-from m2trec_merlin.starting.profile import Column, look_at, percent
+from m2trec_merlin.starting.look import Column, look_at, percent
 
 
 def test_all_rows_are_counted_and_kept_ones_come_from_everywhere(tmp_path: Path) -> None:

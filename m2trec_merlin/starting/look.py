@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from m2trec_merlin.columns import as_text, is_list, to_arrow
-from m2trec_merlin.errors import DataError
+from m2trec_merlin.errors import DataError, shorten
 from m2trec_merlin.readers.canonical import digits_to_integers, normalise_ids
 from m2trec_merlin.readers.dialect import Dialect
 from m2trec_merlin.readers.files import TableFile
@@ -44,7 +44,7 @@ class Column:
     def is_list(self) -> bool:
         """Whether values are lists."""
         try:
-            return is_list(to_arrow(self.values))
+            return is_list(to_arrow(self.values).type)
         except pa.ArrowException:
             return False
 
@@ -118,7 +118,7 @@ class Column:
 
     def examples(self, count: int = 3) -> str:
         """Return some values to show."""
-        return ", ".join(repr(t if len(t) <= 24 else t[:21] + "...") for t in self.counts.index[:count])
+        return ", ".join(repr(shorten(t, 24)) for t in self.counts.index[:count])
 
 
 @dataclass
