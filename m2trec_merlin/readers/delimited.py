@@ -79,9 +79,14 @@ class DelimitedFile:
         )
         header = 1
         for piece in self._pieces():
+            # Arrow tells of a bad row as text, and prints a traceback where it is none: these are found first.
+            text = piece if piece.isascii() else piece.decode(errors="replace").encode()
             # As one block: rows of any length fit in. On one thread: bad rows have numbers.
-            reading = pa_csv.ReadOptions(column_names=keys, block_size=len(piece) + 1, use_threads=False)
-            table = pa_csv.read_csv(pa.BufferReader(piece), reading, parsing, converting)
+            reading = pa_csv.ReadOptions(column_names=keys, block_size=len(text) + 1, use_threads=False)
+            before = bad.count
+            table = pa_csv.read_csv(pa.BufferReader(text), reading, parsing, converting)
+            if text != piece and bad.count == before:
+                table = pa_csv.read_csv(pa.BufferReader(piece), reading, parsing, converting)
             bad.end_of_piece(len(table))
             yield from table.slice(header).rename_columns(list(names)).to_batches()
             header = max(header - len(table), 0)

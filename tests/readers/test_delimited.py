@@ -137,6 +137,13 @@ def test_rows_with_more_or_fewer_fields_are_counted_and_named(tmp_path: Path) ->
     assert problem(tmp_path, "id,title\n1,a\n2\n").startswith("1 row does not have the 2 fields")
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_bad_rows_that_are_no_text_are_told_like_others(tmp_path: Path) -> None:
+    assert problem(tmp_path, b"id,title\n1,\xff\n2,a,\xc2\n").startswith(
+        "1 row does not have the 2 fields of the header: row 2 (3); "
+    )
+
+
 def test_rows_are_counted_over_all_pieces_of_a_file(tmp_path: Path) -> None:
     rows = "1," + "x" * 97 + "\n"
     content = "id,title\n" + rows * 50_000 + "2\n" + rows * 50_000 + "3\n"
