@@ -79,7 +79,7 @@ class DelimitedFile:
         )
         header = 1
         for piece in self._pieces():
-            # Arrow tells of a bad row as text, and prints a traceback where it is none: these are found first.
+            # Arrow tells of a bad row as text, and prints a traceback if it is none: these are found first.
             text = piece if piece.isascii() else piece.decode(errors="replace").encode()
             # As one block: rows of any length fit in. On one thread: bad rows have numbers.
             reading = pa_csv.ReadOptions(column_names=keys, block_size=len(text) + 1, use_threads=False)
