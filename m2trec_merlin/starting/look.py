@@ -116,7 +116,7 @@ class Column:
         """Whether values look like codes: no blanks, and digits among them."""
         return self.share(_CODE) > 0.9
 
-    def examples(self, count: int = 3) -> str:
+    def examples(self, count: int) -> str:
         """Return some values to show."""
         return ", ".join(repr(shorten(t, 24)) for t in self.counts.index[:count])
 
