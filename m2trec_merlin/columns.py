@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -25,9 +25,8 @@ def to_arrow(series: pd.Series) -> pa.Array:
     return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
 
 
-def is_list(array: pa.Array) -> bool:
-    """Tell whether an array holds lists, of fixed or varying length."""
-    kind = array.type
+def is_list(kind: pa.DataType) -> bool:
+    """Tell whether values of a type are lists, of fixed or varying length."""
     return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
 
 
@@ -94,7 +93,7 @@ def split_values(series: pd.Series, separator: str, longest: int) -> pa.ListArra
     except pa.ArrowException:
         # Requests may mix lists and strings in one column, or types in one list.
         lists = pa.array([_split_one(value, separator) for value in series], pa.list_(pa.string()))
-    if not is_list(lists):
+    if not is_list(lists.type):
         lists = pc.split_pattern(as_text(series), separator)
     values = as_category(lists.flatten().to_pandas(integer_object_nulls=True).rename(series.name))
     parents = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
@@ -132,13 +131,16 @@ def as_doubles(series: pd.Series) -> np.ndarray:
     return pd.to_numeric(series, errors="coerce").to_numpy(np.float64, na_value=np.nan)
 
 
+def is_number(value: object) -> TypeGuard[int | float | Decimal | np.number]:
+    """Tell whether a value has the type of a number; truth values, dates and texts have not."""
+    return isinstance(value, int | float | Decimal | np.number) and not isinstance(value, bool | np.bool_)
+
+
 def _as_double(value: object) -> float:
     if isinstance(value, str):
         return float(pd.to_numeric(value, errors="coerce"))
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | Decimal | np.number):
-        return np.nan
     try:
-        return float(value)
+        return float(value) if is_number(value) else np.nan
     except (OverflowError, ValueError):
         return np.nan
 
@@ -157,7 +159,7 @@ def vectors(series: pd.Series, size: int) -> pa.ListArray:
     """
     array = _checked_vectors(series, size)
     matrix = np.zeros((len(array), size), dtype=np.float32)
-    if is_list(array):
+    if is_list(array.type):
         flat = array.flatten().cast(pa.float32()).to_numpy(zero_copy_only=False)
         matrix[array.is_valid().to_numpy(zero_copy_only=False)] = flat.reshape(-1, size)
     matrix[~np.isfinite(matrix)] = 0
@@ -170,7 +172,7 @@ def _checked_vectors(series: pd.Series, size: int) -> pa.Array:
         array = to_arrow(series)
         if array.null_count == len(array):
             return array
-        if not is_list(array):
+        if not is_list(array.type):
             raise DataError(source, [f"expected lists of {size} numbers, found {array.type}"])
         array.flatten().cast(pa.float32())
     except pa.ArrowException as error:

@@ -60,11 +60,16 @@ class ServerError(M2TRecError):
     """Triton could not be started or reached, or it refused a request."""
 
 
-def explain(error: Exception) -> str | None:
+def message_of(error: Exception) -> str | None:
     """Return what a program tells its user of an error: ours, or the disk's. None asks for a traceback."""
     if isinstance(error, OSError) and error.errno:
         return f"{error.filename}: {reason_of(error)}" if error.filename else error.strerror or str(error)
     return str(error) if isinstance(error, M2TRecError) else None
+
+
+def shorten(text: str, longest: int, end: str = "...") -> str:
+    """Return a text as a message shows it, cut at so many characters."""
+    return text if len(text) <= longest else text[: longest - len(end)] + end
 
 
 def reason_of(error: OSError) -> str:

@@ -11,7 +11,7 @@ from typing import Protocol, cast
 
 from benchmarks.frame.parse import Parser
 from benchmarks.frame.publish import Stamp
-from m2trec_merlin.errors import ConfigError, explain
+from m2trec_merlin.errors import ConfigError, message_of
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def program(folder: str, members: Sequence[Member], arguments: Sequence[str] | N
     try:
         return main(folder, members, arguments)
     except Exception as error:
-        if (message := explain(error)) is None:
+        if (message := message_of(error)) is None:
             raise
         print(f"Error: {message}", file=sys.stderr)
         return 1

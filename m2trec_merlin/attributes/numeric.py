@@ -74,7 +74,7 @@ class Numeric(Attribute):
         """Return texts as Python writes numbers, each by itself."""
         if self.decimal == ".":
             return values
-        return values.map(lambda value: _with_point(value) if isinstance(value, str) else value)
+        return values.map(lambda value: with_point(value) if isinstance(value, str) else value)
 
     def encode(self, source: Node, members: Sequence[Attribute], storage: Path) -> Node:
         """Standardise the known numbers."""
@@ -93,7 +93,8 @@ class Numeric(Attribute):
         return numbers(values)
 
 
-def _with_point(number: str) -> str:
+def with_point(number: str) -> str:
+    """Return a number with a decimal comma as Python writes it; points part thousands."""
     return number.replace(".", "").replace(",", ".")
 
 

@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from m2trec_merlin.errors import shorten
+
 _SHOWN = 10
 _LONGEST_SHOWN = 80
 _QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
@@ -38,7 +40,9 @@ def most_frequent(values: pa.Array, counts: np.ndarray) -> list[tuple[str, int]]
     """Return the most frequent of distinct texts, ties in the order in which they come."""
     order = np.argsort(-counts, kind="stable")[:_SHOWN]
     shown = values.take(pa.array(order)).to_pylist()
-    return [(_shorten(value), int(counts[i])) for value, i in zip(shown, order, strict=True)]
+    return [
+        (shorten(value, _LONGEST_SHOWN, "…"), int(counts[i])) for value, i in zip(shown, order, strict=True)
+    ]
 
 
 def quantiles(numbers: np.ndarray, counts: np.ndarray) -> dict[str, float]:
@@ -55,7 +59,3 @@ def quantiles(numbers: np.ndarray, counts: np.ndarray) -> dict[str, float]:
 def count_words(texts: pa.Array) -> np.ndarray:
     """Return how many runs of letters and digits each text has, int64; it has so many subwords at least."""
     return pc.count_substring_regex(texts, _WORD).to_numpy(zero_copy_only=False).astype(np.int64)
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"

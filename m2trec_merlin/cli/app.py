@@ -11,10 +11,11 @@ import typer
 from rich.markup import escape
 
 from m2trec_merlin import __version__
+from m2trec_merlin.cli import verbs
 from m2trec_merlin.cli.remedies import complete, remember
 from m2trec_merlin.cli.terminal import console, errors
 from m2trec_merlin.config import VARIANTS, Config, load_config, parse_overrides
-from m2trec_merlin.errors import explain
+from m2trec_merlin.errors import message_of
 
 app = typer.Typer(
     name="m2trec",
@@ -62,8 +63,6 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
 ) -> None:
     """Look at two tables and write a commented configuration for them."""
-    from m2trec_merlin.cli import verbs
-
     verbs.run_init(clicks, items, output, force)
 
 
@@ -72,8 +71,6 @@ def data(
     config: ConfigOption = DEFAULT_CONFIG, settings: SetOption = None, force: ForceOption = False
 ) -> None:
     """Read the raw tables, check them and split the sessions."""
-    from m2trec_merlin.cli import verbs
-
     verbs.run_data(read_config(config, settings), force)
 
 
@@ -111,8 +108,6 @@ def preprocess(
     force: ForceOption = False,
 ) -> None:
     """Run the NVTabular workflows: catalogue and sessions."""
-    from m2trec_merlin.cli import verbs
-
     verbs.run_preprocess(read_config(config, settings), dask, force)
 
 
@@ -127,8 +122,6 @@ def train(
     force: ForceOption = False,
 ) -> None:
     """Train the model; a killed training goes on where it stood."""
-    from m2trec_merlin.cli import verbs
-
     verbs.run_train(read_config(config, settings, variant), resume, force)
 
 
@@ -140,8 +133,6 @@ def evaluate(
     force: ForceOption = False,
 ) -> None:
     """Measure the model beside the baselines; writes metrics, plots and an HTML report."""
-    from m2trec_merlin.cli import verbs
-
     verbs.run_evaluate(read_config(config, settings, variant), force)
 
 
@@ -153,8 +144,6 @@ def export(
     force: ForceOption = False,
 ) -> None:
     """Write workflow and model as a Triton ensemble."""
-    from m2trec_merlin.cli import verbs
-
     verbs.run_export(read_config(config, settings, variant), force)
 
 
@@ -163,8 +152,6 @@ def serve(
     config: ConfigOption = DEFAULT_CONFIG, settings: SetOption = None, variant: VariantOption = None
 ) -> None:
     """Serve the exported ensemble with a real Triton Inference Server on this machine."""
-    from m2trec_merlin.cli import verbs
-
     verbs.run_serve(read_config(config, settings, variant))
 
 
@@ -201,8 +188,6 @@ def recommend(
     ] = None,
 ) -> None:
     """Ask a running server over gRPC and print its recommendations."""
-    from m2trec_merlin.cli import verbs
-
     verbs.run_recommend(
         read_config(config, settings),
         session,
@@ -239,7 +224,7 @@ def main() -> None:
     try:
         app()
     except Exception as error:
-        if (message := explain(error)) is None:
+        if (message := message_of(error)) is None:
             raise
         text = escape(complete(message))
         errors.print(f"[bold red]Error:[/bold red] {text}", soft_wrap=True, highlight=False)

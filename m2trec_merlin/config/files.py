@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from m2trec_merlin.errors import ConfigError, reason_of
+from m2trec_merlin.errors import ConfigError, reason_of, shorten
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -70,8 +70,7 @@ def describe_value(value: Any) -> str:
         return "settings below it" if value else "an empty mapping"
     if isinstance(value, list):
         return "a list" if value else "an empty list"
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return shorten(repr(value), 80)
 
 
 def _parse_toml(text: str) -> dict[str, Any]:

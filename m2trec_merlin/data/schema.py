@@ -12,17 +12,9 @@ from typing import Any
 
 from m2trec_merlin.config import Config
 from m2trec_merlin.readers import Origin
-from m2trec_merlin.readers.canonical import (
-    ISO_8601,
-    ITEM_ID,
-    POSITION,
-    SESSION_ID,
-    SPLIT,
-    SPLITS,
-    TIMESTAMP,
-    UNIX_UNITS,
-)
+from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, SESSION_ID, SPLIT, SPLITS, TIMESTAMP
 from m2trec_merlin.readers.settings import SplitByModulus
+from m2trec_merlin.readers.times import ISO_8601, UNIX_UNITS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -9,7 +9,6 @@ import pandas as pd
 
 from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.readers.canonical import (
-    ISO_8601,
     ITEM_ID,
     POSITION,
     SESSION_ID,
@@ -19,7 +18,7 @@ from m2trec_merlin.readers.canonical import (
     normalise_ids,
 )
 from m2trec_merlin.readers.positions import order_keys, parse_positions
-from m2trec_merlin.readers.times import parse_instants, to_microseconds
+from m2trec_merlin.readers.times import ISO_8601, parse_instants, to_microseconds
 
 
 def order_events(raw: pd.DataFrame, items: KnownItems, time_format: str = ISO_8601) -> pd.DataFrame:

@@ -167,7 +167,7 @@ def _is_in_order(events: pd.DataFrame, order: Sequence[str]) -> bool:
 
 
 def _look_up(values: pa.Array, ids: Callable[[pa.Array], np.ndarray], missing: int) -> pa.Array:
-    if is_list(values):
+    if is_list(values.type):
         lists = without_nulls(values)
         found = pa.ListArray.from_arrays(lists.offsets, _look_up(lists.values, ids, missing))
         return fill_empty(found, missing)

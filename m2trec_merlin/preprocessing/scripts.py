@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from m2trec_merlin.config import Config, load_config
-from m2trec_merlin.errors import explain
+from m2trec_merlin.errors import message_of
 from m2trec_merlin.preprocessing.run import preprocess_items, preprocess_sessions
 from m2trec_merlin.progress import Lines
 
@@ -36,7 +36,7 @@ def _run(program: str, purpose: str, arguments: list[str] | None) -> int:
     try:
         step(_load(options), options.dask, Lines())
     except Exception as error:
-        if (message := explain(error)) is None:
+        if (message := message_of(error)) is None:
             raise
         print(f"Error: {message}", file=sys.stderr)
         return 1

@@ -11,10 +11,6 @@ import numpy as np
 import pandas as pd
 
 from m2trec_merlin.ids import IdIndex
-from m2trec_merlin.readers.positions import parse_positions as parse_positions
-from m2trec_merlin.readers.times import ISO_8601 as ISO_8601
-from m2trec_merlin.readers.times import UNIX_UNITS as UNIX_UNITS
-from m2trec_merlin.readers.times import parse_timestamps as parse_timestamps
 
 SESSION_ID, ITEM_ID, POSITION, TIMESTAMP, SPLIT = "session_id", "item_id", "position", "timestamp", "split"
 SPLITS = ("train", "valid", "test")

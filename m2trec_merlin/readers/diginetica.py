@@ -19,7 +19,6 @@ from pydantic import Field
 
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.canonical import (
-    ISO_8601,
     ITEM_ID,
     POSITION,
     SESSION_ID,
@@ -27,12 +26,13 @@ from m2trec_merlin.readers.canonical import (
     digits_to_integers,
     normalise_ids,
 )
-from m2trec_merlin.readers.delimited import Dialect
+from m2trec_merlin.readers.dialect import Dialect
 from m2trec_merlin.readers.files import TableFile
 from m2trec_merlin.readers.grouping import GroupedSessions
 from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
 from m2trec_merlin.readers.settings import DataSettings
 from m2trec_merlin.readers.source import Origin
+from m2trec_merlin.readers.times import ISO_8601
 from m2trec_merlin.sections import Count, Section, SettingPath
 
 VIEWS, PRODUCTS, CATEGORIES = "train-item-views.csv", "products.csv", "product-categories.csv"

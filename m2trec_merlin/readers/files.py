@@ -12,9 +12,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from m2trec_merlin.columns import is_list
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.readers.delimited import SEPARATORS, DelimitedFile, Dialect
-from m2trec_merlin.readers.raw_types import Convert, NotTextError, conversion, is_list, plain_type, to_pandas
+from m2trec_merlin.readers.delimited import DelimitedFile
+from m2trec_merlin.readers.dialect import SEPARATORS, Dialect
+from m2trec_merlin.readers.raw_types import Convert, NotTextError, conversion, plain_type, to_pandas
 
 _PARQUET = (".parquet", ".pq")
 _COMPRESSED = (".gz", ".bz2", ".zst")

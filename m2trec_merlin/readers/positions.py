@@ -13,7 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from m2trec_merlin.columns import to_arrow
+from m2trec_merlin.columns import is_number, to_arrow
+from m2trec_merlin.readers.raw_types import to_pandas
 
 #: Texts of so many characters are different numbers as floats, too.
 _EXACT_AS_FLOAT = 15
@@ -63,7 +64,7 @@ def _machine_numbers(texts: pa.Array) -> pd.Series | None:
     if pc.all(pc.match_substring_regex(texts, _WHOLE)).as_py():
         try:
             whole = pc.replace_substring_regex(texts, r"^\+|\.0*$", "").cast(pa.int64())
-            return whole.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+            return to_pandas(whole)
         except pa.ArrowInvalid:
             return None
     if (pc.max(pc.utf8_length(texts)).as_py() or 0) > _EXACT_AS_FLOAT:
@@ -76,10 +77,10 @@ def _exact(value: object) -> int | Decimal | None:
     if isinstance(value, str):
         text = value.strip(" \t\n\v\f\r")
         number = Decimal(text) if _NUMBER.fullmatch(text) else None
-    elif isinstance(value, bool | np.bool_) or not isinstance(value, int | float | Decimal | np.number):
-        number = None
-    else:
+    elif is_number(value):
         number = Decimal(value.item() if isinstance(value, np.number) else value)
+    else:
+        number = None
     if number is None or not number.is_finite() or number.adjusted() >= _LONGEST:
         return None
     return int(number) if number == number.to_integral_value() else number

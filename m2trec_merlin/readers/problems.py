@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from m2trec_merlin.errors import shorten
 from m2trec_merlin.readers.source import Origin
 
 #: Rows named per problem; the rest are counted.
@@ -90,5 +91,4 @@ def describe_missing_column(column: str, available: Iterable[str], needed_for: s
 def _show(value: Any) -> str:
     if not isinstance(value, list | np.ndarray) and pd.isna(value):
         return ""
-    text = repr(value.item() if isinstance(value, np.generic) else value)
-    return f" ({text if len(text) <= 40 else text[:37] + '...'})"
+    return f" ({shorten(repr(value.item() if isinstance(value, np.generic) else value), 40)})"

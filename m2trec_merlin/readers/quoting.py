@@ -11,6 +11,8 @@ import re
 
 import numpy as np
 
+from m2trec_merlin.errors import shorten
+
 #: A quoted field that is longer than so many bytes was not meant to be one.
 _LONGEST_FIELD = 1 << 22
 _SAMPLE_BYTES, _SAMPLE_LINES = 1 << 18, 1000
@@ -143,5 +145,4 @@ def _count_lines(text: bytes) -> int:
 
 
 def _show(text: bytes) -> str:
-    line = text.split(b"\n")[0].decode(errors="replace")
-    return repr(line if len(line) <= 40 else line[:37] + "...")
+    return repr(shorten(text.split(b"\n")[0].decode(errors="replace"), 40))

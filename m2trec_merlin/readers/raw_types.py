@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from m2trec_merlin.columns import as_text
+from m2trec_merlin.columns import as_text, is_list
 
 #: Brings an array of one of the files to the type that all have.
 Convert = Callable[[pa.Array], pa.Array]
@@ -57,11 +57,6 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
     if _TYPES.is_nested(kind) or _TYPES.is_interval(kind):
         raise TypeError(str(kind))
     return kind
-
-
-def is_list(kind: pa.DataType) -> bool:
-    """Tell whether values of a type are lists, of fixed or varying length."""
-    return _TYPES.is_list(kind) or _TYPES.is_large_list(kind) or _TYPES.is_fixed_size_list(kind)
 
 
 def conversion(kinds: Sequence[pa.DataType]) -> Convert | None:

@@ -27,10 +27,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from m2trec_merlin.readers.canonical import ISO_8601, ITEM_ID, POSITION, SESSION_ID, TIMESTAMP
+from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, SESSION_ID, TIMESTAMP
 from m2trec_merlin.readers.grouping import cut_sessions
 from m2trec_merlin.readers.settings import DataSettings
 from m2trec_merlin.readers.source import Origin
+from m2trec_merlin.readers.times import ISO_8601
 from m2trec_merlin.sections import Section
 
 #: Sizes of tables of words, which are made at once.

@@ -10,11 +10,10 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.canonical import (
-    ISO_8601,
     ITEM_ID,
     POSITION,
     SESSION_ID,
@@ -23,13 +22,14 @@ from m2trec_merlin.readers.canonical import (
     KnownItems,
     digits_to_integers,
     normalise_ids,
-    parse_positions,
 )
-from m2trec_merlin.readers.delimited import Dialect
+from m2trec_merlin.readers.dialect import DialectOptions
 from m2trec_merlin.readers.files import TableFile
 from m2trec_merlin.readers.grouping import GroupedSessions
+from m2trec_merlin.readers.positions import parse_positions
 from m2trec_merlin.readers.settings import DataSettings, SplitByModulus
 from m2trec_merlin.readers.source import Origin
+from m2trec_merlin.readers.times import ISO_8601
 from m2trec_merlin.readers.user_sessions import UserSessions
 from m2trec_merlin.sections import Name, Section, SettingPath
 
@@ -63,39 +63,6 @@ class ColumnsConfig(Section):
     def id_of_items(self) -> str:
         """The column of the items table that holds their ids."""
         return self.items_item_id or self.item_id
-
-
-class DialectOptions(Section):
-    """How the CSV files of a table are written."""
-
-    separator: str | None = Field(
-        None,
-        description="one character between CSV fields; default: comma, or tab in .tsv",
-    )
-    encoding: str = Field("utf-8", description="of CSV files, as Python calls it, such as cp1252 or utf-16")
-    quoting: bool = Field(
-        True, description="quotation marks hold a CSV field together; else they are characters like others"
-    )
-
-    def dialect(self, place: str) -> Dialect:
-        """Return the dialect, which messages call by the place of this section."""
-        return Dialect(self.separator, self.encoding, self.quoting, place)
-
-    @field_validator("separator")
-    @classmethod
-    def _separates(cls, separator: str | None) -> str | None:
-        if separator is not None and (len(separator) != 1 or not separator.isascii() or separator in '"\r\n'):
-            raise ValueError("expected one ASCII character that is no quotation mark and no end of line")
-        return separator
-
-    @field_validator("encoding")
-    @classmethod
-    def _python_knows_the_encoding(cls, encoding: str) -> str:
-        try:
-            "".encode(encoding)
-        except (LookupError, UnicodeError, ValueError):
-            raise ValueError(f"Python knows no encoding '{encoding}'; cp1252 and utf-16 are common") from None
-        return encoding
 
 
 class TablesOptions(DialectOptions):

@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.readers.delimited import SEPARATORS, Dialect
+from m2trec_merlin.readers.dialect import Dialect, usual_separator, utf16_of
 from m2trec_merlin.readers.files import TableFile
 
 _CANDIDATES = ",;\t|^~"
@@ -64,7 +64,8 @@ def writing_of(path: Path) -> Writing:
     if empty := [file for file, text in texts.items() if not text.strip()]:
         raise DataError(str(path), [f"{file}: the file is empty" for file in empty])
     separator = _common(path, "separators", [_separator(file, text) for file, text in texts.items()])
-    dialect = Dialect(None if all(separator == _usual(file) for file in files) else separator, encoding)
+    is_usual = all(separator == usual_separator(file) for file in files)
+    dialect = Dialect(None if is_usual else separator, encoding)
     quoted = any(_holds(file, b'"') for file in files)
     if quoted:
         dialect = replace(dialect, quoting=_quoting(path, dialect))
@@ -84,15 +85,9 @@ def _decode(head: bytes, encoding: str) -> str:
     return text.removeprefix("\ufeff")
 
 
-def _usual(file: Path) -> str:
-    return next(SEPARATORS[s.lower()] for s in reversed(file.suffixes) if s.lower() in SEPARATORS)
-
-
 def _encoding(file: Path, head: bytes) -> str | None:
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    if b"\0" in head[:200]:
-        return "utf-16-be" if head.startswith(b"\0") else "utf-16-le"
+    if wide := utf16_of(head):
+        return wide
     if all(block.isascii() for block in _blocks(file)):
         return None
     return next((name for name in ("utf-8", "cp1252") if _decodes(file, name)), "latin-1")
@@ -123,7 +118,7 @@ def _separator(file: Path, text: str) -> str:
             continue
         most, count = Counter(fields).most_common(1)[0]
         if most > 1 and count >= _MOST * len(fields) and separator in header:
-            scores[separator] = (fields[0] == most, separator == _usual(file), most)
+            scores[separator] = (fields[0] == most, separator == usual_separator(file), most)
     if not scores:
         for _ in TableFile(file).blocks():
             pass  # which says more, if it is no text at all

@@ -14,11 +14,11 @@ from typing import Any
 import yaml
 
 from m2trec_merlin.attributes.base import RESERVED_NAMES
-from m2trec_merlin.readers.delimited import Dialect
+from m2trec_merlin.readers.dialect import Dialect
 from m2trec_merlin.starting.item_ids import ItemIds
 from m2trec_merlin.starting.kinds import Choice
+from m2trec_merlin.starting.look import Look, percent
 from m2trec_merlin.starting.names import speaks_of
-from m2trec_merlin.starting.profile import Look, percent
 from m2trec_merlin.starting.sessions import Grouping, Order
 
 #: Share of sessions that may be longer than what training keeps of one by default.

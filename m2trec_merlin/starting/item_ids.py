@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from m2trec_merlin.ids import IdIndex
-from m2trec_merlin.readers.canonical import normalise_ids
+from m2trec_merlin.readers.canonical import KnownItems, normalise_ids
+from m2trec_merlin.starting.look import Column, Look
 from m2trec_merlin.starting.names import speaks_of
-from m2trec_merlin.starting.profile import Column, Look
 
 
 @dataclass(frozen=True)
@@ -35,13 +34,13 @@ def find_item_ids(clicks: Look, items: Look) -> ItemIds | None:
     # Titles are often unique, too, and long to read.
     unique = [c for c in candidates if c.is_unique and c.gaps < 0.02 and c.words < 2]
     nearly = [c for c in candidates if c.distinct > 0.5 * len(c.values)]
-    indexes = {c.name: IdIndex(items.ids(c.name).dropna().drop_duplicates()) for c in unique or nearly}
+    known = {c.name: KnownItems(items.ids(c.name)) for c in unique or nearly}
     for tier in _tiers(clicks):
         best = None
         for clicked in tier:
             ids = normalise_ids(clicked.values).dropna()
-            for described, index in indexes.items():
-                found = index.find(ids)
+            for described, index in known.items():
+                found = index.positions(ids)
                 met, share = len(np.unique(found[found >= 0])), float((found >= 0).mean())
                 score = met * share**2 * (4 if clicked.name.lower() == described.lower() else 1)
                 if met and (best is None or score > best[0]):

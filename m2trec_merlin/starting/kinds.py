@@ -15,9 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from m2trec_merlin.attributes.base import WRITTEN_LISTS_HINT, written_lists
+from m2trec_merlin.attributes.numeric import with_point
 from m2trec_merlin.columns import to_arrow
+from m2trec_merlin.starting.look import Column, percent
 from m2trec_merlin.starting.names import speaks_of
-from m2trec_merlin.starting.profile import Column, percent
 from m2trec_merlin.starting.times import times_of
 
 _FILE = r"(?i)(https?://|www\.|s3://|/|data:)?\S+\.(jpe?g|png|gif|webp|svg|html?|pdf|mp4|php)\S*|https?://\S+|www\.\S+"
@@ -66,26 +67,25 @@ def choose_kind(column: Column, ids: Column) -> Choice:
         column: of the items table.
         ids: the column of ids, of the same rows.
     """
+    if column.is_unique and column.texts.eq(ids.texts.reindex(column.texts.index)).mean() > 0.9:
+        return Choice(column, None, f"repeats the ids in '{ids.name}'")
     for rule in _RULES:
-        if (choice := rule(column, ids)) is not None:
+        if (choice := rule(column)) is not None:
             return choice
     raise AssertionError("the last rule decides")
 
 
-def _says_nothing(column: Column, ids: Column) -> Choice | None:
+def _says_nothing(column: Column) -> Choice | None:
     if not column.distinct:
         return Choice(column, None, "holds no value")
     if column.gaps > _MOSTLY_MISSING:
         return Choice(column, None, f"{percent(column.gaps)} of values are missing")
     if column.distinct == 1 and not column.gaps:
         return Choice(column, None, f"holds {column.examples(1)} in all rows")
-    same = column.texts.eq(ids.texts.reindex(column.texts.index))
-    if column.is_unique and same.mean() > 0.9:
-        return Choice(column, None, f"repeats the ids in '{ids.name}'")
     return None
 
 
-def _lists(column: Column, ids: Column) -> Choice | None:
+def _lists(column: Column) -> Choice | None:
     if not column.is_list:
         return None
     lists = to_arrow(column.values.dropna())
@@ -104,13 +104,13 @@ def _lists(column: Column, ids: Column) -> Choice | None:
     return Choice(column, "multi_categorical", reason, _kept(lengths))
 
 
-def _written_lists(column: Column, ids: Column) -> Choice | None:
+def _written_lists(column: Column) -> Choice | None:
     if not written_lists(column.texts).any():
         return None
     return Choice(column, None, f"lists written as text, {column.examples(1)}: {WRITTEN_LISTS_HINT}")
 
 
-def _dates(column: Column, ids: Column) -> Choice | None:
+def _dates(column: Column) -> Choice | None:
     if column.numbers is None and (column.is_time or times_of(column) is not None):
         reason = (
             "dates or times, for which there is no kind: a number, such as days since release, can be used"
@@ -119,13 +119,13 @@ def _dates(column: Column, ids: Column) -> Choice | None:
     return None
 
 
-def _addresses(column: Column, ids: Column) -> Choice | None:
+def _addresses(column: Column) -> Choice | None:
     if column.share(_FILE) > 0.8:
         return Choice(column, None, f"addresses of pages or files, {column.examples(1)}")
     return None
 
 
-def _numbers(column: Column, ids: Column) -> Choice | None:
+def _numbers(column: Column) -> Choice | None:
     settings: dict[str, Any] = {}
     if (numbers := column.numbers) is None:
         if (numbers := _with_decimal_commas(column)) is None:
@@ -155,11 +155,11 @@ def _with_decimal_commas(column: Column) -> np.ndarray | None:
     """Return numbers such as 1.234,50; None if there are others, or if the commas may part thousands."""
     if column.share(r"-?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?") < 1 or column.share(r"-?\d+(,\d{3})?") == 1:
         return None
-    plain = column.texts.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
-    return plain.astype(float).to_numpy() if column.texts.str.contains(",").any() else None
+    with_comma = column.texts.str.contains(",").any()
+    return column.texts.map(with_point).astype(float).to_numpy() if with_comma else None
 
 
-def _almost_numbers(column: Column, ids: Column) -> Choice | None:
+def _almost_numbers(column: Column) -> Choice | None:
     """Numbers in a writing that is not read: commas at thousands, units, words for what is missing."""
     if column.share(r"[-+]?\d{1,3}(,\d{3})*(\.\d+)?") > 0.9 and column.texts.str.contains(",").any():
         return Choice(
@@ -178,7 +178,7 @@ def _almost_numbers(column: Column, ids: Column) -> Choice | None:
     return None
 
 
-def _several_values(column: Column, ids: Column) -> Choice | None:
+def _several_values(column: Column) -> Choice | None:
     for separator in _BETWEEN:
         # A mark that stands in some values only may be part of a title or of a number.
         holding = column.texts[column.texts.str.contains(separator, regex=False)]
@@ -200,14 +200,14 @@ def _several_values(column: Column, ids: Column) -> Choice | None:
     return None
 
 
-def _codes(column: Column, ids: Column) -> Choice | None:
+def _codes(column: Column) -> Choice | None:
     slug = column.share(r"[^\W_A-Z]+([-_][^\W_A-Z]+)+") > 0.9
     if column.is_unique and len(column.texts) > _FEW and (column.are_codes or slug):
         return Choice(column, None, f"a code of its own for each item, {column.examples(1)}")
     return None
 
 
-def _words(column: Column, ids: Column) -> Choice | None:
+def _words(column: Column) -> Choice | None:
     titled = speaks_of(column.name, "title") and not speaks_of(column.name, "category")
     share = column.distinct / len(column.texts)
     foreign = not column.texts.map(str.isascii).all() and column.texts.str.len().mean() > 8
@@ -221,7 +221,7 @@ def _words(column: Column, ids: Column) -> Choice | None:
     return None
 
 
-def _categories(column: Column, ids: Column) -> Choice | None:
+def _categories(column: Column) -> Choice | None:
     reason = f"{column.distinct:,} values, the most frequent {column.examples(1)}"
     if column.gaps > 0:
         reason += f"; {percent(column.gaps)} missing"
@@ -238,7 +238,7 @@ def _kept(lengths: pd.Series) -> dict[str, int]:
     return {"max_tokens": 64} if lengths.max() > 16 else {}
 
 
-_RULES: tuple[Callable[[Column, Column], Choice | None], ...] = (
+_RULES: tuple[Callable[[Column], Choice | None], ...] = (
     *(_lists, _says_nothing, _written_lists, _dates, _addresses, _numbers, _almost_numbers),
     *(_several_values, _codes, _words, _categories),
 )

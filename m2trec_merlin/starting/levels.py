@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from m2trec_merlin.starting.kinds import Choice
-from m2trec_merlin.starting.profile import Column
+from m2trec_merlin.starting.look import Column
 
 #: What the model learns to predict beside the next item has at most so many values.
 _MOST_VALUES = 5000

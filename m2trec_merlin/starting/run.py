@@ -10,16 +10,15 @@ from typing import TypeVar
 
 from m2trec_merlin.config import Config, load_config
 from m2trec_merlin.data import prepare_data, summarise_data
-from m2trec_merlin.errors import ConfigError, DataError
-from m2trec_merlin.ids import IdIndex
+from m2trec_merlin.errors import ConfigError, DataError, reason_of
 from m2trec_merlin.progress import SILENT, Progress
-from m2trec_merlin.readers.canonical import ITEM_ID, normalise_ids
+from m2trec_merlin.readers.canonical import ITEM_ID, KnownItems, normalise_ids
 from m2trec_merlin.starting.dialect import writing_of
 from m2trec_merlin.starting.draft import Findings, compose
 from m2trec_merlin.starting.item_ids import ItemIds, find_item_ids
 from m2trec_merlin.starting.kinds import Choice, choose_kind
 from m2trec_merlin.starting.levels import choose_tasks, without_twins
-from m2trec_merlin.starting.profile import Column, Look, look_at
+from m2trec_merlin.starting.look import Column, Look, look_at
 from m2trec_merlin.starting.sessions import find_grouping, find_order, find_split, find_times
 
 #: Rows kept of a table, and events up to which the whole data step is tried.
@@ -171,9 +170,9 @@ def _explain_strangers(clicks: Look, items: Look) -> str:
 
 def _unknown(clicks: Look, items: Look, ids: ItemIds) -> float:
     """Return the share of all events whose item has no row, or that name none."""
-    index = IdIndex(items.ids(ids.described).dropna().drop_duplicates())
+    known = KnownItems(items.ids(ids.described))
     unknown = sum(
-        int((index.find(normalise_ids(block[ids.clicked])) < 0).sum())
+        int((known.positions(normalise_ids(block[ids.clicked])) < 0).sum())
         for block in clicks.file.blocks([ids.clicked])
     )
     return unknown / clicks.rows
@@ -189,7 +188,7 @@ def _write(text: str, output: Path) -> Config:
             load_config(draft)
             draft.replace(output)
     except OSError as error:
-        raise ConfigError(f"{output}: cannot be written: {error.strerror or error}") from None
+        raise ConfigError(f"{output}: cannot be written: {reason_of(error)}") from None
     return load_config(output)
 
 

@@ -8,8 +8,8 @@ import pandas as pd
 
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.canonical import SPLITS
+from m2trec_merlin.starting.look import Column, Look, percent
 from m2trec_merlin.starting.names import speaks_of
-from m2trec_merlin.starting.profile import Column, Look, percent
 from m2trec_merlin.starting.times import Times, times_of
 
 #: A pause after which a session is over, from the shortest; the first that leaves most events in sessions.

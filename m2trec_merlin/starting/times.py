@@ -10,34 +10,15 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from m2trec_merlin.readers.canonical import ISO_8601, UNIX_UNITS, parse_timestamps
-from m2trec_merlin.starting.profile import Column
+from m2trec_merlin.readers.times import ISO_8601, UNIX_UNITS, parse_timestamps
+from m2trec_merlin.starting.look import Column
 
 #: What numbers have to be to pass for times: from 1990 to 2050, in seconds.
 _EARLIEST, _LATEST = 631_152_000, 2_524_608_000
 _DATES = [
-    "%d.%m.%Y",
-    "%d/%m/%Y",
-    "%m/%d/%Y",
-    "%d-%m-%Y",
-    "%m-%d-%Y",
-    "%Y/%m/%d",
-    "%Y.%m.%d",
-    "%Y/%d/%m",
-    "%Y%m%d",
-    "%d.%m.%y",
-    "%d/%m/%y",
-    "%m/%d/%y",
-    "%y-%m-%d",
-    "%d %b %Y",
-    "%d-%b-%Y",
-    "%d/%b/%Y",
-    "%b %d, %Y",
-    "%B %d, %Y",
-    "%d %B %Y",
-    "%d-%b-%y",
-    "%a %b %d %Y",
-    "%Y-%m-%d",
+    *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d", "%Y/%d/%m"),
+    *("%Y%m%d", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%y-%m-%d", "%d %b %Y", "%d-%b-%Y", "%d/%b/%Y"),
+    *("%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%d-%b-%y", "%a %b %d %Y", "%Y-%m-%d"),
 ]
 _CLOCKS = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%H%M%S", "%H.%M.%S")
 _AFTER_DATES = ("", *map("".join, product((" ", "T", "", ", ", ":"), _CLOCKS, ("", " %z", "%z", " %Z"))))

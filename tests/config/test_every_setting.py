@@ -17,25 +17,16 @@ from m2trec_merlin.config.mistakes import alternative, nested_sections
 
 Keys = tuple[str | int, ...]
 
+TABLES = {"source": "tables", "interactions": "a", "items": "b"}
 #: Each section and each alternative once, with its required settings.
 BASES: list[dict[str, Any]] = [
     {"data": {"source": "complete_journey", "split": {"kind": "hash"}}},
     {"data": {"source": "diginetica", "folder": "a", "split": {"kind": "time"}}},
     {"data": {"source": "synthetic", "split": {"kind": "modulus"}}},
+    {"data": {**TABLES, "columns": {"split": "split"}, "split": {"kind": "column"}}},
     {
         "data": {
-            "source": "tables",
-            "interactions": "a",
-            "items": "b",
-            "columns": {"split": "split"},
-            "split": {"kind": "column"},
-        }
-    },
-    {
-        "data": {
-            "source": "tables",
-            "interactions": "a",
-            "items": "b",
+            **TABLES,
             "columns": {"order": "time"},
             "sessions": {"user": "customer"},
             "options": {"items": {"separator": ";"}},

@@ -7,7 +7,8 @@ import gzip
 import io
 import random
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,6 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -136,6 +136,14 @@ def write_csv(frame: pd.DataFrame, folder: Path, dialect: Dialect) -> None:
         (folder / name).write_bytes(gzip.compress(content) if dialect.packed else content)
 
 
+@contextmanager
+def written(world: World, dialect: Dialect) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        for frame, name in zip(tables_of(world), ("clicks", "items"), strict=True):
+            write_csv(frame, Path(folder, name), dialect)
+        yield Path(folder)
+
+
 def halves(frame: pd.DataFrame) -> list[pd.DataFrame]:
     middle = len(frame) // 2
     return [frame.iloc[:middle], frame.iloc[middle:]]
@@ -191,11 +199,7 @@ def same_texts(found: dict[str, str], expected: dict[str, str]) -> bool:
 @MANY
 @given(worlds(), DIALECTS)
 def test_csv_files_are_read_as_they_were_meant(world: World, dialect: Dialect) -> None:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        events, items = tables_of(world)
-        write_csv(events, folder / "clicks", dialect)
-        write_csv(items, folder / "items", dialect)
+    with written(world, dialect) as folder:
         sessions, titles, prices = read(config_of(folder, world, dialect))
     assert (sessions, prices) == (meant(world)[0], meant(world)[2])
     assert same_texts(titles, meant(world)[1])
@@ -250,11 +254,7 @@ DAMAGES = [cut, replaced, inserted, doubled]
 def test_damaged_csv_files_are_refused_or_read(
     world: World, dialect: Dialect, damage: Callable[..., bytes], seed: int, table: str
 ) -> None:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        events, items = tables_of(world)
-        write_csv(events, folder / "clicks", dialect)
-        write_csv(items, folder / "items", dialect)
+    with written(world, dialect) as folder:
         victim = sorted((folder / table).iterdir())[0]
         victim.write_bytes(damage(victim.read_bytes(), random.Random(seed)))
         config = config_of(folder, world, dialect)
@@ -283,8 +283,3 @@ def test_damaged_parquet_files_are_refused_or_read(
             read(config)
         except DataError as error:
             assert error.problems
-
-
-@pytest.mark.parametrize("kind", IDS)
-def test_every_kind_of_id_is_its_own_text(kind: str) -> None:
-    assert len({str(IDS[kind](number)) for number in range(9)}) == 9

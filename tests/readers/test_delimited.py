@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.readers.delimited import DelimitedFile, Dialect
+from m2trec_merlin.readers.delimited import DelimitedFile
+from m2trec_merlin.readers.dialect import Dialect
 
 PLAIN = Dialect()
 TEXT = "id,title\n1,Größe\n2,\n"
@@ -136,6 +137,7 @@ def test_rows_with_more_or_fewer_fields_are_counted_and_named(tmp_path: Path) ->
     assert problem(tmp_path, "id,title\n1,a\n2\n").startswith("1 row does not have the 2 fields")
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 def test_rows_that_are_bad_and_no_utf8_are_counted_and_nothing_else_is_printed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

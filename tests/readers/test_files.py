@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.readers.delimited import Dialect
+from m2trec_merlin.readers.dialect import Dialect
 from m2trec_merlin.readers.files import TableFile
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from m2trec_merlin.readers.delimited import Dialect
-from m2trec_merlin.starting.profile import Look, look_at
+from m2trec_merlin.readers.dialect import Dialect
+from m2trec_merlin.starting.look import Look, look_at
 
 LookAt = Callable[..., Look]
 

@@ -9,7 +9,7 @@ import pytest
 
 from m2trec_merlin.starting.kinds import Choice, choose_kind
 from m2trec_merlin.starting.levels import choose_tasks, follows, without_twins
-from m2trec_merlin.starting.profile import Column
+from m2trec_merlin.starting.look import Column
 
 N = 400
 RANDOM = np.random.default_rng(0)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from m2trec_merlin.starting.profile import Column
+from m2trec_merlin.starting.look import Column
 from m2trec_merlin.starting.times import times_of
 
 MOMENTS = pd.date_range("2024-01-05 13:45:07", periods=400, freq="11h7min3s")

@@ -102,7 +102,7 @@ def fit(tmp_path: Path):
 def require_met(workflow, filters: list[pa.Array], said: list[Any]) -> None:
     said = [json.loads(json.dumps(value)) for value in said]
     # In one request, beside what would make the column another type; and each alone.
-    for values in (said, *([value] for value in said), [*said, None, "x", 1.5, True, ["x"]][:-1]):
+    for values in (said, *([value] for value in said), [*said, None, "x", 1.5, True]):
         encoded = encode_items(workflow, pd.DataFrame({"raw": pd.Series(values, dtype=object)}))
         assert encoded["one"].tolist()[: len(said)] == [FIRST_VALUE] * min(len(values), len(said)), values
         assert [list(ids) for ids in encoded["several"]][: len(said)] == [[FIRST_VALUE]] * min(

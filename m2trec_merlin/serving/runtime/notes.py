@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from m2trec_merlin.errors import shorten
+
 #: Warnings about the items of a session; values named in one of them; letters shown of a value.
 _MOST_NOTES, _MOST_VALUES, _MOST_LETTERS = 20, 5, 40
 
@@ -17,8 +19,7 @@ def bounded(notes: Sequence[str]) -> list[str]:
 
 def show(value: object) -> str:
     """Return a value as a warning names it: text in quotation marks, anything else as JSON."""
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
-    text = text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 3]}..."
+    text = shorten(value if isinstance(value, str) else json.dumps(value, default=str), _MOST_LETTERS)
     return f"'{text}'" if isinstance(value, str) else text
 
 

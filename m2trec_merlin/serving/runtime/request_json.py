@@ -8,7 +8,7 @@ from typing import Any
 from m2trec_merlin.errors import ServerError
 
 
-def read_json(text: str, where: str) -> Any:
+def parse_json(text: str, where: str) -> Any:
     """Return what a JSON text says.
 
     Half a character, as programs leave it that cut texts by UTF-16, is read as U+FFFD: nothing behind could

@@ -17,7 +17,7 @@ from m2trec_merlin.serving.contract.version import CATALOGUE_IDS, ITEMS_WORKFLOW
 from m2trec_merlin.serving.runtime.new_items import NewItemEncoder
 from m2trec_merlin.serving.runtime.notes import bounded, name_some, show
 from m2trec_merlin.serving.runtime.remembered import ItemEncoder, NewItem, RememberedItems
-from m2trec_merlin.serving.runtime.request_json import read_json
+from m2trec_merlin.serving.runtime.request_json import parse_json
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class SessionReader:
         where = f"item_attributes[{position}]"
         if self._new_items is None:
             raise ServerError(f"{where}: this model knows items by their ids only, not by attributes")
-        item = read_json(text, where)
+        item = parse_json(text, where)
         accepted = ", ".join(self._columns)
         if not isinstance(item, dict):
             raise ServerError(f"{where}: expected a JSON object with any of {accepted}")

@@ -11,7 +11,7 @@ from m2trec_merlin.serving.runtime.options.base import Draft, Option
 from m2trec_merlin.serving.runtime.options.exclusions import Exclude, ExcludeSessionItems
 from m2trec_merlin.serving.runtime.options.filters import Filters
 from m2trec_merlin.serving.runtime.options.newness import NewItemBoost, NewItems
-from m2trec_merlin.serving.runtime.request_json import read_json
+from m2trec_merlin.serving.runtime.request_json import parse_json
 
 __all__ = ["OPTIONS", "Draft", "Option", "apply_options", "check_options"]
 
@@ -37,7 +37,7 @@ def check_options(text: str, version: Description) -> dict[str, Any]:
     Raises:
         ServerError: it is not a JSON object, or options are unknown or of the wrong form; all of them.
     """
-    raw = read_json(text, "options") if text else {}
+    raw = parse_json(text, "options") if text else {}
     if not isinstance(raw, dict):
         raise ServerError("options: expected a JSON object")
     problems = []

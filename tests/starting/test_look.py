@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.readers.delimited import Dialect
-from m2trec_merlin.starting.profile import Column, look_at, percent
+from m2trec_merlin.readers.dialect import Dialect
+from m2trec_merlin.starting.look import Column, look_at, percent
 
 
 def test_all_rows_are_counted_and_kept_ones_come_from_everywhere(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_tables_without_rows_and_with_damaged_ones(tmp_path: Path, text: str, me
 def test_what_a_column_says() -> None:
     column = Column("a", pd.Series(["x", " ", None, "y z", "x"]))
     assert (column.distinct, column.gaps, column.words) == (2, 0.4, pytest.approx(4 / 3))
-    assert column.numbers is None and not column.is_unique and column.examples() == "'x', 'y z'"
+    assert column.numbers is None and not column.is_unique and column.examples(3) == "'x', 'y z'"
 
 
 @pytest.mark.parametrize(

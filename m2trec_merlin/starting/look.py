@@ -11,9 +11,9 @@ import pandas as pd
 import pyarrow as pa
 
 from m2trec_merlin.columns import as_text, is_list, to_arrow
-from m2trec_merlin.errors import DataError
+from m2trec_merlin.errors import DataError, shorten
 from m2trec_merlin.readers.canonical import digits_to_integers, normalise_ids
-from m2trec_merlin.readers.delimited import Dialect
+from m2trec_merlin.readers.dialect import Dialect
 from m2trec_merlin.readers.files import TableFile
 
 _CODE = r"(?=.*\d)[\x21-\x7e]+"
@@ -44,7 +44,7 @@ class Column:
     def is_list(self) -> bool:
         """Whether values are lists."""
         try:
-            return is_list(to_arrow(self.values))
+            return is_list(to_arrow(self.values).type)
         except pa.ArrowException:
             return False
 
@@ -116,9 +116,9 @@ class Column:
         """Whether values look like codes: no blanks, and digits among them."""
         return self.share(_CODE) > 0.9
 
-    def examples(self, count: int = 3) -> str:
+    def examples(self, count: int) -> str:
         """Return some values to show."""
-        return ", ".join(repr(t if len(t) <= 24 else t[:21] + "...") for t in self.counts.index[:count])
+        return ", ".join(repr(shorten(t, 24)) for t in self.counts.index[:count])
 
 
 @dataclass

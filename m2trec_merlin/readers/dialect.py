@@ -1,0 +1,81 @@
+"""How delimited text is written: by its name, by its first bytes, and as the configuration says it."""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field, field_validator
+
+from m2trec_merlin.sections import Section
+
+SEPARATORS = {".csv": ",", ".txt": ",", ".tsv": "\t"}
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How the text files of a table are written.
+
+    Attributes:
+        separator: between fields; None: a comma, or a tab in `.tsv`.
+        encoding: as Python calls it.
+        quoting: whether quotation marks hold a field together; else they are characters like others.
+        options: the section of the configuration in which these can be set; None if they are fixed.
+    """
+
+    separator: str | None = None
+    encoding: str = "utf-8"
+    quoting: bool = True
+    options: str | None = "data.options"
+
+    def hint(self, name: str, value: str) -> str:
+        """Return a setting as the configuration writes it; empty if it cannot be set."""
+        return f"{self.options}.{name}: {value}" if self.options else ""
+
+
+class DialectOptions(Section):
+    """How the CSV files of a table are written."""
+
+    separator: str | None = Field(
+        None,
+        description="one character between CSV fields; default: comma, or tab in .tsv",
+    )
+    encoding: str = Field("utf-8", description="of CSV files, as Python calls it, such as cp1252 or utf-16")
+    quoting: bool = Field(
+        True, description="quotation marks hold a CSV field together; else they are characters like others"
+    )
+
+    def dialect(self, place: str) -> Dialect:
+        """Return the dialect, which messages call by the place of this section."""
+        return Dialect(self.separator, self.encoding, self.quoting, place)
+
+    @field_validator("separator")
+    @classmethod
+    def _separates(cls, separator: str | None) -> str | None:
+        if separator is not None and (len(separator) != 1 or not separator.isascii() or separator in '"\r\n'):
+            raise ValueError("expected one ASCII character that is no quotation mark and no end of line")
+        return separator
+
+    @field_validator("encoding")
+    @classmethod
+    def _python_knows_the_encoding(cls, encoding: str) -> str:
+        try:
+            "".encode(encoding)
+        except (LookupError, UnicodeError, ValueError):
+            raise ValueError(f"Python knows no encoding '{encoding}'; cp1252 and utf-16 are common") from None
+        return encoding
+
+
+def usual_separator(path: Path) -> str:
+    """Return what the name of a file promises."""
+    by_name = [SEPARATORS[s.lower()] for s in path.suffixes if s.lower() in SEPARATORS]
+    return by_name[-1] if by_name else ","
+
+
+def utf16_of(start: bytes) -> str | None:
+    """Return which UTF-16 a text begins like; None: none."""
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    line = start.partition(b"\n")[0]
+    return "utf-16-be" if line.startswith(b"\0") else "utf-16-le" if b"\0" in line else None
