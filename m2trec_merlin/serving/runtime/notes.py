@@ -17,9 +17,12 @@ def bounded(notes: Sequence[str]) -> list[str]:
 
 def show(value: object) -> str:
     """Return a value as a warning names it: text in quotation marks, anything else as JSON."""
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
-    text = text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 3]}..."
-    return f"'{text}'" if isinstance(value, str) else text
+    return f"'{cut(value)}'" if isinstance(value, str) else cut(json.dumps(value, default=str))
+
+
+def cut(text: str) -> str:
+    """Return as much of a text as a message shows."""
+    return text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 3]}..."
 
 
 def name_some(values: Sequence[object]) -> str:
