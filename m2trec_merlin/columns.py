@@ -14,6 +14,9 @@ import pyarrow.compute as pc
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.spelling import spell
 
+#: What programs write where there is no value; behind an @ may stand what they added to it.
+_MISSING_WORD = r"(?i)^\s*(null|nan|none|nil|na|n/a|<na>|\\n|-|undefined|nat)\s*(@.*)?$"
+
 
 def to_arrow(series: pd.Series) -> pa.Array:
     """Return a column as an Arrow array; NaN and None are null.
@@ -52,6 +55,11 @@ def as_text(series: pd.Series) -> pa.Array:
         text = pa.array([_text_of_one(value, str(series.name)) for value in series], pa.string())
     text = pc.utf8_trim_whitespace(text.cast(pa.string()))
     return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+
+
+def are_missing_words(texts: pa.Array) -> np.ndarray:
+    """Tell which texts may be how a program wrote that there is no value. They may be names, too."""
+    return pc.fill_null(pc.match_substring_regex(texts, _MISSING_WORD), False).to_numpy(zero_copy_only=False)
 
 
 def as_category(series: pd.Series) -> pa.Array:

@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +21,19 @@ from m2trec_merlin.readers.quoting import RowCutter, StrayQuotesError
 SEPARATORS = {".csv": ",", ".txt": ",", ".tsv": "\t"}
 _OTHER_SEPARATORS = (";", "\t", "|", ",")
 _CHUNK_BYTES = 1 << 22
-#: How files begin that are no text.
-_NO_TEXT = {
-    b"PAR1": "a Parquet file: let its name end in .parquet",
-    b"PK\x03\x04": "a workbook or a zip archive: save the table as CSV",
-    b"\x1f\x8b": "compressed: let its name end in .gz",
+_BINARY = "binary: save the table as CSV or Parquet"
+#: How files begin that are no tables of text.
+_NO_TABLES = {
+    rb"PAR1": "a Parquet file: let its name end in .parquet",
+    rb"PK\x03\x04": "a workbook or a zip archive: save the table as CSV",
+    rb"\xd0\xcf\x11\xe0": "a workbook: save the table as CSV",
+    rb"\x1f\x8b": "compressed: let its name end in .gz",
+    rb"BZh[1-9]": "compressed: let its name end in .bz2",
+    rb"\x28\xb5\x2f\xfd": "compressed: let its name end in .zst",
+    rb"ARROW1|ORC|Obj\x01|SQLite format|\x89HDF|\x93NUMPY|\x80[\x02-\x05]": _BINARY,
+    rb"(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*\"": "JSON: save the table as CSV or Parquet",
+    rb"(?i)(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|\?xml)": "a web page or XML, not CSV",
+    rb"version https://git-lfs": "a pointer of Git LFS: fetch the file itself by `git lfs pull`",
 }
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
@@ -158,11 +167,13 @@ class DelimitedFile:
             raise self._problem(f"the header cannot be read: {error}") from None
 
     def _refuse_other_formats(self, start: bytes) -> None:
-        for magic, what in _NO_TEXT.items():
-            if start.startswith(magic):
+        for beginning, what in _NO_TABLES.items():
+            if re.match(beginning, start):
                 raise self._problem(f"this is {what}")
         if self._is_utf8:
             line = start.partition(b"\n")[0]
+            if 0 < line.count(b"\0") < len(line) / 4:
+                raise self._problem(f"this is {_BINARY}")
             wide = "utf-16-be" if line.startswith(b"\0") else "utf-16-le" if b"\0" in line else None
             if encoding := _MARKS.get(start[:2], wide):
                 hint = self._dialect.hint("encoding", encoding)

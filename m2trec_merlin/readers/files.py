@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.delimited import SEPARATORS, DelimitedFile, Dialect
-from m2trec_merlin.readers.raw_types import Convert, NotTextError, conversion, is_list, plain_type, to_pandas
+from m2trec_merlin.readers.raw_types import Convert, NotTextError, conversion, is_list, plain_type
 
 _PARQUET = (".parquet", ".pq")
 _COMPRESSED = (".gz", ".bz2", ".zst")
@@ -187,7 +187,7 @@ class TableFile:
         columns = {}
         for name, convert in conversions.items():
             try:
-                columns[name] = to_pandas(convert(batch.column(name)))
+                columns[name] = convert(batch.column(name))
             except NotTextError as error:
                 place = row - self._first_rows[-1] + error.row + 1
                 problem = f"{part.path}: {part.explain_bytes(place, name)}: {error.value!r}"

@@ -335,7 +335,7 @@ def test_a_table_whose_rows_are_all_left_out_says_why(
     (problem,) = _problems(make_config(events, items, options={"drop_unknown_items": True}))
     assert problem.endswith(
         "interactions.csv: no event is left; all 9 events left out: their items are not in items.csv, "
-        "such as 20.0 (the items have 20)"
+        "such as 20.0 (the items have '20', which differs from '20.0' by leading zeros or a fraction)"
     )
     events["item_id"] = None
     (problem,) = _problems(make_config(events, items, options={"drop_unknown_items": True}))

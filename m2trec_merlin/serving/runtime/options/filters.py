@@ -26,12 +26,11 @@ class Filters(Option[dict[str, Any]]):
         """Return unknown columns and unusable values, all of them."""
         if not isinstance(value, dict):
             return super().problems(value, version)
-        found = (
-            self._problem(f"options.filters.{cut(n)}", n, wanted, version) for n, wanted in value.items()
-        )
+        found = (self._problem(name, wanted, version) for name, wanted in value.items())
         return [problem for problem in found if problem is not None]
 
-    def _problem(self, where: str, name: str, wanted: object, version: Description) -> str | None:
+    def _problem(self, name: str, wanted: object, version: Description) -> str | None:
+        where = f"options.filters.{cut(name)}"
         if name not in version.filters:
             return f"{where}: no such column; accepted: {', '.join(version.filters) or 'none'}"
         if version.filters[name]:
