@@ -44,7 +44,8 @@ def normalise_ids(values: pd.Series) -> pd.Series:
         texts = to_arrow(values).cast(pa.string())
         said = pc.and_(pc.not_equal(texts, ""), pc.invert(pc.utf8_is_space(texts)))
         return values.astype(object).where(pc.fill_null(said, False).to_numpy(zero_copy_only=False), None)
-    return values.astype(object).where(values.notna(), None).map(_id_text, na_action="ignore")
+    text = _id_text if values.dtype == object else str
+    return values.astype(object).where(values.notna(), None).map(text, na_action="ignore")
 
 
 def _id_text(value: object) -> str:

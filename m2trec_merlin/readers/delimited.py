@@ -104,17 +104,24 @@ class DelimitedFile:
             null_values=[""],
         )
         bad = _BadRows()
-        parsing = pa_csv.ParseOptions(
-            delimiter=self._separator,
-            quote_char='"' if self._dialect.quoting else False,
-            newlines_in_values=self._dialect.quoting,
-            invalid_row_handler=bad.note,
-        )
+        dialect = {
+            "delimiter": self._separator,
+            "quote_char": '"' if self._dialect.quoting else False,
+            "newlines_in_values": self._dialect.quoting,
+        }
         header = 1
         for piece in self._pieces():
             # As one block: rows of any length fit in. On one thread: bad rows have numbers.
             reading = pa_csv.ReadOptions(column_names=keys, block_size=len(piece) + 1, use_threads=False)
-            table = pa_csv.read_csv(pa.BufferReader(piece), reading, parsing, converting)
+            # Arrow gives bad rows as text, and cannot if they are none.
+            noting = {"invalid_row_handler": bad.note} if _is_text(piece) else {}
+            parsing = pa_csv.ParseOptions(**dialect, **noting)
+            try:
+                table = pa_csv.read_csv(pa.BufferReader(piece), reading, parsing, converting)
+            except pa.ArrowInvalid as error:
+                if not bad.note_error(str(error)):
+                    raise
+                break
             bad.end_of_piece(len(table))
             yield from table.slice(header).rename_columns(list(names)).to_batches()
             header = max(header - len(table), 0)
@@ -221,10 +228,20 @@ class _BadRows:
 
     def note(self, row: pa_csv.InvalidRow) -> str:
         """Take one, and let Arrow go on."""
-        if self.count < SHOWN:
-            self._shown.append(f"row {self._rows_before + row.number - 1} ({row.actual_columns})")
-        self.count += 1
+        self._note(row.number, row.actual_columns)
         return "skip"
+
+    def note_error(self, message: str) -> bool:
+        """Take one from what Arrow says when it gives up; returns whether that is why it does."""
+        found = re.search(r"Row #(\d+): Expected \d+ columns, got (\d+)", message)
+        if found:
+            self._note(int(found[1]), int(found[2]))
+        return found is not None
+
+    def _note(self, number: int, fields: int) -> None:
+        if self.count < SHOWN:
+            self._shown.append(f"row {self._rows_before + number - 1} ({fields})")
+        self.count += 1
 
     def end_of_piece(self, good: int) -> None:
         """Take so many good rows: Arrow counts rows within a piece."""
@@ -236,3 +253,11 @@ class _BadRows:
         rows = f"{self.count:,} row{'s do' if self.count != 1 else ' does'} not have the {expected} fields of"
         shown = ", ".join(self._shown) + (", ..." if self.count > SHOWN else "")
         return f"{rows} the header: {shown}"
+
+
+def _is_text(piece: bytes) -> bool:
+    try:
+        pa.array([piece]).cast(pa.string())
+    except pa.ArrowInvalid:
+        return False
+    return True

@@ -116,6 +116,16 @@ def test_dialects_hold_in_compressed_files(tmp_path: Path) -> None:
     [
         (b"PAR1xxxx", "this is a Parquet file: let its name end in .parquet"),
         (b"PK\x03\x04xx", "this is a workbook or a zip archive: save the table as CSV"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "this is a workbook: save the table as CSV"),
+        (b"BZh91AY", "this is compressed: let its name end in .bz2"),
+        (b'[{"id": 1}]', "this is JSON: save the table as CSV or Parquet"),
+        (b'{"id": 1}\n{"id": 2}\n', "this is JSON: save the table as CSV or Parquet"),
+        (b"\xef\xbb\xbf<!DOCTYPE html>\n", "this is a web page or XML, not CSV"),
+        (bytes(range(256)), "this is binary: save the table as CSV or Parquet"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\n",
+            "this is a pointer of Git LFS: fetch the file itself by `git lfs pull`",
+        ),
         (b"\n\n", "the file is empty"),
         (b"\xef\xbb\xbf", "the file is empty"),
     ],
@@ -134,6 +144,14 @@ def test_rows_with_more_or_fewer_fields_are_counted_and_named(tmp_path: Path) ->
     unquoted = "no field may hold the separator, with data.options.quoting: false"
     assert problem(tmp_path, content, Dialect(quoting=False)) == f"{start}, ...; {unquoted}"
     assert problem(tmp_path, "id,title\n1,a\n2\n").startswith("1 row does not have the 2 fields")
+
+
+def test_a_row_of_more_fields_is_named_although_it_is_not_utf8(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    start = "1 row does not have the 2 fields of the header: row 2 (3);"
+    assert problem(tmp_path, b"id,title\n1,a\n2,b,caf\xe9\n").startswith(start)
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_rows_are_counted_over_all_pieces_of_a_file(tmp_path: Path) -> None:
