@@ -39,6 +39,10 @@ from m2trec_merlin.readers.times import UNIX_UNITS, parse_instants
 
 #: Seconds that are taken for milliseconds are of January 1970.
 _UNLIKELY_BEFORE = pd.Timestamp("1990-01-01")
+#: Fewer events than that may well happen twice within the unit of their times.
+_NOTABLE = 0.05
+#: Odd numbers that spread over 64 bits.
+_FACTORS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9))
 
 
 @dataclass
@@ -159,6 +163,12 @@ def _check_ids(values: pd.Series, column: str, log: ProblemLog) -> None:
     log.add_rows(column, "is no whole number", values, has_fractions(values), "ids are whole numbers or text")
 
 
+def _codes(values: pd.Series) -> np.ndarray:
+    """Return numbers that are equal where values are."""
+    whole = pd.api.types.is_integer_dtype(values)
+    return values.to_numpy(np.int64, na_value=0) if whole else pd.factorize(values)[0]
+
+
 class _InteractionChecker:
     def __init__(self, source: Source, config: Config, known: KnownItems | None) -> None:
         self._origin: Origin = source.interactions_origin
@@ -170,6 +180,7 @@ class _InteractionChecker:
         self._unknown_hint = config.data.unknown_items_hint
         self._times_hint = config.data.times_hint
         self._latest = pd.Timestamp.min
+        self._repeated = 0
         self._missing_words: Counter[str] = Counter()
         self._log = ProblemLog(self._origin)
         self._rows = 0
@@ -185,29 +196,45 @@ class _InteractionChecker:
             ids = normalise_ids(chunk[ITEM_ID])
             unknown = (self._known.positions(ids) < 0) & ids.notna().to_numpy()
             what = f"names an item that has no row in {self._items_label}"
-            hint = self._unknown_hint
+            hint = ""
             if unknown.any() and not self._unknown:
                 self._unknown = True
-                near = explain_unknown(ids[unknown].iloc[:SHOWN], self._known.ids)
-                hint = f"{near}: write both alike" if near else hint
+                hint = self._explain_unknown(ids[unknown].iloc[:SHOWN], self._known)
             self._log.add_rows(ITEM_ID, what, ids, unknown, hint)
         if POSITION in chunk:
             numbers = parse_positions(chunk[POSITION])
             self._log.add_rows(POSITION, "is not a position (a number)", chunk[POSITION], numbers.isna())
         if TIMESTAMP in chunk:
             times = parse_instants(chunk[TIMESTAMP], self._time_format)
-            what = f"is not a timestamp ({self._time_format})"
-            self._log.add_rows(TIMESTAMP, what, chunk[TIMESTAMP], times.isna(), self._times_hint)
+            what, missing = f"is not a timestamp ({self._time_format})", chunk[TIMESTAMP].isna()
+            self._log.add_rows(TIMESTAMP, "is missing", chunk[TIMESTAMP], missing)
+            self._log.add_rows(TIMESTAMP, what, chunk[TIMESTAMP], times.isna() & ~missing, self._times_hint)
             self._latest = max(self._latest, times.max()) if times.notna().any() else self._latest
         if SESSION_ID in chunk:
             self._check_sessions(chunk)
         else:
             self.events += len(chunk)
 
+    def _explain_unknown(self, unknown: pd.Series, known: KnownItems) -> str:
+        if self._origin.column(ITEM_ID) in unknown.to_list():
+            return "the header stands between the rows: remove it there"
+        near = explain_unknown(unknown, known.ids)
+        return f"{near}: write both alike" if near else self._unknown_hint
+
+    def _count_repeated(self, session: np.ndarray, chunk: pd.DataFrame) -> None:
+        """Count events that have session, item and place of another one; by a hash, which is fast."""
+        order = [chunk[column] for column in (TIMESTAMP, POSITION) if column in chunk]
+        if not order or ITEM_ID not in chunk:
+            return
+        parts = [session, _codes(chunk[ITEM_ID]), _codes(order[0])]
+        mixed = sum((part.astype(np.uint64) * factor for part, factor in zip(parts, _FACTORS, strict=True)))
+        self._repeated += int(pd.Series(mixed).duplicated().sum())
+
     def _check_sessions(self, chunk: pd.DataFrame) -> None:
         session, ids = pd.factorize(normalise_ids(chunk[SESSION_ID]), use_na_sentinel=False)
         lengths = np.bincount(session, minlength=len(ids))
         kept = lengths >= self._shortest
+        self._count_repeated(session, chunk)
         if pd.api.types.infer_dtype(ids, skipna=True) == "string":
             for number in np.flatnonzero(are_missing_words(pa.array(ids, pa.string(), from_pandas=True))):
                 # Sessions that were cut are called USER@START.
@@ -235,6 +262,11 @@ class _InteractionChecker:
             "where there is no value"
             for word, count in self._missing_words.items()
         ]
+        if self._repeated > _NOTABLE * self._rows:
+            found.append(
+                f"{self._repeated:,} of {self._rows:,} events are there twice, with item, session and place: "
+                f"does {self._origin.label} hold something twice?"
+            )
         if self._time_format in UNIX_UNITS and pd.Timestamp.min < self._latest < _UNLIKELY_BEFORE:
             found.append(
                 f"all times are before {_UNLIKELY_BEFORE:%Y}, the last one {self._latest}: is time_format "

@@ -8,6 +8,7 @@ a session) and, where the source has times, timestamp. A session's events lie si
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,9 +49,9 @@ def normalise_ids(values: pd.Series) -> pd.Series:
     return values.astype(object).where(values.notna(), None).map(text, na_action="ignore")
 
 
-def _id_text(value: object) -> str:
+def _id_text(value: Any) -> str:
     is_whole = isinstance(value, float | Decimal) and abs(value) < 2**63 and value % 1 == 0
-    return str(int(value)) if is_whole else str(value)  # type: ignore[call-overload]
+    return str(int(value)) if is_whole else str(value)
 
 
 def has_fractions(values: pd.Series) -> np.ndarray:

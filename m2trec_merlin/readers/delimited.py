@@ -146,6 +146,8 @@ class DelimitedFile:
         names = self._first_row(text.removeprefix("\ufeff"), self._separator)
         if not names:
             raise self._problem("the file is empty")
+        if re.match("(?i)sep=", names[0]) or (len(names) == 1 and names[0].startswith("#")):
+            raise self._problem(f"its first line, {names[0]!r}, is no header: remove it")
         if any("\ufffd" in name for name in names):
             raise self._problem(f"the header is not {self._dialect.encoding}: {self._encoding_hint}")
         others = [s for s in _OTHER_SEPARATORS if s != self._separator and all(s in name for name in names)]

@@ -513,3 +513,28 @@ def test_times_in_another_format_name_the_setting(make_config: MakeConfig, items
     events = pd.DataFrame({"session_id": [1, 1], "item_id": [10, 20], "time": ["13/01/2024", "14/01/2024"]})
     (problem,) = _problems(make_config(events, items, columns={"order": "time"}))
     assert "data.options.time_format says how times are written" in problem
+
+
+def test_a_header_between_the_rows_is_called_so(make_config: MakeConfig, items: pd.DataFrame) -> None:
+    events = pd.DataFrame({"session_id": ["1", "1", "session_id"], "item_id": ["10", "20", "item_id"]})
+    (problem,) = _problems(make_config(events, items, split={"kind": "hash"}))
+    assert problem.endswith("row 3 ('item_id'); the header stands between the rows: remove it there")
+
+
+def test_a_time_that_is_missing_is_not_said_to_be_written_otherwise(
+    make_config: MakeConfig, items: pd.DataFrame
+) -> None:
+    events = pd.DataFrame({"session_id": [1, 1], "item_id": [10, 20], "time": ["2024-01-01", None]})
+    (problem,) = _problems(make_config(events, items, columns={"order": "time"}))
+    assert problem.endswith("column 'time': is missing in 1 row: row 2")
+
+
+def test_events_that_are_there_twice_are_told(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    for table, repeated in ((events, 0), (pd.concat([events, events]), 9)):
+        config = make_config(table, items, columns={"order": "position"})
+        notices = validate(config.data.open(0), config).notices
+        assert [notice.partition(" are")[0] for notice in notices] == (
+            [f"{repeated} of 18 events"] if repeated else []
+        )

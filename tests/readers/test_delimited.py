@@ -117,6 +117,8 @@ def test_dialects_hold_in_compressed_files(tmp_path: Path) -> None:
         (b"PAR1xxxx", "this is a Parquet file: let its name end in .parquet"),
         (b"PK\x03\x04xx", "this is a workbook or a zip archive: save the table as CSV"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "this is a workbook: save the table as CSV"),
+        (b"sep=,\nid,title\n1,a\n", "its first line, 'sep=', is no header: remove it"),
+        (b"# 2024\nid,title\n1,a\n", "its first line, '# 2024', is no header: remove it"),
         (b"BZh91AY", "this is compressed: let its name end in .bz2"),
         (b'[{"id": 1}]', "this is JSON: save the table as CSV or Parquet"),
         (b'{"id": 1}\n{"id": 2}\n', "this is JSON: save the table as CSV or Parquet"),
