@@ -50,7 +50,9 @@ def normalise_ids(values: pd.Series) -> pd.Series:
 
 
 def _id_text(value: Any) -> str:
-    is_whole = isinstance(value, float | Decimal) and abs(value) < 2**63 and value % 1 == 0
+    if not isinstance(value, float | Decimal):
+        return str(value)
+    is_whole = -(2**63) < value < 2**63 and value % 1 == 0
     return str(int(value)) if is_whole else str(value)
 
 
