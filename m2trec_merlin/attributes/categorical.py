@@ -34,6 +34,10 @@ class Categorical(Attribute):
         """A vector a value."""
         return Embedding(self.dim)
 
+    def comparable(self, values: pd.Series) -> pa.Array:
+        """Return the one spelling of each value."""
+        return as_category(values)
+
     def encode(self, source: Node, members: Sequence[Attribute], storage: Path) -> Node:
         """Write values as text, then number them."""
         from m2trec_merlin.attributes.categories import categorify
@@ -46,10 +50,6 @@ class Categorical(Attribute):
         from m2trec_merlin.attributes.categories import write_categories
 
         return Field(self.name, self.layout, write_categories(workflow, self.name, folder))
-
-    def comparable(self, values: pd.Series) -> pa.Array:
-        """Return values in their one spelling."""
-        return as_category(values)
 
     def filter_values(self, values: pd.Series) -> pa.Array:
         """Return texts."""

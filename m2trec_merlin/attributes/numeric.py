@@ -18,7 +18,7 @@ from m2trec_merlin.columns import are_missing_words, as_doubles, fit_float32, nu
 from m2trec_merlin.encoded import Layout
 from m2trec_merlin.frames import Column, Frames
 
-_WITH_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]*)?")
+_WITH_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]*)?(?:[eE][+-]?[0-9]+)?")
 #: How pandas calls what looks like a number to NumPy only.
 _TIMES = ("date", "time")
 
@@ -53,12 +53,13 @@ class Numeric(Attribute):
 
     def value_schema(self) -> dict[str, Any]:
         """Return numbers, also as text, since CSV has no types."""
-        sign, least = ("[+]?", {"minimum": 0}) if self.log else ("[+-]?", {})
+        largest = float(np.finfo(np.float32).max)
+        sign, least = ("[+]?", 0.0) if self.log else ("[+-]?", -largest)
         digits = r"\d+\.?\d*|\.\d+"
         if self.decimal == ",":
             digits = r"(\d+|\d{1,3}(\.\d{3})+),?\d*|,\d+"
         written = rf"^\s*({sign}({digits})([eE][+-]?\d+)?\s*)?$"
-        return {"type": ["number", "string"], "pattern": written, **least}
+        return {"type": ["number", "string"], "pattern": written, "minimum": least, "maximum": largest}
 
     def comparable(self, values: pd.Series) -> pa.Array:
         """Return float64."""

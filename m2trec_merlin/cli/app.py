@@ -85,7 +85,11 @@ def check(
         bool, typer.Option("--json", help="Print valid, problems, notices and counts as JSON.")
     ] = False,
     schema: Annotated[
-        bool, typer.Option("--schema", help="Print the JSON Schema of a row of each table; reads no data.")
+        bool,
+        typer.Option(
+            "--schema",
+            help="Print the JSON Schema of each table's rows and of configurations; reads no data.",
+        ),
     ] = False,
 ) -> None:
     """Check configuration and tables as `data` does, and write nothing; exit code 1: not valid."""

@@ -34,7 +34,7 @@ def run_check(read: Callable[[], Config], as_json: bool = False) -> int:
         problems = error.problems
     if as_json:
         found = {"valid": not problems, "problems": problems, "notices": notices, "counts": counts}
-        _print(json.dumps(found, indent=1, ensure_ascii=False))
+        _print(json.dumps(found, indent=1))
     elif counts is not None:
         splits = ", ".join(f"{counts[name]['sessions']:,} for {name}" for name in ("train", "valid", "test"))
         _print(f"valid: sessions {splits}; {counts['items']:,} items")
@@ -42,15 +42,16 @@ def run_check(read: Callable[[], Config], as_json: bool = False) -> int:
             _print(notice)
     else:
         for problem in problems:
-            _print(problem)
+            # Names of columns may hold line breaks.
+            _print(" ".join(problem.splitlines()))
     return INVALID if problems else VALID
 
 
 def print_schema(config: Config) -> None:
-    """Print what the configuration expects of a row of each table."""
-    from m2trec_merlin.data.schema import row_schemas
+    """Print the schemas of configurations, and of the rows that this one expects."""
+    from m2trec_merlin.data.schema import schemas
 
-    _print(json.dumps(row_schemas(config), indent=1, ensure_ascii=False))
+    _print(json.dumps(schemas(config), indent=1))
 
 
 def _print(text: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from m2trec_merlin.config import Config
-from m2trec_merlin.data.report import SplitCounts
+from m2trec_merlin.data.report.counts import SplitCounts
 from m2trec_merlin.data.splits import (
     LEFT_OUT,
     SplitChunk,

@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 from m2trec_merlin import __version__
 from m2trec_merlin.artifacts import atomic_directory, require_manifest, write_manifest
 from m2trec_merlin.config import Config
-from m2trec_merlin.data import report
 from m2trec_merlin.data.counting import split_sessions
+from m2trec_merlin.data.report.page import write_report
+from m2trec_merlin.data.report.statistics import VERSION, describe
 from m2trec_merlin.data.validation import validate
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers.canonical import ITEM_ID, SPLIT, SPLITS
@@ -55,8 +56,9 @@ def prepare_data(config: Config, force: bool = False, progress: Progress = SILEN
 
 def _prepare(config: Config, step: Step, force: bool, progress: Progress) -> Path:
     source, target = config.data.open(config.seed), step.folder
-    reporting = _report_settings(config)
-    inputs = step.inputs(seed=config.seed, source=source.state(), report=reporting, version=__version__)
+    inputs = step.inputs(
+        seed=config.seed, source=source.state(), version=__version__, report=_report_settings(config)
+    )
     if not force and step.is_current(inputs):
         progress.say(f"{target} is up to date")
         return target
@@ -72,10 +74,10 @@ def _prepare(config: Config, step: Step, force: bool, progress: Progress) -> Pat
         counted = split_sessions(config, source, data, _SplitWriter(folder / INTERACTIONS).add, progress)
         if config.data.cold_item_share:
             pq.write_table(pa.table({ITEM_ID: data.known_items.ids[counted.cold]}), folder / COLD_ITEMS_FILE)
-        statistics = report.describe(
+        statistics = describe(
             config, source.name, data, counted.splits, int(counted.cold.sum()), counted.cold_sessions
         )
-        report.write(statistics, folder / REPORT_PAGE, folder / REPORT_NUMBERS)
+        write_report(statistics, folder / REPORT_PAGE, folder / REPORT_NUMBERS)
         write_manifest(
             folder,
             "data",
@@ -113,7 +115,7 @@ def summarise_data(directory: Path) -> str:
 def _report_settings(config: Config) -> dict[str, Any]:
     """What the report depends on beyond the tables. A later step that reads these alone does not ask."""
     return {
-        "version": report.VERSION,
+        "version": VERSION,
         "name": config.name,
         "max_session_length": config.data.max_session_length,
         "attributes": [attribute.preprocessing_settings() for attribute in config.attributes],

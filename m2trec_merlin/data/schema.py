@@ -1,7 +1,7 @@
-"""What a configuration expects of a row of interactions and of items, as JSON Schema (draft 2020-12).
+"""What is expected of a configuration, and what it expects of rows, as JSON Schema (draft 2020-12).
 
-It says what can be said of one row. That ids of items are unique and those of events known, that sessions are
-long enough and no split is empty, `m2trec check` finds in the tables.
+That ids of items are unique and those of events known, that sessions are long enough and no split is empty,
+no row tells: `m2trec check` finds it in the tables.
 """
 
 from __future__ import annotations
@@ -31,10 +31,14 @@ _ID = {"type": ["integer", "string"], "minLength": 1}
 _NUMBER = {"type": ["number", "string"], "pattern": r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"}
 
 
-def row_schemas(config: Config) -> dict[str, Any]:
-    """Return the schemas of `interactions` and `items`, with columns as the source calls them."""
+def schemas(config: Config) -> dict[str, Any]:
+    """Return the schemas of `configuration`, and of the rows of `interactions` and `items`.
+
+    Columns have the names that the source gives them; the configuration is one that extends no other.
+    """
     source = config.data.open(config.seed)
     return {
+        "configuration": {"$schema": DIALECT, **Config.model_json_schema()},
         "interactions": _of_interactions(source.interactions_origin, source.time_format, config),
         "items": _of_items(source.items_origin, config),
     }
@@ -45,7 +49,7 @@ def _of_interactions(origin: Origin, time_format: str, config: Config) -> dict[s
     if isinstance(config.data.split, SplitByModulus):
         of_session = {"type": ["integer", "string"], "pattern": r"^\s*[+-]?\d+\s*$"}
     pieces: dict[str, dict[str, Any]] = {
-        SESSION_ID: {**of_session, "description": "the session that the event is part of"},
+        SESSION_ID: {**of_session, "description": "the session of the event; with data.sessions, its user"},
         ITEM_ID: {**_ID, "description": f"the item; has a row in {config.name}'s items"},
         POSITION: {**_NUMBER, "description": "orders the events of a session"},
         TIMESTAMP: {**_time(time_format), "description": f"time of the event ({time_format})"},

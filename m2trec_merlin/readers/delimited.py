@@ -30,7 +30,7 @@ _NO_TABLES = {
     rb"\x1f\x8b": "compressed: let its name end in .gz",
     rb"BZh[1-9]": "compressed: let its name end in .bz2",
     rb"\x28\xb5\x2f\xfd": "compressed: let its name end in .zst",
-    rb"ARROW1|ORC|Obj\x01|SQLite format|\x89HDF|\x93NUMPY|\x80[\x02-\x05]": _BINARY,
+    rb"ARROW1|ORC[\x00-\x1f\x80-\xff]|Obj\x01|SQLite format|\x89HDF|\x93NUMPY|\x80[\x02-\x05]": _BINARY,
     rb"(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*\"": "JSON: save the table as CSV or Parquet",
     rb"(?i)(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|\?xml)": "a web page or XML, not CSV",
     rb"version https://git-lfs": "a pointer of Git LFS: fetch the file itself by `git lfs pull`",
@@ -104,25 +104,21 @@ class DelimitedFile:
             null_values=[""],
         )
         bad = _BadRows()
-        dialect = {
-            "delimiter": self._separator,
-            "quote_char": '"' if self._dialect.quoting else False,
-            "newlines_in_values": self._dialect.quoting,
-        }
+        parsing = pa_csv.ParseOptions(
+            delimiter=self._separator,
+            quote_char='"' if self._dialect.quoting else False,
+            newlines_in_values=self._dialect.quoting,
+            invalid_row_handler=bad.note,
+        )
         header = 1
         for piece in self._pieces():
+            text = _readable(piece)
             # As one block: rows of any length fit in. On one thread: bad rows have numbers.
-            reading = pa_csv.ReadOptions(column_names=keys, block_size=len(piece) + 1, use_threads=False)
-            # Arrow gives bad rows as text, and cannot if they are none.
-            noting = {"invalid_row_handler": bad.note} if _is_text(piece) else {}
-            parsing = pa_csv.ParseOptions(**dialect, **noting)
-            try:
-                table = pa_csv.read_csv(pa.BufferReader(piece), reading, parsing, converting)
-            except pa.ArrowInvalid as error:
-                if not bad.note_error(str(error)):
-                    raise
-                break
+            reading = pa_csv.ReadOptions(column_names=keys, block_size=len(text) + 1, use_threads=False)
+            table = pa_csv.read_csv(pa.BufferReader(text), reading, parsing, converting)
             bad.end_of_piece(len(table))
+            if text is not piece and not bad.count:
+                table = pa_csv.read_csv(pa.BufferReader(piece), reading, parsing, converting)
             yield from table.slice(header).rename_columns(list(names)).to_batches()
             header = max(header - len(table), 0)
         if bad.count:
@@ -146,8 +142,9 @@ class DelimitedFile:
         names = self._first_row(text.removeprefix("\ufeff"), self._separator)
         if not names:
             raise self._problem("the file is empty")
-        if re.match("(?i)sep=", names[0]) or (len(names) == 1 and names[0].startswith("#")):
-            raise self._problem(f"its first line, {names[0]!r}, is no header: remove it")
+        no_header = f"its first line, {names[0]!r}, is no header: remove it"
+        if re.match("(?i)sep=", names[0]):
+            raise self._problem(no_header)
         if any("\ufffd" in name for name in names):
             raise self._problem(f"the header is not {self._dialect.encoding}: {self._encoding_hint}")
         others = [s for s in _OTHER_SEPARATORS if s != self._separator and all(s in name for name in names)]
@@ -157,6 +154,8 @@ class DelimitedFile:
             raise self._problem(
                 f"its columns seem to be separated by {other}" + (f": did you mean {hint}?" if hint else "")
             )
+        if len(names) == 1 and names[0].startswith("#"):
+            raise self._problem(no_header)
         return names
 
     @property
@@ -220,6 +219,15 @@ class DelimitedFile:
         return DataError(str(self.path), [f"{self.path}: {what}"])
 
 
+def _readable(piece: bytes) -> bytes:
+    """Replace what is not UTF-8: Arrow cannot hand such rows over, be they bad ones."""
+    try:
+        piece.decode()
+    except UnicodeDecodeError:
+        return piece.decode(errors="replace").encode()
+    return piece
+
+
 class _BadRows:
     """Rows that have more or fewer fields than the header."""
 
@@ -230,20 +238,10 @@ class _BadRows:
 
     def note(self, row: pa_csv.InvalidRow) -> str:
         """Take one, and let Arrow go on."""
-        self._note(row.number, row.actual_columns)
-        return "skip"
-
-    def note_error(self, message: str) -> bool:
-        """Take one from what Arrow says when it gives up; returns whether that is why it does."""
-        found = re.search(r"Row #(\d+): Expected \d+ columns, got (\d+)", message)
-        if found:
-            self._note(int(found[1]), int(found[2]))
-        return found is not None
-
-    def _note(self, number: int, fields: int) -> None:
         if self.count < SHOWN:
-            self._shown.append(f"row {self._rows_before + number - 1} ({fields})")
+            self._shown.append(f"row {self._rows_before + row.number - 1} ({row.actual_columns})")
         self.count += 1
+        return "skip"
 
     def end_of_piece(self, good: int) -> None:
         """Take so many good rows: Arrow counts rows within a piece."""
@@ -255,11 +253,3 @@ class _BadRows:
         rows = f"{self.count:,} row{'s do' if self.count != 1 else ' does'} not have the {expected} fields of"
         shown = ", ".join(self._shown) + (", ..." if self.count > SHOWN else "")
         return f"{rows} the header: {shown}"
-
-
-def _is_text(piece: bytes) -> bool:
-    try:
-        pa.array([piece]).cast(pa.string())
-    except pa.ArrowInvalid:
-        return False
-    return True

@@ -8,6 +8,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
+from jsonschema import Draft202012Validator
 
 from m2trec_merlin.attributes import Attribute, parse_attribute
 from m2trec_merlin.columns import numbers
@@ -126,3 +127,30 @@ def test_words_for_missing_values_are_told_from_other_words(plain: Attribute) ->
     for word in ("NA", "null", "nan", "-", "<NA>", "\\N"):
         assert hints("1", word) == {"leave the field empty where there is no value"}
     assert hints("1", "cheap") == {""}
+
+
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize(
+    ("decimal", "texts"),
+    [
+        (".", ["1.5", "-2", " 7 ", "1e3", ".5", "5.", "1,5", "1 5", "cheap", "1.2.3", "-", "+3"]),
+        (",", ["1,5", "1.234,50", "7", "-2,5", ",5", "1,5,0", "cheap", "-", "1,5e3"]),
+    ],
+)
+def test_the_schema_takes_the_texts_in_which_there_is_no_fault(
+    decimal: str, texts: list[str], log: bool
+) -> None:
+    attribute = parse_attribute(name="price", kind="numeric", decimal=decimal, log=log)
+    schema = Draft202012Validator(attribute.value_schema())
+    for text in texts:
+        wrong = any(fault.wrong.any() for fault in attribute.faults(pd.Series([text], dtype=object)))
+        assert schema.is_valid(text) != wrong, text
+
+
+@pytest.mark.parametrize(
+    ("value", "valid"), [(1e38, True), (1e39, False), (-1e39, False), (3, True), (True, False)]
+)
+def test_the_schema_takes_the_numbers_that_float32_holds(value: float, valid: bool) -> None:
+    attribute = parse_attribute(name="price", kind="numeric")
+    assert Draft202012Validator(attribute.value_schema()).is_valid(value) == valid
+    assert any(f.wrong.any() for f in attribute.faults(pd.Series([value], dtype=object))) != valid

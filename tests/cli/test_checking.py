@@ -58,10 +58,34 @@ def test_problems_are_those_of_the_verb_data_one_a_line(
     assert [line.removeprefix("  - ") for line in told.splitlines()[1:]] == lines
 
 
+def test_a_line_break_in_a_header_begins_no_problem(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    path = shop.parent / "items.csv"
+    path.write_text(path.read_text().replace("category", '"product\ngroup"'))
+    assert run(monkeypatch, "check", "-c", shop) == 1
+    [line] = capsys.readouterr().out.splitlines()
+    assert line.endswith(
+        "no column 'category', which attribute 'category' reads; there are item_id, title, product group"
+    )
+
+
 def test_a_missing_configuration(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     assert run(monkeypatch, "check", "-c", "nowhere.yaml", "--json") == 1
     [problem] = json.loads(capsys.readouterr().out)["problems"]
     assert problem.startswith("nowhere.yaml: no such configuration file")
+
+
+def test_what_machines_read_suits_any_terminal(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    kind = "attributes.0.kind=größe"
+    assert run(monkeypatch, "check", "-c", shop, "-s", kind, "--json") == 1
+    told = capsys.readouterr().out
+    assert told.isascii() and "'größe'" in json.loads(told)["problems"][0]
+    assert run(monkeypatch, "check", "-c", shop, "-s", "data.columns.item_id=größe", "--schema") == 0
+    told = capsys.readouterr().out
+    assert told.isascii() and "größe" in json.loads(told)["interactions"]["required"]
 
 
 def test_wrong_usage_is_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,18 +11,18 @@ from jsonschema import Draft202012Validator
 
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.counting import check_data
-from m2trec_merlin.data.schema import row_schemas
+from m2trec_merlin.data.schema import schemas
 from m2trec_merlin.errors import DataError
 from tests.readers.test_contract import EXAMPLES
 from tests.worlds.tables import ATTRIBUTES, EVENTS, ITEMS, MakeConfig
 
 
 def validators(config: Config) -> dict[str, Draft202012Validator]:
-    schemas = json.loads(json.dumps(row_schemas(config)))
-    for schema in schemas.values():
+    found = json.loads(json.dumps(schemas(config)))
+    for schema in found.values():
         assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
         Draft202012Validator.check_schema(schema)
-    return {name: Draft202012Validator(schema) for name, schema in schemas.items()}
+    return {name: Draft202012Validator(schema) for name, schema in found.items()}
 
 
 def rows(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -56,10 +56,10 @@ def test_columns_are_called_as_in_the_source(make_config: MakeConfig) -> None:
         columns={"session_id": "basket", "item_id": "sku", "order": "position"},
         attributes=[{**ATTRIBUTES[0], "column": "name"}, *ATTRIBUTES[1:]],
     )
-    schemas = row_schemas(config)
-    assert schemas["interactions"]["required"] == ["basket", "sku", "position"]
-    assert schemas["items"]["required"] == ["sku", "name", "category", "price"]
-    assert "attribute 'title' of kind text" in schemas["items"]["properties"]["name"]["description"]
+    found = schemas(config)
+    assert found["interactions"]["required"] == ["basket", "sku", "position"]
+    assert found["items"]["required"] == ["sku", "name", "category", "price"]
+    assert "attribute 'title' of kind text" in found["items"]["properties"]["name"]["description"]
 
 
 @pytest.mark.parametrize(
@@ -126,8 +126,33 @@ def test_every_source_gives_rows_that_satisfy_it(source: str, tmp_path: Path) ->
     reader = config.data.open(0)
     tables = {"items": reader.items().head(50), "interactions": next(iter(reader.interactions())).head(50)}
     origins = {"items": reader.items_origin, "interactions": reader.interactions_origin}
-    for name, validator in validators(config).items():
+    checks = validators(config)
+    for name in tables:
+        validator = checks[name]
         own = tables[name].rename(columns=dict(origins[name].columns))
         keep = [column for column in own if column in validator.schema["properties"]]
         assert set(keep) == set(validator.schema["required"])
         assert errors(validator, rows(own[keep])) == []
+
+
+def test_a_configuration_satisfies_its_schema(make_config: MakeConfig) -> None:
+    config = make_config(EVENTS, ITEMS)
+    validator = validators(config)["configuration"]
+    written = config.model_dump(mode="json", exclude_unset=True)
+    assert errors(validator, [written]) == []
+    assert errors(validator, [{**written, "seed": -1}]) == ["$.seed"]
+    assert errors(validator, [{**written, "sed": 1}]) == ["$"]
+
+
+def test_a_column_of_users_is_called_so(make_config: MakeConfig) -> None:
+    config = make_config(
+        EVENTS.rename(columns={"session_id": "user"}),
+        ITEMS,
+        columns={"item_id": "item_id", "order": "position"},
+        sessions={"user": "user", "gap": "30 min"},
+        options={"time_format": "s"},
+        split={"kind": "time"},
+    )
+    found = schemas(config)["interactions"]
+    assert found["required"] == ["user", "item_id", "position"]
+    assert "user" in found["properties"]["user"]["description"]

@@ -1,11 +1,9 @@
 """What is counted of the interactions while they go by, chunk by chunk.
 
-Nothing here grows with the number of sessions: there are counters an item, a length and a day.
+Nothing here grows with the number of sessions: there are counters an item, a length and an hour.
 """
 
 from __future__ import annotations
-
-from collections import Counter
 
 import numpy as np
 import pandas as pd
@@ -20,7 +18,8 @@ class SplitCounts:
         events: int64 [items], events of each item, in the order of the known items.
         targets: int64 [items], those of them that follow another event of their session: what is predicted.
         lengths: int64 [longest + 1], sessions by their number of events.
-        days: sessions by the day of their first event, in days since 1970; empty without times.
+        hours: int64 [hours], sessions by the hour of their first event: the index, in hours since 1970; empty
+            without times.
         first: time of the earliest event, or NaT.
         last: time of the latest event, or NaT.
         repeats: events whose item occurred earlier in their session.
@@ -32,7 +31,7 @@ class SplitCounts:
         self._items = items
         self.events, self.targets = (np.zeros(len(items), dtype=np.int64) for _ in range(2))
         self.lengths = np.zeros(1, dtype=np.int64)
-        self.days: Counter[int] = Counter()
+        self.hours = pd.Series([], pd.Index([], dtype=np.int64), dtype=np.int64)
         self.first = self.last = np.datetime64("NaT", "us")
         self.repeats = self.repeats_at_once = self.repeating_sessions = 0
 
@@ -66,8 +65,8 @@ class SplitCounts:
 
     def _add_times(self, times: np.ndarray, starts: np.ndarray) -> None:
         self.first, self.last = np.fmin(self.first, times.min()), np.fmax(self.last, times.max())
-        days, sessions = np.unique(times[starts].astype("datetime64[D]").astype(np.int64), return_counts=True)
-        self.days.update(dict(zip(days.tolist(), sessions.tolist(), strict=True)))
+        hours = pd.Series(times[starts].astype("datetime64[h]").astype(np.int64)).value_counts()
+        self.hours = self.hours.add(hours, fill_value=0).astype(np.int64)
 
 
 def _sum(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
 
 from m2trec_merlin.data.report.statistics import DataStatistics
 from m2trec_merlin.encoded import Layout
@@ -58,6 +61,7 @@ def _candidates(s: DataStatistics) -> Iterator[tuple[float, str]]:
             f"{percent(out.short_sessions, all_sessions)} of all sessions ({out.short_sessions:,}) have "
             f"fewer than {least} and are left out.",
         )
+    yield from ((0.5, f"{notice}.") for notice in s.notices)
     if out.cold_items:
         yield (
             _ALWAYS,
@@ -69,6 +73,7 @@ def _candidates(s: DataStatistics) -> Iterator[tuple[float, str]]:
         f"{percent(test.unseen_targets, test.targets)} of test targets were never seen in training"
         + (": only metadata can recommend these items." if test.unseen_targets else "."),
     )
+    yield from _overlaps(s)
     if test.in_training_time / test.sessions >= _NOTABLE:
         yield (
             0.4,
@@ -86,6 +91,24 @@ def _candidates(s: DataStatistics) -> Iterator[tuple[float, str]]:
     )
     yield from _repeats(s)
     yield from _attributes(s)
+
+
+def _overlaps(s: DataStatistics) -> Iterator[tuple[float, str]]:
+    """Yield what goes on while a later split has begun, where the split is by time."""
+    if s.settings["split"]["kind"] != "time":
+        return
+    for before, after in pairwise(s.splits):
+        last, first, end = (
+            np.datetime64(time)
+            for time in (s.splits[before].last, s.splits[after].first, s.splits[after].last)
+        )
+        share = min(float((last - first) / np.fmax(end - first, np.timedelta64(1, "s"))), 1.0)
+        if share >= _NOTABLE:
+            yield (
+                share,
+                f"Sessions of {before} go on during {percent(share)} of the time of {after}, until "
+                f"{str(last).replace('T', ' ')} (UTC): the split goes by their first event.",
+            )
 
 
 def _repeats(s: DataStatistics) -> Iterator[tuple[float, str]]:

@@ -138,12 +138,15 @@ def _describe_group(
     training_events: np.ndarray,
 ) -> Group:
     few = items.iloc[rows[:_ITEMS_SHOWN]]
+    titles = few[title_column].astype(object)
     values = {a.name: _show(a.comparable(few[a.source_column])[0].as_py()) for a in attributes}
     return Group(
         items=len(rows),
         training_events=int(training_events[rows].sum()),
         item_ids=[str(i) for i in few[ITEM_ID]],
-        titles=list(dict.fromkeys(few[title_column].map(str, na_action="ignore").fillna(""))),
+        titles=list(
+            dict.fromkeys("" if gap else str(title) for title, gap in zip(titles, titles.isna(), strict=True))
+        ),
         values={name: text for name, text in values.items() if text},
     )
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from html import escape
+from pathlib import Path
 
 import numpy as np
 
-from m2trec_merlin.data.report.findings import percent
+from m2trec_merlin.data.report.findings import find, percent
 from m2trec_merlin.data.report.items import AttributeStatistics, Group
 from m2trec_merlin.data.report.plots import STYLE, plot_bars, plot_curve
 from m2trec_merlin.data.report.statistics import DataStatistics
@@ -35,7 +38,15 @@ h2 { border-bottom: 1px solid var(--line); padding-bottom: .3rem }
 )
 
 
-def write_report(s: DataStatistics, findings: Sequence[str]) -> str:
+def write_report(statistics: DataStatistics, page: Path, numbers: Path) -> None:
+    """Write the page, and the same as JSON."""
+    findings = find(statistics)
+    page.write_text(to_html(statistics, findings), encoding="utf-8")
+    content = {"findings": findings, **asdict(statistics)}
+    numbers.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def to_html(s: DataStatistics, findings: Sequence[str]) -> str:
     """Return report.html.
 
     Args:
@@ -128,13 +139,17 @@ def _quantile(s: DataStatistics, share: float) -> int:
 
 def _times(s: DataStatistics) -> str:
     line = s.timeline
-    if line.first_day is None:
+    if line.first is None:
         return '<p class="soft">The interactions have no times.</p>'
-    first = np.datetime64(line.first_day, "D")
-    labels = [str(first + line.days * i) for i in range(len(line.sessions["train"]))]
+    # Days, or the hours of few days.
+    shown = len("2024-01-01" if line.hours >= 24 else "2024-01-01T10:00")
+    starts = np.datetime64(line.first) + np.arange(len(line.sessions["train"])) * np.timedelta64(
+        line.hours, "h"
+    )
+    labels = [_plain(str(start)[:shown]) for start in starts]
+    bar = {1: "an hour", 24: "a day"}.get(line.hours, f"{line.hours // 24} days")
     first_event = min(split.first for split in s.splits.values() if split.first)
     last_event = max(split.last for split in s.splits.values() if split.last)
-    bar = "a day" if line.days == 1 else f"{line.days} days"
     return _figure(
         plot_bars("sessions over time", labels, line.sessions, f"first event; a bar is {bar}"),
         f"From {_plain(first_event)} to {_plain(last_event)} (UTC).",

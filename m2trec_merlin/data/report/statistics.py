@@ -17,7 +17,8 @@ from m2trec_merlin.readers.canonical import SPLITS
 #: Of the form of report.json: raised when a key changes its meaning.
 VERSION = 1
 
-_BAR_DAYS = (1, 7, 30, 91, 365)
+#: An hour, a day, a week, 30 days, a quarter, a year.
+_BAR_HOURS = (1, 24, 168, 720, 2184, 8760)
 _MOST_BARS = 80
 _CURVE_POINTS = 100
 
@@ -35,7 +36,7 @@ class SplitStatistics:
         unseen_targets: of these, events of items that no training session holds.
         first: time of the earliest event (ISO 8601, UTC); null without times.
         last: time of the latest event.
-        in_training_time: sessions that begin on a day before the last one on which a training session begins.
+        in_training_time: sessions that begin in an hour before the last one of training.
         repeats: events whose item occurred earlier in their session.
         repeats_at_once: events of the same item as the event just before.
         repeating_sessions: sessions with repeats.
@@ -59,16 +60,16 @@ class SplitStatistics:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Sessions by the day of their first event.
+    """Sessions by the time of their first event.
 
     Attributes:
-        first_day: that the first bar begins with; null without times.
-        days: that each bar spans.
+        first: time with which the first bar begins (ISO 8601, UTC); null without times.
+        hours: that each bar spans.
         sessions: by split, of each bar.
     """
 
-    first_day: str | None
-    days: int
+    first: str | None
+    hours: int
     sessions: dict[str, list[int]]
 
 
@@ -194,6 +195,7 @@ def describe(
 
 def _describe_split(counts: SplitCounts, train: SplitCounts) -> SplitStatistics:
     unseen = train.events == 0
+    in_training_time = counts.hours[counts.hours.index < train.hours.index.max()]
     return SplitStatistics(
         sessions=counts.sessions,
         events=counts.total,
@@ -203,7 +205,7 @@ def _describe_split(counts: SplitCounts, train: SplitCounts) -> SplitStatistics:
         unseen_targets=int(counts.targets[unseen].sum()),
         first=_iso(counts.first),
         last=_iso(counts.last),
-        in_training_time=sum(n for day, n in counts.days.items() if day < max(train.days)),
+        in_training_time=int(in_training_time.sum()),
         repeats=counts.repeats,
         repeats_at_once=counts.repeats_at_once,
         repeating_sessions=counts.repeating_sessions,
@@ -216,16 +218,24 @@ def _iso(time: np.datetime64) -> str | None:
 
 
 def _timeline(splits: Mapping[str, SplitCounts]) -> Timeline:
-    days = [day for counts in splits.values() for day in counts.days]
-    if not days:
+    timed = [counts.hours.index for counts in splits.values() if len(counts.hours)]
+    if not timed:
         return Timeline(None, 1, {name: [] for name in splits})
-    first, span = min(days), max(days) - min(days) + 1
-    width = next((width for width in _BAR_DAYS if span <= width * _MOST_BARS), -(-span // _MOST_BARS))
-    sessions = {name: [0] * -(-span // width) for name in splits}
-    for name, counts in splits.items():
-        for day, n in counts.days.items():
-            sessions[name][(day - first) // width] += n
-    return Timeline(str(np.datetime64(first, "D")), width, sessions)
+    first, last = (
+        int(edge) for edge in (min(hours.min() for hours in timed), max(hours.max() for hours in timed))
+    )
+    if last - first >= _MOST_BARS:
+        first -= first % 24
+    span = last - first + 1
+    longest = -(-span // (24 * _MOST_BARS)) * 24
+    width = next((width for width in _BAR_HOURS if span <= width * _MOST_BARS), longest)
+    n_bars = -(-span // width)
+    sessions = {
+        name: np.bincount((counts.hours.index - first) // width, counts.hours, minlength=n_bars)
+        for name, counts in splits.items()
+    }
+    begin = _iso(np.datetime64(first, "h"))
+    return Timeline(begin, width, {name: bars.astype(int).tolist() for name, bars in sessions.items()})
 
 
 def _popularity(events: np.ndarray) -> Popularity:

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from m2trec_merlin.encoded import NO_ITEM, EncodedItems, no_items, split_items
+from m2trec_merlin.encoded import NO_ITEM, EncodedItems, join_items, no_items
 from m2trec_merlin.errors import M2TRecError, ServerError
 from m2trec_merlin.rows import RowsOfIds
 from m2trec_merlin.serving.contract.version import CATALOGUE_IDS, ITEMS_WORKFLOW, Description
 from m2trec_merlin.serving.runtime.new_items import NewItemEncoder
 from m2trec_merlin.serving.runtime.notes import bounded, name_some, show
+from m2trec_merlin.serving.runtime.remembered import ItemEncoder, NewItem, RememberedItems
 from m2trec_merlin.serving.runtime.request_json import read_json
 
 
@@ -54,13 +55,13 @@ class SessionReader:
         self,
         item_ids: Sequence[str],
         version: Description,
-        encoder: NewItemEncoder | None,
+        encoder: ItemEncoder | None,
     ) -> None:
         self.version = version
         self._rows = RowsOfIds(item_ids)
         self._columns = list(dict.fromkeys(attribute.column for attribute in version.attributes))
         self._no_items = no_items(version.fields)
-        self._encoder = encoder
+        self._new_items = RememberedItems(encoder, self._columns) if encoder else None
 
     @classmethod
     def load(cls, directory: Path) -> SessionReader:
@@ -124,7 +125,7 @@ class SessionReader:
 
     def _parse(self, position: int, text: str, notes: list[str]) -> dict[str, Any]:
         where = f"item_attributes[{position}]"
-        if self._encoder is None:
+        if self._new_items is None:
             raise ServerError(f"{where}: this model knows items by their ids only, not by attributes")
         item = read_json(text, where)
         accepted = ", ".join(self._columns)
@@ -137,41 +138,31 @@ class SessionReader:
             notes.append(f"{where}: ignored {name_some(ignored)}; the model reads {accepted}")
         return item
 
-    def _encode(
-        self, groups: list[list[dict[str, Any]]]
-    ) -> list[tuple[EncodedItems, list[list[str]]] | M2TRecError]:
-        """Encode the new items of all sessions in one pass, which costs hardly more than one item.
-
-        Returns:
-            per session its new items, and of each one what of it was ignored.
-        """
+    def _encode(self, groups: list[list[dict[str, Any]]]) -> list[list[NewItem] | M2TRecError]:
+        """Encode the new items of all sessions in one pass, which costs hardly more than one item."""
         items = [item for group in groups for item in group]
-        if not items or self._encoder is None:
-            return [(self._no_items, []) for _ in groups]
+        if not items or self._new_items is None:
+            return [[] for _ in groups]
         try:
-            encoded = self._encoder.encode(items)
-            notes = iter(self._encoder.ignored(items))
-            parts = split_items(encoded, [len(group) for group in groups])
-            return [(part, [next(notes) for _ in group]) for part, group in zip(parts, groups, strict=True)]
+            encoded = iter(self._new_items.encode(items))
+            return [[next(encoded) for _ in group] for group in groups]
         except M2TRecError as error:
             if len(groups) == 1:
                 return [error]
         # Someone's item cannot be encoded: find out whose.
         return [part for group in groups for part in self._encode([group])]
 
-    def _finish(
-        self, draft: _Draft, encoded: tuple[EncodedItems, list[list[str]]] | M2TRecError
-    ) -> ReadSession | M2TRecError:
-        if isinstance(encoded, M2TRecError):
-            return ServerError(f"item_attributes: {encoded}")
-        new_items, ignored = encoded
+    def _finish(self, draft: _Draft, new_items: list[NewItem] | M2TRecError) -> ReadSession | M2TRecError:
+        if isinstance(new_items, M2TRecError):
+            return ServerError(f"item_attributes: {new_items}")
         notes = [
             f"item_attributes[{position}]: {note}"
-            for position, of_item in zip(draft.raw_items, ignored, strict=False)
-            for note in of_item
+            for position, item in zip(draft.raw_items, new_items, strict=True)
+            for note in item.ignored
         ]
+        encoded = join_items([item.encoded for item in new_items]) if new_items else self._no_items
         positions = np.array(draft.positions, np.int64)
-        return ReadSession(positions, new_items, bounded([*draft.notes, *notes]))
+        return ReadSession(positions, encoded, bounded([*draft.notes, *notes]))
 
 
 def _or_error(draft: Any) -> _Draft | M2TRecError:

@@ -34,8 +34,8 @@ def test_by_hand() -> None:
     assert counts.targets.tolist() == [2, 3, 2, 0]  # all but the first of each session
     assert counts.lengths.tolist() == [0, 0, 2, 1, 1]
     assert (counts.repeats, counts.repeats_at_once, counts.repeating_sessions) == (3, 2, 2)
-    days = {str(np.datetime64(day, "D")): n for day, n in counts.days.items()}
-    assert days == {"2024-01-02": 2, "2024-01-01": 1, "2024-01-05": 1}
+    hours = {str(np.datetime64(hour, "h")): n for hour, n in counts.hours.items()}
+    assert hours == {"2024-01-02T23": 1, "2024-01-02T08": 1, "2024-01-01T00": 1, "2024-01-05T00": 1}
     assert str(counts.first) == "2024-01-01T00:00:00.000000"
     assert str(counts.last) == "2024-01-05T00:01:00.000000"
 
@@ -46,10 +46,10 @@ def test_an_item_that_ends_a_session_and_begins_the_next_is_no_repeat() -> None:
     assert (counts.repeats, counts.repeats_at_once, counts.repeating_sessions) == (0, 0, 0)
 
 
-def test_without_times_there_are_no_days() -> None:
+def test_without_times_there_are_no_hours() -> None:
     counts = SplitCounts(KNOWN)
     counts.add(events("ab"))
-    assert not counts.days and np.isnat(counts.first) and np.isnat(counts.last)
+    assert not len(counts.hours) and np.isnat(counts.first) and np.isnat(counts.last)
 
 
 @pytest.mark.parametrize("seed", range(3))

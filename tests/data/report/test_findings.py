@@ -85,4 +85,32 @@ def test_a_test_within_the_time_of_training_is_told(make_config: MakeConfig, ite
         for split in ({}, {"split": {"kind": "time"}})
     )
     assert "100 % of test sessions lie within the time of training (data.split.kind: modulus)" in by_id
-    assert "within the time of training" not in by_time
+    assert "within the time of training" not in by_time and "go on during" not in by_time
+
+
+def test_sessions_that_go_on_while_later_ones_begin_are_told(
+    make_config: MakeConfig, items: pd.DataFrame
+) -> None:
+    # A session an hour, the second event of which comes 6 hours later: 80 of training, 10 and 10.
+    rows = [
+        (session, item, pd.Timestamp("2024-01-01") + pd.Timedelta(hours=session + 6 * n))
+        for session in range(100)
+        for n, item in enumerate((10, 20))
+    ]
+    events = pd.DataFrame(rows, columns=["session_id", "item_id", "position"])
+    found = "\n".join(find(statistics(make_config(events, items, "parquet", split={"kind": "time"}))))
+    # Training ends with hour 79 + 6; validation has the hours 80 to 95, the test 90 to 105.
+    assert (
+        "Sessions of train go on during 33 % of the time of valid, until 2024-01-04 13:00:00 (UTC)" in found
+    )
+    assert "Sessions of valid go on during 33 % of the time of test" in found
+
+
+def test_events_of_unknown_items_that_are_left_out_are_told(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    unknown = events[:1].assign(item_id=77)
+    config = make_config(pd.concat([events, unknown]), items, options={"drop_unknown_items": True})
+    assert any(
+        text.startswith("1 events left out: their items are not in") for text in find(statistics(config))
+    )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from m2trec_merlin.attributes import parse_attribute
 from m2trec_merlin.data.report.items import describe_items
@@ -59,6 +60,15 @@ def test_gaps_cardinality_and_values_of_each_attribute() -> None:
         "categorical",
         "ids",
     )
+
+
+@pytest.mark.parametrize("titles", [["red", "red", None], [True, True, None], [7, 7, None]], ids=str)
+@pytest.mark.parametrize("dtype", [object, "category"])
+def test_titles_of_any_type(titles: list, dtype: object) -> None:
+    items = pd.DataFrame({"item_id": [1, 2, 3], "title": pd.Series(titles, dtype=dtype)})
+    attribute = parse_attribute(name="title", kind="categorical")
+    [group] = describe_items(items, [attribute], "title", np.zeros(3, dtype=np.int64))[1].largest
+    assert (group.titles, group.item_ids) == ([str(titles[0])], ["1", "2"])
 
 
 def test_a_column_without_any_value() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.counting import check_data
-from m2trec_merlin.data.report import DataStatistics, describe
+from m2trec_merlin.data.report.statistics import DataStatistics, describe
 from tests.worlds.tables import MakeConfig
 
 
@@ -28,7 +28,7 @@ def test_by_hand(make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFr
     assert (test.targets, test.unseen_targets, test.lengths) == (2, 2, [(3, 1)])
     assert (s.left_out.short_sessions, s.left_out.long_sessions, s.left_out.cut_events) == (1, 0, 0)
     assert (s.popularity.items, s.popularity.curve) == (1, [(1, 2, 1.0)])
-    assert s.timeline.first_day is None and test.first is None
+    assert s.timeline.first is None and test.first is None
     assert (s.items, s.equal_items.items, s.settings["max_session_length"]) == (4, 0, 2)
 
 
@@ -56,7 +56,7 @@ def test_times_and_what_is_cut(make_config: MakeConfig, items: pd.DataFrame) -> 
     s = statistics(make_config(timed(TIMED), items, "parquet", max_session_length=2))
     assert (s.left_out.long_sessions, s.left_out.cut_events) == (2, 4 + 1)
     assert (s.splits["train"].first, s.splits["train"].last) == ("2024-01-01T00:00:00", "2024-03-05T00:02:00")
-    assert (s.timeline.first_day, s.timeline.days) == ("2024-01-01", 1)
+    assert (s.timeline.first, s.timeline.hours) == ("2024-01-01T00:00:00", 24)
     assert {name: sum(n) for name, n in s.timeline.sessions.items()} == {"train": 2, "valid": 1, "test": 2}
     assert s.timeline.sessions["train"][0] == s.timeline.sessions["train"][-1] == 1
     assert len(s.timeline.sessions["train"]) == 65  # days of a leap year
@@ -73,8 +73,24 @@ def test_any_span_fits_into_some_bars(
     sessions = {**TIMED, 2: ("1700-01-01", [10, 20]), 5: (end, [10, 20]), 1: (end, [20, 30])}
     sessions |= {3: (end, [20, 40]), 6: (end, [10, 10])}
     line = statistics(make_config(timed(sessions), items, "parquet")).timeline
-    assert line.days == days and len(line.sessions["train"]) <= 80
+    assert line.hours == 24 * days and len(line.sessions["train"]) <= 80
     assert line.sessions["test"][-1] == 2 and line.sessions["train"][0] == 1
+
+
+def test_few_days_are_drawn_by_the_hour(make_config: MakeConfig, items: pd.DataFrame) -> None:
+    starts = (
+        "2024-01-01T10:40",
+        "2024-01-01T12:10",
+        "2024-01-01T11:00",
+        "2024-01-01T11:59",
+        "2024-01-01T13:00",
+    )
+    sessions = {session: (start, [10, 20]) for session, start in zip(TIMED, starts, strict=True)}
+    s = statistics(make_config(timed(sessions), items, "parquet"))
+    assert (s.timeline.first, s.timeline.hours) == ("2024-01-01T10:00:00", 1)
+    # 2 and 5 are for training, 1 is for validation, 3 and 6 are for the test.
+    assert s.timeline.sessions == {"train": [1, 0, 1, 0], "valid": [0, 1, 0, 0], "test": [0, 1, 0, 1]}
+    assert s.splits["test"].in_training_time == 1
 
 
 def test_popularity_of_many_items(make_config: MakeConfig) -> None:

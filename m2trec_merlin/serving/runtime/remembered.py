@@ -1,0 +1,70 @@
+"""New items that were encoded lately: a product page asks for the same item again and again."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from m2trec_merlin.encoded import EncodedItems, split_items
+
+#: Of a few kilobytes each.
+_MOST = 10_000
+
+
+@dataclass(frozen=True)
+class NewItem:
+    """An item outside of the catalogue, as encoded.
+
+    Attributes:
+        encoded: this item alone.
+        ignored: what of it counts as missing, and why.
+    """
+
+    encoded: EncodedItems
+    ignored: list[str]
+
+
+class ItemEncoder(Protocol):
+    """What encodes items that were not met yet; see `NewItemEncoder`."""
+
+    def encode(self, items: Sequence[dict[str, Any]]) -> EncodedItems:
+        """Encode items, given by raw column, in one pass."""
+
+    def ignored(self, items: Sequence[dict[str, Any]]) -> list[list[str]]:
+        """Return of each item what counts as missing."""
+
+
+class RememberedItems:
+    """Encodes each item once, as long as it is asked for.
+
+    Args:
+        encoder: of those not met yet.
+        columns: raw columns on which the result depends.
+        most: items remembered; those asked for longest ago are forgotten first.
+    """
+
+    def __init__(self, encoder: ItemEncoder, columns: Sequence[str], most: int = _MOST) -> None:
+        self._encoder, self._columns, self._most = encoder, columns, most
+        self._known: OrderedDict[str, NewItem] = OrderedDict()
+
+    def encode(self, items: Sequence[dict[str, Any]]) -> list[NewItem]:
+        """Encode items as JSON gives them; those not met yet in one pass.
+
+        Raises:
+            M2TRecError: as the encoder does; nothing of these items is remembered.
+        """
+        keys = [json.dumps([item.get(column) for column in self._columns]) for item in items]
+        unmet = {key: item for key, item in zip(keys, items, strict=True) if key not in self._known}
+        if unmet:
+            encoded = split_items(self._encoder.encode(list(unmet.values())), [1] * len(unmet))
+            ignored = self._encoder.ignored(list(unmet.values()))
+            self._known.update(zip(unmet, map(NewItem, encoded, ignored), strict=True))
+        for key in keys:
+            self._known.move_to_end(key)
+        found = [self._known[key] for key in keys]
+        while len(self._known) > self._most:
+            self._known.popitem(last=False)
+        return found
