@@ -114,13 +114,17 @@ class Catalogue:
         if self.directory is None:
             raise ArtifactError("this catalogue was not read from a folder, so it has no display table")
         # Whole numbers with gaps must not become floats: above 2^53 they would change.
-        return pq.read_table(self.directory / "display.parquet").to_pandas(integer_object_nulls=True)
+        path = self.directory / "display.parquet"
+        with reading(path, "preprocess"):
+            return pq.read_table(path).to_pandas(integer_object_nulls=True)
 
     def category_names(self, attribute: str) -> list[str]:
         """Return the value behind each id of a categorical attribute; reserved ids have names in <>."""
         if self.directory is None:
             raise ArtifactError("this catalogue was not read from a folder, so it has no vocabularies")
-        table = pd.read_parquet(_vocabulary(self.directory, attribute))
+        path = _vocabulary(self.directory, attribute)
+        with reading(path, "preprocess"):
+            table = pd.read_parquet(path)
         return [str(value) for value in table["value"]]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from decimal import Decimal
 from typing import Any, TypeGuard
 
@@ -13,14 +14,21 @@ import pyarrow.compute as pc
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.spelling import spell
 
+#: What programs write where there is no value; behind an @ may stand what they added to it.
+_MISSING_WORD = r"(?i)^\s*(null|nan|none|nil|na|n/a|<na>|\\n|-|undefined|nat)\s*(@.*)?$"
+
 
 def to_arrow(series: pd.Series) -> pa.Array:
     """Return a column as an Arrow array; NaN and None are null.
 
     Raises:
-        pa.ArrowException: the values are of kinds that do not go together, such as numbers and lists.
+        pa.ArrowException: the values are of kinds that do not go together, such as numbers and lists, or
+            do not fit 64 bits.
     """
-    array = pa.array(series, from_pandas=True)
+    try:
+        array = pa.array(series, from_pandas=True)
+    except OverflowError as error:
+        raise pa.ArrowInvalid(str(error)) from None  # whole numbers beyond 64 bits
     array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
     return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
 
@@ -41,11 +49,16 @@ def as_text(series: pd.Series) -> pa.Array:
     """
     try:
         text = _text(to_arrow(series))
-    except (pa.ArrowException, OverflowError):
+    except pa.ArrowException:
         # Values of several types: requests may mix them, tables hardly ever.
         text = pa.array([_text_of_one(value, str(series.name)) for value in series], pa.string())
     text = pc.utf8_trim_whitespace(text.cast(pa.string()))
     return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+
+
+def are_missing_words(texts: pa.Array) -> np.ndarray:
+    """Tell which texts may be how a program wrote that there is no value. They may be names, too."""
+    return pc.fill_null(pc.match_substring_regex(texts, _MISSING_WORD), False).to_numpy(zero_copy_only=False)
 
 
 def as_category(series: pd.Series) -> pa.Array:
@@ -67,9 +80,11 @@ def _text_of_one(value: Any, name: str) -> str | None:
     if isinstance(value, int):
         return str(value).lower()  # of any size; True is true
     try:
-        return _text(pa.array([value], from_pandas=True))[0].as_py()
+        return _text(to_arrow(pd.Series([value], dtype=object)))[0].as_py()
     except pa.ArrowException:
-        raise DataError(f"column '{name}'", [f"expected single values, found {value!r}"]) from None
+        raise DataError(
+            f"column '{name}'", [f"expected single values, found {reprlib.repr(value)}"]
+        ) from None
 
 
 def _text(array: pa.Array) -> pa.Array:

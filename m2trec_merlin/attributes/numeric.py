@@ -14,10 +14,11 @@ from pydantic import Field as Setting
 
 from m2trec_merlin.attributes.base import Attribute, Fault, Node, are_lists
 from m2trec_merlin.attributes.profiles import Profile, quantiles
-from m2trec_merlin.columns import as_doubles, fit_float32, numbers
+from m2trec_merlin.columns import are_missing_words, as_doubles, fit_float32, numbers
 from m2trec_merlin.encoded import Layout
 from m2trec_merlin.frames import Column, Frames
 
+_WITH_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]*)?(?:[eE][+-]?[0-9]+)?")
 #: How pandas calls what looks like a number to NumPy only.
 _TIMES = ("date", "time")
 
@@ -44,7 +45,7 @@ class Numeric(Attribute):
         single = values[~is_list]
         found = as_doubles(self._with_points(single))
         finite = np.isfinite(found)
-        yield Fault("is not a finite number", single, ~finite, _hint(single, single[~finite]))
+        yield Fault("is not a finite number", single, ~finite, self._hint(single, single[~finite]))
         yield Fault("is beyond the numbers of float32 (3.4e38)", single, finite & ~fit_float32(found))
         if self.log:
             yield Fault("is below 0, and log needs numbers of at least 0", single, finite & (found < 0))
@@ -54,7 +55,9 @@ class Numeric(Attribute):
         """Return numbers, also as text, since CSV has no types."""
         largest = float(np.finfo(np.float32).max)
         sign, least = ("[+]?", 0.0) if self.log else ("[+-]?", -largest)
-        digits = r"\d+\.?\d*|\.\d+" if self.decimal == "." else r"[\d.]*\d,?\d*|,\d+"
+        digits = r"\d+\.?\d*|\.\d+"
+        if self.decimal == ",":
+            digits = r"(\d+|\d{1,3}(\.\d{3})+),?\d*|,\d+"
         written = rf"^\s*({sign}({digits})([eE][+-]?\d+)?\s*)?$"
         return {"type": ["number", "string"], "pattern": written, "minimum": least, "maximum": largest}
 
@@ -76,6 +79,21 @@ class Numeric(Attribute):
             return values
         return values.map(lambda value: with_point(value) if isinstance(value, str) else value)
 
+    def _hint(self, values: pd.Series, unusable: pd.Series) -> str:
+        """Return what to do about a column of another type, or about values that are written otherwise."""
+        kind = pd.api.types.infer_dtype(values, skipna=True)
+        if kind == "boolean":
+            return "kind categorical takes true and false"
+        if kind.startswith(_TIMES):
+            return "write times as numbers, such as days since a date"
+        texts = unusable.astype(str).str.strip()
+        if self.decimal == ",":
+            return "decimal: '.' reads points" if texts.str.fullmatch(r"-?\d+\.\d+").any() else ""
+        if texts.str.fullmatch(r"-?\d+,\d+").any():
+            return "decimal: ',' reads commas"
+        missing = are_missing_words(pa.array(texts, pa.string()))
+        return "leave the field empty where there is no value" if missing.any() else ""
+
     def encode(self, source: Node, members: Sequence[Attribute], storage: Path) -> Node:
         """Standardise the known numbers."""
         from nvtabular.ops import FillMissing, LogOp
@@ -94,19 +112,10 @@ class Numeric(Attribute):
 
 
 def with_point(number: str) -> str:
-    """Return a number with a decimal comma as Python writes it; points part thousands."""
+    """Return a number with a decimal comma as Python writes it; in quotes if points part no thousands."""
+    if "." in number and not _WITH_THOUSANDS.fullmatch(number.strip()):
+        return f"'{number}'"
     return number.replace(".", "").replace(",", ".")
-
-
-def _hint(values: pd.Series, unusable: pd.Series) -> str:
-    """Return what to do about a column of another type, or about values that are written otherwise."""
-    kind = pd.api.types.infer_dtype(values, skipna=True)
-    if kind == "boolean":
-        return "kind categorical takes true and false"
-    if kind.startswith(_TIMES):
-        return "write times as numbers, such as days since a date"
-    with_comma = unusable.map(lambda value: bool(re.fullmatch(r"-?\d+,\d+", str(value).strip())))
-    return "decimal: ',' reads commas" if with_comma.any() else ""
 
 
 class AsNumber:

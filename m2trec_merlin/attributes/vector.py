@@ -120,7 +120,7 @@ def _measure(vectors: pd.Series) -> tuple[np.ndarray, np.ndarray]:
         flat = array.flatten()
         if flat.null_count or not (pa.types.is_floating(flat.type) or pa.types.is_integer(flat.type)):
             raise pa.ArrowTypeError("not plain numbers")
-    except (pa.ArrowException, AttributeError):
+    except (pa.ArrowException, AttributeError, OverflowError):
         # Values of several types: look at each vector.
         lengths = np.array([len(vector) for vector in vectors], np.int64)
         return lengths, np.array([_is_finite(vector) for vector in vectors], bool)

@@ -5,14 +5,17 @@ Interactions are checked chunk by chunk; nothing here grows with the number of s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.attributes.base import are_lists
+from m2trec_merlin.columns import are_missing_words
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.tables import canonical_items
 from m2trec_merlin.errors import DataError
@@ -28,10 +31,18 @@ from m2trec_merlin.readers.canonical import (
     has_fractions,
     normalise_ids,
 )
+from m2trec_merlin.readers.near_ids import explain_unknown
 from m2trec_merlin.readers.positions import parse_positions, parse_whole_numbers
-from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
+from m2trec_merlin.readers.problems import SHOWN, ProblemLog, describe_missing_column
 from m2trec_merlin.readers.settings import SplitByColumn, SplitByModulus, SplitByTime
-from m2trec_merlin.readers.times import parse_instants
+from m2trec_merlin.readers.times import UNIX_UNITS, parse_instants
+
+#: Seconds that are taken for milliseconds are of January 1970.
+_UNLIKELY_BEFORE = pd.Timestamp("1990-01-01")
+#: Fewer events than that may well happen twice within the unit of their times.
+_NOTABLE = 0.05
+#: Odd numbers that spread over 64 bits.
+_FACTORS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9))
 
 
 @dataclass
@@ -87,7 +98,7 @@ def validate(source: Source, config: Config) -> ValidData:
         checker.sessions,
         checker.events,
         checker.short_sessions,
-        list(source.notices),
+        [*source.notices, *checker.notices()],
     )
 
 
@@ -152,6 +163,12 @@ def _check_ids(values: pd.Series, column: str, log: ProblemLog) -> None:
     log.add_rows(column, "is no whole number", values, has_fractions(values), "ids are whole numbers or text")
 
 
+def _codes(values: pd.Series) -> np.ndarray:
+    """Return numbers that are equal where values are."""
+    whole = pd.api.types.is_integer_dtype(values)
+    return values.to_numpy(np.int64, na_value=0) if whole else pd.factorize(values)[0]
+
+
 class _InteractionChecker:
     def __init__(self, source: Source, config: Config, known: KnownItems | None) -> None:
         self._origin: Origin = source.interactions_origin
@@ -161,8 +178,13 @@ class _InteractionChecker:
         self._shortest = config.data.min_session_length
         self._known = known
         self._unknown_hint = config.data.unknown_items_hint
+        self._times_hint = config.data.times_hint
+        self._latest = pd.Timestamp.min
+        self._repeated = 0
+        self._missing_words: Counter[str] = Counter()
         self._log = ProblemLog(self._origin)
         self._rows = 0
+        self._unknown = False
         self.sessions = self.events = self.short_sessions = 0
 
     def check(self, chunk: pd.DataFrame) -> None:
@@ -174,23 +196,49 @@ class _InteractionChecker:
             ids = normalise_ids(chunk[ITEM_ID])
             unknown = (self._known.positions(ids) < 0) & ids.notna().to_numpy()
             what = f"names an item that has no row in {self._items_label}"
-            self._log.add_rows(ITEM_ID, what, ids, unknown, self._unknown_hint)
+            hint = ""
+            if unknown.any() and not self._unknown:
+                self._unknown = True
+                hint = self._explain_unknown(ids[unknown].iloc[:SHOWN], self._known)
+            self._log.add_rows(ITEM_ID, what, ids, unknown, hint)
         if POSITION in chunk:
             numbers = parse_positions(chunk[POSITION])
             self._log.add_rows(POSITION, "is not a position (a number)", chunk[POSITION], numbers.isna())
         if TIMESTAMP in chunk:
             times = parse_instants(chunk[TIMESTAMP], self._time_format)
-            what, hint = f"is not a timestamp ({self._time_format})", "the years 1678 to 2261 can be read"
-            self._log.add_rows(TIMESTAMP, what, chunk[TIMESTAMP], times.isna(), hint)
+            what, missing = f"is not a timestamp ({self._time_format})", chunk[TIMESTAMP].isna()
+            self._log.add_rows(TIMESTAMP, "is missing", chunk[TIMESTAMP], missing)
+            self._log.add_rows(TIMESTAMP, what, chunk[TIMESTAMP], times.isna() & ~missing, self._times_hint)
+            self._latest = max(self._latest, times.max()) if times.notna().any() else self._latest
         if SESSION_ID in chunk:
             self._check_sessions(chunk)
         else:
             self.events += len(chunk)
 
+    def _explain_unknown(self, unknown: pd.Series, known: KnownItems) -> str:
+        if self._origin.column(ITEM_ID) in unknown.to_list():
+            return "the header stands between the rows: remove it there"
+        near = explain_unknown(unknown, known.ids)
+        return f"{near}: write both alike" if near else self._unknown_hint
+
+    def _count_repeated(self, session: np.ndarray, chunk: pd.DataFrame) -> None:
+        """Count events that have session, item and place of another one; by a hash, which is fast."""
+        order = [chunk[column] for column in (TIMESTAMP, POSITION) if column in chunk]
+        if not order or ITEM_ID not in chunk:
+            return
+        parts = [session, _codes(chunk[ITEM_ID]), _codes(order[0])]
+        mixed = sum((part.astype(np.uint64) * factor for part, factor in zip(parts, _FACTORS, strict=True)))
+        self._repeated += int(pd.Series(mixed).duplicated().sum())
+
     def _check_sessions(self, chunk: pd.DataFrame) -> None:
         session, ids = pd.factorize(normalise_ids(chunk[SESSION_ID]), use_na_sentinel=False)
         lengths = np.bincount(session, minlength=len(ids))
         kept = lengths >= self._shortest
+        self._count_repeated(session, chunk)
+        if pd.api.types.infer_dtype(ids, skipna=True) == "string":
+            for number in np.flatnonzero(are_missing_words(pa.array(ids, pa.string(), from_pandas=True))):
+                # Sessions that were cut are called USER@START.
+                self._missing_words[ids[number].split("@")[0]] += int(lengths[number])
         self.sessions += int(kept.sum())
         self.events += int(lengths[kept].sum())
         self.short_sessions += int((~kept).sum())
@@ -205,6 +253,26 @@ class _InteractionChecker:
             other = names.to_numpy(object) != names.to_numpy(object)[first][session]
             what = "is not the split of its session's first event"
             self._log.add_rows(SPLIT, what, names, other & names.isin(SPLITS).to_numpy())
+
+    def notices(self) -> list[str]:
+        """Return what is no error, but hardly meant so."""
+        column = self._origin.column(SESSION_ID)
+        found = [
+            f"{count:,} events have '{word}' in column '{column}', which is taken for a name: leave it empty "
+            "where there is no value"
+            for word, count in self._missing_words.items()
+        ]
+        if self._repeated > _NOTABLE * self._rows:
+            found.append(
+                f"{self._repeated:,} of {self._rows:,} events are there twice, with item, session and place: "
+                f"does {self._origin.label} hold something twice?"
+            )
+        if self._time_format in UNIX_UNITS and pd.Timestamp.min < self._latest < _UNLIKELY_BEFORE:
+            found.append(
+                f"all times are before {_UNLIKELY_BEFORE:%Y}, the last one {self._latest}: is time_format "
+                f"'{self._time_format}' right?"
+            )
+        return found
 
     def finish(self, notices: Sequence[str]) -> list[str]:
         """Return all problems.

@@ -9,7 +9,7 @@ from typing import Any
 from m2trec_merlin.artifacts import atomic_directory, is_current, write_manifest
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
-from m2trec_merlin.errors import ArtifactError, ConfigError
+from m2trec_merlin.errors import ArtifactError, ConfigError, DataError
 from m2trec_merlin.evaluation.baselines import FrequentCategories, PredictedCategories, build_baseline
 from m2trec_merlin.evaluation.measurements import Measurement
 from m2trec_merlin.evaluation.outcomes import Outcome
@@ -66,7 +66,7 @@ def compare(
         progress.say(f"{output} is up to date")
         return read_measurements(output)
     with atomic_directory(output) as folder:
-        everyone = _with_baselines(scorers(), config, catalogue, train)
+        everyone = _with_baselines(scorers(), config, catalogue, train, progress)
         outcomes = _score(everyone, sessions, catalogue, config, progress)
         measurements = write_results(outcomes, config, catalogue, sessions, folder, split, history)
         write_manifest(folder, "evaluate", everything, split=split, prefixes=len(outcomes[0].prefixes))
@@ -74,9 +74,15 @@ def compare(
 
 
 def _with_baselines(
-    ours: Sequence[AnyScorer], config: Config, catalogue: Catalogue, train: Sessions
+    ours: Sequence[AnyScorer], config: Config, catalogue: Catalogue, train: Sessions, progress: Progress
 ) -> list[AnyScorer]:
-    everyone = [*ours, *(build_baseline(name, catalogue, train) for name in config.evaluation.baselines)]
+    everyone = list(ours)
+    for name in config.evaluation.baselines:
+        try:
+            everyone.append(build_baseline(name, catalogue, train))
+        except DataError as error:
+            # After hours of training, nobody wants to lose the rest for a baseline.
+            progress.say(f"{name} is left out: {'; '.join(error.problems)}")
     attributes = [task.attribute for task in config.model.next_attributes]
     if attributes:
         everyone.append(FrequentCategories(catalogue, attributes))

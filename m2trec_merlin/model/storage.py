@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from m2trec_merlin.artifacts import atomic_write, fingerprint, read_json
+from m2trec_merlin.artifacts import atomic_write, fingerprint, read_json, reading
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config, restore_config
 from m2trec_merlin.errors import ArtifactError
@@ -147,7 +147,10 @@ def _vocabularies(catalogue: Catalogue) -> dict[str, Any]:
 
 def _content(path: Path) -> Any:
     # Not its bytes: they depend on the version of the library that wrote it.
-    return read_json(path, "preprocess") if path.suffix == ".json" else pq.read_table(path).to_pydict()
+    if path.suffix == ".json":
+        return read_json(path, "preprocess")
+    with reading(path, "preprocess"):
+        return pq.read_table(path).to_pydict()
 
 
 def _require_same(saved: dict[str, Any], found: dict[str, Any], directory: Path) -> None:

@@ -102,7 +102,7 @@ def _tfidf(words: Sequence[str], catalogue: Catalogue) -> sparse.csr_matrix:
     except ValueError:
         raise DataError(
             "content kNN",
-            ["no training item has a title or category: leave content_knn out of evaluation.baselines"],
+            ["no training item has a title or category"],
         ) from None
     vectors = vectorizer.transform(words)
     return sparse.vstack([sparse.csr_matrix((1, vectors.shape[1]), dtype=np.float32), vectors]).tocsr()

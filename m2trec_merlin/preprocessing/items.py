@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from dask import delayed
 from nvtabular import Workflow
 
+from m2trec_merlin.artifacts import reading
 from m2trec_merlin.attributes import ITEM_ID, Attribute
 from m2trec_merlin.attributes.operators import load_operators
 from m2trec_merlin.config import Config
@@ -26,7 +27,7 @@ from m2trec_merlin.preprocessing.parts import count_events, find_parts
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers import Origin
 from m2trec_merlin.readers.problems import ProblemLog
-from m2trec_merlin.runs.folder import CATALOGUE, ITEMS_WORKFLOW
+from m2trec_merlin.runs.folder import CATALOGUE, ITEMS_FILE, ITEMS_WORKFLOW
 from m2trec_merlin.workflows.items import encode_items, items_workflow
 
 
@@ -87,7 +88,8 @@ def workflow_columns(attributes: Sequence[Attribute]) -> list[str]:
 
 
 def _order_items(data: Path) -> tuple[pa.Table, np.ndarray]:
-    items = pq.read_table(data / "items.parquet")
+    with reading(data / ITEMS_FILE, "data"):
+        items = pq.read_table(data / ITEMS_FILE)
     index = IdIndex(items.column(ITEM_ID).to_pandas())
     counts = count_events(find_parts(data, "train"), index)
     # A stable sort keeps the order of the source among items with equal counts.

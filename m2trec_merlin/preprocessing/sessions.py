@@ -12,6 +12,7 @@ from dask import delayed
 from merlin.dag import Graph
 from nvtabular import Workflow
 
+from m2trec_merlin.artifacts import reading
 from m2trec_merlin.columns import to_arrow
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import DataError
@@ -54,7 +55,8 @@ def build_sessions(
         parts = find_parts(data, split)
         longest = config.data.max_session_length if split == "train" else None
         workflow = sessions_workflow(rows, config.data.min_session_length, longest)
-        workflow.fit_schema(dataset_of_parts(parts[:1], EVENT_COLUMNS).schema)
+        with reading(parts[0], "data"):
+            workflow.fit_schema(dataset_of_parts(parts[:1], EVENT_COLUMNS).schema)
         folder = output / split
         folder.mkdir(parents=True)
         # Whole tasks of our own, one a part: with a Merlin Dataset, every task would carry the graph of all.

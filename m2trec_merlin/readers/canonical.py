@@ -7,9 +7,15 @@ a session) and, where the source has times, timestamp. A session's events lie si
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import Any
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from m2trec_merlin.columns import to_arrow
 from m2trec_merlin.ids import IdIndex
 
 SESSION_ID, ITEM_ID, POSITION, TIMESTAMP, SPLIT = "session_id", "item_id", "position", "timestamp", "split"
@@ -17,10 +23,11 @@ SPLITS = ("train", "valid", "test")
 
 
 def normalise_ids(values: pd.Series) -> pd.Series:
-    """Return ids as Int64 if the source holds whole numbers, else as text; missing ones and "" are null.
+    """Return ids as Int64 if the source holds whole numbers, else as text; missing and blank ones are null.
 
-    Whole numbers that became floats because some ids are missing count as whole numbers. Digits held as
-    text stay text ("007" is not 7), and so do unsigned 64-bit numbers, which may not fit.
+    Whole numbers that became floats because some ids are missing count as whole numbers, and the decimal 7.00
+    is 7. Digits held as text stay text ("007" is not 7), and so do decimals and unsigned 64-bit numbers,
+    which may not fit.
     """
     whole = pd.api.types.is_integer_dtype(values) or (
         pd.api.types.is_float_dtype(values)
@@ -31,12 +38,24 @@ def normalise_ids(values: pd.Series) -> pd.Series:
     if whole and str(values.dtype).lower() != "uint64":
         return values.astype("Int64")
     if pd.api.types.infer_dtype(values, skipna=True) == "string":
-        return values.astype(object).where(values.notna() & (values != ""), None)
-    return values.astype(object).where(values.notna(), None).map(str, na_action="ignore")
+        texts = to_arrow(values).cast(pa.string())
+        said = pc.and_(pc.not_equal(texts, ""), pc.invert(pc.utf8_is_space(texts)))
+        return values.astype(object).where(pc.fill_null(said, False).to_numpy(zero_copy_only=False), None)
+    text = _id_text if values.dtype == object else str
+    return values.astype(object).where(values.notna(), None).map(text, na_action="ignore")
+
+
+def _id_text(value: Any) -> str:
+    if not isinstance(value, float | Decimal):
+        return str(value)
+    is_whole = -(2**63) < value < 2**63 and value % 1 == 0
+    return str(int(value)) if is_whole else str(value)
 
 
 def has_fractions(values: pd.Series) -> np.ndarray:
-    """Tell which numbers are not whole, bool; all False for columns that are not of floats."""
+    """Tell which numbers are not whole, bool; all False for columns of texts."""
+    if values.dtype == object and pd.api.types.infer_dtype(values, skipna=True) != "string":
+        return np.array([isinstance(v, float | Decimal) and v == v and v % 1 != 0 for v in values], bool)
     if not pd.api.types.is_float_dtype(values):
         return np.zeros(len(values), dtype=bool)
     numbers = values.to_numpy(np.float64, na_value=np.nan)
@@ -46,7 +65,7 @@ def has_fractions(values: pd.Series) -> np.ndarray:
 def digits_to_integers(ids: pd.Series) -> pd.Series:
     """Return text ids as Int64 if every one is a whole number in usual writing; CSV files have no types."""
     present = ids.dropna().astype(str)
-    if len(present) and present.str.fullmatch(r"0|-?[1-9]\d{0,17}").all():
+    if len(present) and present.str.fullmatch(r"0|-?[1-9][0-9]{0,17}").all():
         return ids.astype("Int64")
     return ids
 

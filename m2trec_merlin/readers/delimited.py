@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -19,11 +20,19 @@ from m2trec_merlin.readers.quoting import RowCutter, StrayQuotesError
 
 _OTHER_SEPARATORS = (";", "\t", "|", ",")
 _CHUNK_BYTES = 1 << 22
-#: How files begin that are no text.
-_NO_TEXT = {
-    b"PAR1": "a Parquet file: let its name end in .parquet",
-    b"PK\x03\x04": "a workbook or a zip archive: save the table as CSV",
-    b"\x1f\x8b": "compressed: let its name end in .gz",
+_BINARY = "binary: save the table as CSV or Parquet"
+#: How files begin that are no tables of text.
+_NO_TABLES = {
+    rb"PAR1": "a Parquet file: let its name end in .parquet",
+    rb"PK\x03\x04": "a workbook or a zip archive: save the table as CSV",
+    rb"\xd0\xcf\x11\xe0": "a workbook: save the table as CSV",
+    rb"\x1f\x8b": "compressed: let its name end in .gz",
+    rb"BZh[1-9]": "compressed: let its name end in .bz2",
+    rb"\x28\xb5\x2f\xfd": "compressed: let its name end in .zst",
+    rb"ARROW1|ORC[\x00-\x1f\x80-\xff]|Obj\x01|SQLite format|\x89HDF|\x93NUMPY|\x80[\x02-\x05]": _BINARY,
+    rb"(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*\"": "JSON: save the table as CSV or Parquet",
+    rb"(?i)(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|\?xml)": "a web page or XML, not CSV",
+    rb"version https://git-lfs": "a pointer of Git LFS: fetch the file itself by `git lfs pull`",
 }
 
 
@@ -109,6 +118,9 @@ class DelimitedFile:
         names = self._first_row(text.removeprefix("\ufeff"))
         if not names:
             raise self._problem("the file is empty")
+        no_header = f"its first line, {names[0]!r}, is no header: remove it"
+        if re.match("(?i)sep=", names[0]):
+            raise self._problem(no_header)
         if any("\ufffd" in name for name in names):
             raise self._problem(f"the header is not {self._dialect.encoding}: {self._encoding_hint}")
         others = [s for s in _OTHER_SEPARATORS if s != self._separator and all(s in name for name in names)]
@@ -118,6 +130,8 @@ class DelimitedFile:
             raise self._problem(
                 f"its columns seem to be separated by {other}" + (f": did you mean {hint}?" if hint else "")
             )
+        if len(names) == 1 and names[0].startswith("#"):
+            raise self._problem(no_header)
         return names
 
     @property
@@ -137,13 +151,17 @@ class DelimitedFile:
             raise self._problem(f"the header cannot be read: {error}") from None
 
     def _refuse_other_formats(self, start: bytes) -> None:
-        for magic, what in _NO_TEXT.items():
-            if start.startswith(magic):
+        for beginning, what in _NO_TABLES.items():
+            if re.match(beginning, start):
                 raise self._problem(f"this is {what}")
-        if self._is_utf8 and (encoding := utf16_of(start)):
-            hint = self._dialect.hint("encoding", encoding)
-            what = "save it as UTF-8" + (f", or set {hint}" if hint else "")
-            raise self._problem(f"is not UTF-8 but UTF-16: {what}")
+        if self._is_utf8:
+            line = start.partition(b"\n")[0]
+            if 0 < line.count(b"\0") < len(line) / 4:
+                raise self._problem(f"this is {_BINARY}")
+            if encoding := utf16_of(start):
+                hint = self._dialect.hint("encoding", encoding)
+                what = "save it as UTF-8" + (f", or set {hint}" if hint else "")
+                raise self._problem(f"is not UTF-8 but UTF-16: {what}")
 
     def _pieces(self) -> Iterator[bytes]:
         """Yield the text in UTF-8, some whole rows at a time."""

@@ -16,7 +16,7 @@ from m2trec_merlin.columns import is_list
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.delimited import DelimitedFile
 from m2trec_merlin.readers.dialect import SEPARATORS, Dialect
-from m2trec_merlin.readers.raw_types import Convert, NotTextError, conversion, plain_type, to_pandas
+from m2trec_merlin.readers.raw_types import Convert, NotTextError, conversion, plain_type
 
 _PARQUET = (".parquet", ".pq")
 _COMPRESSED = (".gz", ".bz2", ".zst")
@@ -42,7 +42,8 @@ class TableFile:
 
     Args:
         path: a `.parquet`, `.csv` or `.tsv` file (CSV also with .gz, .bz2 or .zst), or a folder of such
-            files, which are read in the order of their names.
+            files, which are read in the order of their names. Files and folders that begin with a dot or
+            an underscore are passed over.
         dialect: how CSV files are written.
     """
 
@@ -119,12 +120,16 @@ class TableFile:
             return [self.path]
         if not self.path.is_dir():
             return []
-        return sorted(f for f in self.path.rglob("*") if f.is_file() and _is_table(f))
+        found = (f for f in self.path.rglob("*") if f.is_file() and _is_table(f))
+        return sorted(f for f in found if not _is_aside(f.relative_to(self.path)))
 
     @cached_property
     def _parts(self) -> list[_Part]:
         parts: list[_Part] = []
         problems = [] if self._files() else [self._explain_nothing()]
+        if (self.path / "_delta_log").is_dir():
+            what = "is a Delta table, whose files hold deleted rows, too: write it as Parquet"
+            raise DataError(str(self.path), [f"{self.path}: {what}"])
         for file in self._files():
             try:
                 parts.append(self._open(file))
@@ -189,7 +194,7 @@ class TableFile:
         columns = {}
         for name, convert in conversions.items():
             try:
-                columns[name] = to_pandas(convert(batch.column(name)))
+                columns[name] = convert(batch.column(name))
             except NotTextError as error:
                 place = row - self._first_rows[-1] + error.row + 1
                 problem = f"{part.path}: {part.explain_bytes(place, name)}: {error.value!r}"
@@ -222,7 +227,12 @@ def _suffix(file: Path) -> str:
 
 
 def _is_table(file: Path) -> bool:
-    return not file.name.startswith((".", "_")) and (_suffix(file) in _PARQUET or _suffix(file) in SEPARATORS)
+    return _suffix(file) in _PARQUET or _suffix(file) in SEPARATORS
+
+
+def _is_aside(file: Path) -> bool:
+    """Tell whether a file, or a folder of it, is not meant as data, such as those in .ipynb_checkpoints."""
+    return any(name.startswith((".", "_")) for name in file.parts)
 
 
 def _explain_unreadable(file: Path, error: Exception) -> str:

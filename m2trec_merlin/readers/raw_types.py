@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from m2trec_merlin.columns import as_text, is_list
 
-#: Brings an array of one of the files to the type that all have.
-Convert = Callable[[pa.Array], pa.Array]
+#: Brings an array of one of the files to what all have in common.
+Convert = Callable[[pa.Array], pd.Series]
 
 _TYPES = pa.types
 # Whole numbers with gaps must not become floats: an id above 2^53 would change.
@@ -20,6 +20,8 @@ _PANDAS = {
     **{t: pd.Int64Dtype() for t in (pa.uint8(), pa.uint16(), pa.uint32())},
     pa.uint64(): pd.UInt64Dtype(),
 }
+#: Between these, times in nanoseconds fit 64 bits.
+_FIRST_YEAR, _LAST_YEAR = 1677, 2262
 
 
 class NotTextError(ValueError):
@@ -63,8 +65,9 @@ def conversion(kinds: Sequence[pa.DataType]) -> Convert | None:
     """Return what brings a column of several files to one type; None where that would be guessing.
 
     Where one file holds numbers and another text, all is text, a whole number without a fraction even if gaps
-    made it a float. Where one holds whole numbers and another floats, floats that are whole become whole
-    numbers, so that digits survive.
+    made it a float. Where files hold numbers of several types, those that are whole become whole numbers, and
+    a block with others becomes objects, so that no digit is lost beside whole numbers. Times keep the finest
+    unit; those that it cannot hold are missing.
 
     Raises:
         TypeError: see `plain_type`.
@@ -72,17 +75,18 @@ def conversion(kinds: Sequence[pa.DataType]) -> Convert | None:
     plain = {plain_type(kind) for kind in kinds} - {pa.null()}
     if len(plain) <= 1:
         target = plain.pop() if plain else pa.null()
-        return lambda array: _cast(array, target)
+        return lambda array: to_pandas(_cast(array, target))
     if all(map(is_list, plain)):
         return _conversion_of_lists({kind.value_type for kind in plain})
     if any(map(is_list, plain)):
         return None
-    if all(_TYPES.is_temporal(kind) and not _TYPES.is_duration(kind) for kind in plain):
+    if all(_TYPES.is_timestamp(kind) or _TYPES.is_date(kind) for kind in plain):
         zones = {_TYPES.is_timestamp(kind) and kind.tz is not None for kind in plain}
-        target = pa.timestamp("us", "UTC" if zones == {True} else None)
-        return None if len(zones) > 1 else lambda array: _cast(array, target)
+        unit = "ns" if any(_TYPES.is_timestamp(kind) and kind.unit == "ns" for kind in plain) else "us"
+        target = pa.timestamp(unit, "UTC" if zones == {True} else None)
+        return None if len(zones) > 1 else lambda array: to_pandas(_as_times(_cast(array), target))
     if all(map(_is_number, plain)):
-        return _as_numbers
+        return _as_numbers if all(map(_TYPES.is_floating, plain)) else _as_exact_numbers
     return _as_text
 
 
@@ -93,24 +97,55 @@ def to_pandas(array: pa.Array) -> pd.Series:
 
 def _conversion_of_lists(values: set[pa.DataType]) -> Convert:
     values = values - {pa.null()}
-    numbers = all(_TYPES.is_integer(v) or _TYPES.is_floating(v) for v in values)
-    target = pa.list_(values.pop() if len(values) == 1 else pa.float64() if numbers else pa.string())
-    return lambda array: _cast(array, target)
+    if len(values) == 1:
+        target = values.pop()
+    elif all(map(_TYPES.is_integer, values)):
+        target = pa.int64()
+    elif all(_TYPES.is_integer(v) or _TYPES.is_floating(v) for v in values):
+        return _as_lists_of_numbers
+    else:
+        target = pa.string()
+    return lambda array: to_pandas(_cast(array, pa.list_(target)))
 
 
-def _as_text(array: pa.Array) -> pa.Array:
-    held = pd.arrays.ArrowExtensionArray(_cast(array))  # type: ignore[attr-defined]  # unknown to the stubs
-    return as_text(pd.Series(held))
-
-
-def _as_numbers(array: pa.Array) -> pa.Array:
-    array = _cast(array)
-    if _TYPES.is_floating(array.type):
-        array = pc.if_else(pc.is_nan(array), None, array)
+def _as_lists_of_numbers(array: pa.Array) -> pd.Series:
     try:
-        return array.cast(pa.int64())
+        return to_pandas(array.cast(pa.list_(pa.float64())))
     except pa.ArrowInvalid:
-        return array.cast(pa.float64())
+        return to_pandas(array)  # whole numbers beyond 2^53 keep their digits
+
+
+def _as_text(array: pa.Array) -> pd.Series:
+    held = pd.arrays.ArrowExtensionArray(_cast(array))  # type: ignore[attr-defined]  # unknown to the stubs
+    return to_pandas(as_text(pd.Series(held)))
+
+
+def _as_numbers(array: pa.Array) -> pd.Series:
+    array = _cast(array)
+    if array.type == pa.float32():
+        array = array.cast(pa.string())  # as the number is written: 7.1
+    return to_pandas(array.cast(pa.float64()))
+
+
+def _as_exact_numbers(array: pa.Array) -> pd.Series:
+    whole = _cast(array)
+    if _TYPES.is_floating(whole.type):
+        whole = pc.if_else(pc.is_nan(whole), None, whole)
+    try:
+        return to_pandas(whole.cast(pa.int64()))
+    except pa.ArrowInvalid:
+        exact = whole if _TYPES.is_decimal(whole.type) else pa.array(_as_numbers(whole), from_pandas=True)
+        return pd.Series(exact.to_pylist(), dtype=object)
+
+
+def _as_times(array: pa.Array, target: pa.DataType) -> pa.Array:
+    try:
+        # Of the times of one file, none is finer than the target.
+        return array.cast(target)
+    except pa.ArrowInvalid:
+        years = pc.year(array)
+        holds = pc.and_(pc.greater(years, _FIRST_YEAR), pc.less(years, _LAST_YEAR))
+        return pc.if_else(holds, array, pa.scalar(None, array.type)).cast(target)
 
 
 def _cast(array: pa.Array, target: pa.DataType | None = None) -> pa.Array:
@@ -120,8 +155,7 @@ def _cast(array: pa.Array, target: pa.DataType | None = None) -> pa.Array:
     if array.type == target:
         return array
     try:
-        # Times lose what is finer than a microsecond.
-        return array.cast(target, safe=not _TYPES.is_timestamp(target))
+        return array.cast(target)
     except pa.ArrowInvalid:
         for row in range(len(array)):
             try:

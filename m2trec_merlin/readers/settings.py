@@ -92,6 +92,8 @@ class DataSettings(Section):
     paths: ClassVar[tuple[str, ...]] = ()
     #: What to do about events of items that the items table lacks.
     unknown_items_hint: ClassVar[str] = "add the items, or leave these events out"
+    #: What to do about times that cannot be read.
+    times_hint: ClassVar[str] = "the years 1678 to 2261 can be read"
 
     @property
     def names_splits(self) -> bool:

@@ -26,7 +26,9 @@ from m2trec_merlin.readers.canonical import (
 from m2trec_merlin.readers.dialect import DialectOptions
 from m2trec_merlin.readers.files import TableFile
 from m2trec_merlin.readers.grouping import GroupedSessions
+from m2trec_merlin.readers.near_ids import explain_unknown
 from m2trec_merlin.readers.positions import parse_positions
+from m2trec_merlin.readers.problems import SHOWN
 from m2trec_merlin.readers.settings import DataSettings, SplitByModulus
 from m2trec_merlin.readers.source import Origin
 from m2trec_merlin.readers.times import ISO_8601
@@ -95,6 +97,10 @@ class TablesData(DataSettings):
     paths: ClassVar[tuple[str, ...]] = ("interactions", "items")
     unknown_items_hint: ClassVar[str] = (
         "add the items, or leave these events out with data.options.drop_unknown_items: true"
+    )
+    times_hint: ClassVar[str] = (
+        "data.options.time_format says how times are written, such as %d/%m/%Y %H:%M:%S or ms; "
+        "the years 1678 to 2261 can be read"
     )
 
     @property
@@ -286,7 +292,9 @@ class _Dropped:
         if unknown.any() and not self.example:
             example = str(ids[unknown].iloc[0])
             alike = difflib.get_close_matches(example, map(str, known.ids[:_COMPARED]), n=1, cutoff=0)
-            self.example = f"such as {example}" + (f" (the items have {alike[0]})" if alike else "")
+            near = explain_unknown(ids[unknown].iloc[:SHOWN], known.ids)
+            near = near or (f"the items have {alike[0]}" if alike else "")
+            self.example = f"such as {example}" + (f" ({near})" if near else "")
         return rows[~(unknown | missing)]
 
     def notices(self, items: str) -> list[str]:

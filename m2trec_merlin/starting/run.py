@@ -158,7 +158,8 @@ def _explain_strangers(clicks: Look, items: Look) -> str:
 
     def shown(look: Look) -> str:
         columns = [column for column in look.columns.values() if column.distinct > 1]
-        return "; ".join(f"'{column.name}' has {column.examples(2)}" for column in columns[:8])
+        readable = [f"'{column.name}' has {column.examples(2)}" for column in columns[:8]]
+        return "; ".join([*readable, *(f"'{name}': {why}" for name, why in look.unreadable.items())])
 
     events, described = clicks.path.name, items.path.name
     return (

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
+from m2trec_merlin.artifacts import reading
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.catalogue_tensors import take_ragged
 from m2trec_merlin.model.session_batch import SessionBatch
@@ -59,7 +60,7 @@ class SessionLoader:
         sessions_at_a_time: int | None = None,
     ) -> None:
         files = sorted(directory.glob("*.parquet"))
-        counts = np.array([pq.read_metadata(file).num_rows for file in files], dtype=np.int64)
+        counts = np.array([_count_rows(file) for file in files], dtype=np.int64)
         self.n_sessions = int(counts.sum())
         if self.n_sessions < processes.count:
             least = f"fewer than {processes.count}" if self.n_sessions else "no"
@@ -146,3 +147,9 @@ class _Chunk:
         lengths, device = self.lengths[drawn], self.rows.device
         rows, _ = take_ragged(self.rows, self.offsets, torch.from_numpy(drawn).to(device), int(lengths.sum()))
         return SessionBatch(rows.long(), torch.from_numpy(lengths).to(device), int(lengths.max()))
+
+
+def _count_rows(file: Path) -> int:
+    with reading(file, "preprocess"):
+        rows: int = pq.read_metadata(file).num_rows
+    return rows

@@ -113,6 +113,22 @@ def test_a_number_is_the_one_that_is_written_in_any_precision(plain: Attribute, 
     assert canonical.tolist()[::2] == [7.1, 0.25] and canonical.isna().tolist() == [False, True, False]
 
 
+def test_points_part_thousands_where_commas_begin_fractions() -> None:
+    attribute = parse_attribute(name="price", kind="numeric", decimal=",")
+    values = pd.Series(["1.299,50", "1299,5", "1.299", "-1.000.000", "12.50", "1299.50", "1.2990"])
+    assert found(attribute, values) == dict.fromkeys([4, 5, 6], NO_NUMBER)
+    assert attribute.canonical(values)[:4].tolist() == [1299.5, 1299.5, 1299.0, -1000000.0]
+
+
+def test_words_for_missing_values_are_told_from_other_words(plain: Attribute) -> None:
+    def hints(*values: str) -> set[str]:
+        return {fault.hint for fault in plain.faults(pd.Series(values)) if fault.wrong.any()}
+
+    for word in ("NA", "null", "nan", "-", "<NA>", "\\N"):
+        assert hints("1", word) == {"leave the field empty where there is no value"}
+    assert hints("1", "cheap") == {""}
+
+
 @pytest.mark.parametrize("log", [False, True])
 @pytest.mark.parametrize(
     ("decimal", "texts"),

@@ -24,6 +24,9 @@ from m2trec_merlin.readers.canonical import (
         (pd.Series([2**63], dtype="uint64"), "object", [str(2**63)]),
         (pd.Series([1e300, 2.0]), "object", ["1e+300", "2.0"]),
         (pd.Series(["a", 5], dtype=object), "object", ["a", "5"]),
+        (pd.Series([Decimal("7.00"), Decimal("-8"), None]), "object", ["7", "-8", None]),
+        (pd.Series([2**60 + 1, 7.0, None], dtype=object), "object", [str(2**60 + 1), "7", None]),
+        (pd.Series(["a", " ", "\t", " b"]), "object", ["a", None, None, " b"]),
         (pd.Series(["x", "y"], dtype="category"), "object", ["x", "y"]),
     ],
 )
@@ -35,7 +38,7 @@ def test_ids_are_whole_numbers_or_text(values: pd.Series, dtype: str, expected: 
 
 def test_digits_become_numbers_only_if_all_round_trip() -> None:
     assert digits_to_integers(pd.Series(["12", "-3", None])).dropna().tolist() == [12, -3]
-    for text in ("007", "1.0", "x", "9" * 30):
+    for text in ("007", "1.0", "x", "9" * 30, "1٣"):
         assert digits_to_integers(pd.Series(["12", text])).tolist() == ["12", text]
 
 

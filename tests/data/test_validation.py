@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -335,7 +336,7 @@ def test_a_table_whose_rows_are_all_left_out_says_why(
     (problem,) = _problems(make_config(events, items, options={"drop_unknown_items": True}))
     assert problem.endswith(
         "interactions.csv: no event is left; all 9 events left out: their items are not in items.csv, "
-        "such as 20.0 (the items have 20)"
+        "such as 20.0 (the items have '20', which differs from '20.0' by leading zeros or a fraction)"
     )
     events["item_id"] = None
     (problem,) = _problems(make_config(events, items, options={"drop_unknown_items": True}))
@@ -469,3 +470,71 @@ def test_lists_that_are_written_as_text_are_refused(kind: str, values: list[Any]
     text = "".join(log.messages())
     assert (f"is a list written as text (attribute 'a') in {wrong} row" in text) == bool(wrong), text
     assert ("use Parquet, which has lists, or kind multi_categorical" in text) == bool(wrong)
+
+
+def test_ids_that_are_written_otherwise_in_the_other_table_are_named(
+    make_config: MakeConfig, items: pd.DataFrame
+) -> None:
+    events = pd.DataFrame({"session_id": [1, 1], "item_id": ["10 ", "20"]})
+    (problem,) = _problems(make_config(events, items))
+    near = "the items have '10', which differs from '10 ' by white space at its ends: write both alike"
+    assert problem.endswith(f"in 1 row: row 1 ('10 '); {near}")
+
+
+def test_fractions_beside_whole_numbers_and_as_decimals_are_no_ids() -> None:
+    for values in ([1, 1.5], [Decimal("1.5"), Decimal("2.0")]):
+        log = ProblemLog(Origin("items", {}, lambda row: f"row {row + 1}", lambda: ["item_id"]))
+        check_items(pd.DataFrame({"item_id": pd.Series(values, dtype=object)}), log, [])
+        assert sum("is no whole number in 1 row" in line for line in log.messages()) == 1
+
+
+def test_a_word_for_a_missing_session_is_told(make_config: MakeConfig, items: pd.DataFrame) -> None:
+    ids = ["NULL", "NULL", "1", "1", "\\N", "\\N", "Nullable", "Nullable"]
+    events = pd.DataFrame({"session_id": ids, "item_id": [10, 20] * 4})
+    config = make_config(events, items, split={"kind": "hash"})
+    data = validate(config.data.open(0), config)
+    assert [notice.partition(",")[0] for notice in data.notices] == [
+        "2 events have 'NULL' in column 'session_id'",
+        "2 events have '\\N' in column 'session_id'",
+    ]
+
+
+@pytest.mark.parametrize(("unit", "told"), [("s", 0), ("ms", 1), ("us", 1)])
+def test_times_that_are_taken_for_another_unit_are_told(
+    make_config: MakeConfig, items: pd.DataFrame, unit: str, told: int
+) -> None:
+    events = pd.DataFrame({"session_id": [1, 1], "item_id": [10, 20], "time": [1_709_280_000, 1_709_280_005]})
+    config = make_config(events, items, columns={"order": "time"}, options={"time_format": unit})
+    notices = validate(config.data.open(0), config).notices
+    assert len(notices) == told and all(f"is time_format '{unit}' right?" in notice for notice in notices)
+
+
+def test_times_in_another_format_name_the_setting(make_config: MakeConfig, items: pd.DataFrame) -> None:
+    events = pd.DataFrame({"session_id": [1, 1], "item_id": [10, 20], "time": ["13/01/2024", "14/01/2024"]})
+    (problem,) = _problems(make_config(events, items, columns={"order": "time"}))
+    assert "data.options.time_format says how times are written" in problem
+
+
+def test_a_header_between_the_rows_is_called_so(make_config: MakeConfig, items: pd.DataFrame) -> None:
+    events = pd.DataFrame({"session_id": ["1", "1", "session_id"], "item_id": ["10", "20", "item_id"]})
+    (problem,) = _problems(make_config(events, items, split={"kind": "hash"}))
+    assert problem.endswith("row 3 ('item_id'); the header stands between the rows: remove it there")
+
+
+def test_a_time_that_is_missing_is_not_said_to_be_written_otherwise(
+    make_config: MakeConfig, items: pd.DataFrame
+) -> None:
+    events = pd.DataFrame({"session_id": [1, 1], "item_id": [10, 20], "time": ["2024-01-01", None]})
+    (problem,) = _problems(make_config(events, items, columns={"order": "time"}))
+    assert problem.endswith("column 'time': is missing in 1 row: row 2")
+
+
+def test_events_that_are_there_twice_are_told(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    for table, repeated in ((events, 0), (pd.concat([events, events]), 9)):
+        config = make_config(table, items, columns={"order": "position"})
+        notices = validate(config.data.open(0), config).notices
+        assert [notice.partition(" are")[0] for notice in notices] == (
+            [f"{repeated} of 18 events"] if repeated else []
+        )

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from m2trec_merlin.config import Config
-from m2trec_merlin.errors import ArtifactError, ConfigError
+from m2trec_merlin.errors import ArtifactError, ConfigError, DataError
+from m2trec_merlin.evaluation.baselines import BASELINES
 from m2trec_merlin.evaluation.comparison import AnyScorer, compare
 from m2trec_merlin.evaluation.measurements import Measurement
 from m2trec_merlin.sessions import Sessions
@@ -173,6 +174,18 @@ def test_samples_are_limited_and_named(run: Run) -> None:
 def test_baselines_can_be_chosen(run: Run) -> None:
     rows = run(make_config(baselines=["popularity"]))
     assert {m.model for m in rows if m.metric == "HIT"} == {"ours", "popularity"}
+
+
+def test_a_baseline_that_the_data_cannot_have_is_left_out_and_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise DataError("content kNN", ["no title"])
+
+    monkeypatch.setitem(BASELINES, "content_knn", refuse)
+    rows = run()
+    assert {m.model for m in rows if m.metric == "HIT"} == {"ours", "popularity", "session kNN"}
+    assert "content_knn is left out: no title" in run.told.lines
 
 
 def test_two_scorers_of_one_name_are_refused(run: Run) -> None:

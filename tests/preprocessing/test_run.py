@@ -186,3 +186,20 @@ def test_scripts_report_errors_in_one_line(checkout, tmp_path):
     assert done.returncode == 1
     assert done.stderr.startswith("Error: ") and "run `m2trec data` first" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("damaged", ["items.parquet", "interactions/train/*", "interactions/test/*"])
+def test_a_damaged_file_of_the_data_is_named_with_the_verb_that_mends_it(tiny, damaged: str) -> None:
+    [file, *_] = sorted((tiny.directory / "data").glob(damaged))
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(ArtifactError, match=rf"{file.name} is damaged .*: run `m2trec data --force`"):
+        preprocess(tiny)
+
+
+@pytest.mark.parametrize("damaged", ["display.parquet", "vocabularies/brand.parquet"])
+def test_a_damaged_file_of_the_catalogue_is_named_with_the_verb_that_mends_it(tiny, damaged: str) -> None:
+    folder = preprocess(tiny) / "catalogue"
+    (folder / damaged).write_bytes((folder / damaged).read_bytes()[:100])
+    catalogue = Catalogue.load(folder)
+    with pytest.raises(ArtifactError, match=r"is damaged .*: run `m2trec preprocess --force`"):
+        catalogue.display() if damaged == "display.parquet" else catalogue.category_names("brand")

@@ -117,6 +117,18 @@ def test_dialects_hold_in_compressed_files(tmp_path: Path) -> None:
     [
         (b"PAR1xxxx", "this is a Parquet file: let its name end in .parquet"),
         (b"PK\x03\x04xx", "this is a workbook or a zip archive: save the table as CSV"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "this is a workbook: save the table as CSV"),
+        (b"sep=,\nid,title\n1,a\n", "its first line, 'sep=', is no header: remove it"),
+        (b"# 2024\nid,title\n1,a\n", "its first line, '# 2024', is no header: remove it"),
+        (b"BZh91AY", "this is compressed: let its name end in .bz2"),
+        (b'[{"id": 1}]', "this is JSON: save the table as CSV or Parquet"),
+        (b'{"id": 1}\n{"id": 2}\n', "this is JSON: save the table as CSV or Parquet"),
+        (b"\xef\xbb\xbf<!DOCTYPE html>\n", "this is a web page or XML, not CSV"),
+        (bytes(range(256)), "this is binary: save the table as CSV or Parquet"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\n",
+            "this is a pointer of Git LFS: fetch the file itself by `git lfs pull`",
+        ),
         (b"\n\n", "the file is empty"),
         (b"\xef\xbb\xbf", "the file is empty"),
     ],

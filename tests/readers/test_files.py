@@ -74,6 +74,32 @@ def test_unreadable_files(tmp_path: Path, name: str, content: bytes, message: st
     assert re.search(message, caught.value.problems[0])
 
 
+def test_copies_that_programs_keep_aside_are_no_data(tmp_path: Path) -> None:
+    for name in (
+        "a.csv",
+        ".ipynb_checkpoints/a-checkpoint.csv",
+        "_temporary/0/a.csv",
+        "day=1/b.csv",
+        "._a.csv",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"a\n{name}\n")
+    assert TableFile(tmp_path).read()["a"].tolist() == ["a.csv", "day=1/b.csv"]
+
+
+def test_a_folder_below_a_hidden_one_is_read(tmp_path: Path) -> None:
+    (tmp_path / ".data").mkdir()
+    (tmp_path / ".data" / "a.csv").write_text("a\n1\n")
+    assert TableFile(tmp_path / ".data").read()["a"].tolist() == ["1"]
+
+
+def test_a_delta_table_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "_delta_log").mkdir()
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    with pytest.raises(DataError, match="is a Delta table, whose files hold deleted rows"):
+        TableFile(tmp_path).columns()
+
+
 def test_missing_file_and_empty_folder(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file or folder"):
         TableFile(tmp_path / "nowhere.csv").columns()

@@ -5,10 +5,11 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
-from m2trec_merlin.readers.raw_types import NotTextError, conversion, to_pandas
+from m2trec_merlin.readers.raw_types import NotTextError, conversion
 
 DAY = datetime.datetime(2024, 1, 2, 3)
 
@@ -16,7 +17,13 @@ DAY = datetime.datetime(2024, 1, 2, 3)
 def read(*arrays: pa.Array) -> list[list[Any]]:
     convert = conversion([array.type for array in arrays])
     assert convert is not None
-    return [convert(array).to_pylist() for array in arrays]
+    return [[_plain(value) for value in convert(array)] for array in arrays]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list | np.ndarray):
+        return [_plain(each) for each in value]
+    return None if pd.isna(value) else value
 
 
 @pytest.mark.parametrize(
@@ -50,7 +57,9 @@ def test_a_column_of_one_type_is_read_as_text_numbers_times_or_lists(array: pa.A
         ([True, None], ["x"], [["true", None], ["x"]]),
         ([DAY], ["2024-01-02"], [["2024-01-02 03:00:00.000000"], ["2024-01-02"]]),
         ([1, 2**60 + 1], [7.0, None, float("nan")], [[1, 2**60 + 1], [7, None, None]]),
-        ([1, 2], [7.5], [[1, 2], [7.5]]),
+        ([1, 2**60 + 1], [7.5, None], [[1, 2**60 + 1], [7.5, None]]),
+        ([2**60 + 1], [Decimal("1000000000000000000.5")], [[2**60 + 1], [Decimal("1000000000000000000.5")]]),
+        ([[2**60 + 1]], [[0.5]], [[[2**60 + 1]], [[0.5]]]),
         ([Decimal("1000.00"), None], [7], [[1000, None], [7]]),
         ([DAY], [datetime.date(2024, 1, 3)], [[DAY], [datetime.datetime(2024, 1, 3)]]),
         ([[1, 2]], [[0.5]], [[[1.0, 2.0]], [[0.5]]]),
@@ -106,7 +115,32 @@ def test_bytes_that_are_no_text_are_located(array: pa.Array) -> None:
     assert caught.value.row == 2 and "xff" in repr(caught.value.value)
 
 
+def test_numbers_of_several_types_keep_their_digits_side_by_side() -> None:
+    arrays = [pa.array([2**60 + 1]), pa.array([7.5]), pa.array([Decimal("0.10")])]
+    convert = conversion([array.type for array in arrays])
+    assert convert is not None
+    assert pd.concat([convert(array) for array in arrays]).tolist() == [2**60 + 1, 7.5, Decimal("0.10")]
+
+
+def test_floats_of_several_widths_are_the_numbers_that_were_written() -> None:
+    assert read(pa.array([7.1, None], pa.float32()), pa.array([0.1])) == [[7.1, None], [0.1]]
+
+
+def test_times_keep_the_finest_unit_of_all_files_and_do_not_wrap_around() -> None:
+    fine = pa.array([1, None], pa.timestamp("ns"))
+    far = pa.array([0, 300_000 * 365 * 86_400], pa.timestamp("s"))
+    start = pd.Timestamp(0)
+    assert read(fine, far) == [[pd.Timestamp(1), None], [start, None]]
+    assert read(fine, pa.array([datetime.date(1, 1, 1)])) == [[pd.Timestamp(1), None], [None]]
+
+
+def test_a_time_of_day_beside_times_is_text() -> None:
+    assert read(pa.array([5], pa.time64("us")), pa.array([DAY]))[0] == ["00:00:00.000005"]
+
+
 def test_whole_numbers_with_gaps_keep_their_digits() -> None:
     for kind, number in ((pa.int64(), 2**60 + 1), (pa.uint64(), 2**63 + 1)):
-        series = to_pandas(pa.array([number, None], kind))
+        convert = conversion([kind])
+        assert convert is not None
+        series = convert(pa.array([number, None], kind))
         assert series[0] == number and series.isna().tolist() == [False, True]

@@ -112,7 +112,8 @@ def test_what_is_left_out_is_told_apart(make_config: MakeConfig, items: pd.DataF
     )
     assert not list(source.interactions())
     assert source.notices == [
-        "4 events left out: their items are not in items.csv, such as 10.0 (the items have 10)",
+        "4 events left out: their items are not in items.csv, such as 10.0 "
+        "(the items have '10', which differs from '10.0' by leading zeros or a fraction)",
         "2 events left out: they name no item",
     ]
 

@@ -146,10 +146,13 @@ def test_missing_users_and_unreadable_times_are_reported_with_their_rows(
     config = make_config(events, items, sessions=CUT, columns={"order": "when"}, split={"kind": "time"})
     with pytest.raises(DataError) as caught:
         validate(config.data.open(0), config)
-    users, times = sorted(caught.value.problems, key=lambda problem: "'who'" not in problem)
+    users, missing, times = sorted(
+        caught.value.problems, key=lambda p: ("'who'" not in p, "missing" not in p)
+    )
     assert "column 'who': is missing in 1 row: row 3" in users
+    assert "column 'when': is missing in 1 row: row 4" in missing
     assert "column 'when': is not a timestamp" in times
-    for row in ("row 2 ('soon')", "row 4", "row 5 ('later')"):
+    for row in ("row 2 ('soon')", "row 5 ('later')"):
         assert row in times
 
 

@@ -19,8 +19,13 @@ def bounded(notes: Sequence[str]) -> list[str]:
 
 def show(value: object) -> str:
     """Return a value as a warning names it: text in quotation marks, anything else as JSON."""
-    text = shorten(value if isinstance(value, str) else json.dumps(value, default=str), _MOST_LETTERS)
+    text = cut(value if isinstance(value, str) else json.dumps(value, default=str))
     return f"'{text}'" if isinstance(value, str) else text
+
+
+def cut(text: str) -> str:
+    """Return as much of a text as a message shows."""
+    return shorten(text, _MOST_LETTERS)
 
 
 def name_some(values: Sequence[object]) -> str:

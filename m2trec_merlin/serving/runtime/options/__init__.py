@@ -6,6 +6,7 @@ from typing import Any
 
 from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.contract.version import Description
+from m2trec_merlin.serving.runtime.notes import cut
 from m2trec_merlin.serving.runtime.options.amount import TopK
 from m2trec_merlin.serving.runtime.options.base import Draft, Option
 from m2trec_merlin.serving.runtime.options.exclusions import Exclude, ExcludeSessionItems
@@ -45,7 +46,7 @@ def check_options(text: str, version: Description) -> dict[str, Any]:
         if name in _BY_NAME:
             problems += _BY_NAME[name].problems(value, version)
         else:
-            problems.append(f"options.{name}: no such option; accepted: {', '.join(_BY_NAME)}")
+            problems.append(f"options.{cut(name)}: no such option; accepted: {', '.join(_BY_NAME)}")
     if problems:
         raise ServerError("; ".join(problems))
     defaults = {option.name: version.defaults.get(option.name, option.default) for option in OPTIONS}

@@ -15,7 +15,7 @@ from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.candidates import Addition, Wish
 from m2trec_merlin.serving.runtime.item_table import ItemTable
-from m2trec_merlin.serving.runtime.notes import name_some
+from m2trec_merlin.serving.runtime.notes import cut, name_some
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ class Option(Generic[T]):
         """Return what is wrong with a value; nothing if it can be applied."""
         if self.fits(value):
             return []
-        return [f"options.{self.name}: expected {self.expected}, found {json.dumps(value)}"]
+        return [f"options.{self.name}: expected {self.expected}, found {cut(json.dumps(value))}"]
 
     def fits(self, value: object) -> bool:
         """Tell whether a value, as JSON gives it, is of the right form."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.item_table import as_number
+from m2trec_merlin.serving.runtime.notes import cut
 from m2trec_merlin.serving.runtime.options.base import Draft, Option
 
 
@@ -25,17 +26,18 @@ class Filters(Option[dict[str, Any]]):
         """Return unknown columns and unusable values, all of them."""
         if not isinstance(value, dict):
             return super().problems(value, version)
-        found = (self._problem(f"options.filters.{n}", n, wanted, version) for n, wanted in value.items())
+        found = (self._problem(name, wanted, version) for name, wanted in value.items())
         return [problem for problem in found if problem is not None]
 
-    def _problem(self, where: str, name: str, wanted: object, version: Description) -> str | None:
+    def _problem(self, name: str, wanted: object, version: Description) -> str | None:
+        where = f"options.filters.{cut(name)}"
         if name not in version.filters:
             return f"{where}: no such column; accepted: {', '.join(version.filters) or 'none'}"
         if version.filters[name]:
             expected, fits = 'a number, a list of numbers, or {"min": a, "max": b}', _are_numbers(wanted)
         else:
             expected, fits = "a value or a list of values", _are_scalars(wanted)
-        return None if fits else f"{where}: expected {expected}, found {json.dumps(wanted)}"
+        return None if fits else f"{where}: expected {expected}, found {cut(json.dumps(wanted))}"
 
     def apply(self, value: dict[str, Any], draft: Draft) -> None:
         """Let only items pass that have a wanted value in every column."""
