@@ -26,7 +26,6 @@ PUBLIC = {
         "parse_overrides",
         "restore_config",
     },
-    "data.report": {"VERSION", "DataStatistics", "SplitCounts", "describe", "write"},
     "data": {"SPLITS", "ValidData", "prepare_data", "summarise_data", "validate"},
     "evaluation.baselines": {
         "BASELINES",

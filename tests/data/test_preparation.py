@@ -156,8 +156,8 @@ def test_memory_does_not_grow_with_the_number_of_sessions(
             tracemalloc.stop()
 
     peak(4_000)  # imports, caches
-    # Ten times the sessions are 30 MB of events more.
-    assert peak(100_000) < peak(10_000) + 500_000
+    # So many sessions more are 20 MB of events; fewer than 30,000 do not fill what is held at a time.
+    assert peak(100_000) < peak(30_000) + 400_000
 
 
 def test_cold_items_are_written_and_absent_from_training(tmp_path: Path) -> None:
