@@ -37,8 +37,9 @@ def preprocess(
         The folder preprocessed/. It appears complete or not at all.
 
     Raises:
-        ArtifactError: `m2trec data` has not run, or ran with other settings.
-        ConfigError: `dask` is not understood, or attributes contradict each other.
+        ArtifactError: `m2trec data` has not run, or ran with other settings; nothing can be written there, or
+            another process is at work there.
+        ConfigError: `dask` is not understood.
         DataError: the items do not fit the attributes.
     """
     run = Run(config)

@@ -19,7 +19,7 @@ SHOWN = 5
 
 
 @dataclass
-class _Finding:
+class _Problem:
     hint: str
     count: int = 0
     rows: list[str] = field(default_factory=list)
@@ -34,7 +34,7 @@ class ProblemLog:
     def __init__(self, origin: Origin) -> None:
         self.origin = origin
         self._general: list[str] = []
-        self._findings: dict[tuple[str, str], _Finding] = {}
+        self._of_rows: dict[tuple[str, str], _Problem] = {}
 
     def add(self, text: str) -> None:
         """Note a problem of the table as a whole, once."""
@@ -57,19 +57,19 @@ class ProblemLog:
         offending = values[np.asarray(wrong, dtype=bool)]
         if offending.empty:
             return
-        finding = self._findings.setdefault((self.origin.column(column), what), _Finding(hint))
-        finding.count += len(offending)
-        for row, value in offending.iloc[: SHOWN - len(finding.rows)].items():
-            finding.rows.append(self.origin.locate(int(str(row))) + _show(value))
+        problem = self._of_rows.setdefault((self.origin.column(column), what), _Problem(hint))
+        problem.count += len(offending)
+        for row, value in offending.iloc[: SHOWN - len(problem.rows)].items():
+            problem.rows.append(self.origin.locate(int(str(row))) + _show(value))
 
     def messages(self) -> list[str]:
         """Return one line per problem, in the order in which they were met."""
         lines = list(self._general)
-        for (column, what), finding in self._findings.items():
-            count = f"{finding.count:,} row{'s' if finding.count != 1 else ''}"
-            more = ", ..." if finding.count > len(finding.rows) else ""
-            hint = f"; {finding.hint}" if finding.hint else ""
-            rows = ", ".join(finding.rows)
+        for (column, what), problem in self._of_rows.items():
+            count = f"{problem.count:,} row{'s' if problem.count != 1 else ''}"
+            more = ", ..." if problem.count > len(problem.rows) else ""
+            hint = f"; {problem.hint}" if problem.hint else ""
+            rows = ", ".join(problem.rows)
             lines.append(f"{self.origin.label}, column '{column}': {what} in {count}: {rows}{more}{hint}")
         return lines
 

@@ -29,7 +29,7 @@ _FEW_EVENTS = 100_000
 
 
 @dataclass(frozen=True)
-class Findings:
+class Examination:
     """What was found out about two tables.
 
     Attributes:
@@ -112,7 +112,7 @@ class Findings:
         return lines
 
 
-def compose(found: Findings, output: Path) -> str:
+def compose(found: Examination, output: Path) -> str:
     """Return the text of a configuration file.
 
     Args:
@@ -171,7 +171,7 @@ def attribute_names(choices: Iterable[Choice]) -> dict[str, str]:
     return names
 
 
-def _columns(found: Findings) -> Iterator[str]:
+def _columns(found: Examination) -> Iterator[str]:
     ids = found.ids
     yield "  columns:"
     if found.grouping.gap is None:
@@ -188,13 +188,13 @@ def _columns(found: Findings) -> Iterator[str]:
         yield f"    split: {_yaml(found.split)}"
 
 
-def _sessions(found: Findings) -> Iterator[str]:
+def _sessions(found: Examination) -> Iterator[str]:
     if found.grouping.gap is not None:
         entry = {"user": found.grouping.column, "gap": found.grouping.gap}
         yield f"  sessions: {_yaml(entry)}{_comment(found.grouping.reason)}"
 
 
-def _split(found: Findings) -> Iterator[str]:
+def _split(found: Examination) -> Iterator[str]:
     if found.split is not None:
         named = set(found.clicks.columns[found.split].counts.index)
         share = {} if "valid" in named else {"valid_share_of_train": 0.1}
@@ -206,7 +206,7 @@ def _split(found: Findings) -> Iterator[str]:
         yield f"  split: {{kind: hash, test_share: 0.1, valid_share: 0.1}}  # {why} times to split by"
 
 
-def _options(found: Findings) -> Iterator[str]:
+def _options(found: Examination) -> Iterator[str]:
     dialect, other = found.clicks.file.dialect, found.items.file.dialect
     options = [f"    {line}" for line in _dialect(dialect)]
     if other != dialect:
@@ -232,7 +232,7 @@ def _dialect(dialect: Dialect) -> Iterator[str]:
             yield f"{name}: {_yaml(value)}"
 
 
-def _length(found: Findings) -> Iterator[str]:
+def _length(found: Examination) -> Iterator[str]:
     if found.grouping.gap is not None:
         return
     first = found.clicks.columns[found.grouping.column].texts.loc[: found.clicks.first - 1]

@@ -14,7 +14,7 @@ from m2trec_merlin.errors import ConfigError, DataError, reason_of
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers.canonical import ITEM_ID, KnownItems, normalise_ids
 from m2trec_merlin.starting.dialect import writing_of
-from m2trec_merlin.starting.draft import Findings, compose
+from m2trec_merlin.starting.draft import Examination, compose
 from m2trec_merlin.starting.item_ids import ItemIds, find_item_ids
 from m2trec_merlin.starting.kinds import Choice, choose_kind
 from m2trec_merlin.starting.levels import choose_tasks, without_twins
@@ -33,14 +33,12 @@ class Start:
     """What `init` did.
 
     Attributes:
-        path: of the configuration.
         found: about the tables.
         config: as it was read back.
         tried: what the data step made of the tables; None where they are too large to try.
     """
 
-    path: Path
-    found: Findings
+    found: Examination
     config: Config
     tried: str | None
 
@@ -68,10 +66,10 @@ def start(clicks: Path, items: Path, output: Path, force: bool = False, progress
     if found.clicks.rows <= _TRIED_EVENTS:
         progress.say("trying the data step")
         tried = _try(config, output)
-    return Start(output, found, config, tried)
+    return Start(found, config, tried)
 
 
-def examine(clicks: Path, items: Path, progress: Progress = SILENT) -> Findings:
+def examine(clicks: Path, items: Path, progress: Progress = SILENT) -> Examination:
     """Find out what two tables hold.
 
     Raises:
@@ -103,7 +101,7 @@ def examine(clicks: Path, items: Path, progress: Progress = SILENT) -> Findings:
         reasons = "; ".join(f"'{c.column.name}': {c.reason}" for c in choices) or "there is no other column"
         problem = f"{other.path}: nothing describes the items in '{ids.described}': {reasons}"
         raise DataError(str(other.path), [problem])
-    return Findings(
+    return Examination(
         one,
         other,
         ids,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from m2trec_merlin.cli.app import main, read_config
+from m2trec_merlin.cli.app import app, main, read_config
 from m2trec_merlin.cli.verbs import parse_filters, parse_session_item
 from m2trec_merlin.errors import ConfigError
 
@@ -120,7 +120,7 @@ def test_an_address_that_is_none(
     )
 
 
-@pytest.mark.parametrize("verb", ["", "data", "preprocess", "train", "evaluate", "export", "serve", "demo"])
+@pytest.mark.parametrize("verb", ["", *(command.callback.__name__ for command in app.registered_commands)])
 def test_every_verb_explains_itself(
     verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
