@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
+from m2trec_merlin.config import Config
 from m2trec_merlin.data import prepare_data
 from m2trec_merlin.data.validation import validate
 from m2trec_merlin.errors import DataError
+from m2trec_merlin.readers.user_sessions import UserSessions
 from tests.worlds.tables import MakeConfig
 
 CUT = {"user": "who", "gap": "30 min"}
@@ -21,15 +23,13 @@ def clicks(rows: list[tuple[Any, Any, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["who", "item_id", "when"])
 
 
+def shop(make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame, **data: Any) -> Config:
+    usual = {"sessions": CUT, "columns": {"order": "when"}, "split": {"kind": "hash"}}
+    return make_config(events, items, **{**usual, **data})
+
+
 def cut(make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame, **data: Any) -> pd.DataFrame:
-    settings: dict[str, Any] = {
-        "sessions": CUT,
-        "columns": {"order": "when"},
-        "split": {"kind": "hash"},
-        **data,
-    }
-    config = make_config(events, items, **settings)
-    return pd.concat(list(config.data.open(0).interactions()))
+    return pd.concat(list(shop(make_config, events, items, **data).data.open(0).interactions()))
 
 
 def test_a_longer_pause_begins_a_session(make_config: MakeConfig, items: pd.DataFrame) -> None:
@@ -72,28 +72,14 @@ def test_any_chunks_and_any_order_give_what_a_plain_reading_gives(
     make_config: MakeConfig, items: pd.DataFrame, gap: str, chunk: int, suffix: str
 ) -> None:
     random = np.random.default_rng(1)
-    events = clicks(
-        list(
-            zip(
-                random.integers(12, size=400),
-                random.choice([10, 20, 30, 40], size=400),
-                # No two at once: what is equal in time would stand in the order of the file.
-                1_700_000_000 + 60 * random.permutation(2000)[:400],
-                strict=True,
-            )
-        )
-    )
+    users, ids = random.integers(12, size=400), random.choice([10, 20, 30, 40], size=400)
+    # No two at once: what is equal in time would stand in the order of the file.
+    times = 1_700_000_000 + 60 * random.permutation(2000)[:400]
+    events = clicks(list(zip(users, ids, times, strict=True)))
     right = plain(events, gap)
+    data = {"sessions": {"user": "who", "gap": gap}, "options": {"time_format": "s"}}
     for table in (events, events.sample(frac=1, random_state=2)):
-        found = cut(
-            make_config,
-            table,
-            items,
-            suffix=suffix,
-            chunk_sessions=chunk,
-            sessions={"user": "who", "gap": gap},
-            options={"time_format": "s"},
-        )
+        found = cut(make_config, table, items, suffix=suffix, chunk_sessions=chunk, **data)
         lists = found["item_id"].astype(int).groupby(found["session_id"]).agg(list)
         assert lists.to_dict() == {f"{who}@{time.isoformat()}": own for (who, time), own in right.items()}
 
@@ -102,14 +88,7 @@ def test_chunks_hold_whole_sessions_and_no_more_than_asked(
     make_config: MakeConfig, items: pd.DataFrame
 ) -> None:
     events = clicks([("a", 10, f"2024-01-0{day} 10:0{minute}") for day in range(1, 8) for minute in (0, 1)])
-    config = make_config(
-        events,
-        items,
-        sessions=CUT,
-        columns={"order": "when"},
-        split={"kind": "hash"},
-        chunk_sessions=2,
-    )
+    config = shop(make_config, events, items, chunk_sessions=2)
     chunks = list(config.data.open(0).interactions())
     assert [chunk["session_id"].nunique() for chunk in chunks] == [2, 2, 2, 1]
     assert sum(map(len, chunks)) == 14
@@ -143,7 +122,7 @@ def test_missing_users_and_unreadable_times_are_reported_with_their_rows(
             ("a", 20, "2024-01-01 10:03"),
         ]
     )
-    config = make_config(events, items, sessions=CUT, columns={"order": "when"}, split={"kind": "time"})
+    config = shop(make_config, events, items, split={"kind": "time"})
     with pytest.raises(DataError) as caught:
         validate(config.data.open(0), config)
     users, missing, times = sorted(
@@ -166,13 +145,8 @@ def test_numbers_are_no_times_unless_somebody_says_so(
 
 
 def test_missing_columns_are_reported_by_their_names(make_config: MakeConfig, items: pd.DataFrame) -> None:
-    config = make_config(
-        clicks([("a", 10, "2024-01-01")]),
-        items,
-        sessions={"user": "whom"},
-        columns={"order": "wenn"},
-        split={"kind": "time"},
-    )
+    changed = {"sessions": {"user": "whom"}, "columns": {"order": "wenn"}, "split": {"kind": "time"}}
+    config = shop(make_config, clicks([("a", 10, "2024-01-01")]), items, **changed)
     with pytest.raises(DataError) as caught:
         validate(config.data.open(0), config)
     text = str(caught.value)
@@ -187,13 +161,7 @@ def test_what_is_no_duration_is_refused_with_what_is_accepted(
     make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame, gap: object
 ) -> None:
     with pytest.raises(ValidationError, match=r"sessions.gap\n.*'30 min', '1 h' or '900 s'"):
-        make_config(
-            events,
-            items,
-            sessions={"user": "who", "gap": gap},
-            columns={"order": "when"},
-            split={"kind": "hash"},
-        )
+        shop(make_config, events, items, sessions={"user": "who", "gap": gap})
 
 
 @pytest.mark.parametrize(
@@ -201,8 +169,6 @@ def test_what_is_no_duration_is_refused_with_what_is_accepted(
     [("30 min", 1800), ("1 h", 3600), ("900 s", 900), ("1 day", 86400), ("1.5days", 129600)],
 )
 def test_durations(gap: str, seconds: int) -> None:
-    from m2trec_merlin.readers.user_sessions import UserSessions
-
     assert UserSessions(user="who", gap=gap).longest_pause == np.timedelta64(seconds, "s")
 
 
@@ -221,8 +187,7 @@ def test_the_step_writes_what_was_cut(make_config: MakeConfig, items: pd.DataFra
     rows = [
         (f"u{u}", item, f"2024-01-{d:02} 10:{item}") for u in range(30) for d in (1, 2) for item in (10, 20)
     ]
-    config = make_config(clicks(rows), items, sessions=CUT, columns={"order": "when"}, split={"kind": "hash"})
-    folder = prepare_data(config)
+    folder = prepare_data(shop(make_config, clicks(rows), items))
     written = pd.concat([pd.read_parquet(p) for p in folder.glob("interactions/*/*.parquet")])
     assert written.groupby("session_id").size().tolist() == [2] * 60
     assert written["timestamp"].dt.minute.tolist() == (10 * (written["position"] + 1)).tolist()
