@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -49,11 +50,17 @@ def quantiles(numbers: np.ndarray, counts: np.ndarray) -> dict[str, float]:
     """Return quantiles of numbers, each of which so many items have; none of nothing."""
     if not counts.sum():
         return {}
+    found = weighted_quantiles(numbers, counts, _QUANTILES)
+    return {f"{share:g}": float(value) for share, value in zip(_QUANTILES, found, strict=True)}
+
+
+def weighted_quantiles(numbers: np.ndarray, counts: np.ndarray, shares: Sequence[float]) -> np.ndarray:
+    """Return the least numbers up to which such shares lie, where each number occurs so many times."""
     order = np.argsort(numbers, kind="stable")
     reached = np.cumsum(counts[order])
-    ranks = np.ceil(np.array(_QUANTILES) * reached[-1]).clip(1)
-    found = numbers[order][np.searchsorted(reached, ranks)]
-    return {f"{share:g}": float(value) for share, value in zip(_QUANTILES, found, strict=True)}
+    ranks = np.ceil(np.array(shares) * reached[-1]).clip(1)
+    found: np.ndarray = numbers[order][np.searchsorted(reached, ranks)]
+    return found
 
 
 def count_words(texts: pa.Array) -> np.ndarray:

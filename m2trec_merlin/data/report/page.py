@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from m2trec_merlin.attributes.profiles import weighted_quantiles
 from m2trec_merlin.data.report.findings import find, percent
 from m2trec_merlin.data.report.items import AttributeStatistics, Group
 from m2trec_merlin.data.report.plots import STYLE, plot_bars, plot_curve
@@ -131,10 +132,8 @@ def _wide(s: DataStatistics) -> int:
 
 
 def _quantile(s: DataStatistics, share: float) -> int:
-    pairs = np.array([pair for split in s.splits.values() for pair in split.lengths])
-    pairs = pairs[np.argsort(pairs[:, 0], kind="stable")]
-    reached = np.cumsum(pairs[:, 1])
-    return int(pairs[np.searchsorted(reached, share * reached[-1]), 0])
+    lengths, sessions = np.array([pair for split in s.splits.values() for pair in split.lengths]).T
+    return int(weighted_quantiles(lengths, sessions, [share])[0])
 
 
 def _times(s: DataStatistics) -> str:
