@@ -7,8 +7,10 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from m2trec_merlin.runs import VERBS
+
 #: As errors and progress lines write it; nothing below the command line knows its options.
-_COMMAND = re.compile(r"`m2trec (data|preprocess|train|evaluate|export|serve)\b([^`]*)`")
+_COMMAND = re.compile(rf"`m2trec ({'|'.join(VERBS)}|serve)\b([^`]*)`")
 _options: list[str] = []
 _of_the_model: list[str] = []
 

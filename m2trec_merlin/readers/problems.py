@@ -80,12 +80,17 @@ def describe_missing_column(column: str, available: Iterable[str], needed_for: s
     lowered = {name.strip().lower(): name for name in names}
     close = difflib.get_close_matches(column.strip().lower(), lowered, n=1)
     meant = f"; did you mean '{lowered[close[0]]}'?" if close else ""
-    if not close and any(re.fullmatch(r"-?\d+([.:-]\d+)*", name) for name in names):
+    if not close and any(map(looks_like_a_value, names)):
         meant = "; is the first line a row? It must name the columns"
     purpose = f", which {needed_for}" if needed_for else ""
     # Blanks at the ends of a name would not be seen.
     listed = ", ".join(name if name and name == name.strip() else repr(name) for name in names)
     return f"no column '{column}'{purpose}; there are {listed or 'none'}{meant}"
+
+
+def looks_like_a_value(name: str) -> bool:
+    """Tell whether what should be the name of a column is a number, a date or a time."""
+    return re.fullmatch(r"-?\d+([.,:-]\d+)*", name.strip()) is not None
 
 
 def _show(value: Any) -> str:

@@ -15,6 +15,7 @@ import yaml
 
 from m2trec_merlin.attributes.base import RESERVED_NAMES
 from m2trec_merlin.readers.dialect import Dialect
+from m2trec_merlin.readers.problems import looks_like_a_value
 from m2trec_merlin.starting.item_ids import ItemIds
 from m2trec_merlin.starting.kinds import Choice
 from m2trec_merlin.starting.look import Look, percent
@@ -60,7 +61,10 @@ class Examination:
         """Return what a person should look at."""
         lines = list(self.unsure)
         for look in (self.clicks, self.items):
-            if any(_is_number(name) and column.numbers is not None for name, column in look.columns.items()):
+            if any(
+                looks_like_a_value(name) and column.numbers is not None
+                for name, column in look.columns.items()
+            ):
                 names = ", ".join(map(repr, look.columns))
                 lines.append(
                     f"the first line of {look.path.name} names the columns, but looks like data: {names}"
@@ -279,7 +283,3 @@ def _yaml(value: Any) -> str:
 def _relative(path: Path, output: Path) -> str:
     relative = os.path.relpath(path, output.parent)
     return relative if relative.count("..") < 4 else str(path.resolve())
-
-
-def _is_number(name: str) -> bool:
-    return re.fullmatch(r"-?\d+([.,]\d+)?", name.strip()) is not None
