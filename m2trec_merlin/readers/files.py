@@ -20,6 +20,8 @@ from m2trec_merlin.readers.raw_types import Convert, NotTextError, conversion, p
 
 _PARQUET = (".parquet", ".pq")
 _COMPRESSED = (".gz", ".bz2", ".zst")
+#: What Arrow raises at damaged files; names of columns may be no text.
+_UNREADABLE = (pa.ArrowException, OSError, UnicodeError)
 _BLOCK_ROWS = 1 << 16
 
 
@@ -90,7 +92,7 @@ class TableFile:
                     block = self._block(part, batch, conversions, row)
                     row += len(block)
                     yield block
-            except (pa.ArrowException, OSError) as error:
+            except _UNREADABLE as error:
                 raise DataError(str(self.path), [_explain_unreadable(part.path, error)]) from None
 
     def read(self, columns: Sequence[str] | None = None, single: Collection[str] = ()) -> pd.DataFrame:
@@ -133,7 +135,7 @@ class TableFile:
         for file in self._files():
             try:
                 parts.append(self._open(file))
-            except (pa.ArrowException, OSError) as error:
+            except _UNREADABLE as error:
                 problems.append(_explain_unreadable(file, error))
             except DataError as error:
                 problems += error.problems

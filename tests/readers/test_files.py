@@ -191,3 +191,13 @@ def test_files_whose_types_do_not_go_together(tmp_path: Path) -> None:
     assert table.read(["id"])["id"].tolist() == ["1", "x"]
     with pytest.raises(DataError, match=r"'tags': types do not go together: string in a\.parquet, list<"):
         table.read()
+
+
+def test_damaged_names_of_columns_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "items.parquet"
+    pd.DataFrame({"item_id": [1], "titleblatt": ["x"]}).to_parquet(path)
+    path.write_bytes(path.read_bytes().replace(b"titleblatt", b"title\xb3latt"))
+    with pytest.raises(
+        DataError, match=r"items\.parquet: cannot be read as Parquet: .*can't decode byte 0xb3"
+    ):
+        TableFile(path).columns()
