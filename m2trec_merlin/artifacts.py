@@ -203,6 +203,25 @@ def require_manifest(directory: Path, verb: str) -> dict[str, Any]:
     return _read_manifest(directory / MANIFEST, verb)
 
 
+def require_unaltered(directory: Path, verb: str, part: Path) -> None:
+    """Check that the files of a part of an earlier step's result are those that it wrote.
+
+    Args:
+        directory: of the result.
+        verb: that wrote it.
+        part: folder inside.
+
+    Raises:
+        ArtifactError: names the first file that is missing or altered, and the verb that mends it.
+    """
+    written: dict[str, str] = require_manifest(directory, verb)["sha256"]
+    names = [name for name in written if (directory / name).is_relative_to(part)]
+    for path in (directory / name for name in names):
+        if not path.is_file() or sha256(path) != written[str(path.relative_to(directory))]:
+            what = "is altered" if path.is_file() else "is missing"
+            raise ArtifactError(f"{path} {what}: run `m2trec {verb} --force` to make it anew")
+
+
 def _read_manifest(path: Path, verb: str) -> dict[str, Any]:
     manifest = read_json(path, verb)
     with reading(path, verb):

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import torch
 
 from m2trec_merlin import __version__
-from m2trec_merlin.artifacts import atomic_directory, atomic_write, write_manifest
+from m2trec_merlin.artifacts import atomic_directory, atomic_write, require_unaltered, write_manifest
 from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
@@ -114,6 +114,7 @@ def write_repository(
     items = item_columns(run.config, catalogue)
     pq.write_table(items.select(["item_id"]), preprocess / CATALOGUE_IDS)
     if version.attributes:
+        require_unaltered(run.preprocessed, "preprocess", run.items_workflow)
         shutil.copytree(run.items_workflow, preprocess / ITEMS_WORKFLOW)
     progress.say(f"encoding {catalogue.n_rows - 1:,} items")
     item_vectors = _write_vectors(predict, model, catalogue)

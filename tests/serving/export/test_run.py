@@ -47,6 +47,18 @@ def test_a_failing_export_leaves_the_earlier_one(
     assert [p.name for p in work.iterdir() if p.name.startswith(".")] == []
 
 
+@pytest.mark.parametrize("damage", ["is altered", "is missing"])
+def test_a_workflow_that_was_damaged_is_not_exported(shop: Shop, tmp_path: Path, damage: str) -> None:
+    work = shutil.copytree(shop.config.directory, tmp_path / "work")
+    path = work / "preprocessed" / "items_workflow" / "workflow.pkl"
+    if damage == "is missing":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ArtifactError, match=rf"workflow\.pkl {damage}: run `m2trec preprocess --force`"):
+        export(shop_config(work), force=True)
+
+
 def test_the_manifest_says_what_the_repository_was_made_of(shop: Shop) -> None:
     manifest = json.loads((shop.repository / MANIFEST).read_text())
     assert manifest["step"] == "export" and manifest["items"] == N_ITEMS
