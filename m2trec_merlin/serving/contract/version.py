@@ -37,7 +37,7 @@ class RawAttribute:
     Attributes:
         field: what it encodes to.
         column: the raw column that it is made from.
-        settings: on which it depends whether raw values are valid; empty in exports of earlier releases.
+        settings: on which it depends whether raw values are valid; none are checked without.
     """
 
     field: Field
@@ -91,5 +91,5 @@ class Description:
         return cls(attributes=attributes, **content)
 
 
-def _attribute(field: dict[str, Any], column: str, settings: dict[str, Any] | None = None) -> RawAttribute:
-    return RawAttribute(Field(field["name"], Layout(field["layout"]), field["size"]), column, settings or {})
+def _attribute(field: dict[str, Any], column: str, settings: dict[str, Any]) -> RawAttribute:
+    return RawAttribute(Field(field["name"], Layout(field["layout"]), field["size"]), column, settings)

@@ -111,7 +111,7 @@ def sample_queries(model: M2TRec, item_vectors: np.ndarray, sessions: Sessions) 
     """
     graph = SessionGraph(model).eval()
     chosen = np.unique(np.linspace(0, len(sessions) - 1, _SESSIONS).astype(int)) if len(sessions) else []
-    rows = (sessions.rows[sessions.offsets[i] : sessions.offsets[i + 1]][-model.max_length :] for i in chosen)
+    rows = (sessions[index][-model.max_length :] for index in chosen)
     queries = [graph(*_inputs(item_vectors, each))[0] for each in rows if len(each)]
     return torch.cat(queries).numpy() if queries else np.zeros((0, model.session_encoder.width), np.float32)
 

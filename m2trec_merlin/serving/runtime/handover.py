@@ -17,8 +17,9 @@ from m2trec_merlin.encoded import EncodedItems, Field, from_tensors, no_items, t
 from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.contract.names import CHECKED, ENSEMBLE, NEW_ITEMS, POSITIONS, PREDICT
 from m2trec_merlin.serving.contract.version import Description
-from m2trec_merlin.serving.runtime.options import check_options
+from m2trec_merlin.serving.runtime.options import check_read_options
 from m2trec_merlin.serving.runtime.recommending import Request
+from m2trec_merlin.serving.runtime.request_json import parse_json
 
 _REFUSED = (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile, ServerError)
 
@@ -51,11 +52,11 @@ def take_over(tensors: Mapping[str, np.ndarray], version: Description, n_rows: i
     """
     try:
         (packed,), (checked,) = tensors[NEW_ITEMS].tolist(), tensors[CHECKED].tolist()
-        said = json.loads(checked)
+        said = parse_json(checked.decode(), CHECKED)
         request = Request(
             tensors[POSITIONS],
             _unpack(packed, version.fields),
-            check_options(json.dumps(said["options"]), version),
+            check_read_options(said["options"], version),
             [str(note) for note in said["notes"]],
         )
         _require_within(request, version, n_rows)

@@ -98,6 +98,13 @@ def test_what_the_first_step_did_not_send_is_refused(
         take_over({**tensors, **TAMPERED[how](tensors)}, version, n_rows=6)
 
 
+def test_half_a_character_in_what_is_said_can_be_written_again(
+    request_: Request, version: Description
+) -> None:
+    tensors = hand_over(dataclasses.replace(request_, notes=["so \ud83d is"]))
+    assert take_over(tensors, version, n_rows=6).notes == ["so \ufffd\ufffd\ufffd is"]
+
+
 @pytest.mark.parametrize("array", [np.zeros((2, 3)), np.zeros(()), np.zeros((0, 3))])
 def test_one_session_is_expected(array: np.ndarray) -> None:
     with pytest.raises(ServerError, match=r"^item_ids: expected shape \[1, ...\], found"):

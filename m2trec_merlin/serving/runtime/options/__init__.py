@@ -38,7 +38,11 @@ def check_options(text: str, version: Description) -> dict[str, Any]:
     Raises:
         ServerError: it is not a JSON object, or options are unknown or of the wrong form; all of them.
     """
-    raw = parse_json(text, "options") if text else {}
+    return check_read_options(parse_json(text, "options") if text else {}, version)
+
+
+def check_read_options(raw: object, version: Description) -> dict[str, Any]:
+    """Do what `check_options` does, of JSON that was read."""
     if not isinstance(raw, dict):
         raise ServerError("options: expected a JSON object")
     problems = []
