@@ -1,7 +1,7 @@
 """Fitted items workflows on disk, as data: what was configured, and what its operators learned.
 
-NVTabular's own format is a pickle, which runs code when it is read. Here nothing is read but JSON, Parquet and
-files of tokenizers, from which the same workflow is composed again:
+NVTabular's own format is a pickle, which runs code when it is read. Here nothing is read but JSON, Parquet
+and files of tokenizers, from which the same workflow is composed again:
 
 ```
 workflow.json               settings of the attributes; names and types of the raw columns

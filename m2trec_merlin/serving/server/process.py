@@ -17,6 +17,7 @@ from types import TracebackType
 import psutil
 
 from m2trec_merlin.errors import ArtifactError, ServerError
+from m2trec_merlin.serving.contract.checksums import require_sealed
 from m2trec_merlin.serving.contract.names import ENSEMBLE, LOCALHOST
 from m2trec_merlin.serving.server.guard import Guard
 from m2trec_merlin.serving.server.ports import Ports
@@ -71,20 +72,21 @@ class TritonServer:
         """Check what can be told before starting.
 
         Raises:
-            ArtifactError: there is no model repository.
+            ArtifactError: there is no model repository, or another one than was exported.
             ServerError: a port is taken.
         """
-        if not (self.repository / self.model / "config.pbtxt").is_file():
+        if not (self.repository / self.model).is_dir():
             raise ArtifactError(
                 f"{self.repository} holds no Triton model '{self.model}': run `m2trec export` first"
             )
+        require_sealed(self.repository)
         self.ports.require_free()
 
     def start(self) -> None:
         """Check what is missing, start Triton, and wait until the model answers.
 
         Raises:
-            ArtifactError: there is no model repository.
+            ArtifactError: there is no model repository, or another one than was exported.
             MissingDependencyError: nvidia-pytriton or a system library is missing.
             ServerError: a port is taken, no folder has a plain path, or Triton failed to start in time; shows
                 its last messages.
