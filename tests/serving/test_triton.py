@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from collections.abc import Iterator
@@ -14,7 +15,11 @@ import numpy as np
 import pytest
 
 from m2trec_merlin.errors import ServerError
-from m2trec_merlin.serving.client import RecommendationClient, Recommendations
+from m2trec_merlin.serving.client import (
+    AsyncRecommendationClient,
+    RecommendationClient,
+    Recommendations,
+)
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.process import TritonServer
 from tests.serving.runtime.test_recommending import NEW_BREAD, NEW_THING, SESSIONS
@@ -66,6 +71,31 @@ def test_concurrent_requests_of_all_kinds_get_their_own_answers(
     for answer, expected in zip(answers, offline * 6, strict=True):
         assert len(answer.item_ids) == shop.config.serving.top_k
         assert_equal(shop, answer, expected)
+
+
+def test_asyncio_gets_the_same_answers(
+    shop: Shop, client: RecommendationClient, server: TritonServer, offline: list[Any]
+) -> None:
+    async def answered() -> list[Recommendations]:
+        async with AsyncRecommendationClient(server.grpc_address, timeout=120) as many:
+            return await asyncio.gather(*(many.recommend(session, N_ITEMS) for session in SESSIONS * 6))
+
+    for answer, expected in zip(asyncio.run(answered()), offline * 6, strict=True):
+        assert_equal(shop, answer, expected)
+
+
+def test_a_client_that_went_away_harms_nobody(client: RecommendationClient, server: TritonServer) -> None:
+    before = client.recommend(SESSIONS[0])
+
+    async def leave() -> None:
+        async with AsyncRecommendationClient(server.grpc_address) as many:
+            under_way = [asyncio.create_task(many.recommend(session)) for session in SESSIONS * 20]
+            await asyncio.sleep(0.02)
+            for task in under_way:
+                task.cancel()
+
+    asyncio.run(leave())
+    assert client.recommend(SESSIONS[0]) == before
 
 
 def test_options_reach_the_model(client: RecommendationClient) -> None:

@@ -49,4 +49,4 @@ def test_answering_for_known_items_imports_no_heavy_package(shop: Shop) -> None:
 
 def test_the_client_needs_neither_the_model_nor_the_server(shop: Shop) -> None:
     loaded = modules_of(CONNECT)
-    assert loaded & ({"onnxruntime", "pyarrow"} | HEAVY - {"pydantic"}) == set()
+    assert loaded & ({"onnxruntime", "pyarrow"} | HEAVY) == set()
