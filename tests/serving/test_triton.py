@@ -20,6 +20,7 @@ from m2trec_merlin.serving.client import (
     RecommendationClient,
     Recommendations,
 )
+from m2trec_merlin.serving.contract.checksums import require_sealed
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.process import TritonServer
 from tests.serving.runtime.test_recommending import NEW_BREAD, NEW_THING, SESSIONS
@@ -136,6 +137,12 @@ def test_requests_with_few_tensors_by_rest(server: TritonServer) -> None:
         outputs = {output["name"]: output for output in json.load(response)["outputs"]}
     assert outputs["recommended_ids"]["shape"] == [1, 5]
     assert outputs["next_department"]["shape"] == [1, 2]
+
+
+def test_nothing_is_written_into_the_repository(shop: Shop, client: RecommendationClient) -> None:
+    client.recommend(["sku-1", NEW_BREAD])
+    require_sealed(shop.repository)
+    assert not list(shop.repository.rglob("__pycache__"))
 
 
 def test_each_step_has_its_own_metrics(server: TritonServer) -> None:

@@ -9,13 +9,15 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 
 from m2trec_merlin.errors import NoAnswerError, RefusedError, ServerError
-from m2trec_merlin.serving.client import AsyncRecommendationClient, RecommendationClient, Recommendations
+from m2trec_merlin.serving.client import AsyncRecommendationClient, RecommendationClient, Recommendations, Tls
+from tests.serving.certificates import Certificates
 from tests.serving.client.stand_in import StandIn, serving
 
 Recommend = Callable[..., Recommendations]
@@ -171,3 +173,25 @@ def assert_no_server_answers(address: str, recommend: Recommend) -> None:
         f"no server answers at {address}: start one with `m2trec serve`, or check that host and port are "
         "those of Triton's gRPC"
     )
+
+
+@both
+def test_an_encrypted_connection(triton: StandIn, tmp_path: Path, recommend: Recommend) -> None:
+    made = Certificates.make(tmp_path)
+    pair = (tmp_path / "server.key").read_bytes(), (tmp_path / "server.pem").read_bytes()
+    with serving(triton, credentials=grpc.ssl_server_credentials([pair])) as address:
+        client = {"timeout": 5, "tls": made.client(None)}
+        assert recommend(address, ["x"], client=client).item_ids == ["a", "b"]
+
+
+@both
+@pytest.mark.parametrize(
+    ("tls", "message"),
+    [
+        (Tls(Path("no.pem")), r"TLS: no\.pem cannot be read: No such file or directory"),
+        (Tls(key=Path("a.key")), "give both certificate and key of the client, or neither"),
+    ],
+)
+def test_files_for_tls_that_are_not_there(recommend: Recommend, tls: Tls, message: str) -> None:
+    with pytest.raises(ServerError, match=message):
+        recommend("127.0.0.1:1", ["x"], client={"tls": tls})
