@@ -139,10 +139,12 @@ def test_requests_with_few_tensors_by_rest(server: TritonServer) -> None:
     assert outputs["next_department"]["shape"] == [1, 2]
 
 
-def test_nothing_is_written_into_the_repository(shop: Shop, client: RecommendationClient) -> None:
+def test_nothing_but_caches_of_code_is_written_into_the_repository(
+    shop: Shop, client: RecommendationClient
+) -> None:
     client.recommend(["sku-1", NEW_BREAD])
-    require_sealed(shop.repository)
-    assert not list(shop.repository.rglob("__pycache__"))
+    for folder in (shop.repository, shop.preprocess, shop.predict):
+        require_sealed(folder)
 
 
 def test_each_step_has_its_own_metrics(server: TritonServer) -> None:

@@ -120,8 +120,6 @@ def _environment(target: Path, libraries: Path) -> dict[str, str]:
     environment["PATH"] = _join(str(target / "python" / "bin"), environment.get("PATH"))
     environment["PYTHONPATH"] = str(target / "packages")
     environment["TMPDIR"] = str(target)
-    # Nothing is written into the repository, not even what Python keeps beside the code that it runs.
-    environment["PYTHONDONTWRITEBYTECODE"] = "1"
     environment["LD_LIBRARY_PATH"] = _join(
         str(libraries), sysconfig.get_config_var("LIBDIR"), environment.get("LD_LIBRARY_PATH")
     )
