@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -155,10 +156,11 @@ def test_each_step_has_its_own_metrics(server: TritonServer) -> None:
 
 
 def test_an_altered_repository_is_refused_and_nothing_is_left_behind(shop: Shop, tmp_path: Path) -> None:
-    before = set(Path("/dev/shm").iterdir())
+    ours = f"m2trec_{os.getpid()}_*"
+    before = set(Path("/dev/shm").glob(ours))
     repository = shutil.copytree(shop.repository, tmp_path / "triton")
     with (repository / "m2trec_preprocess" / "1" / "item_ids.parquet").open("ab") as file:
         file.write(b"?")
     with pytest.raises(ServerError, match=r"item_ids\.parquet changed since the export"):
         TritonServer(repository, Ports.free()).start()
-    assert set(Path("/dev/shm").iterdir()) <= before
+    assert set(Path("/dev/shm").glob(ours)) <= before
