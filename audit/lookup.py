@@ -39,7 +39,17 @@ def look_up(packages: Iterable[str]) -> Report:
         requirements = Path(folder) / "requirements.txt"
         requirements.write_text("\n".join(packages), encoding="utf-8")
         options = ["--no-deps", "--disable-pip", "--format=json", "--progress-spinner=off"]
-        command = [uv, "tool", "run", "--from", _PIP_AUDIT, "pip-audit", *options, "-r", requirements]
+        command: list[str | Path] = [
+            uv,
+            "tool",
+            "run",
+            "--from",
+            _PIP_AUDIT,
+            "pip-audit",
+            *options,
+            "-r",
+            requirements,
+        ]
         done = subprocess.run(command, capture_output=True, text=True)
     return read_output(done.stdout, done.stderr)
 
