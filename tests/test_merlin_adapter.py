@@ -55,6 +55,27 @@ def test_merlin_core_needs_dask_without_query_planning():
     assert done.stdout.strip() == "dask.dataframe.core"
 
 
+def test_merlin_imports_torch_for_names_of_types():
+    """Upstream: merlin.dtypes.mappings imports torch where it is installed."""
+    program = (
+        "import sys, m2trec_merlin.merlin_adapter as adapter\n"
+        "adapter.prepare_merlin()\n"
+        "with adapter.without_torch():\n"
+        "    import {first}\n"
+        "print('torch' in sys.modules, end=' ')\n"
+        "import {second}\n"
+        "print('torch' in sys.modules)\n"
+    )
+
+    def found(first: str, second: str) -> str:
+        command = [sys.executable, "-W", "ignore", "-c", program.format(first=first, second=second)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    assert found("json", "merlin.schema") == "False True\n"
+    assert found("merlin.schema, nvtabular", "json") == "False False\n"
+    assert found("merlin.schema", "torch") == "False True\n"
+
+
 def test_dask_with_query_planning_is_refused(monkeypatch):
     """Upstream: as above, when somebody imported Dask's dataframes first."""
     monkeypatch.setitem(sys.modules, "dask_expr", sys)
