@@ -1,6 +1,7 @@
 # make demo   the whole job on real data: preprocess, train, evaluate, export, serve, recommend
 # make test   the tests
 # make check  ruff and mypy
+# make audit  known vulnerabilities of what is installed (asks PyPI's advisory service)
 #
 # Each sets up .venv on first use and reuses it afterwards.
 # Choose another interpreter with PYTHON=python3.12, a smaller torch with UV_TORCH_BACKEND=cpu.
@@ -13,7 +14,7 @@ STAMP := $(VENV)/.installed
 # uv does not read pip's configuration; hand it the folder of local wheels, where pip is told of one.
 FIND_LINKS = $${UV_FIND_LINKS:-$$($(BIN)/python -m pip config get global.find-links 2>/dev/null || true)}
 
-.PHONY: setup demo test check format clean
+.PHONY: setup demo test check audit format clean
 
 setup: $(STAMP)
 
@@ -38,6 +39,9 @@ check: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+audit: setup
+	@$(BIN)/python -m audit
 
 format: setup
 	@$(BIN)/ruff check --fix .

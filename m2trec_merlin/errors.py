@@ -6,6 +6,8 @@ M2TRecError                     one message for the user, no traceback on the co
 ├── ArtifactError               something an earlier step should have written is missing or damaged
 ├── MissingDependencyError      an optional package or system library is not installed
 └── ServerError                 Triton did not start, did not answer, or refused a request
+    ├── RefusedError            a request is wrong: sent again, it is refused again
+    └── NoAnswerError           no server is there, or it is too slow: sent again, it may be answered
 """
 
 from __future__ import annotations
@@ -58,6 +60,14 @@ class MissingDependencyError(M2TRecError):
 
 class ServerError(M2TRecError):
     """Triton could not be started or reached, or it refused a request."""
+
+
+class RefusedError(ServerError):
+    """The server takes a request for wrong; the message names the field."""
+
+
+class NoAnswerError(ServerError):
+    """The server cannot be reached, or did not answer in time."""
 
 
 def message_of(error: Exception) -> str | None:

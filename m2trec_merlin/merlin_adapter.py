@@ -8,7 +8,6 @@ is cheap and changes nothing; `prepare_merlin` must run before anything of Merli
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
@@ -22,16 +21,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from m2trec_merlin.artifacts import atomic_write, read_json, sha256
 from m2trec_merlin.encoded import FIRST_VALUE
-from m2trec_merlin.errors import ArtifactError, M2TRecError
+from m2trec_merlin.errors import M2TRecError
 
 if TYPE_CHECKING:
     from distributed import Client
     from merlin.io import Dataset
-    from nvtabular import Workflow
-
-CHECKSUMS = "checksums.json"
 
 #: Dask settings that merlin-core 23.08 needs, as the environment variables that Dask reads.
 DASK_SETTINGS = {
@@ -104,6 +99,23 @@ def silence_merlin() -> None:
 
 
 @contextmanager
+def without_torch() -> Iterator[None]:
+    """Keep torch out of what is imported in the block, unless it is there already.
+
+    Upstream: `merlin.dtypes.mappings` imports torch wherever it is installed, for names of types that no
+    workflow has: half of the time that NVTabular takes to import, and hundreds of megabytes.
+    """
+    if "torch" in sys.modules:
+        yield
+        return
+    sys.modules["torch"] = None  # type: ignore[assignment]  # which makes an import fail
+    try:
+        yield
+    finally:
+        del sys.modules["torch"]
+
+
+@contextmanager
 def dask_client_for_merlin(client: Client | None) -> Iterator[None]:
     """Make NVTabular use exactly this client, or none, for the length of the block.
 
@@ -164,51 +176,6 @@ def complete_vocabulary(path: str, column: str) -> None:
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     schema = pa.schema([(column, pa.string()), (size, pa.int64())])
     table[schema.names].to_parquet(path, schema=schema, compression=None)
-
-
-def save_workflow(workflow: Workflow, directory: Path) -> None:
-    """Save a fitted workflow with the SHA-256 of each of its files.
-
-    Upstream: NVTabular 23.08 knows one format, a pickle beside its vocabularies. A pickle can run code when
-    it is read, hence `load_workflow` reads none that was changed since.
-    """
-    workflow.save(str(directory))
-    sums = {str(p.relative_to(directory)): sha256(p) for p in _files(directory)}
-    atomic_write(directory / CHECKSUMS, json.dumps(sums, indent=2))
-
-
-def load_workflow(directory: Path) -> Workflow:
-    """Load what `save_workflow` wrote, if every file is unchanged.
-
-    Upstream: besides the pickle, NVTabular caches vocabularies by path for the life of the process, so a
-    workflow fitted anew in the same place would be read with the old vocabularies; the cache is emptied.
-
-    The checksums reveal damage and careless edits. They are no signature: do not load workflows from people
-    you would not run code from.
-
-    Raises:
-        ArtifactError: a file is missing, was added, or differs from what was saved.
-    """
-    prepare_merlin()
-    sums = read_json(directory / CHECKSUMS, "preprocess")
-    found = {str(p.relative_to(directory)): sha256(p) for p in _files(directory)}
-    wrong = sorted(name for name in sums.keys() | found.keys() if sums.get(name) != found.get(name))
-    if wrong:
-        raise ArtifactError(
-            f"{directory}: {', '.join(wrong)} changed since the workflow was saved, so it is not loaded; "
-            "run `m2trec preprocess --force`"
-        )
-    from merlin.io.worker import clean_worker_cache
-    from nvtabular import Workflow
-
-    clean_worker_cache()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return Workflow.load(str(directory))
-
-
-def _files(directory: Path) -> list[Path]:
-    return sorted(p for p in directory.rglob("*") if p.is_file() and p.name != CHECKSUMS)
 
 
 def training_arguments(**settings: Any) -> Any:

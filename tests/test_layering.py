@@ -51,7 +51,7 @@ ASIDE = {
 #: What runs inside Triton knows the contract and the ground; the rest only where a request asks for it.
 RUNTIME_MAY_USE = {"serving.contract", "neighbours", "workflows", "merlin_adapter", "attributes", "catalogue"}
 #: Programs above the package, in their own folders.
-ABOVE = ("experiments", "benchmarks")
+ABOVE = ("experiments", "benchmarks", "audit")
 
 
 def modules() -> Iterator[tuple[str, Path]]:

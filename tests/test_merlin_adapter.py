@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -15,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from m2trec_merlin import merlin_adapter
-from m2trec_merlin.errors import ArtifactError, M2TRecError
+from m2trec_merlin.errors import M2TRecError
 
 merlin_adapter.prepare_merlin()
 
@@ -54,6 +53,27 @@ def test_merlin_core_needs_dask_without_query_planning():
         check=True,
     )
     assert done.stdout.strip() == "dask.dataframe.core"
+
+
+def test_merlin_imports_torch_for_names_of_types():
+    """Upstream: merlin.dtypes.mappings imports torch where it is installed."""
+    program = (
+        "import sys, m2trec_merlin.merlin_adapter as adapter\n"
+        "adapter.prepare_merlin()\n"
+        "with adapter.without_torch():\n"
+        "    import {first}\n"
+        "print('torch' in sys.modules, end=' ')\n"
+        "import {second}\n"
+        "print('torch' in sys.modules)\n"
+    )
+
+    def found(first: str, second: str) -> str:
+        command = [sys.executable, "-W", "ignore", "-c", program.format(first=first, second=second)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    assert found("json", "merlin.schema") == "False True\n"
+    assert found("merlin.schema, nvtabular", "json") == "False False\n"
+    assert found("merlin.schema", "torch") == "False True\n"
 
 
 def test_dask_with_query_planning_is_refused(monkeypatch):
@@ -181,51 +201,3 @@ def test_merlin_needs_a_value_in_some_list():
     marked = split.transform(ColumnSelector(["x"]), pd.DataFrame({"x": lists.to_pandas()}))["x"]
     assert [list(values) for values in marked] == [[merlin_adapter.LIST_FILLER]] * 2
     assert list_val_dtype(marked) is not None
-
-
-@pytest.fixture
-def saved(tmp_path):
-    workflow = fitted(Categories(out_path=str(tmp_path / "fit")), pd.DataFrame({"x": ["a", "b", "b"]}))
-    merlin_adapter.save_workflow(workflow, tmp_path / "saved")
-    return tmp_path / "saved"
-
-
-REQUEST = pd.DataFrame({"x": ["a", "b", None, "c"]})
-
-
-def test_a_saved_workflow_can_be_moved_and_loaded(saved):
-    """Upstream: operators keep absolute paths; NVTabular corrects them while it loads."""
-    moved = saved.rename(saved.with_name("moved"))
-    assert list(merlin_adapter.load_workflow(moved).transform(REQUEST)["x"]) == [4, 3, 1, 2]
-
-
-@pytest.mark.parametrize("name", ["workflow.pkl", "categories/unique.x.parquet", "metadata.json"])
-def test_a_changed_file_is_refused(saved, name):
-    """Upstream: workflows are pickles, which run code when they are read."""
-    content = bytearray((saved / name).read_bytes())
-    content[-1] ^= 1
-    (saved / name).write_bytes(bytes(content))
-    with pytest.raises(ArtifactError, match=f"{name} changed since the workflow was saved"):
-        merlin_adapter.load_workflow(saved)
-
-
-def test_a_missing_and_an_added_file_are_refused(saved):
-    (saved / "workflow.pkl").unlink()
-    (saved / "extra.pkl").write_bytes(b"")
-    with pytest.raises(ArtifactError, match=r"extra\.pkl, workflow\.pkl changed"):
-        merlin_adapter.load_workflow(saved)
-
-
-def test_a_workflow_without_checksums_is_refused(saved):
-    (saved / merlin_adapter.CHECKSUMS).unlink()
-    with pytest.raises(ArtifactError, match=r"checksums\.json is missing"):
-        merlin_adapter.load_workflow(saved)
-
-
-def test_nvtabular_remembers_vocabularies_by_path(saved, tmp_path):
-    """Upstream: merlin.io.worker caches tables by path, also after the file there has changed."""
-    assert list(merlin_adapter.load_workflow(saved).transform(REQUEST)["x"]) == [4, 3, 1, 2]
-    again = fitted(Categories(out_path=str(tmp_path / "again")), pd.DataFrame({"x": ["c", "c", "b"]}))
-    merlin_adapter.save_workflow(again, saved)
-    assert list(merlin_adapter.load_workflow(saved).transform(REQUEST)["x"]) == [2, 4, 1, 3]
-    assert json.loads((saved / merlin_adapter.CHECKSUMS).read_text()).keys() >= {"workflow.pkl"}

@@ -37,12 +37,17 @@ PUBLIC = {
     "frames": {"Column", "EncodeTexts", "Frame", "Frames", "frames_of"},
     "readers": {"DEFAULT_SOURCE", "PATHS", "AnyData", "DataSettings", "Origin", "Source"},
     "runs": {"VERBS", "Run", "RunFolder", "Step", "Verb"},
+    "serving.client": {
+        "AsyncRecommendationClient",
+        "RecommendationClient",
+        "Recommendations",
+        "SessionItem",
+        "Tls",
+    },
     "serving.runtime.options": {"OPTIONS", "Draft", "Option", "apply_options", "check_options"},
 }
 #: The entrances that pages show, in modules that list no names.
 ENTRANCES = [
-    ("serving.client", "RecommendationClient"),
-    ("serving.client", "Recommendations"),
     ("serving.export.run", "export"),
     ("serving.server.process", "TritonServer"),
     ("evaluation.ranking", "evaluate"),

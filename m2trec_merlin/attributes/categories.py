@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 from nvtabular import ColumnSelector, Workflow
 from nvtabular.ops import Categorify
 
+from m2trec_merlin.artifacts import reading
 from m2trec_merlin.attributes.operators import find_operator
 from m2trec_merlin.columns import as_category
 from m2trec_merlin.encoded import FIRST_VALUE, MISSING, OUT_OF_VOCABULARY
@@ -49,6 +51,17 @@ class Categories(Categorify):
     def values(self, name: str) -> list[str]:
         """Return the values of a fitted vocabulary, in the order of their ids from FIRST_VALUE on."""
         return list(pd.read_parquet(self.categories[name])[name])
+
+    def write_learned(self, column: str, folder: Path) -> None:
+        """Write COLUMN.parquet, the vocabulary as NVTabular keeps it."""
+        shutil.copyfile(self.categories[column], folder / f"{column}.parquet")
+
+    def read_learned(self, column: str, folder: Path) -> None:
+        """Read COLUMN.parquet; see `Learning`."""
+        path = folder / f"{column}.parquet"
+        with reading(path, "preprocess"):
+            self.categories[column] = str(path)
+            self._index(column)
 
     def _ids(self, name: str) -> Callable[[pa.Array], np.ndarray]:
         def ids(distinct: pa.Array) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from merlin.dag import Graph
@@ -36,6 +37,21 @@ class Conversion(Protocol):
 
     def __call__(self, name: str, column: Column, frames: Frames) -> Column:
         """Return the new values of column `name`, as many as the old ones."""
+
+
+@runtime_checkable
+class Learning(Protocol):
+    """An operator that learns from items: what it learned, as files from which nothing can run code."""
+
+    def write_learned(self, column: str, folder: Path) -> None:
+        """Write what was learned of a column into a file of that name."""
+
+    def read_learned(self, column: str, folder: Path) -> None:
+        """Take over what `write_learned` wrote; later the file may change or go.
+
+        Raises:
+            ArtifactError: it is missing or damaged.
+        """
 
 
 class ConvertColumns(Operator):

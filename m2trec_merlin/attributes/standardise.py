@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from dask import delayed
 from nvtabular import ColumnSelector
 from nvtabular.ops import Normalize
 
+from m2trec_merlin.artifacts import atomic_write, read_json, reading
 from m2trec_merlin.frames import Frame, frames_of
 
 #: Deviations from the mean kept of a number: more than any of 10^12 items it was fitted on can have, and few
@@ -52,6 +55,18 @@ class Standardise(Normalize):
             kept = np.clip(distances, -_FARTHEST, _FARTHEST).astype(np.float32)
             columns[name] = frames.from_host(pa.array(kept, from_pandas=True))
         return frames.frame(columns)
+
+    def write_learned(self, column: str, folder: Path) -> None:
+        """Write COLUMN.json: mean and deviation, to the last bit."""
+        moments = {"mean": float(self.means[column]), "deviation": float(self.stds[column])}
+        atomic_write(folder / f"{column}.json", json.dumps(moments))
+
+    def read_learned(self, column: str, folder: Path) -> None:
+        """Read COLUMN.json; see `Learning`."""
+        path = folder / f"{column}.json"
+        moments = read_json(path, "preprocess")
+        with reading(path, "preprocess"):
+            self.means[column], self.stds[column] = float(moments["mean"]), float(moments["deviation"])
 
 
 def _moments(frame: Frame, columns: Sequence[str]) -> dict[str, Moments]:

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
 from tokenizers.trainers import WordPieceTrainer
 
+from m2trec_merlin.artifacts import atomic_write, reading
 from m2trec_merlin.attributes.categories import RESERVED
 from m2trec_merlin.attributes.words import LONGEST_WORD, may_stand_anywhere, normalizer, pre_tokenizer
 from m2trec_merlin.encoded import FIRST_VALUE, MISSING
@@ -107,6 +109,20 @@ class SubwordTokenize(StatOperator):
     def size(self, name: str) -> int:
         """Return the number of ids of a column, the reserved ones included."""
         return self.tokenizer(name).get_vocab_size()
+
+    def write_learned(self, column: str, folder: Path) -> None:
+        """Write COLUMN.json, the tokenizer."""
+        atomic_write(folder / f"{column}.json", self.vocabularies[column])
+
+    def read_learned(self, column: str, folder: Path) -> None:
+        """Read COLUMN.json; see `Learning`."""
+        path = folder / f"{column}.json"
+        with reading(path, "preprocess"):
+            self.vocabularies[column] = path.read_text(encoding="utf-8")
+            try:
+                self.tokenizer(column)
+            except Exception as error:  # which is all that the library says of files that it cannot read
+                raise ValueError(str(error)) from None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_tokenizers": {}}

@@ -186,6 +186,11 @@ def recommend(
         float | None,
         typer.Option("--new-item-boost", help="Added to the scores of new items; default: as exported."),
     ] = None,
+    ca: Annotated[
+        Path | None, typer.Option(help="TLS: certificates (PEM) of those who signed the server's.")
+    ] = None,
+    certificate: Annotated[Path | None, typer.Option(help="TLS: this client's certificate (PEM).")] = None,
+    key: Annotated[Path | None, typer.Option(help="TLS: the key that belongs to it (PEM).")] = None,
 ) -> None:
     """Ask a running server over gRPC and print its recommendations."""
     verbs.run_recommend(
@@ -197,6 +202,7 @@ def recommend(
         not repeat,
         filters or [],
         boost,
+        (ca, certificate, key),
     )
 
 

@@ -88,14 +88,16 @@ def run_export(config: Config, force: bool = False) -> None:
 
 def run_serve(config: Config) -> None:
     """Serve until Ctrl-C."""
+    from m2trec_merlin.serving.server.door import Door
     from m2trec_merlin.serving.server.keeping import serve
     from m2trec_merlin.serving.server.ports import Ports
     from m2trec_merlin.serving.server.process import TritonServer
 
     run = Run(config)
-    server = TritonServer(run.triton, Ports.of(config.serving), config.serving.start_timeout)
+    serving, door = config.serving, Door.of(config.serving)
+    server = TritonServer(run.triton, Ports.of(serving), serving.start_timeout, door=door)
     with TerminalProgress() as progress:
-        for line in run.not_in_effect():
+        for line in (*run.not_in_effect(), *door.remarks()):
             progress.say(line)
         serve(server, progress)
 
@@ -109,17 +111,31 @@ def run_recommend(
     exclude_session_items: bool,
     filters: Sequence[str],
     new_item_boost: float | None = None,
+    tls: Sequence[Path | None] = (None, None, None),
 ) -> None:
-    """Ask a running server and print its answer."""
+    """Ask a running server and print its answer.
+
+    Args:
+        config: gives the server's address, unless `address` does, and whether it takes TLS.
+        session: item ids, or attributes as JSON.
+        address: HOST:PORT of the server.
+        top_k: as of the client, and so are the others.
+        exclude: ids.
+        exclude_session_items: whether repeats are left out.
+        filters: as `parse_filters` takes them.
+        new_item_boost: None for the exported one.
+        tls: files for TLS: whom to trust, the client's certificate and key.
+    """
     from m2trec_merlin.cli.recommendations import print_recommendations
-    from m2trec_merlin.serving.client import RecommendationClient
-    from m2trec_merlin.serving.contract.names import LOCALHOST
+    from m2trec_merlin.serving.client import RecommendationClient, Tls
+    from m2trec_merlin.serving.server.door import Door
 
     # Bytes of an argument that are no UTF-8 could neither be sent nor shown.
     session = [os.fsencode(text).decode(errors="replace") for text in session]
     items = [parse_session_item(text) for text in session]
-    own = f"{LOCALHOST}:{config.serving.grpc_port}"
-    with RecommendationClient(own if address is None else address) as client:
+    own = Door.of(config.serving).local(config.serving.grpc_port)
+    encryption = Tls(*tls) if any(tls) or config.serving.tls else None
+    with RecommendationClient(own if address is None else address, tls=encryption) as client:
         answer = client.recommend(
             items, top_k, exclude, exclude_session_items, parse_filters(filters), new_item_boost
         )

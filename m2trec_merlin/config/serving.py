@@ -6,10 +6,20 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from m2trec_merlin.sections import Name, Section
+from m2trec_merlin.sections import Name, Section, SettingPath
 
 #: Their classes are in `serving.runtime.indexes`, which lies above.
 IndexName = Literal["auto", "exact", "quantised"]
+
+
+class TlsConfig(Section):
+    """Encryption of gRPC; files in PEM."""
+
+    certificate: SettingPath = Field(description="the server's, with those that signed it")
+    key: SettingPath = Field(description="that belongs to it, without a password")
+    client_ca: SettingPath | None = Field(
+        None, description="clients have to show a certificate that one of these signed (mTLS)"
+    )
 
 
 class ServingConfig(Section):
@@ -36,6 +46,11 @@ class ServingConfig(Section):
     title_column: Name | None = Field(
         None, description="column of the items table to show, which preprocessing writes; default: first text"
     )
+    host: Name = Field(
+        "127.0.0.1",
+        description="interface that gRPC listens on, 0.0.0.0 for all; HTTP and metrics stay on 127.0.0.1",
+    )
+    tls: TlsConfig | None = None
     http_port: int = Field(8000, ge=1, le=65535)
     grpc_port: int = Field(8001, ge=1, le=65535)
     metrics_port: int = Field(8002, ge=1, le=65535)

@@ -20,7 +20,7 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.data.validation import check_attributes
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.ids import IdIndex
-from m2trec_merlin.merlin_adapter import dataset_of_parts, save_workflow
+from m2trec_merlin.merlin_adapter import dataset_of_parts
 from m2trec_merlin.preprocessing.catalogue_files import arrow_schema, write_display, write_vocabularies
 from m2trec_merlin.preprocessing.cluster import run
 from m2trec_merlin.preprocessing.parts import count_events, find_parts
@@ -29,6 +29,7 @@ from m2trec_merlin.readers import Origin
 from m2trec_merlin.readers.problems import ProblemLog
 from m2trec_merlin.runs.folder import CATALOGUE, ITEMS_FILE, ITEMS_WORKFLOW
 from m2trec_merlin.workflows.items import encode_items, items_workflow
+from m2trec_merlin.workflows.storage import save_workflow
 
 
 def build_catalogue(
@@ -63,7 +64,7 @@ def build_catalogue(
         progress.advance("vocabularies", 0, 1)
         workflow.fit(dataset_of_parts(seen, workflow_columns(config.attributes)))
         progress.advance("vocabularies", 1, 1)
-        save_workflow(workflow, output / ITEMS_WORKFLOW)
+        save_workflow(workflow, config.attributes, output / ITEMS_WORKFLOW)
         fields = write_vocabularies(workflow, config.attributes, catalogue)
         schema = arrow_schema(list(fields.values()), items.schema.field(ITEM_ID).type)
         targets = [part.with_name(f"encoded-{part.name}") for part in parts]

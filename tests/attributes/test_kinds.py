@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from jsonschema import Draft202012Validator
+from nvtabular import Workflow
 from pydantic import ValidationError
 
 from m2trec_merlin.attributes import AnyAttribute, Attribute, parse_attribute
@@ -17,6 +18,7 @@ from m2trec_merlin.columns import to_arrow
 from m2trec_merlin.encoded import EncodedColumn, Field
 from m2trec_merlin.merlin_adapter import dataset_of_parts
 from m2trec_merlin.workflows.items import encode_items, items_workflow
+from m2trec_merlin.workflows.storage import load_workflow, save_workflow
 
 #: By kind: settings of its own, and raw values of training items, one of them missing.
 EXAMPLES: dict[str, tuple[dict[str, Any], list[Any]]] = {
@@ -34,6 +36,15 @@ A_LIST, A_WORD = ["x"], "x"
 
 def test_every_kind_has_an_example():
     assert sorted(KINDS) == sorted(EXAMPLES)
+
+
+def properties(workflow: Workflow) -> dict[str, Any]:
+    """The schema of a workflow, but for where its vocabularies lie."""
+    found = {}
+    for column in workflow.output_schema:
+        others = {name: value for name, value in column.properties.items() if name != "cat_path"}
+        found[column.name] = column.dtype, column.shape, set(column.tags), others
+    return found
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -78,6 +89,18 @@ class TestContract:
         alone = EncodedColumn.join([self.encoded(fitted, raw[i : i + 1]) for i in range(len(raw))])
         np.testing.assert_allclose(alone.values, together.values, atol=1e-5)
         np.testing.assert_array_equal(alone.lengths, together.lengths)
+
+    def test_a_saved_workflow_encodes_alike_and_is_no_pickle(self, attribute, raw, fitted, tmp_path, kind):
+        workflow, field = fitted
+        save_workflow(workflow, [attribute], tmp_path / "saved")
+        for path in (tmp_path / "saved").rglob("*.*"):
+            assert path.suffix in (".json", ".parquet") and path.stem in ("workflow", "x")
+        loaded = load_workflow((tmp_path / "saved").rename(tmp_path / "moved"))
+        values = pd.concat([raw, pd.Series([raw[0], None], dtype=object)])
+        before, after = self.encoded(fitted, values), self.encoded((loaded, field), values)
+        assert after.values.tobytes() == before.values.tobytes()
+        np.testing.assert_array_equal(after.lengths, before.lengths)
+        assert properties(loaded) == properties(workflow)
 
     def test_equal_items_are_those_of_equal_comparable_values(self, attribute, raw, kind):
         found = attribute.comparable(attribute.canonical(pd.concat([raw, raw], ignore_index=True)))

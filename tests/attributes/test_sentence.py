@@ -15,9 +15,9 @@ from m2trec_merlin.attributes.sentence import SENTENCE_SIZE, Sentence, SentenceV
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import Layout
 from m2trec_merlin.errors import MissingDependencyError
-from m2trec_merlin.merlin_adapter import load_workflow
 from m2trec_merlin.preprocessing.items import build_catalogue
 from m2trec_merlin.workflows.items import encode_items, items_workflow
+from m2trec_merlin.workflows.storage import load_workflow
 
 MEANING = {"name": "meaning", "kind": "sentence", "column": "title"}
 

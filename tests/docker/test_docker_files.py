@@ -52,6 +52,22 @@ def test_everything_that_is_copied_exists(dockerfile: Path) -> None:
             assert (ROOT / source).exists(), f"{dockerfile.name} copies {source}, which does not exist"
 
 
+@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.name)
+def test_every_image_runs_as_nobody_and_owns_what_it_writes(dockerfile: Path) -> None:
+    stages = re.split(r"^FROM ", dockerfile.read_text(), flags=re.MULTILINE)[1:]
+    for stage in stages:
+        lines = [line for line in stage.splitlines() if re.match("[A-Z]+ ", line)]
+        user = lines.index("USER 1000:1000")
+        assert not [line for line in lines[user:] if line.startswith(("RUN", "COPY"))]
+        assert "RUN mkdir -p runs && chown 1000:1000 runs" in lines
+
+
+def test_no_service_is_given_more_rights(compose: dict[str, Any]) -> None:
+    for service in compose["services"].values():
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert not service.keys() & {"user", "privileged", "cap_add", "network_mode", "pid"}
+
+
 def test_all_packages_are_copied_where_one_is_installed() -> None:
     package = ROOT / "m2trec_merlin"
     links = {path.resolve().name for path in package.iterdir() if path.is_symlink()}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +16,12 @@ import numpy as np
 import pytest
 
 from m2trec_merlin.errors import ServerError
-from m2trec_merlin.serving.client import RecommendationClient, Recommendations
+from m2trec_merlin.serving.client import (
+    AsyncRecommendationClient,
+    RecommendationClient,
+    Recommendations,
+)
+from m2trec_merlin.serving.contract.checksums import require_sealed
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.process import TritonServer
 from tests.serving.runtime.test_recommending import NEW_BREAD, NEW_THING, SESSIONS
@@ -68,6 +75,31 @@ def test_concurrent_requests_of_all_kinds_get_their_own_answers(
         assert_equal(shop, answer, expected)
 
 
+def test_asyncio_gets_the_same_answers(
+    shop: Shop, client: RecommendationClient, server: TritonServer, offline: list[Any]
+) -> None:
+    async def answered() -> list[Recommendations]:
+        async with AsyncRecommendationClient(server.grpc_address, timeout=120) as many:
+            return await asyncio.gather(*(many.recommend(session, N_ITEMS) for session in SESSIONS * 6))
+
+    for answer, expected in zip(asyncio.run(answered()), offline * 6, strict=True):
+        assert_equal(shop, answer, expected)
+
+
+def test_a_client_that_went_away_harms_nobody(client: RecommendationClient, server: TritonServer) -> None:
+    before = client.recommend(SESSIONS[0])
+
+    async def leave() -> None:
+        async with AsyncRecommendationClient(server.grpc_address) as many:
+            under_way = [asyncio.create_task(many.recommend(session)) for session in SESSIONS * 20]
+            await asyncio.sleep(0.02)
+            for task in under_way:
+                task.cancel()
+
+    asyncio.run(leave())
+    assert client.recommend(SESSIONS[0]) == before
+
+
 def test_options_reach_the_model(client: RecommendationClient) -> None:
     answer = client.recommend(
         ["sku-2", "sku-5"],
@@ -108,6 +140,14 @@ def test_requests_with_few_tensors_by_rest(server: TritonServer) -> None:
     assert outputs["next_department"]["shape"] == [1, 2]
 
 
+def test_nothing_but_caches_of_code_is_written_into_the_repository(
+    shop: Shop, client: RecommendationClient
+) -> None:
+    client.recommend(["sku-1", NEW_BREAD])
+    for folder in (shop.repository, shop.preprocess, shop.predict):
+        require_sealed(folder)
+
+
 def test_each_step_has_its_own_metrics(server: TritonServer) -> None:
     with urlopen(server.metrics_address, timeout=30) as response:
         metrics = response.read().decode()
@@ -116,10 +156,11 @@ def test_each_step_has_its_own_metrics(server: TritonServer) -> None:
 
 
 def test_an_altered_repository_is_refused_and_nothing_is_left_behind(shop: Shop, tmp_path: Path) -> None:
-    before = set(Path("/dev/shm").iterdir())
+    ours = f"m2trec_{os.getpid()}_*"
+    before = set(Path("/dev/shm").glob(ours))
     repository = shutil.copytree(shop.repository, tmp_path / "triton")
     with (repository / "m2trec_preprocess" / "1" / "item_ids.parquet").open("ab") as file:
         file.write(b"?")
     with pytest.raises(ServerError, match=r"item_ids\.parquet changed since the export"):
         TritonServer(repository, Ports.free()).start()
-    assert set(Path("/dev/shm").iterdir()) <= before
+    assert set(Path("/dev/shm").glob(ours)) <= before

@@ -9,9 +9,9 @@ import pytest
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.errors import ArtifactError, DataError
-from m2trec_merlin.merlin_adapter import load_workflow
 from m2trec_merlin.preprocessing.items import build_catalogue
 from m2trec_merlin.workflows.items import encode_items
+from m2trec_merlin.workflows.storage import load_workflow
 
 
 @pytest.fixture(scope="module")

@@ -1,24 +1,34 @@
-"""Version folders of the Triton repository, sealed when they are written and checked when they are loaded."""
+"""The Triton repository and its version folders, sealed when they are written, checked when they are loaded.
+
+A version folder is checked by the step that reads it. The repository is checked before Triton starts: its
+manifest, the configurations and the code of the models, and the seals of the version folders, which stand for
+their data.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from m2trec_merlin import __version__
-from m2trec_merlin.artifacts import atomic_write, read_json, sha256
+from m2trec_merlin.artifacts import atomic_write, fingerprint, read_json, reading, sha256
 from m2trec_merlin.errors import ArtifactError
 
 CHECKSUMS = "checksums.json"
 
 #: Raised whenever files of a version folder change their meaning, so that old code refuses new folders.
-FORMAT = 7
+FORMAT = 8
 
 
 def seal(directory: Path) -> None:
-    """Write the SHA-256 of every file in `directory`, and the format they are in."""
-    content = {"format": FORMAT, "m2trec_merlin": __version__, "sha256": _sums(directory)}
-    atomic_write(directory / CHECKSUMS, json.dumps(content, indent=2))
+    """Write the SHA-256 of the files in `directory`, the format they are in, and a hash of all this.
+
+    Of folders inside that are sealed themselves, their seals and code count, and not their data.
+    """
+    sealed = {path.parent for path in directory.rglob(CHECKSUMS)} - {directory}
+    content = {"format": FORMAT, "m2trec_merlin": __version__, "sha256": _sums(directory, sealed)}
+    atomic_write(directory / CHECKSUMS, json.dumps({**content, "seal": fingerprint(content)}, indent=2))
 
 
 def require_sealed(directory: Path) -> None:
@@ -28,12 +38,17 @@ def require_sealed(directory: Path) -> None:
         ArtifactError: files are missing, were added or altered, or are in another format.
     """
     content = read_json(directory / CHECKSUMS, "export")
-    if content["format"] != FORMAT:
-        raise ArtifactError(
-            f"{directory} is in format {content['format']} of m2trec-merlin {content['m2trec_merlin']}, and "
-            f"this is {__version__} with format {FORMAT}: install the same version, or export again"
-        )
-    saved, found = content["sha256"], _sums(directory)
+    with reading(directory / CHECKSUMS, "export"):
+        if content["format"] != FORMAT:
+            raise ArtifactError(
+                f"{directory} is in format {content['format']} of m2trec-merlin {content['m2trec_merlin']}, "
+                f"and this is {__version__} with format {FORMAT}: install the same version, or export again"
+            )
+        if content.pop("seal") != fingerprint(content):
+            raise ValueError("it was altered")
+        saved = content["sha256"]
+    sealed = {(directory / name).parent for name in saved if Path(name).name == CHECKSUMS}
+    found = _sums(directory, sealed)
     wrong = sorted(name for name in saved.keys() | found.keys() if saved.get(name) != found.get(name))
     if wrong:
         raise ArtifactError(
@@ -41,7 +56,15 @@ def require_sealed(directory: Path) -> None:
         )
 
 
-def _sums(directory: Path) -> dict[str, str]:
-    # Python writes its caches beside the code that Triton runs.
-    files = (p for p in directory.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
-    return {str(p.relative_to(directory)): sha256(p) for p in sorted(files) if p != directory / CHECKSUMS}
+def _sums(directory: Path, sealed: set[Path]) -> dict[str, str]:
+    files = sorted(path for path in _files(directory, sealed) if path != directory / CHECKSUMS)
+    return {str(path.relative_to(directory)): sha256(path) for path in files}
+
+
+def _files(directory: Path, sealed: set[Path]) -> Iterable[Path]:
+    for path in directory.rglob("*"):
+        # Python writes its caches beside the code that Triton runs.
+        if path.is_file() and "__pycache__" not in path.parts:
+            is_data = path.name != CHECKSUMS and path.suffix != ".py"
+            if not is_data or sealed.isdisjoint(path.parents):
+                yield path

@@ -23,7 +23,7 @@ from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.storage import load_model, run_as_trained
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
-from m2trec_merlin.serving.contract.checksums import FORMAT
+from m2trec_merlin.serving.contract.checksums import FORMAT, seal
 from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.serving.contract.version import (
     BIASES,
@@ -84,6 +84,7 @@ def _export(run: Run, force: bool, progress: Progress) -> Path:
         found = write_repository(run, model, catalogue, repository, progress)
         seconds = round(time.perf_counter() - started, 1)
         write_manifest(repository, "export", inputs, items=catalogue.n_rows - 1, seconds=seconds, **found)
+        seal(repository)
     progress.say(f"{target}: {catalogue.n_rows - 1:,} items, {seconds} seconds")
     return target
 

@@ -79,10 +79,13 @@ class NewItemEncoder:
 
 def _load(directory: Path, raw: Sequence[RawAttribute]) -> tuple[Any, Any, list[Attribute]]:
     try:
-        from m2trec_merlin.attributes import parse_attribute
-        from m2trec_merlin.attributes.operators import load_operators
-        from m2trec_merlin.merlin_adapter import load_workflow
-        from m2trec_merlin.workflows.items import encode_items
+        from m2trec_merlin.merlin_adapter import without_torch
+
+        with without_torch():
+            from m2trec_merlin.attributes import parse_attribute
+            from m2trec_merlin.attributes.operators import load_operators
+            from m2trec_merlin.workflows.items import encode_items
+            from m2trec_merlin.workflows.storage import load_workflow
     except ImportError as error:
         raise MissingDependencyError(
             f"items given by raw attributes need NVTabular in the server's Python, where {error.name} is "

@@ -17,7 +17,9 @@ from types import TracebackType
 import psutil
 
 from m2trec_merlin.errors import ArtifactError, ServerError
+from m2trec_merlin.serving.contract.checksums import require_sealed
 from m2trec_merlin.serving.contract.names import ENSEMBLE, LOCALHOST
+from m2trec_merlin.serving.server.door import LOOPBACK, Door
 from m2trec_merlin.serving.server.guard import Guard
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.triton_folder import TritonFolder, assemble_triton, make_plain_folder
@@ -35,18 +37,26 @@ class TritonServer:
 
     Args:
         repository: the model repository that `m2trec export` wrote.
-        ports: where to listen, on 127.0.0.1 only.
+        ports: where to listen.
         start_timeout: seconds to wait until the model is ready.
         model: the model whose readiness counts.
+        door: who may come in by gRPC; HTTP and metrics listen on 127.0.0.1 only.
     """
 
     def __init__(
-        self, repository: Path, ports: Ports, start_timeout: float = 90.0, model: str = ENSEMBLE
+        self,
+        repository: Path,
+        ports: Ports,
+        start_timeout: float = 90.0,
+        model: str = ENSEMBLE,
+        *,
+        door: Door = LOOPBACK,
     ) -> None:
         self.repository = repository
         self.ports = ports
         self.start_timeout = start_timeout
         self.model = model
+        self.door = door
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: Guard | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -54,8 +64,8 @@ class TritonServer:
 
     @property
     def grpc_address(self) -> str:
-        """What a client connects to."""
-        return f"{LOCALHOST}:{self.ports.grpc}"
+        """What a client on this machine connects to."""
+        return self.door.local(self.ports.grpc)
 
     @property
     def http_address(self) -> str:
@@ -71,20 +81,22 @@ class TritonServer:
         """Check what can be told before starting.
 
         Raises:
-            ArtifactError: there is no model repository.
-            ServerError: a port is taken.
+            ArtifactError: there is no model repository, or another one than was exported.
+            ServerError: a port is taken, or what `serving.host` and `serving.tls` name is not there.
         """
-        if not (self.repository / self.model / "config.pbtxt").is_file():
+        if not (self.repository / self.model).is_dir():
             raise ArtifactError(
                 f"{self.repository} holds no Triton model '{self.model}': run `m2trec export` first"
             )
+        require_sealed(self.repository)
         self.ports.require_free()
+        self.door.require_usable(self.ports.grpc)
 
     def start(self) -> None:
         """Check what is missing, start Triton, and wait until the model answers.
 
         Raises:
-            ArtifactError: there is no model repository.
+            ArtifactError: there is no model repository, or another one than was exported.
             MissingDependencyError: nvidia-pytriton or a system library is missing.
             ServerError: a port is taken, no folder has a plain path, or Triton failed to start in time; shows
                 its last messages.
@@ -183,7 +195,7 @@ class TritonServer:
             f"--cache-directory={triton.caches}",
             f"--backend-config=python,shm-region-prefix-name={self._shared_memory_prefix}",
             f"--http-address={LOCALHOST}",
-            f"--grpc-address={LOCALHOST}",
+            *self.door.options(),
             f"--metrics-address={LOCALHOST}",
             f"--http-port={self.ports.http}",
             f"--grpc-port={self.ports.grpc}",

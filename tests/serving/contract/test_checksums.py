@@ -42,3 +42,24 @@ def test_another_format_is_refused(folder: Path) -> None:
 def test_an_unsealed_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match=CHECKSUMS):
         require_sealed(tmp_path)
+
+
+def test_of_a_sealed_folder_inside_seal_and_code_count(folder: Path) -> None:
+    seal(folder / "inner")
+    (folder / "inner" / "model.py").write_text("1")
+    seal(folder)
+    (folder / "inner" / "weights.npy").write_bytes(b"its own folder notices")
+    require_sealed(folder)
+    (folder / "inner" / "model.py").write_text("2")
+    with pytest.raises(ArtifactError, match=r": inner/model\.py changed"):
+        require_sealed(folder)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [('"seal"', '"sale"'), ('"inner/weights', '"inner/waits'), ("{", "")]
+)
+def test_an_altered_seal_is_named_itself(folder: Path, old: str, new: str) -> None:
+    path = folder / CHECKSUMS
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(ArtifactError, match=rf"{CHECKSUMS} is damaged.*m2trec export --force"):
+        require_sealed(folder)

@@ -50,12 +50,12 @@ def test_a_failing_export_leaves_the_earlier_one(
 @pytest.mark.parametrize("damage", ["is altered", "is missing"])
 def test_a_workflow_that_was_damaged_is_not_exported(shop: Shop, tmp_path: Path, damage: str) -> None:
     work = shutil.copytree(shop.config.directory, tmp_path / "work")
-    path = work / "preprocessed" / "items_workflow" / "workflow.pkl"
+    path = work / "preprocessed" / "items_workflow" / "workflow.json"
     if damage == "is missing":
         path.unlink()
     else:
         path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ArtifactError, match=rf"workflow\.pkl {damage}: run `m2trec preprocess --force`"):
+    with pytest.raises(ArtifactError, match=rf"workflow\.json {damage}: run `m2trec preprocess --force`"):
         export(shop_config(work), force=True)
 
 

@@ -28,6 +28,20 @@ assert answer["scores"].size, answer
 print(*sys.modules)
 """
 
+ENCODE = """
+import sys
+from pathlib import Path
+import numpy as np
+from m2trec_merlin.serving.runtime.steps import PreprocessStep
+raw = np.array([[b'{"product_name": "red bread", "price": 2}']], object)
+asked = {"item_ids": np.array([[b""]], object), "item_attributes": raw}
+[answer] = PreprocessStep(Path(sys.argv[1])).answer([asked])
+assert answer["positions"].tolist() == [[-1]], answer
+print(*sys.modules)
+import torch  # as an encoder of sentences would
+assert torch.ones(1).sum() == 1
+"""
+
 CONNECT = """
 import sys
 import m2trec_merlin.serving.client
@@ -47,6 +61,11 @@ def test_answering_for_known_items_imports_no_heavy_package(shop: Shop) -> None:
     assert loaded & HEAVY == set()
 
 
+def test_encoding_raw_items_imports_nvtabular_and_no_torch(shop: Shop) -> None:
+    loaded = modules_of(ENCODE, str(shop.preprocess))
+    assert "nvtabular" in loaded and "torch" not in loaded
+
+
 def test_the_client_needs_neither_the_model_nor_the_server(shop: Shop) -> None:
     loaded = modules_of(CONNECT)
-    assert loaded & ({"onnxruntime", "pyarrow"} | HEAVY - {"pydantic"}) == set()
+    assert loaded & ({"onnxruntime", "pyarrow"} | HEAVY) == set()

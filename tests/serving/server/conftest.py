@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from m2trec_merlin.serving.contract.checksums import seal
 from m2trec_merlin.serving.server import process as serving
 from m2trec_merlin.serving.server.triton_folder import TritonFolder
 
@@ -14,6 +15,7 @@ def repository(tmp_path: Path) -> Path:
     config = tmp_path / "repository" / "m2trec" / "config.pbtxt"
     config.parent.mkdir(parents=True)
     config.touch()
+    seal(config.parent.parent)
     return config.parent.parent
 
 

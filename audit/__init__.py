@@ -1,0 +1,1 @@
+"""`python -m audit`: known vulnerabilities of what is installed; each accepted one is explained."""

@@ -1,0 +1,9 @@
+"""Ask a running server for recommendations, over gRPC: one call at a time, or many by asyncio."""
+
+from m2trec_merlin.serving.client.aio import AsyncRecommendationClient
+from m2trec_merlin.serving.client.answers import Recommendations
+from m2trec_merlin.serving.client.connection import Tls
+from m2trec_merlin.serving.client.requests import SessionItem
+from m2trec_merlin.serving.client.sync import RecommendationClient
+
+__all__ = ["AsyncRecommendationClient", "RecommendationClient", "Recommendations", "SessionItem", "Tls"]

@@ -1,0 +1,106 @@
+"""A client for asyncio: thousands of requests under way at a time, in one thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+from m2trec_merlin.errors import ServerError
+from m2trec_merlin.serving.client.answers import Recommendations, explain, explain_failure, parse_answer
+from m2trec_merlin.serving.client.connection import (
+    Connection,
+    Tls,
+    needing_tritonclient,
+    status_of,
+    to_arrays,
+    to_inputs,
+)
+from m2trec_merlin.serving.client.requests import SessionItem, build_request
+from m2trec_merlin.serving.contract.names import ENSEMBLE, LOCALHOST
+
+
+class AsyncRecommendationClient:
+    """A connection to a server for one event loop; an asynchronous context manager, too.
+
+    Made inside of a running event loop. Cancelling a call cancels the request.
+
+    Args:
+        address: as of `RecommendationClient`, and so are the others.
+        timeout: seconds to wait for an answer, what is tried again included.
+        tls: files for an encrypted connection; None for one that is not.
+        retry: send a request again that no server took, up to four times within `timeout`.
+
+    Raises:
+        MissingDependencyError: tritonclient is not installed.
+        ServerError: the address is none, or a file for TLS cannot be read.
+    """
+
+    def __init__(
+        self,
+        address: str = f"{LOCALHOST}:8001",
+        timeout: float = 30.0,
+        *,
+        tls: Tls | None = None,
+        retry: bool = True,
+    ) -> None:
+        with needing_tritonclient():
+            import tritonclient.grpc.aio as triton
+        self._triton = triton
+        self._connection = Connection(address, tls, retry)
+        self.address = address
+        self.timeout = timeout
+        self._client = self._triton.InferenceServerClient(**self._connection.arguments())
+
+    async def recommend(
+        self,
+        session: Sequence[SessionItem],
+        top_k: int | None = None,
+        exclude: Sequence[str | int] = (),
+        exclude_session_items: bool = False,
+        filters: Mapping[str, Any] | None = None,
+        new_item_boost: float | None = None,
+        new_items: Sequence[str | int] | None = None,
+        *,
+        timeout: float | None = None,
+        **options: object,
+    ) -> Recommendations:
+        """Recommend items for a session; arguments and errors are those of `RecommendationClient.recommend`.
+
+        Raises:
+            RefusedError: the server takes the request for wrong; says which field.
+            NoAnswerError: the server cannot be reached, or does not answer in time.
+            ServerError: the server failed.
+        """
+        tensors = build_request(
+            *(session, top_k, exclude, exclude_session_items, filters, new_item_boost, new_items), options
+        )
+        seconds = self.timeout if timeout is None else timeout
+        try:
+            inputs = to_inputs(self._triton, tensors)
+            answer = await self._client.infer(ENSEMBLE, inputs, client_timeout=seconds)
+        except self._triton.InferenceServerException as error:
+            raise await self._explain(error, seconds) from None
+        return parse_answer(to_arrays(answer))
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._client.close()
+
+    async def __aenter__(self) -> AsyncRecommendationClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _is_live(self) -> bool:
+        try:
+            return bool(await self._client.is_server_live(client_timeout=self.timeout))
+        except self._triton.InferenceServerException:
+            return False
+
+    async def _explain(self, error: Any, seconds: float) -> ServerError:
+        told, encrypted = (*status_of(error), self.address), self._connection.tls is not None
+        return explain(*told, seconds) or explain_failure(*told, await self._is_live(), encrypted)

@@ -1,0 +1,87 @@
+"""What comes back: recommendations out of tensors, or an error that says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from m2trec_merlin.errors import NoAnswerError, RefusedError, ServerError
+from m2trec_merlin.serving.contract.names import (
+    ENSEMBLE,
+    RECOMMENDED_IDS,
+    SCORES,
+    TITLES,
+    WARNINGS,
+    category_tensors,
+)
+
+
+@dataclass(frozen=True)
+class Recommendations:
+    """What the server recommends for a session, best first.
+
+    Attributes:
+        item_ids: of the recommended items, at most top_k.
+        titles: of the same items.
+        scores: of the same items; comparable within one answer only.
+        categories: per predicted attribute its most probable values for the next item, each with its
+            probability.
+        warnings: what the server ignored, and why an answer is shorter or other than expected.
+    """
+
+    item_ids: list[str]
+    titles: list[str]
+    scores: list[float]
+    categories: dict[str, list[tuple[str, float]]]
+    warnings: list[str]
+
+
+def parse_answer(outputs: Mapping[str, np.ndarray]) -> Recommendations:
+    """Return the recommendations that tensors hold, each without its leading dimension."""
+    texts = {n: [t.decode() for t in a.tolist()] for n, a in outputs.items() if a.dtype == object}
+    tasks = [name.removeprefix("next_") for name in texts if name.startswith("next_")]
+    categories = {}
+    for task in sorted(tasks):
+        values, probabilities = category_tensors(task)
+        categories[task] = list(zip(texts[values], outputs[probabilities].tolist(), strict=True))
+    return Recommendations(
+        texts[RECOMMENDED_IDS], texts[TITLES], outputs[SCORES].tolist(), categories, texts[WARNINGS]
+    )
+
+
+def explain(status: str, message: str, address: str, timeout: float) -> ServerError | None:
+    """Return what a status of gRPC means; None if it depends on whether a Triton is there.
+
+    Args:
+        status: its name, as in INVALID_ARGUMENT.
+        message: that came with it.
+        address: of the server.
+        timeout: seconds that the call had.
+    """
+    if status == "INVALID_ARGUMENT":
+        refused = message.removeprefix(f"in ensemble '{ENSEMBLE}', ")
+        return RefusedError(f"the server refused the request: {refused}")
+    if status == "DEADLINE_EXCEEDED":
+        return NoAnswerError(f"the server at {address} gave no answer within {timeout:g} seconds")
+    return None
+
+
+def explain_failure(status: str, message: str, address: str, is_live: bool, encrypted: bool) -> ServerError:
+    """Return what any other status means.
+
+    Args:
+        status: as in `explain`.
+        message: as in `explain`.
+        address: as in `explain`.
+        is_live: whether a Triton is there, whatever it makes of a request.
+        encrypted: whether TLS was asked for.
+    """
+    if is_live:
+        failed = message.removeprefix(f"in ensemble '{ENSEMBLE}', ")
+        return ServerError(f"the server at {address} failed ({status}): {failed}")
+    hint = "start one with `m2trec serve`, or check that host and port are those of Triton's gRPC"
+    if encrypted:
+        hint += ", that it takes TLS, and that either side trusts the other's certificate"
+    return NoAnswerError(f"no server answers at {address}: {hint}")

@@ -1,0 +1,140 @@
+"""How a client connects: address, encryption, and what is tried again."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from m2trec_merlin.errors import MissingDependencyError, ServerError, reason_of
+from m2trec_merlin.serving.contract.names import LOCALHOST
+
+_ADDRESS = re.compile(r"(?P<host>[\w.-]+|\[[\w.:%-]+\]):(?P<port>[0-9]{1,5})")
+
+#: A recommendation changes nothing on the server, so it may be asked for again where no server took it: up to
+#: four times within its deadline, at random moments of about 0.1, 0.2, 0.4 and 0.8 seconds.
+_RETRIES = {
+    "methodConfig": [
+        {
+            "name": [{"service": "inference.GRPCInferenceService", "method": "ModelInfer"}],
+            "retryPolicy": {
+                "maxAttempts": 5,
+                "initialBackoff": "0.1s",
+                "maxBackoff": "1s",
+                "backoffMultiplier": 2,
+                "retryableStatusCodes": ["UNAVAILABLE"],
+            },
+        }
+    ]
+}
+
+
+@dataclass(frozen=True)
+class Tls:
+    """Files for an encrypted connection, PEM each.
+
+    Attributes:
+        ca: certificates of those whom the server's has to be signed by; None for those that gRPC trusts.
+        certificate: the client's own, where the server wants to see one (mTLS); with those that signed it.
+        key: that belongs to it.
+    """
+
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+    def credentials(self) -> Any:
+        """Return them as gRPC takes them.
+
+        Raises:
+            ServerError: a file cannot be read, or one of certificate and key is missing.
+        """
+        import grpc
+
+        if (self.certificate is None) != (self.key is None):
+            raise ServerError("TLS: give both certificate and key of the client, or neither")
+        return grpc.ssl_channel_credentials(_read(self.ca), _read(self.key), _read(self.certificate))
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where a server is and how it is talked to.
+
+    Attributes:
+        address: HOST:PORT of Triton's gRPC; an IPv6 address in brackets.
+        tls: None for a connection that anybody on the way can read.
+        retry: whether a request that no server took is sent again.
+    """
+
+    address: str
+    tls: Tls | None = None
+    retry: bool = True
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments of tritonclient's `InferenceServerClient`.
+
+        Raises:
+            ServerError: the address is none, or a file for TLS cannot be read.
+        """
+        match = _ADDRESS.fullmatch(self.address)
+        if match is None or not 0 < int(match["port"]) < 2**16:
+            raise ServerError(
+                f"address '{self.address}': expected HOST:PORT of Triton's gRPC, as in {LOCALHOST}:8001"
+            )
+        channel: list[tuple[str, int | str]] = [
+            *(("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)),
+            ("grpc.service_config", json.dumps(_RETRIES if self.retry else {})),
+        ]
+        if match["host"] in (LOCALHOST, "localhost", "[::1]"):
+            # A proxy that the environment names must not stand between two programs on one machine.
+            channel.append(("grpc.enable_http_proxy", 0))
+        credentials = None if self.tls is None else self.tls.credentials()
+        return {"url": self.address, "channel_args": channel, "creds": credentials}
+
+
+@contextmanager
+def needing_tritonclient() -> Iterator[None]:
+    """Say how tritonclient is installed where the block, which imports it, finds none.
+
+    Raises:
+        MissingDependencyError: it is not installed.
+    """
+    try:
+        yield
+    except ImportError:
+        raise MissingDependencyError(
+            "tritonclient is not installed: pip install 'm2trec-merlin[serve]'"
+        ) from None
+
+
+def to_inputs(triton: ModuleType, tensors: Mapping[str, np.ndarray]) -> Sequence[Any]:
+    """Return tensors of bytes as tritonclient takes them."""
+    inputs = []
+    for name, array in tensors.items():
+        inputs.append(triton.InferInput(name, list(array.shape), "BYTES"))
+        inputs[-1].set_data_from_numpy(array)
+    return inputs
+
+
+def to_arrays(answer: Any) -> dict[str, np.ndarray]:
+    """Return the outputs of a tritonclient's answer by name, without the leading dimension."""
+    return {output.name: answer.as_numpy(output.name)[0] for output in answer.get_response().outputs}
+
+
+def status_of(error: Any) -> tuple[str, str]:
+    """Return the status of gRPC that an exception of tritonclient tells, and its message."""
+    return (error.status() or "").removeprefix("StatusCode."), error.message()
+
+
+def _read(path: Path | None) -> bytes | None:
+    try:
+        return None if path is None else path.read_bytes()
+    except OSError as error:
+        raise ServerError(f"TLS: {path} cannot be read: {reason_of(error)}") from None

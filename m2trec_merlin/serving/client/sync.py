@@ -1,0 +1,116 @@
+"""A client that waits for each answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+from m2trec_merlin.errors import ServerError
+from m2trec_merlin.serving.client.answers import Recommendations, explain, explain_failure, parse_answer
+from m2trec_merlin.serving.client.connection import (
+    Connection,
+    Tls,
+    needing_tritonclient,
+    status_of,
+    to_arrays,
+    to_inputs,
+)
+from m2trec_merlin.serving.client.requests import SessionItem, build_request
+from m2trec_merlin.serving.contract.names import ENSEMBLE, LOCALHOST
+
+
+class RecommendationClient:
+    """A connection to a server; a context manager, too. Threads may share it.
+
+    Args:
+        address: HOST:PORT of Triton's gRPC; an IPv6 address in brackets.
+        timeout: seconds to wait for an answer, what is tried again included. The first item with raw
+            attributes after the server's start may take several, until NVTabular is loaded.
+        tls: files for an encrypted connection; None for one that is not.
+        retry: send a request again that no server took, up to four times within `timeout`.
+
+    Raises:
+        MissingDependencyError: tritonclient is not installed.
+        ServerError: the address is none, or a file for TLS cannot be read.
+    """
+
+    def __init__(
+        self,
+        address: str = f"{LOCALHOST}:8001",
+        timeout: float = 30.0,
+        *,
+        tls: Tls | None = None,
+        retry: bool = True,
+    ) -> None:
+        with needing_tritonclient():
+            import tritonclient.grpc as triton
+        self._triton = triton
+        self._connection = Connection(address, tls, retry)
+        self.address = address
+        self.timeout = timeout
+        self._client = self._triton.InferenceServerClient(**self._connection.arguments())
+
+    def recommend(
+        self,
+        session: Sequence[SessionItem],
+        top_k: int | None = None,
+        exclude: Sequence[str | int] = (),
+        exclude_session_items: bool = False,
+        filters: Mapping[str, Any] | None = None,
+        new_item_boost: float | None = None,
+        new_items: Sequence[str | int] | None = None,
+        *,
+        timeout: float | None = None,
+        **options: object,
+    ) -> Recommendations:
+        """Recommend items for a session.
+
+        Args:
+            session: its items, the latest last.
+            top_k: recommendations wanted; default: as exported.
+            exclude: ids that must not be recommended.
+            exclude_session_items: leave out what the session holds.
+            filters: wanted values by column: a value, a list of values, or {"min": a, "max": b}.
+            new_item_boost: added to the scores of new items; default: as exported.
+            new_items: ids that count as new if they have no training history; default: all without one.
+            timeout: seconds to wait for this answer; default: the client's.
+            options: others that the server knows, by name; it refuses those that it does not.
+
+        Raises:
+            RefusedError: the server takes the request for wrong; says which field.
+            NoAnswerError: the server cannot be reached, or does not answer in time.
+            ServerError: the server failed.
+        """
+        tensors = build_request(
+            *(session, top_k, exclude, exclude_session_items, filters, new_item_boost, new_items), options
+        )
+        seconds = self.timeout if timeout is None else timeout
+        try:
+            inputs = to_inputs(self._triton, tensors)
+            answer = self._client.infer(ENSEMBLE, inputs, client_timeout=seconds)
+        except self._triton.InferenceServerException as error:
+            raise self._explain(error, seconds) from None
+        return parse_answer(to_arrays(answer))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def __enter__(self) -> RecommendationClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _is_live(self) -> bool:
+        try:
+            return bool(self._client.is_server_live(client_timeout=self.timeout))
+        except self._triton.InferenceServerException:
+            return False
+
+    def _explain(self, error: Any, seconds: float) -> ServerError:
+        told, encrypted = (*status_of(error), self.address), self._connection.tls is not None
+        return explain(*told, seconds) or explain_failure(*told, self._is_live(), encrypted)

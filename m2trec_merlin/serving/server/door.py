@@ -1,0 +1,124 @@
+"""Who may come in: the interface that Triton's gRPC listens on, and its encryption.
+
+Triton's HTTP and metrics know no encryption, so they stay on the loopback interface whatever is configured.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from dataclasses import dataclass
+
+from m2trec_merlin.config.serving import ServingConfig, TlsConfig
+from m2trec_merlin.errors import ServerError, reason_of
+from m2trec_merlin.serving.contract.names import LOCALHOST
+
+
+@dataclass(frozen=True)
+class Door:
+    """Where gRPC listens.
+
+    Attributes:
+        host: name or IPv4 address of an interface of this machine; 0.0.0.0 is all of them.
+        tls: files for encryption; None for a connection that anybody on the way can read.
+    """
+
+    host: str = LOCALHOST
+    tls: TlsConfig | None = None
+
+    @classmethod
+    def of(cls, config: ServingConfig) -> Door:
+        """Take it from the configuration."""
+        return cls(config.host, config.tls)
+
+    def require_usable(self, port: int) -> None:
+        """Check what Triton would fail on, or start with and then refuse every client.
+
+        Raises:
+            ServerError: the interface is none of this machine, or a file for TLS is missing or does not fit.
+        """
+        _require_interface(self.host, port)
+        if self.tls is not None:
+            _require_files(self.tls)
+
+    def options(self) -> list[str]:
+        """Return Triton's options."""
+        options = [f"--grpc-address={self.host}"]
+        if self.tls is not None:
+            options += [
+                "--grpc-use-ssl=true",
+                f"--grpc-server-cert={self.tls.certificate.resolve()}",
+                f"--grpc-server-key={self.tls.key.resolve()}",
+            ]
+            if self.tls.client_ca is not None:
+                options += [
+                    "--grpc-use-ssl-mutual=true",
+                    f"--grpc-root-cert={self.tls.client_ca.resolve()}",
+                ]
+        return options
+
+    def remarks(self) -> list[str]:
+        """Return what a person should know before opening it."""
+        if self.tls is None and not _is_loopback(self.host):
+            return [
+                f"gRPC on {self.host} takes anybody who reaches it, and what is sent can be read on the way: "
+                "set serving.tls, with client_ca, or have a proxy in front of it"
+            ]
+        return []
+
+    def local(self, port: int) -> str:
+        """Return what a client on this machine connects to."""
+        return f"{LOCALHOST if self.host == '0.0.0.0' else self.host}:{port}"
+
+
+#: On this machine only, and unencrypted.
+LOOPBACK = Door()
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or host.startswith("127.")
+
+
+def _require_interface(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                reason = f"port {port} (grpc) is in use: stop what listens there, or set serving.grpc_port"
+                raise ServerError(f"Triton cannot be started: {reason}") from None
+            raise ServerError(
+                f"serving.host '{host}': this machine has no such IPv4 interface ({error.strerror}); "
+                "accepted: 127.0.0.1 for this machine only, an address of it, or 0.0.0.0 for all of them"
+            ) from None
+
+
+def _require_files(tls: TlsConfig) -> None:
+    for name, path in (("certificate", tls.certificate), ("key", tls.key), ("client_ca", tls.client_ca)):
+        try:
+            if path is not None:
+                path.read_bytes()
+        except OSError as error:
+            raise ServerError(f"serving.tls.{name}: {path} cannot be read: {reason_of(error)}") from None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        # Without a password, which OpenSSL would ask a terminal for.
+        context.load_cert_chain(tls.certificate, tls.key, password="")
+    except (ssl.SSLError, ValueError) as error:
+        raise ServerError(
+            f"serving.tls: {tls.certificate} and {tls.key} are no certificate and its key, in PEM and "
+            f"without a password ({_reason(error)})"
+        ) from None
+    try:
+        if tls.client_ca is not None:
+            context.load_verify_locations(tls.client_ca)
+    except ssl.SSLError as error:
+        raise ServerError(
+            f"serving.tls.client_ca: {tls.client_ca} holds no certificates in PEM ({_reason(error)})"
+        ) from None
+
+
+def _reason(error: Exception) -> str:
+    return (getattr(error, "reason", None) or str(error)).lower().replace("_", " ")

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from m2trec_merlin.errors import NoAnswerError, RefusedError, ServerError
+from m2trec_merlin.serving.client.answers import explain, explain_failure, parse_answer
+
+
+def test_outputs_become_recommendations() -> None:
+    outputs = {
+        "recommended_ids": np.array([b"a", b"b"], object),
+        "titles": np.array([b"Tea", "Café".encode()], object),
+        "scores": np.array([2.0, 1.5], np.float32),
+        "next_aisle": np.array([b"drinks"], object),
+        "next_aisle_probabilities": np.array([0.75], np.float32),
+        "warnings": np.array([], object),
+    }
+    answer = parse_answer(outputs)
+    assert answer.item_ids == ["a", "b"] and answer.titles == ["Tea", "Café"] and answer.scores == [2.0, 1.5]
+    assert answer.categories == {"aisle": [("drinks", 0.75)]} and answer.warnings == []
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "message"),
+    [
+        ("INVALID_ARGUMENT", RefusedError, "the server refused the request: options.top_k: wrong"),
+        ("DEADLINE_EXCEEDED", NoAnswerError, "the server at h:1 gave no answer within 2.5 seconds"),
+    ],
+)
+def test_a_status_says_what_to_do(status: str, kind: type[ServerError], message: str) -> None:
+    error = explain(status, "in ensemble 'm2trec', options.top_k: wrong", "h:1", 2.5)
+    assert type(error) is kind and str(error) == message
+
+
+def test_other_statuses_depend_on_whether_a_server_is_there() -> None:
+    assert explain("UNAVAILABLE", "refused", "h:1", 1) is None
+    there = explain_failure("INTERNAL", "broken", "h:1", is_live=True, encrypted=False)
+    assert type(there) is ServerError and str(there) == "the server at h:1 failed (INTERNAL): broken"
+    gone = explain_failure("UNAVAILABLE", "refused", "h:1", is_live=False, encrypted=False)
+    assert type(gone) is NoAnswerError and str(gone).startswith("no server answers at h:1: start one with ")
+    secret = explain_failure("UNAVAILABLE", "handshake", "h:1", is_live=False, encrypted=True)
+    assert str(secret).endswith("that it takes TLS, and that either side trusts the other's certificate")

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from m2trec_merlin.serving.client.requests import build_request, id_and_attributes
+
+
+def built(session: list[Any], **options: Any) -> dict[str, list[str]]:
+    said = {
+        **{"top_k": None, "exclude": (), "exclude_session_items": False, "filters": None},
+        **{"new_item_boost": None, "new_items": None, "others": {}},
+        **options,
+    }
+    tensors = build_request(session, **said)
+    assert {(array.dtype, array.ndim, len(array)) for array in tensors.values()} == {(np.dtype("O"), 2, 1)}
+    return {name: [text.decode() for text in array[0]] for name, array in tensors.items()}
+
+
+def test_a_position_has_an_id_and_attributes() -> None:
+    tensors = built([17, {"title": "x"}])
+    assert tensors["item_ids"] == ["17", ""] and tensors["item_attributes"] == ["", '{"title": "x"}']
+    assert json.loads(tensors["options"][0]) == {"exclude_session_items": False}
+
+
+def test_an_empty_session_has_empty_tensors() -> None:
+    assert built([])["item_ids"] == built([])["item_attributes"] == []
+
+
+def test_options_are_one_object_and_only_what_was_said() -> None:
+    tensors = built(["a"], top_k=3, exclude=[7], new_items=[], filters={"price": {"min": 1}}, others={"x": 1})
+    assert json.loads(tensors["options"][0]) == {
+        **{"top_k": 3, "exclude": ["7"], "new_items": [], "filters": {"price": {"min": 1}}, "x": 1},
+        "exclude_session_items": False,
+    }
+
+
+def test_half_a_character_is_sent_as_something() -> None:
+    assert built(["\ud83d"])["item_ids"] == ["?"]
+
+
+def test_items_are_ids_or_attributes_or_both() -> None:
+    assert id_and_attributes("a") == ("a", "")
+    assert id_and_attributes(17) == ("17", "")
+    assert id_and_attributes({"item_id": 17}) == ("17", "")
+    item_id, attributes = id_and_attributes({"item_id": "a", "price": 2.5})
+    assert item_id == "a" and json.loads(attributes) == {"price": 2.5}
+    assert id_and_attributes({"title": "x"})[0] == ""
+
+
+def test_attributes_may_come_out_of_a_table() -> None:
+    _, attributes = id_and_attributes({"price": np.float32(2.5), "image": np.array([1, 2]), "n": np.int64(3)})
+    assert json.loads(attributes) == {"price": 2.5, "image": [1, 2], "n": 3}

@@ -1,0 +1,62 @@
+"""Every file of an export, altered, cut or removed: an error that names it, before anything is served."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.serving.contract.version import Description
+from m2trec_merlin.serving.export.repository import version_folder
+from m2trec_merlin.serving.server.ports import Ports
+from m2trec_merlin.serving.server.process import TritonServer
+from tests.worlds.shop import Shop
+
+
+def alter(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[:-2] + bytes([content[-2] ^ 1]) + content[-1:])
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def load(repository: Path) -> None:
+    """Check what `m2trec serve` checks, then what each step does when Triton loads it."""
+    TritonServer(repository, Ports.free()).require_startable()
+    for model in ("m2trec_preprocess", "m2trec_predict"):
+        Description.open(version_folder(repository, model))
+
+
+@pytest.fixture(scope="module")
+def repository(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shutil.copytree(shop.repository, tmp_path_factory.mktemp("export") / "triton")
+
+
+@pytest.mark.parametrize("damage", [alter, cut, Path.unlink])
+def test_every_damaged_file_is_named(repository: Path, damage: Callable[[Path], None]) -> None:
+    load(repository)
+    files = [path for path in repository.rglob("*") if path.is_file()]
+    kinds = {"".join(path.suffixes) for path in files}
+    assert kinds == {".json", ".pbtxt", ".py", ".parquet", ".npy", ".onnx"} and len(files) > 20
+    for path in files:
+        content = path.read_bytes()
+        damage(path)
+        with pytest.raises(ArtifactError) as error:
+            load(repository)
+        assert path.name in str(error.value) and "m2trec export" in str(error.value)
+        path.write_bytes(content)
+    load(repository)
+
+
+def test_a_model_that_somebody_added_is_not_started(repository: Path) -> None:
+    added = repository / "stranger" / "1" / "model.py"
+    added.parent.mkdir(parents=True)
+    added.touch()
+    with pytest.raises(ArtifactError, match=r"stranger/1/model\.py changed since the export"):
+        load(repository)
+    shutil.rmtree(repository / "stranger")
