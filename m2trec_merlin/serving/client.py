@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from m2trec_merlin.errors import MissingDependencyError, ServerError
+from m2trec_merlin.serving.contract.about import About
 from m2trec_merlin.serving.contract.names import (
+    ABOUT,
     ENSEMBLE,
     ITEM_ATTRIBUTES,
     ITEM_IDS,
@@ -42,6 +44,7 @@ class Recommendations:
         categories: per predicted attribute its most probable values for the next item, each with its
             probability.
         warnings: what the server ignored, and why an answer is shorter or other than expected.
+        about: which request was answered, and by which versions of model and catalogue.
     """
 
     item_ids: list[str]
@@ -49,6 +52,7 @@ class Recommendations:
     scores: list[float]
     categories: dict[str, list[tuple[str, float]]]
     warnings: list[str]
+    about: About
 
 
 class RecommendationClient:
@@ -197,5 +201,10 @@ def _recommendations(outputs: dict[str, np.ndarray]) -> Recommendations:
         values, probabilities = category_tensors(task)
         categories[task] = list(zip(texts[values], outputs[probabilities].tolist(), strict=True))
     return Recommendations(
-        texts[RECOMMENDED_IDS], texts[TITLES], outputs[SCORES].tolist(), categories, texts[WARNINGS]
+        texts[RECOMMENDED_IDS],
+        texts[TITLES],
+        outputs[SCORES].tolist(),
+        categories,
+        texts[WARNINGS],
+        About.from_json(texts[ABOUT][0]),
     )

@@ -103,7 +103,7 @@ def test_a_version_without_defaults_leaves_those_of_the_options() -> None:
 def test_all_options() -> None:
     text = (
         '{"top_k": 3, "exclude": ["a", 12], "exclude_session_items": true, "filters": {"aisle": "tea"}, '
-        '"new_item_boost": 1.5, "new_items": ["b", 13]}'
+        '"new_item_boost": 1.5, "new_items": ["b", 13], "request_id": "r-1"}'
     )
     assert check_options(text, VERSION) == {
         "top_k": 3,
@@ -112,6 +112,7 @@ def test_all_options() -> None:
         "filters": {"aisle": "tea"},
         "new_item_boost": 1.5,
         "new_items": ["b", "13"],
+        "request_id": "r-1",
     }
 
 
@@ -139,6 +140,8 @@ def test_the_boost_of_new_items_is_the_exported_one_unless_a_request_says_otherw
         ({"new_item_boost": "high"}, "options.new_item_boost"),
         ({"new_item_boost": float("inf")}, "options.new_item_boost"),
         ({"new_items": "all"}, "options.new_items"),
+        ({"request_id": ""}, "options.request_id"),
+        ({"request_id": "x" * 129}, "options.request_id"),
         ({"topk": 5}, "options.topk"),
     ],
 )
