@@ -179,12 +179,16 @@ def recommend(
         typer.Option(
             "--filter",
             metavar="COLUMN=VALUE",
-            help="Only items with this value; of numbers also COLUMN>=1, COLUMN<=5.",
+            help="Only items with this value, or COLUMN!=VALUE; of numbers also COLUMN>=1, COLUMN<=5.",
         ),
     ] = None,
     boost: Annotated[
         float | None,
         typer.Option("--new-item-boost", help="Added to the scores of new items; default: as exported."),
+    ] = None,
+    popularity: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="How much popularity counts, from 1, as trained, down to 0."),
     ] = None,
 ) -> None:
     """Ask a running server over gRPC and print its recommendations."""
@@ -197,6 +201,7 @@ def recommend(
         not repeat,
         filters or [],
         boost,
+        popularity,
     )
 
 

@@ -89,6 +89,7 @@ class RecommendationClient:
         filters: Mapping[str, Any] | None = None,
         new_item_boost: float | None = None,
         new_items: Sequence[str | int] | None = None,
+        popularity: float | None = None,
         **options: object,
     ) -> Recommendations:
         """Recommend items for a session.
@@ -98,9 +99,11 @@ class RecommendationClient:
             top_k: recommendations wanted; default: as exported.
             exclude: ids that must not be recommended.
             exclude_session_items: leave out what the session holds.
-            filters: wanted values by column: a value, a list of values, or {"min": a, "max": b}.
+            filters: wanted values by column: a value, a list of which any will do, {"all": [...]},
+                {"not": ...}, or {"min": a, "max": b}.
             new_item_boost: added to the scores of new items; default: as exported.
             new_items: ids that count as new if they have no training history; default: all without one.
+            popularity: share of the popularity bias that counts, 1 to 0; default: 1.
             options: others that the server knows, by name; it refuses those that it does not.
 
         Raises:
@@ -115,6 +118,8 @@ class RecommendationClient:
             options["filters"] = dict(filters)
         if new_item_boost is not None:
             options["new_item_boost"] = new_item_boost
+        if popularity is not None:
+            options["popularity"] = popularity
         if new_items is not None:
             options["new_items"] = [str(item_id) for item_id in new_items]
         items = [_id_and_attributes(item) for item in session]

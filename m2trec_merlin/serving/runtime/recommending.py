@@ -107,7 +107,8 @@ class Recommender:
         # Mapped, not read: several instances of the model share one copy in memory.
         self._item_vectors = np.asarray(np.load(directory / ITEM_VECTORS, mmap_mode="r"))
         self._candidates = open_index(self.version.index, directory)
-        self._is_candidate = np.isfinite(np.load(directory / BIASES))
+        self._biases = np.load(directory / BIASES)
+        self._is_candidate = np.isfinite(self._biases)
         self._new = np.flatnonzero(self._is_candidate & (self._items.shares == 0))
         self._neighbours = _open_neighbours(directory) if self.version.neighbours else None
         self.n_rows = len(self._is_candidate)
@@ -149,7 +150,7 @@ class Recommender:
         return answers
 
     def _draft(self, request: Request) -> Draft:
-        draft = Draft(self._items, request.positions, self._new, list(request.notes))
+        draft = Draft(self._items, request.positions, self._new, list(request.notes), self._biases)
         apply_options(request.options, draft)
         return draft
 
@@ -183,6 +184,8 @@ class Recommender:
         scores = np.where(self._is_candidate, self._items.shares, -np.inf).astype(np.float32)
         draft = self._draft(request)
         wish = draft.wish()
+        if request.options["popularity"] != 1:
+            draft.notes.append("options.popularity: ignored, since popularity is all that is known here")
         return self._answer(request, find_best(scores, wish), wish, nothing, [*draft.notes, why])
 
     def _answer(

@@ -86,3 +86,22 @@ def test_a_value_that_no_item_has_is_noted(table: ItemTable) -> None:
     where = "options.filters.department"
     assert table.passing("department", ["produce", "prodce"], where, notes).sum() == 2
     assert notes == ["options.filters.department: no item has the value 'prodce'"]
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({"tags": {"all": ["new", "red"]}}, ["a"]),
+        ({"tags": {"all": ["new"]}}, ["a", "c"]),
+        ({"tags": {"all": ["new"], "not": "red"}}, ["c"]),
+        ({"tags": {"not": {"all": ["new", "red"]}}}, ["b", "c", "d"]),
+        ({"department": {"not": "produce"}}, ["b", "c"]),
+        ({"department": {"not": ["produce", "bakery"]}}, ["c"]),
+        ({"price": {"not": 3}}, ["a", "b", "c"]),
+        ({"price": {"not": {"min": 2, "max": 4}}}, ["a", "b", "c"]),
+        ({"price": {"min": 1, "not": {"max": 2}}}, ["c", "d"]),
+        ({"price": {"all": [3, "3.0"]}}, ["d"]),
+    ],
+)
+def test_all_and_not(table: ItemTable, filters: dict[str, Any], expected: list[str]) -> None:
+    assert passing(table, **filters) == expected

@@ -20,7 +20,7 @@ REQUESTS, BATCH = int(os.environ.get("M2TREC_RANDOM_REQUESTS", "1000")), 25
 
 COLUMNS = ["product_name", "department", "tags", "price", "image", "item_id", "colour", ""]
 OPTIONS = ["top_k", "exclude", "exclude_session_items", "filters", "new_items", "new_item_boost", "topk"]
-OPTIONS += ["request_id"]
+OPTIONS += ["request_id", "popularity"]
 #: What clients of all languages write, and what breaks programs.
 SCALARS: list[Any] = [
     *(None, True, False, 0, -0.0, 1, -1, 3, 20, 7.0, 12.5, 1e-9, 1e300, -1e300, 2**31, 2**53 + 1),
@@ -59,7 +59,7 @@ def random_value(chance: random.Random, depth: int = 0) -> Any:
     if form < 0.25:
         return [chance.choice([0.5, 1, 1e39, -2.5, "1", None]) for _ in range(3)]
     if depth < 3 and form < 0.32:
-        keys = [*COLUMNS, "min", "max"]
+        keys = [*COLUMNS, "min", "max", "all", "not"]
         return {chance.choice(keys): random_value(chance, depth + 1) for _ in range(chance.randrange(3))}
     return chance.choice(SCALARS)
 
@@ -75,9 +75,10 @@ def random_options(chance: random.Random) -> str:
         bounds = {
             key: chance.choice(SCALARS) for key in chance.sample(["min", "max"], chance.randrange(1, 3))
         }
+        random_filter = chance.choice([bounds, {"not": bounds}, random_value(chance)])
         return json.dumps(
             {
-                "filters": {chance.choice(COLUMNS): chance.choice([bounds, random_value(chance)])},
+                "filters": {chance.choice(COLUMNS): random_filter},
                 "top_k": chance.choice([1, 5, 29, 10_000, 2**70]),
                 "exclude": [chance.choice([*IDS, 7, 2**70]) for _ in range(chance.randrange(40))],
             }

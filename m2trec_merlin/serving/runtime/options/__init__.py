@@ -13,6 +13,7 @@ from m2trec_merlin.serving.runtime.options.exclusions import Exclude, ExcludeSes
 from m2trec_merlin.serving.runtime.options.filters import Filters
 from m2trec_merlin.serving.runtime.options.identity import RequestId
 from m2trec_merlin.serving.runtime.options.newness import NewItemBoost, NewItems
+from m2trec_merlin.serving.runtime.options.popularity import Popularity
 from m2trec_merlin.serving.runtime.request_json import parse_json
 
 __all__ = ["OPTIONS", "Draft", "Option", "apply_options", "check_options"]
@@ -24,6 +25,7 @@ OPTIONS: tuple[Option[Any], ...] = (
     Exclude(),
     ExcludeSessionItems(),
     Filters(),
+    Popularity(),
     NewItems(),
     NewItemBoost(),
 )

@@ -31,6 +31,7 @@ class Draft:
         positions: int64 [L], rows of the session; negative for items outside of the catalogue.
         new: int64, rows that count as new.
         notes: warnings of the answer.
+        biases: float32 [R], of the candidates; -inf for rows that are none.
         k: rows wanted.
         additions: to scores.
         forbidden: rows that must not be found.
@@ -41,6 +42,7 @@ class Draft:
     positions: np.ndarray
     new: np.ndarray
     notes: list[str]
+    biases: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     k: int = 0
     additions: list[Addition] = field(default_factory=list)
     forbidden: list[int] = field(default_factory=list)
