@@ -28,7 +28,7 @@ from m2trec_merlin.serving.contract.version import (
     SESSION_GRAPH,
     Description,
 )
-from m2trec_merlin.serving.runtime.candidates import Addition, Found, Wish, find_best
+from m2trec_merlin.serving.runtime.candidates import Addition, Found, find_best
 from m2trec_merlin.serving.runtime.graphs import open_graph
 from m2trec_merlin.serving.runtime.indexes import open_index
 from m2trec_merlin.serving.runtime.item_table import ItemTable
@@ -144,9 +144,7 @@ class Recommender:
                 name: self._top_values(names, values[index])
                 for (name, names), values in zip(self._categories.items(), probabilities, strict=True)
             }
-            answers.append(
-                self._answer(requests[index], found, wishes[index], categories, drafts[index].notes)
-            )
+            answers.append(self._answer(requests[index], drafts[index], found, categories))
         return answers
 
     def _draft(self, request: Request) -> Draft:
@@ -183,16 +181,15 @@ class Recommender:
         nothing: Categories = {name: ([], np.zeros(0, np.float32)) for name in self._categories}
         scores = np.where(self._is_candidate, self._items.shares, -np.inf).astype(np.float32)
         draft = self._draft(request)
-        wish = draft.wish()
         if request.options["popularity"] != 1:
             draft.notes.append("options.popularity: ignored, since popularity is all that is known here")
-        return self._answer(request, find_best(scores, wish), wish, nothing, [*draft.notes, why])
+        draft.notes.append(why)
+        return self._answer(request, draft, find_best(scores, draft.wish()), nothing)
 
-    def _answer(
-        self, request: Request, found: Found, wish: Wish, categories: Categories, notes: list[str]
-    ) -> Answer:
-        if len(found.rows) < wish.k:
-            few = f"only {len(found.rows)} items may be recommended; {wish.k} were asked for"
+    def _answer(self, request: Request, draft: Draft, found: Found, categories: Categories) -> Answer:
+        found, notes = draft.settle(found), draft.notes
+        if len(found.rows) < draft.k:
+            few = f"only {len(found.rows)} items may be recommended; {draft.k} were asked for"
             notes = [*notes, few]
         ids, titles = self._items.ids(found.rows), self._items.titles(found.rows)
         about = About(request.request_id, self.version.model, request.catalogue)

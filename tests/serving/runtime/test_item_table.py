@@ -36,6 +36,13 @@ def passing(table: ItemTable, **filters: Any) -> list[str]:
     return table.ids(np.flatnonzero(draft.allowed))
 
 
+def test_values_of_rows(table: ItemTable) -> None:
+    rows = np.array([3, 1, 2])
+    assert table.values("tags", rows) == [("new",), ("red", "new"), ()]
+    assert table.values("department", rows) == [(), ("produce",), ("bakery",)]
+    assert table.values("price", rows) == [(20.0,), (1.5,), ()]
+
+
 def test_ids_titles_rows_and_shares(table: ItemTable) -> None:
     assert table.ids(np.array([3, 1])) == ["c", "a"]
     assert table.titles(np.array([2])) == ["Bread"]

@@ -115,6 +115,7 @@ def test_all_options() -> None:
         "new_items": ["b", "13"],
         "request_id": "r-1",
         "popularity": 0,
+        "diversity": None,
     }
 
 
@@ -147,6 +148,10 @@ def test_the_boost_of_new_items_is_the_exported_one_unless_a_request_says_otherw
         ({"popularity": 1.5}, "options.popularity"),
         ({"popularity": -1}, "options.popularity"),
         ({"popularity": True}, "options.popularity"),
+        ({"diversity": "department"}, "options.diversity"),
+        ({"diversity": {"by": "aisle"}}, "options.diversity"),
+        ({"diversity": {"by": "aisle", "most": 0}}, "options.diversity"),
+        ({"diversity": {"by": "colour", "most": 1}}, "options.diversity.by"),
         ({"topk": 5}, "options.topk"),
     ],
 )

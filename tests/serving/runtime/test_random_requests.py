@@ -20,7 +20,7 @@ REQUESTS, BATCH = int(os.environ.get("M2TREC_RANDOM_REQUESTS", "1000")), 25
 
 COLUMNS = ["product_name", "department", "tags", "price", "image", "item_id", "colour", ""]
 OPTIONS = ["top_k", "exclude", "exclude_session_items", "filters", "new_items", "new_item_boost", "topk"]
-OPTIONS += ["request_id", "popularity"]
+OPTIONS += ["request_id", "popularity", "diversity"]
 #: What clients of all languages write, and what breaks programs.
 SCALARS: list[Any] = [
     *(None, True, False, 0, -0.0, 1, -1, 3, 20, 7.0, 12.5, 1e-9, 1e300, -1e300, 2**31, 2**53 + 1),
@@ -79,6 +79,7 @@ def random_options(chance: random.Random) -> str:
         return json.dumps(
             {
                 "filters": {chance.choice(COLUMNS): random_filter},
+                "diversity": chance.choice([None, {"by": chance.choice(COLUMNS[1:4]), "most": 2}]),
                 "top_k": chance.choice([1, 5, 29, 10_000, 2**70]),
                 "exclude": [chance.choice([*IDS, 7, 2**70]) for _ in range(chance.randrange(40))],
             }

@@ -136,6 +136,20 @@ def test_popularity_counts_as_much_as_a_request_says(
     assert empty.warnings[0].startswith("options.popularity: ignored")
 
 
+def test_a_department_may_not_fill_the_answer(reader: SessionReader, recommender: Recommender) -> None:
+    [everything] = recommender.recommend([request_for(reader, ["sku-3"], N_ITEMS)])
+    capped = {"diversity": {"by": "department", "most": 2}}
+    [answer] = recommender.recommend([request_for(reader, ["sku-3"], 6, **capped)])
+    department = {f"sku-{i}": i % 3 for i in range(N_ITEMS)}
+    expected: list[str] = []
+    for item_id in everything.item_ids:
+        if sum(department[item_id] == department[other] for other in expected) < 2:
+            expected.append(item_id)
+    assert answer.item_ids == expected and len(expected) == 6
+    before = dict(zip(everything.item_ids, everything.scores.tolist(), strict=True))
+    assert answer.scores.tolist() == pytest.approx([before[item_id] for item_id in expected])
+
+
 def test_filters_leave_what_passes_in_order(reader: SessionReader, recommender: Recommender) -> None:
     [everything] = recommender.recommend([request_for(reader, ["sku-3"], N_ITEMS)])
     filters = {"department": "dairy", "price": {"max": 20}}

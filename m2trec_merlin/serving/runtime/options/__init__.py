@@ -9,6 +9,7 @@ from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.notes import cut
 from m2trec_merlin.serving.runtime.options.amount import TopK
 from m2trec_merlin.serving.runtime.options.base import Draft, Option
+from m2trec_merlin.serving.runtime.options.diversity import Diversity
 from m2trec_merlin.serving.runtime.options.exclusions import Exclude, ExcludeSessionItems
 from m2trec_merlin.serving.runtime.options.filters import Filters
 from m2trec_merlin.serving.runtime.options.identity import RequestId
@@ -26,6 +27,7 @@ OPTIONS: tuple[Option[Any], ...] = (
     ExcludeSessionItems(),
     Filters(),
     Popularity(),
+    Diversity(),
     NewItems(),
     NewItemBoost(),
 )

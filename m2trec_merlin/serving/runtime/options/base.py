@@ -13,7 +13,8 @@ import numpy as np
 
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.serving.contract.version import Description
-from m2trec_merlin.serving.runtime.candidates import Addition, Wish
+from m2trec_merlin.serving.runtime.candidates import Addition, Found, Wish
+from m2trec_merlin.serving.runtime.choosing import POOL, Choice
 from m2trec_merlin.serving.runtime.item_table import ItemTable
 from m2trec_merlin.serving.runtime.notes import cut, name_some
 
@@ -36,6 +37,7 @@ class Draft:
         additions: to scores.
         forbidden: rows that must not be found.
         allowed: bool [R], what filters let pass; None for everything.
+        choice: of different rows among the best; None for the best themselves.
     """
 
     items: ItemTable
@@ -47,6 +49,7 @@ class Draft:
     additions: list[Addition] = field(default_factory=list)
     forbidden: list[int] = field(default_factory=list)
     allowed: np.ndarray | None = None
+    choice: Choice | None = None
 
     def rows_of(self, item_ids: list[str], option: str) -> list[int]:
         """Return the rows of those ids that the catalogue has; the others are noted."""
@@ -57,7 +60,14 @@ class Draft:
 
     def wish(self) -> Wish:
         """Return the search."""
-        return Wish(self.k, self.additions, np.array(self.forbidden, np.int64), self.allowed)
+        k = self.k if self.choice is None else POOL
+        return Wish(k, self.additions, np.array(self.forbidden, np.int64), self.allowed)
+
+    def settle(self, found: Found) -> Found:
+        """Return the rows of the answer, of those that the search found."""
+        if self.choice is None:
+            return found
+        return self.choice.choose(found, self.items.values(self.choice.by, found.rows), self.k)
 
 
 class Option(Generic[T]):
