@@ -179,7 +179,7 @@ def recommend(
         typer.Option(
             "--filter",
             metavar="COLUMN=VALUE",
-            help="Only items with this value; of numbers also COLUMN>=1, COLUMN<=5.",
+            help="Only items with this value, or COLUMN!=VALUE; of numbers also COLUMN>=1, COLUMN<=5.",
         ),
     ] = None,
     boost: Annotated[
@@ -191,6 +191,10 @@ def recommend(
     ] = None,
     certificate: Annotated[Path | None, typer.Option(help="TLS: this client's certificate (PEM).")] = None,
     key: Annotated[Path | None, typer.Option(help="TLS: the key that belongs to it (PEM).")] = None,
+    popularity: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="How much popularity counts, from 1, as trained, down to 0."),
+    ] = None,
 ) -> None:
     """Ask a running server over gRPC and print its recommendations."""
     verbs.run_recommend(
@@ -203,6 +207,7 @@ def recommend(
         filters or [],
         boost,
         (ca, certificate, key),
+        popularity,
     )
 
 

@@ -112,6 +112,7 @@ def run_recommend(
     filters: Sequence[str],
     new_item_boost: float | None = None,
     tls: Sequence[Path | None] = (None, None, None),
+    popularity: float | None = None,
 ) -> None:
     """Ask a running server and print its answer.
 
@@ -125,6 +126,7 @@ def run_recommend(
         filters: as `parse_filters` takes them.
         new_item_boost: None for the exported one.
         tls: files for TLS: whom to trust, the client's certificate and key.
+        popularity: None for the whole of it.
     """
     from m2trec_merlin.cli.recommendations import print_recommendations
     from m2trec_merlin.serving.client import RecommendationClient, Tls
@@ -137,7 +139,13 @@ def run_recommend(
     encryption = Tls(*tls) if any(tls) or config.serving.tls else None
     with RecommendationClient(own if address is None else address, tls=encryption) as client:
         answer = client.recommend(
-            items, top_k, exclude, exclude_session_items, parse_filters(filters), new_item_boost
+            items,
+            top_k,
+            exclude,
+            exclude_session_items,
+            parse_filters(filters),
+            new_item_boost,
+            popularity=popularity,
         )
     print_recommendations(console, items, answer, known_titles(config, session))
 
@@ -157,8 +165,8 @@ def parse_session_item(text: str) -> str | dict[str, Any]:
     return attributes
 
 
-def parse_filters(filters: Sequence[str]) -> dict[str, list[str | float] | dict[str, float]]:
-    """Read filters: COLUMN=VALUE, of which several are alternatives, or COLUMN>=NUMBER and COLUMN<=NUMBER.
+def parse_filters(filters: Sequence[str]) -> dict[str, Any]:
+    """Read filters: COLUMN=VALUE, several being alternatives, COLUMN!=VALUE, COLUMN>=NUMBER, COLUMN<=NUMBER.
 
     A value is sent as a number if that says the same: 7, but neither 007 nor 7.50.
 
@@ -167,16 +175,18 @@ def parse_filters(filters: Sequence[str]) -> dict[str, list[str | float] | dict[
     """
     values: dict[str, list[str | float]] = {}
     bounds: dict[str, dict[str, float]] = {}
+    unwanted: dict[str, list[str | float]] = {}
     for text in filters:
-        parts = re.fullmatch(r"(.+?)(<=|>=|=)(.*)", text, re.DOTALL)
+        parts = re.fullmatch(r"(.+?)(<=|>=|!=|=)(.*)", text, re.DOTALL)
         if parts is None:
             expected = "COLUMN=VALUE, as in department=produce, or COLUMN>=NUMBER or COLUMN<=NUMBER"
             raise ConfigError(f"--filter {text}: expected {expected}")
         column, sign, value = parts.groups()
         number = _number(value)
-        if sign == "=":
+        if sign in ("=", "!="):
             same = number is not None and spell_json(number) == value
-            values.setdefault(column, []).append(number if same and number is not None else value)
+            chosen = values if sign == "=" else unwanted
+            chosen.setdefault(column, []).append(number if same and number is not None else value)
             continue
         if number is None:
             raise ConfigError(f"--filter {text}: expected a number behind {sign}")
@@ -184,9 +194,12 @@ def parse_filters(filters: Sequence[str]) -> dict[str, list[str | float] | dict[
         if column in bounds and bound in bounds[column]:
             raise ConfigError(f"--filter {text}: {column} has a bound {sign} already")
         bounds.setdefault(column, {})[bound] = number
-    if both := values.keys() & bounds.keys():
+    if both := values.keys() & (bounds.keys() | unwanted.keys()):
         raise ConfigError(f"--filter {', '.join(sorted(both))}: give either values or bounds of a column")
-    return {**values, **bounds}
+    conditions: dict[str, dict[str, Any]] = {name: {**bounds.get(name, {})} for name in [*bounds, *unwanted]}
+    for name, others in unwanted.items():
+        conditions[name]["not"] = others
+    return {**values, **conditions}
 
 
 def _number(text: str) -> float | None:

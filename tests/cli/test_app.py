@@ -165,6 +165,13 @@ def test_a_filter_sends_a_number_where_that_says_the_same(value: str, sent: str 
     assert found == {"price": [sent]} and type(found["price"][0]) is type(sent)  # type: ignore[index]
 
 
+def test_filters_can_name_what_is_not_wanted() -> None:
+    read = parse_filters(["a!=1", "a!=x", "price>=2", "price!=3", "b=y"])
+    assert read == {"a": {"not": [1, "x"]}, "price": {"min": 2, "not": [3]}, "b": ["y"]}
+    with pytest.raises(ConfigError, match="a: give either values or"):
+        parse_filters(["a=1", "a!=2"])
+
+
 def test_filters_of_numbers_can_be_bounds() -> None:
     bounds = parse_filters(["price>=1", "price<=5.5", "weight<=-1e3"])
     assert bounds == {"price": {"min": 1, "max": 5.5}, "weight": {"max": -1000}}

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import numpy as np
@@ -146,6 +147,48 @@ def test_nothing_but_caches_of_code_is_written_into_the_repository(
     client.recommend(["sku-1", NEW_BREAD])
     for folder in (shop.repository, shop.preprocess, shop.predict):
         require_sealed(folder)
+def test_the_id_that_triton_was_given_is_that_of_the_answer(server: TritonServer) -> None:
+    ids = {"name": "item_ids", "datatype": "BYTES", "shape": [1, 1], "data": ["sku-1"]}
+    url = f"{server.http_address}/v2/models/m2trec/infer"
+    with urlopen(url, json.dumps({"id": "order-7", "inputs": [ids]}).encode(), timeout=30) as response:
+        outputs = {output["name"]: output for output in json.load(response)["outputs"]}
+    assert json.loads(outputs["about"]["data"][0])["request_id"] == "order-7"
+
+
+#: Tensors that no step expects, by model.
+STRANGE: list[tuple[str, list[dict[str, Any]]]] = [
+    ("m2trec", [{"name": "item_ids", "datatype": "BYTES", "shape": [2, 1], "data": ["a", "b"]}]),
+    ("m2trec", [{"name": "item_ids", "datatype": "BYTES", "shape": [1, 1, 1], "data": ["a"]}]),
+    ("m2trec", [{"name": "item_ids", "datatype": "INT64", "shape": [1, 1], "data": [1]}]),
+    ("m2trec", []),
+    ("m2trec_preprocess", [{"name": "item_ids", "datatype": "BYTES", "shape": [2, 1], "data": ["a", "b"]}]),
+    (
+        "m2trec_predict",
+        [
+            {"name": "positions", "datatype": "INT64", "shape": [2, 1], "data": [1, 2]},
+            {"name": "new_items", "datatype": "BYTES", "shape": [2, 1], "data": ["", ""]},
+            {"name": "checked", "datatype": "BYTES", "shape": [2, 1], "data": ["{}", "{}"]},
+        ],
+    ),
+    (
+        "m2trec_predict",
+        [
+            {"name": "positions", "datatype": "INT64", "shape": [1, 1], "data": [99999]},
+            {"name": "new_items", "datatype": "BYTES", "shape": [1, 1], "data": ["PK"]},
+            {"name": "checked", "datatype": "BYTES", "shape": [1, 1], "data": ["[" * 5000]},
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("model", "inputs"), STRANGE)
+def test_tensors_of_another_shape_or_type_are_the_fault_of_the_request(
+    server: TritonServer, model: str, inputs: list[dict[str, Any]]
+) -> None:
+    url = f"{server.http_address}/v2/models/{model}/infer"
+    with pytest.raises(HTTPError) as error:
+        urlopen(url, json.dumps({"inputs": inputs}).encode(), timeout=30)
+    assert error.value.code == 400 and "Traceback" not in error.value.read().decode()
 
 
 def test_each_step_has_its_own_metrics(server: TritonServer) -> None:

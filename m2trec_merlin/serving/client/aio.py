@@ -61,6 +61,7 @@ class AsyncRecommendationClient:
         filters: Mapping[str, Any] | None = None,
         new_item_boost: float | None = None,
         new_items: Sequence[str | int] | None = None,
+        popularity: float | None = None,
         *,
         timeout: float | None = None,
         **options: object,
@@ -73,7 +74,8 @@ class AsyncRecommendationClient:
             ServerError: the server failed.
         """
         tensors = build_request(
-            *(session, top_k, exclude, exclude_session_items, filters, new_item_boost, new_items), options
+            *(session, top_k, exclude, exclude_session_items, filters, new_item_boost, new_items, popularity),
+            options,
         )
         seconds = self.timeout if timeout is None else timeout
         try:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from m2trec_merlin.errors import NoAnswerError, RefusedError, ServerError
+from m2trec_merlin.serving.contract.about import About
 from m2trec_merlin.serving.contract.names import (
+    ABOUT,
     ENSEMBLE,
     RECOMMENDED_IDS,
     SCORES,
@@ -28,14 +30,12 @@ class Recommendations:
         scores: of the same items; comparable within one answer only.
         categories: per predicted attribute its most probable values for the next item, each with its
             probability.
-        warnings: what the server ignored, and why an answer is shorter or other than expected.
-    """
-
-    item_ids: list[str]
+        warnings: what the server ignored, and why an answer is shorter or other than X: list[str]
     titles: list[str]
     scores: list[float]
     categories: dict[str, list[tuple[str, float]]]
     warnings: list[str]
+    about: About
 
 
 def parse_answer(outputs: Mapping[str, np.ndarray]) -> Recommendations:
@@ -47,7 +47,12 @@ def parse_answer(outputs: Mapping[str, np.ndarray]) -> Recommendations:
         values, probabilities = category_tensors(task)
         categories[task] = list(zip(texts[values], outputs[probabilities].tolist(), strict=True))
     return Recommendations(
-        texts[RECOMMENDED_IDS], texts[TITLES], outputs[SCORES].tolist(), categories, texts[WARNINGS]
+        texts[RECOMMENDED_IDS],
+        texts[TITLES],
+        outputs[SCORES].tolist(),
+        categories,
+        texts[WARNINGS],
+        About.from_json(texts[ABOUT][0]),
     )
 
 

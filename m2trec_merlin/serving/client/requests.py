@@ -22,6 +22,7 @@ def build_request(
     filters: Mapping[str, Any] | None,
     new_item_boost: float | None,
     new_items: Sequence[str | int] | None,
+    popularity: float | None,
     others: Mapping[str, object],
 ) -> dict[str, np.ndarray]:
     """Return the tensors of a request by name, bytes in object arrays [1, L] or [1, 1].
@@ -37,6 +38,8 @@ def build_request(
         options["filters"] = dict(filters)
     if new_item_boost is not None:
         options["new_item_boost"] = new_item_boost
+    if popularity is not None:
+        options["popularity"] = popularity
     if new_items is not None:
         options["new_items"] = [str(item_id) for item_id in new_items]
     items = [id_and_attributes(item) for item in session]

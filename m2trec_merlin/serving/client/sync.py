@@ -60,6 +60,7 @@ class RecommendationClient:
         filters: Mapping[str, Any] | None = None,
         new_item_boost: float | None = None,
         new_items: Sequence[str | int] | None = None,
+        popularity: float | None = None,
         *,
         timeout: float | None = None,
         **options: object,
@@ -71,11 +72,14 @@ class RecommendationClient:
             top_k: recommendations wanted; default: as exported.
             exclude: ids that must not be recommended.
             exclude_session_items: leave out what the session holds.
-            filters: wanted values by column: a value, a list of values, or {"min": a, "max": b}.
+            filters: wanted values by column: a value, a list of which any will do, {"all": [...]},
+                {"not": ...}, or {"min": a, "max": b}.
             new_item_boost: added to the scores of new items; default: as exported.
             new_items: ids that count as new if they have no training history; default: all without one.
+            popularity: share of the popularity bias that counts, 1 to 0; default: 1.
             timeout: seconds to wait for this answer; default: the client's.
-            options: others that the server knows, by name; it refuses those that it does not.
+            options: others that the server knows, by name (`diversity`, `request_id`); it refuses
+                those that it does not.
 
         Raises:
             RefusedError: the server takes the request for wrong; says which field.
@@ -83,7 +87,8 @@ class RecommendationClient:
             ServerError: the server failed.
         """
         tensors = build_request(
-            *(session, top_k, exclude, exclude_session_items, filters, new_item_boost, new_items), options
+            *(session, top_k, exclude, exclude_session_items, filters, new_item_boost, new_items, popularity),
+            options,
         )
         seconds = self.timeout if timeout is None else timeout
         try:

@@ -16,6 +16,8 @@ POSITIONS, NEW_ITEMS, CHECKED = "positions", "new_items", "checked"
 
 #: What an answer says, besides the outputs of `category_tensors`.
 RECOMMENDED_IDS, TITLES, SCORES, WARNINGS = "recommended_ids", "titles", "scores", "warnings"
+#: One JSON object, see `about.py`.
+ABOUT = "about"
 
 
 def category_tensors(attribute: str) -> tuple[str, str]:

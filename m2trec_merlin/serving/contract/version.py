@@ -58,6 +58,7 @@ class Description:
         repeat_biases: whether items of the session have a bias of their own.
         neighbours: whether the training sessions are there, to be mixed with the model.
         index: how candidates are searched.
+        model: fingerprint of the trained model; equal files, equal fingerprints.
     """
 
     max_length: int
@@ -68,6 +69,7 @@ class Description:
     repeat_biases: bool
     neighbours: bool
     index: str
+    model: str = ""
 
     @property
     def fields(self) -> list[Field]:

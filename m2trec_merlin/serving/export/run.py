@@ -14,7 +14,14 @@ import pyarrow.parquet as pq
 import torch
 
 from m2trec_merlin import __version__
-from m2trec_merlin.artifacts import atomic_directory, atomic_write, require_unaltered, write_manifest
+from m2trec_merlin.artifacts import (
+    atomic_directory,
+    atomic_write,
+    fingerprint,
+    require_manifest,
+    require_unaltered,
+    write_manifest,
+)
 from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
@@ -108,7 +115,9 @@ def write_repository(
         ArtifactError: the exported graphs do not equal the model.
     """
     model.eval()
-    version, train = describe(run.config, model, catalogue), Sessions.load(run.sessions("train"))
+    trained = fingerprint(require_manifest(run.model, "train")["sha256"])
+    version = replace(describe(run.config, model, catalogue), model=trained)
+    train = Sessions.load(run.sessions("train"))
     categories = {name: catalogue.category_names(name)[FIRST_VALUE:] for name in model.next_attributes}
     create_models(repository, list(categories), catalogue.n_rows)
     preprocess, predict = (version_folder(repository, name) for name in (PREPROCESS, PREDICT))

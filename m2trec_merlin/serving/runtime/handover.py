@@ -21,8 +21,6 @@ from m2trec_merlin.serving.runtime.options import check_read_options
 from m2trec_merlin.serving.runtime.recommending import Request
 from m2trec_merlin.serving.runtime.request_json import parse_json
 
-_REFUSED = (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile, ServerError)
-
 
 def hand_over(request: Request) -> dict[str, np.ndarray]:
     """Return the tensors of a request: its rows, its new items, its options and warnings so far."""
@@ -31,7 +29,14 @@ def hand_over(request: Request) -> dict[str, np.ndarray]:
         packed = io.BytesIO()
         np.savez(packed, **to_tensors(request.new_items))
         new_items = packed.getvalue()
-    checked = json.dumps({"options": request.options, "notes": request.notes})
+    checked = json.dumps(
+        {
+            "options": request.options,
+            "notes": request.notes,
+            "request_id": request.request_id,
+            "catalogue": request.catalogue,
+        }
+    )
     return {
         POSITIONS: request.positions,
         NEW_ITEMS: np.array([new_items], dtype=object),
@@ -58,9 +63,11 @@ def take_over(tensors: Mapping[str, np.ndarray], version: Description, n_rows: i
             _unpack(packed, version.fields),
             check_read_options(said["options"], version),
             [str(note) for note in said["notes"]],
+            str(said["request_id"]),
+            str(said["catalogue"]),
         )
         _require_within(request, version, n_rows)
-    except _REFUSED as error:
+    except Exception as error:  # NumPy and zipfile have no end of errors for what strangers send
         raise ServerError(
             f"{PREDICT} answers what the first step hands over, and this is something else ({error}): "
             f"send requests to '{ENSEMBLE}'"
@@ -71,6 +78,10 @@ def take_over(tensors: Mapping[str, np.ndarray], version: Description, n_rows: i
 def _unpack(packed: bytes, fields: list[Field]) -> EncodedItems:
     if not packed:
         return no_items(fields)
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        # Packed, a few bytes may stand for gigabytes.
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+            raise ValueError(f"{NEW_ITEMS} are compressed")
     with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
         return from_tensors(fields, arrays)
 
@@ -89,15 +100,29 @@ def _require_within(request: Request, version: Description, n_rows: int) -> None
 def one_session(name: str, array: np.ndarray) -> np.ndarray:
     """Take the leading dimension of a tensor off.
 
+    Args:
+        name: of the tensor, which tells its type.
+        array: of texts as bytes or str, or of whole numbers.
+
+    Returns:
+        One dimension, of objects or int64.
+
     Raises:
-        ServerError: it is not 1.
+        ServerError: it is not 1, there are more than two, or the values are of another type.
     """
     if array.ndim < 1 or array.shape[0] != 1:
         raise ServerError(
             f"{name}: expected shape [1, ...], found {list(array.shape)}: send one session per request; "
             "Triton answers requests that arrive together in one batch"
         )
+    if array.ndim != 2:
+        raise ServerError(f"{name}: expected two dimensions, found {array.ndim}")
     session: np.ndarray = array[0]
+    if name == POSITIONS:
+        if session.dtype != np.int64:
+            raise ServerError(f"{name}: expected values of type INT64, found {session.dtype}")
+    elif not all(isinstance(entry, bytes | str) for entry in session.tolist()):
+        raise ServerError(f"{name}: expected texts (BYTES), found {session.dtype}")
     return session
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,12 @@ class TextColumn:
         codes = [self._code_of[text] for text in texts if text in self._code_of]
         mask[self._rows[np.isin(self._codes, codes)]] = True
 
+    def values(self, rows: np.ndarray) -> list[tuple[Hashable, ...]]:
+        """Return the values that each of the rows has."""
+        texts = list(self._code_of)
+        bounds = zip(*(np.searchsorted(self._rows, rows, side) for side in ("left", "right")), strict=True)
+        return [tuple(texts[code] for code in self._codes[start:stop]) for start, stop in bounds]
+
 
 class NumberColumn:
     """A filter column of numbers: an item passes if it has a wanted value or lies within min and max."""
@@ -76,6 +83,10 @@ class NumberColumn:
             unknown = [value for value, known in zip(values, found, strict=True) if not known]
             notes.append(f"{where}: no item has the value {name_some(unknown)}")
         mask[1:] = np.isin(self._values, numbers)
+
+    def values(self, rows: np.ndarray) -> list[tuple[Hashable, ...]]:
+        """Return the value that each of the rows has, if any."""
+        return [() if math.isnan(value) else (value,) for value in self._values[rows - 1].tolist()]
 
 
 class ItemTable:
@@ -125,6 +136,10 @@ class ItemTable:
         mask = np.zeros(len(self.shares), bool)
         self._columns[name].passing(wanted, where, mask, notes)
         return mask
+
+    def values(self, name: str, rows: np.ndarray) -> list[tuple[Hashable, ...]]:
+        """Return the values of rows in a column, int64 [m] to as many tuples; empty where there is none."""
+        return self._columns[name].values(rows)
 
 
 def as_number(value: Any) -> float | None:

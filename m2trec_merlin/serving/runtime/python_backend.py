@@ -19,9 +19,9 @@ class Step(Protocol):
         """Load the files of a version folder."""
 
     def answer(
-        self, requests: Sequence[Mapping[str, np.ndarray]]
+        self, requests: Sequence[Mapping[str, np.ndarray]], request_ids: Sequence[str]
     ) -> Sequence[dict[str, np.ndarray] | M2TRecError]:
-        """Answer a batch of requests."""
+        """Answer a batch of requests; an id is empty where the client gave none."""
 
 
 class StepModel:
@@ -40,7 +40,8 @@ class StepModel:
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer a batch of requests, each by tensors or by an error that says what to do."""
         inputs = [{tensor.name(): tensor.as_numpy() for tensor in request.inputs()} for request in requests]
-        return [_response(answer) for answer in self.step.answer(inputs)]
+        request_ids = [request.request_id() for request in requests]
+        return [_response(answer) for answer in self.step.answer(inputs, request_ids)]
 
 
 def _response(answer: dict[str, np.ndarray] | M2TRecError) -> Any:

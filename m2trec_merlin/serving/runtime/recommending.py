@@ -17,6 +17,7 @@ from m2trec_merlin.encoded import NO_ITEM, EncodedItems, join_items, to_tensors
 from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.histories import most_recent
 from m2trec_merlin.scores import best_rows
+from m2trec_merlin.serving.contract.about import EXPORTED_CATALOGUE, About
 from m2trec_merlin.serving.contract.version import (
     BIASES,
     CATEGORIES,
@@ -27,7 +28,7 @@ from m2trec_merlin.serving.contract.version import (
     SESSION_GRAPH,
     Description,
 )
-from m2trec_merlin.serving.runtime.candidates import Addition, Found, Wish, find_best
+from m2trec_merlin.serving.runtime.candidates import Addition, Found, find_best
 from m2trec_merlin.serving.runtime.graphs import open_graph
 from m2trec_merlin.serving.runtime.indexes import open_index
 from m2trec_merlin.serving.runtime.item_table import ItemTable
@@ -49,12 +50,16 @@ class Request:
         new_items: encoded attributes of the items outside of the catalogue.
         options: what the client asked for, checked.
         notes: warnings so far.
+        request_id: what the answer calls it.
+        catalogue: version of the items in which rows are meant.
     """
 
     positions: np.ndarray
     new_items: EncodedItems
     options: dict[str, Any]
     notes: list[str]
+    request_id: str = ""
+    catalogue: str = EXPORTED_CATALOGUE
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,7 @@ class Answer:
         scores: float32, as many.
         categories: per predicted attribute the most probable values and their probabilities.
         warnings: what was ignored, and why the answer is not what was asked for.
+        about: which request is answered, and from what.
     """
 
     item_ids: list[str]
@@ -74,6 +80,7 @@ class Answer:
     scores: np.ndarray
     categories: Categories
     warnings: list[str]
+    about: About
 
 
 class Recommender:
@@ -100,7 +107,8 @@ class Recommender:
         # Mapped, not read: several instances of the model share one copy in memory.
         self._item_vectors = np.asarray(np.load(directory / ITEM_VECTORS, mmap_mode="r"))
         self._candidates = open_index(self.version.index, directory)
-        self._is_candidate = np.isfinite(np.load(directory / BIASES))
+        self._biases = np.load(directory / BIASES)
+        self._is_candidate = np.isfinite(self._biases)
         self._new = np.flatnonzero(self._is_candidate & (self._items.shares == 0))
         self._neighbours = _open_neighbours(directory) if self.version.neighbours else None
         self.n_rows = len(self._is_candidate)
@@ -136,11 +144,11 @@ class Recommender:
                 name: self._top_values(names, values[index])
                 for (name, names), values in zip(self._categories.items(), probabilities, strict=True)
             }
-            answers.append(self._answer(found, wishes[index], categories, drafts[index].notes))
+            answers.append(self._answer(requests[index], drafts[index], found, categories))
         return answers
 
     def _draft(self, request: Request) -> Draft:
-        draft = Draft(self._items, request.positions, self._new, list(request.notes))
+        draft = Draft(self._items, request.positions, self._new, list(request.notes), self._biases)
         apply_options(request.options, draft)
         return draft
 
@@ -173,15 +181,19 @@ class Recommender:
         nothing: Categories = {name: ([], np.zeros(0, np.float32)) for name in self._categories}
         scores = np.where(self._is_candidate, self._items.shares, -np.inf).astype(np.float32)
         draft = self._draft(request)
-        wish = draft.wish()
-        return self._answer(find_best(scores, wish), wish, nothing, [*draft.notes, why])
+        if request.options["popularity"] != 1:
+            draft.notes.append("options.popularity: ignored, since popularity is all that is known here")
+        draft.notes.append(why)
+        return self._answer(request, draft, find_best(scores, draft.wish()), nothing)
 
-    def _answer(self, found: Found, wish: Wish, categories: Categories, notes: list[str]) -> Answer:
-        if len(found.rows) < wish.k:
-            few = f"only {len(found.rows)} items may be recommended; {wish.k} were asked for"
+    def _answer(self, request: Request, draft: Draft, found: Found, categories: Categories) -> Answer:
+        found, notes = draft.settle(found), draft.notes
+        if len(found.rows) < draft.k:
+            few = f"only {len(found.rows)} items may be recommended; {draft.k} were asked for"
             notes = [*notes, few]
         ids, titles = self._items.ids(found.rows), self._items.titles(found.rows)
-        return Answer(ids, titles, found.scores, categories, notes)
+        about = About(request.request_id, self.version.model, request.catalogue)
+        return Answer(ids, titles, found.scores, categories, notes, about)
 
     def _top_values(self, names: list[str], probabilities: np.ndarray) -> tuple[list[str], np.ndarray]:
         best = best_rows(probabilities, self.version.top_categories)

@@ -11,13 +11,15 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from m2trec_merlin.encoded import NO_ITEM, EncodedItems, join_items, no_items
-from m2trec_merlin.errors import M2TRecError, ServerError
+from m2trec_merlin.errors import M2TRecError, ServerError, shorten
 from m2trec_merlin.rows import RowsOfIds
 from m2trec_merlin.serving.contract.version import CATALOGUE_IDS, ITEMS_WORKFLOW, Description
 from m2trec_merlin.serving.runtime.new_items import NewItemEncoder
 from m2trec_merlin.serving.runtime.notes import bounded, name_some, show
 from m2trec_merlin.serving.runtime.remembered import ItemEncoder, NewItem, RememberedItems
 from m2trec_merlin.serving.runtime.request_json import parse_json
+
+_LONGEST_MESSAGE = 1000
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,8 @@ class SessionReader:
 
     def _finish(self, draft: _Draft, new_items: list[NewItem] | M2TRecError) -> ReadSession | M2TRecError:
         if isinstance(new_items, M2TRecError):
-            return ServerError(f"item_attributes: {new_items}")
+            # Arrow quotes the value that it cannot read, however long, and gRPC carries short messages only.
+            return ServerError(shorten(f"item_attributes: {new_items}", _LONGEST_MESSAGE))
         notes = [
             f"item_attributes[{position}]: {note}"
             for position, item in zip(draft.raw_items, new_items, strict=True)

@@ -6,6 +6,7 @@ dimension of 1, since a request is one session; Triton batches requests, and a s
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,28 +16,40 @@ import numpy as np
 
 from m2trec_merlin.errors import M2TRecError, ServerError
 from m2trec_merlin.serving.contract.names import (
+    ABOUT,
+    CHECKED,
     ITEM_ATTRIBUTES,
     ITEM_IDS,
+    NEW_ITEMS,
     OPTIONS,
+    POSITIONS,
     RECOMMENDED_IDS,
     SCORES,
     TITLES,
     WARNINGS,
     category_tensors,
 )
+from m2trec_merlin.serving.runtime.bounds import (
+    LONGEST_REQUEST_ID,
+    require_short_session,
+    require_small,
+)
 from m2trec_merlin.serving.runtime.handover import as_arrays, hand_over, one_session, take_over
+from m2trec_merlin.serving.runtime.notes import cut
 from m2trec_merlin.serving.runtime.options import check_options
 from m2trec_merlin.serving.runtime.recommending import Answer, Recommender, Request
 from m2trec_merlin.serving.runtime.session_reading import ReadSession, SessionReader
 
 Tensors = dict[str, np.ndarray]
+Asked = TypeVar("Asked")
 Parsed = TypeVar("Parsed")
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """A request as the first step takes it: item ids, raw attributes if there are any, checked options."""
+    """A request as the first step takes it: its id, item ids, raw attributes if any, checked options."""
 
+    request_id: str
     item_ids: list[str]
     attributes: list[str] | None
     options: dict[str, Any]
@@ -48,23 +61,43 @@ class PreprocessStep:
     def __init__(self, directory: Path) -> None:
         self._reader = SessionReader.load(directory)
 
-    def answer(self, requests: Sequence[Mapping[str, np.ndarray]]) -> list[Tensors | M2TRecError]:
-        """Answer a batch; a faulty request gets its error and spoils no other."""
-        return _answer_good(requests, self._parse, self._read)
+    def answer(
+        self, requests: Sequence[Mapping[str, np.ndarray]], request_ids: Sequence[str] | None = None
+    ) -> list[Tensors | M2TRecError]:
+        """Answer a batch; a faulty request gets its error and spoils no other.
 
-    def _parse(self, inputs: Mapping[str, np.ndarray]) -> _Asked:
-        texts = {name: _texts(name, one_session(name, array)) for name, array in inputs.items()}
+        Args:
+            requests: their tensors.
+            request_ids: as Triton was told them; empty for those that have none.
+        """
+        named = list(zip(requests, request_ids or [""] * len(requests), strict=True))
+        return _answer_good(named, self._parse, self._read)
+
+    def _parse(self, request: tuple[Mapping[str, np.ndarray], str]) -> _Asked:
+        inputs, request_id = request
+        if len(request_id) > LONGEST_REQUEST_ID:
+            raise ServerError(
+                f"the id of the request has {len(request_id):,} letters; at most "
+                f"{LONGEST_REQUEST_ID} are read"
+            )
+        tensors = _sessions(inputs, required=(ITEM_IDS,), optional=(ITEM_ATTRIBUTES, OPTIONS))
+        require_small(tensors)
+        texts = {name: _texts(name, array) for name, array in tensors.items()}
+        require_short_session(texts[ITEM_IDS])
         options = texts.get(OPTIONS, [])
         if len(options) > 1:
             raise ServerError(f"options: expected one JSON object for the request, found {len(options)}")
         # Before anything is looked up or encoded.
         checked = check_options("".join(options), self._reader.version)
-        return _Asked(texts[ITEM_IDS], texts.get(ITEM_ATTRIBUTES), checked)
+        request_id = checked["request_id"] or request_id or uuid.uuid4().hex
+        return _Asked(request_id, texts[ITEM_IDS], texts.get(ITEM_ATTRIBUTES), checked)
 
     def _read(self, asked: list[_Asked]) -> list[Tensors | M2TRecError]:
         sessions = self._reader.read([(each.item_ids, each.attributes) for each in asked])
         return [
-            as_arrays(hand_over(Request(read.positions, read.new_items, each.options, read.notes)))
+            as_arrays(
+                hand_over(Request(read.positions, read.new_items, each.options, read.notes, each.request_id))
+            )
             if isinstance(read, ReadSession)
             else read
             for read, each in zip(sessions, asked, strict=True)
@@ -77,12 +110,19 @@ class PredictStep:
     def __init__(self, directory: Path) -> None:
         self._recommender = Recommender(directory)
 
-    def answer(self, requests: Sequence[Mapping[str, np.ndarray]]) -> list[Tensors | M2TRecError]:
-        """Answer a batch; a faulty request gets its error and spoils no other."""
+    def answer(
+        self, requests: Sequence[Mapping[str, np.ndarray]], request_ids: Sequence[str] | None = None
+    ) -> list[Tensors | M2TRecError]:
+        """Answer a batch; a faulty request gets its error and spoils no other.
+
+        Args:
+            requests: their tensors, which say how the requests are called, too.
+            request_ids: as Triton was told them; the first step has read them.
+        """
         return _answer_good(requests, self._parse, self._recommend)
 
     def _parse(self, inputs: Mapping[str, np.ndarray]) -> Request:
-        tensors = {name: one_session(name, array) for name, array in inputs.items()}
+        tensors = _sessions(inputs, required=(POSITIONS, NEW_ITEMS, CHECKED))
         return take_over(tensors, self._recommender.version, self._recommender.n_rows)
 
     def _recommend(self, requests: list[Request]) -> list[Tensors | M2TRecError]:
@@ -90,8 +130,8 @@ class PredictStep:
 
 
 def _answer_good(
-    requests: Sequence[Mapping[str, np.ndarray]],
-    parse: Callable[[Mapping[str, np.ndarray]], Parsed],
+    requests: Sequence[Asked],
+    parse: Callable[[Asked], Parsed],
     answer: Callable[[list[Parsed]], list[Tensors | M2TRecError]],
 ) -> list[Tensors | M2TRecError]:
     """Parse each request by itself, answer those without an error together, keep the order."""
@@ -113,11 +153,29 @@ def _answer_tensors(answer: Answer) -> Tensors:
         TITLES: _bytes(answer.titles),
         SCORES: answer.scores,
         WARNINGS: _bytes(answer.warnings),
+        ABOUT: _bytes([answer.about.to_json()]),
     }
     for attribute, (names, probabilities) in answer.categories.items():
         values, shares = category_tensors(attribute)
         arrays[values], arrays[shares] = _bytes(names), probabilities
     return as_arrays(arrays)
+
+
+def _sessions(
+    inputs: Mapping[str, np.ndarray], required: Sequence[str], optional: Sequence[str] = ()
+) -> dict[str, np.ndarray]:
+    """Return the tensors of one session, each without its leading dimension.
+
+    Raises:
+        ServerError: one is missing, unknown, or of another shape or type.
+    """
+    if missing := [name for name in required if name not in inputs]:
+        raise ServerError(f"{', '.join(missing)}: missing, and there is no answer without")
+    for name in inputs:
+        if name not in required and name not in optional:
+            accepted = ", ".join([*required, *optional])
+            raise ServerError(f"{cut(name)}: no such tensor; accepted: {accepted}")
+    return {name: one_session(name, array) for name, array in inputs.items()}
 
 
 def _texts(name: str, array: np.ndarray) -> list[str]:

@@ -17,6 +17,7 @@ ANSWER: dict[str, list[Any]] = {
     "titles": [b"Tea", "Café".encode()],
     "scores": [2.0, 1.5],
     "warnings": [],
+    "about": [b'{"request_id": "r-1", "model": "m", "catalogue": "0"}'],
 }
 
 

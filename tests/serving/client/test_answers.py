@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from m2trec_merlin.errors import NoAnswerError, RefusedError, ServerError
+from m2trec_merlin.serving.contract.about import About
 from m2trec_merlin.serving.client.answers import explain, explain_failure, parse_answer
 
 
@@ -15,10 +16,12 @@ def test_outputs_become_recommendations() -> None:
         "next_aisle": np.array([b"drinks"], object),
         "next_aisle_probabilities": np.array([0.75], np.float32),
         "warnings": np.array([], object),
+        "about": np.array([b'{"request_id": "r-1", "model": "m", "catalogue": "0", "later": 1}'], object),
     }
     answer = parse_answer(outputs)
     assert answer.item_ids == ["a", "b"] and answer.titles == ["Tea", "Café"] and answer.scores == [2.0, 1.5]
     assert answer.categories == {"aisle": [("drinks", 0.75)]} and answer.warnings == []
+    assert answer.about == About("r-1", "m", "0")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from m2trec_merlin.artifacts import MANIFEST
+from m2trec_merlin.artifacts import MANIFEST, fingerprint, require_manifest
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.export import run as exporting
@@ -93,7 +93,9 @@ def test_attributes_that_the_model_does_not_read_are_not_asked_for(shop: Shop) -
 
 def test_both_steps_read_the_same_description(shop: Shop) -> None:
     version = Description.open(shop.predict)
-    expected = replace(describe(shop.config, shop.model, shop.catalogue), index="quantised")
+    trained = fingerprint(require_manifest(shop.config.directory / "model", "train")["sha256"])
+    described = describe(shop.config, shop.model, shop.catalogue)
+    expected = replace(described, index="quantised", model=trained)
     assert Description.open(shop.preprocess) == version == expected
     assert version.filters == {"department": False, "tags": False, "price": True}
     assert version.defaults == {"top_k": 5, "new_item_boost": 0.0}

@@ -28,13 +28,14 @@ def version() -> Description:
 def request_(version: Description) -> Request:
     two, _ = split_items(tiny_catalogue().attributes, [2, tiny_catalogue().n_rows - 2])
     options = check_options('{"top_k": 3}', version)
-    return Request(np.array([5, -1, 2, -2]), two, options, ["so it is"])
+    return Request(np.array([5, -1, 2, -2]), two, options, ["so it is"], "r-1", "7")
 
 
 def test_a_request_comes_over_as_it_was(request_: Request, version: Description) -> None:
     taken = take_over(hand_over(request_), version, n_rows=6)
     assert taken.positions.tolist() == [5, -1, 2, -2]
     assert (taken.options, taken.notes) == (request_.options, request_.notes)
+    assert (taken.request_id, taken.catalogue) == ("r-1", "7")
     for name, column in request_.new_items.items():
         for mine, other in zip(column.tensors.values(), taken.new_items[name].tensors.values(), strict=True):
             np.testing.assert_array_equal(mine, other)
@@ -72,6 +73,7 @@ TAMPERED = {
     "no archive": lambda t: {"new_items": np.array([b"what is this"], dtype=object)},
     "half an archive": lambda t: {"new_items": np.array([t["new_items"][0][:200]], dtype=object)},
     "an archive of something else": lambda t: {"new_items": np.array([packed_alone()], dtype=object)},
+    "a compressed archive": lambda t: {"new_items": np.array([compressed(t)], dtype=object)},
     "objects in it": lambda t: {"new_items": packed(t, **{FIELDS[0].tensor_names[0]: np.array([{}, {}])})},
     "ids of no vocabulary": lambda t: {"new_items": with_ids(t, 10_000)},
     "negative ids": lambda t: {"new_items": with_ids(t, -1)},
@@ -81,6 +83,13 @@ TAMPERED = {
     "an option of nobody": lambda t: {"checked": of_text(json.dumps({"options": {"x": 1}, "notes": []}))},
     "no options": lambda t: {"checked": of_text(json.dumps({"notes": []}))},
 }
+
+
+def compressed(tensors: dict[str, np.ndarray]) -> bytes:
+    out = io.BytesIO()
+    with np.load(io.BytesIO(tensors["new_items"][0])) as arrays:
+        np.savez_compressed(out, **arrays)
+    return out.getvalue()
 
 
 def packed_alone() -> bytes:
@@ -113,3 +122,19 @@ def test_one_session_is_expected(array: np.ndarray) -> None:
 
 def test_batches_have_a_leading_dimension() -> None:
     assert as_arrays({"scores": np.zeros(3)})["scores"].shape == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "message"),
+    [
+        ("item_ids", np.array([[1, 2]]), "item_ids: expected texts"),
+        ("item_ids", np.array([[b"a", None]], object), "item_ids: expected texts"),
+        ("item_ids", np.array([[[b"a"]]], object), "item_ids: expected two dimensions, found 3"),
+        ("positions", np.array([[1.5]]), "positions: expected values of type INT64"),
+        ("positions", np.array([[b"1"]], object), "positions: expected values of type INT64"),
+    ],
+)
+def test_tensors_of_another_type_or_shape_are_refused(name: str, array: np.ndarray, message: str) -> None:
+    with pytest.raises(ServerError) as error:
+        one_session(name, array)
+    assert str(error.value).startswith(message)

@@ -36,6 +36,13 @@ def passing(table: ItemTable, **filters: Any) -> list[str]:
     return table.ids(np.flatnonzero(draft.allowed))
 
 
+def test_values_of_rows(table: ItemTable) -> None:
+    rows = np.array([3, 1, 2])
+    assert table.values("tags", rows) == [("new",), ("red", "new"), ()]
+    assert table.values("department", rows) == [(), ("produce",), ("bakery",)]
+    assert table.values("price", rows) == [(20.0,), (1.5,), ()]
+
+
 def test_ids_titles_rows_and_shares(table: ItemTable) -> None:
     assert table.ids(np.array([3, 1])) == ["c", "a"]
     assert table.titles(np.array([2])) == ["Bread"]
@@ -86,3 +93,22 @@ def test_a_value_that_no_item_has_is_noted(table: ItemTable) -> None:
     where = "options.filters.department"
     assert table.passing("department", ["produce", "prodce"], where, notes).sum() == 2
     assert notes == ["options.filters.department: no item has the value 'prodce'"]
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({"tags": {"all": ["new", "red"]}}, ["a"]),
+        ({"tags": {"all": ["new"]}}, ["a", "c"]),
+        ({"tags": {"all": ["new"], "not": "red"}}, ["c"]),
+        ({"tags": {"not": {"all": ["new", "red"]}}}, ["b", "c", "d"]),
+        ({"department": {"not": "produce"}}, ["b", "c"]),
+        ({"department": {"not": ["produce", "bakery"]}}, ["c"]),
+        ({"price": {"not": 3}}, ["a", "b", "c"]),
+        ({"price": {"not": {"min": 2, "max": 4}}}, ["a", "b", "c"]),
+        ({"price": {"min": 1, "not": {"max": 2}}}, ["c", "d"]),
+        ({"price": {"all": [3, "3.0"]}}, ["d"]),
+    ],
+)
+def test_all_and_not(table: ItemTable, filters: dict[str, Any], expected: list[str]) -> None:
+    assert passing(table, **filters) == expected

@@ -51,6 +51,7 @@ VALUES: list[object] = [
     *(None, True, False, 0, 1, -1, 7, 2**70, -(2**70), 10**400, 0.5, -0.0, 1e308, float("nan"), float("inf")),
     *("", "7", "sku-1", "\ud800", "x" * 10_000, [], [[]], [None], ["sku-1", 2], [1.5], [True], [{}]),
     *({}, {"department": "dairy"}, {"price": {"min": 1}}, {"price": {"min": float("nan")}}, {"aisle": []}),
+    *({"aisle": {"not": "tea"}}, {"tags": {"all": ["a", "b"]}}, {"tags": {"all": []}}),
 ]
 
 
@@ -103,7 +104,7 @@ def test_a_version_without_defaults_leaves_those_of_the_options() -> None:
 def test_all_options() -> None:
     text = (
         '{"top_k": 3, "exclude": ["a", 12], "exclude_session_items": true, "filters": {"aisle": "tea"}, '
-        '"new_item_boost": 1.5, "new_items": ["b", 13]}'
+        '"new_item_boost": 1.5, "new_items": ["b", 13], "request_id": "r-1", "popularity": 0}'
     )
     assert check_options(text, VERSION) == {
         "top_k": 3,
@@ -112,6 +113,9 @@ def test_all_options() -> None:
         "filters": {"aisle": "tea"},
         "new_item_boost": 1.5,
         "new_items": ["b", "13"],
+        "request_id": "r-1",
+        "popularity": 0,
+        "diversity": None,
     }
 
 
@@ -139,6 +143,15 @@ def test_the_boost_of_new_items_is_the_exported_one_unless_a_request_says_otherw
         ({"new_item_boost": "high"}, "options.new_item_boost"),
         ({"new_item_boost": float("inf")}, "options.new_item_boost"),
         ({"new_items": "all"}, "options.new_items"),
+        ({"request_id": ""}, "options.request_id"),
+        ({"request_id": "x" * 129}, "options.request_id"),
+        ({"popularity": 1.5}, "options.popularity"),
+        ({"popularity": -1}, "options.popularity"),
+        ({"popularity": True}, "options.popularity"),
+        ({"diversity": "department"}, "options.diversity"),
+        ({"diversity": {"by": "aisle"}}, "options.diversity"),
+        ({"diversity": {"by": "aisle", "most": 0}}, "options.diversity"),
+        ({"diversity": {"by": "colour", "most": 1}}, "options.diversity.by"),
         ({"topk": 5}, "options.topk"),
     ],
 )
@@ -166,6 +179,15 @@ def test_unusable_filters_are_reported_together() -> None:
         check_options(json.dumps({"filters": filters}), VERSION)
     assert all(f"options.filters.{name}: " in str(error.value) for name in filters)
     assert "accepted: aisle, tags, year, price" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [{"all": "a"}, {"all": []}, {"all": [{}]}, {"not": {}}, {"not": {"not": "a"}}, {"not": None}, {"min": 1}],
+)
+def test_unusable_conditions(wanted: object) -> None:
+    with pytest.raises(ServerError, match=r"options\.filters\.tags: expected a value, a list .* all or not"):
+        check_options(json.dumps({"filters": {"tags": wanted}}), VERSION)
 
 
 @pytest.mark.parametrize("wanted", [{}, {"from": 1}, {"min": "one"}, {"max": "inf"}, "7 euros", True, [None]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import random
 from typing import Any
 
@@ -14,10 +15,12 @@ from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep, Tensors
 from tests.worlds.shop import Shop
 
-REQUESTS, BATCH = 2000, 25
+#: More of them: M2TREC_RANDOM_REQUESTS=10000 python -m pytest tests/serving/runtime/test_random_requests.py
+REQUESTS, BATCH = int(os.environ.get("M2TREC_RANDOM_REQUESTS", "1000")), 25
 
 COLUMNS = ["product_name", "department", "tags", "price", "image", "item_id", "colour", ""]
 OPTIONS = ["top_k", "exclude", "exclude_session_items", "filters", "new_items", "new_item_boost", "topk"]
+OPTIONS += ["request_id", "popularity", "diversity"]
 #: What clients of all languages write, and what breaks programs.
 SCALARS: list[Any] = [
     *(None, True, False, 0, -0.0, 1, -1, 3, 20, 7.0, 12.5, 1e-9, 1e300, -1e300, 2**31, 2**53 + 1),
@@ -40,6 +43,12 @@ TEXTS = [
     "[" * 100_000,
     "\ufeff{}",
     "NaN",
+    "[" * 40 + "]" * 40,
+    '{"filters": ' * 40 + "1" + "}" * 40,
+    '{"price": ' + "9" * 5000 + "}",
+    '{"top_k": 1' + "0" * 99 + "}",
+    "[1e" + "9" * 99 + "]",
+    '{"product_name": "' + "y" * 2**20 + '"}',
 ]
 
 
@@ -50,7 +59,7 @@ def random_value(chance: random.Random, depth: int = 0) -> Any:
     if form < 0.25:
         return [chance.choice([0.5, 1, 1e39, -2.5, "1", None]) for _ in range(3)]
     if depth < 3 and form < 0.32:
-        keys = [*COLUMNS, "min", "max"]
+        keys = [*COLUMNS, "min", "max", "all", "not"]
         return {chance.choice(keys): random_value(chance, depth + 1) for _ in range(chance.randrange(3))}
     return chance.choice(SCALARS)
 
@@ -66,9 +75,11 @@ def random_options(chance: random.Random) -> str:
         bounds = {
             key: chance.choice(SCALARS) for key in chance.sample(["min", "max"], chance.randrange(1, 3))
         }
+        random_filter = chance.choice([bounds, {"not": bounds}, random_value(chance)])
         return json.dumps(
             {
-                "filters": {chance.choice(COLUMNS): chance.choice([bounds, random_value(chance)])},
+                "filters": {chance.choice(COLUMNS): random_filter},
+                "diversity": chance.choice([None, {"by": chance.choice(COLUMNS[1:4]), "most": 2}]),
                 "top_k": chance.choice([1, 5, 29, 10_000, 2**70]),
                 "exclude": [chance.choice([*IDS, 7, 2**70]) for _ in range(chance.randrange(40))],
             }
@@ -95,9 +106,57 @@ def _array(entries: list[str], chance: random.Random) -> np.ndarray:
     return np.array([raw], dtype=object).reshape(1, len(raw))
 
 
-def answers(steps: tuple[PreprocessStep, PredictStep], requests: list[Any]) -> list[Tensors | M2TRecError]:
+#: What programs send that know NumPy better than the contract.
+ARRAYS = [
+    np.zeros(()),
+    np.zeros(0),
+    np.zeros((1, 0)),
+    np.zeros((1, 3)),
+    np.zeros((2, 3), np.int64),
+    np.full((1, 2), -(2**63)),
+    np.full((1, 1), 2**63 - 1),
+    np.array([[1, -1, 2]]),
+    np.zeros((1, 1, 1), np.int64),
+    np.array([["sku-2", "text"]]),
+    np.array([[b"sku-2", None]], object),
+    np.array([[b"sku-2"], [b"sku-3"]], object),
+    np.array([[[b"sku-2"]]], object),
+    np.array([[b""]], object),
+    np.array([[b"{}"]], object),
+    np.array([[b"PK\x03\x04" + b"\0" * 40]], object),
+    np.array([[b"\xff" * 2**20]], object),
+    np.array([[True, False]]),
+]
+
+
+def spoil(tensors: Tensors, chance: random.Random) -> Tensors:
+    """Return other tensors: of wrong shape or type, missing, of another name, or with bytes changed."""
+    spoiled, name = dict(tensors), chance.choice(sorted(tensors))
+    how = chance.randrange(4)
+    if how == 0:
+        spoiled[name] = chance.choice(ARRAYS)
+    elif how == 1:
+        del spoiled[name]
+    elif how == 2:
+        spoiled[chance.choice(["colour", "", "positions", "item_ids"])] = chance.choice(ARRAYS)
+    elif spoiled[name].dtype == object and spoiled[name].size:
+        changed = bytearray(spoiled[name][0, 0] or b"?")
+        for _ in range(chance.choice([1, 1, 8])):
+            changed[chance.randrange(len(changed))] = chance.randrange(256)
+        spoiled[name] = spoiled[name].copy()
+        spoiled[name][0, 0] = bytes(changed[: chance.choice([len(changed), len(changed) // 2])])
+    return spoiled
+
+
+def answers(
+    steps: tuple[PreprocessStep, PredictStep], requests: list[Any], chance: random.Random | None = None
+) -> list[Tensors | M2TRecError]:
+    """Answer by both steps; with `chance`, some of what goes over is spoiled, never the last."""
     read = steps[0].answer(requests)
-    given = iter(steps[1].answer([each for each in read if isinstance(each, dict)]))
+    handed = [each for each in read if isinstance(each, dict)]
+    if chance is not None:
+        handed[:-1] = [spoil(each, chance) if chance.random() < 0.2 else each for each in handed[:-1]]
+    given = iter(steps[1].answer(handed))
     return [next(given) if isinstance(each, dict) else each for each in read]
 
 
@@ -112,12 +171,15 @@ def test_any_request_is_answered_or_refused_in_words(steps: tuple[PreprocessStep
     good = {
         "item_ids": np.array([[b"sku-2", b""]], dtype=object),
         "item_attributes": np.array([[b"", known.encode()]], dtype=object),
+        "options": np.array([[b'{"request_id": "good"}']], dtype=object),
     }
     [expected] = answers(steps, [good])
     assert isinstance(expected, dict)
     answered = refused = 0
     for _ in range(REQUESTS // BATCH):
-        *given, last = answers(steps, [*(random_request(chance) for _ in range(BATCH)), good])
+        requests = [random_request(chance) for _ in range(BATCH)]
+        requests = [spoil(each, chance) if chance.random() < 0.15 else each for each in requests]
+        *given, last = answers(steps, [*requests, good], chance)
         for answer in given:
             if isinstance(answer, dict):
                 answered += 1

@@ -117,6 +117,39 @@ def test_a_boost_lifts_the_items_without_history_and_no_others(
         assert score - before[item_id] == pytest.approx(lifted, abs=1e-5)
 
 
+def test_popularity_counts_as_much_as_a_request_says(
+    reader: SessionReader, recommender: Recommender, shop: Shop
+) -> None:
+    biases = np.load(shop.predict / "biases.npy")
+    requests = [request_for(reader, ["sku-3"], N_ITEMS, popularity=share) for share in (1, 0.25, 0)]
+    scores = [
+        dict(zip(answer.item_ids, answer.scores.tolist(), strict=True))
+        for answer in recommender.recommend(requests)
+    ]
+    [plain] = recommender.recommend([request_for(reader, ["sku-3"], N_ITEMS)])
+    assert list(scores[0].values()) == plain.scores.tolist()
+    assert np.abs(biases[1:]).min() > 0.01
+    for row, item_id in enumerate((f"sku-{i}" for i in range(N_ITEMS)), start=1):
+        assert scores[1][item_id] == pytest.approx(scores[0][item_id] - 0.75 * biases[row], abs=1e-5)
+        assert scores[2][item_id] == pytest.approx(scores[0][item_id] - biases[row], abs=1e-5)
+    [empty] = recommender.recommend([request_for(reader, [], 3, popularity=0)])
+    assert empty.warnings[0].startswith("options.popularity: ignored")
+
+
+def test_a_department_may_not_fill_the_answer(reader: SessionReader, recommender: Recommender) -> None:
+    [everything] = recommender.recommend([request_for(reader, ["sku-3"], N_ITEMS)])
+    capped = {"diversity": {"by": "department", "most": 2}}
+    [answer] = recommender.recommend([request_for(reader, ["sku-3"], 6, **capped)])
+    department = {f"sku-{i}": i % 3 for i in range(N_ITEMS)}
+    expected: list[str] = []
+    for item_id in everything.item_ids:
+        if sum(department[item_id] == department[other] for other in expected) < 2:
+            expected.append(item_id)
+    assert answer.item_ids == expected and len(expected) == 6
+    before = dict(zip(everything.item_ids, everything.scores.tolist(), strict=True))
+    assert answer.scores.tolist() == pytest.approx([before[item_id] for item_id in expected])
+
+
 def test_filters_leave_what_passes_in_order(reader: SessionReader, recommender: Recommender) -> None:
     [everything] = recommender.recommend([request_for(reader, ["sku-3"], N_ITEMS)])
     filters = {"department": "dairy", "price": {"max": 20}}

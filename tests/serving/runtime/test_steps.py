@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import json
+import re
+
 import numpy as np
 import pytest
 
+from m2trec_merlin.artifacts import fingerprint, require_manifest
 from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep, Tensors
 from tests.worlds.shop import Shop
@@ -82,3 +86,32 @@ def test_half_a_character_spoils_no_request(preprocess: PreprocessStep, predict:
 def test_text_that_is_no_utf8_is_refused(preprocess: PreprocessStep) -> None:
     [answer] = preprocess.answer([{"item_ids": np.array([[b"\xff\xfe"]], dtype=object)}])
     assert isinstance(answer, ServerError) and str(answer).startswith("item_ids: not valid UTF-8")
+
+
+def test_answers_say_which_request_they_answer_and_from_what(
+    preprocess: PreprocessStep, predict: PredictStep, shop: Shop
+) -> None:
+    good, named = {"item_ids": texts("sku-2")}, texts('{"request_id": "mine"}')
+    requests = [good, good, {**good, "options": named}, {**good, "options": named}, good]
+    reads = preprocess.answer(requests, ["", "of Triton", "", "of Triton", "x" * 129])
+    assert isinstance(reads[4], ServerError) and "has 129 letters" in str(reads[4])
+    said = [json.loads(tensors(answer)["about"][0, 0]) for answer in predict.answer(reads[:4])]  # type: ignore[arg-type]
+    assert [each["request_id"] for each in said[1:]] == ["of Triton", "mine", "mine"]
+    assert re.fullmatch("[0-9a-f]{32}", said[0]["request_id"])
+    trained = fingerprint(require_manifest(shop.config.directory / "model", "train")["sha256"])
+    assert {(each["model"], each["catalogue"]) for each in said} == {(trained, "0")}
+
+
+@pytest.mark.parametrize("name", ["m2trec_preprocess", "m2trec_predict"])
+def test_missing_and_unknown_tensors_are_refused(
+    preprocess: PreprocessStep, predict: PredictStep, name: str
+) -> None:
+    step = preprocess if name == "m2trec_preprocess" else predict
+    missing, unknown = step.answer([{}, {"colour": texts("x"), **preprocess_or_ids(step, preprocess)}])
+    assert isinstance(missing, ServerError) and "missing" in str(missing)
+    assert isinstance(unknown, ServerError) and str(unknown).startswith("colour: no such tensor; accepted: ")
+
+
+def preprocess_or_ids(step: object, preprocess: PreprocessStep) -> Tensors:
+    ids = {"item_ids": texts("sku-2")}
+    return ids if step is preprocess else tensors(preprocess.answer([ids])[0])

@@ -9,19 +9,25 @@ from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.notes import cut
 from m2trec_merlin.serving.runtime.options.amount import TopK
 from m2trec_merlin.serving.runtime.options.base import Draft, Option
+from m2trec_merlin.serving.runtime.options.diversity import Diversity
 from m2trec_merlin.serving.runtime.options.exclusions import Exclude, ExcludeSessionItems
 from m2trec_merlin.serving.runtime.options.filters import Filters
+from m2trec_merlin.serving.runtime.options.identity import RequestId
 from m2trec_merlin.serving.runtime.options.newness import NewItemBoost, NewItems
+from m2trec_merlin.serving.runtime.options.popularity import Popularity
 from m2trec_merlin.serving.runtime.request_json import parse_json
 
 __all__ = ["OPTIONS", "Draft", "Option", "apply_options", "check_options"]
 
 #: All options, in the order in which they are applied.
 OPTIONS: tuple[Option[Any], ...] = (
+    RequestId(),
     TopK(),
     Exclude(),
     ExcludeSessionItems(),
     Filters(),
+    Popularity(),
+    Diversity(),
     NewItems(),
     NewItemBoost(),
 )

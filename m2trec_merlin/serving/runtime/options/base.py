@@ -13,7 +13,8 @@ import numpy as np
 
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.serving.contract.version import Description
-from m2trec_merlin.serving.runtime.candidates import Addition, Wish
+from m2trec_merlin.serving.runtime.candidates import Addition, Found, Wish
+from m2trec_merlin.serving.runtime.choosing import POOL, Choice
 from m2trec_merlin.serving.runtime.item_table import ItemTable
 from m2trec_merlin.serving.runtime.notes import cut, name_some
 
@@ -31,20 +32,24 @@ class Draft:
         positions: int64 [L], rows of the session; negative for items outside of the catalogue.
         new: int64, rows that count as new.
         notes: warnings of the answer.
+        biases: float32 [R], of the candidates; -inf for rows that are none.
         k: rows wanted.
         additions: to scores.
         forbidden: rows that must not be found.
         allowed: bool [R], what filters let pass; None for everything.
+        choice: of different rows among the best; None for the best themselves.
     """
 
     items: ItemTable
     positions: np.ndarray
     new: np.ndarray
     notes: list[str]
+    biases: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     k: int = 0
     additions: list[Addition] = field(default_factory=list)
     forbidden: list[int] = field(default_factory=list)
     allowed: np.ndarray | None = None
+    choice: Choice | None = None
 
     def rows_of(self, item_ids: list[str], option: str) -> list[int]:
         """Return the rows of those ids that the catalogue has; the others are noted."""
@@ -55,7 +60,14 @@ class Draft:
 
     def wish(self) -> Wish:
         """Return the search."""
-        return Wish(self.k, self.additions, np.array(self.forbidden, np.int64), self.allowed)
+        k = self.k if self.choice is None else POOL
+        return Wish(k, self.additions, np.array(self.forbidden, np.int64), self.allowed)
+
+    def settle(self, found: Found) -> Found:
+        """Return the rows of the answer, of those that the search found."""
+        if self.choice is None:
+            return found
+        return self.choice.choose(found, self.items.values(self.choice.by, found.rows), self.k)
 
 
 class Option(Generic[T]):

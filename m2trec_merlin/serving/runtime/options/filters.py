@@ -5,14 +5,25 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
+
+from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.item_table import as_number
 from m2trec_merlin.serving.runtime.notes import cut
 from m2trec_merlin.serving.runtime.options.base import Draft, Option
 
+_ALL, _NOT = "all", "not"
+_BOUNDS = ("min", "max")
+
 
 class Filters(Option[dict[str, Any]]):
-    """`filters`: wanted values by column: a value, a list of values or, of numbers, {"min": a, "max": b}."""
+    """`filters`: wanted values by column.
+
+    A value, a list of which any will do, or an object whose entries must all hold: {"all": [...]} for items
+    that have all of these, {"not": ...} for items that a filter would not let pass, those without a value
+    among them, and, of numbers, {"min": a, "max": b}.
+    """
 
     name = "filters"
     expected = "an object of wanted values by column"
@@ -33,26 +44,51 @@ class Filters(Option[dict[str, Any]]):
         where = f"options.filters.{cut(name)}"
         if name not in version.filters:
             return f"{where}: no such column; accepted: {', '.join(version.filters) or 'none'}"
-        if version.filters[name]:
-            expected, fits = 'a number, a list of numbers, or {"min": a, "max": b}', _are_numbers(wanted)
-        else:
-            expected, fits = "a value or a list of values", _are_scalars(wanted)
-        return None if fits else f"{where}: expected {expected}, found {cut(json.dumps(wanted))}"
+        numeric = version.filters[name]
+        if _fits(wanted, numeric):
+            return None
+        what = "a number, a list of numbers, or" if numeric else "a value, a list of values, or"
+        keys = "min, max, all or not" if numeric else "all or not"
+        return f"{where}: expected {what} an object with {keys}, found {cut(json.dumps(wanted))}"
 
     def apply(self, value: dict[str, Any], draft: Draft) -> None:
         """Let only items pass that have a wanted value in every column."""
         for name, wanted in value.items():
-            passing = draft.items.passing(name, wanted, f"options.filters.{name}", draft.notes)
+            passing = _passing(draft, name, wanted)
             draft.allowed = passing if draft.allowed is None else draft.allowed & passing
 
 
-def _are_numbers(wanted: object) -> bool:
-    if isinstance(wanted, dict):
-        values = list(wanted.values()) if wanted.keys() <= {"min", "max"} else []
-        return bool(values) and all(as_number(value) is not None for value in values)
-    return all(as_number(value) is not None for value in (wanted if isinstance(wanted, list) else [wanted]))
+def _passing(draft: Draft, name: str, wanted: Any) -> np.ndarray:
+    """Return which rows a filter lets pass, bool [R]."""
+    if not isinstance(wanted, dict) or not wanted.keys() & {_ALL, _NOT}:
+        return draft.items.passing(name, wanted, f"options.filters.{name}", draft.notes)
+    parts = [_passing(draft, name, value) for value in wanted.get(_ALL, ())]
+    if bounds := {key: bound for key, bound in wanted.items() if key in _BOUNDS}:
+        parts.append(_passing(draft, name, bounds))
+    if _NOT in wanted:
+        others = ~_passing(draft, name, wanted[_NOT])
+        others[NO_ITEM] = False
+        parts.append(others)
+    passing: np.ndarray = np.logical_and.reduce(parts)
+    return passing
 
 
-def _are_scalars(wanted: object) -> bool:
-    values = wanted if isinstance(wanted, list) else [wanted]
+def _fits(wanted: object, numeric: bool, inside_not: bool = False) -> bool:
+    if not isinstance(wanted, dict):
+        return _are_values(wanted if isinstance(wanted, list) else [wanted], numeric)
+    keys = wanted.keys()
+    if not keys or keys - {_ALL, _NOT, *(_BOUNDS if numeric else ())}:
+        return False
+    bounds = [wanted[key] for key in _BOUNDS if key in keys]
+    wants_all = wanted.get(_ALL, [""] if not numeric else [0])
+    return (
+        _are_values(bounds, numeric=True)
+        and (isinstance(wants_all, list) and bool(wants_all) and _are_values(wants_all, numeric))
+        and (_NOT not in keys or (not inside_not and _fits(wanted[_NOT], numeric, inside_not=True)))
+    )
+
+
+def _are_values(values: list[Any], numeric: bool) -> bool:
+    if numeric:
+        return all(as_number(value) is not None for value in values)
     return not any(value is None or isinstance(value, list | dict) for value in values)

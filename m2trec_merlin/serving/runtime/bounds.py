@@ -1,0 +1,55 @@
+"""How large a request may be: beyond any real one, and small enough that none keeps the others waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from m2trec_merlin.errors import ServerError
+
+#: Bytes of all tensors of a request together.
+MOST_BYTES = 2**20
+#: Events that a session may be sent with; the model takes the last of them.
+MOST_EVENTS = 10_000
+#: Letters of an item's id, and of a request's.
+LONGEST_ID, LONGEST_REQUEST_ID = 2048, 128
+#: Lists and objects within each other, and digits of a number, in JSON.
+DEEPEST, MOST_DIGITS = 32, 100
+
+
+def require_small(tensors: Mapping[str, np.ndarray]) -> None:
+    """Check the size of a request as it came.
+
+    Args:
+        tensors: of one session, one-dimensional; texts as bytes or str.
+
+    Raises:
+        ServerError: it has more bytes than any request needs; names the largest tensor.
+    """
+    sizes = {name: _size(array) for name, array in tensors.items()}
+    if sum(sizes.values()) > MOST_BYTES:
+        largest = max(sizes, key=sizes.__getitem__)
+        raise ServerError(
+            f"{largest}: the request holds {sum(sizes.values()):,} bytes, {sizes[largest]:,} of them here; "
+            f"at most {MOST_BYTES:,} are answered"
+        )
+
+
+def require_short_session(item_ids: Sequence[str]) -> None:
+    """Check a session as it was sent.
+
+    Raises:
+        ServerError: it has too many events, or an id too many letters; names the position.
+    """
+    if len(item_ids) > MOST_EVENTS:
+        raise ServerError(
+            f"item_ids: {len(item_ids):,} events; at most {MOST_EVENTS:,} are read, so send the last ones"
+        )
+    if len(max(item_ids, key=len, default="")) > LONGEST_ID:
+        where, length = next((n, len(i)) for n, i in enumerate(item_ids) if len(i) > LONGEST_ID)
+        raise ServerError(f"item_ids[{where}]: an id of {length:,} letters; at most {LONGEST_ID:,} are read")
+
+
+def _size(array: np.ndarray) -> int:
+    return sum(map(len, array.tolist())) if array.dtype == object else array.nbytes

@@ -1,0 +1,50 @@
+"""Different items instead of the same thing again and again."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from m2trec_merlin.serving.contract.version import Description
+from m2trec_merlin.serving.runtime.choosing import POOL, Choice
+from m2trec_merlin.serving.runtime.notes import cut
+from m2trec_merlin.serving.runtime.options.base import Draft, Option, is_number
+
+
+class Diversity(Option[dict[str, Any] | None]):
+    """`diversity`: {"by": column} with "most", items that may share a value of it, or "weight", or both.
+
+    By weight, an item's score counts less by `weight` times the largest share of values (of those that the
+    two have) that it has in common with an item chosen before it: maximal marginal relevance. Scores of the
+    answer are those without. Items are chosen among the best 1,000.
+    """
+
+    name = "diversity"
+    expected = '{"by": a column of filters} with "most", a whole number from 1, or "weight", from 0'
+    default = None
+
+    def fits(self, value: object) -> bool:
+        """See `Option.fits`."""
+        if value is None:
+            return True
+        if not isinstance(value, dict) or not {"by"} < value.keys() <= {"by", "most", "weight"}:
+            return False
+        most, weight = value.get("most", 1), value.get("weight", 0)
+        whole = isinstance(most, int) and not isinstance(most, bool) and most >= 1
+        return isinstance(value["by"], str) and whole and is_number(weight) and weight >= 0
+
+    def problems(self, value: object, version: Description) -> list[str]:
+        """Return what is wrong, an unknown column included."""
+        if isinstance(value, dict) and self.fits(value) and value["by"] not in version.filters:
+            accepted = ", ".join(version.filters) or "none"
+            by = cut(json.dumps(value["by"]))
+            return [f"options.{self.name}.by: no such column {by}; accepted: {accepted}"]
+        return super().problems(value, version)
+
+    def apply(self, value: dict[str, Any] | None, draft: Draft) -> None:
+        """Let the answer be chosen among more rows than are wanted."""
+        if value is not None:
+            if draft.k > POOL:
+                draft.notes.append(f"options.{self.name}: chooses {POOL:,} items at most")
+                draft.k = POOL
+            draft.choice = Choice(value["by"], value.get("most"), float(value.get("weight", 0)))

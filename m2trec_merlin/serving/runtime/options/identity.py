@@ -1,0 +1,21 @@
+"""What a request is called."""
+
+from __future__ import annotations
+
+from m2trec_merlin.serving.runtime.bounds import LONGEST_REQUEST_ID
+from m2trec_merlin.serving.runtime.options.base import Draft, Option
+
+
+class RequestId(Option[str | None]):
+    """`request_id`: what the answer calls the request; by default the id in Triton, or a new one."""
+
+    name = "request_id"
+    expected = f"a text of 1 to {LONGEST_REQUEST_ID} letters"
+    default = None
+
+    def fits(self, value: object) -> bool:
+        """See `Option.fits`."""
+        return value is None or (isinstance(value, str) and 0 < len(value) <= LONGEST_REQUEST_ID)
+
+    def apply(self, value: str | None, draft: Draft) -> None:
+        """Change nothing: the answer is the same whatever it is called."""
