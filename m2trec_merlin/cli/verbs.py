@@ -93,7 +93,8 @@ def run_serve(config: Config) -> None:
     from m2trec_merlin.serving.server.process import TritonServer
 
     run = Run(config)
-    server = TritonServer(run.triton, Ports.of(config.serving), config.serving.start_timeout)
+    ports, timeout = Ports.of(config.serving), config.serving.start_timeout
+    server = TritonServer(run.triton, ports, timeout, log_json=config.serving.log_json)
     with TerminalProgress() as progress:
         for line in run.not_in_effect():
             progress.say(line)

@@ -11,6 +11,8 @@ from m2trec_merlin.sections import Name, Section
 #: Their classes are in `serving.runtime.indexes`, which lies above.
 IndexName = Literal["auto", "exact", "quantised"]
 
+LogJson = Literal["none", "faulty", "all"]
+
 
 class ServingConfig(Section):
     """The Triton model repository and the server."""
@@ -40,6 +42,9 @@ class ServingConfig(Section):
     grpc_port: int = Field(8001, ge=1, le=65535)
     metrics_port: int = Field(8002, ge=1, le=65535)
     start_timeout: float = Field(90.0, ge=0.1, le=86_400, description="seconds to wait for readiness")
+    log_json: LogJson = Field(
+        "none", description="requests of which `m2trec serve` prints a line of JSON: none, faulty, all"
+    )
 
     @model_validator(mode="after")
     def _ports_differ(self) -> ServingConfig:

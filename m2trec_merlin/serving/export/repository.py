@@ -41,8 +41,7 @@ def create_models(repository: Path, tasks: Sequence[str], n_rows: int) -> None:
 
 def seal_models(repository: Path) -> None:
     """Write the checksums of the two steps, once all their files are there."""
-    for model in (PREPROCESS, PREDICT):
-        seal(version_folder(repository, model))
+    seal(*(version_folder(repository, model) for model in (PREPROCESS, PREDICT)))
 
 
 def version_folder(repository: Path, model: str) -> Path:

@@ -67,6 +67,8 @@ class Answer:
         scores: float32, as many.
         categories: per predicted attribute the most probable values and their probabilities.
         warnings: what was ignored, and why the answer is not what was asked for.
+        new_items: how many of them have no training history.
+        is_fallback: whether they are the most frequent ones, as nothing in the session could be used.
     """
 
     item_ids: list[str]
@@ -74,6 +76,8 @@ class Answer:
     scores: np.ndarray
     categories: Categories
     warnings: list[str]
+    new_items: int = 0
+    is_fallback: bool = False
 
 
 class Recommender:
@@ -174,14 +178,16 @@ class Recommender:
         scores = np.where(self._is_candidate, self._items.shares, -np.inf).astype(np.float32)
         draft = self._draft(request)
         wish = draft.wish()
-        return self._answer(find_best(scores, wish), wish, nothing, [*draft.notes, why])
+        answer = self._answer(find_best(scores, wish), wish, nothing, [*draft.notes, why])
+        return replace(answer, is_fallback=True)
 
     def _answer(self, found: Found, wish: Wish, categories: Categories, notes: list[str]) -> Answer:
         if len(found.rows) < wish.k:
             few = f"only {len(found.rows)} items may be recommended; {wish.k} were asked for"
             notes = [*notes, few]
         ids, titles = self._items.ids(found.rows), self._items.titles(found.rows)
-        return Answer(ids, titles, found.scores, categories, notes)
+        new = int(np.count_nonzero(self._items.shares[found.rows] == 0))
+        return Answer(ids, titles, found.scores, categories, notes, new)
 
     def _top_values(self, names: list[str], probabilities: np.ndarray) -> tuple[list[str], np.ndarray]:
         best = best_rows(probabilities, self.version.top_categories)

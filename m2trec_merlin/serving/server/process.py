@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
@@ -18,6 +19,7 @@ import psutil
 
 from m2trec_merlin.errors import ArtifactError, ServerError
 from m2trec_merlin.serving.contract.names import ENSEMBLE, LOCALHOST
+from m2trec_merlin.serving.contract.surroundings import Surroundings
 from m2trec_merlin.serving.server.guard import Guard
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.triton_folder import TritonFolder, assemble_triton, make_plain_folder
@@ -38,15 +40,24 @@ class TritonServer:
         ports: where to listen, on 127.0.0.1 only.
         start_timeout: seconds to wait until the model is ready.
         model: the model whose readiness counts.
+        log_json: whether each request leaves a line of JSON on standard output, or only those refused: none,
+            faulty, all.
     """
 
     def __init__(
-        self, repository: Path, ports: Ports, start_timeout: float = 90.0, model: str = ENSEMBLE
+        self,
+        repository: Path,
+        ports: Ports,
+        start_timeout: float = 90.0,
+        model: str = ENSEMBLE,
+        *,
+        log_json: str = "none",
     ) -> None:
         self.repository = repository
         self.ports = ports
         self.start_timeout = start_timeout
         self.model = model
+        self.log_json = log_json
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: Guard | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -95,17 +106,23 @@ class TritonServer:
             folder = Path(self._folder.name)
             self._models.symlink_to(self.repository.resolve())
             triton = assemble_triton(folder)
+            # Workers write their lines to our standard output, as theirs is Triton's log.
+            lines_to = [] if self.log_json == "none" else [os.dup(sys.stdout.fileno())]
+            surroundings = Surroundings(self.log_json, *lines_to)
             with self._log.open("wb") as log:
                 # A process group of its own, so that Ctrl-C reaches us first and no stub outlives the server.
                 self._process = subprocess.Popen(
                     self._command(triton),
-                    env=triton.environment,
+                    env={**triton.environment, **surroundings.variables()},
                     cwd=folder,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
+                    pass_fds=lines_to,
                 )
+            for descriptor in lines_to:
+                os.close(descriptor)
             shared = _SHARED_MEMORY / self._shared_memory_prefix
             self._guard = Guard(self._process.pid, folder, shared)
             self._wait_until_ready()

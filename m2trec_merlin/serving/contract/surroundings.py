@@ -1,0 +1,47 @@
+"""What the models are told by whoever starts Triton, and no export decides: an environment variable.
+
+Triton hands its environment on to the workers of its models; nothing else reaches them at their start.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+
+from m2trec_merlin.errors import ConfigError
+
+VARIABLE = "M2TREC_SERVING"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What an environment says.
+
+    Attributes:
+        log_json: whether each request leaves a line of JSON, or only those refused: none, faulty, all.
+        lines_to: file descriptor that these lines go to.
+    """
+
+    log_json: str = "none"
+    lines_to: int = 1
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment variable that says this."""
+        return {VARIABLE: json.dumps(asdict(self))}
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> Surroundings:
+        """Return what an environment says.
+
+        Raises:
+            ConfigError: it says something else.
+        """
+        text = environment.get(VARIABLE, "{}")
+        try:
+            return cls(**json.loads(text))
+        except (ValueError, TypeError) as error:
+            known = ", ".join(field.name for field in fields(cls))
+            raise ConfigError(
+                f"{VARIABLE}={text}: expected a JSON object with any of {known} ({error})"
+            ) from None
