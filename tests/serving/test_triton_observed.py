@@ -16,6 +16,7 @@ from tritonclient.grpc import service_pb2_grpc
 from benchmarks.open_loop import request
 from m2trec_merlin.serving.contract.metrics import METRICS
 from m2trec_merlin.serving.server.ports import Ports
+from tests.docker.observability import expressions, selectors
 from tests.serving.exposed import Exposed
 from tests.serving.server.stand_in import becomes_true
 from tests.worlds.shop import N_ITEMS, Shop
@@ -116,3 +117,11 @@ def test_each_request_leaves_a_line_with_its_id(observed: Observed) -> None:
         **dict.fromkeys(answered, 5),
         "empty": 0,
     }
+
+
+@pytest.mark.parametrize(("where", "expression"), expressions())
+def test_alerts_and_board_read_what_is_exposed(where: str, expression: str, observed: Observed) -> None:
+    exposed = Exposed(observed.metrics)
+    for selector in selectors(expression):
+        found = [value for name, labels, value in exposed.series if selector.selects(name, labels)]
+        assert found, f"{where}: nothing is exposed as {selector}"
