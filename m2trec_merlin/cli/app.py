@@ -201,6 +201,22 @@ def recommend(
 
 
 @app.command()
+def replay(
+    log: Annotated[Path, typer.Argument(help="What was asked and shown: the folder serving.log.folder.")],
+    against: Annotated[Path, typer.Option(help="A run's folder, or the model repository itself.")],
+    k: Annotated[int, typer.Option("-k", min=1, help="Places of an answer that count.")] = 20,
+    at_least: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Overlap below which the exit code is 3.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Answer logged requests again by another export, and say how far its answers differ."""
+    from m2trec_merlin.cli.versions import run_replay
+
+    raise typer.Exit(run_replay(log, against, k, at_least, as_json))
+
+
+@app.command()
 def demo(config: ConfigOption = DEFAULT_CONFIG, settings: SetOption = None) -> None:
     """Do the whole job on real data, up to recommendations over gRPC."""
     from m2trec_merlin.cli.demo import run_demo

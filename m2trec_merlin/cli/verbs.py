@@ -88,13 +88,16 @@ def run_export(config: Config, force: bool = False) -> None:
 
 def run_serve(config: Config) -> None:
     """Serve until Ctrl-C."""
+    from m2trec_merlin.serving.server.instructions import Instructions
     from m2trec_merlin.serving.server.keeping import serve
     from m2trec_merlin.serving.server.ports import Ports
     from m2trec_merlin.serving.server.process import TritonServer
 
     run = Run(config)
-    ports, timeout = Ports.of(config.serving), config.serving.start_timeout
-    server = TritonServer(run.triton, ports, timeout, log_json=config.serving.log_json)
+    serving = config.serving
+    instructions = Instructions(serving.log_json, serving.log)
+    ports = Ports.of(serving)
+    server = TritonServer(run.triton, ports, serving.start_timeout, instructions=instructions)
     with TerminalProgress() as progress:
         for line in run.not_in_effect():
             progress.say(line)

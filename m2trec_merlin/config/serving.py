@@ -6,12 +6,19 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from m2trec_merlin.sections import Name, Section
+from m2trec_merlin.sections import Name, Section, SettingPath
 
 #: Their classes are in `serving.runtime.indexes`, which lies above.
 IndexName = Literal["auto", "exact", "quantised"]
 
 LogJson = Literal["none", "faulty", "all"]
+
+
+class ShownLogConfig(Section):
+    """A log of what was asked and shown, in Parquet files, for `m2trec replay`."""
+
+    folder: SettingPath = Field(description="where its files go; made if it is not there")
+    days: int = Field(7, ge=1, le=3650, description="after which its files are removed")
 
 
 class ServingConfig(Section):
@@ -45,6 +52,7 @@ class ServingConfig(Section):
     log_json: LogJson = Field(
         "none", description="requests of which `m2trec serve` prints a line of JSON: none, faulty, all"
     )
+    log: ShownLogConfig | None = None
 
     @model_validator(mode="after")
     def _ports_differ(self) -> ServingConfig:

@@ -44,7 +44,7 @@ REST: dict[str, Any] = {
     "model": {"session": {}, "next_item": {}, "next_attributes": [{"attribute": "categorical"}]},
     "training": {},
     "evaluation": {},
-    "serving": {},
+    "serving": {"log": {"folder": "shown"}},
 }
 
 

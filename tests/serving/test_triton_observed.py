@@ -7,9 +7,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import grpc
+import pyarrow.parquet as pq
 import pytest
 from tritonclient.grpc import service_pb2_grpc
 
@@ -26,11 +28,14 @@ pytestmark = pytest.mark.triton
 SERVE = """
 import sys
 from pathlib import Path
+from m2trec_merlin.config.serving import ShownLogConfig
 from m2trec_merlin.progress import Lines
+from m2trec_merlin.serving.server.instructions import Instructions
 from m2trec_merlin.serving.server.keeping import serve
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.process import TritonServer
-server = TritonServer(Path(sys.argv[1]), Ports(*map(int, sys.argv[2:])), log_json="all")
+instructions = Instructions("all", ShownLogConfig(folder=Path(sys.argv[2])))
+server = TritonServer(Path(sys.argv[1]), Ports(*map(int, sys.argv[3:])), instructions=instructions)
 serve(server, Lines(lambda line: print(line, flush=True)))
 """
 
@@ -51,17 +56,22 @@ class Observed:
     Attributes:
         metrics: address.
         lines: of JSON, by request id.
+        log: folder of what was asked and shown.
+        process: that serves.
     """
 
     metrics: str
     lines: dict[str, Any]
+    log: Path
+    process: subprocess.Popen[str]
 
 
 @pytest.fixture(scope="module")
-def observed(shop: Shop) -> Iterator[Observed]:
+def observed(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
+    log = tmp_path_factory.mktemp("observed") / "the shop's lög"
     ports = Ports.free()
     numbers = [str(port) for port in (ports.http, ports.grpc, ports.metrics)]
-    command = [sys.executable, "-c", SERVE, str(shop.repository), *numbers]
+    command = [sys.executable, "-c", SERVE, str(shop.repository), str(log), *numbers]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         while not process.stdout.readline().startswith("Metrics "):
@@ -76,7 +86,7 @@ def observed(shop: Shop) -> Iterator[Observed]:
                 assert (future.exception() is not None) == (name == "refused")
         lines = [json.loads(process.stdout.readline()) for _ in ASKED]
         said = {line["request_id"]: line for line in lines}
-        yield Observed(f"http://127.0.0.1:{ports.metrics}/metrics", said)
+        yield Observed(f"http://127.0.0.1:{ports.metrics}/metrics", said, log, process)
         process.terminate()
 
 
@@ -125,3 +135,18 @@ def test_alerts_and_board_read_what_is_exposed(where: str, expression: str, obse
     for selector in selectors(expression):
         found = [value for name, labels, value in exposed.series if selector.selects(name, labels)]
         assert found, f"{where}: nothing is exposed as {selector}"
+
+
+def test_what_was_asked_and_shown_is_on_disk_when_the_server_has_stopped(observed: Observed) -> None:
+    # The last test here, since it ends the server.
+    observed.process.terminate()
+    assert observed.process.wait(60) == 0
+    [file] = observed.log.iterdir()
+    rows = {row["request_id"]: row for row in pq.read_table(file).to_pylist()}
+    assert rows.keys() == ASKED.keys() - {"refused"}
+    for name, row in rows.items():
+        asked = ASKED[name]
+        assert row["item_ids"] == asked["item_ids"] and row["options"] == asked["options"][0]
+        assert row["item_attributes"] == asked.get("item_attributes", [])
+        assert len(row["recommended_ids"]) == len(row["scores"]) == observed.lines[name]["recommended"]
+        assert row["model"] == observed.lines[name]["model"]

@@ -21,10 +21,14 @@ class Surroundings:
     Attributes:
         log_json: whether each request leaves a line of JSON, or only those refused: none, faulty, all.
         lines_to: file descriptor that these lines go to.
+        shown: folder for the log of what was asked and shown; empty for none.
+        shown_days: after which its files are removed.
     """
 
     log_json: str = "none"
     lines_to: int = 1
+    shown: str = ""
+    shown_days: int = 7
 
     def variables(self) -> dict[str, str]:
         """Return the environment variable that says this."""

@@ -19,27 +19,35 @@ class Background:
     Args:
         work: what is done.
         seconds: between two times.
+        at_last: what is done once, after the last time.
     """
 
-    def __init__(self, work: Callable[[], None], seconds: float) -> None:
-        self._work, self._seconds = work, seconds
+    def __init__(
+        self, work: Callable[[], None], seconds: float, at_last: Callable[[], None] | None = None
+    ) -> None:
+        self._work, self._seconds, self._at_last = work, seconds, at_last
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Do it a last time."""
+        """Do it a last time, and wait until it is done."""
         self._closed.set()
         self._thread.join()
 
     def _run(self) -> None:
-        last = False
-        while not last:
-            last = self._closed.wait(self._seconds)
-            try:
-                self._work()
-            except Exception as error:
-                print(f"m2trec-merlin: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        while not self._closed.wait(self._seconds):
+            _do(self._work)
+        _do(self._work)
+        if self._at_last is not None:
+            _do(self._at_last)
+
+
+def _do(work: Callable[[], None]) -> None:
+    try:
+        work()
+    except Exception as error:
+        print(f"m2trec-merlin: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
 
 
 class Waiting(Generic[T]):

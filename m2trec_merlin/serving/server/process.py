@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
@@ -19,8 +18,8 @@ import psutil
 
 from m2trec_merlin.errors import ArtifactError, ServerError
 from m2trec_merlin.serving.contract.names import ENSEMBLE, LOCALHOST
-from m2trec_merlin.serving.contract.surroundings import Surroundings
 from m2trec_merlin.serving.server.guard import Guard
+from m2trec_merlin.serving.server.instructions import NOTHING, Instructions
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.triton_folder import TritonFolder, assemble_triton, make_plain_folder
 
@@ -40,8 +39,7 @@ class TritonServer:
         ports: where to listen, on 127.0.0.1 only.
         start_timeout: seconds to wait until the model is ready.
         model: the model whose readiness counts.
-        log_json: whether each request leaves a line of JSON on standard output, or only those refused: none,
-            faulty, all.
+        instructions: for the models.
     """
 
     def __init__(
@@ -51,13 +49,13 @@ class TritonServer:
         start_timeout: float = 90.0,
         model: str = ENSEMBLE,
         *,
-        log_json: str = "none",
+        instructions: Instructions = NOTHING,
     ) -> None:
         self.repository = repository
         self.ports = ports
         self.start_timeout = start_timeout
         self.model = model
-        self.log_json = log_json
+        self.instructions = instructions
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: Guard | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -106,23 +104,19 @@ class TritonServer:
             folder = Path(self._folder.name)
             self._models.symlink_to(self.repository.resolve())
             triton = assemble_triton(folder)
-            # Workers write their lines to our standard output, as theirs is Triton's log.
-            lines_to = [] if self.log_json == "none" else [os.dup(sys.stdout.fileno())]
-            surroundings = Surroundings(self.log_json, *lines_to)
-            with self._log.open("wb") as log:
+            laid_out = self.instructions.laid_out(folder)
+            with laid_out as (variables, descriptors), self._log.open("wb") as log:
                 # A process group of its own, so that Ctrl-C reaches us first and no stub outlives the server.
                 self._process = subprocess.Popen(
                     self._command(triton),
-                    env={**triton.environment, **surroundings.variables()},
+                    env={**triton.environment, **variables},
                     cwd=folder,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
-                    pass_fds=lines_to,
+                    pass_fds=descriptors,
                 )
-            for descriptor in lines_to:
-                os.close(descriptor)
             shared = _SHARED_MEMORY / self._shared_memory_prefix
             self._guard = Guard(self._process.pid, folder, shared)
             self._wait_until_ready()

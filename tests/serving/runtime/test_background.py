@@ -25,6 +25,12 @@ def test_work_is_done_again_and_again_and_a_last_time() -> None:
     assert len(done) == count + 1
 
 
+def test_what_is_done_at_last_is_done_once() -> None:
+    done: list[str] = []
+    Background(lambda: done.append("work"), 3600, lambda: done.append("last")).close()
+    assert done == ["work", "last"]
+
+
 def test_an_error_is_told_and_ends_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     again = threading.Event()
     calls = []
