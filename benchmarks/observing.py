@@ -3,7 +3,7 @@
     python -m benchmarks observing --repository runs/NAME/triton
 
 Both steps answer sessions of three known items. Systems that count and log differently take turns, request
-by request, so that whatever else the machine does hits all alike. Threads beside the requests run as in a server.
+by request, so that whatever else the machine does hits all alike; threads beside them run as in a server.
 """
 
 from __future__ import annotations

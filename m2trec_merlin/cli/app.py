@@ -149,10 +149,16 @@ def export(
 
 @app.command()
 def serve(
-    config: ConfigOption = DEFAULT_CONFIG, settings: SetOption = None, variant: VariantOption = None
+    run: Annotated[
+        Path | None,
+        typer.Argument(help="The folder of a run, or a link to it; default: that of the configuration."),
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    settings: SetOption = None,
+    variant: VariantOption = None,
 ) -> None:
     """Serve the exported ensemble with a real Triton Inference Server on this machine."""
-    verbs.run_serve(read_config(config, settings, variant))
+    verbs.run_serve(read_config(config, settings, variant), run)
 
 
 @app.command()
@@ -214,6 +220,19 @@ def replay(
     from m2trec_merlin.cli.versions import run_replay
 
     raise typer.Exit(run_replay(log, against, k, at_least, as_json))
+
+
+@app.command()
+def promote(
+    candidate: Annotated[Path, typer.Argument(help="A run: its folder, or its configuration file.")],
+    over: Annotated[Path, typer.Option(help="The run that is served, or the link to it: runs/current.")],
+    metric: Annotated[str, typer.Option(help="What decides, on validation sessions.")] = "HIT@20",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Make a run the current one if it is better by more than chance; exit code 3: it is not."""
+    from m2trec_merlin.cli.versions import run_promote
+
+    raise typer.Exit(run_promote(candidate, over, metric, as_json))
 
 
 @app.command()

@@ -86,8 +86,14 @@ def run_export(config: Config, force: bool = False) -> None:
         progress.say(f"Triton model repository: {folder}")
 
 
-def run_serve(config: Config) -> None:
-    """Serve until Ctrl-C."""
+def run_serve(config: Config, folder: Path | None = None) -> None:
+    """Serve until Ctrl-C.
+
+    Args:
+        config: says how.
+        folder: of the run that is served; that of the configuration if there is none.
+    """
+    from m2trec_merlin.cli.versions import find_repository
     from m2trec_merlin.serving.server.instructions import Instructions
     from m2trec_merlin.serving.server.keeping import serve
     from m2trec_merlin.serving.server.ports import Ports
@@ -97,9 +103,10 @@ def run_serve(config: Config) -> None:
     serving = config.serving
     instructions = Instructions(serving.log_json, serving.log)
     ports = Ports.of(serving)
-    server = TritonServer(run.triton, ports, serving.start_timeout, instructions=instructions)
+    repository = run.triton if folder is None else find_repository(folder)
+    server = TritonServer(repository, ports, serving.start_timeout, instructions=instructions)
     with TerminalProgress() as progress:
-        for line in run.not_in_effect():
+        for line in run.not_in_effect() if folder is None else ():
             progress.say(line)
         serve(server, progress)
 
