@@ -43,11 +43,14 @@ def options(parser: Parser) -> None:
 def run(options: Namespace) -> None:
     first, second = (version_folder(options.repository, name) for name in (PREPROCESS, PREDICT))
     sessions = draw(first / CATALOGUE_IDS, options.rounds + _WARM_UP)
+    # The same one twice: what choosing between them costs.
+    beside = Surroundings(beside=str(options.repository), share=0.5)
     with TemporaryDirectory() as shown, Path(os.devnull).open("wb") as nowhere:
         workers = {
             "metrics": Workers(first, second, Surroundings()),
             "metrics, a line a request": Workers(first, second, Surroundings("all", nowhere.fileno())),
             "metrics, a row a request": Workers(first, second, Surroundings(shown=shown)),
+            "metrics, two models": Workers(first, second, beside),
         }
         systems: dict[str, Answer] = {"nothing": unobserved(first, second)}
         systems |= {name: each.answer for name, each in workers.items()}
@@ -130,8 +133,10 @@ def draw(ids: Path, count: int) -> list[Tensors]:
     """Return sessions of three items drawn at random."""
     known = pq.read_table(ids).column("item_id").to_pylist()
     drawn = np.random.default_rng(0).integers(0, len(known), (count, 3))
-    empty = np.array([[b"{}"]], dtype=object)
     return [
-        {"item_ids": np.array([[known[row].encode() for row in rows]], dtype=object), "options": empty}
-        for rows in drawn
+        {
+            "item_ids": np.array([[known[row].encode() for row in rows]], dtype=object),
+            "options": np.array([[b'{"session_key": "%d"}' % number]], dtype=object),
+        }
+        for number, rows in enumerate(drawn)
     ]

@@ -156,9 +156,15 @@ def serve(
     config: ConfigOption = DEFAULT_CONFIG,
     settings: SetOption = None,
     variant: VariantOption = None,
+    beside: Annotated[
+        Path | None, typer.Option(help="The folder of a second run, to answer a share of the sessions.")
+    ] = None,
+    share: Annotated[
+        float, typer.Option(min=0, max=1, help="Of sessions (by the option session_key) for --beside.")
+    ] = 0.5,
 ) -> None:
     """Serve the exported ensemble with a real Triton Inference Server on this machine."""
-    verbs.run_serve(read_config(config, settings, variant), run)
+    verbs.run_serve(read_config(config, settings, variant), run, beside, share)
 
 
 @app.command()

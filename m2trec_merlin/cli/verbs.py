@@ -86,22 +86,27 @@ def run_export(config: Config, force: bool = False) -> None:
         progress.say(f"Triton model repository: {folder}")
 
 
-def run_serve(config: Config, folder: Path | None = None) -> None:
+def run_serve(
+    config: Config, folder: Path | None = None, beside: Path | None = None, share: float = 0.0
+) -> None:
     """Serve until Ctrl-C.
 
     Args:
         config: says how.
         folder: of the run that is served; that of the configuration if there is none.
+        beside: of a second one.
+        share: of the sessions that the second one answers.
     """
     from m2trec_merlin.cli.versions import find_repository
-    from m2trec_merlin.serving.server.instructions import Instructions
+    from m2trec_merlin.serving.server.instructions import Beside, Instructions
     from m2trec_merlin.serving.server.keeping import serve
     from m2trec_merlin.serving.server.ports import Ports
     from m2trec_merlin.serving.server.process import TritonServer
 
     run = Run(config)
     serving = config.serving
-    instructions = Instructions(serving.log_json, serving.log)
+    second = None if beside is None else Beside(find_repository(beside), share)
+    instructions = Instructions(serving.log_json, serving.log, second)
     ports = Ports.of(serving)
     repository = run.triton if folder is None else find_repository(folder)
     server = TritonServer(repository, ports, serving.start_timeout, instructions=instructions)

@@ -108,6 +108,13 @@ def test_requests_with_few_tensors_by_rest(server: TritonServer) -> None:
     assert outputs["next_department"]["shape"] == [1, 2]
 
 
+def test_an_id_that_is_no_text_fails_nothing(server: TritonServer) -> None:
+    inputs = b'[{"name": "item_ids", "datatype": "BYTES", "shape": [1, 1], "data": ["sku-1"]}]'
+    url = f"{server.http_address}/v2/models/m2trec/infer"
+    with urlopen(url, b'{"id": "\xff\xfe", "inputs": ' + inputs + b"}", timeout=30) as response:
+        assert response.status == 200
+
+
 def test_each_step_has_its_own_metrics(server: TritonServer) -> None:
     with urlopen(server.metrics_address, timeout=30) as response:
         metrics = response.read().decode()

@@ -23,12 +23,16 @@ class Surroundings:
         lines_to: file descriptor that these lines go to.
         shown: folder for the log of what was asked and shown; empty for none.
         shown_days: after which its files are removed.
+        beside: a second model repository, which answers some sessions; empty for none.
+        share: of the sessions that the second one answers.
     """
 
     log_json: str = "none"
     lines_to: int = 1
     shown: str = ""
     shown_days: int = 7
+    beside: str = ""
+    share: float = 0.0
 
     def variables(self) -> dict[str, str]:
         """Return the environment variable that says this."""

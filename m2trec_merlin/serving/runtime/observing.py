@@ -1,20 +1,29 @@
-"""A step as seen from outside: how long it takes, what it refuses, what it says in its log."""
+"""A step as seen from outside: how long it takes, what it refuses, what it leaves in logs."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from m2trec_merlin.errors import M2TRecError
-from m2trec_merlin.serving.contract.metrics import ANSWERED, REFUSED, REQUESTS
-from m2trec_merlin.serving.contract.names import RECOMMENDED_IDS, WARNINGS
-from m2trec_merlin.serving.runtime.lines import Line
+from m2trec_merlin.serving.contract.metrics import ANSWERED, DROPPED, REFUSED, REQUESTS
+from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS, RECOMMENDED_IDS, WARNINGS
+from m2trec_merlin.serving.contract.surroundings import Surroundings
+from m2trec_merlin.serving.runtime.background import Background, Waiting
+from m2trec_merlin.serving.runtime.lines import Line, write_lines
+from m2trec_merlin.serving.runtime.shown_log import ShownLog, remember_asked
 from m2trec_merlin.serving.runtime.tally import StepTally
 
 Tensors = dict[str, np.ndarray]
+Answers = Sequence[Tensors | M2TRecError]
+
+_SECONDS_BETWEEN_LINES, _SECONDS_BETWEEN_BATCHES = 0.1, 1.0
+_MOST_LINES = 10_000
 
 
 class Step(Protocol):
@@ -30,53 +39,78 @@ class Step(Protocol):
     model: str
     tally: StepTally
 
-    def answer(self, requests: Sequence[Mapping[str, np.ndarray]]) -> Sequence[Tensors | M2TRecError]:
+    def answer(self, requests: Sequence[Mapping[str, np.ndarray]]) -> Answers:
         """Answer a batch of requests."""
 
 
 class Observed:
-    """Answers as a step does, and keeps count.
+    """Answers as a step does, counts, and writes logs.
 
     Args:
         step: that answers.
-        log: takes a line for each request, or for each that was refused.
-        only_faulty: whether lines are for requests only that were refused.
+        surroundings: which logs to write.
     """
 
-    def __init__(
-        self, step: Step, log: Callable[[list[Line]], None] | None = None, only_faulty: bool = False
-    ) -> None:
-        self._step, self._log, self._only_faulty = step, log, only_faulty
+    def __init__(self, step: Step, surroundings: Surroundings) -> None:
+        self.step = step
+        self._only_faulty = surroundings.log_json == "faulty"
+        self._beside: list[Background] = []
+        self._lines: Waiting[Line] | None = None
+        if surroundings.log_json != "none":
+            self._lines = Waiting(_MOST_LINES, partial(self._lose, "lines"))
+            write = partial(_write, surroundings.lines_to, self._lines)
+            self._beside.append(Background(write, _SECONDS_BETWEEN_LINES))
+        self._remember = bool(surroundings.shown) and step.name == PREPROCESS
+        self._shown: ShownLog | None = None
+        if surroundings.shown and step.name == PREDICT:
+            folder, days = Path(surroundings.shown), surroundings.shown_days
+            self._shown = ShownLog(folder, days, step.model, partial(self._lose, "shown"))
+            self._beside.append(Background(self._shown.write, _SECONDS_BETWEEN_BATCHES, self._shown.flush))
 
-    def answer(
-        self, requests: Sequence[Mapping[str, np.ndarray]], request_ids: Sequence[str]
-    ) -> Sequence[Tensors | M2TRecError]:
-        """Answer a batch of requests."""
+    def answer(self, requests: Sequence[Mapping[str, np.ndarray]], request_ids: Sequence[str]) -> Answers:
+        """Answer a batch of requests, which their clients may have given ids."""
         started = time.perf_counter()
-        answers = self._step.answer(requests)
+        answers = self.step.answer(requests)
         seconds = time.perf_counter() - started
-        refused = sum(not isinstance(answer, dict) for answer in answers)
-        tally = self._step.tally
+        refused = sum(isinstance(answer, M2TRecError) for answer in answers)
+        tally = self.step.tally
         tally.took(seconds, len(answers))
         if refused < len(answers):
             tally.count(REQUESTS, len(answers) - refused, ANSWERED)
         if refused:
             tally.count(REQUESTS, refused, REFUSED)
-        if self._log is not None and (refused or not self._only_faulty):
-            self._log(self._lines(answers, request_ids, seconds))
-        return answers
+        if self._lines is not None and (refused or not self._only_faulty):
+            self._lines.put(self._lines_of(answers, request_ids, seconds))
+        if self._shown is not None:
+            self._shown.put(requests, answers, request_ids)
+        if not self._remember:
+            return answers
+        return [
+            answer if isinstance(answer, M2TRecError) else remember_asked(request, answer)
+            for request, answer in zip(requests, answers, strict=True)
+        ]
 
-    def _lines(
-        self, answers: Sequence[Tensors | M2TRecError], request_ids: Sequence[str], seconds: float
-    ) -> list[Line]:
+    def close(self) -> None:
+        """Write what is left."""
+        for each in self._beside:
+            each.close()
+
+    def _lines_of(self, answers: Answers, request_ids: Sequence[str], seconds: float) -> list[Line]:
         """Return a line for each request that ends here: refused, or answered for good."""
         now, lines = time.time(), []
         for answer, request_id in zip(answers, request_ids, strict=True):
-            if isinstance(answer, dict):
-                if self._only_faulty or RECOMMENDED_IDS not in answer:
-                    continue
-                said = "", answer[RECOMMENDED_IDS].size, tuple(answer[WARNINGS].ravel().tolist())
+            if isinstance(answer, M2TRecError):
+                said: tuple[str, int, tuple[bytes, ...]] = (str(answer), 0, ())
+            elif self._only_faulty or RECOMMENDED_IDS not in answer:
+                continue
             else:
-                said = str(answer), 0, ()
-            lines.append(Line(now, request_id, self._step.name, self._step.model, seconds * 1000, *said))
+                said = "", answer[RECOMMENDED_IDS].size, tuple(answer[WARNINGS].ravel().tolist())
+            lines.append(Line(now, request_id, self.step.name, self.step.model, seconds * 1000, *said))
         return lines
+
+    def _lose(self, log: str, entries: int) -> None:
+        self.step.tally.count(DROPPED, entries, log)
+
+
+def _write(descriptor: int, lines: Waiting[Line]) -> None:
+    write_lines(descriptor, lines.take())

@@ -36,7 +36,7 @@ class StepModel:
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer a batch of requests, each by tensors or by an error that says what to do."""
         inputs = [{tensor.name(): tensor.as_numpy() for tensor in request.inputs()} for request in requests]
-        request_ids = [request.request_id() for request in requests]
+        request_ids = [_id_of(request) for request in requests]
         return [_response(answer) for answer in self.worker.answer(inputs, request_ids)]
 
     def finalize(self) -> None:
@@ -73,6 +73,14 @@ class TritonMetrics:
                 )
             self._metrics[series] = self._families[name].Metric(labels=dict(labels))
         return self._metrics[series]
+
+
+def _id_of(request: Any) -> str:
+    try:
+        return str(request.request_id())
+    except UnicodeDecodeError:
+        # Over HTTP it may be any bytes, and an error here would fail all requests of the batch.
+        return ""
 
 
 def _response(answer: Mapping[str, np.ndarray] | M2TRecError) -> Any:

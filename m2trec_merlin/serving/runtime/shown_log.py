@@ -7,7 +7,6 @@ what it hands over, and the second one writes both.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from datetime import datetime, timezone
 from itertools import count
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +31,7 @@ from m2trec_merlin.serving.contract.names import (
 )
 from m2trec_merlin.serving.contract.shown import PREFIX, SCHEMA, SUFFIX
 from m2trec_merlin.serving.runtime.background import Waiting
+from m2trec_merlin.serving.runtime.handed_over import add_to_checked
 
 Tensors = Mapping[str, np.ndarray]
 
@@ -48,9 +49,7 @@ def remember_asked(inputs: Tensors, handed_over: Tensors) -> dict[str, np.ndarra
         handed_over: for it.
     """
     asked = {name: _texts(inputs[name]) for name in (ITEM_IDS, ITEM_ATTRIBUTES, OPTIONS) if name in inputs}
-    (checked,) = handed_over[CHECKED].ravel().tolist()
-    both = b'{"%s": %s, ' % (_ASKED.encode(), json.dumps(asked).encode()) + checked[1:]
-    return {**handed_over, CHECKED: np.array([[both]], dtype=object)}
+    return add_to_checked(handed_over, _ASKED, asked)
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,8 @@ class ShownLog:
         self._waiting: Waiting[Shown] = Waiting(_MOST_WAITING, dropped)
         self._batches: list[pa.RecordBatch] = []
         self._since = time.monotonic()
-        self._number = count()
+        # Other logs, of other workers and machines, may write into this folder in the same second.
+        self._name, self._number = uuid4().hex[:12], count()
 
     def put(
         self,
@@ -150,7 +150,7 @@ class ShownLog:
             return
         table = pa.Table.from_batches(batches)
         now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S")
-        path = self._folder / f"{PREFIX}{now}-{os.getpid()}-{next(self._number)}{SUFFIX}"
+        path = self._folder / f"{PREFIX}{now}-{self._name}-{next(self._number)}{SUFFIX}"
         temporary = path.with_name(f".{path.name}.tmp")
         try:
             pq.write_table(table, temporary, compression="zstd")

@@ -81,12 +81,14 @@ class TritonServer:
 
         Raises:
             ArtifactError: there is no model repository.
-            ServerError: a port is taken.
+            ServerError: a port is taken, or the model to serve beside has answers of another form.
         """
         if not (self.repository / self.model / "config.pbtxt").is_file():
             raise ArtifactError(
                 f"{self.repository} holds no Triton model '{self.model}': run `m2trec export` first"
             )
+        if self.instructions.beside is not None:
+            self.instructions.beside.require_alike(self.repository)
         self.ports.require_free()
 
     def start(self) -> None:

@@ -93,6 +93,15 @@ def test_files_are_written_when_they_are_large_or_old(
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_logs_of_one_second_share_a_folder(tmp_path: Path, lost: list[int]) -> None:
+    for model in ("v1", "v2"):
+        log = ShownLog(tmp_path, 7, model, lost.append)
+        put(log, "a")
+        log.write()
+        log.flush()
+    assert sorted(row["model"] for row in rows(tmp_path)) == ["v1", "v2"]
+
+
 def test_old_files_go_and_others_stay(log: ShownLog, tmp_path: Path) -> None:
     days_ago = {"shown-a.parquet": 8, "shown-b.parquet": 6, ".shown-c.parquet.tmp": 8, "mine.parquet": 8}
     now = tmp_path.stat().st_mtime

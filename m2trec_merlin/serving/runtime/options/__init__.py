@@ -12,6 +12,7 @@ from m2trec_merlin.serving.runtime.options.base import Draft, Option
 from m2trec_merlin.serving.runtime.options.exclusions import Exclude, ExcludeSessionItems
 from m2trec_merlin.serving.runtime.options.filters import Filters
 from m2trec_merlin.serving.runtime.options.newness import NewItemBoost, NewItems
+from m2trec_merlin.serving.runtime.options.session_key import SessionKey
 from m2trec_merlin.serving.runtime.request_json import parse_json
 
 __all__ = ["OPTIONS", "Draft", "Option", "apply_options", "check_options"]
@@ -24,6 +25,7 @@ OPTIONS: tuple[Option[Any], ...] = (
     Filters(),
     NewItems(),
     NewItemBoost(),
+    SessionKey(),
 )
 _BY_NAME = {option.name: option for option in OPTIONS}
 
