@@ -113,6 +113,8 @@ def run_serve(
     with TerminalProgress() as progress:
         for line in run.not_in_effect() if folder is None else ():
             progress.say(line)
+        if second is not None:
+            progress.say(f"{second.repository} answers {share:.0%} of the sessions that have a key")
         serve(server, progress)
 
 
