@@ -19,6 +19,7 @@ from m2trec_merlin.serving.runtime.observing import Answers, Observed, Tensors
 from m2trec_merlin.serving.runtime.options.session_key import SessionKey
 
 _STAMP = "model"
+_KEY = SessionKey()
 
 
 class SideBySide:
@@ -61,8 +62,8 @@ class SideBySide:
             said = json.loads(request[OPTIONS if self._is_first_step else CHECKED].item())
             if not self._is_first_step:
                 return self._place.get(said[_STAMP], 0)
-            key = said.get(SessionKey.name)
-            return int(SessionKey().fits(key) and key is not None and falls_within(str(key), self._share))
+            key = said.get(_KEY.name)
+            return int(_KEY.fits(key) and key is not None and falls_within(str(key), self._share))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return 0
 

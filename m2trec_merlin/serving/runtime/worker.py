@@ -15,7 +15,7 @@ from m2trec_merlin.serving.runtime.observing import Answers, Observed, Step
 from m2trec_merlin.serving.runtime.side_by_side import SideBySide
 from m2trec_merlin.serving.runtime.tally import Sink, Tally
 
-_SECONDS_BETWEEN_METRICS = 0.5
+_SECONDS_BETWEEN_METRICS = 1.0
 
 
 class Worker:
