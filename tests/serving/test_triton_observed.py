@@ -17,7 +17,7 @@ import pytest
 from tritonclient.grpc import service_pb2_grpc
 
 from benchmarks.open_loop import request
-from m2trec_merlin.serving.contract.checksums import model_version
+from m2trec_merlin.serving.contract.identity import export_version
 from m2trec_merlin.serving.contract.metrics import METRICS
 from m2trec_merlin.serving.runtime.side_by_side import falls_within
 from m2trec_merlin.serving.server.ports import Ports
@@ -142,7 +142,7 @@ def test_metrics_have_the_values_of_known_requests(observed: Observed, shop: Sho
     assert exposed.value("m2trec_recommended_total") == 4 * 5
     assert exposed.value("m2trec_log_dropped_total") == 0
     for each in (shop, other_shop):
-        model = model_version(each.predict)
+        model = export_version(each.repository)
         assert exposed.value("m2trec_catalogue_info", model=model) == 1
         assert exposed.value("m2trec_catalogue_items", model=model) == N_ITEMS
     for step, requests in ((first, 6), (second, 5)):
@@ -180,8 +180,8 @@ def test_sessions_are_shared_by_key_between_two_models(
     assert 0 < sum(places.values()) < len(KEYED)
     for key, place in places.items():
         np.testing.assert_allclose(observed.scores[key], best[place], atol=1e-4)
-        assert observed.lines[key]["model"] == model_version(served[place].predict)
-    labels = {"model": model_version(other_shop.predict), "step": "m2trec_predict", "outcome": "answered"}
+        assert observed.lines[key]["model"] == export_version(served[place].repository)
+    labels = {"model": export_version(other_shop.repository), "step": "m2trec_predict", "outcome": "answered"}
     assert observed.exposed.value("m2trec_requests_total", **labels) == 0
     assert observed.afterwards.value("m2trec_requests_total", **labels) == sum(places.values())
 

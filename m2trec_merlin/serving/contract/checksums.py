@@ -6,24 +6,19 @@ import json
 from pathlib import Path
 
 from m2trec_merlin import __version__
-from m2trec_merlin.artifacts import atomic_write, fingerprint, read_json, sha256
+from m2trec_merlin.artifacts import atomic_write, read_json, sha256
 from m2trec_merlin.errors import ArtifactError
 
 CHECKSUMS = "checksums.json"
 
 #: Raised whenever files of a version folder change their meaning, so that old code refuses new folders.
-FORMAT = 8
+FORMAT = 7
 
 
-def seal(*directories: Path) -> None:
-    """Write into version folders of one export the SHA-256 of their files, and the format they are in.
-
-    They get a name in common, made of what all of them hold; see `model_version`.
-    """
-    sums = [_sums(directory) for directory in directories]
-    head = {"format": FORMAT, "m2trec_merlin": __version__, "version": fingerprint(sums)}
-    for directory, own in zip(directories, sums, strict=True):
-        atomic_write(directory / CHECKSUMS, json.dumps({**head, "sha256": own}, indent=2))
+def seal(directory: Path) -> None:
+    """Write the SHA-256 of every file in `directory`, and the format they are in."""
+    content = {"format": FORMAT, "m2trec_merlin": __version__, "sha256": _sums(directory)}
+    atomic_write(directory / CHECKSUMS, json.dumps(content, indent=2))
 
 
 def require_sealed(directory: Path) -> None:
@@ -44,22 +39,6 @@ def require_sealed(directory: Path) -> None:
         raise ArtifactError(
             f"{directory}: {', '.join(wrong)} changed since the export: run `m2trec export --force`"
         )
-
-
-def model_version(directory: Path) -> str:
-    """Return what the export is known by that a version folder belongs to: 16 hexadecimal digits.
-
-    Exports with the same content have the same name.
-
-    Raises:
-        ArtifactError: the folder is not sealed.
-    """
-    return str(read_json(directory / CHECKSUMS, "export")["version"])
-
-
-def written(directory: Path) -> float:
-    """Return when a version folder was sealed, in seconds since 1970."""
-    return (directory / CHECKSUMS).stat().st_mtime
 
 
 def _sums(directory: Path) -> dict[str, str]:

@@ -40,7 +40,8 @@ def create_models(repository: Path, tasks: Sequence[str], n_rows: int) -> None:
 
 def seal_models(repository: Path) -> None:
     """Write the checksums of the two steps, once all their files are there."""
-    seal(*(version_folder(repository, model) for model in (PREPROCESS, PREDICT)))
+    for model in (PREPROCESS, PREDICT):
+        seal(version_folder(repository, model))
 
 
 def _placeholders(tasks: Sequence[str]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from m2trec_merlin.errors import M2TRecError, ServerError
-from m2trec_merlin.serving.contract.checksums import model_version, written
+from m2trec_merlin.serving.contract.identity import export_version, repository_of, written
 from m2trec_merlin.serving.contract.metrics import (
     EMPTY,
     FALLBACKS,
@@ -67,7 +67,7 @@ class PreprocessStep:
 
     def __init__(self, directory: Path, tally: Tally | None = None) -> None:
         self._reader = SessionReader.load(directory)
-        self.model = model_version(directory)
+        self.model = export_version(repository_of(directory))
         self.tally = StepTally(tally or Tally(), self.name, self.model)
 
     def answer(self, requests: Sequence[Mapping[str, np.ndarray]]) -> list[Tensors | M2TRecError]:
@@ -109,7 +109,7 @@ class PredictStep:
 
     def __init__(self, directory: Path, tally: Tally | None = None) -> None:
         self._recommender = Recommender(directory)
-        self.model = model_version(directory)
+        self.model = export_version(repository_of(directory))
         self.tally = StepTally(tally or Tally(), self.name, self.model)
         self.tally.catalogue(self.model, self._recommender.n_rows - 1, written(directory))
 

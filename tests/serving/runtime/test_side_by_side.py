@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from m2trec_merlin.errors import ServerError
-from m2trec_merlin.serving.contract.checksums import model_version
+from m2trec_merlin.serving.contract.identity import export_version
 from m2trec_merlin.serving.contract.surroundings import Surroundings
 from m2trec_merlin.serving.runtime.observing import Answers
 from m2trec_merlin.serving.runtime.side_by_side import falls_within
@@ -77,8 +77,8 @@ def test_each_key_is_answered_by_one_of_them(
     np.testing.assert_allclose(one_by_one, expected[:5], rtol=1e-5)
     both.close()
     second = sum(falls_within(key, SHARE) for key in [*keys, *keys[:5]])
-    for folder, requests in ((shop.predict, 45 - second), (other_shop.predict, second)):
-        labels = {"model": model_version(folder), "step": "m2trec_predict", "outcome": "answered"}
+    for each, requests in ((shop, 45 - second), (other_shop, second)):
+        labels = {"model": export_version(each.repository), "step": "m2trec_predict", "outcome": "answered"}
         assert both.counted.value("m2trec_requests_total", **labels) == requests
 
 
