@@ -13,6 +13,9 @@ from m2trec_merlin.errors import ConfigError
 
 VARIABLE = "M2TREC_SERVING"
 
+#: Requests that leave a line of JSON.
+LOG_JSON = ("none", "faulty", "all")
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -47,7 +50,10 @@ class Surroundings:
         """
         text = environment.get(VARIABLE, "{}")
         try:
-            return cls(**json.loads(text))
+            told = cls(**json.loads(text))
+            if told.log_json not in LOG_JSON:
+                raise ValueError(f"log_json is one of {', '.join(LOG_JSON)}")
+            return told
         except (ValueError, TypeError) as error:
             known = ", ".join(field.name for field in fields(cls))
             raise ConfigError(

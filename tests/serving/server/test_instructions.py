@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from m2trec_merlin.config.serving import ShownLogConfig
-from m2trec_merlin.errors import ArtifactError, ServerError
+from m2trec_merlin.errors import ArtifactError, ConfigError, ServerError
 from m2trec_merlin.serving.contract.surroundings import VARIABLE, Surroundings
 from m2trec_merlin.serving.server.instructions import NOTHING, Beside, Instructions
 
@@ -66,7 +66,7 @@ def test_models_are_served_beside_each_other_if_their_answers_are_alike(tmp_path
         Beside(tmp_path / "none", 0.5).require_alike(here)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", json.dumps({"log": "all"}), "1"])
+@pytest.mark.parametrize("text", ["{", "[]", json.dumps({"log": "all"}), '{"log_json": "al"}', "1"])
 def test_an_environment_that_says_something_else_is_refused(text: str) -> None:
-    with pytest.raises(Exception, match=f"{VARIABLE}=.*: expected a JSON object with any of log_json"):
+    with pytest.raises(ConfigError, match=f"{VARIABLE}=.*: expected a JSON object with any of log_json"):
         Surroundings.read({VARIABLE: text})
