@@ -12,6 +12,7 @@ MEMBERS = [
     Member("evaluation", "how fast is the whole catalogue ranked, in how much memory?", "evaluation"),
     Member("scale", "what do 0.1, 1 and 10 million sessions cost in time and memory?", "scale"),
     Member("serving", "how fast does the Triton ensemble answer?", "serving"),
+    Member("observing", "what do metrics and logs cost a request?", "observing"),
 ]
 
 if __name__ == "__main__":

@@ -15,7 +15,15 @@ PACKAGE = "m2trec_merlin"
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
-    ("training", "evaluation", "serving.export", "serving.server", "serving.session_reading", "starting"),
+    (
+        "training",
+        "evaluation",
+        "serving.export",
+        "serving.server",
+        "serving.replay",
+        "serving.session_reading",
+        "starting",
+    ),
     ("preprocessing", "neighbours", "serving.runtime", "serving.client"),
     ("workflows", "model", "catalogue", "data", "serving.contract"),
     ("runs",),

@@ -149,10 +149,22 @@ def export(
 
 @app.command()
 def serve(
-    config: ConfigOption = DEFAULT_CONFIG, settings: SetOption = None, variant: VariantOption = None
+    run: Annotated[
+        Path | None,
+        typer.Argument(help="The folder of a run, or a link to it; default: that of the configuration."),
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    settings: SetOption = None,
+    variant: VariantOption = None,
+    beside: Annotated[
+        Path | None, typer.Option(help="The folder of a second run, to answer a share of the sessions.")
+    ] = None,
+    share: Annotated[
+        float, typer.Option(min=0, max=1, help="Of sessions (by the option session_key) for --beside.")
+    ] = 0.5,
 ) -> None:
     """Serve the exported ensemble with a real Triton Inference Server on this machine."""
-    verbs.run_serve(read_config(config, settings, variant))
+    verbs.run_serve(read_config(config, settings, variant), run, beside, share)
 
 
 @app.command()
@@ -209,6 +221,35 @@ def recommend(
         (ca, certificate, key),
         popularity,
     )
+
+
+@app.command()
+def replay(
+    log: Annotated[Path, typer.Argument(help="What was asked and shown: the folder serving.log.folder.")],
+    against: Annotated[Path, typer.Option(help="A run's folder, or the model repository itself.")],
+    k: Annotated[int, typer.Option("-k", min=1, help="Places of an answer that count.")] = 20,
+    at_least: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Overlap below which the exit code is 3.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Answer logged requests again by another export, and say how far its answers differ."""
+    from m2trec_merlin.cli.versions import run_replay
+
+    raise typer.Exit(run_replay(log, against, k, at_least, as_json))
+
+
+@app.command()
+def promote(
+    candidate: Annotated[Path, typer.Argument(help="A run: its folder, or its configuration file.")],
+    over: Annotated[Path, typer.Option(help="The run that is served, or the link to it: runs/current.")],
+    metric: Annotated[str, typer.Option(help="What decides, on validation sessions.")] = "HIT@20",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Make a run the current one if it is better by more than chance; exit code 3: it is not."""
+    from m2trec_merlin.cli.versions import run_promote
+
+    raise typer.Exit(run_promote(candidate, over, metric, as_json))
 
 
 @app.command()

@@ -86,19 +86,36 @@ def run_export(config: Config, force: bool = False) -> None:
         progress.say(f"Triton model repository: {folder}")
 
 
-def run_serve(config: Config) -> None:
-    """Serve until Ctrl-C."""
+def run_serve(
+    config: Config, folder: Path | None = None, beside: Path | None = None, share: float = 0.0
+) -> None:
+    """Serve until Ctrl-C.
+
+    Args:
+        config: says how.
+        folder: of the run that is served; that of the configuration if there is none.
+        beside: of a second one.
+        share: of the sessions that the second one answers.
+    """
+    from m2trec_merlin.cli.versions import find_repository
     from m2trec_merlin.serving.server.door import Door
+    from m2trec_merlin.serving.server.instructions import Beside, Instructions
     from m2trec_merlin.serving.server.keeping import serve
     from m2trec_merlin.serving.server.ports import Ports
     from m2trec_merlin.serving.server.process import TritonServer
 
     run = Run(config)
     serving, door = config.serving, Door.of(config.serving)
-    server = TritonServer(run.triton, Ports.of(serving), serving.start_timeout, door=door)
+    second = None if beside is None else Beside(find_repository(beside), share)
+    instructions = Instructions(serving.log_json, serving.log, second)
+    ports = Ports.of(serving)
+    repository = run.triton if folder is None else find_repository(folder)
+    server = TritonServer(repository, ports, serving.start_timeout, door=door, instructions=instructions)
     with TerminalProgress() as progress:
-        for line in (*run.not_in_effect(), *door.remarks()):
+        for line in (*(run.not_in_effect() if folder is None else ()), *door.remarks()):
             progress.say(line)
+        if second is not None:
+            progress.say(f"{second.repository} answers {share:.0%} of the sessions that have a key")
         serve(server, progress)
 
 

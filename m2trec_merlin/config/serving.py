@@ -11,6 +11,15 @@ from m2trec_merlin.sections import Name, Section, SettingPath
 #: Their classes are in `serving.runtime.indexes`, which lies above.
 IndexName = Literal["auto", "exact", "quantised"]
 
+LogJson = Literal["none", "faulty", "all"]
+
+
+class ShownLogConfig(Section):
+    """A log of what was asked and shown, in Parquet files, for `m2trec replay`."""
+
+    folder: SettingPath = Field(description="where its files go; made if it is not there")
+    days: int = Field(7, ge=1, le=3650, description="after which its files are removed")
+
 
 class TlsConfig(Section):
     """Encryption of gRPC; files in PEM."""
@@ -55,6 +64,10 @@ class ServingConfig(Section):
     grpc_port: int = Field(8001, ge=1, le=65535)
     metrics_port: int = Field(8002, ge=1, le=65535)
     start_timeout: float = Field(90.0, ge=0.1, le=86_400, description="seconds to wait for readiness")
+    log_json: LogJson = Field(
+        "none", description="requests of which `m2trec serve` prints a line of JSON: none, faulty, all"
+    )
+    log: ShownLogConfig | None = None
 
     @model_validator(mode="after")
     def _ports_differ(self) -> ServingConfig:

@@ -20,6 +20,9 @@ from m2trec_merlin.readers import DEFAULT_SOURCE, AnyData
 from m2trec_merlin.readers.complete_journey import CompleteJourneyData
 from m2trec_merlin.sections import Section, SettingPath
 
+#: Below the folder of a run; each variant but the first has its own folder there.
+VARIANTS_FOLDER = "variants"
+
 
 class Config(Section):
     """The whole configuration of a run."""
@@ -48,7 +51,7 @@ class Config(Section):
     @property
     def model_directory(self) -> Path:
         """Folder of everything that depends on the model: `model`, `evaluation`, `triton`."""
-        return self.directory if self.variant == M2TREC else self.directory / "variants" / self.variant
+        return self.directory if self.variant == M2TREC else self.directory / VARIANTS_FOLDER / self.variant
 
     @property
     def variant_title(self) -> str:

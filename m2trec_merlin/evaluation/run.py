@@ -41,31 +41,41 @@ def evaluate_model(config: Config, *, force: bool = False, progress: Progress = 
 
 
 def _evaluate(run: Run, force: bool, progress: Progress) -> Path:
-    from m2trec_merlin.model.scoring import ModelScorer
-    from m2trec_merlin.model.storage import load_model
-
-    config = run.config
     catalogue = Catalogue.load(run.catalogue)
     train = Sessions.load(run.sessions("train"))
-
-    def ours() -> list[ItemScorer]:
-        model = ModelScorer(load_model(run.model, catalogue), config.variant_title)
-        if not config.serving.neighbours:
-            return [model]
-        near = SessionKnn if ITEM_ID in config.inputs else MetadataKnn
-        neighbours = near(catalogue, train)
-        return [model, Mixture(f"{model.name}, {neighbours.name}", model, neighbours)]
-
     compare(
-        config,
+        run.config,
         catalogue,
         train,
         Sessions.load(run.sessions("test")),
         run.evaluation,
-        ours,
+        lambda: our_scorers(run, catalogue, train),
         inputs=run.step("evaluate").inputs(version=__version__),
         history=run.history,
         force=force,
         progress=progress,
     )
     return run.evaluation
+
+
+def our_scorers(run: Run, catalogue: Catalogue, train: Sessions) -> list[ItemScorer]:
+    """Return the model of a run, and last what is served: mixed with its neighbours where that is wanted.
+
+    Args:
+        run: as its model was trained.
+        catalogue: of the run.
+        train: its training sessions, among which neighbours are looked for.
+
+    Raises:
+        ArtifactError: the model was not trained, or not on this catalogue.
+    """
+    from m2trec_merlin.model.scoring import ModelScorer
+    from m2trec_merlin.model.storage import load_model
+
+    config = run.config
+    model = ModelScorer(load_model(run.model, catalogue), config.variant_title)
+    if not config.serving.neighbours:
+        return [model]
+    near = SessionKnn if ITEM_ID in config.inputs else MetadataKnn
+    neighbours = near(catalogue, train)
+    return [model, Mixture(f"{model.name}, {neighbours.name}", model, neighbours)]

@@ -51,6 +51,14 @@ def test_data_then_preprocess_then_again(
     assert "up to date" in capsys.readouterr().out
 
 
+def test_a_folder_that_holds_no_run_is_not_served(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "serve", shop.parent, "-c", shop) == 1
+    message = error_of(capsys)
+    assert f"{shop.parent} holds no Triton model 'm2trec'" in message and "m2trec export" in message
+
+
 def test_a_wrong_column_name(
     shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -44,7 +44,7 @@ REST: dict[str, Any] = {
     "model": {"session": {}, "next_item": {}, "next_attributes": [{"attribute": "categorical"}]},
     "training": {},
     "evaluation": {},
-    "serving": {"tls": {"certificate": "a", "key": "b"}},
+    "serving": {"tls": {"certificate": "a", "key": "b"}, "log": {"folder": "shown"}},
 }
 
 

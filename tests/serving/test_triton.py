@@ -147,6 +147,8 @@ def test_nothing_but_caches_of_code_is_written_into_the_repository(
     client.recommend(["sku-1", NEW_BREAD])
     for folder in (shop.repository, shop.preprocess, shop.predict):
         require_sealed(folder)
+
+
 def test_the_id_that_triton_was_given_is_that_of_the_answer(server: TritonServer) -> None:
     ids = {"name": "item_ids", "datatype": "BYTES", "shape": [1, 1], "data": ["sku-1"]}
     url = f"{server.http_address}/v2/models/m2trec/infer"
@@ -189,6 +191,13 @@ def test_tensors_of_another_shape_or_type_are_the_fault_of_the_request(
     with pytest.raises(HTTPError) as error:
         urlopen(url, json.dumps({"inputs": inputs}).encode(), timeout=30)
     assert error.value.code == 400 and "Traceback" not in error.value.read().decode()
+
+
+def test_an_id_that_is_no_text_fails_nothing(server: TritonServer) -> None:
+    inputs = b'[{"name": "item_ids", "datatype": "BYTES", "shape": [1, 1], "data": ["sku-1"]}]'
+    url = f"{server.http_address}/v2/models/m2trec/infer"
+    with urlopen(url, b'{"id": "\xff\xfe", "inputs": ' + inputs + b"}", timeout=30) as response:
+        assert response.status == 200
 
 
 def test_each_step_has_its_own_metrics(server: TritonServer) -> None:

@@ -23,7 +23,7 @@ from m2trec_merlin.model.m2trec import M2TRec, build_model
 from m2trec_merlin.model.storage import save_model
 from m2trec_merlin.preprocessing.items import build_catalogue
 from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
-from m2trec_merlin.serving.export.repository import version_folder
+from m2trec_merlin.serving.contract.repository import version_folder
 from m2trec_merlin.workflows.items import encode_items
 from m2trec_merlin.workflows.storage import load_workflow
 

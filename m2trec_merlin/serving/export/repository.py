@@ -9,8 +9,7 @@ from string import Template
 
 from m2trec_merlin.serving.contract.checksums import seal
 from m2trec_merlin.serving.contract.names import ENSEMBLE, PREDICT, PREPROCESS, category_tensors
-
-FIRST_VERSION = "1"
+from m2trec_merlin.serving.contract.repository import FIRST_VERSION, version_folder
 
 #: Scores that a batch may hold: bounds its memory to 64 MiB of float32.
 _BATCH_SCORES = 2**24
@@ -43,11 +42,6 @@ def seal_models(repository: Path) -> None:
     """Write the checksums of the two steps, once all their files are there."""
     for model in (PREPROCESS, PREDICT):
         seal(version_folder(repository, model))
-
-
-def version_folder(repository: Path, model: str) -> Path:
-    """Return the folder of a model's first version."""
-    return repository / model / FIRST_VERSION
 
 
 def _placeholders(tasks: Sequence[str]) -> dict[str, str]:

@@ -32,6 +32,7 @@ from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
 from m2trec_merlin.serving.contract.checksums import FORMAT, seal
 from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
+from m2trec_merlin.serving.contract.repository import version_folder
 from m2trec_merlin.serving.contract.version import (
     BIASES,
     CANDIDATE_VECTORS,
@@ -49,11 +50,7 @@ from m2trec_merlin.serving.contract.version import (
 from m2trec_merlin.serving.export.graphs import export_items, export_sessions
 from m2trec_merlin.serving.export.index import AUTO, sample_queries, write_index
 from m2trec_merlin.serving.export.item_columns import item_columns
-from m2trec_merlin.serving.export.repository import (
-    create_models,
-    seal_models,
-    version_folder,
-)
+from m2trec_merlin.serving.export.repository import create_models, seal_models
 from m2trec_merlin.sessions import Sessions
 
 _ROWS_AT_A_TIME = 65_536

@@ -2,49 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as backend
 
 from m2trec_merlin.errors import M2TRecError
-
-
-class Step(Protocol):
-    """One step of the ensemble, see `steps.py`."""
-
-    def __init__(self, directory: Path) -> None:
-        """Load the files of a version folder."""
-
-    def answer(
-        self, requests: Sequence[Mapping[str, np.ndarray]], request_ids: Sequence[str]
-    ) -> Sequence[dict[str, np.ndarray] | M2TRecError]:
-        """Answer a batch of requests; an id is empty where the client gave none."""
+from m2trec_merlin.serving.contract.metrics import METRICS
+from m2trec_merlin.serving.contract.surroundings import Surroundings
+from m2trec_merlin.serving.runtime.observing import Step
+from m2trec_merlin.serving.runtime.tally import Series, Tally
+from m2trec_merlin.serving.runtime.worker import Worker
 
 
 class StepModel:
-    """Moves tensors between Triton and a step.
+    """Moves tensors between Triton and a step, and what it counts to Triton's metrics.
 
     Attributes:
-        step_class: which step; a model's `TritonPythonModel` says.
+        step_class: which step, from a version folder; a model's `TritonPythonModel` says.
     """
 
-    step_class: type[Step]
+    step_class: Callable[[Path, Tally], Step]
 
     def initialize(self, args: dict[str, str]) -> None:
         """Load this version's files."""
-        self.step = self.step_class(Path(args["model_repository"]) / args["model_version"])
+        folder = Path(args["model_repository"]) / args["model_version"]
+        surroundings = Surroundings.read(os.environ)
+        self.worker = Worker(type(self).step_class, folder, surroundings, TritonMetrics())
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer a batch of requests, each by tensors or by an error that says what to do."""
         inputs = [{tensor.name(): tensor.as_numpy() for tensor in request.inputs()} for request in requests]
-        request_ids = [request.request_id() for request in requests]
-        return [_response(answer) for answer in self.step.answer(inputs, request_ids)]
+        request_ids = [_id_of(request) for request in requests]
+        return [_response(answer) for answer in self.worker.answer(inputs, request_ids)]
+
+    def finalize(self) -> None:
+        """Hand over what was counted and logged last."""
+        self.worker.close()
 
 
-def _response(answer: dict[str, np.ndarray] | M2TRecError) -> Any:
-    if isinstance(answer, dict):
-        return backend.InferenceResponse([backend.Tensor(name, array) for name, array in answer.items()])
-    return backend.InferenceResponse(error=backend.TritonError(str(answer), backend.TritonError.INVALID_ARG))
+class TritonMetrics:
+    """Implements `Sink`: Triton's own metrics, exposed on its port.
+
+    Triton has histograms, too, but takes their values one by one, each as a message to its process. So the
+    parts of a histogram are counters here, which is all that Prometheus sees of one.
+    """
+
+    def __init__(self) -> None:
+        self._families: dict[str, Any] = {}
+        self._metrics: dict[Series, Any] = {}
+        self._meanings = {name: metric.meaning for metric in METRICS for name in metric.series}
+
+    def add(self, series: Series, amount: float) -> None:
+        """See `Sink.add`."""
+        self._metric(series, backend.MetricFamily.COUNTER).increment(amount)
+
+    def set(self, series: Series, value: float) -> None:
+        """See `Sink.set`."""
+        self._metric(series, backend.MetricFamily.GAUGE).set(value)
+
+    def _metric(self, series: Series, kind: Any) -> Any:
+        if series not in self._metrics:
+            name, labels = series
+            if name not in self._families:
+                self._families[name] = backend.MetricFamily(
+                    name=name, description=self._meanings[name], kind=kind
+                )
+            self._metrics[series] = self._families[name].Metric(labels=dict(labels))
+        return self._metrics[series]
+
+
+def _id_of(request: Any) -> str:
+    try:
+        return str(request.request_id())
+    except UnicodeDecodeError:
+        # Over HTTP it may be any bytes, and an error here would fail all requests of the batch.
+        return ""
+
+
+def _response(answer: Mapping[str, np.ndarray] | M2TRecError) -> Any:
+    if isinstance(answer, M2TRecError):
+        return backend.InferenceResponse(
+            error=backend.TritonError(str(answer), backend.TritonError.INVALID_ARG)
+        )
+    return backend.InferenceResponse([backend.Tensor(name, array) for name, array in answer.items()])

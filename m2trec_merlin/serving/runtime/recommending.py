@@ -73,6 +73,8 @@ class Answer:
         categories: per predicted attribute the most probable values and their probabilities.
         warnings: what was ignored, and why the answer is not what was asked for.
         about: which request is answered, and from what.
+        new_items: how many of them have no training history.
+        is_fallback: whether they are the most frequent ones, as nothing in the session could be used.
     """
 
     item_ids: list[str]
@@ -81,6 +83,8 @@ class Answer:
     categories: Categories
     warnings: list[str]
     about: About
+    new_items: int = 0
+    is_fallback: bool = False
 
 
 class Recommender:
@@ -184,7 +188,8 @@ class Recommender:
         if request.options["popularity"] != 1:
             draft.notes.append("options.popularity: ignored, since popularity is all that is known here")
         draft.notes.append(why)
-        return self._answer(request, draft, find_best(scores, draft.wish()), nothing)
+        answer = self._answer(request, draft, find_best(scores, draft.wish()), nothing)
+        return replace(answer, is_fallback=True)
 
     def _answer(self, request: Request, draft: Draft, found: Found, categories: Categories) -> Answer:
         found, notes = draft.settle(found), draft.notes
@@ -193,7 +198,8 @@ class Recommender:
             notes = [*notes, few]
         ids, titles = self._items.ids(found.rows), self._items.titles(found.rows)
         about = About(request.request_id, self.version.model, request.catalogue)
-        return Answer(ids, titles, found.scores, categories, notes, about)
+        new = int(np.count_nonzero(self._items.shares[found.rows] == 0))
+        return Answer(ids, titles, found.scores, categories, notes, about, new)
 
     def _top_values(self, names: list[str], probabilities: np.ndarray) -> tuple[list[str], np.ndarray]:
         best = best_rows(probabilities, self.version.top_categories)

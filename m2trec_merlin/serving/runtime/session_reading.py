@@ -30,11 +30,20 @@ class ReadSession:
         positions: int64 [L], its last usable events: a catalogue row, or -1 - i for new item i.
         new_items: encoded attributes of the new items.
         notes: what was ignored and why.
+        ids: that the request held.
+        unknown_ids: of them, not in the catalogue.
     """
 
     positions: np.ndarray
     new_items: EncodedItems
     notes: list[str]
+    ids: int
+    unknown_ids: int
+
+    @property
+    def raw_items(self) -> int:
+        """Items among its events that were encoded from raw attributes."""
+        return int(np.count_nonzero(self.positions < NO_ITEM))
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,8 @@ class _Draft:
     positions: list[int]
     raw_items: dict[int, dict[str, Any]]
     notes: list[str]
+    ids: int
+    unknown_ids: int
 
 
 class SessionReader:
@@ -102,11 +113,13 @@ class SessionReader:
         events: list[tuple[int, int | dict[str, Any]]] = []
         notes: list[str] = []
         problems: list[str] = []
+        known = 0
         for position, item_id in enumerate(item_ids):
             text = attributes[position] if attributes is not None else ""
             row = self._rows.row(item_id)
             if row != NO_ITEM:
                 events.append((position, row))
+                known += 1
             elif text:
                 try:
                     events.append((position, self._parse(position, text, notes)))
@@ -123,7 +136,8 @@ class SessionReader:
         raw_items = {position: event for position, event in events if isinstance(event, dict)}
         new_rows = iter(range(-1, -1 - len(raw_items), -1))
         positions = [next(new_rows) if isinstance(event, dict) else event for _, event in events]
-        return _Draft(positions, raw_items, notes)
+        ids = sum(1 for item_id in item_ids if item_id)
+        return _Draft(positions, raw_items, notes, ids, ids - known)
 
     def _parse(self, position: int, text: str, notes: list[str]) -> dict[str, Any]:
         where = f"item_attributes[{position}]"
@@ -165,7 +179,8 @@ class SessionReader:
         ]
         encoded = join_items([item.encoded for item in new_items]) if new_items else self._no_items
         positions = np.array(draft.positions, np.int64)
-        return ReadSession(positions, encoded, bounded([*draft.notes, *notes]))
+        everything = bounded([*draft.notes, *notes])
+        return ReadSession(positions, encoded, everything, draft.ids, draft.unknown_ids)
 
 
 def _or_error(draft: Any) -> _Draft | M2TRecError:

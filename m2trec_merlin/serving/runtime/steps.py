@@ -15,6 +15,16 @@ from typing import Any, TypeVar
 import numpy as np
 
 from m2trec_merlin.errors import M2TRecError, ServerError
+from m2trec_merlin.serving.contract.identity import export_version, repository_of, written
+from m2trec_merlin.serving.contract.metrics import (
+    EMPTY,
+    FALLBACKS,
+    IDS,
+    RAW_ITEMS,
+    RECOMMENDED,
+    RECOMMENDED_NEW,
+    UNKNOWN_IDS,
+)
 from m2trec_merlin.serving.contract.names import (
     ABOUT,
     CHECKED,
@@ -23,6 +33,8 @@ from m2trec_merlin.serving.contract.names import (
     NEW_ITEMS,
     OPTIONS,
     POSITIONS,
+    PREDICT,
+    PREPROCESS,
     RECOMMENDED_IDS,
     SCORES,
     TITLES,
@@ -39,6 +51,7 @@ from m2trec_merlin.serving.runtime.notes import cut
 from m2trec_merlin.serving.runtime.options import check_options
 from m2trec_merlin.serving.runtime.recommending import Answer, Recommender, Request
 from m2trec_merlin.serving.runtime.session_reading import ReadSession, SessionReader
+from m2trec_merlin.serving.runtime.tally import StepTally, Tally
 
 Tensors = dict[str, np.ndarray]
 Asked = TypeVar("Asked")
@@ -56,10 +69,19 @@ class _Asked:
 
 
 class PreprocessStep:
-    """`m2trec_preprocess`: ids, raw attributes, options to what `handover` says."""
+    """`m2trec_preprocess`: ids, raw attributes, options to what `handover` says.
 
-    def __init__(self, directory: Path) -> None:
+    Args:
+        directory: a version folder.
+        tally: where it counts; nowhere if there is none.
+    """
+
+    name = PREPROCESS
+
+    def __init__(self, directory: Path, tally: Tally | None = None) -> None:
         self._reader = SessionReader.load(directory)
+        self.model = export_version(repository_of(directory))
+        self.tally = StepTally(tally or Tally(), self.name, self.model)
 
     def answer(
         self, requests: Sequence[Mapping[str, np.ndarray]], request_ids: Sequence[str] | None = None
@@ -94,6 +116,10 @@ class PreprocessStep:
 
     def _read(self, asked: list[_Asked]) -> list[Tensors | M2TRecError]:
         sessions = self._reader.read([(each.item_ids, each.attributes) for each in asked])
+        good = [session for session in sessions if isinstance(session, ReadSession)]
+        self.tally.count(IDS, sum(session.ids for session in good))
+        self.tally.count(UNKNOWN_IDS, sum(session.unknown_ids for session in good))
+        self.tally.count(RAW_ITEMS, sum(session.raw_items for session in good))
         return [
             as_arrays(
                 hand_over(Request(read.positions, read.new_items, each.options, read.notes, each.request_id))
@@ -105,10 +131,20 @@ class PreprocessStep:
 
 
 class PredictStep:
-    """`m2trec_predict`: catalogue rows, encoded new items and checked options to recommendations."""
+    """`m2trec_predict`: catalogue rows, encoded new items and checked options to recommendations.
 
-    def __init__(self, directory: Path) -> None:
+    Args:
+        directory: a version folder.
+        tally: where it counts; nowhere if there is none.
+    """
+
+    name = PREDICT
+
+    def __init__(self, directory: Path, tally: Tally | None = None) -> None:
         self._recommender = Recommender(directory)
+        self.model = export_version(repository_of(directory))
+        self.tally = StepTally(tally or Tally(), self.name, self.model)
+        self.tally.catalogue(self.model, self._recommender.n_rows - 1, written(directory))
 
     def answer(
         self, requests: Sequence[Mapping[str, np.ndarray]], request_ids: Sequence[str] | None = None
@@ -126,7 +162,15 @@ class PredictStep:
         return take_over(tensors, self._recommender.version, self._recommender.n_rows)
 
     def _recommend(self, requests: list[Request]) -> list[Tensors | M2TRecError]:
-        return [_answer_tensors(answer) for answer in self._recommender.recommend(requests)]
+        answers = self._recommender.recommend(requests)
+        for metric, amount in (
+            (FALLBACKS, sum(answer.is_fallback for answer in answers)),
+            (EMPTY, sum(not answer.item_ids for answer in answers)),
+            (RECOMMENDED, sum(len(answer.item_ids) for answer in answers)),
+            (RECOMMENDED_NEW, sum(answer.new_items for answer in answers)),
+        ):
+            self.tally.count(metric, amount)
+        return [_answer_tensors(answer) for answer in answers]
 
 
 def _answer_good(

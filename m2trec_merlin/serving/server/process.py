@@ -21,6 +21,7 @@ from m2trec_merlin.serving.contract.checksums import require_sealed
 from m2trec_merlin.serving.contract.names import ENSEMBLE, LOCALHOST
 from m2trec_merlin.serving.server.door import LOOPBACK, Door
 from m2trec_merlin.serving.server.guard import Guard
+from m2trec_merlin.serving.server.instructions import NOTHING, Instructions
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.triton_folder import TritonFolder, assemble_triton, make_plain_folder
 
@@ -41,6 +42,7 @@ class TritonServer:
         start_timeout: seconds to wait until the model is ready.
         model: the model whose readiness counts.
         door: who may come in by gRPC; HTTP and metrics listen on 127.0.0.1 only.
+        instructions: for the models.
     """
 
     def __init__(
@@ -51,12 +53,14 @@ class TritonServer:
         model: str = ENSEMBLE,
         *,
         door: Door = LOOPBACK,
+        instructions: Instructions = NOTHING,
     ) -> None:
         self.repository = repository
         self.ports = ports
         self.start_timeout = start_timeout
         self.model = model
         self.door = door
+        self.instructions = instructions
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: Guard | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -82,13 +86,17 @@ class TritonServer:
 
         Raises:
             ArtifactError: there is no model repository, or another one than was exported.
-            ServerError: a port is taken, or what `serving.host` and `serving.tls` name is not there.
+            ServerError: a port is taken, what `serving.host` and `serving.tls` name is not there, or the model to
+                serve beside has answers of another form.
         """
         if not (self.repository / self.model).is_dir():
             raise ArtifactError(
                 f"{self.repository} holds no Triton model '{self.model}': run `m2trec export` first"
             )
         require_sealed(self.repository)
+        if self.instructions.beside is not None:
+            require_sealed(self.instructions.beside.repository)
+            self.instructions.beside.require_alike(self.repository)
         self.ports.require_free()
         self.door.require_usable(self.ports.grpc)
 
@@ -107,16 +115,18 @@ class TritonServer:
             folder = Path(self._folder.name)
             self._models.symlink_to(self.repository.resolve())
             triton = assemble_triton(folder)
-            with self._log.open("wb") as log:
+            laid_out = self.instructions.laid_out(folder)
+            with laid_out as (variables, descriptors), self._log.open("wb") as log:
                 # A process group of its own, so that Ctrl-C reaches us first and no stub outlives the server.
                 self._process = subprocess.Popen(
                     self._command(triton),
-                    env=triton.environment,
+                    env={**triton.environment, **variables},
                     cwd=folder,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
+                    pass_fds=descriptors,
                 )
             shared = _SHARED_MEMORY / self._shared_memory_prefix
             self._guard = Guard(self._process.pid, folder, shared)

@@ -15,7 +15,7 @@ from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
 from m2trec_merlin.neighbours.mixture import Mixture
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.serving.contract.names import PREDICT
-from m2trec_merlin.serving.export.repository import version_folder
+from m2trec_merlin.serving.contract.repository import version_folder
 from m2trec_merlin.serving.export.run import export
 from m2trec_merlin.serving.runtime.options import OPTIONS
 from m2trec_merlin.serving.runtime.recommending import Recommender, Request

@@ -15,6 +15,7 @@ from m2trec_merlin.serving.runtime.options.filters import Filters
 from m2trec_merlin.serving.runtime.options.identity import RequestId
 from m2trec_merlin.serving.runtime.options.newness import NewItemBoost, NewItems
 from m2trec_merlin.serving.runtime.options.popularity import Popularity
+from m2trec_merlin.serving.runtime.options.session_key import SessionKey
 from m2trec_merlin.serving.runtime.request_json import parse_json
 
 __all__ = ["OPTIONS", "Draft", "Option", "apply_options", "check_options"]
@@ -30,6 +31,7 @@ OPTIONS: tuple[Option[Any], ...] = (
     Diversity(),
     NewItems(),
     NewItemBoost(),
+    SessionKey(),
 )
 _BY_NAME = {option.name: option for option in OPTIONS}
 

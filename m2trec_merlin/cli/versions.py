@@ -1,0 +1,119 @@
+"""Which of two models is the better one to serve: by what was really asked, and by validation sessions."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from m2trec_merlin.cli.progress import TerminalProgress
+from m2trec_merlin.cli.terminal import console, errors
+from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.runs import RunFolder
+from m2trec_merlin.serving.contract.names import ENSEMBLE
+
+#: Exit codes; 1 is what every verb that fails returns, 2 what a wrong command line does.
+YES, NO = 0, 3
+
+
+def run_replay(log: Path, against: Path, k: int, at_least: float | None, as_json: bool) -> int:
+    """Answer a log again by the export of a run, print how far the answers differ, return the exit code.
+
+    Args:
+        log: what was asked and shown.
+        against: a run's folder, or the model repository itself.
+        k: places of an answer that count.
+        at_least: overlap below which the exit code is NO.
+        as_json: print one JSON object rather than a table.
+    """
+    from m2trec_merlin.serving.replay import replay
+
+    with TerminalProgress(errors if as_json else console) as progress:
+        found = replay(log, find_repository(against), k, progress)
+    if as_json:
+        _print_json(asdict(found))
+    else:
+        shift = "no item in both" if found.rank_shift is None else f"{found.rank_shift:.2f} places"
+        _print_table(
+            f"{found.against} on {found.requests:,} requests that {', '.join(found.shown_by)} answered",
+            {
+                f"overlap@{k}": f"{found.overlap:.3f}",
+                "same answer": f"{found.same:.3f}",
+                "same item in front": f"{found.same_first:.3f}",
+                "items that both have moved by": shift,
+                "refused": f"{found.refused:,}",
+            },
+        )
+    return NO if at_least is not None and found.overlap < at_least else YES
+
+
+def run_promote(candidate: Path, over: Path, metric: str, as_json: bool) -> int:
+    """Make a run the current one if it is better by more than chance; print why, return the exit code.
+
+    Args:
+        candidate: folder or configuration of a run.
+        over: the same of the run that is served, or the link to it.
+        metric: that decides, as in HIT@20.
+        as_json: print one JSON object rather than a table.
+    """
+    from m2trec_merlin.evaluation.promotion import judge, open_run
+    from m2trec_merlin.runs.current import lead_to, link_over
+
+    with TerminalProgress(errors if as_json else console) as progress:
+        new, old = open_run(candidate, progress), open_run(over, progress)
+        if new.model_directory.resolve() == old.model_directory.resolve():
+            raise ArtifactError(f"{over} is {candidate} already")
+        # Before anything is measured: all that could fail afterwards.
+        link = link_over(old.model_directory if over.is_file() else over)
+        verdict = judge(new, old, metric, progress)
+    if verdict.is_better:
+        lead_to(link, new.model_directory)
+    if as_json:
+        _print_json({**asdict(verdict), "promoted": verdict.is_better, "link": str(link)})
+        return YES if verdict.is_better else NO
+    _print_table(
+        f"{candidate} over {over}, {verdict.prefixes:,} prefixes of validation sessions",
+        {
+            f"{verdict.metric} of the candidate": f"{verdict.candidate:.4f}",
+            f"{verdict.metric} of the current one": f"{verdict.current:.4f}",
+            "better by": f"{verdict.difference:+.4f}",
+            "95 % interval": f"{verdict.low:+.4f} to {verdict.high:+.4f}",
+            "events that the current one cannot know": f"{verdict.unknown:.1%}",
+        },
+    )
+    what = (
+        f"{link} leads to it now" if verdict.is_better else f"no better for certain: {link} stays as it was"
+    )
+    console.print(f"{candidate}: {what}", markup=False, highlight=False, soft_wrap=True)
+    return YES if verdict.is_better else NO
+
+
+def find_repository(path: Path) -> Path:
+    """Return the model repository that a folder is, or that is in the folder of a run.
+
+    Links are followed, so that what is found stays what it is when they change.
+
+    Raises:
+        ArtifactError: there is none.
+    """
+    for folder in (path, RunFolder(path, path).triton):
+        if (folder / ENSEMBLE / "config.pbtxt").is_file():
+            return folder.resolve()
+    raise ArtifactError(f"{path} holds no Triton model '{ENSEMBLE}': run `m2trec export` first")
+
+
+def _print_json(content: dict[str, Any]) -> None:
+    console.print(json.dumps(content, indent=1), markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_table(title: str, rows: dict[str, str]) -> None:
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for name, value in rows.items():
+        table.add_row(name, value)
+    console.print(table)

@@ -1,0 +1,175 @@
+"""Is a candidate better than the model that is served? Both on the same validation sessions, pair by pair."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.config import EvaluationConfig, load_config
+from m2trec_merlin.config.settings import VARIANTS_FOLDER
+from m2trec_merlin.encoded import NO_ITEM
+from m2trec_merlin.errors import ArtifactError, ConfigError
+from m2trec_merlin.evaluation.bootstrap import session_intervals
+from m2trec_merlin.evaluation.metrics import METRICS, Metric
+from m2trec_merlin.evaluation.outcomes import Outcome
+from m2trec_merlin.evaluation.ranking import evaluate, sample_prefixes
+from m2trec_merlin.evaluation.run import our_scorers
+from m2trec_merlin.progress import SILENT, Progress
+from m2trec_merlin.runs import Run, RunFolder
+from m2trec_merlin.sessions import Sessions
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was measured of two models.
+
+    Attributes:
+        metric: with its cut-off.
+        candidate: its mean over the prefixes.
+        current: that of the model that is served.
+        difference: by which the candidate is better, the mean over prefixes.
+        low: lower end of its 95 % interval.
+        high: upper end.
+        prefixes: that both were measured on.
+        unknown: share of the sessions' events, of those that the candidate's catalogue holds, that the other
+            one does not.
+    """
+
+    metric: str
+    candidate: float
+    current: float
+    difference: float
+    low: float
+    high: float
+    prefixes: int
+    unknown: float = 0.0
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the whole interval of the difference is above 0."""
+        return self.low > 0
+
+
+def open_run(path: Path, progress: Progress = SILENT) -> Run:
+    """Return a run as it is served.
+
+    Args:
+        path: its folder, or a link to it, or its configuration file.
+        progress: is told where the model was trained otherwise than the file says.
+
+    Raises:
+        ArtifactError: there is no trained and exported model, or it was trained again since the export.
+        ConfigError: the file is no configuration.
+    """
+    from m2trec_merlin.model.storage import run_as_trained, saved_config
+
+    if path.is_file():
+        config = load_config(path)
+    else:
+        folder = path.resolve()
+        saved = saved_config(RunFolder(folder, folder).model)
+        shared = folder.parents[1] if folder.parent.name == VARIANTS_FOLDER else folder
+        config = saved.model_copy(update={"work_dir": shared})
+    export = Run(config).step("export")
+    served = export.manifest()["settings"]
+    if "model" in export.outdated():
+        raise ArtifactError(f"{export.folder} was made before the model was trained: run `m2trec export`")
+    neighbours = config.serving.model_copy(update={"neighbours": served["neighbours"]})
+    return run_as_trained(config.model_copy(update={"serving": neighbours}), progress)
+
+
+def judge(candidate: Run, current: Run, metric: str = "HIT@20", progress: Progress = SILENT) -> Verdict:
+    """Compare two runs on the candidate's validation sessions, by the candidate's settings of evaluation.
+
+    Args:
+        candidate: that may take the other's place.
+        current: that is served; if it was trained on some of these sessions, the comparison favours it.
+        metric: name and cut-off, as in HIT@20.
+        progress: is told how far scoring is.
+
+    Raises:
+        ArtifactError: there are no validation sessions, or the other catalogue has none of their items.
+        ConfigError: there is no such metric, or no intervals are wanted.
+    """
+    measured, k = parse_metric(metric)
+    config, seed = candidate.config.evaluation.model_copy(update={"ks": [k]}), candidate.config.seed
+    if not config.bootstrap_samples:
+        raise ConfigError("evaluation.bootstrap_samples is 0: to promote a model takes intervals")
+    ours, theirs = Catalogue.load(candidate.catalogue), Catalogue.load(current.catalogue)
+    sessions = Sessions.load(candidate.sessions("valid"))
+    translated = translate(sessions, ours, theirs)
+    lacking = translated.rows[sessions.rows != NO_ITEM] == NO_ITEM
+    if lacking.all():
+        valid = candidate.sessions("valid")
+        raise ArtifactError(
+            f"{current.catalogue} has no item of the sessions in {valid}: is it the same shop?"
+        )
+    verdict = weigh(
+        _outcome(candidate, ours, sessions, config, seed, progress),
+        _outcome(current, theirs, translated, config, seed, progress),
+        measured,
+        k,
+        config.bootstrap_samples,
+        seed,
+    )
+    return replace(verdict, unknown=float(lacking.mean()))
+
+
+def _outcome(
+    run: Run,
+    catalogue: Catalogue,
+    sessions: Sessions,
+    config: EvaluationConfig,
+    seed: int,
+    progress: Progress,
+) -> Outcome:
+    prefixes = sample_prefixes(sessions.prefixes(), config.max_prefixes, seed)
+    scorer = our_scorers(run, catalogue, Sessions.load(run.sessions("train")))[-1]
+    return evaluate(scorer, prefixes, catalogue, config, progress=progress)
+
+
+def weigh(candidate: Outcome, current: Outcome, metric: Metric, k: int, samples: int, seed: int) -> Verdict:
+    """Compare two outcomes on the same prefixes: whole sessions are drawn, each with both of its values.
+
+    Raises:
+        ArtifactError: there is no prefix.
+    """
+    if not len(candidate.prefixes):
+        raise ArtifactError("there is no prefix to compare on: no validation session has two events")
+    values = [metric.values(outcome, k).astype(np.float64) for outcome in (candidate, current)]
+    difference = values[0] - values[1]
+    low, high = session_intervals(difference[:, None], candidate.prefixes.session, samples, seed)
+    means = [float(each.mean()) for each in values]
+    return Verdict(
+        metric=f"{metric.name}@{k}",
+        candidate=means[0],
+        current=means[1],
+        difference=float(difference.mean()),
+        low=float(low[0]),
+        high=float(high[0]),
+        prefixes=len(difference),
+    )
+
+
+def translate(sessions: Sessions, of: Catalogue, to: Catalogue) -> Sessions:
+    """Return sessions in the rows of another catalogue; NO_ITEM where it lacks an item."""
+    row_of = np.concatenate([[NO_ITEM], to.rows_of(of.item_ids[NO_ITEM + 1 :].tolist())])
+    return Sessions(row_of[sessions.rows], sessions.offsets)
+
+
+def parse_metric(text: str) -> tuple[Metric, int]:
+    """Read a metric and its cut-off, as in HIT@20.
+
+    Raises:
+        ConfigError: there is none of this name.
+    """
+    match = re.fullmatch(r"(\w+)@([1-9]\d{0,3})", text)
+    found = next((metric for metric in METRICS if match and metric.name == match[1]), None)
+    if match is None or found is None:
+        names = ", ".join(f"{metric.name}@K" for metric in METRICS)
+        raise ConfigError(f"metric '{text}': expected one of {names}, as in HIT@20")
+    return found, int(match[2])

@@ -1,0 +1,29 @@
+"""By what an export is known: to metrics, to logs, and to a worker that serves two of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from m2trec_merlin.artifacts import fingerprint, read_json
+from m2trec_merlin.serving.contract.checksums import CHECKSUMS
+from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
+from m2trec_merlin.serving.contract.repository import version_folder
+
+
+def export_version(repository: Path) -> str:
+    """Return what a model repository is known by: 16 hexadecimal digits, the same for the same content.
+
+    Where Triton fetches models one by one, as from a bucket, only one step's folder is there, and counts.
+    """
+    seals = [version_folder(repository, name) / CHECKSUMS for name in (PREPROCESS, PREDICT)]
+    return fingerprint([read_json(seal, "export")["sha256"] for seal in seals if seal.is_file()])
+
+
+def repository_of(folder: Path) -> Path:
+    """Return the repository that a version folder of a step belongs to."""
+    return folder.parents[1]
+
+
+def written(folder: Path) -> float:
+    """Return when a version folder was sealed, in seconds since 1970."""
+    return (folder / CHECKSUMS).stat().st_mtime

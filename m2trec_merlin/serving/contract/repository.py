@@ -1,0 +1,12 @@
+"""Where things are in a Triton model repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+FIRST_VERSION = "1"
+
+
+def version_folder(repository: Path, model: str) -> Path:
+    """Return the folder of a model's first version."""
+    return repository / model / FIRST_VERSION

@@ -1,0 +1,167 @@
+"""A log of what was asked and shown, answered again by another export: how far would its answers be others?
+
+A shadow test without a second fleet: both steps run here, in one process, on what clients really sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from m2trec_merlin.artifacts import reading
+from m2trec_merlin.errors import ArtifactError, M2TRecError
+from m2trec_merlin.progress import SILENT, Progress
+from m2trec_merlin.serving.contract.names import (
+    ITEM_ATTRIBUTES,
+    ITEM_IDS,
+    OPTIONS,
+    PREDICT,
+    PREPROCESS,
+    RECOMMENDED_IDS,
+)
+from m2trec_merlin.serving.contract.repository import version_folder
+from m2trec_merlin.serving.contract.shown import PREFIX, SCHEMA, SUFFIX
+from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep
+
+#: Sessions that are answered together, as the server does under load.
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far the answers of an export differ from those that were shown, on the first k items.
+
+    Attributes:
+        requests: that were answered again.
+        refused: of these, which the export refuses.
+        k: places of an answer that count.
+        overlap: mean share of the items that both answers have, of the longer answer; 1 where both are empty.
+        same: share of requests with the same items in the same order.
+        same_first: share of requests with the same item in front.
+        rank_shift: mean number of places between where an item that both have was and is; None without any.
+        shown_by: the exports whose answers the log holds.
+        against: the export that answered again.
+    """
+
+    requests: int
+    refused: int
+    k: int
+    overlap: float
+    same: float
+    same_first: float
+    rank_shift: float | None
+    shown_by: list[str]
+    against: str
+
+
+def replay(log: Path, repository: Path, k: int, progress: Progress = SILENT) -> Difference:
+    """Answer again what a log holds.
+
+    Args:
+        log: its folder, or one of its files.
+        repository: the model repository of the other export.
+        k: places of an answer that count.
+        progress: is told how far it is.
+
+    Raises:
+        ArtifactError: there is no such log, it holds no request, or the repository is damaged.
+    """
+    files = log_files(log)
+    total = sum(_rows(file) for file in files)
+    if not total:
+        raise ArtifactError(f"{log} holds no request that was answered")
+    first = PreprocessStep(version_folder(repository, PREPROCESS))
+    second = PredictStep(version_folder(repository, PREDICT))
+    pairs: list[tuple[list[str], list[str]]] = []
+    refused, done, shown_by = 0, 0, set()
+    for rows in _batches(files):
+        shown_by |= {row["model"] for row in rows}
+        for row, answer in zip(rows, answer_again(first, second, rows), strict=True):
+            if isinstance(answer, M2TRecError):
+                refused += 1
+            else:
+                pairs.append((row["recommended_ids"][:k], answer[:k]))
+        done += len(rows)
+        progress.advance("answering again", done, total)
+    overlaps, shifts = zip(*(compare(*pair) for pair in pairs), strict=True) if pairs else ((), ())
+    places = [place for shift in shifts for place in shift]
+    return Difference(
+        requests=total,
+        refused=refused,
+        k=k,
+        overlap=_mean(overlaps),
+        same=_mean([shown == now for shown, now in pairs]),
+        same_first=_mean([shown[:1] == now[:1] for shown, now in pairs]),
+        rank_shift=_mean(places) if places else None,
+        shown_by=sorted(shown_by),
+        against=second.model,
+    )
+
+
+def compare(shown: Sequence[str], now: Sequence[str]) -> tuple[float, list[int]]:
+    """Return the overlap of two answers, and by how many places each item moved that both have."""
+    places = {item: place for place, item in enumerate(now)}
+    moved = [abs(places[item] - place) for place, item in enumerate(shown) if item in places]
+    longer = max(len(shown), len(now))
+    return len(moved) / longer if longer else 1.0, moved
+
+
+def answer_again(
+    first: PreprocessStep, second: PredictStep, rows: Sequence[dict[str, Any]]
+) -> list[list[str] | M2TRecError]:
+    """Return what both steps recommend for what the rows of a log asked, or why it is refused."""
+    read = first.answer([_inputs(row) for row in rows])
+    good = [each for each in read if isinstance(each, dict)]
+    answers = iter(second.answer(good) if good else [])
+    both = [next(answers) if isinstance(each, dict) else each for each in read]
+    return [
+        [item.decode() for item in each[RECOMMENDED_IDS][0].tolist()] if isinstance(each, dict) else each
+        for each in both
+    ]
+
+
+def log_files(log: Path) -> list[Path]:
+    """Return the files of a log, oldest first.
+
+    Raises:
+        ArtifactError: there are none.
+    """
+    files = [log] if log.is_file() else sorted(log.glob(f"{PREFIX}*{SUFFIX}"))
+    if not files:
+        raise ArtifactError(f"{log} holds no {PREFIX}*{SUFFIX}: serve with serving.log.folder={log}")
+    return files
+
+
+def _rows(file: Path) -> int:
+    with reading(file):
+        parquet = pq.ParquetFile(file)
+        if missing := set(SCHEMA.names) - set(parquet.schema_arrow.names):
+            raise ValueError(f"it has no column {', '.join(sorted(missing))}")
+        rows: int = parquet.metadata.num_rows
+    return rows
+
+
+def _batches(files: Sequence[Path]) -> Iterator[list[dict[str, Any]]]:
+    for file in files:
+        with reading(file):
+            yield from (batch.to_pylist() for batch in pq.ParquetFile(file).iter_batches(_BATCH))
+
+
+def _inputs(row: dict[str, Any]) -> dict[str, np.ndarray]:
+    options = [row["options"]] if row["options"] else []
+    texts = {ITEM_IDS: row["item_ids"], ITEM_ATTRIBUTES: row["item_attributes"], OPTIONS: options}
+    # What the client left out is left out again; only ids have to be there.
+    return {name: _bytes(entries) for name, entries in texts.items() if entries or name == ITEM_IDS}
+
+
+def _bytes(entries: list[str]) -> np.ndarray:
+    return np.array([[entry.encode() for entry in entries]], dtype=object)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if len(values) else 0.0

@@ -1,0 +1,66 @@
+"""A line of JSON for each request, or for each that was refused."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from m2trec_merlin.errors import shorten
+
+#: Pipes keep lines whole up to 4 KiB, whoever else writes into them.
+_LONGEST_ID, _LONGEST_WARNING, _MOST_WARNINGS, _LONGEST_ERROR = 100, 150, 3, 300
+
+
+@dataclass(frozen=True)
+class Line:
+    """What became of a request in a step.
+
+    Attributes:
+        time: of the answer, in seconds since 1970.
+        request_id: as the client gave it; may be empty.
+        step: name of the model in Triton.
+        model: the version that answered.
+        milliseconds: that its batch took.
+        error: why it was refused; empty if it was not.
+        recommended: items in the answer.
+        warnings: of the answer.
+    """
+
+    time: float
+    request_id: str
+    step: str
+    model: str
+    milliseconds: float
+    error: str
+    recommended: int
+    warnings: tuple[bytes, ...]
+
+    def text(self) -> str:
+        """Return the line, with its end, of at most 4 KiB."""
+        when = datetime.fromtimestamp(self.time, timezone.utc).isoformat(timespec="milliseconds")
+        said: dict[str, Any] = {
+            "time": when,
+            "event": "refused" if self.error else "answered",
+            "request_id": shorten(self.request_id, _LONGEST_ID),
+            "step": self.step,
+            "model": self.model,
+            "milliseconds": round(self.milliseconds, 3),
+        }
+        if self.error:
+            said["error"] = shorten(self.error, _LONGEST_ERROR)
+        else:
+            texts = [warning.decode() for warning in self.warnings[:_MOST_WARNINGS]]
+            warnings = [shorten(text, _LONGEST_WARNING) for text in texts]
+            said |= {"recommended": self.recommended, "warnings": warnings}
+        return json.dumps(said, ensure_ascii=False) + "\n"
+
+
+def write_lines(descriptor: int, lines: list[Line]) -> None:
+    """Write lines to a file descriptor, each in one piece."""
+    for line in lines:
+        text = line.text().encode(errors="replace")
+        while text:
+            text = text[os.write(descriptor, text) :]

@@ -1,0 +1,74 @@
+"""Two versions at once: each session is answered by one of them, the same one every time.
+
+The first step chooses by the option `session_key` and stamps what it hands over with the version that it was
+read by. The second step goes by the stamp: rows of one catalogue are never looked up in the other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from m2trec_merlin.errors import M2TRecError
+from m2trec_merlin.serving.contract.names import CHECKED, OPTIONS, PREPROCESS
+from m2trec_merlin.serving.runtime.handed_over import add_to_checked
+from m2trec_merlin.serving.runtime.observing import Answers, Observed, Tensors
+from m2trec_merlin.serving.runtime.options.session_key import SessionKey
+
+_STAMP = "model"
+_KEY = SessionKey()
+
+
+class SideBySide:
+    """Answers as one of two versions of a step does.
+
+    Args:
+        first: answers all sessions but those of the second, and those without a key.
+        second: answers its share.
+        share: of sessions with a key, between 0 and 1.
+    """
+
+    def __init__(self, first: Observed, second: Observed, share: float) -> None:
+        self._versions = (first, second)
+        self._share = share
+        self._is_first_step = first.step.name == PREPROCESS
+        self._place = {first.step.model: 0, second.step.model: 1}
+
+    def answer(self, requests: Sequence[Mapping[str, np.ndarray]], request_ids: Sequence[str]) -> Answers:
+        """Answer a batch of requests, each version those that are its own; keep the order."""
+        answers: dict[int, Tensors | M2TRecError] = {}
+        places = [self._place_of(request) for request in requests]
+        for place, version in enumerate(self._versions):
+            own = [number for number, each in enumerate(places) if each == place]
+            if not own:
+                continue
+            found = version.answer([requests[n] for n in own], [request_ids[n] for n in own])
+            if self._is_first_step:
+                found = [
+                    each
+                    if isinstance(each, M2TRecError)
+                    else add_to_checked(each, _STAMP, version.step.model)
+                    for each in found
+                ]
+            answers.update(zip(own, found, strict=True))
+        return [answers[number] for number in range(len(requests))]
+
+    def _place_of(self, request: Mapping[str, np.ndarray]) -> int:
+        """Return which version answers; what cannot be read is for the first one to refuse."""
+        try:
+            said = json.loads(request[OPTIONS if self._is_first_step else CHECKED].item())
+            if not self._is_first_step:
+                return self._place.get(said[_STAMP], 0)
+            key = said.get(_KEY.name)
+            return int(_KEY.fits(key) and key is not None and falls_within(str(key), self._share))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return 0
+
+
+def falls_within(key: str, share: float) -> bool:
+    """Tell whether a key belongs to a share of all keys; it stays there when the share grows."""
+    digest = hashlib.sha256(key.encode(errors="replace")).digest()
+    return int.from_bytes(digest[:8], "big") < share * 2**64

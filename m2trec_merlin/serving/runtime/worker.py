@@ -1,0 +1,58 @@
+"""All that a worker of Triton does for a step, without knowing Triton: one version, or two side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from m2trec_merlin.serving.contract.repository import version_folder
+from m2trec_merlin.serving.contract.surroundings import Surroundings
+from m2trec_merlin.serving.runtime.background import Background
+from m2trec_merlin.serving.runtime.observing import Answers, Observed, Step
+from m2trec_merlin.serving.runtime.side_by_side import SideBySide
+from m2trec_merlin.serving.runtime.tally import Sink, Tally
+
+_SECONDS_BETWEEN_METRICS = 1.0
+
+
+class Worker:
+    """A step with its metrics and logs.
+
+    Args:
+        step_class: makes the step from a version folder.
+        folder: the version folder.
+        surroundings: which logs to write, and which version to serve beside this one.
+        sink: where metrics are exposed.
+    """
+
+    def __init__(
+        self,
+        step_class: Callable[[Path, Tally], Step],
+        folder: Path,
+        surroundings: Surroundings,
+        sink: Sink,
+    ) -> None:
+        tally = Tally()
+        first = Observed(step_class(folder, tally), surroundings)
+        self._versions, self._answer = [first], first.answer
+        if surroundings.beside:
+            other = version_folder(Path(surroundings.beside), first.step.name)
+            second = Observed(step_class(other, tally), surroundings)
+            self._versions = [first, second]
+            self._answer = SideBySide(first, second, surroundings.share).answer
+        # What is counted is there before the first request.
+        tally.publish(sink)
+        self._publishing = Background(partial(tally.publish, sink), _SECONDS_BETWEEN_METRICS)
+
+    def answer(self, requests: Sequence[Mapping[str, np.ndarray]], request_ids: Sequence[str]) -> Answers:
+        """Answer a batch of requests, which their clients may have given ids."""
+        return self._answer(requests, request_ids)
+
+    def close(self) -> None:
+        """Write and publish what is left."""
+        for version in self._versions:
+            version.close()
+        self._publishing.close()

@@ -1,0 +1,108 @@
+"""What `m2trec serve` tells the models that it starts: which logs to write, and what to serve beside."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from m2trec_merlin.artifacts import reading
+from m2trec_merlin.config.serving import LogJson, ShownLogConfig
+from m2trec_merlin.errors import ServerError, reason_of
+from m2trec_merlin.serving.contract.names import ENSEMBLE
+from m2trec_merlin.serving.contract.surroundings import Surroundings
+
+#: What the largest batch is by, which the first repository decides for both.
+_BATCH = re.compile(r"^max_batch_size: \d+$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A second model.
+
+    Attributes:
+        repository: that `m2trec export` wrote for it.
+        share: of the sessions that it answers, between 0 and 1.
+    """
+
+    repository: Path
+    share: float
+
+    def require_alike(self, repository: Path) -> None:
+        """Check that its answers have the form of those of another repository.
+
+        Raises:
+            ArtifactError: there is no model repository.
+            ServerError: they predict other attributes.
+        """
+        forms = []
+        for each in (repository, self.repository):
+            config = each / ENSEMBLE / "config.pbtxt"
+            with reading(config, "export"):
+                forms.append(_BATCH.sub("", config.read_text(encoding="utf-8")))
+        if forms[0] != forms[1]:
+            raise ServerError(
+                f"{self.repository} cannot be served beside {repository}: it predicts other attributes of "
+                "the next item, or was exported by another version of m2trec-merlin"
+            )
+
+
+@dataclass(frozen=True)
+class Instructions:
+    """What a server's models are told.
+
+    Attributes:
+        log_json: of which requests a line of JSON goes to standard output.
+        log: where to write what was asked and shown; None for nowhere.
+        beside: a second model to serve; None for none.
+    """
+
+    log_json: LogJson = "none"
+    log: ShownLogConfig | None = None
+    beside: Beside | None = None
+
+    @contextmanager
+    def laid_out(self, folder: Path) -> Iterator[tuple[dict[str, str], list[int]]]:
+        """Yield environment variables for Triton, and the file descriptors that it has to inherit.
+
+        Args:
+            folder: with a plain path, under which the models find what lies elsewhere.
+
+        Raises:
+            ServerError: the folder of the log cannot be written to.
+        """
+        surroundings = Surroundings(self.log_json)
+        if self.log is not None:
+            (folder / "shown").symlink_to(_made(self.log.folder))
+            surroundings = replace(surroundings, shown=str(folder / "shown"), shown_days=self.log.days)
+        if self.beside is not None:
+            (folder / "beside").symlink_to(self.beside.repository.resolve())
+            surroundings = replace(surroundings, beside=str(folder / "beside"), share=self.beside.share)
+        # Workers write their lines themselves, but standard output of theirs is Triton's log.
+        lines_to = [] if self.log_json == "none" else [os.dup(sys.stdout.fileno())]
+        for descriptor in lines_to:
+            surroundings = replace(surroundings, lines_to=descriptor)
+        try:
+            yield surroundings.variables(), lines_to
+        finally:
+            for descriptor in lines_to:
+                os.close(descriptor)
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".{os.getpid()}.tmp"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ServerError(f"serving.log.folder {folder}: {reason_of(error)}") from None
+    return folder.resolve()
+
+
+#: Nothing beyond the repository.
+NOTHING = Instructions()

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from m2trec_merlin.artifacts import write_manifest
+from m2trec_merlin.cli.app import app
+from m2trec_merlin.errors import ArtifactError, ConfigError
+from m2trec_merlin.evaluation.metrics import METRICS
+from m2trec_merlin.evaluation.outcomes import ItemRanks, Outcome
+from m2trec_merlin.evaluation.promotion import judge, open_run, parse_metric, translate, weigh
+from m2trec_merlin.model.storage import save_model
+from m2trec_merlin.sessions import Sessions
+from tests.worlds.checkerboard import checkerboard
+from tests.worlds.shop import N_ITEMS, Shop, build_shop, offline_scores
+
+HIT = METRICS[0]
+
+
+def outcome(sessions: Sessions, ranks: list[int]) -> Outcome:
+    nothing = np.zeros((len(ranks), 1), np.int32)
+    items = ItemRanks(np.array(ranks), nothing, np.ones(len(ranks), np.int32))
+    return Outcome("", "", sessions.prefixes(), (1,), items)
+
+
+def test_differences_are_paired_by_session() -> None:
+    sessions = Sessions.from_lists([[1, 2, 3]] * 40)
+    # Alone each model varies much, from session to session; together they always differ by the same.
+    good = outcome(sessions, [1, 1, 1, 9] * 20)
+    poor = outcome(sessions, [1, 9, 9, 9] * 20)
+    verdict = weigh(good, poor, HIT, 1, samples=200, seed=0)
+    assert (verdict.candidate, verdict.current, verdict.prefixes) == (0.75, 0.25, 80)
+    assert (verdict.difference, verdict.low, verdict.high) == (0.5, 0.5, 0.5) and verdict.is_better
+    back = weigh(poor, good, HIT, 1, samples=200, seed=0)
+    assert (back.difference, back.high) == (-0.5, -0.5) and not back.is_better
+
+
+def test_better_by_chance_is_not_better() -> None:
+    sessions = Sessions.from_lists([[1, 2]] * 40)
+    once = weigh(outcome(sessions, [1] + [9] * 39), outcome(sessions, [9] * 40), HIT, 1, 500, 0)
+    assert once.difference == 1 / 40 and once.low == 0 and not once.is_better
+    same = weigh(outcome(sessions, [1] * 40), outcome(sessions, [1] * 40), HIT, 1, 500, 0)
+    assert same.difference == 0 and not same.is_better
+
+
+def test_sessions_are_read_in_the_rows_of_another_catalogue(tmp_path: Path) -> None:
+    ours = checkerboard(tmp_path)
+    theirs = checkerboard(tmp_path, np.array([7, 12, 1, 9, 4, 11, 2, 8, 5, 3, 10, 6]))
+    translated = translate(ours.test, ours.catalogue, theirs.catalogue)
+    assert (translated.rows == theirs.test.rows).all() and (translated.rows != ours.test.rows).any()
+    assert (translate(translated, theirs.catalogue, ours.catalogue).rows == ours.test.rows).all()
+    some = Sessions.from_lists([[0, 1, 12]])
+    smaller = checkerboard(tmp_path).catalogue
+    object.__setattr__(smaller, "item_ids", smaller.item_ids[:12])
+    assert translate(some, ours.catalogue, smaller).rows.tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize("text", ["HIT", "HIT@0", "hit@20", "HIT@99999", "HIT@20 "])
+def test_metrics_that_are_none(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"expected one of HIT@K, MRR@K, Recall@K, .* as in HIT@20"):
+        parse_metric(text)
+    metric, k = parse_metric("MRR@5")
+    assert (metric.name, k) == ("MRR", 5)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two runs, new and old. In each validation session, the next item is the one that new expects."""
+    folder = tmp_path_factory.mktemp("runs")
+    shops = {}
+    for number, name in enumerate(("new", "old")):
+        config, catalogue, model = build_shop(folder / name)
+        torch.manual_seed(number)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(torch.randn_like(parameter) * 0.5)
+        save_model(model, folder / name / "model", config, catalogue)
+        write_manifest(folder / name / "triton", "export", {"neighbours": False})
+        shops[name] = Shop(config, catalogue, model, folder)
+    first = [str(item_id) for item_id in shops["new"].catalogue.item_ids[1:]]
+    sessions = [[row, int(offline_scores(shops["new"], [i])[0].argmax())] for row, i in enumerate(first, 1)]
+    hits = [
+        int(offline_scores(shops["old"], [i])[0].argmax()) == s[1]
+        for i, s in zip(first, sessions, strict=True)
+    ]
+    (folder / "hits").write_text(str(sum(hits)))
+    for name in shops:
+        valid = folder / name / "preprocessed" / "sessions" / "valid"
+        valid.mkdir()
+        table = pa.table({"row": pa.array(sessions, pa.list_(pa.int64()))})
+        pq.write_table(table, valid / "part-00000.parquet")
+    return folder
+
+
+def test_models_are_measured_on_validation_sessions(runs: Path) -> None:
+    verdict = judge(open_run(runs / "new"), open_run(runs / "old"), "HIT@1")
+    hits = int((runs / "hits").read_text())
+    assert hits < N_ITEMS / 2
+    assert (verdict.metric, verdict.candidate, verdict.prefixes, verdict.unknown) == (
+        "HIT@1",
+        1.0,
+        N_ITEMS,
+        0,
+    )
+    assert verdict.current == pytest.approx(hits / N_ITEMS)
+    assert verdict.difference == pytest.approx(1 - hits / N_ITEMS)
+    assert 0 < verdict.low < verdict.difference < verdict.high and verdict.is_better
+
+
+def promote(*words: object) -> tuple[int, dict[str, Any]]:
+    result = CliRunner().invoke(app, ["promote", *map(str, words), "--metric", "HIT@1", "--json"])
+    return result.exit_code, json.loads(result.stdout) if result.stdout else {}
+
+
+def test_only_a_better_one_becomes_current(runs: Path) -> None:
+    link = runs / "current"
+    code, said = promote(runs / "old", "--over", runs / "new")
+    assert (code, said["promoted"]) == (3, False) and said["high"] < 0
+    assert not link.is_symlink()
+    code, said = promote(runs / "new", "--over", runs / "old")
+    assert (code, said["promoted"], said["link"]) == (0, True, str(link))
+    assert link.readlink() == Path("new")
+    code, said = promote(runs / "old", "--over", link)
+    assert (code, said["promoted"]) == (3, False) and link.readlink() == Path("new")
+    link.unlink()
+    link.symlink_to("old")
+    assert promote(runs / "new", "--over", link)[0] == 0 and link.readlink() == Path("new")
+    assert {path.name for path in runs.iterdir()} == {"new", "old", "hits", "current"}
+    link.unlink()
+
+
+def test_a_table_says_by_how_much(runs: Path) -> None:
+    words = ["promote", str(runs / "old"), "--over", str(runs / "new"), "--metric", "HIT@1"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 3
+    assert "HIT@1 of the candidate" in result.stdout and "95 % interval" in result.stdout
+    assert "no better for certain" in " ".join(result.stdout.split())
+
+
+def test_what_cannot_be_compared_is_named(runs: Path, tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"model\.json is missing: run `m2trec train --force`"):
+        open_run(tmp_path)
+    result = CliRunner().invoke(app, ["promote", str(runs / "new"), "--over", str(runs / "new")])
+    assert isinstance(result.exception, ArtifactError) and "already" in str(result.exception)
+    manifest = (runs / "new" / "triton" / "manifest.json").read_text()
+    write_manifest(runs / "new" / "triton", "export", {"neighbours": False, "model": {"model.json": "other"}})
+    with pytest.raises(ArtifactError, match=r"was made before the model was trained: run `m2trec export`"):
+        open_run(runs / "new")
+    (runs / "new" / "triton" / "manifest.json").write_text(manifest)
