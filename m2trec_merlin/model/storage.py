@@ -22,7 +22,7 @@ from m2trec_merlin.runs import Run, Verb
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 
 #: Of what the weights mean: raised when models that were stored before no longer fit the code.
-FORMAT = 4
+FORMAT = 5
 
 #: What of a catalogue has to be the same.
 _WORDS = {
