@@ -23,7 +23,9 @@ class TrainingConfig(Section):
     )
     weight_decay: float = Field(0.01, ge=0, le=10)
     warmup_steps: int = Field(100, ge=0, le=MANY)
-    schedule: Literal["cosine", "constant"] = "cosine"
+    schedule: Literal["cosine", "constant"] = Field(
+        "cosine", description="of the learning rate: down to zero at the end of the last epoch, or none"
+    )
     clip_norm: float = Field(1.0, ge=1e-6, le=1e6)
     patience: Count = Field(2, description="epochs without a better validation HIT@20 before stopping")
     validation_prefixes: Count = Field(20_000, description="prefixes scored after each epoch")

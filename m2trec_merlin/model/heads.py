@@ -25,7 +25,7 @@ from m2trec_merlin.model.session_items import SessionItems
 from m2trec_merlin.model.sparse_table import SparseTable
 
 #: Training occurrences at which an item's residual counts half; chosen on validation (docs/quality.md).
-RESIDUAL_TRUST = 3.0
+RESIDUAL_TRUST = 10.0
 
 
 class NextItemHead(nn.Module):

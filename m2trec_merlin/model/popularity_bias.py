@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.model.item_vectors import ItemVectors
@@ -36,9 +37,9 @@ class PopularityBias(nn.Module):
         self.log_prior_weight = nn.Parameter(torch.tensor(PRIOR_WEIGHT).log())
         self.surplus = nn.Linear(item_width, 1, bias=False)
         nn.init.zeros_(self.surplus.weight)
-        counts = torch.from_numpy(catalogue.train_counts).float()
-        self.register_buffer("counts", counts, persistent=False)
-        self.counts: Tensor
+        log_counts = torch.from_numpy(catalogue.train_counts).float().log()
+        self.register_buffer("log_counts", log_counts, persistent=False)
+        self.log_counts: Tensor
 
     def calibration_parameters(self) -> list[nn.Parameter]:
         """See `NextItemHead.calibration_parameters`."""
@@ -54,8 +55,10 @@ class PopularityBias(nn.Module):
             hiding: whether those that do not are training items, most of them.
         """
         assert items.expected_popularity is not None
-        expected = (self.log_prior_weight + items.expected_popularity).exp()
-        biases = self.weight * (self.counts[rows] * known + expected).log()
+        log_known = self.log_counts[rows].masked_fill(~known, -torch.inf)
+        log_expected = self.log_prior_weight + items.expected_popularity
+        # The logarithm of the sum, which neither overflows nor ends at zero however far training goes.
+        biases = self.weight * (log_expected + F.softplus(log_known - log_expected))
         if hiding:
             # Centred, so that leaving it out afterwards lifts no item and lowers none.
             surplus = self.surplus(items.described).squeeze(1)

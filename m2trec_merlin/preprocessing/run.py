@@ -19,7 +19,7 @@ from m2trec_merlin.runs import Run
 from m2trec_merlin.runs.folder import CATALOGUE, SESSIONS
 
 #: Of what the files mean: raised when those that were written before no longer fit the code.
-FORMAT = 2
+FORMAT = 3
 
 
 def preprocess(

@@ -48,11 +48,21 @@ def test_each_sale_is_worth_something_and_the_first_one_most(tested: PopularityB
 
 
 def test_a_long_history_leaves_nothing_to_expect(tested: PopularityBias) -> None:
-    tested.counts[1] = 1e6
+    tested.log_counts[1] = math.log(1e6)
     rows, known = torch.tensor([1, 1]), torch.ones(2, dtype=torch.bool)
     items = ItemVectors.of([torch.randn(2, 4)], torch.tensor([-2.0, 3.0]))
     few, many = tested(items, rows, known, hiding=False).tolist()
     assert few == pytest.approx(many, abs=1e-4) == pytest.approx(2 * math.log(1e6), abs=1e-4)
+
+
+def test_neither_a_wild_expectation_nor_a_wild_weight_breaks_it(tested: PopularityBias) -> None:
+    rows, known = torch.tensor([1, 25, 1, 25]), torch.tensor([True, False, True, False])
+    items = ItemVectors.of([torch.randn(4, 4)], torch.tensor([-300.0, -300.0, 300.0, 300.0]))
+    biases = tested(items, rows, known, hiding=False)
+    biases.sum().backward()
+    low, high = math.log(0.5) - 300, math.log(0.5) + 300
+    assert biases.tolist() == pytest.approx([2 * math.log(24), 2 * low, 2 * high, 2 * high], rel=1e-4)
+    assert tested.log_prior_weight.grad is not None and tested.log_prior_weight.grad.isfinite()
 
 
 def test_the_surplus_of_training_items_is_theirs_alone(tested: PopularityBias) -> None:
