@@ -12,6 +12,16 @@ from m2trec_merlin.sections import Name, Section
 IndexName = Literal["auto", "exact", "quantised"]
 
 
+class MixtureConfig(Section):
+    """What counts how much beside the model, where `serving.neighbours` is on; `m2trec tune` finds values."""
+
+    neighbours: float = Field(2.0, ge=0, le=100, description="training sessions most like the session")
+    content: float = Field(1.0, ge=0, le=100, description="items whose words are most like the session's")
+    rare: float = Field(
+        1.0, ge=-100, le=100, description="added to items without history, half of it at 5 occurrences"
+    )
+
+
 class ServingConfig(Section):
     """The Triton model repository and the server."""
 
@@ -28,6 +38,7 @@ class ServingConfig(Section):
         description="export the training sessions, too, and mix the model with those most like a session: "
         "better answers for more memory and time (docs/serving.md)",
     )
+    mixture: MixtureConfig = MixtureConfig()
     index: IndexName = Field(
         "auto",
         description="how candidates are searched: exact, quantised (in 8 bits, the best of them exactly), or "

@@ -155,6 +155,7 @@ def describe(config: Config, model: M2TRec, catalogue: Catalogue) -> Description
         repeat_biases=model.next_item_head.repeat_biases is not None,
         neighbours=config.serving.neighbours,
         index=config.serving.index,
+        mixture=config.serving.mixture.model_dump() if config.serving.neighbours else {},
     )
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.errors import MissingDependencyError
+from m2trec_merlin.evaluation.served import mixture_of
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
-from m2trec_merlin.neighbours.mixture import Mixture
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.serving.contract.names import PREDICT
 from m2trec_merlin.serving.export.repository import version_folder
@@ -38,9 +38,10 @@ def request(rows: list[int], top_k: int, **options: object) -> Request:
 @pytest.mark.parametrize("model", [{}, {"inputs": [ITEM_ID, "department"]}], ids=["metadata", "ids"])
 def test_answers_equal_the_blend(tmp_path: Path, model: dict[str, object]) -> None:
     shop = mixed_shop(tmp_path, **model)
-    knn = SessionKnn if model else MetadataKnn
     train = Sessions.from_lists(TRAIN)
-    offline = Mixture("both", ModelScorer(shop.model), knn(shop.catalogue, train))
+    offline = mixture_of(shop.config, shop.catalogue, train, ModelScorer(shop.model))
+    assert offline.content is not None and min(vars(offline.weights).values()) > 0
+    assert isinstance(offline.neighbours, SessionKnn if model else MetadataKnn)
     sessions = [[3], [1, 2], [9, 30, 2, 1], list(range(1, MAX_LENGTH + 1)), [30]]
     requests = [request(rows, N_ITEMS) for rows in sessions]
     answers = Recommender(shop.predict).recommend(requests)
