@@ -16,7 +16,7 @@ class MixtureConfig(Section):
     """What counts how much beside the model, where `serving.neighbours` is on; `m2trec tune` finds values."""
 
     neighbours: float = Field(2.0, ge=0, le=100, description="training sessions most like the session")
-    content: float = Field(1.0, ge=0, le=100, description="items whose words are most like the session's")
+    content: float = Field(0.5, ge=0, le=100, description="items whose words are most like the session's")
     rare: float = Field(
         1.0, ge=-100, le=100, description="added to items without history, half of it at 5 occurrences"
     )

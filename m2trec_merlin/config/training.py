@@ -12,7 +12,7 @@ from m2trec_merlin.sections import MANY, Count, Section
 class TrainingConfig(Section):
     """Optimisation, stopping, checkpoints."""
 
-    epochs: Count = 10
+    epochs: Count = 4
     batch_size: int = Field(256, ge=1, le=1_000_000, description="sessions a step")
     learning_rate: float = Field(3e-3, ge=1e-9, le=10)
     item_learning_rate: float = Field(
