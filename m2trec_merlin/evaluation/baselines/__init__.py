@@ -16,7 +16,6 @@ from m2trec_merlin.sessions import Sessions
 __all__ = [
     "BASELINES",
     "FrequentCategories",
-    "Markov",
     "Popularity",
     "PredictedCategories",
     "build_baseline",
