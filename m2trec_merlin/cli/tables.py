@@ -26,12 +26,12 @@ def print_measurements(measurements: Sequence[Measurement], console: Console) ->
 def print_frontier(chosen: Point, frontier: Sequence[Point], console: Console) -> None:
     """Print the weights that no other ones beat over all and on the tail, and mark the chosen ones."""
     shown = RichTable(title="Validation, HIT@20 in %", title_justify="left", box=SIMPLE_HEAD)
-    for heading in ("neighbours", "content", "rare", "all", "tail targets", "MRR@20, all"):
+    for heading in ("by", "neighbours", "content", "rare", "all", "tail targets", "MRR@20, all"):
         shown.add_column(heading, justify="right")
     for point in frontier:
         weights = (f"{value:g}" for value in vars(point.weights).values())
         values = (f"{100 * value:.2f}" for value in (point.hit, point.tail, point.mrr))
-        shown.add_row(*weights, *values, style="bold" if point == chosen else None)
+        shown.add_row(point.by, *weights, *values, style="bold" if point == chosen else None)
     console.print(shown)
 
 

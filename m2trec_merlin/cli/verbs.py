@@ -88,7 +88,7 @@ def run_tune(config: Config, prefixes: int) -> None:
         weights = ", ".join(f"{name}: {value:g}" for name, value in vars(chosen.weights).items())
         progress.say(
             "to serve and evaluate with these, write into the configuration\n"
-            f"  serving: {{neighbours: true, mixture: {{{weights}}}}}"
+            f"  serving: {{neighbours: true, mixture: {{by: {chosen.by}, {weights}}}}}"
         )
 
 

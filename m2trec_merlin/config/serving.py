@@ -17,9 +17,17 @@ class MixtureConfig(Section):
 
     neighbours: float = Field(2.0, ge=0, le=100, description="training sessions most like the session")
     content: float = Field(0.5, ge=0, le=100, description="items whose words are most like the session's")
+    by: Literal["metadata", "id"] = Field(
+        "metadata",
+        description="what makes items the same to neighbours by session; a model that reads ids has id",
+    )
     rare: float = Field(
         1.0, ge=-100, le=100, description="added to items without history, half of it at 5 occurrences"
     )
+
+    def weights(self) -> dict[str, float]:
+        """Return the numbers alone, by name."""
+        return self.model_dump(exclude={"by"})
 
 
 class ServingConfig(Section):

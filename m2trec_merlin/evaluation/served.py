@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import DataError
@@ -18,16 +17,16 @@ def mixture_of(config: Config, catalogue: Catalogue, train: Sessions, model: Ite
     """Mix a model with what `serving.neighbours` exports beside it.
 
     Args:
-        config: of the run; a model that reads ids has neighbours by ids, any other one by metadata.
+        config: of the run.
         catalogue: of the model.
         train: its training sessions.
         model: the model as a scorer.
     """
-    neighbours = (SessionKnn if ITEM_ID in config.inputs else MetadataKnn)(catalogue, train)
+    neighbours = (SessionKnn if config.neighbours_by_id else MetadataKnn)(catalogue, train)
     try:
         content = WordLikeness(word_vectors(catalogue))
     except DataError:
         content = None
-    weights = Weights(**config.serving.mixture.model_dump())
+    weights = Weights(**config.serving.mixture.weights())
     name = f"{model.name}, {neighbours.name}"
     return Mixture(name, model, neighbours, content, catalogue.train_counts, weights)

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Literal
 
 import numpy as np
 from scipy.special import log_softmax
 
+from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.ranking import rank, sample_prefixes
@@ -20,7 +22,10 @@ from m2trec_merlin.neighbours.mixture import Mixture, Weights, log_view, rarity
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.sessions import Prefixes, Sessions
 
+Kind = Literal["metadata", "id"]
+
 #: What is tried: every combination of these.
+KINDS: tuple[Kind, ...] = ("metadata", "id")
 NEIGHBOURS = (0.0, 0.5, 1.0, 2.0, 3.0)
 CONTENT = (0.0, 0.25, 0.5, 1.0, 1.5)
 RARE = (0.0, 0.5, 1.0, 2.0, 3.0)
@@ -37,12 +42,14 @@ class Point:
     """What weights are worth on validation.
 
     Attributes:
+        by: what makes items the same to neighbours, as `serving.mixture.by` has it.
         weights: of the mixture.
         hit: HIT@20 over all prefixes.
         tail: HIT@20 over those whose next item has few training occurrences, or none; 0 where there are none.
         mrr: MRR@20 over all prefixes.
     """
 
+    by: Kind
     weights: Weights
     hit: float
     tail: float
@@ -70,20 +77,32 @@ def tune(config: Config, prefixes: int = 4000, progress: Progress = SILENT) -> t
     run = run_as_trained(config, progress)
     catalogue = Catalogue.load(run.catalogue)
     model = ModelScorer(load_model(run.model, catalogue), config.variant_title)
-    mixture = mixture_of(run.config, catalogue, Sessions.load(run.sessions("train")), model)
+    train = Sessions.load(run.sessions("train"))
     valid = Sessions.load(run.sessions("valid")).prefixes()
     sample = sample_prefixes(valid, prefixes, config.seed)
-    points = measure_weights(mixture, sample, config.evaluation.sparse_below, progress)
+    points: list[Point] = []
+    for by in KINDS if ITEM_ID not in run.config.inputs else KINDS[1:]:
+        mixture = mixture_of(with_neighbours_by(run.config, by), catalogue, train, model)
+        points += measure_weights(mixture, by, sample, config.evaluation.sparse_below, progress)
     return choose(points), frontier(points)
 
 
+def with_neighbours_by(config: Config, by: Kind) -> Config:
+    """Return the configuration with other neighbours."""
+    mixture = config.serving.mixture.model_copy(update={"by": by})
+    return config.model_copy(
+        update={"serving": config.serving.model_copy(update={"neighbours": True, "mixture": mixture})}
+    )
+
+
 def measure_weights(
-    mixture: Mixture, prefixes: Prefixes, tail_below: int, progress: Progress = SILENT
+    mixture: Mixture, by: Kind, prefixes: Prefixes, tail_below: int, progress: Progress = SILENT
 ) -> list[Point]:
     """Measure every combination of weights on the same scores.
 
     Args:
         mixture: its own weights play no part.
+        by: what makes items the same to its neighbours.
         prefixes: to rank all items for.
         tail_below: a tail item has fewer training occurrences.
         progress: is told after each block how many prefixes have been ranked.
@@ -94,9 +113,9 @@ def measure_weights(
         for weights, scores in _mixtures(mixture, block):
             ranks.setdefault(weights, []).append(rank(scores, block.targets))
         done += len(block)
-        progress.advance("trying weights", done, len(prefixes), f"{len(ranks)} combinations")
+        progress.advance(f"neighbours by {by}", done, len(prefixes), f"{len(ranks)} combinations")
     tail = mixture.occurrences[prefixes.targets] < tail_below
-    return [_point(weights, np.concatenate(parts), tail) for weights, parts in ranks.items()]
+    return [_point(by, weights, np.concatenate(parts), tail) for weights, parts in ranks.items()]
 
 
 def choose(points: Sequence[Point]) -> Point:
@@ -129,8 +148,8 @@ def _mixtures(mixture: Mixture, block: Prefixes) -> Iterator[tuple[Weights, np.n
             yield Weights(neighbours, content, weight), mixed
 
 
-def _point(weights: Weights, ranks: np.ndarray, tail: np.ndarray) -> Point:
+def _point(by: Kind, weights: Weights, ranks: np.ndarray, tail: np.ndarray) -> Point:
     hits = ranks <= _K
     reciprocal = np.where(hits, 1 / ranks, 0)
     on_tail = float(hits[tail].mean()) if tail.any() else 0.0
-    return Point(weights, float(hits.mean()), on_tail, float(reciprocal.mean()))
+    return Point(by, weights, float(hits.mean()), on_tail, float(reciprocal.mean()))

@@ -221,6 +221,7 @@ def test_what_tune_says_can_be_written_into_the_configuration(shop: Shop) -> Non
     assert "tail targets" in text
     serving = yaml.safe_load(next(line for line in text.splitlines() if "serving: {" in line))["serving"]
     weights = [f"serving.mixture.{name}={value}" for name, value in serving["mixture"].items()]
-    assert len(weights) == 3
+    assert len(weights) == 4
     evaluated = shop.says("evaluate", f"serving.neighbours={serving['neighbours']}", *weights)
-    assert "M2TRec, metadata kNN: " in evaluated
+    neighbours = {"metadata": "metadata kNN", "id": "session kNN"}[serving["mixture"]["by"]]
+    assert f"M2TRec, {neighbours}: " in evaluated

@@ -31,7 +31,10 @@ def test_items_and_categories_are_printed() -> None:
 
 
 def test_the_chosen_point_of_the_frontier_is_marked() -> None:
-    first, second = Point(Weights(1, 0, 0), 0.2, 0.01, 0.1), Point(Weights(2, 0.5, 1), 0.199, 0.05, 0.09)
+    first, second = (
+        Point("id", Weights(1, 0, 0), 0.2, 0.01, 0.1),
+        Point("metadata", Weights(2, 0.5, 1), 0.199, 0.05, 0.09),
+    )
     console = Console(width=100, record=True, file=io.StringIO(), force_terminal=True)
     print_frontier(second, [first, second], console)
     lines = console.export_text(styles=True).splitlines()

@@ -28,7 +28,7 @@ from tests.worlds.checkerboard import World, checkerboard
 
 
 def point(hit: float, tail: float, mrr: float = 0.0) -> Point:
-    return Point(Weights(), hit, tail, mrr)
+    return Point("id", Weights(), hit, tail, mrr)
 
 
 def mixture(world: World, weights: Weights, words: bool = True) -> Mixture:
@@ -41,10 +41,10 @@ def mixture(world: World, weights: Weights, words: bool = True) -> Mixture:
 def test_points_are_what_the_mixture_of_their_weights_measures(tmp_path: Path, words: bool) -> None:
     world, told = checkerboard(tmp_path), Told()
     prefixes = world.test.prefixes()
-    points = measure_weights(mixture(world, Weights(), words), prefixes, tail_below=10, progress=told)
+    points = measure_weights(mixture(world, Weights(), words), "id", prefixes, tail_below=10, progress=told)
     assert len({p.weights for p in points}) == len(points)
     assert len(points) == len(NEIGHBOURS) * len(RARE) * (len(CONTENT) if words else 1)
-    assert [done for done, _, _ in told.tasks["trying weights"]][-1] == len(prefixes)
+    assert [done for done, _, _ in told.tasks["neighbours by id"]][-1] == len(prefixes)
     for tried in points[:: len(points) // 8]:
         tested = mixture(world, tried.weights, words)
         outcome = evaluate(tested, prefixes, world.catalogue, EvaluationConfig(ks=[20]))
@@ -56,7 +56,8 @@ def test_the_tail_is_measured_apart(tmp_path: Path) -> None:
     prefixes = world.test.prefixes()
     counts = world.catalogue.train_counts[prefixes.targets]
     above_all, nothing = (
-        measure_weights(mixture(world, Weights()), prefixes, bound) for bound in (int(counts.max()) + 1, 0)
+        measure_weights(mixture(world, Weights()), "id", prefixes, bound)
+        for bound in (int(counts.max()) + 1, 0)
     )
     assert all(p.tail == p.hit for p in above_all)
     assert all(p.tail == 0 for p in nothing)
