@@ -39,7 +39,7 @@ def run(options: Namespace) -> None:
 def measure(data: Prepared, prefixes: int | None, commit: str) -> Records:
     """Return prefixes a second and memory."""
     torch.manual_seed(data.config.seed)
-    scorer = ModelScorer(build_model(data.config, data.catalogue))
+    scorer = ModelScorer(build_model(data.config, data.catalogue, data.max_length))
     sample = data.prefixes("test", prefixes)
     reset_peak_memory()
     before = peak_memory()

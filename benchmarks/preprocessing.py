@@ -191,7 +191,7 @@ def compare_sessions(contest: Contest, data: Prepared, folder: Path) -> None:
     rows["row"] = np.arange(1, len(rows) + 1, dtype=np.int64)
     rows_polars = pl.from_pandas(rows)
     parts = find_parts(data.run.data, "train")
-    limits = config.data.min_session_length, config.data.max_session_length
+    limits = config.data.min_session_length, data.max_length
     schema = dataset_of_parts(parts[:1], EVENT_COLUMNS).schema
     outputs = [folder / name for name in ("ours", "pandas", "polars")]
     for output in outputs:

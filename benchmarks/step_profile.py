@@ -75,7 +75,7 @@ class Profile:
         self.data = data
         self.config = config = data.config
         torch.manual_seed(config.seed)
-        self.model: M2TRec = build_model(config, data.catalogue).train()
+        self.model: M2TRec = build_model(config, data.catalogue, data.max_length).train()
         self.optimizer: Optimizers = build_optimizer(self.model, config.training)
         names = ("collate", "item encoder", "session encoder", "head", "optimiser", "whole step")
         self.parts = {name: Part() for name in names}

@@ -19,8 +19,6 @@ import torch
 from benchmarks.frame.parse import Parser, read
 from benchmarks.frame.prepare import Prepared, prepare
 from benchmarks.frame.publish import Records, publish, table
-from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.config import Config
 from m2trec_merlin.model.m2trec import M2TRec, build_model
 from m2trec_merlin.model.session_batch import SessionBatch
 from m2trec_merlin.training.hardware import choose_precision
@@ -54,13 +52,15 @@ def run(options: Namespace) -> None:
 class System:
     """A model with its optimiser, and the seconds that its steps took."""
 
-    def __init__(self, config: Config, catalogue: Catalogue, settings: dict[str, Any]) -> None:
-        model = config.model
+    def __init__(self, data: Prepared, settings: dict[str, Any]) -> None:
+        config, model = data.config, data.config.model
         session = model.session.model_copy(update={"mode": settings["mode"]})
         next_item = model.next_item.model_copy(update={"loss": settings.get("loss", "sampled")})
         changed = model.model_copy(update={"session": session, "next_item": next_item})
         torch.manual_seed(config.seed)
-        self.model: M2TRec = build_model(config.model_copy(update={"model": changed}), catalogue)
+        self.model: M2TRec = build_model(
+            config.model_copy(update={"model": changed}), data.catalogue, data.max_length
+        )
         self.optimizer = build_optimizer(self.model, config.training)
         self.precision = choose_precision(settings.get("precision", "auto"), torch.device("cpu"))
         self.seconds: list[float] = []
@@ -77,7 +77,7 @@ class System:
 
 def measure(data: Prepared, steps: int, commit: str) -> Records:
     """Return one record a system."""
-    systems = {name: System(data.config, data.catalogue, settings) for name, settings in SYSTEMS.items()}
+    systems = {name: System(data, settings) for name, settings in SYSTEMS.items()}
     targets = []
     for batch in islice(data.loader().batches(0), WARM_UP + steps):
         targets.append(batch.n_targets)

@@ -79,15 +79,14 @@ def predict(
     """
     columns = [catalogue.attributes[name] for name in attributes]
     held = CatalogueTensors(columns)
-    rows, counts = np.arange(1, len(folds) + 1), catalogue.train_counts[1 : len(folds) + 1]
+    rows = np.arange(1, len(folds) + 1)
     predicted = np.zeros(len(folds))
     for fold in range(folds.max() + 1):
         fitted = folds != fold
         regression = build_expected_popularity(config, columns)
         regression.fit(catalogue, rows[fitted], penalty)
-        means = regression(held(torch.from_numpy(rows))).squeeze(1).double().exp().numpy()
-        # It knows the mean up to a constant; a Poisson regression has the mean of what it was fitted to.
-        predicted[~fitted] = means[~fitted] * counts[fitted].mean() / means[fitted].mean()
+        expected = regression(held(torch.from_numpy(rows[~fitted]))).squeeze(1).double()
+        predicted[~fitted] = expected.exp().numpy()
     return predicted
 
 

@@ -22,6 +22,7 @@ from m2trec_merlin.evaluation.metrics import hit_and_mrr
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.ranking import evaluate, sample_prefixes
 from m2trec_merlin.preprocessing.run import preprocess
+from m2trec_merlin.preprocessing.sessions import LONGEST_SESSION
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
 from m2trec_merlin.scores import CategoryScorer, ItemScorer
@@ -48,6 +49,12 @@ class Prepared:
     def manifest(self) -> dict[str, Any]:
         """What `m2trec preprocess` says of its results."""
         return require_manifest(self.run.preprocessed, "preprocess")
+
+    @property
+    def max_length(self) -> int:
+        """Events that a training session keeps."""
+        length: int = self.manifest["sessions"]["train"][LONGEST_SESSION]
+        return length
 
     @cached_property
     def catalogue(self) -> Catalogue:

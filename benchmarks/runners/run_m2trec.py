@@ -51,7 +51,7 @@ def main(job: Job) -> None:
     exchange = Exchange.load(Path(job.data))
     catalogue = Catalogue.load(Run(config).catalogue)
     torch.manual_seed(job.seed)
-    model = build_model(config, catalogue)
+    model = build_model(config, catalogue, job.max_length)
     fit_before_training(model, catalogue)
     loader = SessionLoader(Path(job.train_folder), config.training.batch_size, job.seed)
 

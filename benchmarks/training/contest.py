@@ -64,7 +64,7 @@ def run(options: Namespace) -> int:
         print(f"environment of {name}", flush=True)
         python_of(name)
     prefixes = data.prefixes("valid", options.valid_prefixes)
-    length = config.data.max_session_length
+    length = data.max_length
     export(folder / "exchange", data.train, prefixes, length, options.max_sessions)
     title = config.name + (f", {options.max_sessions:,} sessions" if options.max_sessions else "")
     score, store = scorer(prefixes, data.catalogue), Store(folder, Trained)
@@ -105,7 +105,7 @@ def make_job(system: System, data: Prepared, folder: Path, options: Namespace) -
         data=str(folder / "exchange" / "data.npz"),
         train_folder=str(folder / "exchange" / "train"),
         folder=str(folder / system.slug),
-        max_length=config.data.max_session_length,
+        max_length=data.max_length,
         n_rows=data.catalogue.n_rows,
         budget_seconds=options.budget_seconds,
         eval_seconds=options.eval_seconds,

@@ -18,7 +18,7 @@ from m2trec_merlin.evaluation.baselines import FrequentCategories, PredictedCate
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.storage import load_model
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
-from m2trec_merlin.neighbours.mixture import Mixture
+from m2trec_merlin.neighbours.mixture import Mixture, Weights
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.runs import Run
 from m2trec_merlin.scores import CategoryScorer, ItemScorer
@@ -43,7 +43,8 @@ def run_variant(cell: Cell, data: Prepared, prefixes: Prefixes, commit: str, con
     scorer: ItemScorer = model
     if cell.kind == "blend":
         neighbours = _NEIGHBOURS[cell.model.partition("+")[2]]
-        scorer = Mixture(cell.title, model, neighbours(data.catalogue, data.train))
+        near, counts = neighbours(data.catalogue, data.train), data.catalogue.train_counts
+        scorer = Mixture(cell.title, model, near, None, counts, Weights())
     measured = measure(data.rank(scorer, prefixes), cell, data)
     seconds = sum(epoch["seconds"] for epoch in history)
     parameters = model.model.count_parameters()

@@ -63,7 +63,7 @@ def run_recbole(
     config = data.config
     folder = config.directory.resolve() / "paper" / cell.slug
     shutil.rmtree(folder, ignore_errors=True)
-    length = min(MAX_LENGTH, config.data.max_session_length)
+    length = min(MAX_LENGTH, config.data.max_session_length or MAX_LENGTH)
     both = concatenate(cut_prefixes(validation, length), cut_prefixes(prefixes, length))
     exchange = Exchange(Flat(data.train.rows, data.train.offsets).last(length), both)
     exchange.save(folder / "data.npz")

@@ -137,6 +137,17 @@ def evaluate(
 
 
 @app.command()
+def tune(
+    config: ConfigOption = DEFAULT_CONFIG,
+    settings: SetOption = None,
+    variant: VariantOption = None,
+    prefixes: Annotated[int, typer.Option(min=1, help="Validation prefixes, a sample.")] = 4000,
+) -> None:
+    """Find what neighbours, words and rarity should count beside the model, on validation."""
+    verbs.run_tune(read_config(config, settings, variant), prefixes)
+
+
+@app.command()
 def export(
     config: ConfigOption = DEFAULT_CONFIG,
     settings: SetOption = None,

@@ -12,6 +12,7 @@ from rich.table import Table as RichTable
 
 from m2trec_merlin.evaluation.measurements import Measurement
 from m2trec_merlin.evaluation.tables import Table, category_table, slice_table
+from m2trec_merlin.evaluation.tuning import Point
 
 
 def print_measurements(measurements: Sequence[Measurement], console: Console) -> None:
@@ -20,6 +21,18 @@ def print_measurements(measurements: Sequence[Measurement], console: Console) ->
     categories = category_table(measurements)
     if categories is not None:
         console.print(to_terminal(categories))
+
+
+def print_frontier(chosen: Point, frontier: Sequence[Point], console: Console) -> None:
+    """Print the weights that no other ones beat over all and on the tail, and mark the chosen ones."""
+    shown = RichTable(title="Validation, HIT@20 in %", title_justify="left", box=SIMPLE_HEAD)
+    for heading in ("by", "neighbours", "content", "rare", "all", "tail targets", "MRR@20, all"):
+        shown.add_column(heading, justify="right")
+    for point in frontier:
+        weights = (f"{value:g}" for value in vars(point.weights).values())
+        values = (f"{100 * value:.2f}" for value in (point.hit, point.tail, point.mrr))
+        shown.add_row(point.by, *weights, *values, style="bold" if point == chosen else None)
+    console.print(shown)
 
 
 def to_terminal(table: Table) -> RichTable:

@@ -77,6 +77,21 @@ def run_evaluate(config: Config, force: bool = False) -> None:
         progress.say(f"report: {Run(config).report}")
 
 
+def run_tune(config: Config, prefixes: int) -> None:
+    """Find weights of the mixture that is served, and say what to write into the configuration."""
+    from m2trec_merlin.cli.tables import print_frontier
+    from m2trec_merlin.evaluation.tuning import tune
+
+    with TerminalProgress() as progress:
+        chosen, frontier = tune(config, prefixes, progress)
+        print_frontier(chosen, frontier, console)
+        weights = ", ".join(f"{name}: {value:g}" for name, value in vars(chosen.weights).items())
+        progress.say(
+            "to serve and evaluate with these, write into the configuration\n"
+            f"  serving: {{neighbours: true, mixture: {{by: {chosen.by}, {weights}}}}}"
+        )
+
+
 def run_export(config: Config, force: bool = False) -> None:
     """Write the Triton model repository."""
     from m2trec_merlin.serving.export.run import export

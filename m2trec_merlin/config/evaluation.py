@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from m2trec_merlin.sections import Count, Section
 
 #: Their classes are in `evaluation.baselines`, which lies above.
-Baseline = Literal["popularity", "session_knn", "content_knn"]
+Baseline = Literal["popularity", "markov", "session_knn", "content_knn"]
 
 
 class EvaluationConfig(Section):
@@ -21,7 +21,8 @@ class EvaluationConfig(Section):
     sparse_below: Count = Field(10, description="a tail item has fewer training occurrences than this")
     max_prefixes: Count | None = Field(None, description="score a seeded sample of the test sessions")
     baselines: list[Baseline] = Field(
-        ["popularity", "session_knn", "content_knn"], description="scorers to compare with; []: none"
+        ["popularity", "markov", "session_knn", "content_knn"],
+        description="scorers to compare with; []: none",
     )
     exclude_session_items: bool = Field(False, description="never recommend what the session already holds")
     block_prefixes: Count = Field(512, description="prefixes scored at a time; bounds memory")

@@ -36,8 +36,8 @@ class NextItemConfig(Section):
     )
     popularity_bias: bool = Field(
         True,
-        description="metadata head: add a learned multiple of log(1 + training occurrences), and for items "
-        "never seen one of what their metadata let expect",
+        description="metadata head: add a learned multiple of the logarithm of training occurrences plus a "
+        "share of those that the metadata let expect",
     )
     session_items: bool = Field(
         True, description="add the vectors of the session's own items to the query, weighted by attention"

@@ -31,6 +31,24 @@ class TlsConfig(Section):
     )
 
 
+class MixtureConfig(Section):
+    """What counts how much beside the model, where `serving.neighbours` is on; `m2trec tune` finds values."""
+
+    neighbours: float = Field(2.0, ge=0, le=100, description="training sessions most like the session")
+    content: float = Field(0.5, ge=0, le=100, description="items whose words are most like the session's")
+    by: Literal["metadata", "id"] = Field(
+        "metadata",
+        description="what makes items the same to neighbours by session; a model that reads ids has id",
+    )
+    rare: float = Field(
+        1.0, ge=-100, le=100, description="added to items without history, half of it at 5 occurrences"
+    )
+
+    def weights(self) -> dict[str, float]:
+        """Return the numbers alone, by name."""
+        return self.model_dump(exclude={"by"})
+
+
 class ServingConfig(Section):
     """The Triton model repository and the server."""
 
@@ -47,6 +65,7 @@ class ServingConfig(Section):
         description="export the training sessions, too, and mix the model with those most like a session: "
         "better answers for more memory and time (docs/serving.md)",
     )
+    mixture: MixtureConfig = MixtureConfig()
     index: IndexName = Field(
         "auto",
         description="how candidates are searched: exact, quantised (in 8 bits, the best of them exactly), or "

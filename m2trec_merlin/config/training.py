@@ -12,7 +12,7 @@ from m2trec_merlin.sections import MANY, Count, Section
 class TrainingConfig(Section):
     """Optimisation, stopping, checkpoints."""
 
-    epochs: Count = 10
+    epochs: Count = 4
     batch_size: int = Field(256, ge=1, le=1_000_000, description="sessions a step")
     learning_rate: float = Field(3e-3, ge=1e-9, le=10)
     item_learning_rate: float = Field(
@@ -23,7 +23,9 @@ class TrainingConfig(Section):
     )
     weight_decay: float = Field(0.01, ge=0, le=10)
     warmup_steps: int = Field(100, ge=0, le=MANY)
-    schedule: Literal["cosine", "constant"] = "cosine"
+    schedule: Literal["cosine", "constant"] = Field(
+        "cosine", description="of the learning rate: down to zero at the end of the last epoch, or none"
+    )
     clip_norm: float = Field(1.0, ge=1e-6, le=1e6)
     patience: Count = Field(2, description="epochs without a better validation HIT@20 before stopping")
     validation_prefixes: Count = Field(20_000, description="prefixes scored after each epoch")

@@ -14,8 +14,10 @@ from m2trec_merlin import __version__
 from m2trec_merlin.artifacts import atomic_directory, require_manifest, write_manifest
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.counting import split_sessions
+from m2trec_merlin.data.report.findings import percent
 from m2trec_merlin.data.report.page import write_report
 from m2trec_merlin.data.report.statistics import VERSION, describe
+from m2trec_merlin.data.session_length import MANIFEST_NAME, length_for_most_events
 from m2trec_merlin.data.validation import validate
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers.canonical import ITEM_ID, SPLIT, SPLITS
@@ -74,9 +76,15 @@ def _prepare(config: Config, step: Step, force: bool, progress: Progress) -> Pat
         counted = split_sessions(config, source, data, _SplitWriter(folder / INTERACTIONS).add, progress)
         if config.data.cold_item_share:
             pq.write_table(pa.table({ITEM_ID: data.known_items.ids[counted.cold]}), folder / COLD_ITEMS_FILE)
+        suggested = length_for_most_events(counted.splits[0].lengths, config.data.min_session_length)
         statistics = describe(
             config, source.name, data, counted.splits, int(counted.cold.sum()), counted.cold_sessions
         )
+        if cut := statistics.left_out.cut_events:
+            progress.say(
+                f"{percent(cut, counted.splits[0].total)} of training events will be cut: sessions keep "
+                f"their last {statistics.settings['max_session_length']} (data.max_session_length)"
+            )
         write_report(statistics, folder / REPORT_PAGE, folder / REPORT_NUMBERS)
         write_manifest(
             folder,
@@ -86,6 +94,7 @@ def _prepare(config: Config, step: Step, force: bool, progress: Progress) -> Pat
             counts=counted.as_dict(),
             repeated_events="kept",
             notices=data.notices,
+            **{MANIFEST_NAME: suggested},
         )
     return target
 

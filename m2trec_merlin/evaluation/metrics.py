@@ -42,6 +42,12 @@ def reciprocal_rank(outcome: Outcome, k: int) -> np.ndarray:
     return np.where(target <= k, 1.0 / target, 0.0).astype(np.float32)
 
 
+def discounted_gain(outcome: Outcome, k: int) -> np.ndarray:
+    """NDCG@K = 1 / log2(1 + rank(t)) if rank(t) <= K, else 0; one item is relevant: the ideal is 1."""
+    target = _items(outcome).target
+    return np.where(target <= k, 1 / np.log2(1.0 + target), 0.0).astype(np.float32)
+
+
 def hit_and_mrr(outcome: Outcome, k: int) -> tuple[float, float]:
     """Return HIT@K and MRR@K over all prefixes of an outcome."""
     values = (hit(outcome, k), reciprocal_rank(outcome, k))
@@ -72,6 +78,7 @@ def category_hit(ranks: np.ndarray, k: int) -> np.ndarray:
 METRICS: tuple[Metric, ...] = (
     Metric("HIT", "1 if the next item is among the top K, else 0", hit),
     Metric("MRR", "1 / rank of the next item if it is among the top K, else 0", reciprocal_rank),
+    Metric("NDCG", "1 / log2(1 + rank of the next item) if it is among the top K, else 0", discounted_gain),
     Metric("Recall", "share of the distinct remaining items that are among the top K", recall),
     Metric("HitRemaining", "1 if any remaining item is among the top K, else 0", hit_remaining),
 )

@@ -47,7 +47,7 @@ def describe_protocol(
         (
             "Filtering",
             f"sessions of at least {config.data.min_session_length} events; training sessions keep their "
-            f"last {config.data.max_session_length} events",
+            f"last {config.data.max_session_length or '(most, as the data suggest)'} events",
         ),
         (
             "Sessions",

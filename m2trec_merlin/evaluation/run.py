@@ -5,13 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from m2trec_merlin import __version__
-from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.comparison import compare
-from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
-from m2trec_merlin.neighbours.mixture import Mixture
-from m2trec_merlin.neighbours.session_knn import SessionKnn
+from m2trec_merlin.evaluation.served import mixture_of
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
 from m2trec_merlin.scores import ItemScorer
@@ -76,6 +73,4 @@ def our_scorers(run: Run, catalogue: Catalogue, train: Sessions) -> list[ItemSco
     model = ModelScorer(load_model(run.model, catalogue), config.variant_title)
     if not config.serving.neighbours:
         return [model]
-    near = SessionKnn if ITEM_ID in config.inputs else MetadataKnn
-    neighbours = near(catalogue, train)
-    return [model, Mixture(f"{model.name}, {neighbours.name}", model, neighbours)]
+    return [model, mixture_of(config, catalogue, train, model)]

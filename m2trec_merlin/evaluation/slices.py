@@ -45,6 +45,11 @@ def tail_target(prefixes: Prefixes, catalogue: Catalogue, config: EvaluationConf
     return np.asarray(catalogue.train_counts[prefixes.targets] < config.sparse_below)
 
 
+def rare_target(prefixes: Prefixes, catalogue: Catalogue, config: EvaluationConfig) -> np.ndarray:
+    """Select the prefixes whose next item is a tail item that was seen."""
+    return tail_target(prefixes, catalogue, config) & ~cold_target(prefixes, catalogue, config)
+
+
 def cold_target(prefixes: Prefixes, catalogue: Catalogue, config: EvaluationConfig) -> np.ndarray:
     """Select the prefixes whose next item has no training occurrence."""
     return np.asarray(catalogue.train_counts[prefixes.targets] == 0)
@@ -63,6 +68,7 @@ SLICES: tuple[Slice, ...] = (
     Slice("All", "every prefix", all_prefixes),
     Slice("Sparse", "the session holds an item with fewer than {tail} training occurrences", sparse),
     Slice("Tail target", "the next item has fewer than {tail} training occurrences (or none)", tail_target),
+    Slice("Rare target", "the next item has training occurrences, but fewer than {tail}", rare_target),
     Slice("Cold target", "the next item has no training occurrence", cold_target),
 )
 

@@ -5,6 +5,7 @@ Shape legend: n items, V flat list values, F features of the regression.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -27,14 +28,14 @@ _PAIRS = "__pairs"
 
 
 class ExpectedPopularity(AttributeEncoder):
-    """Logarithm of an item's expected training occurrences, up to a constant: one more number of its vector.
+    """Logarithm of an item's expected training occurrences: one more number of its vector.
 
-    log E[occurrences] = sum over the item's values v of w[v] / sqrt(number of values of that attribute)
+    log E[occurrences] = c + sum over the item's values v of w[v] / sqrt(number of values of that attribute)
 
     where values are categories, tokens, hashed pairs of neighbouring tokens of a text, normalised numbers,
-    and the numbers of vectors brought to one length. The weights w are those of a Poisson regression with an
-    L2 penalty on all training items, and stay as they are in training: learned with the rest of the model
-    they fit the training items too closely to rank new ones.
+    and the numbers of vectors brought to one length. The constant c and the weights w are those of a Poisson
+    regression with an L2 penalty on all training items, and stay as they are in training: learned with the
+    rest of the model they fit the training items too closely to rank new ones.
 
     Args:
         columns: attributes of the input; item ids are left out.
@@ -49,12 +50,14 @@ class ExpectedPopularity(AttributeEncoder):
         self.sizes |= {f"{name}{_PAIRS}": buckets for name, buckets in self.pair_buckets.items()}
         for name, size in self.sizes.items():
             self.register_buffer(f"{name}__weights", torch.zeros(size, 1))
+        self.register_buffer("constant", torch.zeros(()))
+        self.constant: Tensor
 
     def forward(self, attributes: EncodedAttributes) -> Tensor:
         """Return the expected log occurrences, float32 [n, 1]; zeros if it was not fitted."""
         if not self.layouts:
             some = next(iter(attributes.values()))
-            return torch.zeros(len(some), 1, device=some.device)
+            return self.constant.expand(len(some), 1)
         terms = []
         for name, values, offsets in self._features(attributes):
             weights = self.get_buffer(f"{name}__weights")
@@ -65,26 +68,29 @@ class ExpectedPopularity(AttributeEncoder):
                 terms.append(values @ weights)
             else:
                 terms.append(weights[values])
-        return torch.stack(terms).sum(0)
+        return torch.stack(terms).sum(0) + self.constant
 
     def fit(self, catalogue: Catalogue, rows: np.ndarray | None = None, penalty: float = PENALTY) -> None:
-        """Fit the weights to the training items of a catalogue and their occurrences.
+        """Fit constant and weights to the training items of a catalogue and their occurrences.
 
         Args:
             catalogue: with the columns that this was built with.
             rows: of the training items to fit to; default: all.
             penalty: L2, as scikit-learn has it.
         """
+        seen = np.arange(1, catalogue.n_seen + 1) if rows is None else rows
+        occurrences = catalogue.train_counts[seen]
+        mean = float(occurrences.mean())
+        self.constant.fill_(math.log(mean))
         if not self.layouts:
             return
         # Takes a second to import, which loading a model need not wait for.
         from sklearn.linear_model import PoissonRegressor
 
-        seen = np.arange(1, catalogue.n_seen + 1) if rows is None else rows
         held = CatalogueTensors([catalogue.attributes[name] for name in self.layouts])
-        occurrences = catalogue.train_counts[seen]
         regression = PoissonRegressor(alpha=penalty, max_iter=1000)
-        regression.fit(self.design(held(torch.from_numpy(seen))), occurrences / occurrences.mean())
+        regression.fit(self.design(held(torch.from_numpy(seen))), occurrences / mean)
+        self.constant.add_(float(regression.intercept_))
         weights = torch.from_numpy(regression.coef_).float().split(list(self.sizes.values()))
         for name, fitted in zip(self.sizes, weights, strict=True):
             self.get_buffer(f"{name}__weights").copy_(fitted.unsqueeze(1))

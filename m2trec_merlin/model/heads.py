@@ -24,6 +24,9 @@ from m2trec_merlin.model.popularity_bias import PopularityBias
 from m2trec_merlin.model.session_items import SessionItems
 from m2trec_merlin.model.sparse_table import SparseTable
 
+#: Training occurrences at which an item's residual counts half; chosen on validation (docs/quality.md).
+RESIDUAL_TRUST = 10.0
+
 
 class NextItemHead(nn.Module):
     """score(prefix, item) = query(prefix) . vector(item) + bias(item) + repeat bias.
@@ -156,6 +159,9 @@ class MetadataHead(NextItemHead):
         self.residual = SparseTable(self.n_seen + 1, width) if config.residual else None
         if self.residual is not None:
             nn.init.zeros_(self.residual.weight)
+        counts = torch.from_numpy(catalogue.train_counts).float()
+        self.register_buffer("trust", counts / (counts + RESIDUAL_TRUST), persistent=False)
+        self.trust: Tensor
         self.popularity = PopularityBias(catalogue, item_width) if config.popularity_bias else None
 
     def calibration_parameters(self) -> list[nn.Parameter]:
@@ -174,7 +180,8 @@ class MetadataHead(NextItemHead):
         assert self.project is not None
         vectors: Tensor = self.project(items.described)
         if self.residual is not None:
-            vectors = vectors + self.residual(torch.where(self._shows_history(rows, hidden), rows, NO_ITEM))
+            shown = torch.where(self._shows_history(rows, hidden), rows, NO_ITEM)
+            vectors = vectors + self.residual(shown) * self.trust[shown].unsqueeze(1)
         return F.normalize(vectors, dim=-1) if self.cosine else vectors
 
     def candidate_biases(self, items: ItemVectors, rows: Tensor, hidden: Tensor | None = None) -> Tensor:

@@ -44,7 +44,7 @@ class ItemVectors:
 
     @property
     def expected_popularity(self) -> Tensor | None:
-        """float32 [...], logarithm of the occurrences to expect, up to a constant, or None."""
+        """float32 [...], logarithm of the training occurrences to expect, or None."""
         return self.joint[..., -1] if self.joint.shape[-1] > self.width else None
 
     def take(self, positions: Tensor) -> ItemVectors:

@@ -118,18 +118,20 @@ def _sole(outputs: Any) -> Any:
     return next(iter(outputs.values())) if isinstance(outputs, dict) and len(outputs) == 1 else outputs
 
 
-def build_model(config: Config, catalogue: Catalogue) -> M2TRec:
+def build_model(config: Config, catalogue: Catalogue, max_length: int | None = None) -> M2TRec:
     """Compose the model that a configuration describes.
 
     Args:
         config: attributes, model and session length.
         catalogue: encoded by the items workflow with the same attributes.
+        max_length: of sessions, where `data.max_session_length` leaves it to the data.
 
     Raises:
         ArtifactError: the catalogue lacks an attribute that the configuration names.
     """
     model = config.model
-    max_length = config.data.max_session_length
+    max_length = config.data.max_session_length or max_length
+    assert max_length is not None, "neither the configuration nor the data say how long sessions are"
     columns = [_column(catalogue, name) for name in config.inputs]
     encoders = [build_attribute_encoder(c.field, _attribute(config, c.field.name), model) for c in columns]
     popularity = build_expected_popularity(config, columns) if model.next_item.expects_popularity else None

@@ -1,4 +1,4 @@
-"""How popular a candidate is: known of training items, expected of all others.
+"""How popular a candidate is: what its training history and its metadata say together.
 
 Shape legend: C candidates.
 """
@@ -7,16 +7,24 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.model.item_vectors import ItemVectors
 
+#: Where `prior_weight` starts; it is learned.
+PRIOR_WEIGHT = 0.3
+
 
 class PopularityBias(nn.Module):
-    """bias(i) = w log(1 + occurrences(i)) of an item with a history, w r(i) + b of one without.
+    """bias(i) = w log(n(i) + a mu(i)): one formula from no history to much.
 
-    r is what the item's metadata let expect (`ExpectedPopularity`), of new items as much as of training
-    items; w and b are learned, b on the training items whose history is hidden.
+    n are the training occurrences, 0 of an item without a history, and mu those that its metadata let expect
+    (`ExpectedPopularity`). If an item's rate comes from a Gamma distribution of mean mu and rate a, and its
+    occurrences from a Poisson distribution of that rate, (n + a mu) / (1 + a) is the mean of the rate once n
+    is known; the denominator is the same for all. So an item that sold once is worth more than the same item
+    that never sold, and items without a history are ranked by what is expected of them. w and a are learned,
+    a on the training items whose history is hidden as much as on the rare ones.
 
     The metadata of training items, which are trained on them, tell more of their popularity than those of a
     new item will. In training a linear function of the item vectors says this surplus where a history is
@@ -26,16 +34,16 @@ class PopularityBias(nn.Module):
     def __init__(self, catalogue: Catalogue, item_width: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(()))
-        self.no_history = nn.Parameter(torch.zeros(()))
+        self.log_prior_weight = nn.Parameter(torch.tensor(PRIOR_WEIGHT).log())
         self.surplus = nn.Linear(item_width, 1, bias=False)
         nn.init.zeros_(self.surplus.weight)
-        log_counts = torch.from_numpy(catalogue.train_counts).float().log1p()
+        log_counts = torch.from_numpy(catalogue.train_counts).float().log()
         self.register_buffer("log_counts", log_counts, persistent=False)
         self.log_counts: Tensor
 
     def calibration_parameters(self) -> list[nn.Parameter]:
         """See `NextItemHead.calibration_parameters`."""
-        return [self.weight, self.no_history]
+        return [self.weight, self.log_prior_weight]
 
     def forward(self, items: ItemVectors, rows: Tensor, known: Tensor, hiding: bool) -> Tensor:
         """Return biases, [C].
@@ -47,9 +55,12 @@ class PopularityBias(nn.Module):
             hiding: whether those that do not are training items, most of them.
         """
         assert items.expected_popularity is not None
-        expected = self.weight * items.expected_popularity + self.no_history
+        log_known = self.log_counts[rows].masked_fill(~known, -torch.inf)
+        log_expected = self.log_prior_weight + items.expected_popularity
+        # The logarithm of the sum, which neither overflows nor ends at zero however far training goes.
+        biases = self.weight * (log_expected + F.softplus(log_known - log_expected))
         if hiding:
             # Centred, so that leaving it out afterwards lifts no item and lowers none.
             surplus = self.surplus(items.described).squeeze(1)
-            expected = expected + surplus - surplus.mean()
-        return torch.where(known, self.weight * self.log_counts[rows], expected)
+            biases = biases + torch.where(known, 0, surplus - surplus.mean())
+        return biases

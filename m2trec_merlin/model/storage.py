@@ -22,7 +22,7 @@ from m2trec_merlin.runs import Run, Verb
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 
 #: Of what the weights mean: raised when models that were stored before no longer fit the code.
-FORMAT = 4
+FORMAT = 5
 
 #: What of a catalogue has to be the same.
 _WORDS = {
@@ -39,6 +39,7 @@ def save_model(model: M2TRec, directory: Path, config: Config, catalogue: Catalo
     description = {
         "format": FORMAT,
         "config": config.model_dump(mode="json"),
+        "max_length": model.max_length,
         "parameters": model.count_parameters(),
         "catalogue": _describe(catalogue),
     }
@@ -68,7 +69,7 @@ def load_model(directory: Path, catalogue: Catalogue) -> M2TRec:
     if not (directory / WEIGHTS).is_file():
         raise ArtifactError(f"{directory / WEIGHTS} is missing: run `m2trec train` first")
     _require_same(description["catalogue"], _describe(catalogue), directory)
-    model = build_model(_config_of(description, directory), catalogue)
+    model = build_model(_config_of(description, directory), catalogue, description["max_length"])
     try:
         model.load_state_dict(load_file(directory / WEIGHTS))
     except Exception as error:

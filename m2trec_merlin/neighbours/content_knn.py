@@ -54,24 +54,45 @@ class ContentKnn:
     ) -> None:
         self.name = name
         self.repeats = sessions_repeat_items(train)
-        self.vectors = _tfidf(item_words(catalogue) if words is None else words, catalogue)
-        self.transposed = self.vectors.T.tocsr()
+        self.likeness = WordLikeness(word_vectors(catalogue, words))
         self.background = POPULARITY_WEIGHT * popularity_share(catalogue)
         self.background += ORDER_WEIGHT * arbitrary_order(catalogue)
         self.background[NO_ITEM] = -np.inf
 
     def score(self, prefixes: Prefixes) -> np.ndarray:
         """Return the scores of all items, float32 [P, R]."""
+        scores = self.likeness.score(prefixes)
+        scores += self.background
+        if not self.repeats:
+            items = distinct_events_before(prefixes)
+            scores[items.prefix, items.row] = -np.inf
+        return scores
+
+
+class WordLikeness:
+    """score(j) = cos(words of j, profile), 0 where they share no word; the profile is that of `ContentKnn`.
+
+    Args:
+        vectors: float32 [R, words], of length 1 or 0, as `word_vectors` gives.
+    """
+
+    name = "likeness of words"
+    candidates = "all catalogue items"
+
+    def __init__(self, vectors: sparse.csr_matrix) -> None:
+        self.vectors = vectors
+        self._transposed = vectors.T.tocsr()
+
+    def score(self, prefixes: Prefixes) -> np.ndarray:
+        """Return the likeness of all items, float32 [P, R]."""
         items = distinct_events_before(prefixes)
         weights = (1 / (1 + items.distance)).astype(np.float32)
         shape = (len(prefixes), self.vectors.shape[0])
         profiles = sparse.csr_matrix((weights, (items.prefix, items.row)), shape) @ self.vectors
         length = np.sqrt(np.asarray(profiles.multiply(profiles).sum(axis=1)).ravel())
         profiles = sparse.diags((1 / np.maximum(length, 1e-12)).astype(np.float32)) @ profiles
-        scores: np.ndarray = (profiles @ self.transposed).toarray()
-        scores += self.background
-        if not self.repeats:
-            scores[items.prefix, items.row] = -np.inf
+        scores: np.ndarray = (profiles @ self._transposed).toarray()
+        scores[:, NO_ITEM] = -np.inf
         return scores
 
 
@@ -92,11 +113,21 @@ def category_words(catalogue: Catalogue) -> list[str]:
     return [" ".join(line) for line in words]
 
 
-def _tfidf(words: Sequence[str], catalogue: Catalogue) -> sparse.csr_matrix:
+def word_vectors(catalogue: Catalogue, words: Sequence[str] | None = None) -> sparse.csr_matrix:
+    """Return TF-IDF vectors of items, float32 [R, words], of length 1 or 0.
+
+    Args:
+        catalogue: vocabulary and frequencies come from its training items.
+        words: what describes each item, N texts; default: `item_words`.
+
+    Raises:
+        DataError: no training item has any word.
+    """
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectorizer = TfidfVectorizer(analyzer=words_of, dtype=np.float32)
     seen = np.flatnonzero(catalogue.train_counts[1:] > 0)
+    words = item_words(catalogue) if words is None else words
     try:
         vectorizer.fit([words[index] for index in seen])
     except ValueError:

@@ -8,6 +8,8 @@ import numpy as np
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import Layout
+from m2trec_merlin.histories import distinct_events_before
+from m2trec_merlin.neighbours.background import sessions_repeat_items
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.sessions import Prefixes, Sessions
 
@@ -17,6 +19,9 @@ class MetadataKnn:
 
     An item that was listed anew under another id has the neighbours and the votes of the old one. Where
     hardly two items share all of their metadata, it is session kNN in all but name.
+
+    Ids decide one thing: where sessions do not repeat them, a session's own are left out, and their twins
+    are not. Hence this is asked of ids: sessions that repeat none may well hold twins.
 
     Args:
         catalogue: encoded attributes say which items are the same.
@@ -31,12 +36,16 @@ class MetadataKnn:
         self.same = first_of_equal_metadata(catalogue) if same is None else same
         counts = np.bincount(self.same, catalogue.train_counts, minlength=catalogue.n_rows).astype(np.int64)
         merged = dataclasses.replace(catalogue, train_counts=counts)
-        self.neighbours = SessionKnn(merged, self._merge(train))
+        self.neighbours = SessionKnn(merged, self._merge(train), repeats=True)
+        self.repeats = sessions_repeat_items(train)
 
     def score(self, prefixes: Prefixes) -> np.ndarray:
-        """Return the scores of all items, float32 [P, R]; equal ones for equal metadata."""
+        """Return the scores of all items, float32 [P, R]; equal ones for equal metadata, but own items."""
         merged = dataclasses.replace(prefixes, sessions=self._merge(prefixes.sessions))
         scores: np.ndarray = self.neighbours.score(merged)[:, self.same]
+        if not self.repeats:
+            own = distinct_events_before(prefixes)
+            scores[own.prefix, own.row] = -np.inf
         return scores
 
     def _merge(self, sessions: Sessions) -> Sessions:

@@ -67,16 +67,21 @@ class SessionKnn:
         catalogue: with the number of training occurrences of each item.
         train: the sessions that can be neighbours, the most recent ones last.
         parameters: see there.
+        repeats: whether a session's own items may be recommended; default: `sessions_repeat_items`.
     """
 
     name = "session kNN"
     candidates = "training items"
 
     def __init__(
-        self, catalogue: Catalogue, train: Sessions, parameters: SessionKnnParameters | None = None
+        self,
+        catalogue: Catalogue,
+        train: Sessions,
+        parameters: SessionKnnParameters | None = None,
+        repeats: bool | None = None,
     ) -> None:
         self.parameters = parameters or SessionKnnParameters()
-        self.repeats = sessions_repeat_items(train)
+        self.repeats = sessions_repeat_items(train) if repeats is None else repeats
         self.sessions = _incidence(train, catalogue.n_rows)
         self.lengths = np.diff(self.sessions.indptr).astype(np.int64)
         self.index = _keep_last(self.sessions.T.tocsr(), self.parameters.sessions_per_item)

@@ -15,6 +15,7 @@ from nvtabular import Workflow
 from m2trec_merlin.artifacts import reading
 from m2trec_merlin.columns import to_arrow
 from m2trec_merlin.config import Config
+from m2trec_merlin.data.session_length import longest_session
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.merlin_adapter import columns_without_copies, dataset_of_parts
 from m2trec_merlin.preprocessing.cluster import run
@@ -22,6 +23,9 @@ from m2trec_merlin.preprocessing.parts import find_parts, read_part
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers.canonical import SPLITS
 from m2trec_merlin.workflows.sessions import EVENT_COLUMNS, JoinRows, sessions_workflow
+
+#: What the manifest calls the length that training sessions were cut to.
+LONGEST_SESSION = "max_session_length"
 
 
 def build_sessions(
@@ -43,7 +47,8 @@ def build_sessions(
         progress: is told about each part of the work.
 
     Returns:
-        For each split: sessions, events, and events of unknown items, which were dropped.
+        For each split: sessions, events, and events of unknown items, which were dropped; of training also
+        the length that sessions were cut to.
 
     Raises:
         DataError: a part of the interactions holds no item of the catalogue.
@@ -53,7 +58,7 @@ def build_sessions(
     facts = {}
     for split in SPLITS:
         parts = find_parts(data, split)
-        longest = config.data.max_session_length if split == "train" else None
+        longest = longest_session(config, data) if split == "train" else None
         workflow = sessions_workflow(rows, config.data.min_session_length, longest)
         with reading(parts[0], "data"):
             workflow.fit_schema(dataset_of_parts(parts[:1], EVENT_COLUMNS).schema)
@@ -65,6 +70,8 @@ def build_sessions(
         written = run(tasks, client, f"sessions, {split}", progress)
         names = ("sessions", "events", "unknown_items_dropped")
         facts[split] = dict(zip(names, map(sum, zip(*written, strict=True)), strict=True))
+        if longest is not None:
+            facts[split][LONGEST_SESSION] = longest
     return facts
 
 

@@ -83,8 +83,12 @@ class DataSettings(Section):
         0.0, ge=0, lt=1, description="share of seen items whose sessions leave training altogether"
     )
     min_session_length: int = Field(2, ge=2, le=10_000)
-    max_session_length: int = Field(
-        20, ge=2, le=10_000, description="training sessions keep their last so many events"
+    max_session_length: int | None = Field(
+        None,
+        ge=2,
+        le=10_000,
+        description="training sessions keep their last so many events; default: so many that 99 % of all "
+        "events are kept, at most 200",
     )
     chunk_sessions: int = Field(200_000, ge=1, le=MANY, description="sessions held in memory at a time")
 
@@ -110,7 +114,7 @@ class DataSettings(Section):
 
     @model_validator(mode="after")
     def _lengths_and_split_are_possible(self) -> DataSettings:
-        if self.min_session_length > self.max_session_length:
+        if self.max_session_length is not None and self.min_session_length > self.max_session_length:
             raise ValueError(
                 f"min_session_length {self.min_session_length} is above max_session_length "
                 f"{self.max_session_length}"

@@ -57,6 +57,7 @@ def _evaluate(config: Config) -> Settings:
         "evaluation": config.evaluation.model_dump(mode="json"),
         "categories": [task.attribute for task in config.model.next_attributes],
         "neighbours": config.serving.neighbours,
+        "mixture": config.serving.mixture.model_dump(mode="json"),
         "name": config.name,
         "seed": config.seed,
     }
@@ -68,6 +69,7 @@ def _export(config: Config) -> Settings:
         "top_categories": config.serving.top_categories,
         "new_item_boost": config.serving.new_item_boost,
         "neighbours": config.serving.neighbours,
+        "mixture": config.serving.mixture.model_dump(mode="json"),
         "index": config.serving.index,
         "title_column": config.serving.title_column,
     }
@@ -90,6 +92,7 @@ _FULL_NAMES = {
     "categories": "model.next_attributes",
     "title_column": "serving.title_column",
     "neighbours": "serving.neighbours",
+    "mixture": "serving.mixture",
 }
 
 

@@ -22,9 +22,6 @@ from m2trec_merlin.starting.look import Look, percent
 from m2trec_merlin.starting.names import speaks_of
 from m2trec_merlin.starting.sessions import Grouping, Order
 
-#: Share of sessions that may be longer than what training keeps of one by default.
-_LONG = 0.1
-_USUAL_LENGTH, _GREATER_LENGTH = 20, 50
 #: Fewer rows of interactions than this are learnt from in smaller batches.
 _FEW_EVENTS = 100_000
 
@@ -139,7 +136,6 @@ def compose(found: Examination, output: Path) -> str:
         *_sessions(found),
         *_split(found),
         *_options(found),
-        *_length(found),
         "attributes:",
         *_attributes(found.choices),
     ]
@@ -234,16 +230,6 @@ def _dialect(dialect: Dialect) -> Iterator[str]:
     for name in ("separator", "encoding", "quoting"):
         if (value := getattr(dialect, name)) != getattr(usual, name):
             yield f"{name}: {_yaml(value)}"
-
-
-def _length(found: Examination) -> Iterator[str]:
-    if found.grouping.gap is not None:
-        return
-    first = found.clicks.columns[found.grouping.column].texts.loc[: found.clicks.first - 1]
-    longer = float((first.value_counts() > _USUAL_LENGTH).mean()) if len(first) else 0.0
-    if longer > _LONG:
-        why = f"{percent(longer)} of sessions are longer than the usual {_USUAL_LENGTH}"
-        yield f"  max_session_length: {_GREATER_LENGTH}{_comment(why)}"
 
 
 def _attributes(choices: list[Choice]) -> Iterator[str]:

@@ -9,13 +9,21 @@ from pathlib import Path
 
 import torch
 
-from m2trec_merlin.artifacts import atomic_files, atomic_write, fingerprint, write_manifest, writing
+from m2trec_merlin.artifacts import (
+    atomic_files,
+    atomic_write,
+    fingerprint,
+    require_manifest,
+    write_manifest,
+    writing,
+)
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.ranking import sample_prefixes
 from m2trec_merlin.model.m2trec import build_model, fit_before_training
 from m2trec_merlin.model.storage import FORMAT, save_model
+from m2trec_merlin.preprocessing.sessions import LONGEST_SESSION
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run, Step
 from m2trec_merlin.sessions import Sessions
@@ -60,6 +68,13 @@ def _training_of(step: Step) -> str | None:
         return None
 
 
+def _early_peak(best: int, epochs: int) -> str:
+    return (
+        f"validation was best in epoch {best} of {epochs}, whose weights are kept: with "
+        f"training.epochs: {best} the learning rate comes down by then, which is better as a rule"
+    )
+
+
 def _train(run: Run, resume: bool, force: bool, progress: Progress, processes: Processes) -> Path:
     config, folder, step = run.config, run.model, run.step("train")
     run.step("preprocess").require()
@@ -74,7 +89,8 @@ def _train(run: Run, resume: bool, force: bool, progress: Progress, processes: P
     torch.manual_seed(config.seed)
     device = choose_device(config.training.device, processes.local_rank)
     precision = str(choose_precision(config.training.precision, device)).removeprefix("torch.")
-    model = build_model(config, catalogue)
+    prepared = require_manifest(run.preprocessed, "preprocess")["sessions"]["train"]
+    model = build_model(config, catalogue, prepared[LONGEST_SESSION])
     fit_before_training(model, catalogue)
     model.to(device)
     progress.say(
@@ -111,6 +127,8 @@ def _train(run: Run, resume: bool, force: bool, progress: Progress, processes: P
         monitor.close()
     if not processes.is_first:
         return folder
+    if state.best_epoch and state.best_epoch < config.training.epochs:
+        progress.say(_early_peak(state.best_epoch, config.training.epochs))
     replaced = _training_of(step) or training
     with atomic_files(folder) as new:
         save_model(model, new, config, catalogue)

@@ -8,7 +8,7 @@ from m2trec_merlin.config import TrainingConfig
 
 
 def learning_rate(step: int, total_steps: int, config: TrainingConfig) -> float:
-    """Return the learning rate of a step: linear warm-up, then a cosine to a tenth, or constant.
+    """Return the learning rate of a step: linear warm-up, then a cosine to zero, or constant.
 
     Args:
         step: from 0.
@@ -21,4 +21,4 @@ def learning_rate(step: int, total_steps: int, config: TrainingConfig) -> float:
         return config.learning_rate
     span = max(1, total_steps - config.warmup_steps)
     share = min(1.0, (step - config.warmup_steps) / span)
-    return config.learning_rate * (0.1 + 0.45 * (1 + math.cos(math.pi * share)))
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * share))

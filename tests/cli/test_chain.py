@@ -214,3 +214,14 @@ def test_warnings_of_the_configuration_are_printed_once(shop: Shop) -> None:
     shop.monkeypatch.setattr(Config, "warnings", lambda self: ["log [x] does nothing"])
     assert run(shop.monkeypatch, "data", "-c", shop.file) == 0
     assert shop.capsys.readouterr().err == "Warning: log [x] does nothing\n"
+
+
+def test_what_tune_says_can_be_written_into_the_configuration(shop: Shop) -> None:
+    text = shop.says("tune")
+    assert "tail targets" in text
+    serving = yaml.safe_load(next(line for line in text.splitlines() if "serving: {" in line))["serving"]
+    weights = [f"serving.mixture.{name}={value}" for name, value in serving["mixture"].items()]
+    assert len(weights) == 4
+    evaluated = shop.says("evaluate", f"serving.neighbours={serving['neighbours']}", *weights)
+    neighbours = {"metadata": "metadata kNN", "id": "session kNN"}[serving["mixture"]["by"]]
+    assert f"M2TRec, {neighbours}: " in evaluated

@@ -117,7 +117,7 @@ def test_each_step_leaves_a_manifest(finished: Config) -> None:
 def test_the_model_beats_popularity_and_the_report_shows_it(finished: Config) -> None:
     metrics = json.loads((finished.directory / "evaluation" / "metrics.json").read_text())
     hit = {m["model"]: m["value"] for m in metrics if (m["metric"], m["k"], m["slice"]) == ("HIT", 20, "All")}
-    assert set(hit) == {"M2TRec", "popularity", "session kNN", "content kNN"}
+    assert set(hit) == {"M2TRec", "popularity", "Markov chain", "session kNN", "content kNN"}
     assert hit["M2TRec"] > 1.2 * hit["popularity"]
     assert "M2TRec" in (finished.directory / "evaluation" / "report.html").read_text()
 

@@ -80,7 +80,7 @@ def run(tmp_path: Path) -> Run:
 def test_all_models_are_measured_on_the_same_prefixes(run: Run) -> None:
     rows = run()
     hits = [m for m in rows if (m.slice, m.metric, m.k) == ("All", "HIT", 5)]
-    assert [m.model for m in hits] == ["ours", "popularity", "session kNN", "content kNN"]
+    assert [m.model for m in hits] == ["ours", "popularity", "Markov chain", "session kNN", "content kNN"]
     assert {m.n for m in hits} == {run.world.test.n_prefixes}
     value = {m.model: m.value for m in hits}
     assert value["session kNN"] == value["content kNN"] == 1.0
@@ -123,7 +123,15 @@ def test_the_report_explains_itself_and_needs_no_other_file(run: Run) -> None:
 
 def test_scoring_is_told(run: Run) -> None:
     run()
-    names = ["ours", "popularity", "session kNN", "content kNN", "top-N frequent", "top-N predicted (ours)"]
+    names = [
+        "ours",
+        "popularity",
+        "Markov chain",
+        "session kNN",
+        "content kNN",
+        "top-N frequent",
+        "top-N predicted (ours)",
+    ]
     assert [line.partition(":")[0] for line in run.told.lines] == names
     assert [task.removeprefix("scoring with ") for task in run.told.tasks] == names
     total = run.world.test.n_prefixes
@@ -184,7 +192,12 @@ def test_a_baseline_that_the_data_cannot_have_is_left_out_and_told(
 
     monkeypatch.setitem(BASELINES, "content_knn", refuse)
     rows = run()
-    assert {m.model for m in rows if m.metric == "HIT"} == {"ours", "popularity", "session kNN"}
+    assert {m.model for m in rows if m.metric == "HIT"} == {
+        "ours",
+        "popularity",
+        "Markov chain",
+        "session kNN",
+    }
     assert "content_knn is left out: no title" in run.told.lines
 
 

@@ -6,7 +6,12 @@ import numpy as np
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torchmetrics.retrieval import RetrievalHitRate, RetrievalMRR, RetrievalRecall
+from torchmetrics.retrieval import (
+    RetrievalHitRate,
+    RetrievalMRR,
+    RetrievalNormalizedDCG,
+    RetrievalRecall,
+)
 
 from m2trec_merlin.config import EvaluationConfig
 from m2trec_merlin.evaluation.metrics import METRICS
@@ -35,6 +40,7 @@ def slow_metrics(scores: list[float], prefix: list[int], remaining: list[int], k
     return {
         "HIT": float(is_in_top(target)),
         "MRR": 1 / place if is_in_top(target) else 0.0,
+        "NDCG": 1 / np.log2(1 + place) if is_in_top(target) else 0.0,
         "Recall": len(found) / len(distinct),
         "HitRemaining": float(len(found) > 0),
     }
@@ -102,6 +108,7 @@ def test_metrics_equal_torchmetrics() -> None:
     references = {
         "HIT": (RetrievalHitRate, is_target),
         "MRR": (RetrievalMRR, is_target),
+        "NDCG": (RetrievalNormalizedDCG, is_target),
         "Recall": (RetrievalRecall, remains),
         "HitRemaining": (RetrievalHitRate, remains),
     }

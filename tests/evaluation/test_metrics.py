@@ -4,6 +4,7 @@ import pytest
 from m2trec_merlin.evaluation.metrics import (
     METRICS,
     category_hit,
+    discounted_gain,
     hit,
     hit_remaining,
     measure,
@@ -38,6 +39,9 @@ def example() -> Outcome:
         (reciprocal_rank, 1, [0, 0, 0]),
         (reciprocal_rank, 2, [1 / 2, 0, 0]),
         (reciprocal_rank, 4, [1 / 2, 1 / 3, 0]),
+        (discounted_gain, 1, [0, 0, 0]),
+        (discounted_gain, 2, [1 / np.log2(3), 0, 0]),
+        (discounted_gain, 4, [1 / np.log2(3), 1 / 2, 0]),
         (recall, 1, [0, 0, 0]),
         (recall, 2, [1 / 2, 0, 0]),
         (recall, 3, [1 / 2, 1, 0]),

@@ -36,6 +36,10 @@ def test_tail_target_looks_at_the_next_item_only() -> None:
     assert chosen("Tail target") == [[1, 2, 3], [2, 1, 4], [1, 0]]
 
 
+def test_rare_target_is_the_tail_without_what_was_never_seen() -> None:
+    assert chosen("Rare target") == [[1, 2, 3]]
+
+
 def test_cold_target_holds_what_was_never_seen() -> None:
     assert chosen("Cold target") == [[2, 1, 4], [1, 0]]
 

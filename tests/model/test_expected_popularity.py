@@ -48,12 +48,21 @@ def test_is_zero_until_it_is_fitted() -> None:
 def test_the_graph_sums_what_the_regression_sums() -> None:
     catalogue = tiny_catalogue()
     encoder = built(catalogue)
-    for weights in encoder.buffers():
-        weights.normal_()
+    weights = [buffer.normal_() for name, buffer in encoder.named_buffers() if name != "constant"]
+    encoder.constant.fill_(0.5)
     rows = torch.arange(1, catalogue.n_rows)
     design = encoder.design(CatalogueTensors(list(catalogue.attributes.values()))(rows))
-    weights_F = torch.cat(list(encoder.buffers())).squeeze(1).numpy()
-    np.testing.assert_allclose(design @ weights_F, expected(encoder, catalogue)[1:], rtol=1e-5, atol=1e-5)
+    sums = design @ torch.cat(weights).squeeze(1).numpy() + 0.5
+    np.testing.assert_allclose(sums, expected(encoder, catalogue)[1:], rtol=1e-5, atol=1e-5)
+
+
+def test_it_expects_as_many_occurrences_as_there_were() -> None:
+    catalogue = tiny_catalogue()
+    encoder = built(catalogue)
+    encoder.fit(catalogue)
+    seen = slice(1, catalogue.n_seen + 1)
+    together = expected(encoder, catalogue)[seen].exp().sum().item()
+    assert together == pytest.approx(catalogue.train_counts[seen].sum(), rel=1e-3)
 
 
 def test_words_of_popular_items_make_new_items_expected_to_be_popular() -> None:
@@ -119,12 +128,14 @@ def test_vectors_count_by_their_direction() -> None:
     torch.testing.assert_close(values[7:], values[[1, 4]])
 
 
-def test_ids_alone_let_nothing_be_expected() -> None:
+def test_ids_alone_let_the_mean_be_expected() -> None:
+    """The first 24 items occurred 24, 23 and so on to 1 times."""
     catalogue = tiny_catalogue()
     columns = [id_column(catalogue)]
     encoder = ExpectedPopularity(columns, {})
     encoder.fit(catalogue)
-    assert encoder(CatalogueTensors(columns)(torch.tensor([1, 2, 3]))).tolist() == [[0.0]] * 3
+    found = encoder(CatalogueTensors(columns)(torch.tensor([1, 2, 3])))
+    torch.testing.assert_close(found, torch.tensor(12.5).log().expand(3, 1))
 
 
 def test_it_is_part_of_models_that_need_it_and_is_not_trained() -> None:
@@ -139,18 +150,21 @@ def test_it_is_part_of_models_that_need_it_and_is_not_trained() -> None:
     assert ids.item_encoder.popularity is None
 
 
-def test_it_decides_how_popular_a_new_item_is_and_nothing_else() -> None:
+def test_it_decides_how_popular_items_without_much_of_a_history_are_and_nothing_else() -> None:
     catalogue = tiny_catalogue()
     model = build_model(tiny_config(), catalogue).eval()
     assert isinstance(model.next_item_head, MetadataHead) and model.next_item_head.popularity is not None
     with torch.no_grad():
         model.next_item_head.popularity.weight.fill_(1.0)
+        model.next_item_head.popularity.log_prior_weight.fill_(0.0)
     before = ModelScorer(model)
     fit_before_training(model, catalogue)
     after = ModelScorer(model)
     prefixes = Sessions.from_lists([[1, 28, 3]]).prefixes()
     torch.testing.assert_close(before.session_vectors(prefixes), after.session_vectors(prefixes))
     gained = after.score(prefixes)[:, 1:].copy() - before.score(prefixes)[:, 1:]
-    np.testing.assert_allclose(gained[:, :24], 0, atol=1e-5)
-    new = expected(model.item_encoder.popularity, catalogue)[25:]
-    np.testing.assert_allclose(gained[:, 24:], new.expand(2, -1), atol=1e-5)
+    occurrences = catalogue.train_counts[1:]
+    rate = expected(model.item_encoder.popularity, catalogue)[1:].exp().numpy()
+    gains = np.log((occurrences + rate) / (occurrences + 1))
+    np.testing.assert_allclose(gained, np.tile(gains, (2, 1)), atol=1e-5)
+    assert gains[24:].min() > 2 * gains[:6].max()

@@ -1,3 +1,4 @@
+import math
 from typing import get_args
 
 import pytest
@@ -6,7 +7,7 @@ import torch
 from m2trec_merlin.config import NextItemConfig
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.model.encoded_prefixes import History
-from m2trec_merlin.model.heads import HEADS, MetadataHead, NextItemHead
+from m2trec_merlin.model.heads import HEADS, RESIDUAL_TRUST, MetadataHead, NextItemHead
 from m2trec_merlin.model.item_vectors import ItemVectors
 from tests.worlds.encoded import tiny_catalogue
 
@@ -145,13 +146,25 @@ def test_items_without_history_are_what_their_metadata_say() -> None:
     with torch.no_grad():
         tested.residual.weight[1:].normal_()
         tested.popularity.weight.fill_(2.0)
-        tested.popularity.no_history.fill_(-3.0)
-    nothing_expected = ItemVectors.of([torch.randn(1, 5).expand(3, 5)], torch.zeros(3))
-    vectors, biases = tested.candidates(nothing_expected, torch.tensor([25, 30, 1]))
+        tested.popularity.log_prior_weight.fill_(0.0)
+    one_expected = ItemVectors.of([torch.randn(1, 5).expand(3, 5)], torch.zeros(3))
+    vectors, biases = tested.candidates(one_expected, torch.tensor([25, 30, 1]))
     torch.testing.assert_close(vectors[0], vectors[1])
     assert not torch.allclose(vectors[0], vectors[2]), "a training item has a residual"
-    assert biases[:2].tolist() == [-3.0, -3.0]
-    assert biases[2].item() == pytest.approx(2 * torch.tensor(24.0).log1p().item())
+    assert biases.tolist() == pytest.approx([0, 0, 2 * math.log(25)])
+
+
+def test_a_residual_counts_by_how_often_its_item_occurred() -> None:
+    """Rows 24, 23 and 1 occurred 1, 2 and 24 times; the dot product shows the residual as it is added."""
+    tested = head("metadata", similarity="dot")
+    assert isinstance(tested, MetadataHead)
+    assert tested.residual is not None
+    with torch.no_grad():
+        tested.residual.weight[1:] = 1.0
+    nothing, rows = ItemVectors.of([torch.zeros(4, 5)], torch.zeros(4)), torch.tensor([25, 24, 23, 1])
+    added = tested.candidate_vectors(nothing, rows) - tested.candidate_vectors(nothing, rows * 0)
+    shares = [0, *(n / (n + RESIDUAL_TRUST) for n in (1, 2, 24))]
+    torch.testing.assert_close(added, torch.tensor(shares).unsqueeze(1).expand(4, 4))
 
 
 def test_training_hides_histories_so_that_items_without_one_are_calibrated() -> None:
@@ -159,7 +172,7 @@ def test_training_hides_histories_so_that_items_without_one_are_calibrated() -> 
     assert isinstance(tested, MetadataHead)
     assert tested.popularity is not None
     with torch.no_grad():
-        tested.popularity.no_history.fill_(-1.0)
+        tested.popularity.log_prior_weight.fill_(-1.0)
         tested.popularity.weight.fill_(1.0)
     described = torch.tensor([[1.0, -1.0, 0.5, 0.2, 0.0]])
     nothing_expected = ItemVectors.of([described.expand(400, 5)], torch.zeros(400))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -15,32 +17,60 @@ NOBODY = torch.zeros(400, dtype=torch.bool)
 
 @pytest.fixture
 def tested() -> PopularityBias:
-    """Items are described by four numbers; row 1 occurs 24 times."""
+    """Items are described by four numbers; row r occurs 25 - r times; w is 2 and a is 0.5."""
     torch.manual_seed(0)
     bias = PopularityBias(tiny_catalogue(), item_width=4)
     with torch.no_grad():
         bias.weight.fill_(2.0)
-        bias.no_history.fill_(-1.0)
+        bias.log_prior_weight.fill_(math.log(0.5))
         bias.surplus.weight.normal_()
     return bias
 
 
-def test_known_popularity_counts_where_it_shows_and_the_expected_one_elsewhere(
-    tested: PopularityBias,
-) -> None:
-    items = ItemVectors.of([torch.tensor([[1.0, 2.0, 3.0, 4.0]] * 3)], torch.full((3,), 6.0))
+def expecting(occurrences: float, count: int) -> ItemVectors:
+    return ItemVectors.of([torch.randn(count, 4)], torch.full((count,), math.log(occurrences)))
+
+
+def test_occurrences_and_expectation_add_up(tested: PopularityBias) -> None:
     rows, known = torch.tensor([1, 1, 25]), torch.tensor([True, False, False])
+    biases = tested(expecting(6, 3), rows, known, hiding=False)
+    assert biases.tolist() == pytest.approx([2 * math.log(24 + 3), 2 * math.log(3), 2 * math.log(3)])
+
+
+@pytest.mark.parametrize("expected", [0.01, 1, 50])
+def test_each_sale_is_worth_something_and_the_first_one_most(tested: PopularityBias, expected: float) -> None:
+    """Rows 25 (new), 24 (sold once), 23 and so on, alike but for their histories."""
+    rows = torch.arange(25, 0, -1)
+    biases = tested(expecting(expected, 25), rows, rows < 25, hiding=False)
+    steps = biases.diff()
+    assert (steps > 0).all()
+    assert (steps.diff() < 0).all()
+
+
+def test_a_long_history_leaves_nothing_to_expect(tested: PopularityBias) -> None:
+    tested.log_counts[1] = math.log(1e6)
+    rows, known = torch.tensor([1, 1]), torch.ones(2, dtype=torch.bool)
+    items = ItemVectors.of([torch.randn(2, 4)], torch.tensor([-2.0, 3.0]))
+    few, many = tested(items, rows, known, hiding=False).tolist()
+    assert few == pytest.approx(many, abs=1e-4) == pytest.approx(2 * math.log(1e6), abs=1e-4)
+
+
+def test_neither_a_wild_expectation_nor_a_wild_weight_breaks_it(tested: PopularityBias) -> None:
+    rows, known = torch.tensor([1, 25, 1, 25]), torch.tensor([True, False, True, False])
+    items = ItemVectors.of([torch.randn(4, 4)], torch.tensor([-300.0, -300.0, 300.0, 300.0]))
     biases = tested(items, rows, known, hiding=False)
-    expected = [2 * torch.tensor(24.0).log1p().item(), 2 * 6 - 1, 2 * 6 - 1]
-    assert biases.tolist() == pytest.approx(expected)
+    biases.sum().backward()
+    low, high = math.log(0.5) - 300, math.log(0.5) + 300
+    assert biases.tolist() == pytest.approx([2 * math.log(24), 2 * low, 2 * high, 2 * high], rel=1e-4)
+    assert tested.log_prior_weight.grad is not None and tested.log_prior_weight.grad.isfinite()
 
 
 def test_the_surplus_of_training_items_is_theirs_alone(tested: PopularityBias) -> None:
-    items = ItemVectors.of([torch.randn(400, 4)], torch.zeros(400))
+    items = expecting(2, 400)
     hidden = tested(items, HIDDEN, NOBODY, hiding=True)
     assert hidden.std() > 0.1
-    assert hidden.mean().item() == pytest.approx(-1.0, abs=1e-4), "it is centred"
-    assert tested(items, NEW, NOBODY, hiding=False).eq(-1).all()
+    assert hidden.mean().item() == pytest.approx(0, abs=1e-4), "it is centred"
+    assert tested(items, NEW, NOBODY, hiding=False).abs().max() < 1e-6
 
 
 def test_calibration_moves_faster_than_the_surplus(tested: PopularityBias) -> None:

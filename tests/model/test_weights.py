@@ -40,6 +40,7 @@ WEIGHTS = {
         heads.0.body.inputs.item_encoder.popularity.price__weights [1, 1]
         heads.0.body.inputs.item_encoder.popularity.image__weights [3, 1]
         heads.0.body.inputs.item_encoder.popularity.title__pairs__weights [64, 1]
+        heads.0.body.inputs.item_encoder.popularity.constant []
         heads.0.body.session_encoder.project.weight [16, 28]
         {SESSION_ENCODER.strip()}
         heads.0.prediction_task_dict.next_item.scorer.repeat_biases [6]
@@ -52,7 +53,7 @@ WEIGHTS = {
         heads.0.prediction_task_dict.next_item.scorer.project.bias [16]
         heads.0.prediction_task_dict.next_item.scorer.residual.weight [25, 16]
         heads.0.prediction_task_dict.next_item.scorer.popularity.weight []
-        heads.0.prediction_task_dict.next_item.scorer.popularity.no_history []
+        heads.0.prediction_task_dict.next_item.scorer.popularity.log_prior_weight []
         heads.0.prediction_task_dict.next_item.scorer.popularity.surplus.weight [1, 28]
         heads.0.prediction_task_dict.next_category.output.weight [8, 16]
         heads.0.prediction_task_dict.next_category.output.bias [8]

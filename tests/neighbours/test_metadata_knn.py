@@ -52,8 +52,10 @@ def test_an_item_listed_anew_has_the_neighbours_and_the_votes_of_the_old_one() -
     train = Sessions.from_lists([[1, 2], [1, 2], [3, 1]])
     knn = MetadataKnn(catalogue, train)
     old, new = (knn.score(Sessions.from_lists([[item, 3]]).prefixes())[0] for item in (1, 4))
-    np.testing.assert_array_equal(old, new)
-    assert old[2] == old[5] == old[1:].max()
+    others = [2, 3, 5]
+    np.testing.assert_array_equal(old[others], new[others])
+    assert old[4] == new[1] and np.isneginf([old[1], new[4]]).all(), "each leaves out its own id alone"
+    assert old[2] == old[5] == old[others].max()
     assert not np.isfinite(SessionKnn(catalogue, train).score(Sessions.from_lists([[1, 3]]).prefixes())[0, 5])
 
 
@@ -62,3 +64,19 @@ def test_vectors_do_not_keep_equal_items_apart() -> None:
     nearly = np.array([[0], [1], [1 + 1e-6]], np.float32)
     columns = {**catalogue.attributes, "meaning": EncodedColumn(Field("meaning", Layout.VECTORS, 1), nearly)}
     assert first_of_equal_metadata(dataclasses.replace(catalogue, attributes=columns)).tolist() == [0, 1, 1]
+
+
+def test_a_sessions_own_ids_are_left_out_and_their_twins_are_not() -> None:
+    """Items 1 and 4 are twins, which sessions hold together; no session holds an id twice."""
+    catalogue = titled([[3], [4], [5], [3]], [7] * 4, counts=[3, 2, 1, 2])
+    train = Sessions.from_lists([[1, 4, 2], [4, 1, 2], [1, 3]])
+    scores = MetadataKnn(catalogue, train).score(Sessions.from_lists([[1, 2]]).prefixes())[0]
+    assert np.isneginf(scores[1])
+    assert scores[4] == scores.max()
+
+
+def test_own_ids_stay_where_sessions_repeat_them() -> None:
+    catalogue = titled([[3], [4], [5]], [7] * 3, counts=[4, 2, 1])
+    train = Sessions.from_lists([[1, 2, 1], [1, 2, 1], [3, 2]])
+    scores = MetadataKnn(catalogue, train).score(Sessions.from_lists([[1, 2]]).prefixes())[0]
+    assert np.isfinite(scores[1])

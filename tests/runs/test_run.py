@@ -43,7 +43,7 @@ _MODE = 'model.session.mode: trained with "causal", configured is "bidirectional
             "full",
             'model.next_item.loss: trained with "sampled", configured is "full"',
         ),
-        ("training.epochs", 3, "training.epochs: trained with 10, configured is 3"),
+        ("training.epochs", 3, "training.epochs: trained with 4, configured is 3"),
         ("training.threads", 3, None),
         ("data.chunk_sessions", 3, None),
     ],

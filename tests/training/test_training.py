@@ -144,8 +144,8 @@ def test_learning_rate_warms_up_and_falls() -> None:
     rates = [learning_rate(step, 24, config) for step in range(24)]
     assert rates[:4] == [0.25, 0.5, 0.75, 1.0]
     assert rates[4:] == sorted(rates[4:], reverse=True)
-    assert rates[14] == pytest.approx(0.55)
-    assert learning_rate(24, 24, config) == pytest.approx(0.1)
+    assert rates[14] == pytest.approx(0.5)
+    assert learning_rate(24, 24, config) == pytest.approx(0)
 
 
 @pytest.mark.slow

@@ -11,11 +11,12 @@ import numpy as np
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.report.counts import SplitCounts
 from m2trec_merlin.data.report.items import AttributeStatistics, EqualItems, describe_items
+from m2trec_merlin.data.session_length import length_for_most_events
 from m2trec_merlin.data.validation import ValidData
 from m2trec_merlin.readers.canonical import SPLITS
 
 #: Of the form of report.json: raised when a key changes its meaning.
-VERSION = 1
+VERSION = 2
 
 #: An hour, a day, a week, 30 days, a quarter, a year.
 _BAR_HOURS = (1, 24, 168, 720, 2184, 8760)
@@ -164,7 +165,8 @@ def describe(
         cold_sessions: how many were left out for their sake.
     """
     train = splits[0]
-    longest = config.data.max_session_length
+    suggested = length_for_most_events(train.lengths, config.data.min_session_length)
+    longest = config.data.max_session_length or suggested
     beyond = np.arange(len(train.lengths)) - longest
     attributes, equal = describe_items(data.items, config.attributes, config.titles_from, train.events)
     return DataStatistics(

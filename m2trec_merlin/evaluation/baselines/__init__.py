@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.evaluation.baselines.categories import FrequentCategories, PredictedCategories
+from m2trec_merlin.evaluation.baselines.markov import Markov
 from m2trec_merlin.evaluation.baselines.popularity import Popularity
 from m2trec_merlin.neighbours.content_knn import ContentKnn
 from m2trec_merlin.neighbours.session_knn import SessionKnn
@@ -23,6 +24,7 @@ __all__ = [
 #: By the name that the configuration uses: `Baseline` in `config.evaluation`.
 BASELINES: dict[str, Callable[[Catalogue, Sessions], ItemScorer]] = {
     "popularity": Popularity,
+    "markov": Markov,
     "session_knn": SessionKnn,
     "content_knn": ContentKnn,
 }

@@ -30,7 +30,11 @@ class Recommendations:
         scores: of the same items; comparable within one answer only.
         categories: per predicted attribute its most probable values for the next item, each with its
             probability.
-        warnings: what the server ignored, and why an answer is shorter or other than X: list[str]
+        warnings: what the server ignored, and why an answer is shorter or other than expected.
+        about: which request was answered, and by which versions of model and catalogue.
+    """
+
+    item_ids: list[str]
     titles: list[str]
     scores: list[float]
     categories: dict[str, list[tuple[str, float]]]

@@ -27,7 +27,7 @@ ITEM_GRAPH, SESSION_GRAPH = "items.onnx", "sessions.onnx"
 ITEM_VECTORS, CANDIDATE_VECTORS = "item_vectors.npy", "candidate_vectors.npy"
 BIASES, REPEAT_BIASES = "biases.npy", "repeat_biases.npy"
 NEIGHBOUR_ROWS, NEIGHBOUR_OFFSETS = "neighbour_rows.npy", "neighbour_offsets.npy"
-NEIGHBOUR_SAME = "neighbour_same.npy"
+NEIGHBOUR_SAME, NEIGHBOUR_WORDS = "neighbour_same.npy", "neighbour_words.npz"
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ class Description:
         neighbours: whether the training sessions are there, to be mixed with the model.
         index: how candidates are searched.
         model: fingerprint of the trained model; equal files, equal fingerprints.
+        mixture: weights of the neighbours, see `neighbours.mixture.Weights`; none without neighbours.
     """
 
     max_length: int
@@ -70,6 +71,7 @@ class Description:
     neighbours: bool
     index: str
     model: str = ""
+    mixture: dict[str, float] = dataclasses.field(default_factory=dict)
 
     @property
     def fields(self) -> list[Field]:

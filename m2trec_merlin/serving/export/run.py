@@ -141,7 +141,7 @@ def write_repository(
         # Brings scikit-learn and pandas along, which an export without neighbours need not wait for.
         from m2trec_merlin.serving.export.neighbours import write_neighbours
 
-        write_neighbours(predict, catalogue, train, by_id=ITEM_ID in run.config.inputs)
+        write_neighbours(predict, catalogue, train, by_id=run.config.neighbours_by_id)
     seal_models(repository)
     return {"index": index, "recall_at_20": round(recall, 6)}
 
@@ -162,6 +162,7 @@ def describe(config: Config, model: M2TRec, catalogue: Catalogue) -> Description
         repeat_biases=model.next_item_head.repeat_biases is not None,
         neighbours=config.serving.neighbours,
         index=config.serving.index,
+        mixture=config.serving.mixture.weights() if config.serving.neighbours else {},
     )
 
 

@@ -8,18 +8,26 @@ Shape legend: B sessions, L events of one, R catalogue rows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+from scipy import sparse
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM
+from m2trec_merlin.neighbours.content_knn import WordLikeness
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
-from m2trec_merlin.neighbours.mixture import mix
-from m2trec_merlin.serving.contract.version import ITEMS, NEIGHBOUR_OFFSETS, NEIGHBOUR_ROWS, NEIGHBOUR_SAME
+from m2trec_merlin.neighbours.mixture import Weights, mix
+from m2trec_merlin.serving.contract.version import (
+    ITEMS,
+    NEIGHBOUR_OFFSETS,
+    NEIGHBOUR_ROWS,
+    NEIGHBOUR_SAME,
+    NEIGHBOUR_WORDS,
+)
 from m2trec_merlin.serving.runtime.candidates import Remix
 from m2trec_merlin.sessions import Prefixes, Sessions
 
@@ -29,14 +37,18 @@ class ExportedNeighbours:
 
     Args:
         folder: what the export wrote into.
+        weights: of the mixture, by name.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, weights: Mapping[str, float]) -> None:
         counts = pq.read_table(folder / ITEMS, columns=["train_count"]).column(0).to_numpy()
         same = np.load(folder / NEIGHBOUR_SAME)
         catalogue = Catalogue(np.arange(len(same)), np.concatenate([[0], counts]), {})
         rows, offsets = np.load(folder / NEIGHBOUR_ROWS), np.load(folder / NEIGHBOUR_OFFSETS)
         self._neighbours = MetadataKnn(catalogue, Sessions(rows.astype(np.int64), offsets), same)
+        words = folder / NEIGHBOUR_WORDS
+        self._content = WordLikeness(sparse.load_npz(words)) if words.is_file() else None
+        self._mix = partial(mix, occurrences=catalogue.train_counts, weights=Weights(**weights))
 
     def remixes(self, sessions: Sequence[np.ndarray]) -> list[Remix]:
         """Return for each session what mixes the scores of the model with those of its neighbours.
@@ -46,10 +58,14 @@ class ExportedNeighbours:
                 neighbours.
         """
         held = Sessions.from_lists([np.maximum(session, NO_ITEM).tolist() for session in sessions])
-        near_BR = self._neighbours.score(Prefixes(held, np.arange(len(held)), held.lengths))
-        return [partial(_mix_one, near=near_BR[index : index + 1]) for index in range(len(held))]
+        prefixes = Prefixes(held, np.arange(len(held)), held.lengths)
+        near_BR = self._neighbours.score(prefixes)
+        alike_BR = None if self._content is None else self._content.score(prefixes)
+        return [
+            partial(self._mix_one, near=near_BR[one], alike=None if alike_BR is None else alike_BR[one])
+            for one in (slice(index, index + 1) for index in range(len(held)))
+        ]
 
-
-def _mix_one(scores: np.ndarray, near: np.ndarray) -> np.ndarray:
-    mixed: np.ndarray = mix(scores[np.newaxis], near)[0]
-    return mixed
+    def _mix_one(self, scores: np.ndarray, near: np.ndarray, alike: np.ndarray | None) -> np.ndarray:
+        mixed: np.ndarray = self._mix(scores[np.newaxis], near, alike)[0]
+        return mixed

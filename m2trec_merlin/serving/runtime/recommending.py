@@ -5,7 +5,7 @@ Shape legend: B sessions, L longest session, I item width, R catalogue rows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,7 +114,9 @@ class Recommender:
         self._biases = np.load(directory / BIASES)
         self._is_candidate = np.isfinite(self._biases)
         self._new = np.flatnonzero(self._is_candidate & (self._items.shares == 0))
-        self._neighbours = _open_neighbours(directory) if self.version.neighbours else None
+        self._neighbours = (
+            _open_neighbours(directory, self.version.mixture) if self.version.neighbours else None
+        )
         self.n_rows = len(self._is_candidate)
         self._repeat_biases = np.load(directory / REPEAT_BIASES) if self.version.repeat_biases else None
 
@@ -218,7 +220,7 @@ def repeat_addition(positions: np.ndarray, biases: np.ndarray) -> Addition:
     return positions[places], biases[len(positions) - 1 - places]
 
 
-def _open_neighbours(directory: Path) -> ExportedNeighbours:
+def _open_neighbours(directory: Path, weights: Mapping[str, float]) -> ExportedNeighbours:
     try:
         from m2trec_merlin.serving.runtime.neighbours import ExportedNeighbours
     except ImportError as error:
@@ -226,4 +228,4 @@ def _open_neighbours(directory: Path) -> ExportedNeighbours:
             f"this model was exported with neighbours (serving.neighbours), which need {error.name} in the "
             "server's Python: install m2trec-merlin there, or export without them"
         ) from error
-    return ExportedNeighbours(directory)
+    return ExportedNeighbours(directory, weights)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 
 from m2trec_merlin.attributes import ITEM_ID
+from m2trec_merlin.config.serving import MixtureConfig
 from m2trec_merlin.errors import MissingDependencyError
+from m2trec_merlin.evaluation.served import mixture_of
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
-from m2trec_merlin.neighbours.mixture import Mixture
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.serving.contract.names import PREDICT
 from m2trec_merlin.serving.contract.repository import version_folder
@@ -23,9 +25,9 @@ from m2trec_merlin.sessions import Sessions
 from tests.worlds.shop import MAX_LENGTH, N_ITEMS, N_SEEN, TRAIN, Shop, build_shop
 
 
-def mixed_shop(folder: Path, **model: object) -> Shop:
+def mixed_shop(folder: Path, by: Literal["metadata", "id"] = "metadata", **model: object) -> Shop:
     config, catalogue, trained = build_shop(folder, **model)
-    serving = config.serving.model_copy(update={"neighbours": True})
+    serving = config.serving.model_copy(update={"neighbours": True, "mixture": MixtureConfig(by=by)})
     config = config.model_copy(update={"serving": serving})
     return Shop(config, catalogue, trained, export(config))
 
@@ -35,12 +37,17 @@ def request(rows: list[int], top_k: int, **options: object) -> Request:
     return Request(np.array(rows, np.int64), {}, {**everything, "top_k": top_k, **options}, [])
 
 
-@pytest.mark.parametrize("model", [{}, {"inputs": [ITEM_ID, "department"]}], ids=["metadata", "ids"])
-def test_answers_equal_the_blend(tmp_path: Path, model: dict[str, object]) -> None:
-    shop = mixed_shop(tmp_path, **model)
-    knn = SessionKnn if model else MetadataKnn
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"by": "id"}, {"inputs": [ITEM_ID, "department"]}],
+    ids=["metadata", "neighbours by id", "a model of ids"],
+)
+def test_answers_equal_the_blend(tmp_path: Path, options: dict[str, Any]) -> None:
+    shop = mixed_shop(tmp_path, **options)
     train = Sessions.from_lists(TRAIN)
-    offline = Mixture("both", ModelScorer(shop.model), knn(shop.catalogue, train))
+    offline = mixture_of(shop.config, shop.catalogue, train, ModelScorer(shop.model))
+    assert offline.content is not None and min(vars(offline.weights).values()) > 0
+    assert isinstance(offline.neighbours, SessionKnn if options else MetadataKnn)
     sessions = [[3], [1, 2], [9, 30, 2, 1], list(range(1, MAX_LENGTH + 1)), [30]]
     requests = [request(rows, N_ITEMS) for rows in sessions]
     answers = Recommender(shop.predict).recommend(requests)

@@ -104,7 +104,8 @@ def test_a_version_without_defaults_leaves_those_of_the_options() -> None:
 def test_all_options() -> None:
     text = (
         '{"top_k": 3, "exclude": ["a", 12], "exclude_session_items": true, "filters": {"aisle": "tea"}, '
-        '"new_item_boost": 1.5, "new_items": ["b", 13], "request_id": "r-1", "popularity": 0, "session_key": 5}'
+        '"new_item_boost": 1.5, "new_items": ["b", 13], "request_id": "r-1", "popularity": 0, '
+        '"session_key": 5}'
     )
     assert check_options(text, VERSION) == {
         "top_k": 3,
