@@ -34,8 +34,7 @@ UNNEEDED = (
     "rapids_logger/include",
     "pyarrow/include",
     "numpy/core/include",
-    "*/tests",
-    "*/*/tests",
+    "**/tests",
     "**/__pycache__",
     "bin",
 )

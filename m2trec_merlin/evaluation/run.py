@@ -8,6 +8,7 @@ from m2trec_merlin import __version__
 from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
+from m2trec_merlin.devices import choose
 from m2trec_merlin.evaluation.comparison import compare
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
 from m2trec_merlin.neighbours.mixture import Mixture
@@ -49,7 +50,9 @@ def _evaluate(run: Run, force: bool, progress: Progress) -> Path:
     train = Sessions.load(run.sessions("train"))
 
     def ours() -> list[ItemScorer]:
-        model = ModelScorer(load_model(run.model, catalogue), config.variant_title)
+        choice = choose("evaluation", config.evaluation.device)
+        progress.say(choice.line)
+        model = ModelScorer(load_model(run.model, catalogue).to(choice.device), config.variant_title)
         if not config.serving.neighbours:
             return [model]
         near = SessionKnn if ITEM_ID in config.inputs else MetadataKnn

@@ -12,6 +12,7 @@ import torch
 from m2trec_merlin.artifacts import atomic_files, atomic_write, fingerprint, write_manifest, writing
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
+from m2trec_merlin.devices import choose
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.ranking import sample_prefixes
 from m2trec_merlin.model.m2trec import build_model, fit_before_training
@@ -77,6 +78,7 @@ def _train(run: Run, resume: bool, force: bool, progress: Progress, processes: P
     model = build_model(config, catalogue)
     fit_before_training(model, catalogue)
     model.to(device)
+    progress.say(choose("training", config.training.device).line)
     progress.say(
         f"{model.count_parameters():,} parameters, {catalogue.n_seen:,} training items, {device}, {precision}"
     )
