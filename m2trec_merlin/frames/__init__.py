@@ -20,7 +20,10 @@ __all__ = ["Column", "EncodeTexts", "Frame", "Frames", "frames_of", "library"]
 def _cudf_frames() -> Frames:
     import cudf
     import cupy
+    import rmm.mr
 
+    # From a pool of the driver: each new column would else wait for the whole device.
+    rmm.mr.set_current_device_resource(rmm.mr.CudaAsyncMemoryResource())
     return CudfFrames(cudf, cupy)
 
 

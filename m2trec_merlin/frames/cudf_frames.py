@@ -38,6 +38,12 @@ class CudfFrames:
         """See `Frames.read`; strings are never held as categories."""
         return self.cudf.read_parquet(path, columns=list(columns))
 
+    def read_lists(self, paths: Sequence[Path], column: str) -> tuple[Array, Array]:
+        """Return the numbers in a column of lists of several files, one after another, and the lengths."""
+        lists = self.cudf.read_parquet([str(path) for path in paths], columns=[column])[column]
+        entries, lengths = self._flat(lists)
+        return entries.values, lengths
+
     def frame(self, columns: Mapping[str, Column]) -> Frame:
         """See `Frames.frame`."""
         return self.cudf.DataFrame(dict(columns))

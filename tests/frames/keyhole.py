@@ -257,7 +257,8 @@ def concat(objs: list[Any], axis: int = 0, ignore_index: bool = False) -> Any:
 
 
 def read_parquet(path: Any, columns: list[str]) -> DataFrame:
-    table = pq.read_table(path, columns=columns).combine_chunks()
+    paths = path if isinstance(path, list) else [path]
+    table = pa.concat_tables([pq.read_table(one, columns=columns) for one in paths]).combine_chunks()
     arrays = {name: table.column(name).combine_chunks() for name in columns}
     return DataFrame({name: Series.from_arrow(_plain(array)) for name, array in arrays.items()})
 
@@ -295,6 +296,15 @@ def cudf() -> ModuleType:
     return module
 
 
+def rmm() -> dict[str, ModuleType]:
+    """What hands out memory."""
+    package, resources = ModuleType("rmm"), ModuleType("rmm.mr")
+    package.mr = resources
+    resources.CudaAsyncMemoryResource = object
+    resources.set_current_device_resource = lambda resource: None
+    return {"rmm": package, "rmm.mr": resources}
+
+
 def pylibcudf() -> ModuleType:
     """What columns of lists are built with."""
     module = ModuleType("pylibcudf")
@@ -320,7 +330,8 @@ def installed() -> Iterator[CudfFrames]:
     from merlin.dag import executors
 
     with pytest.MonkeyPatch.context() as patch:
-        for name, module in (("cudf", cudf()), ("cupy", cupy()), ("pylibcudf", pylibcudf())):
+        modules = {"cudf": cudf(), "cupy": cupy(), "pylibcudf": pylibcudf(), **rmm()}
+        for name, module in modules.items():
             patch.setitem(sys.modules, name, module)
         for module, name in (
             (dispatch, "cudf"),
