@@ -42,7 +42,7 @@ class Part:
     seconds: int
 
 
-#: By what they are worth, should the time be up before the end; about 21 minutes together.
+#: By what they are worth, should the time be up before the end; about 25 minutes together.
 STEPS = (
     Part("smoke", 90),
     Part("contracts", 180),
@@ -51,6 +51,7 @@ STEPS = (
     Part("evaluation", 120),
     Part("encoding", 120),
     Part("top_k", 120),
+    Part("rival", 240),
 )
 
 
@@ -110,8 +111,11 @@ def _environment(options: Namespace) -> tuple[dict[str, str], list[Path]]:
         runs += sorted(path.parent for path in unpacked.glob("runs/*/config.json"))
     # Ours first: the machine's own NumPy is another one.
     environment["PYTHONPATH"] = os.pathsep.join([*paths, *filter(None, [os.environ.get("PYTHONPATH")])])
-    if "CUDA_HOME" not in environment and Path("/usr/local/cuda").is_dir():
-        environment["CUDA_HOME"] = "/usr/local/cuda"
+    cuda = environment.get("CUDA_HOME", "/usr/local/cuda")
+    if Path(cuda).is_dir():
+        # CuPy and Numba compile against a toolkit, which the kit does not carry.
+        libraries = [f"{cuda}/lib64", *filter(None, [environment.get("LD_LIBRARY_PATH")])]
+        environment |= {"CUDA_HOME": cuda, "CUDA_PATH": cuda, "LD_LIBRARY_PATH": os.pathsep.join(libraries)}
     return environment, runs
 
 
@@ -157,6 +161,7 @@ def _do(
         "step": part.name,
         "status": {0: "finished", None: "out of time"}.get(status, f"failed ({status})"),
         "rehearsal": rehearsal,
+        "commit": _commit(),
         "seconds": round(time.monotonic() - started, 1),
         "figures": _read(figures),
         "output": log.read_text(encoding="utf-8", errors="replace")[-_TAIL:],
@@ -167,6 +172,15 @@ def _do(
     for part_file in (figures, log):
         part_file.unlink(missing_ok=True)
     return result
+
+
+def _commit() -> str | None:
+    """Return the state of the code, None where there is no telling."""
+    command = ["git", "describe", "--always", "--dirty"]
+    try:
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 def _read(figures: Path) -> list[dict[str, Any]]:

@@ -104,7 +104,7 @@ class Series(_Closed):
             raise ValueError("column must have no nulls")
         if self.dtype == object or isinstance(self.dtype, ListDtype):
             raise TypeError("strings and lists are no arrays")
-        return self._array.to_numpy(zero_copy_only=False)
+        return self._array.to_numpy(zero_copy_only=False).copy()
 
     def to_cupy(self, dtype: Any = None, copy: bool = False, na_value: Any = None) -> np.ndarray:
         array = self._array if na_value is None else pc.fill_null(self._array, na_value)

@@ -32,7 +32,7 @@ def result(output: Path, name: str) -> dict[str, Any]:
 def test_every_step_is_a_module_and_they_fit_into_half_an_hour() -> None:
     for part in STEPS:
         assert (ROOT / "benchmarks" / "gpu" / "steps" / f"{part.name}.py").is_file()
-    assert sum(part.seconds for part in STEPS) <= 24 * 60
+    assert sum(part.seconds for part in STEPS) <= 25 * 60
 
 
 def test_the_session_needs_the_standard_library_alone() -> None:

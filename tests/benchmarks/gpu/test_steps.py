@@ -21,6 +21,7 @@ MEASURED = {
     "evaluation": {"all prefixes", "on the CPU", "equal ranks"},
     "encoding": {"items"},
     "top_k": {"top-20"},
+    "rival": {"targets", "Transformers4Rec, sampled softmax"},
 }
 
 
