@@ -69,11 +69,7 @@ def evaluate(
     for block in prefixes.blocks(max(1, min(config.block_prefixes, MAX_BLOCK_SCORES // catalogue.n_rows))):
         if items is not None:
             scores = _checked(items, block, catalogue)
-            if candidates is not None:
-                scores.masked_fill_(_to(~candidates, scores), -torch.inf)
-            if config.exclude_session_items:
-                held = events_before(block)
-                scores[_to(held.prefix, scores), _to(held.row, scores)] = -torch.inf
+            _leave_out(scores, block, candidates, config.exclude_session_items)
             ranks.append(rank_items(scores, block, ks))
         if categories is not None:
             for name, values in categories.category_scores(block).items():
@@ -185,6 +181,16 @@ def top_rows(scores: np.ndarray, count: int) -> np.ndarray:
     best = torch.topk(torch.from_numpy(scores), min(count, scores.shape[1]), dim=1)
     rows = np.where(np.isneginf(best.values.numpy()), NO_ITEM, best.indices.numpy())
     return np.pad(rows, ((0, 0), (0, count - rows.shape[1])), constant_values=NO_ITEM)
+
+
+@torch.inference_mode()  # as scores of a model are made in it, and may be written to in it alone
+def _leave_out(scores: Tensor, block: Prefixes, candidates: np.ndarray | None, session_items: bool) -> None:
+    """Write -inf where no item may be recommended."""
+    if candidates is not None:
+        scores.masked_fill_(_to(~candidates, scores), -torch.inf)
+    if session_items:
+        held = events_before(block)
+        scores[_to(held.prefix, scores), _to(held.row, scores)] = -torch.inf
 
 
 def _to(array: np.ndarray, scores: Tensor) -> Tensor:
