@@ -25,6 +25,7 @@ from tests.worlds.raw_run import ITEMS, SESSIONS, make_config, write_data
 @pytest.fixture(params=["keyhole", "keyhole of 2023", pytest.param("cudf", marks=pytest.mark.gpu)])
 def cudf(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.param == "cudf":
+        pytest.importorskip("cudf", reason="cuDF is not installed: extra gpu", exc_type=ImportError)
         yield
         return
     keyhole.SORTED["factorize"] = request.param.endswith("2023")
