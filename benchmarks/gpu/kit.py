@@ -25,7 +25,7 @@ from m2trec_merlin.artifacts import read_json
 from m2trec_merlin.errors import M2TRecError
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
-#: Of the packages; CuPy's own headers stay, as it compiles against them.
+#: Of the packages, folders and files; CuPy's own headers stay, as it compiles against them.
 UNNEEDED = (
     "include",
     "libcudf/include",
@@ -35,6 +35,7 @@ UNNEEDED = (
     "pyarrow/include",
     "numpy/core/include",
     "**/tests",
+    *("**/*.c", "**/*.cpp", "**/*.pyx", "**/*.pyi"),
     "**/__pycache__",
     "bin",
 )
@@ -65,7 +66,7 @@ def run(options: Namespace) -> None:
         add_run(config, staged / "runs")
     for old in folder.glob("part-*"):
         old.unlink()
-    parts = pack(staged, folder, PART_SIZE, preset=1 if options.dry_run else 6)
+    parts = pack(staged, folder, PART_SIZE, preset=1 if options.dry_run else 9)
     shutil.rmtree(staged)
     for part in parts:
         print(f"{part}: {part.stat().st_size / (1 << 20):.1f} MiB")
@@ -99,7 +100,10 @@ def strip(site: Path, architecture: int) -> int:
     """Take out what is not needed to run; returns how many bytes of machine code were blanked."""
     for pattern in UNNEEDED:
         for path in list(site.glob(pattern)):
-            shutil.rmtree(path, ignore_errors=True)
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
     blanked = 0
     for path in site.rglob("*.so*"):
         if path.is_symlink() or path.stat().st_size < _LEAST_LIBRARY:

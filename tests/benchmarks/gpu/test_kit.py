@@ -17,7 +17,13 @@ from tests.docker.test_docker_files import project_tools
 
 def test_packages_lose_headers_tests_and_code_of_other_gpus(tmp_path: Path) -> None:
     site = tmp_path / "site"
-    for name in ("libcudf/include/a.hpp", "pandas/tests/a.py", "cupy/_core/include/a.cuh", "pandas/core.py"):
+    for name in (
+        "libcudf/include/a.hpp",
+        "pandas/tests/a.py",
+        "cupy/_core/include/a.cuh",
+        "pandas/core.py",
+        "a/b.pyx",
+    ):
         (site / name).parent.mkdir(parents=True, exist_ok=True)
         (site / name).write_text("x")
     library = b"\0" * (1 << 20) + binary(entry(80, b"a" * 100), entry(90, b"b" * 10))
