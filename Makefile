@@ -4,12 +4,16 @@
 # make audit  known vulnerabilities of what is installed (asks PyPI's advisory service)
 #
 # Each sets up .venv on first use and reuses it afterwards.
-# Choose another interpreter with PYTHON=python3.12, a smaller torch with UV_TORCH_BACKEND=cpu.
+# Choose another interpreter with PYTHON=python3.12, a smaller torch with UV_TORCH_BACKEND=cpu, cuDF with
+# `make setup GPU=1` (1.3 GB more, a driver for CUDA 13).
 
 PYTHON ?= python3
+GPU ?=
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+comma := ,
+EXTRAS := serve,sentences,bench,dev$(if $(GPU),$(comma)gpu)
+STAMP := $(VENV)/.installed$(if $(GPU),-gpu)
 
 # uv does not read pip's configuration; hand it the folder of local wheels, where pip is told of one.
 FIND_LINKS = $${UV_FIND_LINKS:-$$($(BIN)/python -m pip config get global.find-links 2>/dev/null || true)}
@@ -25,7 +29,7 @@ $(STAMP): pyproject.toml
 		{ echo "m2trec-merlin needs Python 3.10, 3.11 or 3.12; try: make PYTHON=python3.11 setup"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --upgrade uv
 	@export UV_FIND_LINKS="$(FIND_LINKS)"; VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install \
-		--quiet --editable '.[serve,sentences,bench,dev]'
+		--quiet --editable '.[$(EXTRAS)]'
 	@touch $(STAMP)
 	@echo "$(VENV) is ready"
 

@@ -11,6 +11,8 @@ MEMBERS = [
     Member("preprocessing", "how fast are the workflows beside pandas and polars?", "preprocessing"),
     Member("evaluation", "how fast is the whole catalogue ranked, in how much memory?", "evaluation"),
     Member("scale", "what do 0.1, 1 and 10 million sessions cost in time and memory?", "scale"),
+    Member("gpu", "what does everything cost on a machine with a GPU and no network?", "gpu.session"),
+    Member("gpu-kit", "what has to be brought to that machine?", "gpu.kit"),
     Member("serving", "how fast does the Triton ensemble answer?", "serving"),
     Member("observing", "what do metrics and logs cost a request?", "observing"),
 ]

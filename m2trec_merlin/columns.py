@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from m2trec_merlin.arrays import Array, filled_entries, known_entries, offsets_of
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.spelling import spell
 
@@ -160,10 +161,10 @@ def _as_double(value: object) -> float:
         return np.nan
 
 
-def fit_float32(values: np.ndarray) -> np.ndarray:
+def fit_float32(values: Array, xp: Any = np) -> Array:
     """Tell which numbers are finite and stay so as float32, in which the model computes."""
     with np.errstate(over="ignore"):
-        return np.isfinite(values.astype(np.float32))
+        return xp.isfinite(values.astype(np.float32))
 
 
 def vectors(series: pd.Series, size: int) -> pa.ListArray:
@@ -219,12 +220,8 @@ def gather_lists(
         longest: keep the first so many values of a list.
     """
     known = values.is_valid().to_numpy(zero_copy_only=False)
-    values, parents = values.filter(pa.array(known)), parents[known]
-    counts = np.bincount(parents, minlength=rows)
-    if longest is not None:
-        place = np.arange(len(parents)) - (np.cumsum(counts) - counts)[parents]
-        values, counts = values.filter(pa.array(place < longest)), np.minimum(counts, longest)
-    return pa.ListArray.from_arrays(list_offsets(counts), values)
+    kept, counts = known_entries(known, parents, rows, longest)
+    return pa.ListArray.from_arrays(list_offsets(counts), values.take(pa.array(kept)))
 
 
 def without_nulls(lists: pa.Array) -> pa.ListArray:
@@ -236,15 +233,13 @@ def without_nulls(lists: pa.Array) -> pa.ListArray:
 def fill_empty(lists: pa.ListArray, value: Any) -> pa.ListArray:
     """Replace empty and null lists by [value]."""
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
+    source, filled = filled_entries(lengths)
     values = lists.flatten()
-    ends = np.cumsum(lengths)
     # The value stands behind all others; empty lists take it from there.
-    source = np.insert(np.arange(len(values)), (ends - lengths)[lengths == 0], len(values))
     extended = pa.concat_arrays([values, pa.array([value], values.type)])
-    offsets = list_offsets(np.maximum(lengths, 1))
-    return pa.ListArray.from_arrays(offsets, extended.take(pa.array(source)))
+    return pa.ListArray.from_arrays(list_offsets(filled), extended.take(pa.array(source)))
 
 
 def list_offsets(lengths: np.ndarray) -> pa.Array:
     """Return where each list starts, and where the last one ends."""
-    return pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())
+    return pa.array(offsets_of(lengths), pa.int32())

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from m2trec_merlin.arrays import ragged_positions
 from m2trec_merlin.encoded import NO_ITEM
-from m2trec_merlin.sessions import Prefixes, ragged_positions
+from m2trec_merlin.sessions import Prefixes
 
 
 @dataclass(frozen=True)

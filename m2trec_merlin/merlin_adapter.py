@@ -14,14 +14,14 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from m2trec_merlin.encoded import FIRST_VALUE
 from m2trec_merlin.errors import M2TRecError
 
 if TYPE_CHECKING:
@@ -98,6 +98,32 @@ def silence_merlin() -> None:
     logging.getLogger("merlin").setLevel(logging.CRITICAL)
 
 
+class _NoSuchFrame:
+    """What dask-cudf would define."""
+
+
+def teach_merlin(cudf: ModuleType) -> None:
+    """Let NVTabular's workflows transform frames of cuDF, beside those of pandas.
+
+    Upstream: merlin-core takes a GPU that the driver reports for cuDF *and* dask-cudf of its own year, of
+    which it imports names that are gone (`dask_cudf` itself, `cudf.core.column.build_categorical_column`):
+    neither nvtabular nor transformers4rec can then be imported. So Merlin is kept believing that there is no
+    GPU (`DASK_SETTINGS`), and learns the type of frame afterwards. Nothing of cuDF is changed. Workflows
+    must be fitted part by part: of Dask's collections Merlin knows those of pandas alone.
+    """
+    from merlin.core import dispatch
+    from merlin.dag import executors
+    from nvtabular import Workflow
+
+    dispatch.cudf = executors.cudf = cudf
+    # Without it, `LocalExecutor` takes no other format than those of the host.
+    executors.HAS_GPU = True
+    dispatch.dask_cudf = SimpleNamespace(DataFrame=_NoSuchFrame, Series=_NoSuchFrame)
+    dispatch.cudf_is_list_dtype = lambda column: isinstance(column.dtype, cudf.ListDtype)
+    dispatch.cudf_is_string_dtype = cudf.api.types.is_string_dtype
+    Workflow.transform.register(cudf.DataFrame)(lambda self, frame: self._transform_df(frame))
+
+
 @contextmanager
 def without_torch() -> Iterator[None]:
     """Keep torch out of what is imported in the block, unless it is there already.
@@ -162,32 +188,24 @@ def columns_without_copies() -> Iterator[None]:
         yield
 
 
-def complete_vocabulary(path: str, column: str) -> None:
-    """Write the vocabulary file of a fitted `Categorify` again: never absent, and in one order everywhere.
-
-    Upstream: NVTabular 23.08, `_save_encodings` writes no file for a column without any value, which
-    `transform` then fails to open; and it sorts by frequency with an unstable sort, whose order among equals
-    depends on the processor.
-    """
-    size = f"{column}_size"
-    table = pd.read_parquet(path) if Path(path).is_file() else pd.DataFrame({column: [], size: []})
-    table = table.sort_values([size, column], ascending=[False, True])
-    table.index = pd.RangeIndex(FIRST_VALUE, FIRST_VALUE + len(table))
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    schema = pa.schema([(column, pa.string()), (size, pa.int64())])
-    table[schema.names].to_parquet(path, schema=schema, compression=None)
-
-
-def training_arguments(**settings: Any) -> Any:
+def training_arguments(on_gpu: bool = False, **settings: Any) -> Any:
     """Return Transformers4Rec training arguments that its `Trainer` can train our models with.
 
     Upstream: later releases of transformers save checkpoints as safetensors by default, which fails for
     models whose state holds shared tensors; and progress or trackers are reported to whatever is installed.
+    Earlier releases have neither that setting nor `use_cpu`.
+
+    Args:
+        on_gpu: train on a GPU if there is one.
+        settings: of the arguments.
     """
     from transformers4rec.config.trainer import T4RecTrainingArguments
 
-    quiet = {"save_safetensors": False, "report_to": [], "use_cpu": True, "data_loader_engine": "merlin"}
-    return T4RecTrainingArguments(**{**quiet, **settings})
+    known = {field.name for field in fields(T4RecTrainingArguments)}
+    device = {"use_cpu" if "use_cpu" in known else "no_cuda": not on_gpu}
+    quiet = {"save_safetensors": False, "report_to": [], "data_loader_engine": "merlin", **device}
+    defaults = {name: value for name, value in quiet.items() if name in known}
+    return T4RecTrainingArguments(**{**defaults, **settings})
 
 
 def make_evaluation_work(trainer: Any) -> Any:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
+from m2trec_merlin.arrays import ragged_positions
 from m2trec_merlin.artifacts import reading
 from m2trec_merlin.errors import ArtifactError
 
@@ -139,10 +140,3 @@ class Prefixes:
         """Cut into blocks of at most `size` prefixes; prefixes of a session stay side by side."""
         for start in range(0, len(self), size):
             yield self.take(np.arange(start, min(start + size, len(self))))
-
-
-def ragged_positions(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Return `start, ..., start + length - 1` of every pair, one after the other, int64."""
-    ends = np.cumsum(lengths)
-    total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total) + np.repeat(starts - (ends - lengths), lengths)

@@ -1,4 +1,4 @@
-"""A machine with an NVIDIA driver and no cuDF works as one without a GPU."""
+"""A machine with an NVIDIA driver works as one without a GPU, whether or not there is a cuDF of today."""
 
 from __future__ import annotations
 
@@ -29,11 +29,24 @@ preprocess(make_config(folder))
 """
 
 
-def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+#: The driver reports one GPU, and a cuDF of today is there: without dask-cudf, and without names of 2023.
+CUDF_OF_TODAY = f"""{SIMULATION}
+from types import ModuleType
+cudf = sys.modules["cudf"] = ModuleType("cudf")
+cudf.__file__, cudf.__version__ = "cudf.py", "25.12.00"
+def anything(name):
+    if name.startswith("__"):
+        raise AttributeError(name)
+    return type(name, (), {{}})
+cudf.__getattr__ = anything
+"""
+
+
+def run(code: str, *arguments: str, simulation: str = SIMULATION) -> subprocess.CompletedProcess[str]:
     # Not with the settings that this process has made.
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("DASK_", "CUDA_VISIBLE"))}
     return subprocess.run(
-        [sys.executable, "-c", SIMULATION + code, *arguments],
+        [sys.executable, "-c", simulation + code, *arguments],
         capture_output=True,
         text=True,
         env=environment,
@@ -54,3 +67,19 @@ def test_merlin_alone_does():
     settings = 'import os; os.environ["DASK_DATAFRAME__QUERY_PLANNING"] = "False"\n'
     done = run(settings + "from merlin.core.compat import HAS_GPU; print(HAS_GPU)")
     assert done.stdout.strip() == "True", done.stderr
+
+
+IMPORTS = "import nvtabular, merlin.io, transformers4rec.torch; print('imported')"
+
+
+def test_merlin_cannot_be_imported_beside_a_cudf_of_today():
+    """Upstream: merlin/io/parquet.py imports dask_cudf where the driver reports a GPU and cuDF is there."""
+    settings = 'import os; os.environ["DASK_DATAFRAME__QUERY_PLANNING"] = "False"\n'
+    done = run(settings + IMPORTS, simulation=CUDF_OF_TODAY)
+    assert done.returncode and "dask_cudf" in done.stderr
+
+
+def test_with_our_settings_it_can():
+    prepare = "from m2trec_merlin.merlin_adapter import prepare_merlin; prepare_merlin()\n"
+    done = run(prepare + IMPORTS, simulation=CUDF_OF_TODAY)
+    assert done.stdout.strip() == "imported", done.stderr

@@ -32,8 +32,10 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("merlin_adapter",),
     ("frames",),
     (
+        "arrays",
         "artifacts",
         "columns",
+        "devices",
         "encoded",
         "errors",
         "histories",

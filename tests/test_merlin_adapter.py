@@ -28,6 +28,7 @@ from m2trec_merlin.attributes.categories import Categories  # noqa: E402
 from m2trec_merlin.attributes.multi_categorical import SplitValues  # noqa: E402
 from m2trec_merlin.attributes.operators import ConvertColumns  # noqa: E402
 from m2trec_merlin.workflows.sessions import LastEvents  # noqa: E402
+from tests.frames import keyhole  # noqa: E402
 
 
 def fitted(operator, frame: pd.DataFrame) -> Workflow:
@@ -201,3 +202,37 @@ def test_merlin_needs_a_value_in_some_list():
     marked = split.transform(ColumnSelector(["x"]), pd.DataFrame({"x": lists.to_pandas()}))["x"]
     assert [list(values) for values in marked] == [[merlin_adapter.LIST_FILLER]] * 2
     assert list_val_dtype(marked) is not None
+
+
+def test_merlin_knows_frames_of_pandas_alone_until_it_is_taught():
+    """Upstream: whether there are frames of cuDF is asked of the driver, when Merlin is imported."""
+    from merlin.dag import executors
+
+    frame = keyhole.DataFrame({"n": keyhole.Series([3, 1])})
+    workflow = Workflow(["n"] >> AddTags([])).fit_schema(Dataset(pd.DataFrame({"n": [1]})).schema)
+    with keyhole.installed():
+        with pytest.raises((NotImplementedError, TypeError, AttributeError)):
+            executors.LocalExecutor().transform(frame, workflow.output_node)
+        merlin_adapter.teach_merlin(sys.modules["cudf"])
+        assert workflow.transform(frame)["n"].to_arrow().to_pylist() == [3, 1]
+        assert workflow.transform(pd.DataFrame({"n": [5]}))["n"].tolist() == [5]
+
+
+def test_arguments_are_those_that_the_installed_transformers_knows(monkeypatch):
+    """Upstream: `save_safetensors` and `use_cpu` came after transformers 4.27, which Merlin 23.12 holds."""
+    from dataclasses import make_dataclass
+
+    import transformers4rec.config.trainer as upstream
+
+    names = ["output_dir", "report_to", "data_loader_engine", "no_cuda"]
+    earlier = make_dataclass("Earlier", [(name, object, None) for name in names])
+    monkeypatch.setattr(upstream, "T4RecTrainingArguments", earlier)
+    found = merlin_adapter.training_arguments(output_dir="here")
+    assert (found.output_dir, found.report_to, found.data_loader_engine) == ("here", [], "merlin")
+    assert found.no_cuda is True and merlin_adapter.training_arguments(on_gpu=True).no_cuda is False
+
+
+def test_todays_arguments_keep_training_on_the_cpu_unless_asked(tmp_path):
+    assert merlin_adapter.training_arguments(output_dir=str(tmp_path)).use_cpu is True
+    arguments = merlin_adapter.training_arguments(on_gpu=True, output_dir=str(tmp_path))
+    assert arguments.use_cpu is False and arguments.save_safetensors is False

@@ -19,6 +19,7 @@ PUBLIC = {
         "EvaluationConfig",
         "ModelConfig",
         "NextItemConfig",
+        "PreprocessingConfig",
         "ServingConfig",
         "SessionEncoderConfig",
         "TrainingConfig",
@@ -34,7 +35,7 @@ PUBLIC = {
         "PredictedCategories",
         "build_baseline",
     },
-    "frames": {"Column", "EncodeTexts", "Frame", "Frames", "frames_of"},
+    "frames": {"Column", "EncodeTexts", "Frame", "Frames", "frames_of", "library"},
     "readers": {"DEFAULT_SOURCE", "PATHS", "AnyData", "DataSettings", "Origin", "Source"},
     "runs": {"VERBS", "Run", "RunFolder", "Step", "Verb"},
     "serving.client": {

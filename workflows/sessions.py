@@ -19,7 +19,6 @@ if __name__ == "__main__":
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from merlin.schema import ColumnSchema, Schema, Tags
 from nvtabular import ColumnSelector, Workflow
 from nvtabular.ops import AddTags, Filter, Groupby, JoinExternal, ListSlice, Operator
@@ -68,7 +67,7 @@ class JoinRows(JoinExternal):
         frames = frames_of(df)
         positions = frames.find(df["item_id"], self.index)
         known = positions >= 0
-        rows = frames.from_host(pa.array(self.rows[positions[known]]))
+        rows = frames.values_at(self.rows, positions[known])
         return frames.with_columns(frames.keep(df, known), {"row": rows})
 
     def count_unknown(self, events: Frame) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,22 @@ def build(job: Job, schema: Schema) -> Any:
     return block.to_torch_model(inputs, task, max_sequence_length=job.max_length)
 
 
+def best_of(model: Any, items: np.ndarray, max_length: int) -> Callable[[Flat], np.ndarray]:
+    """Return what ranks the items that training saw after each prefix of a block, on the model's device."""
+    device = next(model.parameters()).device
+    unknown = torch.ones(int(items.max()) + 1, dtype=torch.bool, device=device)
+    unknown[torch.from_numpy(items).to(device)] = False
+
+    @torch.inference_mode()
+    def best(block: Flat) -> np.ndarray:
+        padded = torch.from_numpy(block.padded(max_length)).to(device)
+        scores = model({"item_id": padded}, training=False).masked_fill(unknown, -torch.inf)
+        rows: np.ndarray = scores.topk(min(TOP, len(items)), dim=1).indices.cpu().numpy()
+        return rows
+
+    return best
+
+
 class MeterCallback(TrainerCallback):  # type: ignore[misc]
     """Tells the meter what the trainer does."""
 
@@ -91,16 +108,7 @@ def main(job: Job) -> None:
     pq.write_table(pa.table({"item_id": sessions}), folder / "train.parquet")
     model = build(job, schema)
     prefixes = exchange.known_prefixes()
-    unknown = torch.ones(int(exchange.items.max()) + 1, dtype=torch.bool)
-    unknown[exchange.items] = False
-
-    @torch.inference_mode()
-    def best(block: Flat) -> np.ndarray:
-        scores = model({"item_id": torch.from_numpy(block.padded(job.max_length))}, training=False)
-        scores[:, unknown] = -torch.inf
-        return scores.topk(min(TOP, len(exchange.items)), dim=1).indices.numpy()
-
-    meter = Meter(job, ranker(model, prefixes, best))
+    meter = Meter(job, ranker(model, prefixes, best_of(model, exchange.items, job.max_length)))
     callback = MeterCallback(meter)
     arguments = training_arguments(
         output_dir=str(folder / "trainer"),

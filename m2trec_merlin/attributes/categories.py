@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,32 +16,46 @@ from nvtabular import ColumnSelector, Workflow
 from nvtabular.ops import Categorify
 
 from m2trec_merlin.artifacts import reading
+from m2trec_merlin.attributes.fitting import FittedByParts, add_counts
 from m2trec_merlin.attributes.operators import find_operator
 from m2trec_merlin.columns import as_category
 from m2trec_merlin.encoded import FIRST_VALUE, MISSING, OUT_OF_VOCABULARY
 from m2trec_merlin.frames import Frame, frames_of
 from m2trec_merlin.ids import IdIndex
-from m2trec_merlin.merlin_adapter import complete_vocabulary
 
 #: Names of the reserved ids 0, 1 and 2.
 RESERVED = ("<padding>", "<missing>", "<other>")
 
 
-class Categories(Categorify):
+class Categories(FittedByParts, Categorify):
     """NVTabular's Categorify: 0 padding, 1 missing, 2 other, values from 3 by falling frequency.
 
     Upstream, a frame is merged with the vocabulary and sorted for every column; here its distinct values are
-    looked up in an index that is made once. A list without values becomes [MISSING].
+    looked up in an index that is made once. A list without values becomes [MISSING]. Upstream, a column
+    without any value gets no vocabulary file, which `transform` then fails to open; and the order of equally
+    frequent values depends on the processor.
     """
 
     _indexes: dict[str, IdIndex] | None = None
 
-    def fit_finalize(self, categories: dict[str, str]) -> None:
-        """Take over the fitted vocabulary files, put in one order and made if they are absent."""
-        super().fit_finalize(categories)
+    def fit_part(self, col_selector: ColumnSelector, df: Frame) -> dict[str, dict[str, int]]:
+        """Count the values of a part."""
+        frames = frames_of(df)
+        return {name: frames.count_categories(df[name]) for name in col_selector.names}
+
+    def join(self, parts: Sequence[Mapping[str, Mapping[str, int]]]) -> dict[str, Counter[str]]:
+        """Add the counts up."""
+        return add_counts(parts)
+
+    def fit_finalize(self, categories: Mapping[str, Mapping[str, int]]) -> None:
+        """Write the vocabularies: values by falling frequency, equals by the value."""
         self._indexes = None
-        for name, path in self.categories.items():
-            complete_vocabulary(path, name)
+        folder = Path(self.out_path) / "categories"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, counts in categories.items():
+            path = folder / f"unique.{name}.parquet"
+            _write_vocabulary(path, name, counts, self.freq_threshold)
+            self.categories[name] = str(path)
 
     def transform(self, col_selector: ColumnSelector, df: Frame) -> Frame:
         """Replace values, and the values of lists, by their ids."""
@@ -83,6 +98,15 @@ class Categories(Categorify):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_indexes": None}
+
+
+def _write_vocabulary(path: Path, name: str, counts: Mapping[str, int], least: int) -> None:
+    """Write the file as NVTabular does: its index is the id of a value."""
+    kept = sorted((-count, value) for value, count in counts.items() if count >= least)
+    columns = {name: [value for _, value in kept], f"{name}_size": [-count for count, _ in kept]}
+    table = pd.DataFrame(columns, index=pd.RangeIndex(FIRST_VALUE, FIRST_VALUE + len(kept)))
+    schema = pa.schema([(name, pa.string()), (f"{name}_size", pa.int64())])
+    table.to_parquet(path, schema=schema, compression=None)
 
 
 def categorify(storage: Path, min_count: int) -> Categories:

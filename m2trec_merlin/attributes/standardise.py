@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
-from dask import delayed
 from nvtabular import ColumnSelector
 from nvtabular.ops import Normalize
 
+from m2trec_merlin.arrays import Array
 from m2trec_merlin.artifacts import atomic_write, read_json, reading
+from m2trec_merlin.attributes.fitting import FittedByParts
 from m2trec_merlin.frames import Frame, frames_of
 
 #: Deviations from the mean kept of a number: more than any of 10^12 items it was fitted on can have, and few
@@ -24,7 +23,7 @@ _FARTHEST = 1e6
 Moments = tuple[int, float, float]
 
 
-class Standardise(Normalize):
+class Standardise(FittedByParts, Normalize):
     """NVTabular's Normalize, with exact moments, and numbers far from all that were fitted on brought nearer.
 
     Upstream, the variance is the difference of the sum of squares and the square of the sum: two large
@@ -34,10 +33,14 @@ class Standardise(Normalize):
     def __init__(self) -> None:
         super().__init__(out_dtype=np.float32)
 
-    def fit(self, col_selector: ColumnSelector, ddf: Any) -> Any:
-        """Take the moments of each partition."""
-        parts = [delayed(_moments)(part, col_selector.names) for part in ddf.to_delayed()]
-        return delayed(_join)(parts)
+    def fit_part(self, col_selector: ColumnSelector, df: Frame) -> dict[str, Moments]:
+        """Take the moments of a part."""
+        frames = frames_of(df)
+        return {name: _moments(frames.floats(df[name])) for name in col_selector.names}
+
+    def join(self, parts: Sequence[Mapping[str, Moments]]) -> dict[str, Moments]:
+        """Return the moments of all parts together."""
+        return _join(parts)
 
     def fit_finalize(self, dask_stats: Mapping[str, Moments]) -> None:
         """Keep mean and deviation of each column; 0 and 0 where no number is known."""
@@ -50,10 +53,8 @@ class Standardise(Normalize):
         frames = frames_of(df)
         columns = {}
         for name in col_selector.names:
-            values = frames.to_host(df[name]).to_numpy(zero_copy_only=False).astype(np.float64)
-            distances = (values - self.means[name]) / (self.stds[name] or 1.0)
-            kept = np.clip(distances, -_FARTHEST, _FARTHEST).astype(np.float32)
-            columns[name] = frames.from_host(pa.array(kept, from_pandas=True))
+            distances = (frames.floats(df[name]) - self.means[name]) / (self.stds[name] or 1.0)
+            columns[name] = frames.column(distances.clip(-_FARTHEST, _FARTHEST).astype(np.float32))
         return frames.frame(columns)
 
     def write_learned(self, column: str, folder: Path) -> None:
@@ -69,15 +70,11 @@ class Standardise(Normalize):
             self.means[column], self.stds[column] = float(moments["mean"]), float(moments["deviation"])
 
 
-def _moments(frame: Frame, columns: Sequence[str]) -> dict[str, Moments]:
-    frames = frames_of(frame)
-    found = {}
-    for name in columns:
-        values = frames.to_host(frame[name]).drop_null().to_numpy(zero_copy_only=False).astype(np.float64)
-        # From the first one on, so that equal numbers have no deviation at all.
-        mean = float(values[0] + (values - values[0]).mean()) if len(values) else 0.0
-        found[name] = len(values), mean, float(np.square(values - mean).sum())
-    return found
+def _moments(values: Array) -> Moments:
+    values = values[values == values]
+    # From the first one on, so that equal numbers have no deviation at all.
+    mean = float(values[0] + (values - values[0]).mean()) if len(values) else 0.0
+    return len(values), mean, float(((values - mean) ** 2).sum())
 
 
 def _join(parts: Sequence[Mapping[str, Moments]]) -> dict[str, Moments]:

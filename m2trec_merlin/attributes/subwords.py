@@ -21,16 +21,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from dask import delayed
 from merlin.schema import ColumnSchema, Schema, Tags
 from nvtabular import ColumnSelector
-from nvtabular.ops import StatOperator
 from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
 from tokenizers.trainers import WordPieceTrainer
 
 from m2trec_merlin.artifacts import atomic_write, reading
 from m2trec_merlin.attributes.categories import RESERVED
+from m2trec_merlin.attributes.fitting import FittedByParts, add_counts
 from m2trec_merlin.attributes.words import LONGEST_WORD, may_stand_anywhere, normalizer, pre_tokenizer
 from m2trec_merlin.encoded import FIRST_VALUE, MISSING
 from m2trec_merlin.frames import Column, Frame, Frames, frames_of
@@ -39,7 +38,7 @@ _CONTINUES = "##"
 _WORDS_AT_ONCE = 10_000
 
 
-class SubwordTokenize(StatOperator):
+class SubwordTokenize(FittedByParts):
     """Replace text by a list of subword ids: 1 where missing, 2 for words out of vocabulary, pieces from 3.
 
     Args:
@@ -58,10 +57,14 @@ class SubwordTokenize(StatOperator):
         self.vocabularies: dict[str, str] = {}
         self._tokenizers: dict[str, Tokenizer] = {}
 
-    def fit(self, col_selector: ColumnSelector, ddf: Any) -> Any:
-        """Count the words of each partition; Dask adds the counts up."""
-        counts = [delayed(count_words)(part, col_selector.names) for part in ddf.to_delayed()]
-        return delayed(add_counts)(counts)
+    def fit_part(self, col_selector: ColumnSelector, df: Frame) -> dict[str, dict[str, int]]:
+        """Count the words of each text column of a part, as they are written."""
+        frames = frames_of(df)
+        return {name: frames.count_words(df[name], name) for name in col_selector.names}
+
+    def join(self, parts: Sequence[Mapping[str, Mapping[str, int]]]) -> dict[str, Counter[str]]:
+        """Add the counts up."""
+        return add_counts(parts)
 
     def fit_finalize(self, dask_stats: dict[str, Counter[str]]) -> None:
         """Learn the vocabularies from the words of all partitions."""
@@ -146,21 +149,6 @@ class SubwordTokenize(StatOperator):
     def output_dtype(self) -> Any:
         """Ids."""
         return np.int64
-
-
-def count_words(frame: Frame, columns: Sequence[str]) -> dict[str, Counter[str]]:
-    """Count the words, by spaces, of each text column of a frame, as they are written."""
-    frames = frames_of(frame)
-    return {name: Counter(frames.count_words(frame[name], name)) for name in columns}
-
-
-def add_counts(parts: Sequence[Mapping[str, Counter[str]]]) -> dict[str, Counter[str]]:
-    """Add up the counts of several partitions, column by column."""
-    total: dict[str, Counter[str]] = {}
-    for part in parts:
-        for name, counts in part.items():
-            total.setdefault(name, Counter()).update(counts)
-    return total
 
 
 def learn_tokenizer(words: Mapping[str, int], vocabulary_size: int) -> Tokenizer:

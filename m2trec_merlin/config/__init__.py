@@ -3,6 +3,7 @@
 from m2trec_merlin.config.evaluation import EvaluationConfig
 from m2trec_merlin.config.loading import load_config, parse_overrides, restore_config
 from m2trec_merlin.config.model import ModelConfig, NextItemConfig, SessionEncoderConfig
+from m2trec_merlin.config.preprocessing import PreprocessingConfig
 from m2trec_merlin.config.serving import ServingConfig
 from m2trec_merlin.config.settings import Config
 from m2trec_merlin.config.training import TrainingConfig
@@ -15,6 +16,7 @@ __all__ = [
     "EvaluationConfig",
     "ModelConfig",
     "NextItemConfig",
+    "PreprocessingConfig",
     "ServingConfig",
     "SessionEncoderConfig",
     "TrainingConfig",

@@ -26,6 +26,7 @@ class EvaluationConfig(Section):
     )
     exclude_session_items: bool = Field(False, description="never recommend what the session already holds")
     block_prefixes: Count = Field(512, description="prefixes scored at a time; bounds memory")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="of the model")
     bootstrap_samples: int = Field(
         1000, ge=0, le=1_000_000, description="of sessions, for the intervals; 0: none"
     )

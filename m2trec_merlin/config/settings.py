@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from m2trec_merlin.attributes import ITEM_ID, AnyAttribute, Attribute
 from m2trec_merlin.config.evaluation import EvaluationConfig
 from m2trec_merlin.config.model import ModelConfig
+from m2trec_merlin.config.preprocessing import PreprocessingConfig
 from m2trec_merlin.config.serving import ServingConfig
 from m2trec_merlin.config.training import TrainingConfig
 from m2trec_merlin.config.variants import M2TREC, VARIANTS
@@ -38,6 +39,7 @@ class Config(Section):
     )
     data: AnyData = CompleteJourneyData()
     attributes: list[AnyAttribute] = Field(min_length=1)
+    preprocessing: PreprocessingConfig = PreprocessingConfig()
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()

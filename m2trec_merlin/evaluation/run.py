@@ -7,6 +7,7 @@ from pathlib import Path
 from m2trec_merlin import __version__
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
+from m2trec_merlin.devices import choose
 from m2trec_merlin.evaluation.comparison import compare
 from m2trec_merlin.evaluation.served import mixture_of
 from m2trec_merlin.progress import SILENT, Progress
@@ -46,7 +47,7 @@ def _evaluate(run: Run, force: bool, progress: Progress) -> Path:
         train,
         Sessions.load(run.sessions("test")),
         run.evaluation,
-        lambda: our_scorers(run, catalogue, train),
+        lambda: our_scorers(run, catalogue, train, progress),
         inputs=run.step("evaluate").inputs(version=__version__),
         history=run.history,
         force=force,
@@ -55,13 +56,16 @@ def _evaluate(run: Run, force: bool, progress: Progress) -> Path:
     return run.evaluation
 
 
-def our_scorers(run: Run, catalogue: Catalogue, train: Sessions) -> list[ItemScorer]:
+def our_scorers(
+    run: Run, catalogue: Catalogue, train: Sessions, progress: Progress = SILENT
+) -> list[ItemScorer]:
     """Return the model of a run, and last what is served: mixed with its neighbours where that is wanted.
 
     Args:
         run: as its model was trained.
         catalogue: of the run.
         train: its training sessions, among which neighbours are looked for.
+        progress: is told on which device the model scores.
 
     Raises:
         ArtifactError: the model was not trained, or not on this catalogue.
@@ -70,7 +74,9 @@ def our_scorers(run: Run, catalogue: Catalogue, train: Sessions) -> list[ItemSco
     from m2trec_merlin.model.storage import load_model
 
     config = run.config
-    model = ModelScorer(load_model(run.model, catalogue), config.variant_title)
+    choice = choose("evaluation", config.evaluation.device)
+    progress.say(choice.line)
+    model = ModelScorer(load_model(run.model, catalogue).to(choice.device), config.variant_title)
     if not config.serving.neighbours:
         return [model]
     return [model, mixture_of(config, catalogue, train, model)]

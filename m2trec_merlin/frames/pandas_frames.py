@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
+from m2trec_merlin import arrays
 from m2trec_merlin.columns import (
     as_category,
     as_text,
@@ -24,11 +27,18 @@ from m2trec_merlin.columns import (
 )
 from m2trec_merlin.frames.protocol import Column, EncodeTexts, Frame
 from m2trec_merlin.ids import IdIndex
-from m2trec_merlin.sessions import ragged_positions
 
 
 class PandasFrames:
     """Implements `Frames`."""
+
+    def read(self, path: Path, columns: Sequence[str], categories: bool = False) -> pd.DataFrame:
+        """See `Frames.read`; strings that are categories are not made one by one."""
+        schema = pq.read_schema(path)
+        strings = [name for name in columns if schema.field(name).type in (pa.string(), pa.large_string())]
+        table = pq.read_table(path, columns=list(columns), read_dictionary=strings if categories else [])
+        # Integers with missing values would become floats, and ids beyond 2^53 change.
+        return table.to_pandas(integer_object_nulls=True, split_blocks=categories)
 
     def frame(self, columns: Mapping[str, Column]) -> Frame:
         """See `Frames.frame`."""
@@ -56,6 +66,14 @@ class PandasFrames:
         """See `Frames.from_host`."""
         return array.to_pandas()
 
+    def floats(self, column: Column) -> np.ndarray:
+        """See `Frames.floats`."""
+        return to_arrow(_series(column)).to_numpy(zero_copy_only=False).astype(np.float64)
+
+    def column(self, values: np.ndarray) -> Column:
+        """See `Frames.column`."""
+        return pa.array(values, from_pandas=True).to_pandas()
+
     def categories(self, column: Column, name: str) -> Column:
         """See `Frames.categories`."""
         return as_category(_series(column).rename(name)).to_pandas()
@@ -64,6 +82,13 @@ class PandasFrames:
         """See `Frames.split`."""
         lists = split_values(_series(column).rename(name), separator, longest)
         return fill_empty(lists, filler).to_pandas()
+
+    def count_categories(self, column: Column) -> dict[str, int]:
+        """See `Frames.count_categories`."""
+        values = to_arrow(_series(column))
+        counts = pc.value_counts((values.flatten() if is_list(values.type) else values).drop_null())
+        names, sizes = counts.field("values").to_pylist(), counts.field("counts").to_pylist()
+        return dict(zip(names, sizes, strict=True))
 
     def numbers(self, column: Column, minimum: float | None) -> Column:
         """See `Frames.numbers`."""
@@ -102,16 +127,18 @@ class PandasFrames:
         ids, starts, sizes = encode(distinct.dictionary)
         word = distinct.indices.to_numpy(zero_copy_only=False)
         n_words = pc.fill_null(pc.list_value_length(words), 0).to_numpy(zero_copy_only=False)
-        kept, per_text = sizes[word], _sums(sizes[word], n_words)
-        before = np.cumsum(kept) - kept - np.repeat(np.cumsum(per_text) - per_text, n_words)
-        kept, per_text = np.clip(longest - before, 0, kept), np.minimum(per_text, longest)
-        values = ids[ragged_positions(starts[word], kept)]
+        kept, per_text = arrays.first_pieces(sizes[word], n_words, longest)
+        values = ids[arrays.ragged_positions(starts[word], kept)]
         lists = pa.ListArray.from_arrays(list_offsets(per_text), pa.array(values))
         return fill_empty(lists, missing).to_pandas()
 
     def find(self, column: Column, index: IdIndex) -> np.ndarray:
         """See `Frames.find`."""
         return index.find(_series(column))
+
+    def values_at(self, values: np.ndarray, positions: np.ndarray) -> Column:
+        """See `Frames.values_at`."""
+        return pa.array(values[positions]).to_pandas()
 
     def number(self, column: Column) -> Column:
         """See `Frames.number`."""
@@ -135,11 +162,8 @@ class PandasFrames:
     def last(self, column: Column, count: int) -> Column:
         """See `Frames.last`."""
         lists = to_arrow(_series(column))
-        lengths = lists.value_lengths().to_numpy(zero_copy_only=False)
-        kept = np.minimum(lengths, count)
-        ends = lists.offsets.to_numpy()[1:]
-        values = lists.values.to_numpy()[ragged_positions(ends - kept, kept)]
-        return pd.Series(list_column(np.append(0, np.cumsum(kept)), values))
+        positions, kept = arrays.last_entries(lists.offsets.to_numpy(), count)
+        return pd.Series(list_column(arrays.offsets_of(kept), lists.values.to_numpy()[positions]))
 
 
 def number_runs(ids: pd.Series) -> np.ndarray | None:
@@ -161,9 +185,7 @@ def list_column(offsets: np.ndarray, values: np.ndarray) -> pd.api.extensions.Ex
 
 def _is_in_order(events: pd.DataFrame, order: Sequence[str]) -> bool:
     """Tell whether sorting by two columns would change nothing."""
-    major, minor = (events[name].to_numpy() for name in order)
-    later = major[1:] > major[:-1]
-    return bool((later | ((major[1:] == major[:-1]) & (minor[1:] >= minor[:-1]))).all())
+    return arrays.is_in_order(*(events[name].to_numpy() for name in order))
 
 
 def _look_up(values: pa.Array, ids: Callable[[pa.Array], np.ndarray], missing: int) -> pa.Array:
@@ -173,13 +195,6 @@ def _look_up(values: pa.Array, ids: Callable[[pa.Array], np.ndarray], missing: i
         return fill_empty(found, missing)
     distinct = pc.dictionary_encode(values.cast(pa.string()))
     return pc.fill_null(pa.array(ids(distinct.dictionary)).take(distinct.indices), missing)
-
-
-def _sums(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Return the sums of consecutive groups of `counts` values."""
-    totals = np.concatenate([[0], np.cumsum(values)])
-    ends = np.cumsum(counts)
-    return totals[ends] - totals[ends - counts]
 
 
 def _frame(frame: Frame) -> pd.DataFrame:

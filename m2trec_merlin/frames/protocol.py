@@ -7,11 +7,13 @@ tokenising) is done on the host, by functions that the operator passes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 
+from m2trec_merlin.arrays import Array
 from m2trec_merlin.ids import IdIndex
 
 #: Distinct texts to the ids of all of them one after another, where each one's begin, and how many they are.
@@ -42,13 +44,16 @@ class Frame(Protocol):
 class Frames(Protocol):
     """What a library does for the operators."""
 
+    def read(self, path: Path, columns: Sequence[str], categories: bool = False) -> Frame:
+        """Read columns of a Parquet file; strings may be held as categories where that is allowed."""
+
     def frame(self, columns: Mapping[str, Column]) -> Frame:
         """Return a frame of these columns."""
 
     def with_columns(self, frame: Frame, columns: Mapping[str, Column]) -> Frame:
         """Return the frame with some columns added or replaced; the others are shared, not copied."""
 
-    def keep(self, frame: Frame, wanted: np.ndarray) -> Frame:
+    def keep(self, frame: Frame, wanted: Array) -> Frame:
         """Return the rows where `wanted`, bool [n], is true."""
 
     def to_host(self, column: Column) -> pa.Array:
@@ -57,11 +62,20 @@ class Frames(Protocol):
     def from_host(self, array: pa.Array) -> Column:
         """Return an Arrow array as a column of this library."""
 
+    def floats(self, column: Column) -> Array:
+        """Return a column of numbers as an array of this library, float64; NaN where missing."""
+
+    def column(self, values: Array) -> Column:
+        """Return an array of this library as a column; null where it is NaN."""
+
     def categories(self, column: Column, name: str) -> Column:
         """Return values of any type as texts of categories, null where missing; see `spelling`."""
 
     def split(self, column: Column, name: str, separator: str, longest: int, filler: str | None) -> Column:
         """Return lists of categories, [filler] where there is none, from lists or strings with separators."""
+
+    def count_categories(self, column: Column) -> dict[str, int]:
+        """Return how often each text occurs in a column of texts, or of lists of texts."""
 
     def numbers(self, column: Column, minimum: float | None) -> Column:
         """Return float64 values, null where there is none of at least `minimum` that float32 holds."""
@@ -83,8 +97,11 @@ class Frames(Protocol):
     def tokens(self, column: Column, name: str, encode: EncodeTexts, longest: int, missing: int) -> Column:
         """Return the first `longest` ids of each text, or [missing]; `encode` sees distinct words."""
 
-    def find(self, column: Column, index: IdIndex) -> np.ndarray:
+    def find(self, column: Column, index: IdIndex) -> Array:
         """Return the position of each id in a list of ids, int64 [n]; -1 where it is not there."""
+
+    def values_at(self, values: np.ndarray, positions: Array) -> Column:
+        """Return the values of the host at positions that `find` returned, none of them -1."""
 
     def number(self, column: Column) -> Column:
         """Return 0, 1, 2, ... for values in the order in which they are first met, int64."""

@@ -76,7 +76,8 @@ class ListEncoder(AttributeEncoder):
         if self.training and self.dropout:
             values = _hide(values, self.dropout / 2, OUT_OF_VOCABULARY)
             hidden = torch.rand(len(offsets) - 1, device=values.device) < self.dropout / 2
-            values = values.masked_fill(torch.repeat_interleave(hidden, offsets.diff()), MISSING)
+            hidden = torch.repeat_interleave(hidden, offsets.diff(), output_size=len(values))
+            values = values.masked_fill(hidden, MISSING)
         pooled = F.embedding_bag(
             values, self.embedding.weight, offsets, mode=self.pooling, include_last_offset=True
         )

@@ -80,9 +80,10 @@ class _CandidateCrossEntropy(torch.autograd.Function):
         at_a_time = LOGITS_AT_A_TIME_ON_GPU if queries.is_cuda else LOGITS_AT_A_TIME
         block = max(1, at_a_time // n_candidates)
         starts = list(range(0, n_prefixes, block))
-        bounds = torch.searchsorted(
-            pair_prefixes, torch.tensor([*starts, n_prefixes], device=queries.device)
-        ).tolist()
+        bounds = [0, len(pair_prefixes)]
+        if len(starts) > 1:  # else a GPU need not be asked
+            edges = torch.tensor([*starts, n_prefixes], device=queries.device)
+            bounds = torch.searchsorted(pair_prefixes, edges).tolist()
         total = biases.new_zeros(())
         for number, start in enumerate(starts):
             here = slice(start, min(start + block, n_prefixes))

@@ -54,10 +54,10 @@ class ModelScorer:
         return ItemVectors.join(items), torch.cat(vectors), biases_R
 
     @torch.inference_mode()
-    def score(self, prefixes: Prefixes) -> np.ndarray:
+    def score_tensor(self, prefixes: Prefixes) -> Tensor:
         """Return the scores of all catalogue rows, float32 [P, R]; -inf for what is no candidate.
 
-        The array is valid until the next call: hundreds of megabytes are not asked for each time.
+        They are valid until the next call: hundreds of megabytes are not asked for each time.
         """
         history = recent_items(prefixes, self.model.max_length, self.device)
         own_MD = self._own_vectors_RD[history.rows]
@@ -70,7 +70,11 @@ class ModelScorer:
         if repeat is not None:
             at = (history.prefix, history.rows)
             scores_PR.index_put_(at, repeat[history.distance], accumulate=True)
-        return scores_PR.cpu().numpy()
+        return scores_PR
+
+    def score(self, prefixes: Prefixes) -> np.ndarray:
+        """Return the scores of all catalogue rows on the host; see `score_tensor`."""
+        return self.score_tensor(prefixes).cpu().numpy()
 
     @torch.inference_mode()
     def category_scores(self, prefixes: Prefixes) -> dict[str, np.ndarray]:

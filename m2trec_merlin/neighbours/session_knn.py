@@ -21,11 +21,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from m2trec_merlin.arrays import ragged_positions
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.histories import Events, distinct_events_before
 from m2trec_merlin.neighbours.background import popularity_share, sessions_repeat_items
-from m2trec_merlin.sessions import Prefixes, Sessions, ragged_positions
+from m2trec_merlin.sessions import Prefixes, Sessions
 
 
 @dataclass(frozen=True)

@@ -20,20 +20,26 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.data.validation import check_attributes
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.ids import IdIndex
-from m2trec_merlin.merlin_adapter import dataset_of_parts
 from m2trec_merlin.preprocessing.catalogue_files import arrow_schema, write_display, write_vocabularies
 from m2trec_merlin.preprocessing.cluster import run
+from m2trec_merlin.preprocessing.device import frames_on
+from m2trec_merlin.preprocessing.fitting import fit_workflow
 from m2trec_merlin.preprocessing.parts import count_events, find_parts
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers import Origin
 from m2trec_merlin.readers.problems import ProblemLog
 from m2trec_merlin.runs.folder import CATALOGUE, ITEMS_FILE, ITEMS_WORKFLOW
-from m2trec_merlin.workflows.items import encode_items, items_workflow
+from m2trec_merlin.workflows.items import items_workflow
 from m2trec_merlin.workflows.storage import save_workflow
 
 
 def build_catalogue(
-    config: Config, data: Path, output: Path, client: Any = None, progress: Progress = SILENT
+    config: Config,
+    data: Path,
+    output: Path,
+    client: Any = None,
+    progress: Progress = SILENT,
+    device: str = "cpu",
 ) -> None:
     """Fit the items workflow and write `catalogue/` and `items_workflow/`.
 
@@ -43,6 +49,7 @@ def build_catalogue(
         output: folder to write into.
         client: of the Dask cluster to run on, which must see `output`; None runs in this process.
         progress: is told about each part of the work.
+        device: `cpu` or `cuda`.
 
     Raises:
         DataError: the items do not fit the attributes (all problems at once), or none occurs in training.
@@ -61,16 +68,17 @@ def build_catalogue(
         seen = [part for part in parts if part.name.startswith("seen")]
         workflow = items_workflow(config.attributes, Path(folder) / "vocabularies")
         load_operators(workflow)
-        progress.advance("vocabularies", 0, 1)
-        workflow.fit(dataset_of_parts(seen, workflow_columns(config.attributes)))
-        progress.advance("vocabularies", 1, 1)
+        fit_workflow(workflow, seen, workflow_columns(config.attributes), device, client, progress)
         save_workflow(workflow, config.attributes, output / ITEMS_WORKFLOW)
         fields = write_vocabularies(workflow, config.attributes, catalogue)
         schema = arrow_schema(list(fields.values()), items.schema.field(ITEM_ID).type)
         targets = [part.with_name(f"encoded-{part.name}") for part in parts]
         shared = delayed(workflow)
         encode = delayed(encode_part)
-        tasks = [encode(shared, str(part), str(to), schema) for part, to in zip(parts, targets, strict=True)]
+        tasks = [
+            encode(shared, str(part), str(to), schema, device)
+            for part, to in zip(parts, targets, strict=True)
+        ]
         run(tasks, client, "catalogue", progress)
         _combine(targets, counts, catalogue / "items.parquet")
     write_display(items, config, catalogue / "display.parquet")
@@ -107,11 +115,12 @@ def _write_parts(items: pa.Table, n_seen: int, folder: Path, size: int) -> list[
     return parts
 
 
-def encode_part(workflow: Workflow, source: str, target: str, schema: pa.Schema) -> None:
+def encode_part(workflow: Workflow, source: str, target: str, schema: pa.Schema, device: str = "cpu") -> None:
     """Encode one file of raw items into another, with exactly the columns and types of `schema`."""
-    table = pq.read_table(source, columns=workflow.input_schema.column_names)
-    frame = encode_items(workflow, table.to_pandas(integer_object_nulls=True))
-    pq.write_table(pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False), target)
+    frames = frames_on(device)
+    frame = workflow.transform(frames.read(Path(source), workflow.input_schema.column_names))
+    columns = [frames.to_host(frame[name]).cast(schema.field(name).type) for name in schema.names]
+    pq.write_table(pa.Table.from_arrays(columns, schema=schema), target)
 
 
 def _combine(parts: Sequence[Path], counts: np.ndarray, target: Path) -> None:

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from m2trec_merlin.artifacts import reading
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.frames.pandas_frames import PandasFrames
 from m2trec_merlin.ids import IdIndex
 
 
@@ -41,8 +40,5 @@ def count_events(parts: Iterable[Path], items: IdIndex) -> np.ndarray:
 def read_part(part: Path, columns: Sequence[str]) -> pd.DataFrame:
     """Read a part file; columns of strings become pandas categories, so that no string is made per event."""
     with reading(part, "data"):
-        schema = pq.read_schema(part)
-        strings = [name for name in columns if schema.field(name).type in (pa.string(), pa.large_string())]
-        table = pq.read_table(part, columns=list(columns), read_dictionary=strings)
-    # Integers with missing values would become floats, and ids beyond 2^53 change.
-    return table.to_pandas(integer_object_nulls=True, split_blocks=True)
+        frame: pd.DataFrame = PandasFrames().read(part, columns, categories=True)
+    return frame

@@ -109,7 +109,7 @@ def _half(inputs: dict[str, Any]) -> dict[str, Any]:
 def _build_catalogue(run: Run, output: Path, client: Any, progress: Progress) -> None:
     from m2trec_merlin.preprocessing.items import build_catalogue
 
-    build_catalogue(run.config, run.data, output, client, progress)
+    build_catalogue(run.config, run.data, output, client, progress, _device(run, progress))
 
 
 def _build_sessions(
@@ -117,7 +117,16 @@ def _build_sessions(
 ) -> dict[str, Any]:
     from m2trec_merlin.preprocessing.sessions import build_sessions
 
-    return build_sessions(run.config, run.data, catalogue, output, client, progress)
+    device = _device(run, SILENT)
+    return build_sessions(run.config, run.data, catalogue, output, client, progress, device)
+
+
+def _device(run: Run, progress: Progress) -> str:
+    from m2trec_merlin.preprocessing.device import choose_preprocessing_device
+
+    choice = choose_preprocessing_device(run.config.preprocessing.device)
+    progress.say(choice.line)
+    return choice.device
 
 
 def _finish(

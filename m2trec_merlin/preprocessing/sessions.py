@@ -13,13 +13,13 @@ from merlin.dag import Graph
 from nvtabular import Workflow
 
 from m2trec_merlin.artifacts import reading
-from m2trec_merlin.columns import to_arrow
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.session_length import longest_session
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.merlin_adapter import columns_without_copies, dataset_of_parts
 from m2trec_merlin.preprocessing.cluster import run
-from m2trec_merlin.preprocessing.parts import find_parts, read_part
+from m2trec_merlin.preprocessing.device import frames_on
+from m2trec_merlin.preprocessing.parts import find_parts
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers.canonical import SPLITS
 from m2trec_merlin.workflows.sessions import EVENT_COLUMNS, JoinRows, sessions_workflow
@@ -35,6 +35,7 @@ def build_sessions(
     output: Path,
     client: Any = None,
     progress: Progress = SILENT,
+    device: str = "cpu",
 ) -> dict[str, Any]:
     """Write the sessions of each split, in rows of a finished catalogue.
 
@@ -45,6 +46,7 @@ def build_sessions(
         output: folder to write `train`, `valid` and `test` into.
         client: of the Dask cluster to run on; None runs in this process.
         progress: is told about each part of the work.
+        device: `cpu` or `cuda`.
 
     Returns:
         For each split: sessions, events, and events of unknown items, which were dropped; of training also
@@ -66,7 +68,7 @@ def build_sessions(
         folder.mkdir(parents=True)
         # Whole tasks of our own, one a part: with a Merlin Dataset, every task would carry the graph of all.
         shared, write = delayed(workflow), delayed(write_part)
-        tasks = [write(shared, str(part), str(folder / part.name)) for part in parts]
+        tasks = [write(shared, str(part), str(folder / part.name), device) for part in parts]
         written = run(tasks, client, f"sessions, {split}", progress)
         names = ("sessions", "events", "unknown_items_dropped")
         facts[split] = dict(zip(names, map(sum, zip(*written, strict=True)), strict=True))
@@ -75,13 +77,14 @@ def build_sessions(
     return facts
 
 
-def write_part(workflow: Workflow, source: str, target: str) -> tuple[int, int, int]:
+def write_part(workflow: Workflow, source: str, target: str, device: str = "cpu") -> tuple[int, int, int]:
     """Write the sessions of one part of the interactions.
 
     Args:
         workflow: from `sessions_workflow`, its schema fitted.
         source: file of events.
         target: file of sessions.
+        device: `cpu` or `cuda`.
 
     Returns:
         How many sessions and events were written, and how many events of unknown items were dropped.
@@ -89,15 +92,17 @@ def write_part(workflow: Workflow, source: str, target: str) -> tuple[int, int, 
     Raises:
         DataError: no event is of a known item.
     """
-    events = read_part(Path(source), EVENT_COLUMNS)
+    frames = frames_on(device)
+    with reading(Path(source), "data"):
+        events = frames.read(Path(source), EVENT_COLUMNS, categories=True)
     [join] = Graph.get_nodes_by_op_type([workflow.output_node], JoinRows)
     unknown = join.op.count_unknown(events)
     if unknown == len(events):
         raise DataError(source, ["holds no item of the catalogue: run `m2trec data --force`"])
     with columns_without_copies():
         sessions = workflow.transform(events)
-    rows = to_arrow(sessions["row_list"]).cast(pa.list_(pa.int64()))
-    table = pa.table({"session_id": to_arrow(sessions["session_id"]), "row": rows})
+    rows = frames.to_host(sessions["row_list"]).cast(pa.list_(pa.int64()))
+    table = pa.table({"session_id": frames.to_host(sessions["session_id"]), "row": rows})
     # Session ids hardly repeat: a dictionary of them is only thrown away.
     pq.write_table(table, target, use_dictionary=["row.list.element"])
     return len(table), len(rows.flatten()), unknown

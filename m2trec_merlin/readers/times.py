@@ -14,6 +14,12 @@ from m2trec_merlin.readers.positions import parse_positions
 UNIX_UNITS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 ISO_8601 = "ISO8601"
 
+#: What pandas is told to read ISO 8601 by, and how such a text begins. Before pandas 2 (Merlin's images) it
+#: is what is read without a format, beside other notations that begin with a day, and counts of nanoseconds.
+_ISO_8601, _BEGINS = (
+    (ISO_8601, r"\d") if int(pd.__version__.split(".")[0]) >= 2 else (None, r"\d{4}(?!\d{5})")
+)
+
 _NO_TIME = np.iinfo(np.int64).min
 #: A time of day, and how far it is from UTC.
 _OFFSET = r"[Tt ].*(?:[Zz]|[+-]\d{2}(?::?\d{2})?)$"
@@ -61,14 +67,15 @@ def _from_texts(values: pd.Series, time_format: str) -> np.ndarray:
     texts = as_text(values).to_pandas() if pd.api.types.is_numeric_dtype(values) else values.astype(object)
     groups = [np.ones(len(texts), bool)]
     if time_format == ISO_8601:
-        texts = texts.where(texts.astype(str).str.match(r"\d"))  # "now" would be read as the present
+        texts = texts.where(texts.astype(str).str.match(_BEGINS))  # "now" would be read as the present
         # pandas gives a time without an offset that of the time above it (pandas-dev/pandas#61389).
         has_offset = texts.astype(str).str.contains(_OFFSET).to_numpy(bool)
         groups = [has_offset, ~has_offset]
     found = np.full(len(texts), np.datetime64("NaT", "ns"))
+    read_by = _ISO_8601 if time_format == ISO_8601 else time_format
     for group in groups:
         if group.any():
-            times = pd.to_datetime(texts[group], format=time_format, utc=True, errors="coerce")
+            times = pd.to_datetime(texts[group], format=read_by, utc=True, errors="coerce")
             found[group] = _naive(times)
     return found
 

@@ -54,7 +54,7 @@ def _train(config: Config) -> Settings:
 
 def _evaluate(config: Config) -> Settings:
     return {
-        "evaluation": config.evaluation.model_dump(mode="json"),
+        "evaluation": config.evaluation.model_dump(mode="json", exclude={"device"}),
         "categories": [task.attribute for task in config.model.next_attributes],
         "neighbours": config.serving.neighbours,
         "mixture": config.serving.mixture.model_dump(mode="json"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from m2trec_merlin.errors import ConfigError
+from m2trec_merlin.devices import choose
 
 
 def choose_device(wanted: str, number: int = 0) -> torch.device:
@@ -17,11 +17,8 @@ def choose_device(wanted: str, number: int = 0) -> torch.device:
     Raises:
         ConfigError: `cuda` is wanted and there is none.
     """
-    if wanted == "auto":
-        wanted = "cuda" if torch.cuda.is_available() else "cpu"
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("training.device is 'cuda', but torch finds no CUDA device: use 'auto' or 'cpu'")
-    return torch.device("cuda", number) if wanted == "cuda" else torch.device(wanted)
+    chosen = choose("training", wanted).device
+    return torch.device("cuda", number) if chosen == "cuda" else torch.device(chosen)
 
 
 def choose_precision(wanted: str, device: torch.device) -> torch.dtype:

@@ -21,8 +21,11 @@ from torch import Tensor
 
 from m2trec_merlin.artifacts import reading
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.frames import library
+from m2trec_merlin.frames.cudf_frames import CudfFrames
 from m2trec_merlin.model.catalogue_tensors import take_ragged
 from m2trec_merlin.model.session_batch import SessionBatch
+from m2trec_merlin.preprocessing.device import lacks
 from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.training.processes import ALONE, Processes
 
@@ -101,10 +104,12 @@ class SessionLoader:
         chunks = self._read(self._chunks[number] for number, _ in wanted)
         for chunk, (number, batches) in zip(chunks, wanted, strict=True):
             sessions = np.random.default_rng([self.seed, epoch, number]).permutation(len(chunk.lengths))
+            # Copied to the device once, and not batch by batch.
+            on_device = torch.from_numpy(sessions).to(self.device)
             joint = self.batch_size * self.processes.count
             for batch in batches:
-                drawn = sessions[batch * joint : (batch + 1) * joint]
-                yield chunk.batch(drawn[self.processes.rank :: self.processes.count])
+                ours = slice(batch * joint + self.processes.rank, (batch + 1) * joint, self.processes.count)
+                yield chunk.batch(sessions[ours], on_device[ours])
 
     def _read(self, chunks: Iterator[_Files]) -> Iterator[_Chunk]:
         """Yield chunk after chunk; the next one is read while the last one trains."""
@@ -130,9 +135,21 @@ class _Files:
     n_sessions: int
 
     def read(self, device: torch.device) -> _Chunk:
+        """Read into the memory of the device: by cuDF where it is there, or by way of the host."""
+        # Other GPUs than the first would need contexts of their own in each thread that reads.
+        if device.type == "cuda" and not device.index and lacks() is None:
+            frames = library("cudf")
+            assert isinstance(frames, CudfFrames)
+            return self.read_by(frames)
         sessions = Sessions.read(self.paths)
         values = torch.from_numpy(sessions.rows.astype(np.int32)).to(device)
         return _Chunk(values, torch.from_numpy(sessions.offsets).to(device), sessions.lengths)
+
+    def read_by(self, frames: CudfFrames) -> _Chunk:
+        """Read without a copy on the host but that of the lengths."""
+        values, lengths = map(torch.as_tensor, frames.read_lists(self.paths, "row"))
+        offsets = torch.nn.functional.pad(lengths.cumsum(0), (1, 0))
+        return _Chunk(values.int(), offsets, lengths.cpu().numpy())
 
 
 @dataclass(frozen=True)
@@ -143,10 +160,11 @@ class _Chunk:
     offsets: Tensor
     lengths: np.ndarray
 
-    def batch(self, drawn: np.ndarray) -> SessionBatch:
-        lengths, device = self.lengths[drawn], self.rows.device
-        rows, _ = take_ragged(self.rows, self.offsets, torch.from_numpy(drawn).to(device), int(lengths.sum()))
-        return SessionBatch(rows.long(), torch.from_numpy(lengths).to(device), int(lengths.max()))
+    def batch(self, drawn: np.ndarray, on_device: Tensor) -> SessionBatch:
+        """Return the drawn sessions; their sizes are known to the host, so that no device is waited for."""
+        lengths = self.lengths[drawn]
+        rows, offsets = take_ragged(self.rows, self.offsets, on_device, int(lengths.sum()))
+        return SessionBatch(rows.long(), offsets.diff(), int(lengths.max()))
 
 
 def _count_rows(file: Path) -> int:

@@ -19,6 +19,7 @@ from m2trec_merlin.artifacts import (
 )
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
+from m2trec_merlin.devices import choose
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.ranking import sample_prefixes
 from m2trec_merlin.model.m2trec import build_model, fit_before_training
@@ -93,6 +94,7 @@ def _train(run: Run, resume: bool, force: bool, progress: Progress, processes: P
     model = build_model(config, catalogue, prepared[LONGEST_SESSION])
     fit_before_training(model, catalogue)
     model.to(device)
+    progress.say(choose("training", config.training.device).line)
     progress.say(
         f"{model.count_parameters():,} parameters, {catalogue.n_seen:,} training items, {device}, {precision}"
     )

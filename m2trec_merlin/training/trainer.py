@@ -16,6 +16,7 @@ from typing import Protocol
 
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import EvaluationConfig, TrainingConfig
@@ -35,6 +36,8 @@ from m2trec_merlin.training.processes import ALONE, Processes
 from m2trec_merlin.training.schedule import learning_rate
 
 _BEST = "best.safetensors"
+#: Steps after which their losses are looked at, by the type of device; elsewhere after each.
+_LOSSES_AT_ONCE = {"cuda": 20}
 
 
 class Monitor(Protocol):
@@ -51,6 +54,31 @@ class Monitor(Protocol):
 
     def close(self) -> None:
         """Nothing will follow, whether training is done or has failed; whoever made the monitor says so."""
+
+
+class _Losses:
+    """Losses of the last steps. A GPU is asked for some at a time: each question waits for its work."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._at_once = _LOSSES_AT_ONCE.get(device.type, 1)
+        self._waiting: list[Tensor] = []
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def are_due(self) -> bool:
+        """Whether it is time to read them."""
+        return len(self) >= self._at_once
+
+    def append(self, loss: Tensor) -> None:
+        """Take over the loss of a step."""
+        self._waiting.append(loss)
+
+    def read(self) -> list[float]:
+        """Return the losses, and forget them."""
+        waiting, self._waiting = self._waiting, []
+        return torch.stack(waiting).tolist() if waiting else []
 
 
 @dataclass(frozen=True)
@@ -127,22 +155,22 @@ class Trainer:
         self.model.train()
         started = time.perf_counter()
         every = self.config.checkpoint_steps
+        losses = _Losses(self._device)
         for batch in self.loader.batches(state.epoch, skip=state.step_in_epoch):
-            optimizer.set_learning_rate(learning_rate(state.step, self._total_steps, self.config))
-            value = self._step(batch, optimizer)
-            if not math.isfinite(value):
-                raise M2TRecError(
-                    f"the loss became {value} at step {state.step}: lower training.learning_rate "
-                    f"(now {self.config.learning_rate})"
-                )
-            state.step += 1
-            state.step_in_epoch += 1
-            state.loss_sum += value
-            self.monitor.step(state, value)
-            if state.step >= self._total_steps:
+            step = state.step + len(losses)
+            optimizer.set_learning_rate(learning_rate(step, self._total_steps, self.config))
+            losses.append(self._step(batch, optimizer))
+            step += 1
+            is_last = step >= self._total_steps
+            in_epoch = state.step_in_epoch + len(losses)
+            saves = every is not None and step % every == 0 and in_epoch < len(self.loader)
+            if losses.are_due or is_last or saves:
+                self._count(losses, state)
+            if is_last:
                 break
-            if every and state.step % every == 0 and state.step_in_epoch < len(self.loader):
+            if saves:
                 self._save(optimizer, state)
+        self._count(losses, state)
         state.history.append(
             {
                 "epoch": state.epoch + 1,
@@ -153,8 +181,25 @@ class Trainer:
         state.epoch += 1
         state.step_in_epoch, state.loss_sum = 0, 0.0
 
-    def _step(self, batch: SessionBatch, optimizer: Optimizers) -> float:
-        """Update the weights; returns the loss before."""
+    def _count(self, losses: _Losses, state: TrainingState) -> None:
+        """Count the steps whose losses were not read yet.
+
+        Raises:
+            M2TRecError: one is not a number.
+        """
+        for value in losses.read():
+            if not math.isfinite(value):
+                raise M2TRecError(
+                    f"the loss became {value} at step {state.step}: lower training.learning_rate "
+                    f"(now {self.config.learning_rate})"
+                )
+            state.step += 1
+            state.step_in_epoch += 1
+            state.loss_sum += value
+            self.monitor.step(state, value)
+
+    def _step(self, batch: SessionBatch, optimizer: Optimizers) -> Tensor:
+        """Update the weights; returns the loss before, which nobody has waited for."""
         parameters = list(self.model.parameters())
         with self._precision():
             loss = self.model(batch, training=True)["loss"]
@@ -163,7 +208,7 @@ class Trainer:
         mean = self.processes.average_gradients(parameters, loss, batch.n_targets)
         clip_gradients(parameters, self.config.clip_norm)
         optimizer.step()
-        return mean.item()
+        return mean
 
     def _validate(self, state: TrainingState) -> None:
         """Measure HIT@20 and MRR@20 on validation; keep the weights if they are the best so far."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from m2trec_merlin.config import TrainingConfig
+from m2trec_merlin.devices import choose
 from m2trec_merlin.merlin_adapter import make_evaluation_work, training_arguments
 from m2trec_merlin.model.m2trec import M2TRec
 
@@ -21,7 +22,7 @@ def build_transformers4rec_trainer(
 
     Args:
         model: to train.
-        config: epochs, batch size, learning rate and its warm-up.
+        config: epochs, batch size, learning rate and its warm-up, device.
         train: folder of training sessions.
         validation: folder of validation sessions.
         output: where it writes its checkpoints.
@@ -30,6 +31,7 @@ def build_transformers4rec_trainer(
     import transformers4rec.torch as tr
 
     arguments = training_arguments(
+        on_gpu=choose("training", config.device).device == "cuda",
         output_dir=str(output),
         num_train_epochs=config.epochs,
         learning_rate=config.learning_rate,

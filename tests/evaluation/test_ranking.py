@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from m2trec_merlin.config import EvaluationConfig
 from m2trec_merlin.evaluation import ranking
@@ -44,6 +45,55 @@ def scores_of(*lines: list[float]) -> np.ndarray:
 )
 def test_rank_counts_ties_against_the_column(line: list[float], column: int, expected: int) -> None:
     assert rank(scores_of(line), np.array([column])).tolist() == [expected]
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_ranks_are_the_same_on_every_device(device: str) -> None:
+    generator = np.random.default_rng(0)
+    # Few values, so that there are ties; broken scores and items that are no candidates among them.
+    scores = generator.choice([0.0, 1.0, 2.0, 3.0, -INF, NAN, INF], (200, 40)).astype(np.float32)
+    columns = generator.integers(0, 40, 200)
+    own = scores[np.arange(200), columns]
+    # Whatever is not below it is ahead of it, itself excepted.
+    ahead = (~(scores < own[:, None])).sum(1) - 1
+    expected = np.where(np.isfinite(own), 1 + ahead, UNRANKED)
+    placed = torch.from_numpy(scores).to(device)
+    assert rank(placed, columns).tolist() == expected.tolist()
+    finite = torch.from_numpy(generator.choice([0.0, 1.0, 2.0, -INF], (200, 40)).astype(np.float32))
+    sessions = Sessions.from_lists(generator.integers(1, 40, (100, 3)).tolist()).prefixes()
+    on_cpu, there = (
+        rank_items(finite, sessions, (1, 5, 60)),
+        rank_items(finite.to(device), sessions, (1, 5, 60)),
+    )
+    for name in ("target", "found", "remaining"):
+        np.testing.assert_array_equal(getattr(on_cpu, name), getattr(there, name))
+    assert top_values(finite.to(device), 5).cpu().equal(finite.sort(1, descending=True).values[:, :5])
+
+
+def test_scores_of_a_model_are_ranked_where_they_are() -> None:
+    """A scorer that has tensors is asked for these, and gives the same result."""
+    catalogue, prefixes = (
+        make_catalogue([5, 4, 3, 2, 1]),
+        Sessions.from_lists([[1, 2, 3, 4], [5, 3]]).prefixes(),
+    )
+
+    class OnDevice(FunctionScorer):
+        def score_tensor(self, prefixes: Prefixes) -> torch.Tensor:
+            return torch.from_numpy(super().score(prefixes))
+
+        def score(self, prefixes: Prefixes) -> np.ndarray:
+            raise AssertionError("scores came to the host")
+
+    settings = EvaluationConfig(ks=[1, 3], baselines=[], exclude_session_items=True)
+    found = []
+    for kind in (FunctionScorer, OnDevice):
+        scorer = kind(lambda items: [-INF, *(row % 3 + len(items) for row in range(1, 6))])
+        allowed = np.array([False, True, True, True, True, False])
+        found.append(evaluate(scorer, prefixes, catalogue, settings, candidates=allowed).items)
+    np.testing.assert_array_equal(found[0].target, found[1].target)
+    np.testing.assert_array_equal(found[0].found, found[1].found)
+    # Scores are 1, 2, 0, 1, 2; row 5 may not be recommended, nor what the prefix holds.
+    assert found[0].target.tolist() == [1, 2, 1, 4]
 
 
 def test_remaining_items_are_counted_once_and_lose_ties() -> None:

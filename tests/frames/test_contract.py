@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from m2trec_merlin.frames import frames_of
+from m2trec_merlin.errors import DataError
+from m2trec_merlin.frames import frames_of, library
 from m2trec_merlin.frames.pandas_frames import PandasFrames
 from m2trec_merlin.frames.protocol import Frames
 from m2trec_merlin.ids import IdIndex
+from tests.frames import keyhole
 
-LIBRARIES = [PandasFrames()]
-each = pytest.mark.parametrize("frames", LIBRARIES, ids=lambda frames: type(frames).__name__)
+
+@pytest.fixture(
+    scope="module",
+    params=["pandas", "keyhole", "keyhole of 2023", pytest.param("cudf", marks=pytest.mark.gpu)],
+)
+def frames(request: pytest.FixtureRequest) -> Iterator[Frames]:
+    """Every library, and stand-ins for cuDF that need no GPU."""
+    if not request.param.startswith("keyhole"):
+        pytest.importorskip(request.param, reason="cuDF is not installed: extra gpu", exc_type=ImportError)
+        yield library(request.param)
+        return
+    keyhole.SORTED["factorize"] = request.param.endswith("2023")
+    with keyhole.installed() as found:
+        yield found
+    keyhole.SORTED["factorize"] = False
 
 
 def host(frames: Frames, column) -> list:
@@ -27,20 +45,18 @@ def test_a_frame_finds_its_library():
 
 
 def test_another_library_is_refused_by_its_name():
-    with pytest.raises(TypeError, match=r"frames of 'builtins' are not known; accepted: pandas"):
+    with pytest.raises(TypeError, match=r"frames of 'builtins' are not known; accepted: pandas, cudf"):
         frames_of({})  # type: ignore[arg-type]
 
 
-@each
 def test_columns_come_and_go(frames):
     frame = frames.frame({"a": frames.from_host(pa.array([1, 2, 3]))})
     wider = frames.with_columns(frame, {"b": frames.from_host(pa.array(["x", None, "z"]))})
     assert list(frame.columns) == ["a"] and list(wider.columns) == ["a", "b"]
-    kept = frames.keep(wider, np.array([True, False, True]))
+    kept = frames.keep(wider, frames.floats(wider["a"]) != 2)
     assert host(frames, kept["a"]) == [1, 3] and host(frames, kept["b"]) == ["x", "z"]
 
 
-@each
 @settings(deadline=None)
 @given(st.lists(st.none() | st.sampled_from(["a", "b", "c"]), min_size=1))
 def test_looking_up_asks_once_for_each_distinct_value(frames, values):
@@ -55,7 +71,6 @@ def test_looking_up_asks_once_for_each_distinct_value(frames, values):
     assert sorted(asked[0]) == sorted({v for v in values if v})
 
 
-@each
 @settings(deadline=None)
 @given(st.lists(st.none() | st.lists(st.none() | st.sampled_from(["a", "b"]))))
 def test_values_of_lists_are_looked_up_and_no_list_is_empty(frames, lists):
@@ -66,7 +81,6 @@ def test_values_of_lists_are_looked_up_and_no_list_is_empty(frames, lists):
     assert host(frames, found) == [[ord(v) for v in line or [] if v] or [1] for line in lists]
 
 
-@each
 def test_vectors_of_texts_are_made_once_for_each(frames):
     def encode(texts: pa.Array) -> np.ndarray:
         assert texts.to_pylist() == ["ab", "c"]
@@ -76,7 +90,6 @@ def test_vectors_of_texts_are_made_once_for_each(frames):
     assert host(frames, frames.vectors_of(column, "x", encode, 2)) == [[2, 1], [0, 0], [2, 1], [1, 1], [0, 0]]
 
 
-@each
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("xyz"), st.integers(0, 9)), min_size=1))
 def test_events_are_numbered_grouped_and_cut(frames, events):
@@ -98,13 +111,14 @@ def test_events_are_numbered_grouped_and_cut(frames, events):
     assert host(frames, frames.last(grouped["row_list"], 2)) == [line[-2:] for line in rows]
 
 
-@each
 def test_ids_are_found_by_position(frames):
     column = frames.from_host(pa.array([30, 5, 10]))
-    assert frames.find(column, IdIndex(pd.Series([10, 20, 30]))).tolist() == [2, -1, 0]
+    positions = frames.find(column, IdIndex(pd.Series([10, 20, 30])))
+    assert positions.tolist() == [2, -1, 0]
+    found = frames.values_at(np.array([7, 8, 9]), positions[positions >= 0])
+    assert host(frames, found) == [9, 7]
 
 
-@each
 def test_words_are_counted_and_texts_become_tokens(frames):
     column = frames.from_host(pa.array(["a bb", None, "bb bb a", " "]))
     assert frames.count_words(column, "x") == {"a": 2, "bb": 3}
@@ -117,3 +131,80 @@ def test_words_are_counted_and_texts_become_tokens(frames):
 
     a, b = ord("a"), ord("b")
     assert host(frames, frames.tokens(column, "x", encode, 4, 1)) == [[a, b, b], [1], [b, b, b, b], [1]]
+
+
+def test_numbers_are_what_float32_holds(frames):
+    for values, minimum, wanted in (
+        ([1, None, -3], None, [1.0, None, -3.0]),
+        ([1.5, np.nan, np.inf, -1.0], 0.0, [1.5, None, None, None]),
+        (["7.25", "x", None, "1e300"], None, [7.25, None, None, None]),
+        ([True, False], None, [None, None]),
+    ):
+        column = frames.from_host(pa.array(values, from_pandas=True))
+        assert host(frames, frames.numbers(column, minimum)) == wanted
+    # As it is written, not the float64 that is nearest to it in binary.
+    column = frames.from_host(pa.array([7.1], pa.float32()))
+    assert host(frames, frames.numbers(column, None)) == [7.1]
+
+
+def test_numbers_become_arrays_and_columns_again(frames):
+    column = frames.from_host(pa.array([1.0, None, 3.0]))
+    values = frames.floats(column)
+    assert values.tolist()[::2] == [1.0, 3.0] and values.tolist()[1] != values.tolist()[1]
+    assert host(frames, frames.column(values.astype(np.float32) * 2)) == [2.0, None, 6.0]
+
+
+def test_categories_have_one_spelling(frames):
+    for values, wanted in (
+        ([" a  b ", "", None, "A b", "é"], ["a b", None, None, "A b", "é"]),
+        ([7.0, None, 7.5], ["7", None, "7.5"]),
+        ([2**53 + 1], [str(2**53 + 1)]),
+        ([True, None], ["true", None]),
+    ):
+        column = frames.from_host(pa.array(values))
+        assert host(frames, frames.categories(column, "x")) == wanted
+
+
+def test_lists_and_texts_with_separators_are_split(frames):
+    texts = frames.from_host(pa.array(["a|b|c", " b ", None, "", "|a||"]))
+    assert host(frames, frames.split(texts, "x", "|", 2, None)) == [["a", "b"], ["b"], [None], [None], ["a"]]
+    lists = frames.from_host(pa.array([["a", None, "b"], None, [], [" c "]]))
+    assert host(frames, frames.split(lists, "x", "|", 2, "-")) == [["a", "b"], ["-"], ["-"], ["c"]]
+    numbers = frames.from_host(pa.array([7.0, None]))
+    assert host(frames, frames.split(numbers, "x", "|", 2, None)) == [["7"], [None]]
+    nothing = frames.from_host(pa.array([[], None], pa.list_(pa.string())))
+    assert host(frames, frames.split(nothing, "x", "|", 2, None)) == [[None], [None]]
+
+
+def test_categories_are_counted(frames):
+    column = frames.from_host(pa.array(["a", None, "b", "a"]))
+    assert frames.count_categories(column) == {"a": 2, "b": 1}
+    column = frames.from_host(pa.array([["a", None], ["b", "a"], []]))
+    assert frames.count_categories(column) == {"a": 2, "b": 1}
+    assert frames.count_categories(frames.from_host(pa.array([None, None], pa.string()))) == {}
+
+
+def test_vectors_are_of_one_size(frames):
+    column = frames.from_host(pa.array([[1, 2], None, [np.nan, np.inf], [3.5, None]], pa.list_(pa.float64())))
+    assert host(frames, frames.vectors(column, "x", 2)) == [[1, 2], [0, 0], [0, 0], [3.5, 0]]
+    with pytest.raises(DataError, match="2 vectors are not of size 3; first: row 0, size 2"):
+        frames.vectors(frames.from_host(pa.array([[1.0, 2.0], [1.0, 2.0, 3.0], []])), "x", 3)
+    with pytest.raises(DataError, match="expected lists of 2 numbers, found string"):
+        frames.vectors(frames.from_host(pa.array(["a"])), "x", 2)
+
+
+def test_words_are_parted_by_any_white_space(frames):
+    column = frames.from_host(pa.array([" a\u3000b  a\tc", None, "", "\u00a0"]))
+    assert frames.count_words(column, "x") == {"a": 2, "b": 1, "c": 1}
+
+
+def test_a_session_without_an_id_has_no_number(frames):
+    column = frames.from_host(pa.array(["z", None, "a", "z"]))
+    assert host(frames, frames.number(column)) == [0, -1, 1, 0]
+
+
+def test_a_file_is_read(frames, tmp_path):
+    pq.write_table(pa.table({"a": ["x", None], "b": [1, 2], "c": [[1], []]}), tmp_path / "some.parquet")
+    frame = frames.read(tmp_path / "some.parquet", ["b", "a"], categories=True)
+    assert list(frame.columns) == ["b", "a"]
+    assert host(frames, frame["a"]) == ["x", None] and host(frames, frame["b"]) == [1, 2]

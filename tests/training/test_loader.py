@@ -6,8 +6,9 @@ import torch
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.session_batch import SessionBatch
 from m2trec_merlin.sessions import Sessions
-from m2trec_merlin.training.loader import SessionLoader
+from m2trec_merlin.training.loader import SessionLoader, _Files
 from m2trec_merlin.training.processes import Processes
+from tests.frames import keyhole
 from tests.worlds.encoded import tiny_sessions, write_sessions
 
 #: One chunk that stays in memory, or several that are read one after the other.
@@ -95,3 +96,14 @@ def test_chunks_are_read_when_they_are_needed(tmp_path: Path) -> None:
 def test_no_sessions_is_an_error_that_names_the_folder(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="train holds no training sessions"):
         loader(tmp_path, Sessions.from_lists([]))
+
+
+def test_cudf_reads_the_same_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = sessions_of(list(loader(tmp_path, tiny_sessions()).batches(epoch=1)))
+    with keyhole.installed() as frames:
+        monkeypatch.setattr(_Files, "read", lambda files, device: files.read_by(frames))
+        batches = list(loader(tmp_path, tiny_sessions()).batches(epoch=1))
+    assert sessions_of(batches) == expected
+    assert (
+        {batch.rows.dtype for batch in batches} == {batch.lengths.dtype for batch in batches} == {torch.int64}
+    )

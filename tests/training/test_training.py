@@ -14,7 +14,7 @@ from m2trec_merlin.sessions import Prefixes, Sessions
 from m2trec_merlin.training.checkpoint import TrainingState, find_checkpoint
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.schedule import learning_rate
-from m2trec_merlin.training.trainer import Trainer
+from m2trec_merlin.training.trainer import _LOSSES_AT_ONCE, Trainer
 from m2trec_merlin.training.transformers4rec_trainer import build_transformers4rec_trainer
 from tests.worlds.encoded import tiny_catalogue, tiny_config, tiny_sessions, write_sessions
 
@@ -90,6 +90,34 @@ class TestTrainer:
         assert whole.losses[:done] + resumed.losses == whole.losses
         for name, tensor in expected.state_dict().items():
             assert torch.equal(tensor, model.state_dict()[name]), name
+
+    def test_losses_that_are_read_some_at_a_time_change_nothing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As on a GPU, which is asked for the losses of several steps at once."""
+        config = tiny_config(training={"epochs": 3, "checkpoint_steps": 4, "max_steps": 13})
+        found = []
+        for name, at_once in (("each", 1), ("some", 3)):
+            monkeypatch.setitem(_LOSSES_AT_ONCE, "cpu", at_once)
+            recorder = Recorder()
+            tested, model, _ = trainer(tmp_path / name, config, recorder)
+            state = tested.train(seed=1)
+            records = [{k: v for k, v in r.items() if "seconds" not in k} for r in state.history]
+            saved = sorted(path.name for path in (tmp_path / name / "checkpoints").glob("step-*"))
+            found.append((recorder.losses, state.step, records, saved, model.state_dict()))
+        (*one, weights), (*other, others) = found
+        assert one == other and len(one[0]) == 13
+        assert all(torch.equal(weights[name], others[name]) for name in weights)
+
+    def test_a_loss_that_is_no_number_is_found_later_and_named_rightly(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(_LOSSES_AT_ONCE, "cpu", 100)
+        tested, model, _ = trainer(tmp_path, tiny_config(), Recorder())
+        with torch.no_grad():
+            model.session_encoder.project.weight.fill_(float("nan"))
+        with pytest.raises(M2TRecError, match="loss became nan at step 0"):
+            tested.train(seed=1)
 
     def test_stops_when_validation_stops_improving(self, tmp_path: Path) -> None:
         nothing_to_learn = Sessions.from_lists([[1, 30]]).prefixes()

@@ -1,0 +1,52 @@
+"""The best 20 of a million and of ten million items for 256 sessions, by the exact product."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from benchmarks.gpu.step import Step
+
+SESSIONS, WIDTH, BEST = 256, 128, 20
+#: Items scored at a time; a block of scores is 256 MiB in float32.
+BLOCK = 1 << 18
+
+
+def main(step: Step) -> None:
+    """Search among random vectors."""
+    for n_items in (1_000, 10_000) if step.rehearsal else (1_000_000, 10_000_000):
+        for kind in (torch.float32, torch.bfloat16):
+            of = {"items": n_items, "kind": str(kind)}
+            step.attempt("search", lambda: measure(step, n_items, kind, of))  # noqa: B023
+
+
+def measure(step: Step, n_items: int, kind: torch.dtype, of: Mapping[str, object]) -> None:
+    """Time one search for all sessions together."""
+    torch.manual_seed(0)
+    vectors = torch.randn(n_items, WIDTH, device=step.device, dtype=kind)
+    queries = torch.randn(SESSIONS, WIDTH, device=step.device, dtype=kind)
+    block = 256 if step.rehearsal else BLOCK
+    values, _ = best_rows(queries, vectors, BEST, block)
+    expected = (queries[:4] @ vectors.T).float().topk(BEST).values
+    torch.testing.assert_close(values[:4].float(), expected, rtol=0.02, atol=0.02)
+    seconds = step.seconds(lambda: best_rows(queries, vectors, BEST, block))
+    step.add("top-20", round(seconds, 5), "s", sessions=SESSIONS, width=WIDTH, **of)
+
+
+@torch.inference_mode()
+def best_rows(queries: Tensor, vectors: Tensor, count: int, block: int) -> tuple[Tensor, Tensor]:
+    """Return the best scores, [Q, count], and their rows, int64 [Q, count], block by block of items."""
+    kept = []
+    for begin in range(0, len(vectors), block):
+        scores = queries @ vectors[begin : begin + block].T
+        values, rows = scores.topk(min(count, scores.shape[1]), dim=1)
+        kept.append((values, rows + begin))
+    values, rows = (torch.cat(found, dim=1) for found in zip(*kept, strict=True))
+    best = values.topk(count, dim=1)
+    return best.values, rows.gather(1, best.indices)
+
+
+if __name__ == "__main__":
+    main(Step.of())

@@ -1,0 +1,48 @@
+"""Where the workflows run: cuDF on a GPU, or pandas."""
+
+from __future__ import annotations
+
+from m2trec_merlin.devices import Choice, choose
+from m2trec_merlin.errors import ConfigError
+from m2trec_merlin.frames import Frames, library
+from m2trec_merlin.merlin_adapter import teach_merlin
+
+
+def choose_preprocessing_device(wanted: str) -> Choice:
+    """Return the device for `auto`, `cpu` or `cuda`, and why.
+
+    Raises:
+        ConfigError: `cuda` is wanted, and cuDF or a GPU is missing.
+    """
+    return choose("preprocessing", wanted, lacks)
+
+
+def frames_on(device: str) -> Frames:
+    """Return the library of frames for `cpu` or `cuda`; on `cuda`, Merlin is taught what its frames are.
+
+    Raises:
+        ConfigError: cuDF or a GPU is missing, on a Dask worker for instance.
+    """
+    if device == "cpu":
+        return library("pandas")
+    if (missing := lacks()) is not None:
+        raise ConfigError(f"preprocessing.device is 'cuda', but {missing}")
+    import cudf
+
+    teach_merlin(cudf)
+    return library("cudf")
+
+
+def lacks() -> str | None:
+    """Return what preprocessing on a GPU lacks, None if nothing."""
+    try:
+        import cupy
+    except ImportError:
+        return "cuDF is not installed; where there is a GPU: pip install 'm2trec-merlin[gpu]'"
+    try:
+        if not cupy.cuda.runtime.getDeviceCount():
+            return "CuPy finds no GPU"
+        import cudf  # noqa: F401
+    except Exception as error:  # of the driver's errors, each release has classes of its own
+        return f"cuDF cannot use a GPU here ({type(error).__name__}: {error})"
+    return None

@@ -1,0 +1,79 @@
+"""Fit a workflow part by part, in this process or on a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dask import delayed
+from merlin.dag import Graph
+from merlin.dag.executors import LocalExecutor
+from merlin.dag.ops.stat_operator import StatOperator
+from nvtabular import Workflow
+
+from m2trec_merlin.attributes.fitting import FittedByParts
+from m2trec_merlin.merlin_adapter import dataset_of_parts
+from m2trec_merlin.preprocessing.cluster import run
+from m2trec_merlin.preprocessing.device import frames_on
+from m2trec_merlin.progress import SILENT, Progress
+
+
+def fit_workflow(
+    workflow: Workflow,
+    parts: Sequence[Path],
+    columns: Sequence[str],
+    device: str = "cpu",
+    client: Any = None,
+    progress: Progress = SILENT,
+) -> Workflow:
+    """Do what `nvtabular.Workflow.fit` does, without a Dask dataframe.
+
+    Args:
+        workflow: of operators that are `FittedByParts`, or need no fitting.
+        parts: Parquet files.
+        columns: to read of them.
+        device: `cpu` or `cuda`.
+        client: of the Dask cluster to run on; None runs in this process.
+        progress: is told about each part of the work.
+
+    Returns:
+        The workflow.
+
+    Raises:
+        TypeError: an operator can only be fitted on a Dask dataframe.
+    """
+    schema = dataset_of_parts(parts[:1], columns).schema
+    workflow.fit_schema(schema)
+    waiting = {
+        node: Graph.get_nodes_by_op_type(node.parents_with_dependencies, StatOperator)
+        for node in Graph.get_nodes_by_op_type([workflow.output_node], StatOperator)
+    }
+    for node in waiting:
+        if not isinstance(node.op, FittedByParts):
+            raise TypeError(f"{type(node.op).__name__} cannot be fitted part by part")
+        node.op.clear()
+    while waiting:
+        ready = [node for node, before in waiting.items() if not before]
+        shared, fit = delayed(ready), delayed(fit_part)
+        found = run(
+            [fit(shared, str(part), columns, device) for part in parts], client, "vocabularies", progress
+        )
+        for node, results in zip(ready, zip(*found, strict=True), strict=True):
+            node.op.fit_finalize(node.op.join(results))
+            node.op.fitted = True
+            del waiting[node]
+        for before in waiting.values():
+            before.difference_update(ready)
+    workflow.graph.construct_schema(schema, preserve_dtypes=True)
+    return workflow
+
+
+def fit_part(nodes: Sequence[Any], source: str, columns: Sequence[str], device: str) -> list[Any]:
+    """Return what one part says to the operator of each node."""
+    frame = frames_on(device).read(Path(source), columns)
+    results = []
+    for node in nodes:
+        inputs = LocalExecutor().transform(frame, node.parents_with_dependencies)
+        results.append(node.op.fit_part(node.input_columns, inputs))
+    return results

@@ -1,0 +1,44 @@
+"""Scores of a model are ranked as tensors, with the result that they have as arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from m2trec_merlin.config import EvaluationConfig
+from m2trec_merlin.evaluation.ranking import evaluate
+from m2trec_merlin.model.m2trec import build_model
+from m2trec_merlin.model.scoring import ModelScorer
+from m2trec_merlin.sessions import Prefixes
+from tests.worlds.encoded import tiny_catalogue, tiny_config, tiny_sessions
+
+
+class OnTheHost:
+    """A scorer of arrays alone."""
+
+    def __init__(self, scorer: ModelScorer) -> None:
+        self.name, self.candidates, self._scorer = scorer.name, scorer.candidates, scorer
+
+    def score(self, prefixes: Prefixes) -> np.ndarray:
+        return self._scorer.score(prefixes)
+
+
+@pytest.mark.parametrize("exclude", [False, True])
+@pytest.mark.parametrize("some", [False, True])
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_tensors_and_arrays_are_ranked_alike(device: str, exclude: bool, some: bool) -> None:
+    catalogue = tiny_catalogue()
+    torch.manual_seed(0)
+    scorer = ModelScorer(build_model(tiny_config(), catalogue).to(device))
+    settings = EvaluationConfig(ks=[1, 5, 100], baselines=[], exclude_session_items=exclude, block_prefixes=7)
+    allowed = np.arange(catalogue.n_rows) % 2 == 0 if some else None
+    prefixes = tiny_sessions().prefixes()
+    tensors, arrays = (
+        evaluate(one, prefixes, catalogue, settings, candidates=allowed).items
+        for one in (scorer, OnTheHost(scorer))
+    )
+    assert tensors is not None and arrays is not None
+    for name in ("target", "found", "remaining"):
+        np.testing.assert_array_equal(getattr(tensors, name), getattr(arrays, name))
+    assert len(np.unique(tensors.target)) > 5
