@@ -36,6 +36,7 @@ def write_shop(folder: Path, n_items: int, n_events: int, n_parts: int, seed: in
         {
             "name": "shop",
             "work_dir": folder,
+            "data": {"max_session_length": _LENGTH},
             "attributes": [
                 {"name": "title", "kind": "text"},
                 {"name": "brand", "kind": "categorical"},

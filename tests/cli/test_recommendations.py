@@ -6,6 +6,9 @@ from rich.console import Console
 
 from m2trec_merlin.cli.recommendations import describe_item, print_recommendations
 from m2trec_merlin.serving.client import Recommendations
+from m2trec_merlin.serving.contract.about import About
+
+ABOUT = About("r-1", "m", "0")
 
 
 def printed(recommendations: Recommendations) -> str:
@@ -23,6 +26,7 @@ def test_everything_is_printed() -> None:
             [1.25, 0.5],
             {"aisle": [("bakery", 0.613), ("dairy", 0.2)]},
             ["item_ids[4]: ignored"],
+            ABOUT,
         )
     )
     for expected in (
@@ -37,7 +41,7 @@ def test_everything_is_printed() -> None:
 
 
 def test_no_prediction_is_said() -> None:
-    assert "Next aisle: no prediction" in printed(Recommendations([], [], [], {"aisle": []}, []))
+    assert "Next aisle: no prediction" in printed(Recommendations([], [], [], {"aisle": []}, [], ABOUT))
 
 
 def test_items_without_a_known_title_are_shown_by_id() -> None:

@@ -65,7 +65,7 @@ def test_sessions_are_read_in_the_rows_of_another_catalogue(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("text", ["HIT", "HIT@0", "hit@20", "HIT@99999", "HIT@20 "])
 def test_metrics_that_are_none(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"expected one of HIT@K, MRR@K, Recall@K, .* as in HIT@20"):
+    with pytest.raises(ConfigError, match=r"expected one of HIT@K, MRR@K, NDCG@K, Recall@K, .* as in HIT@20"):
         parse_metric(text)
     metric, k = parse_metric("MRR@5")
     assert (metric.name, k) == ("MRR", 5)

@@ -86,7 +86,7 @@ class TritonServer:
 
         Raises:
             ArtifactError: there is no model repository, or another one than was exported.
-            ServerError: a port is taken, what `serving.host` and `serving.tls` name is not there, or the model
+            ServerError: a port is taken, what `serving.host` and `serving.tls` name is not there, or a model
                 to serve beside has answers of another form.
         """
         if not (self.repository / self.model).is_dir():

@@ -17,6 +17,7 @@ import pytest
 
 from m2trec_merlin.errors import NoAnswerError, RefusedError, ServerError
 from m2trec_merlin.serving.client import AsyncRecommendationClient, RecommendationClient, Recommendations, Tls
+from m2trec_merlin.serving.contract.about import About
 from tests.serving.certificates import Certificates
 from tests.serving.client.stand_in import StandIn, serving
 
@@ -55,7 +56,7 @@ def address(triton: StandIn) -> Iterator[str]:
 @both
 def test_a_request_and_its_answer(triton: StandIn, address: str, recommend: Recommend) -> None:
     answer = recommend(address, ["x", {"title": "Tee"}], 2, filters={"brand": "b"}, new_option=1)
-    assert answer == Recommendations(["a", "b"], ["Tea", "Café"], [2.0, 1.5], {}, [])
+    assert answer == Recommendations(["a", "b"], ["Tea", "Café"], [2.0, 1.5], {}, [], About("r-1", "m", "0"))
     assert triton.asked[-1].model_name == "m2trec"
     assert triton.tensors["item_ids"] == [b"x", b""]
     assert triton.tensors["item_attributes"] == [b"", b'{"title": "Tee"}']

@@ -11,7 +11,7 @@ from m2trec_merlin.serving.client.requests import build_request, id_and_attribut
 def built(session: list[Any], **options: Any) -> dict[str, list[str]]:
     said = {
         **{"top_k": None, "exclude": (), "exclude_session_items": False, "filters": None},
-        **{"new_item_boost": None, "new_items": None, "others": {}},
+        **{"new_item_boost": None, "new_items": None, "popularity": None, "others": {}},
         **options,
     }
     tensors = build_request(session, **said)
