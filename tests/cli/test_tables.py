@@ -16,7 +16,7 @@ def test_terminal_shows_names_as_they_are() -> None:
     console.print(to_terminal(slice_table(ROWS, 20)))
     text = console.export_text()
     assert "kNN [x]" in text
-    assert "25.00 / 12.50" in text
+    assert "25.00/12.50" in text
     assert "HIT@20 / MRR@20" in text
 
 

@@ -40,12 +40,12 @@ def on(config: Config, name: str) -> Config:
 
 
 def files(folder: Path) -> dict[str, object]:
-    """Tables and vocabularies of preprocessed/; the pickle of a workflow names where it was fitted."""
+    """All that preprocessed/ holds, the fitted workflow included, but for the manifests, which tell times."""
     found: dict[str, object] = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix == ".parquet":
             found[str(path.relative_to(folder))] = pq.read_table(path)
-        elif path.suffix == ".json" and "vocabularies" in path.parts:
+        elif path.suffix == ".json" and path.name != "manifest.json":
             found[str(path.relative_to(folder))] = json.loads(path.read_text())
     return found
 
