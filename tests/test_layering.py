@@ -41,6 +41,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "histories",
         "ids",
         "pages",
+        "shares",
         "progress",
         "rows",
         "scores",

@@ -3,6 +3,20 @@
 Installed as `m2trec_merlin.workflows`; `python workflows/items.py` runs from a bare checkout, too.
 """
 
-from m2trec_merlin.merlin_adapter import prepare_merlin
+from __future__ import annotations
 
-prepare_merlin()
+from pathlib import Path
+from typing import Any
+
+from m2trec_merlin import merlin_adapter
+
+
+def _load_workflow(directory: Path) -> Any:
+    from m2trec_merlin.workflows.storage import load_workflow
+
+    return load_workflow(directory)
+
+
+merlin_adapter.prepare_merlin()
+# Scripts of before workflows were stored as data look for it there.
+merlin_adapter.load_workflow = _load_workflow  # type: ignore[attr-defined]

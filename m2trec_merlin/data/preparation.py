@@ -14,7 +14,6 @@ from m2trec_merlin import __version__
 from m2trec_merlin.artifacts import atomic_directory, require_manifest, write_manifest
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.counting import split_sessions
-from m2trec_merlin.data.report.findings import percent
 from m2trec_merlin.data.report.page import write_report
 from m2trec_merlin.data.report.statistics import VERSION, describe
 from m2trec_merlin.data.session_length import MANIFEST_NAME, length_for_most_events
@@ -29,6 +28,7 @@ from m2trec_merlin.runs.folder import (
     REPORT_NUMBERS,
     REPORT_PAGE,
 )
+from m2trec_merlin.shares import percent
 
 
 def prepare_data(config: Config, force: bool = False, progress: Progress = SILENT) -> Path:

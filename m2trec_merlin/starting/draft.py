@@ -16,9 +16,10 @@ import yaml
 from m2trec_merlin.attributes.base import RESERVED_NAMES
 from m2trec_merlin.readers.dialect import Dialect
 from m2trec_merlin.readers.problems import looks_like_a_value
+from m2trec_merlin.shares import percent
 from m2trec_merlin.starting.item_ids import ItemIds
 from m2trec_merlin.starting.kinds import Choice
-from m2trec_merlin.starting.look import Look, percent
+from m2trec_merlin.starting.look import Look
 from m2trec_merlin.starting.names import speaks_of
 from m2trec_merlin.starting.sessions import Grouping, Order
 

@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 from m2trec_merlin.attributes.base import WRITTEN_LISTS_HINT, written_lists
 from m2trec_merlin.attributes.numeric import with_point
 from m2trec_merlin.columns import to_arrow
-from m2trec_merlin.starting.look import Column, percent
+from m2trec_merlin.shares import percent
+from m2trec_merlin.starting.look import Column
 from m2trec_merlin.starting.names import speaks_of
 from m2trec_merlin.starting.times import times_of
 

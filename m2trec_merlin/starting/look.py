@@ -20,15 +20,6 @@ _CODE = r"(?=.*\d)[\x21-\x7e]+"
 _LEADING_ZERO = r"-?0\d+"
 
 
-def percent(share: float) -> str:
-    """Return a share to be read, never rounded to none or all."""
-    if 0 < share < 0.001:
-        return "less than 0.1 %"
-    if 0.999 < share < 1:
-        return "more than 99.9 %"
-    return f"{100 * share:.0f} %" if share in (0, 1) or 0.1 <= share < 0.995 else f"{100 * share:.1f} %"
-
-
 class Column:
     """What the kept rows say of one column.
 

@@ -8,7 +8,8 @@ import pandas as pd
 
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.canonical import SPLITS
-from m2trec_merlin.starting.look import Column, Look, percent
+from m2trec_merlin.shares import percent
+from m2trec_merlin.starting.look import Column, Look
 from m2trec_merlin.starting.names import speaks_of
 from m2trec_merlin.starting.times import Times, times_of
 

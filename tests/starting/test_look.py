@@ -7,7 +7,7 @@ import pytest
 
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.dialect import Dialect
-from m2trec_merlin.starting.look import Column, look_at, percent
+from m2trec_merlin.starting.look import Column, look_at
 
 
 def test_all_rows_are_counted_and_kept_ones_come_from_everywhere(tmp_path: Path) -> None:
@@ -66,20 +66,3 @@ def test_what_a_column_says() -> None:
 def test_numbers(values: list[object], numbers: list[float] | None) -> None:
     found = Column("a", pd.Series(values)).numbers
     assert (None if found is None else found.tolist()) == numbers
-
-
-@pytest.mark.parametrize(
-    ("share", "text"),
-    [
-        (0, "0 %"),
-        (1, "100 %"),
-        (0.0001, "less than 0.1 %"),
-        (0.004, "0.4 %"),
-        (0.123, "12 %"),
-        (0.9, "90 %"),
-        (0.996, "99.6 %"),
-        (0.9999, "more than 99.9 %"),
-    ],
-)
-def test_shares_are_never_rounded_to_none_or_all(share: float, text: str) -> None:
-    assert percent(share) == text

@@ -220,7 +220,7 @@ def test_events_of_unknown_items_are_counted_and_left_out(shop: Path) -> None:
     clicks(unknown=30).to_csv(shop / "clicks.csv", index=False)
     done = draft(shop)
     assert settings(shop / "shop.yaml")["data"]["options"] == {"drop_unknown_items": True}
-    assert "5.0 % of events name no item of products.csv, and are left out" in done.found.doubts()
+    assert "5 % of events name no item of products.csv, and are left out" in done.found.doubts()
 
 
 def test_names_of_columns_that_yaml_and_the_product_would_misread(shop: Path) -> None:

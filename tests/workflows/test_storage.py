@@ -12,6 +12,7 @@ from merlin.io import Dataset
 from nvtabular import ColumnSelector, Workflow
 from nvtabular.ops import Normalize
 
+from m2trec_merlin import merlin_adapter
 from m2trec_merlin.attributes import parse_attribute
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.workflows.items import encode_items, items_workflow
@@ -89,3 +90,8 @@ def test_an_operator_that_does_not_say_what_it_learned_is_not_saved(tmp_path: Pa
     workflow = Workflow(ColumnSelector(["price"]) >> Normalize()).fit(Dataset(ITEMS))
     with pytest.raises(TypeError, match="Normalize learns, but has no write_learned"):
         save_workflow(workflow, ATTRIBUTES[-1:], tmp_path / "saved")
+
+
+def test_scripts_from_before_find_it_where_it_was(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"workflow\.json"):
+        merlin_adapter.load_workflow(tmp_path)  # type: ignore[attr-defined]

@@ -9,6 +9,7 @@ import numpy as np
 
 from m2trec_merlin.data.report.statistics import DataStatistics
 from m2trec_merlin.encoded import Layout
+from m2trec_merlin.shares import percent
 
 #: Sentences at most; there are always five at least.
 _MOST = 8
@@ -24,16 +25,6 @@ def find(statistics: DataStatistics) -> list[str]:
     by_weight = sorted(range(len(found)), key=lambda i: -found[i][0])[:_MOST]
     worth = [i for i in by_weight if found[i][0] >= _NOTABLE]
     return [found[i][1] for i in sorted(worth if len(worth) >= 5 else by_weight[:5])]
-
-
-def percent(part: float, whole: float = 1.0) -> str:
-    """Return a share as people write it: "12 %", "0.4 %", "under 0.1 %"."""
-    share = 100 * part / whole if whole else 0.0
-    if 0 < share < 0.1:
-        return "under 0.1 %"
-    if 99.9 < share < 100:
-        return "over 99.9 %"
-    return f"{share:.0f} %" if 10 <= share <= 99 or share == round(share) else f"{share:.1f} %"
 
 
 def _candidates(s: DataStatistics) -> Iterator[tuple[float, str]]:

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from m2trec_merlin.attributes.profiles import weighted_quantiles
-from m2trec_merlin.data.report.findings import find, percent
+from m2trec_merlin.data.report.findings import find
 from m2trec_merlin.data.report.items import AttributeStatistics, Group
 from m2trec_merlin.data.report.plots import STYLE, plot_bars, plot_curve
 from m2trec_merlin.data.report.statistics import DataStatistics
 from m2trec_merlin.pages import write_page, write_table
+from m2trec_merlin.shares import percent
 
 _LENGTH_BARS = 40
 _STYLE = (

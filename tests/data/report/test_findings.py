@@ -5,20 +5,9 @@ import re
 import pandas as pd
 import pytest
 
-from m2trec_merlin.data.report.findings import find, percent
+from m2trec_merlin.data.report.findings import find
 from tests.data.report.test_statistics import statistics
 from tests.worlds.tables import MakeConfig
-
-
-@pytest.mark.parametrize(
-    ("part", "whole", "text"),
-    [
-        (0, 7, "0 %"), (7, 7, "100 %"), (0, 0, "0 %"), (1, 8, "12 %"), (1, 3, "33 %"), (1, 20, "5 %"),
-        (31, 1000, "3.1 %"), (1, 5000, "under 0.1 %"), (4999, 5000, "over 99.9 %"), (996, 1000, "99.6 %"),
-    ],
-)  # fmt: skip
-def test_shares_as_people_write_them(part: float, whole: float, text: str) -> None:
-    assert percent(part, whole) == text
 
 
 def shop(n_train: int = 80) -> tuple[pd.DataFrame, pd.DataFrame]:

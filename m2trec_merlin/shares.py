@@ -1,0 +1,13 @@
+"""Shares as people write them."""
+
+from __future__ import annotations
+
+
+def percent(part: float, whole: float = 1.0) -> str:
+    """Return a share, never rounded to none or all: "12 %", "0.4 %", "under 0.1 %"."""
+    share = 100 * part / whole if whole else 0.0
+    if 0 < share < 0.1:
+        return "under 0.1 %"
+    if 99.9 < share < 100:
+        return "over 99.9 %"
+    return f"{share:.0f} %" if 10 <= share <= 99 or share == round(share) else f"{share:.1f} %"
