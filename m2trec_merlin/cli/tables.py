@@ -39,7 +39,7 @@ def to_terminal(table: Table) -> RichTable:
     """Return a table for a terminal: a column for each group, without intervals; the best values are bold."""
     within = " / ".join(table.groups[0][1]) if table.groups else ""
     shown = RichTable(title=escape(f"{table.title}: {within}"), title_justify="left", box=SIMPLE_HEAD)
-    shown.add_column("model")
+    shown.add_column("model", no_wrap=True)
     for group, _ in table.groups:
         shown.add_column(escape(group), justify="right")
     ends = np.cumsum([len(columns) for _, columns in table.groups])
