@@ -32,6 +32,7 @@ from m2trec_merlin.serving.runtime.candidates import Addition, Found, find_best
 from m2trec_merlin.serving.runtime.graphs import open_graph
 from m2trec_merlin.serving.runtime.indexes import open_index
 from m2trec_merlin.serving.runtime.item_table import ItemTable
+from m2trec_merlin.serving.runtime.length_groups import group_by_length
 from m2trec_merlin.serving.runtime.options import Draft, apply_options
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class Recommender:
         ]
 
     def _rank(self, requests: list[Request]) -> list[Answer]:
-        queries_BD, *probabilities = self._sessions.run(None, self._session_inputs(requests))
+        queries_BD, *probabilities = self._encode(requests)
         drafts = [self._draft(request) for request in requests]
         wishes = [draft.wish() for draft in drafts]
         if self._repeat_biases is not None:
@@ -152,6 +153,16 @@ class Recommender:
             }
             answers.append(self._answer(requests[index], drafts[index], found, categories))
         return answers
+
+    def _encode(self, requests: list[Request]) -> list[np.ndarray]:
+        """What the session graph returns, in the order of the requests."""
+        groups = group_by_length([len(request.positions) for request in requests])
+        parts = [
+            self._sessions.run(None, self._session_inputs([requests[place] for place in group]))
+            for group in groups
+        ]
+        places = np.argsort(np.concatenate(groups))
+        return [np.concatenate(outputs)[places] for outputs in zip(*parts, strict=True)]
 
     def _draft(self, request: Request) -> Draft:
         draft = Draft(self._items, request.positions, self._new, list(request.notes), self._biases)
