@@ -10,6 +10,7 @@ import numpy as np
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import EvaluationConfig, load_config
+from m2trec_merlin.config.serving import ServingConfig
 from m2trec_merlin.config.settings import VARIANTS_FOLDER
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.errors import ArtifactError, ConfigError
@@ -75,11 +76,12 @@ def open_run(path: Path, progress: Progress = SILENT) -> Run:
         shared = folder.parents[1] if folder.parent.name == VARIANTS_FOLDER else folder
         config = saved.model_copy(update={"work_dir": shared})
     export = Run(config).step("export")
-    served = export.manifest()["settings"]
+    exported = export.manifest()["settings"]
     if "model" in export.outdated():
         raise ArtifactError(f"{export.folder} was made before the model was trained: run `m2trec export`")
-    neighbours = config.serving.model_copy(update={"neighbours": served["neighbours"]})
-    return run_as_trained(config.model_copy(update={"serving": neighbours}), progress)
+    settings = {name: value for name, value in exported.items() if name in ServingConfig.model_fields}
+    serving = ServingConfig.model_validate({**dict(config.serving), **settings})
+    return run_as_trained(config.model_copy(update={"serving": serving}), progress)
 
 
 def judge(candidate: Run, current: Run, metric: str = "HIT@20", progress: Progress = SILENT) -> Verdict:

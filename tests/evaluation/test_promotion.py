@@ -115,6 +115,16 @@ def test_models_are_measured_on_validation_sessions(runs: Path) -> None:
     assert 0 < verdict.low < verdict.difference < verdict.high and verdict.is_better
 
 
+def test_a_run_is_measured_as_it_was_exported(runs: Path) -> None:
+    manifest = runs / "new" / "triton" / "manifest.json"
+    before = manifest.read_text()
+    mixture = {"neighbours": 3.0, "content": 0.0, "by": "id", "rare": 0.5}
+    write_manifest(manifest.parent, "export", {"neighbours": True, "mixture": mixture, "top_k": 7})
+    serving = open_run(runs / "new").config.serving
+    assert (serving.neighbours, serving.mixture.model_dump(), serving.top_k) == (True, mixture, 7)
+    manifest.write_text(before)
+
+
 def promote(*words: object) -> tuple[int, dict[str, Any]]:
     result = CliRunner().invoke(app, ["promote", *map(str, words), "--metric", "HIT@1", "--json"])
     return result.exit_code, json.loads(result.stdout) if result.stdout else {}
