@@ -70,13 +70,17 @@ def our_scorers(
     Raises:
         ArtifactError: the model was not trained, or not on this catalogue.
     """
+    model = model_scorer(run, catalogue, progress)
+    if not run.config.serving.neighbours:
+        return [model]
+    return [model, mixture_of(run.config, catalogue, train, model)]
+
+
+def model_scorer(run: Run, catalogue: Catalogue, progress: Progress = SILENT) -> ItemScorer:
+    """Return the model of a run alone, on the device of `evaluation.device`; otherwise as `our_scorers`."""
     from m2trec_merlin.model.scoring import ModelScorer
     from m2trec_merlin.model.storage import load_model
 
-    config = run.config
-    choice = choose("evaluation", config.evaluation.device)
+    choice = choose("evaluation", run.config.evaluation.device)
     progress.say(choice.line)
-    model = ModelScorer(load_model(run.model, catalogue).to(choice.device), config.variant_title)
-    if not config.serving.neighbours:
-        return [model]
-    return [model, mixture_of(config, catalogue, train, model)]
+    return ModelScorer(load_model(run.model, catalogue).to(choice.device), run.config.variant_title)

@@ -17,6 +17,7 @@ from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.ranking import rank, sample_prefixes
+from m2trec_merlin.evaluation.run import model_scorer
 from m2trec_merlin.evaluation.served import mixture_of
 from m2trec_merlin.neighbours.mixture import Mixture, Weights, log_view, rarity
 from m2trec_merlin.progress import SILENT, Progress
@@ -71,12 +72,11 @@ def tune(config: Config, prefixes: int = 4000, progress: Progress = SILENT) -> t
     Raises:
         ArtifactError: `preprocess` or `train` has not run, or with settings that do not fit each other.
     """
-    from m2trec_merlin.model.scoring import ModelScorer
-    from m2trec_merlin.model.storage import load_model, run_as_trained
+    from m2trec_merlin.model.storage import run_as_trained
 
     run = run_as_trained(config, progress)
     catalogue = Catalogue.load(run.catalogue)
-    model = ModelScorer(load_model(run.model, catalogue), config.variant_title)
+    model = model_scorer(run, catalogue, progress)
     train = Sessions.load(run.sessions("train"))
     valid = Sessions.load(run.sessions("valid")).prefixes()
     sample = sample_prefixes(valid, prefixes, config.seed)
