@@ -45,6 +45,7 @@ class TextColumn:
                 if each is not None:
                     rows.append(row)
                     codes.append(self._code_of.setdefault(each, len(self._code_of)))
+        self._texts = list(self._code_of)
         self._rows, self._codes = np.array(rows, np.int64), np.array(codes, np.int32)
 
     def passing(self, wanted: Any, where: str, mask: np.ndarray, notes: list[str]) -> None:
@@ -58,9 +59,8 @@ class TextColumn:
 
     def values(self, rows: np.ndarray) -> list[tuple[Hashable, ...]]:
         """Return the values that each of the rows has."""
-        texts = list(self._code_of)
         bounds = zip(*(np.searchsorted(self._rows, rows, side) for side in ("left", "right")), strict=True)
-        return [tuple(texts[code] for code in self._codes[start:stop]) for start, stop in bounds]
+        return [tuple(self._texts[code] for code in self._codes[start:stop]) for start, stop in bounds]
 
 
 class NumberColumn:

@@ -31,7 +31,7 @@ from m2trec_merlin.serving.contract.names import (
 )
 from m2trec_merlin.serving.contract.shown import PREFIX, SCHEMA, SUFFIX
 from m2trec_merlin.serving.runtime.background import Waiting
-from m2trec_merlin.serving.runtime.handed_over import add_to_checked
+from m2trec_merlin.serving.runtime.handover import add_to_checked
 
 Tensors = Mapping[str, np.ndarray]
 

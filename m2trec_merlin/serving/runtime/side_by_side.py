@@ -14,7 +14,7 @@ import numpy as np
 
 from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.serving.contract.names import CHECKED, OPTIONS, PREPROCESS
-from m2trec_merlin.serving.runtime.handed_over import add_to_checked
+from m2trec_merlin.serving.runtime.handover import add_to_checked
 from m2trec_merlin.serving.runtime.observing import Answers, Observed, Tensors
 from m2trec_merlin.serving.runtime.options.session_key import SessionKey
 
