@@ -95,24 +95,34 @@ class MeterCallback(TrainerCallback):  # type: ignore[misc]
         control.should_training_stop |= self.meter.epoch()
 
 
-def main(job: Job) -> None:
-    torch.set_num_threads(job.threads)
-    torch.manual_seed(job.seed)
-    exchange = Exchange.load(Path(job.data))
-    folder = Path(job.folder)
-    # Items that training never saw need no place in the softmax.
-    schema = item_schema(int(exchange.items.max()) + 1, job.max_length)
-    sessions = pa.ListArray.from_arrays(
-        pa.array(exchange.train.offsets, pa.int32()), pa.array(exchange.train.rows)
-    )
+def build_trainer(
+    model: Any,
+    schema: Schema,
+    train: Flat,
+    job: Job,
+    epochs: int,
+    folder: Path,
+    callback: TrainerCallback,
+    on_gpu: bool = False,
+) -> Any:
+    """Return the library's own `Trainer`.
+
+    Args:
+        model: from `build`.
+        schema: from `item_schema`.
+        train: sessions, which are written into the folder.
+        job: its settings, longest session and seed.
+        epochs: to train for.
+        folder: for files of the training.
+        callback: is told of steps and epochs.
+        on_gpu: train there if there is one.
+    """
+    sessions = pa.ListArray.from_arrays(pa.array(train.offsets, pa.int32()), pa.array(train.rows))
     pq.write_table(pa.table({"item_id": sessions}), folder / "train.parquet")
-    model = build(job, schema)
-    prefixes = exchange.known_prefixes()
-    meter = Meter(job, ranker(model, prefixes, best_of(model, exchange.items, job.max_length)))
-    callback = MeterCallback(meter)
     arguments = training_arguments(
+        on_gpu,
         output_dir=str(folder / "trainer"),
-        num_train_epochs=job.settings["epochs"],
+        num_train_epochs=epochs,
         learning_rate=job.settings["learning_rate"],
         lr_scheduler_type=job.settings["schedule"],
         per_device_train_batch_size=job.settings["batch_size"],
@@ -122,7 +132,7 @@ def main(job: Job) -> None:
         logging_strategy="no",
         disable_tqdm=True,
     )
-    trainer = tr.Trainer(
+    return tr.Trainer(
         model=model,
         args=arguments,
         schema=schema,
@@ -130,6 +140,20 @@ def main(job: Job) -> None:
         compute_metrics=False,
         callbacks=[callback],
     )
+
+
+def main(job: Job) -> None:
+    torch.set_num_threads(job.threads)
+    torch.manual_seed(job.seed)
+    exchange = Exchange.load(Path(job.data))
+    folder = Path(job.folder)
+    # Items that training never saw need no place in the softmax.
+    schema = item_schema(int(exchange.items.max()) + 1, job.max_length)
+    model = build(job, schema)
+    prefixes = exchange.known_prefixes()
+    meter = Meter(job, ranker(model, prefixes, best_of(model, exchange.items, job.max_length)))
+    callback = MeterCallback(meter)
+    trainer = build_trainer(model, schema, exchange.train, job, job.settings["epochs"], folder, callback)
     steps = -(-len(exchange.train) // job.settings["batch_size"])
     callback.sessions, callback.targets = len(exchange.train) / steps, exchange.n_targets / steps
     trainer.train()

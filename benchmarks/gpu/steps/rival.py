@@ -7,8 +7,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from transformers import TrainerCallback
 
@@ -17,9 +15,8 @@ from benchmarks.gpu.runs import runs_of
 from benchmarks.gpu.step import Step
 from benchmarks.runners.data import cut_prefixes, scorer
 from benchmarks.runners.exchange import Exchange, Flat, Job, top_lists
-from benchmarks.runners.run_transformers4rec import best_of, build, item_schema
+from benchmarks.runners.run_transformers4rec import best_of, build, build_trainer, item_schema
 from benchmarks.training.systems import SYSTEMS
-from m2trec_merlin.merlin_adapter import training_arguments
 
 SYSTEM = "Transformers4Rec, sampled softmax"
 EPOCHS, PREFIXES = 3, 20_000
@@ -34,8 +31,6 @@ def main(step: Step) -> None:
 
 def measure(step: Step, data: Prepared) -> None:
     """Train for some epochs, on the sessions that ours trains on."""
-    import transformers4rec.torch as tr
-
     config, length = data.config, int(data.train.lengths.max())
     prefixes = data.prefixes("valid", PREFIXES)
     exchange = Exchange(
@@ -56,34 +51,10 @@ def measure(step: Step, data: Prepared) -> None:
         model.train()
         return found
 
+    epochs = _Epochs(step, config.name, quality, exchange.n_targets)
     with TemporaryDirectory() as folder:
-        train = Path(folder) / "train.parquet"
-        lists = pa.ListArray.from_arrays(
-            pa.array(exchange.train.offsets, pa.int32()), pa.array(exchange.train.rows)
-        )
-        pq.write_table(pa.table({"item_id": lists}), train)
-        arguments = training_arguments(
-            on_gpu=step.device == "cuda",
-            output_dir=f"{folder}/trainer",
-            num_train_epochs=EPOCHS,
-            learning_rate=settings["learning_rate"],
-            lr_scheduler_type=settings["schedule"],
-            per_device_train_batch_size=settings["batch_size"],
-            max_sequence_length=length,
-            seed=config.seed,
-            save_strategy="no",
-            logging_strategy="no",
-            disable_tqdm=True,
-        )
-        trainer = tr.Trainer(
-            model=model,
-            args=arguments,
-            schema=schema,
-            train_dataset_or_path=str(train),
-            compute_metrics=False,
-            callbacks=[_Epochs(step, config.name, quality, exchange.n_targets)],
-        )
-        trainer.train()
+        on_gpu = step.device == "cuda"
+        build_trainer(model, schema, exchange.train, job, EPOCHS, Path(folder), epochs, on_gpu).train()
 
 
 class _Epochs(TrainerCallback):  # type: ignore[misc]
