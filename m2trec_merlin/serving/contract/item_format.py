@@ -20,6 +20,7 @@ class ItemFormat:
         attributes: settings of all attributes, those that the model does not read included.
         title_column: of the titles, where none of the attributes gives them.
         titles_from: column of the titles; the ids' own for items without any.
+        dialect: of CSV files, see `readers.dialect.Dialect`.
         unchangeable: why this model cannot take other items than it was trained with; empty if it can.
     """
 
@@ -27,6 +28,7 @@ class ItemFormat:
     attributes: tuple[dict[str, Any], ...]
     title_column: str | None
     titles_from: str
+    dialect: dict[str, Any]
     unchangeable: str = ""
 
     def write(self, folder: Path) -> None:

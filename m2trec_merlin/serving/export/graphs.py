@@ -77,7 +77,7 @@ class ItemGraph(nn.Module):
 
 
 class CatalogueGraph(nn.Module):
-    """Encoded attributes of items, and whose training history they have, to all that a catalogue holds of them."""
+    """Encoded attributes of items, and whose training history they have, to all that a catalogue holds."""
 
     def __init__(self, model: M2TRec) -> None:
         super().__init__()

@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.storage import load_model, run_as_trained
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
+from m2trec_merlin.serving.catalogue.run import carry_over
 from m2trec_merlin.serving.contract.checksums import FORMAT, seal
 from m2trec_merlin.serving.contract.item_format import ItemFormat
 from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
@@ -94,6 +95,7 @@ def _export(run: Run, force: bool, progress: Progress) -> Path:
         seconds = round(time.perf_counter() - started, 1)
         write_manifest(repository, "export", inputs, items=catalogue.n_rows - 1, seconds=seconds, **found)
         seal(repository)
+        carry_over(target, repository, progress)
     progress.say(f"{target}: {catalogue.n_rows - 1:,} items, {seconds} seconds")
     return target
 
@@ -180,12 +182,14 @@ def describe_items(config: Config, version: Description) -> ItemFormat:
     if not version.attributes:
         unchangeable = "knows items by their ids only (model.inputs)"
     elif not HEADS[config.model.next_item.head].all_items:
-        unchangeable = f"has an output for each item of its training (model.next_item.head: {config.model.next_item.head})"
+        head = config.model.next_item.head
+        unchangeable = f"has an output for each item of its training (model.next_item.head: {head})"
     return ItemFormat(
         config.data.open(config.seed).items_origin.column(ITEM_ID),
         tuple(attribute.model_dump(mode="json") for attribute in config.attributes),
         config.serving.title_column,
         config.titles_from,
+        asdict(config.data.items_dialect),
         unchangeable,
     )
 

@@ -44,7 +44,9 @@ class CatalogueGraph:
             feeds = {**to_tensors(filled), "rows": np.concatenate([rows, fill])}
             parts.append([output[: len(rows)] for output in self._graph.run(None, feeds)])
         nothing = [np.zeros((0, *width), np.float32) for width in self._widths]
-        vectors, candidates, biases = (np.concatenate(outputs) for outputs in zip(nothing, *parts))
+        vectors, candidates, biases = (
+            np.concatenate(outputs) for outputs in zip(nothing, *parts, strict=True)
+        )
         return vectors, candidates, biases
 
 

@@ -30,8 +30,8 @@ _MOST_OPEN = 3
 class LiveVersions(Generic[T]):
     """Opens versions of the catalogue, as a step needs them.
 
-    A new version that is damaged is not served: the one before it goes on, and standard error, which is
-    Triton's log, says why. So does a version of another export, which an export under way leaves behind.
+    A new version that is damaged is not served: the one before it goes on, and standard error (which is in
+    Triton's log) says why. So it is with a version of another export, where the repository was replaced.
 
     Args:
         repository: that the step belongs to.

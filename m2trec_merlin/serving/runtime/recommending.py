@@ -233,9 +233,7 @@ class Recommender:
 
 
 def _draft(catalogue: ServedCatalogue, request: Request) -> Draft:
-    draft = Draft(
-        catalogue.items, request.positions, catalogue.new, list(request.notes), catalogue.biases
-    )
+    draft = Draft(catalogue.items, request.positions, catalogue.new, list(request.notes), catalogue.biases)
     apply_options(request.options, draft)
     return draft
 

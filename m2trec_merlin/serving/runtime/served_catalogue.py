@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from m2trec_merlin.serving.contract.catalogue import HISTORIES, Availability, CatalogueVersion
 from m2trec_merlin.serving.contract.identity import written

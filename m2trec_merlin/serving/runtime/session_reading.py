@@ -116,9 +116,7 @@ class SessionReader:
         encoded = iter(self._encode([list(draft.raw_items.values()) for draft in good]))
         return [self._finish(d, next(encoded), number) if isinstance(d, _Draft) else d for d in drafts]
 
-    def _draft(
-        self, rows: RowsOfIds, item_ids: Sequence[str], attributes: Sequence[str] | None
-    ) -> _Draft:
+    def _draft(self, rows: RowsOfIds, item_ids: Sequence[str], attributes: Sequence[str] | None) -> _Draft:
         if attributes is not None and len(attributes) != len(item_ids):
             raise ServerError(
                 f"item_attributes has {len(attributes)} positions and item_ids {len(item_ids)}: give both "

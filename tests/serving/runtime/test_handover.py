@@ -44,7 +44,9 @@ def test_a_request_comes_over_as_it_was(request_: Request, version: Description)
 def test_known_items_take_no_room(request_: Request, version: Description) -> None:
     tensors = hand_over(dataclasses.replace(request_, positions=np.array([1, 2])))
     assert tensors["new_items"].tolist() == [b""]
-    assert all(len(column) == 0 for column in take_over(tensors, version, lambda catalogue: 6).new_items.values())
+    assert all(
+        len(column) == 0 for column in take_over(tensors, version, lambda catalogue: 6).new_items.values()
+    )
 
 
 def packed(tensors: dict[str, np.ndarray], **changed: np.ndarray) -> np.ndarray:
