@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 #: New items should be there within a second or two of the command that adds them.
 _SECONDS_BETWEEN_LOOKS = 0.5
-#: Versions that stay open: requests on their way between the two steps are of the newest or of the one before.
+#: Versions that stay open: requests between the two steps are of the newest or of the one before.
 _MOST_OPEN = 3
 
 

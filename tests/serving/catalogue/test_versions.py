@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from m2trec_merlin.artifacts import write_manifest
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.storage import save_model
 from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
@@ -85,6 +86,7 @@ def test_a_new_export_goes_on_with_the_catalogue(tmp_path: Path) -> None:
         for parameter in model.parameters():
             parameter.mul_(-1.5)
     save_model(model, config.model_directory / "model", config, catalogue)
+    write_manifest(config.model_directory / "model", "train", {})
     running = Served(repository)
     before = everything(running, ["sku-3"])
     export(config)
