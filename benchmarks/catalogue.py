@@ -86,7 +86,7 @@ def run(options: Namespace) -> None:
     }
     said = {
         "requests failed": f"{row['failed']} of {row['requests']:,}",
-        f"`catalog add` of {options.items:,} items, until they are recommended": f"{max(waits):.1f} s at most",
+        f"until {options.items:,} added items are recommended": f"{max(waits):.1f} s at most",
         "rollback, until it is served": f"{rolled_back:.1f} s",
         "p50 / p90 / p99 ms without changes": " / ".join(map(str, row["quiet_ms"])),
         "the same while the catalogue changes": " / ".join(map(str, row["changing_ms"])),
