@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from m2trec_merlin.attributes import ITEM_ID, parse_attribute
 from m2trec_merlin.columns import as_text
 from m2trec_merlin.encoded import join_items, no_items
+from m2trec_merlin.merlin_adapter import prepare_merlin
 from m2trec_merlin.progress import Progress
 from m2trec_merlin.serving.catalogue.changes import Raw
 from m2trec_merlin.serving.catalogue.shown import shown_columns
@@ -59,9 +60,7 @@ class RowEncoder:
         description = Description.open(predict)
         self._format = ItemFormat.open(predict)
         self._graph = CatalogueGraph(predict / CATALOGUE_GRAPH)
-        self._fields = description.fields
-        # As a request's items: what is said of an item means the same whichever way it comes.
-        self._encoder = NewItemEncoder(preprocess / ITEMS_WORKFLOW, description.attributes)
+        self._workflow, self._attributes = preprocess / ITEMS_WORKFLOW, description.attributes
 
     def encode(
         self,
@@ -80,12 +79,15 @@ class RowEncoder:
             counts: int64 [M], training occurrences.
             progress: is told of each part.
         """
-        parts = [no_items(self._fields)]
+        parts = [no_items([attribute.field for attribute in self._attributes])]
         raw: list[dict[str, Any]] = [json.loads(item) for item in items]
-        for start in range(0, len(raw), _AT_ONCE):
-            progress.advance("items", start, len(raw))
-            parts.append(self._encoder.encode(raw[start : start + _AT_ONCE]))
         if raw:
+            prepare_merlin()
+            # As a request's items: what is said of an item means the same whichever way it comes.
+            encoder = NewItemEncoder(self._workflow, self._attributes)
+            for start in range(0, len(raw), _AT_ONCE):
+                progress.advance("items", start, len(raw))
+                parts.append(encoder.encode(raw[start : start + _AT_ONCE]))
             progress.advance("items", len(raw), len(raw))
         vectors, candidates, biases = self._graph.encode(join_items(parts), histories)
         return EncodedRows(self._shown(ids, raw, counts), vectors, candidates, biases)
