@@ -1,3 +1,7 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import pytest
 import torch
 
@@ -9,7 +13,22 @@ prepare_merlin()
 from tests.worlds.raw_run import configure, tiny, write  # noqa: E402
 from tests.worlds.tables import events, items, make_config  # noqa: E402
 
+if TYPE_CHECKING:
+    from tests.worlds.shop import Shop
+
 __all__ = ["configure", "events", "items", "make_config", "tiny", "write"]
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """A whole run, which tests must leave as it is."""
+    from m2trec_merlin.serving.export.run import export
+    from tests.worlds.shop import UNPLAIN, Shop, build_shop
+
+    folder = tmp_path_factory.mktemp("shop") / UNPLAIN
+    folder.mkdir()
+    config, catalogue, model = build_shop(folder)
+    return Shop(config, catalogue, model, export(config))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,17 +7,6 @@ from m2trec_merlin.model.storage import save_model
 from m2trec_merlin.serving.export.run import export
 from tests.worlds.shop import Shop, build_shop
 
-#: Everything that a shell, a pattern of file names or a terminal's markup would take for something else.
-UNPLAIN = "my Käse 'n' \"Brot\" (1) [bold] {a,b} $HOME; true & * ? # ~ `x` \\ 店"
-
-
-@pytest.fixture(scope="session")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    folder = tmp_path_factory.mktemp("shop") / UNPLAIN
-    folder.mkdir()
-    config, catalogue, model = build_shop(folder)
-    return Shop(config, catalogue, model, export(config))
-
 
 @pytest.fixture(scope="session")
 def other_shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:

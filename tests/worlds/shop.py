@@ -29,6 +29,8 @@ from m2trec_merlin.workflows.storage import load_workflow
 
 N_ITEMS, N_SEEN, MAX_LENGTH = 30, 24, 6
 DEPARTMENTS = ["produce", "bakery", "dairy"]
+#: A name of a folder: all that a shell, a pattern of file names or a terminal's markup would misunderstand.
+UNPLAIN = "my Käse 'n' \"Brot\" (1) [bold] {a,b} $HOME; true & * ? # ~ `x` \\ 店"
 #: Sessions of catalogue rows, for what is made of sessions at the export.
 TRAIN = [[1, 2, 3], [2, 3, 4], [1, 5], [3, 1, 6, 7], [8, 9, 2], [2, 5, 3]]
 

@@ -16,9 +16,8 @@ from m2trec_merlin.serving.export.repository import version_folder
 from m2trec_merlin.serving.export.run import export
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.process import TritonServer
-from tests.serving.conftest import UNPLAIN
 from tests.worlds.disks import small_disk
-from tests.worlds.shop import Shop, shop_config
+from tests.worlds.shop import UNPLAIN, Shop, shop_config
 
 #: Exports until the function of this name is called; `rename` is between taking away the old and the new.
 DYING = """
