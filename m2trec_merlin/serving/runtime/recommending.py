@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ from m2trec_merlin.serving.runtime.indexes import open_index
 from m2trec_merlin.serving.runtime.item_table import ItemTable
 from m2trec_merlin.serving.runtime.length_groups import group_by_length
 from m2trec_merlin.serving.runtime.options import Draft, apply_options
+from m2trec_merlin.serving.runtime.similar import Cosines, SimilarItems
 
 if TYPE_CHECKING:
     from m2trec_merlin.serving.runtime.neighbours import ExportedNeighbours
@@ -120,6 +122,34 @@ class Recommender:
         )
         self.n_rows = len(self._is_candidate)
         self._repeat_biases = np.load(directory / REPEAT_BIASES) if self.version.repeat_biases else None
+
+    @property
+    def item_width(self) -> int:
+        """I, the numbers of an item's vector."""
+        return int(self._item_vectors.shape[1])
+
+    @cached_property
+    def _cosines(self) -> Cosines:
+        return Cosines(self._item_vectors)
+
+    def item_vectors(self, request: Request) -> np.ndarray:
+        """Return what the model makes of the attributes of a session's items, float32 [L, I]."""
+        positions = request.positions
+        vectors: np.ndarray = self._item_vectors[np.maximum(positions, NO_ITEM)]
+        if (new := positions < NO_ITEM).any():
+            vectors[new] = self._encode_new([request.new_items])[-1 - positions[new]]
+        return vectors
+
+    def similar(self, request: Request) -> SimilarItems:
+        """Return the items whose vectors are most like that of the one item of a session.
+
+        Of the options those count that say how many items are wanted, and which.
+        """
+        draft = self._draft(request)
+        [vector] = self.item_vectors(request)
+        found = self._cosines.search(vector, replace(draft.wish(), additions=()))
+        ids, titles = self._items.ids(found.rows), self._items.titles(found.rows)
+        return SimilarItems(ids, titles, found.scores.tolist(), draft.notes)
 
     def recommend(self, requests: Sequence[Request]) -> list[Answer]:
         """Answer requests together: one pass through the model, one search of all candidates.

@@ -74,14 +74,20 @@ class PreprocessStep:
     Args:
         directory: a version folder.
         tally: where it counts; nowhere if there is none.
+        at_once: load what raw items need at once, as a server does; see `NewItemEncoder`.
     """
 
     name = PREPROCESS
 
-    def __init__(self, directory: Path, tally: Tally | None = None) -> None:
-        self._reader = SessionReader.load(directory)
+    def __init__(self, directory: Path, tally: Tally | None = None, at_once: bool = True) -> None:
+        self._reader = SessionReader.load(directory, at_once)
         self.model = export_version(repository_of(directory))
         self.tally = StepTally(tally or Tally(), self.name, self.model)
+
+    @property
+    def reader(self) -> SessionReader:
+        """What it reads sessions with."""
+        return self._reader
 
     def answer(
         self, requests: Sequence[Mapping[str, np.ndarray]], request_ids: Sequence[str] | None = None
@@ -146,6 +152,11 @@ class PredictStep:
         self.tally = StepTally(tally or Tally(), self.name, self.model)
         self.tally.catalogue(self.model, self._recommender.n_rows - 1, written(directory))
 
+    @property
+    def recommender(self) -> Recommender:
+        """What it recommends with."""
+        return self._recommender
+
     def answer(
         self, requests: Sequence[Mapping[str, np.ndarray]], request_ids: Sequence[str] | None = None
     ) -> list[Tensors | M2TRecError]:
@@ -171,6 +182,15 @@ class PredictStep:
         ):
             self.tally.count(metric, amount)
         return [_answer_tensors(answer) for answer in answers]
+
+
+def answer_by_both(
+    first: PreprocessStep, second: PredictStep, requests: Sequence[Mapping[str, np.ndarray]]
+) -> list[Tensors | M2TRecError]:
+    """Answer a batch by one step after the other in this process, as the ensemble does."""
+    read = first.answer(requests)
+    answers = iter(second.answer([each for each in read if isinstance(each, dict)]))
+    return [next(answers) if isinstance(each, dict) else each for each in read]
 
 
 def _answer_good(
