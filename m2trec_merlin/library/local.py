@@ -42,7 +42,7 @@ def load(path: str | Path) -> LocalRecommender:
     Raises:
         ArtifactError: there is no export, or its files are not what was exported.
         ConfigError: the file is no configuration.
-        MissingDependencyError: it has neighbours, and what they need is not installed.
+        MissingDependencyError: ONNX Runtime is not installed, or what its neighbours need.
     """
     path = Path(path)
     if path.is_file():
@@ -62,7 +62,7 @@ class LocalRecommender:
 
     Raises:
         ArtifactError: its files are not what was exported.
-        MissingDependencyError: it has neighbours, and what they need is not installed.
+        MissingDependencyError: ONNX Runtime is not installed, or what its neighbours need.
     """
 
     def __init__(self, repository: Path) -> None:

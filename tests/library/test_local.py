@@ -14,7 +14,7 @@ import torch
 import yaml
 
 import m2trec_merlin as m2trec
-from m2trec_merlin.errors import ArtifactError, RefusedError
+from m2trec_merlin.errors import ArtifactError, MissingDependencyError, RefusedError
 from m2trec_merlin.library import local
 from m2trec_merlin.serving.client import RecommendationClient, Recommendations
 from m2trec_merlin.serving.client.answers import parse_answer
@@ -205,6 +205,12 @@ def test_all_of_it_works_in_one_process_without_a_word(shop: Shop) -> None:
     command = [sys.executable, "-c", BOTH, str(shop.config.directory)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_without_onnx_runtime_it_says_what_to_install(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'm2trec-merlin\[serve\]'"):
+        m2trec.load(shop.config.directory)
 
 
 def test_what_is_not_offered_is_no_attribute() -> None:
