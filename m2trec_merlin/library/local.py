@@ -180,7 +180,7 @@ class LocalRecommender:
         exclude: Sequence[str | int] = (),
         filters: Mapping[str, Any] | None = None,
     ) -> SimilarItems:
-        """Return the items of the catalogue that are most like one: cosines of the vectors of `encode`.
+        """Return those items that can be recommended which are most like one: by cosines of `encode`.
 
         Args:
             item: its id, or raw attributes by column; the item itself is none of the answer.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +34,7 @@ from m2trec_merlin.serving.runtime.indexes import open_index
 from m2trec_merlin.serving.runtime.item_table import ItemTable
 from m2trec_merlin.serving.runtime.length_groups import group_by_length
 from m2trec_merlin.serving.runtime.options import Draft, apply_options
-from m2trec_merlin.serving.runtime.similar import Cosines, SimilarItems
+from m2trec_merlin.serving.runtime.similar import Directions, SimilarItems
 
 if TYPE_CHECKING:
     from m2trec_merlin.serving.runtime.neighbours import ExportedNeighbours
@@ -113,6 +112,7 @@ class Recommender:
         self._item_graph = open_graph(directory / ITEM_GRAPH) if self.version.attributes else None
         # Mapped, not read: several instances of the model share one copy in memory.
         self._item_vectors = np.asarray(np.load(directory / ITEM_VECTORS, mmap_mode="r"))
+        self._directions = Directions(self._item_vectors)
         self._candidates = open_index(self.version.index, directory)
         self._biases = np.load(directory / BIASES)
         self._is_candidate = np.isfinite(self._biases)
@@ -128,10 +128,6 @@ class Recommender:
         """I, the numbers of an item's vector."""
         return int(self._item_vectors.shape[1])
 
-    @cached_property
-    def _cosines(self) -> Cosines:
-        return Cosines(self._item_vectors)
-
     def item_vectors(self, request: Request) -> np.ndarray:
         """Return what the model makes of the attributes of a session's items, float32 [L, I]."""
         positions = request.positions
@@ -141,13 +137,14 @@ class Recommender:
         return vectors
 
     def similar(self, request: Request) -> SimilarItems:
-        """Return the items whose vectors are most like that of the one item of a session.
+        """Return the candidates whose vectors are most like that of the one item of a session.
 
         Of the options those count that say how many items are wanted, and which.
         """
         draft = self._draft(request)
         [vector] = self.item_vectors(request)
-        found = self._cosines.search(vector, replace(draft.wish(), additions=()))
+        cosines = np.where(self._is_candidate, self._directions.cosines(vector), -np.inf)
+        found = find_best(cosines, draft.wish())
         ids, titles = self._items.ids(found.rows), self._items.titles(found.rows)
         return SimilarItems(ids, titles, found.scores.tolist(), draft.notes)
 

@@ -6,11 +6,9 @@ Shape legend: R catalogue rows, I item width.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-
-from m2trec_merlin.encoded import NO_ITEM
-from m2trec_merlin.serving.runtime.candidates import Found, Wish, find_best
 
 _ROWS_AT_A_TIME = 65_536
 
@@ -32,26 +30,27 @@ class SimilarItems:
     warnings: list[str]
 
 
-class Cosines:
-    """Finds the rows whose vectors point most nearly in a direction.
+class Directions:
+    """Where item vectors point.
 
     Args:
-        vectors: float32 [R, I]; those of NO_ITEM are not looked at.
+        vectors: float32 [R, I].
     """
 
     def __init__(self, vectors: np.ndarray) -> None:
         self._vectors_RI = vectors
-        blocks = range(0, len(vectors), _ROWS_AT_A_TIME)
-        # They are mapped: a block at a time comes into memory.
-        norms = [np.linalg.norm(vectors[start : start + _ROWS_AT_A_TIME], axis=1) for start in blocks]
-        self._norms_R = _not_zero(np.concatenate(norms))
 
-    def search(self, vector: np.ndarray, wish: Wish) -> Found:
-        """Return the best rows for a vector, float32 [I], of those that a wish allows; scores are cosines."""
+    @cached_property
+    def _norms_R(self) -> np.ndarray:
+        blocks = range(0, len(self._vectors_RI), _ROWS_AT_A_TIME)
+        # They are mapped: a block at a time comes into memory.
+        parts = [self._vectors_RI[start : start + _ROWS_AT_A_TIME] for start in blocks]
+        return _not_zero(np.concatenate([np.linalg.norm(part, axis=1) for part in parts]))
+
+    def cosines(self, vector: np.ndarray) -> np.ndarray:
+        """Return the cosine of each with a vector, float32 [I] to [R]; 0 where either has no length."""
         cosines: np.ndarray = (self._vectors_RI @ vector) / self._norms_R
-        cosines /= _not_zero(np.linalg.norm(vector))
-        cosines[NO_ITEM] = -np.inf
-        return find_best(cosines, wish)
+        return cosines / _not_zero(np.linalg.norm(vector))
 
 
 def _not_zero(norms: np.ndarray | np.floating) -> np.ndarray:
