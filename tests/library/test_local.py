@@ -19,6 +19,10 @@ from m2trec_merlin.library import local
 from m2trec_merlin.serving.client import RecommendationClient, Recommendations
 from m2trec_merlin.serving.client.answers import parse_answer
 from m2trec_merlin.serving.client.requests import build_request
+from m2trec_merlin.serving.contract.checksums import seal
+from m2trec_merlin.serving.contract.names import PREDICT
+from m2trec_merlin.serving.contract.repository import version_folder
+from m2trec_merlin.serving.contract.version import BIASES
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep
 from tests.serving.runtime.test_light_imports import HEAVY, modules_of
 from tests.serving.runtime.test_recommending import NEW_BREAD, NEW_THING, SESSIONS
@@ -157,6 +161,16 @@ def test_similar_items_can_be_chosen_among(recommender: m2trec.LocalRecommender)
         recommender.similar("sku-7", top_k=0)
     with pytest.raises(RefusedError, match=r"^item: the catalogue has no item 'x'"):
         recommender.similar("x")
+
+
+def test_what_cannot_be_recommended_is_similar_to_nothing(shop: Shop, tmp_path: Path) -> None:
+    folder = version_folder(shutil.copytree(shop.repository, tmp_path / "triton"), PREDICT)
+    biases = np.load(folder / BIASES)
+    biases[shop.catalogue.rows_of(["sku-7"])] = -np.inf
+    np.save(folder / BIASES, biases)
+    seal(folder)
+    found = m2trec.load(tmp_path).similar("sku-1", top_k=N_ITEMS)
+    assert {*found.item_ids} == {f"sku-{number}" for number in range(N_ITEMS)} - {"sku-1", "sku-7"}
 
 
 def test_a_run_a_link_a_configuration_and_an_export_are_opened(shop: Shop, tmp_path: Path) -> None:
