@@ -66,7 +66,7 @@ class LocalRecommender:
     """
 
     def __init__(self, repository: Path) -> None:
-        self._first = PreprocessStep(version_folder(repository, PREPROCESS), at_once=False)
+        self._first = PreprocessStep(version_folder(repository, PREPROCESS), in_background=False)
         self._second = PredictStep(version_folder(repository, PREDICT))
         self._turn = threading.Lock()
 

@@ -32,14 +32,16 @@ class NewItemEncoder:
     Args:
         directory: of the saved items workflow.
         attributes: those the model reads.
-        at_once: import at once, and without torch, as only a process of its own may: meanwhile any other
-            import of torch there fails. If not, all is imported when it is first needed.
+        in_background: import at once, and without torch, as only a process of its own may: meanwhile any
+            other import of torch there fails. If not, all is imported when it is first needed.
     """
 
-    def __init__(self, directory: Path, attributes: Sequence[RawAttribute], at_once: bool = True) -> None:
+    def __init__(
+        self, directory: Path, attributes: Sequence[RawAttribute], in_background: bool = True
+    ) -> None:
         self._attributes = attributes
-        load = partial(_load, directory, attributes, with_torch=not at_once)
-        self._loaded = _in_background(load) if at_once else cache(load)
+        load = partial(_load, directory, attributes, with_torch=not in_background)
+        self._loaded = _started(load) if in_background else cache(load)
 
     def encode(self, items: Sequence[dict[str, Any]]) -> EncodedItems:
         """Encode items, given by raw column.
@@ -83,7 +85,7 @@ class NewItemEncoder:
         return pd.DataFrame(values, columns=columns, dtype=object)
 
 
-def _in_background(load: Callable[[], Loaded]) -> Callable[[], Loaded]:
+def _started(load: Callable[[], Loaded]) -> Callable[[], Loaded]:
     executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="items-workflow")
     loading = executor.submit(load)
     executor.shutdown(wait=False)

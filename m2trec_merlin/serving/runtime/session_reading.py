@@ -77,12 +77,12 @@ class SessionReader:
         self._new_items = RememberedItems(encoder, self._columns) if encoder else None
 
     @classmethod
-    def load(cls, directory: Path, at_once: bool = True) -> SessionReader:
+    def load(cls, directory: Path, in_background: bool = True) -> SessionReader:
         """Load a version folder of `m2trec_preprocess`.
 
         Args:
             directory: the version folder.
-            at_once: what raw items need, too; see `NewItemEncoder`.
+            in_background: load what raw items need, see `NewItemEncoder`.
 
         Raises:
             ArtifactError: its files are not what was exported.
@@ -91,7 +91,7 @@ class SessionReader:
         ids = pq.ParquetFile(directory / CATALOGUE_IDS).read().column("item_id").to_pylist()
         encoder = None
         if version.attributes:
-            encoder = NewItemEncoder(directory / ITEMS_WORKFLOW, version.attributes, at_once)
+            encoder = NewItemEncoder(directory / ITEMS_WORKFLOW, version.attributes, in_background)
         return cls(ids, version, encoder)
 
     def read(

@@ -74,13 +74,13 @@ class PreprocessStep:
     Args:
         directory: a version folder.
         tally: where it counts; nowhere if there is none.
-        at_once: load what raw items need at once, as a server does; see `NewItemEncoder`.
+        in_background: load what raw items need in a thread, as a server does; see `NewItemEncoder`.
     """
 
     name = PREPROCESS
 
-    def __init__(self, directory: Path, tally: Tally | None = None, at_once: bool = True) -> None:
-        self._reader = SessionReader.load(directory, at_once)
+    def __init__(self, directory: Path, tally: Tally | None = None, in_background: bool = True) -> None:
+        self._reader = SessionReader.load(directory, in_background)
         self.model = export_version(repository_of(directory))
         self.tally = StepTally(tally or Tally(), self.name, self.model)
 
