@@ -15,6 +15,7 @@ MEMBERS = [
     Member("gpu-kit", "what has to be brought to that machine?", "gpu.kit"),
     Member("serving", "how fast does the Triton ensemble answer?", "serving"),
     Member("catalogue", "what does a catalogue that changes cost those who ask?", "catalogue"),
+    Member("library", "what do import, load and an answer cost in process?", "library"),
     Member("observing", "what do metrics and logs cost a request?", "observing"),
 ]
 

@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "m2trec_merlin"
 
 PUBLIC = {
+    "": {"LocalRecommender", "evaluate", "load"},
     "attributes": {"ITEM_ID", "AnyAttribute", "Attribute", "Embedding", "Fault", "parse_attribute"},
     "config": {
         "M2TREC",
@@ -66,7 +67,7 @@ ENTRANCES = [
 
 @pytest.mark.parametrize(("package", "names"), PUBLIC.items(), ids=list(PUBLIC))
 def test_a_package_offers_these_names(package: str, names: set[str]) -> None:
-    module = import_module(f"m2trec_merlin.{package}")
+    module = import_module(f"m2trec_merlin.{package}".removesuffix("."))
     assert set(module.__all__) == names
     assert not [name for name in names if not hasattr(module, name)]
 
@@ -89,5 +90,7 @@ def test_every_list_of_names_is_held() -> None:
             if isinstance(target, ast.Name)
         ]
         if "__all__" in names:
-            listing.add(".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"))
+            listing.add(
+                ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("__init__").rstrip(".")
+            )
     assert listing == set(PUBLIC)

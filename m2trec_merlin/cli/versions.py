@@ -13,8 +13,7 @@ from rich.table import Table
 from m2trec_merlin.cli.progress import TerminalProgress
 from m2trec_merlin.cli.terminal import console, errors
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.runs import RunFolder
-from m2trec_merlin.serving.contract.names import ENSEMBLE
+from m2trec_merlin.serving.contract.repository import find_repository
 
 #: Exit codes; 1 is what every verb that fails returns, 2 what a wrong command line does.
 YES, NO = 0, 3
@@ -90,20 +89,6 @@ def run_promote(candidate: Path, over: Path, metric: str, as_json: bool) -> int:
     )
     console.print(f"{candidate}: {what}", markup=False, highlight=False, soft_wrap=True)
     return YES if verdict.is_better else NO
-
-
-def find_repository(path: Path) -> Path:
-    """Return the model repository that a folder is, or that is in the folder of a run.
-
-    Links are followed, so that what is found stays what it is when they change.
-
-    Raises:
-        ArtifactError: there is none.
-    """
-    for folder in (path, RunFolder(path, path).triton):
-        if (folder / ENSEMBLE / "config.pbtxt").is_file():
-            return folder.resolve()
-    raise ArtifactError(f"{path} holds no Triton model '{ENSEMBLE}': run `m2trec export` first")
 
 
 def _print_json(content: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ from m2trec_merlin.serving.contract.names import (
 )
 from m2trec_merlin.serving.contract.repository import version_folder
 from m2trec_merlin.serving.contract.shown import PREFIX, SCHEMA, SUFFIX
-from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep
+from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep, answer_by_both
 
 #: Sessions that are answered together, as the server does under load.
 _BATCH = 64
@@ -115,13 +115,9 @@ def answer_again(
     first: PreprocessStep, second: PredictStep, rows: Sequence[dict[str, Any]]
 ) -> list[list[str] | M2TRecError]:
     """Return what both steps recommend for what the rows of a log asked, or why it is refused."""
-    read = first.answer([_inputs(row) for row in rows])
-    good = [each for each in read if isinstance(each, dict)]
-    answers = iter(second.answer(good) if good else [])
-    both = [next(answers) if isinstance(each, dict) else each for each in read]
     return [
         [item.decode() for item in each[RECOMMENDED_IDS][0].tolist()] if isinstance(each, dict) else each
-        for each in both
+        for each in answer_by_both(first, second, [_inputs(row) for row in rows])
     ]
 
 

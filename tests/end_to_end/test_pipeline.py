@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import yaml
 
+import m2trec_merlin as m2trec
 from m2trec_merlin.artifacts import MANIFEST, read_json
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.cli.app import read_config
@@ -99,8 +101,6 @@ def offline(model: M2TRec, catalogue: Catalogue, rows: list[int]) -> tuple[list[
 
 def raw_attributes(config: Config, item_id: str) -> dict[str, object]:
     """One line of the raw items table, as a client would send it."""
-    import pandas as pd
-
     items = pd.read_parquet(config.directory / "data" / "items.parquet")
     line = items[items["item_id"].astype(str) == item_id].iloc[0]
     values = {a.source_column: line[a.source_column] for a in config.attributes}
@@ -168,6 +168,15 @@ def test_categories_of_the_next_item_come_with_probabilities(
     assert [name for name, _ in answer.categories["category"]] == [name for name, _ in expected[:shown]]
     for (_, probability), (_, wanted) in zip(answer.categories["category"], expected, strict=False):
         assert probability == pytest.approx(wanted, abs=1e-4)
+
+
+def test_sessions_of_one_s_own_are_measured_as_those_of_a_split(finished: Config) -> None:
+    folder = finished.directory / "data" / "interactions" / "test"
+    events = pd.concat([pd.read_parquet(part) for part in sorted(folder.iterdir())])
+    rows = [row.as_dict() for row in m2trec.evaluate(finished.directory, events, split="test")]
+    stored = read_json(finished.directory / "evaluation" / "metrics.json")
+    ours = [row for row in stored if row["model"] == "M2TRec"]
+    assert [{**row, "seconds": 0} for row in rows] == [{**row, "seconds": 0} for row in ours]
 
 
 def test_finished_steps_are_not_done_again(finished: Config) -> None:

@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from m2trec_merlin.cli.app import app
-from m2trec_merlin.cli.versions import find_repository
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.serving.contract.repository import find_repository
 from m2trec_merlin.serving.contract.shown import SCHEMA
 from m2trec_merlin.serving.contract.surroundings import Surroundings
 from m2trec_merlin.serving.replay import compare, replay

@@ -17,6 +17,7 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 
+import m2trec_merlin as m2trec
 from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.client import (
     AsyncRecommendationClient,
@@ -100,6 +101,22 @@ def test_a_client_that_went_away_harms_nobody(client: RecommendationClient, serv
 
     asyncio.run(leave())
     assert replace(client.recommend(SESSIONS[0]), about=before.about) == before
+
+
+def test_in_process_everything_is_answered_alike(shop: Shop, client: RecommendationClient) -> None:
+    local = m2trec.load(shop.config.directory)
+    options: dict[str, Any] = {
+        **{"top_k": 7, "exclude": ["sku-8"], "exclude_session_items": True, "popularity": 0.5},
+        **{
+            "filters": {"price": {"min": 3}},
+            "new_item_boost": 1.0,
+            "diversity": {"by": "tags", "weight": 1.0},
+        },
+    }
+    for session in [*SESSIONS, ["sku-2", "what?"], []]:
+        for said in ({}, options):
+            remote = client.recommend(session, request_id="r", **said)
+            assert local.recommend(session, request_id="r", **said) == remote
 
 
 def test_options_reach_the_model(client: RecommendationClient) -> None:

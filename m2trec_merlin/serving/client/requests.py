@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from m2trec_merlin.errors import RefusedError, shorten
 from m2trec_merlin.serving.contract.names import ITEM_ATTRIBUTES, ITEM_IDS, OPTIONS
 
 #: An item of a session: its id, or raw attributes by column, `item_id` among them or not.
@@ -28,7 +29,12 @@ def build_request(
     """Return the tensors of a request by name, bytes in object arrays [1, L] or [1, 1].
 
     Args are those of `RecommendationClient.recommend`; `others` are options that it has no parameter for.
+
+    Raises:
+        RefusedError: the session is one item rather than a list of items.
     """
+    if isinstance(session, str | Mapping):
+        raise RefusedError(f"a session is a list of items: put {shorten(repr(session), 80)} into brackets")
     options: dict[str, object] = {**others, "exclude_session_items": exclude_session_items}
     if top_k is not None:
         options["top_k"] = top_k

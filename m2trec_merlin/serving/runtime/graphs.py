@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import onnxruntime
+from m2trec_merlin.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 
 def open_graph(path: Path) -> onnxruntime.InferenceSession:
-    """Open an ONNX file on the CPU, with one thread."""
+    """Open an ONNX file on the CPU, with one thread.
+
+    Raises:
+        MissingDependencyError: ONNX Runtime is not installed.
+    """
+    try:
+        import onnxruntime
+    except ImportError:
+        raise MissingDependencyError(
+            "onnxruntime is not installed: pip install 'm2trec-merlin[serve]'"
+        ) from None
     options = onnxruntime.SessionOptions()
     # One session is too little work to share among threads; Triton runs instances side by side instead.
     options.intra_op_num_threads = options.inter_op_num_threads = 1

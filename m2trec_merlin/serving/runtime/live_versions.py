@@ -38,6 +38,7 @@ class LiveVersions(Generic[T]):
         export: which export it is, as `export_version` has it.
         exported: the catalogue as it was exported.
         open_version: opens a version's folder.
+        in_background: look for another one in a thread; if not, when it is asked which one is served.
 
     Raises:
         ArtifactError: the current version is damaged, or is one of another export.
@@ -49,6 +50,7 @@ class LiveVersions(Generic[T]):
         export: str,
         exported: T,
         open_version: Callable[[Path, CatalogueVersion], T],
+        in_background: bool = True,
     ) -> None:
         self._folder, self._export = catalogue_folder(repository), export
         self._open_version = open_version
@@ -58,7 +60,7 @@ class LiveVersions(Generic[T]):
         self._looked_at: object = None
         self.current = EXPORTED_CATALOGUE
         self._look()
-        self._watching = Background(self._look_or_tell, _SECONDS_BETWEEN_LOOKS)
+        self._watching = Background(self._look_or_tell, _SECONDS_BETWEEN_LOOKS) if in_background else None
 
     def get(self, number: str) -> T:
         """Return a version.
@@ -82,12 +84,15 @@ class LiveVersions(Generic[T]):
 
     def served(self) -> tuple[str, T]:
         """Return the version that is served now: its number, and itself."""
+        if self._watching is None:
+            self._look_or_tell()
         number = self.current
         return number, self.get(number)
 
     def close(self) -> None:
         """Watch no longer."""
-        self._watching.close()
+        if self._watching is not None:
+            self._watching.close()
 
     def _opened(self, number: str) -> T:
         folder = self._folder / str(int(number))

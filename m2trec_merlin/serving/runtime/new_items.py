@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,23 +19,29 @@ if TYPE_CHECKING:
 
     from m2trec_merlin.attributes import Attribute
 
+    #: The workflow, what encodes with it, and attributes by which values are read.
+    Loaded = tuple[Any, Any, list[Attribute]]
+
 
 class NewItemEncoder:
     """Encodes raw attributes exactly as the catalogue's were.
 
-    Importing NVTabular and a sentence encoder takes seconds, so it starts at once in the background; requests
-    for known items are answered meanwhile, and the first one with raw attributes waits for it.
+    Importing NVTabular and a sentence encoder takes seconds. A server starts it at once in the background:
+    requests for known items are answered meanwhile, and the first one with raw attributes waits for it.
 
     Args:
         directory: of the saved items workflow.
         attributes: those the model reads.
+        in_background: import at once, and without torch, as only a process of its own may: meanwhile any
+            other import of torch there fails. If not, all is imported when it is first needed.
     """
 
-    def __init__(self, directory: Path, attributes: Sequence[RawAttribute]) -> None:
+    def __init__(
+        self, directory: Path, attributes: Sequence[RawAttribute], in_background: bool = True
+    ) -> None:
         self._attributes = attributes
-        executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="items-workflow")
-        self._loaded = executor.submit(_load, directory, attributes)
-        executor.shutdown(wait=False)
+        load = partial(_load, directory, attributes, with_torch=not in_background)
+        self._loaded = _started(load) if in_background else cache(load)
 
     def encode(self, items: Sequence[dict[str, Any]]) -> EncodedItems:
         """Encode items, given by raw column.
@@ -46,7 +54,7 @@ class NewItemEncoder:
             ArtifactError: the workflow's files were altered.
             DataError: a value cannot be encoded, such as a vector of another size.
         """
-        workflow, encode_items, read_by = self._loaded.result()
+        workflow, encode_items, read_by = self._loaded()
         from m2trec_merlin.columns import to_arrow
 
         frame = self._frame(items)
@@ -60,7 +68,7 @@ class NewItemEncoder:
         """Return of each item the values that count as missing, as tables would be refused for them."""
         frame = self._frame(items)
         notes: list[list[str]] = [[] for _ in items]
-        for attribute in self._loaded.result()[2]:
+        for attribute in self._loaded()[2]:
             values = frame[attribute.source_column]
             for fault in attribute.faults(values[values.notna()]):
                 for item, value in fault.values[fault.wrong].items():
@@ -77,11 +85,19 @@ class NewItemEncoder:
         return pd.DataFrame(values, columns=columns, dtype=object)
 
 
-def _load(directory: Path, raw: Sequence[RawAttribute]) -> tuple[Any, Any, list[Attribute]]:
-    try:
-        from m2trec_merlin.merlin_adapter import without_torch
+def _started(load: Callable[[], Loaded]) -> Callable[[], Loaded]:
+    executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="items-workflow")
+    loading = executor.submit(load)
+    executor.shutdown(wait=False)
+    return loading.result
 
-        with without_torch():
+
+def _load(directory: Path, raw: Sequence[RawAttribute], with_torch: bool) -> Loaded:
+    try:
+        from m2trec_merlin.merlin_adapter import prepare_merlin, without_torch
+
+        prepare_merlin()
+        with nullcontext() if with_torch else without_torch():
             from m2trec_merlin.attributes import parse_attribute
             from m2trec_merlin.attributes.operators import load_operators
             from m2trec_merlin.workflows.items import encode_items

@@ -33,6 +33,7 @@ from m2trec_merlin.serving.runtime.length_groups import group_by_length
 from m2trec_merlin.serving.runtime.live_versions import LiveVersions
 from m2trec_merlin.serving.runtime.options import Draft, apply_options
 from m2trec_merlin.serving.runtime.served_catalogue import ExportedCatalogue, ServedCatalogue
+from m2trec_merlin.serving.runtime.similar import SimilarItems
 
 if TYPE_CHECKING:
     from m2trec_merlin.serving.runtime.neighbours import ExportedNeighbours
@@ -92,6 +93,7 @@ class Recommender:
 
     Args:
         directory: a version folder of `m2trec_predict`.
+        in_background: look in a thread for versions of the catalogue, see `LiveVersions`.
 
     Attributes:
         version: what was exported.
@@ -102,12 +104,12 @@ class Recommender:
         MissingDependencyError: it has neighbours, and what they need is not installed.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, in_background: bool = True) -> None:
         self.version = Description.open(directory)
         exported = ExportedCatalogue(directory, self.version)
         repository = repository_of(directory)
         self.catalogues = LiveVersions(
-            repository, export_version(repository), exported.as_exported(), exported.changed
+            repository, export_version(repository), exported.as_exported(), exported.changed, in_background
         )
         self._categories: dict[str, list[str]] = read_json(directory / CATEGORIES, "export")
         self._sessions = open_graph(directory / SESSION_GRAPH)
@@ -116,6 +118,33 @@ class Recommender:
             _open_neighbours(directory, self.version.mixture) if self.version.neighbours else None
         )
         self._repeat_biases = np.load(directory / REPEAT_BIASES) if self.version.repeat_biases else None
+
+    @property
+    def item_width(self) -> int:
+        """I, the numbers of an item's vector."""
+        return self.catalogues.get(EXPORTED_CATALOGUE).vectors.width
+
+    def item_vectors(self, request: Request) -> np.ndarray:
+        """Return what the model makes of the attributes of a session's items, float32 [L, I]."""
+        positions, catalogue = request.positions, self.catalogues.get(request.catalogue)
+        vectors = catalogue.vectors.take(np.maximum(positions, NO_ITEM))
+        if (new := positions < NO_ITEM).any():
+            vectors[new] = self._encode_new([request.new_items])[-1 - positions[new]]
+        return vectors
+
+    def similar(self, request: Request) -> SimilarItems:
+        """Return the candidates whose vectors are most like that of the one item of a session.
+
+        Of the options those count that say how many items are wanted, and which.
+        """
+        catalogue = self.catalogues.get(request.catalogue)
+        catalogue.come_to(time.time())
+        draft = _draft(catalogue, request)
+        [vector] = self.item_vectors(request)
+        cosines = np.where(catalogue.biases > -np.inf, catalogue.vectors.cosines(vector), -np.inf)
+        found = find_best(cosines, draft.wish())
+        ids, titles = catalogue.items.ids(found.rows), catalogue.items.titles(found.rows)
+        return SimilarItems(ids, titles, found.scores.tolist(), draft.notes)
 
     def recommend(self, requests: Sequence[Request]) -> list[Answer]:
         """Answer requests together: one pass through the model, one search of all candidates.

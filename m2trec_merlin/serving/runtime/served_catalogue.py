@@ -23,6 +23,7 @@ from m2trec_merlin.serving.contract.version import (
 from m2trec_merlin.serving.runtime.candidates import Candidates
 from m2trec_merlin.serving.runtime.indexes import open_index
 from m2trec_merlin.serving.runtime.item_table import ChangedItems, Items, ItemTable
+from m2trec_merlin.serving.runtime.similar import Directions
 
 
 class RowsOfVectors:
@@ -31,11 +32,17 @@ class RowsOfVectors:
     Args:
         first: float32 [G, I].
         more: float32 [M, I], behind them.
+        directions: of the first, which versions of a catalogue share.
     """
 
-    def __init__(self, first: np.ndarray, more: np.ndarray) -> None:
+    def __init__(self, first: np.ndarray, more: np.ndarray, directions: Directions) -> None:
         self._first, self._more = first, more
-        self.width = first.shape[1]
+        self._directions = directions, Directions(more)
+        self.width: int = first.shape[1]
+
+    def cosines(self, vector: np.ndarray) -> np.ndarray:
+        """Return the cosine of each with a vector, float32 [I] to [R]."""
+        return np.concatenate([directions.cosines(vector) for directions in self._directions])
 
     def take(self, rows: np.ndarray) -> np.ndarray:
         """Return the vectors of rows, int64 [m] to float32 [m, I]."""
@@ -120,6 +127,7 @@ class ExportedCatalogue:
     def __init__(self, folder: Path, description: Description) -> None:
         self._items = ItemTable.load(folder / ITEMS)
         self._vectors = _mapped(folder / ITEM_VECTORS)
+        self._directions = Directions(self._vectors)
         self._biases = np.load(folder / BIASES)
         self._candidates = open_index(description.index, folder)
         self._width = _mapped(folder / CANDIDATE_VECTORS).shape[1]
@@ -128,7 +136,7 @@ class ExportedCatalogue:
     def as_exported(self) -> ServedCatalogue:
         """Return it as it was before anything changed."""
         nothing = np.zeros((0, self._width), np.float32)
-        vectors = RowsOfVectors(self._vectors, self._vectors[:0])
+        vectors = RowsOfVectors(self._vectors, self._vectors[:0], self._directions)
         rows = np.arange(len(self._biases))
         count = len(rows) - 1
         return ServedCatalogue(
@@ -150,7 +158,7 @@ class ExportedCatalogue:
         rows = self._items.rows.changed(version.removed, first, ids)
         return ServedCatalogue(
             ChangedItems(self._items, more, rows, histories),
-            RowsOfVectors(self._vectors, _mapped(folder / ITEM_VECTORS)),
+            RowsOfVectors(self._vectors, _mapped(folder / ITEM_VECTORS), self._directions),
             self._candidates,
             np.load(folder / CANDIDATE_VECTORS),
             biases,

@@ -81,13 +81,17 @@ class SessionReader:
 
     @classmethod
     def load(
-        cls, directory: Path, catalogue: Callable[[], tuple[str, RowsOfIds]] | None = None
+        cls,
+        directory: Path,
+        catalogue: Callable[[], tuple[str, RowsOfIds]] | None = None,
+        in_background: bool = True,
     ) -> SessionReader:
         """Load a version folder of `m2trec_preprocess`.
 
         Args:
-            directory: the folder.
+            directory: the version folder.
             catalogue: as of the class; default: as it was exported.
+            in_background: load what raw items need, see `NewItemEncoder`.
 
         Raises:
             ArtifactError: its files are not what was exported.
@@ -98,7 +102,7 @@ class SessionReader:
             catalogue = lambda: (EXPORTED_CATALOGUE, rows)  # noqa: E731
         encoder = None
         if version.attributes:
-            encoder = NewItemEncoder(directory / ITEMS_WORKFLOW, version.attributes)
+            encoder = NewItemEncoder(directory / ITEMS_WORKFLOW, version.attributes, in_background)
         return cls(catalogue, version, encoder)
 
     def read(

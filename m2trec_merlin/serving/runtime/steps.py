@@ -76,16 +76,22 @@ class PreprocessStep:
     Args:
         directory: a version folder.
         tally: where it counts; nowhere if there is none.
+        in_background: load what raw items need in a thread, as a server does; see `NewItemEncoder`.
     """
 
     name = PREPROCESS
 
-    def __init__(self, directory: Path, tally: Tally | None = None) -> None:
+    def __init__(self, directory: Path, tally: Tally | None = None, in_background: bool = True) -> None:
         repository, ids = repository_of(directory), ExportedIds(directory)
         self.model = export_version(repository)
-        self._ids = LiveVersions(repository, self.model, ids.rows, ids.changed)
-        self._reader = SessionReader.load(directory, self._ids.served)
+        self._ids = LiveVersions(repository, self.model, ids.rows, ids.changed, in_background)
+        self._reader = SessionReader.load(directory, self._ids.served, in_background)
         self.tally = StepTally(tally or Tally(), self.name, self.model)
+
+    @property
+    def reader(self) -> SessionReader:
+        """What it reads sessions with."""
+        return self._reader
 
     def close(self) -> None:
         """Watch the catalogue no longer."""
@@ -153,12 +159,13 @@ class PredictStep:
     Args:
         directory: a version folder.
         tally: where it counts; nowhere if there is none.
+        in_background: look in a thread for versions of the catalogue, as a server does.
     """
 
     name = PREDICT
 
-    def __init__(self, directory: Path, tally: Tally | None = None) -> None:
-        self._recommender = Recommender(directory)
+    def __init__(self, directory: Path, tally: Tally | None = None, in_background: bool = True) -> None:
+        self._recommender = Recommender(directory, in_background)
         self.model = export_version(repository_of(directory))
         self.tally = StepTally(tally or Tally(), self.name, self.model)
         self._told = ""
@@ -167,6 +174,11 @@ class PredictStep:
     def close(self) -> None:
         """Watch the catalogue no longer."""
         self._recommender.catalogues.close()
+
+    @property
+    def recommender(self) -> Recommender:
+        """What it recommends with."""
+        return self._recommender
 
     def answer(
         self, requests: Sequence[Mapping[str, np.ndarray]], request_ids: Sequence[str] | None = None
@@ -203,6 +215,15 @@ class PredictStep:
         ):
             self.tally.count(metric, amount)
         return [_answer_tensors(answer) for answer in answers]
+
+
+def answer_by_both(
+    first: PreprocessStep, second: PredictStep, requests: Sequence[Mapping[str, np.ndarray]]
+) -> list[Tensors | M2TRecError]:
+    """Answer a batch by one step after the other in this process, as the ensemble does."""
+    read = first.answer(requests)
+    answers = iter(second.answer([each for each in read if isinstance(each, dict)]))
+    return [next(answers) if isinstance(each, dict) else each for each in read]
 
 
 def _answer_good(

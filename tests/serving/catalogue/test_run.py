@@ -274,7 +274,7 @@ def test_rollback_goes_back_and_history_says_what_was(repository, serve, table) 
         (lambda f: f.assign(item_id=["new-1", "new-1", "new-3"]), "repeats the id of an earlier row"),
         (lambda f: f.assign(price=["cheap", "1", "2"]), "column 'price': is not a finite number"),
         (lambda f: f.drop(columns="department"), "no column 'department'"),
-        (lambda f: f.rename(columns={"item_id": "sku"}), "no column 'item_id'"),
+        (lambda f: f.rename(columns={"item_id": "sku"}), "no column 'product_id'"),
         (lambda f: f.assign(available_from="next week"), "is not a time"),
         (
             lambda f: f.assign(hidden="maybe"),

@@ -4,7 +4,9 @@ import json
 from typing import Any
 
 import numpy as np
+import pytest
 
+from m2trec_merlin.errors import RefusedError
 from m2trec_merlin.serving.client.requests import build_request, id_and_attributes
 
 
@@ -23,6 +25,12 @@ def test_a_position_has_an_id_and_attributes() -> None:
     tensors = built([17, {"title": "x"}])
     assert tensors["item_ids"] == ["17", ""] and tensors["item_attributes"] == ["", '{"title": "x"}']
     assert json.loads(tensors["options"][0]) == {"exclude_session_items": False}
+
+
+@pytest.mark.parametrize("item", ["sku-1", {"title": "x"}])
+def test_a_single_item_is_no_session(item: Any) -> None:
+    with pytest.raises(RefusedError, match=r"a session is a list of items: put .* into brackets"):
+        built(item)
 
 
 def test_an_empty_session_has_empty_tensors() -> None:

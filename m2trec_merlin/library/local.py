@@ -1,0 +1,239 @@
+"""Recommendations in this process: what a Triton would answer, from the same two steps.
+
+Shape legend: n items, I item width.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from m2trec_merlin.encoded import NO_ITEM, join_items
+from m2trec_merlin.errors import M2TRecError, RefusedError, ServerError
+from m2trec_merlin.serving.client.answers import Recommendations, parse_answer
+from m2trec_merlin.serving.client.requests import SessionItem, build_request, id_and_attributes
+from m2trec_merlin.serving.contract.names import ITEM_ATTRIBUTES, OPTIONS, PREDICT, PREPROCESS
+from m2trec_merlin.serving.contract.repository import find_repository, version_folder
+from m2trec_merlin.serving.runtime.notes import show
+from m2trec_merlin.serving.runtime.options import check_options
+from m2trec_merlin.serving.runtime.recommending import Request
+from m2trec_merlin.serving.runtime.similar import SimilarItems
+from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep, Tensors, answer_by_both
+
+T = TypeVar("T")
+
+#: Sessions that are answered together, as the server does under load.
+_SESSIONS_AT_ONCE = 64
+#: Items that are encoded together.
+_ITEMS_AT_ONCE = 4096
+
+
+def load(path: str | Path) -> LocalRecommender:
+    """Open what `m2trec export` wrote.
+
+    Args:
+        path: folder of a run or a link to it, its configuration file, or the model repository alone.
+
+    Raises:
+        ArtifactError: there is no export, or its files are not what was exported.
+        ConfigError: the file is no configuration.
+        MissingDependencyError: ONNX Runtime is not installed, or what its neighbours need.
+    """
+    path = Path(path)
+    if path.is_file():
+        # Takes longer to import than the rest to load.
+        from m2trec_merlin.config import load_config
+        from m2trec_merlin.runs import Run
+
+        path = Run(load_config(path)).triton
+    return LocalRecommender(find_repository(path))
+
+
+class LocalRecommender:
+    """An exported model in this process. Threads may share it: they take turns.
+
+    Args:
+        repository: the model repository; `load` finds that of a run.
+
+    Raises:
+        ArtifactError: its files are not what was exported.
+        MissingDependencyError: ONNX Runtime is not installed, or what its neighbours need.
+    """
+
+    def __init__(self, repository: Path) -> None:
+        self._first = PreprocessStep(version_folder(repository, PREPROCESS), in_background=False)
+        self._second = PredictStep(version_folder(repository, PREDICT), in_background=False)
+        self._turn = threading.Lock()
+
+    def recommend(
+        self,
+        session: Sequence[SessionItem],
+        top_k: int | None = None,
+        exclude: Sequence[str | int] = (),
+        exclude_session_items: bool = False,
+        filters: Mapping[str, Any] | None = None,
+        new_item_boost: float | None = None,
+        new_items: Sequence[str | int] | None = None,
+        popularity: float | None = None,
+        **options: object,
+    ) -> Recommendations:
+        """Recommend items for a session, as `RecommendationClient.recommend` does.
+
+        Args:
+            session: its items, the latest last: ids, or raw attributes by column. The first item with raw
+                attributes takes some seconds, in which NVTabular is imported.
+            top_k: recommendations wanted; default: as exported.
+            exclude: ids that must not be recommended.
+            exclude_session_items: leave out what the session holds.
+            filters: wanted values by column: a value, a list of which any will do, {"all": [...]},
+                {"not": ...}, or {"min": a, "max": b}.
+            new_item_boost: added to the scores of new items; default: as exported.
+            new_items: ids that count as new if they have no training history; default: all without one.
+            popularity: share of the popularity bias that counts, 1 to 0; default: 1.
+            options: others of a server, by name (`diversity`, `request_id`).
+
+        Raises:
+            RefusedError: the request is wrong; says which field.
+        """
+        request = build_request(
+            *(session, top_k, exclude, exclude_session_items, filters, new_item_boost, new_items, popularity),
+            options,
+        )
+        [answer] = self._answer([request])
+        if isinstance(answer, M2TRecError):
+            raise RefusedError(str(answer))
+        return answer
+
+    def recommend_many(
+        self,
+        sessions: Sequence[Sequence[SessionItem]],
+        top_k: int | None = None,
+        exclude: Sequence[str | int] = (),
+        exclude_session_items: bool = False,
+        filters: Mapping[str, Any] | None = None,
+        new_item_boost: float | None = None,
+        new_items: Sequence[str | int] | None = None,
+        popularity: float | None = None,
+        **options: object,
+    ) -> list[Recommendations]:
+        """Recommend items for many sessions, in batches: about twice as fast as one by one.
+
+        Args:
+            sessions: each as `recommend` takes it.
+            top_k: as of `recommend`, for all sessions alike, and so are the others.
+            exclude: see there.
+            exclude_session_items: see there.
+            filters: see there.
+            new_item_boost: see there.
+            new_items: see there.
+            popularity: see there.
+            options: see there.
+
+        Returns:
+            An answer for each session, in their order.
+
+        Raises:
+            RefusedError: a session is wrong; says which one, and which field.
+        """
+        said = (top_k, exclude, exclude_session_items, filters, new_item_boost, new_items, popularity)
+        answers: list[Recommendations] = []
+        for start, some in _parts(sessions, _SESSIONS_AT_ONCE):
+            requests = [build_request(session, *said, options) for session in some]
+            for place, answer in enumerate(self._answer(requests), start):
+                if isinstance(answer, M2TRecError):
+                    raise RefusedError(f"sessions[{place}]: {answer}")
+                answers.append(answer)
+        return answers
+
+    def encode(self, items: Sequence[SessionItem]) -> np.ndarray:
+        """Return item vectors: what the model makes of attributes, before it looks at sessions.
+
+        Values that count as missing are told as warnings.
+
+        Args:
+            items: ids of the catalogue, or raw attributes by column.
+
+        Returns:
+            float32 [n, I], a line an item.
+
+        Raises:
+            RefusedError: an item is neither in the catalogue nor described; says which one.
+        """
+        parts = [np.zeros((0, self._second.recommender.item_width), np.float32)]
+        with self._turn:
+            for start, some in _parts(items, _ITEMS_AT_ONCE):
+                request = self._read(some, [f"items[{start + place}]" for place in range(len(some))], {})
+                for note in request.notes:
+                    warnings.warn(note, stacklevel=2)
+                parts.append(self._second.recommender.item_vectors(request))
+        return np.concatenate(parts)
+
+    def similar(
+        self,
+        item: SessionItem,
+        top_k: int | None = None,
+        exclude: Sequence[str | int] = (),
+        filters: Mapping[str, Any] | None = None,
+    ) -> SimilarItems:
+        """Return those items that can be recommended which are most like one: by cosines of `encode`.
+
+        Args:
+            item: its id, or raw attributes by column; the item itself is none of the answer.
+            top_k: items wanted; default: as exported.
+            exclude: ids that must not be in the answer.
+            filters: wanted values by column, as `recommend` takes them.
+
+        Raises:
+            RefusedError: the item is neither in the catalogue nor described, or an option is wrong.
+        """
+        asked = build_request([item], top_k, exclude, True, filters, None, None, None, {})
+        with self._turn:
+            try:
+                options = check_options(asked[OPTIONS].item().decode(), self._first.reader.version)
+            except ServerError as error:
+                raise RefusedError(str(error)) from None
+            return self._second.recommender.similar(self._read([item], ["item"], options))
+
+    def _answer(self, requests: list[Tensors]) -> list[Recommendations | M2TRecError]:
+        with self._turn:
+            both = answer_by_both(self._first, self._second, requests)
+        return [
+            parse_answer({name: array[0] for name, array in each.items()}) if isinstance(each, dict) else each
+            for each in both
+        ]
+
+    def _read(self, items: Sequence[SessionItem], places: Sequence[str], options: dict[str, Any]) -> Request:
+        """Read each item as a session of its own, and put them together; messages name its place."""
+        said = [id_and_attributes(item) for item in items]
+        read = self._first.reader.read([([item_id], [attributes]) for item_id, attributes in said])
+        good, notes = [], []
+        for where, each, (item_id, _) in zip(places, read, said, strict=True):
+            if isinstance(each, M2TRecError):
+                raise RefusedError(_elsewhere(str(each), where))
+            if not len(each.positions):
+                nothing = "and no attributes of it are given"
+                raise RefusedError(f"{where}: the catalogue has no item {show(item_id)}, {nothing}")
+            notes += [_elsewhere(note, where) for note in each.notes]
+            good.append(each)
+        positions = np.concatenate([each.positions for each in good])
+        described = [each.new_items for each in good if each.raw_items]
+        # In a session of its own, each of them is number -1.
+        positions[positions < NO_ITEM] = -1 - np.arange(len(described))
+        new_items = join_items(described or [good[0].new_items])
+        return Request(positions, new_items, options, notes, catalogue=good[0].catalogue)
+
+
+def _elsewhere(message: str, where: str) -> str:
+    """Return a message about the only item of a session, with another place in front."""
+    return f"{where}: {message.removeprefix(f'{ITEM_ATTRIBUTES}[0]: ').removeprefix(f'{ITEM_ATTRIBUTES}: ')}"
+
+
+def _parts(things: Sequence[T], size: int) -> Iterator[tuple[int, Sequence[T]]]:
+    """Cut into parts of at most `size`, each with the place where it starts."""
+    for start in range(0, len(things), size):
+        yield start, things[start : start + size]

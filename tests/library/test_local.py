@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import inspect
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+import m2trec_merlin as m2trec
+from m2trec_merlin.errors import ArtifactError, MissingDependencyError, RefusedError
+from m2trec_merlin.library import local
+from m2trec_merlin.serving.client import RecommendationClient, Recommendations
+from m2trec_merlin.serving.client.answers import parse_answer
+from m2trec_merlin.serving.client.requests import build_request
+from m2trec_merlin.serving.contract.checksums import seal
+from m2trec_merlin.serving.contract.names import PREDICT
+from m2trec_merlin.serving.contract.repository import version_folder
+from m2trec_merlin.serving.contract.version import BIASES
+from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep
+from tests.serving.runtime.test_light_imports import HEAVY, modules_of
+from tests.serving.runtime.test_recommending import NEW_BREAD, NEW_THING, SESSIONS
+from tests.worlds.shop import N_ITEMS, Shop, encode_raw, offline_scores
+
+#: What a client may ask, as arguments of `recommend`.
+ASKED: list[dict[str, Any]] = [
+    *({"session": session} for session in SESSIONS),
+    {"session": ["sku-1", NEW_BREAD, "no such id"], "top_k": 3},
+    {"session": ["sku-2", "sku-5"], "exclude": ["sku-8", "what?"], "exclude_session_items": True},
+    {"session": ["sku-2"], "filters": {"department": "dairy", "price": {"max": 15}}, "top_k": 4},
+    {"session": ["sku-3", NEW_THING], "new_item_boost": 4.0, "new_items": ["sku-27"], "popularity": 0.5},
+    {"session": ["sku-3"], "diversity": {"by": "department", "most": 1}},
+    {"session": [{"product_name": "green tea", "price": "dear", "colour": "red"}]},
+    {"session": []},
+]
+
+
+def unnamed(answer: Recommendations) -> Recommendations:
+    return replace(answer, about=replace(answer.about, request_id=""))
+
+
+def test_answers_are_those_of_the_two_steps_that_a_server_runs(
+    shop: Shop, recommender: m2trec.LocalRecommender
+) -> None:
+    first, second = PreprocessStep(shop.preprocess), PredictStep(shop.predict)
+    options = (None, (), False, None, None, None, None)
+    names = [*inspect.signature(build_request).parameters][1:-1]
+    for asked in ASKED:
+        said = {**dict(zip(names, options, strict=True)), "others": {}}
+        for name, value in asked.items():
+            (said if name in (*names, "session") else said["others"])[name] = value
+        [read] = first.answer([build_request(**said)])
+        assert isinstance(read, dict), read
+        [answer] = second.answer([read])
+        assert isinstance(answer, dict), answer
+        expected = parse_answer({name: array[0] for name, array in answer.items()})
+        assert unnamed(recommender.recommend(**asked)) == unnamed(expected)
+
+
+@pytest.mark.parametrize("number", range(len(SESSIONS)))
+def test_answers_equal_the_model(shop: Shop, recommender: m2trec.LocalRecommender, number: int) -> None:
+    answer = recommender.recommend(SESSIONS[number], top_k=N_ITEMS)
+    scores, departments = offline_scores(shop, SESSIONS[number])
+    np.testing.assert_allclose(answer.scores, -np.sort(-scores)[:N_ITEMS], atol=1e-4)
+    rows = shop.catalogue.rows_of(answer.item_ids)
+    np.testing.assert_allclose(answer.scores, scores[rows], atol=1e-4)
+    shares = [share for _, share in answer.categories["department"]]
+    np.testing.assert_allclose(shares, -np.sort(-departments)[:2], atol=1e-5)
+
+
+def test_many_sessions_get_the_answers_of_each_in_their_order(
+    recommender: m2trec.LocalRecommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "_SESSIONS_AT_ONCE", 3)
+    sessions = [*SESSIONS, [], ["sku-4", "sku-4"]]
+    options: dict[str, Any] = {"top_k": 4, "exclude": ["sku-9"], "diversity": {"by": "department", "most": 2}}
+    answers = recommender.recommend_many(sessions, **options)
+    alone = [recommender.recommend(session, **options) for session in sessions]
+    assert [answer.item_ids for answer in answers] == [answer.item_ids for answer in alone]
+    for answer, one in zip(answers, alone, strict=True):
+        np.testing.assert_allclose(answer.scores, one.scores, atol=1e-5)
+    assert recommender.recommend_many([]) == []
+
+
+def test_a_wrong_request_is_named(recommender: m2trec.LocalRecommender) -> None:
+    with pytest.raises(RefusedError, match=r"^options\.topk: no such option; accepted: "):
+        recommender.recommend(["sku-1"], topk=3)
+    with pytest.raises(RefusedError, match=r"^sessions\[1\]: item_attributes\[0\]: holds none of the attr"):
+        recommender.recommend_many([["sku-1"], [{"colour": "red"}]])
+    with pytest.raises(RefusedError, match=r"a session is a list of items: put 'sku-1' into brackets"):
+        recommender.recommend("sku-1")
+
+
+def test_local_and_remote_recommenders_take_the_same() -> None:
+    def parameters(method: Any) -> dict[str, Any]:
+        found = inspect.signature(method).parameters
+        return {name: (each.default, each.annotation) for name, each in found.items() if name != "timeout"}
+
+    remote = parameters(RecommendationClient.recommend)
+    assert parameters(m2trec.LocalRecommender.recommend) == remote
+    many = parameters(m2trec.LocalRecommender.recommend_many)
+    assert {**remote, "sessions": many["sessions"]} == {**many, "session": remote["session"]}
+
+
+def test_items_are_encoded_as_the_model_does(
+    shop: Shop, recommender: m2trec.LocalRecommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "_ITEMS_AT_ONCE", 3)
+    items = ["sku-7", NEW_BREAD, NEW_THING, {"item_id": "sku-29", "price": 1}, NEW_BREAD]
+    with torch.inference_mode():
+        known = shop.model.encode_rows(torch.tensor([8, 30])).described
+        raw = [shop.model.item_encoder(encode_raw(shop, item)).described for item in (NEW_BREAD, NEW_THING)]
+        expected = torch.cat([known[:1], *raw, known[1:], raw[0]]).numpy()
+    vectors = recommender.encode(items)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(vectors, expected, atol=1e-5)
+    assert recommender.encode([]).shape == (0, vectors.shape[1])
+
+
+def test_what_cannot_be_encoded_is_named_and_what_is_ignored_is_told(
+    recommender: m2trec.LocalRecommender,
+) -> None:
+    with pytest.raises(RefusedError, match=r"^items\[1\]: the catalogue has no item 'x', and no attributes"):
+        recommender.encode(["sku-1", "x"])
+    with pytest.raises(RefusedError, match=r"^items\[1\]: holds none of the attributes"):
+        recommender.encode(["sku-1", {"colour": "red"}])
+    with pytest.warns(UserWarning, match=r"^items\[1\]: price 'dear' is not a finite number") as told:
+        recommender.encode(["sku-1", {"product_name": "tea", "price": "dear"}])
+    assert Path(told[0].filename) == Path(__file__)
+
+
+@pytest.mark.parametrize("item", ["sku-7", NEW_BREAD])
+def test_similar_items_are_those_of_the_largest_cosines(
+    recommender: m2trec.LocalRecommender, item: str | dict[str, Any]
+) -> None:
+    ids = [f"sku-{number}" for number in range(N_ITEMS) if f"sku-{number}" != item]
+    vectors, vector = recommender.encode(ids), recommender.encode([item])[0]
+    cosines = vectors @ vector / np.linalg.norm(vectors, axis=1) / np.linalg.norm(vector)
+    order = np.argsort(-cosines, kind="stable")
+    found = recommender.similar(item, top_k=N_ITEMS)
+    assert found.item_ids == [ids[place] for place in order]
+    np.testing.assert_allclose(found.scores, cosines[order], atol=1e-6)
+    everything = recommender.recommend(["sku-1"], top_k=N_ITEMS)
+    titles = dict(zip(everything.item_ids, everything.titles, strict=True))
+    assert found.titles == [titles[item_id] for item_id in found.item_ids] and found.warnings == []
+
+
+def test_similar_items_can_be_chosen_among(recommender: m2trec.LocalRecommender) -> None:
+    everything = recommender.similar("sku-7", top_k=N_ITEMS)
+    bakery = recommender.similar("sku-7", exclude=["sku-4", "?"], filters={"department": "bakery"})
+    wanted = {f"sku-{number}" for number in range(1, N_ITEMS, 3)} - {"sku-4", "sku-7"}
+    assert bakery.item_ids == [each for each in everything.item_ids if each in wanted][:5]
+    assert bakery.warnings == ["options.exclude: '?' ignored, since the catalogue has no such item"]
+    with pytest.raises(RefusedError, match=r"^options\.top_k: expected a whole number of at least 1"):
+        recommender.similar("sku-7", top_k=0)
+    with pytest.raises(RefusedError, match=r"^item: the catalogue has no item 'x'"):
+        recommender.similar("x")
+
+
+def test_what_cannot_be_recommended_is_similar_to_nothing(shop: Shop, tmp_path: Path) -> None:
+    folder = version_folder(shutil.copytree(shop.repository, tmp_path / "triton"), PREDICT)
+    biases = np.load(folder / BIASES)
+    biases[shop.catalogue.rows_of(["sku-7"])] = -np.inf
+    np.save(folder / BIASES, biases)
+    seal(folder)
+    found = m2trec.load(tmp_path).similar("sku-1", top_k=N_ITEMS)
+    assert {*found.item_ids} == {f"sku-{number}" for number in range(N_ITEMS)} - {"sku-1", "sku-7"}
+
+
+def test_a_run_a_link_a_configuration_and_an_export_are_opened(shop: Shop, tmp_path: Path) -> None:
+    link, alone, settings = tmp_path / "current", tmp_path / "copy", tmp_path / "shop.yaml"
+    link.symlink_to(shop.config.directory)
+    shutil.copytree(shop.repository, alone)
+    settings.write_text(yaml.safe_dump(shop.config.model_dump(mode="json")))
+    answers = [
+        unnamed(m2trec.load(path).recommend(["sku-3"]))
+        for path in (shop.config.directory, str(link), alone, settings)
+    ]
+    assert answers[1:] == answers[:-1] and len(answers[0].item_ids) == 5
+    with pytest.raises(ArtifactError, match="holds no Triton model 'm2trec': run `m2trec export` first"):
+        m2trec.load(tmp_path / "nothing")
+    shutil.copytree(shop.repository, tmp_path / "second")
+    with pytest.raises(ArtifactError, match=r"holds several exports \(copy, second\): name one"):
+        m2trec.load(tmp_path)
+
+
+IMPORT = "import sys, m2trec_merlin; assert m2trec_merlin.__version__; print(*sys.modules)"
+RECOMMEND = """
+import sys, threading
+import m2trec_merlin as m2trec
+recommender = m2trec.load(sys.argv[1])
+assert recommender.recommend(["sku-1"]).item_ids
+assert recommender.similar("sku-1").item_ids
+assert threading.active_count() == 1
+print(*sys.modules)
+"""
+BOTH = """
+import sys
+import m2trec_merlin as m2trec
+recommender = m2trec.load(sys.argv[1])
+assert recommender.recommend([{"product_name": "red bread"}]).item_ids
+assert m2trec.evaluate(sys.argv[1], [["sku-1", "sku-2"]])
+"""
+
+
+def test_importing_loads_nothing_and_recommending_nothing_heavy(shop: Shop) -> None:
+    assert modules_of(IMPORT) & ({"numpy", "pyarrow", "onnxruntime"} | HEAVY) == set()
+    assert modules_of(RECOMMEND, str(shop.config.directory)) & HEAVY == set()
+
+
+@pytest.mark.slow
+def test_all_of_it_works_in_one_process_without_a_word(shop: Shop) -> None:
+    command = [sys.executable, "-c", BOTH, str(shop.config.directory)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_without_onnx_runtime_it_says_what_to_install(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'm2trec-merlin\[serve\]'"):
+        m2trec.load(shop.config.directory)
+
+
+def test_what_is_not_offered_is_no_attribute() -> None:
+    assert {"load", "evaluate", "LocalRecommender", "__version__"} <= set(dir(m2trec))
+    with pytest.raises(AttributeError, match="has no attribute 'recommend'"):
+        getattr(m2trec, "recommend")  # noqa: B009

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import m2trec_merlin as m2trec
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.errors import ArtifactError, DataError
+from m2trec_merlin.evaluation.measurements import Measurement
+from m2trec_merlin.library.measuring import read_sessions
+from tests.worlds.shop import Shop, offline_scores
+
+#: sku-25 is the first item without a training occurrence.
+OWN = [["sku-3", "sku-5", "sku-25"], ["sku-0"], ["sku-8", "sku-8"], ["sku-2", "sku-25", "sku-1"]]
+
+
+def value(measured: list[Measurement], metric: str, k: int, part: str = "All") -> tuple[float | None, int]:
+    [found] = [m for m in measured if (m.metric, m.k, m.slice) == (metric, k, part)]
+    return found.value, found.n
+
+
+@pytest.fixture(scope="module")
+def measured(shop: Shop) -> list[Measurement]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return m2trec.evaluate(shop.config.directory, OWN)
+
+
+def ranks(shop: Shop, sessions: list[list[str]]) -> list[int]:
+    """Of the next item after each beginning, as the model itself scores; ties count against it."""
+    found = []
+    for session in sessions:
+        for length in range(1, len(session)):
+            scores, _ = offline_scores(shop, session[:length])
+            own = scores[shop.catalogue.rows_of([session[length]])[0]]
+            found.append(int((scores >= own).sum()))
+    return found
+
+
+def test_metrics_are_those_of_the_model_s_own_ranks(shop: Shop, measured: list[Measurement]) -> None:
+    expected = np.array(ranks(shop, OWN))
+    assert len(expected) == 5
+    for k in shop.config.evaluation.ks:
+        assert value(measured, "HIT", k) == (pytest.approx((expected <= k).mean()), 5)
+        reciprocal = np.where(expected <= k, 1 / expected, 0)
+        assert value(measured, "MRR", k) == (pytest.approx(reciprocal.mean()), 5)
+    assert {(m.data, m.split, m.model) for m in measured} == {("shop", "own", "M2TRec")}
+
+
+def test_nothing_is_fitted_on_the_sessions(shop: Shop, measured: list[Measurement]) -> None:
+    """However often an item stands in them, it is one that training never saw, and ranked as such."""
+    assert value(measured, "HIT", 20, "Cold target")[1] == 2
+    often = m2trec.evaluate(shop.config.directory, OWN * 20, split="often")
+    for k in shop.config.evaluation.ks:
+        assert value(often, "MRR", k) == (pytest.approx(value(measured, "MRR", k)[0]), 100)
+    assert value(often, "HIT", 20, "Cold target")[1] == 40
+    assert {m.split for m in often} == {"often"}
+
+
+def test_measurements_make_a_frame(measured: list[Measurement]) -> None:
+    frame = pd.DataFrame(measured)
+    assert {"model", "slice", "metric", "k", "value", "low", "high", "n"} <= set(frame)
+    assert len(frame) == len(measured)
+
+
+@pytest.fixture(scope="module")
+def catalogue(shop: Shop) -> Catalogue:
+    return shop.catalogue
+
+
+def test_a_frame_is_read_in_its_order_and_sessions_may_lie_among_each_other(catalogue: Catalogue) -> None:
+    events = [("b", "sku-3"), ("a", "sku-1"), ("b", "sku-0"), ("a", "sku-2"), ("b", "sku-3")]
+    frame = pd.DataFrame(events, columns=["session_id", "item_id"], index=[9, 9, 1, 0, 5])
+    read = read_sessions(frame.assign(price=1.0), catalogue)
+    assert [read[number].tolist() for number in range(2)] == [[4, 1, 4], [2, 3]]
+    lists = read_sessions([["sku-3", "sku-0", "sku-3"], ["sku-1", "sku-2"]], catalogue)
+    assert (lists.rows == read.rows).all() and (lists.offsets == read.offsets).all()
+
+
+def test_events_of_unknown_items_are_told_and_missed(shop: Shop) -> None:
+    with pytest.warns(UserWarning, match=r"^1 of 4 events are of items that the catalogue lacks") as told:
+        measured = m2trec.evaluate(shop.config.directory, [["sku-3", "x"], ["sku-3", "sku-5"]])
+    [rank] = ranks(shop, [["sku-3", "sku-5"]])
+    assert value(measured, "MRR", 20) == (pytest.approx(1 / rank / 2 if rank <= 20 else 0), 2)
+    assert told[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        ({"session": [1], "item_id": ["sku-1"]}, "no column session_id: rename yours"),
+        ({"session_id": [1, None], "item_id": ["sku-1", "sku-2"]}, "session_id is missing in some lines"),
+        ({"session_id": [1, 1], "item_id": ["sku-1", None]}, "item_id is missing in some lines"),
+        ({"session_id": [1, 2], "item_id": ["sku-1", "sku-2"]}, "none has two events"),
+        ({"session_id": [1, 1], "item_id": [7, 8]}, "the catalogue has none of their items, such as 7"),
+    ],
+)
+def test_frames_that_cannot_be_measured(
+    catalogue: Catalogue, frame: dict[str, list[object]], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        read_sessions(pd.DataFrame(frame), catalogue)
+
+
+def test_an_export_alone_cannot_be_measured(shop: Shop) -> None:
+    with pytest.raises(ArtifactError, match="is an export alone: to evaluate takes the run"):
+        m2trec.evaluate(shop.repository, OWN)
