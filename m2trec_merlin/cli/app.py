@@ -99,6 +99,23 @@ def check(
 
 
 @app.command()
+def doctor(
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", help="Hold the machine against this configuration and its catalogue."),
+    ] = None,
+    settings: SetOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print able and findings as JSON.")] = False,
+) -> None:
+    """Say what this machine has and lacks, and what that costs; exit code 3: some verb cannot run here."""
+    from m2trec_merlin.cli.diagnosing import run_doctor
+
+    if config is None and (settings or DEFAULT_CONFIG.is_file()):
+        config = DEFAULT_CONFIG
+    raise typer.Exit(run_doctor(None if config is None else read_config(config, settings), as_json))
+
+
+@app.command()
 def preprocess(
     config: ConfigOption = DEFAULT_CONFIG,
     settings: SetOption = None,
