@@ -252,6 +252,29 @@ def recommend(
 
 
 @app.command()
+def runs(
+    folder: Annotated[
+        Path, typer.Argument(help="That holds runs, or is one; a run's variants are listed with it.")
+    ] = Path("runs"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print all that manifests tell as JSON.")] = False,
+) -> None:
+    """List the runs that are there: of which data, how far they came, what was measured."""
+    from m2trec_merlin.cli.listing import print_runs
+
+    print_runs(folder, as_json)
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Two runs or more: their folders, or links to them.")],
+) -> None:
+    """Show runs side by side: the settings that differ, and what was measured on test sessions."""
+    from m2trec_merlin.cli.listing import print_comparison
+
+    print_comparison(runs)
+
+
+@app.command()
 def replay(
     log: Annotated[Path, typer.Argument(help="What was asked and shown: the folder serving.log.folder.")],
     against: Annotated[Path, typer.Option(help="A run's folder, or the model repository itself.")],
