@@ -21,6 +21,9 @@ IMPORTED = 540 << 20
 #: Of a parameter in training: itself, its gradient, and the optimiser's two averages, float32 each.
 _BYTES_A_PARAMETER = 16
 _FLOAT32 = 4
+#: How many times the least a training took at its peak, rounded up; docs/runs.md has the measurement.
+PEAK = 3
+_REMEDY = "free memory, or a smaller model.width, training.batch_size or evaluation.block_prefixes"
 
 
 def check_memory(config: Config | None) -> Finding:
@@ -34,15 +37,17 @@ def check_memory(config: Config | None) -> Finding:
     found = f"{size(free)} free; at least " + ", ".join(
         f"{size(need)} for `m2trec {verb}`" for verb, need in needs.items()
     )
-    too_much = [f"`m2trec {verb}`" for verb, need in needs.items() if need > free]
-    if not too_much:
-        return ready(found)
-    return Finding(
-        State.BLOCKED,
-        found,
-        f"{' and '.join(too_much)} will be killed, or will swap",
-        "free memory, or a smaller model.width, training.batch_size or evaluation.block_prefixes",
-    )
+    for factor, state, outcome in (
+        (1, State.BLOCKED, "will be killed, or will swap"),
+        (
+            PEAK,
+            State.LIMITED,
+            f"may be killed, or swap: nearly {PEAK} times the least was measured",
+        ),
+    ):
+        if too_much := [f"`m2trec {verb}`" for verb, need in needs.items() if need * factor > free]:
+            return Finding(state, found, f"{' and '.join(too_much)} {outcome}", _REMEDY)
+    return ready(found)
 
 
 def available_memory(system: Path = Path("/")) -> int:

@@ -86,7 +86,10 @@ def test_what_serving_holds(tmp_path: Path) -> None:
     assert serving_need(tmp_path) == 210
 
 
-@pytest.mark.parametrize(("free", "state"), [(1 << 20, State.BLOCKED), (1 << 40, State.READY)])
+@pytest.mark.parametrize(
+    ("free", "state"),
+    [(1 << 20, State.BLOCKED), (2 * IMPORTED, State.LIMITED), (1 << 40, State.READY)],
+)
 def test_too_little_memory_names_the_verb(
     free: int, state: State, preprocessed: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,6 +98,7 @@ def test_too_little_memory_names_the_verb(
     assert found.state is state
     assert "for `m2trec train`" in found.found and "serve" not in found.found
     assert found.cost.startswith("`m2trec train` will be killed") == (state is State.BLOCKED)
+    assert found.cost.startswith("`m2trec train` may be killed") == (state is State.LIMITED)
 
 
 def test_before_there_is_a_catalogue(tmp_path: Path) -> None:
