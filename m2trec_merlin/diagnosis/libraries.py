@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
 from importlib.util import find_spec
 
 from m2trec_merlin.config import Config
@@ -29,6 +30,31 @@ def check_merlin(config: Config | None) -> Finding:
     import transformers4rec.torch  # noqa: F401
 
     return ready(f"nvtabular {version('nvtabular')}, transformers4rec {version('transformers4rec')}")
+
+
+def check_versions(config: Config | None) -> Finding:
+    """Whether what is installed are the versions that all of it was run with, as far as they matter."""
+    wanted = dict(line.split("==") for line in overrides())
+    others = [
+        f"{name} {found}, not {wanted[name]}"
+        for name in wanted
+        # A build says behind a plus sign which one it is.
+        if (found := _installed(name)) is not None and found.partition("+")[0] != wanted[name]
+    ]
+    if not others:
+        return ready("as in overrides.txt")
+    return Finding(
+        State.LIMITED,
+        "; ".join(others),
+        "nobody has run m2trec-merlin with these together",
+        "uv pip install --override overrides.txt (docs/dependencies.md)",
+    )
+
+
+def overrides() -> list[str]:
+    """Return the requirements, NAME==VERSION, that the package carries with it."""
+    text = (files("m2trec_merlin") / "overrides.txt").read_text(encoding="utf-8")
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
 
 
 def check_gpu(config: Config | None) -> Finding:
@@ -93,6 +119,13 @@ def check_sentences(config: Config | None) -> Finding:
             return Finding(State.BLOCKED, f"{error.name} is not installed", cost, remedy)
         cost = "attributes of kind `sentence`, which this configuration does not have"
         return Finding(State.LIMITED, f"{error.name} is not installed", cost, remedy)
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _insisting(config: Config | None, sections: tuple[str, ...]) -> str:

@@ -12,6 +12,7 @@ from m2trec_merlin.diagnosis.libraries import (
     check_merlin,
     check_sentences,
     check_serving_packages,
+    check_versions,
 )
 from m2trec_merlin.diagnosis.machine import check_disk, check_processor, check_python
 from m2trec_merlin.diagnosis.memory import check_memory
@@ -27,6 +28,7 @@ CHECKS: dict[str, Check] = {
     "memory": check_memory,
     "disk": check_disk,
     "Merlin": check_merlin,
+    "versions": check_versions,
     "GPU": check_gpu,
     "cuDF": check_cudf,
     "sentences": check_sentences,
@@ -55,5 +57,5 @@ def _run(check: Check, config: Config | None) -> Finding:
             State.BLOCKED,
             f"{type(error).__name__}: {said}",
             "the verbs that need it fail in the same way",
-            "install with the constraints of docs/dependencies.md",
+            "install with overrides.txt, as docs/dependencies.md says",
         )

@@ -15,6 +15,8 @@ from m2trec_merlin.diagnosis.libraries import (
     check_gpu,
     check_sentences,
     check_serving_packages,
+    check_versions,
+    overrides,
 )
 from tests.runs.folders import configure
 
@@ -38,6 +40,25 @@ def test_without_a_gpu_verbs_are_slower_unless_the_configuration_insists(
         assert found.state is State.LIMITED and "on the CPU" in found.cost
     found = check(configure(tmp_path, f"{section}.device", "cuda"))
     assert found.state is State.BLOCKED and f"{section}.device is 'cuda'" in found.cost
+
+
+def test_versions_that_nobody_ran_together_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = dict(line.split("==") for line in overrides())
+    assert {"torch", "numpy", "transformers"} <= set(versions)
+
+    def version(name: str) -> str:
+        if name not in versions:
+            raise PackageNotFoundError(name)
+        return versions[name]
+
+    monkeypatch.setattr(libraries, "version", version)
+    versions["torch"] += "+cpu"
+    del versions["dask-cuda"]
+    assert check_versions(None).state is State.READY
+    wanted, versions["numpy"] = versions["numpy"], "2.1.0"
+    found = check_versions(None)
+    assert found.state is State.LIMITED and found.found == f"numpy 2.1.0, not {wanted}"
+    assert "--override overrides.txt" in found.remedy
 
 
 def test_the_cost_of_a_missing_package_are_its_verbs(monkeypatch: pytest.MonkeyPatch) -> None:
