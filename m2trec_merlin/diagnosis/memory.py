@@ -18,6 +18,8 @@ from m2trec_merlin.serving.contract.repository import version_folder
 
 #: A process that has imported torch and Transformers4Rec, before it did anything.
 IMPORTED = 540 << 20
+#: Triton and its two workers with what they import, without a catalogue.
+WORKERS = 180 << 20
 #: Of a parameter in training: itself, its gradient, and the optimiser's two averages, float32 each.
 _BYTES_A_PARAMETER = 16
 _FLOAT32 = 4
@@ -98,9 +100,10 @@ def training_need(run: Run) -> int:
 
 
 def serving_need(repository: Path) -> int:
-    """Return the bytes that the two workers of Triton take at the least: what their folders hold."""
+    """Return the bytes that Triton takes at the least: what it imports, and what its workers read."""
     folders = (version_folder(repository, model) for model in (PREPROCESS, PREDICT))
-    return sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
+    read = sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
+    return WORKERS + read
 
 
 def _needs(run: Run) -> dict[str, int]:

@@ -121,7 +121,7 @@ def list_runs(folder: Path) -> list[ListedRun]:
         ArtifactError: there is no such folder.
     """
     if not folder.is_dir():
-        raise ArtifactError(f"{folder} is no folder: name one that holds runs, such as `runs`")
+        raise ArtifactError(f"{folder} is no folder: name one that holds runs")
     below = sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())
     return [read_run(run) for place in (folder, *below) for run in _runs_of(place)]
 

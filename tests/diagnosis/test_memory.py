@@ -9,6 +9,7 @@ from m2trec_merlin.diagnosis import memory
 from m2trec_merlin.diagnosis.findings import State
 from m2trec_merlin.diagnosis.memory import (
     IMPORTED,
+    WORKERS,
     available_memory,
     check_memory,
     serving_need,
@@ -83,7 +84,7 @@ def test_what_serving_holds(tmp_path: Path) -> None:
     for model, bytes_ in (("m2trec_preprocess", 10), ("m2trec_predict", 200), ("m2trec", 3000)):
         (tmp_path / model / "1" / "inner").mkdir(parents=True)
         (tmp_path / model / "1" / "inner" / "file").write_bytes(b"x" * bytes_)
-    assert serving_need(tmp_path) == 210
+    assert serving_need(tmp_path) == WORKERS + 210
 
 
 @pytest.mark.parametrize(
