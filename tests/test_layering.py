@@ -16,6 +16,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
     ("library",),
+    ("diagnosis",),
     (
         "training",
         "evaluation",
@@ -57,6 +58,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 ASIDE = {
     ("serving.runtime", "neighbours"),  # read only where an export carries neighbours
     ("training", "evaluation"),  # validation after each epoch
+    ("serving.export", "evaluation"),  # the model card tells what was measured
     ("neighbours", "catalogue"),
     ("model", "catalogue"),
     ("data", "catalogue"),

@@ -84,6 +84,23 @@ def check(
 
 
 @app.command()
+def doctor(
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", help="Hold the machine against this configuration and its catalogue."),
+    ] = None,
+    settings: SetOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print able and findings as JSON.")] = False,
+) -> None:
+    """Say what this machine has and lacks, and what that costs; exit code 3: some verb cannot run here."""
+    from m2trec_merlin.cli.diagnosing import run_doctor
+
+    if config is None and (settings or DEFAULT_CONFIG.is_file()):
+        config = DEFAULT_CONFIG
+    raise typer.Exit(run_doctor(None if config is None else read_config(config, settings), as_json))
+
+
+@app.command()
 def preprocess(
     config: ConfigOption = DEFAULT_CONFIG,
     settings: SetOption = None,
@@ -217,6 +234,29 @@ def recommend(
         (ca, certificate, key),
         popularity,
     )
+
+
+@app.command()
+def runs(
+    folder: Annotated[
+        Path, typer.Argument(help="That holds runs, or is one; a run's variants are listed with it.")
+    ] = Path("runs"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print all that manifests tell as JSON.")] = False,
+) -> None:
+    """List the runs that are there: of which data, how far they came, what was measured."""
+    from m2trec_merlin.cli.listing import print_runs
+
+    print_runs(folder, as_json)
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Two runs or more: their folders, or links to them.")],
+) -> None:
+    """Show runs side by side: the settings that differ, and what was measured on test sessions."""
+    from m2trec_merlin.cli.listing import print_comparison
+
+    print_comparison(runs)
 
 
 @app.command()

@@ -127,8 +127,8 @@ def example_session(config: Config) -> list[str]:
 def new_item_row(config: Config, like: str) -> pd.DataFrame:
     """Return the row of a new item as the table of items has it: that of a known one under another title."""
     items = pd.read_parquet(Run(config).items)
-    [row] = items[items[ITEM_ID].astype(str) == like].to_dict("records")
-    return pd.DataFrame([{**row, **example_new_item(config, like), ITEM_ID: NEW_ID}])
+    rows: list[dict[Any, Any]] = items[items[ITEM_ID].astype(str) == like].to_dict("records")
+    return pd.DataFrame([{**rows[0], **example_new_item(config, like), ITEM_ID: NEW_ID}])
 
 
 def example_new_item(config: Config, like: str) -> dict[str, Any]:

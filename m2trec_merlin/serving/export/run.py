@@ -52,6 +52,7 @@ from m2trec_merlin.serving.contract.version import (
     Description,
     RawAttribute,
 )
+from m2trec_merlin.serving.export.card import MODEL_CARD, write_card
 from m2trec_merlin.serving.export.graphs import export_catalogue, export_items, export_sessions
 from m2trec_merlin.serving.export.index import AUTO, sample_queries, write_index
 from m2trec_merlin.serving.export.item_columns import item_columns
@@ -103,7 +104,7 @@ def _export(run: Run, force: bool, progress: Progress) -> Path:
 def write_repository(
     run: Run, model: M2TRec, catalogue: Catalogue, repository: Path, progress: Progress
 ) -> dict[str, Any]:
-    """Write the models of the ensemble into an empty folder.
+    """Write the models of the ensemble, and the card beside them, into an empty folder.
 
     Args:
         run: as the model was trained; gives the defaults of the answers, too.
@@ -153,7 +154,9 @@ def write_repository(
 
         write_neighbours(predict, catalogue, train, by_id=run.config.neighbours_by_id)
     seal_models(repository)
-    return {"index": index, "recall_at_20": round(recall, 6)}
+    found = {"index": index, "recall_at_20": round(recall, 6)}
+    atomic_write(repository / MODEL_CARD, write_card(run, catalogue.n_rows - 1, found))
+    return found
 
 
 def describe(config: Config, model: M2TRec, catalogue: Catalogue) -> Description:
