@@ -13,8 +13,8 @@ from m2trec_merlin.data import prepare_data, summarise_data
 from m2trec_merlin.errors import ConfigError, DataError, reason_of
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers.canonical import ITEM_ID, KnownItems, normalise_ids
+from m2trec_merlin.starting.configuration import Examination, compose
 from m2trec_merlin.starting.dialect import writing_of
-from m2trec_merlin.starting.draft import Examination, compose
 from m2trec_merlin.starting.item_ids import ItemIds, find_item_ids
 from m2trec_merlin.starting.kinds import Choice, choose_kind
 from m2trec_merlin.starting.levels import choose_tasks, without_twins
