@@ -204,7 +204,7 @@ class TestContractAmongMany:
 
 def test_the_configuration_knows_the_indexes_by_the_table() -> None:
     assert [ServingConfig(index=name).index for name in ("auto", *INDEXES)] == ["auto", *INDEXES]
-    with pytest.raises(ValidationError, match="'auto', 'exact' or 'quantised'"):
+    with pytest.raises(ValidationError, match="'auto', 'exact'"):
         ServingConfig(index="magic")
 
 
