@@ -19,7 +19,6 @@ import pyarrow.compute as pc
 from m2trec_merlin.attributes import ITEM_ID, parse_attribute
 from m2trec_merlin.columns import as_text
 from m2trec_merlin.encoded import join_items, no_items
-from m2trec_merlin.merlin_adapter import prepare_merlin
 from m2trec_merlin.progress import Progress
 from m2trec_merlin.serving.catalogue.changes import Raw
 from m2trec_merlin.serving.catalogue.shown import shown_columns
@@ -82,12 +81,11 @@ class RowEncoder:
         parts = [no_items([attribute.field for attribute in self._attributes])]
         raw: list[dict[str, Any]] = [json.loads(item) for item in items]
         if raw:
-            prepare_merlin()
             # As a request's items: what is said of an item means the same whichever way it comes.
             encoder = NewItemEncoder(self._workflow, self._attributes)
             for start in range(0, len(raw), _AT_ONCE):
                 progress.advance("items", start, len(raw))
-                parts.append(encoder.encode(raw[start : start + _AT_ONCE]))
+                parts.extend(item.encoded for item in encoder.encode(raw[start : start + _AT_ONCE]))
             progress.advance("items", len(raw), len(raw))
         vectors, candidates, biases = self._graph.encode(join_items(parts), histories)
         return EncodedRows(self._shown(ids, raw, counts), vectors, candidates, biases)

@@ -14,7 +14,7 @@ import pandas as pd
 from m2trec_merlin.attributes import ITEM_ID, parse_attribute
 from m2trec_merlin.columns import as_text
 from m2trec_merlin.data.tables import canonical_items
-from m2trec_merlin.data.validation import check_ids, check_items
+from m2trec_merlin.data.validation import check_item_ids, check_items
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.canonical import normalise_ids
 from m2trec_merlin.readers.dialect import Dialect
@@ -74,7 +74,7 @@ def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = Fals
     if has_attributes or not (may_lack_attributes and about):
         check_items(items, log, attributes, written.title_column)
     else:
-        check_ids(items, log)
+        check_item_ids(items, log)
     availability = _availability(items, about, log)
     if problems := log.messages():
         raise DataError(str(path), problems)
@@ -102,7 +102,7 @@ def read_ids(path: Path, written: ItemFormat) -> list[str]:
         raise DataError(str(path), [f"{path}: {missing}"])
     items = table.read([own], single=[own]).rename(columns={own: ITEM_ID})
     log = ProblemLog(Origin(str(path), {ITEM_ID: own}, table.locate, lambda: available))
-    check_ids(items, log)
+    check_item_ids(items, log)
     if problems := log.messages():
         raise DataError(str(path), problems)
     return [str(item_id) for item_id in normalise_ids(items[ITEM_ID])]

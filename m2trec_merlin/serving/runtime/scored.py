@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime
 
 from m2trec_merlin.scores import best_rows
 from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
@@ -26,6 +25,7 @@ from m2trec_merlin.serving.runtime.graphs import open_graph
 
 if TYPE_CHECKING:
     from onnx import NodeProto
+    from onnxruntime import InferenceSession
 
 #: Rows that a graph picks at most: beyond, picking costs more than handing over all scores.
 _MOST_PICKED = 1024
@@ -44,7 +44,7 @@ class ScoredCandidates:
 
     def __init__(
         self,
-        graph: onnxruntime.InferenceSession,
+        graph: InferenceSession,
         looked_at: Callable[[int], int],
         vectors: np.ndarray,
         biases: np.ndarray,

@@ -17,7 +17,7 @@ from m2trec_merlin.serving.contract.version import ITEMS_WORKFLOW, Description
 from m2trec_merlin.serving.runtime.catalogue_ids import ExportedIds
 from m2trec_merlin.serving.runtime.new_items import NewItemEncoder
 from m2trec_merlin.serving.runtime.notes import bounded, name_some, show
-from m2trec_merlin.serving.runtime.remembered import ItemEncoder, NewItem, RememberedItems
+from m2trec_merlin.serving.runtime.remembered import NewItem, RawItemEncoder, RememberedItems
 from m2trec_merlin.serving.runtime.request_json import parse_json
 
 _LONGEST_MESSAGE = 1000
@@ -50,7 +50,7 @@ class ReadSession:
 
 
 @dataclass(frozen=True)
-class _Draft:
+class _Parsed:
     positions: list[int]
     raw_items: dict[int, dict[str, Any]]
     notes: list[str]
@@ -71,7 +71,7 @@ class SessionReader:
         self,
         catalogue: Callable[[], tuple[str, RowsOfIds]],
         version: Description,
-        encoder: ItemEncoder | None,
+        encoder: RawItemEncoder | None,
     ) -> None:
         self.version = version
         self._catalogue = catalogue
@@ -115,12 +115,20 @@ class SessionReader:
                 any, one JSON object of raw attributes per position (or empty).
         """
         number, rows = self._catalogue()
-        drafts = [_or_error(lambda s=session: self._draft(rows, *s)) for session in sessions]
-        good = [draft for draft in drafts if isinstance(draft, _Draft)]
-        encoded = iter(self._encode([list(draft.raw_items.values()) for draft in good]))
-        return [self._finish(d, next(encoded), number) if isinstance(d, _Draft) else d for d in drafts]
+        parsed = [self._parse_or_error(rows, *session) for session in sessions]
+        good = [each for each in parsed if isinstance(each, _Parsed)]
+        encoded = iter(self._encode([list(each.raw_items.values()) for each in good]))
+        return [self._finish(p, next(encoded), number) if isinstance(p, _Parsed) else p for p in parsed]
 
-    def _draft(self, rows: RowsOfIds, item_ids: Sequence[str], attributes: Sequence[str] | None) -> _Draft:
+    def _parse_or_error(
+        self, rows: RowsOfIds, item_ids: Sequence[str], attributes: Sequence[str] | None
+    ) -> _Parsed | M2TRecError:
+        try:
+            return self._parse(rows, item_ids, attributes)
+        except M2TRecError as error:
+            return error
+
+    def _parse(self, rows: RowsOfIds, item_ids: Sequence[str], attributes: Sequence[str] | None) -> _Parsed:
         if attributes is not None and len(attributes) != len(item_ids):
             raise ServerError(
                 f"item_attributes has {len(attributes)} positions and item_ids {len(item_ids)}: give both "
@@ -138,7 +146,7 @@ class SessionReader:
                 known += 1
             elif text:
                 try:
-                    events.append((position, self._parse(position, text, notes)))
+                    events.append((position, self._parse_item(position, text, notes)))
                 except ServerError as error:
                     problems.append(str(error))
             elif item_id:
@@ -153,9 +161,9 @@ class SessionReader:
         new_rows = iter(range(-1, -1 - len(raw_items), -1))
         positions = [next(new_rows) if isinstance(event, dict) else event for _, event in events]
         ids = sum(1 for item_id in item_ids if item_id)
-        return _Draft(positions, raw_items, notes, ids, ids - known)
+        return _Parsed(positions, raw_items, notes, ids, ids - known)
 
-    def _parse(self, position: int, text: str, notes: list[str]) -> dict[str, Any]:
+    def _parse_item(self, position: int, text: str, notes: list[str]) -> dict[str, Any]:
         where = f"item_attributes[{position}]"
         if self._new_items is None:
             raise ServerError(f"{where}: this model knows items by their ids only, not by attributes")
@@ -185,25 +193,17 @@ class SessionReader:
         return [part for group in groups for part in self._encode([group])]
 
     def _finish(
-        self, draft: _Draft, new_items: list[NewItem] | M2TRecError, catalogue: str
+        self, parsed: _Parsed, new_items: list[NewItem] | M2TRecError, catalogue: str
     ) -> ReadSession | M2TRecError:
         if isinstance(new_items, M2TRecError):
             # Arrow quotes the value that it cannot read, however long, and gRPC carries short messages only.
             return ServerError(shorten(f"item_attributes: {new_items}", _LONGEST_MESSAGE))
         notes = [
             f"item_attributes[{position}]: {note}"
-            for position, item in zip(draft.raw_items, new_items, strict=True)
+            for position, item in zip(parsed.raw_items, new_items, strict=True)
             for note in item.ignored
         ]
         encoded = join_items([item.encoded for item in new_items]) if new_items else self._no_items
-        positions = np.array(draft.positions, np.int64)
-        everything = bounded([*draft.notes, *notes])
-        return ReadSession(positions, encoded, everything, draft.ids, draft.unknown_ids, catalogue)
-
-
-def _or_error(draft: Any) -> _Draft | M2TRecError:
-    try:
-        result: _Draft = draft()
-    except M2TRecError as error:
-        return error
-    return result
+        positions = np.array(parsed.positions, np.int64)
+        everything = bounded([*parsed.notes, *notes])
+        return ReadSession(positions, encoded, everything, parsed.ids, parsed.unknown_ids, catalogue)

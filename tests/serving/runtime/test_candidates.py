@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
-from m2trec_merlin.config.serving import IndexName
+from m2trec_merlin.config import ServingConfig
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
 from m2trec_merlin.serving.runtime.candidates import Candidates, Wish
@@ -222,8 +222,10 @@ class TestContractAmongMany:
             np.testing.assert_array_equal(found.scores, alone.scores)
 
 
-def test_there_is_an_index_of_every_name_in_the_configuration() -> None:
-    assert {*INDEXES, "auto"} == set(get_args(IndexName))
+def test_the_configuration_knows_the_indexes_by_the_table() -> None:
+    assert [ServingConfig(index=name).index for name in ("auto", *INDEXES)] == ["auto", *INDEXES]
+    with pytest.raises(ValidationError, match="'auto', 'exact'"):
+        ServingConfig(index="magic")
 
 
 def test_an_index_that_nobody_knows_is_refused(tmp_path: Path) -> None:
