@@ -18,6 +18,7 @@ from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.histories import most_recent
 from m2trec_merlin.scores import best_rows
 from m2trec_merlin.serving.contract.about import EXPORTED_CATALOGUE, About
+from m2trec_merlin.serving.contract.identity import export_version, repository_of
 from m2trec_merlin.serving.contract.version import (
     BIASES,
     CATEGORIES,
@@ -96,6 +97,7 @@ class Recommender:
 
     Attributes:
         version: what was exported.
+        model: by what that is known.
         n_rows: rows of its catalogue.
 
     Raises:
@@ -105,6 +107,7 @@ class Recommender:
 
     def __init__(self, directory: Path) -> None:
         self.version = Description.open(directory)
+        self.model = export_version(repository_of(directory))
         self._items = ItemTable.load(directory / ITEMS)
         self._categories: dict[str, list[str]] = read_json(directory / CATEGORIES, "export")
         self._sessions = open_graph(directory / SESSION_GRAPH)
@@ -210,7 +213,7 @@ class Recommender:
             few = f"only {len(found.rows)} items may be recommended; {draft.k} were asked for"
             notes = [*notes, few]
         ids, titles = self._items.ids(found.rows), self._items.titles(found.rows)
-        about = About(request.request_id, self.version.model, request.catalogue)
+        about = About(request.request_id, self.model, request.catalogue)
         new = int(np.count_nonzero(self._items.shares[found.rows] == 0))
         return Answer(ids, titles, found.scores, categories, notes, about, new)
 

@@ -142,7 +142,7 @@ class PredictStep:
 
     def __init__(self, directory: Path, tally: Tally | None = None) -> None:
         self._recommender = Recommender(directory)
-        self.model = export_version(repository_of(directory))
+        self.model = self._recommender.model
         self.tally = StepTally(tally or Tally(), self.name, self.model)
         self.tally.catalogue(self.model, self._recommender.n_rows - 1, written(directory))
 
