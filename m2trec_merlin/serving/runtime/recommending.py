@@ -201,8 +201,12 @@ class Recommender:
         nothing: Categories = {name: ([], np.zeros(0, np.float32)) for name in self._categories}
         scores = np.where(self._is_candidate, self._items.shares, -np.inf).astype(np.float32)
         draft = self._draft(request)
-        if request.options["popularity"] != 1:
-            draft.notes.append("options.popularity: ignored, since popularity is all that is known here")
+        usual = {"popularity": 1.0, "new_item_boost": self.version.defaults.get("new_item_boost", 0.0)}
+        draft.notes += [
+            f"options.{name}: ignored, since popularity is all that is known here"
+            for name, value in usual.items()
+            if request.options[name] != value
+        ]
         draft.notes.append(why)
         answer = self._answer(request, draft, find_best(scores, draft.wish()), nothing)
         return replace(answer, is_fallback=True)

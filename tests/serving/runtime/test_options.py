@@ -14,7 +14,7 @@ from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.item_table import ItemTable
 from m2trec_merlin.serving.runtime.options import OPTIONS, Draft, Option, check_options
 from m2trec_merlin.serving.runtime.options.exclusions import Exclude
-from m2trec_merlin.serving.runtime.options.newness import NewItems
+from m2trec_merlin.serving.runtime.options.newness import NewItemBoost, NewItems
 
 VERSION = Description(
     max_length=4,
@@ -94,6 +94,20 @@ def test_ids_that_the_catalogue_does_not_have_are_noted(option: Option[list[str]
     assert note.startswith(f"options.{option.name}: 'nope', 'n0n0")
     assert note.endswith("and 86 more ignored, since the catalogue has no such item") and len(note) < 300
     assert (draft.forbidden, draft.new.tolist()) == (([2], [2, 3]) if option.name == "exclude" else ([], [2]))
+
+
+def test_what_has_no_effect_is_noted() -> None:
+    draft = draft_of_nothing()
+    NewItems().apply(["sku-1", "3"], draft)
+    NewItemBoost().apply(0.0, draft)
+    assert draft.new.tolist() == [3] and draft.additions == []
+    assert draft.notes == [
+        "options.new_items: 'sku-1' ignored, since new are items without training history that can be "
+        "recommended",
+        "options.new_items: ignored, since new_item_boost is 0",
+    ]
+    NewItemBoost().apply(2.0, draft)
+    assert len(draft.notes) == 2
 
 
 def test_a_version_without_defaults_leaves_those_of_the_options() -> None:

@@ -132,8 +132,11 @@ def test_popularity_counts_as_much_as_a_request_says(
     for row, item_id in enumerate((f"sku-{i}" for i in range(N_ITEMS)), start=1):
         assert scores[1][item_id] == pytest.approx(scores[0][item_id] - 0.75 * biases[row], abs=1e-5)
         assert scores[2][item_id] == pytest.approx(scores[0][item_id] - biases[row], abs=1e-5)
-    [empty] = recommender.recommend([request_for(reader, [], 3, popularity=0)])
-    assert empty.warnings[0].startswith("options.popularity: ignored")
+    [empty] = recommender.recommend([request_for(reader, [], 3, popularity=0, new_item_boost=2)])
+    assert [note.split(",")[0] for note in empty.warnings[:2]] == [
+        "options.popularity: ignored",
+        "options.new_item_boost: ignored",
+    ]
 
 
 def test_a_department_may_not_fill_the_answer(reader: SessionReader, recommender: Recommender) -> None:

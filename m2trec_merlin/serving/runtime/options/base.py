@@ -31,6 +31,7 @@ class Draft:
         items: the catalogue as a person reads it.
         positions: int64 [L], rows of the session; negative for items outside of the catalogue.
         new: int64, rows that count as new.
+        new_are_named: whether the request says which.
         notes: warnings of the answer.
         biases: float32 [R], of the candidates; -inf for rows that are none.
         k: rows wanted.
@@ -45,6 +46,7 @@ class Draft:
     new: np.ndarray
     notes: list[str]
     biases: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    new_are_named: bool = False
     k: int = 0
     additions: list[Addition] = field(default_factory=list)
     forbidden: list[int] = field(default_factory=list)
