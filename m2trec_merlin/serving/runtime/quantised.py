@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
+from m2trec_merlin.serving.contract.version import CANDIDATE_VECTORS
 from m2trec_merlin.serving.runtime.candidates import Candidates
 from m2trec_merlin.serving.runtime.scored import ScoredCandidates, write_graph
 
@@ -40,7 +40,6 @@ class QuantisedIndex:
         weights = {
             "candidates": folder / _VECTORS,
             "scales": scales_R,
-            "biases": np.load(folder / BIASES),
             "least": np.float32(1e-30),
             "step": np.float32(1 / 127),
             "zero": np.uint8(128),
@@ -64,4 +63,4 @@ class QuantisedIndex:
 
     def open(self, folder: Path) -> Candidates:
         """See `Index.open`."""
-        return ScoredCandidates(folder, _GRAPH, lambda k: max(_TIMES * k, _AT_LEAST))
+        return ScoredCandidates.open(folder, _GRAPH, lambda k: max(_TIMES * k, _AT_LEAST))
