@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 FIRST_VERSION = "1"
+#: Beside it: what changed since the export.
+CATALOGUE = "catalogue"
 
 
 def version_folder(repository: Path, model: str) -> Path:

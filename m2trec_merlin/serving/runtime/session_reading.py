@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from m2trec_merlin.encoded import NO_ITEM, EncodedItems, join_items, no_items
 from m2trec_merlin.errors import M2TRecError, ServerError, shorten
 from m2trec_merlin.rows import RowsOfIds
-from m2trec_merlin.serving.contract.version import CATALOGUE_IDS, ITEMS_WORKFLOW, Description
+from m2trec_merlin.serving.contract.about import EXPORTED_CATALOGUE
+from m2trec_merlin.serving.contract.version import ITEMS_WORKFLOW, Description
+from m2trec_merlin.serving.runtime.catalogue_ids import ExportedIds
 from m2trec_merlin.serving.runtime.new_items import NewItemEncoder
 from m2trec_merlin.serving.runtime.notes import bounded, name_some, show
 from m2trec_merlin.serving.runtime.remembered import ItemEncoder, NewItem, RememberedItems
@@ -32,6 +33,7 @@ class ReadSession:
         notes: what was ignored and why.
         ids: that the request held.
         unknown_ids: of them, not in the catalogue.
+        catalogue: version of it in which rows are meant.
     """
 
     positions: np.ndarray
@@ -39,6 +41,7 @@ class ReadSession:
     notes: list[str]
     ids: int
     unknown_ids: int
+    catalogue: str
 
     @property
     def raw_items(self) -> int:
@@ -59,52 +62,63 @@ class SessionReader:
     """Looks ids up and encodes raw attributes.
 
     Args:
-        item_ids: ids of the catalogue as text, in row order from row 1.
+        catalogue: returns the version of the catalogue that is served now, and the rows of its ids.
         version: what was exported.
         encoder: for items outside of the catalogue; None if the version has no attributes for them.
     """
 
     def __init__(
         self,
-        item_ids: Sequence[str],
+        catalogue: Callable[[], tuple[str, RowsOfIds]],
         version: Description,
         encoder: ItemEncoder | None,
     ) -> None:
         self.version = version
-        self._rows = RowsOfIds(item_ids)
+        self._catalogue = catalogue
         self._columns = list(dict.fromkeys(attribute.column for attribute in version.attributes))
         self._no_items = no_items(version.fields)
         self._new_items = RememberedItems(encoder, self._columns) if encoder else None
 
     @classmethod
-    def load(cls, directory: Path) -> SessionReader:
+    def load(
+        cls, directory: Path, catalogue: Callable[[], tuple[str, RowsOfIds]] | None = None
+    ) -> SessionReader:
         """Load a version folder of `m2trec_preprocess`.
+
+        Args:
+            directory: the folder.
+            catalogue: as of the class; default: as it was exported.
 
         Raises:
             ArtifactError: its files are not what was exported.
         """
         version = Description.open(directory)
-        ids = pq.ParquetFile(directory / CATALOGUE_IDS).read().column("item_id").to_pylist()
+        if catalogue is None:
+            rows = ExportedIds(directory).rows
+            catalogue = lambda: (EXPORTED_CATALOGUE, rows)  # noqa: E731
         encoder = None
         if version.attributes:
             encoder = NewItemEncoder(directory / ITEMS_WORKFLOW, version.attributes)
-        return cls(ids, version, encoder)
+        return cls(catalogue, version, encoder)
 
     def read(
         self, sessions: Sequence[tuple[Sequence[str], Sequence[str] | None]]
     ) -> list[ReadSession | M2TRecError]:
-        """Read sessions; a faulty one gets its error and spoils no other.
+        """Read sessions in one version of the catalogue; a faulty one gets its error and spoils no other.
 
         Args:
             sessions: per session the item ids (empty where the position has attributes only) and, if
                 any, one JSON object of raw attributes per position (or empty).
         """
-        drafts = [_or_error(lambda s=session: self._draft(*s)) for session in sessions]
+        number, rows = self._catalogue()
+        drafts = [_or_error(lambda s=session: self._draft(rows, *s)) for session in sessions]
         good = [draft for draft in drafts if isinstance(draft, _Draft)]
         encoded = iter(self._encode([list(draft.raw_items.values()) for draft in good]))
-        return [self._finish(d, next(encoded)) if isinstance(d, _Draft) else d for d in drafts]
+        return [self._finish(d, next(encoded), number) if isinstance(d, _Draft) else d for d in drafts]
 
-    def _draft(self, item_ids: Sequence[str], attributes: Sequence[str] | None) -> _Draft:
+    def _draft(
+        self, rows: RowsOfIds, item_ids: Sequence[str], attributes: Sequence[str] | None
+    ) -> _Draft:
         if attributes is not None and len(attributes) != len(item_ids):
             raise ServerError(
                 f"item_attributes has {len(attributes)} positions and item_ids {len(item_ids)}: give both "
@@ -116,7 +130,7 @@ class SessionReader:
         known = 0
         for position, item_id in enumerate(item_ids):
             text = attributes[position] if attributes is not None else ""
-            row = self._rows.row(item_id)
+            row = rows.row(item_id)
             if row != NO_ITEM:
                 events.append((position, row))
                 known += 1
@@ -168,7 +182,9 @@ class SessionReader:
         # Someone's item cannot be encoded: find out whose.
         return [part for group in groups for part in self._encode([group])]
 
-    def _finish(self, draft: _Draft, new_items: list[NewItem] | M2TRecError) -> ReadSession | M2TRecError:
+    def _finish(
+        self, draft: _Draft, new_items: list[NewItem] | M2TRecError, catalogue: str
+    ) -> ReadSession | M2TRecError:
         if isinstance(new_items, M2TRecError):
             # Arrow quotes the value that it cannot read, however long, and gRPC carries short messages only.
             return ServerError(shorten(f"item_attributes: {new_items}", _LONGEST_MESSAGE))
@@ -180,7 +196,7 @@ class SessionReader:
         encoded = join_items([item.encoded for item in new_items]) if new_items else self._no_items
         positions = np.array(draft.positions, np.int64)
         everything = bounded([*draft.notes, *notes])
-        return ReadSession(positions, encoded, everything, draft.ids, draft.unknown_ids)
+        return ReadSession(positions, encoded, everything, draft.ids, draft.unknown_ids, catalogue)
 
 
 def _or_error(draft: Any) -> _Draft | M2TRecError:

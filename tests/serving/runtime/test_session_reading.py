@@ -9,6 +9,7 @@ import pytest
 
 from m2trec_merlin.encoded import EncodedColumn, EncodedItems, Field, Layout
 from m2trec_merlin.errors import DataError, M2TRecError, ServerError
+from m2trec_merlin.rows import RowsOfIds
 from m2trec_merlin.serving.contract.version import Description, RawAttribute
 from m2trec_merlin.serving.runtime.session_reading import ReadSession, SessionReader
 
@@ -43,7 +44,7 @@ def encoder() -> DoublingEncoder:
 
 @pytest.fixture
 def reader(encoder: DoublingEncoder) -> SessionReader:
-    return SessionReader(["a", "b", "c"], version(PRICE), encoder)  # type: ignore[arg-type]
+    return SessionReader(lambda: ("0", RowsOfIds(["a", "b", "c"])), version(PRICE), encoder)  # type: ignore[arg-type]
 
 
 def read(reader: SessionReader, ids: list[str], attributes: list[str] | None = None) -> ReadSession:
@@ -151,7 +152,7 @@ def test_warnings_are_few_and_short_whatever_a_request_holds(reader: SessionRead
 
 
 def test_a_model_of_ids_takes_no_attributes() -> None:
-    reader = SessionReader(["a"], version(), None)
+    reader = SessionReader(lambda: ("0", RowsOfIds(["a"])), version(), None)
     assert read(reader, ["a"]).positions.tolist() == [1]
     with pytest.raises(ServerError, match="by their ids only"):
         read(reader, [""], ['{"title": "x"}'])
