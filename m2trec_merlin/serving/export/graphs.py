@@ -75,7 +75,7 @@ class ItemGraph(nn.Module):
         return ITEM_GRAPH_OUTPUTS[: 3 if self.next_item_head.all_items else 1]
 
     def forward(self, attributes: EncodedAttributes) -> tuple[Tensor, ...]:
-        """Return item vectors [n, I] and, where the model can recommend them, vectors [n, D] and biases [n]."""
+        """Return item vectors [n, I]; vectors [n, D] and biases [n] of candidates, if any item can be one."""
         items: ItemVectors = self.item_encoder(attributes)
         if not self.next_item_head.all_items:
             return (items.described,)

@@ -83,7 +83,13 @@ def draft_of_nothing() -> Draft:
     nothing = pa.array([None] * 3, pa.string())
     table = {"item_id": ["sku-1", "2", "3"], "title": ["a", "b", "c"], "train_count": [1, 0, 0]}
     filters = {name: pa.array([1.0] * 3) if number else nothing for name, number in VERSION.filters.items()}
-    return Draft(ItemTable(pa.table({**table, **filters})), np.array([1]), np.array([2, 3]), [])
+    return Draft(
+        ItemTable(pa.table({**table, **filters})),
+        np.array([1]),
+        np.array([2, 3]),
+        [],
+        np.zeros(4, np.float32),
+    )
 
 
 @pytest.mark.parametrize("option", [Exclude(), NewItems()], ids=lambda option: option.name)
@@ -119,7 +125,7 @@ def test_all_options() -> None:
     text = (
         '{"top_k": 3, "exclude": ["a", 12], "exclude_session_items": true, "filters": {"aisle": "tea"}, '
         '"new_item_boost": 1.5, "new_items": ["b", 13], "request_id": "r-1", "popularity": 0, '
-        '"session_key": 5}'
+        '"session_key": 5, "candidates": ["a", {"item_id": 9, "price": 1}], "explain": true}'
     )
     assert check_options(text, VERSION) == {
         "top_k": 3,
@@ -132,6 +138,8 @@ def test_all_options() -> None:
         "popularity": 0,
         "diversity": None,
         "session_key": "5",
+        "candidates": ["a", {"item_id": "9", "price": 1}],
+        "explain": True,
     }
 
 
@@ -168,6 +176,11 @@ def test_the_boost_of_new_items_is_the_exported_one_unless_a_request_says_otherw
         ({"diversity": {"by": "aisle"}}, "options.diversity"),
         ({"diversity": {"by": "aisle", "most": 0}}, "options.diversity"),
         ({"diversity": {"by": "colour", "most": 1}}, "options.diversity.by"),
+        ({"candidates": "a"}, "options.candidates"),
+        ({"candidates": [{"price": 1}]}, "options.candidates"),
+        ({"candidates": ["a"] * 10_001}, "options.candidates"),
+        ({"candidates": [{"item_id": n} for n in range(1001)]}, "options.candidates"),
+        ({"explain": 1}, "options.explain"),
         ({"topk": 5}, "options.topk"),
     ],
 )

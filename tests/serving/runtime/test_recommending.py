@@ -12,8 +12,9 @@ import pytest
 
 from m2trec_merlin.encoded import FIRST_VALUE
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.serving.runtime.additions import repeat_addition
 from m2trec_merlin.serving.runtime.options import check_options
-from m2trec_merlin.serving.runtime.recommending import Answer, Recommender, Request, repeat_addition
+from m2trec_merlin.serving.runtime.recommending import Answer, Recommender, Request
 from m2trec_merlin.serving.runtime.session_reading import ReadSession, SessionReader
 from tests.worlds.shop import MAX_LENGTH, N_ITEMS, N_SEEN, Shop, offline_scores
 

@@ -38,6 +38,7 @@ class Draft:
         additions: to scores.
         forbidden: rows that must not be found.
         allowed: bool [R], what filters let pass; None for everything.
+        only: int64, rows of a list, beside which nothing is looked at; None for everything.
         choice: of different rows among the best; None for the best themselves.
     """
 
@@ -51,6 +52,7 @@ class Draft:
     additions: list[Addition] = field(default_factory=list)
     forbidden: list[int] = field(default_factory=list)
     allowed: np.ndarray | None = None
+    only: np.ndarray | None = None
     choice: Choice | None = None
 
     def rows_of(self, item_ids: list[str], option: str) -> list[int]:
@@ -63,7 +65,7 @@ class Draft:
     def wish(self) -> Wish:
         """Return the search."""
         k = self.k if self.choice is None else POOL
-        return Wish(k, self.additions, np.array(self.forbidden, np.int64), self.allowed)
+        return Wish(k, self.additions, np.array(self.forbidden, np.int64), self.allowed, self.only)
 
     def settle(self, found: Found) -> Found:
         """Return the rows of the answer, of those that the search found."""

@@ -18,4 +18,3 @@ class Explain(Option[bool]):
 
     def apply(self, value: bool, draft: Draft) -> None:
         """Leave the search as it is."""
-        draft.is_explained = value

@@ -25,8 +25,8 @@ class Candidates(Option[list[Candidate] | None]):
 
     name = "candidates"
     expected = (
-        f"a list of at most {MOST_CANDIDATES:,} item ids, up to {MOST_RAW_CANDIDATES:,} of them as objects of "
-        f"raw attributes with an {ITEM_ID}"
+        f"a list of at most {MOST_CANDIDATES:,} item ids, up to {MOST_RAW_CANDIDATES:,} of them in objects "
+        f"with an {ITEM_ID} and raw attributes"
     )
     default = None
 
@@ -53,7 +53,7 @@ class Candidates(Option[list[Candidate] | None]):
         if value is None:
             return
         rows = np.unique(np.array(draft.rows_of(ids_of(value), self.name), np.int64))
-        possible = rows if not len(draft.biases) else rows[draft.biases[rows] > -np.inf]
+        possible = rows[draft.biases[rows] > -np.inf]
         if len(others := np.setdiff1d(rows, possible)):
             named = name_some(draft.items.ids(others))
             draft.notes.append(f"options.{self.name}: {named} ignored, since it cannot be recommended")
