@@ -123,7 +123,9 @@ class SessionReader:
         """
         number, rows = self._catalogue()
         both = zip(sessions, candidates or [()] * len(sessions), strict=True)
-        drafts = [_or_error(lambda s=session, c=each: self._draft(rows, s[0], s[1], c)) for session, each in both]
+        drafts = [
+            _or_error(lambda s=session, c=each: self._draft(rows, s[0], s[1], c)) for session, each in both
+        ]
         good = [draft for draft in drafts if isinstance(draft, _Draft)]
         encoded = iter(self._encode([list(draft.raw_items.values()) for draft in good]))
         return [self._finish(d, next(encoded), number) if isinstance(d, _Draft) else d for d in drafts]

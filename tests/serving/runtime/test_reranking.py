@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from m2trec_merlin.errors import ServerError
+from m2trec_merlin.serving.export.run import export
 from tests.serving.runtime.asking import Asking
 from tests.serving.runtime.test_recommending import NEW_BREAD, NEW_THING
-from tests.worlds.shop import N_ITEMS, Shop, raw_items
+from tests.worlds.shop import N_ITEMS, Shop, build_shop, raw_items
 
 SESSION = ["sku-3", NEW_THING, "sku-8"]
 
@@ -103,6 +105,18 @@ def test_other_options_know_the_items_of_the_list(ask: Asking) -> None:
 def test_without_a_session_a_list_is_ranked_by_popularity(ask: Asking) -> None:
     answer = ask([], candidates=["sku-5", {"item_id": "mine", **NEW_BREAD}, "sku-1"])
     assert answer.item_ids == ["sku-1", "sku-5", "mine"] and answer.scores[-1] == 0
+
+
+def test_a_model_of_training_items_ranks_no_others(tmp_path: Path) -> None:
+    config, catalogue, model = build_shop(tmp_path, next_item={"head": "softmax"})
+    ask = Asking(Shop(config, catalogue, model, export(config)))
+    listed = ["sku-29", "sku-3", {"item_id": "mine", **NEW_BREAD}]
+    answer = ask([NEW_BREAD, "sku-8"], candidates=listed, explain=True)
+    assert answer.item_ids == ["sku-3"] and len(answer.explanations) == 1
+    assert answer.warnings == [
+        "options.candidates: 'mine' ignored, since the catalogue has no such item",
+        "options.candidates: 'sku-29' ignored, since it cannot be recommended",
+    ]
 
 
 def test_a_list_changes_no_other_answer(shop: Shop, ask: Asking) -> None:
