@@ -21,6 +21,9 @@ class RowsOfIds:
         """Return the row of an id; NO_ITEM if the catalogue has no such item."""
         return self._row_of.get(item_id, NO_ITEM)
 
+    def __contains__(self, item_id: object) -> bool:
+        return isinstance(item_id, str) and self.row(item_id) != NO_ITEM
+
     def known(self, item_ids: Iterable[str]) -> list[int]:
         """Return the rows of those ids that the catalogue has."""
         return [row for item_id in item_ids if (row := self.row(item_id)) != NO_ITEM]

@@ -24,6 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "serving.session_reading",
         "starting",
     ),
+    ("serving.catalogue",),
     ("preprocessing", "neighbours", "serving.runtime", "serving.client"),
     ("workflows", "model", "catalogue", "data", "serving.contract"),
     ("runs",),

@@ -11,10 +11,17 @@ import typer
 from rich.markup import escape
 
 from m2trec_merlin import __version__
-from m2trec_merlin.cli import verbs
-from m2trec_merlin.cli.remedies import complete, remember
+from m2trec_merlin.cli import catalog, verbs
+from m2trec_merlin.cli.options import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    ForceOption,
+    SetOption,
+    VariantOption,
+    read_config,
+)
+from m2trec_merlin.cli.remedies import complete
 from m2trec_merlin.cli.terminal import console, errors
-from m2trec_merlin.config import VARIANTS, Config, load_config, parse_overrides
 from m2trec_merlin.errors import message_of
 
 app = typer.Typer(
@@ -26,31 +33,9 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
+app.add_typer(catalog.app)
 
-DEFAULT_CONFIG = Path("configs/complete_journey.yaml")
 DEFAULT_DRAFT = Path("shop.yaml")
-
-ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="YAML or TOML file; see configs/.")]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", "-s", metavar="KEY=VALUE", help="Replace a setting, as in training.epochs=3."),
-]
-VariantOption = Annotated[
-    str | None, typer.Option("--variant", help=f"A variant of the paper: {', '.join(VARIANTS)}.")
-]
-ForceOption = Annotated[bool, typer.Option("--force", help="Do it again even if the result is current.")]
-
-
-def read_config(path: Path, settings: list[str] | None = None, variant: str | None = None) -> Config:
-    """Load a configuration with command-line settings and a variant applied, and print its warnings.
-
-    A variant other than M2TRec shares the data and keeps its own model, evaluation and export.
-    """
-    remember(None if path == DEFAULT_CONFIG else path, settings or [], variant)
-    config = load_config(path, parse_overrides(settings or []), variant)
-    for line in config.warnings():
-        errors.print(f"Warning: {line}", markup=False, highlight=False, soft_wrap=True)
-    return config
 
 
 @app.command()

@@ -122,21 +122,27 @@ def check_items(
         attributes: each must find its column, with values that suit its kind.
         title_column: of `serving.title_column`; must be there too.
     """
+    check_ids(items, log)
     names = _names(items, log)
-    if len(items.columns) and not len(items):
-        log.add("holds no rows")
-    if ITEM_ID not in items:
-        log.add(describe_missing_column(log.origin.column(ITEM_ID), names, "data.columns.item_id names"))
-    else:
-        _check_ids(items[ITEM_ID], ITEM_ID, log)
-        ids = normalise_ids(items[ITEM_ID])
-        log.add_rows(ITEM_ID, "repeats the id of an earlier row", ids, ids.notna() & ids.duplicated())
     if title_column is not None and title_column not in items:
         log.add(describe_missing_column(title_column, names, "serving.title_column names"))
     elif title_column is not None:
         titles, fault = items[title_column], "is a list, and so no title (serving.title_column)"
         log.add_rows(title_column, fault, titles, are_lists(titles))
     check_attributes(items, attributes, log)
+
+
+def check_ids(items: pd.DataFrame, log: ProblemLog) -> None:
+    """Note what is wrong with the ids of an items table: each must be there, once."""
+    if len(items.columns) and not len(items):
+        log.add("holds no rows")
+    if ITEM_ID not in items:
+        names, own = _names(items, log), log.origin.column(ITEM_ID)
+        log.add(describe_missing_column(own, names, "data.columns.item_id names"))
+        return
+    _check_ids(items[ITEM_ID], ITEM_ID, log)
+    ids = normalise_ids(items[ITEM_ID])
+    log.add_rows(ITEM_ID, "repeats the id of an earlier row", ids, ids.notna() & ids.duplicated())
 
 
 def check_attributes(items: pd.DataFrame, attributes: Sequence[Attribute], log: ProblemLog) -> None:

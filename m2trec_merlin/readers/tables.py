@@ -23,7 +23,7 @@ from m2trec_merlin.readers.canonical import (
     digits_to_integers,
     normalise_ids,
 )
-from m2trec_merlin.readers.dialect import DialectOptions
+from m2trec_merlin.readers.dialect import Dialect, DialectOptions
 from m2trec_merlin.readers.files import TableFile
 from m2trec_merlin.readers.grouping import GroupedSessions
 from m2trec_merlin.readers.near_ids import explain_unknown
@@ -113,6 +113,12 @@ class TablesData(DataSettings):
         """The column whose equal values mean one session, or one user."""
         return self.sessions.user if self.sessions else self.columns.session_id or SESSION_ID
 
+    @property
+    def items_dialect(self) -> Dialect:
+        """As the configuration says it."""
+        own = self.options.items
+        return own.dialect("data.options.items") if own else self.options.dialect("data.options")
+
     def open(self, seed: int) -> TableFiles:
         """Return the reader."""
         return TableFiles(self)
@@ -144,10 +150,8 @@ class TableFiles:
 
     def __init__(self, config: TablesData) -> None:
         self._options = config.options
-        dialect = self._options.dialect("data.options")
-        other = self._options.items
-        self._interactions_file = TableFile(config.interactions, dialect)
-        self._items_file = TableFile(config.items, other.dialect("data.options.items") if other else dialect)
+        self._interactions_file = TableFile(config.interactions, self._options.dialect("data.options"))
+        self._items_file = TableFile(config.items, config.items_dialect)
         self._columns = config.columns
         self._grouped_by = config.grouped_by
         self._cut = config.sessions

@@ -47,6 +47,12 @@ class Availability:
     available_from: float | None = None
     available_until: float | None = None
 
+    def holds_at(self, now: float) -> bool:
+        """Tell whether the item may be recommended at a time."""
+        if self.hidden or (self.available_from is not None and now < self.available_from):
+            return False
+        return self.available_until is None or now < self.available_until
+
 
 @dataclass(frozen=True)
 class CatalogueVersion:

@@ -62,9 +62,7 @@ def require_sealed(directory: Path, verb: str = "export") -> None:
     if wrong:
         since = "the export" if verb == "export" else "it was written"
         remedy = f"m2trec {verb}" + (" --force" if verb == "export" else "")
-        raise ArtifactError(
-            f"{directory}: {', '.join(wrong)} changed since {since}: run `{remedy}`"
-        )
+        raise ArtifactError(f"{directory}: {', '.join(wrong)} changed since {since}: run `{remedy}`")
 
 
 def _sums(directory: Path, sealed: set[Path]) -> dict[str, str]:

@@ -23,15 +23,15 @@ T = TypeVar("T")
 
 #: New items should be there within a second or two of the command that adds them.
 _SECONDS_BETWEEN_LOOKS = 0.5
-#: Versions that stay open: requests on their way between the two steps are of the newest or of the one before.
+#: Versions that stay open: requests between the two steps are of the newest or of the one before.
 _MOST_OPEN = 3
 
 
 class LiveVersions(Generic[T]):
     """Opens versions of the catalogue, as a step needs them.
 
-    A new version that is damaged is not served: the one before it goes on, and standard error, which is
-    Triton's log, says why. So does a version of another export, which an export under way leaves behind.
+    A new version that is damaged is not served: the one before it goes on, and standard error (which is in
+    Triton's log) says why. So it is with a version of another export, where the repository was replaced.
 
     Args:
         repository: that the step belongs to.

@@ -37,12 +37,12 @@ class QuantisedIndex:
         scales_R = (np.where(largest_R > 0, largest_R, 1) / _LARGEST).astype(np.float32)
         quantised_RD = np.round(vectors_RD / scales_R[:, None]).astype(np.int8)
         np.save(folder / _VECTORS, np.ascontiguousarray(quantised_RD.T))
-        weights = {
+        weights: dict[str, Path | np.ndarray] = {
             "candidates": folder / _VECTORS,
             "scales": scales_R,
-            "least": np.float32(1e-30),
-            "step": np.float32(1 / 127),
-            "zero": np.uint8(128),
+            "least": np.array(1e-30, np.float32),
+            "step": np.array(1 / 127, np.float32),
+            "zero": np.array(128, np.uint8),
         }
         product = [
             helper.make_node("Abs", ["queries"], ["sizes"]),

@@ -1,13 +1,13 @@
 """Search by scoring every candidate in a graph, and the best of them once more.
 
-The graph takes queries [B, D], biases [G] and `count`, and gives the `rows` [B, count] with the highest scores,
-so that the scores of all rows stay inside; or these `scores` [B, G], where a wish needs them. Rows that came to
-the catalogue after the graph was written are multiplied here, and rows that a wish adds something to are looked
-at besides. All that come near an answer are then scored from the candidate vectors themselves, in one way
-whatever the graph: equals stay equals, and a graph may score roughly if more rows are asked of it.
+The graph takes queries [B, D], biases [G] and `count`, and gives the `rows` [B, count] with the highest
+scores, so that the scores of all rows stay inside; or these `scores` [B, G], where a wish needs them. Rows
+that came to the catalogue after the graph was written are multiplied here, and rows that a wish adds to are
+looked at besides. All that come near an answer are then scored from the candidate vectors themselves,
+in one way whatever the graph: equals stay equals, and a graph may score roughly if more rows are asked of it.
 
-Shape legend: B queries, D model width, G rows of the graph, M more rows, R = G + M catalogue rows, c rows that
-are looked at.
+Shape legend: B queries, D model width, G rows of the graph, M more rows, R = G + M catalogue rows, c rows
+that are looked at.
 """
 
 from __future__ import annotations

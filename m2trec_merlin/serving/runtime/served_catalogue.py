@@ -11,7 +11,6 @@ from copy import copy
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.serving.contract.catalogue import HISTORIES, Availability, CatalogueVersion

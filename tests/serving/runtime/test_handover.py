@@ -55,7 +55,9 @@ def test_candidates_outside_of_the_catalogue_come_behind_the_session(
 def test_known_items_take_no_room(request_: Request, version: Description) -> None:
     tensors = hand_over(dataclasses.replace(request_, positions=np.array([1, 2])))
     assert tensors["new_items"].tolist() == [b""]
-    assert all(len(column) == 0 for column in take_over(tensors, version, lambda catalogue: 6).new_items.values())
+    assert all(
+        len(column) == 0 for column in take_over(tensors, version, lambda catalogue: 6).new_items.values()
+    )
 
 
 def packed(tensors: dict[str, np.ndarray], **changed: np.ndarray) -> np.ndarray:

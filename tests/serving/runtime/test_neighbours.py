@@ -108,7 +108,7 @@ def test_a_list_is_ranked_and_explained_as_the_mixture_has_it(tmp_path: Path) ->
         assert item_id == "mine" or score == pytest.approx(scores[item_id], abs=0.2)
     found = dict(zip(answer.item_ids, answer.explanations, strict=True))
     assert set(found) == {"sku-29", "sku-3", "mine"}
-    # Item 4, sku-3, was bought with items 2 and 3; words alone speak for sku-29. Rarity lifts what never sold.
+    # Item 4, sku-3, was bought with items 2 and 3; words alone speak for sku-29; rarity lifts both new ones.
     assert found["sku-3"].falls["neighbours"] > found["sku-29"].falls["neighbours"] > 0.5
     assert found["mine"].falls["neighbours"] == pytest.approx(0, abs=1e-5)
     rare = MixtureConfig().rare
