@@ -55,6 +55,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 ASIDE = {
     ("serving.runtime", "neighbours"),  # read only where an export carries neighbours
     ("training", "evaluation"),  # validation after each epoch
+    ("serving.export", "evaluation"),  # what is served is chosen on validation
     ("neighbours", "catalogue"),
     ("model", "catalogue"),
     ("data", "catalogue"),

@@ -141,10 +141,10 @@ def tune(
     config: ConfigOption = DEFAULT_CONFIG,
     settings: SetOption = None,
     variant: VariantOption = None,
-    prefixes: Annotated[int, typer.Option(min=1, help="Validation prefixes, a sample.")] = 4000,
+    force: ForceOption = False,
 ) -> None:
-    """Find what neighbours, words and rarity should count beside the model, on validation."""
-    verbs.run_tune(read_config(config, settings, variant), prefixes)
+    """Choose what counts beside the model, on validation, as evaluate and export do where it is not done."""
+    verbs.run_tune(read_config(config, settings, variant), force)
 
 
 @app.command()

@@ -77,19 +77,18 @@ def run_evaluate(config: Config, force: bool = False) -> None:
         progress.say(f"report: {Run(config).report}")
 
 
-def run_tune(config: Config, prefixes: int) -> None:
-    """Find weights of the mixture that is served, and say what to write into the configuration."""
-    from m2trec_merlin.cli.tables import print_frontier
-    from m2trec_merlin.evaluation.tuning import tune
+def run_tune(config: Config, force: bool = False) -> None:
+    """Choose the mixture that is evaluated and exported, and show among what."""
+    from m2trec_merlin.cli.tables import print_choice
+    from m2trec_merlin.evaluation.tuning import describe, tune
 
     with TerminalProgress() as progress:
-        chosen, frontier = tune(config, prefixes, progress)
-        print_frontier(chosen, frontier, console)
-        weights = ", ".join(f"{name}: {value:g}" for name, value in vars(chosen.weights).items())
-        progress.say(
-            "to serve and evaluate with these, write into the configuration\n"
-            f"  serving: {{neighbours: true, mixture: {{by: {chosen.by}, {weights}}}}}"
-        )
+        choice = tune(config, force=force, progress=progress)
+        if choice is None:
+            progress.say(f"serving.mixture is {config.serving.mixture.kind}: there is nothing to choose")
+            return
+        print_choice(choice, console)
+        progress.say(f"evaluated and exported with {describe(choice.chosen.weights)}")
 
 
 def run_export(config: Config, force: bool = False) -> None:

@@ -76,10 +76,14 @@ def open_run(path: Path, progress: Progress = SILENT) -> Run:
         shared = folder.parents[1] if folder.parent.name == VARIANTS_FOLDER else folder
         config = saved.model_copy(update={"work_dir": shared})
     export = Run(config).step("export")
-    exported = export.manifest()["settings"]
+    manifest = export.manifest()
+    exported = manifest["settings"]
     if "model" in export.outdated():
         raise ArtifactError(f"{export.folder} was made before the model was trained: run `m2trec export`")
     settings = {name: value for name, value in exported.items() if name in ServingConfig.model_fields}
+    if weights := manifest.get("weights"):
+        # A mixture may have been chosen anew since the export.
+        settings["mixture"] = {"kind": "fixed", **weights}
     serving = ServingConfig.model_validate({**dict(config.serving), **settings})
     return run_as_trained(config.model_copy(update={"serving": serving}), progress)
 

@@ -74,13 +74,15 @@ class WordLikeness:
 
     Args:
         vectors: float32 [R, words], of length 1 or 0, as `word_vectors` gives.
+        repeats: whether a session's own items are like it; otherwise their likeness is 0.
     """
 
     name = "likeness of words"
     candidates = "all catalogue items"
 
-    def __init__(self, vectors: sparse.csr_matrix) -> None:
+    def __init__(self, vectors: sparse.csr_matrix, repeats: bool = True) -> None:
         self.vectors = vectors
+        self.repeats = repeats
         self._transposed = vectors.T.tocsr()
 
     def score(self, prefixes: Prefixes) -> np.ndarray:
@@ -92,6 +94,8 @@ class WordLikeness:
         length = np.sqrt(np.asarray(profiles.multiply(profiles).sum(axis=1)).ravel())
         profiles = sparse.diags((1 / np.maximum(length, 1e-12)).astype(np.float32)) @ profiles
         scores: np.ndarray = (profiles @ self._transposed).toarray()
+        if not self.repeats:
+            scores[items.prefix, items.row] = 0
         scores[:, NO_ITEM] = -np.inf
         return scores
 

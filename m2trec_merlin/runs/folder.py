@@ -19,7 +19,7 @@ class RunFolder:
 
     Attributes:
         directory: of what variants share: data/ and preprocessed/.
-        model_directory: of what depends on the model: model/, evaluation/ and triton/.
+        model_directory: of what depends on the model: model/, mixture/, evaluation/ and triton/.
     """
 
     directory: Path
@@ -82,6 +82,11 @@ class RunFolder:
     def tensorboard(self) -> Path:
         """Learning curves."""
         return self.model / TENSORBOARD
+
+    @property
+    def mixture(self) -> Path:
+        """What `m2trec tune` writes: what counts how much beside the model, and what that was chosen on."""
+        return self.model_directory / "mixture"
 
     @property
     def evaluation(self) -> Path:

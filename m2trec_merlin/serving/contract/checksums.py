@@ -18,7 +18,7 @@ from m2trec_merlin.errors import ArtifactError
 CHECKSUMS = "checksums.json"
 
 #: Raised whenever files of a version folder change their meaning, so that old code refuses new folders.
-FORMAT = 8
+FORMAT = 9
 
 
 def seal(directory: Path) -> None:
