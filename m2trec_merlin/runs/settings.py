@@ -105,7 +105,10 @@ _FULL_NAMES = {
 
 def full_name(verb: Verb, name: str) -> str:
     """Return what the configuration file calls a setting that the manifest of a step calls `name`."""
-    return _FULL_NAMES.get(name, f"serving.{name}" if verb == "export" else name)
+    first, dot, rest = name.partition(".")
+    if first in _FULL_NAMES:
+        return f"{_FULL_NAMES[first]}{dot}{rest}"
+    return f"serving.{name}" if verb == "export" else name
 
 
 def made_of(config: Config) -> Settings:
