@@ -16,6 +16,7 @@ from m2trec_merlin.cli.remedies import complete, remember
 from m2trec_merlin.cli.terminal import console, errors
 from m2trec_merlin.config import VARIANTS, Config, load_config, parse_overrides
 from m2trec_merlin.errors import message_of
+from m2trec_merlin.runs import HeldOut
 
 app = typer.Typer(
     name="m2trec",
@@ -130,10 +131,13 @@ def evaluate(
     config: ConfigOption = DEFAULT_CONFIG,
     settings: SetOption = None,
     variant: VariantOption = None,
+    split: Annotated[
+        HeldOut, typer.Option(help="Whose sessions: valid to choose on, test for what is reported.")
+    ] = "test",
     force: ForceOption = False,
 ) -> None:
     """Measure the model beside the baselines; writes metrics, plots and an HTML report."""
-    verbs.run_evaluate(read_config(config, settings, variant), force)
+    verbs.run_evaluate(read_config(config, settings, variant), force, split)
 
 
 @app.command()

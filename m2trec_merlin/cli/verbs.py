@@ -15,7 +15,8 @@ from m2trec_merlin.cli.progress import TerminalProgress
 from m2trec_merlin.cli.terminal import console
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ArtifactError, ConfigError
-from m2trec_merlin.runs import Run
+from m2trec_merlin.runs import HeldOut, Run
+from m2trec_merlin.runs.folder import REPORT_PAGE
 from m2trec_merlin.spelling import spell_json
 
 
@@ -65,16 +66,16 @@ def run_train(config: Config, resume: bool = True, force: bool = False) -> None:
         progress.say(f"model in {folder}; learning curves: tensorboard --logdir {Run(config).tensorboard}")
 
 
-def run_evaluate(config: Config, force: bool = False) -> None:
-    """Measure model and baselines on the test sessions."""
+def run_evaluate(config: Config, force: bool = False, split: HeldOut = "test") -> None:
+    """Measure model and baselines on held-out sessions."""
     from m2trec_merlin.cli.tables import print_measurements
     from m2trec_merlin.evaluation.results import read_measurements
     from m2trec_merlin.evaluation.run import evaluate_model
 
     with TerminalProgress() as progress:
-        folder = evaluate_model(config, force=force, progress=progress)
+        folder = evaluate_model(config, split=split, force=force, progress=progress)
         print_measurements(read_measurements(folder), console)
-        progress.say(f"report: {Run(config).report}")
+        progress.say(f"report: {folder / REPORT_PAGE}")
 
 
 def run_tune(config: Config, force: bool = False) -> None:

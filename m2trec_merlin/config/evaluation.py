@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from m2trec_merlin.sections import Count, Section
 
 #: Their classes are in `evaluation.baselines`, which lies above.
-Baseline = Literal["popularity", "markov", "session_knn", "content_knn"]
+Baseline = Literal["popularity", "markov", "item_knn", "ease", "session_knn", "content_knn"]
 
 
 class EvaluationConfig(Section):
@@ -19,7 +19,10 @@ class EvaluationConfig(Section):
         [5, 10, 20], min_length=1, max_length=100, description="cut-offs"
     )
     sparse_below: Count = Field(10, description="a tail item has fewer training occurrences than this")
-    max_prefixes: Count | None = Field(None, description="score a seeded sample of the test sessions")
+    prefixes: Literal["all", "last"] = Field(
+        "all", description="scored: every beginning of a session, or what stands before its last event"
+    )
+    max_prefixes: Count | None = Field(None, description="score a seeded sample of so many prefixes")
     baselines: list[Baseline] = Field(
         ["popularity", "markov", "session_knn", "content_knn"],
         description="scorers to compare with; []: none",

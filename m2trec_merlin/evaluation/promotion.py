@@ -17,7 +17,7 @@ from m2trec_merlin.errors import ArtifactError, ConfigError
 from m2trec_merlin.evaluation.bootstrap import session_intervals
 from m2trec_merlin.evaluation.metrics import METRICS, Metric
 from m2trec_merlin.evaluation.outcomes import Outcome
-from m2trec_merlin.evaluation.ranking import evaluate, sample_prefixes
+from m2trec_merlin.evaluation.ranking import evaluate, prefixes_of, sample_prefixes
 from m2trec_merlin.evaluation.run import our_scorers
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run, RunFolder
@@ -133,7 +133,7 @@ def _outcome(
     seed: int,
     progress: Progress,
 ) -> Outcome:
-    prefixes = sample_prefixes(sessions.prefixes(), config.max_prefixes, seed)
+    prefixes = sample_prefixes(prefixes_of(sessions, config), config.max_prefixes, seed)
     scorer = our_scorers(run, catalogue, Sessions.load(run.sessions("train")))[-1]
     return evaluate(scorer, prefixes, catalogue, config, progress=progress)
 

@@ -12,16 +12,19 @@ from m2trec_merlin.evaluation.served import mixture_of, model_scorer
 from m2trec_merlin.evaluation.tuning import tune
 from m2trec_merlin.neighbours.chosen import weights_of
 from m2trec_merlin.progress import SILENT, Progress
-from m2trec_merlin.runs import Run
+from m2trec_merlin.runs import HeldOut, Run
 from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Sessions
 
 
-def evaluate_model(config: Config, *, force: bool = False, progress: Progress = SILENT) -> Path:
-    """Compare the model of a run with the baselines and write `evaluation/`.
+def evaluate_model(
+    config: Config, *, split: HeldOut = "test", force: bool = False, progress: Progress = SILENT
+) -> Path:
+    """Compare the model of a run with the baselines and write `evaluation/`, or `evaluation_valid/`.
 
     Args:
         config: of the run; the model and its data are taken as the model was trained.
+        split: whose sessions are scored; what is chosen by hand is chosen on `valid`.
         force: measure again even if the result is current.
         progress: is told where the model was trained otherwise than configured, and how far scoring is.
 
@@ -37,25 +40,27 @@ def evaluate_model(config: Config, *, force: bool = False, progress: Progress = 
 
     tune(config, progress=progress)
     with Run(config).step("evaluate").at_work():
-        return _evaluate(run_as_trained(config, progress), force, progress)
+        return _evaluate(run_as_trained(config, progress), split, force, progress)
 
 
-def _evaluate(run: Run, force: bool, progress: Progress) -> Path:
+def _evaluate(run: Run, split: HeldOut, force: bool, progress: Progress) -> Path:
+    output = run.evaluation_of(split)
     catalogue = Catalogue.load(run.catalogue)
     train = Sessions.load(run.sessions("train"))
     compare(
         run.config,
         catalogue,
         train,
-        Sessions.load(run.sessions("test")),
-        run.evaluation,
+        Sessions.load(run.sessions(split)),
+        output,
         lambda: our_scorers(run, catalogue, train, progress),
         inputs=run.step("evaluate").inputs(version=__version__),
+        split=split,
         history=run.history,
         force=force,
         progress=progress,
     )
-    return run.evaluation
+    return output
 
 
 def our_scorers(

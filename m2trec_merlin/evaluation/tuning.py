@@ -19,6 +19,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.config.serving import FixedMixture, TunedMixture
 from m2trec_merlin.evaluation.mixtures import GRID, Point, Sample, choose, frontier, measure
+from m2trec_merlin.evaluation.ranking import prefixes_of
 from m2trec_merlin.evaluation.served import model_scorer, view_of
 from m2trec_merlin.evaluation.shortlists import shortlist
 from m2trec_merlin.neighbours.chosen import MIXTURE_FILE
@@ -102,8 +103,9 @@ def _point(content: dict[str, Any]) -> Point:
 def _tune(run: Run, settings: TunedMixture, inputs: dict[str, Any], progress: Progress) -> None:
     started = time.perf_counter()
     catalogue = Catalogue.load(run.catalogue)
-    valid = Sessions.load(run.sessions("valid")).prefixes()
-    sample = draw(valid, catalogue, settings.prefixes, run.config.evaluation.sparse_below, run.config.seed)
+    evaluation, seed = run.config.evaluation, run.config.seed
+    valid = prefixes_of(Sessions.load(run.sessions("valid")), evaluation)
+    sample = draw(valid, catalogue, settings.prefixes, evaluation.sparse_below, seed)
     with atomic_directory(run.mixture) as folder:
         choice = _choose_for(run, catalogue, sample, settings.loss, progress)
         content = {"weights": asdict(choice.chosen.weights), **asdict(choice)}

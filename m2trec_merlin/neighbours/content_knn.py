@@ -17,6 +17,7 @@ from m2trec_merlin.neighbours.background import (
     popularity_share,
     sessions_repeat_items,
 )
+from m2trec_merlin.neighbours.incidence import weights_before
 from m2trec_merlin.sessions import Prefixes, Sessions
 
 #: Multiple of `popularity_share` added to the cosine: decides between items with nearly equal words.
@@ -88,9 +89,7 @@ class WordLikeness:
     def score(self, prefixes: Prefixes) -> np.ndarray:
         """Return the likeness of all items, float32 [P, R]."""
         items = distinct_events_before(prefixes)
-        weights = (1 / (1 + items.distance)).astype(np.float32)
-        shape = (len(prefixes), self.vectors.shape[0])
-        profiles = sparse.csr_matrix((weights, (items.prefix, items.row)), shape) @ self.vectors
+        profiles = weights_before(items, len(prefixes), self.vectors.shape[0]) @ self.vectors
         length = np.sqrt(np.asarray(profiles.multiply(profiles).sum(axis=1)).ravel())
         profiles = sparse.diags((1 / np.maximum(length, 1e-12)).astype(np.float32)) @ profiles
         scores: np.ndarray = (profiles @ self._transposed).toarray()

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+#: Sessions that no model is trained on.
+HeldOut = Literal["valid", "test"]
 
 #: Inside data/, preprocessed/ and model/, the first two of which are written under a temporary name.
 ITEMS_FILE, COLD_ITEMS_FILE, INTERACTIONS = "items.parquet", "cold_items.parquet", "interactions"
@@ -92,6 +96,10 @@ class RunFolder:
     def evaluation(self) -> Path:
         """What `m2trec evaluate` writes: metrics, plots and report."""
         return self.model_directory / "evaluation"
+
+    def evaluation_of(self, split: HeldOut) -> Path:
+        """The evaluation on test sessions, or what `m2trec evaluate --split valid` writes beside it."""
+        return self.evaluation if split == "test" else self.model_directory / f"evaluation_{split}"
 
     @property
     def report(self) -> Path:

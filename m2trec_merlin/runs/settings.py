@@ -56,6 +56,7 @@ def _tune(config: Config) -> Settings:
     return {
         "mixture": config.serving.mixture.model_dump(mode="json"),
         "sparse_below": config.evaluation.sparse_below,
+        "prefixes": config.evaluation.prefixes,
         "seed": config.seed,
     }
 
@@ -100,6 +101,7 @@ _FULL_NAMES = {
     "title_column": "serving.title_column",
     "mixture": "serving.mixture",
     "sparse_below": "evaluation.sparse_below",
+    "prefixes": "evaluation.prefixes",
 }
 
 

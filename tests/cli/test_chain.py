@@ -232,6 +232,14 @@ def test_the_mixture_is_chosen_where_it_was_not_and_only_then(shop: Shop) -> Non
     assert "there is nothing to choose" in shop.says("tune", alone)
 
 
+def test_validation_sessions_are_evaluated_beside_test_sessions(shop: Shop) -> None:
+    before = (shop.run.report.read_bytes(), shop.run.report.stat().st_mtime_ns)
+    assert run(shop.monkeypatch, "evaluate", "-c", shop.file, "--split", "valid") == 0
+    assert "evaluation_valid/report.html" in shop.capsys.readouterr().out
+    assert read_json(shop.run.evaluation_of("valid") / "metrics.json")[0]["split"] == "valid"
+    assert before == (shop.run.report.read_bytes(), shop.run.report.stat().st_mtime_ns)
+
+
 def test_runs_of_before_mixtures_were_chosen_are_as_good_as_ever(shop: Shop) -> None:
     path = shop.run.model / "model.json"
     description = read_json(path)

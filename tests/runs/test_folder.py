@@ -8,7 +8,10 @@ from tests.worlds.encoded import tiny_config
 
 PACKAGE = Path(__file__).parents[2] / "m2trec_merlin"
 #: Names of folders and files that `RunFolder` gives paths to.
-NAMES = "data|preprocessed|catalogue|items_workflow|sessions|model|checkpoints|tensorboard|mixture|evaluation|triton"
+NAMES = (
+    "data|preprocessed|catalogue|items_workflow|sessions|model|checkpoints|tensorboard|mixture|evaluation|"
+    "triton"
+)
 
 
 def paths(run: RunFolder) -> dict[str, Path]:
