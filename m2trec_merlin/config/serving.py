@@ -48,13 +48,13 @@ class FixedMixture(Section):
     """What counts how much beside the model, as given here."""
 
     kind: Literal["fixed"] = "fixed"
-    by_id: float = Field(1.0, ge=0, le=100, description="training sessions that hold the same items")
+    by_id: float = Field(2.0, ge=0, le=100, description="training sessions that hold the same items")
     by_metadata: float = Field(
         0.0, ge=0, le=100, description="likewise, to which items of equal metadata are the same"
     )
     content: float = Field(0.25, ge=0, le=100, description="items whose words are most like the session's")
     rare_content: float = Field(
-        0.5, ge=0, le=100, description="the same, of items without history; half of it at 5 occurrences"
+        1.0, ge=0, le=100, description="the same, of items without history; half of it at 5 occurrences"
     )
     rare: float = Field(
         0.0, ge=-100, le=100, description="added to items without history; half of it at 5 occurrences"

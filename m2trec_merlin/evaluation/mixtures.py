@@ -5,8 +5,8 @@ Shape legend: P prefixes, S places of the longest shortlist.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from itertools import product
 
 import numpy as np
@@ -16,14 +16,19 @@ from m2trec_merlin.neighbours.mixture import View, Weights
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.sessions import Prefixes
 
-#: What is tried for each weight: every combination.
-GRID: dict[str, tuple[float, ...]] = {
-    "by_id": (0.0, 0.5, 1.0, 2.0, 4.0),
-    "by_metadata": (0.0, 0.5, 1.0, 2.0),
+#: Values to try for each weight, in every combination.
+Grid = Mapping[str, tuple[float, ...]]
+
+#: What is tried first.
+GRID: Grid = {
+    "by_id": (0.0, 1.0, 2.0, 4.0),
+    "by_metadata": (0.0, 1.0, 2.0),
     "content": (0.0, 0.25, 0.5, 1.0),
     "rare_content": (0.0, 0.5, 1.0, 2.0, 3.0),
-    "rare": (-1.0, 0.0, 0.5, 1.0, 2.0),
+    "rare": (-1.0, 0.0, 1.0, 2.0),
 }
+#: By how much each weight of the best is then changed, up and down; in the end by half as much.
+STEPS = {"by_id": 0.75, "by_metadata": 0.5, "content": 0.15, "rare_content": 0.4, "rare": 0.5}
 #: The view behind a weight; the last of the weights needs none.
 _VIEW_OF: dict[str, View] = {
     "by_id": "by_id",
@@ -85,17 +90,39 @@ class Point:
         return sum(known) / len(known) if known else 0.0
 
 
-def measure(lists: Shortlists, sample: Sample, progress: Progress = SILENT) -> Iterator[Point]:
-    """Yield what every combination of weights is worth; those of views that are not there stay 0.
+def search(lists: Shortlists, sample: Sample, loss: float, progress: Progress = SILENT) -> list[Point]:
+    """Return what mixtures are worth: those of `GRID`, and finer ones around the best of these.
 
     Args:
-        lists: what the views say after the prefixes of the sample.
+        lists: what the views say of the sample; weights of views that are not there stay 0.
         sample: which of them count for what.
+        loss: see `choose`.
         progress: is told how many combinations have been tried.
     """
+    points = list(measure(lists, sample, GRID, progress))
+    for share in (1.0, 0.5):
+        points += measure(lists, sample, around(choose(points, loss).weights, share), progress)
+    return points
+
+
+def around(weights: Weights, share: float) -> Grid:
+    """Return the grid of the weights and of a share of `STEPS` more and less; none but `rare` below 0."""
+    tried = {
+        name: [value + way * share * STEPS[name] for way in (-1, 0, 1)]
+        for name, value in asdict(weights).items()
+    }
+    lowest = {"rare": -np.inf}
+    return {
+        name: tuple(sorted({max(value, lowest.get(name, 0.0)) for value in values}))
+        for name, values in tried.items()
+    }
+
+
+def measure(lists: Shortlists, sample: Sample, grid: Grid, progress: Progress = SILENT) -> Iterator[Point]:
+    """Yield what every combination of a grid is worth; see `search`."""
     grid = {
         name: values if name not in _VIEW_OF or _VIEW_OF[name] in lists.lifts else (0.0,)
-        for name, values in GRID.items()
+        for name, values in grid.items()
     }
     total = int(np.prod([len(values) for values in grid.values()]))
     for done, (weights, scores_PS) in enumerate(_mixtures(lists, grid), 1):
@@ -104,7 +131,7 @@ def measure(lists: Shortlists, sample: Sample, progress: Progress = SILENT) -> I
             progress.advance("trying mixtures", done, total)
 
 
-def _mixtures(lists: Shortlists, grid: dict[str, tuple[float, ...]]) -> Iterator[tuple[Weights, np.ndarray]]:
+def _mixtures(lists: Shortlists, grid: Grid) -> Iterator[tuple[Weights, np.ndarray]]:
     """Yield what `neighbours.mixture.mix` gives for all weights; valid until the next ones."""
     nothing = np.zeros((), np.float32)
     by_id, by_metadata, content = (lists.lifts.get(v, nothing) for v in ("by_id", "by_metadata", "content"))

@@ -18,7 +18,7 @@ from m2trec_merlin.artifacts import atomic_directory, atomic_write, read_json, r
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.config.serving import FixedMixture, TunedMixture
-from m2trec_merlin.evaluation.mixtures import GRID, Point, Sample, choose, frontier, measure
+from m2trec_merlin.evaluation.mixtures import GRID, STEPS, Point, Sample, choose, frontier, search
 from m2trec_merlin.evaluation.ranking import prefixes_of
 from m2trec_merlin.evaluation.served import model_scorer, view_of
 from m2trec_merlin.evaluation.shortlists import shortlist
@@ -77,7 +77,7 @@ def tune(config: Config, *, force: bool = False, progress: Progress = SILENT) ->
     with Run(config).step("tune").at_work():
         run = run_as_trained(config, SILENT)
         step = run.step("tune")
-        inputs = step.inputs(version=__version__, grid=GRID)
+        inputs = step.inputs(version=__version__, grid=[GRID, STEPS])
         if force or not step.is_current(inputs):
             _tune(run, config.serving.mixture, inputs, progress)
         return read_choice(run.mixture)
@@ -133,7 +133,7 @@ def _choose_for(run: Run, catalogue: Catalogue, sample: Sample, loss: float, pro
     views = {v: scorer for v in views_to_try(catalogue) if (scorer := view_of(v, catalogue, train))}
     model = model_scorer(run, catalogue, progress)
     lists = shortlist(sample.prefixes, model, views, catalogue.train_counts, progress)
-    points = list(measure(lists, sample, progress))
+    points = search(lists, sample, loss, progress)
     alone = next(point for point in points if point.weights == Weights())
     return Choice(choose(points, loss), alone, frontier(points), sample.sizes())
 

@@ -10,7 +10,17 @@ import pytest
 from m2trec_merlin.config import EvaluationConfig
 from m2trec_merlin.evaluation.baselines import Popularity
 from m2trec_merlin.evaluation.metrics import hit_and_mrr
-from m2trec_merlin.evaluation.mixtures import GRID, Point, Sample, choose, frontier, measure
+from m2trec_merlin.evaluation.mixtures import (
+    GRID,
+    STEPS,
+    Point,
+    Sample,
+    around,
+    choose,
+    frontier,
+    measure,
+    search,
+)
 from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.evaluation.shortlists import shortlist
 from m2trec_merlin.neighbours.content_knn import WordLikeness, word_vectors
@@ -51,7 +61,7 @@ def test_points_are_what_the_mixture_of_their_weights_measures(
     model, counts = Popularity(world.catalogue, world.train), world.catalogue.train_counts
     views = {name: view for name, view in all_views(world).items() if name in names}
     sample = sample_of(prefixes)
-    points = list(measure(shortlist(prefixes, model, views, counts), sample, told))
+    points = list(measure(shortlist(prefixes, model, views, counts), sample, GRID, told))
     tried = len(GRID["by_id"]) * len(GRID["rare"])
     if "content" in names:
         tried *= len(GRID["by_metadata"]) * len(GRID["content"]) * len(GRID["rare_content"])
@@ -79,8 +89,31 @@ def test_parts_of_a_handful_of_prefixes_say_nothing(tmp_path: Path) -> None:
     prefixes = world.test.prefixes()
     model = Popularity(world.catalogue, world.train)
     lists = shortlist(prefixes, model, {}, world.catalogue.train_counts)
-    measured = next(measure(lists, sample_of(prefixes)))
+    measured = next(measure(lists, sample_of(prefixes), GRID))
     assert (measured.rare, measured.new, measured.tail) == (None, None, 0.0)
+
+
+def test_finer_weights_are_tried_around_the_best(tmp_path: Path) -> None:
+    world = checkerboard(tmp_path)
+    prefixes, model = world.test.prefixes(), Popularity(world.catalogue, world.train)
+    views: dict[View, ItemScorer] = {"by_id": SessionKnn(world.catalogue, world.train)}
+    lists = shortlist(prefixes, model, views, world.catalogue.train_counts)
+    points = search(lists, sample_of(prefixes), 0.01)
+    coarse = len(GRID["by_id"]) * len(GRID["rare"])
+    first = choose(points[:coarse], 0.01).weights
+    grid = around(first, 1.0)
+    expected = {(by_id, rare) for by_id in grid["by_id"] for rare in grid["rare"]}
+    finer = points[coarse : coarse + len(expected)]
+    assert {(p.weights.by_id, p.weights.rare) for p in finer} == expected
+    assert (first.by_id, first.rare) in expected and len(expected) > 3
+    assert choose(points, 0.01).hit >= 0.99 * choose(finer, 0.01).hit
+
+
+def test_weights_of_views_do_not_fall_below_zero() -> None:
+    grid = around(Weights(by_id=0.25, rare=0.0), 1.0)
+    assert grid["by_id"] == (0.0, 0.25, 0.25 + STEPS["by_id"])
+    assert grid["rare"] == (-STEPS["rare"], 0.0, STEPS["rare"])
+    assert around(Weights(), 0.5)["content"] == (0.0, STEPS["content"] / 2)
 
 
 def test_both_kinds_of_rare_targets_count_alike() -> None:
