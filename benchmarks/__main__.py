@@ -15,6 +15,7 @@ MEMBERS = [
     Member("gpu-kit", "what has to be brought to that machine?", "gpu.kit"),
     Member("serving", "how fast does the Triton ensemble answer?", "serving"),
     Member("observing", "what do metrics and logs cost a request?", "observing"),
+    Member("mixing", "what does the mixture with neighbours cost a request?", "mixing"),
 ]
 
 if __name__ == "__main__":
