@@ -17,6 +17,7 @@ MEMBERS = [
     Member("catalogue", "what does a catalogue that changes cost those who ask?", "catalogue"),
     Member("library", "what do import, load and an answer cost in process?", "library"),
     Member("observing", "what do metrics and logs cost a request?", "observing"),
+    Member("mixing", "what does the mixture with neighbours cost a request?", "mixing"),
 ]
 
 if __name__ == "__main__":

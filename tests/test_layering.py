@@ -60,7 +60,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 #: Beside each other on one floor, and yet one may use the other.
 ASIDE = {
     ("training", "evaluation"),  # validation after each epoch
-    ("serving.export", "evaluation"),  # the model card tells what was measured
+    ("serving.export", "evaluation"),  # what is served is chosen on validation, and on the model card
     ("", "library"),  # what `import m2trec_merlin` offers, imported when it is used
 }
 #: Rooms inside a package that is a room itself; all of `serving` are rooms of their own.

@@ -38,9 +38,10 @@ PUBLIC = {
     },
     "frames": {"Column", "EncodeTexts", "Frame", "Frames", "frames_of", "library"},
     "readers": {"DEFAULT_SOURCE", "PATHS", "AnyData", "DataSettings", "Origin", "Source"},
-    "runs": {"VERBS", "Run", "RunFolder", "Step", "Verb"},
+    "runs": {"VERBS", "HeldOut", "Run", "RunFolder", "Step", "Verb"},
     "serving.client": {
         "AsyncRecommendationClient",
+        "Explanation",
         "RecommendationClient",
         "Recommendations",
         "SessionItem",

@@ -15,16 +15,15 @@ from experiments.paper.results import CellResult, measure
 from m2trec_merlin.artifacts import read_json
 from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.baselines import FrequentCategories, PredictedCategories, build_baseline
+from m2trec_merlin.evaluation.served import mixture_of
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.storage import load_model
-from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
-from m2trec_merlin.neighbours.mixture import Mixture, Weights
-from m2trec_merlin.neighbours.session_knn import SessionKnn
+from m2trec_merlin.neighbours.mixture import Weights
 from m2trec_merlin.runs import Run
 from m2trec_merlin.scores import CategoryScorer, ItemScorer
 from m2trec_merlin.sessions import Prefixes
 
-_NEIGHBOURS = {"metadata_knn": MetadataKnn, "session_knn": SessionKnn}
+_BLENDS: dict[str, Weights] = {"metadata_knn": Weights(by_metadata=2.0), "session_knn": Weights(by_id=2.0)}
 
 
 def variant_config(config: Config, cell: Cell) -> Config:
@@ -43,9 +42,9 @@ def run_variant(cell: Cell, data: Prepared, prefixes: Prefixes, commit: str, con
     model = load_scorer(cell.trained, data)
     scorer: ItemScorer = model
     if cell.kind == "blend":
-        neighbours = _NEIGHBOURS[cell.model.partition("+")[2]]
-        near, counts = neighbours(data.catalogue, data.train), data.catalogue.train_counts
-        scorer = Mixture(cell.title, model, near, None, counts, Weights())
+        weights = _BLENDS[cell.model.partition("+")[2]]
+        scorer = mixture_of(weights, data.catalogue, data.train, model)
+        scorer.name = cell.title
     measured = measure(data.rank(scorer, prefixes), cell, data)
     seconds = sum(epoch["seconds"] for epoch in history)
     parameters = model.model.count_parameters()

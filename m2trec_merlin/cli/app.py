@@ -23,6 +23,7 @@ from m2trec_merlin.cli.options import (
 from m2trec_merlin.cli.remedies import complete
 from m2trec_merlin.cli.terminal import console, errors
 from m2trec_merlin.errors import message_of
+from m2trec_merlin.runs import HeldOut
 
 app = typer.Typer(
     name="m2trec",
@@ -132,10 +133,13 @@ def evaluate(
     config: ConfigOption = DEFAULT_CONFIG,
     settings: SetOption = None,
     variant: VariantOption = None,
+    split: Annotated[
+        HeldOut, typer.Option(help="Whose sessions: valid to choose on, test for what is reported.")
+    ] = "test",
     force: ForceOption = False,
 ) -> None:
     """Measure the model beside the baselines; writes metrics, plots and an HTML report."""
-    verbs.run_evaluate(read_config(config, settings, variant), force)
+    verbs.run_evaluate(read_config(config, settings, variant), force, split)
 
 
 @app.command()
@@ -143,10 +147,10 @@ def tune(
     config: ConfigOption = DEFAULT_CONFIG,
     settings: SetOption = None,
     variant: VariantOption = None,
-    prefixes: Annotated[int, typer.Option(min=1, help="Validation prefixes, a sample.")] = 4000,
+    force: ForceOption = False,
 ) -> None:
-    """Find what neighbours, words and rarity should count beside the model, on validation."""
-    verbs.run_tune(read_config(config, settings, variant), prefixes)
+    """Choose what counts beside the model, on validation, as evaluate and export do where it is not done."""
+    verbs.run_tune(read_config(config, settings, variant), force)
 
 
 @app.command()

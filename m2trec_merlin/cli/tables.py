@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
@@ -12,7 +13,7 @@ from rich.table import Table as RichTable
 
 from m2trec_merlin.evaluation.measurements import Measurement
 from m2trec_merlin.evaluation.tables import Table, category_table, slice_table
-from m2trec_merlin.evaluation.tuning import Point
+from m2trec_merlin.evaluation.tuning import Choice
 
 
 def print_measurements(measurements: Sequence[Measurement], console: Console) -> None:
@@ -23,15 +24,21 @@ def print_measurements(measurements: Sequence[Measurement], console: Console) ->
         console.print(to_terminal(categories))
 
 
-def print_frontier(chosen: Point, frontier: Sequence[Point], console: Console) -> None:
-    """Print the weights that no other ones beat over all and on the tail, and mark the chosen ones."""
+#: Points beside the chosen one and the model.
+_FRONTIER_SHOWN = 8
+
+
+def print_choice(choice: Choice, console: Console) -> None:
+    """Print the model alone and the mixtures that no other one beats over all and on the tail."""
     shown = RichTable(title="Validation, HIT@20 in %", title_justify="left", box=SIMPLE_HEAD)
-    for heading in ("by", "neighbours", "content", "rare", "all", "tail targets", "MRR@20, all"):
-        shown.add_column(heading, justify="right")
-    for point in frontier:
-        weights = (f"{value:g}" for value in vars(point.weights).values())
-        values = (f"{100 * value:.2f}" for value in (point.hit, point.tail, point.mrr))
-        shown.add_row(point.by, *weights, *values, style="bold" if point == chosen else None)
+    for heading in (*asdict(choice.chosen.weights), "all", "MRR@20", "rare", "new"):
+        shown.add_column(heading.replace("_", " "), justify="right")
+    others = [point for point in choice.frontier if point != choice.chosen][:_FRONTIER_SHOWN]
+    for point in (choice.model, choice.chosen, *others):
+        weights = (f"{value:g}" for value in asdict(point.weights).values())
+        measured = (point.hit, point.mrr, point.rare, point.new)
+        values = ("-" if value is None else f"{100 * value:.2f}" for value in measured)
+        shown.add_row(*weights, *values, style="bold" if point == choice.chosen else None)
     console.print(shown)
 
 

@@ -15,7 +15,8 @@ from m2trec_merlin.cli.progress import TerminalProgress
 from m2trec_merlin.cli.terminal import console
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ArtifactError, ConfigError
-from m2trec_merlin.runs import Run
+from m2trec_merlin.runs import HeldOut, Run
+from m2trec_merlin.runs.folder import REPORT_PAGE
 from m2trec_merlin.spelling import spell_json
 
 
@@ -65,31 +66,30 @@ def run_train(config: Config, resume: bool = True, force: bool = False) -> None:
         progress.say(f"model in {folder}; learning curves: tensorboard --logdir {Run(config).tensorboard}")
 
 
-def run_evaluate(config: Config, force: bool = False) -> None:
-    """Measure model and baselines on the test sessions."""
+def run_evaluate(config: Config, force: bool = False, split: HeldOut = "test") -> None:
+    """Measure model and baselines on held-out sessions."""
     from m2trec_merlin.cli.tables import print_measurements
     from m2trec_merlin.evaluation.measurements import read_measurements
     from m2trec_merlin.evaluation.run import evaluate_model
 
     with TerminalProgress() as progress:
-        folder = evaluate_model(config, force=force, progress=progress)
+        folder = evaluate_model(config, split=split, force=force, progress=progress)
         print_measurements(read_measurements(folder), console)
-        progress.say(f"report: {Run(config).report}")
+        progress.say(f"report: {folder / REPORT_PAGE}")
 
 
-def run_tune(config: Config, prefixes: int) -> None:
-    """Find weights of the mixture that is served, and say what to write into the configuration."""
-    from m2trec_merlin.cli.tables import print_frontier
-    from m2trec_merlin.evaluation.tuning import tune
+def run_tune(config: Config, force: bool = False) -> None:
+    """Choose the mixture that is evaluated and exported, and show among what."""
+    from m2trec_merlin.cli.tables import print_choice
+    from m2trec_merlin.evaluation.tuning import describe, tune
 
     with TerminalProgress() as progress:
-        chosen, frontier = tune(config, prefixes, progress)
-        print_frontier(chosen, frontier, console)
-        weights = ", ".join(f"{name}: {value:g}" for name, value in vars(chosen.weights).items())
-        progress.say(
-            "to serve and evaluate with these, write into the configuration\n"
-            f"  serving: {{neighbours: true, mixture: {{by: {chosen.by}, {weights}}}}}"
-        )
+        choice = tune(config, force=force, progress=progress)
+        if choice is None:
+            progress.say(f"serving.mixture is {config.serving.mixture.kind}: there is nothing to choose")
+            return
+        print_choice(choice, console)
+        progress.say(f"evaluated and exported with {describe(choice.chosen.weights)}")
 
 
 def run_export(config: Config, force: bool = False) -> None:

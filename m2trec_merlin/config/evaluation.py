@@ -22,7 +22,10 @@ class EvaluationConfig(Section):
         [5, 10, 20], min_length=1, max_length=100, description="cut-offs"
     )
     sparse_below: Count = Field(10, description="a tail item has fewer training occurrences than this")
-    max_prefixes: Count | None = Field(None, description="score a seeded sample of the test sessions")
+    prefixes: Literal["all", "last"] = Field(
+        "all", description="scored: every beginning of a session, or what stands before its last event"
+    )
+    max_prefixes: Count | None = Field(None, description="score a seeded sample of so many prefixes")
     baselines: list[Baseline] = Field(
         ["popularity", "markov", "session_knn", "content_knn"],
         description="scorers to compare with; []: none",

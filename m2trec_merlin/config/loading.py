@@ -50,7 +50,11 @@ def load_config(
 
 def restore_config(saved: Mapping[str, Any]) -> Config:
     """Take back a configuration that a finished step wrote down, its variant applied."""
-    return Config.model_validate(saved)
+    serving = saved.get("serving", {})
+    if "neighbours" in serving:
+        # Written before the mixture was chosen on validation: models of that time are as good as ever.
+        serving = {name: value for name, value in serving.items() if name not in ("neighbours", "mixture")}
+    return Config.model_validate({**saved, "serving": serving})
 
 
 def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from m2trec_merlin.sections import Name, Section, SettingPath
+from m2trec_merlin.sections import Count, Name, Section, SettingPath
 from m2trec_merlin.serving.runtime.indexes import INDEXES
 
 if TYPE_CHECKING:
@@ -34,22 +34,47 @@ class TlsConfig(Section):
     )
 
 
-class MixtureConfig(Section):
-    """What counts how much beside the model, where `serving.neighbours` is on; `m2trec tune` finds values."""
+class TunedMixture(Section):
+    """What counts how much beside the model is chosen on validation sessions, after training: the default."""
 
-    neighbours: float = Field(2.0, ge=0, le=100, description="training sessions most like the session")
-    content: float = Field(0.5, ge=0, le=100, description="items whose words are most like the session's")
-    by: Literal["metadata", "id"] = Field(
-        "metadata",
-        description="what makes items the same to neighbours by session; a model that reads ids has id",
+    kind: Literal["tuned"] = "tuned"
+    prefixes: Count = Field(4000, description="validation prefixes to choose on, a seeded sample")
+    loss: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="share of the best HIT@20 and MRR@20 over all that may be given for rare and new items",
+    )
+
+
+class FixedMixture(Section):
+    """What counts how much beside the model, as given here."""
+
+    kind: Literal["fixed"] = "fixed"
+    by_id: float = Field(2.0, ge=0, le=100, description="training sessions that hold the same items")
+    by_metadata: float = Field(
+        0.0, ge=0, le=100, description="likewise, to which items of equal metadata are the same"
+    )
+    content: float = Field(0.25, ge=0, le=100, description="items whose words are most like the session's")
+    rare_content: float = Field(
+        1.0, ge=0, le=100, description="the same, of items without history; half of it at 5 occurrences"
     )
     rare: float = Field(
-        1.0, ge=-100, le=100, description="added to items without history, half of it at 5 occurrences"
+        0.0, ge=-100, le=100, description="added to items without history; half of it at 5 occurrences"
     )
 
     def weights(self) -> dict[str, float]:
-        """Return the numbers alone, by name."""
-        return self.model_dump(exclude={"by"})
+        """Return the numbers by name."""
+        return self.model_dump(exclude={"kind"})
+
+
+class NoMixture(Section):
+    """The model alone is served."""
+
+    kind: Literal["off"] = "off"
+
+
+AnyMixture = Annotated[TunedMixture | FixedMixture | NoMixture, Field(discriminator="kind")]
 
 
 class ServingConfig(Section):
@@ -63,12 +88,7 @@ class ServingConfig(Section):
         le=1e6,
         description="added to the scores of items without training history; a request can say otherwise",
     )
-    neighbours: bool = Field(
-        False,
-        description="export the training sessions, too, and mix the model with those most like a session: "
-        "better answers for more memory and time (docs/serving.md)",
-    )
-    mixture: MixtureConfig = MixtureConfig()
+    mixture: AnyMixture = TunedMixture()
     index: IndexName = Field(
         "auto",
         description="how candidates are searched: exact, quantised (in 8 bits, the best of them exactly), or "
@@ -90,6 +110,11 @@ class ServingConfig(Section):
         "none", description="requests of which `m2trec serve` prints a line of JSON: none, faulty, all"
     )
     log: ShownLogConfig | None = None
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether more than the model alone is served."""
+        return not isinstance(self.mixture, NoMixture)
 
     @model_validator(mode="after")
     def _ports_differ(self) -> ServingConfig:

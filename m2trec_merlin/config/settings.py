@@ -66,11 +66,6 @@ class Config(Section):
         return self.model.inputs or [attribute.name for attribute in self.attributes]
 
     @property
-    def neighbours_by_id(self) -> bool:
-        """Whether neighbours know items by their ids: as configured, and always if the model reads ids."""
-        return ITEM_ID in self.inputs or self.serving.mixture.by == "id"
-
-    @property
     def titles_from(self) -> str:
         """The column of the items table that people know an item by: a title, or else the id."""
         texts = [attribute.source_column for attribute in self.attributes if attribute.gives_titles]

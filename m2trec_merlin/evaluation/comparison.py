@@ -13,7 +13,7 @@ from m2trec_merlin.errors import ArtifactError, ConfigError, DataError
 from m2trec_merlin.evaluation.baselines import FrequentCategories, PredictedCategories, build_baseline
 from m2trec_merlin.evaluation.measurements import Measurement, read_measurements
 from m2trec_merlin.evaluation.outcomes import Outcome
-from m2trec_merlin.evaluation.ranking import evaluate, sample_prefixes
+from m2trec_merlin.evaluation.ranking import evaluate, prefixes_of, sample_prefixes
 from m2trec_merlin.evaluation.results import write_results
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs.settings import SETTINGS
@@ -103,7 +103,9 @@ def _score(
     config: Config,
     progress: Progress,
 ) -> list[Outcome]:
-    prefixes = sample_prefixes(sessions.prefixes(), config.evaluation.max_prefixes, config.seed)
+    prefixes = sample_prefixes(
+        prefixes_of(sessions, config.evaluation), config.evaluation.max_prefixes, config.seed
+    )
     if not len(prefixes):
         raise ArtifactError("there is no prefix to score: no session has two events")
     outcomes = []

@@ -21,10 +21,11 @@ from m2trec_merlin.runs.run import step_of
 from m2trec_merlin.runs.settings import differences, full_name
 from m2trec_merlin.runs.steps import Manifest
 
+NO_MIXTURE = "off"
 #: The slice of every prefix.
 ALL = SLICES[0].name
 #: The steps whose results variants do not share.
-_OF_THE_MODEL: tuple[Verb, ...] = ("train", "evaluate", "export")
+_OF_THE_MODEL: tuple[Verb, ...] = ("train", "tune", "evaluate", "export")
 #: What manifests tell beside the settings of the configuration.
 _FACTS = {"source", "report", "version", "format", "model_format", "split"}
 
@@ -78,7 +79,8 @@ class ListedRun:
     def ours(self) -> list[str]:
         """Names of what was measured of the run itself: its model, and last what is served."""
         models = dict.fromkeys(m.model for m in self.measurements)
-        mixed = self.manifests.get("evaluate", {}).get("settings", {}).get("neighbours", False)
+        mixture = self.manifests.get("evaluate", {}).get("settings", {}).get("mixture", {})
+        mixed = mixture.get("kind", NO_MIXTURE) != NO_MIXTURE
         return list(models)[: 2 if mixed else 1]
 
     def measured(self, metric: str, k: int, part: str = ALL) -> Measurement | None:

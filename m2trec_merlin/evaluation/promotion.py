@@ -17,7 +17,7 @@ from m2trec_merlin.errors import ArtifactError, ConfigError
 from m2trec_merlin.evaluation.bootstrap import session_intervals
 from m2trec_merlin.evaluation.metrics import METRICS, Metric
 from m2trec_merlin.evaluation.outcomes import Outcome
-from m2trec_merlin.evaluation.ranking import evaluate, sample_prefixes
+from m2trec_merlin.evaluation.ranking import evaluate, prefixes_of, sample_prefixes
 from m2trec_merlin.evaluation.run import our_scorers
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run, RunFolder
@@ -76,10 +76,14 @@ def open_run(path: Path, progress: Progress = SILENT) -> Run:
         shared = folder.parents[1] if folder.parent.name == VARIANTS_FOLDER else folder
         config = saved.model_copy(update={"work_dir": shared})
     export = Run(config).step("export")
-    exported = export.manifest()["settings"]
+    manifest = export.manifest()
+    exported = manifest["settings"]
     if "model" in export.outdated():
         raise ArtifactError(f"{export.folder} was made before the model was trained: run `m2trec export`")
     settings = {name: value for name, value in exported.items() if name in ServingConfig.model_fields}
+    if weights := manifest.get("weights"):
+        # A mixture may have been chosen anew since the export.
+        settings["mixture"] = {"kind": "fixed", **weights}
     serving = ServingConfig.model_validate({**dict(config.serving), **settings})
     return run_as_trained(config.model_copy(update={"serving": serving}), progress)
 
@@ -129,7 +133,7 @@ def _outcome(
     seed: int,
     progress: Progress,
 ) -> Outcome:
-    prefixes = sample_prefixes(sessions.prefixes(), config.max_prefixes, seed)
+    prefixes = sample_prefixes(prefixes_of(sessions, config), config.max_prefixes, seed)
     scorer = our_scorers(run, catalogue, Sessions.load(run.sessions("train")))[-1]
     return evaluate(scorer, prefixes, catalogue, config, progress=progress)
 

@@ -9,6 +9,7 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.evaluation.metrics import METRICS
 from m2trec_merlin.evaluation.outcomes import Outcome
+from m2trec_merlin.evaluation.ranking import prefixes_of
 from m2trec_merlin.evaluation.slices import SLICES
 from m2trec_merlin.sessions import Sessions
 
@@ -19,6 +20,13 @@ Entry = tuple[str, str]
 _OWN_ITEMS = {
     True: "are no candidates, for every model",
     False: "are candidates; the baselines leave them out where training sessions hardly ever repeat an item",
+}
+
+
+#: By `evaluation.prefixes`.
+_PREFIXES = {
+    "all": "every proper beginning of a session, one event or more",
+    "last": "the whole of a session but its last event, which is the next item",
 }
 
 
@@ -35,7 +43,7 @@ def describe_protocol(
         split: name of the sessions.
     """
     evaluation = config.evaluation
-    scored, total = len(outcomes[0].prefixes), sessions.n_prefixes
+    scored, total = len(outcomes[0].prefixes), len(prefixes_of(sessions, evaluation))
     sample = "" if scored == total else f", a random sample of the {total:,} (seed {config.seed})"
     unknown = int((sessions.rows == NO_ITEM).sum())
     split_settings = config.data.split.model_dump(exclude={"kind"})
@@ -54,7 +62,7 @@ def describe_protocol(
             f"{split}: {len(sessions):,} with {len(sessions.rows):,} events, "
             f"{unknown:,} of them of items that the catalogue does not hold",
         ),
-        ("Prefixes", f"{scored:,} scored{sample}: every proper beginning of a session, one event or more"),
+        ("Prefixes", f"{scored:,} scored{sample}: {_PREFIXES[evaluation.prefixes]}"),
         ("Catalogue", f"{catalogue.n_rows - 1:,} items, {catalogue.n_seen:,} of them seen in training"),
         ("Candidates", "; ".join(candidates)),
         ("The session's own items", _OWN_ITEMS[evaluation.exclude_session_items]),

@@ -20,7 +20,7 @@ from m2trec_merlin.evaluation.outcomes import UNMEASURED, UNRANKED, ItemRanks, O
 from m2trec_merlin.histories import events_after, events_before
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.scores import CategoryScorer, ItemScorer
-from m2trec_merlin.sessions import Prefixes
+from m2trec_merlin.sessions import Prefixes, Sessions
 
 #: float32 [P, R], on the host or on any device.
 Scores = np.ndarray | Tensor
@@ -87,6 +87,15 @@ def evaluate(
         categories={name: np.concatenate(parts) for name, parts in category_ranks.items()},
         seconds=time.perf_counter() - started,
     )
+
+
+def prefixes_of(sessions: Sessions, config: EvaluationConfig) -> Prefixes:
+    """Return the prefixes that `evaluation.prefixes` says: all, or the longest of each session."""
+    prefixes = sessions.prefixes()
+    if config.prefixes == "all":
+        return prefixes
+    last = prefixes.length == sessions.lengths[prefixes.session] - 1
+    return prefixes.take(np.flatnonzero(last))
 
 
 def sample_prefixes(prefixes: Prefixes, size: int | None, seed: int) -> Prefixes:

@@ -10,6 +10,7 @@ from m2trec_merlin.evaluation.measurements import Measurement
 from m2trec_merlin.evaluation.protocol import Entry
 from m2trec_merlin.evaluation.tables import (
     Table,
+    breakdown_table,
     category_table,
     cut_off_table,
     slice_table,
@@ -18,23 +19,31 @@ from m2trec_merlin.evaluation.tables import (
 )
 from m2trec_merlin.pages import write_page
 
+#: Measurements on ordered slices, by what orders them.
+Breakdowns = Mapping[str, Sequence[Measurement]]
 
-def result_tables(measurements: Sequence[Measurement]) -> list[Table]:
-    """Return the tables of a report: by slice, by cut-off and, where predicted, of categories."""
+
+def result_tables(measurements: Sequence[Measurement], breakdowns: Breakdowns) -> list[Table]:
+    """Return the tables of a report: by slice, breakdown, cut-off and, where predicted, of categories."""
     k = max(m.k for m in measurements)
     tables = [
         slice_table(measurements, k, ("HIT", "MRR")),
         slice_table(measurements, k, ("Recall", "HitRemaining")),
+        *(breakdown_table(rows, k, by) for by, rows in breakdowns.items()),
         cut_off_table(measurements),
         category_table(measurements),
     ]
     return [table for table in tables if table is not None and table.lines]
 
 
-def write_markdown(title: str, measurements: Sequence[Measurement], protocol: Sequence[Entry]) -> str:
+def write_markdown(
+    title: str, measurements: Sequence[Measurement], breakdowns: Breakdowns, protocol: Sequence[Entry]
+) -> str:
     """Return metrics.md."""
     parts = [f"# {title}\n"]
-    parts += [f"## {table.title}\n\n{to_markdown(table)}" for table in result_tables(measurements)]
+    parts += [
+        f"## {table.title}\n\n{to_markdown(table)}" for table in result_tables(measurements, breakdowns)
+    ]
     parts.append("## Scoring time\n\n" + "".join(f"- {line}\n" for line in _speeds(measurements)))
     parts.append("## How it was measured\n\n" + "".join(f"- **{term}**: {text}\n" for term, text in protocol))
     return "\n".join(parts)
@@ -43,6 +52,7 @@ def write_markdown(title: str, measurements: Sequence[Measurement], protocol: Se
 def write_html(
     title: str,
     measurements: Sequence[Measurement],
+    breakdowns: Breakdowns,
     protocol: Sequence[Entry],
     plots: Mapping[str, str],
 ) -> str:
@@ -51,10 +61,13 @@ def write_html(
     Args:
         title: of the page.
         measurements: rows of metrics.json.
+        breakdowns: see there.
         protocol: see `describe_protocol`.
         plots: SVG by name.
     """
-    tables = "".join(f'<div class="wide">{to_html(table)}</div>' for table in result_tables(measurements))
+    tables = "".join(
+        f'<div class="wide">{to_html(table)}</div>' for table in result_tables(measurements, breakdowns)
+    )
     images = "".join(_image(name, svg) for name, svg in plots.items())
     speeds = "".join(f"<li>{escape(line)}</li>" for line in _speeds(measurements))
     terms = "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in protocol)

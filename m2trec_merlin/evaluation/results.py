@@ -18,7 +18,7 @@ from m2trec_merlin.evaluation.report import write_html, write_markdown
 from m2trec_merlin.evaluation.slices import SLICES, Slice, length_slices, occurrence_slices
 from m2trec_merlin.sessions import Sessions
 
-#: Slices that plots, but no tables, show: by what they are ordered.
+#: Slices of the plots, and of tables of HIT: by what they are ordered.
 BREAKDOWNS: dict[str, tuple[Slice, ...]] = {
     "training occurrences of the next item": occurrence_slices(),
     "events in the prefix": length_slices(),
@@ -73,8 +73,8 @@ def write_results(
     files = {
         METRICS_FILE: _to_json([m.as_dict() for m in measurements]),
         "breakdowns.json": _to_json({name: [m.as_dict() for m in b] for name, b in breakdowns.items()}),
-        "metrics.md": write_markdown(title, measurements, protocol),
-        "report.html": write_html(title, measurements, protocol, plots),
+        "metrics.md": write_markdown(title, measurements, breakdowns, protocol),
+        "report.html": write_html(title, measurements, breakdowns, protocol, plots),
         **{f"plots/{name.replace(' ', '_')}.svg": svg for name, svg in plots.items()},
     }
     (folder / "plots").mkdir()

@@ -7,26 +7,30 @@ from pathlib import Path
 from m2trec_merlin import __version__
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
-from m2trec_merlin.devices import choose
+from m2trec_merlin.evaluation.chosen import weights_of
 from m2trec_merlin.evaluation.comparison import compare
-from m2trec_merlin.evaluation.served import mixture_of
+from m2trec_merlin.evaluation.served import mixture_of, model_scorer
+from m2trec_merlin.evaluation.tuning import tune
 from m2trec_merlin.progress import SILENT, Progress
-from m2trec_merlin.runs import Run
+from m2trec_merlin.runs import HeldOut, Run
 from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Sessions
 
 
-def evaluate_model(config: Config, *, force: bool = False, progress: Progress = SILENT) -> Path:
-    """Compare the model of a run with the baselines and write `evaluation/`.
+def evaluate_model(
+    config: Config, *, split: HeldOut = "test", force: bool = False, progress: Progress = SILENT
+) -> Path:
+    """Compare the model of a run with the baselines and write `evaluation/`, or `evaluation_valid/`.
 
     Args:
         config: of the run; the model and its data are taken as the model was trained.
+        split: whose sessions are scored; what is chosen by hand is chosen on `valid`.
         force: measure again even if the result is current.
         progress: is told where the model was trained otherwise than configured, and how far scoring is.
 
     Returns:
-        The folder of metrics, plots and report. With `serving.neighbours` our model is measured as it is
-        served, mixed with its neighbours, and alone.
+        The folder of metrics, plots and report. Where a mixture is served (`serving.mixture`), it is measured
+        beside the model alone.
 
     Raises:
         ArtifactError: `preprocess` or `train` has not run, or with settings that do not fit each other;
@@ -34,32 +38,35 @@ def evaluate_model(config: Config, *, force: bool = False, progress: Progress = 
     """
     from m2trec_merlin.model.storage import run_as_trained
 
+    tune(config, progress=progress)
     with Run(config).step("evaluate").at_work():
-        return _evaluate(run_as_trained(config, progress), force, progress)
+        return _evaluate(run_as_trained(config, progress), split, force, progress)
 
 
-def _evaluate(run: Run, force: bool, progress: Progress) -> Path:
+def _evaluate(run: Run, split: HeldOut, force: bool, progress: Progress) -> Path:
+    output = run.evaluation_of(split)
     catalogue = Catalogue.load(run.catalogue)
     train = Sessions.load(run.sessions("train"))
     compare(
         run.config,
         catalogue,
         train,
-        Sessions.load(run.sessions("test")),
-        run.evaluation,
+        Sessions.load(run.sessions(split)),
+        output,
         lambda: our_scorers(run, catalogue, train, progress),
         inputs=run.step("evaluate").inputs(version=__version__),
+        split=split,
         history=run.history,
         force=force,
         progress=progress,
     )
-    return run.evaluation
+    return output
 
 
 def our_scorers(
     run: Run, catalogue: Catalogue, train: Sessions, progress: Progress = SILENT
 ) -> list[ItemScorer]:
-    """Return the model of a run, and last what is served: mixed with its neighbours where that is wanted.
+    """Return the model of a run, and last what is served: mixed with its neighbours, unless that is off.
 
     Args:
         run: as its model was trained.
@@ -71,16 +78,5 @@ def our_scorers(
         ArtifactError: the model was not trained, or not on this catalogue.
     """
     model = model_scorer(run, catalogue, progress)
-    if not run.config.serving.neighbours:
-        return [model]
-    return [model, mixture_of(run.config, catalogue, train, model)]
-
-
-def model_scorer(run: Run, catalogue: Catalogue, progress: Progress = SILENT) -> ItemScorer:
-    """Return the model of a run alone, on the device of `evaluation.device`; otherwise as `our_scorers`."""
-    from m2trec_merlin.model.scoring import ModelScorer
-    from m2trec_merlin.model.storage import load_model
-
-    choice = choose("evaluation", run.config.evaluation.device)
-    progress.say(choice.line)
-    return ModelScorer(load_model(run.model, catalogue).to(choice.device), run.config.variant_title)
+    weights = weights_of(run)
+    return [model] if weights is None else [model, mixture_of(weights, catalogue, train, model)]

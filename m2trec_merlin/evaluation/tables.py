@@ -67,6 +67,14 @@ def slice_table(
     return Table(f"Next item, K = {k}, in %", groups, _lines(measurements, columns))
 
 
+def breakdown_table(measurements: Sequence[Measurement], k: int, by: str, metric: str = "HIT") -> Table:
+    """Show one metric on items at one cut-off, a column for each of some ordered slices that has prefixes."""
+    names = _distinct(m.slice for m in measurements if m.n)
+    groups = [(by, [_slice_heading(measurements, name) for name in names])]
+    columns = [(name, metric, k) for name in names]
+    return Table(f"{metric}@{k} by {by}, in %", groups, _lines(measurements, columns))
+
+
 def cut_off_table(measurements: Sequence[Measurement], slice_name: str = "All") -> Table:
     """Show metrics on items of one slice, a group for each metric and a column for each cut-off."""
     ks = sorted({m.k for m in measurements})

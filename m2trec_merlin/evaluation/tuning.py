@@ -1,155 +1,169 @@
-"""The verb `tune`: what model, neighbours, words and rarity should count, measured on validation sessions.
+"""The verb `tune`: what model, neighbours, words and rarity count, chosen on validation sessions and kept.
 
-Shape legend: P prefixes of a block, R catalogue rows.
+`evaluate` and `export` read the choice, and make it first where it is not there (`serving.mixture`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import product
-from typing import Literal
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from scipy.special import log_softmax
 
-from m2trec_merlin.attributes import ITEM_ID
+from m2trec_merlin import __version__
+from m2trec_merlin.artifacts import atomic_directory, atomic_write, read_json, reading, write_manifest
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
-from m2trec_merlin.evaluation.ranking import rank, sample_prefixes
-from m2trec_merlin.evaluation.run import model_scorer
-from m2trec_merlin.evaluation.served import mixture_of
-from m2trec_merlin.neighbours.mixture import Mixture, Weights, log_view, rarity
+from m2trec_merlin.config.serving import FixedMixture, TunedMixture
+from m2trec_merlin.evaluation.chosen import MIXTURE_FILE
+from m2trec_merlin.evaluation.mixtures import GRID, STEPS, Point, Sample, choose, frontier, search
+from m2trec_merlin.evaluation.ranking import prefixes_of
+from m2trec_merlin.evaluation.served import model_scorer, view_of
+from m2trec_merlin.evaluation.shortlists import shortlist
+from m2trec_merlin.neighbours.metadata_knn import first_of_equal_metadata
+from m2trec_merlin.neighbours.mixture import View, Weights
 from m2trec_merlin.progress import SILENT, Progress
+from m2trec_merlin.runs import Run
 from m2trec_merlin.sessions import Prefixes, Sessions
 
-Kind = Literal["metadata", "id"]
+#: Prefixes below which a choice would be chance.
+ENOUGH = 200
+#: Share of items without a twin in all metadata from which on metadata are as good as ids.
+HARDLY_ANY_TWINS = 0.99
 
-#: What is tried: every combination of these.
-KINDS: tuple[Kind, ...] = ("metadata", "id")
-NEIGHBOURS = (0.0, 0.5, 1.0, 2.0, 3.0)
-CONTENT = (0.0, 0.25, 0.5, 1.0, 1.5)
-RARE = (0.0, 0.5, 1.0, 2.0, 3.0)
-
-#: Share of the best HIT@20 over all prefixes that may be given for the tail.
-WORTH_THE_TAIL = 0.01
-
-_K = 20
-_BLOCK_SCORES = 1 << 23
+#: Scores that a view is asked for at most, and the prefixes that are scored in any case.
+_MOST_SCORES, _FEWEST = 3e8, 1000
 
 
 @dataclass(frozen=True)
-class Point:
-    """What weights are worth on validation.
+class Choice:
+    """What was chosen, and among what.
 
     Attributes:
-        by: what makes items the same to neighbours, as `serving.mixture.by` has it.
-        weights: of the mixture.
-        hit: HIT@20 over all prefixes.
-        tail: HIT@20 over those whose next item has few training occurrences, or none; 0 where there are none.
-        mrr: MRR@20 over all prefixes.
+        chosen: the point whose weights are served.
+        model: the model alone.
+        frontier: the points that no other one beats over all and on the tail, best over all first.
+        prefixes: number of them by what was measured on them.
     """
 
-    by: Kind
-    weights: Weights
-    hit: float
-    tail: float
-    mrr: float
+    chosen: Point
+    model: Point
+    frontier: list[Point]
+    prefixes: dict[str, int]
 
 
-def tune(config: Config, prefixes: int = 4000, progress: Progress = SILENT) -> tuple[Point, list[Point]]:
-    """Measure mixtures of the trained model with its neighbours on validation sessions.
+def tune(config: Config, *, force: bool = False, progress: Progress = SILENT) -> Choice | None:
+    """Choose the mixture of a run on its validation sessions, and keep the choice in `mixture/`.
 
     Args:
         config: of the run; the model and its data are taken as the model was trained.
-        prefixes: a seeded sample of so many.
-        progress: is told how far it is.
+        force: choose again even if the choice is current.
+        progress: is told how far it is, and what was chosen.
 
     Returns:
-        The point to choose, and the frontier: of all points those that no other one beats over all and on
-        the tail, best over all first.
+        The choice; None where `serving.mixture` leaves none.
 
     Raises:
-        ArtifactError: `preprocess` or `train` has not run, or with settings that do not fit each other.
+        ArtifactError: `preprocess` or `train` has not run, or with settings that do not fit each other;
+            nothing can be written there, or another process is at work there.
     """
     from m2trec_merlin.model.storage import run_as_trained
 
-    run = run_as_trained(config, progress)
+    if not isinstance(config.serving.mixture, TunedMixture):
+        return None
+    with Run(config).step("tune").at_work():
+        run = run_as_trained(config, SILENT)
+        step = run.step("tune")
+        inputs = step.inputs(version=__version__, grid=[GRID, STEPS])
+        if force or not step.is_current(inputs):
+            _tune(run, config.serving.mixture, inputs, progress)
+        return read_choice(run.mixture)
+
+
+def read_choice(folder: Path) -> Choice:
+    """Return what `tune` wrote into a folder.
+
+    Raises:
+        ArtifactError: it is not there, or damaged.
+    """
+    path = folder / MIXTURE_FILE
+    content = read_json(path, "tune")
+    with reading(path, "tune"):
+        chosen, model, *best = map(_point, (content["chosen"], content["model"], *content["frontier"]))
+        return Choice(chosen, model, best, content["prefixes"])
+
+
+def _point(content: dict[str, Any]) -> Point:
+    return Point(**{**content, "weights": Weights(**content["weights"])})
+
+
+def _tune(run: Run, settings: TunedMixture, inputs: dict[str, Any], progress: Progress) -> None:
+    started = time.perf_counter()
     catalogue = Catalogue.load(run.catalogue)
-    model = model_scorer(run, catalogue, progress)
+    evaluation, seed = run.config.evaluation, run.config.seed
+    valid = prefixes_of(Sessions.load(run.sessions("valid")), evaluation)
+    sample = draw(valid, catalogue, settings.prefixes, evaluation.sparse_below, seed)
+    with atomic_directory(run.mixture) as folder:
+        choice = _choose_for(run, catalogue, sample, settings.loss, progress)
+        content = {"weights": asdict(choice.chosen.weights), **asdict(choice)}
+        atomic_write(folder / MIXTURE_FILE, json.dumps(content, indent=1) + "\n")
+        seconds = round(time.perf_counter() - started, 1)
+        write_manifest(folder, "tune", inputs, seconds=seconds, prefixes=choice.prefixes)
+    progress.say(f"mixture chosen on validation in {seconds} seconds: {describe(choice.chosen.weights)}")
+
+
+def describe(weights: Weights) -> str:
+    """Return what counts how much, in words of the configuration."""
+    told = ", ".join(f"{name} {value:g}" for name, value in asdict(weights).items() if value)
+    return told or "the model alone"
+
+
+def _choose_for(run: Run, catalogue: Catalogue, sample: Sample, loss: float, progress: Progress) -> Choice:
+    if len(sample.prefixes) < ENOUGH:
+        progress.say(
+            f"{len(sample.prefixes)} validation prefixes are too few to choose a mixture on: the default one "
+            f"is taken; {ENOUGH} are enough"
+        )
+        default = Point(Weights(**FixedMixture().weights()), 0.0, 0.0, None, None)
+        return Choice(default, Point(Weights(), 0.0, 0.0, None, None), [], sample.sizes())
     train = Sessions.load(run.sessions("train"))
-    valid = Sessions.load(run.sessions("valid")).prefixes()
-    sample = sample_prefixes(valid, prefixes, config.seed)
-    points: list[Point] = []
-    for by in KINDS if ITEM_ID not in run.config.inputs else KINDS[1:]:
-        mixture = mixture_of(with_neighbours_by(run.config, by), catalogue, train, model)
-        points += measure_weights(mixture, by, sample, config.evaluation.sparse_below, progress)
-    return choose(points), frontier(points)
+    views = {v: scorer for v in views_to_try(catalogue) if (scorer := view_of(v, catalogue, train))}
+    model = model_scorer(run, catalogue, progress)
+    lists = shortlist(sample.prefixes, model, views, catalogue.train_counts, progress)
+    points = search(lists, sample, loss, progress)
+    alone = next(point for point in points if point.weights == Weights())
+    return Choice(choose(points, loss), alone, frontier(points), sample.sizes())
 
 
-def with_neighbours_by(config: Config, by: Kind) -> Config:
-    """Return the configuration with other neighbours."""
-    mixture = config.serving.mixture.model_copy(update={"by": by})
-    return config.model_copy(
-        update={"serving": config.serving.model_copy(update={"neighbours": True, "mixture": mixture})}
-    )
+def views_to_try(catalogue: Catalogue) -> tuple[View, ...]:
+    """Return the views; neighbours by metadata only where items of equal metadata are no exception."""
+    same = first_of_equal_metadata(catalogue)
+    single = float((np.bincount(same)[same] == 1).mean())
+    return ("by_id", "content") if single >= HARDLY_ANY_TWINS else ("by_id", "by_metadata", "content")
 
 
-def measure_weights(
-    mixture: Mixture, by: Kind, prefixes: Prefixes, tail_below: int, progress: Progress = SILENT
-) -> list[Point]:
-    """Measure every combination of weights on the same scores.
+def draw(valid: Prefixes, catalogue: Catalogue, size: int, rare_below: int, seed: int) -> Sample:
+    """Draw prefixes: from all, and a third as many each of those that lead to rare and to new items.
 
     Args:
-        mixture: its own weights play no part.
-        by: what makes items the same to its neighbours.
-        prefixes: to rank all items for.
-        tail_below: a tail item has fewer training occurrences.
-        progress: is told after each block how many prefixes have been ranked.
+        valid: to draw from.
+        catalogue: with the training occurrences of items.
+        size: wanted of all; fewer of large catalogues, as every item is scored.
+        rare_below: a rare item has fewer training occurrences.
+        seed: of the draw.
     """
-    ranks: dict[Weights, list[np.ndarray]] = {}
-    done = 0
-    for block in prefixes.blocks(max(1, _BLOCK_SCORES // len(mixture.occurrences))):
-        for weights, scores in _mixtures(mixture, block):
-            ranks.setdefault(weights, []).append(rank(scores, block.targets))
-        done += len(block)
-        progress.advance(f"neighbours by {by}", done, len(prefixes), f"{len(ranks)} combinations")
-    tail = mixture.occurrences[prefixes.targets] < tail_below
-    return [_point(by, weights, np.concatenate(parts), tail) for weights, parts in ranks.items()]
+    size = min(size, max(_FEWEST, int(_MOST_SCORES / catalogue.n_rows)))
+    counts = catalogue.train_counts[valid.targets]
+    rare, new = (counts > 0) & (counts < rare_below), counts == 0
+    rng = np.random.default_rng(seed)
+    anywhere = _some(np.arange(len(valid)), size, rng)
+    more = [_some(np.flatnonzero(part), size // 3, rng) for part in (rare, new)]
+    drawn = np.unique(np.concatenate([anywhere, *more]))
+    return Sample(valid.take(drawn), np.isin(drawn, anywhere), rare[drawn], new[drawn])
 
 
-def choose(points: Sequence[Point]) -> Point:
-    """Return the best on the tail of those that lose at most 1 % (relative) of the best HIT@20 over all."""
-    enough = (1 - WORTH_THE_TAIL) * max(point.hit for point in points)
-    return max((p for p in points if p.hit >= enough), key=lambda p: (p.tail, p.hit, p.mrr))
-
-
-def frontier(points: Sequence[Point]) -> list[Point]:
-    """Return the points that no other one beats on one measure without losing on the other, best first."""
-    best: list[Point] = []
-    for point in sorted(points, key=lambda p: (-p.hit, -p.tail, -p.mrr)):
-        if not best or point.tail > best[-1].tail:
-            best.append(point)
-    return best
-
-
-def _mixtures(mixture: Mixture, block: Prefixes) -> Iterator[tuple[Weights, np.ndarray]]:
-    """Yield what `mix` gives for all weights, adding each view once; valid until the next one."""
-    scores, near, alike = mixture.views(block)
-    model, near = log_softmax(scores, axis=1), log_view(near)
-    words = None if alike is None else log_view(alike)
-    rare = rarity(mixture.occurrences)
-    for neighbours, content in product(NEIGHBOURS, CONTENT if words is not None else CONTENT[:1]):
-        mixed = model + np.float32(neighbours) * near
-        if words is not None:
-            mixed += np.float32(content) * words
-        for before, weight in zip((0.0, *RARE), RARE, strict=False):
-            mixed += np.float32(weight - before) * rare
-            yield Weights(neighbours, content, weight), mixed
-
-
-def _point(by: Kind, weights: Weights, ranks: np.ndarray, tail: np.ndarray) -> Point:
-    hits = ranks <= _K
-    reciprocal = np.where(hits, 1 / ranks, 0)
-    on_tail = float(hits[tail].mean()) if tail.any() else 0.0
-    return Point(by, weights, float(hits.mean()), on_tail, float(reciprocal.mean()))
+def _some(values: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    return values if len(values) <= size else rng.choice(values, size, replace=False)

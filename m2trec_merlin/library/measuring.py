@@ -47,7 +47,7 @@ def evaluate(
 
     Returns:
         A row for each model, slice, metric and cut-off, `pandas.DataFrame` takes them as they are. With
-        `serving.neighbours` there are two models: alone, and last as served.
+        a mixture (`serving.mixture`) there are two models: alone, and last as served.
 
     Raises:
         ArtifactError: there is no trained and exported model.

@@ -17,6 +17,7 @@ from m2trec_merlin.neighbours.background import (
     popularity_share,
     sessions_repeat_items,
 )
+from m2trec_merlin.neighbours.incidence import weights_before
 from m2trec_merlin.sessions import Prefixes, Sessions
 
 #: Multiple of `popularity_share` added to the cosine: decides between items with nearly equal words.
@@ -74,24 +75,26 @@ class WordLikeness:
 
     Args:
         vectors: float32 [R, words], of length 1 or 0, as `word_vectors` gives.
+        repeats: whether a session's own items are like it; otherwise their likeness is 0.
     """
 
     name = "likeness of words"
     candidates = "all catalogue items"
 
-    def __init__(self, vectors: sparse.csr_matrix) -> None:
+    def __init__(self, vectors: sparse.csr_matrix, repeats: bool = True) -> None:
         self.vectors = vectors
+        self.repeats = repeats
         self._transposed = vectors.T.tocsr()
 
     def score(self, prefixes: Prefixes) -> np.ndarray:
         """Return the likeness of all items, float32 [P, R]."""
         items = distinct_events_before(prefixes)
-        weights = (1 / (1 + items.distance)).astype(np.float32)
-        shape = (len(prefixes), self.vectors.shape[0])
-        profiles = sparse.csr_matrix((weights, (items.prefix, items.row)), shape) @ self.vectors
+        profiles = weights_before(items, len(prefixes), self.vectors.shape[0]) @ self.vectors
         length = np.sqrt(np.asarray(profiles.multiply(profiles).sum(axis=1)).ravel())
         profiles = sparse.diags((1 / np.maximum(length, 1e-12)).astype(np.float32)) @ profiles
         scores: np.ndarray = (profiles @ self._transposed).toarray()
+        if not self.repeats:
+            scores[items.prefix, items.row] = 0
         scores[:, NO_ITEM] = -np.inf
         return scores
 

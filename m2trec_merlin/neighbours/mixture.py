@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy.special import log_softmax
@@ -14,52 +16,71 @@ from m2trec_merlin.sessions import Prefixes
 #: (docs/quality.md).
 FLOOR, HALF_RARE = 0.05, 5.0
 
+#: The views beside the model, each a scorer from about 0 to 1.
+View = Literal["by_id", "by_metadata", "content"]
+
 
 @dataclass(frozen=True)
 class Weights:
-    """What the views count; chosen on validation (docs/quality.md), or by `m2trec tune`.
+    """What the views count against the model; a view lifts an item by up to three times its weight.
 
     Attributes:
-        neighbours: of the logarithm of the neighbours' score against the model's.
-        content: likewise, of the likeness of words.
+        by_id: of training sessions that hold the same items.
+        by_metadata: of training sessions, where items of equal metadata are the same.
+        content: of the likeness of words.
+        rare_content: likewise for an item without a history, half of it for one of five occurrences.
         rare: added to the score of an item without a history, half of it to one of five occurrences.
     """
 
-    neighbours: float = 2.0
+    by_id: float = 0.0
+    by_metadata: float = 0.0
     content: float = 0.0
+    rare_content: float = 0.0
     rare: float = 0.0
+
+    def views(self) -> tuple[View, ...]:
+        """Return the views that count at all."""
+        counts: dict[View, float] = {
+            "by_id": self.by_id,
+            "by_metadata": self.by_metadata,
+            "content": max(self.content, self.rare_content),
+        }
+        return tuple(view for view, weight in counts.items() if weight)
 
 
 def mix(
-    scores: np.ndarray,
-    near: np.ndarray,
-    alike: np.ndarray | None,
-    occurrences: np.ndarray,
-    weights: Weights,
+    scores: np.ndarray, views: Mapping[View, np.ndarray], occurrences: np.ndarray, weights: Weights
 ) -> np.ndarray:
-    """Return log softmax(scores) + sum of weight * log(max(view, 0) + 0.05) + rare * 5 / (5 + n), [P, R].
+    """Return the mixed scores, float32 [P, R].
 
-    A neighbourhood remembers single training sessions, which a model smooths over; likeness of words reaches
-    items that no session held; a model ranks the rest. A view lifts an item by three times its weight.
+    With lift(view) = log(1 + max(view, 0) / 0.05), rarity = 5 / (5 + occurrences):
+
+        log softmax(scores) + by_id lift(by id) + by_metadata lift(by metadata)
+        + (content + rare_content rarity) lift(likeness of words) + rare rarity
+
+    Neighbours remember single training sessions, which a model smooths over. Of an item that hardly ever
+    sold neither knows much, its words do: the rarer it is, the more they count.
 
     Args:
         scores: of a model, float32 [P, R], log-odds; what it cannot recommend (-inf) stays so.
-        near: of neighbours, likewise: about 0 to 1, the highest of each prefix near 1, as `SessionKnn` gives.
-        alike: likeness of words, about 0 to 1, float32 [P, R]; None for none.
+        views: float32 [P, R] each, about 0 to 1; one that is missing counts nothing.
         occurrences: int64 [R], in training.
         weights: of the views.
     """
     mixed: np.ndarray = log_softmax(scores, axis=1)
-    for weight, view in ((weights.neighbours, near), (weights.content, alike)):
-        if view is not None and weight:
-            mixed += np.float32(weight) * log_view(view)
-    mixed += np.float32(weights.rare) * rarity(occurrences)
+    rare = rarity(occurrences)
+    for name, view in views.items():
+        weight = (
+            weights.content + weights.rare_content * rare if name == "content" else getattr(weights, name)
+        )
+        mixed += np.asarray(weight, np.float32) * lift(view)
+    mixed += np.float32(weights.rare) * rare
     return mixed
 
 
-def log_view(view: np.ndarray) -> np.ndarray:
-    """Return log(max(view, 0) + 0.05), float32 [P, R]: 3 more for an item of score 1 than for one of 0."""
-    logarithm: np.ndarray = np.log(np.maximum(view, 0) + np.float32(FLOOR))
+def lift(view: np.ndarray) -> np.ndarray:
+    """Return log(1 + max(view, 0) / 0.05), float32 [P, R]: 0 for an item of score 0, about 3 for one of 1."""
+    logarithm: np.ndarray = np.log1p(np.maximum(view, 0) * np.float32(1 / FLOOR))
     return logarithm
 
 
@@ -69,13 +90,12 @@ def rarity(occurrences: np.ndarray) -> np.ndarray:
 
 
 class Mixture:
-    """A model mixed with neighbours.
+    """A model mixed with what is known beside it.
 
     Args:
         name: in reports.
         model: decides what can be recommended.
-        neighbours: by sessions.
-        content: likeness of words; None for none.
+        views: scorers of about 0 to 1.
         occurrences: int64 [R], in training.
         weights: see `mix`.
     """
@@ -84,24 +104,18 @@ class Mixture:
         self,
         name: str,
         model: ItemScorer,
-        neighbours: ItemScorer,
-        content: ItemScorer | None,
+        views: Mapping[View, ItemScorer],
         occurrences: np.ndarray,
         weights: Weights,
     ) -> None:
         self.name = name
         self.candidates = model.candidates
         self.model = model
-        self.neighbours = neighbours
-        self.content = content
+        self.views = views
         self.occurrences = occurrences
         self.weights = weights
 
     def score(self, prefixes: Prefixes) -> np.ndarray:
         """Return the mixed scores, float32 [P, R]."""
-        return mix(*self.views(prefixes), self.occurrences, self.weights)
-
-    def views(self, prefixes: Prefixes) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """Return the scores of model, neighbours and content, float32 [P, R] each."""
-        alike = None if self.content is None else self.content.score(prefixes)
-        return self.model.score(prefixes), self.neighbours.score(prefixes), alike
+        views = {name: view.score(prefixes) for name, view in self.views.items()}
+        return mix(self.model.score(prefixes), views, self.occurrences, self.weights)

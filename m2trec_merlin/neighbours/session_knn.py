@@ -23,9 +23,9 @@ from scipy import sparse
 
 from m2trec_merlin.arrays import ragged_positions
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.histories import Events, distinct_events_before
 from m2trec_merlin.neighbours.background import popularity_share, sessions_repeat_items
+from m2trec_merlin.neighbours.incidence import held_by
 from m2trec_merlin.sessions import Prefixes, Sessions
 
 
@@ -83,7 +83,7 @@ class SessionKnn:
     ) -> None:
         self.parameters = parameters or SessionKnnParameters()
         self.repeats = sessions_repeat_items(train) if repeats is None else repeats
-        self.sessions = _incidence(train, catalogue.n_rows)
+        self.sessions = held_by(train, catalogue.n_rows)
         self.lengths = np.diff(self.sessions.indptr).astype(np.int64)
         self.index = _keep_last(self.sessions.T.tocsr(), self.parameters.sessions_per_item)
         frequency = np.bincount(self.sessions.indices, minlength=catalogue.n_rows)
@@ -134,17 +134,6 @@ class SessionKnn:
             return shared
         # A neighbour shares an item, so it holds one, and no segment is empty.
         return np.asarray(np.maximum.reduceat(shared, np.cumsum(lengths) - lengths))
-
-
-def _incidence(sessions: Sessions, n_rows: int) -> sparse.csr_matrix:
-    """Return float32 [S, R]: 1 where a session holds an item of the catalogue."""
-    session = np.repeat(np.arange(len(sessions)), sessions.lengths)
-    known = sessions.rows != NO_ITEM
-    ones = np.ones(int(known.sum()), np.float32)
-    matrix = sparse.csr_matrix((ones, (session[known], sessions.rows[known])), (len(sessions), n_rows))
-    matrix.sum_duplicates()
-    matrix.data[:] = 1
-    return matrix
 
 
 def _keep_last(index: sparse.csr_matrix, count: int) -> sparse.csr_matrix:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+#: Sessions that no model is trained on.
+HeldOut = Literal["valid", "test"]
 
 #: Inside data/, preprocessed/ and model/, the first two of which are written under a temporary name.
 ITEMS_FILE, COLD_ITEMS_FILE, INTERACTIONS = "items.parquet", "cold_items.parquet", "interactions"
@@ -21,7 +25,7 @@ class RunFolder:
 
     Attributes:
         directory: of what variants share: data/ and preprocessed/.
-        model_directory: of what depends on the model: model/, evaluation/ and triton/.
+        model_directory: of what depends on the model: model/, mixture/, evaluation/ and triton/.
     """
 
     directory: Path
@@ -86,9 +90,18 @@ class RunFolder:
         return self.model / TENSORBOARD
 
     @property
+    def mixture(self) -> Path:
+        """What `m2trec tune` writes: what counts how much beside the model, and what that was chosen on."""
+        return self.model_directory / "mixture"
+
+    @property
     def evaluation(self) -> Path:
         """What `m2trec evaluate` writes: metrics, plots and report."""
         return self.model_directory / "evaluation"
+
+    def evaluation_of(self, split: HeldOut) -> Path:
+        """The evaluation on test sessions, or what `m2trec evaluate --split valid` writes beside it."""
+        return self.evaluation if split == "test" else self.model_directory / f"evaluation_{split}"
 
     @property
     def report(self) -> Path:

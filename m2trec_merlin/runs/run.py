@@ -1,7 +1,6 @@
 """The run of a configuration: its paths, its steps, and how it differs from what its model was trained with.
 
-data/ ──► preprocessed/ ──► model/ ──► evaluation/
-└─────────────┴──────► triton/
+data/ ──► preprocessed/ ──► model/ ──► mixture/ ──► evaluation/, triton/
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ import json
 from typing import Any
 
 from m2trec_merlin.config import Config
+from m2trec_merlin.config.serving import TunedMixture
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.runs.folder import RunFolder
 from m2trec_merlin.runs.settings import SETTINGS, Verb, differences, made_of
@@ -21,9 +21,12 @@ _BEFORE: dict[Verb, dict[str, Verb]] = {
     "data": {},
     "preprocess": {"data": "data"},
     "train": {"preprocessed": "preprocess"},
+    "tune": _OF_A_MODEL,
     "evaluate": _OF_A_MODEL,
     "export": _OF_A_MODEL,
 }
+#: What else some read where the mixture is chosen on validation.
+_OF_A_CHOICE: dict[str, Verb] = {"chosen": "tune"}
 
 
 class Run(RunFolder):
@@ -100,10 +103,14 @@ def step_of(run: RunFolder, verb: Verb, config: Config | None = None) -> Step:
         "data": run.data,
         "preprocess": run.preprocessed,
         "train": run.model,
+        "tune": run.mixture,
         "evaluate": run.evaluation,
         "export": run.triton,
     }
-    before = {name: step_of(run, earlier, config) for name, earlier in _BEFORE[verb].items()}
+    asked = None if config is None or verb not in ("evaluate", "export") else config.serving.mixture
+    chosen = isinstance(asked, TunedMixture)
+    verbs = _BEFORE[verb] | (_OF_A_CHOICE if chosen else {})
+    before = {name: step_of(run, earlier, config) for name, earlier in verbs.items()}
     return Step(verb, folders[verb], {} if config is None else SETTINGS[verb](config), before)
 
 

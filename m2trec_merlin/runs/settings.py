@@ -13,8 +13,8 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.readers import PATHS
 
 #: The steps that leave a folder, in order.
-Verb = Literal["data", "preprocess", "train", "evaluate", "export"]
-VERBS: tuple[Verb, ...] = ("data", "preprocess", "train", "evaluate", "export")
+Verb = Literal["data", "preprocess", "train", "tune", "evaluate", "export"]
+VERBS: tuple[Verb, ...] = ("data", "preprocess", "train", "tune", "evaluate", "export")
 
 Settings = dict[str, Any]
 
@@ -52,11 +52,19 @@ def _train(config: Config) -> Settings:
     }
 
 
+def _tune(config: Config) -> Settings:
+    return {
+        "mixture": config.serving.mixture.model_dump(mode="json"),
+        "sparse_below": config.evaluation.sparse_below,
+        "prefixes": config.evaluation.prefixes,
+        "seed": config.seed,
+    }
+
+
 def _evaluate(config: Config) -> Settings:
     return {
         "evaluation": config.evaluation.model_dump(mode="json", exclude={"device"}),
         "categories": [task.attribute for task in config.model.next_attributes],
-        "neighbours": config.serving.neighbours,
         "mixture": config.serving.mixture.model_dump(mode="json"),
         "name": config.name,
         "seed": config.seed,
@@ -68,7 +76,6 @@ def _export(config: Config) -> Settings:
         "top_k": config.serving.top_k,
         "top_categories": config.serving.top_categories,
         "new_item_boost": config.serving.new_item_boost,
-        "neighbours": config.serving.neighbours,
         "mixture": config.serving.mixture.model_dump(mode="json"),
         "index": config.serving.index,
         "title_column": config.serving.title_column,
@@ -80,6 +87,7 @@ SETTINGS: dict[Verb, Callable[[Config], Settings]] = {
     "data": _data,
     "preprocess": _preprocess,
     "train": _train,
+    "tune": _tune,
     "evaluate": _evaluate,
     "export": _export,
 }
@@ -91,14 +99,18 @@ _FULL_NAMES = {
     "max_session_length": "data.max_session_length",
     "categories": "model.next_attributes",
     "title_column": "serving.title_column",
-    "neighbours": "serving.neighbours",
     "mixture": "serving.mixture",
+    "sparse_below": "evaluation.sparse_below",
+    "prefixes": "evaluation.prefixes",
 }
 
 
 def full_name(verb: Verb, name: str) -> str:
     """Return what the configuration file calls a setting that the manifest of a step calls `name`."""
-    return _FULL_NAMES.get(name, f"serving.{name}" if verb == "export" else name)
+    first, dot, rest = name.partition(".")
+    if first in _FULL_NAMES:
+        return f"{_FULL_NAMES[first]}{dot}{rest}"
+    return f"serving.{name}" if verb == "export" else name
 
 
 def made_of(config: Config) -> Settings:

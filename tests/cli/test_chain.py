@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 from pathlib import Path
@@ -11,6 +12,9 @@ import yaml
 
 from m2trec_merlin.artifacts import read_json, write_manifest
 from m2trec_merlin.config import Config, load_config
+from m2trec_merlin.config.serving import FixedMixture
+from m2trec_merlin.evaluation.chosen import weights_of
+from m2trec_merlin.neighbours.mixture import Weights
 from m2trec_merlin.runs import Run
 from tests.cli.test_app import error_of, run
 from tests.worlds.disks import small_disk
@@ -216,12 +220,30 @@ def test_warnings_of_the_configuration_are_printed_once(shop: Shop) -> None:
     assert shop.capsys.readouterr().err == "Warning: log [x] does nothing\n"
 
 
-def test_what_tune_says_can_be_written_into_the_configuration(shop: Shop) -> None:
-    text = shop.says("tune")
-    assert "tail targets" in text
-    serving = yaml.safe_load(next(line for line in text.splitlines() if "serving: {" in line))["serving"]
-    weights = [f"serving.mixture.{name}={value}" for name, value in serving["mixture"].items()]
-    assert len(weights) == 4
-    evaluated = shop.says("evaluate", f"serving.neighbours={serving['neighbours']}", *weights)
-    neighbours = {"metadata": "metadata kNN", "id": "session kNN"}[serving["mixture"]["by"]]
-    assert f"M2TRec, {neighbours}: " in evaluated
+def test_the_mixture_is_chosen_where_it_was_not_and_only_then(shop: Shop) -> None:
+    said = "too few to choose a mixture on: the default one is taken"
+    assert weights_of(shop.run) == Weights(**FixedMixture().weights())
+    assert said not in shop.says("tune") + shop.says("evaluate")
+    shutil.rmtree(shop.run.mixture)
+    assert said in shop.says("evaluate")
+    assert "M2TRec, mixed: " in shop.says("evaluate", "serving.mixture={kind: fixed, by_id: 3}")
+    alone = "serving.mixture.kind=off"
+    assert "M2TRec, mixed" not in shop.says("evaluate", alone)
+    assert "there is nothing to choose" in shop.says("tune", alone)
+
+
+def test_validation_sessions_are_evaluated_beside_test_sessions(shop: Shop) -> None:
+    before = (shop.run.report.read_bytes(), shop.run.report.stat().st_mtime_ns)
+    assert run(shop.monkeypatch, "evaluate", "-c", shop.file, "--split", "valid") == 0
+    assert "evaluation_valid/report.html" in shop.capsys.readouterr().out
+    assert read_json(shop.run.evaluation_of("valid") / "metrics.json")[0]["split"] == "valid"
+    assert before == (shop.run.report.read_bytes(), shop.run.report.stat().st_mtime_ns)
+
+
+def test_runs_of_before_mixtures_were_chosen_are_as_good_as_ever(shop: Shop) -> None:
+    path = shop.run.model / "model.json"
+    description = read_json(path)
+    old = {"neighbours": True, "mixture": {"neighbours": 2.0, "content": 0.5, "by": "id", "rare": 1.0}}
+    description["config"]["serving"] |= old
+    path.write_text(json.dumps(description))
+    assert "M2TRec, mixed: " in shop.says("evaluate", "evaluation.ks=[3]")

@@ -4,9 +4,10 @@ import io
 
 from rich.console import Console
 
-from m2trec_merlin.cli.tables import print_frontier, print_measurements, to_terminal
+from m2trec_merlin.cli.tables import print_choice, print_measurements, to_terminal
+from m2trec_merlin.evaluation.mixtures import Point
 from m2trec_merlin.evaluation.tables import slice_table
-from m2trec_merlin.evaluation.tuning import Point
+from m2trec_merlin.evaluation.tuning import Choice
 from m2trec_merlin.neighbours.mixture import Weights
 from tests.evaluation.test_tables import ROWS
 
@@ -30,15 +31,14 @@ def test_items_and_categories_are_printed() -> None:
     assert "heuristic" in text
 
 
-def test_the_chosen_point_of_the_frontier_is_marked() -> None:
-    first, second = (
-        Point("id", Weights(1, 0, 0), 0.2, 0.01, 0.1),
-        Point("metadata", Weights(2, 0.5, 1), 0.199, 0.05, 0.09),
-    )
+def test_the_chosen_mixture_is_marked() -> None:
+    chosen = Point(Weights(2, 0.5, 1), 0.199, 0.09, 0.05, None)
+    model, best = Point(Weights(), 0.1, 0.05, 0.01, None), Point(Weights(1), 0.2, 0.1, 0.01, 0.03)
     console = Console(width=100, record=True, file=io.StringIO(), force_terminal=True)
-    print_frontier(second, [first, second], console)
+    print_choice(Choice(chosen, model, [best, chosen], {}), console)
     lines = console.export_text(styles=True).splitlines()
-    assert [
-        line for line in lines if "\x1b[1m" in line and "0.5" in line and "19.90" in line and "5.00" in line
+    assert [line for line in lines if "\x1b[1m" in line and "19.90" in line and "5.00" in line] == [
+        line for line in lines if "19.90" in line
     ]
-    assert [line for line in lines if "20.00" in line and "10.00" in line and "\x1b[1m" not in line]
+    assert [line for line in lines if "20.00" in line and "3.00" in line and "\x1b[1m" not in line]
+    assert [line for line in lines if "10.00" in line and "1.00" in line and "-" in line]

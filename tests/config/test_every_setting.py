@@ -21,8 +21,14 @@ TABLES = {"source": "tables", "interactions": "a", "items": "b"}
 #: Each section and each alternative once, with its required settings.
 BASES: list[dict[str, Any]] = [
     {"data": {"source": "complete_journey", "split": {"kind": "hash"}}},
-    {"data": {"source": "diginetica", "folder": "a", "split": {"kind": "time"}}},
-    {"data": {"source": "synthetic", "split": {"kind": "modulus"}}},
+    {
+        "data": {"source": "diginetica", "folder": "a", "split": {"kind": "time"}},
+        "serving": {"mixture": {"kind": "fixed"}},
+    },
+    {
+        "data": {"source": "synthetic", "split": {"kind": "modulus"}},
+        "serving": {"mixture": {"kind": "off"}},
+    },
     {"data": {**TABLES, "columns": {"split": "split"}, "split": {"kind": "column"}}},
     {
         "data": {
@@ -44,7 +50,11 @@ REST: dict[str, Any] = {
     "model": {"session": {}, "next_item": {}, "next_attributes": [{"attribute": "categorical"}]},
     "training": {},
     "evaluation": {},
-    "serving": {"tls": {"certificate": "a", "key": "b"}, "log": {"folder": "shown"}},
+    "serving": {
+        "tls": {"certificate": "a", "key": "b"},
+        "log": {"folder": "shown"},
+        "mixture": {"kind": "tuned"},
+    },
 }
 
 

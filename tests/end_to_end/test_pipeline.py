@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,11 @@ from m2trec_merlin.cli.app import read_config
 from m2trec_merlin.cli.verbs import run_data, run_evaluate, run_export, run_preprocess, run_train
 from m2trec_merlin.config import Config
 from m2trec_merlin.encoded import FIRST_VALUE
-from m2trec_merlin.evaluation.run import evaluate_model
+from m2trec_merlin.evaluation.tuning import read_choice
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.storage import load_model
+from m2trec_merlin.runs import Run
 from m2trec_merlin.serving.client import RecommendationClient
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.process import TritonServer
@@ -192,15 +194,15 @@ def test_finished_steps_are_not_done_again(finished: Config) -> None:
     assert state() == before
 
 
-def test_neighbours_are_evaluated_beside_the_model(config: Config, finished: Config) -> None:
-    mixed = config.model_copy(
-        update={"serving": config.serving.model_copy(update={"neighbours": True})}, deep=True
-    )
-    rows = read_json(evaluate_model(mixed) / "metrics.json")
+def test_what_is_served_was_chosen_and_is_evaluated_beside_the_model(finished: Config) -> None:
+    run = Run(finished)
+    chosen = read_choice(run.mixture).chosen
+    assert run.step("export").manifest()["weights"] == asdict(chosen.weights)
+    rows = read_json(run.evaluation / "metrics.json")
     hits = {
         row["model"]: row["value"]
         for row in rows
         if (row["slice"], row["metric"], row["k"]) == ("All", "HIT", 20)
     }
-    assert hits["M2TRec, metadata kNN"] > hits["popularity"]
+    assert hits["M2TRec, mixed"] > hits["popularity"]
     assert hits["M2TRec"] > hits["popularity"]

@@ -106,7 +106,7 @@ def test_everything_is_written(run: Run) -> None:
 def test_the_report_explains_itself_and_needs_no_other_file(run: Run) -> None:
     run()
     report = run.read("report.html")
-    assert report.count("<table>") == 4
+    assert report.count("<table>") == 6
     assert report.count("<img") == report.count('src="data:image/svg+xml;base64,') == 4
     assert "http" not in report
     for words in (
@@ -171,6 +171,12 @@ def test_a_failure_leaves_the_old_results(run: Run) -> None:
         run(scorers=fail, force=True)
     assert run.read("metrics.json") == before
     assert [path.name for path in run.output.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_last_events_alone_are_scored_where_that_is_wanted(run: Run) -> None:
+    last = run(make_config(prefixes="last"))
+    assert {m.n for m in last if m.slice == "All" and m.metric == "HIT"} == {len(run.world.test)}
+    assert "but its last event, which is the next item" in (run.output / "metrics.md").read_text()
 
 
 def test_samples_are_limited_and_named(run: Run) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,11 @@ from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.listing import different_settings, find_run, list_runs
 from m2trec_merlin.evaluation.measurements import METRICS_FILE, Measurement
 from m2trec_merlin.runs import VERBS, Run
-from tests.runs.folders import FACTS, configure, do
+from tests.runs import folders
+from tests.runs.folders import FACTS, do
+
+#: A model that is served alone.
+configure = partial(folders.configure, mixture="off")
 
 
 def measurement(model: str, value: float, metric: str = "HIT", k: int = 20) -> Measurement:
@@ -61,7 +66,7 @@ def test_a_whole_run(runs: Path) -> None:
 
 def test_a_mixture_is_what_is_served_and_measured(tmp_path: Path) -> None:
     rows = [measurement("M2TRec", 0.25), measurement("mixed", 0.75), measurement("popularity", 0.5)]
-    make(configure(tmp_path / "a", "serving.neighbours", True), rows)
+    make(configure(tmp_path / "a", "serving.mixture", {"kind": "fixed"}), rows)
     [run] = list_runs(tmp_path)
     hit = run.measured("HIT", 20)
     assert run.ours == ["M2TRec", "mixed"] and hit is not None and hit.value == 0.75

@@ -83,7 +83,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for parameter in model.parameters():
                 parameter.add_(torch.randn_like(parameter) * 0.5)
         save_model(model, folder / name / "model", config, catalogue)
-        write_manifest(folder / name / "triton", "export", {"neighbours": False})
+        write_manifest(folder / name / "triton", "export", {"mixture": {"kind": "off"}})
         shops[name] = Shop(config, catalogue, model, folder)
     first = [str(item_id) for item_id in shops["new"].catalogue.item_ids[1:]]
     sessions = [[row, int(offline_scores(shops["new"], [i])[0].argmax())] for row, i in enumerate(first, 1)]
@@ -118,10 +118,10 @@ def test_models_are_measured_on_validation_sessions(runs: Path) -> None:
 def test_a_run_is_measured_as_it_was_exported(runs: Path) -> None:
     manifest = runs / "new" / "triton" / "manifest.json"
     before = manifest.read_text()
-    mixture = {"neighbours": 3.0, "content": 0.0, "by": "id", "rare": 0.5}
-    write_manifest(manifest.parent, "export", {"neighbours": True, "mixture": mixture, "top_k": 7})
+    weights = {"by_id": 3.0, "by_metadata": 0.0, "content": 0.0, "rare_content": 1.5, "rare": 0.5}
+    write_manifest(manifest.parent, "export", {"mixture": {"kind": "tuned"}, "top_k": 7}, weights=weights)
     serving = open_run(runs / "new").config.serving
-    assert (serving.neighbours, serving.mixture.model_dump(), serving.top_k) == (True, mixture, 7)
+    assert (serving.mixture.model_dump(), serving.top_k) == ({"kind": "fixed", **weights}, 7)
     manifest.write_text(before)
 
 
@@ -161,7 +161,9 @@ def test_what_cannot_be_compared_is_named(runs: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["promote", str(runs / "new"), "--over", str(runs / "new")])
     assert isinstance(result.exception, ArtifactError) and "already" in str(result.exception)
     manifest = (runs / "new" / "triton" / "manifest.json").read_text()
-    write_manifest(runs / "new" / "triton", "export", {"neighbours": False, "model": {"model.json": "other"}})
+    write_manifest(
+        runs / "new" / "triton", "export", {"mixture": {"kind": "off"}, "model": {"model.json": "other"}}
+    )
     with pytest.raises(ArtifactError, match=r"was made before the model was trained: run `m2trec export`"):
         open_run(runs / "new")
     (runs / "new" / "triton" / "manifest.json").write_text(manifest)

@@ -9,6 +9,7 @@ from m2trec_merlin.evaluation import ranking
 from m2trec_merlin.evaluation.outcomes import UNMEASURED, UNRANKED
 from m2trec_merlin.evaluation.ranking import (
     evaluate,
+    prefixes_of,
     rank,
     rank_categories,
     rank_items,
@@ -21,6 +22,15 @@ from tests.told import Told
 from tests.worlds.checkerboard import ColourScorer, FunctionScorer, checkerboard, make_catalogue
 
 INF, NAN = np.inf, np.nan
+
+
+def test_prefixes_are_all_or_the_longest_of_each_session() -> None:
+    sessions = Sessions.from_lists([[1, 2, 3], [4], [5, 6]])
+    lengths = {
+        kind: prefixes_of(sessions, EvaluationConfig(prefixes=kind)).length.tolist()
+        for kind in ("all", "last")
+    }
+    assert lengths == {"all": [1, 2, 1], "last": [2, 1]}
 
 
 def scores_of(*lines: list[float]) -> np.ndarray:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from m2trec_merlin.evaluation.measurements import Measurement
 from m2trec_merlin.evaluation.tables import (
     Cell,
+    breakdown_table,
     category_table,
     cut_off_table,
     slice_table,
@@ -53,6 +54,14 @@ def test_slices_are_groups_of_columns() -> None:
 def test_the_best_of_a_column_is_marked_ties_included() -> None:
     marks = [[cell.best for cell in cells] for _, cells in slice_table(ROWS, 20).lines]
     assert marks == [[True, True, False, False], [False, True, False, False]]
+
+
+def test_a_breakdown_shows_the_slices_that_have_prefixes() -> None:
+    table = breakdown_table(ROWS, 20, "kind of target")
+    assert table.title == "HIT@20 by kind of target, in %"
+    assert table.groups == [("kind of target", ["All (1,200)"])]
+    told = {model: [(cell.text(), cell.best) for cell in cells] for model, cells in table.lines}
+    assert told == {"ours <b>": [("25.00 ±2.00", True)], "kNN [x]": [("20.00 ±2.00", False)]}
 
 
 def test_markdown_has_one_line_a_model() -> None:

@@ -11,7 +11,13 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import EncodedColumn, Field, Layout
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.evaluation.ranking import top_rows
-from m2trec_merlin.neighbours.content_knn import ContentKnn, category_words, item_words
+from m2trec_merlin.neighbours.content_knn import (
+    ContentKnn,
+    WordLikeness,
+    category_words,
+    item_words,
+    word_vectors,
+)
 from m2trec_merlin.sessions import Sessions
 from tests.evaluation.contracts import ItemScorerContract
 from tests.worlds.checkerboard import checkerboard, make_catalogue
@@ -51,6 +57,17 @@ def test_recent_items_count_more(tmp_path: Path) -> None:
     # With weights 1/2 for wine and 1 for bread, the cosines are 1 / sqrt(5) and 2 / sqrt(5).
     difference = scores[1, 4] - scores[1, 3]
     np.testing.assert_allclose(difference, 1 / np.sqrt(5), atol=2e-4)
+
+
+def test_own_items_are_no_more_like_a_session_than_any_where_sessions_do_not_repeat_them(
+    tmp_path: Path,
+) -> None:
+    catalogue = make_catalogue([1] * 3, titles=["red wine", "red wine", "bread"], directory=tmp_path)
+    prefixes = Sessions.from_lists([[1, 2]]).prefixes()
+    likeness = [
+        WordLikeness(word_vectors(catalogue), repeats).score(prefixes)[0] for repeats in (True, False)
+    ]
+    np.testing.assert_allclose(likeness, [[-np.inf, 1, 1, 0], [-np.inf, 0, 1, 0]], atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,10 @@ SETTINGS: dict[str, Any] = {
 FACTS: dict[Verb, dict[str, Any]] = {"evaluate": {"split": "test"}, "train": {"model_format": 1}}
 
 
-def configure(folder: Path, change: str = "", value: Any = None) -> Config:
+def configure(folder: Path, change: str = "", value: Any = None, mixture: str = "tuned") -> Config:
     """The shop with one dotted setting changed; `attributes.title.dim` is that of the attribute `title`."""
-    raw = Config.model_validate({**SETTINGS, "work_dir": folder}).model_dump(mode="json")
+    served = {"serving": {"mixture": {"kind": mixture}}}
+    raw = Config.model_validate({**SETTINGS, **served, "work_dir": folder}).model_dump(mode="json")
     part: Any = raw
     *keys, last = change.split(".") if change else ["nothing"]
     for key in keys:

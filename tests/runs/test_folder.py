@@ -8,7 +8,10 @@ from tests.worlds.encoded import tiny_config
 
 PACKAGE = Path(__file__).parents[2] / "m2trec_merlin"
 #: Names of folders and files that `RunFolder` gives paths to.
-NAMES = "data|preprocessed|catalogue|items_workflow|sessions|model|checkpoints|tensorboard|evaluation|triton"
+NAMES = (
+    "data|preprocessed|catalogue|items_workflow|sessions|model|checkpoints|tensorboard|mixture|evaluation|"
+    "triton"
+)
 
 
 def paths(run: RunFolder) -> dict[str, Path]:
@@ -36,6 +39,7 @@ def test_every_path_is_below_the_folder_of_the_run() -> None:
         "model": "model",
         "checkpoints": "model/checkpoints/abc",
         "history": "model/history.json",
+        "mixture": "mixture",
         "tensorboard": "model/tensorboard",
         "evaluation": "evaluation",
         "report": "evaluation/report.html",

@@ -35,7 +35,7 @@ def test_what_was_moved_or_has_another_clock_is_current(done: Path, tmp_path: Pa
     assert all(run.step(verb).is_current(run.step(verb).inputs(**FACTS.get(verb, {}))) for verb in VERBS)
 
 
-ALL, OF_THE_MODEL = list(VERBS), ["train", "evaluate", "export"]
+ALL, OF_THE_MODEL = list(VERBS), ["train", "tune", "evaluate", "export"]
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,9 @@ ALL, OF_THE_MODEL = list(VERBS), ["train", "evaluate", "export"]
         ("training.epochs", 99, OF_THE_MODEL),
         ("seed", 7, OF_THE_MODEL),
         ("evaluation.ks", [3], ["evaluate"]),
+        ("evaluation.sparse_below", 3, ["tune", "evaluate", "export"]),
         ("name", "store", ["evaluate"]),
-        ("serving.neighbours", True, ["evaluate", "export"]),
+        ("serving.mixture", {"kind": "tuned", "loss": 0.1}, ["tune", "evaluate", "export"]),
         ("serving.top_k", 5, ["export"]),
         ("serving.new_item_boost", 1.5, ["export"]),
         ("data.chunk_sessions", 9, []),
@@ -83,7 +84,8 @@ def test_a_changed_setting_makes_these_steps_stale(
     [
         ("data", ["preprocess", *OF_THE_MODEL]),
         ("preprocess", []),  # of the same data, with the same settings: the same result
-        ("train", ["evaluate", "export"]),
+        ("train", ["tune", "evaluate", "export"]),
+        ("tune", ["evaluate", "export"]),
         ("evaluate", []),
         ("export", []),
     ],

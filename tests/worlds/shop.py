@@ -74,7 +74,7 @@ def shop_config(directory: Path, **model: object) -> Config:
                 "next_attributes": [{"attribute": "department"}],
                 **model,
             },
-            "serving": {"top_k": 5, "top_categories": 2},
+            "serving": {"top_k": 5, "top_categories": 2, "mixture": {"kind": "off"}},
         }
     )
 

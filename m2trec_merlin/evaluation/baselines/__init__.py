@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.evaluation.baselines.categories import FrequentCategories, PredictedCategories
+from m2trec_merlin.evaluation.baselines.ease import Ease
+from m2trec_merlin.evaluation.baselines.item_knn import ItemKnn
 from m2trec_merlin.evaluation.baselines.markov import Markov
 from m2trec_merlin.evaluation.baselines.popularity import Popularity
 from m2trec_merlin.neighbours.content_knn import ContentKnn
@@ -25,6 +27,8 @@ __all__ = [
 BASELINES: dict[str, Callable[[Catalogue, Sessions], ItemScorer]] = {
     "popularity": Popularity,
     "markov": Markov,
+    "item_knn": ItemKnn,
+    "ease": Ease,
     "session_knn": SessionKnn,
     "content_knn": ContentKnn,
 }

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from m2trec_merlin.artifacts import fingerprint
 from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.measurements import Measurement, read_measurements
@@ -63,8 +62,8 @@ def _identity(run: Run, found: dict[str, Any]) -> Iterator[str]:
         f"in {trained.get('precision', 'a precision that is not told')}; epoch "
         f"{trained.get('best_epoch') or 'not told'} of at most {config.training.epochs} was kept."
     )
-    yield f"- Answers call it `{fingerprint(trained['sha256'])}` (`about.model`)."
-    served = "mixed with the training sessions most like a session" if config.serving.neighbours else "alone"
+    yield f"- Answers, metrics and logs call it `{found['version']}` (`about.model`)."
+    served = "mixed with the training sessions most like a session" if config.serving.is_mixed else "alone"
     yield (
         f"- It is served {served}; candidates are searched by the index {found['index']}, which found "
         f"{100 * found['recall_at_20']:.2f} % of the best 20 items."
@@ -125,7 +124,7 @@ def _measured(run: Run) -> Iterator[str]:
 
 def _ours(run: Run, measurements: list[Measurement]) -> list[str]:
     """Return what was measured of the run itself: its model, and the mixture if that is served."""
-    return list(dict.fromkeys(m.model for m in measurements))[: 1 + run.config.serving.neighbours]
+    return list(dict.fromkeys(m.model for m in measurements))[: 1 + run.config.serving.is_mixed]
 
 
 def _evaluation(run: Run) -> tuple[list[Measurement], str]:
@@ -164,7 +163,7 @@ def _limits(run: Run, items: int) -> Iterator[str]:
         )
     if ITEM_ID in config.inputs:
         yield "- Items that are not in the catalogue cannot be described in a request: it reads ids."
-    if config.serving.neighbours:
+    if config.serving.is_mixed:
         yield "- The repository holds the training sessions: keep it as the rules for such data say."
     yield "- It ages with the catalogue and the season: train again, and let `m2trec promote` judge."
 

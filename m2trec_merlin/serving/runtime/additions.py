@@ -91,7 +91,7 @@ def _open_neighbours(directory: Path, weights: Mapping[str, float]) -> ExportedN
         from m2trec_merlin.serving.runtime.neighbours import ExportedNeighbours
     except ImportError as error:
         raise MissingDependencyError(
-            f"this model was exported with neighbours (serving.neighbours), which need {error.name} in the "
+            f"this model was exported with neighbours (serving.mixture), which need {error.name} in the "
             "server's Python: install m2trec-merlin there, or export without them"
         ) from error
     return ExportedNeighbours(directory, weights)

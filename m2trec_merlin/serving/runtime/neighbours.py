@@ -1,7 +1,7 @@
 """Neighbours beside an exported model, mixed as in neighbours/mixture.py.
 
-They bring SciPy, scikit-learn and pandas into the server, so nothing here is imported unless a model
-repository has neighbours (`serving.neighbours`).
+They bring SciPy and pandas into the server, so nothing here is imported unless a model repository has
+neighbours (`serving.mixture`).
 
 Shape legend: B sessions, L events of one, R catalogue rows.
 """
@@ -18,9 +18,12 @@ from scipy import sparse
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM
+from m2trec_merlin.neighbours.background import sessions_repeat_items
 from m2trec_merlin.neighbours.content_knn import WordLikeness
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
-from m2trec_merlin.neighbours.mixture import Weights, mix, rarity
+from m2trec_merlin.neighbours.mixture import View, Weights, mix, rarity
+from m2trec_merlin.neighbours.session_knn import SessionKnn
+from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.serving.contract.version import (
     ITEMS,
     NEIGHBOUR_OFFSETS,
@@ -42,13 +45,19 @@ class ExportedNeighbours:
 
     def __init__(self, folder: Path, weights: Mapping[str, float]) -> None:
         counts = pq.read_table(folder / ITEMS, columns=["train_count"]).column(0).to_numpy()
-        same = np.load(folder / NEIGHBOUR_SAME)
-        catalogue = Catalogue(np.arange(len(same)), np.concatenate([[0], counts]), {})
+        catalogue = Catalogue(np.arange(len(counts) + 1), np.concatenate([[0], counts]), {})
         rows, offsets = np.load(folder / NEIGHBOUR_ROWS), np.load(folder / NEIGHBOUR_OFFSETS)
-        self._neighbours = MetadataKnn(catalogue, Sessions(rows.astype(np.int64), offsets), same)
-        words = folder / NEIGHBOUR_WORDS
-        self._content = WordLikeness(sparse.load_npz(words)) if words.is_file() else None
-        self._occurrences, self._weights = catalogue.train_counts, Weights(**weights)
+        train = Sessions(rows.astype(np.int64), offsets)
+        self._views: dict[View, ItemScorer] = {}
+        wanted = Weights(**weights)
+        for view in wanted.views():
+            if view == "by_id":
+                self._views[view] = SessionKnn(catalogue, train)
+            elif view == "by_metadata":
+                self._views[view] = MetadataKnn(catalogue, train, np.load(folder / NEIGHBOUR_SAME))
+            elif (words := folder / NEIGHBOUR_WORDS).is_file():
+                self._views[view] = WordLikeness(sparse.load_npz(words), sessions_repeat_items(train))
+        self._occurrences, self._weights = catalogue.train_counts, wanted
 
     def remixes(self, sessions: Sequence[np.ndarray], origins: np.ndarray) -> list[Remix]:
         """Return for each session what mixes the scores of the model with those of its neighbours.
@@ -62,13 +71,11 @@ class ExportedNeighbours:
         """
         held = Sessions.from_lists([origins[np.maximum(rows, NO_ITEM)].tolist() for rows in sessions])
         prefixes = Prefixes(held, np.arange(len(held)), held.lengths)
-        near_BR = self._neighbours.score(prefixes)
-        alike_BR = None if self._content is None else self._content.score(prefixes)
+        views_BR = {name: view.score(prefixes) for name, view in self._views.items()}
         return [
             partial(
                 self._mix_one,
-                near=near_BR[one],
-                alike=None if alike_BR is None else alike_BR[one],
+                views={name: view[one] for name, view in views_BR.items()},
                 origins=origins,
             )
             for one in (slice(index, index + 1) for index in range(len(held)))
@@ -80,8 +87,7 @@ class ExportedNeighbours:
         return lifted
 
     def _mix_one(
-        self, scores: np.ndarray, near: np.ndarray, alike: np.ndarray | None, origins: np.ndarray
+        self, scores: np.ndarray, views: Mapping[View, np.ndarray], origins: np.ndarray
     ) -> np.ndarray:
-        alike = None if alike is None else alike[:, origins]
-        occurrences = self._occurrences[origins]
-        return mix(scores[np.newaxis], near[:, origins], alike, occurrences, self._weights)[0]
+        seen = {name: view[:, origins] for name, view in views.items()}
+        return mix(scores[np.newaxis], seen, self._occurrences[origins], self._weights)[0]

@@ -3,24 +3,28 @@ from __future__ import annotations
 import json
 import shutil
 from email.message import Message
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from m2trec_merlin.artifacts import fingerprint, read_json, write_manifest
+from m2trec_merlin.artifacts import write_manifest
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.measurements import METRICS_FILE, Measurement
 from m2trec_merlin.runs import Run
 from m2trec_merlin.serving.contract.checksums import require_sealed
+from m2trec_merlin.serving.contract.identity import export_version
 from m2trec_merlin.serving.export import licences
 from m2trec_merlin.serving.export.card import MODEL_CARD, write_card
 from m2trec_merlin.serving.export.licences import UNKNOWN, licence_of, licence_of_data, packages_of, parts_of
-from tests.runs.folders import SETTINGS, configure
+from tests.runs import folders
+from tests.runs.folders import SETTINGS
 from tests.worlds.shop import N_ITEMS, Shop, shop_config
 
-FOUND = {"index": "exact", "recall_at_20": 1.0}
+configure = partial(folders.configure, mixture="off")
+FOUND = {"index": "exact", "recall_at_20": 1.0, "version": "0123456789abcdef"}
 
 
 @pytest.fixture
@@ -59,8 +63,7 @@ def test_an_export_has_a_card_that_its_checksums_cover(shop: Shop, tmp_path: Pat
     assert card.startswith("# Model card: shop, M2TRec\n")
     assert f"Catalogue: {N_ITEMS} items" in card
     assert "**Not measured on test sessions: there was no evaluation when it was exported" in card
-    model = fingerprint(read_json(shop.config.directory / "model" / "manifest.json")["sha256"])
-    assert f"`{model}`" in card
+    assert f"`{export_version(repository)}`" in card
     require_sealed(repository)
     (repository / MODEL_CARD).write_text(card + "better than all others")
     with pytest.raises(ArtifactError, match=rf": {MODEL_CARD} changed"):
@@ -95,7 +98,7 @@ def test_measurements_come_with_intervals_and_slices(run: Run) -> None:
 
 
 def test_of_a_mixture_both_are_told(tmp_path: Path, run: Run) -> None:
-    mixed = Run(configure(tmp_path, "serving.neighbours", True))
+    mixed = Run(configure(tmp_path, "serving.mixture", {"kind": "fixed"}))
     evaluate(mixed, ("M2TRec", "mixed", "popularity"))
     card = write_card(mixed, 40, FOUND)
     assert "Lines after M2TRec and mixed are baselines" in card
@@ -104,8 +107,8 @@ def test_of_a_mixture_both_are_told(tmp_path: Path, run: Run) -> None:
 
 def test_an_evaluation_of_another_model_is_not_told(tmp_path: Path, run: Run) -> None:
     evaluate(run)
-    other = Run(configure(tmp_path, "serving.neighbours", True))
-    assert "made with another serving.neighbours" in write_card(other, 40, FOUND)
+    other = Run(configure(tmp_path, "serving.mixture", {"kind": "fixed"}))
+    assert "made with another serving.mixture" in write_card(other, 40, FOUND)
     # What is measured beside it may be another one today.
     assert "25.00" in write_card(Run(configure(tmp_path, "evaluation.baselines", [])), 40, FOUND)
     (run.model / "new").write_text("weights")
@@ -124,7 +127,12 @@ def test_what_is_not_there_is_said(run: Run) -> None:
 
 def with_attributes(*attributes: dict[str, Any], **serving: Any) -> Config:
     return Config.model_validate(
-        {**SETTINGS, "attributes": list(attributes), "model": {}, "serving": serving}
+        {
+            **SETTINGS,
+            "attributes": list(attributes),
+            "model": {},
+            "serving": {**SETTINGS["serving"], **serving},
+        }
     )
 
 
@@ -133,7 +141,7 @@ def test_parts_are_those_that_are_inside(tmp_path: Path) -> None:
     plain = [part.files for part in parts_of(with_attributes(brand))]
     assert not any("neighbour" in files or "item_vectors" in files for files in plain)
     config = with_attributes(
-        brand, {"name": "t", "kind": "text"}, {"name": "m", "kind": "sentence"}, neighbours=True
+        brand, {"name": "t", "kind": "text"}, {"name": "m", "kind": "sentence"}, mixture={"kind": "fixed"}
     )
     parts = {part.files: part for part in parts_of(config)}
     vectors = parts["`m2trec_predict/1/item_vectors.npy`"]

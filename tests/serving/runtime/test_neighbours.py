@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytest
 
 from m2trec_merlin.attributes import ITEM_ID
-from m2trec_merlin.config.serving import MixtureConfig
+from m2trec_merlin.config.serving import FixedMixture, NoMixture
 from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.evaluation.served import mixture_of
 from m2trec_merlin.model.scoring import ModelScorer
-from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
-from m2trec_merlin.neighbours.session_knn import SessionKnn
+from m2trec_merlin.neighbours.mixture import Weights
 from m2trec_merlin.serving.contract.names import PREDICT
 from m2trec_merlin.serving.contract.repository import version_folder
 from m2trec_merlin.serving.export.run import export
@@ -25,10 +25,12 @@ from m2trec_merlin.sessions import Sessions
 from tests.serving.runtime.asking import Asking
 from tests.worlds.shop import MAX_LENGTH, N_ITEMS, N_SEEN, TRAIN, Shop, build_shop
 
+WEIGHTS = Weights(by_id=1.0, by_metadata=2.0, content=0.5, rare_content=1.5, rare=1.0)
 
-def mixed_shop(folder: Path, by: Literal["metadata", "id"] = "metadata", **model: object) -> Shop:
+
+def mixed_shop(folder: Path, weights: Weights = WEIGHTS, **model: object) -> Shop:
     config, catalogue, trained = build_shop(folder, **model)
-    serving = config.serving.model_copy(update={"neighbours": True, "mixture": MixtureConfig(by=by)})
+    serving = config.serving.model_copy(update={"mixture": FixedMixture(**asdict(weights))})
     config = config.model_copy(update={"serving": serving})
     return Shop(config, catalogue, trained, export(config))
 
@@ -40,15 +42,15 @@ def request(rows: list[int], top_k: int, **options: object) -> Request:
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"by": "id"}, {"inputs": [ITEM_ID, "department"]}],
-    ids=["metadata", "neighbours by id", "a model of ids"],
+    [{}, {"weights": Weights(by_id=2.0)}, {"inputs": [ITEM_ID, "department"]}],
+    ids=["all views", "neighbours by id", "a model of ids"],
 )
 def test_answers_equal_the_blend(tmp_path: Path, options: dict[str, Any]) -> None:
     shop = mixed_shop(tmp_path, **options)
     train = Sessions.from_lists(TRAIN)
-    offline = mixture_of(shop.config, shop.catalogue, train, ModelScorer(shop.model))
-    assert offline.content is not None and min(vars(offline.weights).values()) > 0
-    assert isinstance(offline.neighbours, SessionKnn if options else MetadataKnn)
+    weights = options.get("weights", WEIGHTS)
+    offline = mixture_of(weights, shop.catalogue, train, ModelScorer(shop.model))
+    assert tuple(offline.views) == weights.views()
     sessions = [[3], [1, 2], [9, 30, 2, 1], list(range(1, MAX_LENGTH + 1)), [30]]
     requests = [request(rows, N_ITEMS) for rows in sessions]
     answers = Recommender(shop.predict).recommend(requests)
@@ -64,7 +66,7 @@ def test_answers_equal_the_blend(tmp_path: Path, options: dict[str, Any]) -> Non
 def test_neighbours_change_the_answer(tmp_path: Path) -> None:
     shop = mixed_shop(tmp_path)
     plain_config = shop.config.model_copy(
-        update={"serving": shop.config.serving.model_copy(update={"neighbours": False})}
+        update={"serving": shop.config.serving.model_copy(update={"mixture": NoMixture()})}
     )
     mixed = Recommender(shop.predict).recommend([request([2], N_ITEMS)])[0]
     folder = version_folder(export(plain_config), PREDICT)
@@ -111,7 +113,7 @@ def test_a_list_is_ranked_and_explained_as_the_mixture_has_it(tmp_path: Path) ->
     # Item 4, sku-3, was bought with items 2 and 3; words alone speak for sku-29; rarity lifts both new ones.
     assert found["sku-3"].falls["neighbours"] > found["sku-29"].falls["neighbours"] > 0.5
     assert found["mine"].falls["neighbours"] == pytest.approx(0, abs=1e-5)
-    rare = MixtureConfig().rare
+    rare = WEIGHTS.rare
     assert found["mine"].falls["boost"] == found["sku-29"].falls["boost"] == pytest.approx(rare, abs=1e-3)
     plain = ask(session, top_k=4, explain=True)
     again = [ask(session[:n] + session[n + 1 :]) for n in range(3)]

@@ -1,0 +1,72 @@
+"""EASE: a linear model of which items stand together, in closed form.
+
+After H. Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", The Web Conference 2019. With X the
+training sessions by items, P = (X'X + penalty I)^-1 and the weights B = I - P diag(1 / P), by which each
+item of a session is predicted from the others.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg import inv
+
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.errors import DataError
+from m2trec_merlin.histories import distinct_events_before
+from m2trec_merlin.neighbours.background import popularity_share, sessions_repeat_items
+from m2trec_merlin.neighbours.incidence import held_by, weights_before
+from m2trec_merlin.sessions import Prefixes, Sessions
+
+#: Added to the diagonal.
+PENALTY = 100.0
+#: Training items whose matrix of pairs is inverted: 1.8 GB twice over.
+MOST_ITEMS = 15_000
+#: Multiple of `popularity_share` that orders what the weights say nothing of.
+POPULARITY_WEIGHT = 1e-4
+
+
+class Ease:
+    """score(j) = sum over the prefix's items i of B(i, j) / (1 + d(i)), plus a little popularity.
+
+    d(i) is the number of steps from i to the end of the prefix.
+
+    Args:
+        catalogue: training items come first in it.
+        train: the sessions X; they also decide whether a session's own items are recommended
+            (`sessions_repeat_items`).
+
+    Raises:
+        DataError: there are more training items than can be inverted.
+    """
+
+    name = "EASE"
+    candidates = "training items"
+
+    def __init__(self, catalogue: Catalogue, train: Sessions) -> None:
+        n_items = catalogue.n_seen
+        if n_items > MOST_ITEMS:
+            raise DataError(
+                "EASE",
+                [f"it inverts all pairs of training items: {MOST_ITEMS:,} items at most, not {n_items:,}"],
+            )
+        self.repeats = sessions_repeat_items(train)
+        held = held_by(train, catalogue.n_rows)[:, 1 : n_items + 1]
+        pairs = (held.T @ held).toarray()
+        pairs[np.diag_indices(n_items)] += np.float32(PENALTY)
+        inverse = inv(pairs, overwrite_a=True, check_finite=False)
+        inverse /= -np.diag(inverse).copy()
+        inverse[np.diag_indices(n_items)] = 0
+        self.weights = inverse.astype(np.float32, copy=False)
+        self.background = POPULARITY_WEIGHT * popularity_share(catalogue)
+        self.background[catalogue.train_counts == 0] = -np.inf
+
+    def score(self, prefixes: Prefixes) -> np.ndarray:
+        """Return the scores of all items, float32 [P, R]."""
+        items = distinct_events_before(prefixes)
+        n_items = len(self.weights)
+        scores = np.repeat(self.background[np.newaxis], len(prefixes), axis=0)
+        before = weights_before(items, len(prefixes), len(self.background))[:, 1 : n_items + 1]
+        scores[:, 1 : n_items + 1] += before @ self.weights
+        if not self.repeats:
+            scores[items.prefix, items.row] = -np.inf
+        return scores

@@ -1,0 +1,58 @@
+"""Item kNN: items that stand in the same training sessions as those of the session."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.encoded import NO_ITEM
+from m2trec_merlin.histories import distinct_events_before
+from m2trec_merlin.neighbours.background import popularity_share, sessions_repeat_items
+from m2trec_merlin.neighbours.incidence import held_by, weights_before
+from m2trec_merlin.sessions import Prefixes, Sessions
+
+#: Sessions that two items have to share, besides, before their likeness is believed.
+SHRINKAGE = 10.0
+#: Multiple of `popularity_share` that orders items that stand beside none of the session's.
+POPULARITY_WEIGHT = 1e-4
+
+
+class ItemKnn:
+    """score(j) = sum over the prefix's items i of likeness(i, j) / (1 + d(i)), plus a little popularity.
+
+    likeness(i, j) = c(i, j) / (sqrt(c(i) c(j)) + 10), where c counts the training sessions that hold an item,
+    or both, and d(i) is the number of steps from i to the end of the prefix.
+
+    Args:
+        catalogue: with the number of training occurrences of each item.
+        train: the sessions that are counted; they also decide whether a session's own items are recommended
+            (`sessions_repeat_items`).
+    """
+
+    name = "item kNN"
+    candidates = "training items"
+
+    def __init__(self, catalogue: Catalogue, train: Sessions) -> None:
+        self.repeats = sessions_repeat_items(train)
+        held = held_by(train, catalogue.n_rows)
+        together = (held.T @ held).tocoo()
+        root = np.sqrt(np.asarray(held.sum(axis=0)).ravel())
+        apart = together.row != together.col
+        row, column = together.row[apart], together.col[apart]
+        likeness = together.data[apart] / (root[row] * root[column] + SHRINKAGE)
+        self.likeness = sparse.csr_matrix((likeness.astype(np.float32), (row, column)), together.shape)
+        self.background = POPULARITY_WEIGHT * popularity_share(catalogue)
+        self.background[catalogue.train_counts == 0] = -np.inf
+
+    def score(self, prefixes: Prefixes) -> np.ndarray:
+        """Return the scores of all items, float32 [P, R]."""
+        items = distinct_events_before(prefixes)
+        scores: np.ndarray = (
+            weights_before(items, len(prefixes), self.likeness.shape[0]) @ self.likeness
+        ).toarray()
+        scores += self.background
+        if not self.repeats:
+            scores[items.prefix, items.row] = -np.inf
+        scores[:, NO_ITEM] = -np.inf
+        return scores

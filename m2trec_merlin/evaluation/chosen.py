@@ -1,0 +1,28 @@
+"""What the views beside a model count in a run: as its configuration says, or as chosen on validation."""
+
+from __future__ import annotations
+
+from m2trec_merlin.artifacts import read_json, reading
+from m2trec_merlin.config.serving import FixedMixture, NoMixture
+from m2trec_merlin.neighbours.mixture import Weights
+from m2trec_merlin.runs import Run
+
+#: In the folder that `m2trec tune` writes.
+MIXTURE_FILE = "mixture.json"
+
+
+def weights_of(run: Run) -> Weights | None:
+    """Return the weights that a run evaluates and exports with; None where the model is served alone.
+
+    Raises:
+        ArtifactError: they are to be chosen on validation, and are not there.
+    """
+    mixture = run.config.serving.mixture
+    if isinstance(mixture, NoMixture):
+        return None
+    if isinstance(mixture, FixedMixture):
+        return Weights(**mixture.weights())
+    path = run.mixture / MIXTURE_FILE
+    content = read_json(path, "tune")
+    with reading(path, "tune"):
+        return Weights(**content["weights"])

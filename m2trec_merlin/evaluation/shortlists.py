@@ -1,0 +1,133 @@
+"""The items that mixtures of a model and its neighbours could rank first, and what each view says of them.
+
+A mixture scores every item; to try thousands of mixtures takes few of them: those that are among the best by
+one view or another. What no view has there, no mixture has.
+
+Shape legend: P prefixes, S places of the longest shortlist, R catalogue rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.special import log_softmax
+
+from m2trec_merlin.encoded import NO_ITEM
+from m2trec_merlin.neighbours.mixture import View, lift, rarity
+from m2trec_merlin.progress import SILENT, Progress
+from m2trec_merlin.scores import ItemScorer
+from m2trec_merlin.sessions import Prefixes
+
+#: Best items that each view contributes.
+BEST = 100
+
+_BLOCK_SCORES = 1 << 22
+
+
+@dataclass(frozen=True)
+class Shortlists:
+    """Of each prefix the items that matter, in no order; places beyond are -inf to the model.
+
+    Attributes:
+        model: log-probability, float32 [P, S].
+        lifts: float32 [P, S] by view, see `neighbours.mixture.lift`.
+        rare: rarity, float32 [P, S].
+        target: int64 [P], place of the next item; -1 where no view has it among the best.
+    """
+
+    model: np.ndarray
+    lifts: dict[View, np.ndarray]
+    rare: np.ndarray
+    target: np.ndarray
+
+    def ranks(self, scores: np.ndarray) -> np.ndarray:
+        """Return the rank of each next item among its shortlist, int64 [P]; ties count against it.
+
+        Args:
+            scores: float32 [P, S].
+        """
+        own = scores[np.arange(len(scores)), self.target]
+        ranks = np.count_nonzero(scores >= own[:, np.newaxis], axis=1)
+        return np.where((self.target >= 0) & np.isfinite(own), ranks, np.iinfo(np.int64).max)
+
+
+def shortlist(
+    prefixes: Prefixes,
+    model: ItemScorer,
+    views: Mapping[View, ItemScorer],
+    occurrences: np.ndarray,
+    progress: Progress = SILENT,
+    best: int = BEST,
+) -> Shortlists:
+    """Score prefixes by all views and keep the best items of each.
+
+    Args:
+        prefixes: at least one.
+        model: decides what can be recommended.
+        views: what is mixed with it.
+        occurrences: int64 [R], in training.
+        progress: is told after each block how many prefixes have been scored.
+        best: items that each view contributes.
+    """
+    rare_R = rarity(occurrences)
+    parts = []
+    done = 0
+    for block in prefixes.blocks(max(1, _BLOCK_SCORES // len(occurrences))):
+        scores = log_softmax(model.score(block), axis=1)
+        lifts = {name: lift(view.score(block)) for name, view in views.items()}
+        parts.append(_keep(scores, lifts, rare_R, block.targets, best))
+        done += len(block)
+        progress.advance("scoring by all views", done, len(prefixes))
+    width = max(part.model.shape[1] for part in parts)
+    return Shortlists(
+        _stack([part.model for part in parts], width, -np.inf),
+        {name: _stack([part.lifts[name] for part in parts], width, 0) for name in views},
+        _stack([part.rare for part in parts], width, 0),
+        np.concatenate([part.target for part in parts]),
+    )
+
+
+def _keep(
+    scores: np.ndarray, lifts: dict[View, np.ndarray], rare_R: np.ndarray, targets: np.ndarray, best: int
+) -> Shortlists:
+    """Return the shortlists of a block from the scores of all items, float32 [P, R]."""
+    together = scores + 2 * rare_R
+    opinions = [scores - rare_R, together.copy()]
+    for name, each in lifts.items():
+        weighted = (1 + 3 * rare_R) * each if name == "content" else 4 * each
+        opinions.append(scores + weighted)
+        together += weighted
+    opinions.append(together)
+    count = min(best, scores.shape[1])
+    chosen = np.zeros(scores.shape, bool)
+    for opinion in opinions:
+        rows = torch.topk(torch.from_numpy(opinion), count, dim=1, sorted=False).indices.numpy()
+        np.put_along_axis(chosen, rows, True, axis=1)
+    chosen[:, NO_ITEM] = False
+    prefix, row = np.nonzero(chosen)
+    sizes = chosen.sum(axis=1)
+    place = np.arange(len(row)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    shape = (len(scores), max(int(sizes.max()), 1))
+
+    def keep(values: np.ndarray, filler: float) -> np.ndarray:
+        kept = np.full(shape, filler, np.float32)
+        kept[prefix, place] = values
+        return kept
+
+    target = np.full(len(scores), -1)
+    is_target = row == targets[prefix]
+    target[prefix[is_target]] = place[is_target]
+    return Shortlists(
+        keep(scores[prefix, row], -np.inf),
+        {name: keep(each[prefix, row], 0) for name, each in lifts.items()},
+        keep(rare_R[row], 0),
+        target,
+    )
+
+
+def _stack(parts: list[np.ndarray], width: int, filler: float) -> np.ndarray:
+    padded = [np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=filler) for part in parts]
+    return np.concatenate(padded)

@@ -1,0 +1,27 @@
+"""Which session holds which item, as sparse matrices."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from m2trec_merlin.encoded import NO_ITEM
+from m2trec_merlin.histories import Events
+from m2trec_merlin.sessions import Sessions
+
+
+def held_by(sessions: Sessions, n_rows: int) -> sparse.csr_matrix:
+    """Return float32 [S, R]: 1 where a session holds an item of the catalogue."""
+    session = np.repeat(np.arange(len(sessions)), sessions.lengths)
+    known = sessions.rows != NO_ITEM
+    ones = np.ones(int(known.sum()), np.float32)
+    matrix = sparse.csr_matrix((ones, (session[known], sessions.rows[known])), (len(sessions), n_rows))
+    matrix.sum_duplicates()
+    matrix.data[:] = 1
+    return matrix
+
+
+def weights_before(items: Events, n_prefixes: int, n_rows: int) -> sparse.csr_matrix:
+    """Return float32 [P, R]: 1 / (1 + steps to the end) of each item that a prefix holds."""
+    weights = (1 / (1 + items.distance)).astype(np.float32)
+    return sparse.csr_matrix((weights, (items.prefix, items.row)), (n_prefixes, n_rows))

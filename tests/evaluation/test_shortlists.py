@@ -1,0 +1,55 @@
+"""The items that mixtures could rank first."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from m2trec_merlin.evaluation.outcomes import UNRANKED
+from m2trec_merlin.evaluation.shortlists import shortlist
+from m2trec_merlin.sessions import Prefixes, Sessions
+
+#: Occurrences of no item and of nine more.
+OCCURRENCES = np.array([0, 99, 99, 99, 99, 99, 99, 99, 5, 0])
+
+
+class Fixed:
+    """Scores that are given, a line for each prefix of a session of three."""
+
+    name = "fixed"
+    candidates = "some"
+
+    def __init__(self, *lines: list[float]) -> None:
+        self.lines = np.array(lines, np.float32)
+
+    def score(self, prefixes: Prefixes) -> np.ndarray:
+        return self.lines[prefixes.length - 1].copy()
+
+
+PREFIXES = Sessions.from_lists([[1, 2, 3]]).prefixes()
+NONE = -np.inf
+MODEL = Fixed(
+    [NONE, 9, 8, 7, 6, 5, 4, 3, 2, 1],
+    [NONE, 1, 2, NONE, 4, 5, 6, 7, 8, 9],
+)
+NEAR = Fixed([NONE, 0, 0, 0, 0, 1, 0, 0, 0, 0], [NONE, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+
+
+def test_the_best_of_each_view_are_kept() -> None:
+    lists = shortlist(PREFIXES, MODEL, {"by_id": NEAR}, OCCURRENCES, best=1)
+    kept = np.isfinite(lists.model).sum(axis=1)
+    # Rows 1 by the model and 5 by neighbours; after the second prefix row 9 by both.
+    assert kept.tolist() == [2, 1]
+    assert np.sort(lists.lifts["by_id"][0]).tolist() == [0, np.float32(np.log(21))]
+    assert sorted(lists.rare[1].tolist()) == [0.0, 1.0]
+    assert lists.target.tolist() == [-1, -1]
+
+
+def test_next_items_are_ranked_as_among_all_items() -> None:
+    lists = shortlist(PREFIXES, MODEL, {}, OCCURRENCES, best=9)
+    assert lists.ranks(lists.model).tolist() == [2, UNRANKED]
+    assert lists.ranks(np.where(np.isfinite(lists.model), 0, -np.inf)).tolist() == [9, UNRANKED]
+
+
+def test_next_items_that_no_view_keeps_are_missed() -> None:
+    lists = shortlist(PREFIXES, MODEL, {}, OCCURRENCES, best=1)
+    assert lists.ranks(lists.model).tolist() == [UNRANKED, UNRANKED]
