@@ -1,3 +1,4 @@
+import json
 import socket
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import yaml
 from m2trec_merlin.cli.app import app, main, read_config
 from m2trec_merlin.cli.verbs import parse_filters, parse_session_item
 from m2trec_merlin.errors import ConfigError
+from tests.serving.client.stand_in import StandIn, serving
 
 SHOP = {
     "name": "shop",
@@ -116,6 +118,22 @@ def test_no_server_answers(
         # Bytes that are no UTF-8 arrive as lone surrogates.
         assert run(monkeypatch, "recommend", "caf\udce9", "-c", shop, "--address", address) == 1
         assert f"no server answers at {address}" in error_of(capsys)
+
+
+def test_a_list_to_rank_and_reasons_are_asked_for(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand_in = StandIn()
+    listed = ["--candidates", "7", "--candidates", '{"item_id": "x", "title": "tea"}']
+    with serving(stand_in) as address:
+        asked = ("recommend", "1", "-c", shop, "--address", address)
+        assert run(monkeypatch, *asked, *listed, "--explain") == 0
+        options = json.loads(stand_in.tensors["options"][0])
+        assert options["candidates"] == ["7", {"item_id": "x", "title": "tea"}] and options["explain"] is True
+        assert run(monkeypatch, *asked) == 0
+        assert not {"candidates", "explain"} & json.loads(stand_in.tensors["options"][0]).keys()
+        assert run(monkeypatch, *asked, "--candidates", "{") == 1
+    assert "item {: not valid JSON" in error_of(capsys)
 
 
 @pytest.mark.parametrize("address", ["nonsense", "", "[red]localhost[/red]"])

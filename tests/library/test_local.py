@@ -35,6 +35,7 @@ ASKED: list[dict[str, Any]] = [
     {"session": ["sku-2", "sku-5"], "exclude": ["sku-8", "what?"], "exclude_session_items": True},
     {"session": ["sku-2"], "filters": {"department": "dairy", "price": {"max": 15}}, "top_k": 4},
     {"session": ["sku-3", NEW_THING], "new_item_boost": 4.0, "new_items": ["sku-27"], "popularity": 0.5},
+    {"session": ["sku-3", "sku-4"], "candidates": ["sku-1", {"item_id": "x", **NEW_THING}], "explain": True},
     {"session": ["sku-3"], "diversity": {"by": "department", "most": 1}},
     {"session": [{"product_name": "green tea", "price": "dear", "colour": "red"}]},
     {"session": []},

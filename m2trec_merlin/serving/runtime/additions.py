@@ -63,8 +63,12 @@ class SessionAdditions:
                 for wish, positions in zip(wishes, repeated, strict=True)
             ]
         if self._neighbours is not None:
-            remixes = self._neighbours.remixes(near, catalogue.origins)
-            wishes = [replace(wish, remix=remix) for wish, remix in zip(wishes, remixes, strict=True)]
+            distinct = {positions.tobytes(): positions for positions in near}
+            remixes = self._neighbours.remixes(list(distinct.values()), catalogue.origins)
+            found = dict(zip(distinct, remixes, strict=True))
+            wishes = [
+                replace(wish, remix=found[each.tobytes()]) for wish, each in zip(wishes, near, strict=True)
+            ]
         return wishes
 
     def lift(self, catalogue: ServedCatalogue, rows: np.ndarray) -> np.ndarray:

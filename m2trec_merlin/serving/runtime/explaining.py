@@ -33,7 +33,7 @@ from m2trec_merlin.serving.runtime.session_encoding import SessionEncoder, Vecto
 MOST_EXPLAINED = 20
 #: What scores of equal sessions may differ by that are computed together with others.
 _ROUNDING = 1e-4
-#: Variants that are searched together: with neighbours, each has the scores of all items.
+#: Variants that are scored together: with neighbours, each has the scores of all items.
 _AT_ONCE = 16
 #: A session of no items, and one without neighbours.
 _NO_POSITIONS, _NO_NEIGHBOURS = np.zeros(0, np.int64), np.array([NO_ITEM])
@@ -100,10 +100,10 @@ class Explainer:
         lift = self._additions.lift(catalogue, rows)
 
         def score(variants: Sequence[Variant]) -> np.ndarray:
-            queries = self._encoder.encode([variant.session for variant in variants])[0]
             found = []
             for start in range(0, len(variants), _AT_ONCE):
                 block = variants[start : start + _AT_ONCE]
+                queries = self._encoder.encode([variant.session for variant in block])[0]
                 boosts = [(unboosted if each.without == BOOST else draft).additions for each in block]
                 wishes = self._additions.complete(
                     catalogue,
@@ -111,7 +111,7 @@ class Explainer:
                     [_NO_POSITIONS if v.without == REPEAT else v.session.positions for v in block],
                     [_NO_NEIGHBOURS if v.without == NEIGHBOURS else v.session.positions for v in block],
                 )
-                found += catalogue.candidates.search(queries[start : start + len(block)], wishes)
+                found += catalogue.candidates.search(queries, wishes)
             scores = np.array([each.scores[_places(rows, each.rows)] for each in found])
             scores[[variant.without == BOOST for variant in variants]] -= lift
             return scores

@@ -131,7 +131,7 @@ def with_attributes(*attributes: dict[str, Any], **serving: Any) -> Config:
             **SETTINGS,
             "attributes": list(attributes),
             "model": {},
-            "serving": {**SETTINGS["serving"], **serving},
+            "serving": {"mixture": {"kind": "off"}, **serving},
         }
     )
 
