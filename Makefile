@@ -2,6 +2,8 @@
 # make test   the tests
 # make check  ruff and mypy
 # make audit  known vulnerabilities of what is installed (asks PyPI's advisory service)
+# make wheel  dist/m2trec_merlin-VERSION-py3-none-any.whl
+# make check-install   installs that wheel in fresh environments and uses it
 #
 # Each sets up .venv on first use and reuses it afterwards.
 # Choose another interpreter with PYTHON=python3.12, a smaller torch with UV_TORCH_BACKEND=cpu, cuDF with
@@ -18,7 +20,7 @@ STAMP := $(VENV)/.installed$(if $(GPU),-gpu)
 # uv does not read pip's configuration; hand it the folder of local wheels, where pip is told of one.
 FIND_LINKS = $${UV_FIND_LINKS:-$$($(BIN)/python -m pip config get global.find-links 2>/dev/null || true)}
 
-.PHONY: setup demo test check audit format clean
+.PHONY: setup demo test check audit wheel check-install format clean
 
 setup: $(STAMP)
 
@@ -46,6 +48,13 @@ check: setup
 
 audit: setup
 	@$(BIN)/python -m audit
+
+wheel: setup
+	@rm -rf dist
+	@export UV_FIND_LINKS="$(FIND_LINKS)"; $(BIN)/uv build --quiet --wheel --out-dir dist
+
+check-install: wheel
+	@export UV_FIND_LINKS="$(FIND_LINKS)"; release/check_install.sh $(abspath $(BIN)/python) $(abspath $(BIN)/uv) dist/*.whl
 
 format: setup
 	@$(BIN)/ruff check --fix .

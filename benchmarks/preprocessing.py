@@ -50,6 +50,7 @@ from benchmarks.preprocessing_rivals import (
 )
 from m2trec_merlin.attributes.categories import RESERVED, Categories
 from m2trec_merlin.attributes.subwords import SubwordTokenize
+from m2trec_merlin.catalogue import ENCODED
 from m2trec_merlin.columns import to_arrow
 from m2trec_merlin.merlin_adapter import columns_without_copies, dataset_of_parts
 from m2trec_merlin.preprocessing.items import workflow_columns
@@ -186,7 +187,7 @@ def _nodes(workflow: Workflow, kind: type) -> list[Any]:
 def compare_sessions(contest: Contest, data: Prepared, folder: Path) -> None:
     """Training sessions, from Parquet files to Parquet files and in memory, and many small parts."""
     config = data.config
-    items = data.run.catalogue / "items.parquet"
+    items = data.run.catalogue / ENCODED
     rows = pq.read_table(items, columns=["item_id"]).to_pandas()
     rows["row"] = np.arange(1, len(rows) + 1, dtype=np.int64)
     rows_polars = pl.from_pandas(rows)

@@ -29,8 +29,9 @@ from benchmarks.frame.keep import Store
 from benchmarks.frame.parse import Parser
 from benchmarks.frame.plot import Panel, Point, draw
 from benchmarks.frame.publish import Record, Records, Stamp, commit, publish, table
-from m2trec_merlin.artifacts import read_json
+from m2trec_merlin.artifacts import MANIFEST, read_json, require_manifest
 from m2trec_merlin.config import load_config
+from m2trec_merlin.runs import RunFolder
 
 CONFIG = Path(__file__).parents[1] / "configs" / "scale.yaml"
 STAGES = ("data", "preprocess", "train")
@@ -186,16 +187,17 @@ def run_cell(stage: str, sessions: int, work_dir: Path, steps: int) -> Cell:
         "peak memory": round(usage.ru_maxrss / 1024),
     }
     values |= _training_rates(work_dir, steps) if stage == "train" else {"sessions/s": round(sessions / wall)}
-    n_items = read_json(work_dir / "data" / "manifest.json")["counts"]["items"]
+    n_items = require_manifest(RunFolder(work_dir, work_dir).data, "data")["counts"]["items"]
     return Cell(stage, sessions, n_items, values, commit())
 
 
 def _training_rates(work_dir: Path, steps: int) -> dict[str, float]:
-    preprocessed = read_json(work_dir / "preprocessed" / "manifest.json")
+    folders = RunFolder(work_dir, work_dir)
+    preprocessed = require_manifest(folders.preprocessed, "preprocess")
     counts = preprocessed["sessions"]["train"]
     batch_size = load_config(CONFIG).training.batch_size
     steps = min(steps, -(-counts["sessions"] // batch_size))
-    step = read_json(work_dir / "model" / "history.json")[0]["seconds"] / steps
+    step = read_json(folders.history, "train")[0]["seconds"] / steps
     # Every event but the first of its session is a target.
     targets = (counts["events"] / counts["sessions"] - 1) * batch_size
     # The model has a vector for each item seen, so memory follows them until the whole catalogue was seen.
@@ -204,8 +206,9 @@ def _training_rates(work_dir: Path, steps: int) -> dict[str, float]:
 
 
 def _finished(work_dir: Path, stage: str) -> bool:
-    folder = {"data": "data", "preprocess": "preprocessed"}.get(stage)
-    return folder is not None and (work_dir / folder / "manifest.json").is_file()
+    folders = RunFolder(work_dir, work_dir)
+    folder = {"data": folders.data, "preprocess": folders.preprocessed}.get(stage)
+    return folder is not None and (folder / MANIFEST).is_file()
 
 
 def measure(options: Namespace, sessions: int) -> None:

@@ -28,6 +28,9 @@ from m2trec_merlin.encoded import EncodedColumn, Field, Layout
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.ids import IdIndex
 
+#: Files of a catalogue, and the folder of its vocabularies; see above.
+ENCODED, DISPLAY, SCHEMA, VOCABULARIES = "items.parquet", "display.parquet", "schema.json", "vocabularies"
+
 
 @dataclass(frozen=True)
 class Catalogue:
@@ -56,8 +59,8 @@ class Catalogue:
         Raises:
             ArtifactError: files are missing or do not fit each other.
         """
-        schema = read_json(directory / "schema.json", "preprocess")
-        path = directory / "items.parquet"
+        schema = read_json(directory / SCHEMA, "preprocess")
+        path = directory / ENCODED
         if not path.is_file():
             raise ArtifactError(f"{path} is missing: run `m2trec preprocess` first")
         with reading(path, "preprocess"):
@@ -71,7 +74,7 @@ class Catalogue:
         missing = [field.name for field in fields if field.name not in table.column_names]
         if missing:
             raise ArtifactError(
-                f"{path} lacks the attributes {missing} of schema.json: run `m2trec preprocess --force`"
+                f"{path} lacks the attributes {missing} of {SCHEMA}: run `m2trec preprocess --force`"
             )
         attributes = {}
         for field in fields:
@@ -114,7 +117,7 @@ class Catalogue:
         if self.directory is None:
             raise ArtifactError("this catalogue was not read from a folder, so it has no display table")
         # Whole numbers with gaps must not become floats: above 2^53 they would change.
-        path = self.directory / "display.parquet"
+        path = self.directory / DISPLAY
         with reading(path, "preprocess"):
             return pq.read_table(path).to_pandas(integer_object_nulls=True)
 
@@ -129,7 +132,7 @@ class Catalogue:
 
 
 def _vocabulary(directory: Path, attribute: str) -> Path:
-    return directory / "vocabularies" / f"{attribute}.parquet"
+    return directory / VOCABULARIES / f"{attribute}.parquet"
 
 
 def _no_id(ids: np.ndarray) -> np.ndarray:

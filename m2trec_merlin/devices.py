@@ -16,7 +16,7 @@ def torch_lacks() -> str | None:
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChosenDevice:
     """A device that was chosen.
 
     Attributes:
@@ -28,7 +28,7 @@ class Choice:
     line: str
 
 
-def choose(step: str, wanted: str, lacks: Callable[[], str | None] = torch_lacks) -> Choice:
+def choose(step: str, wanted: str, lacks: Callable[[], str | None] = torch_lacks) -> ChosenDevice:
     """Choose the device of a step.
 
     Args:
@@ -40,10 +40,10 @@ def choose(step: str, wanted: str, lacks: Callable[[], str | None] = torch_lacks
         ConfigError: `cuda` is wanted and something is missing.
     """
     if wanted == "cpu":
-        return Choice("cpu", f"{step} on the CPU, as configured")
+        return ChosenDevice("cpu", f"{step} on the CPU, as configured")
     missing = lacks()
     if missing is None:
-        return Choice("cuda", f"{step} on the GPU" + (", as configured" if wanted == "cuda" else ""))
+        return ChosenDevice("cuda", f"{step} on the GPU" + (", as configured" if wanted == "cuda" else ""))
     if wanted == "cuda":
         raise ConfigError(f"{step}.device is 'cuda', but {missing}: use 'auto' or 'cpu'")
-    return Choice("cpu", f"{step} on the CPU: {missing}")
+    return ChosenDevice("cpu", f"{step} on the CPU: {missing}")

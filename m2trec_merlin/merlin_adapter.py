@@ -46,6 +46,7 @@ LIST_FILLER = None
 
 _HARMLESS_WARNINGS = (
     "Tensorflow dtype mappings did not load",
+    "PyTorch dtype mappings did not load",
     "Initializing an NVTabular Dataset in CPU mode",
     "Changing an NVTabular Dataset to CPU mode",
     "The legacy Dask DataFrame implementation is deprecated",

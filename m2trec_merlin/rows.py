@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from m2trec_merlin.encoded import NO_ITEM
 
@@ -21,6 +21,30 @@ class RowsOfIds:
         """Return the row of an id; NO_ITEM if the catalogue has no such item."""
         return self._row_of.get(item_id, NO_ITEM)
 
+    def __contains__(self, item_id: object) -> bool:
+        return isinstance(item_id, str) and self.row(item_id) != NO_ITEM
+
     def known(self, item_ids: Iterable[str]) -> list[int]:
         """Return the rows of those ids that the catalogue has."""
         return [row for item_id in item_ids if (row := self.row(item_id)) != NO_ITEM]
+
+    def changed(self, gone: Collection[str], first: int, ids: Iterable[str]) -> RowsOfIds:
+        """Return the rows once the catalogue has changed; what is large is shared.
+
+        Args:
+            gone: ids that it has no more.
+            first: row of the first of `ids`.
+            ids: that came, or have other rows now.
+        """
+        return _ChangedRows(self, gone, first, ids)
+
+
+class _ChangedRows(RowsOfIds):
+    def __init__(self, before: RowsOfIds, gone: Collection[str], first: int, ids: Iterable[str]) -> None:
+        self._before = before
+        self._row_of = dict.fromkeys(gone, NO_ITEM)
+        self._row_of.update((item_id, row) for row, item_id in enumerate(ids, start=first))
+
+    def row(self, item_id: str) -> int:
+        row = self._row_of.get(item_id)
+        return self._before.row(item_id) if row is None else row

@@ -16,6 +16,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
     ("library",),
+    ("diagnosis",),
     (
         "training",
         "evaluation",
@@ -25,16 +26,20 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "serving.session_reading",
         "starting",
     ),
-    ("preprocessing", "neighbours", "serving.runtime", "serving.client"),
-    ("workflows", "model", "catalogue", "data", "serving.contract"),
+    ("serving.catalogue",),
+    ("preprocessing", "serving.client"),
+    ("model", "data"),
     ("runs",),
     ("config",),
+    ("evaluation.baselines", "serving.runtime"),
+    ("neighbours", "workflows", "serving.contract"),
     ("attributes", "readers"),
     ("merlin_adapter",),
     ("frames",),
     (
         "arrays",
         "artifacts",
+        "catalogue",
         "columns",
         "devices",
         "encoded",
@@ -54,15 +59,14 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 #: Beside each other on one floor, and yet one may use the other.
 ASIDE = {
-    ("serving.runtime", "neighbours"),  # read only where an export carries neighbours
     ("training", "evaluation"),  # validation after each epoch
-    ("neighbours", "catalogue"),
-    ("model", "catalogue"),
-    ("data", "catalogue"),
+    ("serving.export", "evaluation"),  # the model card tells what was measured
     ("", "library"),  # what `import m2trec_merlin` offers, imported when it is used
 }
+#: Rooms inside a package that is a room itself; all of `serving` are rooms of their own.
+WITHIN = {"evaluation.baselines"}
 #: What runs inside Triton knows the contract and the ground; the rest only where a request asks for it.
-RUNTIME_MAY_USE = {"serving.contract", "neighbours", "workflows", "merlin_adapter", "attributes", "catalogue"}
+RUNTIME_MAY_USE = {"serving.contract", "neighbours", "workflows", "merlin_adapter", "attributes"}
 #: Programs above the package, in their own folders.
 ABOVE = ("experiments", "benchmarks", "audit")
 
@@ -79,7 +83,8 @@ def modules() -> Iterator[tuple[str, Path]]:
 def room(module: str) -> str:
     """The part of the house that a module belongs to: `model`, `serving.runtime`, or '' for the package."""
     parts = module.split(".")[1:]
-    return ".".join(parts[:2]) if parts[:1] == ["serving"] and len(parts) > 1 else ".".join(parts[:1])
+    is_within = len(parts) > 1 and (parts[0] == "serving" or ".".join(parts[:2]) in WITHIN)
+    return ".".join(parts[: 2 if is_within else 1])
 
 
 def imported(path: Path) -> Iterator[str]:

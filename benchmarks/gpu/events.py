@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from m2trec_merlin.artifacts import write_manifest
 from m2trec_merlin.config import Config
+from m2trec_merlin.runs.folder import INTERACTIONS, ITEMS_FILE, PART, RunFolder
 
 _LENGTH, _WORDS = 8, 6
 
@@ -21,16 +22,16 @@ def write_shop(folder: Path, n_items: int, n_events: int, n_parts: int, seed: in
     of a part are in the order of time, as in a log.
     """
     generator = np.random.default_rng(seed)
-    data = folder / "data"
+    data = RunFolder(folder, folder).data
     data.mkdir(parents=True)
-    pq.write_table(_items(generator, n_items), data / "items.parquet")
+    pq.write_table(_items(generator, n_items), data / ITEMS_FILE)
     for split, share in (("train", 1.0), ("valid", 0.02), ("test", 0.02)):
-        target = data / "interactions" / split
+        target = data / INTERACTIONS / split
         target.mkdir(parents=True)
         for part in range(n_parts if split == "train" else 1):
             size = max(1, int(n_events * share / (n_parts if split == "train" else 1) / _LENGTH))
             events = _events(generator, size, part * size, n_items)
-            pq.write_table(events, target / f"part-{part:05d}.parquet")
+            pq.write_table(events, target / PART.format(part))
     write_manifest(data, "data", {})
     return Config.model_validate(
         {

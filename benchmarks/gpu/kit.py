@@ -21,7 +21,7 @@ from pathlib import Path
 from benchmarks.frame.parse import Parser
 from benchmarks.gpu.fatbin import keep_architecture
 from benchmarks.gpu.parts import PART_SIZE, pack
-from m2trec_merlin.artifacts import read_json
+from m2trec_merlin.artifacts import require_manifest
 from m2trec_merlin.errors import M2TRecError
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
@@ -118,14 +118,16 @@ def strip(site: Path, architecture: int) -> int:
 
 def add_run(config: Path, runs: Path) -> None:
     """Preprocess the data of a configuration, and carry the result alone."""
-    from benchmarks.gpu.runs import write_run
+    from benchmarks.gpu.runs import CONFIG, write_run
     from m2trec_merlin.config import load_config
+    from m2trec_merlin.runs import RunFolder
 
     read = load_config(config)
     folder = runs / read.name
     write_run(read, folder)
+    kept = RunFolder(folder, folder).preprocessed
     for path in folder.iterdir():
-        if path.name not in ("config.json", "preprocessed"):
+        if path not in (folder / CONFIG, kept):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    events = read_json(folder / "preprocessed" / "manifest.json")["sessions"]["train"]["events"]
+    events = require_manifest(kept, "preprocess")["sessions"]["train"]["events"]
     print(f"{read.name}: {events:,} events of training", flush=True)

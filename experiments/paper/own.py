@@ -37,8 +37,9 @@ def variant_config(config: Config, cell: Cell) -> Config:
 
 def run_variant(cell: Cell, data: Prepared, prefixes: Prefixes, commit: str, console: Console) -> CellResult:
     """Train the variant of a cell, or go on with it, and measure it, or its blend, on the test prefixes."""
-    folder = train_model(variant_config(data.config, cell.trained), console)
-    history = read_json(folder / "history.json")
+    config = variant_config(data.config, cell.trained)
+    train_model(config, console)
+    history = read_json(Run(config).history, "train")
     model = load_scorer(cell.trained, data)
     scorer: ItemScorer = model
     if cell.kind == "blend":

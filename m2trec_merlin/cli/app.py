@@ -11,10 +11,17 @@ import typer
 from rich.markup import escape
 
 from m2trec_merlin import __version__
-from m2trec_merlin.cli import verbs
-from m2trec_merlin.cli.remedies import complete, remember
+from m2trec_merlin.cli import catalog, verbs
+from m2trec_merlin.cli.options import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    ForceOption,
+    SetOption,
+    VariantOption,
+    read_config,
+)
+from m2trec_merlin.cli.remedies import complete
 from m2trec_merlin.cli.terminal import console, errors
-from m2trec_merlin.config import VARIANTS, Config, load_config, parse_overrides
 from m2trec_merlin.errors import message_of
 
 app = typer.Typer(
@@ -26,31 +33,9 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
+app.add_typer(catalog.app)
 
-DEFAULT_CONFIG = Path("configs/complete_journey.yaml")
 DEFAULT_DRAFT = Path("shop.yaml")
-
-ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="YAML or TOML file; see configs/.")]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", "-s", metavar="KEY=VALUE", help="Replace a setting, as in training.epochs=3."),
-]
-VariantOption = Annotated[
-    str | None, typer.Option("--variant", help=f"A variant of the paper: {', '.join(VARIANTS)}.")
-]
-ForceOption = Annotated[bool, typer.Option("--force", help="Do it again even if the result is current.")]
-
-
-def read_config(path: Path, settings: list[str] | None = None, variant: str | None = None) -> Config:
-    """Load a configuration with command-line settings and a variant applied, and print its warnings.
-
-    A variant other than M2TRec shares the data and keeps its own model, evaluation and export.
-    """
-    remember(None if path == DEFAULT_CONFIG else path, settings or [], variant)
-    config = load_config(path, parse_overrides(settings or []), variant)
-    for line in config.warnings():
-        errors.print(f"Warning: {line}", markup=False, highlight=False, soft_wrap=True)
-    return config
 
 
 @app.command()
@@ -96,6 +81,23 @@ def check(
         print_schema(read_config(config, settings))
     else:
         raise typer.Exit(run_check(lambda: read_config(config, settings), as_json))
+
+
+@app.command()
+def doctor(
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", help="Hold the machine against this configuration and its catalogue."),
+    ] = None,
+    settings: SetOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print able and findings as JSON.")] = False,
+) -> None:
+    """Say what this machine has and lacks, and what that costs; exit code 3: some verb cannot run here."""
+    from m2trec_merlin.cli.diagnosing import run_doctor
+
+    if config is None and (settings or DEFAULT_CONFIG.is_file()):
+        config = DEFAULT_CONFIG
+    raise typer.Exit(run_doctor(None if config is None else read_config(config, settings), as_json))
 
 
 @app.command()
@@ -232,6 +234,29 @@ def recommend(
         (ca, certificate, key),
         popularity,
     )
+
+
+@app.command()
+def runs(
+    folder: Annotated[
+        Path, typer.Argument(help="That holds runs, or is one; a run's variants are listed with it.")
+    ] = Path("runs"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print all that manifests tell as JSON.")] = False,
+) -> None:
+    """List the runs that are there: of which data, how far they came, what was measured."""
+    from m2trec_merlin.cli.listing import print_runs
+
+    print_runs(folder, as_json)
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Two runs or more: their folders, or links to them.")],
+) -> None:
+    """Show runs side by side: the settings that differ, and what was measured on test sessions."""
+    from m2trec_merlin.cli.listing import print_comparison
+
+    print_comparison(runs)
 
 
 @app.command()

@@ -5,18 +5,26 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import pandas as pd
+
+from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.cli import verbs
 from m2trec_merlin.cli.terminal import console
 from m2trec_merlin.config import Config
 from m2trec_merlin.encoded import Layout
+from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.runs import Run
 from m2trec_merlin.serving.client import RecommendationClient, SessionItem
 from m2trec_merlin.sessions import Sessions
 
-_TOP_K = 8
+#: Of the item that is listed.
+NEW_ID = "new-1"
+_TOP_K, _LONGEST_ANSWER = 8, 1000
 _LONGEST_SHOWN = 5
 
 
@@ -71,6 +79,40 @@ def _recommend(config: Config) -> None:
             answer = client.recommend(session, top_k=_TOP_K, exclude_session_items=True)
             print_recommendations(console, session, answer, verbs.known_titles(config, known))
             console.print()
+        _list_item(config, client, known[-1])
+
+
+def _list_item(config: Config, client: RecommendationClient, like: str) -> None:
+    """List a new item while the server runs, and recommend it; the catalogue is left as it was."""
+    from m2trec_merlin.cli.recommendations import print_recommendations
+    from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
+
+    try:
+        verbs_ = CatalogueVerbs(Run(config).triton)
+    except ArtifactError as error:
+        console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        return
+    before = verbs_.versions.current()
+    started = time.perf_counter()
+    with TemporaryDirectory() as folder:
+        table = Path(folder) / "new_item.parquet"
+        new_item_row(config, like).to_parquet(table, index=False)
+        version = verbs_.add(table)
+    try:
+        while client.recommend([NEW_ID]).about.catalogue != str(version.number):
+            time.sleep(0.05)
+        seconds = time.perf_counter() - started
+        console.print(
+            f"[bold cyan]That item, listed by `m2trec catalog add`: served {seconds:.0f} s later[/bold cyan]"
+        )
+        answer = client.recommend([like], top_k=_TOP_K, exclude_session_items=True, popularity=0)
+        print_recommendations(console, [like], answer, verbs.known_titles(config, [like]))
+        whole = client.recommend([like], top_k=_LONGEST_ANSWER, exclude_session_items=True).item_ids
+        if NEW_ID in whole:
+            place = f"place {whole.index(NEW_ID) + 1} of {version.items:,}"
+            console.print(f"This is without popularity, which it has none of; with it, it is at {place}.\n")
+    finally:
+        verbs_.rollback(before)
 
 
 def example_session(config: Config) -> list[str]:
@@ -80,6 +122,13 @@ def example_session(config: Config) -> list[str]:
     index = next((i for i in range(len(sessions)) if 3 <= len(sessions[i]) <= _LONGEST_SHOWN), 0)
     rows = sessions[index][:_LONGEST_SHOWN]
     return [str(i) for i in catalogue.item_ids[rows]]
+
+
+def new_item_row(config: Config, like: str) -> pd.DataFrame:
+    """Return the row of a new item as the table of items has it: that of a known one under another title."""
+    items = pd.read_parquet(Run(config).items)
+    rows: list[dict[Any, Any]] = items[items[ITEM_ID].astype(str) == like].to_dict("records")
+    return pd.DataFrame([{**rows[0], **example_new_item(config, like), ITEM_ID: NEW_ID}])
 
 
 def example_new_item(config: Config, like: str) -> dict[str, Any]:

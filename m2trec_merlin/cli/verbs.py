@@ -68,7 +68,7 @@ def run_train(config: Config, resume: bool = True, force: bool = False) -> None:
 def run_evaluate(config: Config, force: bool = False) -> None:
     """Measure model and baselines on the test sessions."""
     from m2trec_merlin.cli.tables import print_measurements
-    from m2trec_merlin.evaluation.results import read_measurements
+    from m2trec_merlin.evaluation.measurements import read_measurements
     from m2trec_merlin.evaluation.run import evaluate_model
 
     with TerminalProgress() as progress:

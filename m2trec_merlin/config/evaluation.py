@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from m2trec_merlin.evaluation.baselines import BASELINES
 from m2trec_merlin.sections import Count, Section
 
-#: Their classes are in `evaluation.baselines`, which lies above.
-Baseline = Literal["popularity", "markov", "session_knn", "content_knn"]
+if TYPE_CHECKING:
+    Baseline = str
+else:
+    Baseline = Literal[tuple(BASELINES)]
 
 
 class EvaluationConfig(Section):

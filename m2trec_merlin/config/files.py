@@ -25,7 +25,10 @@ def read_settings(path: Path) -> dict[str, Any]:
         # Some editors begin a file with a byte order mark, of which TOML knows nothing.
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise ConfigError(f"{path}: no such configuration file; the ones that ship are in configs/") from None
+        raise ConfigError(
+            f"{path}: no such configuration file; the ones that ship are in configs/ of the "
+            "repository, and `m2trec init` writes one for two tables"
+        ) from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {reason_of(error)}") from None
     except UnicodeDecodeError as error:

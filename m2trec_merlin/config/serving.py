@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
 from m2trec_merlin.sections import Name, Section, SettingPath
+from m2trec_merlin.serving.runtime.indexes import INDEXES
 
-#: Their classes are in `serving.runtime.indexes`, which lies above.
-IndexName = Literal["auto", "exact", "quantised"]
+if TYPE_CHECKING:
+    IndexName = str
+else:
+    IndexName = Literal[("auto", *INDEXES)]
 
 LogJson = Literal["none", "faulty", "all"]
 

@@ -25,6 +25,7 @@ from m2trec_merlin.runs.folder import (
     COLD_ITEMS_FILE,
     INTERACTIONS,
     ITEMS_FILE,
+    PART,
     REPORT_NUMBERS,
     REPORT_PAGE,
 )
@@ -145,6 +146,6 @@ class _SplitWriter:
         events = events.drop(columns=SPLIT, errors="ignore")
         table = pa.Table.from_pandas(events, schema=self._schema, preserve_index=False)
         self._schema = table.schema.remove_metadata()
-        path = self._folder / split / f"part-{self._parts[split]:05d}.parquet"
+        path = self._folder / split / PART.format(self._parts[split])
         pq.write_table(table.replace_schema_metadata(), path)
         self._parts[split] += 1

@@ -11,10 +11,10 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ArtifactError, ConfigError, DataError
 from m2trec_merlin.evaluation.baselines import FrequentCategories, PredictedCategories, build_baseline
-from m2trec_merlin.evaluation.measurements import Measurement
+from m2trec_merlin.evaluation.measurements import Measurement, read_measurements
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.ranking import evaluate, sample_prefixes
-from m2trec_merlin.evaluation.results import read_measurements, write_results
+from m2trec_merlin.evaluation.results import write_results
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs.settings import SETTINGS
 from m2trec_merlin.scores import CategoryScorer, ItemScorer

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from m2trec_merlin.artifacts import read_json, reading
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import EvaluationConfig
 from m2trec_merlin.evaluation.bootstrap import session_intervals
 from m2trec_merlin.evaluation.metrics import measure
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.slices import SLICES, Slice
+
+METRICS_FILE = "metrics.json"
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,18 @@ class Measurement:
     def as_dict(self) -> dict[str, Any]:
         """Return what metrics.json holds."""
         return asdict(self)
+
+
+def read_measurements(folder: Path) -> list[Measurement]:
+    """Return the rows of the metrics.json in the folder of an evaluation.
+
+    Raises:
+        ArtifactError: there is none, or it is damaged.
+    """
+    path = folder / METRICS_FILE
+    rows = read_json(path, "evaluate")
+    with reading(path, "evaluate"):
+        return [Measurement(**row) for row in rows]
 
 
 def summarise(

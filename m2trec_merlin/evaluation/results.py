@@ -7,18 +7,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from m2trec_merlin.artifacts import read_json, reading
+from m2trec_merlin.artifacts import read_json
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
-from m2trec_merlin.evaluation.measurements import Measurement, summarise
+from m2trec_merlin.evaluation.measurements import METRICS_FILE, Measurement, summarise
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.plots import plot_bars, plot_learning_curves, plot_lines
 from m2trec_merlin.evaluation.protocol import describe_protocol
 from m2trec_merlin.evaluation.report import write_html, write_markdown
 from m2trec_merlin.evaluation.slices import SLICES, Slice, length_slices, occurrence_slices
 from m2trec_merlin.sessions import Sessions
-
-METRICS_FILE = "metrics.json"
 
 #: Slices that plots, but no tables, show: by what they are ordered.
 BREAKDOWNS: dict[str, tuple[Slice, ...]] = {
@@ -83,14 +81,6 @@ def write_results(
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
     return measurements
-
-
-def read_measurements(folder: Path) -> list[Measurement]:
-    """Return the rows of the metrics.json that `write_results` wrote into a folder."""
-    path = folder / METRICS_FILE
-    rows = read_json(path, "evaluate")
-    with reading(path, "evaluate"):
-        return [Measurement(**row) for row in rows]
 
 
 def draw_plots(

@@ -67,7 +67,7 @@ class LocalRecommender:
 
     def __init__(self, repository: Path) -> None:
         self._first = PreprocessStep(version_folder(repository, PREPROCESS), in_background=False)
-        self._second = PredictStep(version_folder(repository, PREDICT))
+        self._second = PredictStep(version_folder(repository, PREDICT), in_background=False)
         self._turn = threading.Lock()
 
     def recommend(
@@ -224,7 +224,8 @@ class LocalRecommender:
         described = [each.new_items for each in good if each.raw_items]
         # In a session of its own, each of them is number -1.
         positions[positions < NO_ITEM] = -1 - np.arange(len(described))
-        return Request(positions, join_items(described or [good[0].new_items]), options, notes)
+        new_items = join_items(described or [good[0].new_items])
+        return Request(positions, new_items, options, notes, catalogue=good[0].catalogue)
 
 
 def _elsewhere(message: str, where: str) -> str:

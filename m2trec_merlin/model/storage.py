@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from m2trec_merlin.artifacts import atomic_write, fingerprint, read_json, reading
-from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.catalogue import VOCABULARIES, Catalogue
 from m2trec_merlin.config import Config, restore_config
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.m2trec import M2TRec, build_model
@@ -143,7 +143,7 @@ def _vocabularies(catalogue: Catalogue) -> dict[str, Any]:
     """Return what stands behind the ids of each vocabulary, if the catalogue was read from a folder."""
     if catalogue.directory is None:
         return {}
-    return {path.name: _content(path) for path in sorted((catalogue.directory / "vocabularies").iterdir())}
+    return {path.name: _content(path) for path in sorted((catalogue.directory / VOCABULARIES).iterdir())}
 
 
 def _content(path: Path) -> Any:

@@ -16,6 +16,7 @@ from nvtabular import Workflow
 
 from m2trec_merlin.artifacts import atomic_write
 from m2trec_merlin.attributes import ITEM_ID, Attribute
+from m2trec_merlin.catalogue import SCHEMA, VOCABULARIES
 from m2trec_merlin.columns import as_text
 from m2trec_merlin.config import Config
 from m2trec_merlin.encoded import Field
@@ -26,7 +27,7 @@ def write_vocabularies(
     workflow: Workflow, attributes: Sequence[Attribute], catalogue: Path
 ) -> dict[str, Field]:
     """Write `schema.json` and `vocabularies/` of a fitted items workflow; return what it encodes to."""
-    folder = catalogue / "vocabularies"
+    folder = catalogue / VOCABULARIES
     folder.mkdir()
     fields = {a.name: a.write_vocabulary(workflow, folder) for a in attributes}
     schema = [
@@ -34,7 +35,7 @@ def write_vocabularies(
         for a in attributes
     ]
     titled = any(attribute.gives_titles for attribute in attributes)
-    atomic_write(catalogue / "schema.json", json.dumps({"titled": titled, "attributes": schema}, indent=2))
+    atomic_write(catalogue / SCHEMA, json.dumps({"titled": titled, "attributes": schema}, indent=2))
     return fields
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from m2trec_merlin.devices import Choice, choose
+from m2trec_merlin.devices import ChosenDevice, choose
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.frames import Frames, library
 from m2trec_merlin.merlin_adapter import teach_merlin
 
 
-def choose_preprocessing_device(wanted: str) -> Choice:
+def choose_preprocessing_device(wanted: str) -> ChosenDevice:
     """Return the device for `auto`, `cpu` or `cuda`, and why.
 
     Raises:

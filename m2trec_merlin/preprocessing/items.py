@@ -16,6 +16,7 @@ from nvtabular import Workflow
 from m2trec_merlin.artifacts import reading
 from m2trec_merlin.attributes import ITEM_ID, Attribute
 from m2trec_merlin.attributes.operators import load_operators
+from m2trec_merlin.catalogue import DISPLAY, ENCODED, VOCABULARIES
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.validation import check_attributes
 from m2trec_merlin.errors import DataError
@@ -56,17 +57,17 @@ def build_catalogue(
         MissingDependencyError: sentences are to be encoded, and the encoder is not installed.
     """
     items, counts = _order_items(data)
-    _require_fit(items, config.attributes, data / "items.parquet")
+    _require_fit(items, config.attributes, data / ITEMS_FILE)
     n_seen = int((counts > 0).sum())
     if not n_seen:
-        raise DataError(str(data), ["no item of items.parquet occurs in the training sessions"])
+        raise DataError(str(data), [f"no item of {ITEMS_FILE} occurs in the training sessions"])
     catalogue = output / CATALOGUE
     catalogue.mkdir(parents=True)
     with TemporaryDirectory(dir=output, prefix=".parts.") as folder:
         size = min(attribute.items_at_a_time for attribute in config.attributes)
         parts = _write_parts(items, n_seen, Path(folder), size)
         seen = [part for part in parts if part.name.startswith("seen")]
-        workflow = items_workflow(config.attributes, Path(folder) / "vocabularies")
+        workflow = items_workflow(config.attributes, Path(folder) / VOCABULARIES)
         load_operators(workflow)
         fit_workflow(workflow, seen, workflow_columns(config.attributes), device, client, progress)
         save_workflow(workflow, config.attributes, output / ITEMS_WORKFLOW)
@@ -80,8 +81,8 @@ def build_catalogue(
             for part, to in zip(parts, targets, strict=True)
         ]
         run(tasks, client, "catalogue", progress)
-        _combine(targets, counts, catalogue / "items.parquet")
-    write_display(items, config, catalogue / "display.parquet")
+        _combine(targets, counts, catalogue / ENCODED)
+    write_display(items, config, catalogue / DISPLAY)
 
 
 def _require_fit(items: pa.Table, attributes: Sequence[Attribute], path: Path) -> None:

@@ -12,6 +12,7 @@ from m2trec_merlin.artifacts import reading
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.frames.pandas_frames import PandasFrames
 from m2trec_merlin.ids import IdIndex
+from m2trec_merlin.runs.folder import INTERACTIONS, PARTS
 
 
 def find_parts(data: Path, split: str) -> list[Path]:
@@ -20,10 +21,10 @@ def find_parts(data: Path, split: str) -> list[Path]:
     Raises:
         ArtifactError: there are none.
     """
-    folder = data / "interactions" / split
-    parts = sorted(folder.glob("part-*.parquet"))
+    folder = data / INTERACTIONS / split
+    parts = sorted(folder.glob(PARTS))
     if not parts:
-        raise ArtifactError(f"{folder} holds no part-*.parquet: run `m2trec data` again")
+        raise ArtifactError(f"{folder} holds no {PARTS}: run `m2trec data` again")
     return parts
 
 

@@ -13,6 +13,7 @@ from merlin.dag import Graph
 from nvtabular import Workflow
 
 from m2trec_merlin.artifacts import reading
+from m2trec_merlin.catalogue import ENCODED
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.session_length import longest_session
 from m2trec_merlin.errors import DataError
@@ -55,7 +56,7 @@ def build_sessions(
     Raises:
         DataError: a part of the interactions holds no item of the catalogue.
     """
-    items = pq.read_table(catalogue / "items.parquet", columns=["item_id"]).to_pandas()
+    items = pq.read_table(catalogue / ENCODED, columns=["item_id"]).to_pandas()
     rows = items.assign(row=np.arange(1, len(items) + 1, dtype=np.int64))
     facts = {}
     for split in SPLITS:

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from m2trec_merlin.readers.dialect import Dialect
 from m2trec_merlin.readers.source import Source
 from m2trec_merlin.sections import MANY, Section
 
@@ -103,6 +104,11 @@ class DataSettings(Section):
     def names_splits(self) -> bool:
         """Whether the source has a column for `split.kind: column`."""
         return False
+
+    @property
+    def items_dialect(self) -> Dialect:
+        """How a table of items is written, as CSV."""
+        return Dialect(options=None)
 
     def open(self, seed: int) -> Source:
         """Return the reader, which has read nothing yet.

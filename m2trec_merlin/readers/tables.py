@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
@@ -23,20 +21,16 @@ from m2trec_merlin.readers.canonical import (
     digits_to_integers,
     normalise_ids,
 )
-from m2trec_merlin.readers.dialect import DialectOptions
+from m2trec_merlin.readers.dialect import Dialect, DialectOptions
 from m2trec_merlin.readers.files import TableFile
 from m2trec_merlin.readers.grouping import GroupedSessions
-from m2trec_merlin.readers.near_ids import explain_unknown
+from m2trec_merlin.readers.left_out import LeftOut
 from m2trec_merlin.readers.positions import parse_positions
-from m2trec_merlin.readers.problems import SHOWN
 from m2trec_merlin.readers.settings import DataSettings, SplitByModulus
 from m2trec_merlin.readers.source import Origin
 from m2trec_merlin.readers.times import ISO_8601
 from m2trec_merlin.readers.user_sessions import UserSessions
 from m2trec_merlin.sections import Name, Section, SettingPath
-
-#: Ids of items with which one that is unknown is compared.
-_COMPARED = 10_000
 
 
 class ColumnsConfig(Section):
@@ -113,6 +107,12 @@ class TablesData(DataSettings):
         """The column whose equal values mean one session, or one user."""
         return self.sessions.user if self.sessions else self.columns.session_id or SESSION_ID
 
+    @property
+    def items_dialect(self) -> Dialect:
+        """As the configuration says it."""
+        own = self.options.items
+        return own.dialect("data.options.items") if own else self.options.dialect("data.options")
+
     def open(self, seed: int) -> TableFiles:
         """Return the reader."""
         return TableFiles(self)
@@ -144,16 +144,14 @@ class TableFiles:
 
     def __init__(self, config: TablesData) -> None:
         self._options = config.options
-        dialect = self._options.dialect("data.options")
-        other = self._options.items
-        self._interactions_file = TableFile(config.interactions, dialect)
-        self._items_file = TableFile(config.items, other.dialect("data.options.items") if other else dialect)
+        self._interactions_file = TableFile(config.interactions, self._options.dialect("data.options"))
+        self._items_file = TableFile(config.items, config.items_dialect)
         self._columns = config.columns
         self._grouped_by = config.grouped_by
         self._cut = config.sessions
         self._chunk_sessions = config.chunk_sessions
         self._groups = GroupedSessions(self._rows, config.chunk_sessions)
-        self._dropped = _Dropped()
+        self._left_out = LeftOut()
         self.name = f"{self._interactions_file.path.name} and {self._items_file.path.name}"
         self.time_format = self._options.time_format or ISO_8601
 
@@ -185,7 +183,7 @@ class TableFiles:
     @property
     def notices(self) -> list[str]:
         """Events left out."""
-        return self._dropped.notices(self._items_file.path.name)
+        return self._left_out.notices(self._items_file.path.name)
 
     def items(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Return the items table: ids as item_id, and of `columns` those that the file has; default: all."""
@@ -209,9 +207,9 @@ class TableFiles:
     def interactions(self) -> Iterator[pd.DataFrame]:
         """Yield whole sessions, in the order in which they, or their users, begin in the file."""
         known = self._known_items()
-        self._dropped = _Dropped()
+        self._left_out = LeftOut()
         for chunk in self._whole_sessions():
-            kept = chunk if known is None or ITEM_ID not in chunk else self._dropped.drop(chunk, known)
+            kept = chunk if known is None or ITEM_ID not in chunk else self._left_out.drop(chunk, known)
             if len(kept):
                 yield kept
 
@@ -270,39 +268,3 @@ class TableFiles:
         if pd.api.types.is_datetime64_any_dtype(first):
             return True
         return bool(len(first)) and float(np.mean(parse_positions(first).notna())) < 0.5
-
-
-@dataclass
-class _Dropped:
-    """Events left out because `drop_unknown_items` asks for it."""
-
-    seen: int = 0
-    unknown: int = 0
-    missing: int = 0
-    example: str = ""
-
-    def drop(self, rows: pd.DataFrame, known: KnownItems) -> pd.DataFrame:
-        """Count the events of items that are not known, and return the others."""
-        ids = normalise_ids(rows[ITEM_ID])
-        missing = ids.isna().to_numpy()
-        unknown = (known.positions(ids) < 0) & ~missing
-        self.seen += len(rows)
-        self.unknown += int(unknown.sum())
-        self.missing += int(missing.sum())
-        if unknown.any() and not self.example:
-            example = str(ids[unknown].iloc[0])
-            alike = difflib.get_close_matches(example, map(str, known.ids[:_COMPARED]), n=1, cutoff=0)
-            near = explain_unknown(ids[unknown].iloc[:SHOWN], known.ids)
-            near = near or (f"the items have {alike[0]}" if alike else "")
-            self.example = f"such as {example}" + (f" ({near})" if near else "")
-        return rows[~(unknown | missing)]
-
-    def notices(self, items: str) -> list[str]:
-        """Return what to tell of them."""
-        reasons = {f"their items are not in {items}, {self.example}": self.unknown}
-        reasons["they name no item"] = self.missing
-        return [
-            f"{'all ' if count == self.seen else ''}{count:,} events left out: {reason}"
-            for reason, count in reasons.items()
-            if count
-        ]

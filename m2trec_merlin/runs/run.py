@@ -41,15 +41,7 @@ class Run(RunFolder):
 
     def step(self, verb: Verb) -> Step:
         """Return a step of this run."""
-        folders = {
-            "data": self.data,
-            "preprocess": self.preprocessed,
-            "train": self.model,
-            "evaluate": self.evaluation,
-            "export": self.triton,
-        }
-        before = {name: self.step(earlier) for name, earlier in _BEFORE[verb].items()}
-        return Step(verb, folders[verb], SETTINGS[verb](self.config), before)
+        return step_of(self, verb, self.config)
 
     def as_trained(self, saved: Config) -> tuple[Run, list[str]]:
         """Return the run as its model was trained, and a line for each setting that is another one today.
@@ -94,6 +86,25 @@ class Run(RunFolder):
             "`m2trec export`"
             for name in step.outdated()
         ]
+
+
+def step_of(run: RunFolder, verb: Verb, config: Config | None = None) -> Step:
+    """Return a step of a run's folder.
+
+    Args:
+        run: the folder.
+        verb: of the step.
+        config: what its result is to be made for; None where that is not asked.
+    """
+    folders = {
+        "data": run.data,
+        "preprocess": run.preprocessed,
+        "train": run.model,
+        "evaluate": run.evaluation,
+        "export": run.triton,
+    }
+    before = {name: step_of(run, earlier, config) for name, earlier in _BEFORE[verb].items()}
+    return Step(verb, folders[verb], {} if config is None else SETTINGS[verb](config), before)
 
 
 def _shown(value: Any) -> str:

@@ -33,7 +33,7 @@ _MOSTLY_MISSING = 0.98
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChosenKind:
     """What becomes of a column.
 
     Attributes:
@@ -61,7 +61,7 @@ class Choice:
         return self.kind == "categorical" and speaks_of(self.column.name, "category")
 
 
-def choose_kind(column: Column, ids: Column) -> Choice:
+def choose_kind(column: Column, ids: Column) -> ChosenKind:
     """Return the kind that suits a column, or why there is none.
 
     Args:
@@ -69,87 +69,89 @@ def choose_kind(column: Column, ids: Column) -> Choice:
         ids: the column of ids, of the same rows.
     """
     if column.is_unique and column.texts.eq(ids.texts.reindex(column.texts.index)).mean() > 0.9:
-        return Choice(column, None, f"repeats the ids in '{ids.name}'")
+        return ChosenKind(column, None, f"repeats the ids in '{ids.name}'")
     for rule in _RULES:
         if (choice := rule(column)) is not None:
             return choice
     raise AssertionError("the last rule decides")
 
 
-def _says_nothing(column: Column) -> Choice | None:
+def _says_nothing(column: Column) -> ChosenKind | None:
     if not column.distinct:
-        return Choice(column, None, "holds no value")
+        return ChosenKind(column, None, "holds no value")
     if column.gaps > _MOSTLY_MISSING:
-        return Choice(column, None, f"{percent(column.gaps)} of values are missing")
+        return ChosenKind(column, None, f"{percent(column.gaps)} of values are missing")
     if column.distinct == 1 and not column.gaps:
-        return Choice(column, None, f"holds {column.examples(1)} in all rows")
+        return ChosenKind(column, None, f"holds {column.examples(1)} in all rows")
     return None
 
 
-def _lists(column: Column) -> Choice | None:
+def _lists(column: Column) -> ChosenKind | None:
     if not column.is_list:
         return None
     lists = to_arrow(column.values.dropna())
     lengths, values = pd.Series(pc.list_value_length(lists).to_pandas()), lists.flatten()
     if not len(values.drop_null()):
-        return Choice(column, None, "holds no value")
+        return ChosenKind(column, None, "holds no value")
     if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
         if not np.isfinite(values.to_numpy(zero_copy_only=False)).all():
-            return Choice(column, None, "lists with values that are not finite numbers")
+            return ChosenKind(column, None, "lists with values that are not finite numbers")
         if lengths.nunique() == 1 and lengths.iloc[0] > 3:
             size, gaps = int(lengths.iloc[0]), "; zeros where missing" if column.gaps else ""
-            return Choice(column, "vector", f"lists of {size} numbers{gaps}", {"size": size})
+            return ChosenKind(column, "vector", f"lists of {size} numbers{gaps}", {"size": size})
         if (values.to_numpy() % 1).any():
-            return Choice(column, None, "lists of numbers of different lengths")
+            return ChosenKind(column, None, "lists of numbers of different lengths")
     reason = f"lists of {lengths.mean():.1f} values on average, {len(values.unique()):,} different"
-    return Choice(column, "multi_categorical", reason, _kept(lengths))
+    return ChosenKind(column, "multi_categorical", reason, _kept(lengths))
 
 
-def _written_lists(column: Column) -> Choice | None:
+def _written_lists(column: Column) -> ChosenKind | None:
     if not written_lists(column.texts).any():
         return None
-    return Choice(column, None, f"lists written as text, {column.examples(1)}: {WRITTEN_LISTS_HINT}")
+    return ChosenKind(column, None, f"lists written as text, {column.examples(1)}: {WRITTEN_LISTS_HINT}")
 
 
-def _dates(column: Column) -> Choice | None:
+def _dates(column: Column) -> ChosenKind | None:
     if column.numbers is None and (column.is_time or times_of(column) is not None):
         reason = (
             "dates or times, for which there is no kind: a number, such as days since release, can be used"
         )
-        return Choice(column, None, reason)
+        return ChosenKind(column, None, reason)
     return None
 
 
-def _addresses(column: Column) -> Choice | None:
+def _addresses(column: Column) -> ChosenKind | None:
     if column.share(_FILE) > 0.8:
-        return Choice(column, None, f"addresses of pages or files, {column.examples(1)}")
+        return ChosenKind(column, None, f"addresses of pages or files, {column.examples(1)}")
     return None
 
 
-def _numbers(column: Column) -> Choice | None:
+def _numbers(column: Column) -> ChosenKind | None:
     settings: dict[str, Any] = {}
     if (numbers := column.numbers) is None:
         if (numbers := _with_decimal_commas(column)) is None:
             return None
         settings = {"decimal": ","}
     if len(column.texts) < column.values.notna().sum():
-        return Choice(column, None, "numbers, but for blanks: leave the fields empty to use it")
+        return ChosenKind(column, None, "numbers, but for blanks: leave the fields empty to use it")
     if np.abs(numbers).max() > np.finfo(np.float32).max:
-        return Choice(column, None, "holds numbers beyond those of float32 (3.4e38)")
+        return ChosenKind(column, None, "holds numbers beyond those of float32 (3.4e38)")
     is_quantity, described = speaks_of(column.name, "quantity"), f"{column.distinct:,} different numbers"
     if column.whole_numbers is not None and not is_quantity:
         if column.is_unique and len(column.texts) > _FEW:
-            return Choice(column, None, f"a number of its own for each item, {column.examples(1)}: a code")
+            return ChosenKind(
+                column, None, f"a number of its own for each item, {column.examples(1)}: a code"
+            )
         if speaks_of(column.name, "code", "category"):
-            return Choice(column, "categorical", f"{column.distinct:,} numbers that name something")
+            return ChosenKind(column, "categorical", f"{column.distinct:,} numbers that name something")
         if column.distinct <= _FEW or column.distinct * 5 <= len(column.texts):
             reason = f"{column.distinct:,} whole numbers, repeated: taken for codes"
-            return Choice(column, "categorical", reason, unsure="or numeric, if the numbers are amounts")
+            return ChosenKind(column, "categorical", reason, unsure="or numeric, if the numbers are amounts")
     skewed = numbers.min() >= 0 and numbers.max() > 10 * max(float(np.median(numbers)), 1e-9)
     reason = f"{described} from {numbers.min():g} to {numbers.max():g}"
     if skewed:
-        return Choice(column, "numeric", f"{reason}, most of them small", {"log": True, **settings})
-    return Choice(column, "numeric", reason, settings)
+        return ChosenKind(column, "numeric", f"{reason}, most of them small", {"log": True, **settings})
+    return ChosenKind(column, "numeric", reason, settings)
 
 
 def _with_decimal_commas(column: Column) -> np.ndarray | None:
@@ -160,10 +162,10 @@ def _with_decimal_commas(column: Column) -> np.ndarray | None:
     return column.texts.map(with_point).astype(float).to_numpy() if with_comma else None
 
 
-def _almost_numbers(column: Column) -> Choice | None:
+def _almost_numbers(column: Column) -> ChosenKind | None:
     """Numbers in a writing that is not read: commas at thousands, units, words for what is missing."""
     if column.share(r"[-+]?\d{1,3}(,\d{3})*(\.\d+)?") > 0.9 and column.texts.str.contains(",").any():
-        return Choice(
+        return ChosenKind(
             column, None, f"numbers with commas at thousands, {column.examples(1)}: leave these out"
         )
     found = pd.to_numeric(column.texts, errors="coerce")
@@ -171,15 +173,15 @@ def _almost_numbers(column: Column) -> Choice | None:
     if 0 < len(others) < 0.5 * len(column.texts) and found.nunique() > _FEW and not column.are_codes:
         words = ", ".join(map(repr, others.value_counts().index[:3]))
         reason = f"numbers, but for {len(others):,} values such as {words}: leave the fields empty to use it"
-        return Choice(column, None, reason)
+        return ChosenKind(column, None, reason)
     # One unit for all: sizes in ounces and pounds are words.
     unit = column.texts.str.extract(_AMOUNT).dropna(how="all").fillna("").agg("".join, axis=1)
     if len(unit) > 0.9 * len(column.texts) and unit.value_counts(normalize=True).iloc[0] > 0.9:
-        return Choice(column, None, f"numbers with a unit, {column.examples(1)}: write the number alone")
+        return ChosenKind(column, None, f"numbers with a unit, {column.examples(1)}: write the number alone")
     return None
 
 
-def _several_values(column: Column) -> Choice | None:
+def _several_values(column: Column) -> ChosenKind | None:
     for separator in _BETWEEN:
         # A mark that stands in some values only may be part of a title or of a number.
         holding = column.texts[column.texts.str.contains(separator, regex=False)]
@@ -197,18 +199,18 @@ def _several_values(column: Column) -> Choice | None:
         reason = f"{size} with '{separator}' between them, {values.nunique():,} different"
         settings = {} if separator == "|" else {"separator": separator}
         unsure = "" if separator in "|>;" else f"or text or categorical, if '{separator}' separates nothing"
-        return Choice(column, "multi_categorical", reason, {**settings, **_kept(lists.str.len())}, unsure)
+        return ChosenKind(column, "multi_categorical", reason, {**settings, **_kept(lists.str.len())}, unsure)
     return None
 
 
-def _codes(column: Column) -> Choice | None:
+def _codes(column: Column) -> ChosenKind | None:
     slug = column.share(r"[^\W_A-Z]+([-_][^\W_A-Z]+)+") > 0.9
     if column.is_unique and len(column.texts) > _FEW and (column.are_codes or slug):
-        return Choice(column, None, f"a code of its own for each item, {column.examples(1)}")
+        return ChosenKind(column, None, f"a code of its own for each item, {column.examples(1)}")
     return None
 
 
-def _words(column: Column) -> Choice | None:
+def _words(column: Column) -> ChosenKind | None:
     titled = speaks_of(column.name, "title") and not speaks_of(column.name, "category")
     share = column.distinct / len(column.texts)
     foreign = not column.texts.map(str.isascii).all() and column.texts.str.len().mean() > 8
@@ -218,11 +220,13 @@ def _words(column: Column) -> Choice | None:
             f"{column.distinct:,} different of {len(column.texts):,}, {column.words:.1f} words on average"
         )
         long = column.texts.str.split().str.len().quantile(0.9)
-        return Choice(column, "text", reason, {"max_tokens": 64 if long > 24 else 32} if long > 10 else {})
+        return ChosenKind(
+            column, "text", reason, {"max_tokens": 64 if long > 24 else 32} if long > 10 else {}
+        )
     return None
 
 
-def _categories(column: Column) -> Choice | None:
+def _categories(column: Column) -> ChosenKind | None:
     reason = f"{column.distinct:,} values, the most frequent {column.examples(1)}"
     if column.gaps > 0:
         reason += f"; {percent(column.gaps)} missing"
@@ -231,7 +235,7 @@ def _categories(column: Column) -> Choice | None:
         unsure = "or text, or left out: hardly a value repeats"
     if named := [value for value in column.counts.index if value.lower() in _NO_VALUE]:
         unsure = f"{named[0]!r} counts as a value; leave the fields empty if it means that there is none"
-    return Choice(column, "categorical", reason, unsure=unsure)
+    return ChosenKind(column, "categorical", reason, unsure=unsure)
 
 
 def _kept(lengths: pd.Series) -> dict[str, int]:
@@ -239,7 +243,7 @@ def _kept(lengths: pd.Series) -> dict[str, int]:
     return {"max_tokens": 64} if lengths.max() > 16 else {}
 
 
-_RULES: tuple[Callable[[Column], Choice | None], ...] = (
+_RULES: tuple[Callable[[Column], ChosenKind | None], ...] = (
     *(_lists, _says_nothing, _written_lists, _dates, _addresses, _numbers, _almost_numbers),
     *(_several_values, _codes, _words, _categories),
 )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from m2trec_merlin.starting.kinds import Choice
+from m2trec_merlin.starting.kinds import ChosenKind
 from m2trec_merlin.starting.look import Column
 
 #: What the model learns to predict beside the next item has at most so many values.
@@ -14,16 +14,16 @@ _MOST_VALUES = 5000
 _MOST_TASKS = 3
 
 
-def without_twins(choices: Sequence[Choice]) -> list[Choice]:
+def without_twins(choices: Sequence[ChosenKind]) -> list[ChosenKind]:
     """Leave out what says the same in other values as another column: of number and name, the number."""
-    kept: list[Choice] = []
+    kept: list[ChosenKind] = []
     # Names before numbers, so that a person can read what is kept.
     by_reading = sorted(choices, key=lambda c: c.kind == "categorical" and _reads_like_a_number(c.column))
     for choice in by_reading:
         twin = next((other for other in kept if _say_the_same(choice, other)), None)
         if twin is not None:
             reason = f"says the same as '{twin.column.name}' in other values"
-            choice = Choice(choice.column, None, reason)
+            choice = ChosenKind(choice.column, None, reason)
         kept.append(choice)
     return sorted(kept, key=lambda choice: [c.column.name for c in choices].index(choice.column.name))
 
@@ -32,7 +32,7 @@ def _reads_like_a_number(column: Column) -> bool:
     return column.numbers is not None or column.are_codes
 
 
-def _say_the_same(one: Choice, other: Choice) -> bool:
+def _say_the_same(one: ChosenKind, other: ChosenKind) -> bool:
     kinds = {one.kind, other.kind}
     if kinds != {"categorical"} and not (kinds == {"text"} and one.column.texts.equals(other.column.texts)):
         return False
@@ -41,14 +41,14 @@ def _say_the_same(one: Choice, other: Choice) -> bool:
     return follows(one, other) and follows(other, one)
 
 
-def follows(coarse: Choice, fine: Choice) -> bool:
+def follows(coarse: ChosenKind, fine: ChosenKind) -> bool:
     """Tell whether a value of the fine column has but one value of the coarse one."""
     pairs = pd.DataFrame({"fine": fine.column.texts, "coarse": coarse.column.texts}).dropna()
     seen = len(pairs.drop_duplicates())
     return len(pairs) > 0 and seen <= 1.01 * pairs["fine"].nunique()
 
 
-def choose_tasks(choices: Sequence[Choice]) -> list[Choice]:
+def choose_tasks(choices: Sequence[ChosenKind]) -> list[ChosenKind]:
     """Return the categories of the next item that the model learns to predict, from coarse to fine."""
     possible = [
         choice

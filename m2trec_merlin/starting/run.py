@@ -13,10 +13,10 @@ from m2trec_merlin.data import prepare_data, summarise_data
 from m2trec_merlin.errors import ConfigError, DataError, reason_of
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers.canonical import ITEM_ID, KnownItems, normalise_ids
+from m2trec_merlin.starting.configuration import Examination, compose
 from m2trec_merlin.starting.dialect import writing_of
-from m2trec_merlin.starting.draft import Examination, compose
 from m2trec_merlin.starting.item_ids import ItemIds, find_item_ids
-from m2trec_merlin.starting.kinds import Choice, choose_kind
+from m2trec_merlin.starting.kinds import ChosenKind, choose_kind
 from m2trec_merlin.starting.levels import choose_tasks, without_twins
 from m2trec_merlin.starting.look import Column, Look, look_at
 from m2trec_merlin.starting.sessions import find_grouping, find_order, find_split, find_times
@@ -115,10 +115,10 @@ def examine(clicks: Path, items: Path, progress: Progress = SILENT) -> Examinati
     )
 
 
-def _choose(column: Column, ids: Column) -> Choice:
+def _choose(column: Column, ids: Column) -> ChosenKind:
     if column.name == ITEM_ID:
         reason = f"is called as ids are here, which '{ids.name}' holds: rename it to use it"
-        return Choice(column, None, reason)
+        return ChosenKind(column, None, reason)
     return choose_kind(column, ids)
 
 

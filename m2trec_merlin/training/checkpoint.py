@@ -23,6 +23,9 @@ from m2trec_merlin.training.optimizer import Optimizers
 from m2trec_merlin.training.processes import ALONE, Processes
 
 _KEEP = 2
+#: Of the folder of a checkpoint, by its step; what finds them; and of the files in it.
+_STEP, _STEPS = "step-{:08d}", "step-*"
+_TENSORS, _STATE = "tensors.safetensors", "state.json"
 
 
 @dataclass
@@ -66,17 +69,17 @@ def save_checkpoint(
         inputs: fingerprint of what is trained on what; only the same training may resume from here.
         processes: the state of each one's random number generators is kept; the first one writes.
     """
-    target = folder / f"step-{state.step:08d}"
+    target = folder / _STEP.format(state.step)
     random = _random_states(model, processes)
     if not processes.is_first:
         return target
     tensors = {f"model.{name}": weight for name, weight in weights_of(model).items()}
     tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizer.state_tensors().items()}
     with atomic_directory(target) as temporary:
-        save_file(tensors | random, temporary / "tensors.safetensors")
+        save_file(tensors | random, temporary / _TENSORS)
         content = {"inputs": inputs, "progress": asdict(state)}
-        (temporary / "state.json").write_text(json.dumps(content, indent=2), encoding="utf-8")
-    for old in sorted(folder.glob("step-*"))[:-_KEEP]:
+        (temporary / _STATE).write_text(json.dumps(content, indent=2), encoding="utf-8")
+    for old in sorted(folder.glob(_STEPS))[:-_KEEP]:
         shutil.rmtree(old, ignore_errors=True)
     return target
 
@@ -95,8 +98,8 @@ def _random_states(model: nn.Module, processes: Processes) -> dict[str, Tensor]:
 
 def find_checkpoint(folder: Path, inputs: str) -> Path | None:
     """Return the newest checkpoint of the same training, or None."""
-    for path in sorted(folder.glob("step-*"), reverse=True):
-        if read_json(path / "state.json", "train")["inputs"] == inputs:
+    for path in sorted(folder.glob(_STEPS), reverse=True):
+        if read_json(path / _STATE, "train")["inputs"] == inputs:
             return path
     return None
 
@@ -105,7 +108,7 @@ def load_checkpoint(
     path: Path, model: nn.Module, optimizer: Optimizers, processes: Processes = ALONE
 ) -> TrainingState:
     """Put weights, optimiser and random number generators back; returns where training stood."""
-    tensors = load_file(path / "tensors.safetensors")
+    tensors = load_file(path / _TENSORS)
     parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}, "random": {}}
     for name, tensor in tensors.items():
         part, _, rest = name.partition(".")
@@ -115,4 +118,4 @@ def load_checkpoint(
     torch.set_rng_state(parts["random"][f"cpu.{processes.rank}"])
     if (cuda := parts["random"].get(f"cuda.{processes.rank}")) is not None and torch.cuda.is_available():
         torch.cuda.set_rng_state(cuda)
-    return TrainingState(**read_json(path / "state.json", "train")["progress"])
+    return TrainingState(**read_json(path / _STATE, "train")["progress"])

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from m2trec_merlin.cli.demo import example_new_item, example_session
+from m2trec_merlin.cli.demo import example_new_item, example_session, new_item_row
 from m2trec_merlin.config import Config
 from m2trec_merlin.preprocessing.run import preprocess
 
@@ -10,4 +10,6 @@ def test_a_new_item_is_described_as_the_raw_table_calls_its_columns(tiny: Config
     preprocess(tiny)
     item = example_new_item(tiny, like="11")
     assert item == {"title": "new organic Red wine", "maker": 8.0}
+    row = new_item_row(tiny, like="11")
+    assert len(row) == 1 and {**item, "item_id": "new-1"}.items() <= row.iloc[0].to_dict().items()
     assert example_session(tiny) == ["10", "14", "13"]

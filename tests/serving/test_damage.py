@@ -42,7 +42,7 @@ def test_every_damaged_file_is_named(repository: Path, damage: Callable[[Path], 
     load(repository)
     files = [path for path in repository.rglob("*") if path.is_file()]
     kinds = {"".join(path.suffixes) for path in files}
-    assert kinds == {".json", ".pbtxt", ".py", ".parquet", ".npy", ".onnx"} and len(files) > 20
+    assert kinds == {".json", ".pbtxt", ".py", ".parquet", ".npy", ".onnx", ".md"} and len(files) > 20
     for path in files:
         content = path.read_bytes()
         damage(path)

@@ -24,6 +24,7 @@ BEGINS = {
     ".onnx": b"",
     ".pbtxt": b"",
     ".py": b'"""',
+    ".md": b"# ",
 }
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from m2trec_merlin.starting.kinds import Choice, choose_kind
+from m2trec_merlin.starting.kinds import ChosenKind, choose_kind
 from m2trec_merlin.starting.levels import choose_tasks, follows, without_twins
 from m2trec_merlin.starting.look import Column
 
@@ -17,7 +17,7 @@ IDS = Column("sku", pd.Series([f"A{i:04d}" for i in range(N)]))
 WORDS = ["red", "blue", "mug", "lamp", "chair", "old", "big", "wine", "table", "shoe"]
 
 
-def choose(name: str, values: list[Any]) -> Choice:
+def choose(name: str, values: list[Any]) -> ChosenKind:
     return choose_kind(Column(name, pd.Series(values)), IDS)
 
 
@@ -116,8 +116,8 @@ def test_a_word_for_what_is_missing_is_told() -> None:
     assert choice.kind == "categorical" and choice.unsure.startswith("'NULL' counts as a value")
 
 
-def category(name: str, values: list[Any]) -> Choice:
-    return Choice(Column(name, pd.Series(values)), "categorical", "")
+def category(name: str, values: list[Any]) -> ChosenKind:
+    return ChosenKind(Column(name, pd.Series(values)), "categorical", "")
 
 
 FINE = [i % 20 for i in range(N)]

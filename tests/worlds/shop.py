@@ -95,8 +95,16 @@ def raw_items() -> pd.DataFrame:
     )
 
 
-def build_shop(directory: Path, **model: object) -> tuple[Config, Catalogue, M2TRec]:
-    """Write `preprocessed/` and `model/` of a run whose model has random weights, biases included."""
+def build_shop(
+    directory: Path, more_items: pd.DataFrame | None = None, **model: object
+) -> tuple[Config, Catalogue, M2TRec]:
+    """Write `preprocessed/` and `model/` of a run whose model has random weights, biases included.
+
+    Args:
+        directory: of the run.
+        more_items: behind the others, without training occurrences.
+        model: settings of the section.
+    """
     config = shop_config(directory, **model)
     train = directory / "data" / "interactions" / "train"
     train.mkdir(parents=True)
@@ -107,7 +115,8 @@ def build_shop(directory: Path, **model: object) -> tuple[Config, Catalogue, M2T
     )
     events["position"] = events.groupby("session_id").cumcount()
     events.to_parquet(train / "part-00000.parquet", index=False)
-    raw_items().to_parquet(directory / "data" / "items.parquet", index=False)
+    items = raw_items() if more_items is None else pd.concat([raw_items(), more_items])
+    items.to_parquet(directory / "data" / "items.parquet", index=False)
     preprocessed = directory / "preprocessed"
     build_catalogue(config, directory / "data", preprocessed)
     write_manifest(preprocessed, "preprocess", {})

@@ -19,10 +19,12 @@ from nvtabular import ops
 
 from benchmarks.gpu.events import write_shop
 from benchmarks.gpu.step import Step
-from m2trec_merlin.artifacts import read_json
+from m2trec_merlin.artifacts import require_manifest
 from m2trec_merlin.config import Config
 from m2trec_merlin.merlin_adapter import dataset_of_parts
+from m2trec_merlin.preprocessing.parts import find_parts
 from m2trec_merlin.preprocessing.run import preprocess
+from m2trec_merlin.runs import Run
 
 #: Items, events, parts; the largest last.
 SIZES = ((575_000, 1_000_000, 2), (1_000_000, 10_000_000, 16))
@@ -55,7 +57,7 @@ def ours(step: Step, config: Config, dask: str | None, of: dict[str, int], devic
     config = config.model_copy(update={"preprocessing": preprocessing})
     for turn in range(2 if device == "cuda" else 1):
         folder = preprocess(config, dask, force=True)
-        for name, seconds in read_json(folder / "manifest.json")["seconds"].items():
+        for name, seconds in require_manifest(folder, "preprocess")["seconds"].items():
             system = f"ours, {device}, {dask or 'one process'}"
             step.add(name, seconds, "s", system=system, turn=turn, **of)
 
@@ -65,17 +67,17 @@ def stock(step: Step, config: Config, of: dict[str, int]) -> None:
 
     Both read, transform and write; titles, which cost ours most, are left out here.
     """
-    data = config.directory / "data"
+    folders = Run(config)
     started = time.perf_counter()
     features = ["brand", "tags"] >> ops.Categorify(out_path=str(config.directory / "stock"))
     prices = ["price"] >> ops.LogOp() >> ops.Normalize() >> ops.FillMissing(0)
     items = nvtabular.Workflow(features + prices + ["item_id"])
-    table = dataset_of_parts([data / "items.parquet"], ["item_id", "brand", "tags", "price"])
+    table = dataset_of_parts([folders.items], ["item_id", "brand", "tags", "price"])
     items.fit_transform(table).to_parquet(str(config.directory / "stock-items"))
     step.add("items", round(time.perf_counter() - started, 2), "s", system="stock NVTabular", **of)
-    rows = pq.read_table(data / "items.parquet", columns=["item_id"]).to_pandas()
+    rows = pq.read_table(folders.items, columns=["item_id"]).to_pandas()
     rows = rows.assign(row=range(1, len(rows) + 1))
-    parts = sorted((data / "interactions" / "train").iterdir())
+    parts = find_parts(folders.data, "train")
     started = time.perf_counter()
     sessions = nvtabular.Workflow(_stock_sessions(rows))
     events = dataset_of_parts(parts, ["session_id", "item_id", "position"])

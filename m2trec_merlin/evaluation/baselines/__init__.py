@@ -21,7 +21,7 @@ __all__ = [
     "build_baseline",
 ]
 
-#: By the name that the configuration uses: `Baseline` in `config.evaluation`.
+#: By the name that the configuration uses. A new one is a module of its own and a line here.
 BASELINES: dict[str, Callable[[Catalogue, Sessions], ItemScorer]] = {
     "popularity": Popularity,
     "markov": Markov,

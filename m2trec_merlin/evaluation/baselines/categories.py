@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.evaluation.ranking import top_rows
 from m2trec_merlin.histories import events_before
-from m2trec_merlin.scores import ItemScorer
+from m2trec_merlin.scores import ItemScorer, best_rows
 from m2trec_merlin.sessions import Prefixes
 
 
@@ -70,13 +69,12 @@ class PredictedCategories:
 
     def category_scores(self, prefixes: Prefixes) -> dict[str, np.ndarray]:
         """Return 1 / rank of the best item of each category, float32 [P, V] for each attribute."""
-        rows = top_rows(self.scorer.score(prefixes), self.items)
-        lines = np.arange(len(prefixes))
+        best = [best_rows(line, self.items)[::-1] for line in self.scorer.score(prefixes)]
         scores = {}
         for name, column in self.columns.items():
             values = np.full((len(prefixes), column.field.size), -np.inf, np.float32)
             # From the last place to the first, so that the best one stays.
-            for place in reversed(range(self.items)):
-                values[lines, column.values[rows[:, place]]] = 1 / (1 + place)
+            for prefix, rows in enumerate(best):
+                values[prefix, column.values[rows]] = 1 / np.arange(len(rows), 0, -1)
             scores[name] = values
         return scores

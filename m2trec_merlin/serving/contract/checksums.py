@@ -14,11 +14,16 @@ from pathlib import Path
 from m2trec_merlin import __version__
 from m2trec_merlin.artifacts import atomic_write, fingerprint, read_json, reading, sha256
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.serving.contract.repository import CATALOGUE
 
 CHECKSUMS = "checksums.json"
 
 #: Raised whenever files of a version folder change their meaning, so that old code refuses new folders.
-FORMAT = 8
+FORMAT = 9
+
+#: Python writes its caches beside the code that Triton runs; the catalogue goes on after the export, and its
+#: versions have seals of their own.
+_ASIDE = {"__pycache__", CATALOGUE}
 
 
 def seal(directory: Path) -> None:
@@ -31,14 +36,18 @@ def seal(directory: Path) -> None:
     atomic_write(directory / CHECKSUMS, json.dumps({**content, "seal": fingerprint(content)}, indent=2))
 
 
-def require_sealed(directory: Path) -> None:
+def require_sealed(directory: Path, verb: str = "export") -> None:
     """Check that `directory` is what `seal` saw.
+
+    Args:
+        directory: that was sealed.
+        verb: that writes it anew.
 
     Raises:
         ArtifactError: files are missing, were added or altered, or are in another format.
     """
-    content = read_json(directory / CHECKSUMS, "export")
-    with reading(directory / CHECKSUMS, "export"):
+    content = read_json(directory / CHECKSUMS, verb)
+    with reading(directory / CHECKSUMS, verb):
         if content["format"] != FORMAT:
             raise ArtifactError(
                 f"{directory} is in format {content['format']} of m2trec-merlin {content['m2trec_merlin']}, "
@@ -51,9 +60,9 @@ def require_sealed(directory: Path) -> None:
     found = _sums(directory, sealed)
     wrong = sorted(name for name in saved.keys() | found.keys() if saved.get(name) != found.get(name))
     if wrong:
-        raise ArtifactError(
-            f"{directory}: {', '.join(wrong)} changed since the export: run `m2trec export --force`"
-        )
+        since = "the export" if verb == "export" else "it was written"
+        remedy = f"m2trec {verb}" + (" --force" if verb == "export" else "")
+        raise ArtifactError(f"{directory}: {', '.join(wrong)} changed since {since}: run `{remedy}`")
 
 
 def _sums(directory: Path, sealed: set[Path]) -> dict[str, str]:
@@ -63,8 +72,7 @@ def _sums(directory: Path, sealed: set[Path]) -> dict[str, str]:
 
 def _files(directory: Path, sealed: set[Path]) -> Iterable[Path]:
     for path in directory.rglob("*"):
-        # Python writes its caches beside the code that Triton runs.
-        if path.is_file() and "__pycache__" not in path.parts:
+        if path.is_file() and _ASIDE.isdisjoint(path.relative_to(directory).parts):
             is_data = path.name != CHECKSUMS and path.suffix != ".py"
             if not is_data or sealed.isdisjoint(path.parents):
                 yield path

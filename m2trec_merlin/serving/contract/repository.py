@@ -8,6 +8,8 @@ from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.serving.contract.names import ENSEMBLE
 
 FIRST_VERSION = "1"
+#: Beside it: what changed since the export.
+CATALOGUE = "catalogue"
 
 
 def version_folder(repository: Path, model: str) -> Path:

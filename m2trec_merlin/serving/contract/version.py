@@ -27,6 +27,8 @@ ITEM_GRAPH, SESSION_GRAPH = "items.onnx", "sessions.onnx"
 ITEM_VECTORS, CANDIDATE_VECTORS = "item_vectors.npy", "candidate_vectors.npy"
 BIASES, REPEAT_BIASES = "biases.npy", "repeat_biases.npy"
 NEIGHBOUR_ROWS, NEIGHBOUR_OFFSETS = "neighbour_rows.npy", "neighbour_offsets.npy"
+#: What the server itself never reads: how items are encoded into rows of the catalogue.
+CATALOGUE_GRAPH, ITEM_FORMAT = "catalogue.onnx", "item_format.json"
 NEIGHBOUR_SAME, NEIGHBOUR_WORDS = "neighbour_same.npy", "neighbour_words.npz"
 
 

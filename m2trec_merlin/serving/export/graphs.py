@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,26 @@ class ItemGraph(nn.Module):
         return (items.described, *([] if items.expected_popularity is None else [items.expected_popularity]))
 
 
+class CatalogueGraph(nn.Module):
+    """Encoded attributes of items, and whose training history they have, to all that a catalogue holds."""
+
+    def __init__(self, model: M2TRec) -> None:
+        super().__init__()
+        self.item_encoder = model.item_encoder
+        self.next_item_head = model.next_item_head
+
+    def forward(self, attributes: EncodedAttributes, rows: Tensor) -> tuple[Tensor, ...]:
+        """Return item vectors [n, I], candidate vectors [n, D] and biases [n].
+
+        Args:
+            attributes: of n items.
+            rows: int64 [n], rows of the catalogue that the model was trained on; NO_ITEM for other items.
+        """
+        items: ItemVectors = self.item_encoder(attributes)
+        candidates = self.next_item_head.candidate_vectors(items, rows)
+        return items.described, candidates, self.next_item_head.candidate_biases(items, rows)
+
+
 def export_sessions(model: M2TRec, item_vectors: np.ndarray, path: Path) -> None:
     """Write the session graph.
 
@@ -113,17 +133,43 @@ def export_items(model: M2TRec, path: Path) -> None:
         ArtifactError: the graph's answers differ from the model's.
     """
     graph = ItemGraph(model).eval()
+    _write_items(graph, model, path, graph.outputs, lambda rows: {})
+
+
+def export_catalogue(model: M2TRec, path: Path) -> None:
+    """Write the catalogue graph.
+
+    Args:
+        model: in evaluation mode, on the CPU.
+        path: of the ONNX file.
+
+    Raises:
+        ArtifactError: the graph's answers differ from the model's.
+    """
+    outputs = ["item_vectors", "candidate_vectors", "biases"]
+    # Every other item shows no history.
+    _write_items(CatalogueGraph(model).eval(), model, path, outputs, lambda rows: {"rows": rows * (rows % 2)})
+
+
+def _write_items(
+    graph: nn.Module,
+    model: M2TRec,
+    path: Path,
+    outputs: Sequence[str],
+    besides: Callable[[Tensor], dict[str, Tensor]],
+) -> None:
+    """Write a graph of items, given by their attributes and what goes with their rows besides."""
     catalogue: CatalogueTensors = model.body.inputs.catalogue
     n_rows = model.next_item_task.n_rows
-    example = catalogue(torch.arange(n_rows)[-3:] if n_rows > 3 else torch.tensor([0, 1, 1]))
-    names = list(example)
-    dynamic = {"attributes": {name: {0: _DYNAMIC} for name in names}}
-    _write(graph, {"attributes": example}, names, graph.outputs, dynamic, path)
-    for rows in (torch.arange(min(n_rows, 1)), torch.arange(n_rows)[-100:]):
-        attributes = catalogue(rows)
+    rows = torch.arange(n_rows)[-3:] if n_rows > 3 else torch.tensor([0, 1, 1])
+    example, more = catalogue(rows), besides(rows)
+    dynamic = {"attributes": {name: {0: _DYNAMIC} for name in example}, **{n: {0: _DYNAMIC} for n in more}}
+    _write(graph, {"attributes": example, **more}, [*example, *more], outputs, dynamic, path)
+    for rows in (torch.arange(min(n_rows, 1)), torch.arange(n_rows)[:100], torch.arange(n_rows)[-100:]):
+        attributes, more = catalogue(rows), besides(rows)
         with torch.inference_mode():
-            expected = graph(attributes)
-        feeds = {name: tensor.numpy() for name, tensor in attributes.items()}
+            expected = graph(attributes, *more.values())
+        feeds = {name: tensor.numpy() for name, tensor in {**attributes, **more}.items()}
         _require_equal(path, feeds, [tensor.numpy() for tensor in expected])
 
 

@@ -6,20 +6,16 @@ import pyarrow as pa
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
+from m2trec_merlin.serving.catalogue.shown import shown_columns
 
 
 def item_columns(config: Config, catalogue: Catalogue) -> pa.Table:
-    """Return `item_id` and `title` as text, `train_count`, and the columns to filter by; line i is row i + 1.
-
-    Filter columns hold the raw values as the items workflow reads them: texts, lists of texts, or float64.
-    """
+    """Return what `shown_columns` makes of all items; line i is row i + 1."""
     display = catalogue.display()
-    columns = {
-        "item_id": pa.array([str(item_id) for item_id in catalogue.item_ids[1:]], pa.string()),
-        "title": pa.array([str(title) for title in display["title"]], pa.string()),
-        "train_count": pa.array(catalogue.train_counts[1:]),
-    }
-    for attribute in config.attributes:
-        if attribute.is_shown and attribute.name in display and attribute.name not in columns:
-            columns[attribute.name] = attribute.filter_values(display[attribute.name])
-    return pa.table(columns)
+    return shown_columns(
+        config.attributes,
+        [str(item_id) for item_id in catalogue.item_ids[1:]],
+        [str(title) for title in display["title"]],
+        catalogue.train_counts[1:],
+        {a.name: display[a.name] for a in config.attributes if a.name in display},
+    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +27,20 @@ from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.encoded import FIRST_VALUE, NO_ITEM, Layout
+from m2trec_merlin.model.heads import HEADS
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.storage import load_model, run_as_trained
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
+from m2trec_merlin.serving.catalogue.run import carry_over
 from m2trec_merlin.serving.contract.checksums import FORMAT, seal
+from m2trec_merlin.serving.contract.item_format import ItemFormat
 from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.serving.contract.repository import version_folder
 from m2trec_merlin.serving.contract.version import (
     BIASES,
     CANDIDATE_VECTORS,
+    CATALOGUE_GRAPH,
     CATALOGUE_IDS,
     CATEGORIES,
     ITEM_GRAPH,
@@ -47,10 +52,12 @@ from m2trec_merlin.serving.contract.version import (
     Description,
     RawAttribute,
 )
-from m2trec_merlin.serving.export.graphs import export_items, export_sessions
+from m2trec_merlin.serving.export.card import MODEL_CARD, write_card
+from m2trec_merlin.serving.export.graphs import export_catalogue, export_items, export_sessions
 from m2trec_merlin.serving.export.index import AUTO, sample_queries, write_index
 from m2trec_merlin.serving.export.item_columns import item_columns
 from m2trec_merlin.serving.export.repository import create_models, seal_models
+from m2trec_merlin.serving.runtime.catalogue_graph import CatalogueGraph
 from m2trec_merlin.sessions import Sessions
 
 _ROWS_AT_A_TIME = 65_536
@@ -89,6 +96,7 @@ def _export(run: Run, force: bool, progress: Progress) -> Path:
         seconds = round(time.perf_counter() - started, 1)
         write_manifest(repository, "export", inputs, items=catalogue.n_rows - 1, seconds=seconds, **found)
         seal(repository)
+        carry_over(target, repository, progress)
     progress.say(f"{target}: {catalogue.n_rows - 1:,} items, {seconds} seconds")
     return target
 
@@ -96,7 +104,7 @@ def _export(run: Run, force: bool, progress: Progress) -> Path:
 def write_repository(
     run: Run, model: M2TRec, catalogue: Catalogue, repository: Path, progress: Progress
 ) -> dict[str, Any]:
-    """Write the models of the ensemble into an empty folder.
+    """Write the models of the ensemble, and the card beside them, into an empty folder.
 
     Args:
         run: as the model was trained; gives the defaults of the answers, too.
@@ -123,9 +131,12 @@ def write_repository(
     if version.attributes:
         require_unaltered(run.preprocessed, "preprocess", run.items_workflow)
         shutil.copytree(run.items_workflow, preprocess / ITEMS_WORKFLOW)
-    progress.say(f"encoding {catalogue.n_rows - 1:,} items")
-    item_vectors = _write_vectors(predict, model, catalogue)
     progress.say("exporting the model to ONNX and comparing the two")
+    item_format = describe_items(run.config, version)
+    item_format.write(predict)
+    if not item_format.unchangeable:
+        export_catalogue(model, predict / CATALOGUE_GRAPH)
+    item_vectors = _write_vectors(predict, model, catalogue, run.config.inputs)
     export_sessions(model, item_vectors, predict / SESSION_GRAPH)
     if version.attributes:
         export_items(model, predict / ITEM_GRAPH)
@@ -143,7 +154,9 @@ def write_repository(
 
         write_neighbours(predict, catalogue, train, by_id=run.config.neighbours_by_id)
     seal_models(repository)
-    return {"index": index, "recall_at_20": round(recall, 6)}
+    found = {"index": index, "recall_at_20": round(recall, 6)}
+    atomic_write(repository / MODEL_CARD, write_card(run, catalogue.n_rows - 1, found))
+    return found
 
 
 def describe(config: Config, model: M2TRec, catalogue: Catalogue) -> Description:
@@ -166,21 +179,48 @@ def describe(config: Config, model: M2TRec, catalogue: Catalogue) -> Description
     )
 
 
-@torch.inference_mode()
-def _write_vectors(folder: Path, model: M2TRec, catalogue: Catalogue) -> np.ndarray:
-    """Write item vectors [N, I], candidate vectors [N, D] and biases [N]; return the first."""
-    described, candidates, biases = [], [], []
-    for rows in torch.arange(catalogue.n_rows).split(_ROWS_AT_A_TIME):
-        items = model.encode_rows(rows)
-        described.append(items.described)
-        candidates.append(model.next_item_head.candidate_vectors(items, rows))
-        biases.append(model.next_item_head.candidate_biases(items, rows))
-    item_vectors = torch.cat(described).numpy()
+def describe_items(config: Config, version: Description) -> ItemFormat:
+    """Return how tables of items are written that change the catalogue later on."""
+    unchangeable = ""
+    if not version.attributes:
+        unchangeable = "knows items by their ids only (model.inputs)"
+    elif not HEADS[config.model.next_item.head].all_items:
+        head = config.model.next_item.head
+        unchangeable = f"has an output for each item of its training (model.next_item.head: {head})"
+    return ItemFormat(
+        config.data.open(config.seed).items_origin.column(ITEM_ID),
+        tuple(attribute.model_dump(mode="json") for attribute in config.attributes),
+        config.serving.title_column,
+        config.titles_from,
+        asdict(config.data.items_dialect),
+        unchangeable,
+    )
+
+
+def _write_vectors(folder: Path, model: M2TRec, catalogue: Catalogue, inputs: Sequence[str]) -> np.ndarray:
+    """Write item vectors [R, I], candidate vectors [R, D] and biases [R]; return the first."""
+    if (folder / CATALOGUE_GRAPH).is_file():
+        # By the graph, so that an item is the same to the bit whether it is exported or comes later.
+        items = {name: catalogue.attributes[name] for name in inputs}
+        graph = CatalogueGraph(folder / CATALOGUE_GRAPH)
+        item_vectors, candidates, biases = graph.encode(items, np.arange(catalogue.n_rows))
+    else:
+        item_vectors, candidates, biases = _encode(model, catalogue)
+    biases[NO_ITEM] = -np.inf
     np.save(folder / ITEM_VECTORS, item_vectors)
-    np.save(folder / CANDIDATE_VECTORS, torch.cat(candidates).numpy())
-    biases_N = torch.cat(biases).numpy()
-    biases_N[NO_ITEM] = -np.inf
-    np.save(folder / BIASES, biases_N)
+    np.save(folder / CANDIDATE_VECTORS, candidates)
+    np.save(folder / BIASES, biases)
     if model.next_item_head.repeat_biases is not None:
-        np.save(folder / REPEAT_BIASES, model.next_item_head.repeat_biases.numpy())
+        np.save(folder / REPEAT_BIASES, model.next_item_head.repeat_biases.detach().numpy())
     return item_vectors
+
+
+@torch.inference_mode()
+def _encode(model: M2TRec, catalogue: Catalogue) -> list[np.ndarray]:
+    parts = []
+    for rows in torch.arange(catalogue.n_rows).split(_ROWS_AT_A_TIME):
+        items, head = model.encode_rows(rows), model.next_item_head
+        parts.append(
+            (items.described, head.candidate_vectors(items, rows), head.candidate_biases(items, rows))
+        )
+    return [torch.cat(outputs).numpy() for outputs in zip(*parts, strict=True)]

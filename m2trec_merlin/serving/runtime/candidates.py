@@ -73,6 +73,16 @@ class Candidates(Protocol):
             wishes: B of them.
         """
 
+    def changed(self, biases: np.ndarray, vectors: np.ndarray) -> Candidates:
+        """Return these candidates with other biases, and with more rows behind their own.
+
+        Both go on searching, and share what is large.
+
+        Args:
+            biases: float32 [R + more rows]; -inf for rows that are no candidates any more.
+            vectors: float32 [more rows, D].
+        """
+
 
 class Index(Protocol):
     """A way to search candidates: what the export writes for it, and how the server opens that."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
-from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
+from m2trec_merlin.serving.contract.version import CANDIDATE_VECTORS
 from m2trec_merlin.serving.runtime.candidates import Candidates
 from m2trec_merlin.serving.runtime.scored import ScoredCandidates, write_graph
 
@@ -21,10 +19,8 @@ class ExactIndex:
         from onnx import helper
 
         product = helper.make_node("Gemm", ["queries", "candidates", "biases"], ["scores"], transB=1)
-        biases = np.load(folder / BIASES)
-        weights = {"candidates": folder / CANDIDATE_VECTORS, "biases": biases}
-        write_graph(folder / _GRAPH, [product], weights)
+        write_graph(folder / _GRAPH, [product], {"candidates": folder / CANDIDATE_VECTORS})
 
     def open(self, folder: Path) -> Candidates:
         """See `Index.open`."""
-        return ScoredCandidates(folder, _GRAPH, looked_at=lambda k: k)
+        return ScoredCandidates.open(folder, _GRAPH, looked_at=lambda k: k)

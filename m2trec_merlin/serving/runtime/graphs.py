@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 from m2trec_merlin.errors import MissingDependencyError
 
 if TYPE_CHECKING:
-    import onnxruntime
+    from onnxruntime import InferenceSession
 
 
-def open_graph(path: Path) -> onnxruntime.InferenceSession:
+def open_graph(path: Path) -> InferenceSession:
     """Open an ONNX file on the CPU, with one thread.
 
     Raises:
         MissingDependencyError: ONNX Runtime is not installed.
     """
     try:
+        # Who reads a configuration knows the indexes by name, and need not be able to serve.
         import onnxruntime
     except ImportError:
         raise MissingDependencyError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -51,13 +51,15 @@ def add_to_checked(handed_over: Mapping[str, np.ndarray], name: str, value: Any)
     return {**handed_over, CHECKED: np.array([[checked]], dtype=object)}
 
 
-def take_over(tensors: Mapping[str, np.ndarray], version: Description, n_rows: int) -> Request:
+def take_over(
+    tensors: Mapping[str, np.ndarray], version: Description, rows_of: Callable[[str], int]
+) -> Request:
     """Return the request that tensors hold: the reverse of `hand_over`.
 
     Args:
         tensors: of one session.
         version: that answers.
-        n_rows: rows of its catalogue.
+        rows_of: tells how many rows a version of the catalogue has.
 
     Raises:
         ServerError: they hold something else than the first step sends.
@@ -73,6 +75,7 @@ def take_over(tensors: Mapping[str, np.ndarray], version: Description, n_rows: i
             str(said["request_id"]),
             str(said["catalogue"]),
         )
+        n_rows = rows_of(request.catalogue)
         _require_within(request, version, n_rows)
     except Exception as error:  # NumPy and zipfile have no end of errors for what strangers send
         raise ServerError(

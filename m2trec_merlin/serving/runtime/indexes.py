@@ -9,7 +9,7 @@ from m2trec_merlin.serving.runtime.candidates import Candidates, Index
 from m2trec_merlin.serving.runtime.exact import ExactIndex
 from m2trec_merlin.serving.runtime.quantised import QuantisedIndex
 
-#: By the name that the configuration uses: `IndexName` in `config.serving`.
+#: By the name that the configuration uses. A new one is a module of its own and a line here.
 INDEXES: dict[str, Index] = {"exact": ExactIndex(), "quantised": QuantisedIndex()}
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,8 @@ import pyarrow.parquet as pq
 from m2trec_merlin.rows import RowsOfIds
 from m2trec_merlin.serving.runtime.notes import name_some
 from m2trec_merlin.spelling import spell_json
+
+T = TypeVar("T")
 
 _NOT_FILTERS = ("item_id", "title", "train_count")
 
@@ -48,14 +50,17 @@ class TextColumn:
         self._texts = list(self._code_of)
         self._rows, self._codes = np.array(rows, np.int64), np.array(codes, np.int32)
 
-    def passing(self, wanted: Any, where: str, mask: np.ndarray, notes: list[str]) -> None:
-        """Set `mask` [R] for items with a wanted value: a scalar or a list of scalars."""
+    def passing(self, wanted: Any, mask: np.ndarray) -> list[str]:
+        """Set `mask` [R] for items with a wanted value: a scalar or a list of scalars.
+
+        Returns:
+            Those that no item has.
+        """
         values = wanted if isinstance(wanted, list) else [wanted]
         texts = [spell_json(value) for value in values]
-        if unknown := [text for text in texts if text not in self._code_of]:
-            notes.append(f"{where}: no item has the value {name_some(unknown)}")
         codes = [self._code_of[text] for text in texts if text in self._code_of]
         mask[self._rows[np.isin(self._codes, codes)]] = True
+        return [text for text in texts if text not in self._code_of]
 
     def values(self, rows: np.ndarray) -> list[tuple[Hashable, ...]]:
         """Return the values that each of the rows has."""
@@ -69,33 +74,72 @@ class NumberColumn:
     def __init__(self, column: pa.ChunkedArray) -> None:
         self._values = np.array(column.to_pylist(), np.float64)
 
-    def passing(self, wanted: Any, where: str, mask: np.ndarray, notes: list[str]) -> None:
-        """Set `mask` [R] for items that pass: a number, a list of numbers, or {"min": a, "max": b}."""
+    def passing(self, wanted: Any, mask: np.ndarray) -> list[str]:
+        """Set `mask` [R] for items that pass: a number, a list of numbers, or {"min": a, "max": b}.
+
+        Returns:
+            Those that no item has, as they were written.
+        """
         if isinstance(wanted, dict):
             bounds = {name: as_number(bound) or 0.0 for name, bound in wanted.items()}
             at_least, at_most = bounds.get("min", -np.inf), bounds.get("max", np.inf)
             mask[1:] = (self._values >= at_least) & (self._values <= at_most)
-            return
+            return []
         values = wanted if isinstance(wanted, list) else [wanted]
         numbers = np.array([as_number(value) for value in values], np.float64)
         found = np.isin(numbers, self._values)
-        if not found.all():
-            unknown = [value for value, known in zip(values, found, strict=True) if not known]
-            notes.append(f"{where}: no item has the value {name_some(unknown)}")
         mask[1:] = np.isin(self._values, numbers)
+        return [value for value, known in zip(values, found, strict=True) if not known]
 
     def values(self, rows: np.ndarray) -> list[tuple[Hashable, ...]]:
         """Return the value that each of the rows has, if any."""
         return [() if math.isnan(value) else (value,) for value in self._values[rows - 1].tolist()]
 
 
-class ItemTable:
-    """All items of the catalogue as a person reads them; line i is row i + 1.
+class Items:
+    """All items of a catalogue as a person reads them.
 
     Attributes:
         rows: of ids.
         shares: float32 [R], the share of training events that each item has; 0 for NO_ITEM.
     """
+
+    rows: RowsOfIds
+    shares: np.ndarray
+
+    def ids(self, rows: np.ndarray) -> list[str]:
+        """Ids of rows."""
+        raise NotImplementedError
+
+    def titles(self, rows: np.ndarray) -> list[str]:
+        """Titles of rows."""
+        raise NotImplementedError
+
+    def match(self, name: str, wanted: Any) -> tuple[np.ndarray, list[Any]]:
+        """Return which rows have a wanted value in a column, bool [R], and the values that no item has."""
+        raise NotImplementedError
+
+    def values(self, name: str, rows: np.ndarray) -> list[tuple[Hashable, ...]]:
+        """Return the values of rows in a column, int64 [m] to as many tuples; empty where there is none."""
+        raise NotImplementedError
+
+    def passing(self, name: str, wanted: Any, where: str, notes: list[str]) -> np.ndarray:
+        """Return which rows have a wanted value in a column, bool [R].
+
+        Args:
+            name: of the column.
+            wanted: as the option `filters` takes it.
+            where: names the filter in warnings.
+            notes: gets a line for the wanted values that no item has.
+        """
+        mask, unknown = self.match(name, wanted)
+        if unknown:
+            notes.append(f"{where}: no item has the value {name_some(unknown)}")
+        return mask
+
+
+class ItemTable(Items):
+    """The items of a table; line i is row i + 1."""
 
     def __init__(self, table: pa.Table) -> None:
         self._ids = Texts(table.column("item_id"))
@@ -117,29 +161,64 @@ class ItemTable:
         return cls(pq.ParquetFile(path).read())
 
     def ids(self, rows: np.ndarray) -> list[str]:
-        """Ids of rows."""
+        """See `Items.ids`."""
         return self._ids.of(rows)
 
     def titles(self, rows: np.ndarray) -> list[str]:
-        """Titles of rows."""
+        """See `Items.titles`."""
         return self._titles.of(rows)
 
-    def passing(self, name: str, wanted: Any, where: str, notes: list[str]) -> np.ndarray:
-        """Return which rows have a wanted value in a column, bool [R].
-
-        Args:
-            name: of the column.
-            wanted: as the option `filters` takes it.
-            where: names the filter in warnings.
-            notes: gets a line for each wanted value that no item has.
-        """
+    def match(self, name: str, wanted: Any) -> tuple[np.ndarray, list[Any]]:
+        """See `Items.match`."""
         mask = np.zeros(len(self.shares), bool)
-        self._columns[name].passing(wanted, where, mask, notes)
-        return mask
+        return mask, self._columns[name].passing(wanted, mask)
 
     def values(self, name: str, rows: np.ndarray) -> list[tuple[Hashable, ...]]:
-        """Return the values of rows in a column, int64 [m] to as many tuples; empty where there is none."""
+        """See `Items.values`."""
         return self._columns[name].values(rows)
+
+
+class ChangedItems(Items):
+    """Items of a table, and others behind them; what is large is shared.
+
+    Args:
+        before: the table, with R rows.
+        more: the others; their line i is row R + i.
+        rows: of ids, in all.
+        counted_as: int64 [lines], rows of `before` whose training events the others take over.
+    """
+
+    def __init__(self, before: ItemTable, more: ItemTable, rows: RowsOfIds, counted_as: np.ndarray) -> None:
+        self._before, self._more = before, more
+        self._first = len(before.shares)
+        self.rows = rows
+        self.shares = np.concatenate([before.shares, before.shares[counted_as]])
+
+    def ids(self, rows: np.ndarray) -> list[str]:
+        """See `Items.ids`."""
+        return self._each(rows, lambda items, own: items.ids(own))
+
+    def titles(self, rows: np.ndarray) -> list[str]:
+        """See `Items.titles`."""
+        return self._each(rows, lambda items, own: items.titles(own))
+
+    def match(self, name: str, wanted: Any) -> tuple[np.ndarray, list[Any]]:
+        """See `Items.match`."""
+        (before, unknown), (more, also) = self._before.match(name, wanted), self._more.match(name, wanted)
+        return np.concatenate([before, more[1:]]), [value for value in unknown if value in also]
+
+    def values(self, name: str, rows: np.ndarray) -> list[tuple[Hashable, ...]]:
+        """See `Items.values`."""
+        return self._each(rows, lambda items, own: items.values(name, own))
+
+    def _each(self, rows: np.ndarray, ask: Callable[[ItemTable, np.ndarray], list[T]]) -> list[T]:
+        is_more = rows >= self._first
+        if not is_more.any():
+            return ask(self._before, rows)
+        found = iter(ask(self._before, rows[~is_more]))
+        # Row NO_ITEM of the others stands for none of them.
+        also = iter(ask(self._more, rows[is_more] - self._first + 1))
+        return [next(also) if more else next(found) for more in is_more.tolist()]
 
 
 def as_number(value: Any) -> float | None:

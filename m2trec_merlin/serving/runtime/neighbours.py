@@ -48,24 +48,35 @@ class ExportedNeighbours:
         self._neighbours = MetadataKnn(catalogue, Sessions(rows.astype(np.int64), offsets), same)
         words = folder / NEIGHBOUR_WORDS
         self._content = WordLikeness(sparse.load_npz(words)) if words.is_file() else None
-        self._mix = partial(mix, occurrences=catalogue.train_counts, weights=Weights(**weights))
+        self._occurrences, self._weights = catalogue.train_counts, Weights(**weights)
 
-    def remixes(self, sessions: Sequence[np.ndarray]) -> list[Remix]:
+    def remixes(self, sessions: Sequence[np.ndarray], origins: np.ndarray) -> list[Remix]:
         """Return for each session what mixes the scores of the model with those of its neighbours.
+
+        Items are to neighbours what they were at the export; those that came since have none.
 
         Args:
             sessions: rows of each, int64 [L]; items outside of the catalogue are negative, and have no
                 neighbours.
+            origins: int64 [R], rows of the export that the catalogue's rows stand for; NO_ITEM for none.
         """
-        held = Sessions.from_lists([np.maximum(session, NO_ITEM).tolist() for session in sessions])
+        held = Sessions.from_lists([origins[np.maximum(rows, NO_ITEM)].tolist() for rows in sessions])
         prefixes = Prefixes(held, np.arange(len(held)), held.lengths)
         near_BR = self._neighbours.score(prefixes)
         alike_BR = None if self._content is None else self._content.score(prefixes)
         return [
-            partial(self._mix_one, near=near_BR[one], alike=None if alike_BR is None else alike_BR[one])
+            partial(
+                self._mix_one,
+                near=near_BR[one],
+                alike=None if alike_BR is None else alike_BR[one],
+                origins=origins,
+            )
             for one in (slice(index, index + 1) for index in range(len(held)))
         ]
 
-    def _mix_one(self, scores: np.ndarray, near: np.ndarray, alike: np.ndarray | None) -> np.ndarray:
-        mixed: np.ndarray = self._mix(scores[np.newaxis], near, alike)[0]
-        return mixed
+    def _mix_one(
+        self, scores: np.ndarray, near: np.ndarray, alike: np.ndarray | None, origins: np.ndarray
+    ) -> np.ndarray:
+        alike = None if alike is None else alike[:, origins]
+        occurrences = self._occurrences[origins]
+        return mix(scores[np.newaxis], near[:, origins], alike, occurrences, self._weights)[0]

@@ -9,10 +9,11 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from m2trec_merlin.encoded import EncodedColumn, EncodedItems
+from m2trec_merlin.encoded import EncodedColumn, split_items
 from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.serving.contract.version import RawAttribute
 from m2trec_merlin.serving.runtime.notes import show
+from m2trec_merlin.serving.runtime.remembered import NewItem
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,11 +44,11 @@ class NewItemEncoder:
         load = partial(_load, directory, attributes, with_torch=not in_background)
         self._loaded = _started(load) if in_background else cache(load)
 
-    def encode(self, items: Sequence[dict[str, Any]]) -> EncodedItems:
-        """Encode items, given by raw column.
+    def encode(self, items: Sequence[dict[str, Any]]) -> list[NewItem]:
+        """Encode items, given by raw column, and say which of their values tables would be refused for.
 
         Args:
-            items: one at least; absent columns count as missing.
+            items: one at least; absent columns count as missing, and so do values that cannot be used.
 
         Raises:
             MissingDependencyError: NVTabular is not installed where the server runs.
@@ -58,23 +59,13 @@ class NewItemEncoder:
         from m2trec_merlin.columns import to_arrow
 
         frame = self._frame(items)
+        ignored = _ignored(frame, read_by)
         for attribute in read_by:
             frame[attribute.source_column] = attribute.canonical(frame[attribute.source_column])
         encoded = encode_items(workflow, frame)
         fields = [attribute.field for attribute in self._attributes]
-        return {f.name: EncodedColumn.from_arrow(f, to_arrow(encoded[f.name])) for f in fields}
-
-    def ignored(self, items: Sequence[dict[str, Any]]) -> list[list[str]]:
-        """Return of each item the values that count as missing, as tables would be refused for them."""
-        frame = self._frame(items)
-        notes: list[list[str]] = [[] for _ in items]
-        for attribute in self._loaded()[2]:
-            values = frame[attribute.source_column]
-            for fault in attribute.faults(values[values.notna()]):
-                for item, value in fault.values[fault.wrong].items():
-                    ignored = f"{fault.what}, so it counts as missing"
-                    notes[int(str(item))].append(f"{values.name} {show(value)} {ignored}")
-        return notes
+        columns = {f.name: EncodedColumn.from_arrow(f, to_arrow(encoded[f.name])) for f in fields}
+        return list(map(NewItem, split_items(columns, [1] * len(items)), ignored))
 
     def _frame(self, items: Sequence[dict[str, Any]]) -> pd.DataFrame:
         import pandas as pd
@@ -83,6 +74,18 @@ class NewItemEncoder:
         # Objects, since one type for a column would make a value depend on the other items.
         values = [[item.get(column) for column in columns] for item in items]
         return pd.DataFrame(values, columns=columns, dtype=object)
+
+
+def _ignored(frame: pd.DataFrame, attributes: Sequence[Attribute]) -> list[list[str]]:
+    """Return of each item, a line of the frame, the values that count as missing."""
+    notes: list[list[str]] = [[] for _ in range(len(frame))]
+    for attribute in attributes:
+        values = frame[attribute.source_column]
+        for fault in attribute.faults(values[values.notna()]):
+            for item, value in fault.values[fault.wrong].items():
+                ignored = f"{fault.what}, so it counts as missing"
+                notes[int(str(item))].append(f"{values.name} {show(value)} {ignored}")
+    return notes
 
 
 def _started(load: Callable[[], Loaded]) -> Callable[[], Loaded]:

@@ -44,6 +44,9 @@ class Step(Protocol):
     ) -> Answers:
         """Answer a batch of requests; an id is empty where the client gave none."""
 
+    def close(self) -> None:
+        """End what goes on beside the requests."""
+
 
 class Observed:
     """Answers as a step does, counts, and writes logs.
@@ -94,6 +97,7 @@ class Observed:
 
     def close(self) -> None:
         """Write what is left."""
+        self.step.close()
         for each in self._beside:
             each.close()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
+from m2trec_merlin.serving.contract.version import CANDIDATE_VECTORS
 from m2trec_merlin.serving.runtime.candidates import Candidates
 from m2trec_merlin.serving.runtime.scored import ScoredCandidates, write_graph
 
@@ -37,13 +37,12 @@ class QuantisedIndex:
         scales_R = (np.where(largest_R > 0, largest_R, 1) / _LARGEST).astype(np.float32)
         quantised_RD = np.round(vectors_RD / scales_R[:, None]).astype(np.int8)
         np.save(folder / _VECTORS, np.ascontiguousarray(quantised_RD.T))
-        weights = {
+        weights: dict[str, Path | np.ndarray] = {
             "candidates": folder / _VECTORS,
             "scales": scales_R,
-            "biases": np.load(folder / BIASES),
-            "least": np.float32(1e-30),
-            "step": np.float32(1 / 127),
-            "zero": np.uint8(128),
+            "least": np.array(1e-30, np.float32),
+            "step": np.array(1 / 127, np.float32),
+            "zero": np.array(128, np.uint8),
         }
         product = [
             helper.make_node("Abs", ["queries"], ["sizes"]),
@@ -64,4 +63,4 @@ class QuantisedIndex:
 
     def open(self, folder: Path) -> Candidates:
         """See `Index.open`."""
-        return ScoredCandidates(folder, _GRAPH, lambda k: max(_TIMES * k, _AT_LEAST))
+        return ScoredCandidates.open(folder, _GRAPH, lambda k: max(_TIMES * k, _AT_LEAST))

@@ -5,6 +5,7 @@ Shape legend: B sessions, L longest session, I item width, R catalogue rows.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,23 +19,21 @@ from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.histories import most_recent
 from m2trec_merlin.scores import best_rows
 from m2trec_merlin.serving.contract.about import EXPORTED_CATALOGUE, About
+from m2trec_merlin.serving.contract.identity import export_version, repository_of
 from m2trec_merlin.serving.contract.version import (
-    BIASES,
     CATEGORIES,
     ITEM_GRAPH,
-    ITEM_VECTORS,
-    ITEMS,
     REPEAT_BIASES,
     SESSION_GRAPH,
     Description,
 )
 from m2trec_merlin.serving.runtime.candidates import Addition, Found, find_best
 from m2trec_merlin.serving.runtime.graphs import open_graph
-from m2trec_merlin.serving.runtime.indexes import open_index
-from m2trec_merlin.serving.runtime.item_table import ItemTable
 from m2trec_merlin.serving.runtime.length_groups import group_by_length
+from m2trec_merlin.serving.runtime.live_versions import LiveVersions
 from m2trec_merlin.serving.runtime.options import Draft, apply_options
-from m2trec_merlin.serving.runtime.similar import Directions, SimilarItems
+from m2trec_merlin.serving.runtime.served_catalogue import ExportedCatalogue, ServedCatalogue
+from m2trec_merlin.serving.runtime.similar import SimilarItems
 
 if TYPE_CHECKING:
     from m2trec_merlin.serving.runtime.neighbours import ExportedNeighbours
@@ -94,44 +93,41 @@ class Recommender:
 
     Args:
         directory: a version folder of `m2trec_predict`.
+        in_background: look in a thread for versions of the catalogue, see `LiveVersions`.
 
     Attributes:
         version: what was exported.
-        n_rows: rows of its catalogue.
+        catalogues: the items, by version of the catalogue.
 
     Raises:
         ArtifactError: its files are not what was exported.
         MissingDependencyError: it has neighbours, and what they need is not installed.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, in_background: bool = True) -> None:
         self.version = Description.open(directory)
-        self._items = ItemTable.load(directory / ITEMS)
+        exported = ExportedCatalogue(directory, self.version)
+        repository = repository_of(directory)
+        self.catalogues = LiveVersions(
+            repository, export_version(repository), exported.as_exported(), exported.changed, in_background
+        )
         self._categories: dict[str, list[str]] = read_json(directory / CATEGORIES, "export")
         self._sessions = open_graph(directory / SESSION_GRAPH)
         self._item_graph = open_graph(directory / ITEM_GRAPH) if self.version.attributes else None
-        # Mapped, not read: several instances of the model share one copy in memory.
-        self._item_vectors = np.asarray(np.load(directory / ITEM_VECTORS, mmap_mode="r"))
-        self._directions = Directions(self._item_vectors)
-        self._candidates = open_index(self.version.index, directory)
-        self._biases = np.load(directory / BIASES)
-        self._is_candidate = np.isfinite(self._biases)
-        self._new = np.flatnonzero(self._is_candidate & (self._items.shares == 0))
         self._neighbours = (
             _open_neighbours(directory, self.version.mixture) if self.version.neighbours else None
         )
-        self.n_rows = len(self._is_candidate)
         self._repeat_biases = np.load(directory / REPEAT_BIASES) if self.version.repeat_biases else None
 
     @property
     def item_width(self) -> int:
         """I, the numbers of an item's vector."""
-        return int(self._item_vectors.shape[1])
+        return self.catalogues.get(EXPORTED_CATALOGUE).vectors.width
 
     def item_vectors(self, request: Request) -> np.ndarray:
         """Return what the model makes of the attributes of a session's items, float32 [L, I]."""
-        positions = request.positions
-        vectors: np.ndarray = self._item_vectors[np.maximum(positions, NO_ITEM)]
+        positions, catalogue = request.positions, self.catalogues.get(request.catalogue)
+        vectors = catalogue.vectors.take(np.maximum(positions, NO_ITEM))
         if (new := positions < NO_ITEM).any():
             vectors[new] = self._encode_new([request.new_items])[-1 - positions[new]]
         return vectors
@@ -141,27 +137,44 @@ class Recommender:
 
         Of the options those count that say how many items are wanted, and which.
         """
-        draft = self._draft(request)
+        catalogue = self.catalogues.get(request.catalogue)
+        catalogue.come_to(time.time())
+        draft = _draft(catalogue, request)
         [vector] = self.item_vectors(request)
-        cosines = np.where(self._is_candidate, self._directions.cosines(vector), -np.inf)
+        cosines = np.where(catalogue.biases > -np.inf, catalogue.vectors.cosines(vector), -np.inf)
         found = find_best(cosines, draft.wish())
-        ids, titles = self._items.ids(found.rows), self._items.titles(found.rows)
+        ids, titles = catalogue.items.ids(found.rows), catalogue.items.titles(found.rows)
         return SimilarItems(ids, titles, found.scores.tolist(), draft.notes)
 
     def recommend(self, requests: Sequence[Request]) -> list[Answer]:
         """Answer requests together: one pass through the model, one search of all candidates.
 
-        A session without a usable item gets the items most frequent in training, and a warning.
+        A session without a usable item gets the items most frequent in training, and a warning. Requests that
+        mean different versions of the catalogue are answered one version after the other.
+
+        Raises:
+            ServerError: a version cannot be opened.
         """
+        answers: dict[int, Answer] = {}
+        for number in dict.fromkeys(request.catalogue for request in requests):
+            catalogue = self.catalogues.get(number)
+            catalogue.come_to(time.time())
+            own = [place for place, request in enumerate(requests) if request.catalogue == number]
+            found = self._recommend(catalogue, [requests[place] for place in own])
+            answers.update(zip(own, found, strict=True))
+        return [answers[place] for place in range(len(requests))]
+
+    def _recommend(self, catalogue: ServedCatalogue, requests: list[Request]) -> list[Answer]:
         usable = [request for request in requests if len(request.positions)]
-        ranked = iter(self._rank(usable) if usable else [])
+        ranked = iter(self._rank(catalogue, usable) if usable else [])
         return [
-            next(ranked) if len(request.positions) else self._most_popular(request) for request in requests
+            next(ranked) if len(request.positions) else self._most_popular(catalogue, request)
+            for request in requests
         ]
 
-    def _rank(self, requests: list[Request]) -> list[Answer]:
-        queries_BD, *probabilities = self._encode(requests)
-        drafts = [self._draft(request) for request in requests]
+    def _rank(self, catalogue: ServedCatalogue, requests: list[Request]) -> list[Answer]:
+        queries_BD, *probabilities = self._encode(catalogue, requests)
+        drafts = [_draft(catalogue, request) for request in requests]
         wishes = [draft.wish() for draft in drafts]
         if self._repeat_biases is not None:
             biases = self._repeat_biases
@@ -170,37 +183,32 @@ class Recommender:
                 for wish, draft in zip(wishes, drafts, strict=True)
             ]
         if self._neighbours is not None:
-            remixes = self._neighbours.remixes([request.positions for request in requests])
+            positions = [request.positions for request in requests]
+            remixes = self._neighbours.remixes(positions, catalogue.origins)
             wishes = [replace(wish, remix=remix) for wish, remix in zip(wishes, remixes, strict=True)]
         answers = []
-        for index, found in enumerate(self._candidates.search(queries_BD, wishes)):
+        for index, found in enumerate(catalogue.candidates.search(queries_BD, wishes)):
             categories = {
                 name: self._top_values(names, values[index])
                 for (name, names), values in zip(self._categories.items(), probabilities, strict=True)
             }
-            answers.append(self._answer(requests[index], drafts[index], found, categories))
+            answers.append(self._answer(catalogue, requests[index], drafts[index], found, categories))
         return answers
 
-    def _encode(self, requests: list[Request]) -> list[np.ndarray]:
+    def _encode(self, catalogue: ServedCatalogue, requests: list[Request]) -> list[np.ndarray]:
         """What the session graph returns, in the order of the requests."""
         groups = group_by_length([len(request.positions) for request in requests])
         parts = [
-            self._sessions.run(None, self._session_inputs([requests[place] for place in group]))
+            self._sessions.run(None, self._session_inputs(catalogue, [requests[place] for place in group]))
             for group in groups
         ]
         places = np.argsort(np.concatenate(groups))
         return [np.concatenate(outputs)[places] for outputs in zip(*parts, strict=True)]
 
-    def _draft(self, request: Request) -> Draft:
-        draft = Draft(self._items, request.positions, self._new, list(request.notes), self._biases)
-        apply_options(request.options, draft)
-        return draft
-
-    def _session_inputs(self, requests: list[Request]) -> dict[str, np.ndarray]:
+    def _session_inputs(self, catalogue: ServedCatalogue, requests: list[Request]) -> dict[str, np.ndarray]:
         """Item vectors of the sessions, right-padded [B, L, I], their lengths, and which events count."""
         lengths = np.array([len(request.positions) for request in requests], np.int64)
-        width = self._item_vectors.shape[1]
-        padded = np.zeros((len(requests), lengths.max(), width), np.float32)
+        padded = np.zeros((len(requests), lengths.max(), catalogue.vectors.width), np.float32)
         counted = np.zeros(padded.shape[:2], dtype=bool)
         new_vectors = self._encode_new([r.new_items for r in requests if (r.positions < NO_ITEM).any()])
         used = 0
@@ -208,7 +216,7 @@ class Recommender:
             positions, vectors = request.positions, padded[index, : lengths[index]]
             counted[index, : lengths[index]] = most_recent(positions)
             known = positions > NO_ITEM
-            vectors[known] = self._item_vectors[positions[known]]
+            vectors[known] = catalogue.vectors.take(positions[known])
             if not known.all():
                 vectors[~known] = new_vectors[used - 1 - positions[~known]]
                 used -= int(positions.min())
@@ -216,34 +224,47 @@ class Recommender:
 
     def _encode_new(self, groups: list[EncodedItems]) -> np.ndarray:
         if not groups or self._item_graph is None:
-            return np.zeros((0, self._item_vectors.shape[1]), np.float32)
+            return np.zeros((0, 0), np.float32)
         vectors: np.ndarray = self._item_graph.run(None, to_tensors(join_items(groups)))[0]
         return vectors
 
-    def _most_popular(self, request: Request) -> Answer:
+    def _most_popular(self, catalogue: ServedCatalogue, request: Request) -> Answer:
         why = "no item of the session could be used: these are the items most frequent in training"
         nothing: Categories = {name: ([], np.zeros(0, np.float32)) for name in self._categories}
-        scores = np.where(self._is_candidate, self._items.shares, -np.inf).astype(np.float32)
-        draft = self._draft(request)
+        scores = np.where(catalogue.biases > -np.inf, catalogue.items.shares, -np.inf).astype(np.float32)
+        draft = _draft(catalogue, request)
         if request.options["popularity"] != 1:
             draft.notes.append("options.popularity: ignored, since popularity is all that is known here")
         draft.notes.append(why)
-        answer = self._answer(request, draft, find_best(scores, draft.wish()), nothing)
+        answer = self._answer(catalogue, request, draft, find_best(scores, draft.wish()), nothing)
         return replace(answer, is_fallback=True)
 
-    def _answer(self, request: Request, draft: Draft, found: Found, categories: Categories) -> Answer:
+    def _answer(
+        self,
+        catalogue: ServedCatalogue,
+        request: Request,
+        draft: Draft,
+        found: Found,
+        categories: Categories,
+    ) -> Answer:
         found, notes = draft.settle(found), draft.notes
         if len(found.rows) < draft.k:
             few = f"only {len(found.rows)} items may be recommended; {draft.k} were asked for"
             notes = [*notes, few]
-        ids, titles = self._items.ids(found.rows), self._items.titles(found.rows)
+        ids, titles = catalogue.items.ids(found.rows), catalogue.items.titles(found.rows)
         about = About(request.request_id, self.version.model, request.catalogue)
-        new = int(np.count_nonzero(self._items.shares[found.rows] == 0))
+        new = int(np.count_nonzero(catalogue.items.shares[found.rows] == 0))
         return Answer(ids, titles, found.scores, categories, notes, about, new)
 
     def _top_values(self, names: list[str], probabilities: np.ndarray) -> tuple[list[str], np.ndarray]:
         best = best_rows(probabilities, self.version.top_categories)
         return [names[value] for value in best], probabilities[best]
+
+
+def _draft(catalogue: ServedCatalogue, request: Request) -> Draft:
+    draft = Draft(catalogue.items, request.positions, catalogue.new, list(request.notes), catalogue.biases)
+    apply_options(request.options, draft)
+    return draft
 
 
 def repeat_addition(positions: np.ndarray, biases: np.ndarray) -> Addition:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from m2trec_merlin.encoded import EncodedItems, split_items
+from m2trec_merlin.encoded import EncodedItems
 
 #: Of a few kilobytes each.
 _MOST = 10_000
@@ -27,14 +27,11 @@ class NewItem:
     ignored: list[str]
 
 
-class ItemEncoder(Protocol):
+class RawItemEncoder(Protocol):
     """What encodes items that were not met yet; see `NewItemEncoder`."""
 
-    def encode(self, items: Sequence[dict[str, Any]]) -> EncodedItems:
+    def encode(self, items: Sequence[dict[str, Any]]) -> list[NewItem]:
         """Encode items, given by raw column, in one pass."""
-
-    def ignored(self, items: Sequence[dict[str, Any]]) -> list[list[str]]:
-        """Return of each item what counts as missing."""
 
 
 class RememberedItems:
@@ -46,7 +43,7 @@ class RememberedItems:
         most: items remembered; those asked for longest ago are forgotten first.
     """
 
-    def __init__(self, encoder: ItemEncoder, columns: Sequence[str], most: int = _MOST) -> None:
+    def __init__(self, encoder: RawItemEncoder, columns: Sequence[str], most: int = _MOST) -> None:
         self._encoder, self._columns, self._most = encoder, columns, most
         self._known: OrderedDict[str, NewItem] = OrderedDict()
 
@@ -59,9 +56,7 @@ class RememberedItems:
         keys = [json.dumps([item.get(column) for column in self._columns]) for item in items]
         unmet = {key: item for key, item in zip(keys, items, strict=True) if key not in self._known}
         if unmet:
-            encoded = split_items(self._encoder.encode(list(unmet.values())), [1] * len(unmet))
-            ignored = self._encoder.ignored(list(unmet.values()))
-            self._known.update(zip(unmet, map(NewItem, encoded, ignored), strict=True))
+            self._known.update(zip(unmet, self._encoder.encode(list(unmet.values())), strict=True))
         for key in keys:
             self._known.move_to_end(key)
         found = [self._known[key] for key in keys]

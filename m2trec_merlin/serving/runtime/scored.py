@@ -1,12 +1,13 @@
 """Search by scoring every candidate in a graph, and the best of them once more.
 
-The graph takes queries [B, D] and `count`, and gives the `rows` [B, count] with the highest scores, so that
-the scores of all rows stay inside; or these `scores` [B, R], where a wish needs them. Rows that a wish adds
-something to are looked at besides. All that come near an answer are then scored from the candidate vectors
-themselves, in one way whatever the graph: equals stay equals, and a graph may score roughly if more rows are
-asked of it.
+The graph takes queries [B, D], biases [G] and `count`, and gives the `rows` [B, count] with the highest
+scores, so that the scores of all rows stay inside; or these `scores` [B, G], where a wish needs them. Rows
+that came to the catalogue after the graph was written are multiplied here, and rows that a wish adds to are
+looked at besides. All that come near an answer are then scored from the candidate vectors themselves,
+in one way whatever the graph: equals stay equals, and a graph may score roughly if more rows are asked of it.
 
-Shape legend: B queries, D model width, R catalogue rows, c rows that are looked at.
+Shape legend: B queries, D model width, G rows of the graph, M more rows, R = G + M catalogue rows, c rows
+that are looked at.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from m2trec_merlin.serving.runtime.graphs import open_graph
 
 if TYPE_CHECKING:
     from onnx import NodeProto
+    from onnxruntime import InferenceSession
 
 #: Rows that a graph picks at most: beyond, picking costs more than handing over all scores.
 _MOST_PICKED = 1024
@@ -33,35 +35,66 @@ class ScoredCandidates:
     """Implements `Candidates`.
 
     Args:
-        folder: version folder of the second step.
-        graph: name of the graph's file there.
+        graph: that scores and picks.
         looked_at: how many of the best rows by the graph's scores hold the `k` best; `k` if it is exact.
+        vectors: float32 [G, D], the candidate vectors that the graph was made of.
+        biases: float32 [R].
+        more: float32 [M, D], the candidate vectors of the other rows.
     """
 
-    def __init__(self, folder: Path, graph: str, looked_at: Callable[[int], int]) -> None:
-        self._graph = open_graph(folder / graph)
-        self._looked_at = looked_at
+    def __init__(
+        self,
+        graph: InferenceSession,
+        looked_at: Callable[[int], int],
+        vectors: np.ndarray,
+        biases: np.ndarray,
+        more: np.ndarray,
+    ) -> None:
+        self._graph, self._looked_at = graph, looked_at
+        self._vectors_GD, self._more_MD = vectors, more
+        self._biases_R = biases
+        self._feeds = {"biases": biases[: len(vectors)]}
+
+    @classmethod
+    def open(cls, folder: Path, graph: str, looked_at: Callable[[int], int]) -> ScoredCandidates:
+        """Open what `write_graph` left in a version folder of the second step."""
         # Mapped, not read: few rows are looked at, and instances of the model share them.
-        self._vectors_RD = np.asarray(np.load(folder / CANDIDATE_VECTORS, mmap_mode="r"))
-        self._biases_R = np.load(folder / BIASES)
+        vectors = np.asarray(np.load(folder / CANDIDATE_VECTORS, mmap_mode="r"))
+        return cls(open_graph(folder / graph), looked_at, vectors, np.load(folder / BIASES), vectors[:0])
+
+    def changed(self, biases: np.ndarray, vectors: np.ndarray) -> ScoredCandidates:
+        """See `Candidates.changed`."""
+        return ScoredCandidates(self._graph, self._looked_at, self._vectors_GD, biases, vectors)
 
     def search(self, queries: np.ndarray, wishes: Sequence[Wish]) -> list[Found]:
         """See `Candidates.search`."""
         counts = np.array([self._rows_to_pick(wish) for wish in wishes])
         found: list[Found | None] = [None] * len(wishes)
         if len(picked := np.flatnonzero(counts)):
-            feeds = {"queries": queries[picked], "count": np.array([counts.max()])}
-            (rows,) = self._graph.run(["rows"], feeds)
-            for index, row in zip(picked, rows, strict=True):
+            most = min(int(counts.max()), len(self._vectors_GD))
+            rows_Bc = self._run("rows", queries[picked], most)
+            more_BM = self._scores_of_more(queries[picked])
+            for index, rows, scores in zip(picked, rows_Bc, more_BM, strict=True):
                 added = [changed for changed, _ in wishes[index].additions]
-                near = np.concatenate([row[: counts[index]], *added])
+                more = best_rows(scores, counts[index]) + len(self._vectors_GD)
+                near = np.concatenate([rows[: counts[index]], more, *added])
                 found[index] = self._best_of(near, queries[index], wishes[index])
         if len(scored := np.flatnonzero(counts == 0)):
-            feeds = {"queries": queries[scored], "count": np.array([1])}
-            (scores,) = self._graph.run(["scores"], feeds)
-            for index, row in zip(scored, scores, strict=True):
+            scores_BG = self._run("scores", queries[scored], 1)
+            scores_BR = np.concatenate([scores_BG, self._scores_of_more(queries[scored])], axis=1)
+            for index, row in zip(scored, scores_BR, strict=True):
                 found[index] = self._best_of_all(row, queries[index], wishes[index])
         return [each for each in found if each is not None]
+
+    def _run(self, output: str, queries: np.ndarray, count: int) -> np.ndarray:
+        feeds = {"queries": queries, "count": np.array([count]), **self._feeds}
+        found: np.ndarray = self._graph.run([output], feeds)[0]
+        return found
+
+    def _scores_of_more(self, queries: np.ndarray) -> np.ndarray:
+        """Scores of the rows that the graph does not know, near to rounding: float32 [B, M]."""
+        scores: np.ndarray = queries @ self._more_MD.T + self._biases_R[len(self._vectors_GD) :]
+        return scores
 
     def _rows_to_pick(self, wish: Wish) -> int:
         """Return how many rows hold the answer, whatever is added and forbidden; 0 where all are needed."""
@@ -74,8 +107,12 @@ class ScoredCandidates:
     def _best_of(self, rows: np.ndarray, query: np.ndarray, wish: Wish) -> Found:
         """Score rows, in any order, as the wish has it; return the best."""
         rows = np.unique(rows)
+        first = int(np.searchsorted(rows, len(self._vectors_GD)))
+        vectors = self._vectors_GD[rows[:first]]
+        if first < len(rows):
+            vectors = np.concatenate([vectors, self._more_MD[rows[first:] - len(self._vectors_GD)]])
         # Not a matrix product: its sums depend on where in the matrix a row stands.
-        scores = (self._vectors_RD[rows] * query).sum(axis=1) + self._biases_R[rows]
+        scores = (vectors * query).sum(axis=1) + self._biases_R[rows]
         for changed, values in wish.additions:
             known = np.isin(changed, rows, assume_unique=True)
             places = np.searchsorted(rows, changed[known])
@@ -102,7 +139,7 @@ def write_graph(path: Path, product: Sequence[NodeProto], weights: dict[str, Pat
 
     Args:
         path: of the ONNX file.
-        product: nodes that make "scores" of "queries" and the weights.
+        product: nodes that make "scores" of "queries", "biases" and the weights.
         weights: by name; a path is a `.npy` file in the folder of `path`, to which the graph refers.
     """
     from onnx import TensorProto, helper, numpy_helper, save
@@ -114,6 +151,7 @@ def write_graph(path: Path, product: Sequence[NodeProto], weights: dict[str, Pat
         "candidates",
         [
             helper.make_tensor_value_info("queries", floats, ["B", sizes[1]]),
+            helper.make_tensor_value_info("biases", floats, [sizes[0]]),
             helper.make_tensor_value_info("count", whole, [1]),
         ],
         [

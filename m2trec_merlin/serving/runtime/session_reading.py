@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from m2trec_merlin.encoded import NO_ITEM, EncodedItems, join_items, no_items
 from m2trec_merlin.errors import M2TRecError, ServerError, shorten
 from m2trec_merlin.rows import RowsOfIds
-from m2trec_merlin.serving.contract.version import CATALOGUE_IDS, ITEMS_WORKFLOW, Description
+from m2trec_merlin.serving.contract.about import EXPORTED_CATALOGUE
+from m2trec_merlin.serving.contract.version import ITEMS_WORKFLOW, Description
+from m2trec_merlin.serving.runtime.catalogue_ids import ExportedIds
 from m2trec_merlin.serving.runtime.new_items import NewItemEncoder
 from m2trec_merlin.serving.runtime.notes import bounded, name_some, show
-from m2trec_merlin.serving.runtime.remembered import ItemEncoder, NewItem, RememberedItems
+from m2trec_merlin.serving.runtime.remembered import NewItem, RawItemEncoder, RememberedItems
 from m2trec_merlin.serving.runtime.request_json import parse_json
 
 _LONGEST_MESSAGE = 1000
@@ -32,6 +33,7 @@ class ReadSession:
         notes: what was ignored and why.
         ids: that the request held.
         unknown_ids: of them, not in the catalogue.
+        catalogue: version of it in which rows are meant.
     """
 
     positions: np.ndarray
@@ -39,6 +41,7 @@ class ReadSession:
     notes: list[str]
     ids: int
     unknown_ids: int
+    catalogue: str
 
     @property
     def raw_items(self) -> int:
@@ -47,7 +50,7 @@ class ReadSession:
 
 
 @dataclass(frozen=True)
-class _Draft:
+class _Parsed:
     positions: list[int]
     raw_items: dict[int, dict[str, Any]]
     notes: list[str]
@@ -59,56 +62,73 @@ class SessionReader:
     """Looks ids up and encodes raw attributes.
 
     Args:
-        item_ids: ids of the catalogue as text, in row order from row 1.
+        catalogue: returns the version of the catalogue that is served now, and the rows of its ids.
         version: what was exported.
         encoder: for items outside of the catalogue; None if the version has no attributes for them.
     """
 
     def __init__(
         self,
-        item_ids: Sequence[str],
+        catalogue: Callable[[], tuple[str, RowsOfIds]],
         version: Description,
-        encoder: ItemEncoder | None,
+        encoder: RawItemEncoder | None,
     ) -> None:
         self.version = version
-        self._rows = RowsOfIds(item_ids)
+        self._catalogue = catalogue
         self._columns = list(dict.fromkeys(attribute.column for attribute in version.attributes))
         self._no_items = no_items(version.fields)
         self._new_items = RememberedItems(encoder, self._columns) if encoder else None
 
     @classmethod
-    def load(cls, directory: Path, in_background: bool = True) -> SessionReader:
+    def load(
+        cls,
+        directory: Path,
+        catalogue: Callable[[], tuple[str, RowsOfIds]] | None = None,
+        in_background: bool = True,
+    ) -> SessionReader:
         """Load a version folder of `m2trec_preprocess`.
 
         Args:
             directory: the version folder.
+            catalogue: as of the class; default: as it was exported.
             in_background: load what raw items need, see `NewItemEncoder`.
 
         Raises:
             ArtifactError: its files are not what was exported.
         """
         version = Description.open(directory)
-        ids = pq.ParquetFile(directory / CATALOGUE_IDS).read().column("item_id").to_pylist()
+        if catalogue is None:
+            rows = ExportedIds(directory).rows
+            catalogue = lambda: (EXPORTED_CATALOGUE, rows)  # noqa: E731
         encoder = None
         if version.attributes:
             encoder = NewItemEncoder(directory / ITEMS_WORKFLOW, version.attributes, in_background)
-        return cls(ids, version, encoder)
+        return cls(catalogue, version, encoder)
 
     def read(
         self, sessions: Sequence[tuple[Sequence[str], Sequence[str] | None]]
     ) -> list[ReadSession | M2TRecError]:
-        """Read sessions; a faulty one gets its error and spoils no other.
+        """Read sessions in one version of the catalogue; a faulty one gets its error and spoils no other.
 
         Args:
             sessions: per session the item ids (empty where the position has attributes only) and, if
                 any, one JSON object of raw attributes per position (or empty).
         """
-        drafts = [_or_error(lambda s=session: self._draft(*s)) for session in sessions]
-        good = [draft for draft in drafts if isinstance(draft, _Draft)]
-        encoded = iter(self._encode([list(draft.raw_items.values()) for draft in good]))
-        return [self._finish(d, next(encoded)) if isinstance(d, _Draft) else d for d in drafts]
+        number, rows = self._catalogue()
+        parsed = [self._parse_or_error(rows, *session) for session in sessions]
+        good = [each for each in parsed if isinstance(each, _Parsed)]
+        encoded = iter(self._encode([list(each.raw_items.values()) for each in good]))
+        return [self._finish(p, next(encoded), number) if isinstance(p, _Parsed) else p for p in parsed]
 
-    def _draft(self, item_ids: Sequence[str], attributes: Sequence[str] | None) -> _Draft:
+    def _parse_or_error(
+        self, rows: RowsOfIds, item_ids: Sequence[str], attributes: Sequence[str] | None
+    ) -> _Parsed | M2TRecError:
+        try:
+            return self._parse(rows, item_ids, attributes)
+        except M2TRecError as error:
+            return error
+
+    def _parse(self, rows: RowsOfIds, item_ids: Sequence[str], attributes: Sequence[str] | None) -> _Parsed:
         if attributes is not None and len(attributes) != len(item_ids):
             raise ServerError(
                 f"item_attributes has {len(attributes)} positions and item_ids {len(item_ids)}: give both "
@@ -120,13 +140,13 @@ class SessionReader:
         known = 0
         for position, item_id in enumerate(item_ids):
             text = attributes[position] if attributes is not None else ""
-            row = self._rows.row(item_id)
+            row = rows.row(item_id)
             if row != NO_ITEM:
                 events.append((position, row))
                 known += 1
             elif text:
                 try:
-                    events.append((position, self._parse(position, text, notes)))
+                    events.append((position, self._parse_item(position, text, notes)))
                 except ServerError as error:
                     problems.append(str(error))
             elif item_id:
@@ -141,9 +161,9 @@ class SessionReader:
         new_rows = iter(range(-1, -1 - len(raw_items), -1))
         positions = [next(new_rows) if isinstance(event, dict) else event for _, event in events]
         ids = sum(1 for item_id in item_ids if item_id)
-        return _Draft(positions, raw_items, notes, ids, ids - known)
+        return _Parsed(positions, raw_items, notes, ids, ids - known)
 
-    def _parse(self, position: int, text: str, notes: list[str]) -> dict[str, Any]:
+    def _parse_item(self, position: int, text: str, notes: list[str]) -> dict[str, Any]:
         where = f"item_attributes[{position}]"
         if self._new_items is None:
             raise ServerError(f"{where}: this model knows items by their ids only, not by attributes")
@@ -172,24 +192,18 @@ class SessionReader:
         # Someone's item cannot be encoded: find out whose.
         return [part for group in groups for part in self._encode([group])]
 
-    def _finish(self, draft: _Draft, new_items: list[NewItem] | M2TRecError) -> ReadSession | M2TRecError:
+    def _finish(
+        self, parsed: _Parsed, new_items: list[NewItem] | M2TRecError, catalogue: str
+    ) -> ReadSession | M2TRecError:
         if isinstance(new_items, M2TRecError):
             # Arrow quotes the value that it cannot read, however long, and gRPC carries short messages only.
             return ServerError(shorten(f"item_attributes: {new_items}", _LONGEST_MESSAGE))
         notes = [
             f"item_attributes[{position}]: {note}"
-            for position, item in zip(draft.raw_items, new_items, strict=True)
+            for position, item in zip(parsed.raw_items, new_items, strict=True)
             for note in item.ignored
         ]
         encoded = join_items([item.encoded for item in new_items]) if new_items else self._no_items
-        positions = np.array(draft.positions, np.int64)
-        everything = bounded([*draft.notes, *notes])
-        return ReadSession(positions, encoded, everything, draft.ids, draft.unknown_ids)
-
-
-def _or_error(draft: Any) -> _Draft | M2TRecError:
-    try:
-        result: _Draft = draft()
-    except M2TRecError as error:
-        return error
-    return result
+        positions = np.array(parsed.positions, np.int64)
+        everything = bounded([*parsed.notes, *notes])
+        return ReadSession(positions, encoded, everything, parsed.ids, parsed.unknown_ids, catalogue)

@@ -45,7 +45,8 @@ class Directions:
         blocks = range(0, len(self._vectors_RI), _ROWS_AT_A_TIME)
         # They are mapped: a block at a time comes into memory.
         parts = [self._vectors_RI[start : start + _ROWS_AT_A_TIME] for start in blocks]
-        return _not_zero(np.concatenate([np.linalg.norm(part, axis=1) for part in parts]))
+        norms = [np.linalg.norm(part, axis=1) for part in parts]
+        return _not_zero(np.concatenate([np.zeros(0, np.float32), *norms]))
 
     def cosines(self, vector: np.ndarray) -> np.ndarray:
         """Return the cosine of each with a vector, float32 [I] to [R]; 0 where either has no length."""

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from m2trec_merlin.errors import M2TRecError, ServerError
-from m2trec_merlin.serving.contract.identity import export_version, repository_of, written
+from m2trec_merlin.serving.contract.identity import export_version, repository_of
 from m2trec_merlin.serving.contract.metrics import (
     EMPTY,
     FALLBACKS,
@@ -46,7 +46,9 @@ from m2trec_merlin.serving.runtime.bounds import (
     require_short_session,
     require_small,
 )
+from m2trec_merlin.serving.runtime.catalogue_ids import ExportedIds
 from m2trec_merlin.serving.runtime.handover import as_arrays, hand_over, one_session, take_over
+from m2trec_merlin.serving.runtime.live_versions import LiveVersions
 from m2trec_merlin.serving.runtime.notes import cut
 from m2trec_merlin.serving.runtime.options import check_options
 from m2trec_merlin.serving.runtime.recommending import Answer, Recommender, Request
@@ -80,14 +82,20 @@ class PreprocessStep:
     name = PREPROCESS
 
     def __init__(self, directory: Path, tally: Tally | None = None, in_background: bool = True) -> None:
-        self._reader = SessionReader.load(directory, in_background)
-        self.model = export_version(repository_of(directory))
+        repository, ids = repository_of(directory), ExportedIds(directory)
+        self.model = export_version(repository)
+        self._ids = LiveVersions(repository, self.model, ids.rows, ids.changed, in_background)
+        self._reader = SessionReader.load(directory, self._ids.served, in_background)
         self.tally = StepTally(tally or Tally(), self.name, self.model)
 
     @property
     def reader(self) -> SessionReader:
         """What it reads sessions with."""
         return self._reader
+
+    def close(self) -> None:
+        """Watch the catalogue no longer."""
+        self._ids.close()
 
     def answer(
         self, requests: Sequence[Mapping[str, np.ndarray]], request_ids: Sequence[str] | None = None
@@ -128,7 +136,16 @@ class PreprocessStep:
         self.tally.count(RAW_ITEMS, sum(session.raw_items for session in good))
         return [
             as_arrays(
-                hand_over(Request(read.positions, read.new_items, each.options, read.notes, each.request_id))
+                hand_over(
+                    Request(
+                        read.positions,
+                        read.new_items,
+                        each.options,
+                        read.notes,
+                        each.request_id,
+                        read.catalogue,
+                    )
+                )
             )
             if isinstance(read, ReadSession)
             else read
@@ -142,15 +159,21 @@ class PredictStep:
     Args:
         directory: a version folder.
         tally: where it counts; nowhere if there is none.
+        in_background: look in a thread for versions of the catalogue, as a server does.
     """
 
     name = PREDICT
 
-    def __init__(self, directory: Path, tally: Tally | None = None) -> None:
-        self._recommender = Recommender(directory)
+    def __init__(self, directory: Path, tally: Tally | None = None, in_background: bool = True) -> None:
+        self._recommender = Recommender(directory, in_background)
         self.model = export_version(repository_of(directory))
         self.tally = StepTally(tally or Tally(), self.name, self.model)
-        self.tally.catalogue(self.model, self._recommender.n_rows - 1, written(directory))
+        self._told = ""
+        self._tell(self._recommender.catalogues.current)
+
+    def close(self) -> None:
+        """Watch the catalogue no longer."""
+        self._recommender.catalogues.close()
 
     @property
     def recommender(self) -> Recommender:
@@ -170,10 +193,20 @@ class PredictStep:
 
     def _parse(self, inputs: Mapping[str, np.ndarray]) -> Request:
         tensors = _sessions(inputs, required=(POSITIONS, NEW_ITEMS, CHECKED))
-        return take_over(tensors, self._recommender.version, self._recommender.n_rows)
+        return take_over(tensors, self._recommender.version, self._rows_of)
+
+    def _rows_of(self, catalogue: str) -> int:
+        return self._recommender.catalogues.get(catalogue).n_rows
+
+    def _tell(self, number: str) -> None:
+        """Let metrics say which catalogue answers come from."""
+        if number != self._told:
+            self._told, catalogue = number, self._recommender.catalogues.get(number)
+            self.tally.catalogue(f"{self.model}/{number}", catalogue.count, catalogue.written)
 
     def _recommend(self, requests: list[Request]) -> list[Tensors | M2TRecError]:
         answers = self._recommender.recommend(requests)
+        self._tell(requests[-1].catalogue)
         for metric, amount in (
             (FALLBACKS, sum(answer.is_fallback for answer in answers)),
             (EMPTY, sum(not answer.item_ids for answer in answers)),

@@ -1,13 +1,17 @@
 from pathlib import Path
-from typing import get_args
 
-from m2trec_merlin.config.evaluation import Baseline
+import pytest
+from pydantic import ValidationError
+
+from m2trec_merlin.config import EvaluationConfig
 from m2trec_merlin.evaluation.baselines import BASELINES, build_baseline
 from tests.worlds.checkerboard import checkerboard
 
 
-def test_there_is_a_baseline_of_every_name_in_the_configuration() -> None:
-    assert set(BASELINES) == set(get_args(Baseline))
+def test_the_configuration_knows_the_baselines_by_the_table() -> None:
+    assert EvaluationConfig(baselines=list(BASELINES)).baselines == list(BASELINES)
+    with pytest.raises(ValidationError, match="'content_knn'"):
+        EvaluationConfig(baselines=["oracle"])
 
 
 def test_baselines_have_different_names(tmp_path: Path) -> None:

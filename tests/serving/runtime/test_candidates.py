@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
-from m2trec_merlin.config.serving import IndexName
+from m2trec_merlin.config import ServingConfig
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
 from m2trec_merlin.serving.runtime.candidates import Candidates, Wish
@@ -64,6 +64,26 @@ class TestContract:
         rows = found.rows.tolist()
         assert rows.index(7) == rows.index(3) + 1
         assert 0 not in rows and 11 not in rows and len(rows) == N_ROWS - 2
+
+    @pytest.mark.parametrize("filtered", [False, True])
+    def test_changed_candidates_are_those_of_all_rows_together(
+        self, name, tmp_path, index, queries, vectors, biases, filtered
+    ):
+        more = np.random.default_rng(3).normal(size=(9, WIDTH)).astype(np.float32)
+        more[4] = vectors[3]  # a tie between the old and the new
+        others = np.concatenate([biases, np.zeros(9, np.float32)])
+        others[[5, 20]], others[N_ROWS + 4] = -np.inf, biases[3]
+        together = write(name, tmp_path / "whole", np.concatenate([vectors, more]), others)
+        allowed = np.arange(N_ROWS + 9) % 3 != 1 if filtered else None
+        additions = [(np.array([2, N_ROWS + 1]), 2.0)]
+        wishes = [Wish(k, additions, np.array([1, N_ROWS + 2]), allowed) for k in (1, 5, 20, N_ROWS + 9)]
+        before = index.search(queries, [Wish(N_ROWS)] * 4)
+        found = index.changed(others, more).search(queries, wishes)
+        for one, other in zip(found, together.search(queries, wishes), strict=True):
+            assert one.rows.tolist() == other.rows.tolist()
+            assert one.scores.tobytes() == other.scores.tobytes()
+        for one, other in zip(before, index.search(queries, [Wish(N_ROWS)] * 4), strict=True):
+            assert one.rows.tolist() == other.rows.tolist()
 
     def test_only_what_is_allowed_is_found(self, index, queries, vectors, biases):
         allowed = np.arange(N_ROWS) % 3 == 0
@@ -202,8 +222,10 @@ class TestContractAmongMany:
             np.testing.assert_array_equal(found.scores, alone.scores)
 
 
-def test_there_is_an_index_of_every_name_in_the_configuration() -> None:
-    assert {*INDEXES, "auto"} == set(get_args(IndexName))
+def test_the_configuration_knows_the_indexes_by_the_table() -> None:
+    assert [ServingConfig(index=name).index for name in ("auto", *INDEXES)] == ["auto", *INDEXES]
+    with pytest.raises(ValidationError, match="'auto', 'exact'"):
+        ServingConfig(index="magic")
 
 
 def test_an_index_that_nobody_knows_is_refused(tmp_path: Path) -> None:

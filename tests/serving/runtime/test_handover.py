@@ -32,7 +32,7 @@ def request_(version: Description) -> Request:
 
 
 def test_a_request_comes_over_as_it_was(request_: Request, version: Description) -> None:
-    taken = take_over(hand_over(request_), version, n_rows=6)
+    taken = take_over(hand_over(request_), version, lambda catalogue: 6)
     assert taken.positions.tolist() == [5, -1, 2, -2]
     assert (taken.options, taken.notes) == (request_.options, request_.notes)
     assert (taken.request_id, taken.catalogue) == ("r-1", "7")
@@ -44,7 +44,9 @@ def test_a_request_comes_over_as_it_was(request_: Request, version: Description)
 def test_known_items_take_no_room(request_: Request, version: Description) -> None:
     tensors = hand_over(dataclasses.replace(request_, positions=np.array([1, 2])))
     assert tensors["new_items"].tolist() == [b""]
-    assert all(len(column) == 0 for column in take_over(tensors, version, 6).new_items.values())
+    assert all(
+        len(column) == 0 for column in take_over(tensors, version, lambda catalogue: 6).new_items.values()
+    )
 
 
 def packed(tensors: dict[str, np.ndarray], **changed: np.ndarray) -> np.ndarray:
@@ -104,14 +106,14 @@ def test_what_the_first_step_did_not_send_is_refused(
 ) -> None:
     tensors = hand_over(request_)
     with pytest.raises(ServerError, match=r"^m2trec_predict answers what the first step .* to 'm2trec'$"):
-        take_over({**tensors, **TAMPERED[how](tensors)}, version, n_rows=6)
+        take_over({**tensors, **TAMPERED[how](tensors)}, version, lambda catalogue: 6)
 
 
 def test_half_a_character_in_what_is_said_can_be_written_again(
     request_: Request, version: Description
 ) -> None:
     tensors = hand_over(dataclasses.replace(request_, notes=["so \ud83d is"]))
-    assert take_over(tensors, version, n_rows=6).notes == ["so \ufffd\ufffd\ufffd is"]
+    assert take_over(tensors, version, lambda catalogue: 6).notes == ["so \ufffd\ufffd\ufffd is"]
 
 
 @pytest.mark.parametrize("array", [np.zeros((2, 3)), np.zeros(()), np.zeros((0, 3))])

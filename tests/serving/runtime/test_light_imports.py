@@ -16,10 +16,11 @@ from m2trec_merlin.serving.runtime.handover import as_arrays, hand_over
 from m2trec_merlin.serving.runtime.recommending import Request
 from m2trec_merlin.serving.runtime.options import check_options
 from m2trec_merlin.serving.runtime.steps import PredictStep
+from m2trec_merlin.rows import RowsOfIds
 from m2trec_merlin.serving.runtime.session_reading import SessionReader
 step = PredictStep(Path(sys.argv[1]))
 version = step._recommender.version
-reader = SessionReader(["sku-0", "sku-1"], version, None)
+reader = SessionReader(lambda: ("0", RowsOfIds(["sku-0", "sku-1"])), version, None)
 [read] = reader.read([(["sku-1"], None)])
 options = check_options('{"filters": {"department": "dairy"}}', version)
 inputs = hand_over(Request(read.positions, read.new_items, options, read.notes))

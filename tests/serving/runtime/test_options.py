@@ -108,6 +108,7 @@ def test_all_options() -> None:
         '"session_key": 5}'
     )
     assert check_options(text, VERSION) == {
+        **{option.name: option.default for option in OPTIONS},
         "top_k": 3,
         "exclude": ["a", "12"],
         "exclude_session_items": True,
@@ -116,7 +117,6 @@ def test_all_options() -> None:
         "new_items": ["b", "13"],
         "request_id": "r-1",
         "popularity": 0,
-        "diversity": None,
         "session_key": "5",
     }
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from m2trec_merlin.encoded import EncodedColumn, EncodedItems, Field, Layout
+from m2trec_merlin.encoded import EncodedColumn, Field, Layout
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.serving.runtime.remembered import RememberedItems
+from m2trec_merlin.serving.runtime.remembered import NewItem, RememberedItems
 
 PRICE = Field("price", Layout.NUMBERS)
 
@@ -19,14 +19,16 @@ class Encoder:
     def __init__(self) -> None:
         self.asked: list[list[float]] = []
 
-    def encode(self, items: Sequence[dict[str, Any]]) -> EncodedItems:
+    def encode(self, items: Sequence[dict[str, Any]]) -> list[NewItem]:
         self.asked.append([item["price"] for item in items])
         if min(self.asked[-1]) < 0:
             raise DataError("attribute 'price'", ["below zero"])
-        return {"price": EncodedColumn(PRICE, np.array(self.asked[-1], np.float32) * 2)}
-
-    def ignored(self, items: Sequence[dict[str, Any]]) -> list[list[str]]:
-        return [[f"{item['price']} is ignored"] for item in items]
+        return [
+            NewItem(
+                {"price": EncodedColumn(PRICE, np.array([price], np.float32) * 2)}, [f"{price} is ignored"]
+            )
+            for price in self.asked[-1]
+        ]
 
 
 @pytest.fixture

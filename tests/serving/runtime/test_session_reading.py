@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from m2trec_merlin.encoded import EncodedColumn, EncodedItems, Field, Layout
+from m2trec_merlin.encoded import EncodedColumn, Field, Layout
 from m2trec_merlin.errors import DataError, M2TRecError, ServerError
+from m2trec_merlin.rows import RowsOfIds
 from m2trec_merlin.serving.contract.version import Description, RawAttribute
+from m2trec_merlin.serving.runtime.remembered import NewItem
 from m2trec_merlin.serving.runtime.session_reading import ReadSession, SessionReader
 
 PRICE = RawAttribute(Field("price", Layout.NUMBERS), "list_price")
@@ -25,15 +27,18 @@ class DoublingEncoder:
     def __init__(self) -> None:
         self.calls = 0
 
-    def encode(self, items: Sequence[dict[str, Any]]) -> EncodedItems:
+    def encode(self, items: Sequence[dict[str, Any]]) -> list[NewItem]:
         self.calls += 1
         prices = [item["list_price"] for item in items]
         if min(prices) < 0:
             raise DataError("attribute 'price'", ["below zero"])
-        return {"price": EncodedColumn(PRICE.field, np.array(prices, np.float32) * 2)}
-
-    def ignored(self, items: Sequence[dict[str, Any]]) -> list[list[str]]:
-        return [["list_price is high"] if item["list_price"] > 100 else [] for item in items]
+        return [
+            NewItem(
+                {"price": EncodedColumn(PRICE.field, np.array([price], np.float32) * 2)},
+                ["list_price is high"] if price > 100 else [],
+            )
+            for price in prices
+        ]
 
 
 @pytest.fixture
@@ -43,7 +48,7 @@ def encoder() -> DoublingEncoder:
 
 @pytest.fixture
 def reader(encoder: DoublingEncoder) -> SessionReader:
-    return SessionReader(["a", "b", "c"], version(PRICE), encoder)  # type: ignore[arg-type]
+    return SessionReader(lambda: ("0", RowsOfIds(["a", "b", "c"])), version(PRICE), encoder)
 
 
 def read(reader: SessionReader, ids: list[str], attributes: list[str] | None = None) -> ReadSession:
@@ -151,7 +156,7 @@ def test_warnings_are_few_and_short_whatever_a_request_holds(reader: SessionRead
 
 
 def test_a_model_of_ids_takes_no_attributes() -> None:
-    reader = SessionReader(["a"], version(), None)
+    reader = SessionReader(lambda: ("0", RowsOfIds(["a"])), version(), None)
     assert read(reader, ["a"]).positions.tolist() == [1]
     with pytest.raises(ServerError, match="by their ids only"):
         read(reader, [""], ['{"title": "x"}'])

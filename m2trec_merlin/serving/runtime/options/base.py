@@ -15,7 +15,7 @@ from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.candidates import Addition, Found, Wish
 from m2trec_merlin.serving.runtime.choosing import POOL, Choice
-from m2trec_merlin.serving.runtime.item_table import ItemTable
+from m2trec_merlin.serving.runtime.item_table import Items
 from m2trec_merlin.serving.runtime.notes import cut, name_some
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ class Draft:
         choice: of different rows among the best; None for the best themselves.
     """
 
-    items: ItemTable
+    items: Items
     positions: np.ndarray
     new: np.ndarray
     notes: list[str]

@@ -18,7 +18,7 @@ from m2trec_merlin.readers.dialect import Dialect
 from m2trec_merlin.readers.problems import looks_like_a_value
 from m2trec_merlin.shares import percent
 from m2trec_merlin.starting.item_ids import ItemIds
-from m2trec_merlin.starting.kinds import Choice
+from m2trec_merlin.starting.kinds import ChosenKind
 from m2trec_merlin.starting.look import Look
 from m2trec_merlin.starting.names import speaks_of
 from m2trec_merlin.starting.sessions import Grouping, Order
@@ -51,8 +51,8 @@ class Examination:
     split: str | None
     grouping: Grouping
     order: Order
-    choices: list[Choice]
-    tasks: list[Choice]
+    choices: list[ChosenKind]
+    tasks: list[ChosenKind]
     unsure: list[str] = field(default_factory=list)
 
     def doubts(self) -> list[str]:
@@ -157,7 +157,7 @@ def run_name(output: Path) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", output.stem).strip("_.-") or "shop"
 
 
-def attribute_names(choices: Iterable[Choice]) -> dict[str, str]:
+def attribute_names(choices: Iterable[ChosenKind]) -> dict[str, str]:
     """Return a valid name of its own for the attribute of each column that is used."""
     names: dict[str, str] = {}
     for column in (choice.column.name for choice in choices if choice.kind is not None):
@@ -233,7 +233,7 @@ def _dialect(dialect: Dialect) -> Iterator[str]:
             yield f"{name}: {_yaml(value)}"
 
 
-def _attributes(choices: list[Choice]) -> Iterator[str]:
+def _attributes(choices: list[ChosenKind]) -> Iterator[str]:
     names = attribute_names(choices)
     # The first text serves as title.
     for choice in sorted(choices, key=lambda c: not c.is_title):

@@ -1,0 +1,205 @@
+"""`m2trec catalog`: the items of an exported model change, while it is served or not."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from m2trec_merlin.cli.options import DEFAULT_CONFIG, ConfigOption, SetOption, VariantOption, read_config
+from m2trec_merlin.cli.progress import TerminalProgress
+from m2trec_merlin.cli.terminal import console
+from m2trec_merlin.cli.versions import find_repository
+from m2trec_merlin.runs import Run
+
+if TYPE_CHECKING:
+    from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
+    from m2trec_merlin.serving.contract.catalogue import CatalogueVersion
+
+app = typer.Typer(
+    name="catalog",
+    help="Change the items of an exported model without training. A running server takes it up by itself.",
+    no_args_is_help=True,
+)
+
+TableArgument = Annotated[
+    Path, typer.Argument(help="Items, with the columns of the run's items table: Parquet or CSV.")
+]
+IdsArgument = Annotated[list[str] | None, typer.Argument(help="Ids of items.")]
+IdsOption = Annotated[Path | None, typer.Option("--table", help="A table, all of whose ids are meant.")]
+RunOption = Annotated[
+    Path | None,
+    typer.Option("--run", help="The folder of a run, or a model repository; default: as configured."),
+]
+
+#: Items that `list` names of each sort.
+_NAMED = 20
+
+
+@app.command()
+def add(
+    table: TableArgument,
+    run: RunOption = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    settings: SetOption = None,
+    variant: VariantOption = None,
+) -> None:
+    """Add the items of a table, all of them new.
+
+    Columns hidden, available_from and available_until say when they may be recommended.
+    """
+    _change(lambda verbs: verbs.add(table), _repository(run, config, settings, variant))
+
+
+@app.command()
+def update(
+    table: TableArgument,
+    run: RunOption = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    settings: SetOption = None,
+    variant: VariantOption = None,
+) -> None:
+    """Give items of the catalogue other attributes, or say when they are available. They keep their history.
+
+    A table with hidden, available_from or available_until and none of the attributes changes that alone.
+    """
+    _change(lambda verbs: verbs.update(table), _repository(run, config, settings, variant))
+
+
+@app.command()
+def remove(
+    item_ids: IdsArgument = None,
+    table: IdsOption = None,
+    run: RunOption = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    settings: SetOption = None,
+    variant: VariantOption = None,
+) -> None:
+    """Take items out of the catalogue: from then on, their ids are unknown."""
+    _change(lambda verbs: verbs.remove(item_ids or [], table), _repository(run, config, settings, variant))
+
+
+@app.command()
+def hide(
+    item_ids: IdsArgument = None,
+    table: IdsOption = None,
+    run: RunOption = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    settings: SetOption = None,
+    variant: VariantOption = None,
+) -> None:
+    """Recommend items no more; sessions may hold them all the same."""
+    _change(lambda verbs: verbs.hide(item_ids or [], table), _repository(run, config, settings, variant))
+
+
+@app.command()
+def show(
+    item_ids: IdsArgument = None,
+    table: IdsOption = None,
+    run: RunOption = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    settings: SetOption = None,
+    variant: VariantOption = None,
+) -> None:
+    """Recommend hidden items again."""
+    repository = _repository(run, config, settings, variant)
+    _change(lambda verbs: verbs.hide(item_ids or [], table, hidden=False), repository)
+
+
+@app.command()
+def rollback(
+    number: Annotated[
+        int | None,
+        typer.Argument(min=0, help="Version to go back to; 0: as exported; default: the one before."),
+    ] = None,
+    run: RunOption = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    settings: SetOption = None,
+    variant: VariantOption = None,
+) -> None:
+    """Go back to an earlier version."""
+    _change(lambda verbs: verbs.rollback(number), _repository(run, config, settings, variant))
+
+
+@app.command("list")
+def list_(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with every item.")] = False,
+    run: RunOption = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    settings: SetOption = None,
+    variant: VariantOption = None,
+) -> None:
+    """Say what has changed since the export."""
+    from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
+
+    found = CatalogueVerbs(_repository(run, config, settings, variant)).summary(time.time())
+    if as_json:
+        console.print_json(json.dumps(asdict(found)))
+        return
+    table = Table(
+        box=SIMPLE_HEAD, title=f"version {found.version}: {found.items:,} items", title_justify="left"
+    )
+    for column in ("since the export", "items", "ids"):
+        table.add_column(column, justify="right" if column == "items" else "left")
+    for name, ids in found.changed.items():
+        more = ", ..." if len(ids) > _NAMED else ""
+        table.add_row(name, f"{len(ids):,}", ", ".join(ids[:_NAMED]) + more)
+    console.print(table)
+
+
+@app.command()
+def history(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    run: RunOption = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    settings: SetOption = None,
+    variant: VariantOption = None,
+) -> None:
+    """List the versions that one can go back to."""
+    from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
+
+    versions = CatalogueVerbs(_repository(run, config, settings, variant)).versions
+    current, rows = versions.current(), versions.all()
+    if as_json:
+        known = [{name: getattr(each, name) for name in _COLUMNS} for each in rows]
+        console.print_json(json.dumps({"current": current, "versions": known}))
+        return
+    table = Table(box=SIMPLE_HEAD)
+    for column in ("version", "from", "when (UTC)", "items", "what"):
+        table.add_column(column, justify="left" if column in ("when (UTC)", "what") else "right")
+    table.add_row(
+        f"{'* ' if current == 0 else ''}0", "", "", f"{len(versions.exported_ids):,}", "as exported"
+    )
+    for each in rows:
+        when = datetime.fromtimestamp(each.written, timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+        number = f"{'* ' if each.number == current else ''}{each.number}"
+        table.add_row(number, str(each.parent), when, f"{each.items:,}", each.did)
+    console.print(table)
+
+
+_COLUMNS = ("number", "parent", "did", "written", "export", "items")
+
+
+def _repository(run: Path | None, config: Path, settings: Sequence[str] | None, variant: str | None) -> Path:
+    if run is not None:
+        return find_repository(run)
+    return find_repository(Run(read_config(config, list(settings or []), variant)).triton)
+
+
+def _change(act: Callable[[CatalogueVerbs], CatalogueVersion | None], repository: Path) -> None:
+    from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
+
+    with TerminalProgress() as progress:
+        version = act(CatalogueVerbs(repository, progress))
+        if version is None:
+            progress.say("version 0: as exported")
+        else:
+            progress.say(f"version {version.number}: {version.did}; {version.items:,} items")

@@ -1,0 +1,134 @@
+"""`m2trec runs` and `m2trec compare`: what is there, and how it differs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
+
+from m2trec_merlin.cli.terminal import console
+from m2trec_merlin.diagnosis.machine import size
+from m2trec_merlin.errors import ConfigError
+from m2trec_merlin.evaluation.listing import ALL, ListedRun, different_settings, find_run, list_runs
+from m2trec_merlin.evaluation.measurements import Measurement
+
+_NOTHING = "-"
+#: Of a data fingerprint, so many digits are shown.
+_DIGITS = 6
+
+
+def print_runs(folder: Path, as_json: bool = False) -> None:
+    """Print the runs in a folder, and below them what is wrong with any."""
+    runs = list_runs(folder)
+    if as_json:
+        _print(json.dumps([run.as_dict() for run in runs], indent=1, default=str))
+        return
+    if not runs:
+        _print(f"no runs in {folder}")
+        return
+    table = _table(f"Runs in {folder}, HIT@20 in %", "run", "data", "up to", "written", "size")
+    for heading in ("valid", "test"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for run in runs:
+        cells = [
+            _name(run, folder),
+            _NOTHING if run.data is None else f"{run.manifests['data'].get('source')} {run.data[:_DIGITS]}",
+            next(reversed(run.manifests), "nothing"),
+            run.written[:10] or _NOTHING,
+            size(run.size),
+            _percent(run.validation_hit),
+            _interval(run.measured("HIT", 20)),
+        ]
+        table.add_row(*(escape(cell) for cell in cells))
+    console.print(table)
+    for run in runs:
+        for remark in run.remarks:
+            _print(f"{_name(run, folder)}: {remark}")
+
+
+def print_comparison(paths: Sequence[Path]) -> None:
+    """Print runs side by side, and why their numbers may not be held against each other.
+
+    Raises:
+        ArtifactError: one is no run.
+        ConfigError: there is only one.
+    """
+    if len(paths) < 2:
+        raise ConfigError("compare: name two runs or more")
+    runs = [find_run(path) for path in paths]
+    names = [str(path) for path in paths]
+    settings = _table("Settings that differ", "setting", *names)
+    for name, values in different_settings(runs).items():
+        settings.add_row(escape(name), *(escape(_NOTHING if v is None else json.dumps(v)) for v in values))
+    measured = _table("Test sessions, in %", "measured", *names)
+    data = ["none" if run.data is None else run.data[:_DIGITS] for run in runs]
+    measured.add_row("data", *data)
+    measured.add_row("validation HIT@20", *(_percent(run.validation_hit) for run in runs))
+    for metric, k, part in _common_measures(runs):
+        found = (run.measured(metric, k, part) for run in runs)
+        measured.add_row(escape(f"{metric}@{k}, {part}"), *(_interval(m) for m in found))
+    for table in (settings, measured):
+        console.print(table)
+    for line in _doubts(runs):
+        _print(line)
+
+
+def _common_measures(runs: Sequence[ListedRun]) -> list[tuple[str, int, str]]:
+    """Return metric, cut-off and slice of what the tables of an evaluation show, at the largest cut-off."""
+    ks = [{m.k for m in run.measurements} for run in runs if run.measurements]
+    largest = max(set.intersection(*ks), default=0) if ks else 0
+    found = dict.fromkeys((m.metric, m.k, m.slice) for run in runs for m in run.measurements)
+    return [
+        (metric, k, part)
+        for metric, k, part in found
+        if k == largest and (metric in ("HIT", "MRR") or (metric.startswith("HIT[") and part == ALL))
+    ]
+
+
+def _doubts(runs: Sequence[ListedRun]) -> list[str]:
+    """Return why numbers of runs do not tell which one is better."""
+    lines = []
+    if len({run.data for run in runs}) > 1:
+        lines.append("not the same data: their numbers do not tell which model is better")
+    elif len({json.dumps(_protocol(run), sort_keys=True) for run in runs}) > 1:
+        lines.append("not measured by the same settings of evaluation: run `m2trec evaluate` with equal ones")
+    return [*lines, *(f"{run.folder.model_directory}: {remark}" for run in runs for remark in run.remarks)]
+
+
+def _protocol(run: ListedRun) -> object:
+    settings = run.manifests.get("evaluate", {}).get("settings", {})
+    return {name: settings.get(name) for name in ("evaluation", "seed")}
+
+
+def _name(run: ListedRun, folder: Path) -> str:
+    place = run.folder.model_directory
+    name = str(place.relative_to(folder)) if place != folder else str(place)
+    return f"{name} (current)" if run.is_current else name
+
+
+def _interval(measured: Measurement | None) -> str:
+    if measured is None or measured.value is None:
+        return _NOTHING
+    if measured.low is None or measured.high is None:
+        return _percent(measured.value)
+    margin = max(measured.value - measured.low, measured.high - measured.value)
+    return f"{_percent(measured.value)} ±{100 * margin:.2f}"
+
+
+def _percent(value: float | None) -> str:
+    return _NOTHING if value is None else f"{100 * value:.2f}"
+
+
+def _table(title: str, *headings: str) -> Table:
+    table = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD)
+    for heading in headings:
+        table.add_column(escape(heading), overflow="fold")
+    return table
+
+
+def _print(text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,36 @@
+"""Options that many commands have, and the configuration that they lead to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from m2trec_merlin.cli.remedies import remember
+from m2trec_merlin.cli.terminal import errors
+from m2trec_merlin.config import VARIANTS, Config, load_config, parse_overrides
+
+DEFAULT_CONFIG = Path("configs/complete_journey.yaml")
+
+ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="YAML or TOML file; see configs/.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", "-s", metavar="KEY=VALUE", help="Replace a setting, as in training.epochs=3."),
+]
+VariantOption = Annotated[
+    str | None, typer.Option("--variant", help=f"A variant of the paper: {', '.join(VARIANTS)}.")
+]
+ForceOption = Annotated[bool, typer.Option("--force", help="Do it again even if the result is current.")]
+
+
+def read_config(path: Path, settings: list[str] | None = None, variant: str | None = None) -> Config:
+    """Load a configuration with command-line settings and a variant applied, and print its warnings.
+
+    A variant other than M2TRec shares the data and keeps its own model, evaluation and export.
+    """
+    remember(None if path == DEFAULT_CONFIG else path, settings or [], variant)
+    config = load_config(path, parse_overrides(settings or []), variant)
+    for line in config.warnings():
+        errors.print(f"Warning: {line}", markup=False, highlight=False, soft_wrap=True)
+    return config

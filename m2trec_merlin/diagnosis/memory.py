@@ -1,0 +1,115 @@
+"""Memory: what is there, and what the catalogue of a run takes of it at the least.
+
+The needs are estimates from below: what is known to be held at once, and no more.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from m2trec_merlin.config import Config
+from m2trec_merlin.diagnosis.findings import Finding, State, ready
+from m2trec_merlin.diagnosis.machine import size
+from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.runs import Run
+from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
+from m2trec_merlin.serving.contract.repository import version_folder
+
+#: A process that has imported torch and Transformers4Rec, before it did anything.
+IMPORTED = 540 << 20
+#: Triton and its two workers with what they import, without a catalogue.
+WORKERS = 180 << 20
+#: Of a parameter in training: itself, its gradient, and the optimiser's two averages, float32 each.
+_BYTES_A_PARAMETER = 16
+_FLOAT32 = 4
+#: How many times the least a training took at its peak, rounded up; docs/runs.md has the measurement.
+PEAK = 3
+_REMEDY = "free memory, or a smaller model.width, training.batch_size or evaluation.block_prefixes"
+
+
+def check_memory(config: Config | None) -> Finding:
+    """Whether training and serving the catalogue of a run fit into the memory that is free."""
+    free = available_memory()
+    if config is None:
+        return ready(f"{size(free)} free; name a configuration to hold it against its catalogue")
+    needs = _needs(Run(config))
+    if not needs:
+        return ready(f"{size(free)} free; after `m2trec preprocess` it can be held against the catalogue")
+    found = f"{size(free)} free; at least " + ", ".join(
+        f"{size(need)} for `m2trec {verb}`" for verb, need in needs.items()
+    )
+    for factor, state, outcome in (
+        (1, State.BLOCKED, "will be killed, or will swap"),
+        (
+            PEAK,
+            State.LIMITED,
+            f"may be killed, or swap: nearly {PEAK} times the least was measured",
+        ),
+    ):
+        if too_much := [f"`m2trec {verb}`" for verb, need in needs.items() if need * factor > free]:
+            return Finding(state, found, f"{' and '.join(too_much)} {outcome}", _REMEDY)
+    return ready(found)
+
+
+def available_memory(system: Path = Path("/")) -> int:
+    """Return the bytes that programs can still get: of the machine, or less if the container has a limit.
+
+    Args:
+        system: root of the file system whose /proc and /sys are read.
+    """
+    lines = (system / "proc/meminfo").read_text().splitlines()
+    [kibibytes] = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
+    limits = [int(kibibytes) << 10]
+    group = system / "sys/fs/cgroup"
+    limit = group / "memory.max"
+    if limit.is_file() and (text := limit.read_text().strip()) != "max":
+        used = int((group / "memory.current").read_text())
+        statistics = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        # Pages of files that the kernel lets go of when somebody needs the room.
+        limits.append(int(text) - used + int(statistics.get("inactive_file", 0)))
+    return max(0, min(limits))
+
+
+def training_need(run: Run) -> int:
+    """Return the bytes that training takes at the least: parameters, catalogue, vectors, scores.
+
+    Raises:
+        ArtifactError: `preprocess` has not run, or with other attributes.
+    """
+    import torch
+
+    from m2trec_merlin.catalogue import Catalogue
+    from m2trec_merlin.evaluation.ranking import MAX_BLOCK_SCORES
+    from m2trec_merlin.model.m2trec import build_model
+    from m2trec_merlin.preprocessing.sessions import LONGEST_SESSION
+
+    longest = run.step("preprocess").require()["sessions"]["train"][LONGEST_SESSION]
+    catalogue = Catalogue.load(run.catalogue)
+    with torch.device("meta"):
+        model = build_model(run.config, catalogue, longest)
+    rows = catalogue.n_rows
+    scores = min(run.config.evaluation.block_prefixes * rows, MAX_BLOCK_SCORES)
+    vectors = rows * (model.item_encoder.width + model.session_encoder.width)
+    return (
+        IMPORTED
+        + _BYTES_A_PARAMETER * model.count_parameters()
+        + sum(buffer.nbytes for buffer in model.buffers())
+        + _FLOAT32 * (scores + vectors)
+    )
+
+
+def serving_need(repository: Path) -> int:
+    """Return the bytes that Triton takes at the least: what it imports, and what its workers read."""
+    folders = (version_folder(repository, model) for model in (PREPROCESS, PREDICT))
+    read = sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
+    return WORKERS + read
+
+
+def _needs(run: Run) -> dict[str, int]:
+    needs = {}
+    with suppress(ArtifactError):
+        needs["train"] = training_need(run)
+    if run.triton.is_dir():
+        needs["serve"] = serving_need(run.triton)
+    return needs

@@ -1,0 +1,61 @@
+"""The verb `doctor`: every check of the machine, whatever any of them runs into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from m2trec_merlin.config import Config
+from m2trec_merlin.diagnosis.findings import Finding, State
+from m2trec_merlin.diagnosis.libraries import (
+    check_cudf,
+    check_gpu,
+    check_merlin,
+    check_sentences,
+    check_serving_packages,
+    check_versions,
+)
+from m2trec_merlin.diagnosis.machine import check_disk, check_processor, check_python
+from m2trec_merlin.diagnosis.memory import check_memory
+from m2trec_merlin.diagnosis.triton import check_libpython, check_ports, check_triton
+
+#: A check looks at the machine for a configuration, or for none in particular.
+Check = Callable[[Config | None], Finding]
+
+#: The checks by name, in order.
+CHECKS: dict[str, Check] = {
+    "Python": check_python,
+    "processor": check_processor,
+    "memory": check_memory,
+    "disk": check_disk,
+    "Merlin": check_merlin,
+    "versions": check_versions,
+    "GPU": check_gpu,
+    "cuDF": check_cudf,
+    "sentences": check_sentences,
+    "serving": check_serving_packages,
+    "libpython": check_libpython,
+    "Triton": check_triton,
+    "ports": check_ports,
+}
+
+
+def diagnose(config: Config | None) -> dict[str, Finding]:
+    """Return what every check finds, by name.
+
+    Args:
+        config: of the run that is to be made or served here; None to look at the machine alone.
+    """
+    return {name: _run(check, config) for name, check in CHECKS.items()}
+
+
+def _run(check: Check, config: Config | None) -> Finding:
+    try:
+        return check(config)
+    except Exception as error:  # a broken library raises anything, and is what this verb is asked about
+        said = " ".join(str(error).split())
+        return Finding(
+            State.BLOCKED,
+            f"{type(error).__name__}: {said}",
+            "the verbs that need it fail in the same way",
+            "install with overrides.txt, as docs/dependencies.md says",
+        )

@@ -1,0 +1,56 @@
+"""What `m2trec serve` needs of this machine: libpython, Triton, ports."""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from ctypes.util import find_library
+from pathlib import Path
+
+from m2trec_merlin.config import Config, ServingConfig
+from m2trec_merlin.diagnosis.findings import Finding, State, ready
+from m2trec_merlin.errors import M2TRecError
+
+_COST = "`m2trec serve` does not start; everything up to `m2trec export` works"
+
+
+def check_libpython(config: Config | None) -> Finding:
+    """Whether there is a shared library of this Python: the models inside Triton run in it."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    name = f"libpython{version}.so.1.0"
+    beside = Path(str(sysconfig.get_config_var("LIBDIR"))) / name
+    if beside.is_file():
+        return ready(str(beside))
+    if found := find_library(f"python{version}"):
+        return ready(found)
+    return Finding(
+        State.BLOCKED,
+        f"no {name}",
+        _COST,
+        f"on Debian and Ubuntu: apt-get install libpython{version}; or use a Python that was built with "
+        "--enable-shared",
+    )
+
+
+def check_triton(config: Config | None) -> Finding:
+    """Whether Triton can be laid out as `m2trec serve` does, with all its libraries."""
+    from m2trec_merlin.serving.server.triton_folder import assemble_triton, make_plain_folder
+
+    try:
+        with make_plain_folder() as folder:
+            assemble_triton(Path(folder))
+    except M2TRecError as error:
+        return Finding(State.BLOCKED, str(error), _COST)
+    return ready("Triton and its libraries are there")
+
+
+def check_ports(config: Config | None) -> Finding:
+    """Whether the ports of the configuration are free."""
+    from m2trec_merlin.serving.server.ports import Ports
+
+    ports = Ports.of(ServingConfig() if config is None else config.serving)
+    try:
+        ports.require_free()
+    except M2TRecError as error:
+        return Finding(State.BLOCKED, str(error), _COST)
+    return ready(f"{ports.http} (HTTP), {ports.grpc} (gRPC) and {ports.metrics} (metrics) are free")

@@ -1,0 +1,219 @@
+"""What runs there are: of which data, how far they came, what was measured. Read from manifests alone.
+
+Whatever is broken or half made is listed as that, and keeps nothing else from being listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from m2trec_merlin.config.settings import VARIANTS_FOLDER
+from m2trec_merlin.config.variants import M2TREC
+from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.evaluation.measurements import Measurement, read_measurements
+from m2trec_merlin.evaluation.slices import SLICES
+from m2trec_merlin.runs import VERBS, RunFolder, Verb
+from m2trec_merlin.runs.current import CURRENT
+from m2trec_merlin.runs.run import step_of
+from m2trec_merlin.runs.settings import differences, full_name
+from m2trec_merlin.runs.steps import Manifest
+
+#: The slice of every prefix.
+ALL = SLICES[0].name
+#: The steps whose results variants do not share.
+_OF_THE_MODEL: tuple[Verb, ...] = ("train", "evaluate", "export")
+#: What manifests tell beside the settings of the configuration.
+_FACTS = {"source", "report", "version", "format", "model_format", "split"}
+
+
+@dataclass(frozen=True)
+class ListedRun:
+    """A run as its manifests tell of it.
+
+    Attributes:
+        folder: its paths.
+        manifests: of the steps that are done.
+        measurements: of its evaluation, on test sessions; empty if there is none.
+        remarks: what is damaged, half made or out of date, one line each.
+        size: bytes of its files; a variant's without what it shares.
+        is_current: whether the link `current` beside it leads to it.
+    """
+
+    folder: RunFolder
+    manifests: dict[Verb, Manifest] = field(default_factory=dict)
+    measurements: list[Measurement] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    size: int = 0
+    is_current: bool = False
+
+    @property
+    def variant(self) -> str:
+        """Which of the paper's variants it is."""
+        shared = self.folder.directory == self.folder.model_directory
+        return M2TREC if shared else self.folder.model_directory.name
+
+    @property
+    def data(self) -> str | None:
+        """By what its data are known; runs of equal data have the same. None without data."""
+        manifest = self.manifests.get("data")
+        return None if manifest is None else str(step_of(self.folder, "data").identity(manifest))
+
+    @property
+    def written(self) -> str:
+        """When its newest result was written, in ISO 8601; empty if nothing is done."""
+        own = [self.manifests[verb] for verb in _OF_THE_MODEL if verb in self.manifests]
+        times = [str(manifest.get("written", "")) for manifest in own or self.manifests.values()]
+        return max(times, default="")
+
+    @property
+    def validation_hit(self) -> float | None:
+        """HIT@20 on validation prefixes of the weights that were kept."""
+        value = self.manifests.get("train", {}).get("best_hit_20")
+        return None if value is None else float(value)
+
+    @property
+    def ours(self) -> list[str]:
+        """Names of what was measured of the run itself: its model, and last what is served."""
+        models = dict.fromkeys(m.model for m in self.measurements)
+        mixed = self.manifests.get("evaluate", {}).get("settings", {}).get("neighbours", False)
+        return list(models)[: 2 if mixed else 1]
+
+    def measured(self, metric: str, k: int, part: str = ALL) -> Measurement | None:
+        """Return what was measured of what is served, or None.
+
+        Args:
+            metric: its name, without a cut-off.
+            k: cut-off.
+            part: name of the slice.
+        """
+        wanted = (metric, k, part)
+        found = (m for m in self.measurements if (m.metric, m.k, m.slice) == wanted)
+        return next((m for m in found if m.model == self.ours[-1]), None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what `m2trec runs --json` prints."""
+        return {
+            "run": str(self.folder.model_directory),
+            "variant": self.variant,
+            "current": self.is_current,
+            "written": self.written,
+            "bytes": self.size,
+            "data": self.data,
+            "source": self.manifests.get("data", {}).get("source"),
+            "counts": self.manifests.get("data", {}).get("counts"),
+            "settings": {verb: manifest["settings"] for verb, manifest in self.manifests.items()},
+            "done": list(self.manifests),
+            "parameters": self.manifests.get("train", {}).get("parameters"),
+            "validation": {"HIT@20": self.validation_hit},
+            "test": [m.as_dict() for m in self.measurements if m.model in self.ours],
+            "exported": "export" in self.manifests,
+            "remarks": self.remarks,
+        }
+
+
+def list_runs(folder: Path) -> list[ListedRun]:
+    """Return the runs in a folder, or the one that it is, and the variants of each, by name.
+
+    Raises:
+        ArtifactError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise ArtifactError(f"{folder} is no folder: name one that holds runs")
+    below = sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())
+    return [read_run(run) for place in (folder, *below) for run in _runs_of(place)]
+
+
+def find_run(path: Path) -> ListedRun:
+    """Return the run that a folder is, or that a link leads to; a variant by its own folder.
+
+    Raises:
+        ArtifactError: there is none.
+    """
+    place = path.resolve()
+    runs = [run for run in _runs_of(place) if run.model_directory == place]
+    if not runs:
+        raise ArtifactError(f"{path} is no run: `m2trec runs` lists those in a folder")
+    return read_run(runs[0])
+
+
+def read_run(run: RunFolder) -> ListedRun:
+    """Return what the manifests of a run tell, and what is wrong with its folders."""
+    manifests: dict[Verb, Manifest] = {}
+    measurements: list[Measurement] = []
+    remarks: list[str] = []
+    for verb in VERBS:
+        step = step_of(run, verb)
+        try:
+            found = step.found()
+            if found is not None and found["step"] == verb:
+                manifests[verb] = found
+            elif step.folder.is_dir():
+                remarks.append(f"{step.folder.name}/ is half made or being made: run `m2trec {verb}`")
+            if found is not None and (changed := step.outdated()):
+                remarks.append(f"{step.folder.name}/ was made before {', '.join(changed)} changed")
+        except ArtifactError as error:
+            remarks.append(str(error))
+    if "evaluate" in manifests:
+        try:
+            measurements = read_measurements(run.evaluation)
+        except ArtifactError as error:
+            remarks.append(str(error))
+    link = run.directory.parent / CURRENT
+    return ListedRun(
+        run,
+        manifests,
+        measurements,
+        list(dict.fromkeys(remarks)),
+        sum(path.lstat().st_size for path in _files(run)),
+        link.is_symlink() and link.resolve() == run.model_directory.resolve(),
+    )
+
+
+def different_settings(runs: Sequence[ListedRun]) -> dict[str, list[Any]]:
+    """Return the settings by which runs differ, with the value of each run; None where it has none."""
+    found: dict[str, list[Any]] = {}
+    for verb in VERBS:
+        first, *others = (_settings(run, verb) for run in runs)
+        for place, other in enumerate(others, start=1):
+            for name, then, now in differences(first, other):
+                values = found.setdefault(full_name(verb, name), [then] * len(runs))
+                values[place] = now
+    return found
+
+
+def _runs_of(place: Path) -> Iterator[RunFolder]:
+    """Yield the run that a folder is, if it is one, and its variants."""
+    is_variant = place.resolve().parent.name == VARIANTS_FOLDER
+    run = RunFolder(place.resolve().parents[1] if is_variant else place, place)
+    own = _OF_THE_MODEL if is_variant else VERBS
+    if any(step_of(run, verb).folder.is_dir() for verb in own):
+        yield run
+    variants = place / VARIANTS_FOLDER
+    if variants.is_dir():
+        yield from (RunFolder(place, path) for path in sorted(variants.iterdir()) if path.is_dir())
+
+
+def _files(run: RunFolder) -> Iterator[Path]:
+    for path in run.model_directory.rglob("*"):
+        variants = run.model_directory / VARIANTS_FOLDER
+        if path.is_file() and not path.is_relative_to(variants):
+            yield path
+
+
+def _settings(run: ListedRun, verb: Verb) -> Any:
+    """Return what a step was made with, without what is no setting: earlier results, and facts."""
+    settings = run.manifests.get(verb, {}).get("settings", {})
+    left_out = {*step_of(run.folder, verb).before, *_FACTS}
+    return _by_name({name: value for name, value in settings.items() if name not in left_out})
+
+
+def _by_name(settings: Any) -> Any:
+    """Return settings with lists of attributes as dictionaries, so that each is held against its own."""
+    if isinstance(settings, dict):
+        return {name: _by_name(value) for name, value in settings.items()}
+    if isinstance(settings, list) and settings and all(isinstance(s, dict) and "name" in s for s in settings):
+        return {entry["name"]: entry for entry in settings}
+    return settings

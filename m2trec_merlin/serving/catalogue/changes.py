@@ -1,0 +1,135 @@
+"""What has changed since an export, as plain values: rules of adding, updating, removing and hiding.
+
+Nothing here reads or writes; each function returns other changes, or says all that is wrong at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from m2trec_merlin.errors import DataError, shorten
+from m2trec_merlin.serving.contract.catalogue import Availability
+
+#: An item's raw values, as JSON.
+Raw = str
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Changes:
+    """All that has changed since an export.
+
+    Attributes:
+        items: by id, those that were added or updated, in this order.
+        removed: exported items that are no items any more.
+        availability: by id, of items that are not available at all times.
+    """
+
+    items: Mapping[str, Raw] = field(default_factory=dict)
+    removed: frozenset[str] = frozenset()
+    availability: Mapping[str, Availability] = field(default_factory=dict)
+
+
+class ChangingCatalogue:
+    """The rules; what is wrong is named as the source of the change names it.
+
+    Args:
+        exported: ids of the export.
+        source: file or command that the change comes from.
+    """
+
+    def __init__(self, exported: Container[str], source: str) -> None:
+        self._exported, self._source = exported, source
+
+    def has(self, changes: Changes, item_id: str) -> bool:
+        """Tell whether the catalogue has an item."""
+        return item_id in changes.items or (item_id in self._exported and item_id not in changes.removed)
+
+    def add(self, changes: Changes, items: Mapping[str, Raw]) -> Changes:
+        """Add items, none of which the catalogue has. One that was exported and removed is what it was.
+
+        Raises:
+            DataError: it has some.
+        """
+        known = [item_id for item_id in items if self.has(changes, item_id)]
+        self._refuse(known, "is in the catalogue already: to change it, run `m2trec catalog update`")
+        return replace(
+            changes, items={**changes.items, **items}, removed=changes.removed.difference(items.keys())
+        )
+
+    def update(self, changes: Changes, items: Mapping[str, Raw]) -> Changes:
+        """Give items, all of which the catalogue has, other attributes; they keep their history.
+
+        Raises:
+            DataError: it lacks some.
+        """
+        self._require(changes, items)
+        return replace(changes, items={**changes.items, **items})
+
+    def remove(self, changes: Changes, item_ids: Iterable[str]) -> Changes:
+        """Take items out: from then on their ids are unknown.
+
+        Raises:
+            DataError: the catalogue has no such items.
+        """
+        gone = dict.fromkeys(item_ids)
+        self._require(changes, gone)
+        return Changes(
+            {item_id: raw for item_id, raw in changes.items.items() if item_id not in gone},
+            changes.removed.union(item_id for item_id in gone if item_id in self._exported),
+            {item_id: each for item_id, each in changes.availability.items() if item_id not in gone},
+        )
+
+    def hide(self, changes: Changes, item_ids: Sequence[str], hidden: bool) -> Changes:
+        """Let items not be recommended, or let them again; sessions may hold them all the same.
+
+        Raises:
+            DataError: the catalogue has no such items.
+        """
+        given = {
+            item_id: replace(changes.availability.get(item_id, Availability()), hidden=hidden)
+            for item_id in item_ids
+        }
+        return self.make_available(changes, given)
+
+    def make_available(self, changes: Changes, availability: Mapping[str, Availability]) -> Changes:
+        """Say when items are available.
+
+        Raises:
+            DataError: the catalogue has no such items.
+        """
+        self._require(changes, availability)
+        merged = {**changes.availability, **availability}
+        always = Availability()
+        kept = {item_id: each for item_id, each in merged.items() if each != always}
+        return replace(changes, availability=kept)
+
+    def carry_over(self, changes: Changes, before: Container[str]) -> Changes:
+        """Return what is left of changes that were made to an earlier export.
+
+        Items that were added then are taken from this export if it has them. What was updated, removed or
+        hidden stays so.
+
+        Args:
+            changes: to the earlier export.
+            before: its ids.
+        """
+        items = {
+            item_id: raw
+            for item_id, raw in changes.items.items()
+            if item_id in before or item_id not in self._exported
+        }
+        kept = Changes(items, frozenset(each for each in changes.removed if each in self._exported))
+        availability = {i: each for i, each in changes.availability.items() if self.has(kept, i)}
+        return replace(kept, availability=availability)
+
+    def _require(self, changes: Changes, item_ids: Iterable[str]) -> None:
+        unknown = [item_id for item_id in item_ids if not self.has(changes, item_id)]
+        self._refuse(unknown, "is not in the catalogue")
+
+    def _refuse(self, item_ids: Sequence[str], why: str) -> None:
+        if item_ids:
+            named = ", ".join(shorten(item_id, 40) for item_id in item_ids[:_NAMED])
+            more = f" and {len(item_ids) - _NAMED:,} more" if len(item_ids) > _NAMED else ""
+            raise DataError(self._source, [f"item {named}{more} {why}"])

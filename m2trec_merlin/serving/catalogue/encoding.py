@@ -1,0 +1,107 @@
+"""Raw items to all that a version of the catalogue holds of them: by the exported workflow and graph.
+
+Shape legend: M items, I item width, D model width.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from m2trec_merlin.attributes import ITEM_ID, parse_attribute
+from m2trec_merlin.columns import as_text
+from m2trec_merlin.encoded import join_items, no_items
+from m2trec_merlin.progress import Progress
+from m2trec_merlin.serving.catalogue.changes import Raw
+from m2trec_merlin.serving.catalogue.shown import shown_columns
+from m2trec_merlin.serving.contract.item_format import ItemFormat
+from m2trec_merlin.serving.contract.version import CATALOGUE_GRAPH, ITEMS_WORKFLOW, Description
+from m2trec_merlin.serving.runtime.catalogue_graph import CatalogueGraph
+from m2trec_merlin.serving.runtime.new_items import NewItemEncoder
+
+_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True)
+class EncodedRows:
+    """M items as a server needs them.
+
+    Attributes:
+        shown: as the export writes its items: id, title, occurrences, columns to filter by.
+        vectors: float32 [M, I].
+        candidates: float32 [M, D].
+        biases: float32 [M].
+    """
+
+    shown: pa.Table
+    vectors: np.ndarray
+    candidates: np.ndarray
+    biases: np.ndarray
+
+
+class RowEncoder:
+    """Encodes items as the export encoded its own.
+
+    Args:
+        preprocess: version folder of the first step.
+        predict: version folder of the second step.
+    """
+
+    def __init__(self, preprocess: Path, predict: Path) -> None:
+        description = Description.open(predict)
+        self._format = ItemFormat.open(predict)
+        self._graph = CatalogueGraph(predict / CATALOGUE_GRAPH)
+        self._workflow, self._attributes = preprocess / ITEMS_WORKFLOW, description.attributes
+
+    def encode(
+        self,
+        ids: Sequence[str],
+        items: Sequence[Raw],
+        histories: np.ndarray,
+        counts: np.ndarray,
+        progress: Progress,
+    ) -> EncodedRows:
+        """Encode items.
+
+        Args:
+            ids: M of them.
+            items: their raw values.
+            histories: int64 [M], rows of the export whose history they have; NO_ITEM for none.
+            counts: int64 [M], training occurrences.
+            progress: is told of each part.
+        """
+        parts = [no_items([attribute.field for attribute in self._attributes])]
+        raw: list[dict[str, Any]] = [json.loads(item) for item in items]
+        if raw:
+            # As a request's items: what is said of an item means the same whichever way it comes.
+            encoder = NewItemEncoder(self._workflow, self._attributes)
+            for start in range(0, len(raw), _AT_ONCE):
+                progress.advance("items", start, len(raw))
+                parts.extend(item.encoded for item in encoder.encode(raw[start : start + _AT_ONCE]))
+            progress.advance("items", len(raw), len(raw))
+        vectors, candidates, biases = self._graph.encode(join_items(parts), histories)
+        return EncodedRows(self._shown(ids, raw, counts), vectors, candidates, biases)
+
+    def _shown(self, ids: Sequence[str], raw: Sequence[dict[str, Any]], counts: np.ndarray) -> pa.Table:
+        attributes = [parse_attribute(**settings) for settings in self._format.attributes]
+        columns = list(dict.fromkeys([self._format.titles_from, *(a.source_column for a in attributes)]))
+        values = {name: [item.get(name) for item in raw] for name in columns}
+        frame = pd.DataFrame(values, columns=columns, dtype=object)
+        if self._format.titles_from == ITEM_ID:
+            frame[ITEM_ID] = list(ids)
+        titles = pc.fill_null(as_text(frame[self._format.titles_from]), "")
+        return shown_columns(
+            attributes,
+            ids,
+            titles,
+            counts,
+            {a.name: frame[a.source_column] for a in attributes if a.is_shown},
+        )

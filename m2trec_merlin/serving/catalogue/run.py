@@ -1,0 +1,219 @@
+"""What `m2trec catalog` does: changes the catalogue of an exported model while it is served, or not."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from m2trec_merlin.errors import ArtifactError, DataError
+from m2trec_merlin.progress import SILENT, Progress
+from m2trec_merlin.runs.locks import lock
+from m2trec_merlin.serving.catalogue.changes import Changes, ChangingCatalogue
+from m2trec_merlin.serving.catalogue.tables import read_ids, read_items
+from m2trec_merlin.serving.catalogue.versions import CatalogueVersions
+from m2trec_merlin.serving.contract.catalogue import CatalogueVersion, catalogue_folder
+from m2trec_merlin.serving.contract.item_format import ItemFormat
+from m2trec_merlin.serving.contract.names import PREDICT
+from m2trec_merlin.serving.contract.repository import version_folder
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What has changed since the export.
+
+    Attributes:
+        version: that is served.
+        items: of it.
+        changed: ids by what became of them.
+    """
+
+    version: int
+    items: int
+    changed: dict[str, list[str]]
+
+
+class CatalogueVerbs:
+    """Changes of a catalogue; each makes a new version, which a running server takes up by itself.
+
+    Args:
+        repository: Triton's model repository.
+        progress: is told what was left aside, and of each part of the work.
+
+    Raises:
+        ArtifactError: this model cannot take other items, or files are missing or damaged.
+    """
+
+    def __init__(self, repository: Path, progress: Progress = SILENT) -> None:
+        self._repository, self._progress = repository, progress
+        self.versions = CatalogueVersions(repository)
+
+    def add(self, table: Path) -> CatalogueVersion:
+        """Add the items of a table.
+
+        Raises:
+            DataError: the table is not valid, or the catalogue has some of its items already.
+            ArtifactError: another process is at work there, or nothing can be written.
+        """
+        given = read_items(table, self.versions.format)
+        self._tell(given.notices)
+
+        def change(rules: ChangingCatalogue, changes: Changes) -> Changes:
+            return rules.make_available(rules.add(changes, given.items), given.availability)
+
+        return self._change(change, str(table), f"add {_some(given.ids)} of {table.name}")
+
+    def update(self, table: Path) -> CatalogueVersion:
+        """Give items of the catalogue the attributes of a table, or say when they are available.
+
+        Raises:
+            DataError: the table is not valid, or the catalogue lacks some of its items.
+            ArtifactError: as `add`.
+        """
+        given = read_items(table, self.versions.format, may_lack_attributes=True)
+        self._tell(given.notices)
+
+        def change(rules: ChangingCatalogue, changes: Changes) -> Changes:
+            return rules.make_available(rules.update(changes, given.items), given.availability)
+
+        return self._change(change, str(table), f"update {_some(given.ids)} of {table.name}")
+
+    def remove(self, item_ids: Sequence[str], table: Path | None = None) -> CatalogueVersion:
+        """Take items out of the catalogue.
+
+        Raises:
+            DataError: the catalogue has no such items.
+            ArtifactError: as `add`.
+        """
+        ids = self._ids(item_ids, table)
+        return self._change(
+            lambda rules, changes: rules.remove(changes, ids), "remove", f"remove {_some(ids)}"
+        )
+
+    def hide(
+        self, item_ids: Sequence[str], table: Path | None = None, hidden: bool = True
+    ) -> CatalogueVersion:
+        """Let items not be recommended any more, or let them again.
+
+        Raises:
+            DataError: the catalogue has no such items.
+            ArtifactError: as `add`.
+        """
+        ids, verb = self._ids(item_ids, table), "hide" if hidden else "show"
+        return self._change(
+            lambda rules, changes: rules.hide(changes, ids, hidden), verb, f"{verb} {_some(ids)}"
+        )
+
+    def rollback(self, number: int | None = None) -> CatalogueVersion | None:
+        """Go back to a version; one of another export is made again for this one.
+
+        Args:
+            number: of the version; 0: as exported; None: the one before the current one.
+
+        Returns:
+            The version that is served now; None: the export.
+
+        Raises:
+            ArtifactError: it is not there any more, or as `add`.
+        """
+        with self._held():
+            current = self.versions.current()
+            if number is None:
+                number = self._before(current)
+            changes = self.versions.changes(number)
+            if number == 0:
+                self.versions.lead_to(0)
+                return None
+            if self.versions.fits(number):
+                self.versions.lead_to(number)
+                return next(each for each in self.versions.all() if each.number == number)
+            rules = ChangingCatalogue(self.versions.exported, "rollback")
+            kept = rules.carry_over(changes, ())
+            return self.versions.write(kept, number, f"rollback to {number}", self._progress)
+
+    def summary(self, now: float) -> Summary:
+        """Return what has changed since the export.
+
+        Args:
+            now: when items are to be available, in seconds since 1970.
+        """
+        number = self.versions.current()
+        changes = self.versions.changes(number)
+        exported = self.versions.exported
+        closed = [i for i, each in changes.availability.items() if not each.hidden and not each.holds_at(now)]
+        changed = {
+            "added": [item_id for item_id in changes.items if item_id not in exported],
+            "updated": [item_id for item_id in changes.items if item_id in exported],
+            "removed": sorted(changes.removed),
+            "hidden": [item_id for item_id, each in changes.availability.items() if each.hidden],
+            "not available now": closed,
+        }
+        items = len(self.versions.exported_ids) + len(changed["added"]) - len(changed["removed"])
+        return Summary(number, items, changed)
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        # An export replaces the whole repository, and carries over what it finds.
+        with lock(self._repository, shared=True), self.versions.changing():
+            yield
+
+    def _before(self, current: int) -> int:
+        if current == 0:
+            raise ArtifactError("the catalogue is as it was exported: there is nothing to go back to")
+        parents = {each.number: each.parent for each in self.versions.all()}
+        return parents.get(current, 0)
+
+    def _change(
+        self, change: Callable[[ChangingCatalogue, Changes], Changes], source: str, did: str
+    ) -> CatalogueVersion:
+        with self._held():
+            parent = self.versions.current()
+            rules = ChangingCatalogue(self.versions.exported, source)
+            changes = change(rules, self.versions.changes(parent))
+            return self.versions.write(changes, parent, did, self._progress)
+
+    def _tell(self, notices: Sequence[str]) -> None:
+        for notice in notices:
+            self._progress.say(notice)
+
+    def _ids(self, item_ids: Sequence[str], table: Path | None) -> list[str]:
+        ids = [*item_ids, *(read_ids(table, self.versions.format) if table else [])]
+        if not ids:
+            raise DataError("catalog", ["no item is named: give ids, or a table of them by --table"])
+        return ids
+
+
+def carry_over(before: Path, after: Path, progress: Progress) -> None:
+    """Let a new export go on with the catalogue of the one that it replaces: its changes, and its past.
+
+    Args:
+        before: the repository that is replaced, if there is one.
+        after: the new one, sealed.
+        progress: is told what became of the changes.
+    """
+    past = catalogue_folder(before)
+    if not past.is_dir():
+        return
+    if reason := ItemFormat.open(version_folder(after, PREDICT)).unchangeable:
+        progress.say(f"the changes of the catalogue are left behind: this model {reason}")
+        return
+    shutil.copytree(past, catalogue_folder(after), ignore=shutil.ignore_patterns(".*"))
+    versions = CatalogueVersions(after)
+    number = versions.current()
+    if number == 0 or versions.fits(number):
+        return
+    changes = versions.changes(number)
+    rules = ChangingCatalogue(versions.exported, "export")
+    kept = rules.carry_over(changes, CatalogueVersions(before).exported)
+    versions.write(kept, number, f"carry version {number} over to another export", progress)
+    learned = len(changes.items) - len(kept.items)
+    progress.say(
+        f"the catalogue goes on: {len(kept.items):,} added or updated items are carried over, "
+        f"{learned:,} are in the new export itself"
+    )
+
+
+def _some(ids: Sequence[str]) -> str:
+    return f"item {ids[0]}" if len(ids) == 1 else f"{len(ids):,} items"

@@ -1,0 +1,157 @@
+"""Tables of items as people hand them in, checked as the tables of a run are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from m2trec_merlin.attributes import ITEM_ID, parse_attribute
+from m2trec_merlin.columns import as_text
+from m2trec_merlin.data.tables import canonical_items
+from m2trec_merlin.data.validation import check_item_ids, check_items
+from m2trec_merlin.errors import DataError
+from m2trec_merlin.readers.canonical import normalise_ids
+from m2trec_merlin.readers.dialect import Dialect
+from m2trec_merlin.readers.files import TableFile
+from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
+from m2trec_merlin.readers.source import Origin
+from m2trec_merlin.readers.times import parse_instants
+from m2trec_merlin.serving.catalogue.changes import Raw
+from m2trec_merlin.serving.contract.catalogue import Availability
+from m2trec_merlin.serving.contract.item_format import ItemFormat
+
+HIDDEN, FROM, UNTIL = "hidden", "available_from", "available_until"
+_YES, _NO = ("true", "1", "yes"), ("false", "0", "no")
+
+
+@dataclass(frozen=True)
+class GivenItems:
+    """What a table says.
+
+    Attributes:
+        ids: of its rows, as text.
+        items: by id, raw values as JSON; empty if the table has no column that describes items.
+        availability: by id; empty if the table has no column about it.
+        notices: what of the table was left aside.
+    """
+
+    ids: list[str]
+    items: dict[str, Raw]
+    availability: dict[str, Availability]
+    notices: list[str]
+
+
+def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = False) -> GivenItems:
+    """Read a table of items.
+
+    Args:
+        path: a Parquet or CSV file, or a folder of them.
+        written: how such a table is written.
+        may_lack_attributes: whether it may say of items when they are available and nothing else.
+
+    Raises:
+        DataError: anything at all is wrong with it, all problems at once.
+    """
+    attributes = [parse_attribute(**settings) for settings in written.attributes]
+    table = TableFile(path, Dialect(**written.dialect))
+    available = table.columns()
+    own = written.id_column if ITEM_ID not in available else ITEM_ID
+    described = list(dict.fromkeys(a.source_column for a in attributes))
+    if written.title_column is not None and written.title_column not in described:
+        described.append(written.title_column)
+    about = [name for name in (HIDDEN, FROM, UNTIL) if name in available and name not in described]
+    read = [name for name in available if name in (own, *described, *about)]
+    raw = table.read(read, single=[own] if own in read else [])
+    log = ProblemLog(Origin(str(path), {ITEM_ID: own}, table.locate, lambda: available))
+    items = raw.rename(columns={own: ITEM_ID})
+    has_attributes = any(name in available for name in described)
+    if has_attributes or not (may_lack_attributes and about):
+        check_items(items, log, attributes, written.title_column)
+    else:
+        check_item_ids(items, log)
+    availability = _availability(items, about, log)
+    if problems := log.messages():
+        raise DataError(str(path), problems)
+    left = [name for name in available if name not in read]
+    notices = [f"{path}: not read: {', '.join(left)}"] if left else []
+    ids = [str(item_id) for item_id in normalise_ids(items[ITEM_ID])]
+    rows: dict[str, Raw] = {}
+    if has_attributes:
+        canonical = canonical_items(items.drop(columns=about), attributes)
+        rows = dict(zip(ids, _as_json(canonical.drop(columns=ITEM_ID)), strict=True))
+    return GivenItems(ids, rows, dict(zip(ids, availability, strict=False)), notices)
+
+
+def read_ids(path: Path, written: ItemFormat) -> list[str]:
+    """Read the ids of a table of items, whatever else it holds.
+
+    Raises:
+        DataError: it has none, or ids are missing or repeated.
+    """
+    table = TableFile(path, Dialect(**written.dialect))
+    available = table.columns()
+    own = written.id_column if ITEM_ID not in available else ITEM_ID
+    if own not in available:
+        missing = describe_missing_column(own, available, "names the items")
+        raise DataError(str(path), [f"{path}: {missing}"])
+    items = table.read([own], single=[own]).rename(columns={own: ITEM_ID})
+    log = ProblemLog(Origin(str(path), {ITEM_ID: own}, table.locate, lambda: available))
+    check_item_ids(items, log)
+    if problems := log.messages():
+        raise DataError(str(path), problems)
+    return [str(item_id) for item_id in normalise_ids(items[ITEM_ID])]
+
+
+def _availability(items: pd.DataFrame, about: Sequence[str], log: ProblemLog) -> list[Availability]:
+    if not about:
+        return []
+    hidden, times = np.zeros(len(items), bool), {}
+    if HIDDEN in about:
+        texts = as_text(items[HIDDEN]).to_pandas().set_axis(items.index).str.lower()
+        wrong = texts.notna() & ~texts.isin([*_YES, *_NO])
+        log.add_rows(HIDDEN, "is neither true nor false", items[HIDDEN], wrong)
+        hidden = texts.isin(_YES).to_numpy(bool)
+    for name in (FROM, UNTIL):
+        if name in about:
+            found = parse_instants(items[name])
+            wrong = items[name].notna() & found.isna()
+            log.add_rows(name, "is not a time (ISO8601; without an offset it is UTC)", items[name], wrong)
+            seconds = found.to_numpy().view(np.int64) / 1e9
+            times[name] = [
+                None if missing else s for s, missing in zip(seconds.tolist(), found.isna(), strict=True)
+            ]
+    nothing: list[float | None] = [None] * len(items)
+    start, stop = times.get(FROM, nothing), times.get(UNTIL, nothing)
+    ends_first = np.array(
+        [a is not None and b is not None and b <= a for a, b in zip(start, stop, strict=True)]
+    )
+    if UNTIL in about:
+        log.add_rows(UNTIL, f"is not after {FROM}", items[UNTIL], ends_first)
+    return [Availability(bool(h), a, b) for h, a, b in zip(hidden, start, stop, strict=True)]
+
+
+def _as_json(frame: pd.DataFrame) -> list[Raw]:
+    """Return a JSON object for each row, of what is not missing, as a request would send the item."""
+    columns = {name: [_plain(value) for value in frame[name].tolist()] for name in frame}
+    return [
+        json.dumps({str(name): values[row] for name, values in columns.items() if values[row] is not None})
+        for row in range(len(frame))
+    ]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray | list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
+        return None
+    if isinstance(value, str | int | float):
+        return value
+    return as_text(pd.Series([value]))[0].as_py()

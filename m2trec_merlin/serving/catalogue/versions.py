@@ -1,0 +1,207 @@
+"""Versions of the catalogue on disk: written whole, listed, taken back, cleared away.
+
+Shape legend: M items of a version.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from m2trec_merlin.artifacts import atomic_directory, atomic_write, reading, writing
+from m2trec_merlin.encoded import NO_ITEM
+from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.progress import Progress
+from m2trec_merlin.rows import RowsOfIds
+from m2trec_merlin.runs.locks import lock
+from m2trec_merlin.serving.catalogue.changes import Changes
+from m2trec_merlin.serving.catalogue.encoding import EncodedRows, RowEncoder
+from m2trec_merlin.serving.contract.about import EXPORTED_CATALOGUE
+from m2trec_merlin.serving.contract.catalogue import (
+    CURRENT,
+    HISTORIES,
+    RAW_ITEMS,
+    STATE,
+    CatalogueVersion,
+    catalogue_folder,
+    current_version,
+)
+from m2trec_merlin.serving.contract.checksums import seal
+from m2trec_merlin.serving.contract.identity import export_version
+from m2trec_merlin.serving.contract.item_format import ItemFormat
+from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
+from m2trec_merlin.serving.contract.repository import version_folder
+from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS, ITEM_VECTORS, ITEMS
+
+#: Versions that stay on disk, the current one among them. Each holds all that changed since the export.
+KEPT = 20
+
+
+class CatalogueVersions:
+    """The catalogue of a model repository, with its past.
+
+    Args:
+        repository: Triton's model repository, as exported.
+
+    Raises:
+        ArtifactError: this model cannot take other items, or files are missing or damaged.
+
+    Attributes:
+        exported: rows of the ids of the export.
+        format: how tables of items are written.
+    """
+
+    def __init__(self, repository: Path) -> None:
+        self._preprocess, self._predict = (version_folder(repository, name) for name in (PREPROCESS, PREDICT))
+        self.folder = catalogue_folder(repository)
+        self.format = ItemFormat.open(self._predict)
+        if self.format.unchangeable:
+            raise ArtifactError(
+                f"{repository}: this model {self.format.unchangeable}, so its catalogue cannot change: "
+                "train again, or train a model of metadata"
+            )
+        self._export = export_version(repository)
+        with reading(self._predict / ITEMS, "export"):
+            table = pq.read_table(self._predict / ITEMS, columns=["item_id", "train_count"])
+        self.exported_ids: list[str] = table.column("item_id").to_pylist()
+        self._counts = np.concatenate([[0], table.column("train_count").to_numpy()])
+        self.exported = RowsOfIds(self.exported_ids)
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Hold the catalogue for the length of the block, and clear away what a killed process left.
+
+        Raises:
+            ArtifactError: another process holds it, or nothing can be written there.
+        """
+        with writing(self.folder):
+            self.folder.mkdir(exist_ok=True)
+        with lock(self.folder / "versions"):
+            for path in self.folder.glob(".*.tmp"):
+                shutil.rmtree(path, ignore_errors=True)
+            yield
+
+    def current(self) -> int:
+        """Return the number of the version that is served; 0: as exported."""
+        return int(current_version(self.folder))
+
+    def all(self) -> list[CatalogueVersion]:
+        """Return all versions that are kept, oldest first."""
+        return [CatalogueVersion.read(self.folder / str(number)) for number in self._numbers()]
+
+    def changes(self, number: int) -> Changes:
+        """Return what a version holds.
+
+        Raises:
+            ArtifactError: there is no such version, or it is damaged.
+        """
+        if str(number) == EXPORTED_CATALOGUE:
+            return Changes()
+        folder = self.folder / str(number)
+        if not (folder / STATE).is_file():
+            kept = ", ".join(str(each) for each in (0, *self._numbers()))
+            raise ArtifactError(f"there is no version {number} of the catalogue; kept are {kept}")
+        version = CatalogueVersion.open(folder)
+        table = pq.read_table(folder / RAW_ITEMS)
+        items = dict(zip(table.column("item_id").to_pylist(), table.column("raw").to_pylist(), strict=True))
+        return Changes(items, frozenset(version.removed), version.availability)
+
+    def write(self, changes: Changes, parent: int, did: str, progress: Progress) -> CatalogueVersion:
+        """Write changes as the newest version, and let it be served.
+
+        Args:
+            changes: all since the export.
+            parent: whose encoded items are taken where they are the same.
+            did: what was changed, for people.
+            progress: is told of each part.
+
+        Raises:
+            ArtifactError: nothing can be written.
+        """
+        number = max((*self._numbers(), parent), default=0) + 1
+        ids = list(changes.items)
+        new = sum(self.exported.row(item_id) == NO_ITEM for item_id in ids)
+        version = CatalogueVersion(
+            number,
+            parent,
+            did,
+            time.time(),
+            self._export,
+            len(self.exported_ids) - len(changes.removed) + new,
+            tuple(sorted(changes.removed)),
+            changes.availability,
+        )
+        with atomic_directory(self.folder / str(number)) as folder:
+            histories = np.array([self.exported.row(item_id) for item_id in ids], np.int64)
+            rows = self._encode(changes, histories, parent, progress)
+            raw = {
+                "item_id": pa.array(ids, pa.string()),
+                "raw": pa.array(list(changes.items.values()), pa.string()),
+            }
+            pq.write_table(pa.table(raw), folder / RAW_ITEMS)
+            pq.write_table(rows.shown, folder / ITEMS)
+            np.save(folder / ITEM_VECTORS, rows.vectors)
+            np.save(folder / CANDIDATE_VECTORS, rows.candidates)
+            np.save(folder / BIASES, rows.biases)
+            np.save(folder / HISTORIES, histories)
+            version.write(folder)
+            seal(folder)
+        self.lead_to(number)
+        for old in self._numbers()[:-KEPT]:
+            shutil.rmtree(self.folder / str(old), ignore_errors=True)
+        return version
+
+    def lead_to(self, number: int) -> None:
+        """Let a version be served, which must be one of this export."""
+        atomic_write(self.folder / CURRENT, str(number))
+
+    def fits(self, number: int) -> bool:
+        """Tell whether a version was made for this export."""
+        return CatalogueVersion.read(self.folder / str(number)).export == self._export
+
+    def _numbers(self) -> list[int]:
+        folders = self.folder.iterdir() if self.folder.is_dir() else []
+        return sorted(int(folder.name) for folder in folders if folder.name.isdecimal())
+
+    def _encode(
+        self, changes: Changes, histories: np.ndarray, parent: int, progress: Progress
+    ) -> EncodedRows:
+        """Encode what the parent lacks; the rest is taken from there."""
+        before, held = self._encoded(parent)
+        ids, items = list(changes.items), changes.items
+        fresh = [place for place, item_id in enumerate(ids) if before.get(item_id) != items[item_id]]
+        encoder = RowEncoder(self._preprocess, self._predict)
+        counts = self._counts[histories]
+        encoded = encoder.encode(
+            [ids[place] for place in fresh],
+            [items[ids[place]] for place in fresh],
+            histories[fresh],
+            counts[fresh],
+            progress,
+        )
+        if held is None:
+            return encoded
+        place_of = {item_id: place for place, item_id in enumerate(before)}
+        new = {place: len(before) + number for number, place in enumerate(fresh)}
+        taken = np.array([new.get(n, place_of.get(item_id, -1)) for n, item_id in enumerate(ids)], np.int64)
+        return EncodedRows(
+            pa.concat_tables([held.shown, encoded.shown]).take(pa.array(taken)).combine_chunks(),
+            np.concatenate([held.vectors, encoded.vectors])[taken],
+            np.concatenate([held.candidates, encoded.candidates])[taken],
+            np.concatenate([held.biases, encoded.biases])[taken],
+        )
+
+    def _encoded(self, number: int) -> tuple[dict[str, str], EncodedRows | None]:
+        """Return the raw items of a version and what they were encoded to, if that was for this export."""
+        if number == 0 or not self.fits(number):
+            return {}, None
+        folder = self.folder / str(number)
+        arrays = (np.load(folder / name) for name in (ITEM_VECTORS, CANDIDATE_VECTORS, BIASES))
+        return dict(self.changes(number).items), EncodedRows(pq.read_table(folder / ITEMS), *arrays)

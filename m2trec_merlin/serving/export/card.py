@@ -1,0 +1,197 @@
+"""MODEL_CARD.md beside an exported model: what it is, was made of, was measured at, and is good for.
+
+It is read from the manifests of the run and from metrics.json; what is not there is said not to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from m2trec_merlin.artifacts import fingerprint
+from m2trec_merlin.attributes import ITEM_ID
+from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.evaluation.measurements import Measurement, read_measurements
+from m2trec_merlin.evaluation.slices import SLICES
+from m2trec_merlin.evaluation.tables import category_table, slice_table, to_markdown
+from m2trec_merlin.runs import Run, Verb
+from m2trec_merlin.runs.steps import Manifest
+from m2trec_merlin.serving.export.licences import licence_of, licence_of_data, packages_of, parts_of
+
+MODEL_CARD = "MODEL_CARD.md"
+
+_NOT_TOLD = "not told by its manifest"
+
+
+def write_card(run: Run, items: int, found: dict[str, Any]) -> str:
+    """Return the card of a model that is being exported, in Markdown.
+
+    Args:
+        run: as the model was trained, with the settings that it is served with.
+        items: of the catalogue.
+        found: how candidates are searched, and what share of the best items that finds.
+    """
+    sections = {
+        "What it is": _identity(run, found),
+        "What it was trained on": _data(run, items),
+        "What was measured": _measured(run),
+        "What it is for, and what not": _limits(run, items),
+        "What is inside, and under which licence": _licences(run),
+    }
+    text = [f"# Model card: {run.config.name}, {run.config.variant_title}"]
+    text.append("Written by `m2trec export` from the manifests of the run; its checksums seal it.")
+    for heading, lines in sections.items():
+        text += [f"## {heading}", "\n".join(lines)]
+    return "\n\n".join(text) + "\n"
+
+
+def _manifest(run: Run, verb: Verb) -> Manifest:
+    return run.step(verb).found() or {}
+
+
+def _identity(run: Run, found: dict[str, Any]) -> Iterator[str]:
+    config, trained = run.config, _manifest(run, "train")
+    kinds = {attribute.name: attribute.kind for attribute in config.attributes}
+    knows = ", ".join(f"{name} ({kinds.get(name, 'an id a training item')})" for name in config.inputs)
+    predicts = ", ".join(["the next item", *(f"its {t.attribute}" for t in config.model.next_attributes)])
+    yield "- A session-based recommender (M2TRec, RecSys 2022): it ranks what may come next."
+    yield f"- It knows of an item: {_plain(knows)}. It predicts {_plain(predicts)}."
+    yield (
+        f"- {_count(trained.get('parameters'))} parameters, trained on {trained.get('written', _NOT_TOLD)} "
+        f"with seed {config.seed} on {trained.get('device', 'a device that is not told')} "
+        f"in {trained.get('precision', 'a precision that is not told')}; epoch "
+        f"{trained.get('best_epoch') or 'not told'} of at most {config.training.epochs} was kept."
+    )
+    yield f"- Answers call it `{fingerprint(trained['sha256'])}` (`about.model`)."
+    served = "mixed with the training sessions most like a session" if config.serving.neighbours else "alone"
+    yield (
+        f"- It is served {served}; candidates are searched by the index {found['index']}, which found "
+        f"{100 * found['recall_at_20']:.2f} % of the best 20 items."
+    )
+
+
+def _data(run: Run, items: int) -> Iterator[str]:
+    config, data, encoded = run.config, _manifest(run, "data"), _manifest(run, "preprocess")
+    if not data:
+        yield f"- `{run.data.name}/` is not with the run any more: the source cannot be told."
+    else:
+        source = _plain(str(data.get("source", _NOT_TOLD)))
+        yield f"- Source: {source}, read on {data.get('written', _NOT_TOLD)}."
+    split = config.data.split.model_dump(exclude={"kind"})
+    told = ", ".join(f"{name} {value}" for name, value in split.items())
+    yield f"- Split by {config.data.split.kind}{f' ({_plain(told)})' if told else ''}."
+    for name, counts in encoded.get("sessions", {}).items():
+        yield f"- Sessions, {name}: {counts['sessions']:,} with {counts['events']:,} events."
+    seen = encoded.get("catalogue", {}).get("seen")
+    yield f"- Catalogue: {items:,} items, {_count(seen)} of them seen in training."
+    longest = config.data.max_session_length or "as many as the data suggest"
+    yield (
+        f"- Sessions have at least {config.data.min_session_length} events; of longer ones the last ones "
+        f"count ({longest})."
+    )
+    if config.data.cold_item_share:
+        yield f"- {config.data.cold_item_share:.1%} of the items were kept from training."
+    yield from (f"- {_plain(notice)}" for notice in data.get("notices", []))
+
+
+def _measured(run: Run) -> Iterator[str]:
+    measurements, lack = _evaluation(run)
+    if not measurements:
+        yield f"**Not measured on test sessions: {lack}.** What this model is worth is not known."
+        validation = _manifest(run, "train").get("best_hit_20")
+        if validation is not None:
+            yield (
+                f"In training it had HIT@20 {100 * validation:.2f} % on validation prefixes; its epoch was "
+                "chosen by that number, which therefore flatters."
+            )
+        return
+    manifest, evaluation = _manifest(run, "evaluate"), run.config.evaluation
+    k = max(m.k for m in measurements)
+    yield (
+        f"{manifest.get('prefixes', 0):,} prefixes of {manifest.get('split', 'test')} sessions; the whole "
+        "catalogue is ranked, ties count against the model. In percent; ± is the wider side of the 95 % "
+        "interval; bold is the best of its column. Lines after "
+        f"{' and '.join(_plain(name) for name in _ours(run, measurements))} are baselines.\n"
+    )
+    for table in (slice_table(measurements, k), category_table(measurements)):
+        if table is not None:
+            yield f"{table.title}:\n\n{to_markdown(table)}"
+    names = {m.slice for m in measurements}
+    for part in SLICES:
+        if part.name in names:
+            yield f"- {part.name}: {part.meaning.format(tail=evaluation.sparse_below)}"
+
+
+def _ours(run: Run, measurements: list[Measurement]) -> list[str]:
+    """Return what was measured of the run itself: its model, and the mixture if that is served."""
+    return list(dict.fromkeys(m.model for m in measurements))[: 1 + run.config.serving.neighbours]
+
+
+def _evaluation(run: Run) -> tuple[list[Measurement], str]:
+    """Return what was measured of this very model as it is served, or else why there is nothing."""
+    step = run.step("evaluate")
+    again = "run `m2trec evaluate`, then `m2trec export --force`"
+    try:
+        if step.found() is None:
+            return [], f"there was no evaluation when it was exported ({again})"
+        if outdated := step.outdated():
+            return [], f"the evaluation is of before {' and '.join(outdated)} changed ({again})"
+        if changes := [name for name in step.changes() if name.startswith("serving.")]:
+            return [], f"the evaluation was made with another {', '.join(changes)} ({again})"
+        return read_measurements(run.evaluation), ""
+    except ArtifactError as error:
+        return [], str(error)
+
+
+def _limits(run: Run, items: int) -> Iterator[str]:
+    config, encoded = run.config, _manifest(run, "preprocess")
+    yield (
+        "- For ranking items of this catalogue after the events of a session, where behaviour is like that "
+        "of the training sessions. Not for decisions about people: it knows nothing of them but the session."
+    )
+    yield "- Numbers are offline: was the next event of a past session ranked high? They tell no sales."
+    yield "- What was taken often is recommended often; the option `popularity` says how much that counts."
+    seen = encoded.get("catalogue", {}).get("seen")
+    if seen is not None and seen < items:
+        yield (
+            f"- {items - seen:,} of {items:,} items have no training history. "
+            + (
+                "To a model that reads ids they are all the same."
+                if ITEM_ID in config.inputs
+                else "Metadata alone rank them; see the slice Cold target, and the option `new_item_boost`."
+            )
+        )
+    if ITEM_ID in config.inputs:
+        yield "- Items that are not in the catalogue cannot be described in a request: it reads ids."
+    if config.serving.neighbours:
+        yield "- The repository holds the training sessions: keep it as the rules for such data say."
+    yield "- It ages with the catalogue and the season: train again, and let `m2trec promote` judge."
+
+
+def _licences(run: Run) -> Iterator[str]:
+    data = _manifest(run, "data").get("settings", {})
+    yield f"The data: {licence_of_data(data.get('source'))}.\n"
+    yield "| part | what | licence |\n|---|---|---|"
+    for part in parts_of(run.config):
+        yield f"| {part.files} | {_plain(part.made_of)} | {_plain(part.licence)} |"
+    yield "\nServing imports these, as installed at the export; licences as their metadata tell them:\n"
+    yield "| package | version | licence |\n|---|---|---|"
+    for package in packages_of(run.config):
+        yield f"| {package} | {_version(package)} | {_plain(licence_of(package))} |"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _count(number: Any) -> str:
+    return f"{number:,}" if isinstance(number, int) else "an unknown number of"
+
+
+def _plain(text: str) -> str:
+    """Return text of the data or the configuration that means nothing to Markdown."""
+    return "".join(f"\\{c}" if c in "\\`*_[]<>|" else c for c in " ".join(text.split()))

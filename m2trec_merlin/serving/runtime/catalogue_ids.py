@@ -1,0 +1,35 @@
+"""Catalogue rows of ids, by version of the catalogue: what the first step needs to know of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from m2trec_merlin.encoded import NO_ITEM
+from m2trec_merlin.rows import RowsOfIds
+from m2trec_merlin.serving.contract.catalogue import CatalogueVersion
+from m2trec_merlin.serving.contract.version import CATALOGUE_IDS, ITEMS
+
+
+class ExportedIds:
+    """The ids of an export, and those of catalogues that came after it.
+
+    Args:
+        folder: version folder of the first step.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        ids = _ids(folder / CATALOGUE_IDS)
+        self.rows = RowsOfIds(ids)
+        self._next = NO_ITEM + 1 + len(ids)
+
+    def changed(self, folder: Path, version: CatalogueVersion) -> RowsOfIds:
+        """Return the rows of a version; those of its own items stand behind the export's."""
+        return self.rows.changed(version.removed, self._next, _ids(folder / ITEMS))
+
+
+def _ids(path: Path) -> list[str]:
+    # `read_table` would import pandas, which takes a second and is not used.
+    ids: list[str] = pq.ParquetFile(path).read(["item_id"]).column("item_id").to_pylist()
+    return ids

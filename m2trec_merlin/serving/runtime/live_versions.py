@@ -1,0 +1,129 @@
+"""Which version of the catalogue is served: watched beside the requests, opened before it is needed."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from m2trec_merlin.errors import ArtifactError, ServerError
+from m2trec_merlin.serving.contract.about import EXPORTED_CATALOGUE
+from m2trec_merlin.serving.contract.catalogue import (
+    CURRENT,
+    CatalogueVersion,
+    catalogue_folder,
+    current_version,
+)
+from m2trec_merlin.serving.runtime.background import Background
+
+T = TypeVar("T")
+
+#: New items should be there within a second or two of the command that adds them.
+_SECONDS_BETWEEN_LOOKS = 0.5
+#: Versions that stay open: requests between the two steps are of the newest or of the one before.
+_MOST_OPEN = 3
+
+
+class LiveVersions(Generic[T]):
+    """Opens versions of the catalogue, as a step needs them.
+
+    A new version that is damaged is not served: the one before it goes on, and standard error (which is in
+    Triton's log) says why. So it is with a version of another export, where the repository was replaced.
+
+    Args:
+        repository: that the step belongs to.
+        export: which export it is, as `export_version` has it.
+        exported: the catalogue as it was exported.
+        open_version: opens a version's folder.
+        in_background: look for another one in a thread; if not, when it is asked which one is served.
+
+    Raises:
+        ArtifactError: the current version is damaged, or is one of another export.
+    """
+
+    def __init__(
+        self,
+        repository: Path,
+        export: str,
+        exported: T,
+        open_version: Callable[[Path, CatalogueVersion], T],
+        in_background: bool = True,
+    ) -> None:
+        self._folder, self._export = catalogue_folder(repository), export
+        self._open_version = open_version
+        self._exported = exported
+        self._open: OrderedDict[str, T] = OrderedDict()
+        self._lock = threading.Lock()
+        self._looked_at: object = None
+        self.current = EXPORTED_CATALOGUE
+        self._look()
+        self._watching = Background(self._look_or_tell, _SECONDS_BETWEEN_LOOKS) if in_background else None
+
+    def get(self, number: str) -> T:
+        """Return a version.
+
+        Raises:
+            ServerError: it cannot be opened.
+        """
+        if number == EXPORTED_CATALOGUE:
+            return self._exported
+        # Requests of a version and the watch may open it at once.
+        with self._lock:
+            if number not in self._open:
+                try:
+                    self._open[number] = self._opened(number)
+                except (ArtifactError, ValueError) as error:
+                    raise ServerError(f"version {number} of the catalogue cannot be read: {error}") from None
+                while len(self._open) > _MOST_OPEN:
+                    self._open.popitem(last=False)
+            self._open.move_to_end(number)
+            return self._open[number]
+
+    def served(self) -> tuple[str, T]:
+        """Return the version that is served now: its number, and itself."""
+        if self._watching is None:
+            self._look_or_tell()
+        number = self.current
+        return number, self.get(number)
+
+    def close(self) -> None:
+        """Watch no longer."""
+        if self._watching is not None:
+            self._watching.close()
+
+    def _opened(self, number: str) -> T:
+        folder = self._folder / str(int(number))
+        version = CatalogueVersion.open(folder)
+        if version.export != self._export:
+            raise ArtifactError(f"{folder} is of another export than the one that is served")
+        return self._open_version(folder, version)
+
+    def _look(self) -> None:
+        state = _state(self._folder / CURRENT)
+        if state == self._looked_at:
+            return
+        self._looked_at = state
+        number = current_version(self._folder)
+        try:
+            self.get(number)
+        except ServerError as error:
+            raise ArtifactError(str(error)) from None
+        self.current = number
+
+    def _look_or_tell(self) -> None:
+        try:
+            self._look()
+        except ArtifactError as error:
+            stays = f"version {self.current} goes on being served"
+            print(f"m2trec-merlin: {error}; {stays}", file=sys.stderr, flush=True)
+
+
+def _state(path: Path) -> object:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import sys
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+
+import pytest
+
+from m2trec_merlin import devices
+from m2trec_merlin.config import Config
+from m2trec_merlin.diagnosis import libraries
+from m2trec_merlin.diagnosis.findings import State
+from m2trec_merlin.diagnosis.libraries import (
+    check_cudf,
+    check_gpu,
+    check_sentences,
+    check_serving_packages,
+    check_versions,
+    overrides,
+)
+from tests.runs.folders import configure
+
+
+@pytest.fixture
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "torch_lacks", lambda: "torch finds no CUDA device")
+    monkeypatch.setitem(sys.modules, "cupy", None)
+
+
+@pytest.mark.usefixtures("no_gpu")
+@pytest.mark.parametrize(
+    ("section", "check"), [("training", check_gpu), ("evaluation", check_gpu), ("preprocessing", check_cudf)]
+)
+def test_without_a_gpu_verbs_are_slower_unless_the_configuration_insists(
+    section: str, check: object, tmp_path: Path
+) -> None:
+    assert callable(check)
+    for config in (None, configure(tmp_path), configure(tmp_path, f"{section}.device", "cpu")):
+        found = check(config)
+        assert found.state is State.LIMITED and "on the CPU" in found.cost
+    found = check(configure(tmp_path, f"{section}.device", "cuda"))
+    assert found.state is State.BLOCKED and f"{section}.device is 'cuda'" in found.cost
+
+
+def test_versions_that_nobody_ran_together_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = dict(line.split("==") for line in overrides())
+    assert {"torch", "numpy", "transformers"} <= set(versions)
+
+    def version(name: str) -> str:
+        if name not in versions:
+            raise PackageNotFoundError(name)
+        return versions[name]
+
+    monkeypatch.setattr(libraries, "version", version)
+    versions["torch"] += "+cpu"
+    del versions["dask-cuda"]
+    assert check_versions(None).state is State.READY
+    wanted, versions["numpy"] = versions["numpy"], "2.1.0"
+    found = check_versions(None)
+    assert found.state is State.LIMITED and found.found == f"numpy 2.1.0, not {wanted}"
+    assert "--override overrides.txt" in found.remedy
+
+
+def test_the_cost_of_a_missing_package_are_its_verbs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(libraries, "find_spec", lambda name: None if name in ("onnx", "psutil") else name)
+    found = check_serving_packages(None)
+    assert found.state is State.BLOCKED
+    assert found.found == "onnx, psutil not installed"
+    assert found.cost == "not to be had: `m2trec export`, `m2trec serve`"
+    monkeypatch.setattr(libraries, "find_spec", lambda name: name)
+    assert check_serving_packages(None).state is State.READY
+
+
+def test_the_sentence_encoder_is_missed_where_an_attribute_needs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(libraries, "version", nothing)
+    plain = configure(tmp_path)
+    attributes = [*plain.model_dump(mode="json")["attributes"], {"name": "meaning", "kind": "sentence"}]
+    reading = Config.model_validate({**plain.model_dump(mode="json"), "attributes": attributes})
+    assert check_sentences(None).state is State.LIMITED
+    assert check_sentences(plain).state is State.LIMITED
+    found = check_sentences(reading)
+    assert found.state is State.BLOCKED and "meaning cannot be encoded" in found.cost

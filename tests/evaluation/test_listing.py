@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from m2trec_merlin.artifacts import write_manifest
+from m2trec_merlin.config import Config
+from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.evaluation.listing import different_settings, find_run, list_runs
+from m2trec_merlin.evaluation.measurements import METRICS_FILE, Measurement
+from m2trec_merlin.runs import VERBS, Run
+from tests.runs.folders import FACTS, configure, do
+
+
+def measurement(model: str, value: float, metric: str = "HIT", k: int = 20) -> Measurement:
+    return Measurement(
+        model, "shop", "test", "All", metric, k, value, value - 0.01, value + 0.02, 9, 1, 1.0, ""
+    )
+
+
+ROWS = [measurement("M2TRec", 0.25), measurement("M2TRec", 0.125, k=5), measurement("popularity", 0.5)]
+
+
+def make(config: Config, rows: list[Measurement] = ROWS) -> Config:
+    """A run of which every step is done."""
+    run = Run(config)
+    for verb in VERBS:
+        do(run, verb)
+    (run.evaluation / METRICS_FILE).write_text(json.dumps([row.as_dict() for row in rows]))
+    train = run.step("train")
+    write_manifest(run.model, "train", train.inputs(**FACTS["train"]), best_hit_20=0.375, parameters=7)
+    for verb in ("evaluate", "export"):
+        do(run, verb)
+    return config
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    make(configure(tmp_path / "runs" / "a"))
+    return tmp_path / "runs"
+
+
+def test_a_whole_run(runs: Path) -> None:
+    [run] = list_runs(runs)
+    assert list(run.manifests) == list(VERBS)
+    assert run.remarks == [] and not run.is_current and run.variant == "m2trec"
+    assert run.validation_hit == 0.375 and run.ours == ["M2TRec"]
+    hit, none = run.measured("HIT", 20), run.measured("HIT", 10)
+    assert hit is not None and (hit.value, hit.low) == (0.25, 0.24) and none is None
+    assert run.size == sum(path.stat().st_size for path in (runs / "a").rglob("*") if path.is_file())
+    assert run.written == max(manifest["written"] for manifest in run.manifests.values())
+    told = run.as_dict()
+    json.dumps(told)
+    assert told["exported"] is True and told["parameters"] == 7 and told["validation"] == {"HIT@20": 0.375}
+    assert [(m["metric"], m["k"]) for m in told["test"]] == [("HIT", 20), ("HIT", 5)]
+    assert told["settings"]["train"]["seed"] == 42
+
+
+def test_a_mixture_is_what_is_served_and_measured(tmp_path: Path) -> None:
+    rows = [measurement("M2TRec", 0.25), measurement("mixed", 0.75), measurement("popularity", 0.5)]
+    make(configure(tmp_path / "a", "serving.neighbours", True), rows)
+    [run] = list_runs(tmp_path)
+    hit = run.measured("HIT", 20)
+    assert run.ours == ["M2TRec", "mixed"] and hit is not None and hit.value == 0.75
+
+
+def test_a_folder_may_be_a_run_itself_or_hold_none(runs: Path, tmp_path: Path) -> None:
+    assert [run.folder.model_directory for run in list_runs(runs / "a")] == [runs / "a"]
+    (tmp_path / "empty" / "other").mkdir(parents=True)
+    assert list_runs(tmp_path / "empty") == []
+    with pytest.raises(ArtifactError, match="nowhere is no folder"):
+        list_runs(tmp_path / "nowhere")
+
+
+def test_data_are_known_again(runs: Path) -> None:
+    make(configure(runs / "b"))
+    other = Run(make(configure(runs / "c")))
+    do(other, "data", "other rows")
+    a, b, c = list_runs(runs)
+    assert a.data == b.data != c.data
+    assert c.remarks == ["preprocessed/ was made before data changed"]
+
+
+def test_what_is_broken_is_said_and_keeps_nothing_else_from_being_listed(runs: Path) -> None:
+    for name in ("b", "c", "d"):
+        make(configure(runs / name))
+    (runs / "b" / "data" / "manifest.json").write_text("{")
+    (runs / "c" / "model" / "manifest.json").unlink()
+    (runs / "d" / "evaluation" / METRICS_FILE).write_text('[{"model": 1}]')
+    (runs / "e" / "preprocessed").mkdir(parents=True)
+    a, b, c, d, e = list_runs(runs)
+    assert a.remarks == []
+    assert "data" not in b.manifests and "train" in b.manifests and b.data is None
+    assert any("manifest.json is damaged" in remark for remark in b.remarks)
+    assert c.remarks == ["model/ is half made or being made: run `m2trec train`"]
+    assert c.validation_hit is None and "export" in c.manifests
+    assert d.measurements == [] and d.measured("HIT", 20) is None
+    assert [METRICS_FILE in remark for remark in d.remarks] == [True]
+    assert e.manifests == {} and e.written == "" and len(e.remarks) == 1
+    for run in (a, b, c, d, e):
+        json.dumps(run.as_dict())
+
+
+def test_variants_share_data_and_have_the_rest_of_their_own(runs: Path) -> None:
+    config = configure(runs / "a").model_copy(update={"variant": "trec_id"})
+    for verb in ("train", "export"):
+        do(Run(config), verb)
+    base, variant = list_runs(runs)
+    assert variant.folder.model_directory == runs / "a" / "variants" / "trec_id"
+    assert variant.variant == "trec_id" and variant.data == base.data
+    assert list(variant.manifests) == ["data", "preprocess", "train", "export"]
+    own = variant.folder.model_directory
+    assert variant.size == sum(path.stat().st_size for path in own.rglob("*") if path.is_file())
+    assert base.size == sum(
+        path.stat().st_size
+        for path in (runs / "a").rglob("*")
+        if path.is_file() and "variants" not in path.parts
+    )
+    assert list_runs(own)[0].manifests.keys() == variant.manifests.keys()
+    assert find_run(own).data == base.data
+
+
+def test_a_link_is_no_run_of_its_own_but_leads_to_one(runs: Path) -> None:
+    (runs / "current").symlink_to("a")
+    [run] = list_runs(runs)
+    assert run.is_current
+    assert find_run(runs / "current").folder.model_directory == (runs / "a").resolve()
+    shutil.rmtree(runs / "a")
+    assert list_runs(runs) == []
+    for nothing in (runs / "current", runs):
+        with pytest.raises(ArtifactError, match="is no run"):
+            find_run(nothing)
+
+
+def test_settings_that_differ(runs: Path) -> None:
+    make(configure(runs / "b", "attributes.title.dim", 24))
+    make(configure(runs / "c", "training.epochs", 9))
+    a, b, c = (find_run(runs / name) for name in "abc")
+    assert different_settings([a, a]) == {}
+    found = different_settings([a, b, c])
+    assert found["attributes.title.dim"] == [None, 24, None]
+    assert found["training.epochs"] == [4, 4, 9]
+    assert set(found) == {"attributes.title.dim", "training.epochs"}

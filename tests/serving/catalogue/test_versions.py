@@ -1,0 +1,238 @@
+"""Versions on disk: equal to an export to the bit, whole or not there, carried over to the next export."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from m2trec_merlin.artifacts import write_manifest
+from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.model.storage import save_model
+from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
+from m2trec_merlin.serving.catalogue.versions import KEPT
+from m2trec_merlin.serving.contract.catalogue import CURRENT, catalogue_folder
+from m2trec_merlin.serving.export.run import export
+from tests.serving.catalogue.test_run import NEW, Served, everything
+from tests.worlds.disks import small_disk
+from tests.worlds.shop import N_ITEMS, Shop, build_shop, raw_items
+
+
+@pytest.fixture
+def repository(shop: Shop, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(shop.repository, tmp_path / "triton"))
+
+
+@pytest.fixture
+def new_items(tmp_path: Path) -> Path:
+    path = tmp_path / "new.parquet"
+    NEW.to_parquet(path, index=False)
+    return path
+
+
+def test_added_items_are_what_an_export_with_them_holds_to_the_bit(
+    repository: Path, new_items: Path, tmp_path: Path, shop: Shop
+) -> None:
+    verbs = CatalogueVerbs(repository)
+    one = tmp_path / "one.parquet"
+    NEW.iloc[:1].to_parquet(one, index=False)
+    verbs.add(one)
+    two = tmp_path / "two.parquet"
+    NEW.iloc[1:].to_parquet(two, index=False)
+    verbs.add(two)
+    config, catalogue, _ = build_shop(tmp_path / "whole", NEW)
+    model = shop.model
+    assert catalogue.n_rows == N_ITEMS + 4
+    whole = Shop(config, catalogue, model, export(config))
+    for name in ("item_vectors.npy", "candidate_vectors.npy", "biases.npy"):
+        exported = np.load(repository / "m2trec_predict" / "1" / name)
+        added = np.load(catalogue_folder(repository) / "2" / name)
+        together = np.load(whole.predict / name)
+        assert np.concatenate([exported, added]).tobytes() == together.tobytes(), name
+    shown = [
+        pq.read_table(path / "items.parquet").to_pylist()
+        for path in (shop.predict, catalogue_folder(repository) / "2")
+    ]
+    assert [*shown[0], *shown[1]] == pq.read_table(whole.predict / "items.parquet").to_pylist()
+    served, complete = Served(repository), Served(whole.repository)
+    for session in (["sku-3"], ["new-1", "sku-4"], ["new-3"], ["new-2", "new-1", "sku-29"]):
+        assert everything(served, session) == everything(complete, session)
+    served.close()
+    complete.close()
+
+
+def test_a_new_export_goes_on_with_the_catalogue(tmp_path: Path) -> None:
+    config, catalogue, model = build_shop(tmp_path / "run")
+    export(config)
+    repository = next((tmp_path / "run").rglob("m2trec_predict")).parent
+    verbs = CatalogueVerbs(repository)
+    new = tmp_path / "new.parquet"
+    NEW.to_parquet(new, index=False)
+    changed = tmp_path / "changed.parquet"
+    raw_items().iloc[[4]].assign(product_name="silver cake").to_parquet(changed, index=False)
+    verbs.add(new)
+    verbs.update(changed)
+    verbs.remove(["sku-7"])
+    verbs.hide(["sku-8"])
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(-1.5)
+    save_model(model, config.model_directory / "model", config, catalogue)
+    write_manifest(config.model_directory / "model", "train", {})
+    running = Served(repository)
+    before = everything(running, ["sku-3"])
+    export(config)
+    verbs = CatalogueVerbs(repository)
+    assert [each.did for each in verbs.versions.all()][-1] == "carry version 4 over to another export"
+    served = Served(repository)
+    after = everything(served, ["sku-3"])
+    assert after.keys() == before.keys() and {"new-1", "sku-4"} <= after.keys()
+    assert not {"sku-7", "sku-8"} & after.keys()
+    assert after != before, "another model"
+    titles = served.ask(["sku-3"], top_k=N_ITEMS + 5)
+    assert "silver cake" in titles["titles"]
+    # The server that runs goes on with what it has, until it is started again.
+    time.sleep(1.2)
+    assert everything(running, ["sku-3"]) == before
+    # A version of the model before is made again by the new one.
+    version = verbs.rollback(1)
+    assert version is not None and version.did == "rollback to 1"
+    served.until(str(version.number))
+    assert {"sku-7", "sku-8", "new-1"} <= everything(served, ["sku-3"]).keys()
+    assert "silver cake" not in served.ask(["sku-3"], top_k=N_ITEMS + 5)["titles"]
+    running.close()
+    served.close()
+
+
+def test_items_that_the_new_export_has_itself_are_taken_from_there(tmp_path: Path) -> None:
+    config, *_ = build_shop(tmp_path / "run")
+    export(config)
+    repository = next((tmp_path / "run").rglob("m2trec_predict")).parent
+    new = tmp_path / "new.parquet"
+    NEW.to_parquet(new, index=False)
+    CatalogueVerbs(repository).add(new)
+    shutil.move(repository, tmp_path / "kept")
+    shutil.rmtree(tmp_path / "run")
+    config, *_ = build_shop(tmp_path / "run", NEW.iloc[:2])
+    shutil.move(tmp_path / "kept", repository)
+    said: list[str] = []
+
+    class Telling:
+        def say(self, line: str) -> None:
+            said.append(line)
+
+        def advance(self, task: str, done: int, total: int, note: str = "") -> None: ...
+
+    export(config, force=True, progress=Telling())
+    assert any("1 added or updated items are carried over, 2 are in the new export" in line for line in said)
+    versions = CatalogueVerbs(repository).versions
+    assert list(versions.changes(versions.current()).items) == ["new-3"]
+
+
+def test_a_head_with_an_output_for_each_item_refuses_with_the_reason(tmp_path: Path) -> None:
+    config, *_ = build_shop(
+        tmp_path, next_item={"head": "softmax", "residual": False, "popularity_bias": False}
+    )
+    repository = export(config)
+    with pytest.raises(ArtifactError, match=r"has an output for each item of its training .*softmax"):
+        CatalogueVerbs(repository)
+
+
+def test_a_model_of_ids_refuses_with_the_reason(tmp_path: Path) -> None:
+    config, *_ = build_shop(tmp_path, inputs=["item_id"])
+    with pytest.raises(ArtifactError, match="knows items by their ids only"):
+        CatalogueVerbs(export(config))
+
+
+def test_old_versions_are_cleared_away_but_for_the_last_ones(repository: Path, new_items: Path) -> None:
+    verbs = CatalogueVerbs(repository)
+    verbs.add(new_items)
+    for _ in range(KEPT // 2 + 1):
+        verbs.hide(["sku-1"])
+        verbs.hide(["sku-1"], hidden=False)
+    numbers = [each.number for each in verbs.versions.all()]
+    assert len(numbers) == KEPT and numbers[-1] == verbs.versions.current() == 2 * (KEPT // 2 + 1) + 1
+    assert list(verbs.versions.changes(numbers[-1]).items) == ["new-1", "new-2", "new-3"]
+
+
+@pytest.mark.parametrize("how", ["truncated", "altered", "removed"])
+def test_a_damaged_version_is_never_served(
+    repository: Path, new_items: Path, how: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    served = Served(repository)
+    before = everything(served, ["sku-3"])
+    verbs = CatalogueVerbs(repository)
+    for name in ("candidate_vectors.npy", "items.parquet", "version.json", "checksums.json"):
+        shutil.copytree(repository, repository.with_name("spare"), dirs_exist_ok=True)
+        verbs.versions.lead_to(0)
+        version = CatalogueVerbs(repository.with_name("spare")).add(new_items)
+        folder = catalogue_folder(repository.with_name("spare")) / str(version.number)
+        damage(folder / name, how)
+        target = catalogue_folder(repository) / str(version.number)
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(folder, target)
+        verbs.versions.lead_to(version.number)
+        time.sleep(1.2)
+        assert everything(served, ["sku-3"]) == before
+        assert f"{target.parent.name}/{version.number}" in capfd.readouterr().err
+        with pytest.raises(ArtifactError, match=str(version.number)):
+            Served(repository)
+        verbs.versions.lead_to(0)
+    served.close()
+
+
+def damage(path: Path, how: str) -> None:
+    content = path.read_bytes()
+    if how == "removed":
+        path.unlink()
+    else:
+        path.write_bytes(content[: len(content) // 2] if how == "truncated" else content[:-1] + b"\x01")
+
+
+def test_a_full_disk_is_named_and_nothing_changes(repository: Path, new_items: Path) -> None:
+    verbs = CatalogueVerbs(repository)
+    with small_disk(100), pytest.raises(ArtifactError, match="cannot write to"):
+        verbs.add(new_items)
+    assert verbs.versions.current() == 0 and verbs.versions.all() == []
+    assert verbs.add(new_items).number == 1
+
+
+def test_two_at_once_do_not_mix(repository: Path, new_items: Path) -> None:
+    verbs = CatalogueVerbs(repository)
+    with verbs.versions.changing(), pytest.raises(ArtifactError, match="another process is at work"):
+        CatalogueVerbs(repository).add(new_items)
+    assert verbs.add(new_items).number == 1
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from m2trec_merlin.serving.catalogue import versions
+from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
+versions.seal = lambda folder: os.kill(os.getpid(), signal.SIGKILL)
+CatalogueVerbs(Path(sys.argv[1])).add(Path(sys.argv[2]))
+"""
+
+
+def test_a_killed_command_leaves_nothing_that_is_read_and_the_next_one_clears_up(
+    repository: Path, new_items: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(repository), str(new_items)], capture_output=True
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    folder = catalogue_folder(repository)
+    assert [path.suffix for path in folder.iterdir() if path.is_dir()] == [".tmp"]
+    served = Served(repository)
+    assert len(everything(served, ["sku-3"])) == N_ITEMS
+    assert CatalogueVerbs(repository).add(new_items).number == 1
+    assert {path.name for path in folder.iterdir()} == {CURRENT, "1"}
+    served.until("1").close()

