@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import yaml
@@ -16,6 +17,7 @@ import yaml
 import m2trec_merlin as m2trec
 from m2trec_merlin.errors import ArtifactError, MissingDependencyError, RefusedError
 from m2trec_merlin.library import local
+from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
 from m2trec_merlin.serving.client import RecommendationClient, Recommendations
 from m2trec_merlin.serving.client.answers import parse_answer
 from m2trec_merlin.serving.client.requests import build_request
@@ -171,6 +173,24 @@ def test_what_cannot_be_recommended_is_similar_to_nothing(shop: Shop, tmp_path: 
     seal(folder)
     found = m2trec.load(tmp_path).similar("sku-1", top_k=N_ITEMS)
     assert {*found.item_ids} == {f"sku-{number}" for number in range(N_ITEMS)} - {"sku-1", "sku-7"}
+
+
+def test_changes_of_the_catalogue_are_taken_up_as_by_a_server(shop: Shop, tmp_path: Path) -> None:
+    repository = shutil.copytree(shop.repository, tmp_path / "triton")
+    recommender = m2trec.load(repository)
+    assert "'new-1'" in recommender.recommend(["new-1"]).warnings[0]
+    item = {**NEW_BREAD, "image": [0.5, -1.0, 2.0]}
+    pd.DataFrame([{"item_id": "new-1", **item}]).to_parquet(tmp_path / "items.parquet")
+    catalogue = CatalogueVerbs(repository)
+    catalogue.add(tmp_path / "items.parquet")
+    catalogue.remove(["sku-7"])
+    answer = recommender.recommend(["new-1"], top_k=2 * N_ITEMS)
+    known = {f"sku-{number}" for number in range(N_ITEMS)} - {"sku-7"}
+    assert {*answer.item_ids} == known | {"new-1"} and answer.about.catalogue == "2"
+    assert {*recommender.similar("new-1", top_k=2 * N_ITEMS).item_ids} == known
+    np.testing.assert_allclose(recommender.encode(["new-1"]), recommender.encode([item]), atol=1e-6)
+    with pytest.raises(RefusedError, match="the catalogue has no item 'sku-7'"):
+        recommender.encode(["sku-7"])
 
 
 def test_a_run_a_link_a_configuration_and_an_export_are_opened(shop: Shop, tmp_path: Path) -> None:
