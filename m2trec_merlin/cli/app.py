@@ -220,6 +220,13 @@ def recommend(
         float | None,
         typer.Option(min=0, max=1, help="How much popularity counts, from 1, as trained, down to 0."),
     ] = None,
+    candidates: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An item to rank, and no other: an id, or attributes with an item_id as JSON. Repeatable."
+        ),
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say why each item is recommended.")] = False,
 ) -> None:
     """Ask a running server over gRPC and print its recommendations."""
     verbs.run_recommend(
@@ -233,6 +240,8 @@ def recommend(
         boost,
         (ca, certificate, key),
         popularity,
+        candidates,
+        explain,
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from m2trec_merlin.serving.client import Recommendations, SessionItem
+from m2trec_merlin.serving.client import Explanation, Recommendations, SessionItem
 
 
 def print_recommendations(
@@ -36,13 +37,25 @@ def print_recommendations(
     table.add_column("item")
     table.add_column("title")
     table.add_column("score", justify="right")
+    if recommendations.explanations:
+        table.add_column("because of")
     rows = zip(recommendations.item_ids, recommendations.titles, recommendations.scores, strict=True)
+    reasons = map(describe_reason, recommendations.explanations)
     for number, (item_id, title, score) in enumerate(rows, start=1):
-        table.add_row(str(number), escape(item_id), escape(title), f"{score:.3f}")
+        why = [escape(reason) for reason in islice(reasons, 1)]
+        table.add_row(str(number), escape(item_id), escape(title), f"{score:.3f}", *why)
     console.print(table)
     for task, values in recommendations.categories.items():
         shown = ", ".join(f"{value} {probability:.0%}" for value, probability in values)
         console.print(f"[bold]Next {escape(task)}:[/bold] {escape(shown) or 'no prediction'}")
+
+
+def describe_reason(explanation: Explanation) -> str:
+    """Return by what an item came, and the number of the event and the attribute that mattered most."""
+    if explanation.event is None:
+        return explanation.by
+    attribute = f", {explanation.attribute}" if explanation.attribute else ""
+    return f"{explanation.by} ({explanation.event + 1}{attribute})"
 
 
 def describe_item(item: SessionItem, titles: Mapping[str, str]) -> str:

@@ -145,6 +145,8 @@ def run_recommend(
     new_item_boost: float | None = None,
     tls: Sequence[Path | None] = (None, None, None),
     popularity: float | None = None,
+    candidates: Sequence[str] | None = None,
+    explain: bool = False,
 ) -> None:
     """Ask a running server and print its answer.
 
@@ -159,13 +161,18 @@ def run_recommend(
         new_item_boost: None for the exported one.
         tls: files for TLS: whom to trust, the client's certificate and key.
         popularity: None for the whole of it.
+        candidates: item ids, or attributes as JSON; None for all items.
+        explain: whether to print why items are recommended.
     """
     from m2trec_merlin.cli.recommendations import print_recommendations
     from m2trec_merlin.serving.client import RecommendationClient, Tls
     from m2trec_merlin.serving.server.door import Door
 
     # Bytes of an argument that are no UTF-8 could neither be sent nor shown.
-    session = [os.fsencode(text).decode(errors="replace") for text in session]
+    session, listed = (
+        [os.fsencode(text).decode(errors="replace") for text in texts]
+        for texts in (session, candidates or [])
+    )
     items = [parse_session_item(text) for text in session]
     own = Door.of(config.serving).local(config.serving.grpc_port)
     encryption = Tls(*tls) if any(tls) or config.serving.tls else None
@@ -178,12 +185,14 @@ def run_recommend(
             parse_filters(filters),
             new_item_boost,
             popularity=popularity,
+            candidates=[parse_session_item(text) for text in listed] or None,
+            explain=explain,
         )
     print_recommendations(console, items, answer, known_titles(config, session))
 
 
 def parse_session_item(text: str) -> str | dict[str, Any]:
-    """Read one item of a session: an id as it stands, or a JSON object of raw attributes.
+    """Read one item: an id as it stands, or a JSON object of raw attributes.
 
     Raises:
         ConfigError: it begins like an object but is none.
@@ -193,7 +202,7 @@ def parse_session_item(text: str) -> str | dict[str, Any]:
     try:
         attributes: dict[str, Any] = json.loads(text)
     except json.JSONDecodeError as error:
-        raise ConfigError(f"session item {text}: not valid JSON ({error})") from None
+        raise ConfigError(f"item {text}: not valid JSON ({error})") from None
     return attributes
 
 

@@ -80,6 +80,9 @@ class LocalRecommender:
         new_item_boost: float | None = None,
         new_items: Sequence[str | int] | None = None,
         popularity: float | None = None,
+        *,
+        candidates: Sequence[SessionItem] | None = None,
+        explain: bool = False,
         **options: object,
     ) -> Recommendations:
         """Recommend items for a session, as `RecommendationClient.recommend` does.
@@ -95,6 +98,8 @@ class LocalRecommender:
             new_item_boost: added to the scores of new items; default: as exported.
             new_items: ids that count as new if they have no training history; default: all without one.
             popularity: share of the popularity bias that counts, 1 to 0; default: 1.
+            candidates: the only items that may be recommended, by id, or as attributes with an `item_id`.
+            explain: say of the first items why they are in the answer.
             options: others of a server, by name (`diversity`, `request_id`).
 
         Raises:
@@ -102,7 +107,7 @@ class LocalRecommender:
         """
         request = build_request(
             *(session, top_k, exclude, exclude_session_items, filters, new_item_boost, new_items, popularity),
-            options,
+            *(candidates, explain, options),
         )
         [answer] = self._answer([request])
         if isinstance(answer, M2TRecError):
@@ -119,6 +124,9 @@ class LocalRecommender:
         new_item_boost: float | None = None,
         new_items: Sequence[str | int] | None = None,
         popularity: float | None = None,
+        *,
+        candidates: Sequence[SessionItem] | None = None,
+        explain: bool = False,
         **options: object,
     ) -> list[Recommendations]:
         """Recommend items for many sessions, in batches: about twice as fast as one by one.
@@ -132,6 +140,8 @@ class LocalRecommender:
             new_item_boost: see there.
             new_items: see there.
             popularity: see there.
+            candidates: see there.
+            explain: see there.
             options: see there.
 
         Returns:
@@ -140,10 +150,13 @@ class LocalRecommender:
         Raises:
             RefusedError: a session is wrong; says which one, and which field.
         """
-        said = (top_k, exclude, exclude_session_items, filters, new_item_boost, new_items, popularity)
+        said = (
+            *(top_k, exclude, exclude_session_items, filters, new_item_boost, new_items, popularity),
+            *(candidates, explain, options),
+        )
         answers: list[Recommendations] = []
         for start, some in _parts(sessions, _SESSIONS_AT_ONCE):
-            requests = [build_request(session, *said, options) for session in some]
+            requests = [build_request(session, *said) for session in some]
             for place, answer in enumerate(self._answer(requests), start):
                 if isinstance(answer, M2TRecError):
                     raise RefusedError(f"sessions[{place}]: {answer}")
@@ -191,7 +204,7 @@ class LocalRecommender:
         Raises:
             RefusedError: the item is neither in the catalogue nor described, or an option is wrong.
         """
-        asked = build_request([item], top_k, exclude, True, filters, None, None, None, {})
+        asked = build_request([item], top_k, exclude, True, filters, None, None, None, None, False, {})
         with self._turn:
             try:
                 options = check_options(asked[OPTIONS].item().decode(), self._first.reader.version)

@@ -124,6 +124,13 @@ class NextItemHead(nn.Module):
         """
         raise NotImplementedError
 
+    def outside_candidates(self, items: ItemVectors) -> tuple[Tensor, Tensor]:
+        """Vectors [C, D] and biases [C] of items outside of the catalogue: for the exported graph.
+
+        Those of NO_ITEM, without a look into tables of the catalogue; of heads with `all_items` alone.
+        """
+        raise NotImplementedError
+
     def candidates(self, items: ItemVectors, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Vectors and biases together; in training with dropout, and the same items' histories hidden."""
         hidden = self.hide(rows) if self.training else None
@@ -182,7 +189,7 @@ class MetadataHead(NextItemHead):
         if self.residual is not None:
             shown = torch.where(self._shows_history(rows, hidden), rows, NO_ITEM)
             vectors = vectors + self.residual(shown) * self.trust[shown].unsqueeze(1)
-        return F.normalize(vectors, dim=-1) if self.cosine else vectors
+        return self._normalised(vectors)
 
     def candidate_biases(self, items: ItemVectors, rows: Tensor, hidden: Tensor | None = None) -> Tensor:
         """Popularity of items that show theirs; of all others, NO_ITEM included, what to expect."""
@@ -192,9 +199,21 @@ class MetadataHead(NextItemHead):
         biases: Tensor = self.popularity(items, rows, shown, hiding=hidden is not None)
         return biases
 
+    def outside_candidates(self, items: ItemVectors) -> tuple[Tensor, Tensor]:
+        """Projected metadata, and what to expect of it."""
+        assert self.project is not None
+        vectors: Tensor = self.project(items.described)
+        biases = (
+            torch.zeros_like(vectors[:, 0]) if self.popularity is None else self.popularity.expected(items)
+        )
+        return self._normalised(vectors), biases
+
     def hide(self, rows: Tensor) -> Tensor | None:
         """Draw a random share of the candidates."""
         return torch.rand(len(rows), device=rows.device) < self.hidden_share if self.hidden_share else None
+
+    def _normalised(self, vectors: Tensor) -> Tensor:
+        return F.normalize(vectors, dim=-1) if self.cosine else vectors
 
     def _shows_history(self, rows: Tensor, hidden: Tensor | None) -> Tensor:
         known = self.is_known(rows)

@@ -26,6 +26,7 @@ class ItemEncoder(nn.Module):
 
     Attributes:
         width: I, the length of an item vector.
+        widths: of the attributes in it, by name, in their order.
     """
 
     def __init__(
@@ -34,7 +35,8 @@ class ItemEncoder(nn.Module):
         super().__init__()
         self.encoders = nn.ModuleList(encoders)
         self.popularity = popularity
-        self.width = sum(encoder.width for encoder in encoders)
+        self.widths = {encoder.name: encoder.width for encoder in encoders}
+        self.width = sum(self.widths.values())
 
     def forward(self, attributes: EncodedAttributes) -> ItemVectors:
         """Return the item vectors of n items."""

@@ -64,3 +64,9 @@ class PopularityBias(nn.Module):
             surplus = self.surplus(items.described).squeeze(1)
             biases = biases + torch.where(known, 0, surplus - surplus.mean())
         return biases
+
+    def expected(self, items: ItemVectors) -> Tensor:
+        """Return the biases of items without a history, [C]: what `forward` makes of those not known."""
+        assert items.expected_popularity is not None
+        biases: Tensor = self.weight * (self.log_prior_weight + items.expected_popularity)
+        return biases

@@ -14,9 +14,11 @@ from m2trec_merlin.serving.runtime.session_reading import ReadSession
 class SessionReader(session_reading.SessionReader):
     """As it was then: new items are arrays by the names of their tensors."""
 
-    def read(self, sessions: Sequence[tuple[Sequence[str], Sequence[str] | None]]) -> list[Any]:
+    def read(
+        self, sessions: Sequence[tuple[Sequence[str], Sequence[str] | None]], candidates: Any = None
+    ) -> list[Any]:
         """See `serving.runtime.session_reading.SessionReader.read`."""
-        read = super().read(sessions)
+        read = super().read(sessions, candidates)
         # The type of `new_items` is what changed since.
         return [
             replace(each, new_items=to_tensors(each.new_items))  # type: ignore[arg-type]

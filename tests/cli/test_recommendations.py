@@ -5,7 +5,7 @@ from io import StringIO
 from rich.console import Console
 
 from m2trec_merlin.cli.recommendations import describe_item, print_recommendations
-from m2trec_merlin.serving.client import Recommendations
+from m2trec_merlin.serving.client import Explanation, Recommendations
 from m2trec_merlin.serving.contract.about import About
 
 ABOUT = About("r-1", "m", "0")
@@ -38,6 +38,20 @@ def test_everything_is_printed() -> None:
         "Note: item_ids[4]: ignored",
     ):
         assert expected in text
+
+
+def test_reasons_are_named_by_the_numbers_of_the_session() -> None:
+    reasons = [
+        Explanation(1, 0.5, "title", 0.25, "boost", {}),
+        Explanation(0, 0.5, None, None, "metadata", {}),
+        Explanation(None, None, None, None, "popularity", {}),
+    ]
+    text = printed(
+        Recommendations(["b", "c", "d", "e"], ["", "", "", ""], [4, 3, 2, 1], {}, [], ABOUT, reasons)
+    )
+    for expected in ("because of", "boost (2, title)", "metadata (1)", "popularity"):
+        assert expected in text
+    assert "because of" not in printed(Recommendations(["b"], ["B"], [1.0], {}, [], ABOUT))
 
 
 def test_no_prediction_is_said() -> None:

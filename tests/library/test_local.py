@@ -51,7 +51,7 @@ def test_answers_are_those_of_the_two_steps_that_a_server_runs(
     shop: Shop, recommender: m2trec.LocalRecommender
 ) -> None:
     first, second = PreprocessStep(shop.preprocess), PredictStep(shop.predict)
-    options = (None, (), False, None, None, None, None)
+    options = (None, (), False, None, None, None, None, None, False)
     names = [*inspect.signature(build_request).parameters][1:-1]
     for asked in ASKED:
         said = {**dict(zip(names, options, strict=True)), "others": {}}

@@ -131,6 +131,22 @@ def test_options_reach_the_model(client: RecommendationClient) -> None:
     assert answer.warnings == ["only 2 items may be recommended; 4 were asked for"]
 
 
+def test_a_list_is_ranked_and_explained(client: RecommendationClient) -> None:
+    everything = client.recommend(SESSIONS[5], top_k=N_ITEMS)
+    listed = ["sku-8", {"item_id": "mine", **NEW_BREAD}, "sku-29", "nope"]
+    answer = client.recommend(SESSIONS[5], candidates=listed, explain=True)
+    assert [i for i in answer.item_ids if i != "mine"] == [
+        i for i in everything.item_ids if i in {"sku-8", "sku-29"}
+    ]
+    assert len(answer.item_ids) == len(answer.explanations) == 3 and "'nope'" in answer.warnings[0]
+    event = answer.explanations[0].event
+    assert event is not None
+    without = SESSIONS[5][:event] + SESSIONS[5][event + 1 :]
+    after = client.recommend(without, candidates=listed)
+    fallen = answer.scores[0] - after.scores[after.item_ids.index(answer.item_ids[0])]
+    assert fallen == pytest.approx(answer.explanations[0].event_fall, abs=1e-3)
+
+
 def test_unknown_and_empty_sessions_get_popular_items(client: RecommendationClient) -> None:
     unknown, empty = client.recommend(["nope"], top_k=3), client.recommend([], top_k=3)
     assert unknown.item_ids == empty.item_ids == ["sku-0", "sku-1", "sku-2"]

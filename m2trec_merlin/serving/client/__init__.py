@@ -5,5 +5,13 @@ from m2trec_merlin.serving.client.answers import Recommendations
 from m2trec_merlin.serving.client.connection import Tls
 from m2trec_merlin.serving.client.requests import SessionItem
 from m2trec_merlin.serving.client.sync import RecommendationClient
+from m2trec_merlin.serving.contract.explanation import Explanation
 
-__all__ = ["AsyncRecommendationClient", "RecommendationClient", "Recommendations", "SessionItem", "Tls"]
+__all__ = [
+    "AsyncRecommendationClient",
+    "Explanation",
+    "RecommendationClient",
+    "Recommendations",
+    "SessionItem",
+    "Tls",
+]

@@ -63,6 +63,8 @@ class AsyncRecommendationClient:
         new_items: Sequence[str | int] | None = None,
         popularity: float | None = None,
         *,
+        candidates: Sequence[SessionItem] | None = None,
+        explain: bool = False,
         timeout: float | None = None,
         **options: object,
     ) -> Recommendations:
@@ -75,7 +77,7 @@ class AsyncRecommendationClient:
         """
         tensors = build_request(
             *(session, top_k, exclude, exclude_session_items, filters, new_item_boost, new_items, popularity),
-            options,
+            *(candidates, explain, options),
         )
         seconds = self.timeout if timeout is None else timeout
         try:

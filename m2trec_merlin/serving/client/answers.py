@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from m2trec_merlin.errors import NoAnswerError, RefusedError, ServerError
 from m2trec_merlin.serving.contract.about import About
+from m2trec_merlin.serving.contract.explanation import Explanation
 from m2trec_merlin.serving.contract.names import (
     ABOUT,
     ENSEMBLE,
+    EXPLANATIONS,
     RECOMMENDED_IDS,
     SCORES,
     TITLES,
@@ -32,6 +34,7 @@ class Recommendations:
             probability.
         warnings: what the server ignored, and why an answer is shorter or other than expected.
         about: which request was answered, and by which versions of model and catalogue.
+        explanations: why the first items are in the answer, if that was asked for.
     """
 
     item_ids: list[str]
@@ -40,6 +43,7 @@ class Recommendations:
     categories: dict[str, list[tuple[str, float]]]
     warnings: list[str]
     about: About
+    explanations: list[Explanation] = field(default_factory=list)
 
 
 def parse_answer(outputs: Mapping[str, np.ndarray]) -> Recommendations:
@@ -57,6 +61,8 @@ def parse_answer(outputs: Mapping[str, np.ndarray]) -> Recommendations:
         categories,
         texts[WARNINGS],
         About.from_json(texts[ABOUT][0]),
+        # A server of before has none.
+        [Explanation.from_json(text) for text in texts.get(EXPLANATIONS, [])],
     )
 
 

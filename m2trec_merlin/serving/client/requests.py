@@ -24,6 +24,8 @@ def build_request(
     new_item_boost: float | None,
     new_items: Sequence[str | int] | None,
     popularity: float | None,
+    candidates: Sequence[SessionItem] | None,
+    explain: bool,
     others: Mapping[str, object],
 ) -> dict[str, np.ndarray]:
     """Return the tensors of a request by name, bytes in object arrays [1, L] or [1, 1].
@@ -48,6 +50,10 @@ def build_request(
         options["popularity"] = popularity
     if new_items is not None:
         options["new_items"] = [str(item_id) for item_id in new_items]
+    if candidates is not None:
+        options["candidates"] = [dict(e) if isinstance(e, Mapping) else str(e) for e in candidates]
+    if explain:
+        options["explain"] = True
     items = [id_and_attributes(item) for item in session]
     return {
         ITEM_IDS: _tensor([item_id for item_id, _ in items]),

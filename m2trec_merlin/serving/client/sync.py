@@ -62,6 +62,8 @@ class RecommendationClient:
         new_items: Sequence[str | int] | None = None,
         popularity: float | None = None,
         *,
+        candidates: Sequence[SessionItem] | None = None,
+        explain: bool = False,
         timeout: float | None = None,
         **options: object,
     ) -> Recommendations:
@@ -77,6 +79,8 @@ class RecommendationClient:
             new_item_boost: added to the scores of new items; default: as exported.
             new_items: ids that count as new if they have no training history; default: all without one.
             popularity: share of the popularity bias that counts, 1 to 0; default: 1.
+            candidates: the only items that may be recommended, by id, or as attributes with an `item_id`.
+            explain: say of the first items why they are in the answer.
             timeout: seconds to wait for this answer; default: the client's.
             options: others that the server knows, by name (`diversity`, `request_id`); it refuses
                 those that it does not.
@@ -88,7 +92,7 @@ class RecommendationClient:
         """
         tensors = build_request(
             *(session, top_k, exclude, exclude_session_items, filters, new_item_boost, new_items, popularity),
-            options,
+            *(candidates, explain, options),
         )
         seconds = self.timeout if timeout is None else timeout
         try:

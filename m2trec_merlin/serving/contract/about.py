@@ -15,7 +15,7 @@ class About:
 
     Attributes:
         request_id: as the client called the request, or as the server did where the client said nothing.
-        model: fingerprint of the trained model, as exported; equal models, equal fingerprints.
+        model: fingerprint of the export, as in metrics and logs; equal content, equal fingerprints.
         catalogue: version of the items that could be recommended.
     """
 

@@ -18,6 +18,8 @@ POSITIONS, NEW_ITEMS, CHECKED = "positions", "new_items", "checked"
 RECOMMENDED_IDS, TITLES, SCORES, WARNINGS = "recommended_ids", "titles", "scores", "warnings"
 #: One JSON object, see `about.py`.
 ABOUT = "about"
+#: A JSON object for each explained item, see `explanation.py`.
+EXPLANATIONS = "explanations"
 
 
 def category_tensors(attribute: str) -> tuple[str, str]:

@@ -62,6 +62,7 @@ class Description:
         index: how candidates are searched.
         model: fingerprint of the trained model; equal files, equal fingerprints.
         mixture: weights of the neighbours, see `neighbours.mixture.Weights`; none without neighbours.
+        widths: of the attributes in an item vector, in their order there.
     """
 
     max_length: int
@@ -74,6 +75,7 @@ class Description:
     index: str
     model: str = ""
     mixture: dict[str, float] = dataclasses.field(default_factory=dict)
+    widths: dict[str, int] = dataclasses.field(default_factory=dict)
 
     @property
     def fields(self) -> list[Field]:

@@ -28,6 +28,9 @@ TOLERANCE = 1e-4
 
 _DYNAMIC = torch.export.Dim.DYNAMIC
 
+#: What an item is as an event of a session, and as a candidate.
+ITEM_GRAPH_OUTPUTS = ["item_vectors", "candidate_vectors", "candidate_biases"]
+
 
 class SessionGraph(nn.Module):
     """Item vectors of sessions to queries and to probabilities of the next item's attributes."""
@@ -56,7 +59,7 @@ class SessionGraph(nn.Module):
 
 
 class ItemGraph(nn.Module):
-    """Encoded attributes of items to what describes them and how popular to expect them.
+    """Encoded attributes of items outside of the catalogue to what the model makes of them.
 
     Inputs are named as in `EncodedAttributes`.
     """
@@ -64,16 +67,19 @@ class ItemGraph(nn.Module):
     def __init__(self, model: M2TRec) -> None:
         super().__init__()
         self.item_encoder = model.item_encoder
+        self.next_item_head = model.next_item_head
 
     @property
     def outputs(self) -> list[str]:
         """Names of what `forward` returns."""
-        return ["item_vectors", "expected_popularity"][: 1 if self.item_encoder.popularity is None else 2]
+        return ITEM_GRAPH_OUTPUTS[: 3 if self.next_item_head.all_items else 1]
 
     def forward(self, attributes: EncodedAttributes) -> tuple[Tensor, ...]:
-        """Return item vectors [n, I] and, where the model has one, the expected popularity [n]."""
+        """Return item vectors [n, I]; vectors [n, D] and biases [n] of candidates, if any item can be one."""
         items: ItemVectors = self.item_encoder(attributes)
-        return (items.described, *([] if items.expected_popularity is None else [items.expected_popularity]))
+        if not self.next_item_head.all_items:
+            return (items.described,)
+        return (items.described, *self.next_item_head.outside_candidates(items))
 
 
 class CatalogueGraph(nn.Module):

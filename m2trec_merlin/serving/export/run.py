@@ -176,6 +176,7 @@ def describe(config: Config, model: M2TRec, catalogue: Catalogue) -> Description
         neighbours=config.serving.neighbours,
         index=config.serving.index,
         mixture=config.serving.mixture.weights() if config.serving.neighbours else {},
+        widths=model.item_encoder.widths,
     )
 
 

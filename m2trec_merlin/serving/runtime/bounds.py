@@ -12,6 +12,8 @@ from m2trec_merlin.errors import ServerError
 MOST_BYTES = 2**20
 #: Events that a session may be sent with; the model takes the last of them.
 MOST_EVENTS = 10_000
+#: Items that may be listed to be ranked, and of these such that have to be encoded first.
+MOST_CANDIDATES, MOST_RAW_CANDIDATES = 10_000, 1000
 #: Letters of an item's id, and of a request's.
 LONGEST_ID, LONGEST_REQUEST_ID = 2048, 128
 #: Lists and objects within each other, and digits of a number, in JSON.

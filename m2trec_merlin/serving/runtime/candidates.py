@@ -34,6 +34,7 @@ class Wish:
         additions: to scores, in this order.
         forbidden: int64, rows that must not be found.
         allowed: bool [R], rows that may be found; None for all.
+        only: int64, the rows that are looked at, where they are few and known; None for all.
         remix: of the scores of all rows, once additions are made; for indexes that score them all.
     """
 
@@ -41,6 +42,7 @@ class Wish:
     additions: Sequence[Addition] = ()
     forbidden: np.ndarray = field(default_factory=_none)
     allowed: np.ndarray | None = None
+    only: np.ndarray | None = None
     remix: Remix | None = None
 
 
@@ -99,5 +101,9 @@ def find_best(scores: np.ndarray, wish: Wish) -> Found:
     scores[wish.forbidden] = -np.inf
     if wish.allowed is not None:
         scores[~wish.allowed] = -np.inf
+    if wish.only is not None:
+        rows = np.unique(wish.only)
+        best = best_rows(scores[rows], wish.k)
+        return Found(rows[best], scores[rows[best]])
     rows = best_rows(scores, wish.k)
     return Found(rows, scores[rows])

@@ -21,22 +21,26 @@ from m2trec_merlin.serving.runtime.options import check_read_options
 from m2trec_merlin.serving.runtime.recommending import Request
 from m2trec_merlin.serving.runtime.request_json import parse_json
 
+#: Entries of `CHECKED` that are lists, and left out where these are empty.
+_SELDOM = ("outside", "places")
+
 
 def hand_over(request: Request) -> dict[str, np.ndarray]:
     """Return the tensors of a request: its rows, its new items, its options and warnings so far."""
     new_items = b""
-    if (request.positions < 0).any():
+    if (request.positions < 0).any() or request.outside:
         packed = io.BytesIO()
         np.savez(packed, **to_tensors(request.new_items))
         new_items = packed.getvalue()
-    checked = json.dumps(
-        {
-            "options": request.options,
-            "notes": request.notes,
-            "request_id": request.request_id,
-            "catalogue": request.catalogue,
-        }
-    )
+    said = {
+        "options": request.options,
+        "notes": request.notes,
+        "request_id": request.request_id,
+        "catalogue": request.catalogue,
+    }
+    # Of few requests.
+    said |= {name: value for name in _SELDOM if (value := getattr(request, name))}
+    checked = json.dumps(said)
     return {
         POSITIONS: request.positions,
         NEW_ITEMS: np.array([new_items], dtype=object),
@@ -74,6 +78,7 @@ def take_over(
             [str(note) for note in said["notes"]],
             str(said["request_id"]),
             str(said["catalogue"]),
+            *(said.get(name, []) for name in _SELDOM),
         )
         n_rows = rows_of(request.catalogue)
         _require_within(request, version, n_rows)
@@ -98,13 +103,21 @@ def _unpack(packed: bytes, fields: list[Field]) -> EncodedItems:
 
 def _require_within(request: Request, version: Description, n_rows: int) -> None:
     positions, columns = request.positions, request.new_items.values()
+    if not _is_list_of(str, request.outside) or not _is_list_of(int, request.places):
+        raise ValueError(f"{', '.join(_SELDOM)} are no lists of texts and of numbers")
+    if request.places and len(request.places) != len(positions):
+        raise ValueError(f"places are not the {len(positions)} of {POSITIONS}")
     if positions.ndim != 1 or len(positions) > version.max_length:
         raise ValueError(f"expected at most {version.max_length} {POSITIONS}, found {list(positions.shape)}")
-    new = -int(positions.min(initial=0))
+    new = -int(positions.min(initial=0)) + len(request.outside)
     if any(not column.is_whole or len(column) != new for column in columns) or (new and not columns):
-        raise ValueError(f"{NEW_ITEMS} are not the {new} that {POSITIONS} name")
+        raise ValueError(f"{NEW_ITEMS} are not the {new} that {POSITIONS} and candidates name")
     if positions.max(initial=0) >= n_rows:
         raise ValueError(f"{POSITIONS} name a row of {int(positions.max())}; the catalogue has {n_rows}")
+
+
+def _is_list_of(kind: type, value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, kind) for each in value)
 
 
 def one_session(name: str, array: np.ndarray) -> np.ndarray:

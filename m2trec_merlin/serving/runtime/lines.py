@@ -20,7 +20,7 @@ class Line:
 
     Attributes:
         time: of the answer, in seconds since 1970.
-        request_id: as the client gave it; may be empty.
+        request_id: as the answer has it; of a refused one as far as the client gave it.
         step: name of the model in Triton.
         model: the version that answered.
         milliseconds: that its batch took.

@@ -20,7 +20,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.neighbours.content_knn import WordLikeness
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
-from m2trec_merlin.neighbours.mixture import Weights, mix
+from m2trec_merlin.neighbours.mixture import Weights, mix, rarity
 from m2trec_merlin.serving.contract.version import (
     ITEMS,
     NEIGHBOUR_OFFSETS,
@@ -73,6 +73,11 @@ class ExportedNeighbours:
             )
             for one in (slice(index, index + 1) for index in range(len(held)))
         ]
+
+    def lift(self, rows: np.ndarray) -> np.ndarray:
+        """Return what is added to the scores of rows of the export for being rare, float32 [m]."""
+        lifted: np.ndarray = np.float32(self._weights.rare) * rarity(self._occurrences[rows])
+        return lifted
 
     def _mix_one(
         self, scores: np.ndarray, near: np.ndarray, alike: np.ndarray | None, origins: np.ndarray

@@ -16,6 +16,7 @@ from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS, RECOMMENDE
 from m2trec_merlin.serving.contract.surroundings import Surroundings
 from m2trec_merlin.serving.runtime.background import Background, Waiting
 from m2trec_merlin.serving.runtime.lines import Line, write_lines
+from m2trec_merlin.serving.runtime.request_ids import id_of_answer, id_of_refused
 from m2trec_merlin.serving.runtime.shown_log import ShownLog, remember_asked
 from m2trec_merlin.serving.runtime.tally import StepTally
 
@@ -85,9 +86,9 @@ class Observed:
         if refused:
             tally.count(REQUESTS, refused, REFUSED)
         if self._lines is not None and (refused or not self._only_faulty):
-            self._lines.put(self._lines_of(answers, request_ids, seconds))
+            self._lines.put(self._lines_of(requests, answers, request_ids, seconds))
         if self._shown is not None:
-            self._shown.put(requests, answers, request_ids)
+            self._shown.put(requests, answers)
         if not self._remember:
             return answers
         return [
@@ -101,17 +102,25 @@ class Observed:
         for each in self._beside:
             each.close()
 
-    def _lines_of(self, answers: Answers, request_ids: Sequence[str], seconds: float) -> list[Line]:
+    def _lines_of(
+        self,
+        requests: Sequence[Mapping[str, np.ndarray]],
+        answers: Answers,
+        request_ids: Sequence[str],
+        seconds: float,
+    ) -> list[Line]:
         """Return a line for each request that ends here: refused, or answered for good."""
         now, lines = time.time(), []
-        for answer, request_id in zip(answers, request_ids, strict=True):
+        for request, answer, given in zip(requests, answers, request_ids, strict=True):
             if isinstance(answer, M2TRecError):
+                name = id_of_refused(request, given)
                 said: tuple[str, int, tuple[bytes, ...]] = (str(answer), 0, ())
             elif self._only_faulty or RECOMMENDED_IDS not in answer:
                 continue
             else:
+                name = id_of_answer(answer)
                 said = "", answer[RECOMMENDED_IDS].size, tuple(answer[WARNINGS].ravel().tolist())
-            lines.append(Line(now, request_id, self.step.name, self.step.model, seconds * 1000, *said))
+            lines.append(Line(now, name, self.step.name, self.step.model, seconds * 1000, *said))
         return lines
 
     def _lose(self, log: str, entries: int) -> None:

@@ -6,40 +6,41 @@ Shape legend: B sessions, L longest session, I item width, R catalogue rows.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from m2trec_merlin.artifacts import read_json
-from m2trec_merlin.encoded import NO_ITEM, EncodedItems, join_items, to_tensors
-from m2trec_merlin.errors import MissingDependencyError
-from m2trec_merlin.histories import most_recent
+from m2trec_merlin.encoded import NO_ITEM, EncodedItems, join_items, split_items, to_tensors
 from m2trec_merlin.scores import best_rows
 from m2trec_merlin.serving.contract.about import EXPORTED_CATALOGUE, About
+from m2trec_merlin.serving.contract.explanation import POPULARITY, Explanation
 from m2trec_merlin.serving.contract.identity import export_version, repository_of
 from m2trec_merlin.serving.contract.version import (
     CATEGORIES,
     ITEM_GRAPH,
-    REPEAT_BIASES,
     SESSION_GRAPH,
     Description,
 )
-from m2trec_merlin.serving.runtime.candidates import Addition, Found, find_best
+from m2trec_merlin.serving.runtime.additions import SessionAdditions
+from m2trec_merlin.serving.runtime.candidates import Found, find_best
+from m2trec_merlin.serving.runtime.explaining import MOST_EXPLAINED, Explainer
 from m2trec_merlin.serving.runtime.graphs import open_graph
-from m2trec_merlin.serving.runtime.length_groups import group_by_length
 from m2trec_merlin.serving.runtime.live_versions import LiveVersions
 from m2trec_merlin.serving.runtime.options import Draft, apply_options
+from m2trec_merlin.serving.runtime.options.explaining import Explain
+from m2trec_merlin.serving.runtime.options.newness import NewItemBoost
 from m2trec_merlin.serving.runtime.served_catalogue import ExportedCatalogue, ServedCatalogue
+from m2trec_merlin.serving.runtime.session_encoding import SessionEncoder, VectorSession
 from m2trec_merlin.serving.runtime.similar import SimilarItems
-
-if TYPE_CHECKING:
-    from m2trec_merlin.serving.runtime.neighbours import ExportedNeighbours
 
 #: Per predicted attribute the most probable values of the next item, and their probabilities.
 Categories = dict[str, tuple[list[str], np.ndarray]]
+
+_POPULAR = Explanation(None, None, None, None, POPULARITY)
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class Request:
         notes: warnings so far.
         request_id: what the answer calls it.
         catalogue: version of the items in which rows are meant.
+        outside: ids of candidates that the catalogue does not have, the last of the new items.
+        places: of the events in the client's request; none if nobody wants to know.
     """
 
     positions: np.ndarray
@@ -61,6 +64,8 @@ class Request:
     notes: list[str]
     request_id: str = ""
     catalogue: str = EXPORTED_CATALOGUE
+    outside: list[str] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,7 @@ class Answer:
         categories: per predicted attribute the most probable values and their probabilities.
         warnings: what was ignored, and why the answer is not what was asked for.
         about: which request is answered, and from what.
+        explanations: of the first items, where they were asked for.
         new_items: how many of them have no training history.
         is_fallback: whether they are the most frequent ones, as nothing in the session could be used.
     """
@@ -84,6 +90,7 @@ class Answer:
     categories: Categories
     warnings: list[str]
     about: About
+    explanations: list[Explanation] = field(default_factory=list)
     new_items: int = 0
     is_fallback: bool = False
 
@@ -97,6 +104,7 @@ class Recommender:
 
     Attributes:
         version: what was exported.
+        model: by what that is known.
         catalogues: the items, by version of the catalogue.
 
     Raises:
@@ -108,16 +116,15 @@ class Recommender:
         self.version = Description.open(directory)
         exported = ExportedCatalogue(directory, self.version)
         repository = repository_of(directory)
+        self.model = export_version(repository)
         self.catalogues = LiveVersions(
-            repository, export_version(repository), exported.as_exported(), exported.changed, in_background
+            repository, self.model, exported.as_exported(), exported.changed, in_background
         )
         self._categories: dict[str, list[str]] = read_json(directory / CATEGORIES, "export")
-        self._sessions = open_graph(directory / SESSION_GRAPH)
+        self._encoder = SessionEncoder(directory / SESSION_GRAPH)
         self._item_graph = open_graph(directory / ITEM_GRAPH) if self.version.attributes else None
-        self._neighbours = (
-            _open_neighbours(directory, self.version.mixture) if self.version.neighbours else None
-        )
-        self._repeat_biases = np.load(directory / REPEAT_BIASES) if self.version.repeat_biases else None
+        self._additions = SessionAdditions(directory, self.version)
+        self._explainer = Explainer(self._encoder, self._additions, self.version.widths)
 
     @property
     def item_width(self) -> int:
@@ -160,8 +167,13 @@ class Recommender:
             catalogue = self.catalogues.get(number)
             catalogue.come_to(time.time())
             own = [place for place, request in enumerate(requests) if request.catalogue == number]
-            found = self._recommend(catalogue, [requests[place] for place in own])
-            answers.update(zip(own, found, strict=True))
+            plain = [place for place in own if not requests[place].outside]
+            found = self._recommend(catalogue, [requests[place] for place in plain])
+            answers.update(zip(plain, found, strict=True))
+            for place in own:
+                if requests[place].outside:
+                    wider, request = self._with_outside(catalogue, requests[place])
+                    answers[place] = self._recommend(wider, [request])[0]
         return [answers[place] for place in range(len(requests))]
 
     def _recommend(self, catalogue: ServedCatalogue, requests: list[Request]) -> list[Answer]:
@@ -172,55 +184,58 @@ class Recommender:
             for request in requests
         ]
 
+    def _with_outside(self, catalogue: ServedCatalogue, request: Request) -> tuple[ServedCatalogue, Request]:
+        """Return the catalogue with candidates outside of it that a request describes, and the request.
+
+        They are left out where the model cannot recommend them.
+        """
+        assert self._item_graph is not None
+        last = len(next(iter(request.new_items.values()))) - len(request.outside)
+        session, outside = split_items(request.new_items, [last, len(request.outside)])
+        _, *candidates = self._item_graph.run(None, to_tensors(outside))
+        if candidates:
+            catalogue = catalogue.with_outside(request.outside, *candidates)
+        return catalogue, replace(request, new_items=session, outside=[])
+
     def _rank(self, catalogue: ServedCatalogue, requests: list[Request]) -> list[Answer]:
-        queries_BD, *probabilities = self._encode(catalogue, requests)
+        sessions = self._sessions(catalogue, requests)
+        queries_BD, *probabilities = self._encoder.encode(sessions)
         drafts = [_draft(catalogue, request) for request in requests]
-        wishes = [draft.wish() for draft in drafts]
-        if self._repeat_biases is not None:
-            biases = self._repeat_biases
-            wishes = [
-                replace(wish, additions=[*wish.additions, repeat_addition(draft.positions, biases)])
-                for wish, draft in zip(wishes, drafts, strict=True)
-            ]
-        if self._neighbours is not None:
-            positions = [request.positions for request in requests]
-            remixes = self._neighbours.remixes(positions, catalogue.origins)
-            wishes = [replace(wish, remix=remix) for wish, remix in zip(wishes, remixes, strict=True)]
+        positions = [request.positions for request in requests]
+        wishes = self._additions.complete(catalogue, [draft.wish() for draft in drafts], positions, positions)
         answers = []
         for index, found in enumerate(catalogue.candidates.search(queries_BD, wishes)):
             categories = {
                 name: self._top_values(names, values[index])
                 for (name, names), values in zip(self._categories.items(), probabilities, strict=True)
             }
-            answers.append(self._answer(catalogue, requests[index], drafts[index], found, categories))
+            request, draft = requests[index], drafts[index]
+            found = draft.settle(found)
+            answer = self._answer(catalogue, request, draft, found, categories)
+            if request.options[Explain.name]:
+                unboosted = replace(request, options={**request.options, NewItemBoost.name: 0.0})
+                reasons = self._explainer.explain(
+                    *(catalogue, sessions[index], draft, _draft(catalogue, unboosted), found.rows),
+                    places=request.places or range(len(request.positions)),
+                )
+                answer = replace(answer, explanations=reasons)
+            answers.append(answer)
         return answers
 
-    def _encode(self, catalogue: ServedCatalogue, requests: list[Request]) -> list[np.ndarray]:
-        """What the session graph returns, in the order of the requests."""
-        groups = group_by_length([len(request.positions) for request in requests])
-        parts = [
-            self._sessions.run(None, self._session_inputs(catalogue, [requests[place] for place in group]))
-            for group in groups
-        ]
-        places = np.argsort(np.concatenate(groups))
-        return [np.concatenate(outputs)[places] for outputs in zip(*parts, strict=True)]
-
-    def _session_inputs(self, catalogue: ServedCatalogue, requests: list[Request]) -> dict[str, np.ndarray]:
-        """Item vectors of the sessions, right-padded [B, L, I], their lengths, and which events count."""
-        lengths = np.array([len(request.positions) for request in requests], np.int64)
-        padded = np.zeros((len(requests), lengths.max(), catalogue.vectors.width), np.float32)
-        counted = np.zeros(padded.shape[:2], dtype=bool)
+    def _sessions(self, catalogue: ServedCatalogue, requests: list[Request]) -> list[VectorSession]:
+        """Sessions with their item vectors; those of items outside of the catalogue are made in one pass."""
         new_vectors = self._encode_new([r.new_items for r in requests if (r.positions < NO_ITEM).any()])
-        used = 0
-        for index, request in enumerate(requests):
-            positions, vectors = request.positions, padded[index, : lengths[index]]
-            counted[index, : lengths[index]] = most_recent(positions)
+        sessions, used = [], 0
+        for request in requests:
+            positions = request.positions
+            vectors = np.empty((len(positions), catalogue.vectors.width), np.float32)
             known = positions > NO_ITEM
             vectors[known] = catalogue.vectors.take(positions[known])
             if not known.all():
                 vectors[~known] = new_vectors[used - 1 - positions[~known]]
                 used -= int(positions.min())
-        return {"vectors": padded, "lengths": lengths, "counted": counted}
+            sessions.append(VectorSession(positions, vectors))
+        return sessions
 
     def _encode_new(self, groups: list[EncodedItems]) -> np.ndarray:
         if not groups or self._item_graph is None:
@@ -233,11 +248,18 @@ class Recommender:
         nothing: Categories = {name: ([], np.zeros(0, np.float32)) for name in self._categories}
         scores = np.where(catalogue.biases > -np.inf, catalogue.items.shares, -np.inf).astype(np.float32)
         draft = _draft(catalogue, request)
-        if request.options["popularity"] != 1:
-            draft.notes.append("options.popularity: ignored, since popularity is all that is known here")
+        usual = {"popularity": 1.0, "new_item_boost": self.version.defaults.get("new_item_boost", 0.0)}
+        draft.notes += [
+            f"options.{name}: ignored, since popularity is all that is known here"
+            for name, value in usual.items()
+            if request.options[name] != value
+        ]
         draft.notes.append(why)
-        answer = self._answer(catalogue, request, draft, find_best(scores, draft.wish()), nothing)
-        return replace(answer, is_fallback=True)
+        found = draft.settle(find_best(scores, draft.wish()))
+        answer = self._answer(catalogue, request, draft, found, nothing)
+        explained = found.rows[:MOST_EXPLAINED] if request.options[Explain.name] else found.rows[:0]
+        reasons = [_POPULAR] * len(explained)
+        return replace(answer, explanations=reasons, is_fallback=True)
 
     def _answer(
         self,
@@ -247,14 +269,15 @@ class Recommender:
         found: Found,
         categories: Categories,
     ) -> Answer:
-        found, notes = draft.settle(found), draft.notes
+        notes = draft.notes
         if len(found.rows) < draft.k:
-            few = f"only {len(found.rows)} items may be recommended; {draft.k} were asked for"
-            notes = [*notes, few]
+            notes.append(f"only {len(found.rows)} items may be recommended; {draft.k} were asked for")
+        if request.options[Explain.name] and len(found.rows) > MOST_EXPLAINED:
+            notes.append(f"options.{Explain.name}: explains the first {MOST_EXPLAINED} items")
         ids, titles = catalogue.items.ids(found.rows), catalogue.items.titles(found.rows)
-        about = About(request.request_id, self.version.model, request.catalogue)
+        about = About(request.request_id, self.model, request.catalogue)
         new = int(np.count_nonzero(catalogue.items.shares[found.rows] == 0))
-        return Answer(ids, titles, found.scores, categories, notes, about, new)
+        return Answer(ids, titles, found.scores, categories, notes, about, new_items=new)
 
     def _top_values(self, names: list[str], probabilities: np.ndarray) -> tuple[list[str], np.ndarray]:
         best = best_rows(probabilities, self.version.top_categories)
@@ -265,26 +288,3 @@ def _draft(catalogue: ServedCatalogue, request: Request) -> Draft:
     draft = Draft(catalogue.items, request.positions, catalogue.new, list(request.notes), catalogue.biases)
     apply_options(request.options, draft)
     return draft
-
-
-def repeat_addition(positions: np.ndarray, biases: np.ndarray) -> Addition:
-    """Return what is added to the scores of items that stand in the session.
-
-    Args:
-        positions: int64 [L], the session: catalogue rows, or negative for items outside of the catalogue.
-        biases: float32 [max_length], by distance from the end of the session: entry 0 is the last event.
-            An item that occurs more than once gets the bias of its most recent occurrence.
-    """
-    places = np.flatnonzero(most_recent(positions) & (positions > NO_ITEM))
-    return positions[places], biases[len(positions) - 1 - places]
-
-
-def _open_neighbours(directory: Path, weights: Mapping[str, float]) -> ExportedNeighbours:
-    try:
-        from m2trec_merlin.serving.runtime.neighbours import ExportedNeighbours
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"this model was exported with neighbours (serving.neighbours), which need {error.name} in the "
-            "server's Python: install m2trec-merlin there, or export without them"
-        ) from error
-    return ExportedNeighbours(directory, weights)

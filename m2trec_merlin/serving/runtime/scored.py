@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: Rows that a graph picks at most: beyond, picking costs more than handing over all scores.
 _MOST_PICKED = 1024
+#: In place of a number of rows: no graph need be asked, since the rows are named.
+_LISTED = -1
 
 
 class ScoredCandidates:
@@ -68,9 +70,13 @@ class ScoredCandidates:
 
     def search(self, queries: np.ndarray, wishes: Sequence[Wish]) -> list[Found]:
         """See `Candidates.search`."""
-        counts = np.array([self._rows_to_pick(wish) for wish in wishes])
         found: list[Found | None] = [None] * len(wishes)
-        if len(picked := np.flatnonzero(counts)):
+        counts = np.array([self._rows_to_pick(wish) for wish in wishes])
+        for index, wish in enumerate(wishes):
+            if wish.only is not None and wish.remix is None:
+                counts[index] = _LISTED
+                found[index] = self._best_of(wish.only, queries[index], wish)
+        if len(picked := np.flatnonzero(counts > 0)):
             most = min(int(counts.max()), len(self._vectors_GD))
             rows_Bc = self._run("rows", queries[picked], most)
             more_BM = self._scores_of_more(queries[picked])

@@ -6,11 +6,13 @@ Shape legend: I item width, D model width, G rows of the export, M items of the 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import copy
 from pathlib import Path
 
 import numpy as np
 
+from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.serving.contract.catalogue import HISTORIES, Availability, CatalogueVersion
 from m2trec_merlin.serving.contract.identity import written
 from m2trec_merlin.serving.contract.version import (
@@ -23,6 +25,7 @@ from m2trec_merlin.serving.contract.version import (
 from m2trec_merlin.serving.runtime.candidates import Candidates
 from m2trec_merlin.serving.runtime.indexes import open_index
 from m2trec_merlin.serving.runtime.item_table import ChangedItems, Items, ItemTable
+from m2trec_merlin.serving.runtime.outside import WithOutside
 from m2trec_merlin.serving.runtime.similar import Directions
 
 
@@ -114,6 +117,24 @@ class ServedCatalogue:
         self.new = np.flatnonzero((self.biases > -np.inf) & (self.items.shares == 0))
         times = np.concatenate([self._start, self._stop])
         self._holds_until = float(times[times > now].min(initial=np.inf))
+
+    def with_outside(
+        self, item_ids: Sequence[str], vectors: np.ndarray, biases: np.ndarray
+    ) -> ServedCatalogue:
+        """Return it with other items behind its own, which have no training history: for one request.
+
+        Args:
+            item_ids: that it does not have.
+            vectors: float32 [items, D], of these as candidates.
+            biases: float32 [items].
+        """
+        wider = copy(self)
+        wider.items = WithOutside(self.items, item_ids)
+        wider.biases = np.concatenate([self.biases, biases])
+        wider.candidates = self._exported.changed(wider.biases, np.concatenate([self._more, vectors]))
+        wider.new = np.concatenate([self.new, np.arange(len(self.biases), len(wider.biases))])
+        wider.origins = np.concatenate([self.origins, np.full(len(item_ids), NO_ITEM)])
+        return wider
 
 
 class ExportedCatalogue:

@@ -13,10 +13,12 @@ from m2trec_merlin.encoded import NO_ITEM, EncodedItems, join_items, no_items
 from m2trec_merlin.errors import M2TRecError, ServerError, shorten
 from m2trec_merlin.rows import RowsOfIds
 from m2trec_merlin.serving.contract.about import EXPORTED_CATALOGUE
+from m2trec_merlin.serving.contract.names import ITEM_ATTRIBUTES
 from m2trec_merlin.serving.contract.version import ITEMS_WORKFLOW, Description
 from m2trec_merlin.serving.runtime.catalogue_ids import ExportedIds
 from m2trec_merlin.serving.runtime.new_items import NewItemEncoder
 from m2trec_merlin.serving.runtime.notes import bounded, name_some, show
+from m2trec_merlin.serving.runtime.options.reranking import ITEM_ID, Candidate
 from m2trec_merlin.serving.runtime.remembered import NewItem, RawItemEncoder, RememberedItems
 from m2trec_merlin.serving.runtime.request_json import parse_json
 
@@ -29,11 +31,13 @@ class ReadSession:
 
     Attributes:
         positions: int64 [L], its last usable events: a catalogue row, or -1 - i for new item i.
-        new_items: encoded attributes of the new items.
+        new_items: encoded attributes of the new items, and behind them those of candidates.
         notes: what was ignored and why.
         ids: that the request held.
         unknown_ids: of them, not in the catalogue.
         catalogue: version of it in which rows are meant.
+        places: of these events in the request.
+        outside: ids of the candidates among the new items.
     """
 
     positions: np.ndarray
@@ -42,6 +46,8 @@ class ReadSession:
     ids: int
     unknown_ids: int
     catalogue: str
+    places: list[int]
+    outside: list[str]
 
     @property
     def raw_items(self) -> int:
@@ -52,7 +58,9 @@ class ReadSession:
 @dataclass(frozen=True)
 class _Parsed:
     positions: list[int]
-    raw_items: dict[int, dict[str, Any]]
+    places: list[int]
+    raw_items: dict[str, dict[str, Any]]
+    outside: list[str]
     notes: list[str]
     ids: int
     unknown_ids: int
@@ -106,29 +114,43 @@ class SessionReader:
         return cls(catalogue, version, encoder)
 
     def read(
-        self, sessions: Sequence[tuple[Sequence[str], Sequence[str] | None]]
+        self,
+        sessions: Sequence[tuple[Sequence[str], Sequence[str] | None]],
+        candidates: Sequence[Sequence[Candidate]] | None = None,
     ) -> list[ReadSession | M2TRecError]:
         """Read sessions in one version of the catalogue; a faulty one gets its error and spoils no other.
 
         Args:
             sessions: per session the item ids (empty where the position has attributes only) and, if
                 any, one JSON object of raw attributes per position (or empty).
+            candidates: per session those that may be recommended, as the option `candidates` has them.
         """
         number, rows = self._catalogue()
-        parsed = [self._parse_or_error(rows, *session) for session in sessions]
+        both = zip(sessions, candidates or [()] * len(sessions), strict=True)
+        parsed = [self._parse_or_error(rows, *session, each) for session, each in both]
         good = [each for each in parsed if isinstance(each, _Parsed)]
         encoded = iter(self._encode([list(each.raw_items.values()) for each in good]))
         return [self._finish(p, next(encoded), number) if isinstance(p, _Parsed) else p for p in parsed]
 
     def _parse_or_error(
-        self, rows: RowsOfIds, item_ids: Sequence[str], attributes: Sequence[str] | None
+        self,
+        rows: RowsOfIds,
+        item_ids: Sequence[str],
+        attributes: Sequence[str] | None,
+        candidates: Sequence[Candidate],
     ) -> _Parsed | M2TRecError:
         try:
-            return self._parse(rows, item_ids, attributes)
+            return self._parse(rows, item_ids, attributes, candidates)
         except M2TRecError as error:
             return error
 
-    def _parse(self, rows: RowsOfIds, item_ids: Sequence[str], attributes: Sequence[str] | None) -> _Parsed:
+    def _parse(
+        self,
+        rows: RowsOfIds,
+        item_ids: Sequence[str],
+        attributes: Sequence[str] | None,
+        candidates: Sequence[Candidate],
+    ) -> _Parsed:
         if attributes is not None and len(attributes) != len(item_ids):
             raise ServerError(
                 f"item_attributes has {len(attributes)} positions and item_ids {len(item_ids)}: give both "
@@ -154,20 +176,46 @@ class SessionReader:
                     f"item_ids[{position}]: the catalogue has no item {show(item_id)} and item_attributes "
                     "says nothing about it, so it was ignored"
                 )
+        outside = self._outside(rows, candidates, notes, problems)
         if problems:
-            raise ServerError("; ".join(problems))
+            raise ServerError(shorten("; ".join(problems), _LONGEST_MESSAGE))
         events = events[-self.version.max_length :]
-        raw_items = {position: event for position, event in events if isinstance(event, dict)}
+        raw_items = {f"{ITEM_ATTRIBUTES}[{place}]": e for place, e in events if isinstance(e, dict)}
         new_rows = iter(range(-1, -1 - len(raw_items), -1))
         positions = [next(new_rows) if isinstance(event, dict) else event for _, event in events]
+        raw_items |= dict(outside.values())
+        places = [position for position, _ in events]
         ids = sum(1 for item_id in item_ids if item_id)
-        return _Parsed(positions, raw_items, notes, ids, ids - known)
+        return _Parsed(positions, places, raw_items, list(outside), notes, ids, ids - known)
+
+    def _outside(
+        self, rows: RowsOfIds, candidates: Sequence[Candidate], notes: list[str], problems: list[str]
+    ) -> dict[str, tuple[str, dict[str, Any]]]:
+        """Return of each candidate that has to be encoded, by its id, where it stands and its attributes."""
+        found: dict[str, tuple[str, dict[str, Any]]] = {}
+        for place, candidate in enumerate(candidates):
+            if isinstance(candidate, str) or candidate.keys() == {ITEM_ID}:
+                continue
+            where, item_id = f"options.candidates[{place}]", candidate[ITEM_ID]
+            if rows.row(item_id) != NO_ITEM:
+                continue
+            if item_id in found:
+                notes.append(f"{where}: ignored, since {show(item_id)} was listed before")
+                continue
+            item = {name: value for name, value in candidate.items() if name != ITEM_ID}
+            try:
+                found[item_id] = where, self._check(where, item, notes)
+            except ServerError as error:
+                problems.append(str(error))
+        return found
 
     def _parse_item(self, position: int, text: str, notes: list[str]) -> dict[str, Any]:
-        where = f"item_attributes[{position}]"
+        where = f"{ITEM_ATTRIBUTES}[{position}]"
+        return self._check(where, parse_json(text, where), notes)
+
+    def _check(self, where: str, item: object, notes: list[str]) -> dict[str, Any]:
         if self._new_items is None:
             raise ServerError(f"{where}: this model knows items by their ids only, not by attributes")
-        item = parse_json(text, where)
         accepted = ", ".join(self._columns)
         if not isinstance(item, dict):
             raise ServerError(f"{where}: expected a JSON object with any of {accepted}")
@@ -197,13 +245,17 @@ class SessionReader:
     ) -> ReadSession | M2TRecError:
         if isinstance(new_items, M2TRecError):
             # Arrow quotes the value that it cannot read, however long, and gRPC carries short messages only.
-            return ServerError(shorten(f"item_attributes: {new_items}", _LONGEST_MESSAGE))
+            named = " or ".join(dict.fromkeys(where.partition("[")[0] for where in parsed.raw_items))
+            return ServerError(shorten(f"{named}: {new_items}", _LONGEST_MESSAGE))
         notes = [
-            f"item_attributes[{position}]: {note}"
-            for position, item in zip(parsed.raw_items, new_items, strict=True)
+            f"{where}: {note}"
+            for where, item in zip(parsed.raw_items, new_items, strict=True)
             for note in item.ignored
         ]
         encoded = join_items([item.encoded for item in new_items]) if new_items else self._no_items
         positions = np.array(parsed.positions, np.int64)
         everything = bounded([*parsed.notes, *notes])
-        return ReadSession(positions, encoded, everything, parsed.ids, parsed.unknown_ids, catalogue)
+        return ReadSession(
+            *(positions, encoded, everything, parsed.ids, parsed.unknown_ids, catalogue),
+            *(parsed.places, parsed.outside),
+        )

@@ -32,6 +32,7 @@ from m2trec_merlin.serving.contract.names import (
 from m2trec_merlin.serving.contract.shown import PREFIX, SCHEMA, SUFFIX
 from m2trec_merlin.serving.runtime.background import Waiting
 from m2trec_merlin.serving.runtime.handover import add_to_checked
+from m2trec_merlin.serving.runtime.request_ids import id_of_answer
 
 Tensors = Mapping[str, np.ndarray]
 
@@ -58,7 +59,7 @@ class Shown:
 
     Attributes:
         time: of the answer, in seconds since 1970.
-        request_id: as the client gave it.
+        request_id: as the answer has it.
         checked: what the first step handed over.
         recommended_ids: of the answer, [1, K] bytes.
         scores: of these items, float32 [1, K].
@@ -105,18 +106,19 @@ class ShownLog:
         # Other logs, of other workers and machines, may write into this folder in the same second.
         self._name, self._number = uuid4().hex[:12], count()
 
-    def put(
-        self,
-        requests: Sequence[Tensors],
-        answers: Sequence[Tensors | M2TRecError],
-        request_ids: Sequence[str],
-    ) -> None:
+    def put(self, requests: Sequence[Tensors], answers: Sequence[Tensors | M2TRecError]) -> None:
         """Take what the second step was asked and what it answered."""
         now = time.time()
         self._waiting.put(
             [
-                Shown(now, request_id, request[CHECKED].item(), answer[RECOMMENDED_IDS], answer[SCORES])
-                for request, answer, request_id in zip(requests, answers, request_ids, strict=True)
+                Shown(
+                    now,
+                    id_of_answer(answer),
+                    request[CHECKED].item(),
+                    answer[RECOMMENDED_IDS],
+                    answer[SCORES],
+                )
+                for request, answer in zip(requests, answers, strict=True)
                 if not isinstance(answer, M2TRecError)
             ]
         )

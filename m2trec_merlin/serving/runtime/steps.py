@@ -28,6 +28,7 @@ from m2trec_merlin.serving.contract.metrics import (
 from m2trec_merlin.serving.contract.names import (
     ABOUT,
     CHECKED,
+    EXPLANATIONS,
     ITEM_ATTRIBUTES,
     ITEM_IDS,
     NEW_ITEMS,
@@ -51,6 +52,8 @@ from m2trec_merlin.serving.runtime.handover import as_arrays, hand_over, one_ses
 from m2trec_merlin.serving.runtime.live_versions import LiveVersions
 from m2trec_merlin.serving.runtime.notes import cut
 from m2trec_merlin.serving.runtime.options import check_options
+from m2trec_merlin.serving.runtime.options.explaining import Explain
+from m2trec_merlin.serving.runtime.options.reranking import Candidates, ids_of
 from m2trec_merlin.serving.runtime.recommending import Answer, Recommender, Request
 from m2trec_merlin.serving.runtime.session_reading import ReadSession, SessionReader
 from m2trec_merlin.serving.runtime.tally import StepTally, Tally
@@ -129,26 +132,14 @@ class PreprocessStep:
         return _Asked(request_id, texts[ITEM_IDS], texts.get(ITEM_ATTRIBUTES), checked)
 
     def _read(self, asked: list[_Asked]) -> list[Tensors | M2TRecError]:
-        sessions = self._reader.read([(each.item_ids, each.attributes) for each in asked])
+        candidates = [each.options[Candidates.name] or () for each in asked]
+        sessions = self._reader.read([(each.item_ids, each.attributes) for each in asked], candidates)
         good = [session for session in sessions if isinstance(session, ReadSession)]
         self.tally.count(IDS, sum(session.ids for session in good))
         self.tally.count(UNKNOWN_IDS, sum(session.unknown_ids for session in good))
         self.tally.count(RAW_ITEMS, sum(session.raw_items for session in good))
         return [
-            as_arrays(
-                hand_over(
-                    Request(
-                        read.positions,
-                        read.new_items,
-                        each.options,
-                        read.notes,
-                        each.request_id,
-                        read.catalogue,
-                    )
-                )
-            )
-            if isinstance(read, ReadSession)
-            else read
+            as_arrays(hand_over(_request(each, read))) if isinstance(read, ReadSession) else read
             for read, each in zip(sessions, asked, strict=True)
         ]
 
@@ -166,7 +157,7 @@ class PredictStep:
 
     def __init__(self, directory: Path, tally: Tally | None = None, in_background: bool = True) -> None:
         self._recommender = Recommender(directory, in_background)
-        self.model = export_version(repository_of(directory))
+        self.model = self._recommender.model
         self.tally = StepTally(tally or Tally(), self.name, self.model)
         self._told = ""
         self._tell(self._recommender.catalogues.current)
@@ -226,6 +217,18 @@ def answer_by_both(
     return [next(answers) if isinstance(each, dict) else each for each in read]
 
 
+def _request(asked: _Asked, read: ReadSession) -> Request:
+    options, candidates = asked.options, asked.options[Candidates.name]
+    if candidates is not None:
+        # Their attributes have been read.
+        options = {**options, Candidates.name: ids_of(candidates)}
+    places = read.places if options[Explain.name] else []
+    return Request(
+        *(read.positions, read.new_items, options, read.notes, asked.request_id, read.catalogue),
+        *(read.outside, places),
+    )
+
+
 def _answer_good(
     requests: Sequence[Asked],
     parse: Callable[[Asked], Parsed],
@@ -251,6 +254,7 @@ def _answer_tensors(answer: Answer) -> Tensors:
         SCORES: answer.scores,
         WARNINGS: _bytes(answer.warnings),
         ABOUT: _bytes([answer.about.to_json()]),
+        EXPLANATIONS: _bytes([each.to_json() for each in answer.explanations]),
     }
     for attribute, (names, probabilities) in answer.categories.items():
         values, shares = category_tensors(attribute)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
 from m2trec_merlin.errors import NoAnswerError, RefusedError, ServerError
 from m2trec_merlin.serving.client.answers import explain, explain_failure, parse_answer
 from m2trec_merlin.serving.contract.about import About
+from m2trec_merlin.serving.contract.explanation import Explanation
 
 
 def test_outputs_become_recommendations() -> None:
@@ -21,7 +24,21 @@ def test_outputs_become_recommendations() -> None:
     answer = parse_answer(outputs)
     assert answer.item_ids == ["a", "b"] and answer.titles == ["Tea", "Café"] and answer.scores == [2.0, 1.5]
     assert answer.categories == {"aisle": [("drinks", 0.75)]} and answer.warnings == []
-    assert answer.about == About("r-1", "m", "0")
+    assert answer.about == About("r-1", "m", "0") and answer.explanations == []
+
+
+def test_explanations_come_typed() -> None:
+    said = {"event": 1, "event_fall": 0.5, "attribute": "aisle", "attribute_fall": 0.25}
+    said |= {"by": "metadata", "falls": {"metadata": 2.0}, "later": 1}
+    outputs = {
+        **{name: np.array([b"a"], object) for name in ("recommended_ids", "titles", "warnings")},
+        "scores": np.array([2.0], np.float32),
+        "about": np.array([b'{"request_id": "r-1", "model": "m", "catalogue": "0"}'], object),
+        "explanations": np.array([json.dumps(said).encode()], object),
+    }
+    expected = Explanation(1, 0.5, "aisle", 0.25, "metadata", {"metadata": 2.0})
+    assert parse_answer(outputs).explanations == [expected]
+    assert Explanation.from_json(expected.to_json()) == expected
 
 
 @pytest.mark.parametrize(

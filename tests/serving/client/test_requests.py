@@ -13,7 +13,8 @@ from m2trec_merlin.serving.client.requests import build_request, id_and_attribut
 def built(session: list[Any], **options: Any) -> dict[str, list[str]]:
     said = {
         **{"top_k": None, "exclude": (), "exclude_session_items": False, "filters": None},
-        **{"new_item_boost": None, "new_items": None, "popularity": None, "others": {}},
+        **{"new_item_boost": None, "new_items": None, "popularity": None, "candidates": None},
+        **{"explain": False, "others": {}},
         **options,
     }
     tensors = build_request(session, **said)
@@ -43,6 +44,15 @@ def test_options_are_one_object_and_only_what_was_said() -> None:
         **{"top_k": 3, "exclude": ["7"], "new_items": [], "filters": {"price": {"min": 1}}, "x": 1},
         "exclude_session_items": False,
     }
+
+
+def test_candidates_are_ids_or_attributes() -> None:
+    tensors = built(["a"], candidates=[7, {"item_id": "x", "price": np.float32(2.5)}], explain=True)
+    assert json.loads(tensors["options"][0]) == {
+        **{"candidates": ["7", {"item_id": "x", "price": 2.5}], "explain": True},
+        "exclude_session_items": False,
+    }
+    assert json.loads(built(["a"], candidates=[])["options"][0])["candidates"] == []
 
 
 def test_half_a_character_is_sent_as_something() -> None:

@@ -44,20 +44,35 @@ def run_items(path: Path, attributes: dict[str, torch.Tensor]) -> dict[str, np.n
     return dict(zip((output.name for output in graph.get_outputs()), found, strict=True))
 
 
-def test_one_graph_says_what_an_item_never_seen_is_and_how_popular_to_expect_it(shop: Shop) -> None:
+def test_one_graph_says_what_an_item_never_seen_is_as_an_event_and_as_a_candidate(shop: Shop) -> None:
     attributes = encode_raw(shop, {"product_name": "purple bread 7", "department": "bakery", "price": 2.5})
     found = run_items(shop.predict / "items.onnx", attributes)
     with torch.inference_mode():
         items = shop.model.item_encoder(attributes)
-    assert list(found) == ["item_vectors", "expected_popularity"]
+        nowhere, head = torch.zeros(1, dtype=torch.int64), shop.model.next_item_head
+        vectors, biases = head.candidate_vectors(items, nowhere), head.candidate_biases(items, nowhere)
+    assert list(found) == ["item_vectors", "candidate_vectors", "candidate_biases"]
     np.testing.assert_allclose(found["item_vectors"], items.described.numpy(), atol=1e-5)
-    np.testing.assert_allclose(found["expected_popularity"], items.expected_popularity.numpy(), atol=1e-5)
+    np.testing.assert_allclose(found["candidate_vectors"], vectors.numpy(), atol=1e-5)
+    np.testing.assert_allclose(found["candidate_biases"], biases.numpy(), atol=1e-5)
+    assert abs(float(biases)) > 0.01
     assert np.load(shop.predict / "item_vectors.npy").shape[1] == found["item_vectors"].shape[1]
 
 
-def test_a_model_that_expects_no_popularity_exports_none(shop: Shop, tmp_path: Path) -> None:
-    config = shop_config(tmp_path, next_item={"popularity_bias": False})
-    model: M2TRec = build_model(config, shop.catalogue).eval()
+@pytest.mark.parametrize(
+    ("next_item", "outputs"),
+    [
+        ({"popularity_bias": False}, ["item_vectors", "candidate_vectors", "candidate_biases"]),
+        ({"head": "softmax"}, ["item_vectors"]),
+    ],
+    ids=["nothing known of popularity", "training items alone"],
+)
+def test_a_model_exports_candidates_of_items_that_it_can_recommend(
+    shop: Shop, tmp_path: Path, next_item: dict[str, object], outputs: list[str]
+) -> None:
+    model: M2TRec = build_model(shop_config(tmp_path, next_item=next_item), shop.catalogue).eval()
     graphs.export_items(model, tmp_path / "items.onnx")
     attributes = encode_raw(shop, {"product_name": "purple bread 7"})
-    assert list(run_items(tmp_path / "items.onnx", attributes)) == ["item_vectors"]
+    found = run_items(tmp_path / "items.onnx", attributes)
+    assert list(found) == outputs
+    assert not found.get("candidate_biases", np.zeros(1)).any()

@@ -65,6 +65,23 @@ class TestContract:
         assert rows.index(7) == rows.index(3) + 1
         assert 0 not in rows and 11 not in rows and len(rows) == N_ROWS - 2
 
+    @pytest.mark.parametrize("remixed", [False, True])
+    def test_only_named_rows_are_found_as_they_would_be_among_all(
+        self, index, queries, vectors, biases, remixed
+    ):
+        only, forbidden = np.array([30, 3, 11, 7, 5, 0]), np.array([5, 6])
+        rest = {"forbidden": forbidden, "additions": [(np.array([7, 8]), 2.0)]}
+        wish = Wish(4, only=only, remix=(lambda scores: scores * 2) if remixed else None, **rest)
+        listed, plain = index.search(queries[:2], [wish, Wish(5)])
+        scores = vectors @ queries[0] + biases
+        scores[7] += 2
+        expected = [row for row in self.expected(scores, N_ROWS) if row in (3, 7, 30)]
+        assert listed.rows.tolist() == expected
+        # With a remix, scores are those of the index, which may be rough.
+        exact, near = scores[expected] * (2 if remixed else 1), 0.1 if remixed else 1e-5
+        np.testing.assert_allclose(listed.scores, exact, atol=near)
+        assert plain.rows.tolist() == self.expected(vectors @ queries[1] + biases, 5)
+
     @pytest.mark.parametrize("filtered", [False, True])
     def test_changed_candidates_are_those_of_all_rows_together(
         self, name, tmp_path, index, queries, vectors, biases, filtered

@@ -41,6 +41,17 @@ def test_a_request_comes_over_as_it_was(request_: Request, version: Description)
             np.testing.assert_array_equal(mine, other)
 
 
+def test_candidates_outside_of_the_catalogue_come_behind_the_session(
+    request_: Request, version: Description
+) -> None:
+    told = dataclasses.replace(request_, positions=np.array([5, -1]), outside=["mine"], places=[0, 3])
+    taken = take_over(hand_over(told), version, lambda catalogue: 6)
+    assert (taken.outside, taken.places) == (["mine"], [0, 3])
+    assert all(len(column) == 2 for column in taken.new_items.values())
+    alone = dataclasses.replace(told, positions=np.array([5, 4]), outside=["mine", "other"])
+    assert take_over(hand_over(alone), version, lambda catalogue: 6).outside == ["mine", "other"]
+
+
 def test_known_items_take_no_room(request_: Request, version: Description) -> None:
     tensors = hand_over(dataclasses.replace(request_, positions=np.array([1, 2])))
     assert tensors["new_items"].tolist() == [b""]
@@ -83,8 +94,17 @@ TAMPERED = {
     "no JSON": lambda t: {"checked": of_text("{")},
     "JSON of something else": lambda t: {"checked": of_text("[]")},
     "an option of nobody": lambda t: {"checked": of_text(json.dumps({"options": {"x": 1}, "notes": []}))},
+    "candidates that are no items": lambda t: {"checked": said(t, outside=["mine"])},
+    "candidates that are no texts": lambda t: {"checked": said(t, outside=[7])},
+    "candidates that are no list": lambda t: {"checked": said(t, outside=3)},
+    "places of other events": lambda t: {"checked": said(t, places=[0, 1])},
+    "places that are no numbers": lambda t: {"checked": said(t, places=["a", "b", "c", "d"])},
     "no options": lambda t: {"checked": of_text(json.dumps({"notes": []}))},
 }
+
+
+def said(tensors: dict[str, np.ndarray], **changed: object) -> np.ndarray:
+    return of_text(json.dumps({**json.loads(tensors["checked"][0]), **changed}))
 
 
 def compressed(tensors: dict[str, np.ndarray]) -> bytes:

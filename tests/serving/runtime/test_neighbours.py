@@ -22,6 +22,7 @@ from m2trec_merlin.serving.export.run import export
 from m2trec_merlin.serving.runtime.options import OPTIONS
 from m2trec_merlin.serving.runtime.recommending import Recommender, Request
 from m2trec_merlin.sessions import Sessions
+from tests.serving.runtime.asking import Asking
 from tests.worlds.shop import MAX_LENGTH, N_ITEMS, N_SEEN, TRAIN, Shop, build_shop
 
 
@@ -92,6 +93,33 @@ def test_boosts_and_exclusions_work_on_the_mixture(tmp_path: Path) -> None:
     rest = [item_id for item_id in plain.item_ids if item_id not in new | held]
     assert boosted.item_ids == lifted + rest
     assert len(lifted) == N_ITEMS - N_SEEN - 1
+
+
+def test_a_list_is_ranked_and_explained_as_the_mixture_has_it(tmp_path: Path) -> None:
+    shop = mixed_shop(tmp_path)
+    ask = Asking(shop)
+    session = ["sku-1", "sku-2", "sku-1"]
+    everything = ask(session)
+    scores = dict(zip(everything.item_ids, everything.scores, strict=True))
+    described = {"item_id": "mine", "product_name": "red apple 3", "department": "bakery"}
+    answer = ask(session, candidates=["sku-29", "sku-3", described], explain=True)
+    for item_id, score in zip(answer.item_ids, answer.scores, strict=True):
+        # One item more is in the sum of the softmax, which moves all scores alike.
+        assert item_id == "mine" or score == pytest.approx(scores[item_id], abs=0.2)
+    found = dict(zip(answer.item_ids, answer.explanations, strict=True))
+    assert set(found) == {"sku-29", "sku-3", "mine"}
+    # Item 4, sku-3, was bought with items 2 and 3; words alone speak for sku-29; rarity lifts both new ones.
+    assert found["sku-3"].falls["neighbours"] > found["sku-29"].falls["neighbours"] > 0.5
+    assert found["mine"].falls["neighbours"] == pytest.approx(0, abs=1e-5)
+    rare = MixtureConfig().rare
+    assert found["mine"].falls["boost"] == found["sku-29"].falls["boost"] == pytest.approx(rare, abs=1e-3)
+    plain = ask(session, top_k=4, explain=True)
+    again = [ask(session[:n] + session[n + 1 :]) for n in range(3)]
+    for item_id, score, said in zip(plain.item_ids, plain.scores, plain.explanations, strict=True):
+        falls = [score - dict(zip(a.item_ids, a.scores, strict=True))[item_id] for a in again]
+        assert max(falls) == pytest.approx(said.event_fall or 0, abs=1e-3) or max(falls) < 0
+        assert said.event is None or falls[said.event] == pytest.approx(max(falls), abs=1e-3)
+    assert any(said.event is not None for said in plain.explanations)
 
 
 def test_without_what_they_need_the_message_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.item_table import ItemTable
 from m2trec_merlin.serving.runtime.options import OPTIONS, Draft, Option, check_options
 from m2trec_merlin.serving.runtime.options.exclusions import Exclude
-from m2trec_merlin.serving.runtime.options.newness import NewItems
+from m2trec_merlin.serving.runtime.options.newness import NewItemBoost, NewItems
 
 VERSION = Description(
     max_length=4,
@@ -83,7 +83,13 @@ def draft_of_nothing() -> Draft:
     nothing = pa.array([None] * 3, pa.string())
     table = {"item_id": ["sku-1", "2", "3"], "title": ["a", "b", "c"], "train_count": [1, 0, 0]}
     filters = {name: pa.array([1.0] * 3) if number else nothing for name, number in VERSION.filters.items()}
-    return Draft(ItemTable(pa.table({**table, **filters})), np.array([1]), np.array([2, 3]), [])
+    return Draft(
+        ItemTable(pa.table({**table, **filters})),
+        np.array([1]),
+        np.array([2, 3]),
+        [],
+        np.zeros(4, np.float32),
+    )
 
 
 @pytest.mark.parametrize("option", [Exclude(), NewItems()], ids=lambda option: option.name)
@@ -96,6 +102,20 @@ def test_ids_that_the_catalogue_does_not_have_are_noted(option: Option[list[str]
     assert (draft.forbidden, draft.new.tolist()) == (([2], [2, 3]) if option.name == "exclude" else ([], [2]))
 
 
+def test_what_has_no_effect_is_noted() -> None:
+    draft = draft_of_nothing()
+    NewItems().apply(["sku-1", "3"], draft)
+    NewItemBoost().apply(0.0, draft)
+    assert draft.new.tolist() == [3] and draft.additions == []
+    assert draft.notes == [
+        "options.new_items: 'sku-1' ignored, since new are items without training history that can be "
+        "recommended",
+        "options.new_items: ignored, since new_item_boost is 0",
+    ]
+    NewItemBoost().apply(2.0, draft)
+    assert len(draft.notes) == 2
+
+
 def test_a_version_without_defaults_leaves_those_of_the_options() -> None:
     checked = check_options("", dataclasses.replace(VERSION, defaults={}))
     assert (checked["top_k"], checked["new_item_boost"]) == (20, 0.0)
@@ -105,7 +125,7 @@ def test_all_options() -> None:
     text = (
         '{"top_k": 3, "exclude": ["a", 12], "exclude_session_items": true, "filters": {"aisle": "tea"}, '
         '"new_item_boost": 1.5, "new_items": ["b", 13], "request_id": "r-1", "popularity": 0, '
-        '"session_key": 5}'
+        '"session_key": 5, "candidates": ["a", {"item_id": 9, "price": 1}], "explain": true}'
     )
     assert check_options(text, VERSION) == {
         **{option.name: option.default for option in OPTIONS},
@@ -118,6 +138,8 @@ def test_all_options() -> None:
         "request_id": "r-1",
         "popularity": 0,
         "session_key": "5",
+        "candidates": ["a", {"item_id": "9", "price": 1}],
+        "explain": True,
     }
 
 
@@ -154,6 +176,11 @@ def test_the_boost_of_new_items_is_the_exported_one_unless_a_request_says_otherw
         ({"diversity": {"by": "aisle"}}, "options.diversity"),
         ({"diversity": {"by": "aisle", "most": 0}}, "options.diversity"),
         ({"diversity": {"by": "colour", "most": 1}}, "options.diversity.by"),
+        ({"candidates": "a"}, "options.candidates"),
+        ({"candidates": [{"price": 1}]}, "options.candidates"),
+        ({"candidates": ["a"] * 10_001}, "options.candidates"),
+        ({"candidates": [{"item_id": n} for n in range(1001)]}, "options.candidates"),
+        ({"explain": 1}, "options.explain"),
         ({"topk": 5}, "options.topk"),
     ],
 )

@@ -20,7 +20,7 @@ REQUESTS, BATCH = int(os.environ.get("M2TREC_RANDOM_REQUESTS", "1000")), 25
 
 COLUMNS = ["product_name", "department", "tags", "price", "image", "item_id", "colour", ""]
 OPTIONS = ["top_k", "exclude", "exclude_session_items", "filters", "new_items", "new_item_boost", "topk"]
-OPTIONS += ["request_id", "popularity", "diversity"]
+OPTIONS += ["request_id", "popularity", "diversity", "candidates", "explain"]
 #: What clients of all languages write, and what breaks programs.
 SCALARS: list[Any] = [
     *(None, True, False, 0, -0.0, 1, -1, 3, 20, 7.0, 12.5, 1e-9, 1e300, -1e300, 2**31, 2**53 + 1),
@@ -84,7 +84,26 @@ def random_options(chance: random.Random) -> str:
                 "exclude": [chance.choice([*IDS, 7, 2**70]) for _ in range(chance.randrange(40))],
             }
         )
+    if chance.random() < 0.5:
+        return json.dumps(
+            {
+                "candidates": [random_candidate(chance) for _ in range(chance.choice([0, 1, 2, 2, 20]))],
+                "explain": chance.random() < 0.5,
+                "new_item_boost": chance.choice([0, 0, 2, -1e30]),
+                "exclude": chance.sample(IDS, 2),
+            }
+        )
     return random_object(chance, OPTIONS)
+
+
+def random_candidate(chance: random.Random) -> Any:
+    item_id = chance.choice([*IDS, 7, 2**70])
+    if chance.random() < 0.5:
+        return item_id
+    described = {"department": chance.choice(["bakery", "no such", None, ""])}
+    for column in chance.sample(COLUMNS, chance.randrange(3)):
+        described[column] = chance.choice(SCALARS[:40])
+    return {**described, "item_id": item_id} if chance.random() < 0.98 else described
 
 
 def random_request(chance: random.Random) -> dict[str, np.ndarray]:
@@ -175,7 +194,7 @@ def test_any_request_is_answered_or_refused_in_words(steps: tuple[PreprocessStep
     }
     [expected] = answers(steps, [good])
     assert isinstance(expected, dict)
-    answered = refused = 0
+    answered = refused = explained = raw_candidates = 0
     for _ in range(REQUESTS // BATCH):
         requests = [random_request(chance) for _ in range(BATCH)]
         requests = [spoil(each, chance) if chance.random() < 0.15 else each for each in requests]
@@ -186,6 +205,8 @@ def test_any_request_is_answered_or_refused_in_words(steps: tuple[PreprocessStep
                 scores, ids = answer["scores"][0], answer["recommended_ids"][0].tolist()
                 assert np.isfinite(scores).all() and (np.diff(scores) <= 0).all()
                 assert len(set(ids)) == len(ids) == len(scores)
+                explained += len(answer["explanations"][0])
+                raw_candidates += sum(title == b"" for title in answer["titles"][0])
             else:
                 refused += 1
                 assert isinstance(answer, M2TRecError) and 0 < len(str(answer)) < 10_000, str(answer)[:500]
@@ -195,5 +216,6 @@ def test_any_request_is_answered_or_refused_in_words(steps: tuple[PreprocessStep
                 assert np.array_equal(last[name], values)
             else:
                 assert np.allclose(last[name], values, rtol=1e-4, atol=1e-5)
-    # Chance leaves enough of both.
+    # Chance leaves enough of all.
     assert min(answered, refused) > REQUESTS // 10
+    assert min(explained, raw_candidates) > REQUESTS // 50

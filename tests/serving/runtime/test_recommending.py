@@ -12,8 +12,9 @@ import pytest
 
 from m2trec_merlin.encoded import FIRST_VALUE
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.serving.runtime.additions import repeat_addition
 from m2trec_merlin.serving.runtime.options import check_options
-from m2trec_merlin.serving.runtime.recommending import Answer, Recommender, Request, repeat_addition
+from m2trec_merlin.serving.runtime.recommending import Answer, Recommender, Request
 from m2trec_merlin.serving.runtime.session_reading import ReadSession, SessionReader
 from tests.worlds.shop import MAX_LENGTH, N_ITEMS, N_SEEN, Shop, offline_scores
 
@@ -132,8 +133,11 @@ def test_popularity_counts_as_much_as_a_request_says(
     for row, item_id in enumerate((f"sku-{i}" for i in range(N_ITEMS)), start=1):
         assert scores[1][item_id] == pytest.approx(scores[0][item_id] - 0.75 * biases[row], abs=1e-5)
         assert scores[2][item_id] == pytest.approx(scores[0][item_id] - biases[row], abs=1e-5)
-    [empty] = recommender.recommend([request_for(reader, [], 3, popularity=0)])
-    assert empty.warnings[0].startswith("options.popularity: ignored")
+    [empty] = recommender.recommend([request_for(reader, [], 3, popularity=0, new_item_boost=2)])
+    assert [note.split(",")[0] for note in empty.warnings[:2]] == [
+        "options.popularity: ignored",
+        "options.new_item_boost: ignored",
+    ]
 
 
 def test_a_department_may_not_fill_the_answer(reader: SessionReader, recommender: Recommender) -> None:

@@ -21,7 +21,12 @@ def texts(*entries: str) -> np.ndarray:
 
 ASKED = {"item_ids": texts("sku-1", ""), "item_attributes": texts("", '{"t": "ü"}'), "options": texts("{}")}
 HANDED_OVER = {"positions": np.array([[1, -1]]), "checked": texts('{"options": {"top_k": 2}, "notes": []}')}
-ANSWER = {"recommended_ids": texts("sku-4", "sku-2"), "scores": np.array([[0.5, -0.25]], np.float32)}
+SCORES = np.array([[0.5, -0.25]], np.float32)
+
+
+def answer(request_id: str) -> dict[str, np.ndarray]:
+    about = texts(json.dumps({"request_id": request_id, "model": "v1", "catalogue": "0"}))
+    return {"recommended_ids": texts("sku-4", "sku-2"), "scores": SCORES, "about": about}
 
 
 @pytest.fixture
@@ -36,7 +41,7 @@ def log(tmp_path: Path, lost: list[int]) -> ShownLog:
 
 def put(log: ShownLog, *request_ids: str) -> None:
     requests = [remember_asked(ASKED, HANDED_OVER)] * len(request_ids)
-    log.put(requests, [ANSWER] * len(request_ids), request_ids)
+    log.put(requests, [answer(request_id) for request_id in request_ids])
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
@@ -53,7 +58,7 @@ def test_the_second_step_still_finds_what_was_checked() -> None:
 
 def test_a_row_holds_what_was_asked_and_shown(log: ShownLog, tmp_path: Path) -> None:
     put(log, "a")
-    log.put([HANDED_OVER, HANDED_OVER], [ServerError("refused"), ANSWER], ["b", "c"])
+    log.put([HANDED_OVER, HANDED_OVER], [ServerError("refused"), answer("c")])
     log.write()
     assert rows(tmp_path) == []
     log.flush()

@@ -2,12 +2,17 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from m2trec_merlin.artifacts import fingerprint, require_manifest
 from m2trec_merlin.errors import ServerError
+from m2trec_merlin.serving.contract.checksums import seal
+from m2trec_merlin.serving.contract.repository import version_folder
+from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep, Tensors
 from tests.worlds.shop import Shop
 
@@ -98,8 +103,17 @@ def test_answers_say_which_request_they_answer_and_from_what(
     said = [json.loads(tensors(answer)["about"][0, 0]) for answer in predict.answer(reads[:4])]  # type: ignore[arg-type]
     assert [each["request_id"] for each in said[1:]] == ["of Triton", "mine", "mine"]
     assert re.fullmatch("[0-9a-f]{32}", said[0]["request_id"])
-    trained = fingerprint(require_manifest(shop.config.directory / "model", "train")["sha256"])
-    assert {(each["model"], each["catalogue"]) for each in said} == {(trained, "0")}
+    assert {(each["model"], each["catalogue"]) for each in said} == {(preprocess.model, "0")}
+
+
+def test_two_exports_of_one_model_are_told_apart(predict: PredictStep, shop: Shop, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(shop.repository, tmp_path / "triton"))
+    folder = version_folder(copy, "m2trec_predict")
+    other = replace(Description.open(folder), defaults={"top_k": 3, "new_item_boost": 0.0})
+    assert PredictStep(folder).model == predict.model
+    other.write(folder)
+    seal(folder)
+    assert PredictStep(folder).model != predict.model
 
 
 @pytest.mark.parametrize("name", ["m2trec_preprocess", "m2trec_predict"])

@@ -104,6 +104,20 @@ def test_each_request_leaves_one_line_or_only_those_refused(shop: Shop, pipe: Pi
     assert [line["request_id"] for line in only_faulty.lines()] == ["refused"]
 
 
+def test_lines_call_a_request_as_its_answer_does(shop: Shop, pipe: Pipe) -> None:
+    named, wrong = texts('{"request_id": "mine"}'), texts('{"request_id": "mine", "top_k": 0}')
+    ids = {"item_ids": texts("sku-1")}
+    asked = [{**ids, "options": named}, {**ids, "options": wrong}, {**ids, "options": texts("{")}, ids]
+    first = Worker(PreprocessStep, shop.preprocess, Surroundings("all", pipe.write), Counted())
+    second = Worker(PredictStep, shop.predict, Surroundings("all", pipe.write), Counted())
+    read = first.answer(asked, ["", "of Triton", "of Triton", ""])
+    answers = second.answer([each for each in read if isinstance(each, dict)], ["", ""])
+    first.close(), second.close()
+    told = [json.loads(each["about"].item())["request_id"] for each in answers if isinstance(each, dict)]
+    assert told[0] == "mine" and len(told[1]) == 32
+    assert [line["request_id"] for line in pipe.lines()] == ["mine", "of Triton", *told]
+
+
 def test_a_refusal_of_the_second_step_is_logged_and_counted(shop: Shop, pipe: Pipe) -> None:
     counted = Counted()
     worker = Worker(PredictStep, shop.predict, Surroundings("faulty", pipe.write), counted)

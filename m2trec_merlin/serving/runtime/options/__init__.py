@@ -11,10 +11,12 @@ from m2trec_merlin.serving.runtime.options.amount import TopK
 from m2trec_merlin.serving.runtime.options.base import Draft, Option
 from m2trec_merlin.serving.runtime.options.diversity import Diversity
 from m2trec_merlin.serving.runtime.options.exclusions import Exclude, ExcludeSessionItems
+from m2trec_merlin.serving.runtime.options.explaining import Explain
 from m2trec_merlin.serving.runtime.options.filters import Filters
 from m2trec_merlin.serving.runtime.options.identity import RequestId
 from m2trec_merlin.serving.runtime.options.newness import NewItemBoost, NewItems
 from m2trec_merlin.serving.runtime.options.popularity import Popularity
+from m2trec_merlin.serving.runtime.options.reranking import Candidates
 from m2trec_merlin.serving.runtime.options.session_key import SessionKey
 from m2trec_merlin.serving.runtime.request_json import parse_json
 
@@ -27,11 +29,13 @@ OPTIONS: tuple[Option[Any], ...] = (
     Exclude(),
     ExcludeSessionItems(),
     Filters(),
+    Candidates(),
     Popularity(),
     Diversity(),
     NewItems(),
     NewItemBoost(),
     SessionKey(),
+    Explain(),
 )
 _BY_NAME = {option.name: option for option in OPTIONS}
 

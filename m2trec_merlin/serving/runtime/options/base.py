@@ -31,12 +31,14 @@ class Draft:
         items: the catalogue as a person reads it.
         positions: int64 [L], rows of the session; negative for items outside of the catalogue.
         new: int64, rows that count as new.
+        new_are_named: whether the request says which.
         notes: warnings of the answer.
         biases: float32 [R], of the candidates; -inf for rows that are none.
         k: rows wanted.
         additions: to scores.
         forbidden: rows that must not be found.
         allowed: bool [R], what filters let pass; None for everything.
+        only: int64, rows of a list, beside which nothing is looked at; None for everything.
         choice: of different rows among the best; None for the best themselves.
     """
 
@@ -45,10 +47,12 @@ class Draft:
     new: np.ndarray
     notes: list[str]
     biases: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    new_are_named: bool = False
     k: int = 0
     additions: list[Addition] = field(default_factory=list)
     forbidden: list[int] = field(default_factory=list)
     allowed: np.ndarray | None = None
+    only: np.ndarray | None = None
     choice: Choice | None = None
 
     def rows_of(self, item_ids: list[str], option: str) -> list[int]:
@@ -61,7 +65,7 @@ class Draft:
     def wish(self) -> Wish:
         """Return the search."""
         k = self.k if self.choice is None else POOL
-        return Wish(k, self.additions, np.array(self.forbidden, np.int64), self.allowed)
+        return Wish(k, self.additions, np.array(self.forbidden, np.int64), self.allowed, self.only)
 
     def settle(self, found: Found) -> Found:
         """Return the rows of the answer, of those that the search found."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from m2trec_merlin.serving.runtime.notes import name_some
 from m2trec_merlin.serving.runtime.options.base import Draft, Option, as_ids, is_list_of_ids, is_number
 
 
@@ -26,8 +27,13 @@ class NewItems(Option[list[str] | None]):
 
     def apply(self, value: list[str] | None, draft: Draft) -> None:
         """Leave those of the new rows that are named."""
-        if value is not None:
-            draft.new = np.intersect1d(draft.new, np.array(draft.rows_of(value, self.name), np.int64))
+        if value is None:
+            return
+        named = np.array(draft.rows_of(value, self.name), np.int64)
+        if len(old := np.setdiff1d(named, draft.new)):
+            ignored = "ignored, since new are items without training history that can be recommended"
+            draft.notes.append(f"options.{self.name}: {name_some(draft.items.ids(old))} {ignored}")
+        draft.new, draft.new_are_named = np.intersect1d(draft.new, named), True
 
 
 class NewItemBoost(Option[float]):
@@ -49,3 +55,5 @@ class NewItemBoost(Option[float]):
         """Add it to the rows that are new by now: `new_items` comes first."""
         if value:
             draft.additions.append((draft.new, value))
+        elif draft.new_are_named:
+            draft.notes.append(f"options.{NewItems.name}: ignored, since {self.name} is 0")

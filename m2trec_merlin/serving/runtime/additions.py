@@ -1,0 +1,97 @@
+"""What a session adds to the scores of a model: a bias of items that come back, and its neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from m2trec_merlin.encoded import NO_ITEM
+from m2trec_merlin.errors import MissingDependencyError
+from m2trec_merlin.histories import most_recent
+from m2trec_merlin.serving.contract.version import REPEAT_BIASES, Description
+from m2trec_merlin.serving.runtime.candidates import Addition, Wish
+from m2trec_merlin.serving.runtime.served_catalogue import ServedCatalogue
+
+if TYPE_CHECKING:
+    from m2trec_merlin.serving.runtime.neighbours import ExportedNeighbours
+
+
+class SessionAdditions:
+    """Adds to wishes what an export has of both.
+
+    Args:
+        directory: a version folder of `m2trec_predict`.
+        version: what was exported there.
+
+    Attributes:
+        repeats: whether items that come back have a bias.
+        neighbours: whether there are neighbours.
+
+    Raises:
+        MissingDependencyError: it has neighbours, and what they need is not installed.
+    """
+
+    def __init__(self, directory: Path, version: Description) -> None:
+        self._biases = np.load(directory / REPEAT_BIASES) if version.repeat_biases else None
+        self._neighbours = _open_neighbours(directory, version.mixture) if version.neighbours else None
+        self.repeats, self.neighbours = version.repeat_biases, version.neighbours
+
+    def complete(
+        self,
+        catalogue: ServedCatalogue,
+        wishes: Sequence[Wish],
+        repeated: Sequence[np.ndarray],
+        near: Sequence[np.ndarray],
+    ) -> list[Wish]:
+        """Return wishes with what sessions add to them.
+
+        Args:
+            catalogue: that is searched.
+            wishes: as the options have it.
+            repeated: positions of a session for each, int64 [L], whose items come back.
+            near: likewise, whose neighbours are asked.
+        """
+        wishes = list(wishes)
+        if self._biases is not None:
+            biases = self._biases
+            wishes = [
+                replace(wish, additions=[*wish.additions, repeat_addition(positions, biases)])
+                for wish, positions in zip(wishes, repeated, strict=True)
+            ]
+        if self._neighbours is not None:
+            remixes = self._neighbours.remixes(near, catalogue.origins)
+            wishes = [replace(wish, remix=remix) for wish, remix in zip(wishes, remixes, strict=True)]
+        return wishes
+
+    def lift(self, catalogue: ServedCatalogue, rows: np.ndarray) -> np.ndarray:
+        """Return what neighbours add to the scores of rows for being rare, float32 [m]."""
+        if self._neighbours is None:
+            return np.zeros(len(rows), np.float32)
+        return self._neighbours.lift(catalogue.origins[rows])
+
+
+def repeat_addition(positions: np.ndarray, biases: np.ndarray) -> Addition:
+    """Return what is added to the scores of items that stand in the session.
+
+    Args:
+        positions: int64 [L], the session: catalogue rows, or negative for items outside of the catalogue.
+        biases: float32 [max_length], by distance from the end of the session: entry 0 is the last event.
+            An item that occurs more than once gets the bias of its most recent occurrence.
+    """
+    places = np.flatnonzero(most_recent(positions) & (positions > NO_ITEM))
+    return positions[places], biases[len(positions) - 1 - places]
+
+
+def _open_neighbours(directory: Path, weights: Mapping[str, float]) -> ExportedNeighbours:
+    try:
+        from m2trec_merlin.serving.runtime.neighbours import ExportedNeighbours
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"this model was exported with neighbours (serving.neighbours), which need {error.name} in the "
+            "server's Python: install m2trec-merlin there, or export without them"
+        ) from error
+    return ExportedNeighbours(directory, weights)

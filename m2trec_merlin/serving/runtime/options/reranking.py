@@ -1,0 +1,67 @@
+"""Nothing but the items of a list, in the best order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from m2trec_merlin.serving.runtime.bounds import MOST_CANDIDATES, MOST_RAW_CANDIDATES
+from m2trec_merlin.serving.runtime.notes import name_some
+from m2trec_merlin.serving.runtime.options.base import Draft, Option
+
+#: What a candidate is called in an object of raw attributes.
+ITEM_ID = "item_id"
+
+#: As a request gives them: an id, or raw attributes and the id by which the answer names the item.
+Candidate = str | dict[str, Any]
+
+
+class Candidates(Option[list[Candidate] | None]):
+    """`candidates`: the only items that may be recommended.
+
+    The first step encodes those that the catalogue does not have, and hands over the ids of all.
+    """
+
+    name = "candidates"
+    expected = (
+        f"a list of at most {MOST_CANDIDATES:,} item ids, up to {MOST_RAW_CANDIDATES:,} of them in objects "
+        f"with an {ITEM_ID} and raw attributes"
+    )
+    default = None
+
+    def fits(self, value: object) -> bool:
+        """See `Option.fits`."""
+        if value is None:
+            return True
+        if not isinstance(value, list) or len(value) > MOST_CANDIDATES:
+            return False
+        raw = [each for each in value if isinstance(each, dict)]
+        ids = [each.get(ITEM_ID) if isinstance(each, dict) else each for each in value]
+        return len(raw) <= MOST_RAW_CANDIDATES and all(isinstance(item_id, str | int) for item_id in ids)
+
+    def read(self, value: Any) -> list[Candidate] | None:
+        """Return ids as text."""
+        if value is None:
+            return None
+        return [
+            {**each, ITEM_ID: str(each[ITEM_ID])} if isinstance(each, dict) else str(each) for each in value
+        ]
+
+    def apply(self, value: list[Candidate] | None, draft: Draft) -> None:
+        """Let only those be looked at that the catalogue has."""
+        if value is None:
+            return
+        rows = np.unique(np.array(draft.rows_of(ids_of(value), self.name), np.int64))
+        possible = rows[draft.biases[rows] > -np.inf]
+        if len(others := np.setdiff1d(rows, possible)):
+            named = name_some(draft.items.ids(others))
+            draft.notes.append(f"options.{self.name}: {named} ignored, since it cannot be recommended")
+        draft.only, draft.k = possible, min(draft.k, len(possible))
+        if not len(possible):
+            draft.notes.append(f"options.{self.name}: none of them can be recommended")
+
+
+def ids_of(candidates: list[Candidate]) -> list[str]:
+    """Return the ids of candidates."""
+    return [each[ITEM_ID] if isinstance(each, dict) else each for each in candidates]

@@ -1,0 +1,66 @@
+"""Sessions to queries, by the exported graph.
+
+Shape legend: B sessions, L longest session, I item width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from m2trec_merlin.histories import most_recent
+from m2trec_merlin.serving.runtime.graphs import open_graph
+from m2trec_merlin.serving.runtime.length_groups import group_by_length
+
+
+@dataclass(frozen=True)
+class VectorSession:
+    """A session as the graph takes it.
+
+    Attributes:
+        positions: int64 [L], catalogue rows; negative for items outside of the catalogue.
+        vectors: float32 [L, I], of these items.
+    """
+
+    positions: np.ndarray
+    vectors: np.ndarray
+
+    def without(self, event: int) -> VectorSession:
+        """Return it as if an event had not happened."""
+        return VectorSession(np.delete(self.positions, event), np.delete(self.vectors, event, axis=0))
+
+
+class SessionEncoder:
+    """Encodes sessions together, those of about equal length in one pass.
+
+    Args:
+        path: of the session graph.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._graph = open_graph(path)
+
+    def encode(self, sessions: Sequence[VectorSession]) -> list[np.ndarray]:
+        """Return what the graph does, in the order of the sessions: queries [B, D], then probabilities.
+
+        Args:
+            sessions: one at least, none of them empty.
+        """
+        groups = group_by_length([len(session.positions) for session in sessions])
+        parts = [self._graph.run(None, _inputs([sessions[place] for place in group])) for group in groups]
+        places = np.argsort(np.concatenate(groups))
+        return [np.concatenate(outputs)[places] for outputs in zip(*parts, strict=True)]
+
+
+def _inputs(sessions: Sequence[VectorSession]) -> dict[str, np.ndarray]:
+    """Item vectors, right-padded [B, L, I], lengths, and which events count."""
+    lengths = np.array([len(session.positions) for session in sessions], np.int64)
+    padded = np.zeros((len(sessions), lengths.max(), sessions[0].vectors.shape[1]), np.float32)
+    counted = np.zeros(padded.shape[:2], dtype=bool)
+    for index, session in enumerate(sessions):
+        padded[index, : lengths[index]] = session.vectors
+        counted[index, : lengths[index]] = most_recent(session.positions)
+    return {"vectors": padded, "lengths": lengths, "counted": counted}
