@@ -25,7 +25,7 @@ from m2trec_merlin.serving.contract.checksums import seal
 from m2trec_merlin.serving.contract.names import PREDICT
 from m2trec_merlin.serving.contract.repository import version_folder
 from m2trec_merlin.serving.contract.version import BIASES
-from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep
+from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep, Tensors
 from tests.serving.runtime.test_light_imports import HEAVY, modules_of
 from tests.serving.runtime.test_recommending import NEW_BREAD, NEW_THING, SESSIONS
 from tests.worlds.shop import N_ITEMS, Shop, encode_raw, offline_scores
@@ -39,30 +39,41 @@ ASKED: list[dict[str, Any]] = [
     {"session": ["sku-3", NEW_THING], "new_item_boost": 4.0, "new_items": ["sku-27"], "popularity": 0.5},
     {"session": ["sku-3"], "diversity": {"by": "department", "most": 1}},
     {"session": [{"product_name": "green tea", "price": "dear", "colour": "red"}]},
+    {
+        "session": ["sku-3"],
+        "candidates": ["sku-5", "sku-9", {"item_id": "new", **NEW_BREAD}],
+        "explain": True,
+    },
     {"session": []},
 ]
+
+
+@pytest.fixture(scope="module")
+def steps(shop: Shop) -> tuple[PreprocessStep, PredictStep]:
+    return PreprocessStep(shop.preprocess), PredictStep(shop.predict)
 
 
 def unnamed(answer: Recommendations) -> Recommendations:
     return replace(answer, about=replace(answer.about, request_id=""))
 
 
+@pytest.mark.parametrize("asked", ASKED)
 def test_answers_are_those_of_the_two_steps_that_a_server_runs(
-    shop: Shop, recommender: m2trec.LocalRecommender
+    steps: tuple[PreprocessStep, PredictStep],
+    recommender: m2trec.LocalRecommender,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: dict[str, Any],
 ) -> None:
-    first, second = PreprocessStep(shop.preprocess), PredictStep(shop.predict)
-    options = (None, (), False, None, None, None, None, None, False)
-    names = [*inspect.signature(build_request).parameters][1:-1]
-    for asked in ASKED:
-        said = {**dict(zip(names, options, strict=True)), "others": {}}
-        for name, value in asked.items():
-            (said if name in (*names, "session") else said["others"])[name] = value
-        [read] = first.answer([build_request(**said)])
-        assert isinstance(read, dict), read
-        [answer] = second.answer([read])
-        assert isinstance(answer, dict), answer
-        expected = parse_answer({name: array[0] for name, array in answer.items()})
-        assert unnamed(recommender.recommend(**asked)) == unnamed(expected)
+    sent: list[Tensors] = []
+    monkeypatch.setattr(local, "build_request", lambda *said: sent.append(build_request(*said)) or sent[-1])
+    found = recommender.recommend(**asked)
+    first, second = steps
+    [read] = first.answer(sent)
+    assert isinstance(read, dict), read
+    [answer] = second.answer([read])
+    assert isinstance(answer, dict), answer
+    expected = parse_answer({name: array[0] for name, array in answer.items()})
+    assert unnamed(found) == unnamed(expected)
 
 
 @pytest.mark.parametrize("number", range(len(SESSIONS)))
