@@ -41,6 +41,7 @@ PUBLIC = {
     "runs": {"VERBS", "Run", "RunFolder", "Step", "Verb"},
     "serving.client": {
         "AsyncRecommendationClient",
+        "Explanation",
         "RecommendationClient",
         "Recommendations",
         "SessionItem",
