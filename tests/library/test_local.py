@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import yaml
@@ -16,6 +17,7 @@ import yaml
 import m2trec_merlin as m2trec
 from m2trec_merlin.errors import ArtifactError, MissingDependencyError, RefusedError
 from m2trec_merlin.library import local
+from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
 from m2trec_merlin.serving.client import RecommendationClient, Recommendations
 from m2trec_merlin.serving.client.answers import parse_answer
 from m2trec_merlin.serving.client.requests import build_request
@@ -23,7 +25,7 @@ from m2trec_merlin.serving.contract.checksums import seal
 from m2trec_merlin.serving.contract.names import PREDICT
 from m2trec_merlin.serving.contract.repository import version_folder
 from m2trec_merlin.serving.contract.version import BIASES
-from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep
+from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep, Tensors
 from tests.serving.runtime.test_light_imports import HEAVY, modules_of
 from tests.serving.runtime.test_recommending import NEW_BREAD, NEW_THING, SESSIONS
 from tests.worlds.shop import N_ITEMS, Shop, encode_raw, offline_scores
@@ -38,30 +40,41 @@ ASKED: list[dict[str, Any]] = [
     {"session": ["sku-3", "sku-4"], "candidates": ["sku-1", {"item_id": "x", **NEW_THING}], "explain": True},
     {"session": ["sku-3"], "diversity": {"by": "department", "most": 1}},
     {"session": [{"product_name": "green tea", "price": "dear", "colour": "red"}]},
+    {
+        "session": ["sku-3"],
+        "candidates": ["sku-5", "sku-9", {"item_id": "new", **NEW_BREAD}],
+        "explain": True,
+    },
     {"session": []},
 ]
+
+
+@pytest.fixture(scope="module")
+def steps(shop: Shop) -> tuple[PreprocessStep, PredictStep]:
+    return PreprocessStep(shop.preprocess), PredictStep(shop.predict)
 
 
 def unnamed(answer: Recommendations) -> Recommendations:
     return replace(answer, about=replace(answer.about, request_id=""))
 
 
+@pytest.mark.parametrize("asked", ASKED)
 def test_answers_are_those_of_the_two_steps_that_a_server_runs(
-    shop: Shop, recommender: m2trec.LocalRecommender
+    steps: tuple[PreprocessStep, PredictStep],
+    recommender: m2trec.LocalRecommender,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: dict[str, Any],
 ) -> None:
-    first, second = PreprocessStep(shop.preprocess), PredictStep(shop.predict)
-    options = (None, (), False, None, None, None, None, None, False)
-    names = [*inspect.signature(build_request).parameters][1:-1]
-    for asked in ASKED:
-        said = {**dict(zip(names, options, strict=True)), "others": {}}
-        for name, value in asked.items():
-            (said if name in (*names, "session") else said["others"])[name] = value
-        [read] = first.answer([build_request(**said)])
-        assert isinstance(read, dict), read
-        [answer] = second.answer([read])
-        assert isinstance(answer, dict), answer
-        expected = parse_answer({name: array[0] for name, array in answer.items()})
-        assert unnamed(recommender.recommend(**asked)) == unnamed(expected)
+    sent: list[Tensors] = []
+    monkeypatch.setattr(local, "build_request", lambda *said: sent.append(build_request(*said)) or sent[-1])
+    found = recommender.recommend(**asked)
+    first, second = steps
+    [read] = first.answer(sent)
+    assert isinstance(read, dict), read
+    [answer] = second.answer([read])
+    assert isinstance(answer, dict), answer
+    expected = parse_answer({name: array[0] for name, array in answer.items()})
+    assert unnamed(found) == unnamed(expected)
 
 
 @pytest.mark.parametrize("number", range(len(SESSIONS)))
@@ -172,6 +185,24 @@ def test_what_cannot_be_recommended_is_similar_to_nothing(shop: Shop, tmp_path: 
     seal(folder)
     found = m2trec.load(tmp_path).similar("sku-1", top_k=N_ITEMS)
     assert {*found.item_ids} == {f"sku-{number}" for number in range(N_ITEMS)} - {"sku-1", "sku-7"}
+
+
+def test_changes_of_the_catalogue_are_taken_up_as_by_a_server(shop: Shop, tmp_path: Path) -> None:
+    repository = shutil.copytree(shop.repository, tmp_path / "triton")
+    recommender = m2trec.load(repository)
+    assert "'new-1'" in recommender.recommend(["new-1"]).warnings[0]
+    item = {**NEW_BREAD, "image": [0.5, -1.0, 2.0]}
+    pd.DataFrame([{"item_id": "new-1", **item}]).to_parquet(tmp_path / "items.parquet")
+    catalogue = CatalogueVerbs(repository)
+    catalogue.add(tmp_path / "items.parquet")
+    catalogue.remove(["sku-7"])
+    answer = recommender.recommend(["new-1"], top_k=2 * N_ITEMS)
+    known = {f"sku-{number}" for number in range(N_ITEMS)} - {"sku-7"}
+    assert {*answer.item_ids} == known | {"new-1"} and answer.about.catalogue == "2"
+    assert {*recommender.similar("new-1", top_k=2 * N_ITEMS).item_ids} == known
+    np.testing.assert_allclose(recommender.encode(["new-1"]), recommender.encode([item]), atol=1e-6)
+    with pytest.raises(RefusedError, match="the catalogue has no item 'sku-7'"):
+        recommender.encode(["sku-7"])
 
 
 def test_a_run_a_link_a_configuration_and_an_export_are_opened(shop: Shop, tmp_path: Path) -> None:

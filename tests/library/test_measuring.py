@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import m2trec_merlin as m2trec
@@ -77,7 +78,9 @@ def test_a_frame_is_read_in_its_order_and_sessions_may_lie_among_each_other(cata
     read = read_sessions(frame.assign(price=1.0), catalogue)
     assert [read[number].tolist() for number in range(2)] == [[4, 1, 4], [2, 3]]
     lists = read_sessions([["sku-3", "sku-0", "sku-3"], ["sku-1", "sku-2"]], catalogue)
-    assert (lists.rows == read.rows).all() and (lists.offsets == read.offsets).all()
+    table = read_sessions(pa.Table.from_pandas(frame), catalogue)
+    for other in (lists, table):
+        assert (other.rows == read.rows).all() and (other.offsets == read.offsets).all()
 
 
 def test_events_of_unknown_items_are_told_and_missed(shop: Shop) -> None:
@@ -103,6 +106,14 @@ def test_frames_that_cannot_be_measured(
 ) -> None:
     with pytest.raises(DataError, match=message):
         read_sessions(pd.DataFrame(frame), catalogue)
+
+
+@pytest.mark.parametrize(
+    ("sessions", "message"), [([], "none has two events"), (["sku-1"], "a session is a list of item ids")]
+)
+def test_lists_that_cannot_be_measured(catalogue: Catalogue, sessions: list[str], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read_sessions(sessions, catalogue)
 
 
 def test_an_export_alone_cannot_be_measured(shop: Shop) -> None:

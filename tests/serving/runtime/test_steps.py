@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from m2trec_merlin.errors import ServerError
+from m2trec_merlin.errors import ArtifactError, ServerError
 from m2trec_merlin.serving.contract.checksums import seal
+from m2trec_merlin.serving.contract.names import PREPROCESS
 from m2trec_merlin.serving.contract.repository import version_folder
-from m2trec_merlin.serving.contract.version import Description
+from m2trec_merlin.serving.contract.version import CATALOGUE_IDS, Description
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep, Tensors
 from tests.worlds.shop import Shop
 
@@ -129,3 +130,11 @@ def test_missing_and_unknown_tensors_are_refused(
 def preprocess_or_ids(step: object, preprocess: PreprocessStep) -> Tensors:
     ids = {"item_ids": texts("sku-2")}
     return ids if step is preprocess else tensors(preprocess.answer([ids])[0])
+
+
+@pytest.mark.parametrize("damage", [b"", b"PAR1 and so on"])
+def test_damaged_ids_are_named_before_they_are_read(shop: Shop, tmp_path: Path, damage: bytes) -> None:
+    folder = version_folder(shutil.copytree(shop.repository, tmp_path / "triton"), PREPROCESS)
+    (folder / CATALOGUE_IDS).write_bytes(damage)
+    with pytest.raises(ArtifactError, match=r"item_ids\.parquet changed since the export"):
+        PreprocessStep(folder)
