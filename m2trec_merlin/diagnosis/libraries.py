@@ -7,6 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from importlib.util import find_spec
 
+from packaging.requirements import Requirement
+
 from m2trec_merlin.config import Config
 from m2trec_merlin.diagnosis.findings import Finding, State, ready
 
@@ -34,12 +36,10 @@ def check_merlin(config: Config | None) -> Finding:
 
 def check_versions(config: Config | None) -> Finding:
     """Whether what is installed are the versions that all of it was run with, as far as they matter."""
-    wanted = dict(line.split("==") for line in overrides())
     others = [
-        f"{name} {found}, not {wanted[name]}"
-        for name in wanted
-        # A build says behind a plus sign which one it is.
-        if (found := _installed(name)) is not None and found.partition("+")[0] != wanted[name]
+        f"{wanted.name} {found}, not {wanted.specifier}"
+        for wanted in overrides()
+        if (found := _installed(wanted.name)) is not None and found not in wanted.specifier
     ]
     if not others:
         return ready("as in overrides.txt")
@@ -51,10 +51,10 @@ def check_versions(config: Config | None) -> Finding:
     )
 
 
-def overrides() -> list[str]:
-    """Return the requirements, NAME==VERSION, that the package carries with it."""
+def overrides() -> list[Requirement]:
+    """Return the requirements that the package carries with it."""
     text = (files("m2trec_merlin") / "overrides.txt").read_text(encoding="utf-8")
-    return [line for line in text.splitlines() if line and not line.startswith("#")]
+    return [Requirement(line) for line in text.splitlines() if line and not line.startswith("#")]
 
 
 def check_gpu(config: Config | None) -> Finding:
