@@ -14,13 +14,14 @@ from benchmarks.frame.publish import Stamp, publish, table
 from experiments.paper.results import CellResult, to_rows
 from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.plots import plot_bars, plot_cut_offs, plot_learning_curves, plot_lines
+from m2trec_merlin.evaluation.slices import ALL
 
 #: Columns of the main table: heading, slice and metric.
 COLUMNS = [
-    ("All HIT", "All", "HIT"),
-    ("All MRR", "All", "MRR"),
-    ("All Recall", "All", "Recall"),
-    ("All HitRemaining", "All", "HitRemaining"),
+    ("All HIT", ALL, "HIT"),
+    ("All MRR", ALL, "MRR"),
+    ("All Recall", ALL, "Recall"),
+    ("All HitRemaining", ALL, "HitRemaining"),
     ("Sparse HIT", "Sparse", "HIT"),
     ("Sparse MRR", "Sparse", "MRR"),
     ("Tail HIT", "Tail target", "HIT"),
@@ -31,7 +32,7 @@ COLUMNS = [
 def publish_results(results: Sequence[CellResult], config: Config, output: Path, stamp: Stamp) -> None:
     """Write everything that the finished cells give."""
     rows, plots = to_rows(results), draw(results)
-    n = next(m.n for m in results[0].measurements if m.slice == "All")
+    n = next(m.n for m in results[0].measurements if m.slice == ALL)
     parts = [
         f"On an {platform.machine()} CPU with torch {torch.__version__}; the budget is "
         "of the training of RecBole's models, from whose best moment on validation the test lists are. "
@@ -69,13 +70,13 @@ def next_item_table(results: Sequence[CellResult], rows: Sequence[dict[str, Any]
 
 def category_table(rows: Sequence[dict[str, Any]]) -> str | None:
     """Return a line a model with category HIT at each cut-off; None where no category is predicted."""
-    measured = [row for row in rows if row["metric"].startswith("HIT[") and row["slice"] == "All"]
+    measured = [row for row in rows if row["metric"].startswith("HIT[") and row["slice"] == ALL]
     columns = list(dict.fromkeys((row["metric"], row["k"]) for row in measured))
     if not columns:
         return None
     heads = ["model", *(f"{metric[4:-1]} HIT@{k}" for metric, k in columns)]
     models = dict.fromkeys(row["model"] for row in measured)
-    lines = [[title, *(_text(rows, title, "All", metric, k) for metric, k in columns)] for title in models]
+    lines = [[title, *(_text(rows, title, ALL, metric, k) for metric, k in columns)] for title in models]
     return table(heads, lines, left=1)
 
 
@@ -83,13 +84,13 @@ def draw(results: Sequence[CellResult]) -> dict[str, str]:
     """Return the plots as SVG by the ends of their names; of a model's seeds they show the first."""
     first = list({result.cell.title: result for result in reversed(results)}.values())[::-1]
     ranked = [result for result in first if result.cell.kind != "categories"]
-    tables = [m for result in ranked for m in result.measurements if m.slice in ("All", "Sparse")]
+    tables = [m for result in ranked for m in result.measurements if m.slice in (ALL, "Sparse")]
     occurrences = [m for result in ranked for m in result.occurrences]
     plots = {
         "-tables": plot_bars(tables, "HIT", K),
         "-occurrences": plot_lines(occurrences, "HIT", K, "training occurrences of the next item"),
     }
-    categories = [m for result in first for m in result.measurements if m.slice == "All"]
+    categories = [m for result in first for m in result.measurements if m.slice == ALL]
     for metric in dict.fromkeys(m.metric for m in categories if m.metric.startswith("HIT[")):
         plots[f"-category-{metric[4:-1]}"] = plot_cut_offs(categories, metric)
     curves = {r.cell.title: r.history for r in first if r.cell.model in ("m2trec", "metrec")}

@@ -13,7 +13,7 @@ from benchmarks.frame.publish import usable_cores
 from experiments.paper.cells import Cell
 from m2trec_merlin.evaluation.measurements import Measurement, summarise
 from m2trec_merlin.evaluation.outcomes import Outcome
-from m2trec_merlin.evaluation.slices import occurrence_slices
+from m2trec_merlin.evaluation.slices import ALL, occurrence_slices
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def _rows_of(result: CellResult) -> list[dict[str, Any]]:
     made = {"seed": result.cell.seed, "seconds": round(result.seconds, 1), "commit": result.commit}
     facts = {"parameters": result.parameters, "epochs": result.epochs}
     rows = [
-        {**common, "slice": "All", "metric": name, "k": None, "value": value, "n": None, **made}
+        {**common, "slice": ALL, "metric": name, "k": None, "value": value, "n": None, **made}
         for name, value in facts.items()
         if value is not None
     ]

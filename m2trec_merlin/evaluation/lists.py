@@ -16,21 +16,13 @@ class RankedLists:
         prefixes: the prefixes for which lists exist.
         rows: int64 [P, length], catalogue rows, no item twice in a line; NO_ITEM fills short lines.
         n_rows: R of the catalogue.
-        candidates: which items the lists were chosen from.
     """
 
-    def __init__(
-        self,
-        name: str,
-        prefixes: Prefixes,
-        rows: np.ndarray,
-        n_rows: int,
-        candidates: str = "training items",
-    ) -> None:
+    def __init__(self, name: str, prefixes: Prefixes, rows: np.ndarray, n_rows: int) -> None:
         if len(rows) != len(prefixes):
             raise ValueError(f"{name}: {len(rows)} lists for {len(prefixes)} prefixes")
         self.name = name
-        self.candidates = f"{candidates}, top {rows.shape[1]} lists"
+        self.candidates = f"training items, top {rows.shape[1]} lists"
         self.n_rows = n_rows
         self._rows = rows
         self._keys = _keys(prefixes)

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from m2trec_merlin.evaluation.measurements import Measurement
+from m2trec_merlin.evaluation.slices import ALL
 
 _SIZE = (8.0, 3.6)
 
@@ -50,13 +51,13 @@ def plot_lines(measurements: Sequence[Measurement], metric: str, k: int, axis: s
     return _finish(figure, axes, f"{metric}@{k}, %")
 
 
-def plot_cut_offs(measurements: Sequence[Measurement], metric: str, slice_name: str = "All") -> str:
-    """Draw one line a model over the cut-offs of one metric, with its intervals."""
-    chosen = [m for m in measurements if (m.metric, m.slice) == (metric, slice_name) and m.value is not None]
+def plot_cut_offs(measurements: Sequence[Measurement], metric: str) -> str:
+    """Draw one line a model over the cut-offs of one metric on all prefixes, with its intervals."""
+    chosen = [m for m in measurements if (m.metric, m.slice) == (metric, ALL) and m.value is not None]
     figure, axes = _start(f"{metric} by cut-off")
     for model in _models(chosen):
         own = sorted((m for m in chosen if m.model == model), key=lambda m: m.k)
-        ends = [_series(own, model, metric, m.k, [slice_name]) for m in own]
+        ends = [_series(own, model, metric, m.k, [ALL]) for m in own]
         value, low, high = np.concatenate([np.stack(end) for end in ends], axis=1)
         errors = _error_bars(value, low, high)
         axes.errorbar([m.k for m in own], value, errors, marker="o", markersize=4, capsize=2, label=model)

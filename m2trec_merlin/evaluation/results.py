@@ -16,6 +16,7 @@ from m2trec_merlin.evaluation.plots import plot_bars, plot_learning_curves, plot
 from m2trec_merlin.evaluation.protocol import describe_protocol
 from m2trec_merlin.evaluation.report import write_html, write_markdown
 from m2trec_merlin.evaluation.slices import SLICES, Slice, length_slices, occurrence_slices
+from m2trec_merlin.runs.folder import REPORT_PAGE
 from m2trec_merlin.sessions import Sessions
 
 #: Slices of the plots, and of tables of HIT: by what they are ordered.
@@ -74,7 +75,7 @@ def write_results(
         METRICS_FILE: _to_json([m.as_dict() for m in measurements]),
         "breakdowns.json": _to_json({name: [m.as_dict() for m in b] for name, b in breakdowns.items()}),
         "metrics.md": write_markdown(title, measurements, breakdowns, protocol),
-        "report.html": write_html(title, measurements, breakdowns, protocol, plots),
+        REPORT_PAGE: write_html(title, measurements, breakdowns, protocol, plots),
         **{f"plots/{name.replace(' ', '_')}.svg": svg for name, svg in plots.items()},
     }
     (folder / "plots").mkdir()

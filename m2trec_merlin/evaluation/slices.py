@@ -11,6 +11,9 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import EvaluationConfig
 from m2trec_merlin.sessions import Prefixes, Sessions
 
+#: Name of the slice of every prefix.
+ALL = "All"
+
 Mask = Callable[[Prefixes, Catalogue, EvaluationConfig], np.ndarray]
 
 
@@ -65,7 +68,7 @@ def cold_target_only(prefixes: Prefixes, catalogue: Catalogue, config: Evaluatio
 
 #: The slices of every table, in order.
 SLICES: tuple[Slice, ...] = (
-    Slice("All", "every prefix", all_prefixes),
+    Slice(ALL, "every prefix", all_prefixes),
     Slice("Sparse", "the session holds an item with fewer than {tail} training occurrences", sparse),
     Slice("Tail target", "the next item has fewer than {tail} training occurrences (or none)", tail_target),
     Slice("Rare target", "the next item has training occurrences, but fewer than {tail}", rare_target),

@@ -8,6 +8,7 @@ from html import escape
 
 from m2trec_merlin.evaluation.measurements import Measurement
 from m2trec_merlin.evaluation.metrics import METRICS
+from m2trec_merlin.evaluation.slices import ALL
 
 _NOTHING = "-"
 
@@ -75,26 +76,24 @@ def breakdown_table(measurements: Sequence[Measurement], k: int, by: str, metric
     return Table(f"{metric}@{k} by {by}, in %", groups, _lines(measurements, columns))
 
 
-def cut_off_table(measurements: Sequence[Measurement], slice_name: str = "All") -> Table:
-    """Show metrics on items of one slice, a group for each metric and a column for each cut-off."""
+def cut_off_table(measurements: Sequence[Measurement]) -> Table:
+    """Show metrics on items after every prefix, a group for each metric and a column for each cut-off."""
     ks = sorted({m.k for m in measurements})
     metrics = [m.name for m in METRICS]
     groups = [(metric, [f"@{k}" for k in ks]) for metric in metrics]
-    columns = [(slice_name, metric, k) for metric in metrics for k in ks]
-    return Table(f"Next item, slice {slice_name}, in %", groups, _lines(measurements, columns))
+    columns = [(ALL, metric, k) for metric in metrics for k in ks]
+    return Table(f"Next item, slice {ALL}, in %", groups, _lines(measurements, columns))
 
 
-def category_table(measurements: Sequence[Measurement], slice_name: str = "All") -> Table | None:
+def category_table(measurements: Sequence[Measurement]) -> Table | None:
     """Show category HIT, a group for each attribute and a column for each cut-off; None without any."""
     ks = sorted({m.k for m in measurements})
     metrics = _distinct(m.metric for m in measurements if m.metric.startswith("HIT["))
     if not metrics:
         return None
     groups = [(metric[len("HIT[") : -1], [f"HIT@{k}" for k in ks]) for metric in metrics]
-    columns = [(slice_name, metric, k) for metric in metrics for k in ks]
-    return Table(
-        f"Category of the next item, slice {slice_name}, in %", groups, _lines(measurements, columns)
-    )
+    columns = [(ALL, metric, k) for metric in metrics for k in ks]
+    return Table(f"Category of the next item, slice {ALL}, in %", groups, _lines(measurements, columns))
 
 
 def to_markdown(table: Table) -> str:

@@ -1,4 +1,6 @@
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, get_args
 
@@ -327,3 +329,18 @@ def test_variants_change_inputs_and_tasks_only(tmp_path: Path) -> None:
     assert (both.next_item.head, both.next_item.residual) == ("metadata", False)
     with pytest.raises(ConfigError, match="no variant 'm3trec'; accepted: m2trec"):
         config.with_variant("m3trec")
+
+
+def test_reading_a_configuration_loads_neither_a_model_nor_a_server() -> None:
+    """It names kinds, baselines and indexes, and their modules wait for what they need until they work."""
+    code = f"""
+import sys
+from m2trec_merlin.config import load_config
+load_config({str(SHIPPED[0])!r})
+print(*sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    loaded = {module.split(".")[0] for module in done.stdout.split()}
+    assert {"pydantic", "pandas"} <= loaded
+    assert not loaded & {"torch", "sklearn", "nvtabular", "merlin", "onnx", "onnxruntime", "tritonclient"}

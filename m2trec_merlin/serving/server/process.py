@@ -27,6 +27,8 @@ from m2trec_merlin.serving.server.triton_folder import TritonFolder, assemble_tr
 
 _POLL_SECONDS = 0.1
 _STOP_SECONDS = 20.0
+#: Of Triton's last messages, in an error.
+_TOLD_LINES = 30
 _SHARED_MEMORY = Path("/dev/shm")
 #: What distracts from the cause of a failure: remarks on absent GPUs, and Triton's table of its settings.
 _NOISE = re.compile(r"CUDA|NVML|DCGM|libdcgm|pinned|^[|+]")
@@ -40,7 +42,6 @@ class TritonServer:
         repository: the model repository that `m2trec export` wrote.
         ports: where to listen.
         start_timeout: seconds to wait until the model is ready.
-        model: the model whose readiness counts.
         door: who may come in by gRPC; HTTP and metrics listen on 127.0.0.1 only.
         instructions: for the models.
     """
@@ -50,7 +51,6 @@ class TritonServer:
         repository: Path,
         ports: Ports,
         start_timeout: float = 90.0,
-        model: str = ENSEMBLE,
         *,
         door: Door = LOOPBACK,
         instructions: Instructions = NOTHING,
@@ -58,7 +58,6 @@ class TritonServer:
         self.repository = repository
         self.ports = ports
         self.start_timeout = start_timeout
-        self.model = model
         self.door = door
         self.instructions = instructions
         self._process: subprocess.Popen[bytes] | None = None
@@ -89,9 +88,9 @@ class TritonServer:
             ServerError: a port is taken, what `serving.host` and `serving.tls` name is not there, or a model
                 to serve beside has answers of another form.
         """
-        if not (self.repository / self.model).is_dir():
+        if not (self.repository / ENSEMBLE).is_dir():
             raise ArtifactError(
-                f"{self.repository} holds no Triton model '{self.model}': run `m2trec export` first"
+                f"{self.repository} holds no Triton model '{ENSEMBLE}': run `m2trec export` first"
             )
         require_sealed(self.repository)
         if self.instructions.beside is not None:
@@ -165,14 +164,14 @@ class TritonServer:
             time.sleep(_POLL_SECONDS)
         return f"Triton ended by itself with code {self._process.returncode}.\n{self.log_tail()}"
 
-    def log_tail(self, lines: int = 30) -> str:
+    def log_tail(self) -> str:
         """Return Triton's last warnings and errors, or its last messages if there are none."""
         text = self._log.read_text(encoding="utf-8", errors="replace") if self._log.is_file() else ""
         text = text.replace(str(self._models), str(self.repository))
         messages = [line for line in text.splitlines() if line and not _NOISE.search(line)]
         serious = [line for line in messages if not _INFORMATION.match(line)]
         return "\n".join(
-            ["Triton's last messages:", *(f"  {line}" for line in (serious or messages)[-lines:])]
+            ["Triton's last messages:", *(f"  {line}" for line in (serious or messages)[-_TOLD_LINES:])]
         )
 
     def __enter__(self) -> TritonServer:
@@ -223,13 +222,13 @@ class TritonServer:
                 )
             if time.monotonic() > deadline:
                 raise ServerError(
-                    f"Triton's model '{self.model}' was not ready after {self.start_timeout:g} seconds; "
+                    f"Triton's model '{ENSEMBLE}' was not ready after {self.start_timeout:g} seconds; "
                     f"a slow machine needs a larger serving.start_timeout.\n{self.log_tail()}"
                 )
             time.sleep(_POLL_SECONDS)
 
     def _model_is_ready(self) -> bool:
-        address = f"{self.http_address}/v2/models/{self.model}/ready"
+        address = f"{self.http_address}/v2/models/{ENSEMBLE}/ready"
         try:
             # The server is on this machine: no proxy may stand in between.
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
