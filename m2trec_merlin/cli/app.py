@@ -38,6 +38,14 @@ SetOption = Annotated[
 VariantOption = Annotated[
     str | None, typer.Option("--variant", help=f"A variant of the paper: {', '.join(VARIANTS)}.")
 ]
+FromOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        metavar="RUN",
+        help="Go on from a trained run: its folder, a link to it, or its configuration file.",
+    ),
+]
 ForceOption = Annotated[bool, typer.Option("--force", help="Do it again even if the result is current.")]
 
 
@@ -105,10 +113,11 @@ def preprocess(
     dask: Annotated[
         str | None, typer.Option(help="Run NVTabular on Dask: local:N or tcp://scheduler:8786.")
     ] = None,
+    earlier: FromOption = None,
     force: ForceOption = False,
 ) -> None:
-    """Run the NVTabular workflows: catalogue and sessions."""
-    verbs.run_preprocess(read_config(config, settings), dask, force)
+    """Run the NVTabular workflows: catalogue and sessions; with --from, vocabularies grow at their end."""
+    verbs.run_preprocess(read_config(config, settings), dask, force, earlier)
 
 
 @app.command()
@@ -116,13 +125,18 @@ def train(
     config: ConfigOption = DEFAULT_CONFIG,
     settings: SetOption = None,
     variant: VariantOption = None,
+    earlier: FromOption = None,
     resume: Annotated[
         bool, typer.Option("--resume/--restart", help="Go on from the newest checkpoint, or start anew.")
     ] = True,
     force: ForceOption = False,
 ) -> None:
-    """Train the model; a killed training goes on where it stood."""
-    verbs.run_train(read_config(config, settings, variant), resume, force)
+    """Train the model; a killed training goes on where it stood.
+
+    With --from, new sessions and items are trained on from the weights of an earlier run; what `preprocess
+    --from` would do is done before, if it is not done yet.
+    """
+    verbs.run_train(read_config(config, settings, variant), resume, force, earlier)
 
 
 @app.command()

@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.config import EvaluationConfig, load_config
+from m2trec_merlin.config import EvaluationConfig
 from m2trec_merlin.config.serving import ServingConfig
-from m2trec_merlin.config.settings import VARIANTS_FOLDER
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.errors import ArtifactError, ConfigError
 from m2trec_merlin.evaluation.bootstrap import session_intervals
@@ -20,7 +19,7 @@ from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.ranking import evaluate, sample_prefixes
 from m2trec_merlin.evaluation.run import our_scorers
 from m2trec_merlin.progress import SILENT, Progress
-from m2trec_merlin.runs import Run, RunFolder
+from m2trec_merlin.runs import Run
 from m2trec_merlin.sessions import Sessions
 
 
@@ -66,15 +65,9 @@ def open_run(path: Path, progress: Progress = SILENT) -> Run:
         ArtifactError: there is no trained and exported model, or it was trained again since the export.
         ConfigError: the file is no configuration.
     """
-    from m2trec_merlin.model.storage import run_as_trained, saved_config
+    from m2trec_merlin.model.storage import config_of_run, run_as_trained
 
-    if path.is_file():
-        config = load_config(path)
-    else:
-        folder = path.resolve()
-        saved = saved_config(RunFolder(folder, folder).model)
-        shared = folder.parents[1] if folder.parent.name == VARIANTS_FOLDER else folder
-        config = saved.model_copy(update={"work_dir": shared})
+    config = config_of_run(path)
     export = Run(config).step("export")
     exported = export.manifest()["settings"]
     if "model" in export.outdated():

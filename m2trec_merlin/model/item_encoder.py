@@ -36,6 +36,11 @@ class ItemEncoder(nn.Module):
         self.popularity = popularity
         self.width = sum(encoder.width for encoder in encoders)
 
+    @property
+    def attributes(self) -> list[AttributeEncoder]:
+        """The encoders of the attributes, in the order of their vectors."""
+        return [encoder for encoder in self.encoders if isinstance(encoder, AttributeEncoder)]
+
     def forward(self, attributes: EncodedAttributes) -> ItemVectors:
         """Return the item vectors of n items."""
         described = [encoder(attributes) for encoder in self.encoders]

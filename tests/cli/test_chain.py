@@ -225,3 +225,20 @@ def test_what_tune_says_can_be_written_into_the_configuration(shop: Shop) -> Non
     evaluated = shop.says("evaluate", f"serving.neighbours={serving['neighbours']}", *weights)
     neighbours = {"metadata": "metadata kNN", "id": "session kNN"}[serving["mixture"]["by"]]
     assert f"M2TRec, {neighbours}: " in evaluated
+
+
+def test_a_new_day_is_trained_on_from_the_run_of_the_day_before(shop: Shop) -> None:
+    items, clicks = shop.folder / "items.csv", shop.folder / "interactions.csv"
+    items.write_text(items.read_text() + "9,plate number 9,plates\n")
+    clicks.write_text(clicks.read_text() + "".join(f"t{s},{i}\n" for s in range(20) for i in (9, s % 9)))
+    today = shop.folder / "today"
+    there = ("-c", shop.file, "-s", f"work_dir={today}")
+    assert run(shop.monkeypatch, "data", *there) == 0
+    assert run(shop.monkeypatch, "train", *there, "--from", shop.folder / "run") == 0
+    said = " ".join(shop.capsys.readouterr().out.split())
+    manifest = read_json(today / "model" / "manifest.json")
+    assert f"{manifest['new_sessions']} new sessions, {manifest['old_sessions']} known ones again" in said
+    assert 0 < manifest["new_sessions"] <= 20
+    assert run(shop.monkeypatch, "evaluate", *there) == 0
+    assert run(shop.monkeypatch, "train", *there, "--from", shop.folder / "run", "-s", "model.width=32") == 1
+    assert "model.width: 16 there, 32 here): configure the same" in error_of(shop.capsys)
