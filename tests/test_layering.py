@@ -18,6 +18,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     (
         "training",
         "evaluation",
+        "drift",
         "serving.export",
         "serving.server",
         "serving.replay",

@@ -278,6 +278,30 @@ def promote(
 
 
 @app.command()
+def drift(
+    data: Annotated[Path, typer.Argument(help="New data: a configuration, or the folder of a run.")],
+    earlier: Annotated[
+        Path,
+        typer.Option(
+            "--from", metavar="RUN", help="The trained run to compare with: its folder, or a link to it."
+        ),
+    ],
+    settings: SetOption = None,
+    distance: Annotated[
+        float, typer.Option(min=0, max=1, help="Of distributions, beyond chance: more is drift.")
+    ] = 0.1,
+    share: Annotated[
+        float, typer.Option(min=0, max=1, help="By which a share may grow: more is drift.")
+    ] = 0.05,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Compare new data with what a run was trained on; exit code 3: they have drifted."""
+    from m2trec_merlin.cli.drift import run_drift
+
+    raise typer.Exit(run_drift(data, earlier, settings or [], distance, share, as_json))
+
+
+@app.command()
 def demo(config: ConfigOption = DEFAULT_CONFIG, settings: SetOption = None) -> None:
     """Do the whole job on real data, up to recommendations over gRPC."""
     from m2trec_merlin.cli.demo import run_demo
