@@ -37,6 +37,7 @@ class Verdict:
         prefixes: that both were measured on.
         unknown: share of the sessions' events, of those that the candidate's catalogue holds, that the other
             one does not.
+        margin: by which the candidate may be worse and still take over.
     """
 
     metric: str
@@ -47,11 +48,12 @@ class Verdict:
     high: float
     prefixes: int
     unknown: float = 0.0
+    margin: float = 0.0
 
     @property
-    def is_better(self) -> bool:
-        """Whether the whole interval of the difference is above 0."""
-        return self.low > 0
+    def takes_over(self) -> bool:
+        """Whether the whole interval of the difference is above 0, or above what the margin allows."""
+        return self.low > -self.margin
 
 
 def open_run(path: Path, progress: Progress = SILENT) -> Run:
@@ -77,7 +79,13 @@ def open_run(path: Path, progress: Progress = SILENT) -> Run:
     return run_as_trained(config.model_copy(update={"serving": serving}), progress)
 
 
-def judge(candidate: Run, current: Run, metric: str = "HIT@20", progress: Progress = SILENT) -> Verdict:
+def judge(
+    candidate: Run,
+    current: Run,
+    metric: str = "HIT@20",
+    progress: Progress = SILENT,
+    margin: float = 0.0,
+) -> Verdict:
     """Compare two runs on the candidate's validation sessions, by the candidate's settings of evaluation.
 
     Args:
@@ -85,6 +93,7 @@ def judge(candidate: Run, current: Run, metric: str = "HIT@20", progress: Progre
         current: that is served; if it was trained on some of these sessions, the comparison favours it.
         metric: name and cut-off, as in HIT@20.
         progress: is told how far scoring is.
+        margin: by which the candidate may be worse and still take over.
 
     Raises:
         ArtifactError: there are no validation sessions, or the other catalogue has none of their items.
@@ -111,7 +120,7 @@ def judge(candidate: Run, current: Run, metric: str = "HIT@20", progress: Progre
         config.bootstrap_samples,
         seed,
     )
-    return replace(verdict, unknown=float(lacking.mean()))
+    return replace(verdict, unknown=float(lacking.mean()), margin=margin)
 
 
 def _outcome(
