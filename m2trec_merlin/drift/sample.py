@@ -47,12 +47,9 @@ class Sample:
         return np.bincount(taken.rows, minlength=len(self.rows))
 
 
-def session_ids(data: Path, splits: Sequence[str]) -> set[str]:
-    """Return the ids of the sessions of some splits, as texts."""
-    found: set[str] = set()
-    for ids, _, _ in _parts(data, splits):
-        found.update(ids)
-    return found
+def session_ids(data: Path, splits: Sequence[str]) -> np.ndarray:
+    """Return a hash of the id of each session of some splits, uint64 [S], in their order."""
+    return np.concatenate([ids for ids, _, _ in _parts(data, splits)])
 
 
 def read_sample(
@@ -61,9 +58,9 @@ def read_sample(
     workflow: Workflow,
     catalogue: Catalogue,
     seed: int,
-    without: frozenset[str] | set[str] = frozenset(),
+    without: Sequence[int] | np.ndarray = (),
 ) -> Sample:
-    """Read sessions and their items.
+    """Read sessions and their items; only those that are taken are held.
 
     Args:
         data: folder that `m2trec data` wrote.
@@ -71,31 +68,38 @@ def read_sample(
         workflow: of the trained run.
         catalogue: of the trained run.
         seed: of the draw, where there are too many sessions.
-        without: ids of sessions, as texts, to leave out.
+        without: hashes of the ids of sessions to leave out.
     """
-    items, lengths = [], []
-    for ids, parts_items, parts_lengths in _parts(data, splits):
-        wanted = np.array([name not in without for name in ids], dtype=bool)
-        items.append(parts_items[np.repeat(wanted, parts_lengths)])
-        lengths.append(parts_lengths[wanted])
-    all_lengths = np.concatenate(lengths)
-    distinct, positions = np.unique(np.concatenate(items).astype(str), return_inverse=True)
-    sessions = Sessions(positions, np.concatenate([[0], np.cumsum(all_lengths)]).astype(np.int64))
-    if len(sessions) > MOST_SESSIONS:
-        drawn = np.random.default_rng(seed).choice(len(sessions), MOST_SESSIONS, replace=False)
-        sessions = sessions.take(np.sort(drawn))
-    return Sample(sessions, _encode(data, distinct, workflow, catalogue), _rows(catalogue, distinct))
+    taken = np.flatnonzero(~np.isin(session_ids(data, splits), np.asarray(without, np.uint64)))
+    if len(taken) > MOST_SESSIONS:
+        drawn = np.random.default_rng(seed).choice(taken, MOST_SESSIONS, replace=False)
+        taken = np.sort(drawn)
+    items, lengths, before = [], [], 0
+    for ids, of_part, lengths_of_part in _parts(data, splits):
+        first, last = np.searchsorted(taken, [before, before + len(ids)])
+        wanted = np.zeros(len(ids), dtype=bool)
+        wanted[taken[first:last] - before] = True
+        items.append(of_part[np.repeat(wanted, lengths_of_part)])
+        lengths.append(lengths_of_part[wanted])
+        before += len(ids)
+    distinct, positions = np.unique(np.concatenate(items), return_inverse=True)
+    offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
+    encoded = _encode(data, distinct, workflow, catalogue)
+    return Sample(Sessions(positions, offsets), encoded, _rows(catalogue, distinct))
 
 
-def _parts(data: Path, splits: Sequence[str]) -> Iterator[tuple[list[str], np.ndarray, np.ndarray]]:
-    """Yield of each part the ids of its sessions, the items of all events, and the events of each session."""
+def _parts(data: Path, splits: Sequence[str]) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield of each part hashes of the ids of its sessions, the items of all events, and lengths."""
     for split in splits:
         for part in find_parts(data, split):
             events = read_part(part, [SESSION_ID, ITEM_ID])
-            ids = events[SESSION_ID].astype(str).to_numpy(object)
-            starts = run_starts(pd.factorize(ids)[0])
-            lengths = np.diff(np.append(starts, len(ids)))
-            yield ids[starts].tolist(), events[ITEM_ID].astype(str).to_numpy(object), lengths
+            ids = pd.util.hash_array(events[SESSION_ID].astype(str).to_numpy(object))
+            starts = run_starts(ids)
+            yield (
+                ids[starts],
+                events[ITEM_ID].astype(str).to_numpy(object),
+                np.diff(np.append(starts, len(ids))),
+            )
 
 
 def _rows(catalogue: Catalogue, ids: np.ndarray) -> np.ndarray:

@@ -174,6 +174,8 @@ def _train(
             best_hit_20=state.best_value if state.best_epoch else None,
             seconds=round(time.perf_counter() - started, 1),
         )
+    if earlier is not None:
+        shutil.rmtree(sessions, ignore_errors=True)
     if replaced != training:
         # Its model is gone. Trainings that were killed stay, as they may go on.
         shutil.rmtree(run.checkpoints(replaced), ignore_errors=True)
