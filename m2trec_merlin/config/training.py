@@ -14,7 +14,7 @@ class ContinuedConfig(Section):
 
     epochs: Count = 1
     old_sessions: float = Field(
-        0.1,
+        0.25,
         ge=0,
         le=1,
         description="share of the sessions that the earlier run was trained on, drawn anew each time and "

@@ -55,7 +55,7 @@ class Difference:
         measure: `distance`, or the name of the share.
         trained: the share in what was trained on; 0 of a distance.
         new: the share in the new data, or the distance.
-        chance: the distance that chance explains; 0 of a share.
+        chance: the distance, or what of the share, that chance explains.
         limit: for what is left.
         values: of a distribution, the values that changed most: name, share then, share now.
     """
@@ -92,7 +92,7 @@ def compare(
         seed: of the draws.
     """
     distance = _Distance(trained, new, limits.distance, seed)
-    found = _shares("items", lambda s: _unknown(s, catalogue.n_seen), trained, new, limits.share)
+    found = _unknown(new, catalogue, limits.share)
     for name in catalogue.attributes:
         found.append(distance.of(name, *_values_of(trained, name, names(name))))
         if catalogue.attributes[name].field.layout.has_vocabulary:
@@ -172,9 +172,22 @@ def _popularity(sample: Sample, drawn: np.ndarray | None, n_rows: int) -> np.nda
     return np.bincount(sample.rows, sample.count(drawn), minlength=n_rows)
 
 
-def _unknown(sample: Sample, n_seen: int) -> Mapping[str, np.ndarray]:
-    unknown = sample.rows == NO_ITEM
-    return {"not in the catalogue": unknown, "never trained on": unknown | (sample.rows > n_seen)}
+def _unknown(new: Sample, catalogue: Catalogue, limit: float) -> list[Difference]:
+    """Compare the items that are new to the trained run with those that were to be expected.
+
+    Shoppers buy rare items that they did not buy before, without any change: the share of such events is
+    about that of items with a single event in training (Good 1953, "The population frequencies of species").
+    """
+    events, unknown = new.count(), new.rows == NO_ITEM
+    untrained = unknown | (new.rows > catalogue.n_seen)
+    expected = float((catalogue.train_counts == 1).sum() / catalogue.train_counts.sum())
+    return [
+        Difference("items", what, 0.0, float(np.average(items, weights=events)), chance, limit)
+        for what, items, chance in (
+            ("not in the catalogue", unknown, 0.0),
+            ("never trained on", untrained, expected),
+        )
+    ]
 
 
 def _reserved(sample: Sample, name: str) -> Mapping[str, np.ndarray]:

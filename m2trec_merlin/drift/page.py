@@ -45,9 +45,8 @@ def _table(differences: Sequence[Difference]) -> str:
     for each in differences:
         is_distance = each.measure == "distance"
         then, now = ("", f"{each.new:.3f}") if is_distance else (percent(each.trained), percent(each.new))
-        chance, limit = (
-            (f"{each.chance:.3f}", f"{each.limit:g}") if is_distance else ("", percent(each.limit))
-        )
+        chance = f"{each.chance:.3f}" if is_distance else percent(each.chance)
+        limit = f"{each.limit:g}" if is_distance else percent(each.limit)
         rows.append([each.what, each.measure, then, now, chance, limit, "drift" if each.is_drift else ""])
     return write_table(
         "Distances are those of Jensen and Shannon, 0 to 1; the limit is for what chance does not explain.",

@@ -48,7 +48,5 @@ def in_words(difference: Difference) -> str:
             f"{difference.what}: distance {difference.new:.3f}, of which chance explains "
             f"{difference.chance:.3f}"
         )
-    return (
-        f"{difference.what}, {difference.measure}: {percent(difference.new)} of events, "
-        f"{percent(difference.trained)} in training"
-    )
+    expected = f"{percent(difference.trained + difference.chance)} expected"
+    return f"{difference.what}, {difference.measure}: {percent(difference.new)} of events, {expected}"

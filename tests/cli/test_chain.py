@@ -262,5 +262,5 @@ def test_new_data_are_compared_with_what_was_trained_on(shop: Shop) -> None:
     assert found["drift"] is True
     assert values["items", "not in the catalogue"] == values["category", "unseen values"] == 1
     page = (shop.folder / "today" / "drift" / "report.html").read_text()
-    assert "not in the catalogue: 100 % of events, 0 % in training" in page
+    assert "not in the catalogue: 100 % of events, 0 % expected" in page
     assert run(shop.monkeypatch, "drift", shop.file, *there, "--distance", "1", "--share", "1") == 0

@@ -115,6 +115,15 @@ def test_shares_count_events() -> None:
     assert lenient["items", "never trained on"].is_drift
 
 
+def test_as_many_new_items_as_rare_ones_are_no_drift() -> None:
+    """Of 12 training events three are of items that occur once: a quarter of the new ones may be new."""
+    rare = Catalogue(np.arange(6), np.array([0, 9, 1, 1, 1, 0]), items([1, 3, 4, 5, 6, 6]))
+    new = sample([[0, 0, 0, 1]] * 5, brands=(3, 6), rows=(1, 5))
+    found = {d.measure: d for d in compare(TRAINED, new, rare, lambda _: None, Limits(share=0.01), seed=0)}
+    assert (found["never trained on"].new, found["never trained on"].chance) == (0.25, 0.25)
+    assert not found["never trained on"].is_drift
+
+
 def test_the_page_names_what_has_drifted_first_and_escapes_values() -> None:
     bad = Difference("brand", "distance", 0.0, 0.4, 0.1, 0.1, [("<b>Acme</b>", 0.1, 0.6)])
     good = Difference("price", "distance", 0.0, 0.1, 0.1, 0.1)
