@@ -63,13 +63,15 @@ def run_train(config: Config, resume: bool = True, force: bool = False, earlier:
     """Train the model; with an earlier run, from its weights, and preprocess for that if need be."""
     from m2trec_merlin.preprocessing.run import preprocess
     from m2trec_merlin.training.continuing import require_same_model
+    from m2trec_merlin.training.processes import are_several
     from m2trec_merlin.training.run import train
 
     with TerminalProgress() as progress:
         start = None if earlier is None else _trained(earlier, progress)
         if start is not None:
             require_same_model(Run(config), start)
-            preprocess(config, progress=progress, earlier=start)
+            if not are_several():  # only one could do it, and would keep the others out
+                preprocess(config, progress=progress, earlier=start)
         folder = train(config, earlier=start, resume=resume, force=force, progress=progress)
         progress.say(f"model in {folder}; learning curves: tensorboard --logdir {Run(config).tensorboard}")
 
