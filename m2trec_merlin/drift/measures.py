@@ -116,32 +116,37 @@ class _Distance:
     def of(self, what: str, count: _Count, labels: Sequence[str]) -> Difference:
         """Compare one distribution, whose bins have labels."""
         then, now = count(self.trained, None), count(self.new, None)
-        by_chance = [jensenshannon(then, count(self.trained, drawn), 2) for drawn in self.draws]
+        by_chance = [_apart(then, count(self.trained, drawn)) for drawn in self.draws]
         then, now = then / then.sum(), now / now.sum()
         most = np.argsort(-abs(now - then), kind="stable")[:_SHOWN]
         return Difference(
             what,
             "distance",
             0.0,
-            float(jensenshannon(then, now, 2)),
+            _apart(then, now),
             float(np.quantile(by_chance, _CHANCE)),
             self.limit,
             [(labels[i], float(then[i]), float(now[i])) for i in most if then[i] != now[i]],
         )
 
 
+def _apart(then: np.ndarray, now: np.ndarray) -> float:
+    # Rounding can bring equal distributions just below 0, whose root is no number.
+    return float(np.nan_to_num(jensenshannon(then, now, 2)))
+
+
 def _values_of(sample: Sample, name: str, names: Sequence[str] | None) -> tuple[_Count, Sequence[str]]:
     """Return how the values of an attribute are counted, and what the bins are called."""
-    field = sample.items[name].field
-    if field.layout.has_vocabulary:
+    size = sample.items[name].field.size
+    if sample.items[name].field.layout.has_vocabulary:
 
         def count_ids(sample: Sample, drawn: np.ndarray | None) -> np.ndarray:
             column = sample.items[name]
             # Each event counts once, however many values its item has.
             weights = np.repeat(sample.count(drawn) / column.lengths, column.lengths)
-            return np.bincount(column.values, weights, minlength=field.size)
+            return np.bincount(column.values, weights, minlength=size)
 
-        return count_ids, names or [f"id {i}" for i in range(field.size)]
+        return count_ids, names or [f"id {i}" for i in range(size)]
 
     numbers = _numbers(sample.items[name])
     edges = np.unique(np.quantile(numbers(sample), np.linspace(0, 1, _BINS + 1)[1:-1]))
