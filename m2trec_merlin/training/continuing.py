@@ -11,14 +11,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from m2trec_merlin.artifacts import atomic_directory, fingerprint, reading
+from m2trec_merlin.artifacts import atomic_directory, reading
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import TrainingConfig
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.continuing import take_over
 from m2trec_merlin.model.m2trec import M2TRec, build_model
-from m2trec_merlin.model.storage import load_model
+from m2trec_merlin.model.storage import WEIGHTS, load_model
 from m2trec_merlin.preprocessing.run import START
 from m2trec_merlin.runs import Run
 from m2trec_merlin.runs.settings import differences, made_of
@@ -144,8 +144,12 @@ def require_same_model(run: Run, earlier: Run) -> None:
 
 
 def identity_of(earlier: Run) -> dict[str, Any]:
-    """Return what a training that goes on depends on beside the run: the weights that it starts from."""
-    return {"weights": fingerprint(earlier.step("train").manifest()["sha256"])}
+    """Return what a training that goes on depends on beside the run: the weights that it starts from.
+
+    Of the weights alone: how many seconds their training took stands beside them, and must not decide on
+    which sessions are drawn.
+    """
+    return {"weights": earlier.step("train").manifest()["sha256"][WEIGHTS]}
 
 
 def _files(run: Run) -> list[Path]:

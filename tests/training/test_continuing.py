@@ -102,6 +102,18 @@ def _tell(config: Config) -> str:
     return told.text
 
 
+def test_how_long_the_earlier_training_took_changes_nothing(yesterday: Run, today: Run) -> None:
+    folder = train(today.config, earlier=yesterday)
+    manifest = yesterday.model / "manifest.json"
+    before = manifest.read_text()
+    history = read_json(manifest)["sha256"]["history.json"]
+    manifest.write_text(before.replace(history, "of another history"))
+    told = Told()
+    train(today.config, earlier=yesterday, progress=told)
+    manifest.write_text(before)
+    assert told.lines == [f"{folder} is up to date"]
+
+
 def test_the_days_can_follow_each_other(yesterday: Run, today: Run, tmp_path: Path) -> None:
     train(today.config, earlier=yesterday)
     tomorrow = day(tmp_path, {**TODAY, "train": {**TODAY["train"], "h": [13, 15]}})
