@@ -20,6 +20,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     (
         "training",
         "evaluation",
+        "drift",
         "serving.export",
         "serving.server",
         "serving.replay",

@@ -42,7 +42,7 @@ def save_workflow(workflow: Workflow, attributes: Sequence[Attribute], directory
     """
     inputs = [_describe(column) for column in workflow.input_schema]
     settings = [attribute.preprocessing_settings() for attribute in attributes]
-    for operator, columns in _learning(workflow):
+    for operator, columns in learning_operators(workflow):
         folder = directory / type(operator).__name__
         folder.mkdir(parents=True, exist_ok=True)
         for column in columns:
@@ -62,7 +62,7 @@ def load_workflow(directory: Path) -> Workflow:
         inputs = Schema([_column(**column) for column in content["inputs"]])
     # A workflow that is loaded is never fitted, so nothing is kept in its storage.
     workflow = items_workflow(attributes, directory).fit_schema(inputs)
-    for operator, columns in _learning(workflow):
+    for operator, columns in learning_operators(workflow):
         folder = directory / type(operator).__name__
         for column in columns:
             operator.read_learned(column, folder)
@@ -70,8 +70,12 @@ def load_workflow(directory: Path) -> Workflow:
     return workflow.fit_schema(inputs)
 
 
-def _learning(workflow: Workflow) -> Iterator[tuple[Learning, list[str]]]:
-    """Yield the operators that learn, and the columns that they learn of."""
+def learning_operators(workflow: Workflow) -> Iterator[tuple[Learning, list[str]]]:
+    """Yield the operators that learn, and the columns that they learn of.
+
+    Raises:
+        TypeError: one does not say what it learned.
+    """
     for node in Graph.get_nodes_by_op_type([workflow.output_node], StatOperator):
         if not isinstance(node.op, Learning):
             raise TypeError(f"{type(node.op).__name__} learns, but has no write_learned and read_learned")

@@ -37,6 +37,8 @@ class Categories(FittedByParts, Categorify):
     """
 
     _indexes: dict[str, IdIndex] | None = None
+    #: Values of the vocabularies that are extended, by column.
+    _before: Mapping[str, Sequence[str]] = {}
 
     def fit_part(self, col_selector: ColumnSelector, df: Frame) -> dict[str, dict[str, int]]:
         """Count the values of a part."""
@@ -48,13 +50,13 @@ class Categories(FittedByParts, Categorify):
         return add_counts(parts)
 
     def fit_finalize(self, categories: Mapping[str, Mapping[str, int]]) -> None:
-        """Write the vocabularies: values by falling frequency, equals by the value."""
+        """Write the vocabularies: values by falling frequency, equals by the value; behind earlier ones."""
         self._indexes = None
         folder = Path(self.out_path) / "categories"
         folder.mkdir(parents=True, exist_ok=True)
         for name, counts in categories.items():
             path = folder / f"unique.{name}.parquet"
-            _write_vocabulary(path, name, counts, self.freq_threshold)
+            _write_vocabulary(path, name, counts, self.freq_threshold, self._before.get(name, ()))
             self.categories[name] = str(path)
 
     def transform(self, col_selector: ColumnSelector, df: Frame) -> Frame:
@@ -78,6 +80,12 @@ class Categories(FittedByParts, Categorify):
             self.categories[column] = str(path)
             self._index(column)
 
+    def start_from(self, column: str, folder: Path) -> None:
+        """Have the values of COLUMN.parquet keep their ids; see `Learning`."""
+        path = folder / f"{column}.parquet"
+        with reading(path, "preprocess"):
+            self._before = {**self._before, column: list(pd.read_parquet(path)[column])}
+
     def _ids(self, name: str) -> Callable[[pa.Array], np.ndarray]:
         def ids(distinct: pa.Array) -> np.ndarray:
             positions = self._index(name).find(distinct.to_pandas())
@@ -100,11 +108,15 @@ class Categories(FittedByParts, Categorify):
         return {**self.__dict__, "_indexes": None}
 
 
-def _write_vocabulary(path: Path, name: str, counts: Mapping[str, int], least: int) -> None:
+def _write_vocabulary(
+    path: Path, name: str, counts: Mapping[str, int], least: int, before: Sequence[str]
+) -> None:
     """Write the file as NVTabular does: its index is the id of a value."""
-    kept = sorted((-count, value) for value, count in counts.items() if count >= least)
-    columns = {name: [value for _, value in kept], f"{name}_size": [-count for count, _ in kept]}
-    table = pd.DataFrame(columns, index=pd.RangeIndex(FIRST_VALUE, FIRST_VALUE + len(kept)))
+    known = set(before)
+    new = sorted((-n, value) for value, n in counts.items() if n >= least and value not in known)
+    values = [*before, *(value for _, value in new)]
+    columns = {name: values, f"{name}_size": [counts.get(value, 0) for value in values]}
+    table = pd.DataFrame(columns, index=pd.RangeIndex(FIRST_VALUE, FIRST_VALUE + len(values)))
     schema = pa.schema([(name, pa.string()), (f"{name}_size", pa.int64())])
     table.to_parquet(path, schema=schema, compression=None)
 

@@ -53,6 +53,13 @@ class Learning(Protocol):
             ArtifactError: it is missing or damaged.
         """
 
+    def start_from(self, column: str, folder: Path) -> None:
+        """Have the next fitting extend what `write_learned` wrote: every id keeps its value.
+
+        Raises:
+            ArtifactError: it is missing or damaged.
+        """
+
 
 class ConvertColumns(Operator):
     """Replaces each column by a function of that column alone."""

@@ -69,6 +69,9 @@ class Standardise(FittedByParts, Normalize):
         with reading(path, "preprocess"):
             self.means[column], self.stds[column] = float(moments["mean"]), float(moments["deviation"])
 
+    def start_from(self, column: str, folder: Path) -> None:
+        """Nothing: mean and deviation move with the data; see `Learning`."""
+
 
 def _moments(values: Array) -> Moments:
     values = values[values == values]

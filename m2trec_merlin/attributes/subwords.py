@@ -56,6 +56,7 @@ class SubwordTokenize(FittedByParts):
         self.shared = shared
         self.vocabularies: dict[str, str] = {}
         self._tokenizers: dict[str, Tokenizer] = {}
+        self._before: dict[str, str] = {}
 
     def fit_part(self, col_selector: ColumnSelector, df: Frame) -> dict[str, dict[str, int]]:
         """Count the words of each text column of a part, as they are written."""
@@ -67,16 +68,17 @@ class SubwordTokenize(FittedByParts):
         return add_counts(parts)
 
     def fit_finalize(self, dask_stats: dict[str, Counter[str]]) -> None:
-        """Learn the vocabularies from the words of all partitions."""
-        if self.shared:
-            together = sum(dask_stats.values(), Counter())
-            learned = learn_tokenizer(together, self.vocabulary_size)
-            self.vocabularies = {name: self._serialise(name, learned) for name in dask_stats}
-        else:
-            self.vocabularies = {
-                name: self._serialise(name, learn_tokenizer(words, self.vocabulary_size))
-                for name, words in dask_stats.items()
-            }
+        """Learn the vocabularies from the words of all partitions, or extend earlier ones."""
+        together = sum(dask_stats.values(), Counter())
+        self.vocabularies = {
+            name: self._serialise(name, self._learn(name, together if self.shared else words))
+            for name, words in dask_stats.items()
+        }
+
+    def _learn(self, name: str, words: Mapping[str, int]) -> Tokenizer:
+        if (before := self._before.get(name)) is not None:
+            return extend_tokenizer(Tokenizer.from_str(before), words, self.vocabulary_size)
+        return learn_tokenizer(words, self.vocabulary_size)
 
     def _serialise(self, name: str, tokenizer: Tokenizer) -> str:
         tokenizer.enable_truncation(self._longest(name))
@@ -119,13 +121,11 @@ class SubwordTokenize(FittedByParts):
 
     def read_learned(self, column: str, folder: Path) -> None:
         """Read COLUMN.json; see `Learning`."""
-        path = folder / f"{column}.json"
-        with reading(path, "preprocess"):
-            self.vocabularies[column] = path.read_text(encoding="utf-8")
-            try:
-                self.tokenizer(column)
-            except Exception as error:  # which is all that the library says of files that it cannot read
-                raise ValueError(str(error)) from None
+        self.vocabularies[column], self._tokenizers[column] = _read(folder / f"{column}.json")
+
+    def start_from(self, column: str, folder: Path) -> None:
+        """Have the pieces of COLUMN.json keep their ids, and known words their pieces; see `Learning`."""
+        self._before[column], _ = _read(folder / f"{column}.json")
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_tokenizers": {}}
@@ -149,6 +149,15 @@ class SubwordTokenize(FittedByParts):
     def output_dtype(self) -> Any:
         """Ids."""
         return np.int64
+
+
+def _read(path: Path) -> tuple[str, Tokenizer]:
+    with reading(path, "preprocess"):
+        text = path.read_text(encoding="utf-8")
+        try:
+            return text, Tokenizer.from_str(text)
+        except Exception as error:  # which is all that the library says of files that it cannot read
+            raise ValueError(str(error)) from None
 
 
 def learn_tokenizer(words: Mapping[str, int], vocabulary_size: int) -> Tokenizer:
@@ -175,6 +184,23 @@ def learn_tokenizer(words: Mapping[str, int], vocabulary_size: int) -> Tokenizer
     ids = trained.get_vocab(with_added_tokens=True)
     pieces = [piece for piece in sorted(ids, key=ids.__getitem__) if piece not in useless]
     # A fresh tokenizer, where the characters are no longer special tokens, matched ahead of all rules.
+    return _tokenizer({piece: i for i, piece in enumerate(pieces)})
+
+
+def extend_tokenizer(tokenizer: Tokenizer, words: Mapping[str, int], vocabulary_size: int) -> Tokenizer:
+    """Add the characters that a WordPiece vocabulary lacks, behind its pieces.
+
+    No longer pieces are added: they would cut known words otherwise, whose pieces were trained. A word that
+    has pieces keeps them, as a character alone is only taken where nothing else matches.
+
+    Args:
+        tokenizer: learned before.
+        words: how often each word occurs now, before normalisation.
+        vocabulary_size: of so many characters, the most frequent ones, those that are lacking are added.
+    """
+    ids = tokenizer.get_vocab()
+    lacking = _characters(_normalise(words), vocabulary_size) - ids.keys()
+    pieces = [*sorted(ids, key=ids.__getitem__), *sorted(lacking)]
     return _tokenizer({piece: i for i, piece in enumerate(pieces)})
 
 

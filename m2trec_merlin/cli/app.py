@@ -11,11 +11,12 @@ import typer
 from rich.markup import escape
 
 from m2trec_merlin import __version__
-from m2trec_merlin.cli import catalog, verbs
+from m2trec_merlin.cli import catalog, comparisons, verbs
 from m2trec_merlin.cli.options import (
     DEFAULT_CONFIG,
     ConfigOption,
     ForceOption,
+    FromOption,
     SetOption,
     VariantOption,
     read_config,
@@ -35,6 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(catalog.app)
+app.add_typer(comparisons.app)
 
 DEFAULT_DRAFT = Path("shop.yaml")
 
@@ -108,10 +110,11 @@ def preprocess(
     dask: Annotated[
         str | None, typer.Option(help="Run NVTabular on Dask: local:N or tcp://scheduler:8786.")
     ] = None,
+    earlier: FromOption = None,
     force: ForceOption = False,
 ) -> None:
-    """Run the NVTabular workflows: catalogue and sessions."""
-    verbs.run_preprocess(read_config(config, settings), dask, force)
+    """Run the NVTabular workflows: catalogue and sessions; with --from, vocabularies grow at their end."""
+    verbs.run_preprocess(read_config(config, settings), dask, force, earlier)
 
 
 @app.command()
@@ -119,13 +122,18 @@ def train(
     config: ConfigOption = DEFAULT_CONFIG,
     settings: SetOption = None,
     variant: VariantOption = None,
+    earlier: FromOption = None,
     resume: Annotated[
         bool, typer.Option("--resume/--restart", help="Go on from the newest checkpoint, or start anew.")
     ] = True,
     force: ForceOption = False,
 ) -> None:
-    """Train the model; a killed training goes on where it stood."""
-    verbs.run_train(read_config(config, settings, variant), resume, force)
+    """Train the model; a killed training goes on where it stood.
+
+    With --from, new sessions and items are trained on from the weights of an earlier run; what `preprocess
+    --from` would do is done before, if it is not done yet.
+    """
+    verbs.run_train(read_config(config, settings, variant), resume, force, earlier)
 
 
 @app.command()
@@ -247,58 +255,6 @@ def recommend(
         candidates,
         explain,
     )
-
-
-@app.command()
-def runs(
-    folder: Annotated[
-        Path, typer.Argument(help="That holds runs, or is one; a run's variants are listed with it.")
-    ] = Path("runs"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print all that manifests tell as JSON.")] = False,
-) -> None:
-    """List the runs that are there: of which data, how far they came, what was measured."""
-    from m2trec_merlin.cli.listing import print_runs
-
-    print_runs(folder, as_json)
-
-
-@app.command()
-def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Two runs or more: their folders, or links to them.")],
-) -> None:
-    """Show runs side by side: the settings that differ, and what was measured on test sessions."""
-    from m2trec_merlin.cli.listing import print_comparison
-
-    print_comparison(runs)
-
-
-@app.command()
-def replay(
-    log: Annotated[Path, typer.Argument(help="What was asked and shown: the folder serving.log.folder.")],
-    against: Annotated[Path, typer.Option(help="A run's folder, or the model repository itself.")],
-    k: Annotated[int, typer.Option("-k", min=1, help="Places of an answer that count.")] = 20,
-    at_least: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Overlap below which the exit code is 3.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Answer logged requests again by another export, and say how far its answers differ."""
-    from m2trec_merlin.cli.versions import run_replay
-
-    raise typer.Exit(run_replay(log, against, k, at_least, as_json))
-
-
-@app.command()
-def promote(
-    candidate: Annotated[Path, typer.Argument(help="A run: its folder, or its configuration file.")],
-    over: Annotated[Path, typer.Option(help="The run that is served, or the link to it: runs/current.")],
-    metric: Annotated[str, typer.Option(help="What decides, on validation sessions.")] = "HIT@20",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Make a run the current one if it is better by more than chance; exit code 3: it is not."""
-    from m2trec_merlin.cli.versions import run_promote
-
-    raise typer.Exit(run_promote(candidate, over, metric, as_json))
 
 
 @app.command()

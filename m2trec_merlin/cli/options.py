@@ -21,6 +21,14 @@ SetOption = Annotated[
 VariantOption = Annotated[
     str | None, typer.Option("--variant", help=f"A variant of the paper: {', '.join(VARIANTS)}.")
 ]
+FromOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        metavar="RUN",
+        help="Go on from a trained run: its folder, a link to it, or its configuration file.",
+    ),
+]
 ForceOption = Annotated[bool, typer.Option("--force", help="Do it again even if the result is current.")]
 
 

@@ -49,21 +49,38 @@ def run_data(config: Config, force: bool = False) -> None:
         progress.say(f"report: {Run(config).data_report}")
 
 
-def run_preprocess(config: Config, dask: str | None = None, force: bool = False) -> None:
-    """Run both NVTabular workflows."""
+def run_preprocess(
+    config: Config, dask: str | None = None, force: bool = False, earlier: Path | None = None
+) -> None:
+    """Run both NVTabular workflows; with an earlier run, they extend what was learned there."""
     from m2trec_merlin.preprocessing.run import preprocess
 
     with TerminalProgress() as progress:
-        preprocess(config, dask=dask, force=force, progress=progress)
+        start = None if earlier is None else _trained(earlier, progress)
+        preprocess(config, dask=dask, force=force, progress=progress, earlier=start)
 
 
-def run_train(config: Config, resume: bool = True, force: bool = False) -> None:
-    """Train the model."""
+def run_train(config: Config, resume: bool = True, force: bool = False, earlier: Path | None = None) -> None:
+    """Train the model; with an earlier run, from its weights, and preprocess for that if need be."""
+    from m2trec_merlin.preprocessing.run import preprocess
+    from m2trec_merlin.training.continuing import require_same_model
+    from m2trec_merlin.training.processes import are_several
     from m2trec_merlin.training.run import train
 
     with TerminalProgress() as progress:
-        folder = train(config, resume=resume, force=force, progress=progress)
+        start = None if earlier is None else _trained(earlier, progress)
+        if start is not None:
+            require_same_model(Run(config), start)
+            if not are_several():  # only one could do it, and would keep the others out
+                preprocess(config, progress=progress, earlier=start)
+        folder = train(config, earlier=start, resume=resume, force=force, progress=progress)
         progress.say(f"model in {folder}; learning curves: tensorboard --logdir {Run(config).tensorboard}")
+
+
+def _trained(path: Path, progress: TerminalProgress) -> Run:
+    from m2trec_merlin.model.storage import config_of_run, run_as_trained
+
+    return run_as_trained(config_of_run(path), progress)
 
 
 def run_evaluate(config: Config, force: bool = False, split: HeldOut = "test") -> None:

@@ -50,13 +50,14 @@ def run_replay(log: Path, against: Path, k: int, at_least: float | None, as_json
     return NO if at_least is not None and found.overlap < at_least else YES
 
 
-def run_promote(candidate: Path, over: Path, metric: str, as_json: bool) -> int:
+def run_promote(candidate: Path, over: Path, metric: str, margin: float, as_json: bool) -> int:
     """Make a run the current one if it is better by more than chance; print why, return the exit code.
 
     Args:
         candidate: folder or configuration of a run.
         over: the same of the run that is served, or the link to it.
         metric: that decides, as in HIT@20.
+        margin: by which the candidate may be worse.
         as_json: print one JSON object rather than a table.
     """
     from m2trec_merlin.evaluation.promotion import judge, open_run
@@ -68,12 +69,12 @@ def run_promote(candidate: Path, over: Path, metric: str, as_json: bool) -> int:
             raise ArtifactError(f"{over} is {candidate} already")
         # Before anything is measured: all that could fail afterwards.
         link = link_over(old.model_directory if over.is_file() else over)
-        verdict = judge(new, old, metric, progress)
-    if verdict.is_better:
+        verdict = judge(new, old, metric, progress, margin)
+    if verdict.takes_over:
         lead_to(link, new.model_directory)
     if as_json:
-        _print_json({**asdict(verdict), "promoted": verdict.is_better, "link": str(link)})
-        return YES if verdict.is_better else NO
+        _print_json({**asdict(verdict), "promoted": verdict.takes_over, "link": str(link)})
+        return YES if verdict.takes_over else NO
     _print_table(
         f"{candidate} over {over}, {verdict.prefixes:,} prefixes of validation sessions",
         {
@@ -84,11 +85,10 @@ def run_promote(candidate: Path, over: Path, metric: str, as_json: bool) -> int:
             "events that the current one cannot know": f"{verdict.unknown:.1%}",
         },
     )
-    what = (
-        f"{link} leads to it now" if verdict.is_better else f"no better for certain: {link} stays as it was"
-    )
+    than = "no better" if not margin else f"not within {margin:g}"
+    what = f"{link} leads to it now" if verdict.takes_over else f"{than} for certain: {link} stays as it was"
     console.print(f"{candidate}: {what}", markup=False, highlight=False, soft_wrap=True)
-    return YES if verdict.is_better else NO
+    return YES if verdict.takes_over else NO
 
 
 def _print_json(content: dict[str, Any]) -> None:

@@ -9,6 +9,22 @@ from pydantic import Field
 from m2trec_merlin.sections import MANY, Count, Section
 
 
+class ContinuedConfig(Section):
+    """What is otherwise where training goes on from an earlier run (`train --from`)."""
+
+    epochs: Count = 1
+    old_sessions: float = Field(
+        0.25,
+        ge=0,
+        le=1,
+        description="share of the sessions that the earlier run was trained on, drawn anew each time and "
+        "trained on again beside the new ones",
+    )
+    learning_rates: float = Field(
+        0.3, gt=0, le=10, description="multiple of both learning rates of a training from scratch"
+    )
+
+
 class TrainingConfig(Section):
     """Optimisation, stopping, checkpoints."""
 
@@ -31,6 +47,7 @@ class TrainingConfig(Section):
     validation_prefixes: Count = Field(20_000, description="prefixes scored after each epoch")
     checkpoint_steps: Count | None = Field(None, description="also checkpoint every so many steps")
     max_steps: Count | None = Field(None, description="stop after so many steps, whatever epochs says")
+    continued: ContinuedConfig = ContinuedConfig()
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="of matrix products; auto: bfloat16 where the hardware has it"
     )

@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.config import EvaluationConfig, load_config
+from m2trec_merlin.config import EvaluationConfig
 from m2trec_merlin.config.serving import ServingConfig
-from m2trec_merlin.config.settings import VARIANTS_FOLDER
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.errors import ArtifactError, ConfigError
 from m2trec_merlin.evaluation.bootstrap import session_intervals
@@ -20,7 +19,7 @@ from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.ranking import evaluate, prefixes_of, sample_prefixes
 from m2trec_merlin.evaluation.run import our_scorers
 from m2trec_merlin.progress import SILENT, Progress
-from m2trec_merlin.runs import Run, RunFolder
+from m2trec_merlin.runs import Run
 from m2trec_merlin.sessions import Sessions
 
 
@@ -38,6 +37,7 @@ class Verdict:
         prefixes: that both were measured on.
         unknown: share of the sessions' events, of those that the candidate's catalogue holds, that the other
             one does not.
+        margin: by which the candidate may be worse and still take over.
     """
 
     metric: str
@@ -48,11 +48,12 @@ class Verdict:
     high: float
     prefixes: int
     unknown: float = 0.0
+    margin: float = 0.0
 
     @property
-    def is_better(self) -> bool:
-        """Whether the whole interval of the difference is above 0."""
-        return self.low > 0
+    def takes_over(self) -> bool:
+        """Whether the whole interval of the difference is above 0, or above what the margin allows."""
+        return self.low > -self.margin
 
 
 def open_run(path: Path, progress: Progress = SILENT) -> Run:
@@ -66,15 +67,9 @@ def open_run(path: Path, progress: Progress = SILENT) -> Run:
         ArtifactError: there is no trained and exported model, or it was trained again since the export.
         ConfigError: the file is no configuration.
     """
-    from m2trec_merlin.model.storage import run_as_trained, saved_config
+    from m2trec_merlin.model.storage import config_of_run, run_as_trained
 
-    if path.is_file():
-        config = load_config(path)
-    else:
-        folder = path.resolve()
-        saved = saved_config(RunFolder(folder, folder).model)
-        shared = folder.parents[1] if folder.parent.name == VARIANTS_FOLDER else folder
-        config = saved.model_copy(update={"work_dir": shared})
+    config = config_of_run(path)
     export = Run(config).step("export")
     manifest = export.manifest()
     exported = manifest["settings"]
@@ -88,7 +83,13 @@ def open_run(path: Path, progress: Progress = SILENT) -> Run:
     return run_as_trained(config.model_copy(update={"serving": serving}), progress)
 
 
-def judge(candidate: Run, current: Run, metric: str = "HIT@20", progress: Progress = SILENT) -> Verdict:
+def judge(
+    candidate: Run,
+    current: Run,
+    metric: str = "HIT@20",
+    progress: Progress = SILENT,
+    margin: float = 0.0,
+) -> Verdict:
     """Compare two runs on the candidate's validation sessions, by the candidate's settings of evaluation.
 
     Args:
@@ -96,6 +97,7 @@ def judge(candidate: Run, current: Run, metric: str = "HIT@20", progress: Progre
         current: that is served; if it was trained on some of these sessions, the comparison favours it.
         metric: name and cut-off, as in HIT@20.
         progress: is told how far scoring is.
+        margin: by which the candidate may be worse and still take over.
 
     Raises:
         ArtifactError: there are no validation sessions, or the other catalogue has none of their items.
@@ -122,7 +124,7 @@ def judge(candidate: Run, current: Run, metric: str = "HIT@20", progress: Progre
         config.bootstrap_samples,
         seed,
     )
-    return replace(verdict, unknown=float(lacking.mean()))
+    return replace(verdict, unknown=float(lacking.mean()), margin=margin)
 
 
 def _outcome(

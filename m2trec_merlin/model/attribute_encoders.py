@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -157,7 +158,7 @@ def embedding_width(vocabulary_size: int, config: ModelConfig) -> int:
 
 
 def build_attribute_encoder(
-    field: Field, attribute: Attribute | None, config: ModelConfig
+    field: Field, attribute: Attribute | None, config: ModelConfig, width: int | None = None
 ) -> AttributeEncoder:
     """Return the encoder for one attribute, by the layout of its values.
 
@@ -165,10 +166,12 @@ def build_attribute_encoder(
         field: the attribute in the catalogue.
         attribute: its configuration; None for the id pseudo-attribute, whose width is the model's.
         config: of the model.
+        width: d, if it is settled already: a vocabulary may have grown since.
     """
     if attribute is None:
         return CategoricalEncoder(field.name, SparseTable(field.size, config.width), 0.0)
-    return _BUILDERS[field.layout](field, attribute.embedding, config)
+    embedding = attribute.embedding if width is None else replace(attribute.embedding, dim=width)
+    return _BUILDERS[field.layout](field, embedding, config)
 
 
 def _build_categorical(field: Field, embedding: Embedding, config: ModelConfig) -> AttributeEncoder:

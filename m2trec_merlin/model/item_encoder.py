@@ -38,6 +38,11 @@ class ItemEncoder(nn.Module):
         self.widths = {encoder.name: encoder.width for encoder in encoders}
         self.width = sum(self.widths.values())
 
+    @property
+    def attributes(self) -> list[AttributeEncoder]:
+        """The encoders of the attributes, in the order of their vectors."""
+        return [encoder for encoder in self.encoders if isinstance(encoder, AttributeEncoder)]
+
     def forward(self, attributes: EncodedAttributes) -> ItemVectors:
         """Return the item vectors of n items."""
         described = [encoder(attributes) for encoder in self.encoders]

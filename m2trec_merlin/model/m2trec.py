@@ -108,6 +108,11 @@ class M2TRec(tr.Model):
         items: ItemVectors = self.body.inputs(rows)
         return items
 
+    @property
+    def widths(self) -> dict[str, int]:
+        """Length of each attribute's vectors, by name."""
+        return {encoder.name: encoder.width for encoder in self.item_encoder.attributes}
+
     def count_parameters(self) -> int:
         """Trainable parameters."""
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
@@ -118,13 +123,19 @@ def _sole(outputs: Any) -> Any:
     return next(iter(outputs.values())) if isinstance(outputs, dict) and len(outputs) == 1 else outputs
 
 
-def build_model(config: Config, catalogue: Catalogue, max_length: int | None = None) -> M2TRec:
+def build_model(
+    config: Config,
+    catalogue: Catalogue,
+    max_length: int | None = None,
+    widths: Mapping[str, int] | None = None,
+) -> M2TRec:
     """Compose the model that a configuration describes.
 
     Args:
         config: attributes, model and session length.
         catalogue: encoded by the items workflow with the same attributes.
         max_length: of sessions, where `data.max_session_length` leaves it to the data.
+        widths: of attributes' vectors, which follow the vocabularies otherwise.
 
     Raises:
         ArtifactError: the catalogue lacks an attribute that the configuration names.
@@ -133,7 +144,11 @@ def build_model(config: Config, catalogue: Catalogue, max_length: int | None = N
     max_length = config.data.max_session_length or max_length
     assert max_length is not None, "neither the configuration nor the data say how long sessions are"
     columns = [_column(catalogue, name) for name in config.inputs]
-    encoders = [build_attribute_encoder(c.field, _attribute(config, c.field.name), model) for c in columns]
+    settled = widths or {}
+    encoders = [
+        build_attribute_encoder(c.field, _attribute(config, c.field.name), model, settled.get(c.field.name))
+        for c in columns
+    ]
     popularity = build_expected_popularity(config, columns) if model.next_item.expects_popularity else None
     item_encoder = ItemEncoder(encoders, popularity)
     inputs = CatalogueInput(

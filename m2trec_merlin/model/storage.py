@@ -13,11 +13,12 @@ from torch import Tensor, nn
 
 from m2trec_merlin.artifacts import atomic_write, fingerprint, read_json, reading
 from m2trec_merlin.catalogue import VOCABULARIES, Catalogue
-from m2trec_merlin.config import Config, restore_config
+from m2trec_merlin.config import Config, load_config, restore_config
+from m2trec_merlin.config.settings import VARIANTS_FOLDER
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.m2trec import M2TRec, build_model
 from m2trec_merlin.progress import Progress
-from m2trec_merlin.runs import Run, Verb
+from m2trec_merlin.runs import Run, RunFolder, Verb
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 
@@ -40,6 +41,7 @@ def save_model(model: M2TRec, directory: Path, config: Config, catalogue: Catalo
         "format": FORMAT,
         "config": config.model_dump(mode="json"),
         "max_length": model.max_length,
+        "widths": model.widths,
         "parameters": model.count_parameters(),
         "catalogue": _describe(catalogue),
     }
@@ -69,7 +71,9 @@ def load_model(directory: Path, catalogue: Catalogue) -> M2TRec:
     if not (directory / WEIGHTS).is_file():
         raise ArtifactError(f"{directory / WEIGHTS} is missing: run `m2trec train` first")
     _require_same(description["catalogue"], _describe(catalogue), directory)
-    model = build_model(_config_of(description, directory), catalogue, description["max_length"])
+    model = build_model(
+        _config_of(description, directory), catalogue, description["max_length"], description.get("widths")
+    )
     try:
         model.load_state_dict(load_file(directory / WEIGHTS))
     except Exception as error:
@@ -107,6 +111,24 @@ def run_as_trained(config: Config, progress: Progress) -> Run:
         progress.say(line)
     run.step("preprocess").require()
     return run
+
+
+def config_of_run(path: Path) -> Config:
+    """Return the configuration of a run: its file's, or what the model in its folder was trained with.
+
+    Args:
+        path: the folder of a run, or a link to it, or its configuration file.
+
+    Raises:
+        ArtifactError: there is no trained model in the folder.
+        ConfigError: the file is no configuration.
+    """
+    if path.is_file():
+        return load_config(path)
+    folder = path.resolve()
+    saved = saved_config(RunFolder(folder, folder).model)
+    shared = folder.parents[1] if folder.parent.name == VARIANTS_FOLDER else folder
+    return saved.model_copy(update={"work_dir": shared})
 
 
 def _read_description(directory: Path) -> dict[str, Any]:

@@ -21,11 +21,13 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.data.validation import check_attributes
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.ids import IdIndex
+from m2trec_merlin.merlin_adapter import dataset_of_parts
 from m2trec_merlin.preprocessing.catalogue_files import arrow_schema, write_display, write_vocabularies
 from m2trec_merlin.preprocessing.cluster import run
 from m2trec_merlin.preprocessing.device import frames_on
 from m2trec_merlin.preprocessing.fitting import fit_workflow
 from m2trec_merlin.preprocessing.parts import count_events, find_parts
+from m2trec_merlin.preprocessing.starting import start_from
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers import Origin
 from m2trec_merlin.readers.problems import ProblemLog
@@ -41,6 +43,7 @@ def build_catalogue(
     client: Any = None,
     progress: Progress = SILENT,
     device: str = "cpu",
+    start: Path | None = None,
 ) -> None:
     """Fit the items workflow and write `catalogue/` and `items_workflow/`.
 
@@ -51,8 +54,10 @@ def build_catalogue(
         client: of the Dask cluster to run on, which must see `output`; None runs in this process.
         progress: is told about each part of the work.
         device: `cpu` or `cuda`.
+        start: folder of an earlier items workflow, whose vocabularies are extended.
 
     Raises:
+        ArtifactError: the earlier workflow has other attributes.
         DataError: the items do not fit the attributes (all problems at once), or none occurs in training.
         MissingDependencyError: sentences are to be encoded, and the encoder is not installed.
     """
@@ -68,8 +73,12 @@ def build_catalogue(
         parts = _write_parts(items, n_seen, Path(folder), size)
         seen = [part for part in parts if part.name.startswith("seen")]
         workflow = items_workflow(config.attributes, Path(folder) / VOCABULARIES)
+        columns = workflow_columns(config.attributes)
+        if start is not None:
+            workflow.fit_schema(dataset_of_parts(seen[:1], columns).schema)
+            start_from(workflow, config.attributes, start)
         load_operators(workflow)
-        fit_workflow(workflow, seen, workflow_columns(config.attributes), device, client, progress)
+        fit_workflow(workflow, seen, columns, device, client, progress)
         save_workflow(workflow, config.attributes, output / ITEMS_WORKFLOW)
         fields = write_vocabularies(workflow, config.attributes, catalogue)
         schema = arrow_schema(list(fields.values()), items.schema.field(ITEM_ID).type)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from m2trec_merlin import __version__
 from m2trec_merlin.artifacts import atomic_directory, is_current, require_manifest, write_manifest
@@ -18,12 +18,21 @@ from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
 from m2trec_merlin.runs.folder import CATALOGUE, SESSIONS
 
+if TYPE_CHECKING:
+    from m2trec_merlin.preprocessing.starting import Start
+
 #: Of what the files mean: raised when those that were written before no longer fit the code.
 FORMAT = 3
+#: What the manifest calls the earlier result that this one started from.
+START = "start"
 
 
 def preprocess(
-    config: Config, dask: str | None = None, force: bool = False, progress: Progress = SILENT
+    config: Config,
+    dask: str | None = None,
+    force: bool = False,
+    progress: Progress = SILENT,
+    earlier: Run | None = None,
 ) -> Path:
     """Turn data/ into preprocessed/: the catalogue, the fitted items workflow and the sessions.
 
@@ -32,19 +41,23 @@ def preprocess(
         dask: where NVTabular runs: None for this process, `local:N`, or the address of a Dask scheduler.
         force: do it again even where the result is already there.
         progress: is told each part of the work, and what came out.
+        earlier: a run to go on from: its vocabularies are extended, and sessions are cut as they were there.
 
     Returns:
         The folder preprocessed/. It appears complete or not at all.
 
     Raises:
         ArtifactError: `m2trec data` has not run, or ran with other settings; nothing can be written there, or
-            another process is at work there.
+            another process is at work there; the earlier run is no start for this one.
         ConfigError: `dask` is not understood.
         DataError: the items do not fit the attributes.
     """
     run = Run(config)
     require_place(dask)
+    start = None if earlier is None else _start(earlier, run)
     with _at_work(run) as inputs:
+        if start is not None:
+            inputs = {**inputs, START: start.identity}
         target = run.preprocessed
         if not force and run.step("preprocess").is_current(inputs):
             progress.say(f"{target} is up to date")
@@ -52,9 +65,11 @@ def preprocess(
         with atomic_directory(target) as output:
             with _cluster(dask, progress) as client:
                 started = time.monotonic()
-                _build_catalogue(run, output, client, progress)
+                _build_catalogue(run, output, client, progress, start)
                 halfway = time.monotonic()
-                sessions = _build_sessions(run, output / CATALOGUE, output / SESSIONS, client, progress)
+                sessions = _build_sessions(
+                    run, output / CATALOGUE, output / SESSIONS, client, progress, start
+                )
                 seconds = {"items": halfway - started, "sessions": time.monotonic() - halfway}
             _finish(output, inputs, sessions, seconds)
     _summarise(target, progress)
@@ -106,19 +121,28 @@ def _half(inputs: dict[str, Any]) -> dict[str, Any]:
     return {"items only": inputs}
 
 
-def _build_catalogue(run: Run, output: Path, client: Any, progress: Progress) -> None:
+def _start(earlier: Run, run: Run) -> Start:
+    from m2trec_merlin.preprocessing.starting import Start
+
+    return Start.of(earlier, run, FORMAT)
+
+
+def _build_catalogue(
+    run: Run, output: Path, client: Any, progress: Progress, start: Start | None = None
+) -> None:
     from m2trec_merlin.preprocessing.items import build_catalogue
 
-    build_catalogue(run.config, run.data, output, client, progress, _device(run, progress))
+    workflow = None if start is None else start.workflow
+    build_catalogue(run.config, run.data, output, client, progress, _device(run, progress), workflow)
 
 
 def _build_sessions(
-    run: Run, catalogue: Path, output: Path, client: Any, progress: Progress
+    run: Run, catalogue: Path, output: Path, client: Any, progress: Progress, start: Start | None = None
 ) -> dict[str, Any]:
     from m2trec_merlin.preprocessing.sessions import build_sessions
 
-    device = _device(run, SILENT)
-    return build_sessions(run.config, run.data, catalogue, output, client, progress, device)
+    device, longest = _device(run, SILENT), None if start is None else start.longest
+    return build_sessions(run.config, run.data, catalogue, output, client, progress, device, longest)
 
 
 def _device(run: Run, progress: Progress) -> str:

@@ -37,6 +37,7 @@ def build_sessions(
     client: Any = None,
     progress: Progress = SILENT,
     device: str = "cpu",
+    longest_trained: int | None = None,
 ) -> dict[str, Any]:
     """Write the sessions of each split, in rows of a finished catalogue.
 
@@ -48,6 +49,7 @@ def build_sessions(
         client: of the Dask cluster to run on; None runs in this process.
         progress: is told about each part of the work.
         device: `cpu` or `cuda`.
+        longest_trained: what training sessions are cut to; None: as configured, or as the data suggest.
 
     Returns:
         For each split: sessions, events, and events of unknown items, which were dropped; of training also
@@ -61,7 +63,7 @@ def build_sessions(
     facts = {}
     for split in SPLITS:
         parts = find_parts(data, split)
-        longest = longest_session(config, data) if split == "train" else None
+        longest = (longest_trained or longest_session(config, data)) if split == "train" else None
         workflow = sessions_workflow(rows, config.data.min_session_length, longest)
         with reading(parts[0], "data"):
             workflow.fit_schema(dataset_of_parts(parts[:1], EVENT_COLUMNS).schema)

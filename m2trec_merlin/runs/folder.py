@@ -109,6 +109,11 @@ class RunFolder:
         return self.evaluation / REPORT_PAGE
 
     @property
+    def drift(self) -> Path:
+        """What `m2trec drift` writes: how the data differ from those of an earlier run."""
+        return self.directory / "drift"
+
+    @property
     def triton(self) -> Path:
         """What `m2trec export` writes: Triton's model repository."""
         return self.model_directory / "triton"

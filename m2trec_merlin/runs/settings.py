@@ -21,8 +21,9 @@ Settings = dict[str, Any]
 #: What does not change the canonical tables: the size of chunks, and where files are, as their sizes and
 #: times are in the state of the source.
 _NOT_IN_DATA = {"chunk_sessions", *PATHS}
-#: What changes how fast a model is trained, not which.
-_NOT_IN_MODEL = {"device", "threads", "checkpoint_steps"}
+#: What changes how fast a model is trained, not which; and what only matters where training goes on from
+#: an earlier run, whose manifest tells it.
+_NOT_IN_MODEL = {"device", "threads", "checkpoint_steps", "continued"}
 
 
 def _data(config: Config) -> Settings:

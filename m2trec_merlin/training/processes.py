@@ -107,6 +107,11 @@ class Processes:
 ALONE = Processes()
 
 
+def are_several() -> bool:
+    """Tell whether `torchrun` started this process beside others."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
 @contextmanager
 def join_processes(device: str) -> Iterator[Processes]:
     """Join the processes that `torchrun` started, for the length of the block; ALONE without it.

@@ -28,6 +28,7 @@ from m2trec_merlin.preprocessing.sessions import LONGEST_SESSION
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run, Step
 from m2trec_merlin.sessions import Sessions
+from m2trec_merlin.training.continuing import Continuation, continued, identity_of
 from m2trec_merlin.training.hardware import choose_device, choose_precision
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.monitors import Monitors, ProgressMonitor, TensorBoard
@@ -35,11 +36,19 @@ from m2trec_merlin.training.processes import Processes, join_processes
 from m2trec_merlin.training.trainer import Trainer
 
 
-def train(config: Config, *, resume: bool = True, force: bool = False, progress: Progress = SILENT) -> Path:
+def train(
+    config: Config,
+    *,
+    earlier: Run | None = None,
+    resume: bool = True,
+    force: bool = False,
+    progress: Progress = SILENT,
+) -> Path:
     """Train the model that the configuration describes on what `preprocess` wrote.
 
     Args:
         config: of the run.
+        earlier: a trained run to go on from (`training.continued`), as `preprocess` has done.
         resume: go on from the newest checkpoint of the same configuration and data.
         force: train again even if the stored model is current; also ignores checkpoints.
         progress: is told each step and the record of each epoch.
@@ -51,14 +60,14 @@ def train(config: Config, *, resume: bool = True, force: bool = False, progress:
 
     Raises:
         ArtifactError: `preprocess` has not run, or with other settings, or left no training sessions; nothing
-            can be written there, or another process is at work there.
+            can be written there, or another process is at work there; the earlier run is no start for it.
     """
     run = Run(config)
     with join_processes(config.training.device) as processes:
         if not processes.is_first:
-            return _train(run, resume and not force, force, SILENT, processes)
+            return _train(run, earlier, resume and not force, force, SILENT, processes)
         with run.step("train").at_work():
-            return _train(run, resume and not force, force, progress, processes)
+            return _train(run, earlier, resume and not force, force, progress, processes)
 
 
 def _training_of(step: Step) -> str | None:
@@ -76,10 +85,14 @@ def _early_peak(best: int, epochs: int) -> str:
     )
 
 
-def _train(run: Run, resume: bool, force: bool, progress: Progress, processes: Processes) -> Path:
+def _train(
+    run: Run, earlier: Run | None, resume: bool, force: bool, progress: Progress, processes: Processes
+) -> Path:
     config, folder, step = run.config, run.model, run.step("train")
     run.step("preprocess").require()
     inputs = step.inputs(model_format=FORMAT)
+    if earlier is not None:
+        inputs |= {"from": identity_of(earlier), "continued": config.training.continued.model_dump()}
     if not force and step.is_current(inputs):
         progress.say(f"{folder} is up to date")
         return folder
@@ -90,8 +103,23 @@ def _train(run: Run, resume: bool, force: bool, progress: Progress, processes: P
     torch.manual_seed(config.seed)
     device = choose_device(config.training.device, processes.local_rank)
     precision = str(choose_precision(config.training.precision, device)).removeprefix("torch.")
-    prepared = require_manifest(run.preprocessed, "preprocess")["sessions"]["train"]
-    model = build_model(config, catalogue, prepared[LONGEST_SESSION])
+    # A batch of several processes is another batch, so their number is part of what may resume.
+    training = fingerprint([inputs, processes.count] if processes.count > 1 else inputs)
+    checkpoints = run.checkpoints(training)
+    if not resume and processes.is_first:
+        shutil.rmtree(checkpoints, ignore_errors=True)
+    settings, sessions, facts = config.training, run.sessions("train"), {}
+    if earlier is None:
+        prepared = require_manifest(run.preprocessed, "preprocess")["sessions"]["train"]
+        model = build_model(config, catalogue, prepared[LONGEST_SESSION])
+    else:
+        continuation = Continuation(run, earlier, catalogue)
+        model, sessions = continuation.build(), checkpoints / "sessions"
+        if processes.is_first:
+            drawn = continuation.write_sessions(sessions, settings.continued.old_sessions, int(training, 16))
+            progress.say(f"from {earlier.model}: {drawn.new:,} new sessions, {drawn.old:,} known ones again")
+            facts = {"earlier": str(earlier.model), "new_sessions": drawn.new, "old_sessions": drawn.old}
+        processes.wait()
     fit_before_training(model, catalogue)
     model.to(device)
     progress.say(choose("training", config.training.device).line)
@@ -100,23 +128,20 @@ def _train(run: Run, resume: bool, force: bool, progress: Progress, processes: P
     )
     if processes.count > 1:
         progress.say(f"{processes.count} processes, {config.training.batch_size} sessions a step in each")
-    loader = SessionLoader(run.sessions("train"), config.training.batch_size, config.seed, device, processes)
+    loader = SessionLoader(sessions, settings.batch_size, config.seed, device, processes)
+    if earlier is not None:
+        settings = continued(settings, len(loader))
     validation = Sessions.load(run.sessions("valid")).prefixes()
     with writing(folder):
         monitor = Monitors(
             [ProgressMonitor(progress), TensorBoard(run.tensorboard)] if processes.is_first else []
         )
-    # A batch of several processes is another batch, so their number is part of what may resume.
-    training = fingerprint([inputs, processes.count] if processes.count > 1 else inputs)
-    checkpoints = run.checkpoints(training)
-    if not resume and processes.is_first:
-        shutil.rmtree(checkpoints, ignore_errors=True)
     trainer = Trainer(
         model,
         catalogue,
         loader,
         sample_prefixes(validation, config.training.validation_prefixes, config.seed),
-        config.training,
+        settings,
         checkpoints,
         training,
         monitor,
@@ -129,8 +154,8 @@ def _train(run: Run, resume: bool, force: bool, progress: Progress, processes: P
         monitor.close()
     if not processes.is_first:
         return folder
-    if state.best_epoch and state.best_epoch < config.training.epochs:
-        progress.say(_early_peak(state.best_epoch, config.training.epochs))
+    if earlier is None and state.best_epoch and state.best_epoch < settings.epochs:
+        progress.say(_early_peak(state.best_epoch, settings.epochs))
     replaced = _training_of(step) or training
     with atomic_files(folder) as new:
         save_model(model, new, config, catalogue)
@@ -144,10 +169,13 @@ def _train(run: Run, resume: bool, force: bool, progress: Progress, processes: P
             device=str(device),
             precision=precision,
             processes=processes.count,
+            **facts,
             best_epoch=state.best_epoch,
             best_hit_20=state.best_value if state.best_epoch else None,
             seconds=round(time.perf_counter() - started, 1),
         )
+    if earlier is not None:
+        shutil.rmtree(sessions, ignore_errors=True)
     if replaced != training:
         # Its model is gone. Trainings that were killed stay, as they may go on.
         shutil.rmtree(run.checkpoints(replaced), ignore_errors=True)

@@ -247,3 +247,41 @@ def test_runs_of_before_mixtures_were_chosen_are_as_good_as_ever(shop: Shop) -> 
     description["config"]["serving"] |= old
     path.write_text(json.dumps(description))
     assert "M2TRec, mixed: " in shop.says("evaluate", "evaluation.ks=[3]")
+
+
+def test_a_new_day_is_trained_on_from_the_run_of_the_day_before(shop: Shop) -> None:
+    items, clicks = shop.folder / "items.csv", shop.folder / "interactions.csv"
+    items.write_text(items.read_text() + "9,plate number 9,plates\n")
+    clicks.write_text(clicks.read_text() + "".join(f"t{s},{i}\n" for s in range(20) for i in (9, s % 9)))
+    today = shop.folder / "today"
+    there = ("-c", shop.file, "-s", f"work_dir={today}")
+    assert run(shop.monkeypatch, "data", *there) == 0
+    assert run(shop.monkeypatch, "train", *there, "--from", shop.folder / "run") == 0
+    said = " ".join(shop.capsys.readouterr().out.split())
+    manifest = read_json(today / "model" / "manifest.json")
+    assert f"{manifest['new_sessions']} new sessions, {manifest['old_sessions']} known ones again" in said
+    assert 0 < manifest["new_sessions"] <= 20
+    assert run(shop.monkeypatch, "evaluate", *there) == 0
+    assert run(shop.monkeypatch, "train", *there, "--from", shop.folder / "run", "-s", "model.width=32") == 1
+    assert "model.width: 16 there, 32 here): configure the same" in error_of(shop.capsys)
+
+
+def test_new_data_are_compared_with_what_was_trained_on(shop: Shop) -> None:
+    clicks, items = shop.folder / "interactions.csv", shop.folder / "items.csv"
+    first = clicks.read_text()
+    there = ("--from", shop.folder / "run", "-s", f"work_dir={shop.folder / 'today'}")
+    assert run(shop.monkeypatch, "drift", shop.folder / "run", "--from", shop.folder / "run") == 1
+    assert "nothing is new" in error_of(shop.capsys)
+    clicks.write_text(first + "".join(f"t{line}\n" for line in first.splitlines()[1:]))
+    assert run(shop.monkeypatch, "drift", shop.file, *there) == 0
+    assert "0 of 10 comparisons show drift" in shop.capsys.readouterr().out
+    items.write_text(items.read_text() + "9,plate number 9,plates\n")
+    clicks.write_text(first + "".join(f"u{s},9\nu{s},9\n" for s in range(40)))
+    assert run(shop.monkeypatch, "drift", shop.file, *there, "--json") == 3
+    found = json.loads(shop.capsys.readouterr().out)
+    values = {(each["what"], each["measure"]): each["new"] for each in found["differences"]}
+    assert found["drift"] is True
+    assert values["items", "not in the catalogue"] == values["category", "unseen values"] == 1
+    page = (shop.folder / "today" / "drift" / "report.html").read_text()
+    assert "not in the catalogue: 100 % of events, 0 % expected" in page
+    assert run(shop.monkeypatch, "drift", shop.file, *there, "--distance", "1", "--share", "1") == 0

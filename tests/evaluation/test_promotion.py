@@ -38,17 +38,17 @@ def test_differences_are_paired_by_session() -> None:
     poor = outcome(sessions, [1, 9, 9, 9] * 20)
     verdict = weigh(good, poor, HIT, 1, samples=200, seed=0)
     assert (verdict.candidate, verdict.current, verdict.prefixes) == (0.75, 0.25, 80)
-    assert (verdict.difference, verdict.low, verdict.high) == (0.5, 0.5, 0.5) and verdict.is_better
+    assert (verdict.difference, verdict.low, verdict.high) == (0.5, 0.5, 0.5) and verdict.takes_over
     back = weigh(poor, good, HIT, 1, samples=200, seed=0)
-    assert (back.difference, back.high) == (-0.5, -0.5) and not back.is_better
+    assert (back.difference, back.high) == (-0.5, -0.5) and not back.takes_over
 
 
 def test_better_by_chance_is_not_better() -> None:
     sessions = Sessions.from_lists([[1, 2]] * 40)
     once = weigh(outcome(sessions, [1] + [9] * 39), outcome(sessions, [9] * 40), HIT, 1, 500, 0)
-    assert once.difference == 1 / 40 and once.low == 0 and not once.is_better
+    assert once.difference == 1 / 40 and once.low == 0 and not once.takes_over
     same = weigh(outcome(sessions, [1] * 40), outcome(sessions, [1] * 40), HIT, 1, 500, 0)
-    assert same.difference == 0 and not same.is_better
+    assert same.difference == 0 and not same.takes_over
 
 
 def test_sessions_are_read_in_the_rows_of_another_catalogue(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_models_are_measured_on_validation_sessions(runs: Path) -> None:
     )
     assert verdict.current == pytest.approx(hits / N_ITEMS)
     assert verdict.difference == pytest.approx(1 - hits / N_ITEMS)
-    assert 0 < verdict.low < verdict.difference < verdict.high and verdict.is_better
+    assert 0 < verdict.low < verdict.difference < verdict.high and verdict.takes_over
 
 
 def test_a_run_is_measured_as_it_was_exported(runs: Path) -> None:
@@ -144,6 +144,9 @@ def test_only_a_better_one_becomes_current(runs: Path) -> None:
     link.symlink_to("old")
     assert promote(runs / "new", "--over", link)[0] == 0 and link.readlink() == Path("new")
     assert {path.name for path in runs.iterdir()} == {"new", "old", "hits", "current"}
+    # Worse by all that it can be: a margin of that much lets it take over all the same.
+    code, said = promote(runs / "old", "--over", link, "--margin", "1")
+    assert (code, said["promoted"], said["margin"]) == (0, True, 1) and link.readlink() == Path("old")
     link.unlink()
 
 

@@ -1,0 +1,53 @@
+"""`m2trec drift`: are the new data still those that the model knows? With an exit code, for a scheduler."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from m2trec_merlin.cli.progress import TerminalProgress
+from m2trec_merlin.cli.terminal import console, errors
+from m2trec_merlin.cli.versions import NO, YES
+from m2trec_merlin.config import load_config, parse_overrides
+from m2trec_merlin.runs import Run, RunFolder
+
+
+def run_drift(
+    data: Path, earlier: Path, settings: list[str], distance: float, share: float, as_json: bool
+) -> int:
+    """Compare, print what has drifted, and return the exit code.
+
+    Args:
+        data: configuration of the new data, which are prepared if need be; or the folder of a run.
+        earlier: the run to compare with.
+        settings: KEY=VALUE of the configuration.
+        distance: limit of distances.
+        share: limit of shares.
+        as_json: print one JSON object rather than sentences.
+    """
+    from m2trec_merlin.data import prepare_data
+    from m2trec_merlin.drift.measures import Limits
+    from m2trec_merlin.drift.result import in_words
+    from m2trec_merlin.drift.run import find_drift
+    from m2trec_merlin.model.storage import config_of_run, run_as_trained
+
+    with TerminalProgress(errors if as_json else console) as progress:
+        trained = run_as_trained(config_of_run(earlier), progress)
+        if data.is_file():
+            config = load_config(data, parse_overrides(settings))
+            prepare_data(config, progress=progress)
+            new: RunFolder = Run(config)
+        else:
+            new = RunFolder(data, data)
+        found = find_drift(new, trained, Limits(distance, share), progress)
+    if as_json:
+        _print(json.dumps(found.as_dict(), indent=1))
+    else:
+        for each in found.found:
+            _print(f"drift of {in_words(each)}")
+        _print(f"{len(found.found)} of {len(found.differences)} comparisons show drift: {found.page}")
+    return NO if found.found else YES
+
+
+def _print(text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,5 @@
+"""Compare new data with those that a model was trained on."""
+
+from m2trec_merlin.merlin_adapter import prepare_merlin
+
+prepare_merlin()

@@ -1,0 +1,214 @@
+"""How far apart the events of two samples are, and how far apart chance puts samples of one source.
+
+A distribution is counted over events: what is bought often counts often. The distance of two is that of
+Jensen and Shannon to the base 2: 0 where they are equal, 1 where they have nothing in common. A small sample
+lies apart from where it was drawn, the further the more values there are; so the distance that samples of the
+same size, drawn from the training sessions, stay below in 95 of 100 draws is taken for chance.
+
+Shape legend: n items, K bins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+from scipy.spatial.distance import jensenshannon
+
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.drift.sample import Sample
+from m2trec_merlin.encoded import MISSING, NO_ITEM, OUT_OF_VOCABULARY, EncodedColumn, Layout
+
+_DRAWS, _CHANCE = 40, 0.95
+#: Bins that numbers fall into, of as many trained events each.
+_BINS = 10
+#: Values of a distribution that are shown: those whose share changed most.
+_SHOWN = 8
+#: Items from which the direction is found in which vectors differ most.
+_MOST_VECTORS = 5_000
+
+#: Values behind the ids of a vocabulary; None where they are not to be named.
+Names = Callable[[str], Sequence[str] | None]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Above which something counts as drift.
+
+    Attributes:
+        distance: of a distribution, beyond what chance explains.
+        share: by which a share may have grown.
+    """
+
+    distance: float = 0.1
+    share: float = 0.05
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One comparison.
+
+    Attributes:
+        what: is compared: `brand`, `session length`, ...
+        measure: `distance`, or the name of the share.
+        trained: the share in what was trained on; 0 of a distance.
+        new: the share in the new data, or the distance.
+        chance: the distance, or what of the share, that chance explains.
+        limit: for what is left.
+        values: of a distribution, the values that changed most: name, share then, share now.
+    """
+
+    what: str
+    measure: str
+    trained: float
+    new: float
+    chance: float
+    limit: float
+    values: list[tuple[str, float, float]] = field(default_factory=list)
+
+    @property
+    def is_drift(self) -> bool:
+        """Whether it is above its limit."""
+        return self.new - self.trained - self.chance > self.limit
+
+
+#: Counts what a sample's items or sessions fall into, float64 [K]: all of its sessions, or those drawn.
+_Count = Callable[[Sample, np.ndarray | None], np.ndarray]
+
+
+def compare(
+    trained: Sample, new: Sample, catalogue: Catalogue, names: Names, limits: Limits, seed: int
+) -> list[Difference]:
+    """Compare two samples in everything that there is.
+
+    Args:
+        trained: what was trained on.
+        new: the new sessions.
+        catalogue: of the trained run.
+        names: of the values of attributes.
+        limits: for distances and shares.
+        seed: of the draws.
+    """
+    distance = _Distance(trained, new, limits.distance, seed)
+    found = _unknown(new, catalogue, limits.share)
+    for name in catalogue.attributes:
+        found.append(distance.of(name, *_values_of(trained, name, names(name))))
+        if catalogue.attributes[name].field.layout.has_vocabulary:
+            found += _shares(name, partial(_reserved, name=name), trained, new, limits.share)
+    longest = int(np.quantile(trained.sessions.lengths, 0.99))
+    labels = [*map(str, range(longest + 1)), f"more than {longest}"]
+    found.append(distance.of("session length", lambda s, d: _lengths(s, d, longest), labels))
+    ids = [str(i) for i in catalogue.item_ids]
+    ids[NO_ITEM] = "(not in the catalogue)"
+    found.append(distance.of("popularity of items", lambda s, d: _popularity(s, d, catalogue.n_rows), ids))
+    return found
+
+
+class _Distance:
+    def __init__(self, trained: Sample, new: Sample, limit: float, seed: int) -> None:
+        self.trained, self.new, self.limit = trained, new, limit
+        random = np.random.default_rng(seed)
+        size, every = len(new.sessions), len(trained.sessions)
+        self.draws = [random.integers(every, size=size) for _ in range(_DRAWS)]
+
+    def of(self, what: str, count: _Count, labels: Sequence[str]) -> Difference:
+        """Compare one distribution, whose bins have labels."""
+        then, now = count(self.trained, None), count(self.new, None)
+        by_chance = [_apart(then, count(self.trained, drawn)) for drawn in self.draws]
+        then, now = then / then.sum(), now / now.sum()
+        most = np.argsort(-abs(now - then), kind="stable")[:_SHOWN]
+        return Difference(
+            what,
+            "distance",
+            0.0,
+            _apart(then, now),
+            float(np.quantile(by_chance, _CHANCE)),
+            self.limit,
+            [(labels[i], float(then[i]), float(now[i])) for i in most if then[i] != now[i]],
+        )
+
+
+def _apart(then: np.ndarray, now: np.ndarray) -> float:
+    # Rounding can bring equal distributions just below 0, whose root is no number.
+    return float(np.nan_to_num(jensenshannon(then, now, 2)))
+
+
+def _values_of(sample: Sample, name: str, names: Sequence[str] | None) -> tuple[_Count, Sequence[str]]:
+    """Return how the values of an attribute are counted, and what the bins are called."""
+    size = sample.items[name].field.size
+    if sample.items[name].field.layout.has_vocabulary:
+
+        def count_ids(sample: Sample, drawn: np.ndarray | None) -> np.ndarray:
+            column = sample.items[name]
+            # Each event counts once, however many values its item has.
+            weights = np.repeat(sample.count(drawn) / column.lengths, column.lengths)
+            return np.bincount(column.values, weights, minlength=size)
+
+        return count_ids, names or [f"id {i}" for i in range(size)]
+
+    numbers = _numbers(sample.items[name])
+    edges = np.unique(np.quantile(numbers(sample), np.linspace(0, 1, _BINS + 1)[1:-1]))
+
+    def count_numbers(sample: Sample, drawn: np.ndarray | None) -> np.ndarray:
+        bins = np.searchsorted(edges, numbers(sample))
+        return np.bincount(bins, sample.count(drawn), minlength=len(edges) + 1)
+
+    return count_numbers, [*(f"up to {edge:.3g}" for edge in edges), f"above {edges[-1]:.3g}"]
+
+
+def _numbers(column: EncodedColumn) -> Callable[[Sample], np.ndarray]:
+    """Return what gives a number for each item: itself, or where a vector lies in its main direction."""
+    name = column.field.name
+    if column.field.layout is not Layout.VECTORS:
+        return lambda sample: sample.items[name].values
+    few = column.values[:_MOST_VECTORS]
+    direction = np.linalg.svd(few - few.mean(0), full_matrices=False)[2][0]
+    return lambda sample: sample.items[name].values @ direction
+
+
+def _lengths(sample: Sample, drawn: np.ndarray | None, longest: int) -> np.ndarray:
+    lengths = sample.sessions.lengths if drawn is None else sample.sessions.lengths[drawn]
+    return np.bincount(np.minimum(lengths, longest + 1), minlength=longest + 2).astype(np.float64)
+
+
+def _popularity(sample: Sample, drawn: np.ndarray | None, n_rows: int) -> np.ndarray:
+    return np.bincount(sample.rows, sample.count(drawn), minlength=n_rows)
+
+
+def _unknown(new: Sample, catalogue: Catalogue, limit: float) -> list[Difference]:
+    """Compare the items that are new to the trained run with those that were to be expected.
+
+    Shoppers buy rare items that they did not buy before, without any change: the share of such events is
+    about that of items with a single event in training (Good 1953, "The population frequencies of species").
+    """
+    events, unknown = new.count(), new.rows == NO_ITEM
+    untrained = unknown | (new.rows > catalogue.n_seen)
+    expected = float((catalogue.train_counts == 1).sum() / catalogue.train_counts.sum())
+    return [
+        Difference("items", what, 0.0, float(np.average(items, weights=events)), chance, limit)
+        for what, items, chance in (
+            ("not in the catalogue", unknown, 0.0),
+            ("never trained on", untrained, expected),
+        )
+    ]
+
+
+def _reserved(sample: Sample, name: str) -> Mapping[str, np.ndarray]:
+    """Return by item the share of its values that are missing, and that the vocabulary does not hold."""
+    column = sample.items[name]
+    item = np.repeat(np.arange(len(column)), column.lengths)
+    return {
+        what: np.bincount(item, column.values == id_, minlength=len(column)) / column.lengths
+        for what, id_ in (("missing", MISSING), ("unseen values", OUT_OF_VOCABULARY))
+    }
+
+
+def _shares(
+    what: str, of: Callable[[Sample], Mapping[str, np.ndarray]], trained: Sample, new: Sample, limit: float
+) -> list[Difference]:
+    then, now = (
+        {n: float(np.average(v, weights=s.count())) for n, v in of(s).items()} for s in (trained, new)
+    )
+    return [Difference(what, name, then[name], now[name], 0.0, limit) for name in then]

@@ -1,0 +1,68 @@
+"""What has drifted, as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from m2trec_merlin.drift.measures import Difference
+from m2trec_merlin.drift.result import Drift, in_words
+from m2trec_merlin.pages import write_page, write_table
+from m2trec_merlin.shares import percent
+
+_STYLE = """
+.findings { background: var(--card); border-left: 4px solid var(--b); border-radius: 6px;
+  padding: .8rem 1rem .8rem 2.4rem } .findings li { margin: .3rem 0 }
+.soft { color: var(--soft) } h2 { border-bottom: 1px solid var(--line); padding-bottom: .3rem }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(21rem, 1fr)); gap: 1rem }
+.card { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .7rem 1rem;
+  overflow: hidden } .card h3 { margin: 0 } .card p { margin: .3rem 0 } .card.drift { border-color: var(--b) }
+.pair { margin: 4px 0; font-size: 13px; overflow-wrap: anywhere }
+.pair i { display: block; height: 5px; border-radius: 3px; background: var(--a); margin: 2px 0 }
+.pair i + i { background: var(--b) }
+"""
+
+
+def to_html(drift: Drift) -> str:
+    """Return report.html."""
+    found = "".join(f"<li>{escape(in_words(each))}</li>" for each in drift.found)
+    cards = "".join(_card(each) for each in drift.differences if each.measure == "distance")
+    body = (
+        f'<p class="soft">{drift.sessions:,} new sessions of {escape(str(drift.data))} beside '
+        f"{drift.trained_sessions:,} that {escape(str(drift.trained))} was trained on.</p>"
+        f"<h2>What has drifted</h2>{f'<ol class=findings>{found}</ol>' if found else '<p>Nothing.</p>'}"
+        f"<h2>Everything that was compared</h2>{_table(drift.differences)}"
+        "<h2>Values whose share changed most</h2>"
+        '<p class="soft">Shares of events: in blue in training, below it in orange in the new data.</p>'
+        f'<div class="cards">{cards}</div>'
+        '<p class="soft">The same numbers are in report.json beside this page.</p>'
+    )
+    return write_page("New data beside the data of a model", body, _STYLE)
+
+
+def _table(differences: Sequence[Difference]) -> str:
+    rows = []
+    for each in differences:
+        is_distance = each.measure == "distance"
+        then, now = ("", f"{each.new:.3f}") if is_distance else (percent(each.trained), percent(each.new))
+        chance = f"{each.chance:.3f}" if is_distance else percent(each.chance)
+        limit = f"{each.limit:g}" if is_distance else percent(each.limit)
+        rows.append([each.what, each.measure, then, now, chance, limit, "drift" if each.is_drift else ""])
+    return write_table(
+        "Distances are those of Jensen and Shannon, 0 to 1; the limit is for what chance does not explain.",
+        ["", "measure", "in training", "now", "by chance", "limit", ""],
+        rows,
+    )
+
+
+def _card(each: Difference) -> str:
+    highest = max((max(then, now) for _, then, now in each.values), default=1.0)
+    pairs = "".join(
+        f'<div class="pair">{escape(name)} <span class="soft">{percent(then)} → {percent(now)}</span>'
+        f'<i style="width:{100 * then / highest:.1f}%"></i>'
+        f'<i style="width:{100 * now / highest:.1f}%"></i></div>'
+        for name, then, now in each.values
+    )
+    kind = "card drift" if each.is_drift else "card"
+    about = f"distance {each.new:.3f}, by chance {each.chance:.3f}"
+    return f'<div class="{kind}"><h3>{escape(each.what)}</h3><p class="soft">{about}</p>{pairs}</div>'

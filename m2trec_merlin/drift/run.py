@@ -1,0 +1,69 @@
+"""The work of the verb `drift`: new data beside those that a run was trained on, into one folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from m2trec_merlin.artifacts import atomic_directory, read_json
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.drift.measures import Limits, Names, compare
+from m2trec_merlin.drift.page import to_html
+from m2trec_merlin.drift.result import Drift
+from m2trec_merlin.drift.sample import read_sample, session_ids
+from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.progress import SILENT, Progress
+from m2trec_merlin.readers.canonical import SPLITS
+from m2trec_merlin.runs import Run, RunFolder
+from m2trec_merlin.runs.folder import REPORT_NUMBERS, REPORT_PAGE
+from m2trec_merlin.workflows.storage import load_workflow
+
+
+def find_drift(new: RunFolder, trained: Run, limits: Limits, progress: Progress = SILENT) -> Drift:
+    """Compare the sessions of new data that a run did not have with those that it was trained on.
+
+    Writes `drift/report.html` and `drift/report.json` beside the new data.
+
+    Args:
+        new: whose `data/` is new.
+        trained: the run, as trained.
+        limits: of drift.
+        progress: is told what is read.
+
+    Raises:
+        ArtifactError: data are not there, or none of the sessions is new.
+    """
+    catalogue, workflow = Catalogue.load(trained.catalogue), load_workflow(trained.items_workflow)
+    seed = trained.config.seed
+    before = read_sample(trained.data, ["train"], workflow, catalogue, seed)
+    progress.say(f"{trained.data}: {len(before.sessions):,} training sessions")
+    known = session_ids(trained.data, SPLITS)
+    now = read_sample(new.data, SPLITS, workflow, catalogue, seed, known)
+    if not len(now.sessions):
+        raise ArtifactError(f"{new.data} holds no session that {trained.data} does not hold: nothing is new")
+    progress.say(f"{new.data}: {len(now.sessions):,} sessions are new")
+    differences = compare(before, now, catalogue, _names(catalogue), limits, seed)
+    page = new.drift / REPORT_PAGE
+    drift = Drift(new.data, trained.model, len(now.sessions), len(before.sessions), differences, page)
+    with atomic_directory(new.drift) as folder:
+        (folder / REPORT_PAGE).write_text(to_html(drift), encoding="utf-8")
+        numbers = json.dumps(drift.as_dict(), indent=1, ensure_ascii=False)
+        (folder / REPORT_NUMBERS).write_text(numbers + "\n", encoding="utf-8")
+    return drift
+
+
+def _names(catalogue: Catalogue) -> Names:
+    """Return what stands behind the ids of a vocabulary: values, or pieces of words."""
+
+    def names(attribute: str) -> Sequence[str] | None:
+        if attribute in catalogue.categories:
+            return catalogue.category_names(attribute)
+        if catalogue.directory is None:
+            return None
+        path = catalogue.directory / "vocabularies" / f"{attribute}.json"
+        if not path.is_file():
+            return None
+        ids = read_json(path, "preprocess")["model"]["vocab"]
+        return sorted(ids, key=ids.__getitem__)
+
+    return names

@@ -1,0 +1,120 @@
+"""Sessions of prepared data, and their items as the workflow of a trained run encodes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from nvtabular import Workflow
+
+from m2trec_merlin.arrays import run_starts
+from m2trec_merlin.artifacts import reading
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.encoded import EncodedColumn, EncodedItems
+from m2trec_merlin.ids import IdIndex
+from m2trec_merlin.preprocessing.parts import find_parts, read_part
+from m2trec_merlin.readers.canonical import ITEM_ID, SESSION_ID
+from m2trec_merlin.runs.folder import ITEMS_FILE
+from m2trec_merlin.sessions import Sessions
+from m2trec_merlin.workflows.items import encode_items
+
+#: Sessions that are looked at, drawn where there are more.
+MOST_SESSIONS = 50_000
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Some sessions.
+
+    Attributes:
+        sessions: their events, as positions in the items.
+        items: the items that occur, encoded.
+        rows: int64 [items], rows of the trained catalogue; NO_ITEM for items that it does not hold.
+    """
+
+    sessions: Sessions
+    items: EncodedItems
+    rows: np.ndarray
+
+    def count(self, sessions: np.ndarray | None = None) -> np.ndarray:
+        """Return the events of each item in some of the sessions, int64 [items]; default: in all."""
+        taken = self.sessions if sessions is None else self.sessions.take(sessions)
+        return np.bincount(taken.rows, minlength=len(self.rows))
+
+
+def session_ids(data: Path, splits: Sequence[str]) -> np.ndarray:
+    """Return a hash of the id of each session of some splits, uint64 [S], in their order."""
+    return np.concatenate([ids for ids, _, _ in _parts(data, splits)])
+
+
+def read_sample(
+    data: Path,
+    splits: Sequence[str],
+    workflow: Workflow,
+    catalogue: Catalogue,
+    seed: int,
+    without: Sequence[int] | np.ndarray = (),
+) -> Sample:
+    """Read sessions and their items; only those that are taken are held.
+
+    Args:
+        data: folder that `m2trec data` wrote.
+        splits: whose sessions are read.
+        workflow: of the trained run.
+        catalogue: of the trained run.
+        seed: of the draw, where there are too many sessions.
+        without: hashes of the ids of sessions to leave out.
+    """
+    taken = np.flatnonzero(~np.isin(session_ids(data, splits), np.asarray(without, np.uint64)))
+    if len(taken) > MOST_SESSIONS:
+        drawn = np.random.default_rng(seed).choice(taken, MOST_SESSIONS, replace=False)
+        taken = np.sort(drawn)
+    items, lengths, before = [], [], 0
+    for ids, of_part, lengths_of_part in _parts(data, splits):
+        first, last = np.searchsorted(taken, [before, before + len(ids)])
+        wanted = np.zeros(len(ids), dtype=bool)
+        wanted[taken[first:last] - before] = True
+        items.append(of_part[np.repeat(wanted, lengths_of_part)])
+        lengths.append(lengths_of_part[wanted])
+        before += len(ids)
+    distinct, positions = np.unique(np.concatenate(items), return_inverse=True)
+    offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
+    encoded = _encode(data, distinct, workflow, catalogue)
+    return Sample(Sessions(positions, offsets), encoded, _rows(catalogue, distinct))
+
+
+def _parts(data: Path, splits: Sequence[str]) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield of each part hashes of the ids of its sessions, the items of all events, and lengths."""
+    for split in splits:
+        for part in find_parts(data, split):
+            events = read_part(part, [SESSION_ID, ITEM_ID])
+            ids = pd.util.hash_array(events[SESSION_ID].astype(str).to_numpy(object))
+            starts = run_starts(ids)
+            yield (
+                ids[starts],
+                events[ITEM_ID].astype(str).to_numpy(object),
+                np.diff(np.append(starts, len(ids))),
+            )
+
+
+def _rows(catalogue: Catalogue, ids: np.ndarray) -> np.ndarray:
+    known = IdIndex(pd.Series(catalogue.item_ids[1:].astype(str), dtype=object))
+    return known.find(pd.Series(ids, dtype=object)).astype(np.int64) + 1
+
+
+def _encode(data: Path, ids: np.ndarray, workflow: Workflow, catalogue: Catalogue) -> EncodedItems:
+    with reading(data / ITEMS_FILE, "data"):
+        table = pq.read_table(data / ITEMS_FILE).to_pandas(integer_object_nulls=True)
+    found = IdIndex(table[ITEM_ID].astype(str)).find(pd.Series(ids, dtype=object))
+    encoded = encode_items(workflow, table.iloc[found])
+    return {
+        name: EncodedColumn.from_arrow(
+            column.field, pa.array(encoded[name].tolist(), column.field.arrow_type)
+        )
+        for name, column in catalogue.attributes.items()
+    }

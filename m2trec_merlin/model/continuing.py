@@ -1,0 +1,72 @@
+"""Take over what an earlier model learned, where vocabularies have grown and items stand in other rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from m2trec_merlin.attributes import ITEM_ID
+from m2trec_merlin.encoded import FIRST_VALUE, NO_ITEM, OUT_OF_VOCABULARY
+from m2trec_merlin.model.attribute_encoders import CategoricalEncoder, ListEncoder
+from m2trec_merlin.model.expected_popularity import ExpectedPopularity
+from m2trec_merlin.model.m2trec import M2TRec
+from m2trec_merlin.model.sparse_table import SparseTable
+from m2trec_merlin.model.tasks import NextAttribute
+
+
+def take_over(model: M2TRec, earlier: M2TRec, row_of: np.ndarray) -> None:
+    """Replace a new model's weights by those of an earlier one.
+
+    A value that is new to a vocabulary starts as the unknown value, whose place it had in the earlier model.
+    Items that are new to training start as in a new model, and so do the outputs for new values. What is
+    fitted to the catalogue before training (`fit_before_training`) is left as it is.
+
+    Args:
+        model: built with the same settings and widths over a catalogue that extends the earlier one's
+            vocabularies.
+        earlier: the trained model.
+        row_of: int64 [rows of the earlier catalogue], rows of the same items now; NO_ITEM for those gone.
+    """
+    n_before, n_now = earlier.next_item_task.n_seen, model.next_item_task.n_seen
+    then = np.arange(NO_ITEM + 1, n_before + 1)
+    kept = then[(row_of[then] != NO_ITEM) & (row_of[then] <= n_now)]
+    old, new = torch.from_numpy(kept), torch.from_numpy(row_of[kept])
+    offsets, grown = dict(_tables_of_items(model)), dict(_tables_of_values(model))
+    fitted = tuple(f"{name}." for name, m in model.named_modules() if isinstance(m, ExpectedPopularity))
+    before = earlier.state_dict()
+    for name, weights in model.state_dict().items():
+        learned = before[name]
+        if name.startswith(fitted):
+            continue
+        if name in offsets:
+            weights[: offsets[name] + 1] = learned[: offsets[name] + 1]
+            weights[new + offsets[name]] = learned[old + offsets[name]]
+        elif name in grown:
+            weights[: len(learned)] = learned
+            if grown[name]:
+                weights[len(learned) :] = learned[OUT_OF_VOCABULARY]
+        else:
+            weights.copy_(learned)
+
+
+def _tables_of_items(model: M2TRec) -> Iterator[tuple[str, int]]:
+    """Yield the weights with a row for each training item, and what lies before the row of item 1, less 1."""
+    head = model.next_item_head
+    in_head = {id(module) for module in head.modules() if isinstance(module, SparseTable)}
+    for name, module in model.named_modules():
+        if id(module) in in_head:
+            yield f"{name}.weight", 0
+        elif isinstance(module, CategoricalEncoder) and module.name == ITEM_ID:
+            yield f"{name}.embedding.weight", FIRST_VALUE - 1
+
+
+def _tables_of_values(model: M2TRec) -> Iterator[tuple[str, bool]]:
+    """Yield the weights with a row for each value of a vocabulary, and whether one stands for the unknown."""
+    for name, module in model.named_modules():
+        if isinstance(module, CategoricalEncoder | ListEncoder) and module.name != ITEM_ID:
+            yield f"{name}.embedding.weight", True
+        elif isinstance(module, NextAttribute):
+            yield f"{name}.output.weight", False
+            yield f"{name}.output.bias", False

@@ -1,0 +1,91 @@
+"""What a run takes over of an earlier one, so that it can go on from the weights that were trained there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nvtabular import Workflow
+
+from m2trec_merlin.artifacts import read_json, reading
+from m2trec_merlin.attributes import Attribute, parse_attribute
+from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.preprocessing.sessions import LONGEST_SESSION
+from m2trec_merlin.runs import Run
+from m2trec_merlin.runs.settings import differences
+from m2trec_merlin.workflows.storage import SETTINGS, learning_operators
+
+
+@dataclass(frozen=True)
+class Start:
+    """What an earlier run prepared.
+
+    Attributes:
+        workflow: folder of its items workflow, whose vocabularies are extended.
+        longest: events that training sessions were cut to.
+        identity: tells it from other results.
+    """
+
+    workflow: Path
+    longest: int
+    identity: Any
+
+    @classmethod
+    def of(cls, earlier: Run, run: Run, made_by: int) -> Start:
+        """Return what a run takes over of an earlier one.
+
+        Args:
+            earlier: preprocessed.
+            run: that is to start from it.
+            made_by: the format of what `preprocess` writes.
+
+        Raises:
+            ArtifactError: it is the same run, or nothing to start from: not preprocessed, by another version,
+                or with sessions of another length.
+        """
+        if earlier.preprocessed.resolve() == run.preprocessed.resolve():
+            raise ArtifactError(
+                f"--from {earlier.directory} is the run itself, whose results would be replaced: give this "
+                "one a folder of its own, as in --set work_dir=runs/today"
+            )
+        step = earlier.step("preprocess")
+        manifest = step.manifest()
+        if manifest["settings"].get("format") != made_by:
+            raise ArtifactError(
+                f"{earlier.preprocessed} was written by another version: start anew without --from"
+            )
+        longest: int = manifest["sessions"]["train"][LONGEST_SESSION]
+        wanted = run.config.data.max_session_length
+        if wanted not in (None, longest):
+            raise ArtifactError(
+                f"data.max_session_length is {wanted}, and {longest} in {earlier.preprocessed}: configure "
+                "the same, or start anew without --from"
+            )
+        return cls(earlier.items_workflow, longest, step.identity(manifest))
+
+
+def start_from(workflow: Workflow, attributes: Sequence[Attribute], directory: Path) -> None:
+    """Have the next fitting of a workflow extend what a saved one learned: every id keeps its value.
+
+    Args:
+        workflow: from `items_workflow`, its schema fitted.
+        attributes: that it was composed of.
+        directory: where `save_workflow` wrote the other one.
+
+    Raises:
+        ArtifactError: a file is missing or damaged, or the saved workflow has other attributes.
+    """
+    content = read_json(directory / SETTINGS, "preprocess")
+    with reading(directory / SETTINGS, "preprocess"):
+        before = [parse_attribute(**settings) for settings in content["attributes"]]
+    then, now = ({a.name: a.preprocessing_settings() for a in each} for each in (before, attributes))
+    if unlike := [f"{name}: {old} there, {new} here" for name, old, new in differences(then, now)]:
+        raise ArtifactError(
+            f"{directory} was fitted to other attributes ({'; '.join(unlike)}): configure the same ones, or "
+            "start anew without --from"
+        )
+    for operator, columns in learning_operators(workflow):
+        for column in columns:
+            operator.start_from(column, directory / type(operator).__name__)

@@ -1,0 +1,137 @@
+"""The examples call verbs that there are, with options that these take."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any, ClassVar
+
+import pytest
+import typer
+
+from m2trec_merlin.cli.app import app
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+class Task:
+    """What the DAG needs of an operator of Airflow, which is not installed here."""
+
+    all: ClassVar[dict[str, Task]] = {}
+
+    def __init__(self, task_id: str, bash_command: str, **settings: Any) -> None:
+        self.id, self.settings = task_id, settings
+        # As Airflow fills it in.
+        self.command = bash_command.replace("{{ ds }}", "2025-01-31")
+        self.after: set[str] = set()
+        Task.all[task_id] = self
+
+    def __rshift__(self, following: Task | list[Task]) -> Task | list[Task]:
+        for task in following if isinstance(following, list) else [following]:
+            task.after.add(self.id)
+        return following
+
+    def __rrshift__(self, before: list[Task]) -> Task:
+        self.after.update(task.id for task in before)
+        return self
+
+
+class Dag:
+    def __init__(self, dag_id: str, **settings: Any) -> None:
+        self.id, self.settings = dag_id, settings
+
+    def __enter__(self) -> Dag:
+        return self
+
+    def __exit__(self, *raised: type | BaseException | TracebackType | None) -> None:
+        pass
+
+
+@pytest.fixture
+def tasks(monkeypatch: pytest.MonkeyPatch) -> dict[str, Task]:
+    names = ["airflow", "airflow.sdk", "airflow.providers", "airflow.providers.standard"]
+    names += ["airflow.providers.standard.operators", "airflow.providers.standard.operators.bash"]
+    for name in names:
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    sys.modules["airflow.sdk"].DAG = Dag  # type: ignore[attr-defined]
+    sys.modules[names[-1]].BashOperator = Task  # type: ignore[attr-defined]
+    Task.all = {}
+    exec(compile((EXAMPLES / "airflow_dag.py").read_text(), "airflow_dag.py", "exec"), {})
+    return Task.all
+
+
+def require_verb(words: list[str]) -> str:
+    """Parse a command of m2trec as the command line does, without doing it; returns the verb."""
+    command = typer.main.get_command(app)
+    verb = command.commands[words[0]]  # type: ignore[attr-defined]
+    verb.make_context(words[0], words[1:])
+    return words[0]
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    for line in re.findall(r"m2trec ([a-z].*?)(?=&&|\|\||; then|$)", text, re.MULTILINE):
+        yield shlex.split(line)
+
+
+def test_the_dag_does_a_day(tasks: dict[str, Task]) -> None:
+    verbs = {name: [require_verb(w) for w in commands(task.command)] for name, task in tasks.items()}
+    assert verbs == {
+        "data": ["data"],
+        "drift": ["drift"],
+        "go_on": ["train"],
+        "from_scratch": ["preprocess", "train"],
+        "evaluate": ["evaluate"],
+        "export": ["export"],
+        "promote": ["promote"],
+        "restart": [],
+    }
+    assert {name: sorted(task.after) for name, task in tasks.items()} == {
+        "data": [],
+        "drift": ["data"],
+        "go_on": ["drift"],
+        "from_scratch": ["drift"],
+        "evaluate": ["from_scratch", "go_on"],
+        "export": ["evaluate"],
+        "promote": ["export"],
+        "restart": ["promote"],
+    }
+
+
+def test_the_script_does_the_same() -> None:
+    text = (EXAMPLES / "daily.sh").read_text()
+    verbs = [require_verb(words) for words in commands(text)]
+    assert verbs == ["data", "drift", "train", "preprocess", "train", "evaluate", "export", "promote"]
+
+
+@pytest.mark.parametrize(
+    ("drift", "promote", "status", "called"),
+    [
+        (0, 0, 0, "data drift train evaluate export promote"),
+        (3, 3, 0, "data drift preprocess train evaluate export promote"),
+        (1, 0, 1, "data drift"),
+        (0, 1, 1, "data drift train evaluate export promote"),
+    ],
+)
+def test_the_script_tells_answers_from_failures(
+    tmp_path: Path, drift: int, promote: int, status: int, called: str
+) -> None:
+    stub = tmp_path / "m2trec"
+    stub.write_text(
+        f'#!/bin/sh\necho "$1" >> {tmp_path}/called\n'
+        f'case "$1" in drift) exit {drift};; promote) exit {promote};; esac\n'
+    )
+    stub.chmod(0o755)
+    done = subprocess.run(
+        ["/bin/sh", EXAMPLES / "daily.sh"],
+        cwd=tmp_path,
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == status
+    assert (tmp_path / "called").read_text().split() == called.split()

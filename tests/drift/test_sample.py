@@ -1,0 +1,60 @@
+"""Which sessions are compared, and how their items are encoded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.drift import sample as sampling
+from m2trec_merlin.drift.sample import read_sample, session_ids
+from m2trec_merlin.encoded import NO_ITEM, OUT_OF_VOCABULARY
+from m2trec_merlin.preprocessing.run import preprocess
+from m2trec_merlin.runs import Run
+from m2trec_merlin.workflows.storage import load_workflow
+from tests.worlds.raw_run import ITEMS, SESSIONS, make_config, write_data
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("trained")
+    write_data(folder)
+    config = make_config(folder)
+    preprocess(config)
+    return Run(config)
+
+
+def new_data(folder: Path) -> Path:
+    new = ITEMS[:1].assign(item_id=15, maker=6.0, title=None)
+    sessions = {**SESSIONS, "train": {"b": [11, 10], "n": [15, 15, 12]}, "test": {"m": [13, 10]}}
+    return write_data(folder, pd.concat([ITEMS, new], ignore_index=True), sessions)
+
+
+def test_new_sessions_are_read_with_items_as_the_trained_workflow_sees_them(
+    trained: Run, tmp_path: Path
+) -> None:
+    catalogue, workflow = Catalogue.load(trained.catalogue), load_workflow(trained.items_workflow)
+    known = session_ids(trained.data, ["train", "valid", "test"])
+    assert len(known) == 5
+    splits = ["train", "valid", "test"]
+    found = read_sample(new_data(tmp_path), splits, workflow, catalogue, 0, known)
+    assert found.sessions.lengths.tolist() == [3, 2]
+    # Items in the order of their ids as texts: 10, 12, 13, 15.
+    assert found.count().tolist() == [1, 1, 1, 2]
+    assert [catalogue.item_ids[row] for row in found.rows[:3]] == [10, 12, 13]
+    assert found.rows[3] == NO_ITEM
+    assert found.items["brand"].values[3] == OUT_OF_VOCABULARY
+
+
+def test_where_there_are_many_sessions_some_are_drawn(
+    trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "MOST_SESSIONS", 2)
+    catalogue, workflow = Catalogue.load(trained.catalogue), load_workflow(trained.items_workflow)
+    draws = [
+        read_sample(trained.data, ["train", "valid", "test"], workflow, catalogue, seed) for seed in range(9)
+    ]
+    assert {len(draw.sessions) for draw in draws} == {2}
+    assert len({tuple(draw.sessions.rows) for draw in draws}) > 1
