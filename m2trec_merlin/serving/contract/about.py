@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 #: The catalogue as it was exported, before anything was added to it.
 EXPORTED_CATALOGUE = "0"
@@ -25,7 +25,7 @@ class About:
 
     def to_json(self) -> str:
         """Return the JSON object of the tensor `about`."""
-        return json.dumps(asdict(self))
+        return json.dumps(vars(self))
 
     @classmethod
     def from_json(cls, text: str) -> About:

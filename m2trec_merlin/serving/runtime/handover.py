@@ -9,6 +9,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -92,13 +93,19 @@ def take_over(
 
 def _unpack(packed: bytes, fields: list[Field]) -> EncodedItems:
     if not packed:
-        return no_items(fields)
+        return _nothing(tuple(fields))
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         # Packed, a few bytes may stand for gigabytes.
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
             raise ValueError(f"{NEW_ITEMS} are compressed")
     with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
         return from_tensors(fields, arrays)
+
+
+@cache
+def _nothing(fields: tuple[Field, ...]) -> EncodedItems:
+    """No items, which most requests have: looked at once."""
+    return no_items(fields)
 
 
 def _require_within(request: Request, version: Description, n_rows: int) -> None:
@@ -110,7 +117,11 @@ def _require_within(request: Request, version: Description, n_rows: int) -> None
     if positions.ndim != 1 or len(positions) > version.max_length:
         raise ValueError(f"expected at most {version.max_length} {POSITIONS}, found {list(positions.shape)}")
     new = -int(positions.min(initial=0)) + len(request.outside)
-    if any(not column.is_whole or len(column) != new for column in columns) or (new and not columns):
+    if request.new_items is _nothing(tuple(version.fields)):
+        are_others = bool(new)
+    else:
+        are_others = not columns or any(not column.is_whole or len(column) != new for column in columns)
+    if are_others:
         raise ValueError(f"{NEW_ITEMS} are not the {new} that {POSITIONS} and candidates name")
     if positions.max(initial=0) >= n_rows:
         raise ValueError(f"{POSITIONS} name a row of {int(positions.max())}; the catalogue has {n_rows}")

@@ -15,7 +15,6 @@ import numpy as np
 
 from m2trec_merlin.artifacts import read_json
 from m2trec_merlin.encoded import NO_ITEM, EncodedItems, join_items, split_items, to_tensors
-from m2trec_merlin.scores import best_rows
 from m2trec_merlin.serving.contract.about import EXPORTED_CATALOGUE, About
 from m2trec_merlin.serving.contract.explanation import POPULARITY, Explanation
 from m2trec_merlin.serving.contract.identity import export_version, repository_of
@@ -203,15 +202,12 @@ class Recommender:
         drafts = [_draft(catalogue, request) for request in requests]
         positions = [request.positions for request in requests]
         wishes = self._additions.complete(catalogue, [draft.wish() for draft in drafts], positions, positions)
+        categories = self._most_probable(probabilities) or [{} for _ in requests]
         answers = []
         for index, found in enumerate(catalogue.candidates.search(queries_BD, wishes)):
-            categories = {
-                name: self._top_values(names, values[index])
-                for (name, names), values in zip(self._categories.items(), probabilities, strict=True)
-            }
             request, draft = requests[index], drafts[index]
             found = draft.settle(found)
-            answer = self._answer(catalogue, request, draft, found, categories)
+            answer = self._answer(catalogue, request, draft, found, categories[index])
             if request.options[Explain.name]:
                 unboosted = replace(request, options={**request.options, NewItemBoost.name: 0.0})
                 reasons = self._explainer.explain(
@@ -279,9 +275,15 @@ class Recommender:
         new = int(np.count_nonzero(catalogue.items.shares[found.rows] == 0))
         return Answer(ids, titles, found.scores, categories, notes, about, new_items=new)
 
-    def _top_values(self, names: list[str], probabilities: np.ndarray) -> tuple[list[str], np.ndarray]:
-        best = best_rows(probabilities, self.version.top_categories)
-        return [names[value] for value in best], probabilities[best]
+    def _most_probable(self, probabilities: Sequence[np.ndarray]) -> list[Categories]:
+        """Return of each session the most probable values, given those of all, float32 [B, values] a task."""
+        found: list[Categories] = [{} for _ in probabilities[0]] if probabilities else []
+        for (name, names), values in zip(self._categories.items(), probabilities, strict=True):
+            best = np.argsort(-values, axis=1, kind="stable")[:, : self.version.top_categories]
+            shares = np.take_along_axis(values, best, axis=1)
+            for categories, places, own in zip(found, best.tolist(), shares, strict=True):
+                categories[name] = [names[place] for place in places], own
+        return found
 
 
 def _draft(catalogue: ServedCatalogue, request: Request) -> Draft:

@@ -82,8 +82,9 @@ class ScoredCandidates:
             more_BM = self._scores_of_more(queries[picked])
             for index, rows, scores in zip(picked, rows_Bc, more_BM, strict=True):
                 added = [changed for changed, _ in wishes[index].additions]
-                more = best_rows(scores, counts[index]) + len(self._vectors_GD)
-                near = np.concatenate([rows[: counts[index]], more, *added])
+                if len(scores):
+                    added.append(best_rows(scores, counts[index]) + len(self._vectors_GD))
+                near = np.concatenate([rows[: counts[index]], *added])
                 found[index] = self._best_of(near, queries[index], wishes[index])
         if len(scored := np.flatnonzero(counts == 0)):
             scores_BG = self._run("scores", queries[scored], 1)
@@ -120,11 +121,10 @@ class ScoredCandidates:
         # Not a matrix product: its sums depend on where in the matrix a row stands.
         scores = (vectors * query).sum(axis=1) + self._biases_R[rows]
         for changed, values in wish.additions:
-            known = np.isin(changed, rows, assume_unique=True)
-            places = np.searchsorted(rows, changed[known])
+            places, known = _places(rows, changed)
             scores[places] += values[known] if isinstance(values, np.ndarray) else values
         if len(wish.forbidden):
-            scores[np.isin(rows, wish.forbidden)] = -np.inf
+            scores[_places(rows, wish.forbidden)[0]] = -np.inf
         if wish.allowed is not None:
             scores[~wish.allowed[rows]] = -np.inf
         best = best_rows(scores, wish.k)
@@ -138,6 +138,13 @@ class ScoredCandidates:
         count = max(self._looked_at(wish.k), _MOST_PICKED)
         near = find_best(scores, Wish(count, (), wish.forbidden, wish.allowed))
         return self._best_of(near.rows, query, wish)
+
+
+def _places(rows: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the places in sorted rows of those wanted that are among them, and which ones these are."""
+    places = np.searchsorted(rows, wanted)
+    known = np.append(rows, -1)[places] == wanted
+    return places[known], known
 
 
 def write_graph(path: Path, product: Sequence[NodeProto], weights: dict[str, Path | np.ndarray]) -> None:
