@@ -2,8 +2,8 @@
 
     python -m benchmarks mixing --repository mixed/triton alone/triton
 
-Both steps answer sessions of three known items drawn at random. Repositories take turns, request by request, so
-that whatever else the machine does hits all alike. They hold the same items: exports of one run, with and
+Both steps answer sessions of three known items drawn at random. Repositories take turns, request by request,
+so that whatever else the machine does hits all alike. They hold the same items: exports of one run, with and
 without `serving.mixture.kind=off`.
 """
 

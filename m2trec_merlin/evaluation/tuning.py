@@ -74,13 +74,13 @@ def tune(config: Config, *, force: bool = False, progress: Progress = SILENT) ->
 
     if not isinstance(config.serving.mixture, TunedMixture):
         return None
-    with Run(config).step("tune").at_work():
-        run = run_as_trained(config, SILENT)
-        step = run.step("tune")
-        inputs = step.inputs(version=__version__, grid=[GRID, STEPS])
-        if force or not step.is_current(inputs):
+    run = run_as_trained(config, SILENT)
+    step = run.step("tune")
+    inputs = step.inputs(version=__version__, grid=[GRID, STEPS])
+    if force or not step.is_current(inputs):
+        with step.at_work():
             _tune(run, config.serving.mixture, inputs, progress)
-        return read_choice(run.mixture)
+    return read_choice(run.mixture)
 
 
 def read_choice(folder: Path) -> Choice:
