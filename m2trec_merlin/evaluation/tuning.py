@@ -19,6 +19,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.config.serving import FixedMixture, TunedMixture
 from m2trec_merlin.evaluation.mixtures import GRID, STEPS, Point, Sample, choose, frontier, search
+from m2trec_merlin.evaluation.plots import plot_frontier
 from m2trec_merlin.evaluation.ranking import prefixes_of
 from m2trec_merlin.evaluation.served import model_scorer, view_of
 from m2trec_merlin.evaluation.shortlists import shortlist
@@ -110,6 +111,9 @@ def _tune(run: Run, settings: TunedMixture, inputs: dict[str, Any], progress: Pr
         choice = _choose_for(run, catalogue, sample, settings.loss, progress)
         content = {"weights": asdict(choice.chosen.weights), **asdict(choice)}
         atomic_write(folder / MIXTURE_FILE, json.dumps(content, indent=1) + "\n")
+        if choice.frontier:
+            points = {"model alone": choice.model, "chosen": choice.chosen}
+            atomic_write(folder / "frontier.svg", plot_frontier(choice.frontier, points))
         seconds = round(time.perf_counter() - started, 1)
         write_manifest(folder, "tune", inputs, seconds=seconds, prefixes=choice.prefixes)
     progress.say(f"mixture chosen on validation in {seconds} seconds: {describe(choice.chosen.weights)}")
