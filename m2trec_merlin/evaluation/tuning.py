@@ -21,7 +21,7 @@ from m2trec_merlin.config.serving import FixedMixture, TunedMixture
 from m2trec_merlin.evaluation.mixtures import GRID, STEPS, Point, Sample, choose, frontier, search
 from m2trec_merlin.evaluation.plots import plot_frontier
 from m2trec_merlin.evaluation.ranking import prefixes_of
-from m2trec_merlin.evaluation.served import model_scorer, view_of
+from m2trec_merlin.evaluation.served import model_scorer, views_of
 from m2trec_merlin.evaluation.shortlists import shortlist
 from m2trec_merlin.neighbours.chosen import MIXTURE_FILE
 from m2trec_merlin.neighbours.metadata_knn import first_of_equal_metadata
@@ -134,8 +134,8 @@ def _choose_for(run: Run, catalogue: Catalogue, sample: Sample, loss: float, pro
         default = Point(Weights(**FixedMixture().weights()), 0.0, 0.0, None, None)
         return Choice(default, Point(Weights(), 0.0, 0.0, None, None), [], sample.sizes())
     train = Sessions.load(run.sessions("train"))
-    views = {v: scorer for v in views_to_try(catalogue) if (scorer := view_of(v, catalogue, train))}
     model = model_scorer(run, catalogue, progress)
+    views = views_of(views_to_try(catalogue), catalogue, train, model.model.max_length)
     lists = shortlist(sample.prefixes, model, views, catalogue.train_counts, progress)
     points = search(lists, sample, loss, progress)
     alone = next(point for point in points if point.weights == Weights())
