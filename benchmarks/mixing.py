@@ -21,7 +21,7 @@ from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.serving.contract.repository import version_folder
 from m2trec_merlin.serving.contract.version import CATALOGUE_IDS, Description
 
-PERCENTILES = (50, 90, 99)
+PERCENTILES = (10, 50, 90, 99)
 
 
 def options(parser: Parser) -> None:

@@ -136,6 +136,14 @@ class Prefixes:
         """Return the prefixes at `indices` (same sessions)."""
         return Prefixes(self.sessions, self.session[indices], self.length[indices])
 
+    def last(self, most: int) -> Prefixes:
+        """Return each prefix without all but its last `most` events; what follows the target is left out."""
+        if (self.length <= most).all():
+            return self
+        kept = np.minimum(self.length, most)
+        starts = self.sessions.offsets[self.session] + self.length - kept
+        return Prefixes(self.sessions.cut(starts, kept + 1), np.arange(len(self)), kept)
+
     def blocks(self, size: int) -> Iterator[Prefixes]:
         """Cut into blocks of at most `size` prefixes; prefixes of a session stay side by side."""
         for start in range(0, len(self), size):

@@ -55,6 +55,14 @@ def test_blocks_cover_all_prefixes_in_order(expected, size):
     assert targets == list(prefixes.targets)
 
 
+def test_the_last_events_of_prefixes_keep_their_targets():
+    prefixes = Sessions.from_lists([[1, 2, 3, 4], [5, 6]]).prefixes()
+    assert prefixes.last(3) is prefixes
+    last = prefixes.last(2)
+    assert [last.items(i).tolist() for i in range(4)] == [[1], [1, 2], [2, 3], [5]]
+    assert last.targets.tolist() == prefixes.targets.tolist()
+
+
 def test_prefixes_can_be_picked():
     picked = Sessions.from_lists([[1, 2, 3], [4, 5]]).prefixes().take(np.array([2, 0]))
     assert list(picked.targets) == [5, 2]

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from m2trec_merlin.evaluation.measurements import Measurement
+from m2trec_merlin.evaluation.mixtures import Point
 from m2trec_merlin.evaluation.slices import ALL
 
 _SIZE = (8.0, 3.6)
@@ -88,6 +89,25 @@ def plot_learning_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(frameon=False)
     return to_svg(figure)
+
+
+def plot_frontier(frontier: Sequence[Point], others: Mapping[str, Point]) -> str:
+    """Draw HIT@20 on rare and on new targets against HIT@20 over all.
+
+    Args:
+        frontier: of mixtures, joined by lines.
+        others: single points by name.
+    """
+    figure, axes = _start("HIT@20 of mixtures on validation")
+    for name, colour in (("rare", "C0"), ("new", "C1")):
+        places = [(100 * p.hit, 100 * value) for p in frontier if (value := getattr(p, name)) is not None]
+        if places:
+            axes.plot(*zip(*places, strict=True), color=colour, label=f"{name} targets")
+        for marker, (title, point) in zip("ox", others.items(), strict=True):
+            if (value := getattr(point, name)) is not None:
+                axes.plot(100 * point.hit, 100 * value, marker, color=colour, label=f"{name}, {title}")
+    axes.set_xlabel("HIT@20 over all, %")
+    return _finish(figure, axes, "HIT@20, %")
 
 
 def _error_bars(value: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:

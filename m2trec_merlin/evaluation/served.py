@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.devices import choose
 from m2trec_merlin.errors import DataError
@@ -13,10 +18,32 @@ from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
 from m2trec_merlin.scores import ItemScorer
-from m2trec_merlin.sessions import Sessions
+from m2trec_merlin.sessions import Prefixes, Sessions
+
+if TYPE_CHECKING:
+    from m2trec_merlin.model.scoring import ModelScorer
 
 
-def mixture_of(weights: Weights, catalogue: Catalogue, train: Sessions, model: ItemScorer) -> Mixture:
+class Recent:
+    """A scorer that is shown the last events of a session only, as many as the model takes, as in the server.
+
+    Args:
+        scorer: to be shown them.
+        most: events.
+    """
+
+    def __init__(self, scorer: ItemScorer, most: int) -> None:
+        self.name = scorer.name
+        self.candidates = scorer.candidates
+        self.scorer = scorer
+        self.most = most
+
+    def score(self, prefixes: Prefixes) -> np.ndarray:
+        """Return the scores of all items, float32 [P, R]."""
+        return self.scorer.score(prefixes.last(self.most))
+
+
+def mixture_of(weights: Weights, catalogue: Catalogue, train: Sessions, model: ModelScorer) -> Mixture:
     """Mix a model with what the export writes beside it.
 
     Args:
@@ -25,12 +52,26 @@ def mixture_of(weights: Weights, catalogue: Catalogue, train: Sessions, model: I
         train: its training sessions.
         model: the model as a scorer.
     """
-    views = {view: scorer for view in weights.views() if (scorer := view_of(view, catalogue, train))}
-    return Mixture(f"{model.name}, mixed", model, views, catalogue.train_counts, weights)
+    views = views_of(weights.views(), catalogue, train, model.model.max_length)
+    return Mixture(f"{model.name} mixed", model, views, catalogue.train_counts, weights)
 
 
-def view_of(view: View, catalogue: Catalogue, train: Sessions) -> ItemScorer | None:
-    """Return the scorer behind a view; None for the words of items that have none."""
+def views_of(
+    views: Sequence[View], catalogue: Catalogue, train: Sessions, most: int
+) -> dict[View, ItemScorer]:
+    """Return the scorers behind views, but for the words of items that have none.
+
+    Args:
+        views: wanted.
+        catalogue: of the model.
+        train: its training sessions.
+        most: events of a session that they are shown, the last ones.
+    """
+    found = {view: _scorer(view, catalogue, train) for view in views}
+    return {view: Recent(scorer, most) for view, scorer in found.items() if scorer is not None}
+
+
+def _scorer(view: View, catalogue: Catalogue, train: Sessions) -> ItemScorer | None:
     if view == "by_id":
         return SessionKnn(catalogue, train)
     if view == "by_metadata":
@@ -41,8 +82,8 @@ def view_of(view: View, catalogue: Catalogue, train: Sessions) -> ItemScorer | N
         return None
 
 
-def model_scorer(run: Run, catalogue: Catalogue, progress: Progress = SILENT) -> ItemScorer:
-    """Return the model of a run alone, on the device of `evaluation.device`; as a scorer."""
+def model_scorer(run: Run, catalogue: Catalogue, progress: Progress = SILENT) -> ModelScorer:
+    """Return the model of a run alone, on the device of `evaluation.device`."""
     from m2trec_merlin.model.scoring import ModelScorer
     from m2trec_merlin.model.storage import load_model
 

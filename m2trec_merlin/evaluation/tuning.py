@@ -20,8 +20,9 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.config.serving import FixedMixture, TunedMixture
 from m2trec_merlin.evaluation.chosen import MIXTURE_FILE
 from m2trec_merlin.evaluation.mixtures import GRID, STEPS, Point, Sample, choose, frontier, search
+from m2trec_merlin.evaluation.plots import plot_frontier
 from m2trec_merlin.evaluation.ranking import prefixes_of
-from m2trec_merlin.evaluation.served import model_scorer, view_of
+from m2trec_merlin.evaluation.served import model_scorer, views_of
 from m2trec_merlin.evaluation.shortlists import shortlist
 from m2trec_merlin.neighbours.metadata_knn import first_of_equal_metadata
 from m2trec_merlin.neighbours.mixture import View, Weights
@@ -74,13 +75,13 @@ def tune(config: Config, *, force: bool = False, progress: Progress = SILENT) ->
 
     if not isinstance(config.serving.mixture, TunedMixture):
         return None
-    with Run(config).step("tune").at_work():
-        run = run_as_trained(config, SILENT)
-        step = run.step("tune")
-        inputs = step.inputs(version=__version__, grid=[GRID, STEPS])
-        if force or not step.is_current(inputs):
+    run = run_as_trained(config, SILENT)
+    step = run.step("tune")
+    inputs = step.inputs(version=__version__, grid=[GRID, STEPS])
+    if force or not step.is_current(inputs):
+        with step.at_work():
             _tune(run, config.serving.mixture, inputs, progress)
-        return read_choice(run.mixture)
+    return read_choice(run.mixture)
 
 
 def read_choice(folder: Path) -> Choice:
@@ -110,6 +111,9 @@ def _tune(run: Run, settings: TunedMixture, inputs: dict[str, Any], progress: Pr
         choice = _choose_for(run, catalogue, sample, settings.loss, progress)
         content = {"weights": asdict(choice.chosen.weights), **asdict(choice)}
         atomic_write(folder / MIXTURE_FILE, json.dumps(content, indent=1) + "\n")
+        if choice.frontier:
+            points = {"model alone": choice.model, "chosen": choice.chosen}
+            atomic_write(folder / "frontier.svg", plot_frontier(choice.frontier, points))
         seconds = round(time.perf_counter() - started, 1)
         write_manifest(folder, "tune", inputs, seconds=seconds, prefixes=choice.prefixes)
     progress.say(f"mixture chosen on validation in {seconds} seconds: {describe(choice.chosen.weights)}")
@@ -130,8 +134,8 @@ def _choose_for(run: Run, catalogue: Catalogue, sample: Sample, loss: float, pro
         default = Point(Weights(**FixedMixture().weights()), 0.0, 0.0, None, None)
         return Choice(default, Point(Weights(), 0.0, 0.0, None, None), [], sample.sizes())
     train = Sessions.load(run.sessions("train"))
-    views = {v: scorer for v in views_to_try(catalogue) if (scorer := view_of(v, catalogue, train))}
     model = model_scorer(run, catalogue, progress)
+    views = views_of(views_to_try(catalogue), catalogue, train, model.model.max_length)
     lists = shortlist(sample.prefixes, model, views, catalogue.train_counts, progress)
     points = search(lists, sample, loss, progress)
     alone = next(point for point in points if point.weights == Weights())

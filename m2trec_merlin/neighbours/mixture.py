@@ -16,6 +16,9 @@ from m2trec_merlin.sessions import Prefixes
 #: (docs/quality.md).
 FLOOR, HALF_RARE = 0.05, 5.0
 
+#: Scores that are mixed at a time: what is made of them on the way stays near the processor.
+_CACHED = 1 << 20
+
 #: The views beside the model, each a scorer from about 0 to 1.
 View = Literal["by_id", "by_metadata", "content"]
 
@@ -118,4 +121,9 @@ class Mixture:
     def score(self, prefixes: Prefixes) -> np.ndarray:
         """Return the mixed scores, float32 [P, R]."""
         views = {name: view.score(prefixes) for name, view in self.views.items()}
-        return mix(self.model.score(prefixes), views, self.occurrences, self.weights)
+        scores = self.model.score(prefixes)
+        step = max(1, _CACHED // scores.shape[1])
+        for rows in (slice(start, start + step) for start in range(0, len(scores), step)):
+            part = {name: view[rows] for name, view in views.items()}
+            scores[rows] = mix(scores[rows], part, self.occurrences, self.weights)
+        return scores

@@ -27,6 +27,6 @@ def test_exports_with_and_without_a_mixture_are_measured(
     records = json.loads((tmp_path / "mixing.json").read_text())
     values = {(record["system"], record["measure"]): record["value"] for record in records}
     assert {system for system, _ in values} == {str(mixed), str(alone)}
-    assert len(values) == 6 and all(value > 0 for value in values.values())
+    assert len(values) == 8 and all(value > 0 for value in values.values())
     shown = capsys.readouterr().out
     assert "by_id 3, content 0.25" in shown and "| off |" in shown

@@ -226,9 +226,9 @@ def test_the_mixture_is_chosen_where_it_was_not_and_only_then(shop: Shop) -> Non
     assert said not in shop.says("tune") + shop.says("evaluate")
     shutil.rmtree(shop.run.mixture)
     assert said in shop.says("evaluate")
-    assert "M2TRec, mixed: " in shop.says("evaluate", "serving.mixture={kind: fixed, by_id: 3}")
+    assert "M2TRec mixed: " in shop.says("evaluate", "serving.mixture={kind: fixed, by_id: 3}")
     alone = "serving.mixture.kind=off"
-    assert "M2TRec, mixed" not in shop.says("evaluate", alone)
+    assert "M2TRec mixed" not in shop.says("evaluate", alone)
     assert "there is nothing to choose" in shop.says("tune", alone)
 
 
@@ -246,7 +246,7 @@ def test_runs_of_before_mixtures_were_chosen_are_as_good_as_ever(shop: Shop) -> 
     old = {"neighbours": True, "mixture": {"neighbours": 2.0, "content": 0.5, "by": "id", "rare": 1.0}}
     description["config"]["serving"] |= old
     path.write_text(json.dumps(description))
-    assert "M2TRec, mixed: " in shop.says("evaluate", "evaluation.ks=[3]")
+    assert "M2TRec mixed: " in shop.says("evaluate", "evaluation.ks=[3]")
 
 
 def test_a_new_day_is_trained_on_from_the_run_of_the_day_before(shop: Shop) -> None:

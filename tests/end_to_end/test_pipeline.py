@@ -17,16 +17,18 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.cli.app import read_config
 from m2trec_merlin.cli.verbs import run_data, run_evaluate, run_export, run_preprocess, run_train
 from m2trec_merlin.config import Config
-from m2trec_merlin.encoded import FIRST_VALUE
+from m2trec_merlin.encoded import FIRST_VALUE, NO_ITEM
+from m2trec_merlin.evaluation.run import our_scorers
 from m2trec_merlin.evaluation.tuning import read_choice
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.storage import load_model
+from m2trec_merlin.neighbours.mixture import Mixture, mix
 from m2trec_merlin.runs import Run
 from m2trec_merlin.serving.client import RecommendationClient
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.process import TritonServer
-from m2trec_merlin.sessions import Sessions
+from m2trec_merlin.sessions import Prefixes, Sessions
 
 pytestmark = [pytest.mark.triton, pytest.mark.slow]
 
@@ -93,10 +95,24 @@ def model(finished: Config, catalogue: Catalogue) -> M2TRec:
     return load_model(finished.directory / "model", catalogue)
 
 
-def offline(model: M2TRec, catalogue: Catalogue, rows: list[int]) -> tuple[list[str], np.ndarray]:
-    """The best items for a session, from the model as it was trained."""
+@pytest.fixture(scope="module")
+def served(finished: Config, catalogue: Catalogue) -> Mixture:
+    """What is served, as `evaluate` measured it."""
+    run = Run(finished)
+    mixture = our_scorers(run, catalogue, Sessions.load(run.sessions("train")))[-1]
+    assert isinstance(mixture, Mixture)
+    return mixture
+
+
+def after(rows: list[int]) -> Prefixes:
+    """The prefix that holds these rows."""
     prefixes = Sessions.from_lists([[*rows, 1]]).prefixes()
-    scores = ModelScorer(model).score(prefixes.take(np.array([len(rows) - 1])))[0]
+    return prefixes.take(np.array([len(rows) - 1]))
+
+
+def offline(served: Mixture, catalogue: Catalogue, rows: list[int]) -> tuple[list[str], np.ndarray]:
+    """The best items for a session, without a server."""
+    scores = served.score(after(rows))[0]
     best = np.argsort(-scores, kind="stable")[:TOP_K]
     return [str(i) for i in catalogue.item_ids[best]], scores[best]
 
@@ -110,7 +126,7 @@ def raw_attributes(config: Config, item_id: str) -> dict[str, object]:
 
 
 def test_each_step_leaves_a_manifest(finished: Config) -> None:
-    for step in ("data", "preprocessed", "model", "evaluation"):
+    for step in ("data", "preprocessed", "model", "mixture", "evaluation"):
         manifest = json.loads((finished.directory / step / MANIFEST).read_text())
         assert manifest["packages"]["torch"]
         assert manifest["sha256"]
@@ -119,16 +135,16 @@ def test_each_step_leaves_a_manifest(finished: Config) -> None:
 def test_the_model_beats_popularity_and_the_report_shows_it(finished: Config) -> None:
     metrics = json.loads((finished.directory / "evaluation" / "metrics.json").read_text())
     hit = {m["model"]: m["value"] for m in metrics if (m["metric"], m["k"], m["slice"]) == ("HIT", 20, "All")}
-    assert set(hit) == {"M2TRec", "popularity", "Markov chain", "session kNN", "content kNN"}
+    assert set(hit) == {"M2TRec", "M2TRec mixed", "popularity", "Markov chain", "session kNN", "content kNN"}
     assert hit["M2TRec"] > 1.2 * hit["popularity"]
     assert "M2TRec" in (finished.directory / "evaluation" / "report.html").read_text()
 
 
 @pytest.mark.parametrize("rows", [[3], [5, 9, 5], list(range(1, 14)), [190, 2]])
-def test_answers_over_grpc_equal_the_offline_model_s(
-    client: RecommendationClient, model: M2TRec, catalogue: Catalogue, rows: list[int]
+def test_answers_over_grpc_equal_those_without_a_server(
+    client: RecommendationClient, served: Mixture, catalogue: Catalogue, rows: list[int]
 ) -> None:
-    ids, scores = offline(model, catalogue, rows)
+    ids, scores = offline(served, catalogue, rows)
     answer = client.recommend([str(i) for i in catalogue.item_ids[rows]], top_k=TOP_K)
     assert answer.item_ids == ids
     np.testing.assert_allclose(answer.scores, scores, rtol=1e-4, atol=1e-4)
@@ -137,9 +153,9 @@ def test_answers_over_grpc_equal_the_offline_model_s(
 
 
 def test_an_item_sent_by_its_attributes_is_understood_as_the_same_item(
-    client: RecommendationClient, finished: Config, model: M2TRec, catalogue: Catalogue
+    client: RecommendationClient, finished: Config, model: M2TRec, served: Mixture, catalogue: Catalogue
 ) -> None:
-    """Without its id the server cannot know that it stands in the catalogue, hence no repeat bias."""
+    """Without its id the server does not know that it is in the catalogue: no neighbours, no repeat bias."""
     rows = [4, 7, 20]
     ids = [str(i) for i in catalogue.item_ids[rows]]
     answer = client.recommend([*ids[:2], raw_attributes(finished, ids[2])], top_k=TOP_K, exclude=ids)
@@ -150,11 +166,16 @@ def test_an_item_sent_by_its_attributes_is_understood_as_the_same_item(
         candidates, biases = model.next_item_head.candidates(model.encode_rows(everything), everything)
         counted = torch.ones(1, 3, dtype=torch.bool)
         query = model.next_item_head.queries_padded(session, vectors, counted, torch.tensor([3]))
-        scores = (query @ candidates.T + biases)[0].numpy()
-    scores[np.array(rows) - 1] = -np.inf
+        alone = (query @ candidates.T + biases).numpy()
+    views = {name: view.score(after([*rows[:2], NO_ITEM])) for name, view in served.views.items()}
+    everything_scored = np.pad(alone, ((0, 0), (1, 0)), constant_values=-np.inf)
+    scores = mix(everything_scored, views, served.occurrences, served.weights)[0]
+    scores[rows] = -np.inf
     best = np.argsort(-scores, kind="stable")[:TOP_K]
-    assert answer.item_ids == [str(i) for i in catalogue.item_ids[1:][best]]
-    np.testing.assert_allclose(answer.scores, scores[best], rtol=1e-4, atol=1e-4)
+    assert answer.item_ids == [str(i) for i in catalogue.item_ids[best]]
+    # The model's probabilities hold its bias of repeats for the two known items, which is the same for all.
+    found, expected = (each - each[0] for each in (np.array(answer.scores), scores[best]))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_categories_of_the_next_item_come_with_probabilities(
@@ -204,5 +225,5 @@ def test_what_is_served_was_chosen_and_is_evaluated_beside_the_model(finished: C
         for row in rows
         if (row["slice"], row["metric"], row["k"]) == ("All", "HIT", 20)
     }
-    assert hits["M2TRec, mixed"] > hits["popularity"]
+    assert hits["M2TRec mixed"] > hits["popularity"]
     assert hits["M2TRec"] > hits["popularity"]
