@@ -79,6 +79,10 @@ class RunFolder:
         """Where one training keeps its checkpoints and its best weights, by its fingerprint."""
         return self.model / CHECKPOINTS / training
 
+    def drawn_sessions(self, training: str) -> Path:
+        """The sessions of one training that goes on from an earlier run, while it lasts."""
+        return self.checkpoints(training) / SESSIONS
+
     @property
     def history(self) -> Path:
         """A record for each epoch of the training."""

@@ -114,7 +114,7 @@ def _train(
         model = build_model(config, catalogue, prepared[LONGEST_SESSION])
     else:
         continuation = Continuation(run, earlier, catalogue)
-        model, sessions = continuation.build(), checkpoints / "sessions"
+        model, sessions = continuation.build(), run.drawn_sessions(training)
         if processes.is_first:
             drawn = continuation.write_sessions(sessions, settings.continued.old_sessions, int(training, 16))
             progress.say(f"from {earlier.model}: {drawn.new:,} new sessions, {drawn.old:,} known ones again")

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[2] / "m2trec_merlin"
 #: Names of folders and files that `RunFolder` gives paths to.
 NAMES = (
     "data|preprocessed|catalogue|items_workflow|sessions|model|checkpoints|tensorboard|mixture|evaluation|"
-    "triton"
+    "drift|triton"
 )
 
 
@@ -43,6 +43,7 @@ def test_every_path_is_below_the_folder_of_the_run() -> None:
         "tensorboard": "model/tensorboard",
         "evaluation": "evaluation",
         "report": "evaluation/report.html",
+        "drift": "drift",
         "triton": "triton",
     }
 
@@ -66,6 +67,7 @@ def test_variants_share_the_data_but_no_model(tmp_path: Path) -> None:
     shared = {name for name in ours if ours[name] == other[name]}
     assert shared == {
         *("data", "items", "cold_items", "data_report", "preprocessed", "catalogue", "items_workflow"),
+        "drift",
         *("sessions train", "sessions valid", "sessions test"),
     }
     assert other["model"] == tmp_path / "variants" / "metrec" / "model"
