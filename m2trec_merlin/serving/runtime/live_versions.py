@@ -22,7 +22,7 @@ from m2trec_merlin.serving.runtime.background import Background
 T = TypeVar("T")
 
 #: New items should be there within a second or two of the command that adds them.
-_SECONDS_BETWEEN_LOOKS = 0.5
+_SECONDS_BETWEEN_LOOKS = 0.25
 #: Versions that stay open: requests between the two steps are of the newest or of the one before.
 _MOST_OPEN = 3
 

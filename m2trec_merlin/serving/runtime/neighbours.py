@@ -89,5 +89,11 @@ class ExportedNeighbours:
     def _mix_one(
         self, scores: np.ndarray, views: Mapping[View, np.ndarray], origins: np.ndarray
     ) -> np.ndarray:
-        seen = {name: view[:, origins] for name, view in views.items()}
+        seen = {name: _spread(view, origins) for name, view in views.items()}
         return mix(scores[np.newaxis], seen, self._occurrences[origins], self._weights)[0]
+
+
+def _spread(view: np.ndarray, origins: np.ndarray) -> np.ndarray:
+    """Return the scores [1, R] of a catalogue's rows, given those of the export's, which stand in front."""
+    more = origins[view.shape[1] :]
+    return np.concatenate([view, view[:, more]], axis=1) if len(more) else view
