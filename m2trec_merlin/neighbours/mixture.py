@@ -72,19 +72,29 @@ def mix(
     """
     mixed: np.ndarray = log_softmax(scores, axis=1)
     rare = rarity(occurrences)
+    # One array for all views: of a large catalogue, making one takes longer than filling it.
+    lifted = np.empty_like(mixed)
     for name, view in views.items():
         weight = (
             weights.content + weights.rare_content * rare if name == "content" else getattr(weights, name)
         )
-        mixed += np.asarray(weight, np.float32) * lift(view)
+        lift(view, lifted)
+        lifted *= np.asarray(weight, np.float32)
+        mixed += lifted
     mixed += np.float32(weights.rare) * rare
     return mixed
 
 
-def lift(view: np.ndarray) -> np.ndarray:
-    """Return log(1 + max(view, 0) / 0.05), float32 [P, R]: 0 for an item of score 0, about 3 for one of 1."""
-    logarithm: np.ndarray = np.log1p(np.maximum(view, 0) * np.float32(1 / FLOOR))
-    return logarithm
+def lift(view: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
+    """Return log(1 + max(view, 0) / 0.05), float32 [P, R]: 0 for an item of score 0, about 3 for one of 1.
+
+    Args:
+        view: float32 [P, R].
+        into: array that takes the result; default: a new one.
+    """
+    lifted: np.ndarray = np.maximum(view, 0, out=into)
+    lifted *= np.float32(1 / FLOOR)
+    return np.log1p(lifted, out=lifted)
 
 
 def rarity(occurrences: np.ndarray) -> np.ndarray:
