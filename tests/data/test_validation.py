@@ -98,85 +98,6 @@ def test_missing_item_id_columns(make_config: MakeConfig, events: pd.DataFrame, 
 
 
 @pytest.mark.parametrize(
-    ("interactions", "items", "expected"),
-    [
-        ("", "item_id,title\n", ["items.csv: holds no rows", "interactions.csv: cannot be read as CSV"]),
-        (None, "", ["items.csv: cannot be read as CSV: the file is empty", "interactions.csv: no such file"]),
-        ("session_id,item_id\n", "item_id,title\n1,a\n", ["interactions.csv: holds no rows"]),
-        ("session,item_id\n", None, ["items.csv: no such file", "no column 'session_id'"]),
-    ],
-)
-def test_empty_and_missing_files(
-    tmp_path: Path, interactions: str | None, items: str | None, expected: list[str]
-) -> None:
-    for name, content in (("interactions", interactions), ("items", items)):
-        if content is not None:
-            (tmp_path / f"{name}.csv").write_text(content)
-    data = {
-        "source": "tables",
-        "interactions": tmp_path / "interactions.csv",
-        "items": tmp_path / "items.csv",
-    }
-    config = Config.model_validate(
-        {"name": "bad", "data": data, "attributes": [{"name": "title", "kind": "text"}]}
-    )
-    problems = _problems(config)
-    for text in expected:
-        assert any(text in problem for problem in problems), (text, problems)
-    assert len(problems) >= len(expected)
-
-
-def test_only_the_first_offending_rows_are_shown_over_all_chunks(
-    make_config: MakeConfig, items: pd.DataFrame
-) -> None:
-    events = pd.DataFrame({"session_id": [n // 2 for n in range(40)], "item_id": [10, 55] * 20})
-    one, many = (
-        _problems(make_config(events, items, chunk_sessions=chunk_sessions)) for chunk_sessions in (1000, 1)
-    )
-    assert one == many
-    (problem,) = one
-    assert (
-        "in 20 rows: row 2 ('55'), row 4 ('55'), row 6 ('55'), row 8 ('55'), row 10 ('55'), ...;" in problem
-    )
-
-
-def test_positions_must_be_numbers(
-    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
-) -> None:
-    events["position"] = ["1", "2", "third", "1", None, "1", "2", "3", "1"]
-    (problem,) = _problems(make_config(events, items))
-    assert problem.endswith(
-        "column 'position': is not a position (a number) in 2 rows: row 3 ('third'), row 5"
-    )
-
-
-def test_no_session_is_long_enough(make_config: MakeConfig, items: pd.DataFrame) -> None:
-    events = pd.DataFrame({"session_id": [1, 2, 3], "item_id": [10, 20, 30]})
-    (problem,) = _problems(make_config(events, items))
-    assert "no session is left: all 3 have fewer than 2 events (data.min_session_length)" in problem
-
-
-def test_split_columns_are_checked(
-    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
-) -> None:
-    events["part"] = ["train", "train", "test", "test", "test", "dev", "dev", "dev", None]
-    columns = {"order": "position", "split": "part"}
-    first, second = _problems(make_config(events, items, columns=columns, split={"kind": "column"}))
-    assert "column 'part': is none of train, valid, test in 4 rows: row 6 ('dev')" in first
-    assert "column 'part': is not the split of its session's first event in 1 row: row 3 ('test')" in second
-
-
-def test_splits_that_the_data_cannot_have(
-    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
-) -> None:
-    (problem,) = _problems(make_config(events, items, split={"kind": "time"}))
-    assert "split.kind 'time' needs a timestamp" in problem and "data.options.time_format" in problem
-    events["session_id"] = "s" + events["session_id"].astype(str)
-    (problem,) = _problems(make_config(events, items))
-    assert "is not a whole number, as split.kind 'modulus' needs in 9 rows: row 1 ('s1')" in problem
-
-
-@pytest.mark.parametrize(
     ("attribute", "values", "message"),
     [
         (
@@ -310,86 +231,6 @@ def test_columns_of_several_types_are_looked_at_value_by_value(
     assert any(message in problem for problem in log.messages()), log.messages()
 
 
-def _write(
-    config: Config, interactions: str | bytes | None = None, items: str | bytes | None = None
-) -> Config:
-    for path, text in ((config.data.interactions, interactions), (config.data.items, items)):
-        if text is not None:
-            Path(path).write_bytes(text if isinstance(text, bytes) else text.encode())
-    return config
-
-
-def test_a_table_with_rows_is_never_said_to_hold_none(
-    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
-) -> None:
-    config = make_config(events, items)
-    clicks, described = Path(config.data.interactions).read_text(), Path(config.data.items).read_text()
-    problems = _problems(_write(config, clicks.upper(), described.upper()))
-    assert len(problems) == 7 and not any("holds no rows" in problem for problem in problems)
-    assert all("did you mean" in problem for problem in problems)
-
-
-def test_a_table_whose_rows_are_all_left_out_says_why(
-    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
-) -> None:
-    events["item_id"] = events["item_id"].astype(str) + ".0"
-    (problem,) = _problems(make_config(events, items, options={"drop_unknown_items": True}))
-    assert problem.endswith(
-        "interactions.csv: no event is left; all 9 events left out: their items are not in items.csv, "
-        "such as 20.0 (the items have '20', which differs from '20.0' by leading zeros or a fraction)"
-    )
-    events["item_id"] = None
-    (problem,) = _problems(make_config(events, items, options={"drop_unknown_items": True}))
-    assert problem.endswith("interactions.csv: no event is left; all 9 events left out: they name no item")
-
-
-def test_sessions_that_what_is_left_out_made_short_say_so(
-    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
-) -> None:
-    events.loc[1:, "item_id"] = 99
-    (problem,) = _problems(make_config(events, items, options={"drop_unknown_items": True}))
-    assert "no session is left: all 1 have fewer than 2 events (data.min_session_length); 8 events" in problem
-
-
-def test_a_table_without_a_header_is_said_to_have_none(
-    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
-) -> None:
-    config = make_config(events, items)
-    described = Path(config.data.items).read_text().partition("\n")[2]
-    problems = _problems(_write(config, items=described))
-    assert len(problems) == 4
-    assert all(
-        "there are 10, red apple, fruit, 1.5; is the first line a row? It must name the columns" in problem
-        for problem in problems
-    )
-
-
-@pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_messages_list_all_columns_of_the_file(
-    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame, suffix: str
-) -> None:
-    items.insert(0, "", 1)
-    items.insert(1, "unread ", 1)
-    config = make_config(events, items, suffix, columns={"item_id": "sku", "order": "position"})
-    first, second = _problems(config)
-    assert "there are '', 'unread ', item_id, title, category, price" in first
-    assert "there are session_id, item_id, position" in second
-
-
-def test_a_wrong_dialect_is_one_problem_a_file(
-    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
-) -> None:
-    config = make_config(events, items)
-    clicks, described = Path(config.data.interactions).read_text(), Path(config.data.items).read_text()
-    first, second = _problems(_write(config, clicks.replace(",", "\t"), described.replace(",", ";")))
-    assert "items.csv: its columns seem to be separated" in first and 'options.separator: ";"?' in first
-    assert "interactions.csv: its columns seem" in second and r'options.separator: "\t"?' in second
-    (problem,) = _problems(_write(config, clicks, described.replace("red", "röt").encode("cp1252")))
-    assert "items.csv: is not UTF-8 (row 1, column 'title'): save it as UTF-8, or name its own" in problem
-    (problem,) = _problems(_write(config, clicks, described.replace("red apple", '"Star" apple')))
-    assert "items.csv: a quotation mark opens no quoted field (line 2: " in problem
-
-
 def test_columns_that_nobody_reads_do_not_matter(
     make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
 ) -> None:
@@ -400,28 +241,6 @@ def test_columns_that_nobody_reads_do_not_matter(
     table = table.append_column("bytes", pa.array([b"\xff"] * 4)).append_column("map", pa.nulls(4))
     pq.write_table(table, config.data.items)
     pd.testing.assert_frame_equal(validate(config.data.open(0), config).items, plain)
-
-
-@pytest.mark.parametrize("column", ["session_id", "item_id", "position", "part"])
-@pytest.mark.parametrize("value", [[1], {"x": 1}])
-def test_lists_and_structures_are_neither_ids_nor_order_nor_split(
-    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame, column: str, value: Any
-) -> None:
-    events = events.assign(part="train").assign(**{column: [value] * len(events)})
-    columns = {"order": "position", "split": "part"}
-    config = make_config(events, items, "parquet", columns=columns, split={"kind": "column"})
-    (problem,) = _problems(config)
-    assert f"interactions.parquet, column '{column}': holds " in problem
-    assert problem.endswith("; expected numbers, text or times")
-
-
-def test_numbers_that_name_no_split(
-    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
-) -> None:
-    events["part"] = pd.array([1, None, 2] * 3, dtype="Int64")
-    columns = {"order": "position", "split": "part"}
-    (problem,) = _problems(make_config(events, items, "parquet", columns=columns, split={"kind": "column"}))
-    assert "column 'part': is none of train, valid, test in 9 rows: row 1 (1), row 2, row 3 (2)" in problem
 
 
 def test_bytes_are_texts_in_every_column(
@@ -472,69 +291,8 @@ def test_lists_that_are_written_as_text_are_refused(kind: str, values: list[Any]
     assert ("use Parquet, which has lists, or kind multi_categorical" in text) == bool(wrong)
 
 
-def test_ids_that_are_written_otherwise_in_the_other_table_are_named(
-    make_config: MakeConfig, items: pd.DataFrame
-) -> None:
-    events = pd.DataFrame({"session_id": [1, 1], "item_id": ["10 ", "20"]})
-    (problem,) = _problems(make_config(events, items))
-    near = "the items have '10', which differs from '10 ' by white space at its ends: write both alike"
-    assert problem.endswith(f"in 1 row: row 1 ('10 '); {near}")
-
-
 def test_fractions_beside_whole_numbers_and_as_decimals_are_no_ids() -> None:
     for values in ([1, 1.5], [Decimal("1.5"), Decimal("2.0")]):
         log = ProblemLog(Origin("items", {}, lambda row: f"row {row + 1}", lambda: ["item_id"]))
         check_items(pd.DataFrame({"item_id": pd.Series(values, dtype=object)}), log, [])
         assert sum("is no whole number in 1 row" in line for line in log.messages()) == 1
-
-
-def test_a_word_for_a_missing_session_is_told(make_config: MakeConfig, items: pd.DataFrame) -> None:
-    ids = ["NULL", "NULL", "1", "1", "\\N", "\\N", "Nullable", "Nullable"]
-    events = pd.DataFrame({"session_id": ids, "item_id": [10, 20] * 4})
-    config = make_config(events, items, split={"kind": "hash"})
-    data = validate(config.data.open(0), config)
-    assert [notice.partition(",")[0] for notice in data.notices] == [
-        "2 events have 'NULL' in column 'session_id'",
-        "2 events have '\\N' in column 'session_id'",
-    ]
-
-
-@pytest.mark.parametrize(("unit", "told"), [("s", 0), ("ms", 1), ("us", 1)])
-def test_times_that_are_taken_for_another_unit_are_told(
-    make_config: MakeConfig, items: pd.DataFrame, unit: str, told: int
-) -> None:
-    events = pd.DataFrame({"session_id": [1, 1], "item_id": [10, 20], "time": [1_709_280_000, 1_709_280_005]})
-    config = make_config(events, items, columns={"order": "time"}, options={"time_format": unit})
-    notices = validate(config.data.open(0), config).notices
-    assert len(notices) == told and all(f"is time_format '{unit}' right?" in notice for notice in notices)
-
-
-def test_times_in_another_format_name_the_setting(make_config: MakeConfig, items: pd.DataFrame) -> None:
-    events = pd.DataFrame({"session_id": [1, 1], "item_id": [10, 20], "time": ["13/01/2024", "14/01/2024"]})
-    (problem,) = _problems(make_config(events, items, columns={"order": "time"}))
-    assert "data.options.time_format says how times are written" in problem
-
-
-def test_a_header_between_the_rows_is_called_so(make_config: MakeConfig, items: pd.DataFrame) -> None:
-    events = pd.DataFrame({"session_id": ["1", "1", "session_id"], "item_id": ["10", "20", "item_id"]})
-    (problem,) = _problems(make_config(events, items, split={"kind": "hash"}))
-    assert problem.endswith("row 3 ('item_id'); the header stands between the rows: remove it there")
-
-
-def test_a_time_that_is_missing_is_not_said_to_be_written_otherwise(
-    make_config: MakeConfig, items: pd.DataFrame
-) -> None:
-    events = pd.DataFrame({"session_id": [1, 1], "item_id": [10, 20], "time": ["2024-01-01", None]})
-    (problem,) = _problems(make_config(events, items, columns={"order": "time"}))
-    assert problem.endswith("column 'time': is missing in 1 row: row 2")
-
-
-def test_events_that_are_there_twice_are_told(
-    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
-) -> None:
-    for table, repeated in ((events, 0), (pd.concat([events, events]), 9)):
-        config = make_config(table, items, columns={"order": "position"})
-        notices = validate(config.data.open(0), config).notices
-        assert [notice.partition(" are")[0] for notice in notices] == (
-            [f"{repeated} of 18 events"] if repeated else []
-        )
