@@ -56,7 +56,7 @@ class LiveVersions(Generic[T]):
         self._open_version = open_version
         self._exported = exported
         self._open: OrderedDict[str, T] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock, self._opening = threading.Lock(), threading.Lock()
         self._looked_at: object = None
         self.current = EXPORTED_CATALOGUE
         self._look()
@@ -70,17 +70,21 @@ class LiveVersions(Generic[T]):
         """
         if number == EXPORTED_CATALOGUE:
             return self._exported
-        # Requests of a version and the watch may open it at once.
-        with self._lock:
-            if number not in self._open:
-                try:
-                    self._open[number] = self._opened(number)
-                except (ArtifactError, ValueError) as error:
-                    raise ServerError(f"version {number} of the catalogue cannot be read: {error}") from None
+        if (known := self._known(number)) is not None:
+            return known
+        # Requests of a version and the watch may open it at once; requests of others do not wait for that.
+        with self._opening:
+            if (known := self._known(number)) is not None:
+                return known
+            try:
+                opened = self._opened(number)
+            except (ArtifactError, ValueError) as error:
+                raise ServerError(f"version {number} of the catalogue cannot be read: {error}") from None
+            with self._lock:
+                self._open[number] = opened
                 while len(self._open) > _MOST_OPEN:
                     self._open.popitem(last=False)
-            self._open.move_to_end(number)
-            return self._open[number]
+            return opened
 
     def served(self) -> tuple[str, T]:
         """Return the version that is served now: its number, and itself."""
@@ -94,6 +98,12 @@ class LiveVersions(Generic[T]):
         if self._watching is not None:
             self._watching.close()
 
+    def _known(self, number: str) -> T | None:
+        with self._lock:
+            if number in self._open:
+                self._open.move_to_end(number)
+            return self._open.get(number)
+
     def _opened(self, number: str) -> T:
         folder = self._folder / str(int(number))
         version = CatalogueVersion.open(folder)
@@ -103,7 +113,8 @@ class LiveVersions(Generic[T]):
 
     def _look(self) -> None:
         state = _state(self._folder / CURRENT)
-        if state == self._looked_at:
+        # There is none for a moment while an export replaces the repository: what was served goes on.
+        if state is None or state == self._looked_at:
             return
         self._looked_at = state
         number = current_version(self._folder)
