@@ -119,7 +119,7 @@ class ChangingCatalogue:
         """Return what is left of changes that were made to an earlier export.
 
         Items that were added then are taken from this export if it has them. What was updated, removed or
-        hidden stays so.
+        hidden stays so, as far as this export has it.
 
         Args:
             changes: to the earlier export.
@@ -128,7 +128,7 @@ class ChangingCatalogue:
         items = {
             item_id: raw
             for item_id, raw in changes.items.items()
-            if item_id in updated or item_id not in self._exported
+            if (item_id in updated) == (item_id in self._exported)
         }
         kept = Changes(items, frozenset(each for each in changes.removed if each in self._exported))
         availability = {i: each for i, each in changes.availability.items() if self.has(kept, i)}

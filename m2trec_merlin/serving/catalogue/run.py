@@ -208,10 +208,11 @@ def carry_over(before: Path, after: Path, progress: Progress) -> None:
     rules = ChangingCatalogue(versions.exported, "export")
     kept = rules.carry_over(changes, versions.updated(number))
     versions.write(kept, number, f"carry version {number} over to another export", progress)
-    learned = len(changes.items) - len(kept.items)
+    left = changes.items.keys() - kept.items.keys()
+    known = sum(item_id in versions.exported for item_id in left)
     progress.say(
         f"the catalogue goes on: {len(kept.items):,} added or updated items are carried over, "
-        f"{learned:,} are in the new export itself"
+        f"{known:,} are in the new export itself, {len(left) - known:,} updated ones are no items any more"
     )
 
 
