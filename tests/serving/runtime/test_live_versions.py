@@ -10,6 +10,7 @@ import pytest
 from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.contract.catalogue import CURRENT, CatalogueVersion, catalogue_folder
 from m2trec_merlin.serving.contract.checksums import seal
+from m2trec_merlin.serving.runtime import live_versions
 from m2trec_merlin.serving.runtime.live_versions import LiveVersions
 
 
@@ -36,6 +37,21 @@ def test_what_is_served_goes_on_while_an_export_replaces_the_repository(tmp_path
     assert versions.served() == ("1", "items of 1")
     with pytest.raises(ServerError, match="of another export"):
         versions.get("2")
+
+
+def test_what_is_not_there_yet_is_tried_again_and_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(live_versions, "_SECONDS_UNTIL_TRIED_AGAIN", 0.0)
+    versions = LiveVersions(tmp_path, "mine", "as exported", opened, in_background=False)
+    catalogue_folder(tmp_path).mkdir(parents=True)
+    (catalogue_folder(tmp_path) / CURRENT).write_text("1")
+    assert [versions.served() for _ in range(3)] == [("0", "as exported")] * 3
+    assert capsys.readouterr().err.count("version 0 goes on being served") == 1
+    (tmp_path / "elsewhere").mkdir()
+    write(tmp_path / "elsewhere", 1)
+    (catalogue_folder(tmp_path / "elsewhere") / "1").rename(catalogue_folder(tmp_path) / "1")
+    assert versions.served() == ("1", "items of 1")
 
 
 def test_requests_do_not_wait_for_another_version_to_be_opened(tmp_path: Path) -> None:
