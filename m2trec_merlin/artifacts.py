@@ -63,7 +63,7 @@ def reading(path: Path, verb: str = "") -> Iterator[None]:
     Raises:
         ArtifactError: it is missing, may not be read, or does not hold what it should.
     """
-    remedy = f"run `m2trec {verb} --force`" if verb else "make it again"
+    remedy = f"run `{command_of(verb)}`" if verb else "make it again"
     try:
         yield
     except FileNotFoundError:
@@ -72,6 +72,11 @@ def reading(path: Path, verb: str = "") -> Iterator[None]:
         raise ArtifactError(f"{path} cannot be read ({reason_of(error)}): {remedy}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{path} is damaged ({error}): {remedy}") from error
+
+
+def command_of(verb: str) -> str:
+    """Return the command that replaces what a verb wrote; `catalog` goes back to what it wrote before."""
+    return f"m2trec {verb}" if verb.startswith("catalog ") else f"m2trec {verb} --force"
 
 
 @contextmanager

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
 from m2trec_merlin.cli.options import DEFAULT_CONFIG, ConfigOption, SetOption, VariantOption, read_config
 from m2trec_merlin.cli.progress import TerminalProgress
-from m2trec_merlin.cli.terminal import console
-from m2trec_merlin.cli.versions import find_repository
+from m2trec_merlin.cli.terminal import console, print_plain
 from m2trec_merlin.runs import Run
+from m2trec_merlin.serving.contract.repository import find_repository
 
 if TYPE_CHECKING:
     from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
@@ -142,7 +143,7 @@ def list_(
 
     found = CatalogueVerbs(_repository(run, config, settings, variant)).summary(time.time())
     if as_json:
-        console.print_json(json.dumps(asdict(found)))
+        print_plain(json.dumps(asdict(found), indent=1))
         return
     table = Table(
         box=SIMPLE_HEAD, title=f"version {found.version}: {found.items:,} items", title_justify="left"
@@ -151,7 +152,7 @@ def list_(
         table.add_column(column, justify="right" if column == "items" else "left")
     for name, ids in found.changed.items():
         more = ", ..." if len(ids) > _NAMED else ""
-        table.add_row(name, f"{len(ids):,}", ", ".join(ids[:_NAMED]) + more)
+        table.add_row(name, f"{len(ids):,}", escape(", ".join(ids[:_NAMED])) + more)
     console.print(table)
 
 
@@ -170,7 +171,7 @@ def history(
     current, rows = versions.current(), versions.all()
     if as_json:
         known = [{name: getattr(each, name) for name in _COLUMNS} for each in rows]
-        console.print_json(json.dumps({"current": current, "versions": known}))
+        print_plain(json.dumps({"current": current, "versions": known}, indent=1))
         return
     table = Table(box=SIMPLE_HEAD)
     for column in ("version", "from", "when (UTC)", "items", "what"):
@@ -181,7 +182,7 @@ def history(
     for each in rows:
         when = datetime.fromtimestamp(each.written, timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
         number = f"{'* ' if each.number == current else ''}{each.number}"
-        table.add_row(number, str(each.parent), when, f"{each.items:,}", each.did)
+        table.add_row(number, str(each.parent), when, f"{each.items:,}", escape(each.did))
     console.print(table)
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from m2trec_merlin.cli.terminal import console
+from m2trec_merlin.cli.terminal import print_plain
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import M2TRecError
 
@@ -34,16 +34,16 @@ def run_check(read: Callable[[], Config], as_json: bool = False) -> int:
         problems = error.problems
     if as_json:
         found = {"valid": not problems, "problems": problems, "notices": notices, "counts": counts}
-        _print(json.dumps(found, indent=1))
+        print_plain(json.dumps(found, indent=1))
     elif counts is not None:
         splits = ", ".join(f"{counts[name]['sessions']:,} for {name}" for name in ("train", "valid", "test"))
-        _print(f"valid: sessions {splits}; {counts['items']:,} items")
+        print_plain(f"valid: sessions {splits}; {counts['items']:,} items")
         for notice in notices:
-            _print(notice)
+            print_plain(notice)
     else:
         for problem in problems:
             # Names of columns may hold line breaks.
-            _print(" ".join(problem.splitlines()))
+            print_plain(" ".join(problem.splitlines()))
     return INVALID if problems else VALID
 
 
@@ -51,8 +51,4 @@ def print_schema(config: Config) -> None:
     """Print the schemas of configurations, and of the rows that this one expects."""
     from m2trec_merlin.data.schema import schemas
 
-    _print(json.dumps(schemas(config), indent=1))
-
-
-def _print(text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    print_plain(json.dumps(schemas(config), indent=1))

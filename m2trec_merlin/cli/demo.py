@@ -14,7 +14,7 @@ import pandas as pd
 from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.cli import verbs
-from m2trec_merlin.cli.terminal import console
+from m2trec_merlin.cli.terminal import console, print_plain
 from m2trec_merlin.config import Config
 from m2trec_merlin.encoded import Layout
 from m2trec_merlin.errors import ArtifactError
@@ -45,7 +45,7 @@ def run_demo(config: Config) -> None:
         _recommend(config)
     minutes, seconds = divmod(round(time.perf_counter() - started), 60)
     console.print(f"\n[bold]Done in {minutes} min {seconds} s.[/bold] Next:")
-    console.print(f"  open {Run(config).report}", markup=False, highlight=False, soft_wrap=True)
+    print_plain(f"  open {Run(config).report}")
     console.print("  m2trec serve      (and in another terminal: m2trec recommend ITEM_ID ...)")
 
 
@@ -90,7 +90,7 @@ def _list_item(config: Config, client: RecommendationClient, like: str) -> None:
     try:
         verbs_ = CatalogueVerbs(Run(config).triton)
     except ArtifactError as error:
-        console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        print_plain(str(error))
         return
     before = verbs_.versions.current()
     started = time.perf_counter()

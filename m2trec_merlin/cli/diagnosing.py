@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from m2trec_merlin.cli.terminal import console
+from m2trec_merlin.cli.terminal import print_plain
 from m2trec_merlin.config import Config
 from m2trec_merlin.diagnosis.findings import Finding, State
 from m2trec_merlin.diagnosis.run import diagnose
@@ -26,11 +26,11 @@ def run_doctor(config: Config | None, as_json: bool = False) -> int:
     able = all(finding.state is not State.BLOCKED for finding in findings.values())
     if as_json:
         shown = [finding.as_dict(name) for name, finding in findings.items()]
-        _print(json.dumps({"able": able, "findings": shown}, indent=1))
+        print_plain(json.dumps({"able": able, "findings": shown}, indent=1))
     else:
         for name, finding in findings.items():
-            _print(_describe(name, finding))
-        _print("\nevery verb can run here" if able else "\nnot every verb can run here: see !!")
+            print_plain(_describe(name, finding))
+        print_plain("\nevery verb can run here" if able else "\nnot every verb can run here: see !!")
     return ABLE if able else UNABLE
 
 
@@ -39,7 +39,3 @@ def _describe(name: str, finding: Finding) -> str:
     lines += [f"{'':14}costs: {finding.cost}"] if finding.cost else []
     lines += [f"{'':14}to do: {finding.remedy}"] if finding.remedy else []
     return "\n".join(lines)
-
-
-def _print(text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from m2trec_merlin.cli.progress import TerminalProgress
-from m2trec_merlin.cli.terminal import console, errors
+from m2trec_merlin.cli.terminal import console, errors, print_plain
 from m2trec_merlin.cli.versions import NO, YES
 from m2trec_merlin.config import load_config, parse_overrides
 from m2trec_merlin.runs import Run, RunFolder
@@ -41,13 +41,9 @@ def run_drift(
             new = RunFolder(data, data)
         found = find_drift(new, trained, Limits(distance, share), progress)
     if as_json:
-        _print(json.dumps(found.as_dict(), indent=1))
+        print_plain(json.dumps(found.as_dict(), indent=1))
     else:
         for each in found.found:
-            _print(f"drift of {in_words(each)}")
-        _print(f"{len(found.found)} of {len(found.differences)} comparisons show drift: {found.page}")
+            print_plain(f"drift of {in_words(each)}")
+        print_plain(f"{len(found.found)} of {len(found.differences)} comparisons show drift: {found.page}")
     return NO if found.found else YES
-
-
-def _print(text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -10,7 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from m2trec_merlin.cli.terminal import console
+from m2trec_merlin.cli.terminal import console, print_plain
 from m2trec_merlin.diagnosis.machine import size
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.evaluation.listing import ALL, ListedRun, different_settings, find_run, list_runs
@@ -25,10 +25,10 @@ def print_runs(folder: Path, as_json: bool = False) -> None:
     """Print the runs in a folder, and below them what is wrong with any."""
     runs = list_runs(folder)
     if as_json:
-        _print(json.dumps([run.as_dict() for run in runs], indent=1, default=str))
+        print_plain(json.dumps([run.as_dict() for run in runs], indent=1, default=str))
         return
     if not runs:
-        _print(f"no runs in {folder}")
+        print_plain(f"no runs in {folder}")
         return
     table = _table(f"Runs in {folder}, HIT@20 in %", "run", "data", "up to", "written", "size")
     for heading in ("valid", "test"):
@@ -47,7 +47,7 @@ def print_runs(folder: Path, as_json: bool = False) -> None:
     console.print(table)
     for run in runs:
         for remark in run.remarks:
-            _print(f"{_name(run, folder)}: {remark}")
+            print_plain(f"{_name(run, folder)}: {remark}")
 
 
 def print_comparison(paths: Sequence[Path]) -> None:
@@ -74,7 +74,7 @@ def print_comparison(paths: Sequence[Path]) -> None:
     for table in (settings, measured):
         console.print(table)
     for line in _doubts(runs):
-        _print(line)
+        print_plain(line)
 
 
 def _common_measures(runs: Sequence[ListedRun]) -> list[tuple[str, int, str]]:
@@ -128,7 +128,3 @@ def _table(title: str, *headings: str) -> Table:
     for heading in headings:
         table.add_column(escape(heading), overflow="fold")
     return table
-
-
-def _print(text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from m2trec_merlin.cli.progress import TerminalProgress
-from m2trec_merlin.cli.terminal import console, errors
+from m2trec_merlin.cli.terminal import console, errors, print_plain
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.serving.contract.repository import find_repository
 
@@ -34,7 +33,7 @@ def run_replay(log: Path, against: Path, k: int, at_least: float | None, as_json
     with TerminalProgress(errors if as_json else console) as progress:
         found = replay(log, find_repository(against), k, progress)
     if as_json:
-        _print_json(asdict(found))
+        print_plain(json.dumps(asdict(found), indent=1))
     else:
         shift = "no item in both" if found.rank_shift is None else f"{found.rank_shift:.2f} places"
         _print_table(
@@ -73,7 +72,8 @@ def run_promote(candidate: Path, over: Path, metric: str, margin: float, as_json
     if verdict.takes_over:
         lead_to(link, new.model_directory)
     if as_json:
-        _print_json({**asdict(verdict), "promoted": verdict.takes_over, "link": str(link)})
+        said = {**asdict(verdict), "promoted": verdict.takes_over, "link": str(link)}
+        print_plain(json.dumps(said, indent=1))
         return YES if verdict.takes_over else NO
     _print_table(
         f"{candidate} over {over}, {verdict.prefixes:,} prefixes of validation sessions",
@@ -87,12 +87,8 @@ def run_promote(candidate: Path, over: Path, metric: str, margin: float, as_json
     )
     than = "no better" if not margin else f"not within {margin:g}"
     what = f"{link} leads to it now" if verdict.takes_over else f"{than} for certain: {link} stays as it was"
-    console.print(f"{candidate}: {what}", markup=False, highlight=False, soft_wrap=True)
+    print_plain(f"{candidate}: {what}")
     return YES if verdict.takes_over else NO
-
-
-def _print_json(content: dict[str, Any]) -> None:
-    console.print(json.dumps(content, indent=1), markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_table(title: str, rows: dict[str, str]) -> None:

@@ -6,6 +6,7 @@ A shadow test without a second fleet: both steps run here, in one process, on wh
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,19 +76,21 @@ def replay(log: Path, repository: Path, k: int, progress: Progress = SILENT) -> 
     total = sum(_rows(file) for file in files)
     if not total:
         raise ArtifactError(f"{log} holds no request that was answered")
-    first = PreprocessStep(version_folder(repository, PREPROCESS))
-    second = PredictStep(version_folder(repository, PREDICT))
     pairs: list[tuple[list[str], list[str]]] = []
     refused, done, shown_by = 0, 0, set()
-    for rows in _batches(files):
-        shown_by |= {row["model"] for row in rows}
-        for row, answer in zip(rows, answer_again(first, second, rows), strict=True):
-            if isinstance(answer, M2TRecError):
-                refused += 1
-            else:
-                pairs.append((row["recommended_ids"][:k], answer[:k]))
-        done += len(rows)
-        progress.advance("answering again", done, total)
+    with (
+        closing(PreprocessStep(version_folder(repository, PREPROCESS))) as first,
+        closing(PredictStep(version_folder(repository, PREDICT))) as second,
+    ):
+        for rows in _batches(files):
+            shown_by |= {row["model"] for row in rows}
+            for row, answer in zip(rows, answer_again(first, second, rows), strict=True):
+                if isinstance(answer, M2TRecError):
+                    refused += 1
+                else:
+                    pairs.append((row["recommended_ids"][:k], answer[:k]))
+            done += len(rows)
+            progress.advance("answering again", done, total)
     overlaps, shifts = zip(*(compare(*pair) for pair in pairs), strict=True) if pairs else ((), ())
     places = [place for shift in shifts for place in shift]
     return Difference(

@@ -58,6 +58,15 @@ def test_a_day_of_a_shop(call, tmp_path: Path) -> None:
     assert call("rollback", 0) == (0, "version 0: as exported")
 
 
+def test_ids_are_shown_as_they_are(call, tmp_path: Path) -> None:
+    table = tmp_path / "new.parquet"
+    NEW.iloc[:1].assign(item_id="[/red]").to_parquet(table, index=False)
+    assert call("add", table)[0] == 0
+    for verb in ("list", "history"):
+        code, said = call(verb)
+        assert code == 0 and "[/red]" in said
+
+
 def test_what_is_wrong_is_one_message_and_exit_code_1(call, tmp_path: Path) -> None:
     (tmp_path / "new.csv").write_text("sku,price\n1,cheap\n")
     code, said = call("add", tmp_path / "new.csv")

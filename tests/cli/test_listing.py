@@ -7,8 +7,8 @@ import pytest
 
 from m2trec_merlin.runs import Run
 from tests.cli.test_app import error_of, run
-from tests.evaluation.test_listing import make, runs
-from tests.runs.folders import configure, do
+from tests.evaluation.test_listing import configure, make, runs
+from tests.runs.folders import do
 
 __all__ = ["runs"]
 

@@ -22,7 +22,7 @@ from m2trec_merlin.serving.client import RecommendationClient, Recommendations
 from m2trec_merlin.serving.client.answers import parse_answer
 from m2trec_merlin.serving.client.requests import build_request
 from m2trec_merlin.serving.contract.checksums import seal
-from m2trec_merlin.serving.contract.names import PREDICT
+from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.serving.contract.repository import version_folder
 from m2trec_merlin.serving.contract.version import BIASES
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep, Tensors
@@ -220,6 +220,16 @@ def test_a_run_a_link_a_configuration_and_an_export_are_opened(shop: Shop, tmp_p
     shutil.copytree(shop.repository, tmp_path / "second")
     with pytest.raises(ArtifactError, match=r"holds several exports \(copy, second\): name one"):
         m2trec.load(tmp_path)
+
+
+def test_raw_items_are_not_encoded_by_an_export_that_came_since(shop: Shop, tmp_path: Path) -> None:
+    repository = Path(shutil.copytree(shop.repository, tmp_path / "triton"))
+    recommender = m2trec.load(repository)
+    (version_folder(repository, PREPROCESS) / "other.json").write_text("{}")
+    seal(version_folder(repository, PREPROCESS))
+    assert recommender.recommend(["sku-1"]).item_ids
+    with pytest.raises(RefusedError, match="was exported again since it was opened"):
+        recommender.recommend([{"product_name": "red bread"}])
 
 
 IMPORT = "import sys, m2trec_merlin; assert m2trec_merlin.__version__; print(*sys.modules)"

@@ -87,38 +87,48 @@ class ChangingCatalogue:
         Raises:
             DataError: the catalogue has no such items.
         """
-        given = {
-            item_id: replace(changes.availability.get(item_id, Availability()), hidden=hidden)
-            for item_id in item_ids
-        }
-        return self.make_available(changes, given)
+        given = dict.fromkeys(item_ids, Availability(hidden=hidden))
+        return self.make_available(changes, given, ["hidden"])
 
-    def make_available(self, changes: Changes, availability: Mapping[str, Availability]) -> Changes:
+    def make_available(
+        self, changes: Changes, availability: Mapping[str, Availability], said: Sequence[str]
+    ) -> Changes:
         """Say when items are available.
+
+        Args:
+            changes: so far.
+            availability: by id.
+            said: which fields of it count; the others stay as they are.
 
         Raises:
             DataError: the catalogue has no such items.
         """
         self._require(changes, availability)
-        merged = {**changes.availability, **availability}
         always = Availability()
+        given = {
+            item_id: replace(
+                changes.availability.get(item_id, always), **{name: getattr(each, name) for name in said}
+            )
+            for item_id, each in availability.items()
+        }
+        merged = {**changes.availability, **given}
         kept = {item_id: each for item_id, each in merged.items() if each != always}
         return replace(changes, availability=kept)
 
-    def carry_over(self, changes: Changes, before: Container[str]) -> Changes:
+    def carry_over(self, changes: Changes, updated: Container[str]) -> Changes:
         """Return what is left of changes that were made to an earlier export.
 
         Items that were added then are taken from this export if it has them. What was updated, removed or
-        hidden stays so.
+        hidden stays so, as far as this export has it.
 
         Args:
             changes: to the earlier export.
-            before: its ids.
+            updated: ids of the items that it had itself.
         """
         items = {
             item_id: raw
             for item_id, raw in changes.items.items()
-            if item_id in before or item_id not in self._exported
+            if (item_id in updated) == (item_id in self._exported)
         }
         kept = Changes(items, frozenset(each for each in changes.removed if each in self._exported))
         availability = {i: each for i, each in changes.availability.items() if self.has(kept, i)}

@@ -61,7 +61,8 @@ class CatalogueVerbs:
         self._tell(given.notices)
 
         def change(rules: ChangingCatalogue, changes: Changes) -> Changes:
-            return rules.make_available(rules.add(changes, given.items), given.availability)
+            changes = rules.add(changes, given.items)
+            return rules.make_available(changes, given.availability, given.said)
 
         return self._change(change, str(table), f"add {_some(given.ids)} of {table.name}")
 
@@ -76,7 +77,8 @@ class CatalogueVerbs:
         self._tell(given.notices)
 
         def change(rules: ChangingCatalogue, changes: Changes) -> Changes:
-            return rules.make_available(rules.update(changes, given.items), given.availability)
+            changes = rules.update(changes, given.items)
+            return rules.make_available(changes, given.availability, given.said)
 
         return self._change(change, str(table), f"update {_some(given.ids)} of {table.name}")
 
@@ -119,18 +121,17 @@ class CatalogueVerbs:
             ArtifactError: it is not there any more, or as `add`.
         """
         with self._held():
-            current = self.versions.current()
             if number is None:
-                number = self._before(current)
+                number = self._before(self.versions.current())
             changes = self.versions.changes(number)
             if number == 0:
                 self.versions.lead_to(0)
                 return None
             if self.versions.fits(number):
                 self.versions.lead_to(number)
-                return next(each for each in self.versions.all() if each.number == number)
+                return self.versions.about(number)
             rules = ChangingCatalogue(self.versions.exported, "rollback")
-            kept = rules.carry_over(changes, ())
+            kept = rules.carry_over(changes, self.versions.updated(number))
             return self.versions.write(kept, number, f"rollback to {number}", self._progress)
 
     def summary(self, now: float) -> Summary:
@@ -162,8 +163,7 @@ class CatalogueVerbs:
     def _before(self, current: int) -> int:
         if current == 0:
             raise ArtifactError("the catalogue is as it was exported: there is nothing to go back to")
-        parents = {each.number: each.parent for each in self.versions.all()}
-        return parents.get(current, 0)
+        return self.versions.before(current)
 
     def _change(
         self, change: Callable[[ChangingCatalogue, Changes], Changes], source: str, did: str
@@ -206,12 +206,13 @@ def carry_over(before: Path, after: Path, progress: Progress) -> None:
         return
     changes = versions.changes(number)
     rules = ChangingCatalogue(versions.exported, "export")
-    kept = rules.carry_over(changes, CatalogueVersions(before).exported)
+    kept = rules.carry_over(changes, versions.updated(number))
     versions.write(kept, number, f"carry version {number} over to another export", progress)
-    learned = len(changes.items) - len(kept.items)
+    left = changes.items.keys() - kept.items.keys()
+    known = sum(item_id in versions.exported for item_id in left)
     progress.say(
         f"the catalogue goes on: {len(kept.items):,} added or updated items are carried over, "
-        f"{learned:,} are in the new export itself"
+        f"{known:,} are in the new export itself, {len(left) - known:,} updated ones are no items any more"
     )
 
 

@@ -38,12 +38,14 @@ class GivenItems:
         ids: of its rows, as text.
         items: by id, raw values as JSON; empty if the table has no column that describes items.
         availability: by id; empty if the table has no column about it.
+        said: the columns about it that the table has.
         notices: what of the table was left aside.
     """
 
     ids: list[str]
     items: dict[str, Raw]
     availability: dict[str, Availability]
+    said: list[str]
     notices: list[str]
 
 
@@ -85,7 +87,7 @@ def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = Fals
     if has_attributes:
         canonical = canonical_items(items.drop(columns=about), attributes)
         rows = dict(zip(ids, _as_json(canonical.drop(columns=ITEM_ID)), strict=True))
-    return GivenItems(ids, rows, dict(zip(ids, availability, strict=False)), notices)
+    return GivenItems(ids, rows, dict(zip(ids, availability, strict=False)), about, notices)
 
 
 def read_ids(path: Path, written: ItemFormat) -> list[str]:

@@ -94,7 +94,22 @@ class CatalogueVersions:
 
     def all(self) -> list[CatalogueVersion]:
         """Return all versions that are kept, oldest first."""
-        return [CatalogueVersion.read(self.folder / str(number)) for number in self._numbers()]
+        return [self.about(number) for number in self._numbers()]
+
+    def about(self, number: int) -> CatalogueVersion:
+        """Return what a version says of itself.
+
+        Raises:
+            ArtifactError: it is not there or damaged.
+        """
+        return CatalogueVersion.read(self.folder / str(number))
+
+    def before(self, number: int) -> int:
+        """Return the version that one was made from; of a damaged one, the newest that is older."""
+        try:
+            return self.about(number).parent
+        except ArtifactError:
+            return max((each for each in self._numbers() if each < number), default=0)
 
     def changes(self, number: int) -> Changes:
         """Return what a version holds.
@@ -112,6 +127,12 @@ class CatalogueVersions:
         table = pq.read_table(folder / RAW_ITEMS)
         items = dict(zip(table.column("item_id").to_pylist(), table.column("raw").to_pylist(), strict=True))
         return Changes(items, frozenset(version.removed), version.availability)
+
+    def updated(self, number: int) -> set[str]:
+        """Return which items of a version its export had: they were updated, the others were added."""
+        histories = np.load(self.folder / str(number) / HISTORIES).tolist()
+        items = self.changes(number).items
+        return {item_id for item_id, row in zip(items, histories, strict=True) if row != NO_ITEM}
 
     def write(self, changes: Changes, parent: int, did: str, progress: Progress) -> CatalogueVersion:
         """Write changes as the newest version, and let it be served.
@@ -164,7 +185,7 @@ class CatalogueVersions:
 
     def fits(self, number: int) -> bool:
         """Tell whether a version was made for this export."""
-        return CatalogueVersion.read(self.folder / str(number)).export == self._export
+        return self.about(number).export == self._export
 
     def _numbers(self) -> list[int]:
         folders = self.folder.iterdir() if self.folder.is_dir() else []

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from m2trec_merlin import __version__
-from m2trec_merlin.artifacts import atomic_write, fingerprint, read_json, reading, sha256
+from m2trec_merlin.artifacts import atomic_write, command_of, fingerprint, read_json, reading, sha256
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.serving.contract.repository import CATALOGUE
 
@@ -34,6 +34,17 @@ def seal(directory: Path) -> None:
     sealed = {path.parent for path in directory.rglob(CHECKSUMS)} - {directory}
     content = {"format": FORMAT, "m2trec_merlin": __version__, "sha256": _sums(directory, sealed)}
     atomic_write(directory / CHECKSUMS, json.dumps({**content, "seal": fingerprint(content)}, indent=2))
+
+
+def seal_of(directory: Path) -> str:
+    """Return the hash of all that `seal` saw.
+
+    Raises:
+        ArtifactError: it is missing or damaged.
+    """
+    content = read_json(directory / CHECKSUMS, "export")
+    with reading(directory / CHECKSUMS, "export"):
+        return str(content["seal"])
 
 
 def require_sealed(directory: Path, verb: str = "export") -> None:
@@ -61,8 +72,9 @@ def require_sealed(directory: Path, verb: str = "export") -> None:
     wrong = sorted(name for name in saved.keys() | found.keys() if saved.get(name) != found.get(name))
     if wrong:
         since = "the export" if verb == "export" else "it was written"
-        remedy = f"m2trec {verb}" + (" --force" if verb == "export" else "")
-        raise ArtifactError(f"{directory}: {', '.join(wrong)} changed since {since}: run `{remedy}`")
+        raise ArtifactError(
+            f"{directory}: {', '.join(wrong)} changed since {since}: run `{command_of(verb)}`"
+        )
 
 
 def _sums(directory: Path, sealed: set[Path]) -> dict[str, str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +25,8 @@ T = TypeVar("T")
 
 #: New items should be there within a second or two of the command that adds them.
 _SECONDS_BETWEEN_LOOKS = 0.25
+#: What cannot be read may still be on its way: copied by a program that knows no order, or cached by a disk.
+_SECONDS_UNTIL_TRIED_AGAIN = 10.0
 #: Versions that stay open: requests between the two steps are of the newest or of the one before.
 _MOST_OPEN = 3
 
@@ -30,8 +34,9 @@ _MOST_OPEN = 3
 class LiveVersions(Generic[T]):
     """Opens versions of the catalogue, as a step needs them.
 
-    A new version that is damaged is not served: the one before it goes on, and standard error (which is in
-    Triton's log) says why. So it is with a version of another export, where the repository was replaced.
+    A new version that is damaged is not served: the one before it goes on, standard error (which is in
+    Triton's log) says why, and it is tried again. So it is with a version of another export, where the
+    repository was replaced.
 
     Args:
         repository: that the step belongs to.
@@ -56,8 +61,9 @@ class LiveVersions(Generic[T]):
         self._open_version = open_version
         self._exported = exported
         self._open: OrderedDict[str, T] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock, self._opening = threading.Lock(), threading.Lock()
         self._looked_at: object = None
+        self._tried_again, self._told = math.inf, ""
         self.current = EXPORTED_CATALOGUE
         self._look()
         self._watching = Background(self._look_or_tell, _SECONDS_BETWEEN_LOOKS) if in_background else None
@@ -70,17 +76,21 @@ class LiveVersions(Generic[T]):
         """
         if number == EXPORTED_CATALOGUE:
             return self._exported
-        # Requests of a version and the watch may open it at once.
-        with self._lock:
-            if number not in self._open:
-                try:
-                    self._open[number] = self._opened(number)
-                except (ArtifactError, ValueError) as error:
-                    raise ServerError(f"version {number} of the catalogue cannot be read: {error}") from None
+        if (known := self._known(number)) is not None:
+            return known
+        # Requests of a version and the watch may open it at once; requests of others do not wait for that.
+        with self._opening:
+            if (known := self._known(number)) is not None:
+                return known
+            try:
+                opened = self._opened(number)
+            except (ArtifactError, ValueError) as error:
+                raise ServerError(f"version {number} of the catalogue cannot be read: {error}") from None
+            with self._lock:
+                self._open[number] = opened
                 while len(self._open) > _MOST_OPEN:
                     self._open.popitem(last=False)
-            self._open.move_to_end(number)
-            return self._open[number]
+            return opened
 
     def served(self) -> tuple[str, T]:
         """Return the version that is served now: its number, and itself."""
@@ -94,6 +104,12 @@ class LiveVersions(Generic[T]):
         if self._watching is not None:
             self._watching.close()
 
+    def _known(self, number: str) -> T | None:
+        with self._lock:
+            if number in self._open:
+                self._open.move_to_end(number)
+            return self._open.get(number)
+
     def _opened(self, number: str) -> T:
         folder = self._folder / str(int(number))
         version = CatalogueVersion.open(folder)
@@ -103,22 +119,26 @@ class LiveVersions(Generic[T]):
 
     def _look(self) -> None:
         state = _state(self._folder / CURRENT)
-        if state == self._looked_at:
+        # There is none for a moment while an export replaces the repository: what was served goes on.
+        if state is None or (state == self._looked_at and time.monotonic() < self._tried_again):
             return
-        self._looked_at = state
+        self._looked_at, self._tried_again = state, math.inf
         number = current_version(self._folder)
         try:
             self.get(number)
         except ServerError as error:
             raise ArtifactError(str(error)) from None
-        self.current = number
+        self.current, self._told = number, ""
 
     def _look_or_tell(self) -> None:
         try:
             self._look()
         except ArtifactError as error:
-            stays = f"version {self.current} goes on being served"
-            print(f"m2trec-merlin: {error}; {stays}", file=sys.stderr, flush=True)
+            self._tried_again = time.monotonic() + _SECONDS_UNTIL_TRIED_AGAIN
+            why = f"m2trec-merlin: {error}; version {self.current} goes on being served"
+            if why != self._told:
+                print(why, file=sys.stderr, flush=True)
+            self._told = why
 
 
 def _state(path: Path) -> object:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from m2trec_merlin.encoded import EncodedColumn, split_items
-from m2trec_merlin.errors import MissingDependencyError
+from m2trec_merlin.errors import ArtifactError, MissingDependencyError
+from m2trec_merlin.serving.contract.checksums import seal_of
 from m2trec_merlin.serving.contract.version import RawAttribute
 from m2trec_merlin.serving.runtime.notes import show
 from m2trec_merlin.serving.runtime.remembered import NewItem
@@ -31,7 +32,7 @@ class NewItemEncoder:
     requests for known items are answered meanwhile, and the first one with raw attributes waits for it.
 
     Args:
-        directory: of the saved items workflow.
+        directory: of the saved items workflow, in a version folder of the first step.
         attributes: those the model reads.
         in_background: import at once, and without torch, as only a process of its own may: meanwhile any
             other import of torch there fails. If not, all is imported when it is first needed.
@@ -41,7 +42,8 @@ class NewItemEncoder:
         self, directory: Path, attributes: Sequence[RawAttribute], in_background: bool = True
     ) -> None:
         self._attributes = attributes
-        load = partial(_load, directory, attributes, with_torch=not in_background)
+        seal = seal_of(directory.parent)
+        load = partial(_load, directory, seal, attributes, with_torch=not in_background)
         self._loaded = _started(load) if in_background else cache(load)
 
     def encode(self, items: Sequence[dict[str, Any]]) -> list[NewItem]:
@@ -52,7 +54,7 @@ class NewItemEncoder:
 
         Raises:
             MissingDependencyError: NVTabular is not installed where the server runs.
-            ArtifactError: the workflow's files were altered.
+            ArtifactError: the workflow's files were altered, or are those of another export by now.
             DataError: a value cannot be encoded, such as a vector of another size.
         """
         workflow, encode_items, read_by = self._loaded()
@@ -95,7 +97,7 @@ def _started(load: Callable[[], Loaded]) -> Callable[[], Loaded]:
     return loading.result
 
 
-def _load(directory: Path, raw: Sequence[RawAttribute], with_torch: bool) -> Loaded:
+def _load(directory: Path, seal: str, raw: Sequence[RawAttribute], with_torch: bool) -> Loaded:
     try:
         from m2trec_merlin.merlin_adapter import prepare_merlin, without_torch
 
@@ -112,6 +114,12 @@ def _load(directory: Path, raw: Sequence[RawAttribute], with_torch: bool) -> Loa
         ) from error
     workflow = load_workflow(directory)
     load_operators(workflow)
+    # Another workflow's ids would mean other words and categories to the graphs that are open.
+    if seal_of(directory.parent) != seal:
+        raise ArtifactError(
+            f"{directory.parents[2]} was exported again since it was opened: open it again, or start the "
+            "server again"
+        )
     return (
         workflow,
         encode_items,

@@ -1,7 +1,7 @@
 """Two versions at once: each session is answered by one of them, the same one every time.
 
 The first step chooses by the option `session_key` and stamps what it hands over with the version that it was
-read by. The second step goes by the stamp: rows of one catalogue are never looked up in the other.
+read by, 0 or 1. The second step goes by the stamp: rows of one catalogue are never looked up in the other.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from m2trec_merlin.serving.runtime.handover import add_to_checked
 from m2trec_merlin.serving.runtime.observing import Answers, Observed, Tensors
 from m2trec_merlin.serving.runtime.options.session_key import SessionKey
 
-_STAMP = "model"
+_STAMP = "version"
 _KEY = SessionKey()
 
 
@@ -35,7 +35,6 @@ class SideBySide:
         self._versions = (first, second)
         self._share = share
         self._is_first_step = first.step.name == PREPROCESS
-        self._place = {first.step.model: 0, second.step.model: 1}
 
     def answer(self, requests: Sequence[Mapping[str, np.ndarray]], request_ids: Sequence[str]) -> Answers:
         """Answer a batch of requests, each version those that are its own; keep the order."""
@@ -47,10 +46,9 @@ class SideBySide:
                 continue
             found = version.answer([requests[n] for n in own], [request_ids[n] for n in own])
             if self._is_first_step:
+                # Not by name: copies of one export have catalogues of their own.
                 found = [
-                    each
-                    if isinstance(each, M2TRecError)
-                    else add_to_checked(each, _STAMP, version.step.model)
+                    each if isinstance(each, M2TRecError) else add_to_checked(each, _STAMP, place)
                     for each in found
                 ]
             answers.update(zip(own, found, strict=True))
@@ -61,7 +59,7 @@ class SideBySide:
         try:
             said = json.loads(request[OPTIONS if self._is_first_step else CHECKED].item())
             if not self._is_first_step:
-                return self._place.get(said[_STAMP], 0)
+                return int(said[_STAMP] == 1)
             key = said.get(_KEY.name)
             return int(_KEY.fits(key) and key is not None and falls_within(str(key), self._share))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

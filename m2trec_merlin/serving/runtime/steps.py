@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 from m2trec_merlin.errors import M2TRecError, ServerError
-from m2trec_merlin.serving.contract.checksums import require_sealed
 from m2trec_merlin.serving.contract.identity import export_version, repository_of
 from m2trec_merlin.serving.contract.metrics import (
     EMPTY,
@@ -86,8 +85,6 @@ class PreprocessStep:
     name = PREPROCESS
 
     def __init__(self, directory: Path, tally: Tally | None = None, in_background: bool = True) -> None:
-        # Before anything is read of it, so that damage is named as what it is.
-        require_sealed(directory)
         repository, ids = repository_of(directory), ExportedIds(directory)
         self.model = export_version(repository)
         self._ids = LiveVersions(repository, self.model, ids.rows, ids.changed, in_background)

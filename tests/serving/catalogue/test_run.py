@@ -15,7 +15,7 @@ import pytest
 
 from m2trec_merlin.errors import ArtifactError, DataError
 from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
-from m2trec_merlin.serving.contract.catalogue import catalogue_folder
+from m2trec_merlin.serving.contract.catalogue import Availability, catalogue_folder
 from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.serving.contract.repository import version_folder
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep
@@ -238,6 +238,17 @@ def test_an_update_may_say_when_items_are_available_and_nothing_else(repository,
     CatalogueVerbs(repository).update(table(when.assign(available_until=None, hidden=0), "when.csv"))
     served.until("2")
     assert {"sku-1", "sku-2"} <= everything(served, ["sku-1"]).keys()
+
+
+def test_what_a_table_does_not_say_of_availability_stays(repository, table) -> None:
+    verbs = CatalogueVerbs(repository)
+    verbs.hide(["sku-1"])
+    ids = pd.DataFrame({"item_id": ["sku-1"]})
+    verbs.update(table(ids.assign(available_from="2020-01-01")))
+    version = verbs.update(table(ids.assign(available_until="2020-01-02")))
+    assert dict(version.availability) == {"sku-1": Availability(True, 1577836800.0, 1577923200.0)}
+    version = verbs.update(table(ids.assign(hidden=False, available_from=None, available_until=None)))
+    assert dict(version.availability) == {}
 
 
 def test_rollback_goes_back_and_history_says_what_was(repository, serve, table) -> None:

@@ -108,6 +108,10 @@ def test_a_new_export_goes_on_with_the_catalogue(tmp_path: Path) -> None:
     served.until(str(version.number))
     assert {"sku-7", "sku-8", "new-1"} <= everything(served, ["sku-3"]).keys()
     assert "silver cake" not in served.ask(["sku-3"], top_k=N_ITEMS + 5)["titles"]
+    version = verbs.rollback(2)
+    assert version is not None
+    served.until(str(version.number))
+    assert "silver cake" in served.ask(["sku-3"], top_k=N_ITEMS + 5)["titles"], "updates are made again, too"
     running.close()
     served.close()
 
@@ -195,6 +199,24 @@ def damage(path: Path, how: str) -> None:
         path.unlink()
     else:
         path.write_bytes(content[: len(content) // 2] if how == "truncated" else content[:-1] + b"\x01")
+
+
+def test_rollback_mends_what_is_damaged(repository: Path) -> None:
+    verbs = CatalogueVerbs(repository)
+    for item_id in ("sku-1", "sku-2"):
+        verbs.hide([item_id])
+    folder = catalogue_folder(repository)
+    damage(folder / "2" / "version.json", "truncated")
+    with pytest.raises(ArtifactError, match=r"version\.json .*: run `m2trec catalog rollback`$"):
+        verbs.versions.changes(2)
+    version = verbs.rollback()
+    assert version is not None and version.number == verbs.versions.current() == 1
+    (folder / CURRENT).write_text("one")
+    with pytest.raises(ArtifactError, match="current is damaged"):
+        Served(repository)
+    assert verbs.rollback(0) is None and verbs.versions.current() == 0
+    shutil.rmtree(folder / "2")
+    assert verbs.rollback(1) is not None
 
 
 def test_a_full_disk_is_named_and_nothing_changes(repository: Path, new_items: Path) -> None:

@@ -16,6 +16,8 @@ from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.evaluation.served import mixture_of
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.neighbours.mixture import Weights
+from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
+from m2trec_merlin.serving.client import Recommendations
 from m2trec_merlin.serving.contract.names import PREDICT
 from m2trec_merlin.serving.contract.repository import version_folder
 from m2trec_merlin.serving.export.run import export
@@ -23,7 +25,7 @@ from m2trec_merlin.serving.runtime.options import OPTIONS
 from m2trec_merlin.serving.runtime.recommending import Recommender, Request
 from m2trec_merlin.sessions import Sessions
 from tests.serving.runtime.asking import Asking
-from tests.worlds.shop import MAX_LENGTH, N_ITEMS, N_SEEN, TRAIN, Shop, build_shop
+from tests.worlds.shop import MAX_LENGTH, N_ITEMS, N_SEEN, TRAIN, Shop, build_shop, raw_items
 
 WEIGHTS = Weights(by_id=1.0, by_metadata=2.0, content=0.5, rare_content=1.5, rare=1.0)
 
@@ -122,6 +124,44 @@ def test_a_list_is_ranked_and_explained_as_the_mixture_has_it(tmp_path: Path) ->
         assert max(falls) == pytest.approx(said.event_fall or 0, abs=1e-3) or max(falls) < 0
         assert said.event is None or falls[said.event] == pytest.approx(max(falls), abs=1e-3)
     assert any(said.event is not None for said in plain.explanations)
+
+
+def test_neighbours_know_a_changed_catalogue_as_it_was_exported(tmp_path: Path) -> None:
+    shop = mixed_shop(tmp_path)
+    session = ["sku-1", "sku-2"]
+    before = scores_of(Asking(shop)(session, top_k=N_ITEMS))
+    table = tmp_path / "new.parquet"
+    described = raw_items().iloc[[3]].assign(item_id="new-1")
+    mine = {**described.iloc[0], "image": list(described["image"].iloc[0]), "item_id": "mine"}
+    described.to_parquet(table, index=False)
+    verbs = CatalogueVerbs(shop.repository)
+    verbs.add(table)
+    raw_items().iloc[[3, 29]].to_parquet(table, index=False)
+    verbs.update(table)
+    verbs.remove(["sku-9"])
+    ask = Asking(shop)
+    after = scores_of(ask(session, top_k=N_ITEMS + 1))
+    assert after.keys() == before.keys() - {"sku-9"} | {"new-1"}
+    # Other items are in the sum of the softmax, which moves all scores alike.
+    moved = [after[item_id] - before[item_id] for item_id in before.keys() & after.keys()]
+    np.testing.assert_allclose(moved, moved[0], atol=1e-4)
+    # Described as sku-3, which was bought with the session's items, and has no history of its own.
+    assert after["new-1"] < after["sku-3"]
+    listed = ask(session, candidates=["new-1", "sku-29", mine], explain=True)
+    found = dict(zip(listed.item_ids, listed.explanations, strict=True))
+    assert listed.scores[listed.item_ids.index("mine")] == pytest.approx(
+        listed.scores[listed.item_ids.index("new-1")], abs=1e-4
+    )
+    for item_id in ("mine", "new-1"):
+        assert found[item_id].falls["neighbours"] == pytest.approx(0, abs=1e-4)
+        assert found[item_id].falls["boost"] == pytest.approx(WEIGHTS.rare, abs=1e-3)
+    # An event of an item that was updated counts for neighbours as the item that it was.
+    assert found["sku-29"].falls["neighbours"] > 0.5
+    assert scores_of(ask(["new-1"], top_k=N_ITEMS + 1)).keys() == after.keys()
+
+
+def scores_of(answer: Recommendations) -> dict[str, float]:
+    return dict(zip(answer.item_ids, answer.scores, strict=True))
 
 
 def test_without_what_they_need_the_message_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

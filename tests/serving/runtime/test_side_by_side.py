@@ -1,21 +1,25 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from m2trec_merlin.errors import ServerError
+from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
 from m2trec_merlin.serving.contract.identity import export_version
+from m2trec_merlin.serving.contract.repository import version_folder
 from m2trec_merlin.serving.contract.surroundings import Surroundings
 from m2trec_merlin.serving.runtime.observing import Answers
 from m2trec_merlin.serving.runtime.side_by_side import falls_within
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep
 from m2trec_merlin.serving.runtime.worker import Worker
 from tests.serving.runtime.counted import Counted
-from tests.worlds.shop import Shop
+from tests.worlds.shop import N_ITEMS, Shop
 
 SHARE = 0.4
 
@@ -108,11 +112,30 @@ def test_the_second_step_goes_by_the_stamp(both: Both, alone: list[list[float]])
     [read] = both.first.answer([asked(session_key=key)], [""])
     assert isinstance(read, dict)
     said = json.loads(read["checked"].item())
-    assert list(said) == ["model", "options", "notes", "request_id", "catalogue"]
+    assert list(said) == ["version", "options", "notes", "request_id", "catalogue"]
     # Whatever the options say: the rows are those of the version that read the session.
     said["options"]["session_key"] = None
     moved = {**read, "checked": np.array([[json.dumps(said).encode()]], dtype=object)}
     np.testing.assert_allclose(scores(both.second.answer([moved], [""])), [alone[1]], rtol=1e-5)
+
+
+def test_copies_of_an_export_have_catalogues_of_their_own(shop: Shop, tmp_path: Path) -> None:
+    changed = Path(shutil.copytree(shop.repository, tmp_path / "changed"))
+    CatalogueVerbs(changed).hide(["sku-3"])
+    surroundings = Surroundings(beside=str(shop.repository), share=1.0)
+    workers = [
+        Worker(step, version_folder(changed, step.name), surroundings, Counted())
+        for step in (PreprocessStep, PredictStep)
+    ]
+    served = []
+    for options in ({"top_k": N_ITEMS}, {"top_k": N_ITEMS, "session_key": "a"}):
+        answer = asked(**options)
+        for worker in workers:
+            [answer] = worker.answer([answer], [""])  # type: ignore[assignment]
+        served.append(b"sku-3" in answer["recommended_ids"][0].tolist())
+    assert served == [False, True]
+    for worker in workers:
+        worker.close()
 
 
 def test_shares_are_kept_and_only_grow() -> None:
