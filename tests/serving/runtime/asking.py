@@ -19,7 +19,11 @@ class Asking:
     """Asks an export, in this process."""
 
     def __init__(self, shop: Shop) -> None:
-        self._steps = PreprocessStep(shop.preprocess), PredictStep(shop.predict)
+        # Nothing of it goes on when the test has ended.
+        self._steps = (
+            PreprocessStep(shop.preprocess, in_background=False),
+            PredictStep(shop.predict, in_background=False),
+        )
 
     def __call__(self, session: Sequence[Any], **options: Any) -> Recommendations:
         """Return the answer.
