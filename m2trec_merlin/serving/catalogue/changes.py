@@ -5,7 +5,7 @@ Nothing here reads or writes; each function returns other changes, or says all t
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from m2trec_merlin.errors import DataError, shorten
@@ -53,7 +53,7 @@ class ChangingCatalogue:
             DataError: it has some.
         """
         known = [item_id for item_id in items if self.has(changes, item_id)]
-        self._refuse(known, "is in the catalogue already: to change it, run `m2trec catalog update`")
+        self._refuse(known, "in the catalogue already: to change items, run `m2trec catalog update`")
         return replace(
             changes, items={**changes.items, **items}, removed=changes.removed.difference(items.keys())
         )
@@ -87,20 +87,27 @@ class ChangingCatalogue:
         Raises:
             DataError: the catalogue has no such items.
         """
-        given = {
-            item_id: replace(changes.availability.get(item_id, Availability()), hidden=hidden)
-            for item_id in item_ids
-        }
-        return self.make_available(changes, given)
+        given = dict.fromkeys(item_ids, Availability(hidden=hidden))
+        return self.make_available(changes, given, ["hidden"])
 
-    def make_available(self, changes: Changes, availability: Mapping[str, Availability]) -> Changes:
+    def make_available(
+        self, changes: Changes, availability: Mapping[str, Availability], said: Collection[str]
+    ) -> Changes:
         """Say when items are available.
+
+        Args:
+            changes: so far.
+            availability: by id.
+            said: fields of it that count; the others stay as they are.
 
         Raises:
             DataError: the catalogue has no such items.
         """
         self._require(changes, availability)
-        merged = {**changes.availability, **availability}
+        merged = dict(changes.availability)
+        for item_id, each in availability.items():
+            fields = {name: getattr(each, name) for name in said}
+            merged[item_id] = replace(merged.get(item_id, Availability()), **fields)
         always = Availability()
         kept = {item_id: each for item_id, each in merged.items() if each != always}
         return replace(changes, availability=kept)
@@ -126,10 +133,11 @@ class ChangingCatalogue:
 
     def _require(self, changes: Changes, item_ids: Iterable[str]) -> None:
         unknown = [item_id for item_id in item_ids if not self.has(changes, item_id)]
-        self._refuse(unknown, "is not in the catalogue")
+        self._refuse(unknown, "not in the catalogue")
 
-    def _refuse(self, item_ids: Sequence[str], why: str) -> None:
+    def _refuse(self, item_ids: Sequence[str], where: str) -> None:
         if item_ids:
             named = ", ".join(shorten(item_id, 40) for item_id in item_ids[:_NAMED])
             more = f" and {len(item_ids) - _NAMED:,} more" if len(item_ids) > _NAMED else ""
-            raise DataError(self._source, [f"item {named}{more} {why}"])
+            subject = f"item {named} is" if len(item_ids) == 1 else f"items {named}{more} are"
+            raise DataError(self._source, [f"{subject} {where}"])

@@ -61,7 +61,7 @@ class CatalogueVerbs:
         self._tell(given.notices)
 
         def change(rules: ChangingCatalogue, changes: Changes) -> Changes:
-            return rules.make_available(rules.add(changes, given.items), given.availability)
+            return rules.make_available(rules.add(changes, given.items), given.availability, given.said)
 
         return self._change(change, str(table), f"add {_some(given.ids)} of {table.name}")
 
@@ -76,7 +76,7 @@ class CatalogueVerbs:
         self._tell(given.notices)
 
         def change(rules: ChangingCatalogue, changes: Changes) -> Changes:
-            return rules.make_available(rules.update(changes, given.items), given.availability)
+            return rules.make_available(rules.update(changes, given.items), given.availability, given.said)
 
         return self._change(change, str(table), f"update {_some(given.ids)} of {table.name}")
 
@@ -179,7 +179,7 @@ class CatalogueVerbs:
             self._progress.say(notice)
 
     def _ids(self, item_ids: Sequence[str], table: Path | None) -> list[str]:
-        ids = [*item_ids, *(read_ids(table, self.versions.format) if table else [])]
+        ids = list(dict.fromkeys([*item_ids, *(read_ids(table, self.versions.format) if table else [])]))
         if not ids:
             raise DataError("catalog", ["no item is named: give ids, or a table of them by --table"])
         return ids

@@ -38,12 +38,14 @@ class GivenItems:
         ids: of its rows, as text.
         items: by id, raw values as JSON; empty if the table has no column that describes items.
         availability: by id; empty if the table has no column about it.
+        said: columns about it that the table has.
         notices: what of the table was left aside.
     """
 
     ids: list[str]
     items: dict[str, Raw]
     availability: dict[str, Availability]
+    said: list[str]
     notices: list[str]
 
 
@@ -66,7 +68,8 @@ def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = Fals
     if written.title_column is not None and written.title_column not in described:
         described.append(written.title_column)
     about = [name for name in (HIDDEN, FROM, UNTIL) if name in available and name not in described]
-    read = [name for name in available if name in (own, *described, *about)]
+    # A table without any of them is read all the same, as far as its columns can be told missing.
+    read = [name for name in available if name in (own, *described, *about)] or available[:1]
     raw = table.read(read, single=[own] if own in read else [])
     log = ProblemLog(Origin(str(path), {ITEM_ID: own}, table.locate, lambda: available))
     items = raw.rename(columns={own: ITEM_ID})
@@ -85,7 +88,7 @@ def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = Fals
     if has_attributes:
         canonical = canonical_items(items.drop(columns=about), attributes)
         rows = dict(zip(ids, _as_json(canonical.drop(columns=ITEM_ID)), strict=True))
-    return GivenItems(ids, rows, dict(zip(ids, availability, strict=False)), notices)
+    return GivenItems(ids, rows, dict(zip(ids, availability, strict=False)), about, notices)
 
 
 def read_ids(path: Path, written: ItemFormat) -> list[str]:
