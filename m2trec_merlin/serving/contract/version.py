@@ -62,6 +62,7 @@ class Description:
         index: how candidates are searched.
         model: fingerprint of the trained model; equal files, equal fingerprints.
         mixture: weights of the neighbours, see `neighbours.mixture.Weights`; none without neighbours.
+        items: fingerprint of the items' ids, in row order.
         widths: of the attributes in an item vector, in their order there.
     """
 
@@ -75,7 +76,13 @@ class Description:
     index: str
     model: str = ""
     mixture: dict[str, float] = dataclasses.field(default_factory=dict)
+    items: str = ""
     widths: dict[str, int] = dataclasses.field(default_factory=dict)
+
+    @property
+    def made_of(self) -> str:
+        """What rows and encoded items mean something to: the same of both steps of an export."""
+        return f"{self.model}/{self.items}"
 
     @property
     def fields(self) -> list[Field]:

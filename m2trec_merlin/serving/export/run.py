@@ -192,6 +192,7 @@ def describe(config: Config, model: M2TRec, catalogue: Catalogue, mixture: dict[
         neighbours=bool(mixture),
         index=config.serving.index,
         mixture=mixture,
+        items=fingerprint([str(item_id) for item_id in catalogue.item_ids[1:]]),
         widths=model.item_encoder.widths,
     )
 

@@ -26,6 +26,11 @@ from m2trec_merlin.serving.runtime.request_json import parse_json
 _SELDOM = ("outside", "places")
 
 
+#: In `CHECKED`: what the rows mean something to. The steps may be of two exports where one was replaced while
+#: Triton ran, and a step started again.
+MADE_OF = "made_of"
+
+
 def hand_over(request: Request) -> dict[str, np.ndarray]:
     """Return the tensors of a request: its rows, its new items, its options and warnings so far."""
     new_items = b""
@@ -72,6 +77,8 @@ def take_over(
     try:
         (packed,), (checked,) = tensors[NEW_ITEMS].tolist(), tensors[CHECKED].tolist()
         said = parse_json(checked.decode(), CHECKED)
+        if said.get(MADE_OF, version.made_of) != version.made_of:
+            raise ValueError("its rows are those of another export: start the server again")
         request = Request(
             tensors[POSITIONS],
             _unpack(packed, version.fields),

@@ -112,7 +112,7 @@ def test_the_second_step_goes_by_the_stamp(both: Both, alone: list[list[float]])
     [read] = both.first.answer([asked(session_key=key)], [""])
     assert isinstance(read, dict)
     said = json.loads(read["checked"].item())
-    assert list(said) == ["version", "options", "notes", "request_id", "catalogue"]
+    assert list(said) == ["version", "made_of", "options", "notes", "request_id", "catalogue"]
     # Whatever the options say: the rows are those of the version that read the session.
     said["options"]["session_key"] = None
     moved = {**read, "checked": np.array([[json.dumps(said).encode()]], dtype=object)}

@@ -11,7 +11,7 @@ import pytest
 
 from m2trec_merlin.errors import ArtifactError, ServerError
 from m2trec_merlin.serving.contract.checksums import seal
-from m2trec_merlin.serving.contract.names import PREPROCESS
+from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.serving.contract.repository import version_folder
 from m2trec_merlin.serving.contract.version import CATALOGUE_IDS, Description
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep, Tensors
@@ -138,3 +138,19 @@ def test_damaged_ids_are_named_before_they_are_read(shop: Shop, tmp_path: Path, 
     (folder / CATALOGUE_IDS).write_bytes(damage)
     with pytest.raises(ArtifactError, match=r"item_ids\.parquet changed since the export"):
         PreprocessStep(folder)
+
+
+def test_rows_of_another_export_are_refused(shop: Shop, tmp_path: Path) -> None:
+    """As where an export was replaced while Triton ran, and one of the two steps was started again."""
+    repository = Path(shutil.copytree(shop.repository, tmp_path / "triton"))
+    folder = version_folder(repository, PREDICT)
+    replace(Description.open(folder), items="of others").write(folder)
+    seal(folder)
+    first, second = PreprocessStep(shop.preprocess), PredictStep(folder)
+    asked = {"item_ids": np.array([[b"sku-1"]], object)}
+    [read] = first.answer([asked])
+    assert isinstance(read, dict)
+    [refused] = second.answer([read])
+    assert "its rows are those of another export: start the server again" in str(refused)
+    [answer] = PredictStep(shop.predict).answer([read])
+    assert isinstance(answer, dict)
