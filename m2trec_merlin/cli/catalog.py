@@ -70,7 +70,8 @@ def update(
 ) -> None:
     """Give items of the catalogue other attributes, or say when they are available. They keep their history.
 
-    A table with hidden, available_from or available_until and none of the attributes changes that alone.
+    A table has all of their attributes, not only those that change; or none, and hidden, available_from
+    or available_until, which changes these alone.
     """
     _change(lambda verbs: verbs.update(table), _repository(run, config, settings, variant))
 

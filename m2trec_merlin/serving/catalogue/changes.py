@@ -53,7 +53,7 @@ class ChangingCatalogue:
             DataError: it has some.
         """
         known = [item_id for item_id in items if self.has(changes, item_id)]
-        self._refuse(known, "is in the catalogue already: to change it, run `m2trec catalog update`")
+        self._refuse(known, "in the catalogue already: to change items, run `m2trec catalog update`")
         return replace(
             changes, items={**changes.items, **items}, removed=changes.removed.difference(items.keys())
         )
@@ -136,10 +136,11 @@ class ChangingCatalogue:
 
     def _require(self, changes: Changes, item_ids: Iterable[str]) -> None:
         unknown = [item_id for item_id in item_ids if not self.has(changes, item_id)]
-        self._refuse(unknown, "is not in the catalogue")
+        self._refuse(unknown, "not in the catalogue")
 
-    def _refuse(self, item_ids: Sequence[str], why: str) -> None:
+    def _refuse(self, item_ids: Sequence[str], where: str) -> None:
         if item_ids:
             named = ", ".join(shorten(item_id, 40) for item_id in item_ids[:_NAMED])
             more = f" and {len(item_ids) - _NAMED:,} more" if len(item_ids) > _NAMED else ""
-            raise DataError(self._source, [f"item {named}{more} {why}"])
+            subject = f"item {named} is" if len(item_ids) == 1 else f"items {named}{more} are"
+            raise DataError(self._source, [f"{subject} {where}"])

@@ -179,7 +179,7 @@ class CatalogueVerbs:
             self._progress.say(notice)
 
     def _ids(self, item_ids: Sequence[str], table: Path | None) -> list[str]:
-        ids = [*item_ids, *(read_ids(table, self.versions.format) if table else [])]
+        ids = list(dict.fromkeys([*item_ids, *(read_ids(table, self.versions.format) if table else [])]))
         if not ids:
             raise DataError("catalog", ["no item is named: give ids, or a table of them by --table"])
         return ids

@@ -68,7 +68,8 @@ def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = Fals
     if written.title_column is not None and written.title_column not in described:
         described.append(written.title_column)
     about = [name for name in (HIDDEN, FROM, UNTIL) if name in available and name not in described]
-    read = [name for name in available if name in (own, *described, *about)]
+    # A table without any of them is read all the same, as far as its columns can be told missing.
+    read = [name for name in available if name in (own, *described, *about)] or available[:1]
     raw = table.read(read, single=[own] if own in read else [])
     log = ProblemLog(Origin(str(path), {ITEM_ID: own}, table.locate, lambda: available))
     items = raw.rename(columns={own: ITEM_ID})

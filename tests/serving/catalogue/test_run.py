@@ -251,6 +251,12 @@ def test_what_a_table_does_not_say_of_availability_stays(repository, table) -> N
     assert dict(version.availability) == {}
 
 
+def test_an_id_that_is_named_twice_counts_once(repository, table) -> None:
+    twice = table(pd.DataFrame({"item_id": ["sku-1", "sku-2"]}))
+    version = CatalogueVerbs(repository).remove(["sku-1", "sku-1"], twice)
+    assert (version.did, version.items) == ("remove 2 items", N_ITEMS - 2)
+
+
 def test_rollback_goes_back_and_history_says_what_was(repository, serve, table) -> None:
     served = serve()
     before = everything(served, ["sku-3"])
@@ -280,12 +286,13 @@ def test_rollback_goes_back_and_history_says_what_was(repository, serve, table) 
     [
         (
             lambda f: f.assign(item_id=["sku-1", "new-2", "sku-2"]),
-            "item sku-1, sku-2 is in the catalogue already",
+            "items sku-1, sku-2 are in the catalogue already",
         ),
         (lambda f: f.assign(item_id=["new-1", "new-1", "new-3"]), "repeats the id of an earlier row"),
         (lambda f: f.assign(price=["cheap", "1", "2"]), "column 'price': is not a finite number"),
         (lambda f: f.drop(columns="department"), "no column 'department'"),
         (lambda f: f.rename(columns={"item_id": "sku"}), "no column 'product_id'"),
+        (lambda f: f[["item_id"]].rename(columns={"item_id": "sku"}), "no column 'product_name'"),
         (lambda f: f.assign(available_from="next week"), "is not a time"),
         (
             lambda f: f.assign(hidden="maybe"),
@@ -306,6 +313,12 @@ def test_a_faulty_table_changes_nothing_and_says_why(repository, table, change, 
     assert not list(catalogue_folder(repository).glob("*"))
 
 
+def test_a_csv_none_of_whose_columns_is_known_is_told_which_are_wanted(repository, table) -> None:
+    other = table(pd.DataFrame({"sku": ["1"], "titel": ["x"]}), "items.csv")
+    with pytest.raises(DataError, match=r"no column 'product_id'.*sku, titel"):
+        CatalogueVerbs(repository).add(other)
+
+
 def test_what_the_catalogue_lacks_is_neither_updated_nor_removed(repository, table) -> None:
     verbs = CatalogueVerbs(repository)
     for act in (
@@ -313,7 +326,7 @@ def test_what_the_catalogue_lacks_is_neither_updated_nor_removed(repository, tab
         lambda: verbs.remove(["new-1"]),
         lambda: verbs.hide(["new-1"]),
     ):
-        with pytest.raises(DataError, match=r"new-1.* is not in the catalogue"):
+        with pytest.raises(DataError, match=r"new-1.* (is|are) not in the catalogue"):
             act()
     with pytest.raises(DataError, match="no item is named"):
         verbs.remove([])
