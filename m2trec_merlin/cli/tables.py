@@ -45,10 +45,14 @@ def print_choice(choice: Choice, console: Console) -> None:
 def to_terminal(table: Table) -> RichTable:
     """Return a table for a terminal: a column for each group, without intervals; the best values are bold."""
     within = " / ".join(table.groups[0][1]) if table.groups else ""
-    shown = RichTable(title=escape(f"{table.title}: {within}"), title_justify="left", box=SIMPLE_HEAD)
+    title = escape(f"{table.title}: {within}")
+    shown = RichTable(
+        title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False
+    )
     shown.add_column("model", no_wrap=True)
     for group, _ in table.groups:
-        shown.add_column(escape(group), justify="right")
+        # Where it is narrower all the same, a figure goes on in the next line: none is cut.
+        shown.add_column(escape(group), justify="right", overflow="fold")
     ends = np.cumsum([len(columns) for _, columns in table.groups])
     for model, cells in table.lines:
         texts = [f"[bold]{cell.text(False)}[/bold]" if cell.best else cell.text(False) for cell in cells]

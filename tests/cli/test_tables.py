@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from rich.console import Console
 
 from m2trec_merlin.cli.tables import print_choice, print_measurements, to_terminal
@@ -9,7 +10,7 @@ from m2trec_merlin.evaluation.mixtures import Point
 from m2trec_merlin.evaluation.tables import slice_table
 from m2trec_merlin.evaluation.tuning import Choice
 from m2trec_merlin.neighbours.mixture import Weights
-from tests.evaluation.test_tables import ROWS
+from tests.evaluation.test_tables import ROWS, row
 
 
 def test_terminal_shows_names_as_they_are() -> None:
@@ -19,6 +20,17 @@ def test_terminal_shows_names_as_they_are() -> None:
     assert "kNN [x]" in text
     assert "25.00/12.50" in text
     assert "HIT@20 / MRR@20" in text
+
+
+@pytest.mark.parametrize("width", [80, 50])
+def test_no_figure_is_cut(width: int) -> None:
+    parts = ("All", "Sparse", "Tail target", "Rare target", "Cold target")
+    rows = [row("M2TRec mixed", part, metric, 20, 0.125) for part in parts for metric in ("HIT", "MRR")]
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(to_terminal(slice_table(rows, 20)))
+    text = console.export_text()
+    assert "…" not in text
+    assert text.count("12.50/12.50") == 5 or width < 80
 
 
 def test_items_and_categories_are_printed() -> None:
