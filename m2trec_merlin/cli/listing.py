@@ -71,8 +71,11 @@ def print_comparison(paths: Sequence[Path]) -> None:
     for metric, k, part in _common_measures(runs):
         found = (run.measured(metric, k, part) for run in runs)
         measured.add_row(escape(f"{metric}@{k}, {part}"), *(_interval(m) for m in found))
-    for table in (settings, measured):
-        console.print(table)
+    if settings.row_count:
+        console.print(settings)
+    else:
+        _print("no settings differ")
+    console.print(measured)
     for line in _doubts(runs):
         print_plain(line)
 

@@ -26,8 +26,8 @@ NO_MIXTURE = "off"
 ALL = SLICES[0].name
 #: The steps whose results variants do not share.
 _OF_THE_MODEL: tuple[Verb, ...] = ("train", "tune", "evaluate", "export")
-#: What manifests tell beside the settings of the configuration.
-_FACTS = {"source", "report", "version", "format", "model_format", "split"}
+#: What manifests tell beside the settings of the configuration: facts, and by which results a step was made.
+_FACTS = {"source", "report", "version", "format", "model_format", "split", "start", "from", "chosen"}
 
 
 @dataclass(frozen=True)
@@ -86,14 +86,16 @@ class ListedRun:
     def measured(self, metric: str, k: int, part: str = ALL) -> Measurement | None:
         """Return what was measured of what is served, or None.
 
+        A mixture predicts next items alone: what the next attributes are was measured of its model.
+
         Args:
             metric: its name, without a cut-off.
             k: cut-off.
             part: name of the slice.
         """
         wanted = (metric, k, part)
-        found = (m for m in self.measurements if (m.metric, m.k, m.slice) == wanted)
-        return next((m for m in found if m.model == self.ours[-1]), None)
+        found = {m.model: m for m in self.measurements if (m.metric, m.k, m.slice) == wanted}
+        return next((found[model] for model in reversed(self.ours) if model in found), None)
 
     def as_dict(self) -> dict[str, Any]:
         """Return what `m2trec runs --json` prints."""

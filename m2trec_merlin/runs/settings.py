@@ -103,6 +103,7 @@ _FULL_NAMES = {
     "mixture": "serving.mixture",
     "sparse_below": "evaluation.sparse_below",
     "prefixes": "evaluation.prefixes",
+    "continued": "training.continued",
 }
 
 

@@ -49,5 +49,8 @@ def test_runs_side_by_side(runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
     assert run(monkeypatch, "compare", "a", "b") == 0
     out = capsys.readouterr().out
     assert "not the same data" in out and "b: preprocessed/ was made before data changed" in out
+    assert run(monkeypatch, "compare", "a", "a") == 0
+    out = capsys.readouterr().out
+    assert "no settings differ" in out and "Settings that differ" not in out
     assert run(monkeypatch, "compare", "a") == 1
     assert "two runs or more" in error_of(capsys)

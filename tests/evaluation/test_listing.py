@@ -66,10 +66,14 @@ def test_a_whole_run(runs: Path) -> None:
 
 def test_a_mixture_is_what_is_served_and_measured(tmp_path: Path) -> None:
     rows = [measurement("M2TRec", 0.25), measurement("mixed", 0.75), measurement("popularity", 0.5)]
+    rows += [measurement("M2TRec", 0.625, "HIT[colour]"), measurement("top-N frequent", 0.5, "HIT[colour]")]
     make(configure(tmp_path / "a", "serving.mixture", {"kind": "fixed"}), rows)
     [run] = list_runs(tmp_path)
     hit = run.measured("HIT", 20)
     assert run.ours == ["M2TRec", "mixed"] and hit is not None and hit.value == 0.75
+    of_the_model = run.measured("HIT[colour]", 20)
+    assert of_the_model is not None and of_the_model.value == 0.625
+    assert run.measured("NDCG", 20) is None
 
 
 def test_a_folder_may_be_a_run_itself_or_hold_none(runs: Path, tmp_path: Path) -> None:
@@ -149,3 +153,16 @@ def test_settings_that_differ(runs: Path) -> None:
     assert found["attributes.title.dim"] == [None, 24, None]
     assert found["training.epochs"] == [4, 4, 9]
     assert set(found) == {"attributes.title.dim", "training.epochs"}
+
+
+def test_results_by_which_a_step_was_made_are_no_settings(runs: Path) -> None:
+    tuned = [make(configure(runs / name, "serving.mixture", {"kind": "tuned"})) for name in "bc"]
+    other = Run(tuned[1])
+    do(other, "tune", "another choice")
+    do(other, "evaluate")
+    b, c = (find_run(runs / name) for name in "bc")
+    assert b.manifests["evaluate"]["settings"]["chosen"] != c.manifests["evaluate"]["settings"]["chosen"]
+    assert different_settings([b, c]) == {}
+    earlier = {"from": {"weights": "0a1b"}, "continued": {"epochs": 1}}
+    write_manifest(other.model, "train", {**other.step("train").inputs(**FACTS["train"]), **earlier})
+    assert different_settings([b, find_run(runs / "c")]) == {"training.continued": [None, {"epochs": 1}]}
