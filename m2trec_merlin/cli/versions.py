@@ -61,6 +61,7 @@ def run_promote(candidate: Path, over: Path, metric: str, margin: float, as_json
     """
     from m2trec_merlin.evaluation.promotion import judge, open_run
     from m2trec_merlin.runs.current import lead_to, link_over
+    from m2trec_merlin.serving.catalogue.run import left_behind
 
     with TerminalProgress(errors if as_json else console) as progress:
         new, old = open_run(candidate, progress), open_run(over, progress)
@@ -68,7 +69,10 @@ def run_promote(candidate: Path, over: Path, metric: str, margin: float, as_json
             raise ArtifactError(f"{over} is {candidate} already")
         # Before anything is measured: all that could fail afterwards.
         link = link_over(old.model_directory if over.is_file() else over)
+        lost = left_behind(old.triton, new.triton)
         verdict = judge(new, old, metric, progress, margin)
+        if lost and verdict.takes_over:
+            progress.say(lost)
     if verdict.takes_over:
         lead_to(link, new.model_directory)
     if as_json:

@@ -14,7 +14,8 @@ from m2trec_merlin.runs.locks import lock
 from m2trec_merlin.serving.catalogue.changes import Changes, ChangingCatalogue
 from m2trec_merlin.serving.catalogue.tables import read_ids, read_items
 from m2trec_merlin.serving.catalogue.versions import CatalogueVersions
-from m2trec_merlin.serving.contract.catalogue import CatalogueVersion, catalogue_folder
+from m2trec_merlin.serving.contract.about import EXPORTED_CATALOGUE
+from m2trec_merlin.serving.contract.catalogue import CatalogueVersion, catalogue_folder, current_version
 from m2trec_merlin.serving.contract.item_format import ItemFormat
 from m2trec_merlin.serving.contract.names import PREDICT
 from m2trec_merlin.serving.contract.repository import version_folder
@@ -213,6 +214,40 @@ def carry_over(before: Path, after: Path, progress: Progress) -> None:
     progress.say(
         f"the catalogue goes on: {len(kept.items):,} added or updated items are carried over, "
         f"{known:,} are in the new export itself, {len(left) - known:,} updated ones are no items any more"
+    )
+
+
+def left_behind(before: Path, after: Path) -> str:
+    """Say which changes of a catalogue an export in another folder lacks; one in the same folder has them.
+
+    Args:
+        before: the repository whose catalogue may have changed.
+        after: the one that is to take its place.
+
+    Returns:
+        A line; empty if nothing is left behind.
+
+    Raises:
+        ArtifactError: files are missing or damaged.
+    """
+    if current_version(catalogue_folder(before)) == EXPORTED_CATALOGUE:
+        return ""
+    if reason := ItemFormat.open(version_folder(after, PREDICT)).unchangeable:
+        return f"the changes of the catalogue are left behind: this model {reason}"
+    old, new = CatalogueVersions(before), CatalogueVersions(after)
+    wanted = ChangingCatalogue(new.exported, "promote").carry_over(old.changes(old.current()), old.exported)
+    there = new.changes(new.current())
+    lacking = {
+        "added or updated": [i for i, raw in wanted.items.items() if there.items.get(i) != raw],
+        "removed": [i for i in wanted.removed if i not in there.removed],
+        "hidden or not always available": [
+            i for i, each in wanted.availability.items() if there.availability.get(i) != each
+        ],
+    }
+    told = ", ".join(f"{len(ids):,} {what}" for what, ids in lacking.items() if ids)
+    return told and (
+        f"changes of the catalogue are left behind in {before}: {told}. "
+        "Make them again with `m2trec catalog` before the new model is served"
     )
 
 

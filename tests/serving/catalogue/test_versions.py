@@ -17,7 +17,7 @@ import torch
 from m2trec_merlin.artifacts import write_manifest
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.storage import save_model
-from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
+from m2trec_merlin.serving.catalogue.run import CatalogueVerbs, left_behind
 from m2trec_merlin.serving.catalogue.versions import KEPT
 from m2trec_merlin.serving.contract.catalogue import CURRENT, catalogue_folder
 from m2trec_merlin.serving.export.run import export
@@ -141,6 +141,25 @@ def test_items_that_the_new_export_has_itself_are_taken_from_there(tmp_path: Pat
     assert list(versions.changes(versions.current()).items) == ["new-3"]
 
 
+def test_what_an_export_in_another_folder_leaves_behind_is_told(
+    repository: Path, new_items: Path, tmp_path: Path
+) -> None:
+    other = Path(shutil.copytree(repository, tmp_path / "other"))
+    assert left_behind(repository, other) == ""
+    verbs, others = CatalogueVerbs(repository), CatalogueVerbs(other)
+    verbs.add(new_items)
+    verbs.remove(["sku-7"])
+    verbs.hide(["sku-8", "new-1"])
+    said = left_behind(repository, other)
+    assert "3 added or updated, 1 removed, 2 hidden or not always available" in said
+    assert str(repository) in said
+    others.add(new_items)
+    others.hide(["sku-8", "new-1"])
+    assert "behind in" in left_behind(repository, other) and "added" not in left_behind(repository, other)
+    others.remove(["sku-7"])
+    assert left_behind(repository, other) == ""
+
+
 def test_a_head_with_an_output_for_each_item_refuses_with_the_reason(tmp_path: Path) -> None:
     config, *_ = build_shop(
         tmp_path, next_item={"head": "softmax", "residual": False, "popularity_bias": False}
@@ -238,7 +257,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from m2trec_merlin.serving.catalogue import versions
-from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
+from m2trec_merlin.serving.catalogue.run import CatalogueVerbs, left_behind
 versions.seal = lambda folder: os.kill(os.getpid(), signal.SIGKILL)
 CatalogueVerbs(Path(sys.argv[1])).add(Path(sys.argv[2]))
 """
