@@ -194,7 +194,9 @@ def _write(text: str, output: Path) -> Config:
 def _try(config: Config, output: Path) -> str:
     with tempfile.TemporaryDirectory(prefix="m2trec-init-") as folder:
         try:
-            return summarise_data(prepare_data(config.model_copy(update={"work_dir": Path(folder)})))
+            tried = summarise_data(prepare_data(config.model_copy(update={"work_dir": Path(folder)})))
+            # The first line names the folder, which is gone when a person reads it.
+            return "\n".join(["Sessions", *tried.splitlines()[1:]])
         except DataError as error:
             where = f"{output} is written, but the tables need to be mended first: {error.source}"
             raise DataError(where, error.problems) from None

@@ -100,6 +100,7 @@ def test_a_plain_shop(shop: Path) -> None:
     assert "'currency': holds 'EUR' in all rows" in text and "'image': addresses" in text
     assert "'action' has " in text and "clicks.csv: all 600 rows" in text
     assert done.tried is not None and "items with metadata: 120" in done.tried
+    assert "m2trec-init" not in done.tried and done.tried.startswith("Sessions\n")
 
 
 def test_what_is_written_runs(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
