@@ -238,7 +238,10 @@ def recommend(
             help="An item to rank, and no other: an id, or attributes with an item_id as JSON. Repeatable."
         ),
     ] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Say why each item is recommended.")] = False,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Say by what each item came: source (number of the event, attribute)."),
+    ] = False,
 ) -> None:
     """Ask a running server over gRPC and print its recommendations."""
     verbs.run_recommend(
