@@ -240,7 +240,7 @@ def recommend(
     ] = None,
     explain: Annotated[
         bool,
-        typer.Option("--explain", help="Say by what each item came: source (number of the event, attribute)."),
+        typer.Option("--explain", help="Say by what each item came: source (event, attribute)."),
     ] = False,
 ) -> None:
     """Ask a running server over gRPC and print its recommendations."""
