@@ -74,7 +74,7 @@ def print_comparison(paths: Sequence[Path]) -> None:
     if settings.row_count:
         console.print(settings)
     else:
-        _print("no settings differ")
+        print_plain("no settings differ")
     console.print(measured)
     for line in _doubts(runs):
         print_plain(line)
