@@ -235,9 +235,8 @@ def left_behind(before: Path, after: Path) -> str:
     if reason := ItemFormat.open(version_folder(after, PREDICT)).unchangeable:
         return f"the changes of the catalogue are left behind: this model {reason}"
     old, new = CatalogueVersions(before), CatalogueVersions(after)
-    current = old.current()
-    rules = ChangingCatalogue(new.exported, "promote")
-    wanted = rules.carry_over(old.changes(current), old.updated(current))
+    number, rules = old.current(), ChangingCatalogue(new.exported, "promote")
+    wanted = rules.carry_over(old.changes(number), old.updated(number))
     there = new.changes(new.current())
     lacking = {
         "added or updated": [i for i, raw in wanted.items.items() if there.items.get(i) != raw],

@@ -53,6 +53,8 @@ def _identity(run: Run, found: dict[str, Any]) -> Iterator[str]:
     config, trained = run.config, _manifest(run, "train")
     kinds = {attribute.name: attribute.kind for attribute in config.attributes}
     knows = ", ".join(f"{name} ({kinds.get(name, 'an id a training item')})" for name in config.inputs)
+    continued = trained.get("settings", {}).get("continued")
+    epochs = config.training.epochs if continued is None else continued["epochs"]
     predicts = ", ".join(["the next item", *(f"its {t.attribute}" for t in config.model.next_attributes)])
     yield "- A session-based recommender (M2TRec, RecSys 2022): it ranks what may come next."
     yield f"- It knows of an item: {_plain(knows)}. It predicts {_plain(predicts)}."
@@ -60,8 +62,14 @@ def _identity(run: Run, found: dict[str, Any]) -> Iterator[str]:
         f"- {_count(trained.get('parameters'))} parameters, trained on {trained.get('written', _NOT_TOLD)} "
         f"with seed {config.seed} on {trained.get('device', 'a device that is not told')} "
         f"in {trained.get('precision', 'a precision that is not told')}; epoch "
-        f"{trained.get('best_epoch') or 'not told'} of at most {config.training.epochs} was kept."
+        f"{trained.get('best_epoch') or 'not told'} of at most {epochs} was kept."
     )
+    if continued is not None:
+        yield (
+            "- It goes on from the weights of an earlier run: trained on were "
+            f"{_count(trained.get('new_sessions'))} new sessions, and {_count(trained.get('old_sessions'))} "
+            "known ones again."
+        )
     yield f"- Answers, metrics and logs call it `{found['version']}` (`about.model`)."
     served = "mixed with the training sessions most like a session" if config.serving.is_mixed else "alone"
     yield (

@@ -80,6 +80,16 @@ def test_what_the_manifests_tell(run: Run) -> None:
     assert "served alone" in card and "the training sessions: keep it" not in card
 
 
+def test_a_training_that_went_on_is_told_as_that(run: Run) -> None:
+    assert "earlier run" not in write_card(run, 40, FOUND)
+    step = run.step("train")
+    settings = {**step.inputs(), "from": {"weights": "0a1b"}, "continued": {"epochs": 1}}
+    write_manifest(step.folder, "train", settings, best_epoch=1, new_sessions=1240, old_sessions=60)
+    card = write_card(run, 40, FOUND)
+    assert "epoch 1 of at most 1 was kept" in card
+    assert "weights of an earlier run: trained on were 1,240 new sessions, and 60 known ones again" in card
+
+
 def test_without_an_evaluation_only_validation_is_told_and_that_it_flatters(run: Run) -> None:
     card = write_card(run, 40, FOUND)
     assert "What this model is worth is not known." in card
