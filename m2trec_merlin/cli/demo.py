@@ -25,6 +25,7 @@ from m2trec_merlin.sessions import Sessions
 #: Of the item that is listed.
 NEW_ID = "new-1"
 _TOP_K, _LONGEST_ANSWER = 8, 1000
+_BOOST = 4.0
 _LONGEST_SHOWN = 5
 
 
@@ -103,14 +104,19 @@ def _list_item(config: Config, client: RecommendationClient, like: str) -> None:
             time.sleep(0.05)
         seconds = time.perf_counter() - started
         console.print(
-            f"[bold cyan]That item, listed by `m2trec catalog add`: served {seconds:.0f} s later[/bold cyan]"
+            f"[bold cyan]That item, listed by `m2trec catalog add`: served {seconds:.1f} s later[/bold cyan]"
         )
-        answer = client.recommend([like], top_k=_TOP_K, exclude_session_items=True, popularity=0)
+        wanted: dict[str, Any] = {"exclude_session_items": True, "popularity": 0, "new_item_boost": _BOOST}
+        answer = client.recommend([like], top_k=_TOP_K, new_items=[NEW_ID], **wanted)
         print_recommendations(console, [like], answer, verbs.known_titles(config, [like]))
         whole = client.recommend([like], top_k=_LONGEST_ANSWER, exclude_session_items=True).item_ids
-        if NEW_ID in whole:
-            place = f"place {whole.index(NEW_ID) + 1} of {version.items:,}"
-            console.print(f"This is without popularity, which it has none of; with it, it is at {place}.\n")
+        place = (
+            f"place {whole.index(NEW_ID) + 1}" if NEW_ID in whole else f"a place below {_LONGEST_ANSWER:,}"
+        )
+        console.print(
+            f"Asked for by popularity=0 and new_item_boost={_BOOST:g}, as for a shelf of new items; without, "
+            f"it is at {place} of {version.items:,}, as nobody has bought it yet."
+        )
     finally:
         verbs_.rollback(before)
 
