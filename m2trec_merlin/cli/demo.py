@@ -25,7 +25,7 @@ from m2trec_merlin.sessions import Sessions
 #: Of the item that is listed.
 NEW_ID = "new-1"
 _TOP_K, _LONGEST_ANSWER = 8, 1000
-_BOOST = 4.0
+_BOOST = 1.0
 _LONGEST_SHOWN = 5
 
 

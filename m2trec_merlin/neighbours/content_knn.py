@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
@@ -116,8 +118,46 @@ def category_words(catalogue: Catalogue) -> list[str]:
     return [" ".join(line) for line in words]
 
 
+@dataclass(frozen=True)
+class Vocabulary:
+    """What words count: TF-IDF, as scikit-learn has it.
+
+    Attributes:
+        words: in the order of the columns.
+        idf: float32 [words].
+    """
+
+    words: Sequence[str]
+    idf: np.ndarray
+
+    @cached_property
+    def _column_of(self) -> dict[str, int]:
+        return {word: column for column, word in enumerate(self.words)}
+
+    def vectors(self, texts: Sequence[str]) -> sparse.csr_matrix:
+        """Return the vectors of texts, float32 [n, words], of length 1 or 0; unknown words count nothing."""
+        rows, columns = [], []
+        for row, text in enumerate(texts):
+            known = [self._column_of[word] for word in words_of(text) if word in self._column_of]
+            rows += [row] * len(known)
+            columns += known
+        counts = np.ones(len(rows), np.float32)
+        shape = (len(texts), len(self.words))
+        weighted = sparse.csr_matrix((counts, (rows, columns)), shape) @ sparse.diags(self.idf)
+        lengths = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=1)).ravel())
+        scales = sparse.diags((1 / np.maximum(lengths, 1e-12)).astype(np.float32))
+        return (scales @ weighted).tocsr().astype(np.float32)
+
+
 def word_vectors(catalogue: Catalogue, words: Sequence[str] | None = None) -> sparse.csr_matrix:
-    """Return TF-IDF vectors of items, float32 [R, words], of length 1 or 0.
+    """Return TF-IDF vectors of items, float32 [R, words], of length 1 or 0; see `fit_words`."""
+    return fit_words(catalogue, words)[0]
+
+
+def fit_words(
+    catalogue: Catalogue, words: Sequence[str] | None = None
+) -> tuple[sparse.csr_matrix, Vocabulary]:
+    """Return TF-IDF vectors of items, float32 [R, words], of length 1 or 0, and what the words count.
 
     Args:
         catalogue: vocabulary and frequencies come from its training items.
@@ -139,4 +179,6 @@ def word_vectors(catalogue: Catalogue, words: Sequence[str] | None = None) -> sp
             ["no training item has a title or category"],
         ) from None
     vectors = vectorizer.transform(words)
-    return sparse.vstack([sparse.csr_matrix((1, vectors.shape[1]), dtype=np.float32), vectors]).tocsr()
+    nothing = sparse.csr_matrix((1, vectors.shape[1]), dtype=np.float32)
+    vocabulary = Vocabulary(list(vectorizer.get_feature_names_out()), vectorizer.idf_.astype(np.float32))
+    return sparse.vstack([nothing, vectors]).tocsr(), vocabulary

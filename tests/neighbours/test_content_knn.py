@@ -15,6 +15,7 @@ from m2trec_merlin.neighbours.content_knn import (
     ContentKnn,
     WordLikeness,
     category_words,
+    fit_words,
     item_words,
     word_vectors,
 )
@@ -119,3 +120,12 @@ def test_items_without_any_word_are_reported(tmp_path: Path) -> None:
     catalogue = make_catalogue([1, 1], titles=["", "--"], directory=tmp_path)
     with pytest.raises(DataError, match="no training item has a title or category"):
         ContentKnn(catalogue, TRAIN)
+
+
+def test_texts_that_come_later_are_weighed_as_those_that_were_fitted(tmp_path: Path) -> None:
+    catalogue = checkerboard(tmp_path).catalogue
+    texts = [f"red apple {n}" if n % 3 else "red red Käse" for n in range(catalogue.n_rows - 1)]
+    vectors, vocabulary = fit_words(catalogue, texts)
+    again = vocabulary.vectors([*texts, "never seen", "red unheard"])
+    np.testing.assert_allclose(again[: len(texts)].toarray(), vectors[1:].toarray(), atol=1e-6)
+    assert again[len(texts)].nnz == 0 and again[len(texts) + 1].toarray().max() == pytest.approx(1)

@@ -30,6 +30,8 @@ NEIGHBOUR_ROWS, NEIGHBOUR_OFFSETS = "neighbour_rows.npy", "neighbour_offsets.npy
 #: What the server itself never reads: how items are encoded into rows of the catalogue.
 CATALOGUE_GRAPH, ITEM_FORMAT = "catalogue.onnx", "item_format.json"
 NEIGHBOUR_SAME, NEIGHBOUR_WORDS = "neighbour_same.npy", "neighbour_words.npz"
+#: Of titles: each word, and what it counts; line i is column i of the vectors of words.
+NEIGHBOUR_VOCABULARY = "neighbour_vocabulary.parquet"
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,20 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from scipy import sparse
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.neighbours.content_knn import word_vectors
+from m2trec_merlin.neighbours.content_knn import fit_words
 from m2trec_merlin.neighbours.metadata_knn import first_of_equal_metadata
 from m2trec_merlin.neighbours.mixture import View
 from m2trec_merlin.serving.contract.version import (
     NEIGHBOUR_OFFSETS,
     NEIGHBOUR_ROWS,
     NEIGHBOUR_SAME,
+    NEIGHBOUR_VOCABULARY,
     NEIGHBOUR_WORDS,
 )
 from m2trec_merlin.sessions import Sessions
@@ -38,4 +41,8 @@ def write_neighbours(folder: Path, catalogue: Catalogue, train: Sessions, views:
         np.save(folder / NEIGHBOUR_SAME, first_of_equal_metadata(catalogue))
     if "content" in views:
         with suppress(DataError):
-            sparse.save_npz(folder / NEIGHBOUR_WORDS, word_vectors(catalogue))
+            vectors, vocabulary = fit_words(catalogue)
+            sparse.save_npz(folder / NEIGHBOUR_WORDS, vectors)
+            if catalogue.titled:
+                columns = {"word": pa.array(vocabulary.words, pa.string()), "idf": vocabulary.idf}
+                pq.write_table(pa.table(columns), folder / NEIGHBOUR_VOCABULARY)

@@ -64,7 +64,7 @@ class SessionAdditions:
             ]
         if self._neighbours is not None:
             distinct = {positions.tobytes(): positions for positions in near}
-            remixes = self._neighbours.remixes(list(distinct.values()), catalogue.origins)
+            remixes = self._neighbours.remixes(list(distinct.values()), catalogue)
             found = dict(zip(distinct, remixes, strict=True))
             wishes = [
                 replace(wish, remix=found[each.tobytes()]) for wish, each in zip(wishes, near, strict=True)

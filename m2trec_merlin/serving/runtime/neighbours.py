@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -19,7 +20,7 @@ from scipy import sparse
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.neighbours.background import sessions_repeat_items
-from m2trec_merlin.neighbours.content_knn import WordLikeness
+from m2trec_merlin.neighbours.content_knn import Vocabulary, WordLikeness
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
 from m2trec_merlin.neighbours.mixture import View, Weights, mix, rarity
 from m2trec_merlin.neighbours.session_knn import SessionKnn
@@ -29,9 +30,11 @@ from m2trec_merlin.serving.contract.version import (
     NEIGHBOUR_OFFSETS,
     NEIGHBOUR_ROWS,
     NEIGHBOUR_SAME,
+    NEIGHBOUR_VOCABULARY,
     NEIGHBOUR_WORDS,
 )
 from m2trec_merlin.serving.runtime.candidates import Remix
+from m2trec_merlin.serving.runtime.served_catalogue import ServedCatalogue
 from m2trec_merlin.sessions import Prefixes, Sessions
 
 
@@ -49,36 +52,39 @@ class ExportedNeighbours:
         rows, offsets = np.load(folder / NEIGHBOUR_ROWS), np.load(folder / NEIGHBOUR_OFFSETS)
         train = Sessions(rows.astype(np.int64), offsets)
         self._views: dict[View, ItemScorer] = {}
+        self._words: Words | None = None
         wanted = Weights(**weights)
         for view in wanted.views():
             if view == "by_id":
                 self._views[view] = SessionKnn(catalogue, train)
             elif view == "by_metadata":
                 self._views[view] = MetadataKnn(catalogue, train, np.load(folder / NEIGHBOUR_SAME))
-            elif (words := folder / NEIGHBOUR_WORDS).is_file():
-                self._views[view] = WordLikeness(sparse.load_npz(words), sessions_repeat_items(train))
+            elif (folder / NEIGHBOUR_WORDS).is_file():
+                self._words = Words(folder, sessions_repeat_items(train))
         self._occurrences, self._weights = catalogue.train_counts, wanted
 
-    def remixes(self, sessions: Sequence[np.ndarray], origins: np.ndarray) -> list[Remix]:
+    def remixes(self, sessions: Sequence[np.ndarray], catalogue: ServedCatalogue) -> list[Remix]:
         """Return for each session what mixes the scores of the model with those of its neighbours.
 
-        Items are to neighbours what they were at the export; those that came since have none.
+        Items are to neighbours what they were at the export; those that came since have none, but words.
 
         Args:
             sessions: rows of each, int64 [L]; items outside of the catalogue are negative, and have no
                 neighbours.
-            origins: int64 [R], rows of the export that the catalogue's rows stand for; NO_ITEM for none.
+            catalogue: that is searched.
         """
-        held = Sessions.from_lists([origins[np.maximum(rows, NO_ITEM)].tolist() for rows in sessions])
-        prefixes = Prefixes(held, np.arange(len(held)), held.lengths)
+        origins, rows = catalogue.origins, [np.maximum(each, NO_ITEM) for each in sessions]
+        prefixes = _prefixes([origins[each] for each in rows])
         views_BR = {name: view.score(prefixes) for name, view in self._views.items()}
+        if self._words is not None:
+            views_BR["content"] = self._words.of(catalogue).score(_prefixes(rows))
         return [
             partial(
                 self._mix_one,
                 views={name: view[one] for name, view in views_BR.items()},
                 origins=origins,
             )
-            for one in (slice(index, index + 1) for index in range(len(held)))
+            for one in (slice(index, index + 1) for index in range(len(rows)))
         ]
 
     def lift(self, rows: np.ndarray) -> np.ndarray:
@@ -91,6 +97,47 @@ class ExportedNeighbours:
     ) -> np.ndarray:
         seen = {name: _spread(view, origins) for name, view in views.items()}
         return mix(scores[np.newaxis], seen, self._occurrences[origins], self._weights)[0]
+
+
+class Words:
+    """Likeness of words, by version of the catalogue: titles that came are read as the export read its own.
+
+    Args:
+        folder: a version folder of `m2trec_predict`.
+        repeats: whether a session's own items are like it.
+    """
+
+    def __init__(self, folder: Path, repeats: bool) -> None:
+        self._repeats = repeats
+        self._exported = WordLikeness(sparse.load_npz(folder / NEIGHBOUR_WORDS), repeats)
+        self._vocabulary: Vocabulary | None = None
+        if (path := folder / NEIGHBOUR_VOCABULARY).is_file():
+            table = pq.read_table(path)
+            self._vocabulary = Vocabulary(table.column("word").to_pylist(), table.column("idf").to_numpy())
+        self._of: WeakKeyDictionary[ServedCatalogue, WordLikeness] = WeakKeyDictionary()
+
+    def of(self, catalogue: ServedCatalogue) -> WordLikeness:
+        """Return the likeness of a version's items; of those outside of it there is none."""
+        version = catalogue.version
+        if version not in self._of:
+            self._of[version] = self._changed(version)
+        return self._of[version]
+
+    def _changed(self, version: ServedCatalogue) -> WordLikeness:
+        first = self._exported.vectors.shape[0]
+        more = np.arange(first, version.n_rows)
+        if not len(more):
+            return self._exported
+        if self._vocabulary is None:
+            vectors = self._exported.vectors[version.origins[more]]
+        else:
+            vectors = self._vocabulary.vectors(version.items.titles(more))
+        return WordLikeness(sparse.vstack([self._exported.vectors, vectors]).tocsr(), self._repeats)
+
+
+def _prefixes(sessions: Sequence[np.ndarray]) -> Prefixes:
+    held = Sessions.from_lists([rows.tolist() for rows in sessions])
+    return Prefixes(held, np.arange(len(held)), held.lengths)
 
 
 def _spread(view: np.ndarray, origins: np.ndarray) -> np.ndarray:

@@ -90,6 +90,7 @@ class ServedCatalogue:
         count: int,
         written: float,
     ) -> None:
+        self._version: ServedCatalogue | None = None
         self.items, self.vectors, self.origins = items, vectors, origins
         self.count, self.written = count, written
         self._exported, self._more, self._biases = candidates, more, biases
@@ -100,6 +101,11 @@ class ServedCatalogue:
         self._stop = np.array([_or(one.available_until, np.inf) for one in each], np.float64)
         self._holds_until = -np.inf
         self.come_to(time.time())
+
+    @property
+    def version(self) -> ServedCatalogue:
+        """This catalogue, without items that a request brings along."""
+        return self if self._version is None else self._version
 
     @property
     def n_rows(self) -> int:
@@ -129,6 +135,7 @@ class ServedCatalogue:
             biases: float32 [items].
         """
         wider = copy(self)
+        wider._version = self.version
         wider.items = WithOutside(self.items, item_ids)
         wider.biases = np.concatenate([self.biases, biases])
         wider.candidates = self._exported.changed(wider.biases, np.concatenate([self._more, vectors]))

@@ -10,11 +10,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
 
 from m2trec_merlin.artifacts import write_manifest
+from m2trec_merlin.config.serving import FixedMixture
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.storage import save_model
 from m2trec_merlin.serving.catalogue.run import CatalogueVerbs, left_behind
@@ -65,6 +67,28 @@ def test_added_items_are_what_an_export_with_them_holds_to_the_bit(
     served, complete = Served(repository), Served(whole.repository)
     for session in (["sku-3"], ["new-1", "sku-4"], ["new-3"], ["new-2", "new-1", "sku-29"]):
         assert everything(served, session) == everything(complete, session)
+    served.close()
+    complete.close()
+
+
+def test_with_the_mixture_an_added_item_is_what_an_export_with_it_has(tmp_path: Path) -> None:
+    """Its words count, too, as an item of a session and as one that is recommended."""
+    mixed = FixedMixture(by_id=1, by_metadata=0.5, content=1, rare_content=1, rare=0.5)
+
+    def exported(folder: Path, more: pd.DataFrame | None = None) -> Path:
+        config, *_ = build_shop(folder, more)
+        return export(
+            config.model_copy(update={"serving": config.serving.model_copy(update={"mixture": mixed})})
+        )
+
+    repository, whole = exported(tmp_path / "run"), exported(tmp_path / "whole", NEW)
+    table = tmp_path / "new.parquet"
+    NEW.to_parquet(table, index=False)
+    CatalogueVerbs(repository).add(table)
+    served, complete = Served(repository), Served(whole)
+    for session in (["sku-3"], ["new-1", "sku-4"], ["new-2", "new-1", "sku-29"]):
+        one, other = everything(served, session), everything(complete, session)
+        assert one == pytest.approx(other, abs=1e-5), session
     served.close()
     complete.close()
 
