@@ -24,21 +24,20 @@ from m2trec_merlin.serving.runtime.request_json import parse_json
 
 #: Entries of `CHECKED` that are lists, and left out where these are empty.
 _SELDOM = ("outside", "places")
-
-
 #: In `CHECKED`: what the rows mean something to. The steps may be of two exports where one was replaced while
 #: Triton ran, and a step started again.
 MADE_OF = "made_of"
 
 
-def hand_over(request: Request) -> dict[str, np.ndarray]:
-    """Return the tensors of a request: its rows, its new items, its options and warnings so far."""
+def hand_over(request: Request, version: Description) -> dict[str, np.ndarray]:
+    """Return the tensors of a request that a version read: rows, new items, options and warnings so far."""
     new_items = b""
     if (request.positions < 0).any() or request.outside:
         packed = io.BytesIO()
         np.savez(packed, **to_tensors(request.new_items))
         new_items = packed.getvalue()
     said = {
+        MADE_OF: version.made_of,
         "options": request.options,
         "notes": request.notes,
         "request_id": request.request_id,

@@ -202,7 +202,7 @@ class Recommender:
         drafts = [_draft(catalogue, request) for request in requests]
         positions = [request.positions for request in requests]
         wishes = self._additions.complete(catalogue, [draft.wish() for draft in drafts], positions, positions)
-        categories = self._most_probable(probabilities) or [{} for _ in requests]
+        categories = self._most_probable(probabilities, len(requests))
         answers = []
         for index, found in enumerate(catalogue.candidates.search(queries_BD, wishes)):
             request, draft = requests[index], drafts[index]
@@ -275,9 +275,9 @@ class Recommender:
         new = int(np.count_nonzero(catalogue.items.shares[found.rows] == 0))
         return Answer(ids, titles, found.scores, categories, notes, about, new_items=new)
 
-    def _most_probable(self, probabilities: Sequence[np.ndarray]) -> list[Categories]:
+    def _most_probable(self, probabilities: Sequence[np.ndarray], n_sessions: int) -> list[Categories]:
         """Return of each session the most probable values, given those of all, float32 [B, values] a task."""
-        found: list[Categories] = [{} for _ in probabilities[0]] if probabilities else []
+        found: list[Categories] = [{} for _ in range(n_sessions)]
         for (name, names), values in zip(self._categories.items(), probabilities, strict=True):
             best = np.argsort(-values, axis=1, kind="stable")[:, : self.version.top_categories]
             shares = np.take_along_axis(values, best, axis=1)

@@ -49,8 +49,6 @@ from m2trec_merlin.serving.runtime.bounds import (
 )
 from m2trec_merlin.serving.runtime.catalogue_ids import ExportedIds
 from m2trec_merlin.serving.runtime.handover import (
-    MADE_OF,
-    add_to_checked,
     as_arrays,
     hand_over,
     one_session,
@@ -146,12 +144,11 @@ class PreprocessStep:
         self.tally.count(UNKNOWN_IDS, sum(session.unknown_ids for session in good))
         self.tally.count(RAW_ITEMS, sum(session.raw_items for session in good))
         return [
-            self._hand_over(_request(each, read)) if isinstance(read, ReadSession) else read
+            as_arrays(hand_over(_request(each, read), self._reader.version))
+            if isinstance(read, ReadSession)
+            else read
             for read, each in zip(sessions, asked, strict=True)
         ]
-
-    def _hand_over(self, request: Request) -> Tensors:
-        return add_to_checked(as_arrays(hand_over(request)), MADE_OF, self._reader.version.made_of)
 
 
 class PredictStep:

@@ -32,7 +32,7 @@ def request_(version: Description) -> Request:
 
 
 def test_a_request_comes_over_as_it_was(request_: Request, version: Description) -> None:
-    taken = take_over(hand_over(request_), version, lambda catalogue: 6)
+    taken = take_over(hand_over(request_, version), version, lambda catalogue: 6)
     assert taken.positions.tolist() == [5, -1, 2, -2]
     assert (taken.options, taken.notes) == (request_.options, request_.notes)
     assert (taken.request_id, taken.catalogue) == ("r-1", "7")
@@ -45,15 +45,15 @@ def test_candidates_outside_of_the_catalogue_come_behind_the_session(
     request_: Request, version: Description
 ) -> None:
     told = dataclasses.replace(request_, positions=np.array([5, -1]), outside=["mine"], places=[0, 3])
-    taken = take_over(hand_over(told), version, lambda catalogue: 6)
+    taken = take_over(hand_over(told, version), version, lambda catalogue: 6)
     assert (taken.outside, taken.places) == (["mine"], [0, 3])
     assert all(len(column) == 2 for column in taken.new_items.values())
     alone = dataclasses.replace(told, positions=np.array([5, 4]), outside=["mine", "other"])
-    assert take_over(hand_over(alone), version, lambda catalogue: 6).outside == ["mine", "other"]
+    assert take_over(hand_over(alone, version), version, lambda catalogue: 6).outside == ["mine", "other"]
 
 
 def test_known_items_take_no_room(request_: Request, version: Description) -> None:
-    tensors = hand_over(dataclasses.replace(request_, positions=np.array([1, 2])))
+    tensors = hand_over(dataclasses.replace(request_, positions=np.array([1, 2])), version)
     assert tensors["new_items"].tolist() == [b""]
     assert all(
         len(column) == 0 for column in take_over(tensors, version, lambda catalogue: 6).new_items.values()
@@ -124,7 +124,7 @@ def packed_alone() -> bytes:
 def test_what_the_first_step_did_not_send_is_refused(
     how: str, request_: Request, version: Description
 ) -> None:
-    tensors = hand_over(request_)
+    tensors = hand_over(request_, version)
     with pytest.raises(ServerError, match=r"^m2trec_predict answers what the first step .* to 'm2trec'$"):
         take_over({**tensors, **TAMPERED[how](tensors)}, version, lambda catalogue: 6)
 
@@ -132,7 +132,7 @@ def test_what_the_first_step_did_not_send_is_refused(
 def test_half_a_character_in_what_is_said_can_be_written_again(
     request_: Request, version: Description
 ) -> None:
-    tensors = hand_over(dataclasses.replace(request_, notes=["so \ud83d is"]))
+    tensors = hand_over(dataclasses.replace(request_, notes=["so \ud83d is"]), version)
     assert take_over(tensors, version, lambda catalogue: 6).notes == ["so \ufffd\ufffd\ufffd is"]
 
 

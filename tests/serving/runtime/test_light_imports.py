@@ -23,7 +23,7 @@ version = step._recommender.version
 reader = SessionReader(lambda: ("0", RowsOfIds(["sku-0", "sku-1"])), version, None)
 [read] = reader.read([(["sku-1"], None)])
 options = check_options('{"filters": {"department": "dairy"}}', version)
-inputs = hand_over(Request(read.positions, read.new_items, options, read.notes))
+inputs = hand_over(Request(read.positions, read.new_items, options, read.notes), version)
 [answer] = step.answer([as_arrays(inputs)])
 assert answer["scores"].size, answer
 print(*sys.modules)
