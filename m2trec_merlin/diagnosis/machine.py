@@ -57,7 +57,7 @@ def check_disk(config: Config | None) -> Finding:
         return Finding(
             State.BLOCKED, f"{place} may not be written to", "no verb can keep a result", "set `work_dir`"
         )
-    largest = 0 if config is None else max(_size_of(Run(config).step(verb).folder) for verb in VERBS)
+    largest = 0 if config is None else max(size_of(Run(config).step(verb).folder) for verb in VERBS)
     if free < largest:
         return Finding(
             State.BLOCKED,
@@ -77,5 +77,6 @@ def size(count: int) -> str:
     return f"{count / (1 << 30):.1f} GiB" if count >= 1 << 30 else f"{count / (1 << 20):.0f} MiB"
 
 
-def _size_of(folder: Path) -> int:
+def size_of(folder: Path) -> int:
+    """Return the bytes of the files in a folder, and below; 0 if it is not there."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

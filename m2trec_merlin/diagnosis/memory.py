@@ -10,7 +10,7 @@ from pathlib import Path
 
 from m2trec_merlin.config import Config
 from m2trec_merlin.diagnosis.findings import Finding, State, ready
-from m2trec_merlin.diagnosis.machine import size
+from m2trec_merlin.diagnosis.machine import size, size_of
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.runs import Run
 from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
@@ -101,9 +101,7 @@ def training_need(run: Run) -> int:
 
 def serving_need(repository: Path) -> int:
     """Return the bytes that Triton takes at the least: what it imports, and what its workers read."""
-    folders = (version_folder(repository, model) for model in (PREPROCESS, PREDICT))
-    read = sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
-    return WORKERS + read
+    return WORKERS + sum(size_of(version_folder(repository, model)) for model in (PREPROCESS, PREDICT))
 
 
 def _needs(run: Run) -> dict[str, int]:

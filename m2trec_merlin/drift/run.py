@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from m2trec_merlin.artifacts import atomic_directory, read_json
-from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.catalogue import VOCABULARIES, Catalogue
 from m2trec_merlin.drift.measures import Limits, Names, compare
 from m2trec_merlin.drift.page import to_html
 from m2trec_merlin.drift.result import Drift
@@ -60,7 +60,7 @@ def _names(catalogue: Catalogue) -> Names:
             return catalogue.category_names(attribute)
         if catalogue.directory is None:
             return None
-        path = catalogue.directory / "vocabularies" / f"{attribute}.json"
+        path = catalogue.directory / VOCABULARIES / f"{attribute}.json"
         if not path.is_file():
             return None
         ids = read_json(path, "preprocess")["model"]["vocab"]

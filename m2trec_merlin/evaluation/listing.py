@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from m2trec_merlin.config.serving import NoMixture
 from m2trec_merlin.config.settings import VARIANTS_FOLDER
 from m2trec_merlin.config.variants import M2TREC
 from m2trec_merlin.errors import ArtifactError
@@ -21,7 +22,7 @@ from m2trec_merlin.runs.run import step_of
 from m2trec_merlin.runs.settings import differences, full_name
 from m2trec_merlin.runs.steps import Manifest
 
-NO_MIXTURE = "off"
+NO_MIXTURE = NoMixture().kind
 #: The slice of every prefix.
 ALL = SLICES[0].name
 #: The steps whose results variants do not share.

@@ -281,7 +281,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from m2trec_merlin.serving.catalogue import versions
-from m2trec_merlin.serving.catalogue.run import CatalogueVerbs, left_behind
+from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
 versions.seal = lambda folder: os.kill(os.getpid(), signal.SIGKILL)
 CatalogueVerbs(Path(sys.argv[1])).add(Path(sys.argv[2]))
 """
