@@ -5,42 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.devices import choose
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.neighbours.background import sessions_repeat_items
-from m2trec_merlin.neighbours.content_knn import WordLikeness, word_vectors
+from m2trec_merlin.neighbours.content_knn import WordLikeness, fit_words
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
-from m2trec_merlin.neighbours.mixture import Mixture, View, Weights
+from m2trec_merlin.neighbours.mixture import Lifts, Mixture, View, Weights
 from m2trec_merlin.neighbours.session_knn import SessionKnn
+from m2trec_merlin.neighbours.views import SessionView
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
-from m2trec_merlin.scores import ItemScorer
-from m2trec_merlin.sessions import Prefixes, Sessions
+from m2trec_merlin.sessions import Sessions
 
 if TYPE_CHECKING:
     from m2trec_merlin.model.scoring import ModelScorer
-
-
-class Recent:
-    """A scorer that is shown the last events of a session only, as many as the model takes, as in the server.
-
-    Args:
-        scorer: to be shown them.
-        most: events.
-    """
-
-    def __init__(self, scorer: ItemScorer, most: int) -> None:
-        self.name = scorer.name
-        self.candidates = scorer.candidates
-        self.scorer = scorer
-        self.most = most
-
-    def score(self, prefixes: Prefixes) -> np.ndarray:
-        """Return the scores of all items, float32 [P, R]."""
-        return self.scorer.score(prefixes.last(self.most))
 
 
 def mixture_of(weights: Weights, catalogue: Catalogue, train: Sessions, model: ModelScorer) -> Mixture:
@@ -52,32 +31,35 @@ def mixture_of(weights: Weights, catalogue: Catalogue, train: Sessions, model: M
         train: its training sessions.
         model: the model as a scorer.
     """
-    views = views_of(weights.views(), catalogue, train, model.model.max_length)
-    return Mixture(f"{model.name} mixed", model, views, catalogue.train_counts, weights)
+    lifts = lifts_of(weights, catalogue, train)
+    return Mixture(f"{model.name} mixed", model, lifts, model.model.max_length)
 
 
-def views_of(
-    views: Sequence[View], catalogue: Catalogue, train: Sessions, most: int
-) -> dict[View, ItemScorer]:
+def lifts_of(weights: Weights, catalogue: Catalogue, train: Sessions) -> Lifts:
+    """Return what the views of a mixture add; see `mixture_of`."""
+    views = views_of(weights.views(), catalogue, train)
+    return Lifts(views, catalogue.train_counts, weights)
+
+
+def views_of(views: Sequence[View], catalogue: Catalogue, train: Sessions) -> dict[View, SessionView]:
     """Return the scorers behind views, but for the words of items that have none.
 
     Args:
         views: wanted.
         catalogue: of the model.
         train: its training sessions.
-        most: events of a session that they are shown, the last ones.
     """
     found = {view: _scorer(view, catalogue, train) for view in views}
-    return {view: Recent(scorer, most) for view, scorer in found.items() if scorer is not None}
+    return {view: scorer for view, scorer in found.items() if scorer is not None}
 
 
-def _scorer(view: View, catalogue: Catalogue, train: Sessions) -> ItemScorer | None:
+def _scorer(view: View, catalogue: Catalogue, train: Sessions) -> SessionView | None:
     if view == "by_id":
         return SessionKnn(catalogue, train)
     if view == "by_metadata":
         return MetadataKnn(catalogue, train)
     try:
-        return WordLikeness(word_vectors(catalogue), sessions_repeat_items(train))
+        return WordLikeness(fit_words(catalogue)[0], sessions_repeat_items(train))
     except DataError:
         return None
 

@@ -59,6 +59,7 @@ def shortlist(
     model: ItemScorer,
     views: Mapping[View, ItemScorer],
     occurrences: np.ndarray,
+    most: int,
     progress: Progress = SILENT,
     best: int = BEST,
 ) -> Shortlists:
@@ -69,6 +70,7 @@ def shortlist(
         model: decides what can be recommended.
         views: what is mixed with it.
         occurrences: int64 [R], in training.
+        most: events of a session that views are shown, the last ones.
         progress: is told after each block how many prefixes have been scored.
         best: items that each view contributes.
     """
@@ -77,7 +79,7 @@ def shortlist(
     done = 0
     for block in prefixes.blocks(max(1, _BLOCK_SCORES // len(occurrences))):
         scores = log_softmax(model.score(block), axis=1)
-        lifts = {name: lift(view.score(block)) for name, view in views.items()}
+        lifts = {name: lift(view.score(block.last(most))) for name, view in views.items()}
         parts.append(_keep(scores, lifts, rare_R, block.targets, best))
         done += len(block)
         progress.advance("scoring by all views", done, len(prefixes))

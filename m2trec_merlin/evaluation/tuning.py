@@ -135,8 +135,9 @@ def _choose_for(run: Run, catalogue: Catalogue, sample: Sample, loss: float, pro
         return Choice(default, Point(Weights(), 0.0, 0.0, None, None), [], sample.sizes())
     train = Sessions.load(run.sessions("train"))
     model = model_scorer(run, catalogue, progress)
-    views = views_of(views_to_try(catalogue), catalogue, train, model.model.max_length)
-    lists = shortlist(sample.prefixes, model, views, catalogue.train_counts, progress)
+    views = views_of(views_to_try(catalogue), catalogue, train)
+    most = model.model.max_length
+    lists = shortlist(sample.prefixes, model, views, catalogue.train_counts, most, progress)
     points = search(lists, sample, loss, progress)
     alone = next(point for point in points if point.weights == Weights())
     return Choice(choose(points, loss), alone, frontier(points), sample.sizes())

@@ -19,7 +19,8 @@ from m2trec_merlin.neighbours.background import (
     popularity_share,
     sessions_repeat_items,
 )
-from m2trec_merlin.neighbours.incidence import weights_before
+from m2trec_merlin.neighbours.incidence import lines_of
+from m2trec_merlin.neighbours.views import Said, SessionView, steps_back
 from m2trec_merlin.sessions import Prefixes, Sessions
 
 #: Multiple of `popularity_share` added to the cosine: decides between items with nearly equal words.
@@ -57,7 +58,7 @@ class ContentKnn:
     ) -> None:
         self.name = name
         self.repeats = sessions_repeat_items(train)
-        self.likeness = WordLikeness(word_vectors(catalogue, words))
+        self.likeness = WordLikeness(fit_words(catalogue, words)[0])
         self.background = POPULARITY_WEIGHT * popularity_share(catalogue)
         self.background += ORDER_WEIGHT * arbitrary_order(catalogue)
         self.background[NO_ITEM] = -np.inf
@@ -72,33 +73,48 @@ class ContentKnn:
         return scores
 
 
-class WordLikeness:
+@dataclass(frozen=True)
+class WordVectors:
+    """What words items have: one vector for all items of equal words.
+
+    Attributes:
+        texts: float32 [K, words], TF-IDF of each text, of length 1 or 0.
+        text_of: int64 [R], of each row.
+    """
+
+    texts: sparse.csr_matrix
+    text_of: np.ndarray
+
+
+class WordLikeness(SessionView):
     """score(j) = cos(words of j, profile), 0 where they share no word; the profile is that of `ContentKnn`.
 
     Args:
-        vectors: float32 [R, words], of length 1 or 0, as `word_vectors` gives.
-        repeats: whether a session's own items are like it; otherwise their likeness is 0.
+        words: of the items.
+        repeats: whether a session's own items are candidates.
     """
 
     name = "likeness of words"
     candidates = "all catalogue items"
 
-    def __init__(self, vectors: sparse.csr_matrix, repeats: bool = True) -> None:
-        self.vectors = vectors
+    def __init__(self, words: WordVectors, repeats: bool = True) -> None:
+        self.usual = np.zeros(words.texts.shape[0], np.float32)
+        self.group_of: np.ndarray = words.text_of
         self.repeats = repeats
-        self._transposed = vectors.T.tocsr()
+        self._texts = words.texts
+        self._holders = words.texts.T.tocsr()
 
-    def score(self, prefixes: Prefixes) -> np.ndarray:
-        """Return the likeness of all items, float32 [P, R]."""
-        items = distinct_events_before(prefixes)
-        profiles = weights_before(items, len(prefixes), self.vectors.shape[0]) @ self.vectors
-        length = np.sqrt(np.asarray(profiles.multiply(profiles).sum(axis=1)).ravel())
-        profiles = sparse.diags((1 / np.maximum(length, 1e-12)).astype(np.float32)) @ profiles
-        scores: np.ndarray = (profiles @ self._transposed).toarray()
-        if not self.repeats:
-            scores[items.prefix, items.row] = 0
-        scores[:, NO_ITEM] = -np.inf
-        return scores
+    def say(self, session: np.ndarray) -> Said:
+        """See `SessionView.say`."""
+        items, distances = steps_back(session)
+        held, weights, lengths = lines_of(self._texts, self.group_of[items])
+        words, place = np.unique(held, return_inverse=True)
+        profile = np.bincount(place, weights * np.repeat(1 / (1 + distances), lengths), len(words))
+        norm = max(float(np.linalg.norm(profile)), 1e-12)
+        holders, weights, lengths = lines_of(self._holders, words)
+        cosines = np.bincount(holders, weights * np.repeat(profile / norm, lengths), len(self.usual))
+        texts = np.flatnonzero(cosines > 0)
+        return Said(texts, cosines[texts].astype(np.float32))
 
 
 def item_words(catalogue: Catalogue) -> list[str]:
@@ -149,15 +165,8 @@ class Vocabulary:
         return (scales @ weighted).tocsr().astype(np.float32)
 
 
-def word_vectors(catalogue: Catalogue, words: Sequence[str] | None = None) -> sparse.csr_matrix:
-    """Return TF-IDF vectors of items, float32 [R, words], of length 1 or 0; see `fit_words`."""
-    return fit_words(catalogue, words)[0]
-
-
-def fit_words(
-    catalogue: Catalogue, words: Sequence[str] | None = None
-) -> tuple[sparse.csr_matrix, Vocabulary]:
-    """Return TF-IDF vectors of items, float32 [R, words], of length 1 or 0, and what the words count.
+def fit_words(catalogue: Catalogue, words: Sequence[str] | None = None) -> tuple[WordVectors, Vocabulary]:
+    """Return TF-IDF vectors of items, and what the words count.
 
     Args:
         catalogue: vocabulary and frequencies come from its training items.
@@ -178,7 +187,8 @@ def fit_words(
             "content kNN",
             ["no training item has a title or category"],
         ) from None
-    vectors = vectorizer.transform(words)
-    nothing = sparse.csr_matrix((1, vectors.shape[1]), dtype=np.float32)
+    # Row NO_ITEM has no words.
+    text_of = {"": 0}
+    texts = np.array([0, *(text_of.setdefault(text, len(text_of)) for text in words)])
     vocabulary = Vocabulary(list(vectorizer.get_feature_names_out()), vectorizer.idf_.astype(np.float32))
-    return sparse.vstack([nothing, vectors]).tocsr(), vocabulary
+    return WordVectors(vectorizer.transform(text_of), texts), vocabulary

@@ -1,10 +1,11 @@
-"""Which session holds which item, as sparse matrices."""
+"""Which session holds which item, as sparse matrices, and what these hold."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy import sparse
 
+from m2trec_merlin.arrays import ragged_positions
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.histories import Events
 from m2trec_merlin.sessions import Sessions
@@ -19,6 +20,21 @@ def held_by(sessions: Sessions, n_rows: int) -> sparse.csr_matrix:
     matrix.sum_duplicates()
     matrix.data[:] = 1
     return matrix
+
+
+def lines_of(matrix: sparse.csr_matrix, lines: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the columns and values of some lines, one line behind the other, and how many each has.
+
+    SciPy does the same by a matrix of these lines, and takes longer for that than for all else.
+
+    Args:
+        matrix: of any shape.
+        lines: int64 [m].
+    """
+    starts = matrix.indptr[lines]
+    lengths = matrix.indptr[lines + 1] - starts
+    entries = ragged_positions(starts, lengths)
+    return matrix.indices[entries], matrix.data[entries], lengths
 
 
 def weights_before(items: Events, n_prefixes: int, n_rows: int) -> sparse.csr_matrix:

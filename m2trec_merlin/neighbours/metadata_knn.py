@@ -8,13 +8,13 @@ import numpy as np
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import Layout
-from m2trec_merlin.histories import distinct_events_before
 from m2trec_merlin.neighbours.background import sessions_repeat_items
 from m2trec_merlin.neighbours.session_knn import SessionKnn
-from m2trec_merlin.sessions import Prefixes, Sessions
+from m2trec_merlin.neighbours.views import Said, SessionView
+from m2trec_merlin.sessions import Sessions
 
 
-class MetadataKnn:
+class MetadataKnn(SessionView):
     """Session kNN to which items of equal metadata are one and the same.
 
     An item that was listed anew under another id has the neighbours and the votes of the old one. Where
@@ -33,23 +33,16 @@ class MetadataKnn:
     candidates = "items with the metadata of training items"
 
     def __init__(self, catalogue: Catalogue, train: Sessions, same: np.ndarray | None = None) -> None:
-        self.same = first_of_equal_metadata(catalogue) if same is None else same
-        counts = np.bincount(self.same, catalogue.train_counts, minlength=catalogue.n_rows).astype(np.int64)
+        self._first = first_of_equal_metadata(catalogue) if same is None else same
+        counts = np.bincount(self._first, catalogue.train_counts, catalogue.n_rows).astype(np.int64)
         merged = dataclasses.replace(catalogue, train_counts=counts)
-        self.neighbours = SessionKnn(merged, self._merge(train), repeats=True)
+        self._neighbours = SessionKnn(merged, Sessions(self._first[train.rows], train.offsets), repeats=True)
+        self.usual, self.group_of = self._neighbours.usual, self._first
         self.repeats = sessions_repeat_items(train)
 
-    def score(self, prefixes: Prefixes) -> np.ndarray:
-        """Return the scores of all items, float32 [P, R]; equal ones for equal metadata, but own items."""
-        merged = dataclasses.replace(prefixes, sessions=self._merge(prefixes.sessions))
-        scores: np.ndarray = self.neighbours.score(merged)[:, self.same]
-        if not self.repeats:
-            own = distinct_events_before(prefixes)
-            scores[own.prefix, own.row] = -np.inf
-        return scores
-
-    def _merge(self, sessions: Sessions) -> Sessions:
-        return Sessions(self.same[sessions.rows], sessions.offsets)
+    def say(self, session: np.ndarray) -> Said:
+        """See `SessionView.say`; a group is called by the first of its rows."""
+        return self._neighbours.say(self._first[session])
 
 
 def first_of_equal_metadata(catalogue: Catalogue) -> np.ndarray:

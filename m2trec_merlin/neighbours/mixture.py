@@ -1,4 +1,4 @@
-"""A model and its neighbours together: views of the next item, mixed in log-probabilities."""
+"""A model and its neighbours together: views of the next item lift its scores."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.special import log_softmax
 
+from m2trec_merlin.neighbours.views import Said, SessionView
 from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Prefixes
 
 #: What stands for "no neighbour", and occurrences at which an item counts as half rare; chosen on validation
 #: (docs/quality.md).
 FLOOR, HALF_RARE = 0.05, 5.0
-
-#: Scores that are mixed at a time: what is made of them on the way stays near the processor.
-_CACHED = 1 << 20
 
 #: The views beside the model, each a scorer from about 0 to 1.
 View = Literal["by_id", "by_metadata", "content"]
@@ -51,48 +48,9 @@ class Weights:
         return tuple(view for view, weight in counts.items() if weight)
 
 
-def mix(
-    scores: np.ndarray, views: Mapping[View, np.ndarray], occurrences: np.ndarray, weights: Weights
-) -> np.ndarray:
-    """Return the mixed scores, float32 [P, R].
-
-    With lift(view) = log(1 + max(view, 0) / 0.05), rarity = 5 / (5 + occurrences):
-
-        log softmax(scores) + by_id lift(by id) + by_metadata lift(by metadata)
-        + (content + rare_content rarity) lift(likeness of words) + rare rarity
-
-    Neighbours remember single training sessions, which a model smooths over. Of an item that hardly ever
-    sold neither knows much, its words do: the rarer it is, the more they count.
-
-    Args:
-        scores: of a model, float32 [P, R], log-odds; what it cannot recommend (-inf) stays so.
-        views: float32 [P, R] each, about 0 to 1; one that is missing counts nothing.
-        occurrences: int64 [R], in training.
-        weights: of the views.
-    """
-    mixed: np.ndarray = log_softmax(scores, axis=1)
-    rare = rarity(occurrences)
-    # One array for all views: of a large catalogue, making one takes longer than filling it.
-    lifted = np.empty_like(mixed)
-    for name, view in views.items():
-        weight = (
-            weights.content + weights.rare_content * rare if name == "content" else getattr(weights, name)
-        )
-        lift(view, lifted)
-        lifted *= np.asarray(weight, np.float32)
-        mixed += lifted
-    mixed += np.float32(weights.rare) * rare
-    return mixed
-
-
-def lift(view: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
-    """Return log(1 + max(view, 0) / 0.05), float32 [P, R]: 0 for an item of score 0, about 3 for one of 1.
-
-    Args:
-        view: float32 [P, R].
-        into: array that takes the result; default: a new one.
-    """
-    lifted: np.ndarray = np.maximum(view, 0, out=into)
+def lift(scores: np.ndarray) -> np.ndarray:
+    """Return log(1 + max(score, 0) / 0.05) of each score, float32: 0 of 0, about 3 of 1."""
+    lifted: np.ndarray = np.maximum(scores, 0)
     lifted *= np.float32(1 / FLOOR)
     return np.log1p(lifted, out=lifted)
 
@@ -102,38 +60,71 @@ def rarity(occurrences: np.ndarray) -> np.ndarray:
     return (HALF_RARE / (HALF_RARE + occurrences)).astype(np.float32)
 
 
+class Lifts:
+    """What views add to the scores of a model.
+
+    With lift(score) = log(1 + max(score, 0) / 0.05) and rarity = 5 / (5 + occurrences), that is
+
+        by_id lift(by id) + by_metadata lift(by metadata)
+        + (content + rare_content rarity) lift(likeness of words) + rare rarity
+
+    Neighbours remember single training sessions, which a model smooths over. Of an item that hardly ever
+    sold neither knows much, its words do: the rarer it is, the more they count.
+
+    Args:
+        views: of one catalogue; one that is missing counts nothing.
+        occurrences: int64 [R], in training.
+        weights: of the views.
+
+    Attributes:
+        of_rarity: float32 [R], the last term.
+    """
+
+    def __init__(self, views: Mapping[View, SessionView], occurrences: np.ndarray, weights: Weights) -> None:
+        rare = rarity(occurrences)
+        self.of_rarity: np.ndarray = np.float32(weights.rare) * rare
+        self._views = list(views.values())
+        self._usual = [lift(view.usual) for view in self._views]
+        self._weights = [
+            np.float32(weights.content) + np.float32(weights.rare_content) * rare
+            if name == "content"
+            else np.float32(getattr(weights, name))
+            for name in views
+        ]
+
+    def after(self, session: np.ndarray) -> np.ndarray:
+        """Return what is added after a session, float32 [R].
+
+        Args:
+            session: int64 [L], rows in order of time; NO_ITEM for unknown items.
+        """
+        lifted = self.of_rarity.copy()
+        for view, usual, weight in zip(self._views, self._usual, self._weights, strict=True):
+            said = view.say(session)
+            rows = view.spread(Said(said.groups, lift(said.scores)), usual, session, 0.0)
+            rows *= weight
+            lifted += rows
+        return lifted
+
+
 class Mixture:
-    """A model mixed with what is known beside it.
+    """A model and its neighbours together: the scores of the one, lifted by the others.
 
     Args:
         name: in reports.
         model: decides what can be recommended.
-        views: scorers of about 0 to 1.
-        occurrences: int64 [R], in training.
-        weights: see `mix`.
+        lifts: of the neighbours.
+        most: events of a session that neighbours are shown, the last ones.
     """
 
-    def __init__(
-        self,
-        name: str,
-        model: ItemScorer,
-        views: Mapping[View, ItemScorer],
-        occurrences: np.ndarray,
-        weights: Weights,
-    ) -> None:
+    def __init__(self, name: str, model: ItemScorer, lifts: Lifts, most: int) -> None:
         self.name = name
         self.candidates = model.candidates
-        self.model = model
-        self.views = views
-        self.occurrences = occurrences
-        self.weights = weights
+        self.model, self.lifts, self.most = model, lifts, most
 
     def score(self, prefixes: Prefixes) -> np.ndarray:
         """Return the mixed scores, float32 [P, R]."""
-        views = {name: view.score(prefixes) for name, view in self.views.items()}
         scores = self.model.score(prefixes)
-        step = max(1, _CACHED // scores.shape[1])
-        for rows in (slice(start, start + step) for start in range(0, len(scores), step)):
-            part = {name: view[rows] for name, view in views.items()}
-            scores[rows] = mix(scores[rows], part, self.occurrences, self.weights)
+        for index, line in enumerate(scores):
+            line += self.lifts.after(prefixes.items(index)[-self.most :])
         return scores

@@ -23,10 +23,10 @@ from scipy import sparse
 
 from m2trec_merlin.arrays import ragged_positions
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.histories import Events, distinct_events_before
 from m2trec_merlin.neighbours.background import popularity_share, sessions_repeat_items
-from m2trec_merlin.neighbours.incidence import held_by
-from m2trec_merlin.sessions import Prefixes, Sessions
+from m2trec_merlin.neighbours.incidence import held_by, lines_of
+from m2trec_merlin.neighbours.views import Said, SessionView, steps_back
+from m2trec_merlin.sessions import Sessions
 
 
 @dataclass(frozen=True)
@@ -46,22 +46,7 @@ class SessionKnnParameters:
     popularity_weight: float = 0.005
 
 
-@dataclass(frozen=True)
-class Neighbours:
-    """The training sessions most like each prefix of a block.
-
-    Attributes:
-        session: int64 [M], index among the training sessions.
-        similarity: float32 [M].
-        offsets: int64 [P + 1]; those of prefix p are `session[offsets[p]:offsets[p + 1]]`.
-    """
-
-    session: np.ndarray
-    similarity: np.ndarray
-    offsets: np.ndarray
-
-
-class SessionKnn:
+class SessionKnn(SessionView):
     """Recommends what similar training sessions hold.
 
     Args:
@@ -73,6 +58,7 @@ class SessionKnn:
 
     name = "session kNN"
     candidates = "training items"
+    group_of = None
 
     def __init__(
         self,
@@ -84,56 +70,52 @@ class SessionKnn:
         self.parameters = parameters or SessionKnnParameters()
         self.repeats = sessions_repeat_items(train) if repeats is None else repeats
         self.sessions = held_by(train, catalogue.n_rows)
-        self.lengths = np.diff(self.sessions.indptr).astype(np.int64)
+        lengths = np.diff(self.sessions.indptr)
         self.index = _keep_last(self.sessions.T.tocsr(), self.parameters.sessions_per_item)
         frequency = np.bincount(self.sessions.indices, minlength=catalogue.n_rows)
         self.rarity = np.log(max(len(train), 1) / np.maximum(frequency, 1)).astype(np.float32)
-        self.damping = (np.maximum(self.lengths, 1) ** -self.parameters.length_norm).astype(np.float32)
-        self.background = self.parameters.popularity_weight * popularity_share(catalogue)
-        self.background[frequency == 0] = -np.inf
+        self.damping = (np.maximum(lengths, 1.0) ** -self.parameters.length_norm).astype(np.float32)
+        self.usual = self.parameters.popularity_weight * popularity_share(catalogue)
+        self.usual[frequency == 0] = -np.inf
 
-    def score(self, prefixes: Prefixes) -> np.ndarray:
-        """Return the scores of all items, float32 [P, R]."""
-        items = distinct_events_before(prefixes)
-        neighbours = self._find_neighbours(items, len(prefixes))
-        weights = neighbours.similarity * self._recency(items, neighbours)
-        shape = (len(prefixes), len(self.lengths))
-        votes = sparse.csr_matrix((weights, neighbours.session, neighbours.offsets), shape) @ self.sessions
-        scores: np.ndarray = votes.toarray()
-        scores *= 1 + self.rarity
-        scores /= np.maximum(scores.max(axis=1, keepdims=True), np.finfo(np.float32).tiny)
-        scores += self.background
-        if not self.repeats:
-            scores[items.prefix, items.row] = -np.inf
-        return scores
+    def say(self, session: np.ndarray) -> Said:
+        """See `SessionView.say`."""
+        items, distances = steps_back(session)
+        neighbours, similarities = self._most_similar(items, distances)
+        if not len(neighbours):
+            return Said(neighbours, similarities)
+        held, _, lengths = lines_of(self.sessions, neighbours)
+        weights = similarities * self._recency(items, distances, held, lengths)
+        votes = np.bincount(held, np.repeat(weights, lengths), len(self.usual))
+        rows = np.flatnonzero(votes > 0)
+        scores = votes[rows].astype(np.float32) * (1 + self.rarity[rows])
+        return Said(rows, scores / scores.max(initial=np.finfo(np.float32).tiny) + self.usual[rows])
 
-    def _find_neighbours(self, items: Events, n_prefixes: int) -> Neighbours:
-        weights = np.maximum(1 - 0.1 * items.distance, 0.01).astype(np.float32) * self.rarity[items.row]
-        shape = (n_prefixes, self.index.shape[0])
-        similar = sparse.csr_matrix((weights, (items.prefix, items.row)), shape) @ self.index
-        similar.data *= self.damping[similar.indices]
-        k = self.parameters.neighbours
-        kept = [
-            start + _most_similar(similar.data[start:end], similar.indices[start:end], k)
-            for start, end in zip(similar.indptr[:-1], similar.indptr[1:], strict=True)
-        ]
-        chosen = np.concatenate([np.empty(0, np.int64), *kept])
-        offsets = np.cumsum([0, *map(len, kept)], dtype=np.int64)
-        return Neighbours(similar.indices[chosen].astype(np.int64), similar.data[chosen], offsets)
+    def _most_similar(self, items: np.ndarray, distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the k training sessions most like one, int64 [k], and how similar they are, float32 [k]."""
+        weights = np.maximum(1 - 0.1 * distances, 0.01).astype(np.float32) * self.rarity[items]
+        holders, _, lengths = lines_of(self.index, items)
+        similarities = np.bincount(holders, np.repeat(weights, lengths), len(self.damping))
+        sessions = np.flatnonzero(similarities > 0)
+        found = similarities[sessions].astype(np.float32) * self.damping[sessions]
+        kept = _highest(found, sessions, self.parameters.neighbours)
+        return sessions[kept], found[kept]
 
-    def _recency(self, items: Events, neighbours: Neighbours) -> np.ndarray:
-        """Return 1 / (1 + steps since the last item that prefix and neighbour share), float32 [M]."""
-        n_prefixes = len(neighbours.offsets) - 1
-        inverse = np.zeros((n_prefixes, self.index.shape[0]), np.float32)
-        inverse[items.prefix, items.row] = 1 / (1 + items.distance)
-        lengths = self.lengths[neighbours.session]
-        held = self.sessions.indices[ragged_positions(self.sessions.indptr[neighbours.session], lengths)]
-        prefix = np.repeat(np.arange(n_prefixes), np.diff(neighbours.offsets))
-        shared = inverse[np.repeat(prefix, lengths), held]
-        if not len(shared):
-            return shared
+    def _recency(
+        self, items: np.ndarray, distances: np.ndarray, held: np.ndarray, lengths: np.ndarray
+    ) -> np.ndarray:
+        """Return 1 / (1 + steps since the last item shared with each neighbour), float32 [k].
+
+        Args:
+            items: of the session, int64 [m].
+            distances: of these, int64 [m].
+            held: items of the neighbours, one after the other.
+            lengths: int64 [k], how many are whose.
+        """
+        inverse = np.zeros(len(self.usual), np.float32)
+        inverse[items] = 1 / (1 + distances)
         # A neighbour shares an item, so it holds one, and no segment is empty.
-        return np.asarray(np.maximum.reduceat(shared, np.cumsum(lengths) - lengths))
+        return np.asarray(np.maximum.reduceat(inverse[held], np.cumsum(lengths) - lengths))
 
 
 def _keep_last(index: sparse.csr_matrix, count: int) -> sparse.csr_matrix:
@@ -146,7 +128,7 @@ def _keep_last(index: sparse.csr_matrix, count: int) -> sparse.csr_matrix:
     return sparse.csr_matrix((index.data[entries], index.indices[entries], offsets), index.shape)
 
 
-def _most_similar(similarities: np.ndarray, sessions: np.ndarray, count: int) -> np.ndarray:
+def _highest(similarities: np.ndarray, sessions: np.ndarray, count: int) -> np.ndarray:
     """Return where the `count` highest similarities stand; of equal ones, those of the latest sessions."""
     if len(similarities) <= count:
         return np.arange(len(similarities))

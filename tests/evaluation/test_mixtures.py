@@ -23,25 +23,28 @@ from m2trec_merlin.evaluation.mixtures import (
 )
 from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.evaluation.shortlists import shortlist
-from m2trec_merlin.neighbours.content_knn import WordLikeness, word_vectors
+from m2trec_merlin.neighbours.content_knn import WordLikeness, fit_words
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
-from m2trec_merlin.neighbours.mixture import Mixture, View, Weights
+from m2trec_merlin.neighbours.mixture import Lifts, Mixture, View, Weights
 from m2trec_merlin.neighbours.session_knn import SessionKnn
-from m2trec_merlin.scores import ItemScorer
+from m2trec_merlin.neighbours.views import SessionView
 from m2trec_merlin.sessions import Prefixes
 from tests.told import Told
 from tests.worlds.checkerboard import World, checkerboard
+
+#: Events that neighbours are shown: fewer than some prefixes hold.
+MOST = 3
 
 
 def point(hit: float, mrr: float, rare: float | None = None, new: float | None = None) -> Point:
     return Point(Weights(), hit, mrr, rare, new)
 
 
-def all_views(world: World) -> dict[View, ItemScorer]:
+def all_views(world: World) -> dict[View, SessionView]:
     return {
         "by_id": SessionKnn(world.catalogue, world.train),
         "by_metadata": MetadataKnn(world.catalogue, world.train),
-        "content": WordLikeness(word_vectors(world.catalogue)),
+        "content": WordLikeness(fit_words(world.catalogue)[0]),
     }
 
 
@@ -61,7 +64,7 @@ def test_points_are_what_the_mixture_of_their_weights_measures(
     model, counts = Popularity(world.catalogue, world.train), world.catalogue.train_counts
     views = {name: view for name, view in all_views(world).items() if name in names}
     sample = sample_of(prefixes)
-    points = list(measure(shortlist(prefixes, model, views, counts), sample, GRID, told))
+    points = list(measure(shortlist(prefixes, model, views, counts, MOST), sample, GRID, told))
     tried = len(GRID["by_id"]) * len(GRID["rare"])
     if "content" in names:
         tried *= len(GRID["by_metadata"]) * len(GRID["content"]) * len(GRID["rare_content"])
@@ -69,7 +72,7 @@ def test_points_are_what_the_mixture_of_their_weights_measures(
     assert told.tasks["trying mixtures"][-1][:2] == (tried, tried)
     for each in points[:: max(len(points) // 7, 1)]:
         assert not set(each.weights.views()) - set(names)
-        tested = Mixture("tested", model, views, counts, each.weights)
+        tested = Mixture("tested", model, Lifts(views, counts, each.weights), MOST)
         outcome = evaluate(tested, prefixes, world.catalogue, EvaluationConfig(ks=[20]))
         assert outcome.items is not None
         hits = outcome.items.target <= 20
@@ -88,7 +91,7 @@ def test_parts_of_a_handful_of_prefixes_say_nothing(tmp_path: Path) -> None:
     world = checkerboard(tmp_path)
     prefixes = world.test.prefixes()
     model = Popularity(world.catalogue, world.train)
-    lists = shortlist(prefixes, model, {}, world.catalogue.train_counts)
+    lists = shortlist(prefixes, model, {}, world.catalogue.train_counts, MOST)
     measured = next(measure(lists, sample_of(prefixes), GRID))
     assert (measured.rare, measured.new, measured.tail) == (None, None, 0.0)
 
@@ -96,8 +99,8 @@ def test_parts_of_a_handful_of_prefixes_say_nothing(tmp_path: Path) -> None:
 def test_finer_weights_are_tried_around_the_best(tmp_path: Path) -> None:
     world = checkerboard(tmp_path)
     prefixes, model = world.test.prefixes(), Popularity(world.catalogue, world.train)
-    views: dict[View, ItemScorer] = {"by_id": SessionKnn(world.catalogue, world.train)}
-    lists = shortlist(prefixes, model, views, world.catalogue.train_counts)
+    views: dict[View, SessionView] = {"by_id": SessionKnn(world.catalogue, world.train)}
+    lists = shortlist(prefixes, model, views, world.catalogue.train_counts, MOST)
     points = search(lists, sample_of(prefixes), 0.01)
     coarse = len(GRID["by_id"]) * len(GRID["rare"])
     first = choose(points[:coarse], 0.01).weights

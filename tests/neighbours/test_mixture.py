@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.evaluation.baselines import Popularity
-from m2trec_merlin.neighbours.content_knn import WordLikeness, word_vectors
+from m2trec_merlin.neighbours.content_knn import WordLikeness, fit_words
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
-from m2trec_merlin.neighbours.mixture import Mixture, View, Weights
+from m2trec_merlin.neighbours.mixture import Lifts, Mixture, View, Weights
 from m2trec_merlin.neighbours.session_knn import SessionKnn
-from m2trec_merlin.scores import ItemScorer
+from m2trec_merlin.neighbours.views import Said, SessionView
 from m2trec_merlin.sessions import Prefixes, Sessions
 from tests.evaluation.contracts import ItemScorerContract
+from tests.worlds.checkerboard import make_catalogue
 
-PREFIXES = Sessions.from_lists([[1, 2]]).prefixes()
+PREFIXES = Sessions.from_lists([[1, 2, 1]]).prefixes()
 
 
 class Fixed:
@@ -31,41 +31,58 @@ class Fixed:
         return np.repeat(self.scores, len(prefixes), axis=0)
 
 
+class FixedView(SessionView):
+    """Says the same after every session: half of it as usual, half of it anew."""
+
+    name = "fixed"
+    candidates = "three items"
+    group_of = None
+    repeats = True
+
+    def __init__(self, scores: list[float]) -> None:
+        self.scores = np.array(scores, np.float32)
+        self.usual = np.where(np.arange(len(scores)) % 2, self.scores, -np.inf).astype(np.float32)
+
+    def say(self, session: np.ndarray) -> Said:
+        rows = np.arange(0, len(self.scores), 2)
+        return Said(rows, self.scores[rows])
+
+
 class TestMixture(ItemScorerContract):
     def build(self, catalogue: Catalogue, train: Sessions) -> Mixture:
-        views: dict[View, ItemScorer] = {
+        views: dict[View, SessionView] = {
             "by_id": SessionKnn(catalogue, train),
             "by_metadata": MetadataKnn(catalogue, train),
-            "content": WordLikeness(word_vectors(catalogue), repeats=False),
+            "content": WordLikeness(fit_words(catalogue)[0], repeats=False),
         }
-        model = Popularity(catalogue, train)
-        return Mixture("all", model, views, catalogue.train_counts, Weights(2, 1, 1, 1, 1))
+        lifts = Lifts(views, catalogue.train_counts, Weights(2, 1, 1, 1, 1))
+        return Mixture("all", Popularity(catalogue, train), lifts, 10)
 
 
-def mixture(model: Fixed, views: dict[View, ItemScorer], **weights: float) -> Mixture:
+def mixture(model: Fixed, views: dict[View, SessionView], **weights: float) -> Mixture:
     """Three rows: no item, one of five occurrences, one without any."""
-    return Mixture("all", model, views, np.array([0, 5, 0]), Weights(**weights))
+    return Mixture("all", model, Lifts(views, np.array([0, 5, 0]), Weights(**weights)), 10)
 
 
 def test_what_all_views_lift_is_added() -> None:
-    """Odds 1 : 3 of the model; a view of 0.05 x lifts by log(1 + x); the first item is half rare."""
-    model, words = Fixed([-np.inf, 0.0, np.log(3)]), Fixed([-np.inf, 0.15, 0.95])
-    views: dict[View, ItemScorer] = {
-        "by_id": Fixed([-np.inf, 0.55, 0.0]),
-        "by_metadata": Fixed([-np.inf, -np.inf, 0.1]),
+    """A view of 0.05 x lifts by log(1 + x); the first item is half rare."""
+    model, words = Fixed([-np.inf, 0.0, 2.0]), FixedView([-np.inf, 0.15, 0.95])
+    views: dict[View, SessionView] = {
+        "by_id": FixedView([-np.inf, 0.55, 0.0]),
+        "by_metadata": FixedView([-np.inf, -np.inf, 0.1]),
         "content": words,
     }
     weights = {"by_id": 2.0, "by_metadata": 4.0, "content": 3.0, "rare_content": 1.0, "rare": 0.8}
     scores = mixture(model, views, **weights).score(PREFIXES)
-    first = np.log(0.25) + 2 * np.log(12) + (3 + 0.5) * np.log(4) + 0.4
-    second = np.log(0.75) + 4 * np.log(3) + (3 + 1) * np.log(20) + 0.8
+    first = 2 * np.log(12) + (3 + 0.5) * np.log(4) + 0.4
+    second = 2.0 + 4 * np.log(3) + (3 + 1) * np.log(20) + 0.8
     np.testing.assert_allclose(scores[0], [-np.inf, first, second], rtol=1e-5)
 
 
 def test_without_words_the_other_views_are_mixed() -> None:
-    model, near = Fixed([-np.inf, 0.0, np.log(3)]), Fixed([-np.inf, 0.55, 0.0])
+    model, near = Fixed([-np.inf, 0.0, 2.0]), FixedView([-np.inf, 0.55, 0.0])
     scores = mixture(model, {"by_id": near}, by_id=1, content=3).score(PREFIXES)
-    expected = [-np.inf, np.log(0.25) + np.log(12), np.log(0.75)]
+    expected = [-np.inf, np.log(12), 2.0]
     np.testing.assert_allclose(scores[0], expected, rtol=1e-5)
 
 
@@ -75,13 +92,25 @@ def test_views_that_count_are_named() -> None:
 
 
 def test_neighbours_alone_recommend_nothing_and_rule_nothing_out() -> None:
-    model, neighbours = Fixed([-np.inf, 0.0, -np.inf]), Fixed([-np.inf, -np.inf, 1.0])
+    model, neighbours = Fixed([-np.inf, 0.0, -np.inf]), FixedView([-np.inf, -np.inf, 1.0])
     scores = mixture(model, {"by_id": neighbours}, by_id=2).score(PREFIXES)
     assert np.isfinite(scores[0]).tolist() == [False, True, False]
 
 
-def test_scores_of_both_are_left_as_they_were() -> None:
-    model, neighbours = Fixed([-np.inf, 0.0, 1.0]), Fixed([-np.inf, 0.5, 0.0])
-    mixture(model, {"by_id": neighbours, "content": neighbours}, by_id=1, content=1, rare=1).score(PREFIXES)
-    assert model.scores[0].tolist() == pytest.approx([-np.inf, 0.0, 1.0])
-    assert neighbours.scores[0].tolist() == pytest.approx([-np.inf, 0.5, 0.0])
+def test_neighbours_are_shown_the_last_events_only() -> None:
+    """Of the session 1, 2 all but the last event is cut: item 1 has no neighbours any more."""
+    train = Sessions.from_lists([[1, 3], [2, 4], [5, 6]])
+    catalogue = make_catalogue([1] * 6)
+    lifts = Lifts({"by_id": SessionKnn(catalogue, train)}, catalogue.train_counts, Weights(by_id=1))
+    short, long = (
+        Mixture("cut", Fixed([0.0] * 7), lifts, most).score(PREFIXES.take(np.array([1])))[0]
+        for most in (1, 2)
+    )
+    assert short[3] < long[3] and short[4] >= long[4]
+
+
+def test_usual_scores_are_left_as_they_were() -> None:
+    view = FixedView([-np.inf, 0.5, 0.0])
+    before = view.usual.copy()
+    mixture(Fixed([-np.inf, 0.0, 1.0]), {"by_id": view, "content": view}, by_id=1, content=1).score(PREFIXES)
+    np.testing.assert_array_equal(view.usual, before)

@@ -29,7 +29,9 @@ BIASES, REPEAT_BIASES = "biases.npy", "repeat_biases.npy"
 NEIGHBOUR_ROWS, NEIGHBOUR_OFFSETS = "neighbour_rows.npy", "neighbour_offsets.npy"
 #: What the server itself never reads: how items are encoded into rows of the catalogue.
 CATALOGUE_GRAPH, ITEM_FORMAT = "catalogue.onnx", "item_format.json"
-NEIGHBOUR_SAME, NEIGHBOUR_WORDS = "neighbour_same.npy", "neighbour_words.npz"
+NEIGHBOUR_SAME = "neighbour_same.npy"
+#: Vectors of texts, and which text is whose.
+NEIGHBOUR_WORDS, NEIGHBOUR_TEXTS = "neighbour_words.npz", "neighbour_texts.npy"
 #: Of titles: each word, and what it counts; line i is column i of the vectors of words.
 NEIGHBOUR_VOCABULARY = "neighbour_vocabulary.parquet"
 

@@ -1,11 +1,12 @@
 """The index of candidates: written, and held against the scores of all candidates before it is trusted.
 
-Shape legend: S sample queries, D model width, R catalogue rows.
+Shape legend: S sample sessions, L events of one, D model width, R catalogue rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.histories import most_recent
 from m2trec_merlin.model.m2trec import M2TRec
+from m2trec_merlin.neighbours.mixture import Lifts
 from m2trec_merlin.progress import Progress
 from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
 from m2trec_merlin.serving.export.graphs import TOLERANCE, SessionGraph
@@ -30,61 +32,85 @@ _SESSIONS, _AT_ONCE = 256, 16
 _TOP = 20
 
 
-def write_index(wanted: str, folder: Path, queries: np.ndarray, progress: Progress) -> tuple[str, float]:
+@dataclass(frozen=True)
+class Sample:
+    """What indexes are measured with.
+
+    Attributes:
+        queries: float32 [S, D].
+        sessions: int64 [L] each, the rows that they were made of.
+        neighbours: what they add to scores; None where the model is served alone.
+    """
+
+    queries: np.ndarray
+    sessions: Sequence[np.ndarray]
+    neighbours: Lifts | None
+
+    def wishes(self, top: int, start: int, stop: int) -> list[Wish]:
+        """Return what is served to some of the sessions."""
+        if self.neighbours is None:
+            return [Wish(top)] * len(self.sessions[start:stop])
+        return [Wish(top, lifts=self.neighbours.after(rows)) for rows in self.sessions[start:stop]]
+
+
+def write_index(wanted: str, folder: Path, sample: Sample, progress: Progress) -> tuple[str, float]:
     """Write an index into a version folder that has its candidates.
 
     Args:
         wanted: name of an index, or "auto": the quantised one if it finds 99.9 % of the best 20, or else
             the exact one.
         folder: version folder of the second step.
-        queries: float32 [S, D], to measure it with.
+        sample: to measure it with.
         progress: is told what was chosen and what it finds.
 
     Returns:
-        The name of the index, and the share of the best 20 items of these queries that it finds.
+        The name of the index, and the share of the best 20 items that it finds.
 
     Raises:
         ArtifactError: scores of the index are not those of the candidates.
     """
     if wanted == AUTO:
         before = set(folder.iterdir())
-        recall = _write(_ROUGH, folder, queries)
+        recall = _write(_ROUGH, folder, sample)
         wanted = _ROUGH if recall >= _NEXT_TO_ALL else _EXACT
         if wanted == _EXACT:
             progress.say(f"index {_ROUGH} finds only {recall:.2%} of the best {_TOP} items")
             for file in set(folder.iterdir()) - before:
                 file.unlink()
-            recall = _write(_EXACT, folder, queries)
+            recall = _write(_EXACT, folder, sample)
     else:
-        recall = _write(wanted, folder, queries)
+        recall = _write(wanted, folder, sample)
     progress.say(f"index {wanted}: finds {recall:.2%} of the best {_TOP} items")
     return wanted, recall
 
 
-def _write(name: str, folder: Path, queries: np.ndarray) -> float:
+def _write(name: str, folder: Path, sample: Sample) -> float:
     INDEXES[name].write(folder)
-    return measure_recall(INDEXES[name].open(folder), folder, queries)
+    return measure_recall(INDEXES[name].open(folder), folder, sample)
 
 
-def measure_recall(candidates: Candidates, folder: Path, queries: np.ndarray) -> float:
+def measure_recall(candidates: Candidates, folder: Path, sample: Sample) -> float:
     """Return the share of the best 20 rows that an index finds; of rows that score the same, any will do.
 
     Args:
         candidates: of the index.
         folder: holds the vectors and biases that it was written from.
-        queries: float32 [S, D].
+        sample: to measure it with.
 
     Raises:
         ArtifactError: it gives a row another score than the candidates do.
     """
     vectors_RD, biases_R = np.load(folder / CANDIDATE_VECTORS, mmap_mode="r"), np.load(folder / BIASES)
     wanted, found = 0, 0
-    for start in range(0, len(queries), _AT_ONCE):
-        block = queries[start : start + _AT_ONCE]
+    top = min(_TOP, int(np.isfinite(biases_R).sum()))
+    for start in range(0, len(sample.queries), _AT_ONCE):
+        block = sample.queries[start : start + _AT_ONCE]
+        wishes = sample.wishes(top, start, start + _AT_ONCE)
         scores = block @ vectors_RD.T + biases_R
-        top = min(_TOP, int(np.isfinite(biases_R).sum()))
         near = TOLERANCE * np.abs(scores[:, np.isfinite(biases_R)]).max(initial=1)
-        for exact, best in zip(scores, candidates.search(block, [Wish(top)] * len(block)), strict=True):
+        for exact, wish, best in zip(scores, wishes, candidates.search(block, wishes), strict=True):
+            if wish.lifts is not None:
+                exact += wish.lifts
             if not np.allclose(best.scores, exact[best.rows], rtol=0, atol=near):
                 raise ArtifactError(
                     f"the index scores items otherwise than the model, by up to "
@@ -98,22 +124,23 @@ def measure_recall(candidates: Candidates, folder: Path, queries: np.ndarray) ->
 
 
 @torch.inference_mode()
-def sample_queries(model: M2TRec, item_vectors: np.ndarray, sessions: Sessions) -> np.ndarray:
-    """Return queries of some sessions, as the server makes them.
+def draw_sample(
+    model: M2TRec, item_vectors: np.ndarray, sessions: Sessions, neighbours: Lifts | None
+) -> Sample:
+    """Return at most 256 sessions, spread over all, and their queries, as the server makes them.
 
     Args:
         model: trained, on the CPU.
         item_vectors: float32 [R, I].
         sessions: of catalogue rows.
-
-    Returns:
-        float32 [S, D], of at most 256 sessions, spread over all.
+        neighbours: that are served with the model.
     """
     graph = SessionGraph(model).eval()
     chosen = np.unique(np.linspace(0, len(sessions) - 1, _SESSIONS).astype(int)) if len(sessions) else []
-    rows = (sessions[index][-model.max_length :] for index in chosen)
-    queries = [graph(*_inputs(item_vectors, each))[0] for each in rows if len(each)]
-    return torch.cat(queries).numpy() if queries else np.zeros((0, model.session_encoder.width), np.float32)
+    rows = [sessions[index][-model.max_length :] for index in chosen if len(sessions[index])]
+    queries = [graph(*_inputs(item_vectors, each))[0].numpy() for each in rows]
+    width = model.session_encoder.width
+    return Sample(np.concatenate([np.zeros((0, width), np.float32), *queries]), rows, neighbours)
 
 
 def _inputs(item_vectors: np.ndarray, rows: np.ndarray) -> Iterator[torch.Tensor]:

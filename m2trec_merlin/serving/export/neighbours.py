@@ -20,6 +20,7 @@ from m2trec_merlin.serving.contract.version import (
     NEIGHBOUR_OFFSETS,
     NEIGHBOUR_ROWS,
     NEIGHBOUR_SAME,
+    NEIGHBOUR_TEXTS,
     NEIGHBOUR_VOCABULARY,
     NEIGHBOUR_WORDS,
 )
@@ -41,8 +42,9 @@ def write_neighbours(folder: Path, catalogue: Catalogue, train: Sessions, views:
         np.save(folder / NEIGHBOUR_SAME, first_of_equal_metadata(catalogue))
     if "content" in views:
         with suppress(DataError):
-            vectors, vocabulary = fit_words(catalogue)
-            sparse.save_npz(folder / NEIGHBOUR_WORDS, vectors)
+            words, vocabulary = fit_words(catalogue)
+            sparse.save_npz(folder / NEIGHBOUR_WORDS, words.texts)
+            np.save(folder / NEIGHBOUR_TEXTS, words.text_of.astype(np.int32))
             if catalogue.titled:
                 columns = {"word": pa.array(vocabulary.words, pa.string()), "idf": vocabulary.idf}
                 pq.write_table(pa.table(columns), folder / NEIGHBOUR_VOCABULARY)

@@ -28,6 +28,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.encoded import FIRST_VALUE, NO_ITEM, Layout
 from m2trec_merlin.evaluation.chosen import weights_of
+from m2trec_merlin.evaluation.served import lifts_of
 from m2trec_merlin.evaluation.tuning import tune
 from m2trec_merlin.model.heads import HEADS
 from m2trec_merlin.model.m2trec import M2TRec
@@ -57,7 +58,7 @@ from m2trec_merlin.serving.contract.version import (
 )
 from m2trec_merlin.serving.export.card import MODEL_CARD, write_card
 from m2trec_merlin.serving.export.graphs import export_catalogue, export_items, export_sessions
-from m2trec_merlin.serving.export.index import AUTO, sample_queries, write_index
+from m2trec_merlin.serving.export.index import draw_sample, write_index
 from m2trec_merlin.serving.export.item_columns import item_columns
 from m2trec_merlin.serving.export.neighbours import write_neighbours
 from m2trec_merlin.serving.export.repository import create_models, seal_models
@@ -147,10 +148,9 @@ def write_repository(
     export_sessions(model, item_vectors, predict / SESSION_GRAPH)
     if version.attributes:
         export_items(model, predict / ITEM_GRAPH)
-    queries = sample_queries(model, item_vectors, train)
-    # Neighbours are mixed with the scores of all items, which only this index has to the last bit.
-    wanted = "exact" if version.index == AUTO and version.neighbours else version.index
-    index, recall = write_index(wanted, predict, queries, progress)
+    lifts = lifts_of(weights, catalogue, train) if weights is not None else None
+    sample = draw_sample(model, item_vectors, train, lifts)
+    index, recall = write_index(version.index, predict, sample, progress)
     for folder in (preprocess, predict):
         replace(version, index=index).write(folder)
     pq.write_table(items, predict / ITEMS)

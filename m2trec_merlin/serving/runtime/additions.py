@@ -64,10 +64,9 @@ class SessionAdditions:
             ]
         if self._neighbours is not None:
             distinct = {positions.tobytes(): positions for positions in near}
-            remixes = self._neighbours.remixes(list(distinct.values()), catalogue)
-            found = dict(zip(distinct, remixes, strict=True))
+            lifts = {key: self._neighbours.lifts(each, catalogue) for key, each in distinct.items()}
             wishes = [
-                replace(wish, remix=found[each.tobytes()]) for wish, each in zip(wishes, near, strict=True)
+                replace(wish, lifts=lifts[each.tobytes()]) for wish, each in zip(wishes, near, strict=True)
             ]
         return wishes
 
@@ -75,7 +74,7 @@ class SessionAdditions:
         """Return what neighbours add to the scores of rows for being rare, float32 [m]."""
         if self._neighbours is None:
             return np.zeros(len(rows), np.float32)
-        return self._neighbours.lift(catalogue.origins[rows])
+        return self._neighbours.lifts_of_rarity(rows, catalogue)
 
 
 def repeat_addition(positions: np.ndarray, biases: np.ndarray) -> Addition:

@@ -5,7 +5,7 @@ Shape legend: B queries, D model width, R catalogue rows (NO_ITEM among them), m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -16,9 +16,6 @@ from m2trec_merlin.scores import best_rows
 
 #: Rows, int64, each of them once, and what is added to their scores.
 Addition = tuple[np.ndarray, np.ndarray | float]
-
-#: From the scores of all rows, float32 [R], to others in their place.
-Remix = Callable[[np.ndarray], np.ndarray]
 
 
 def _none() -> np.ndarray:
@@ -35,7 +32,7 @@ class Wish:
         forbidden: int64, rows that must not be found.
         allowed: bool [R], rows that may be found; None for all.
         only: int64, the rows that are looked at, where they are few and known; None for all.
-        remix: of the scores of all rows, once additions are made; for indexes that score them all.
+        lifts: float32 [R], added to the scores of all rows; None for nothing.
     """
 
     k: int
@@ -43,7 +40,7 @@ class Wish:
     forbidden: np.ndarray = field(default_factory=_none)
     allowed: np.ndarray | None = None
     only: np.ndarray | None = None
-    remix: Remix | None = None
+    lifts: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -65,10 +62,10 @@ class Candidates(Protocol):
     def search(self, queries: np.ndarray, wishes: Sequence[Wish]) -> list[Found]:
         """Return the best rows for each query.
 
-        score(row) = query . vector(row) + bias(row) + additions, then `remix` of it; never NO_ITEM, never a
-        row without a candidate vector. Scores are exact, to rounding, but where there is a `remix`. An index
-        may miss rows that belong to the best. It finds `k` rows if so many may be found, considers every row
-        that something is added to, and answers a query alike whatever else is asked with it.
+        score(row) = query . vector(row) + bias(row) + lift(row) + additions, exact to rounding; never
+        NO_ITEM, never a row without a candidate vector. An index may miss rows that belong to the best. It
+        finds `k` rows if so many may be found, considers every row that something is added to by
+        `additions`, and answers a query alike whatever else is asked with it.
 
         Args:
             queries: float32 [B, D].

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: Rows that a graph picks at most: beyond, picking costs more than handing over all scores.
 _MOST_PICKED = 1024
+#: Rows that are scored once more, at least, where the graph's scores of all rows are at hand.
+_NEAR = 200
 #: In place of a number of rows: no graph need be asked, since the rows are named.
 _LISTED = -1
 
@@ -73,7 +75,7 @@ class ScoredCandidates:
         found: list[Found | None] = [None] * len(wishes)
         counts = np.array([self._rows_to_pick(wish) for wish in wishes])
         for index, wish in enumerate(wishes):
-            if wish.only is not None and wish.remix is None:
+            if wish.only is not None:
                 counts[index] = _LISTED
                 found[index] = self._best_of(wish.only, queries[index], wish)
         if len(picked := np.flatnonzero(counts > 0)):
@@ -107,7 +109,7 @@ class ScoredCandidates:
         """Return how many rows hold the answer, whatever is added and forbidden; 0 where all are needed."""
         added = sum(len(rows) for rows, _ in wish.additions)
         count = self._looked_at(wish.k) + len(wish.forbidden) + added
-        if wish.allowed is not None or wish.remix is not None or count > _MOST_PICKED:
+        if wish.allowed is not None or wish.lifts is not None or count > _MOST_PICKED:
             return 0
         return min(count, len(self._biases_R))
 
@@ -120,6 +122,8 @@ class ScoredCandidates:
             vectors = np.concatenate([vectors, self._more_MD[rows[first:] - len(self._vectors_GD)]])
         # Not a matrix product: its sums depend on where in the matrix a row stands.
         scores = (vectors * query).sum(axis=1) + self._biases_R[rows]
+        if wish.lifts is not None:
+            scores += wish.lifts[rows]
         for changed, values in wish.additions:
             places, known = _places(rows, changed)
             scores[places] += values[known] if isinstance(values, np.ndarray) else values
@@ -131,11 +135,13 @@ class ScoredCandidates:
         return Found(rows[best], scores[best])
 
     def _best_of_all(self, scores: np.ndarray, query: np.ndarray, wish: Wish) -> Found:
+        if wish.lifts is not None:
+            scores += wish.lifts
         for rows, values in wish.additions:
             scores[rows] += values
-        if wish.remix is not None:
-            return find_best(wish.remix(scores), wish)
-        count = max(self._looked_at(wish.k), _MOST_PICKED)
+        # Far below the best, rows lie so close together that rough scores mistake more of them.
+        far = wish.allowed is not None or len(wish.forbidden) > _NEAR
+        count = max(self._looked_at(wish.k), _MOST_PICKED if far else _NEAR)
         near = find_best(scores, Wish(count, (), wish.forbidden, wish.allowed))
         return self._best_of(near.rows, query, wish)
 

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.neighbours.mixture import Lifts, Weights
 from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
 from m2trec_merlin.serving.export import index
 from m2trec_merlin.serving.runtime.candidates import Found, Wish
 from m2trec_merlin.serving.runtime.indexes import INDEXES
 from m2trec_merlin.sessions import Sessions
+from tests.neighbours.test_mixture import FixedView
 from tests.told import Told
 from tests.worlds.shop import Shop, offline_scores
 
@@ -24,6 +27,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 QUERIES = np.random.default_rng(1).normal(size=(40, 8)).astype(np.float32)
+SAMPLE = index.Sample(QUERIES, [np.array([1])] * 40, None)
 
 
 class Forgetful:
@@ -41,16 +45,27 @@ class Forgetful:
         return self
 
     def search(self, queries: np.ndarray, wishes: list[Wish]) -> list[Found]:
-        found = self.exact.search(queries, [Wish(wish.k + 1) for wish in wishes])
+        found = self.exact.search(queries, [replace(wish, k=wish.k + 1) for wish in wishes])
         return [Found(each.rows[1:], each.scores[1:] + self.off) for each in found]
 
 
 def test_what_an_index_misses_is_measured(folder: Path) -> None:
     forgetful = Forgetful()
     forgetful.write(folder)
-    assert index.measure_recall(forgetful.open(folder), folder, QUERIES) == pytest.approx(19 / 20)
+    assert index.measure_recall(forgetful.open(folder), folder, SAMPLE) == pytest.approx(19 / 20)
     for name in INDEXES:
-        assert index.write_index(name, folder, QUERIES, Told()) == (name, 1.0)
+        assert index.write_index(name, folder, SAMPLE, Told()) == (name, 1.0)
+
+
+def test_it_is_measured_as_it_is_served_with_neighbours(folder: Path) -> None:
+    """The best of all by its lift: whoever misses it misses 1 of 20, whoever forgets the lift refuses."""
+    view = FixedView([-np.inf, *[0.0] * 498, 1.0])
+    lifts = Lifts({"by_id": view}, np.zeros(500, np.int64), Weights(by_id=10))
+    sample = index.Sample(QUERIES, SAMPLE.sessions, lifts)
+    forgetful = Forgetful()
+    forgetful.write(folder)
+    assert index.measure_recall(forgetful.open(folder), folder, sample) == pytest.approx(19 / 20)
+    assert all(wish.lifts is not None and wish.lifts.argmax() == 499 for wish in sample.wishes(20, 0, 40))
 
 
 def test_an_index_that_misses_too_much_is_not_chosen_and_leaves_nothing(
@@ -58,7 +73,7 @@ def test_an_index_that_misses_too_much_is_not_chosen_and_leaves_nothing(
 ) -> None:
     told = Told()
     monkeypatch.setitem(INDEXES, "quantised", Forgetful())
-    assert index.write_index("auto", folder, QUERIES, told) == ("exact", 1.0)
+    assert index.write_index("auto", folder, SAMPLE, told) == ("exact", 1.0)
     assert told.lines == [
         "index quantised finds only 95.00% of the best 20 items",
         "index exact: finds 100.00% of the best 20 items",
@@ -69,13 +84,15 @@ def test_an_index_that_misses_too_much_is_not_chosen_and_leaves_nothing(
 def test_an_index_with_other_scores_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(INDEXES, "quantised", Forgetful(off=0.1))
     with pytest.raises(ArtifactError, match=r"scores items otherwise than the model, by up to 0\.1"):
-        index.write_index("quantised", folder, QUERIES, Told())
+        index.write_index("quantised", folder, SAMPLE, Told())
 
 
 def test_it_is_measured_with_queries_as_the_server_makes_them(shop: Shop) -> None:
     sessions = Sessions.from_lists([[1, 2, 3, 2], [], [5]])
     vectors = np.load(shop.predict / "item_vectors.npy")
-    queries = index.sample_queries(shop.model, vectors, sessions)
+    sample = index.draw_sample(shop.model, vectors, sessions, None)
+    queries = sample.queries
+    assert [rows.tolist() for rows in sample.sessions] == [[1, 2, 3, 2], [5]]
     scores = queries @ np.load(shop.predict / CANDIDATE_VECTORS).T + np.load(shop.predict / BIASES)
     assert len(queries) == 2
     for found, rows in zip(scores, [[1, 2, 3, 2], [5]], strict=True):

@@ -65,21 +65,20 @@ class TestContract:
         assert rows.index(7) == rows.index(3) + 1
         assert 0 not in rows and 11 not in rows and len(rows) == N_ROWS - 2
 
-    @pytest.mark.parametrize("remixed", [False, True])
+    @pytest.mark.parametrize("lift", [0.0, 3.0])
     def test_only_named_rows_are_found_as_they_would_be_among_all(
-        self, index, queries, vectors, biases, remixed
+        self, index, queries, vectors, biases, lift
     ):
         only, forbidden = np.array([30, 3, 11, 7, 5, 0]), np.array([5, 6])
         rest = {"forbidden": forbidden, "additions": [(np.array([7, 8]), 2.0)]}
-        wish = Wish(4, only=only, remix=(lambda scores: scores * 2) if remixed else None, **rest)
+        lifts = np.linspace(0, lift, N_ROWS, dtype=np.float32)
+        wish = Wish(4, only=only, lifts=lifts if lift else None, **rest)
         listed, plain = index.search(queries[:2], [wish, Wish(5)])
-        scores = vectors @ queries[0] + biases
+        scores = vectors @ queries[0] + biases + lifts
         scores[7] += 2
         expected = [row for row in self.expected(scores, N_ROWS) if row in (3, 7, 30)]
         assert listed.rows.tolist() == expected
-        # With a remix, scores are those of the index, which may be rough.
-        exact, near = scores[expected] * (2 if remixed else 1), 0.1 if remixed else 1e-5
-        np.testing.assert_allclose(listed.scores, exact, atol=near)
+        np.testing.assert_allclose(listed.scores, scores[expected], atol=1e-5)
         assert plain.rows.tolist() == self.expected(vectors @ queries[1] + biases, 5)
 
     @pytest.mark.parametrize("filtered", [False, True])
@@ -119,10 +118,13 @@ class TestContract:
         assert found.rows.tolist() == self.expected(scores, 10)
         np.testing.assert_allclose(found.scores, scores[found.rows], atol=1e-5)
 
-    def test_scores_are_remixed_after_additions(self, index, queries, vectors, biases):
-        wish = Wish(3, [(np.array([5]), 100.0)], remix=lambda scores: -np.abs(scores - 100))
-        (found,) = index.search(queries[:1], [wish])
-        assert found.rows[0] == 5
+    def test_lifts_are_added_to_all_rows_exactly(self, index, queries, vectors, biases):
+        lifts = np.random.default_rng(8).normal(size=N_ROWS).astype(np.float32) * 4
+        (found,) = index.search(queries[:1], [Wish(10, [(np.array([5]), 1.0)], lifts=lifts)])
+        scores = vectors @ queries[0] + biases + lifts
+        scores[5] += 1
+        assert found.rows.tolist() == self.expected(scores, 10)
+        np.testing.assert_allclose(found.scores, scores[found.rows], atol=1e-5)
 
     def test_a_batch_answers_each_query_as_if_it_were_alone(self, index, queries):
         wishes = [Wish(3), Wish(8, forbidden=np.array([1])), Wish(1), Wish(40)]
@@ -192,6 +194,14 @@ class TestContractAmongMany:
             np.testing.assert_allclose(each.scores, scores[each.rows], atol=1e-4)
             assert (np.diff(each.scores) <= 0).all() and len(np.unique(each.rows)) == k
         assert np.mean([self.recall(s, f.rows) for s, f in zip(exact, found, strict=True)]) >= 0.99
+
+    def test_what_is_lifted_is_found_wherever_it_stood(self, index, queries, exact):
+        lifts = np.zeros(self.N_ROWS, np.float32)
+        far = np.argsort(exact[0])[100:130]
+        lifts[far] = exact[0].max(initial=-np.inf, where=np.isfinite(exact[0])) - exact[0][far] + 1
+        (found,) = index.search(queries[:1], [Wish(20, lifts=lifts)])
+        assert np.isin(found.rows, far).all()
+        np.testing.assert_allclose(found.scores, (exact[0] + lifts)[found.rows], rtol=1e-5)
 
     def test_what_is_allowed_is_found_however_few_and_far_it_is(self, index, queries, exact):
         allowed = np.zeros(self.N_ROWS, bool)

@@ -52,7 +52,6 @@ def test_answers_equal_the_blend(tmp_path: Path, options: dict[str, Any]) -> Non
     train = Sessions.from_lists(TRAIN)
     weights = options.get("weights", WEIGHTS)
     offline = mixture_of(weights, shop.catalogue, train, ModelScorer(shop.model))
-    assert tuple(offline.views) == weights.views()
     sessions = [[3], [1, 2], [9, 30, 2, 1], list(range(1, MAX_LENGTH + 1)), [30]]
     requests = [request(rows, N_ITEMS) for rows in sessions]
     answers = Recommender(shop.predict).recommend(requests)

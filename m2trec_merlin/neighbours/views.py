@@ -1,0 +1,105 @@
+"""Scorers that say something of few items after a session, and the same of all others after every session.
+
+Items in one group always have the same score: those of equal metadata, or of equal words. So little has to
+be computed for a session, and as little is done once an item more is listed.
+
+Shape legend: P prefixes, R catalogue rows, K groups, L events of a session, m groups or items.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import numpy as np
+
+from m2trec_merlin.encoded import NO_ITEM
+from m2trec_merlin.sessions import Prefixes
+
+
+class Said(NamedTuple):
+    """What a view says after a session.
+
+    Attributes:
+        groups: int64 [m], each of them once.
+        scores: float32 [m], of their items.
+    """
+
+    groups: np.ndarray
+    scores: np.ndarray
+
+
+class SessionView(ABC):
+    """An `ItemScorer` of few items at a time.
+
+    Attributes:
+        usual: float32 [K], scores of the groups of which nothing is said.
+        group_of: int64 [R], of each row; None where each row is a group of its own.
+        repeats: whether a session's own items are candidates.
+    """
+
+    name: str
+    candidates: str
+    usual: np.ndarray
+    group_of: np.ndarray | None
+    repeats: bool
+
+    @abstractmethod
+    def say(self, session: np.ndarray) -> Said:
+        """Score what is near to a session, int64 [L] rows in order of time, NO_ITEM for unknown items."""
+
+    def score(self, prefixes: Prefixes) -> np.ndarray:
+        """Return the scores of all items, float32 [P, R]."""
+        n_rows = len(self.usual if self.group_of is None else self.group_of)
+        scores = np.empty((len(prefixes), n_rows), np.float32)
+        for index, line in enumerate(scores):
+            session = prefixes.items(index)
+            line[:] = self.spread(self.say(session), self.usual, session, -np.inf)
+        return scores
+
+    def spread(self, said: Said, usual: np.ndarray, session: np.ndarray, nothing: float) -> np.ndarray:
+        """Return scores of groups as those of rows, float32 [R].
+
+        Args:
+            said: after the session.
+            usual: float32 [K], of all other groups.
+            session: int64 [L], rows.
+            nothing: score of what is no candidate.
+        """
+        groups = usual.copy()
+        groups[said.groups] = said.scores
+        rows = groups if self.group_of is None else groups[self.group_of]
+        if not self.repeats:
+            rows[session] = nothing
+        rows[NO_ITEM] = nothing
+        return rows
+
+
+class Relisted(SessionView):
+    """A view of a catalogue that has changed: rows of it are what others were to the view.
+
+    Args:
+        view: of the catalogue as it was.
+        origins: int64 [R], the row that each row was; NO_ITEM for those that are new.
+    """
+
+    def __init__(self, view: SessionView, origins: np.ndarray) -> None:
+        self.name, self.candidates = view.name, view.candidates
+        self.usual, self.repeats = view.usual, view.repeats
+        self.group_of = origins if view.group_of is None else view.group_of[origins]
+        self._view, self._origins = view, origins
+
+    def say(self, session: np.ndarray) -> Said:
+        """See `SessionView.say`."""
+        return self._view.say(self._origins[session])
+
+
+def steps_back(session: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the known items of a session, rising, and how many events ago each occurred last, int64 [m].
+
+    Args:
+        session: int64 [L], rows in order of time; the last event is 0 steps back.
+    """
+    rows, distances = np.unique(session[::-1], return_index=True)
+    known = rows != NO_ITEM
+    return rows[known], distances[known]
