@@ -53,11 +53,12 @@ class RowEncoder:
     Args:
         preprocess: version folder of the first step.
         predict: version folder of the second step.
+        written: how tables of items are written there.
     """
 
-    def __init__(self, preprocess: Path, predict: Path) -> None:
+    def __init__(self, preprocess: Path, predict: Path, written: ItemFormat) -> None:
         description = Description.open(predict)
-        self._format = ItemFormat.open(predict)
+        self._format = written
         self._graph = CatalogueGraph(predict / CATALOGUE_GRAPH)
         self._workflow, self._attributes = preprocess / ITEMS_WORKFLOW, description.attributes
 
@@ -85,7 +86,7 @@ class RowEncoder:
             encoder = NewItemEncoder(self._workflow, self._attributes)
             for start in range(0, len(raw), _AT_ONCE):
                 progress.advance("items", start, len(raw))
-                parts.extend(item.encoded for item in encoder.encode(raw[start : start + _AT_ONCE]))
+                parts.append(encoder.encode_together(raw[start : start + _AT_ONCE])[0])
             progress.advance("items", len(raw), len(raw))
         vectors, candidates, biases = self._graph.encode(join_items(parts), histories)
         return EncodedRows(self._shown(ids, raw, counts), vectors, candidates, biases)

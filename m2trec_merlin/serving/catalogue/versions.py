@@ -198,7 +198,7 @@ class CatalogueVersions:
         before, held = self._encoded(parent)
         ids, items = list(changes.items), changes.items
         fresh = [place for place, item_id in enumerate(ids) if before.get(item_id) != items[item_id]]
-        encoder = RowEncoder(self._preprocess, self._predict)
+        encoder = RowEncoder(self._preprocess, self._predict, self.format)
         counts = self._counts[histories]
         encoded = encoder.encode(
             [ids[place] for place in fresh],

@@ -9,7 +9,6 @@ import pyarrow.parquet as pq
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.rows import RowsOfIds
 from m2trec_merlin.serving.contract.catalogue import CatalogueVersion
-from m2trec_merlin.serving.contract.checksums import require_sealed
 from m2trec_merlin.serving.contract.version import CATALOGUE_IDS, ITEMS
 
 
@@ -17,14 +16,10 @@ class ExportedIds:
     """The ids of an export, and those of catalogues that came after it.
 
     Args:
-        folder: version folder of the first step.
-
-    Raises:
-        ArtifactError: its files are not what was exported.
+        folder: version folder of the first step, whose files are what was exported: `Description.open` sees.
     """
 
     def __init__(self, folder: Path) -> None:
-        require_sealed(folder)
         ids = _ids(folder / CATALOGUE_IDS)
         self.rows = RowsOfIds(ids)
         self._next = NO_ITEM + 1 + len(ids)

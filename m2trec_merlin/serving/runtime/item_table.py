@@ -212,13 +212,31 @@ class ChangedItems(Items):
         return self._each(rows, lambda items, own: items.values(name, own))
 
     def _each(self, rows: np.ndarray, ask: Callable[[ItemTable, np.ndarray], list[T]]) -> list[T]:
-        is_more = rows >= self._first
-        if not is_more.any():
-            return ask(self._before, rows)
-        found = iter(ask(self._before, rows[~is_more]))
         # Row NO_ITEM of the others stands for none of them.
-        also = iter(ask(self._more, rows[is_more] - self._first + 1))
-        return [next(also) if more else next(found) for more in is_more.tolist()]
+        return of_two(
+            rows, self._first, lambda own: ask(self._before, own), lambda own: ask(self._more, own + 1)
+        )
+
+
+def of_two(
+    rows: np.ndarray,
+    first: int,
+    ask: Callable[[np.ndarray], list[T]],
+    ask_others: Callable[[np.ndarray], list[T]],
+) -> list[T]:
+    """Return what two tables, one behind the other, say of rows.
+
+    Args:
+        rows: int64 [m].
+        first: row of the first item of the second table.
+        ask: the first, for its rows.
+        ask_others: the second, for lines of it, from 0 on.
+    """
+    others = rows >= first
+    if not others.any():
+        return ask(rows)
+    found, also = iter(ask(rows[~others])), iter(ask_others(rows[others] - first))
+    return [next(also) if other else next(found) for other in others.tolist()]
 
 
 def as_number(value: Any) -> float | None:

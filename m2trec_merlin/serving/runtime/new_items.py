@@ -9,7 +9,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from m2trec_merlin.encoded import EncodedColumn, split_items
+from m2trec_merlin.encoded import EncodedColumn, EncodedItems, split_items
 from m2trec_merlin.errors import ArtifactError, MissingDependencyError
 from m2trec_merlin.serving.contract.checksums import seal_of
 from m2trec_merlin.serving.contract.version import RawAttribute
@@ -47,6 +47,11 @@ class NewItemEncoder:
         self._loaded = _started(load) if in_background else cache(load)
 
     def encode(self, items: Sequence[dict[str, Any]]) -> list[NewItem]:
+        """Encode items, each by itself; see `encode_together`."""
+        encoded, ignored = self.encode_together(items)
+        return list(map(NewItem, split_items(encoded, [1] * len(items)), ignored))
+
+    def encode_together(self, items: Sequence[dict[str, Any]]) -> tuple[EncodedItems, list[list[str]]]:
         """Encode items, given by raw column, and say which of their values tables would be refused for.
 
         Args:
@@ -66,8 +71,7 @@ class NewItemEncoder:
             frame[attribute.source_column] = attribute.canonical(frame[attribute.source_column])
         encoded = encode_items(workflow, frame)
         fields = [attribute.field for attribute in self._attributes]
-        columns = {f.name: EncodedColumn.from_arrow(f, to_arrow(encoded[f.name])) for f in fields}
-        return list(map(NewItem, split_items(columns, [1] * len(items)), ignored))
+        return {f.name: EncodedColumn.from_arrow(f, to_arrow(encoded[f.name])) for f in fields}, ignored
 
     def _frame(self, items: Sequence[dict[str, Any]]) -> pd.DataFrame:
         import pandas as pd

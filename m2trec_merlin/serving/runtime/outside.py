@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Hashable, Sequence
+from typing import Any
 
 import numpy as np
 
-from m2trec_merlin.serving.runtime.item_table import Items
-
-T = TypeVar("T")
+from m2trec_merlin.serving.runtime.item_table import Items, of_two
 
 
 class WithOutside(Items):
@@ -28,11 +26,11 @@ class WithOutside(Items):
 
     def ids(self, rows: np.ndarray) -> list[str]:
         """See `Items.ids`."""
-        return self._each(rows, self._before.ids, lambda number: self._item_ids[number])
+        return of_two(rows, self._first, self._before.ids, lambda own: [self._item_ids[n] for n in own])
 
     def titles(self, rows: np.ndarray) -> list[str]:
         """See `Items.titles`."""
-        return self._each(rows, self._before.titles, lambda _: "")
+        return of_two(rows, self._first, self._before.titles, lambda own: [""] * len(own))
 
     def match(self, name: str, wanted: Any) -> tuple[np.ndarray, list[Any]]:
         """See `Items.match`."""
@@ -42,10 +40,9 @@ class WithOutside(Items):
     def values(self, name: str, rows: np.ndarray) -> list[tuple[Hashable, ...]]:
         """See `Items.values`."""
         nothing: tuple[Hashable, ...] = ()
-        return self._each(rows, lambda own: self._before.values(name, own), lambda _: nothing)
-
-    def _each(
-        self, rows: np.ndarray, ask: Callable[[np.ndarray], list[T]], other: Callable[[int], T]
-    ) -> list[T]:
-        found = iter(ask(rows[rows < self._first]))
-        return [next(found) if row < self._first else other(row - self._first) for row in rows.tolist()]
+        return of_two(
+            rows,
+            self._first,
+            lambda own: self._before.values(name, own),
+            lambda own: [nothing] * len(own),
+        )

@@ -88,30 +88,14 @@ class SessionReader:
         self._new_items = RememberedItems(encoder, self._columns) if encoder else None
 
     @classmethod
-    def load(
-        cls,
-        directory: Path,
-        catalogue: Callable[[], tuple[str, RowsOfIds]] | None = None,
-        in_background: bool = True,
-    ) -> SessionReader:
-        """Load a version folder of `m2trec_preprocess`.
-
-        Args:
-            directory: the version folder.
-            catalogue: as of the class; default: as it was exported.
-            in_background: load what raw items need, see `NewItemEncoder`.
+    def load(cls, directory: Path) -> SessionReader:
+        """Load a version folder of `m2trec_preprocess`, with the catalogue as it was exported.
 
         Raises:
             ArtifactError: its files are not what was exported.
         """
-        version = Description.open(directory)
-        if catalogue is None:
-            rows = ExportedIds(directory).rows
-            catalogue = lambda: (EXPORTED_CATALOGUE, rows)  # noqa: E731
-        encoder = None
-        if version.attributes:
-            encoder = NewItemEncoder(directory / ITEMS_WORKFLOW, version.attributes, in_background)
-        return cls(catalogue, version, encoder)
+        version, rows = Description.open(directory), ExportedIds(directory).rows
+        return cls(lambda: (EXPORTED_CATALOGUE, rows), version, encoder_of(directory, version))
 
     def read(
         self,
@@ -259,3 +243,16 @@ class SessionReader:
             *(positions, encoded, everything, parsed.ids, parsed.unknown_ids, catalogue),
             *(parsed.places, parsed.outside),
         )
+
+
+def encoder_of(directory: Path, version: Description, in_background: bool = True) -> NewItemEncoder | None:
+    """Return what encodes raw items of a version folder of `m2trec_preprocess`; None if nothing can.
+
+    Args:
+        directory: the version folder.
+        version: what was exported there.
+        in_background: load what that needs, see `NewItemEncoder`.
+    """
+    if not version.attributes:
+        return None
+    return NewItemEncoder(directory / ITEMS_WORKFLOW, version.attributes, in_background)

@@ -42,6 +42,7 @@ from m2trec_merlin.serving.contract.names import (
     WARNINGS,
     category_tensors,
 )
+from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.bounds import (
     LONGEST_REQUEST_ID,
     require_short_session,
@@ -60,7 +61,7 @@ from m2trec_merlin.serving.runtime.options import check_options
 from m2trec_merlin.serving.runtime.options.explaining import Explain
 from m2trec_merlin.serving.runtime.options.reranking import Candidates, ids_of
 from m2trec_merlin.serving.runtime.recommending import Answer, Recommender, Request
-from m2trec_merlin.serving.runtime.session_reading import ReadSession, SessionReader
+from m2trec_merlin.serving.runtime.session_reading import ReadSession, SessionReader, encoder_of
 from m2trec_merlin.serving.runtime.tally import StepTally, Tally
 
 Tensors = dict[str, np.ndarray]
@@ -90,10 +91,12 @@ class PreprocessStep:
     name = PREPROCESS
 
     def __init__(self, directory: Path, tally: Tally | None = None, in_background: bool = True) -> None:
-        repository, ids = repository_of(directory), ExportedIds(directory)
+        repository, version = repository_of(directory), Description.open(directory)
         self.model = export_version(repository)
+        ids = ExportedIds(directory)
         self._ids = LiveVersions(repository, self.model, ids.rows, ids.changed, in_background)
-        self._reader = SessionReader.load(directory, self._ids.served, in_background)
+        encoder = encoder_of(directory, version, in_background)
+        self._reader = SessionReader(self._ids.served, version, encoder)
         self.tally = StepTally(tally or Tally(), self.name, self.model)
 
     @property
