@@ -14,6 +14,7 @@ MEMBERS = [
     Member("gpu", "what does everything cost on a machine with a GPU and no network?", "gpu.session"),
     Member("gpu-kit", "what has to be brought to that machine?", "gpu.kit"),
     Member("serving", "how fast does the Triton ensemble answer?", "serving"),
+    Member("indexes", "what does each index of candidates cost, and what does it find?", "indexes"),
     Member("catalogue", "what does a catalogue that changes cost those who ask?", "catalogue"),
     Member("library", "what do import, load and an answer cost in process?", "library"),
     Member("observing", "what do metrics and logs cost a request?", "observing"),

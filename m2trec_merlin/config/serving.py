@@ -91,8 +91,9 @@ class ServingConfig(Section):
     mixture: AnyMixture = TunedMixture()
     index: IndexName = Field(
         "auto",
-        description="how candidates are searched: exact, quantised (in 8 bits, the best of them exactly), or "
-        "auto: quantised where it finds 99.9 % of the best 20 items",
+        description="how candidates are searched: exact, quantised (in 8 bits, the best of them exactly), "
+        "ivf (in some of many lists, by FAISS), or auto: the first to find 99.9 % of the best 20 items of "
+        "ivf (of 300,000 items or more, without a mixture), quantised and exact",
     )
     title_column: Name | None = Field(
         None, description="column of the items table to show, which preprocessing writes; default: first text"

@@ -24,8 +24,9 @@ from m2trec_merlin.serving.runtime.indexes import INDEXES
 from m2trec_merlin.sessions import Sessions
 
 AUTO = "auto"
-#: What `auto` takes: the rough index, if it misses next to nothing of this model.
-_ROUGH, _EXACT = "quantised", "exact"
+#: What `auto` tries, and takes if it misses next to nothing of this model: IVF from so many rows on.
+_IVF, _ROUGH, _EXACT = "ivf", "quantised", "exact"
+_MANY = 300_000
 _NEXT_TO_ALL = 0.999
 
 _SESSIONS, _AT_ONCE = 256, 16
@@ -49,7 +50,7 @@ class Sample:
     def wishes(self, top: int, start: int, stop: int) -> list[Wish]:
         """Return what is served to some of the sessions."""
         if self.neighbours is None:
-            return [Wish(top)] * len(self.sessions[start:stop])
+            return [Wish(top)] * len(self.queries[start:stop])
         return [Wish(top, lifts=self.neighbours.after(rows)) for rows in self.sessions[start:stop]]
 
 
@@ -57,8 +58,8 @@ def write_index(wanted: str, folder: Path, sample: Sample, progress: Progress) -
     """Write an index into a version folder that has its candidates.
 
     Args:
-        wanted: name of an index, or "auto": the quantised one if it finds 99.9 % of the best 20, or else
-            the exact one.
+        wanted: name of an index, or "auto": the first to find 99.9 % of the best 20 of IVF (of many items,
+            where no neighbours want the scores of all), the quantised one, and the exact one.
         folder: version folder of the second step.
         sample: to measure it with.
         progress: is told what was chosen and what it finds.
@@ -69,19 +70,24 @@ def write_index(wanted: str, folder: Path, sample: Sample, progress: Progress) -
     Raises:
         ArtifactError: scores of the index are not those of the candidates.
     """
-    if wanted == AUTO:
+    *rough, last = _worth_trying(folder, sample) if wanted == AUTO else [wanted]
+    for name in rough:
         before = set(folder.iterdir())
-        recall = _write(_ROUGH, folder, sample)
-        wanted = _ROUGH if recall >= _NEXT_TO_ALL else _EXACT
-        if wanted == _EXACT:
-            progress.say(f"index {_ROUGH} finds only {recall:.2%} of the best {_TOP} items")
-            for file in set(folder.iterdir()) - before:
-                file.unlink()
-            recall = _write(_EXACT, folder, sample)
+        recall = _write(name, folder, sample)
+        if recall >= _NEXT_TO_ALL:
+            break
+        progress.say(f"index {name} finds only {recall:.2%} of the best {_TOP} items")
+        for file in set(folder.iterdir()) - before:
+            file.unlink()
     else:
-        recall = _write(wanted, folder, sample)
-    progress.say(f"index {wanted}: finds {recall:.2%} of the best {_TOP} items")
-    return wanted, recall
+        name, recall = last, _write(last, folder, sample)
+    progress.say(f"index {name}: finds {recall:.2%} of the best {_TOP} items")
+    return name, recall
+
+
+def _worth_trying(folder: Path, sample: Sample) -> list[str]:
+    many = len(np.load(folder / BIASES, mmap_mode="r")) >= _MANY
+    return [_IVF, _ROUGH, _EXACT] if many and sample.neighbours is None else [_ROUGH, _EXACT]
 
 
 def _write(name: str, folder: Path, sample: Sample) -> float:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from m2trec_merlin.serving.contract.version import CANDIDATE_VECTORS
 from m2trec_merlin.serving.runtime.candidates import Candidates
-from m2trec_merlin.serving.runtime.scored import ScoredCandidates, write_graph
+from m2trec_merlin.serving.runtime.scored import GraphRanking, ScoredCandidates, write_graph
 
 _GRAPH = "scores.onnx"
 
@@ -23,4 +23,4 @@ class ExactIndex:
 
     def open(self, folder: Path) -> Candidates:
         """See `Index.open`."""
-        return ScoredCandidates.open(folder, _GRAPH, looked_at=lambda k: k)
+        return ScoredCandidates.open(folder, GraphRanking(folder / _GRAPH), looked_at=lambda k: k)

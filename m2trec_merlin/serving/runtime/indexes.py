@@ -7,10 +7,11 @@ from pathlib import Path
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.serving.runtime.candidates import Candidates, Index
 from m2trec_merlin.serving.runtime.exact import ExactIndex
+from m2trec_merlin.serving.runtime.ivf import IvfIndex
 from m2trec_merlin.serving.runtime.quantised import QuantisedIndex
 
 #: By the name that the configuration uses. A new one is a module of its own and a line here.
-INDEXES: dict[str, Index] = {"exact": ExactIndex(), "quantised": QuantisedIndex()}
+INDEXES: dict[str, Index] = {"exact": ExactIndex(), "quantised": QuantisedIndex(), "ivf": IvfIndex()}
 
 
 def open_index(name: str, folder: Path) -> Candidates:

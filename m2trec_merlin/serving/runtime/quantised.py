@@ -11,7 +11,7 @@ import numpy as np
 
 from m2trec_merlin.serving.contract.version import CANDIDATE_VECTORS
 from m2trec_merlin.serving.runtime.candidates import Candidates
-from m2trec_merlin.serving.runtime.scored import ScoredCandidates, write_graph
+from m2trec_merlin.serving.runtime.scored import GraphRanking, ScoredCandidates, write_graph
 
 _GRAPH, _VECTORS = "quantised.onnx", "quantised_vectors.npy"
 
@@ -63,4 +63,13 @@ class QuantisedIndex:
 
     def open(self, folder: Path) -> Candidates:
         """See `Index.open`."""
-        return ScoredCandidates.open(folder, _GRAPH, lambda k: max(_TIMES * k, _AT_LEAST))
+        return ScoredCandidates.open(folder, self.ranking(folder), rough)
+
+    def ranking(self, folder: Path) -> GraphRanking:
+        """Open what `write` left in a folder, without exact scores."""
+        return GraphRanking(folder / _GRAPH)
+
+
+def rough(k: int) -> int:
+    """Return how many of the best rows by rough scores hold the `k` best."""
+    return max(_TIMES * k, _AT_LEAST)

@@ -1,12 +1,13 @@
-"""Search by scoring every candidate in a graph, and the best of them once more.
+"""Search in two passes: a ranking names the rows that come near an answer, and these are scored exactly.
 
-The graph takes queries [B, D], biases [G] and `count`, and gives the `rows` [B, count] with the highest
-scores, so that the scores of all rows stay inside; or these `scores` [B, G], where a wish needs them. Rows
-that came to the catalogue after the graph was written are multiplied here, and rows that a wish adds to are
-looked at besides. All that come near an answer are then scored from the candidate vectors themselves,
-in one way whatever the graph: equals stay equals, and a graph may score roughly if more rows are asked of it.
+Rows that came to the catalogue after the ranking was written are multiplied here, and rows that a wish adds
+to are looked at besides. All are then scored from the candidate vectors themselves, in one way whatever the
+ranking: equals stay equals, and a ranking may be rough if more rows are asked of it.
 
-Shape legend: B queries, D model width, G rows of the graph, M more rows, R = G + M catalogue rows, c rows
+Most rankings are graphs. Such a graph takes queries [B, D], biases [G] and `count`, and gives the `rows`
+[B, count] with the highest scores, so that the scores of all rows stay inside; or these `scores` [B, G].
+
+Shape legend: B queries, D model width, G rows of the ranking, M more rows, R = G + M catalogue rows, c rows
 that are looked at.
 """
 
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -25,50 +26,89 @@ from m2trec_merlin.serving.runtime.graphs import open_graph
 
 if TYPE_CHECKING:
     from onnx import NodeProto
-    from onnxruntime import InferenceSession
 
-#: Rows that a graph picks at most: beyond, picking costs more than handing over all scores.
+#: Rows that a ranking picks at most: beyond, picking costs more than handing over all scores.
 _MOST_PICKED = 1024
-#: Rows that are scored once more, at least, where the graph's scores of all rows are at hand.
+#: Rows that are scored once more, at least, where rough scores of all rows are at hand.
 _NEAR = 200
-#: In place of a number of rows: no graph need be asked, since the rows are named.
+#: In place of a number of rows: no ranking need be asked, since the rows are named.
 _LISTED = -1
+
+
+class Ranking(Protocol):
+    """Candidates that are already there when an index is written, G rows."""
+
+    def rows(self, queries: np.ndarray, biases: np.ndarray, count: int) -> np.ndarray:
+        """Return the rows with the highest scores for each query, in any order, int64 [B, count].
+
+        Args:
+            queries: float32 [B, D].
+            biases: float32 [G]; -inf for rows that are no candidates any more.
+            count: rows wanted, at most G.
+        """
+
+    def scores(self, queries: np.ndarray, biases: np.ndarray) -> np.ndarray:
+        """Return the scores of all rows, roughly at least, float32 [B, G]; see `rows`."""
+
+
+class GraphRanking:
+    """Implements `Ranking` by a graph that `write_graph` left.
+
+    Args:
+        path: of the graph.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._graph = open_graph(path)
+
+    def rows(self, queries: np.ndarray, biases: np.ndarray, count: int) -> np.ndarray:
+        """See `Ranking.rows`."""
+        return self._run("rows", queries, biases, count)
+
+    def scores(self, queries: np.ndarray, biases: np.ndarray) -> np.ndarray:
+        """See `Ranking.scores`."""
+        return self._run("scores", queries, biases, 1)
+
+    def _run(self, output: str, queries: np.ndarray, biases: np.ndarray, count: int) -> np.ndarray:
+        feeds = {"queries": queries, "biases": biases, "count": np.array([count])}
+        found: np.ndarray = self._graph.run([output], feeds)[0]
+        return found
 
 
 class ScoredCandidates:
     """Implements `Candidates`.
 
     Args:
-        graph: that scores and picks.
-        looked_at: how many of the best rows by the graph's scores hold the `k` best; `k` if it is exact.
-        vectors: float32 [G, D], the candidate vectors that the graph was made of.
+        ranking: of the first G rows.
+        looked_at: how many of the first rows of the ranking hold the `k` best; `k` if it is exact.
+        vectors: float32 [G, D], the candidate vectors that the ranking was made of.
         biases: float32 [R].
         more: float32 [M, D], the candidate vectors of the other rows.
     """
 
     def __init__(
         self,
-        graph: InferenceSession,
+        ranking: Ranking,
         looked_at: Callable[[int], int],
         vectors: np.ndarray,
         biases: np.ndarray,
         more: np.ndarray,
     ) -> None:
-        self._graph, self._looked_at = graph, looked_at
+        self._ranking, self._looked_at = ranking, looked_at
         self._vectors_GD, self._more_MD = vectors, more
         self._biases_R = biases
-        self._feeds = {"biases": biases[: len(vectors)]}
+        self._biases_G = biases[: len(vectors)]
 
     @classmethod
-    def open(cls, folder: Path, graph: str, looked_at: Callable[[int], int]) -> ScoredCandidates:
-        """Open what `write_graph` left in a version folder of the second step."""
+    def open(cls, folder: Path, ranking: Ranking, looked_at: Callable[[int], int]) -> ScoredCandidates:
+        """Open the candidates of a version folder of the second step; see the class."""
         # Mapped, not read: few rows are looked at, and instances of the model share them.
         vectors = np.asarray(np.load(folder / CANDIDATE_VECTORS, mmap_mode="r"))
-        return cls(open_graph(folder / graph), looked_at, vectors, np.load(folder / BIASES), vectors[:0])
+        return cls(ranking, looked_at, vectors, np.load(folder / BIASES), vectors[:0])
 
     def changed(self, biases: np.ndarray, vectors: np.ndarray) -> ScoredCandidates:
         """See `Candidates.changed`."""
-        return ScoredCandidates(self._graph, self._looked_at, self._vectors_GD, biases, vectors)
+        return ScoredCandidates(self._ranking, self._looked_at, self._vectors_GD, biases, vectors)
 
     def search(self, queries: np.ndarray, wishes: Sequence[Wish]) -> list[Found]:
         """See `Candidates.search`."""
@@ -80,7 +120,7 @@ class ScoredCandidates:
                 found[index] = self._best_of(wish.only, queries[index], wish)
         if len(picked := np.flatnonzero(counts > 0)):
             most = min(int(counts.max()), len(self._vectors_GD))
-            rows_Bc = self._run("rows", queries[picked], most)
+            rows_Bc = self._ranking.rows(queries[picked], self._biases_G, most)
             more_BM = self._scores_of_more(queries[picked])
             for index, rows, scores in zip(picked, rows_Bc, more_BM, strict=True):
                 added = [changed for changed, _ in wishes[index].additions]
@@ -89,19 +129,14 @@ class ScoredCandidates:
                 near = np.concatenate([rows[: counts[index]], *added])
                 found[index] = self._best_of(near, queries[index], wishes[index])
         if len(scored := np.flatnonzero(counts == 0)):
-            scores_BG = self._run("scores", queries[scored], 1)
+            scores_BG = self._ranking.scores(queries[scored], self._biases_G)
             scores_BR = np.concatenate([scores_BG, self._scores_of_more(queries[scored])], axis=1)
             for index, row in zip(scored, scores_BR, strict=True):
                 found[index] = self._best_of_all(row, queries[index], wishes[index])
         return [each for each in found if each is not None]
 
-    def _run(self, output: str, queries: np.ndarray, count: int) -> np.ndarray:
-        feeds = {"queries": queries, "count": np.array([count]), **self._feeds}
-        found: np.ndarray = self._graph.run([output], feeds)[0]
-        return found
-
     def _scores_of_more(self, queries: np.ndarray) -> np.ndarray:
-        """Scores of the rows that the graph does not know, near to rounding: float32 [B, M]."""
+        """Scores of the rows that the ranking does not know, near to rounding: float32 [B, M]."""
         scores: np.ndarray = queries @ self._more_MD.T + self._biases_R[len(self._vectors_GD) :]
         return scores
 
@@ -154,7 +189,7 @@ def _places(rows: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def write_graph(path: Path, product: Sequence[NodeProto], weights: dict[str, Path | np.ndarray]) -> None:
-    """Write a graph for `ScoredCandidates`.
+    """Write a graph for `GraphRanking`.
 
     Args:
         path: of the ONNX file.

@@ -81,6 +81,18 @@ def test_an_index_that_misses_too_much_is_not_chosen_and_leaves_nothing(
     assert not (folder / "forgotten.npy").exists()
 
 
+def test_lists_are_tried_first_for_many_items_but_not_with_neighbours(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "_MANY", 500)
+    assert index.write_index("auto", folder, SAMPLE, Told()) == ("ivf", 1.0)
+    lifts = Lifts({"by_id": FixedView([0.0] * 500)}, np.zeros(500, np.int64), Weights(by_id=1))
+    mixed = replace(SAMPLE, neighbours=lifts)
+    assert index.write_index("auto", folder, mixed, Told()) == ("quantised", 1.0)
+    monkeypatch.setattr(index, "_MANY", 501)
+    assert index.write_index("auto", folder, SAMPLE, Told()) == ("quantised", 1.0)
+
+
 def test_an_index_with_other_scores_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(INDEXES, "quantised", Forgetful(off=0.1))
     with pytest.raises(ArtifactError, match=r"scores items otherwise than the model, by up to 0\.1"):

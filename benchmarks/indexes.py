@@ -1,0 +1,125 @@
+"""What each index of candidates costs and finds, in process, without Triton, by the size of the catalogue.
+
+    python -m benchmarks indexes --repository runs/NAME/triton --data runs/NAME/data --items 92331 1000000
+
+Candidates are those of an exported model. A catalogue of more items than that holds them again and again,
+each time with noise of half a column's spread; one of fewer holds the first. Queries are of test sessions
+without their last event. Indexes take turns, query by query, so that whatever else the machine does hits all
+alike. Milliseconds are those of the processor, on one thread.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from argparse import Namespace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from benchmarks.frame.parse import Parser
+from benchmarks.frame.publish import publish, table
+from benchmarks.serving import read_sessions
+from m2trec_merlin.rows import RowsOfIds
+from m2trec_merlin.serving.contract.names import PREDICT
+from m2trec_merlin.serving.contract.repository import version_folder
+from m2trec_merlin.serving.contract.version import (
+    BIASES,
+    CANDIDATE_VECTORS,
+    ITEM_VECTORS,
+    ITEMS,
+    SESSION_GRAPH,
+    Description,
+)
+from m2trec_merlin.serving.export.index import Sample, measure_recall
+from m2trec_merlin.serving.runtime.candidates import Candidates, Wish
+from m2trec_merlin.serving.runtime.indexes import INDEXES
+from m2trec_merlin.serving.runtime.session_encoding import SessionEncoder, VectorSession
+
+_SEED, _TOGETHER, _TOP = 0, 8, 20
+_NOISE = 0.5
+
+
+def options(parser: Parser) -> None:
+    parser.add_argument("--repository", type=Path, required=True, help="folder that `m2trec export` wrote")
+    parser.add_argument("--data", type=Path, required=True, help="folder that `m2trec data` wrote")
+    parser.add_argument("--items", type=int, nargs="+", required=True, help="sizes of the catalogue")
+    parser.add_argument("--queries", type=int, default=256, help="test sessions")
+    parser.add_argument("--index", nargs="+", choices=INDEXES, default=list(INDEXES), help="to be measured")
+
+
+def run(options: Namespace) -> None:
+    predict = version_folder(options.repository, PREDICT)
+    sample = Sample(queries_of(predict, read_sessions(options.data), options.queries), [], None)
+    rows: list[dict[str, Any]] = []
+    for n_items in options.items:
+        vectors, biases = enlarge(np.load(predict / CANDIDATE_VECTORS), np.load(predict / BIASES), n_items)
+        with TemporaryDirectory() as there:
+            written = {name: write(Path(there) / name, name, vectors, biases) for name in options.index}
+            opened = {name: INDEXES[name].open(Path(there) / name) for name in options.index}
+            alone, together = (take_turns(opened, sample.queries, size) for size in (1, _TOGETHER))
+            for name in options.index:
+                rows.append(
+                    {
+                        "items": n_items,
+                        "index": name,
+                        "recall_at_20": round(measure_recall(opened[name], Path(there) / name, sample), 4),
+                        "ms_alone": alone[name],
+                        "ms_of_eight": together[name],
+                        **written[name],
+                        "commit": options.stamp.commit,
+                    }
+                )
+                print(json.dumps(rows[-1]), flush=True)
+    heads = [name for name in rows[0] if name != "commit"]
+    parts = [table(heads, [[f"{row[name]}" for name in heads] for row in rows], left=2)]
+    title = f"Indexes of candidates, width {vectors.shape[1]}, {len(sample.queries)} queries"
+    print(publish(options.output, "indexes", rows, options.stamp, title=title, parts=parts))
+
+
+def queries_of(predict: Path, sessions: list[list[str]], count: int) -> np.ndarray:
+    """Return the queries of some sessions, float32 [at most count, D]."""
+    ids = RowsOfIds(pq.read_table(predict / ITEMS, columns=["item_id"]).column(0).to_pylist())
+    vectors, most = np.load(predict / ITEM_VECTORS, mmap_mode="r"), Description.open(predict).max_length
+    drawn = np.random.default_rng(_SEED).permutation(len(sessions))[:count]
+    known = [np.array(ids.known(sessions[index])[-most:], np.int64) for index in drawn]
+    return SessionEncoder(predict / SESSION_GRAPH).encode(
+        [VectorSession(rows, np.asarray(vectors[rows])) for rows in known if len(rows)]
+    )[0]
+
+
+def enlarge(vectors: np.ndarray, biases: np.ndarray, n_items: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the candidates of a catalogue of so many items, NO_ITEM before them; see the module."""
+    rows = 1 + np.arange(n_items) % (len(vectors) - 1)
+    larger = np.concatenate([vectors[:1], vectors[rows]])
+    more = slice(len(vectors), None)
+    generator = np.random.default_rng(_SEED)
+    noise = generator.standard_normal(larger[more].shape, dtype=np.float32)
+    larger[more] += noise * vectors[1:].std(axis=0) * _NOISE
+    return larger, np.concatenate([biases[:1], biases[rows]])
+
+
+def write(folder: Path, name: str, vectors: np.ndarray, biases: np.ndarray) -> dict[str, float]:
+    """Write an index into a folder, and say what that took."""
+    folder.mkdir()
+    np.save(folder / CANDIDATE_VECTORS, vectors)
+    np.save(folder / BIASES, biases)
+    started = time.perf_counter()
+    INDEXES[name].write(folder)
+    seconds = time.perf_counter() - started
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    return {"seconds_to_write": round(seconds, 1), "megabytes": round(size / 1e6)}
+
+
+def take_turns(indexes: dict[str, Candidates], queries: np.ndarray, size: int) -> dict[str, float]:
+    """Return the median milliseconds of the processor a query, where so many are asked at once."""
+    spent: dict[str, list[float]] = {name: [] for name in indexes}
+    for start in range(0, len(queries) - size + 1, size):
+        for name, index in indexes.items():
+            started = time.process_time()
+            index.search(queries[start : start + size], [Wish(_TOP)] * size)
+            spent[name].append(1000 * (time.process_time() - started) / size)
+    return {name: round(float(np.median(each)), 3) for name, each in spent.items()}
