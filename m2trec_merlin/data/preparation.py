@@ -33,8 +33,7 @@ from m2trec_merlin.shares import percent
 
 
 def prepare_data(config: Config, force: bool = False, progress: Progress = SILENT) -> Path:
-    """Write `data/` of a run: interactions/{train,valid,test}/part-*.parquet, items.parquet, manifest.json,
-    and a report of what is in them.
+    """Write `data/` of a run: interactions of each split, items, a manifest, and a report of what is in them.
 
     Sessions below `data.min_session_length` are left out and counted. Events that repeat an item within a
     session are kept: that a shopper comes back to an item is part of the session. Nothing is written if

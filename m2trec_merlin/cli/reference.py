@@ -1,0 +1,87 @@
+"""The reference of all verbs, as a page: `python -m m2trec_merlin.cli.reference`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from enum import Enum
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import typer
+from typer.models import ArgumentInfo, OptionInfo
+
+from m2trec_merlin.cli.app import app
+
+_INTRODUCTION = """# Commands
+
+`m2trec VERB --help` says the same. What each exit code means: [day after day](daily.md#exit-codes).
+
+This page is made from the code (`python -m m2trec_merlin.cli.reference`).
+"""
+
+
+def reference() -> str:
+    """Return the Markdown page with every verb, its arguments and its options."""
+    return "\n".join([_INTRODUCTION, *_verbs(app, "m2trec")])
+
+
+def _verbs(verbs: typer.Typer, path: str) -> Iterator[str]:
+    """Verbs of one program in the order of its help: its own, then those of groups."""
+    for registered in verbs.registered_commands:
+        if registered.callback is not None:
+            verb = registered.name or registered.callback.__name__.replace("_", "-")
+            yield _verb(registered.callback, f"{path} {verb}")
+    for group in verbs.registered_groups:
+        if group.typer_instance is not None:
+            inner = group.typer_instance
+            # A group without a name lends its verbs to the program.
+            name = inner.info.name
+            yield from _verbs(inner, f"{path} {name}" if isinstance(name, str) else path)
+
+
+def _verb(callback: Callable[..., Any], path: str) -> str:
+    hints = get_type_hints(callback, include_extras=True)
+    arguments, rows = [], []
+    for parameter in inspect.signature(callback).parameters.values():
+        accepted, info = get_args(hints[parameter.name])
+        required = parameter.default is inspect.Parameter.empty
+        if isinstance(info, ArgumentInfo):
+            spelled = parameter.name.upper() + (" ..." if _is_list(accepted) else "")
+            arguments.append(spelled if required else f"[{spelled}]")
+        elif isinstance(info, OptionInfo):
+            spelled = _option(parameter.name, accepted, info)
+        rows.append(_row(spelled, info.help or "", accepted, None if required else parameter.default))
+    usage = " ".join([path, *arguments])
+    table = "\n".join(["| argument or option | meaning | default |", "|---|---|---|", *rows])
+    return f"## {path}\n\n```\n{usage} [OPTIONS]\n```\n\n{inspect.getdoc(callback)}\n\n{table}\n"
+
+
+def _option(name: str, accepted: Any, info: OptionInfo) -> str:
+    # In an annotation the first spelling stands where a default value could.
+    written = [word for word in (info.default, *(info.param_decls or ())) if isinstance(word, str)]
+    spelled = ", ".join(reversed(written)) if written else f"--{name.replace('_', '-')}"
+    if accepted is bool:
+        return spelled
+    choices = [str(choice) for choice in _choices(accepted)]
+    value = info.metavar or ("|".join(choices) if choices else name.upper().replace("_", "-"))
+    return f"{spelled} {value}" + (" ..." if _is_list(accepted) else "")
+
+
+def _row(spelled: str, meaning: str, accepted: Any, default: object) -> str:
+    shown = default.value if isinstance(default, Enum) else default
+    text = "" if shown is None or shown is False else "on" if shown is True else f"`{shown}`"
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in (f"`{spelled}`", meaning, text)) + " |"
+
+
+def _is_list(accepted: Any) -> bool:
+    return any(get_origin(part) is list for part in (accepted, *get_args(accepted)))
+
+
+def _choices(accepted: Any) -> tuple[Any, ...]:
+    parts = [part for part in (accepted, *get_args(accepted)) if part is not NoneType]
+    return next((get_args(part) for part in parts if get_origin(part) is Literal), ())
+
+
+if __name__ == "__main__":
+    print(reference(), end="")
