@@ -1,6 +1,8 @@
 # make demo   the whole job on real data: preprocess, train, evaluate, export, serve, recommend
 # make test   the tests
 # make check  ruff and mypy
+# make docs   the site of docs/, in site/: open site/html/index.html
+# make notebooks   runs examples/*.ipynb and keeps their outputs
 # make audit  known vulnerabilities of what is installed (asks PyPI's advisory service)
 # make wheel  dist/m2trec_merlin-VERSION-py3-none-any.whl
 # make check-install   installs that wheel in fresh environments and uses it
@@ -14,13 +16,13 @@ GPU ?=
 VENV := .venv
 BIN := $(VENV)/bin
 comma := ,
-EXTRAS := serve,sentences,bench,dev$(if $(GPU),$(comma)gpu)
+EXTRAS := serve,sentences,bench,docs,dev$(if $(GPU),$(comma)gpu)
 STAMP := $(VENV)/.installed$(if $(GPU),-gpu)
 
 # uv does not read pip's configuration; hand it the folder of local wheels, where pip is told of one.
 FIND_LINKS = $${UV_FIND_LINKS:-$$($(BIN)/python -m pip config get global.find-links 2>/dev/null || true)}
 
-.PHONY: setup demo test check audit wheel check-install format clean
+.PHONY: setup demo test check docs notebooks audit wheel check-install format clean
 
 setup: $(STAMP)
 
@@ -46,6 +48,15 @@ check: setup
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
+# Warnings, of which broken links and anchors are some, are errors.
+docs: setup
+	@rm -rf site
+	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -c docs -d site/doctrees -b html . site/html
+	@echo "site/html/index.html is written"
+
+notebooks: setup
+	@$(BIN)/python examples/run_notebooks.py
+
 audit: setup
 	@$(BIN)/python -m audit
 
@@ -61,4 +72,4 @@ format: setup
 	@$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) build dist site *.egg-info
