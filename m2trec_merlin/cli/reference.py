@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from enum import Enum
 from types import NoneType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin
 
 import typer
 from typer.models import ArgumentInfo, OptionInfo
@@ -41,17 +41,18 @@ def _verbs(verbs: typer.Typer, path: str) -> Iterator[str]:
 
 
 def _verb(callback: Callable[..., Any], path: str) -> str:
-    hints = get_type_hints(callback, include_extras=True)
     arguments, rows = [], []
-    for parameter in inspect.signature(callback).parameters.values():
-        accepted, info = get_args(hints[parameter.name])
+    for parameter in inspect.signature(callback, eval_str=True).parameters.values():
+        accepted, info = get_args(parameter.annotation)
         required = parameter.default is inspect.Parameter.empty
         if isinstance(info, ArgumentInfo):
             spelled = parameter.name.upper() + (" ..." if _is_list(accepted) else "")
             arguments.append(spelled if required else f"[{spelled}]")
         elif isinstance(info, OptionInfo):
             spelled = _option(parameter.name, accepted, info)
-        rows.append(_row(spelled, info.help or "", accepted, None if required else parameter.default))
+        default = "required" if required else _default(parameter.default)
+        cells = (f"`{spelled}`", info.help or "", default)
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     usage = " ".join([path, *arguments])
     table = "\n".join(["| argument or option | meaning | default |", "|---|---|---|", *rows])
     return f"## {path}\n\n```\n{usage} [OPTIONS]\n```\n\n{inspect.getdoc(callback)}\n\n{table}\n"
@@ -68,10 +69,10 @@ def _option(name: str, accepted: Any, info: OptionInfo) -> str:
     return f"{spelled} {value}" + (" ..." if _is_list(accepted) else "")
 
 
-def _row(spelled: str, meaning: str, accepted: Any, default: object) -> str:
-    shown = default.value if isinstance(default, Enum) else default
-    text = "" if shown is None or shown is False else "on" if shown is True else f"`{shown}`"
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in (f"`{spelled}`", meaning, text)) + " |"
+def _default(value: object) -> str:
+    if value is None or value is False:
+        return ""
+    return "on" if value is True else f"`{value.value if isinstance(value, Enum) else value}`"
 
 
 def _is_list(accepted: Any) -> bool:

@@ -22,6 +22,7 @@ def test_arguments_options_and_groups_are_spelled_as_they_are_typed(monkeypatch:
     @program.command("open")
     def open_(
         paths: Annotated[list[str], typer.Argument(help="Files.")],
+        to: Annotated[str, typer.Option(help="Where.")],
         mode: Annotated[Literal["a", "b"], typer.Option("--mode", "-m", help="How | why.")] = "a",
         as_json: Annotated[bool, typer.Option("--json")] = False,
         at_least: Annotated[float | None, typer.Option(help="Of all.")] = None,
@@ -45,7 +46,8 @@ def test_arguments_options_and_groups_are_spelled_as_they_are_typed(monkeypatch:
         "",
         "| argument or option | meaning | default |",
         "|---|---|---|",
-        "| `PATHS ...` | Files. |  |",
+        "| `PATHS ...` | Files. | required |",
+        "| `--to TO` | Where. | required |",
         "| `-m, --mode a\\|b` | How \\| why. | `a` |",
         "| `--json` |  |  |",
         "| `--at-least AT-LEAST` | Of all. |  |",
