@@ -38,6 +38,7 @@ suppress_warnings = ["myst.header"]
 nb_execution_mode = "off"  # a test runs the notebooks; what they printed is in them
 
 default_role = "code"  # what single backticks mean in docstrings
+napoleon_use_ivar = True
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 python_use_unqualified_type_names = True
