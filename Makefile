@@ -16,11 +16,16 @@ GPU ?=
 VENV := .venv
 BIN := $(VENV)/bin
 comma := ,
-EXTRAS := serve,sentences,bench,docs,dev$(if $(GPU),$(comma)gpu)
+EXTRAS := serve,sentences,bench,dev$(if $(GPU),$(comma)gpu)
 STAMP := $(VENV)/.installed$(if $(GPU),-gpu)
+# What the site and the notebooks are made with, installed with the first of them.
+WRITERS := $(VENV)/.installed-docs
 
 # uv does not read pip's configuration; hand it the folder of local wheels, where pip is told of one.
 FIND_LINKS = $${UV_FIND_LINKS:-$$($(BIN)/python -m pip config get global.find-links 2>/dev/null || true)}
+
+install = export UV_FIND_LINKS="$(FIND_LINKS)"; VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install \
+	--quiet --editable '.[$(1)]'
 
 .PHONY: setup demo test check docs notebooks audit wheel check-install format clean
 
@@ -32,10 +37,13 @@ $(STAMP): pyproject.toml
 	@$(BIN)/python -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' || \
 		{ echo "m2trec-merlin needs Python 3.10, 3.11 or 3.12; try: make PYTHON=python3.11 setup"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --upgrade uv
-	@export UV_FIND_LINKS="$(FIND_LINKS)"; VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install \
-		--quiet --editable '.[$(EXTRAS)]'
+	@$(call install,$(EXTRAS))
 	@touch $(STAMP)
 	@echo "$(VENV) is ready"
+
+$(WRITERS): $(STAMP)
+	@$(call install,$(EXTRAS)$(comma)docs)
+	@touch $(WRITERS)
 
 demo: setup
 	@$(BIN)/m2trec demo
@@ -49,12 +57,12 @@ check: setup
 	@$(BIN)/mypy
 
 # Warnings, of which broken links and anchors are some, are errors.
-docs: setup
+docs: $(WRITERS)
 	@rm -rf site
 	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -c docs -d site/doctrees -b html . site/html
 	@echo "site/html/index.html is written"
 
-notebooks: setup
+notebooks: $(WRITERS)
 	@$(BIN)/python examples/run_notebooks.py
 
 audit: setup
