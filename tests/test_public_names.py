@@ -47,7 +47,14 @@ PUBLIC = {
         "SessionItem",
         "Tls",
     },
-    "serving.runtime.options": {"OPTIONS", "Draft", "Option", "apply_options", "check_options"},
+    "serving.runtime.options": {
+        "OPTIONS",
+        "Draft",
+        "Option",
+        "apply_options",
+        "check_options",
+        "options_schema",
+    },
 }
 #: The entrances that pages show, in modules that list no names.
 ENTRANCES = [

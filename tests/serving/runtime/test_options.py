@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from jsonschema import Draft202012Validator
 
 from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.item_table import ItemTable
-from m2trec_merlin.serving.runtime.options import OPTIONS, Draft, Option, check_options
+from m2trec_merlin.serving.runtime.options import OPTIONS, Draft, Option, check_options, options_schema
 from m2trec_merlin.serving.runtime.options.exclusions import Exclude
 from m2trec_merlin.serving.runtime.options.newness import NewItemBoost, NewItems
 
@@ -53,12 +54,21 @@ VALUES: list[object] = [
     *({}, {"department": "dairy"}, {"price": {"min": 1}}, {"price": {"min": float("nan")}}, {"aisle": []}),
     *({"aisle": {"not": "tea"}}, {"tags": {"all": ["a", "b"]}}, {"tags": {"all": []}}),
 ]
+#: Whole numbers to JSON Schema and none to us; and a truth value, which is taken as the id "True".
+NOT_IN_SCHEMAS = {"-0.0", "1e+308", "[True]"}
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
 class TestContract:
     def test_it_says_what_it_expects(self, option: Option[Any]) -> None:
         assert re.fullmatch("[a-z][a-z_]*", option.name) and option.expected
+
+    @pytest.mark.parametrize("value", VALUES, ids=range(len(VALUES)))
+    def test_what_it_takes_is_what_its_schema_says(self, option: Option[Any], value: object) -> None:
+        if repr(value) in NOT_IN_SCHEMAS or "nan" in repr(value):
+            return
+        schema = Draft202012Validator(options_schema(VERSION)["properties"][option.name])
+        assert schema.is_valid(value) == (option.problems(value, VERSION) == [])
 
     @pytest.mark.parametrize("value", VALUES, ids=range(len(VALUES)))
     def test_a_value_is_refused_by_name_or_can_be_applied(self, option: Option[Any], value: object) -> None:

@@ -20,7 +20,7 @@ from m2trec_merlin.serving.runtime.options.reranking import Candidates
 from m2trec_merlin.serving.runtime.options.session_key import SessionKey
 from m2trec_merlin.serving.runtime.request_json import parse_json
 
-__all__ = ["OPTIONS", "Draft", "Option", "apply_options", "check_options"]
+__all__ = ["OPTIONS", "Draft", "Option", "apply_options", "check_options", "options_schema"]
 
 #: All options, in the order in which they are applied.
 OPTIONS: tuple[Option[Any], ...] = (
@@ -65,11 +65,28 @@ def check_read_options(raw: object, version: Description) -> dict[str, Any]:
             problems.append(f"options.{cut(name)}: no such option; accepted: {', '.join(_BY_NAME)}")
     if problems:
         raise ServerError("; ".join(problems))
-    defaults = {option.name: version.defaults.get(option.name, option.default) for option in OPTIONS}
-    return {**defaults, **{name: _BY_NAME[name].read(value) for name, value in raw.items()}}
+    return {**_defaults(version), **{name: _BY_NAME[name].read(value) for name, value in raw.items()}}
+
+
+def options_schema(version: Description) -> dict[str, Any]:
+    """Return the JSON Schema of the options of a request, with what each means and its default."""
+    defaults = _defaults(version)
+    properties = {
+        option.name: {
+            "description": option.meaning or option.expected,
+            "default": defaults[option.name],
+            **option.schema(version),
+        }
+        for option in OPTIONS
+    }
+    return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
 def apply_options(options: dict[str, Any], draft: Draft) -> None:
     """Apply checked options to a search."""
     for option in OPTIONS:
         option.apply(options[option.name], draft)
+
+
+def _defaults(version: Description) -> dict[str, Any]:
+    return {option.name: version.defaults.get(option.name, option.default) for option in OPTIONS}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.options.base import Draft, Option
 
 
@@ -11,6 +14,11 @@ class TopK(Option[int]):
     name = "top_k"
     expected = "a whole number of at least 1"
     default = 20
+    meaning = "recommendations wanted"
+
+    def schema(self, version: Description) -> dict[str, Any]:
+        """See `Option.schema`."""
+        return {"type": "integer", "minimum": 1}
 
     def fits(self, value: object) -> bool:
         """See `Option.fits`."""

@@ -81,11 +81,20 @@ class Option(Generic[T]):
         name: in the JSON of a request.
         expected: what a value has to be, in words.
         default: where the request says nothing and the exported version has no default of its own.
+        meaning: what a person is told of it.
     """
 
     name: str
     expected: str
     default: T
+    meaning: str = ""
+
+    def schema(self, version: Description) -> dict[str, Any]:
+        """Return the JSON Schema of a value, by which programs make fields for a person to fill in.
+
+        Of several alternatives the first is what most people want. Without any, a field takes JSON.
+        """
+        return {}
 
     def problems(self, value: object, version: Description) -> list[str]:
         """Return what is wrong with a value; nothing if it can be applied."""
@@ -105,6 +114,12 @@ class Option(Generic[T]):
     def apply(self, value: T, draft: Draft) -> None:
         """Change the search."""
         raise NotImplementedError
+
+
+#: JSON Schemas that several options are made of.
+NUMBER = {"type": "number", "minimum": -_LARGEST, "maximum": _LARGEST}
+ITEM_ID = {"type": ["string", "integer"], "format": "item-id"}
+SCALAR = {"type": ["string", "number", "boolean"]}
 
 
 def is_number(value: object) -> bool:

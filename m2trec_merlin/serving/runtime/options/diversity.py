@@ -8,7 +8,7 @@ from typing import Any
 from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.choosing import POOL, Choice
 from m2trec_merlin.serving.runtime.notes import cut
-from m2trec_merlin.serving.runtime.options.base import Draft, Option, is_number
+from m2trec_merlin.serving.runtime.options.base import NUMBER, Draft, Option, is_number
 
 
 class Diversity(Option[dict[str, Any] | None]):
@@ -22,6 +22,17 @@ class Diversity(Option[dict[str, Any] | None]):
     name = "diversity"
     expected = '{"by": a column of filters} with "most", a whole number from 1, or "weight", from 0'
     default = None
+    meaning = "at most so many items that share a value, or less for those that are like one before"
+
+    def schema(self, version: Description) -> dict[str, Any]:
+        """See `Option.schema`."""
+        properties = {
+            "by": {"enum": list(version.filters)},
+            "most": {"type": "integer", "minimum": 1, "description": "items that may share a value"},
+            "weight": {**NUMBER, "minimum": 0, "description": "what likeness costs"},
+        }
+        required = {"required": ["by"], "minProperties": 2, "additionalProperties": False}
+        return {"type": ["object", "null"], "properties": properties, **required}
 
     def fits(self, value: object) -> bool:
         """See `Option.fits`."""

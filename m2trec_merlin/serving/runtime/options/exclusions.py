@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from m2trec_merlin.encoded import NO_ITEM
-from m2trec_merlin.serving.runtime.options.base import Draft, Option, as_ids, is_list_of_ids
+from m2trec_merlin.serving.contract.version import Description
+from m2trec_merlin.serving.runtime.options.base import ITEM_ID, Draft, Option, as_ids, is_list_of_ids
 
 
 class Exclude(Option[list[str]]):
@@ -14,6 +15,11 @@ class Exclude(Option[list[str]]):
     name = "exclude"
     expected = "a list of item ids"
     default: list[str] = []
+    meaning = "items that must not be recommended"
+
+    def schema(self, version: Description) -> dict[str, Any]:
+        """See `Option.schema`."""
+        return {"type": "array", "items": ITEM_ID}
 
     def fits(self, value: object) -> bool:
         """See `Option.fits`."""
@@ -34,6 +40,11 @@ class ExcludeSessionItems(Option[bool]):
     name = "exclude_session_items"
     expected = "true or false"
     default = False
+    meaning = "leave out what the session holds"
+
+    def schema(self, version: Description) -> dict[str, Any]:
+        """See `Option.schema`."""
+        return {"type": "boolean"}
 
     def fits(self, value: object) -> bool:
         """See `Option.fits`."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.options.base import Draft, Option
 
 
@@ -11,6 +14,11 @@ class Explain(Option[bool]):
     name = "explain"
     expected = "true or false"
     default = False
+    meaning = "say why the first items are in the answer"
+
+    def schema(self, version: Description) -> dict[str, Any]:
+        """See `Option.schema`."""
+        return {"type": "boolean"}
 
     def fits(self, value: object) -> bool:
         """See `Option.fits`."""

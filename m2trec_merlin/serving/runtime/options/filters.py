@@ -11,7 +11,7 @@ from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.item_table import as_number
 from m2trec_merlin.serving.runtime.notes import cut
-from m2trec_merlin.serving.runtime.options.base import Draft, Option
+from m2trec_merlin.serving.runtime.options.base import NUMBER, SCALAR, Draft, Option
 
 _ALL, _NOT = "all", "not"
 _BOUNDS = ("min", "max")
@@ -28,6 +28,12 @@ class Filters(Option[dict[str, Any]]):
     name = "filters"
     expected = "an object of wanted values by column"
     default: dict[str, Any] = {}
+    meaning = "only items with these values"
+
+    def schema(self, version: Description) -> dict[str, Any]:
+        """See `Option.schema`."""
+        columns = {name: _schema(name, numeric) for name, numeric in version.filters.items()}
+        return {"type": "object", "properties": columns, "additionalProperties": False}
 
     def fits(self, value: object) -> bool:
         """See `Option.fits`."""
@@ -56,6 +62,27 @@ class Filters(Option[dict[str, Any]]):
         for name, wanted in value.items():
             passing = _passing(draft, name, wanted)
             draft.allowed = passing if draft.allowed is None else draft.allowed & passing
+
+
+def _schema(name: str, numeric: bool) -> dict[str, Any]:
+    """Return the JSON Schema of what is wanted in a column: any of some values, or numbers within bounds."""
+    value: dict[str, Any] = {"type": ["number", "string"]} if numeric else {**SCALAR, "attribute": name}
+    bounds = dict.fromkeys(_BOUNDS, NUMBER) if numeric else {}
+    exact = {"minProperties": 1, "additionalProperties": False}
+    within = [{"type": "object", "properties": bounds, **exact}] if numeric else []
+    others = {
+        _ALL: {"type": "array", "items": value, "minItems": 1},
+        _NOT: {},
+        **dict.fromkeys(bounds, value),
+    }
+    return {
+        "anyOf": [
+            *within,
+            {"type": "array", "items": value},
+            value,
+            {"type": "object", "properties": others, **exact},
+        ]
+    }
 
 
 def _passing(draft: Draft, name: str, wanted: Any) -> np.ndarray:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.bounds import LONGEST_REQUEST_ID
 from m2trec_merlin.serving.runtime.options.base import Draft, Option
 
@@ -12,6 +15,11 @@ class RequestId(Option[str | None]):
     name = "request_id"
     expected = f"a text of 1 to {LONGEST_REQUEST_ID} letters"
     default = None
+    meaning = "what the answer calls the request"
+
+    def schema(self, version: Description) -> dict[str, Any]:
+        """See `Option.schema`."""
+        return {"type": ["string", "null"], "minLength": 1, "maxLength": LONGEST_REQUEST_ID}
 
     def fits(self, value: object) -> bool:
         """See `Option.fits`."""

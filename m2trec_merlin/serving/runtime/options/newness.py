@@ -6,8 +6,17 @@ from typing import Any
 
 import numpy as np
 
+from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.notes import name_some
-from m2trec_merlin.serving.runtime.options.base import Draft, Option, as_ids, is_list_of_ids, is_number
+from m2trec_merlin.serving.runtime.options.base import (
+    ITEM_ID,
+    NUMBER,
+    Draft,
+    Option,
+    as_ids,
+    is_list_of_ids,
+    is_number,
+)
 
 
 class NewItems(Option[list[str] | None]):
@@ -16,6 +25,11 @@ class NewItems(Option[list[str] | None]):
     name = "new_items"
     expected = "a list of item ids"
     default = None
+    meaning = "items that count as new; all without training history if none is named"
+
+    def schema(self, version: Description) -> dict[str, Any]:
+        """See `Option.schema`."""
+        return {"type": ["array", "null"], "items": ITEM_ID}
 
     def fits(self, value: object) -> bool:
         """See `Option.fits`."""
@@ -42,6 +56,11 @@ class NewItemBoost(Option[float]):
     name = "new_item_boost"
     expected = "a number"
     default = 0.0
+    meaning = "added to the scores of new items"
+
+    def schema(self, version: Description) -> dict[str, Any]:
+        """See `Option.schema`."""
+        return NUMBER
 
     def fits(self, value: object) -> bool:
         """See `Option.fits`."""

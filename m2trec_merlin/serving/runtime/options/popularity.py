@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.options.base import Draft, Option, is_number
 
 
@@ -16,6 +19,11 @@ class Popularity(Option[float]):
     name = "popularity"
     expected = "a number from 0 to 1"
     default = 1.0
+    meaning = "how much popularity counts, from 1, as trained, down to 0"
+
+    def schema(self, version: Description) -> dict[str, Any]:
+        """See `Option.schema`."""
+        return {"type": "number", "minimum": 0, "maximum": 1}
 
     def fits(self, value: object) -> bool:
         """See `Option.fits`."""

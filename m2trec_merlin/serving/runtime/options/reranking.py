@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.bounds import MOST_CANDIDATES, MOST_RAW_CANDIDATES
 from m2trec_merlin.serving.runtime.notes import name_some
+from m2trec_merlin.serving.runtime.options import base
 from m2trec_merlin.serving.runtime.options.base import Draft, Option
 
 #: What a candidate is called in an object of raw attributes.
@@ -29,6 +31,13 @@ class Candidates(Option[list[Candidate] | None]):
         f"with an {ITEM_ID} and raw attributes"
     )
     default = None
+    meaning = "the only items that may be recommended, to be ranked"
+
+    def schema(self, version: Description) -> dict[str, Any]:
+        """See `Option.schema`."""
+        described = {"type": "object", "required": [ITEM_ID], "properties": {ITEM_ID: base.ITEM_ID}}
+        each = {"anyOf": [base.ITEM_ID, described]}
+        return {"type": ["array", "null"], "items": each, "maxItems": MOST_CANDIDATES}
 
     def fits(self, value: object) -> bool:
         """See `Option.fits`."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from m2trec_merlin.serving.contract.version import Description
+from m2trec_merlin.serving.runtime.bounds import MOST_DIGITS
 from m2trec_merlin.serving.runtime.options.base import Draft, Option
 
 _LONGEST = 200
@@ -15,6 +17,14 @@ class SessionKey(Option[str | None]):
     name = "session_key"
     expected = f"a text of at most {_LONGEST} characters, or a whole number"
     default = None
+    meaning = "whose session it is; chooses the model where a server has two"
+
+    def schema(self, version: Description) -> dict[str, Any]:
+        """See `Option.schema`."""
+        # Longer numbers are not read at all.
+        most = 10**MOST_DIGITS
+        whole = {"minimum": -most, "maximum": most}
+        return {"type": ["string", "integer", "null"], "maxLength": _LONGEST, **whole}
 
     def fits(self, value: object) -> bool:
         """See `Option.fits`."""
