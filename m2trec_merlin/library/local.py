@@ -15,13 +15,16 @@ import numpy as np
 
 from m2trec_merlin.encoded import NO_ITEM, join_items
 from m2trec_merlin.errors import M2TRecError, RefusedError, ServerError
+from m2trec_merlin.library.item_search import CatalogueItem, ItemSearch
 from m2trec_merlin.serving.client.answers import Recommendations, parse_answer
 from m2trec_merlin.serving.client.requests import SessionItem, build_request, id_and_attributes
 from m2trec_merlin.serving.contract.names import ITEM_ATTRIBUTES, OPTIONS, PREDICT, PREPROCESS
 from m2trec_merlin.serving.contract.repository import find_repository, version_folder
+from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.notes import show
 from m2trec_merlin.serving.runtime.options import check_options
 from m2trec_merlin.serving.runtime.recommending import Request
+from m2trec_merlin.serving.runtime.served_catalogue import ServedCatalogue
 from m2trec_merlin.serving.runtime.similar import SimilarItems
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep, Tensors, answer_by_both
 
@@ -69,6 +72,23 @@ class LocalRecommender:
         self._first = PreprocessStep(version_folder(repository, PREPROCESS), in_background=False)
         self._second = PredictStep(version_folder(repository, PREDICT), in_background=False)
         self._turn = threading.Lock()
+        self._search: tuple[ServedCatalogue, ItemSearch] | None = None
+
+    @property
+    def version(self) -> Description:
+        """What was exported: by which attributes items are described, and answers filtered."""
+        return self._first.reader.version
+
+    @property
+    def model(self) -> str:
+        """Fingerprint of the export, as in `about` of answers."""
+        return self._second.model
+
+    @property
+    def n_items(self) -> int:
+        """Items of the catalogue as it is now."""
+        with self._turn:
+            return self._second.recommender.catalogues.served()[1].count
 
     def recommend(
         self,
@@ -109,10 +129,21 @@ class LocalRecommender:
             *(session, top_k, exclude, exclude_session_items, filters, new_item_boost, new_items, popularity),
             *(candidates, explain, options),
         )
-        [answer] = self._answer([request])
-        if isinstance(answer, M2TRecError):
-            raise RefusedError(str(answer))
-        return answer
+        return self._answer_one(request)
+
+    def answer(self, session: Sequence[SessionItem], options: Mapping[str, Any]) -> Recommendations:
+        """Answer what somebody else asks: options by name, as JSON has them, are checked as a server does.
+
+        Args:
+            session: as `recommend` takes it.
+            options: those of a request; others have their defaults.
+
+        Raises:
+            RefusedError: the request is wrong; says which fields.
+        """
+        repeated = options.get("exclude_session_items", False)
+        nothing = (None, (), repeated, None, None, None, None, None, False)
+        return self._answer_one(build_request(session, *nothing, options))
 
     def recommend_many(
         self,
@@ -211,6 +242,41 @@ class LocalRecommender:
             except ServerError as error:
                 raise RefusedError(str(error)) from None
             return self._second.recommender.similar(self._read([item], ["item"], options))
+
+    def search(self, text: str, top_k: int = 20) -> list[CatalogueItem]:
+        """Return the items that have all words of a text, in their title or as the beginning of their id.
+
+        The first search takes as long as splitting all titles into words. Whole words come first, then
+        what occurs most in training; the items that occur most are the answer to no words.
+        """
+        with self._turn:
+            return self._items().find(text, top_k)
+
+    def describe(self, item_ids: Sequence[str | int]) -> list[CatalogueItem | None]:
+        """Return title and values of items; None for each that the catalogue does not have."""
+        with self._turn:
+            return self._items().describe([str(item_id) for item_id in item_ids])
+
+    def values(self, attribute: str) -> dict[str, int]:
+        """Return the values of an attribute that people read, by falling number of items, and these numbers.
+
+        Raises:
+            RefusedError: there is no such attribute.
+        """
+        with self._turn:
+            return self._items().values(attribute)
+
+    def _items(self) -> ItemSearch:
+        _, catalogue = self._second.recommender.catalogues.served()
+        if self._search is None or self._search[0] is not catalogue:
+            self._search = catalogue, ItemSearch(catalogue, list(self.version.filters))
+        return self._search[1]
+
+    def _answer_one(self, request: Tensors) -> Recommendations:
+        [answer] = self._answer([request])
+        if isinstance(answer, M2TRecError):
+            raise RefusedError(str(answer))
+        return answer
 
     def _answer(self, requests: list[Tensors]) -> list[Recommendations | M2TRecError]:
         with self._turn:

@@ -1,0 +1,158 @@
+"""The items of a catalogue as a person looks for them: by words of titles, by ids, by values."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from m2trec_merlin.encoded import NO_ITEM
+from m2trec_merlin.errors import RefusedError
+from m2trec_merlin.serving.runtime.served_catalogue import ServedCatalogue
+
+#: How well a word of a title meets one that is looked for.
+_INSIDE, _BEGINS, _IS = 1, 2, 3
+
+
+@dataclass(frozen=True)
+class CatalogueItem:
+    """An item as a person reads it.
+
+    Attributes:
+        item_id: as text.
+        title: of the item; its id where the catalogue has no titles.
+        values: of the attributes that people read, by name; no entry where there is none.
+        share: of the events in training, 0 for an item that training never saw.
+        available: whether it may be recommended now.
+    """
+
+    item_id: str
+    title: str
+    values: dict[str, list[Hashable]]
+    share: float
+    available: bool
+
+
+class ItemSearch:
+    """Finds items of one version of a catalogue.
+
+    Making one takes as long as splitting all titles into words.
+
+    Args:
+        catalogue: the version.
+        columns: attributes that people read.
+    """
+
+    def __init__(self, catalogue: ServedCatalogue, columns: Sequence[str]) -> None:
+        self._catalogue, self._columns = catalogue, columns
+        items = catalogue.items
+        rows = np.arange(NO_ITEM + 1, catalogue.n_rows)
+        ids = items.ids(rows)
+        # Items that were removed or updated since the export keep their rows.
+        self._rows = rows[[items.rows.row(item_id) == row for item_id, row in zip(ids, rows, strict=True)]]
+        self._shares = items.shares[self._rows]
+        self._words = _places(items.titles(self._rows))
+        named = sorted((_fold(item_id), place) for place, item_id in enumerate(items.ids(self._rows)))
+        self._ids = [item_id for item_id, _ in named]
+        self._places_of_ids = np.array([place for _, place in named], np.int64)
+        self._values: dict[str, dict[str, int]] = {}
+
+    def find(self, text: str, top_k: int) -> list[CatalogueItem]:
+        """Return the items that have all words of a text: in their title, or as the beginning of the id.
+
+        Whole words come before beginnings, and these before what stands within a word; among equals, what
+        occurs most in training. Capitals and accents do not matter. Without words, all items are found.
+        """
+        whole = _fold(text.strip())
+        words = _split(whole)
+        scores = np.zeros(len(self._rows), np.int64)
+        possible = np.full(len(self._rows), bool(words) or not whole)
+        for word in words:
+            levels = self._levels(word)
+            possible &= levels > 0
+            scores += levels
+        if whole:
+            ends = (whole, f"{whole}\0", f"{whole}\U0010ffff")
+            first, behind, last = (bisect_left(self._ids, end) for end in ends)
+            possible[self._places_of_ids[first:last]] = True
+            scores[self._places_of_ids[first:last]] += _BEGINS
+            scores[self._places_of_ids[first:behind]] += _IS * (len(words) + 1)
+        places = np.flatnonzero(possible)
+        order = np.lexsort((-self._shares[places], -scores[places]))[:top_k]
+        return self._items(self._rows[places[order]])
+
+    def describe(self, item_ids: Iterable[str]) -> list[CatalogueItem | None]:
+        """Return the items of ids; None where the catalogue has none."""
+        rows = [self._catalogue.items.rows.row(item_id) for item_id in item_ids]
+        found = iter(self._items(np.array([row for row in rows if row != NO_ITEM], np.int64)))
+        return [next(found) if row != NO_ITEM else None for row in rows]
+
+    def values(self, column: str) -> dict[str, int]:
+        """Return the values of an attribute as text, the most frequent first, and how many items have each.
+
+        Raises:
+            RefusedError: it is none that people read.
+        """
+        if column not in self._columns:
+            accepted = ", ".join(self._columns) or "none"
+            raise RefusedError(f"attribute '{column}': items are shown without; accepted: {accepted}")
+        if column not in self._values:
+            values = self._catalogue.items.values(column, self._rows)
+            counts = Counter(str(value) for each in values for value in each)
+            self._values[column] = dict(counts.most_common())
+        return self._values[column]
+
+    def _levels(self, word: str) -> np.ndarray:
+        """Return how well each item meets a word, 0 if it does not: int8 [items]."""
+        levels = np.zeros(len(self._rows), np.int8)
+        others = [each for each in self._words if word in each]
+        for level, wanted in (
+            (_INSIDE, [each for each in others if not each.startswith(word)]),
+            (_BEGINS, [each for each in others if each.startswith(word) and each != word]),
+            (_IS, [each for each in others if each == word]),
+        ):
+            for each in wanted:
+                levels[self._words[each]] = level
+        return levels
+
+    def _items(self, rows: np.ndarray) -> list[CatalogueItem]:
+        catalogue = self._catalogue
+        columns = [(name, catalogue.items.values(name, rows)) for name in self._columns]
+        return [
+            CatalogueItem(
+                item_id,
+                title,
+                {name: list(values[place]) for name, values in columns if values[place]},
+                float(catalogue.items.shares[row]),
+                bool(catalogue.biases[row] > -np.inf),
+            )
+            for place, (row, item_id, title) in enumerate(
+                zip(rows, catalogue.items.ids(rows), catalogue.items.titles(rows), strict=True)
+            )
+        ]
+
+
+def _places(titles: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return of each word the titles that have it, int64."""
+    places: dict[str, list[int]] = {}
+    for place, title in enumerate(titles):
+        for word in set(_split(_fold(title))):
+            places.setdefault(word, []).append(place)
+    return {word: np.array(each, np.int64) for word, each in places.items()}
+
+
+def _split(text: str) -> list[str]:
+    return re.findall(r"\w+", text)
+
+
+def _fold(text: str) -> str:
+    """Return a text without capitals and accents."""
+    if text.isascii():
+        return text.lower()
+    letters = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
