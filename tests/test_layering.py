@@ -15,6 +15,7 @@ PACKAGE = "m2trec_merlin"
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
+    ("web",),
     ("library",),
     ("diagnosis",),
     (

@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from m2trec_merlin import __version__
-from m2trec_merlin.cli import catalog, comparisons, verbs
+from m2trec_merlin.cli import catalog, comparisons, trying, verbs
 from m2trec_merlin.cli.options import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -37,6 +37,7 @@ app = typer.Typer(
 )
 app.add_typer(catalog.app)
 app.add_typer(comparisons.app)
+app.add_typer(trying.app)
 
 DEFAULT_DRAFT = Path("shop.yaml")
 

@@ -1,0 +1,64 @@
+"""What the page sends: as large as the recommender takes it, and of the right form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from m2trec_merlin.errors import ServerError
+from m2trec_merlin.serving.runtime.bounds import MOST_BYTES, MOST_EVENTS
+from m2trec_merlin.serving.runtime.request_json import parse_json
+
+_JSON = "application/json"
+
+
+async def read_object(request: Request, **fields: type) -> list[Any]:
+    """Return the fields of a JSON object, each of its type.
+
+    Raises:
+        HTTPException: it is too large, no JSON, or of another form.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _JSON:
+        raise HTTPException(415, f"expected {_JSON}")
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > MOST_BYTES:
+            raise HTTPException(413, f"more than {MOST_BYTES:,} bytes")
+    try:
+        said = parse_json(body.decode(), "body")
+    except (ServerError, UnicodeDecodeError) as error:
+        raise HTTPException(400, str(error)) from None
+    expected = {list: "a list", dict: "an object"}
+    for name, kind in fields.items():
+        if not isinstance(said, dict) or not isinstance(said.get(name), kind):
+            raise HTTPException(400, f"{name}: expected {expected[kind]}")
+    return [said[name] for name in fields]
+
+
+def require_items(items: list[Any]) -> None:
+    """Check that each item of a session is an id or an object of attributes.
+
+    Raises:
+        HTTPException: one is not, or there are too many.
+    """
+    if len(items) > MOST_EVENTS:
+        raise HTTPException(400, f"session: more than {MOST_EVENTS:,} items")
+    for place, item in enumerate(items):
+        if isinstance(item, bool) or not isinstance(item, str | int | dict):
+            raise HTTPException(400, f"session[{place}]: expected an id or an object of attributes")
+
+
+def number_of(request: Request, name: str, default: int, most: int) -> int:
+    """Return a number of the address, from 1 to `most`.
+
+    Raises:
+        HTTPException: it is none.
+    """
+    text = request.query_params.get(name, str(default))
+    # Digits of other scripts are digits to Python, too.
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):
+        raise HTTPException(400, f"{name}: expected a whole number from 1 to {most}")
+    return int(text)

@@ -1,0 +1,29 @@
+// Messages of the recommender, each shown at the field that it is about.
+import { make } from "./dom.js";
+
+/** Return the element that a field of the request has on the page: the nearest that there is. */
+function placeOf(name, column) {
+  let path = name.replace(/^item_(?:ids|attributes)(?=\[)/, "session");
+  while (path) {
+    const found = document.querySelector(`[data-field="${CSS.escape(path)}"]`);
+    if (found) return found.querySelector(":scope > .messages");
+    path = path.replace(/(?:\[\d+\]|\.\w+|\w+)$/, "");
+  }
+  return column.querySelector(".messages.general");
+}
+
+/** Show the messages of all answers instead of those before. */
+export function showMessages(answers, columns) {
+  document.querySelectorAll(".messages").forEach((place) => place.replaceChildren());
+  document.querySelectorAll("[aria-invalid]").forEach((input) => input.removeAttribute("aria-invalid"));
+  answers.forEach(({ version, answer, messages }, number) => {
+    for (const { field, text } of messages) {
+      const place = placeOf(field, columns[number]);
+      const said = answers.length > 1 && !columns[number].contains(place) ? `${text} (${version})` : text;
+      if (!place || [...place.children].some((other) => other.textContent === said)) continue;
+      place.append(make(answer ? "p.note" : "p.fault", answer ? {} : { role: "alert" }, said));
+      for (let around = place.closest("details"); around; around = around.parentElement.closest("details")) around.open = true;
+      if (!answer) place.parentElement.querySelector("input, textarea, select")?.setAttribute("aria-invalid", "true");
+    }
+  });
+}
