@@ -1,4 +1,4 @@
-"""What the page shows of an answer: what the library says, titles and values of the items, and how long it took."""
+"""What the page shows: answers of the library, titles and values of their items, and how long it took."""
 
 from __future__ import annotations
 

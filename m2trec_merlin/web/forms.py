@@ -1,4 +1,4 @@
-"""What can be filled in on the page, as JSON Schemas: nothing there knows an option or an attribute by name."""
+"""What can be filled in on the page, as JSON Schemas: it knows no attribute by name."""
 
 from __future__ import annotations
 

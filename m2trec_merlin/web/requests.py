@@ -31,10 +31,9 @@ async def read_object(request: Request, **fields: type) -> list[Any]:
         said = parse_json(body.decode(), "body")
     except (ServerError, UnicodeDecodeError) as error:
         raise HTTPException(400, str(error)) from None
-    expected = {list: "a list", dict: "an object"}
     for name, kind in fields.items():
         if not isinstance(said, dict) or not isinstance(said.get(name), kind):
-            raise HTTPException(400, f"{name}: expected {expected[kind]}")
+            raise HTTPException(400, f"{name}: expected {'a list' if kind is list else 'an object'}")
     return [said[name] for name in fields]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from m2trec_merlin.errors import MissingDependencyError, ServerError
@@ -42,17 +43,15 @@ def show_page(runs: Sequence[Path], host: str, port: int, progress: Progress) ->
         app = build_app(versions, hosts)
         if not _is_loopback(host):
             progress.say(
-                f"Anybody who reaches {host} can use the page, and what is sent can be read on the way: leave "
-                "--host out to keep it on this machine"
+                f"Anybody who reaches {host} can use the page, and what is sent can be read on the way: "
+                "leave --host out to keep it on this machine"
             )
         shown = LOCALHOST if host == _EVERYWHERE else host
         progress.say(f"Open http://{shown}:{listener.getsockname()[1]}   Stop with Ctrl-C")
         settings = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
-        try:
+        # When it has stopped, it hands on what stopped it.
+        with suppress(KeyboardInterrupt):
             uvicorn.Server(settings).run(sockets=[listener])
-        except KeyboardInterrupt:
-            # It has stopped in order, and hands on what stopped it.
-            pass
         progress.say("The page is closed.")
 
 
