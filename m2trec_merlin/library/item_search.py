@@ -76,6 +76,7 @@ class ItemSearch:
             levels = self._levels(word)
             possible &= levels > 0
             scores += levels
+        scores[~possible] = 0
         if whole:
             ends = (whole, f"{whole}\0", f"{whole}\U0010ffff")
             first, behind, last = (bisect_left(self._ids, end) for end in ends)
