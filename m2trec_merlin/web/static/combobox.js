@@ -37,7 +37,6 @@ export function combobox({ label, placeholder = "", id = freshId("box"), describ
     input.value = "";
     close();
     choose(thing);
-    input.focus();
   }
 
   async function open() {
@@ -76,7 +75,24 @@ export function combobox({ label, placeholder = "", id = freshId("box"), describ
   });
   input.addEventListener("click", () => list.hidden && open());
   input.addEventListener("blur", close);
-  input.addEventListener("keydown", async (event) => {
+  async function enter() {
+    const text = input.value.trim();
+    if (active >= 0) return take(things[active]);
+    if (!text) return;
+    close();
+    let found;
+    try {
+      found = await find(text);
+    } catch {
+      return open();
+    }
+    const thing = found[0] ?? free?.(text);
+    // Whoever types on in the meantime means something else.
+    if (thing === undefined) open();
+    else if (input.value.trim() === text) take(thing);
+  }
+
+  input.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       if (list.hidden) return open();
@@ -84,11 +100,7 @@ export function combobox({ label, placeholder = "", id = freshId("box"), describ
       if (things.length) mark((active + step + things.length) % things.length);
     } else if (event.key === "Enter") {
       event.preventDefault();
-      const text = input.value.trim();
-      if (!text && active < 0) return;
-      if (active < 0) { clearTimeout(waiting); await open(); }
-      const thing = things[active] ?? free?.(text);
-      if (thing !== undefined) take(thing);
+      enter();
     } else if (event.key === "Escape" && !list.hidden) {
       event.preventDefault();
       close();

@@ -1,0 +1,210 @@
+"""The page in a real browser: searched, clicked, typed, narrow, broken."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+from m2trec_merlin.library.local import LocalRecommender
+from m2trec_merlin.web.app import build_app
+from tests.web.browser import CHROMIUM, DRIVER, NARROW, Breakable, Page, chromium, served
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs Chromium and chromedriver, and finds none"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    with chromium(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
+
+
+@pytest.fixture(scope="module")
+def application(versions: dict[str, LocalRecommender]) -> Breakable:
+    return Breakable(build_app({"today": versions["today"]}))
+
+
+@pytest.fixture(scope="module")
+def address(application: Breakable) -> Iterator[str]:
+    with served(application) as address:
+        yield address
+
+
+@pytest.fixture
+def page(browser, address: str) -> Iterator[Page]:
+    page = Page(browser, address)
+    page.complaints()
+    yield page
+    assert page.complaints() == []
+
+
+def test_a_session_is_built_by_searching_and_clicking(
+    page: Page, versions: dict[str, LocalRecommender]
+) -> None:
+    page.open()
+    assert page.recommended() == [item.item_id for item in versions["today"].search("", 5)]
+    assert "what is bought most" in page.find("#columns").text
+    page.find("#search").send_keys("red bread")
+    page.wait(lambda: len(page.texts("#search-list [role=option]")) == 3)
+    page.find("#search-list [role=option]:nth-child(2)").click()
+    page.settle()
+    assert page.session() == ["red bread 1"]
+    page.find(".recommended li:nth-child(3) button.row").click()
+    page.settle()
+    [_, second] = page.driver.current_url.split("#")[1].split("&")
+    session = ["sku-16", second.removeprefix("item=")]
+    assert page.recommended() == versions["today"].recommend(session).item_ids
+    departments = versions["today"].recommend(session).categories["department"]
+    assert page.texts(".task .value") == [name for name, _ in departments]
+    assert page.texts(".task .share") == [f"{share:.0%}".replace("%", " %") for _, share in departments]
+    page.driver.back()
+    page.wait(lambda: page.session() == ["red bread 1"])
+    page.driver.refresh()
+    page.wait(lambda: page.session() == ["red bread 1"])
+
+
+def test_all_of_it_is_done_by_keyboard(page: Page) -> None:
+    page.open()
+    page.press("/")
+    page.press("bread")
+    page.wait(lambda: page.texts("#search-list [role=option]"))
+    page.press(Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.ARROW_UP)
+    active = page.find("#search").get_attribute("aria-activedescendant")
+    title = page.find(f"#{active} .title").text
+    assert page.find(f"#{active}").get_attribute("aria-selected") == "true"
+    page.press(Keys.ENTER)
+    page.settle()
+    assert page.session() == [title] and page.focused() == "Find an item"
+    page.press("milk", Keys.ESCAPE)
+    assert page.find("#search").get_attribute("aria-expanded") == "false"
+    page.select_all()
+    page.press("sku-9", Keys.ENTER)
+    page.wait(lambda: page.session() == [title, "green apple 4"])
+    page.settle()
+    page.press(Keys.TAB)
+    assert page.focused() == f"Remove {title}"
+    outline = "return getComputedStyle(document.activeElement).outlineStyle"
+    assert page.driver.execute_script(outline) == "solid"
+    page.press(Keys.ENTER)
+    page.wait(lambda: page.session() == ["green apple 4"])
+    assert page.focused() == "Remove green apple 4"
+    page.settle()
+    page.press(Keys.DELETE)
+    page.wait(lambda: page.session() == [])
+    assert page.focused() == "Find an item"
+
+
+def test_options_are_set_explained_and_refused_where_they_stand(page: Page) -> None:
+    page.open("#item=sku-1&item=sku-2")
+    page.find("[data-field='options.explain'] input").click()
+    page.wait(lambda: page.texts(".why summary"))
+    assert "because of" in page.texts(".why summary")[0]
+    page.fill("[data-field='options.top_k'] input", "2")
+    page.wait(lambda: len(page.recommended()) == 2)
+    page.fill("[data-field='options.top_k'] input", "0")
+    fault = "[data-field='options.top_k'] .fault"
+    assert page.wait(lambda: page.texts(fault)) == ["expected a whole number of at least 1, found 0"]
+    assert page.find("[data-field='options.top_k'] input").get_attribute("aria-invalid") == "true"
+    page.fill("[data-field='options.top_k'] input", "")
+    page.wait(lambda: len(page.recommended()) == 5)
+    assert not page.texts(".fault")
+    page.find(".task button").click()
+    page.wait(lambda: "options" in page.driver.current_url and "department" in page.driver.current_url)
+    page.settle()
+    department = page.texts(".task [aria-pressed=true] .value")
+    assert page.texts("[data-field='options.filters.department'] .chips li span") == department
+    assert all(department[0] in meta for meta in page.texts(".recommended .meta"))
+    page.find("#reset").click()
+    page.wait(lambda: "options" not in page.driver.current_url)
+
+
+def test_an_empty_answer_says_why_and_what_to_do(page: Page) -> None:
+    page.open(f"#item=sku-1&options={quote(json.dumps({'filters': {'price': {'min': 1000}}}))}")
+    assert "Nothing can be recommended with these options." in page.find(".empty").text
+    assert "only 0 items may be recommended" in page.find(".empty").text
+    page.find(".empty button").click()
+    page.wait(lambda: len(page.recommended()) == 5)
+
+
+def test_unknown_items_and_cut_addresses_are_told(page: Page) -> None:
+    page.open("#item=sku-1&item=nothing&options={%22top_k")
+    assert "the catalogue has no item 'nothing'" in page.texts("#session > li:nth-child(2) .note")[0]
+    assert page.session() == ["green bread 1", "nothing"] and len(page.recommended()) == 5
+
+
+def test_a_broken_answer_is_told_and_tried_again(page: Page, application: Breakable) -> None:
+    page.open("#item=sku-1")
+    before = page.recommended()
+    application.broken = True
+    page.find(".recommended button.row").click()
+    page.wait(lambda: page.texts(".banner"))
+    assert "an answer that cannot be read (status 502)" in page.find("#trouble").text
+    assert page.recommended() == before and len(page.session()) == 2
+    application.broken = False
+    page.find(".banner button").click()
+    page.wait(lambda: not page.texts(".banner"))
+    assert len(page.recommended()) == 5
+    assert [each["level"] for each in page.complaints()] == ["SEVERE"]  # of the status alone
+
+
+def test_a_new_item_is_typed_in_changed_and_kept_as_text(
+    page: Page, versions: dict[str, LocalRecommender]
+) -> None:
+    page.open("#item=sku-1")
+    page.find("#describe").click()
+    assert not page.find("#new-item-add").is_enabled()
+    page.press("<b onclick=alert(1)>red</b> bread")
+    page.press(Keys.TAB, "bak")
+    page.wait(lambda: page.driver.execute_script("return document.querySelector('datalist option')?.value"))
+    page.press("ery", Keys.TAB, "local", Keys.ENTER, Keys.TAB, "cheap")
+    page.find("#new-item-add").click()
+    page.wait(lambda: len(page.session()) == 2)
+    page.settle()
+    item = {
+        "product_name": "<b onclick=alert(1)>red</b> bread",
+        "department": "bakery",
+        "tags": ["local"],
+        "price": "cheap",
+    }
+    assert page.recommended() == versions["today"].recommend(["sku-1", item]).item_ids
+    assert page.session()[1] == f"{item['product_name']}new"
+    assert page.texts("#session .note") == ["price 'cheap' is not a finite number, so it counts as missing"]
+    page.find("#session [aria-label^=Change]").click()
+    page.fill("#new-item-fields input", "green tea")
+    page.press(Keys.ENTER)
+    page.wait(lambda: page.session()[1:] == ["green teanew"])
+    page.settle()
+
+
+def test_a_narrow_window_has_one_column_and_nothing_outside_of_it(page: Page) -> None:
+    page.open("#item=sku-1&options={%22explain%22:true}", NARROW)
+    script = "const all = document.documentElement; return [all.scrollWidth, all.clientWidth]"
+    wanted, there = page.driver.execute_script(script)
+    assert wanted == there <= NARROW[0]
+    tops = [page.find(each).rect["y"] for each in ("#session", "#answers", "aside")]
+    assert tops == sorted(tops) and page.find("#answers").rect["width"] > 350
+    assert not page.find("#options").is_displayed()
+    page.find("aside summary").click()
+    assert page.find("#options").is_displayed()
+
+
+def test_two_versions_stand_side_by_side(page: Page, versions: dict[str, LocalRecommender]) -> None:
+    with served(build_app(versions)) as address:
+        both = Page(page.driver, address)
+        both.open("#item=sku-1&item=sku-3")
+        today, tomorrow = (
+            versions["today"].recommend(["sku-1", "sku-3"], popularity=share).item_ids for share in (1, 0)
+        )
+        assert today != tomorrow and both.recommended() == [*today, *tomorrow]
+        assert both.texts(".version h3") == ["today", "tomorrow"]
+        shared = len({*today} & {*tomorrow})
+        assert f"{shared} of 5 in both" in both.texts(".version:nth-child(2) .pill")
+        assert len(both.texts(".badge.only")) == 5 - shared
+        lefts = [both.find(f".version:nth-child({n})").rect["x"] for n in (1, 2)]
+        assert lefts[0] < lefts[1]
