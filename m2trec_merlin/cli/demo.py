@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +48,7 @@ def run_demo(config: Config) -> None:
     minutes, seconds = divmod(round(time.perf_counter() - started), 60)
     console.print(f"\n[bold]Done in {minutes} min {seconds} s.[/bold] Next:")
     print_plain(f"  open {Run(config).report}")
+    print_plain(f"  m2trec try {shlex.quote(str(Run(config).model_directory))}      (a page to try sessions)")
     console.print("  m2trec serve      (and in another terminal: m2trec recommend ITEM_ID ...)")
 
 
