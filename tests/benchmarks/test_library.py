@@ -27,6 +27,7 @@ def test_what_is_offered_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyP
     records = json.loads((tmp_path / "library.json").read_text())
     values = {(record["system"], record["measure"]): record["value"] for record in records}
     systems = {"import", "load", "first answer", "recommend", "recommend_many, a session", "similar"}
+    systems |= {"first search", "search"}
     assert {system for system, _ in values} - systems == {
         "first item by its attributes",
         "recommend, an item by its attributes",

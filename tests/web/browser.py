@@ -130,6 +130,12 @@ class Page:
         name: str = self.driver.execute_script(script)
         return name
 
+    def is_within_window(self) -> bool:
+        """Tell whether nothing is wider than the window, so that nobody has to scroll sideways."""
+        script = "const all = document.documentElement; return all.scrollWidth <= all.clientWidth"
+        within: bool = self.driver.execute_script(script)
+        return within
+
     def fill(self, selector: str, text: str) -> None:
         """Write into a field instead of what it holds."""
         field = self.find(selector)

@@ -102,12 +102,12 @@ const makers = {
     return [select];
   },
 
-  values: ({ id, schema, value, change, hint, name }) => {
+  values: ({ id, schema, value, change, hint, name, path }) => {
     const attribute = schema.attribute ?? schema.items.attribute;
     return chips({
       id, hint, name, value, change, show: (each) => String(each),
       box: {
-        placeholder: "Any", find: (text, signal) => (attribute ? valuesOf(attribute, text, signal) : []),
+        placeholder: path.startsWith("options.") ? "Any" : "", find: (text, signal) => (attribute ? valuesOf(attribute, text, signal) : []),
         show: (each) => [make("span", {}, each)], idOf: (each) => each, free: (text) => text,
       },
     });
@@ -134,7 +134,7 @@ const makers = {
   },
 
   json: ({ id, schema, value, change, hint }) => {
-    const box = make("textarea", { id, rows: 2, spellcheck: "false", "aria-describedby": hint, placeholder: "JSON" });
+    const box = make("textarea", { id, rows: 2, spellcheck: "false", "aria-describedby": hint, placeholder: listOf(schema) ?? "JSON" });
     box.value = value === undefined ? "" : JSON.stringify(value);
     box.addEventListener("input", () => {
       box.removeAttribute("aria-invalid");
@@ -144,6 +144,8 @@ const makers = {
     return [box];
   },
 };
+
+const listOf = ({ minItems, maxItems }) => (minItems && minItems === maxItems ? `[ ${minItems} numbers, … ]` : null);
 
 const idOf = (each) => (typeof each === "object" ? String(each.item_id) : String(each));
 

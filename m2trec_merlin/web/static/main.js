@@ -24,6 +24,7 @@ async function open() {
   document.title = `${about.versions.map(({ name }) => name).join(" and ")} · Try sessions`;
   byId("about").textContent = `${about.versions.map(({ name }) => name).join(" beside ")} · ${first.items.toLocaleString()} items`;
   byId("describe").hidden = !about.item;
+  document.querySelector("main").classList.toggle("two", about.versions.length > 1);
   byId("search-place").replaceChildren(combobox({
     id: "search", label: "Find an item", placeholder: "Find an item by title or id", find: find, show: line,
     choose: (item) => add(item.item_id), free: (text) => ({ item_id: text }),
@@ -92,8 +93,8 @@ async function refresh() {
   byId("code").querySelector("pre").textContent = inPython(state);
   byId("reset").hidden = !Object.keys(options).length;
   byId("answers").setAttribute("aria-busy", "true");
-  const slow = setTimeout(() => say(session.some((item) => typeof item === "object")
-    ? "Reading the new item: the first one takes some seconds …" : "Asking …"), 700);
+  const slow = setTimeout(() => wait(session.some((item) => typeof item === "object")
+    ? "Reading the new item: the first one takes some seconds …" : "Asking …"), 500);
   const ids = session.filter((item) => typeof item !== "object");
   const describe = () => {
     const found = api.known(ids);
@@ -101,7 +102,12 @@ async function refresh() {
   };
   showSession(session, describe(), about, { remove, edit });
   try {
-    const [answers] = await Promise.all([api.recommend(session, options, signal), api.describe(ids)]);
+    if (ids.some((id) => api.known([id])[0] === undefined)) {
+      await api.describe(ids);
+      if (signal.aborted) return;
+      showSession(session, describe(), about, { remove, edit });
+    }
+    const answers = await api.recommend(session, options, signal);
     if (signal.aborted) return;
     for (const each of answers) if (each.items) api.remember(each.items);
     byId("trouble").replaceChildren();
@@ -115,6 +121,7 @@ async function refresh() {
     trouble(error, refresh);
   } finally {
     clearTimeout(slow);
+    if (!signal.aborted) wait("");
     if (!signal.aborted) byId("answers").setAttribute("aria-busy", "false");
   }
 }
@@ -124,10 +131,15 @@ function show(answers, titles) {
   const filtered = (task) => (task in filters ? [state.options.filters?.[task] ?? []].flat() : undefined);
   const columns = showAnswers(answers, { titles, filtered, isEmpty: !state.session.length }, { add, filter, reset: () => setOptions({}) });
   byId("columns").replaceChildren(...columns);
-  byId("columns").classList.toggle("two", columns.length > 1);
+  byId("code").hidden = false;
   showMessages(answers, columns);
   const [{ answer, milliseconds }] = answers;
   say(answer ? `${answer.item_ids.length} recommendations in ${Math.round(milliseconds)} milliseconds` : "The request was refused");
+}
+
+function wait(text) {
+  byId("waiting").textContent = text;
+  byId("waiting").hidden = !text;
 }
 
 const say = (text) => { byId("status").textContent = text; };

@@ -20,7 +20,7 @@ export function showSession(session, known, about, does) {
   const lines = session.map((item, place) => {
     const isNew = typeof item === "object", title = nameOf(item, known[place]);
     const values = isNew ? Object.fromEntries(Object.entries(item).filter(([, each]) => String(each) !== title).map(([name, each]) => [name, [each].flat()])) : known[place]?.values ?? {};
-    const said = isNew ? meta(values) : known[place] ? meta(values) : "not in the catalogue";
+    const said = isNew ? meta(values) : known[place] === null ? "not in the catalogue" : meta(values);
     const remove = make("button.icon", {
       type: "button", "aria-label": `Remove ${title}`, onclick: () => does.remove(place),
     }, "×");
