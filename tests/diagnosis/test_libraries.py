@@ -13,6 +13,7 @@ from m2trec_merlin.diagnosis.findings import State
 from m2trec_merlin.diagnosis.libraries import (
     check_cudf,
     check_gpu,
+    check_page,
     check_sentences,
     check_serving_packages,
     check_versions,
@@ -87,3 +88,11 @@ def test_the_sentence_encoder_is_missed_where_an_attribute_needs_it(
     assert check_sentences(plain).state is State.LIMITED
     found = check_sentences(reading)
     assert found.state is State.BLOCKED and "meaning cannot be encoded" in found.cost
+
+
+def test_the_page_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert check_page(None).state is State.READY and "uvicorn" in check_page(None).found
+    monkeypatch.setattr(libraries, "find_spec", lambda name: None if name == "uvicorn" else name)
+    found = check_page(None)
+    assert (found.state, found.found) == (State.LIMITED, "uvicorn not installed")
+    assert found.remedy == "pip install 'm2trec-merlin[web]'"

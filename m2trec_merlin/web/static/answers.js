@@ -19,17 +19,18 @@ export function showAnswers(answers, now, does) {
   const places = answers.map(({ answer }) => new Map(answer?.item_ids.map((id, place) => [id, place])));
   return answers.map((each, version) => {
     const others = answers.length > 1 && version > 0 && answers[0].answer ? places[0] : null;
-    return make("article.version", {}, head(each, answers, others), ...body(each, now, does, others));
+    const title = answers.length > 1 ? each.version : now.isEmpty ? "What is bought most" : "Recommended next";
+    return make("article.version", {}, head(each, title, others), ...body(each, now, does, others));
   });
 }
 
-function head({ version, answer, milliseconds }, answers, others) {
+function head({ answer, milliseconds }, title, others) {
   const both = others && answer ? answer.item_ids.filter((id) => others.has(id)).length : 0;
   const said = [
     answer && make("span.pill", { title: "time in the recommender, without the way to the browser" }, took(milliseconds)),
     others && answer && make("span.pill", {}, `${both} of ${answer.item_ids.length} in both`),
   ];
-  return make("header.heading", {}, make("h3", {}, answers.length > 1 ? version : "Recommended next"), make("span.pills", {}, ...said));
+  return make("header.heading", {}, make("h3", {}, title), make("span.pills", {}, ...said));
 }
 
 function body({ answer, items, messages }, now, does, others) {
@@ -41,7 +42,6 @@ function body({ answer, items, messages }, now, does, others) {
   const categories = Object.entries(answer.categories).filter(([, values]) => values.length);
   return [
     general,
-    now.isEmpty ? make("p.hint", {}, "Without a session: what is bought most.") : null,
     categories.length ? make("div.tasks", {}, ...categories.map(([task, values]) => taskOf(task, values, now, does))) : null,
     make("ol.items.recommended", {}, ...answer.item_ids.map((id, place) => itemOf(answer, items[place], place, now, does, others))),
   ].filter(Boolean);

@@ -26,7 +26,7 @@ async function open() {
   byId("describe").hidden = !about.item;
   document.querySelector("main").classList.toggle("two", about.versions.length > 1);
   byId("search-place").replaceChildren(combobox({
-    id: "search", label: "Find an item", placeholder: "Find an item by title or id", find: find, show: line,
+    id: "search", label: "Find an item", placeholder: "Find an item by title or id", find, show: line,
     choose: (item) => add(item.item_id), free: (text) => ({ item_id: text }),
   }));
   restore();
@@ -130,9 +130,13 @@ function show(answers, titles) {
   const filters = about.options.properties.filters?.properties ?? {};
   const filtered = (task) => (task in filters ? [state.options.filters?.[task] ?? []].flat() : undefined);
   const columns = showAnswers(answers, { titles, filtered, isEmpty: !state.session.length }, { add, filter, reset: () => setOptions({}) });
+  const alike = (button) => [...byId("columns").querySelectorAll(`button.${button.classList[0]}`)];
+  const focused = document.activeElement.closest("#columns button"), place = focused && alike(focused).indexOf(focused);
   byId("columns").replaceChildren(...columns);
+  // Whoever takes items by keyboard stays in the list.
+  if (focused) alike(focused)[place]?.focus({ preventScroll: true });
   byId("code").hidden = false;
-  showMessages(answers, columns);
+  showMessages(answers, columns, state.session.length === 0);
   const [{ answer, milliseconds }] = answers;
   say(answer ? `${answer.item_ids.length} recommendations in ${Math.round(milliseconds)} milliseconds` : "The request was refused");
 }
@@ -145,18 +149,24 @@ function wait(text) {
 const say = (text) => { byId("status").textContent = text; };
 
 function trouble(error, again) {
-  if (!(error instanceof api.Trouble)) throw error;
+  if (!(error instanceof api.Trouble)) console.error(error);
+  const text = error instanceof api.Trouble ? error.message : "The server gave an answer that cannot be shown.";
   say("");
   const retry = make("button", { type: "button", onclick: again }, "Try again");
-  byId("trouble").replaceChildren(make("div.banner", {}, make("p", {}, error.message), retry));
+  byId("trouble").replaceChildren(make("div.banner", {}, make("p", {}, text), retry));
 }
 
 byId("clear").addEventListener("click", () => { change([]); byId("search").focus(); });
 byId("reset").addEventListener("click", () => setOptions({}));
 byId("describe").addEventListener("click", () => askForItem(about.item, {}, add));
 byId("share").addEventListener("click", async () => {
-  await navigator.clipboard.writeText(location.href);
-  byId("share").textContent = "Copied";
+  try {
+    await navigator.clipboard.writeText(location.href);
+    byId("share").textContent = "Copied";
+  } catch {
+    // Browsers keep the clipboard from pages of other machines.
+    byId("share").textContent = "Copy the address above";
+  }
   setTimeout(() => { byId("share").textContent = "Copy link"; }, 1500);
 });
 window.addEventListener("popstate", () => about && restore());

@@ -12,8 +12,13 @@ function placeOf(name, column) {
   return column.querySelector(".messages.general");
 }
 
-/** Show the messages of all answers instead of those before. */
-export function showMessages(answers, columns) {
+/**
+ * Show the messages of all answers instead of those before.
+ * @param {Array} answers of the versions.
+ * @param {Array} columns that show them.
+ * @param {boolean} isEmpty whether nothing was asked: what is said of that is no warning.
+ */
+export function showMessages(answers, columns, isEmpty) {
   document.querySelectorAll(".messages").forEach((place) => place.replaceChildren());
   document.querySelectorAll("[aria-invalid]").forEach((input) => input.removeAttribute("aria-invalid"));
   answers.forEach(({ version, answer, messages }, number) => {
@@ -21,7 +26,8 @@ export function showMessages(answers, columns) {
       const place = placeOf(field, columns[number]);
       const said = answers.length > 1 && !columns[number].contains(place) ? `${text} (${version})` : text;
       if (!place || [...place.children].some((other) => other.textContent === said)) continue;
-      place.append(make(answer ? "p.note" : "p.fault", answer ? {} : { role: "alert" }, said));
+      const kind = !answer ? "p.fault" : isEmpty && !field ? "p.hint" : "p.note";
+      place.append(make(kind, answer ? {} : { role: "alert" }, said));
       for (let around = place.closest("details"); around; around = around.parentElement.closest("details")) around.open = true;
       if (!answer) place.parentElement.querySelector("input, textarea, select")?.setAttribute("aria-invalid", "true");
     }
