@@ -5,7 +5,9 @@ const SOURCES = {
   metadata: "what the items are", neighbours: "similar sessions", boost: "boost of new and rare items",
   repeat: "bought again", popularity: "popularity",
 };
-const number = (value) => value.toLocaleString(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const number = (value) =>
+  value.toLocaleString(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 }).replace("-", "−");
+const percent = (value) => value.toLocaleString(undefined, { style: "percent", maximumFractionDigits: 2 });
 const took = (value) => `${value < 10 ? value.toFixed(1) : Math.round(value).toLocaleString()} ms`;
 
 /**
@@ -83,7 +85,7 @@ function itemOf(answer, item, place, now, does, others) {
   const row = make("button.row", { type: "button", "data-item": id, title: "Add to the session", onclick: () => does.add(id) },
     make("span.place", {}, String(place + 1)), tile(title, values),
     make("span.text", {}, make("span.title", {}, title, ...badges), make("span.meta", {}, [id, meta(values)].filter(Boolean).join(" · "))),
-    make("span.score", {}, make("span.unseen", {}, "score "), number(scores[place]), bar));
+    make("span.score", {}, make("span.unseen", {}, now.isEmpty ? "share of what is bought " : "score "), (now.isEmpty ? percent : number)(scores[place]), bar));
   return make("li", {}, row, explanations[place] ? whyOf(explanations[place], now) : null);
 }
 
@@ -96,11 +98,11 @@ function moved(before, place) {
 
 function whyOf(why, now) {
   const event = why.event === null ? null : now.titles[why.event];
-  const about = event ? [" · because of ", make("b", {}, event), why.attribute ? `, by its ${words(why.attribute).toLowerCase()}` : ""] : [];
+  const about = event ? [" · because of ", make("b", {}, event)] : [];
   const rows = [
     ...Object.entries(why.falls).map(([source, fall]) => [SOURCES[source] ?? words(source), fall]),
     ...(event && why.event_fall !== null ? [[`“${event}” in the session`, why.event_fall]] : []),
-    ...(why.attribute && why.attribute_fall !== null ? [[`its ${words(why.attribute).toLowerCase()}`, why.attribute_fall]] : []),
+    ...(why.attribute && why.attribute_fall !== null ? [[`${words(why.attribute).toLowerCase()} of it`, why.attribute_fall]] : []),
   ];
   return make("details.why", {},
     make("summary", {}, words(SOURCES[why.by] ?? why.by), ...about),

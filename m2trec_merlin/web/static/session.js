@@ -35,6 +35,7 @@ export function showSession(session, known, about, does) {
   });
   byId("session").replaceChildren(...lines);
   byId("session").hidden = !session.length;
+  byId("session").scrollTop = byId("session").scrollHeight;
   byId("clear").hidden = !session.length;
   byId("session-hint").textContent = !session.length
     ? "Nothing yet: find an item above, or take one that is recommended."
