@@ -192,17 +192,19 @@ def test_a_new_item_is_typed_in_changed_and_kept_as_text(
         "price": "cheap",
     }
     assert page.recommended() == versions["today"].recommend(["sku-1", item]).item_ids
-    assert page.session()[1] == f"{item['product_name']}new"
+    assert page.session()[1] == f"{item['product_name']} new"
     assert page.texts("#session .note") == ["price 'cheap' is not a finite number, so it counts as missing"]
     page.find("#session [aria-label^=Change]").click()
     page.fill("#new-item-fields input", "green tea")
     page.press(Keys.ENTER)
-    page.wait(lambda: page.session()[1:] == ["green teanew"])
+    page.wait(lambda: page.session()[1:] == ["green tea new"])
     page.settle()
 
 
 def test_a_narrow_window_has_one_column_and_nothing_outside_of_it(page: Page) -> None:
-    page.open("#item=sku-1&options={%22explain%22:true}", NARROW)
+    item = {"product_name": f"bread {'with all that one could wish for ' * 9}", "department": "bakery"}
+    page.open(f"#item=sku-1&new={quote(json.dumps(item))}&options={{%22explain%22:true}}", NARROW)
+    assert any(item["product_name"] in reason for reason in page.texts(".why summary"))
     assert page.is_within_window()
     tops = [page.find(each).rect["y"] for each in ("#session", "#answers", "aside")]
     assert tops == sorted(tops) and page.find("#answers").rect["width"] > 350

@@ -84,7 +84,7 @@ function itemOf(answer, item, place, now, does, others) {
   ];
   const row = make("button.row", { type: "button", "data-item": id, title: "Add to the session", onclick: () => does.add(id) },
     make("span.place", {}, String(place + 1)), tile(title, values),
-    make("span.text", {}, make("span.title", {}, title, ...badges), make("span.meta", {}, [id, meta(values)].filter(Boolean).join(" · "))),
+    make("span.text", {}, make("span.title", {}, title, ...badges.filter(Boolean).flatMap((badge) => [" ", badge])), make("span.meta", {}, [id, meta(values)].filter(Boolean).join(" · "))),
     make("span.score", {}, make("span.unseen", {}, now.isEmpty ? "share of what is bought " : "score "), (now.isEmpty ? percent : number)(scores[place]), bar));
   return make("li", {}, row, explanations[place] ? whyOf(explanations[place], now) : null);
 }

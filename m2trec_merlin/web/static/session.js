@@ -28,7 +28,7 @@ export function showSession(session, known, about, does) {
       if (event.key === "Delete" || event.key === "Backspace") { event.preventDefault(); does.remove(place); }
     } },
       make("div.row", {}, tile(title, values),
-        make("span.text", {}, make("span.title", {}, title, isNew ? make("span.badge", {}, "new") : null), make("span.meta", {}, said)),
+        make("span.text", {}, make("span.title", {}, title, ...(isNew ? [" ", make("span.badge", {}, "new")] : [])), make("span.meta", {}, said)),
         isNew ? make("button.icon", { type: "button", "aria-label": `Change ${title}`, onclick: () => does.edit(place) }, "✎") : null,
         remove),
       make("div.messages"));
