@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -11,6 +12,9 @@ from selenium.webdriver.common.keys import Keys
 from starlette.responses import JSONResponse, Response
 
 from m2trec_merlin.library.local import LocalRecommender
+from m2trec_merlin.serving.contract.version import Description
+from m2trec_merlin.serving.runtime.options import options_schema
+from m2trec_merlin.web import answering
 from m2trec_merlin.web.app import build_app
 from tests.web.browser import CHROMIUM, DRIVER, NARROW, Breakable, Page, chromium, served
 
@@ -129,6 +133,44 @@ def test_options_are_set_explained_and_refused_where_they_stand(page: Page) -> N
     assert all(department[0] in meta for meta in page.texts(".recommended .meta"))
     page.find("#reset").click()
     page.wait(lambda: "options" not in page.driver.current_url)
+
+
+def test_what_fields_have_no_place_for_is_shown_and_said_as_json(
+    page: Page, versions: dict[str, LocalRecommender]
+) -> None:
+    filters = {"department": {"not": ["bakery"]}, "price": {"min": 2, "not": 3}, "tags": "local"}
+    page.open(f"#item=sku-1&options={quote(json.dumps({'filters': filters}))}")
+    assert page.recommended() == versions["today"].recommend(["sku-1"], filters=filters).item_ids
+    assert page.texts("[data-field='options.filters.tags'] .chips span") == ["local"]
+    assert not page.texts(".task button")
+    department = "[data-field='options.filters.department'] "
+    assert page.find(f"{department} textarea").get_attribute("value") == '{"not":["bakery"]}'
+    page.fill(f"{department} textarea", '["dairy"')
+    assert page.find(f"{department} textarea").get_attribute("aria-invalid") == "true"
+    page.find(f"{department} textarea").send_keys("]")
+    only_dairy = {**filters, "department": ["dairy"]}
+    expected = versions["today"].recommend(["sku-1"], filters=only_dairy).item_ids
+    page.wait(lambda: page.recommended() == expected)
+    page.find(f"{department} button.json").click()
+    assert page.texts(f"{department} .chips span") == ["dairy"]
+
+
+def test_an_option_that_the_page_has_never_heard_of_has_a_field(
+    page: Page, versions: dict[str, LocalRecommender], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def schema(version: Description) -> dict[str, Any]:
+        known = options_schema(version)
+        luck = {"description": "what fortune adds", "default": None}
+        return {**known, "properties": {**known["properties"], "lucky_number": luck}}
+
+    monkeypatch.setattr(answering, "options_schema", schema)
+    page.open("#item=sku-1")
+    field = "[data-field='options.lucky_number'] "
+    assert page.texts(f"{field} label") == ["Lucky number"]
+    page.find(".more summary").click()
+    page.find(f"{field} textarea").send_keys("[7]")
+    [fault] = page.wait(lambda: page.texts(f"{field} .fault"))
+    assert fault.startswith("no such option; accepted: request_id, top_k")
 
 
 def test_an_empty_answer_says_why_and_what_to_do(page: Page) -> None:

@@ -1,5 +1,5 @@
 // What is recommended, why, and how two versions differ.
-import { make, meta, tile, words } from "./dom.js";
+import { itemText, make, tile, words } from "./dom.js";
 
 const SOURCES = {
   metadata: "what the items are", neighbours: "similar sessions", boost: "boost of new and rare items",
@@ -21,15 +21,17 @@ export function showAnswers(answers, now, does) {
   const places = answers.map(({ answer }) => new Map(answer?.item_ids.map((id, place) => [id, place])));
   return answers.map((each, version) => {
     const others = answers.length > 1 && version > 0 && answers[0].answer ? places[0] : null;
-    const title = answers.length > 1 ? each.version : now.isEmpty ? "What is bought most" : "Recommended next";
+    const alone = now.isEmpty ? "What is bought most" : "Recommended next";
+    const title = answers.length > 1 ? each.version : alone;
     return make("article.version", {}, head(each, title, others), ...body(each, now, does, others));
   });
 }
 
 function head({ answer, milliseconds }, title, others) {
   const both = others && answer ? answer.item_ids.filter((id) => others.has(id)).length : 0;
+  const hint = "time in the recommender, without the way to the browser";
   const said = [
-    answer && make("span.pill", { title: "time in the recommender, without the way to the browser" }, took(milliseconds)),
+    answer && make("span.pill", { title: hint }, took(milliseconds)),
     others && answer && make("span.pill", {}, `${both} of ${answer.item_ids.length} in both`),
   ];
   return make("header.heading", {}, make("h3", {}, title), make("span.pills", {}, ...said));
@@ -37,16 +39,22 @@ function head({ answer, milliseconds }, title, others) {
 
 function body({ answer, items, messages }, now, does, others) {
   const general = make("div.messages.general");
-  if (!answer) {
-    return [general, make("div.empty", {}, make("p", {}, "The request was refused."), make("p.hint", {}, "What is wrong stands at the fields concerned."))];
-  }
+  if (!answer) return [general, refused(messages)];
   if (!answer.item_ids.length) return [general, nothing(messages, does)];
   const categories = Object.entries(answer.categories).filter(([, values]) => values.length);
+  const tasks = categories.map(([task, values]) => taskOf(task, values, now, does));
+  const lines = answer.item_ids.map((_, place) => itemOf(answer, items[place], place, now, does, others));
   return [
     general,
-    categories.length ? make("div.tasks", {}, ...categories.map(([task, values]) => taskOf(task, values, now, does))) : null,
-    make("ol.items.recommended", {}, ...answer.item_ids.map((id, place) => itemOf(answer, items[place], place, now, does, others))),
+    tasks.length ? make("div.tasks", {}, ...tasks) : null,
+    make("ol.items.recommended", {}, ...lines),
   ].filter(Boolean);
+}
+
+function refused(messages) {
+  const said = messages.map(({ field, text }) => `${words(field.split(".").pop())}: ${text}`);
+  return make("div.empty", {}, make("p", {}, "The request was refused."),
+    ...said.map((each) => make("p.hint", {}, each)));
 }
 
 function nothing(messages, does) {
@@ -63,7 +71,8 @@ function taskOf(task, values, now, does) {
     make("ul", {}, ...values.map(([value, share]) => {
       const bar = make("span.bar", { "aria-hidden": "true" });
       bar.style.setProperty("--share", share);
-      const said = [make("span.value", {}, value), make("span.share", {}, `${Math.round(100 * share)} %`), bar];
+      const rounded = `${Math.round(100 * share)} %`;
+      const said = [make("span.value", {}, value), make("span.share", {}, rounded), bar];
       if (!filtered) return make("li", {}, make("span.task-value", {}, ...said));
       return make("li", {}, make("button.task-value", {
         type: "button", "aria-pressed": String(filtered.includes(value)), title: `Only ${value}`,
@@ -77,35 +86,40 @@ function itemOf(answer, item, place, now, does, others) {
   const values = item?.values ?? {}, title = titles[place] || item?.title || id;
   const [most, least] = [scores[0], scores[scores.length - 1]];
   const bar = make("span.bar", { "aria-hidden": "true" });
-  bar.style.setProperty("--share", most > least ? 0.08 + (0.92 * (scores[place] - least)) / (most - least) : 1);
+  const share = most > least ? (scores[place] - least) / (most - least) : 1;
+  // The last one has a bar, too.
+  bar.style.setProperty("--share", 0.08 + 0.92 * share);
   const badges = [
     item && item.share === 0 ? make("span.badge", { title: "no training history" }, "new") : null,
     others ? moved(others.get(id), place) : null,
   ];
-  const row = make("button.row", { type: "button", "data-item": id, title: "Add to the session", onclick: () => does.add(id) },
-    make("span.place", {}, String(place + 1)), tile(title, values),
-    make("span.text", {}, make("span.title", {}, title, ...badges.filter(Boolean).flatMap((badge) => [" ", badge])), make("span.meta", {}, [id, meta(values)].filter(Boolean).join(" · "))),
-    make("span.score", {}, make("span.unseen", {}, now.isEmpty ? "share of what is bought " : "score "), (now.isEmpty ? percent : number)(scores[place]), bar));
+  const [what, shown] = now.isEmpty ? ["share of what is bought ", percent] : ["score ", number];
+  const add = { type: "button", "data-item": id, title: "Add to the session", onclick: () => does.add(id) };
+  const row = make("button.row", add,
+    make("span.place", {}, String(place + 1)), tile(title, values), itemText(title, id, values, badges),
+    make("span.score", {}, make("span.unseen", {}, what), shown(scores[place]), bar));
   return make("li", {}, row, explanations[place] ? whyOf(explanations[place], now) : null);
 }
 
 function moved(before, place) {
   if (before === undefined) return make("span.badge.only", { title: "not in the other answer" }, "only here");
   if (before === place) return null;
-  const up = before > place;
-  return make(`span.badge.${up ? "up" : "down"}`, { title: `place ${before + 1} in the other answer` }, `${up ? "▲" : "▼"} ${Math.abs(before - place)}`);
+  const [way, arrow] = before > place ? ["up", "▲"] : ["down", "▼"];
+  const hint = `place ${before + 1} in the other answer`;
+  return make(`span.badge.${way}`, { title: hint }, `${arrow} ${Math.abs(before - place)}`);
 }
 
 function whyOf(why, now) {
   const event = why.event === null ? null : now.titles[why.event];
   const about = event ? [" · because of ", make("b", {}, event)] : [];
-  const rows = [
+  const falls = [
     ...Object.entries(why.falls).map(([source, fall]) => [SOURCES[source] ?? words(source), fall]),
-    ...(event && why.event_fall !== null ? [[`“${event}” in the session`, why.event_fall]] : []),
-    ...(why.attribute && why.attribute_fall !== null ? [[`${words(why.attribute).toLowerCase()} of it`, why.attribute_fall]] : []),
+    [`“${event}” in the session`, event && why.event_fall],
+    [`${words(why.attribute ?? "").toLowerCase()} of it`, event && why.attribute_fall],
   ];
+  const rows = falls.filter(([, fall]) => typeof fall === "number").map(([what, fall]) =>
+    make("tr", {}, make("th", { scope: "row" }, what), make("td", {}, number(fall))));
   return make("details.why", {},
     make("summary", {}, words(SOURCES[why.by] ?? why.by), ...about),
-    make("table", {}, make("caption", {}, "What the score loses without"),
-      make("tbody", {}, ...rows.map(([what, fall]) => make("tr", {}, make("th", { scope: "row" }, what), make("td", {}, number(fall)))))));
+    make("table", {}, make("caption", {}, "What the score loses without"), make("tbody", {}, ...rows)));
 }

@@ -23,8 +23,10 @@ async function ask(path, init = {}) {
   return said;
 }
 
-const post = (path, body, signal) =>
-  ask(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body), signal });
+const post = (path, said, signal) => {
+  const headers = { "content-type": "application/json" };
+  return ask(path, { method: "POST", headers, body: JSON.stringify(said), signal });
+};
 
 export const about = () => ask("/api/about");
 

@@ -7,7 +7,8 @@ import { freshId, make } from "./dom.js";
  *   show(thing) to nodes of its line; choose(thing) when one is taken; free(text) to a thing for text that
  *   nothing was found for, or undefined.
  */
-export function combobox({ label, placeholder = "", id = freshId("box"), describedBy = null, find, show, choose, free }) {
+export function combobox(how) {
+  const { label, placeholder = "", id = freshId("box"), describedBy = null, find, show, choose, free } = how;
   const list = make("ul.found", { id: `${id}-list`, role: "listbox", "aria-label": label, hidden: true });
   const input = make("input", {
     id, type: "text", role: "combobox", autocomplete: "off", spellcheck: "false", placeholder,
@@ -60,7 +61,8 @@ export function combobox({ label, placeholder = "", id = freshId("box"), describ
           // Before the field loses the focus.
           onmousedown: (event) => event.preventDefault(), onclick: () => take(thing),
         }, ...show(thing)));
-      list.replaceChildren(...(lines.length ? lines : [make("li.nothing", {}, text ? `Nothing found for “${text}”` : "Nothing there")]));
+      const nothing = text ? `Nothing found for “${text}”` : "Nothing there";
+      list.replaceChildren(...(lines.length ? lines : [make("li.nothing", {}, nothing)]));
     }
     list.hidden = false;
     input.setAttribute("aria-expanded", "true");

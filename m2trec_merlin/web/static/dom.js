@@ -12,7 +12,8 @@ export function make(name, properties = {}, ...children) {
   if (classes.length) element.className = classes.join(" ");
   for (const [key, value] of Object.entries(properties)) {
     if (typeof value === "function") element.addEventListener(key.slice(2), value);
-    else if (value !== null && value !== false && value !== undefined) element.setAttribute(key, value === true ? "" : value);
+    else if (value === true) element.setAttribute(key, "");
+    else if (![null, false, undefined].includes(value)) element.setAttribute(key, value);
   }
   element.append(...children.filter((child) => child !== null && child !== undefined));
   return element;
@@ -50,3 +51,13 @@ export function meta(values) {
   });
   return said.slice(0, MOST_VALUES).join(" · ");
 }
+
+/** Title of an item with badges, and below it what is said of the item. */
+export function text(title, said, badges = []) {
+  const marked = badges.filter(Boolean).flatMap((badge) => [" ", badge]);
+  return make("span.text", {}, make("span.title", {}, title, ...marked), make("span.meta", {}, said));
+}
+
+/** The same of an item of the catalogue, which has an id. */
+export const itemText = (title, id, values, badges) =>
+  text(title, [id, meta(values)].filter(Boolean).join(" · "), badges);

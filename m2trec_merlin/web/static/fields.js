@@ -1,7 +1,7 @@
 // Fields for values that a JSON Schema describes: a new option of the server needs nothing new here.
 import { describe, search, valuesOf } from "./api.js";
 import { combobox } from "./combobox.js";
-import { freshId, make, meta, tile, words } from "./dom.js";
+import { freshId, itemText, make, tile, words } from "./dom.js";
 
 const typesOf = (schema) => [schema.type ?? []].flat().filter((type) => type !== "null");
 
@@ -31,18 +31,50 @@ export function kindOf(schema) {
  * @param {function} change is told a new value, undefined for none.
  */
 export function field(name, schema, path, value, change) {
-  const kind = kindOf(schema), id = freshId("field"), hint = schema.description ? `${id}-hint` : null;
-  const one = { id, schema: plain(schema), value, change, path, hint, name: words(name) };
-  const element = make(`div.field.${kind}`, { "data-field": path });
-  const explained = hint && make("p.hint", { id: hint }, schema.description);
-  if (kind === "group") {
-    element.append(make("fieldset", {}, make("legend", {}, one.name), explained, ...makers.group(one)));
-  } else {
-    const label = make("label", { for: id }, one.name);
-    element.append(make("div.said", {}, label, explained), make("div.control", {}, ...makers[kind](one)));
+  const element = make("div", { "data-field": path });
+  let now = value, asJson = !fits(kindOf(schema), plain(schema), value);
+  function draw() {
+    const kind = asJson ? "json" : kindOf(schema), id = freshId("field");
+    const hint = schema.description ? `${id}-hint` : null;
+    const tell = (found) => { now = found; change(found); };
+    const one = { id, schema: plain(schema), value: now, change: tell, path, hint, name: words(name) };
+    const explained = hint && make("p.hint", { id: hint }, schema.description);
+    const turn = () => {
+      if (asJson && !fits(kindOf(schema), plain(schema), now)) return;
+      asJson = !asJson;
+      draw();
+    };
+    const others = (schema.anyOf ?? schema.items?.anyOf) && make("button.quiet.json", {
+      type: "button", "aria-label": `${one.name} as JSON`, "aria-pressed": String(asJson),
+      title: "As JSON: for all that can be said", onclick: turn,
+    }, "{ }");
+    element.className = `field ${kind}`;
+    if (kind === "group") {
+      const legend = make("legend", {}, one.name, others);
+      element.replaceChildren(make("fieldset", {}, legend, explained, ...makers.group(one)));
+    } else {
+      const label = make("label", { for: id }, one.name);
+      const said = make("div.said", {}, label, others, explained);
+      element.replaceChildren(said, make("div.control", {}, ...makers[kind](one)));
+    }
+    element.append(make("div.messages"));
   }
-  element.append(make("div.messages"));
+  draw();
   return element;
+}
+
+/** Tell whether a kind of field can show a value; if not, it is shown as JSON. */
+function fits(kind, schema, value) {
+  if (value === undefined) return true;
+  const type = typeof value, scalar = (each) => ["string", "number", "boolean"].includes(typeof each);
+  if (kind === "values") return [value].flat().every(scalar);
+  if (kind === "items") return [value].flat().every((each) => scalar(each) || each?.item_id !== undefined);
+  if (kind === "group") {
+    return value?.constructor === Object && Object.keys(value).every((key) => key in schema.properties);
+  }
+  if (kind === "choice") return schema.enum.includes(value);
+  if (kind === "text") return scalar(value);
+  return kind === "json" || type === { number: "number", switch: "boolean" }[kind];
 }
 
 const makers = {
@@ -62,7 +94,9 @@ const makers = {
     });
     input.value = value ?? "";
     // What is no number yet has no value to a browser: nothing is asked before it is one.
-    const tell = () => input.validity.badInput || change(input.value === "" ? undefined : Number(input.value));
+    const tell = () => {
+      if (!input.validity.badInput) change(input.value === "" ? undefined : Number(input.value));
+    };
     input.addEventListener("input", tell);
     if (!(minimum === 0 && maximum === 1)) return [input];
     const slider = make("input", { type: "range", min: 0, max: 1, step: 0.05, "aria-label": name });
@@ -96,7 +130,8 @@ const makers = {
 
   choice: ({ id, schema, value, change, hint }) => {
     const options = schema.enum.map((each) => make("option", { value: each }, words(String(each))));
-    const select = make("select", { id, "aria-describedby": hint }, make("option", { value: "" }, "–"), ...options);
+    const none = make("option", { value: "" }, "–");
+    const select = make("select", { id, "aria-describedby": hint }, none, ...options);
     select.value = value ?? "";
     select.addEventListener("change", () => change(select.value === "" ? undefined : select.value));
     return [select];
@@ -107,7 +142,8 @@ const makers = {
     return chips({
       id, hint, name, value, change, show: (each) => String(each),
       box: {
-        placeholder: path.startsWith("options.") ? "Any" : "", find: (text, signal) => (attribute ? valuesOf(attribute, text, signal) : []),
+        placeholder: path.startsWith("options.") ? "Any" : "",
+        find: (text, signal) => (attribute ? valuesOf(attribute, text, signal) : []),
         show: (each) => [make("span", {}, each)], idOf: (each) => each, free: (text) => text,
       },
     });
@@ -134,7 +170,8 @@ const makers = {
   },
 
   json: ({ id, schema, value, change, hint }) => {
-    const box = make("textarea", { id, rows: 2, spellcheck: "false", "aria-describedby": hint, placeholder: listOf(schema) ?? "JSON" });
+    const placeholder = listOf(schema) ?? "JSON";
+    const box = make("textarea", { id, rows: 2, spellcheck: "false", "aria-describedby": hint, placeholder });
     box.value = value === undefined ? "" : JSON.stringify(value);
     box.addEventListener("input", () => {
       box.removeAttribute("aria-invalid");
@@ -145,19 +182,17 @@ const makers = {
   },
 };
 
-const listOf = ({ minItems, maxItems }) => (minItems && minItems === maxItems ? `[ ${minItems} numbers, … ]` : null);
+const listOf = ({ minItems: least, maxItems: most }) =>
+  (least && least === most ? `[ ${least} numbers, … ]` : null);
 
 const idOf = (each) => (typeof each === "object" ? String(each.item_id) : String(each));
 
 /** The line of an item that was found. */
-export function line(item) {
-  return [tile(item.title, item.values), make("span.text", {},
-    make("span.title", {}, item.title), make("span.meta", {}, [item.item_id, meta(item.values)].filter(Boolean).join(" · ")))];
-}
+export const line = ({ item_id: id, title, values }) => [tile(title, values), itemText(title, id, values)];
 
 /** Several values, each of which can be taken away again. */
 function chips({ id, hint, name, value, change, show, box }) {
-  let chosen = [...(value ?? [])];
+  let chosen = [value ?? []].flat();
   const list = make("ul.chips", { "aria-label": name });
   const tell = () => { draw(); change(chosen.length ? [...chosen] : undefined); };
   function draw() {
@@ -167,7 +202,12 @@ function chips({ id, hint, name, value, change, show, box }) {
         text.textContent = said;
         remove.setAttribute("aria-label", `Remove ${said}`);
       });
-      const remove = make("button", { type: "button", onclick: () => { chosen.splice(place, 1); tell(); find.querySelector("input").focus(); } }, "×");
+      const take = () => {
+        chosen.splice(place, 1);
+        tell();
+        find.querySelector("input").focus();
+      };
+      const remove = make("button", { type: "button", onclick: take }, "×");
       return make("li", {}, text, remove);
     }));
     list.hidden = !chosen.length;

@@ -21,8 +21,9 @@ async function open() {
   }
   byId("trouble").replaceChildren();
   const [first] = about.versions;
-  document.title = `${about.versions.map(({ name }) => name).join(" and ")} · Try sessions`;
-  byId("about").textContent = `${about.versions.map(({ name }) => name).join(" beside ")} · ${first.items.toLocaleString()} items`;
+  const names = about.versions.map(({ name }) => name).join(" beside ");
+  document.title = `${names} · Try sessions`;
+  byId("about").textContent = `${names} · ${first.items.toLocaleString()} items`;
   byId("describe").hidden = !about.item;
   document.querySelector("main").classList.toggle("two", about.versions.length > 1);
   byId("search-place").replaceChildren(combobox({
@@ -66,8 +67,15 @@ function remove(place) {
   (left?.querySelector(".icon:last-of-type") ?? byId("search")).focus();
 }
 
+/** The values of an attribute that are filtered by; undefined where it is no matter of single values. */
+function wanted(attribute) {
+  const now = state.options.filters?.[attribute] ?? [];
+  const known = about.options.properties.filters?.properties ?? {};
+  return attribute in known && now.constructor !== Object ? [now].flat() : undefined;
+}
+
 function filter(task, value) {
-  const filters = { ...state.options.filters }, now = filters[task] ?? [];
+  const filters = { ...state.options.filters }, now = wanted(task);
   const values = now.includes(value) ? now.filter((each) => each !== value) : [...now, value];
   if (values.length) filters[task] = values;
   else delete filters[task];
@@ -111,11 +119,8 @@ async function refresh() {
     if (signal.aborted) return;
     for (const each of answers) if (each.items) api.remember(each.items);
     byId("trouble").replaceChildren();
-    const known = describe(), focused = document.activeElement?.closest("#session") && document.activeElement;
-    const place = focused ? [...byId("session").querySelectorAll("button")].indexOf(focused) : -1;
-    showSession(session, known, about, { remove, edit });
-    if (place >= 0) byId("session").querySelectorAll("button")[place]?.focus();
-    show(answers, session.map((item, each) => nameOf(item, known[each])));
+    const known = describe();
+    show(answers, session.map((item, place) => nameOf(item, known[place])));
   } catch (error) {
     if (error.name === "AbortError") return;
     trouble(error, refresh);
@@ -127,18 +132,20 @@ async function refresh() {
 }
 
 function show(answers, titles) {
-  const filters = about.options.properties.filters?.properties ?? {};
-  const filtered = (task) => (task in filters ? [state.options.filters?.[task] ?? []].flat() : undefined);
-  const columns = showAnswers(answers, { titles, filtered, isEmpty: !state.session.length }, { add, filter, reset: () => setOptions({}) });
+  const now = { titles, filtered: wanted, isEmpty: !state.session.length };
+  const columns = showAnswers(answers, now, { add, filter, reset: () => setOptions({}) });
   const alike = (button) => [...byId("columns").querySelectorAll(`button.${button.classList[0]}`)];
-  const focused = document.activeElement.closest("#columns button"), place = focused && alike(focused).indexOf(focused);
+  const focused = document.activeElement.closest("#columns button");
+  const place = focused && alike(focused).indexOf(focused);
   byId("columns").replaceChildren(...columns);
   // Whoever takes items by keyboard stays in the list.
   if (focused) alike(focused)[place]?.focus({ preventScroll: true });
   byId("code").hidden = false;
-  showMessages(answers, columns, state.session.length === 0);
+  showMessages(answers, columns, now.isEmpty);
   const [{ answer, milliseconds }] = answers;
-  say(answer ? `${answer.item_ids.length} recommendations in ${Math.round(milliseconds)} milliseconds` : "The request was refused");
+  say(answer
+    ? `${answer.item_ids.length} recommendations in ${Math.round(milliseconds)} milliseconds`
+    : "The request was refused");
 }
 
 function wait(text) {
@@ -149,8 +156,9 @@ function wait(text) {
 const say = (text) => { byId("status").textContent = text; };
 
 function trouble(error, again) {
-  if (!(error instanceof api.Trouble)) console.error(error);
-  const text = error instanceof api.Trouble ? error.message : "The server gave an answer that cannot be shown.";
+  const known = error instanceof api.Trouble;
+  const text = known ? error.message : "The server gave an answer that cannot be shown.";
+  if (!known) console.error(error);
   say("");
   const retry = make("button", { type: "button", onclick: again }, "Try again");
   byId("trouble").replaceChildren(make("div.banner", {}, make("p", {}, text), retry));

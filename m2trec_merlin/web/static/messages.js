@@ -12,6 +12,13 @@ function placeOf(name, column) {
   return column.querySelector(".messages.general");
 }
 
+function unfold(place) {
+  const around = place.closest("details:not([open])");
+  if (!around) return;
+  around.open = true;
+  unfold(around);
+}
+
 /**
  * Show the messages of all answers instead of those before.
  * @param {Array} answers of the versions.
@@ -28,8 +35,9 @@ export function showMessages(answers, columns, isEmpty) {
       if (!place || [...place.children].some((other) => other.textContent === said)) continue;
       const kind = !answer ? "p.fault" : isEmpty && !field ? "p.hint" : "p.note";
       place.append(make(kind, answer ? {} : { role: "alert" }, said));
-      for (let around = place.closest("details"); around; around = around.parentElement.closest("details")) around.open = true;
-      if (!answer) place.parentElement.querySelector("input, textarea, select")?.setAttribute("aria-invalid", "true");
+      unfold(place);
+      if (answer) continue;
+      place.parentElement.querySelector("input, textarea, select")?.setAttribute("aria-invalid", "true");
     }
   });
 }

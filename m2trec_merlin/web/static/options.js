@@ -13,7 +13,7 @@ const OPEN = ["switch", "number", "group"], FOLDED = ["items", "values", "choice
  */
 export function showOptions(schema, options, change) {
   const now = { ...options }, named = Object.entries(schema.properties);
-  const make_ = ([name, each]) =>
+  const fieldOf = ([name, each]) =>
     field(name, each, `options.${name}`, now[name], (value) => {
       const usual = value === undefined || JSON.stringify(value) === JSON.stringify(each.default);
       if (usual) delete now[name];
@@ -22,6 +22,7 @@ export function showOptions(schema, options, change) {
     });
   const of = (kinds) => kinds.flatMap((kind) => named.filter(([, each]) => kindOf(each) === kind));
   const folded = of(FOLDED);
-  const more = make("details.more", { open: folded.some(([name]) => name in now) }, make("summary", {}, "More options"), ...folded.map(make_));
-  byId("options").replaceChildren(...of(OPEN).map(make_), ...(folded.length ? [more] : []));
+  const isUsed = folded.some(([name]) => name in now), summary = make("summary", {}, "More options");
+  const more = make("details.more", { open: isUsed }, summary, ...folded.map(fieldOf));
+  byId("options").replaceChildren(...of(OPEN).map(fieldOf), ...(folded.length ? [more] : []));
 }

@@ -1,11 +1,17 @@
 // The session: what a shopper looked at, the latest last.
-import { byId, make, meta, tile } from "./dom.js";
+import { byId, make, meta, text, tile } from "./dom.js";
 
 /** What the page calls an item of a session. */
 export function nameOf(item, known) {
   if (typeof item !== "object") return known?.title ?? item;
   const { item_id, ...attributes } = item;
   return String(item_id ?? Object.values(attributes).find((each) => typeof each === "string") ?? "New item");
+}
+
+/** The other attributes of a new item, as the catalogue has them. */
+function valuesOf(item, title) {
+  const others = Object.entries(item).filter(([, each]) => String(each) !== title);
+  return Object.fromEntries(others.map(([name, each]) => [name, [each].flat()]));
 }
 
 /**
@@ -19,8 +25,11 @@ export function showSession(session, known, about, does) {
   const { max_length: most } = about;
   const lines = session.map((item, place) => {
     const isNew = typeof item === "object", title = nameOf(item, known[place]);
-    const values = isNew ? Object.fromEntries(Object.entries(item).filter(([, each]) => String(each) !== title).map(([name, each]) => [name, [each].flat()])) : known[place]?.values ?? {};
+    const values = isNew ? valuesOf(item, title) : known[place]?.values ?? {};
     const said = isNew ? meta(values) : known[place] === null ? "not in the catalogue" : meta(values);
+    const change = make("button.icon", {
+      type: "button", "aria-label": `Change ${title}`, onclick: () => does.edit(place),
+    }, "✎");
     const remove = make("button.icon", {
       type: "button", "aria-label": `Remove ${title}`, onclick: () => does.remove(place),
     }, "×");
@@ -28,9 +37,7 @@ export function showSession(session, known, about, does) {
       if (event.key === "Delete" || event.key === "Backspace") { event.preventDefault(); does.remove(place); }
     } },
       make("div.row", {}, tile(title, values),
-        make("span.text", {}, make("span.title", {}, title, ...(isNew ? [" ", make("span.badge", {}, "new")] : [])), make("span.meta", {}, said)),
-        isNew ? make("button.icon", { type: "button", "aria-label": `Change ${title}`, onclick: () => does.edit(place) }, "✎") : null,
-        remove),
+        text(title, said, [isNew && make("span.badge", {}, "new")]), isNew ? change : null, remove),
       make("div.messages"));
   });
   byId("session").replaceChildren(...lines);
