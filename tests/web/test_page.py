@@ -177,6 +177,7 @@ def test_an_empty_answer_says_why_and_what_to_do(page: Page) -> None:
     page.open(f"#item=sku-1&options={quote(json.dumps({'filters': {'price': {'min': 1000}}}))}")
     assert "Nothing can be recommended with these options." in page.find(".empty").text
     assert "only 0 items may be recommended" in page.find(".empty").text
+    assert not page.find(".general").is_displayed()  # which would say it again
     page.find(".empty button").click()
     page.wait(lambda: len(page.recommended()) == 5)
 
