@@ -215,6 +215,17 @@ def test_a_broken_answer_is_told_and_tried_again(
     page.complaints()
 
 
+def test_a_server_that_is_gone_is_told(page: Page, versions: dict[str, LocalRecommender]) -> None:
+    with served(build_app(versions)) as address:
+        left = Page(page.driver, address)
+        left.open("#item=sku-1")
+    left.find(".recommended button.row").click()
+    left.wait(lambda: left.texts(".banner"))
+    assert "gives no answer. Is `m2trec try` still running?" in left.find("#trouble").text
+    assert len(left.session()) == 2 and left.recommended()
+    left.complaints()
+
+
 def test_a_new_item_is_typed_in_changed_and_kept_as_text(
     page: Page, versions: dict[str, LocalRecommender]
 ) -> None:
