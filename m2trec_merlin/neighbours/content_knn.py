@@ -19,7 +19,7 @@ from m2trec_merlin.neighbours.background import (
     popularity_share,
     sessions_repeat_items,
 )
-from m2trec_merlin.neighbours.incidence import lines_of
+from m2trec_merlin.neighbours.incidence import entries_of
 from m2trec_merlin.neighbours.views import Said, SessionView, steps_back
 from m2trec_merlin.sessions import Prefixes, Sessions
 
@@ -107,12 +107,14 @@ class WordLikeness(SessionView):
     def say(self, session: np.ndarray) -> Said:
         """See `SessionView.say`."""
         items, distances = steps_back(session)
-        held, weights, lengths = lines_of(self._texts, self.group_of[items])
-        words, place = np.unique(held, return_inverse=True)
-        profile = np.bincount(place, weights * np.repeat(1 / (1 + distances), lengths), len(words))
-        norm = max(float(np.linalg.norm(profile)), 1e-12)
-        holders, weights, lengths = lines_of(self._holders, words)
-        cosines = np.bincount(holders, weights * np.repeat(profile / norm, lengths), len(self.usual))
+        held, lengths = entries_of(self._texts, self.group_of[items])
+        words, place = np.unique(self._texts.indices[held], return_inverse=True)
+        weights = self._texts.data[held] * np.repeat(1 / (1 + distances), lengths)
+        sums = np.bincount(place, weights, len(words))
+        profile = sums / max(float(np.linalg.norm(sums)), 1e-12)
+        held, lengths = entries_of(self._holders, words)
+        weights = self._holders.data[held] * np.repeat(profile, lengths)
+        cosines = np.bincount(self._holders.indices[held], weights, len(self.usual))
         texts = np.flatnonzero(cosines > 0)
         return Said(texts, cosines[texts].astype(np.float32))
 

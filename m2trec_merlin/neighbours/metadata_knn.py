@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 
 from m2trec_merlin.catalogue import Catalogue
@@ -33,16 +31,17 @@ class MetadataKnn(SessionView):
     candidates = "items with the metadata of training items"
 
     def __init__(self, catalogue: Catalogue, train: Sessions, same: np.ndarray | None = None) -> None:
-        self._first = first_of_equal_metadata(catalogue) if same is None else same
-        counts = np.bincount(self._first, catalogue.train_counts, catalogue.n_rows).astype(np.int64)
-        merged = dataclasses.replace(catalogue, train_counts=counts)
-        self._neighbours = SessionKnn(merged, Sessions(self._first[train.rows], train.offsets), repeats=True)
-        self.usual, self.group_of = self._neighbours.usual, self._first
+        same = first_of_equal_metadata(catalogue) if same is None else same
+        first, group_of = np.unique(same, return_inverse=True)
+        counts = np.bincount(group_of, catalogue.train_counts).astype(np.int64)
+        merged, sessions = Catalogue(first, counts, {}), Sessions(group_of[train.rows], train.offsets)
+        self._neighbours, self._group_of = SessionKnn(merged, sessions, repeats=True), group_of
+        self.usual, self.group_of = self._neighbours.usual, group_of
         self.repeats = sessions_repeat_items(train)
 
     def say(self, session: np.ndarray) -> Said:
-        """See `SessionView.say`; a group is called by the first of its rows."""
-        return self._neighbours.say(self._first[session])
+        """See `SessionView.say`; the first group is that of NO_ITEM."""
+        return self._neighbours.say(self._group_of[session])
 
 
 def first_of_equal_metadata(catalogue: Catalogue) -> np.ndarray:

@@ -24,7 +24,7 @@ from scipy import sparse
 from m2trec_merlin.arrays import ragged_positions
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.neighbours.background import popularity_share, sessions_repeat_items
-from m2trec_merlin.neighbours.incidence import held_by, lines_of
+from m2trec_merlin.neighbours.incidence import entries_of, held_by
 from m2trec_merlin.neighbours.views import Said, SessionView, steps_back
 from m2trec_merlin.sessions import Sessions
 
@@ -84,7 +84,8 @@ class SessionKnn(SessionView):
         neighbours, similarities = self._most_similar(items, distances)
         if not len(neighbours):
             return Said(neighbours, similarities)
-        held, _, lengths = lines_of(self.sessions, neighbours)
+        entries, lengths = entries_of(self.sessions, neighbours)
+        held = self.sessions.indices[entries]
         weights = similarities * self._recency(items, distances, held, lengths)
         votes = np.bincount(held, np.repeat(weights, lengths), len(self.usual))
         rows = np.flatnonzero(votes > 0)
@@ -94,8 +95,10 @@ class SessionKnn(SessionView):
     def _most_similar(self, items: np.ndarray, distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the k training sessions most like one, int64 [k], and how similar they are, float32 [k]."""
         weights = np.maximum(1 - 0.1 * distances, 0.01).astype(np.float32) * self.rarity[items]
-        holders, _, lengths = lines_of(self.index, items)
-        similarities = np.bincount(holders, np.repeat(weights, lengths), len(self.damping))
+        entries, lengths = entries_of(self.index, items)
+        similarities = np.bincount(
+            self.index.indices[entries], np.repeat(weights, lengths), len(self.damping)
+        )
         sessions = np.flatnonzero(similarities > 0)
         found = similarities[sessions].astype(np.float32) * self.damping[sessions]
         kept = _highest(found, sessions, self.parameters.neighbours)
