@@ -68,7 +68,7 @@ class SessionView(ABC):
         """
         groups = usual.copy()
         groups[said.groups] = said.scores
-        rows = groups if self.group_of is None else groups[self.group_of]
+        rows = groups if self.group_of is None else groups.take(self.group_of)
         if not self.repeats:
             rows[session] = nothing
         rows[NO_ITEM] = nothing
