@@ -40,7 +40,7 @@ class TunedMixture(Section):
     kind: Literal["tuned"] = "tuned"
     prefixes: Count = Field(4000, description="validation prefixes to choose on, a seeded sample")
     loss: float = Field(
-        0.01,
+        0.015,
         ge=0,
         le=1,
         description="share of the best HIT@20 and MRR@20 over all that may be given for rare and new items",
@@ -61,6 +61,12 @@ class FixedMixture(Section):
     )
     rare: float = Field(
         0.0, ge=-100, le=100, description="added to items without history; half of it at 5 occurrences"
+    )
+    new: float = Field(
+        0.0, ge=-100, le=100, description="added to items without history; an eighth of it at 5 occurrences"
+    )
+    new_session: float = Field(
+        0.0, ge=-100, le=100, description="likewise, the more the rarer the items of the session are"
     )
 
     def weights(self) -> dict[str, float]:

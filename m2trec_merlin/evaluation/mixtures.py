@@ -5,9 +5,9 @@ Shape legend: P prefixes, S places of the longest shortlist.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from itertools import product
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import combinations, product
 
 import numpy as np
 
@@ -16,20 +16,26 @@ from m2trec_merlin.neighbours.mixture import View, Weights
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.sessions import Prefixes
 
-#: Values to try for each weight, in every combination.
-Grid = Mapping[str, tuple[float, ...]]
-
-#: What is tried first.
-GRID: Grid = {
-    "by_id": (0.0, 1.0, 2.0, 4.0),
-    "by_metadata": (0.0, 1.0, 2.0),
-    "content": (0.0, 0.25, 0.5, 1.0),
-    "rare_content": (0.0, 0.5, 1.0, 2.0, 3.0),
-    "rare": (-1.0, 0.0, 1.0, 2.0),
+#: Where the search starts: the model alone, and what does well anywhere.
+STARTS = (Weights(), Weights(by_id=2.0, content=0.25, rare_content=1.0))
+#: From the best over all: weights of words and of the session's novelty, and what is added to rare items.
+#: Words of the nearest items weigh about 2, which is taken off again.
+RARE_STARTS = ((0.5, 1.5, 3.0), (0.0, 1.5, 3.0), (-2.0, -1.0, 0.0, 1.0, 2.0))
+#: By how much two weights at a time are changed, up and down; in the end by half as much.
+STEPS = {
+    "by_id": 1.0,
+    "by_metadata": 0.5,
+    "content": 0.2,
+    "rare_content": 0.6,
+    "rare": 1.0,
+    "new": 1.0,
+    "new_session": 0.6,
 }
-#: By how much each weight of the best is then changed, up and down; in the end by half as much.
-STEPS = {"by_id": 0.75, "by_metadata": 0.5, "content": 0.15, "rare_content": 0.4, "rare": 0.5}
-#: The view behind a weight; the last of the weights needs none.
+#: What a doubling of the tail may cost over all, as shares, one after another.
+PRICES = (0.01, 0.02, 0.04)
+#: Weights that may fall below 0.
+_SIGNED = ("rare", "new")
+#: The view behind a weight; the others need none.
 _VIEW_OF: dict[str, View] = {
     "by_id": "by_id",
     "by_metadata": "by_metadata",
@@ -75,6 +81,8 @@ class Point:
         mrr: MRR@20 over the same.
         rare: HIT@20 over targets with few training occurrences; None where there are hardly any.
         new: HIT@20 over targets without any; likewise.
+        tail: how many times the best single view's the last two are, their harmonic mean as far as they were
+            measured; 0 if neither was. The part that falls short counts most; no hit at all counts as half.
     """
 
     weights: Weights
@@ -82,76 +90,156 @@ class Point:
     mrr: float
     rare: float | None
     new: float | None
+    tail: float = 0.0
 
-    @property
-    def tail(self) -> float:
-        """The mean of rare and new targets, as far as they were measured; 0 if neither was."""
-        known = [value for value in (self.rare, self.new) if value is not None]
-        return sum(known) / len(known) if known else 0.0
+    def kept(self, best_hit: float, best_mrr: float) -> float:
+        """Return the share that is left of the best HIT@20 and of the best MRR@20, the smaller one."""
+        return min(self.hit / max(best_hit, 1e-9), self.mrr / max(best_mrr, 1e-9))
 
 
-def search(lists: Shortlists, sample: Sample, loss: float, progress: Progress = SILENT) -> list[Point]:
-    """Return what mixtures are worth: those of `GRID`, and finer ones around the best of these.
+class Trials:
+    """Mixtures that were tried, each measured once.
 
     Args:
         lists: what the views say of the sample; weights of views that are not there stay 0.
         sample: which of them count for what.
-        loss: see `choose`.
-        progress: is told how many combinations have been tried.
+
+    Attributes:
+        points: what was measured.
+        best_hit: HIT@20 of any of them.
+        best_mrr: MRR@20 of any of them.
+        names: of the weights that can change anything.
+        single: HIT@20 of rare and of new targets by the best view alone.
     """
-    points = list(measure(lists, sample, GRID, progress))
-    for share in (1.0, 0.5):
-        points += measure(lists, sample, around(choose(points, loss).weights, share), progress)
-    return points
+
+    def __init__(self, lists: Shortlists, sample: Sample) -> None:
+        self.points: dict[Weights, Point] = {}
+        self.best_hit = self.best_mrr = 0.0
+        self.names = [name for name in STEPS if name not in _VIEW_OF or _VIEW_OF[name] in lists.lifts]
+        self._lists, self._sample = lists, sample
+        alone = [lists.ranks(lists.alone(view)) <= _K for view in lists.lifts]
+        self.single = [
+            max([float(hits[part].mean()) for hits in alone], default=0.0) if enough else None
+            for part, enough in self._parts()
+        ]
+
+    def at(self, weights: Weights) -> Point:
+        """Return what weights are worth."""
+        values = {name: round(value, 3) for name, value in asdict(weights).items() if name in self.names}
+        weights = Weights(**values)
+        if weights not in self.points:
+            self.points[weights] = point = self._measure(weights)
+            self.best_hit, self.best_mrr = max(self.best_hit, point.hit), max(self.best_mrr, point.mrr)
+        return self.points[weights]
+
+    def best(self, value: Callable[[Point], float]) -> Point:
+        """Return the best point so far."""
+        return max(self.points.values(), key=value)
+
+    def climb(self, value: Callable[[Point], float]) -> None:
+        """Go from the best point to better ones beside it, until there are none."""
+        best = self.best(value)
+        for share in (1.0, 0.5):
+            improved = True
+            while improved:
+                improved = False
+                for pair in combinations(self.names, 2):
+                    found = max((self.at(each) for each in beside(best.weights, pair, share)), key=value)
+                    if value(found) > value(best):
+                        best, improved = found, True
+
+    def _parts(self) -> list[tuple[np.ndarray, bool]]:
+        return [(part, part.sum() >= ENOUGH_OF_A_PART) for part in (self._sample.rare, self._sample.new)]
+
+    def _measure(self, weights: Weights) -> Point:
+        ranks = self._lists.ranks(mixed(self._lists, weights))
+        hits, anywhere = ranks <= _K, self._sample.anywhere
+        reciprocal = np.where(hits, 1 / ranks, 0)[anywhere]
+        rare, new = (float(hits[part].mean()) if enough else None for part, enough in self._parts())
+        times = [
+            max(value, 0.5 / part.sum()) / max(single, 1 / part.sum())
+            for value, single, (part, _) in zip((rare, new), self.single, self._parts(), strict=True)
+            if value is not None and single is not None
+        ]
+        mean = len(times) / sum(1 / each for each in times) if times else 0.0
+        over_all = float(hits[anywhere].mean()), float(reciprocal.mean())
+        return Point(weights, *over_all, rare, new, mean)
 
 
-def around(weights: Weights, share: float) -> Grid:
-    """Return the grid of the weights and of a share of `STEPS` more and less; none but `rare` below 0."""
-    tried = {
-        name: [value + way * share * STEPS[name] for way in (-1, 0, 1)]
-        for name, value in asdict(weights).items()
-    }
-    lowest = {"rare": -np.inf}
-    return {
-        name: tuple(sorted({max(value, lowest.get(name, 0.0)) for value in values}))
-        for name, values in tried.items()
-    }
+def search(lists: Shortlists, sample: Sample, loss: float, progress: Progress = SILENT) -> list[Point]:
+    """Return what mixtures are worth: those on the way to the best over all, and on from there to the tail.
+
+    Two weights at a time are changed as long as something gets better. That is HIT@20 and MRR@20 over all
+    at first; then what is kept of them plus the logarithm of the tail, which counts more and more; then the
+    tail among those that lose as much as they may.
+
+    Args:
+        lists: what the views say of the sample.
+        sample: which of them count for what.
+        loss: see `choose`.
+        progress: is told how many of its climbs are done.
+    """
+
+    def over_all(point: Point) -> float:
+        return point.hit * point.mrr
+
+    trials = Trials(lists, sample)
+    climbs: list[Callable[[Point], float]] = [over_all, *(_traded(trials, price) for price in PRICES)]
+    climbs += 2 * [_within(trials, loss)]
+    for weights in STARTS:
+        trials.at(weights)
+    for done, value in enumerate(climbs, 1):
+        trials.climb(value)
+        progress.advance("trying mixtures", done, len(climbs))
+        if value is over_all:
+            best = trials.best(over_all).weights
+            for words, session, rare in product(*RARE_STARTS):
+                start = replace(best, rare_content=words, new_session=session, rare=rare - 2 * words)
+                trials.at(start)
+    return list(trials.points.values())
 
 
-def measure(lists: Shortlists, sample: Sample, grid: Grid, progress: Progress = SILENT) -> Iterator[Point]:
-    """Yield what every combination of a grid is worth; see `search`."""
-    grid = {
-        name: values if name not in _VIEW_OF or _VIEW_OF[name] in lists.lifts else (0.0,)
-        for name, values in grid.items()
-    }
-    total = int(np.prod([len(values) for values in grid.values()]))
-    for done, (weights, scores_PS) in enumerate(_mixtures(lists, grid), 1):
-        yield _point(weights, lists.ranks(scores_PS), sample)
-        if done % 50 == 0 or done == total:
-            progress.advance("trying mixtures", done, total)
+def _traded(trials: Trials, price: float) -> Callable[[Point], float]:
+    def value(point: Point) -> float:
+        return point.kept(trials.best_hit, trials.best_mrr) + price * float(np.log2(point.tail + 0.01))
+
+    return value
 
 
-def _mixtures(lists: Shortlists, grid: Grid) -> Iterator[tuple[Weights, np.ndarray]]:
-    """Yield what `neighbours.mixture.mix` gives for all weights; valid until the next ones."""
-    nothing = np.zeros((), np.float32)
-    by_id, by_metadata, content = (lists.lifts.get(v, nothing) for v in ("by_id", "by_metadata", "content"))
-    for near, alike in product(grid["by_id"], grid["by_metadata"]):
-        neighbours = lists.model + np.float32(near) * by_id + np.float32(alike) * by_metadata
-        for words, rare_words in product(grid["content"], grid["rare_content"]):
-            mixed = neighbours + (np.float32(words) + np.float32(rare_words) * lists.rare) * content
-            for before, rare in zip((0.0, *grid["rare"]), grid["rare"], strict=False):
-                mixed += np.float32(rare - before) * lists.rare
-                yield Weights(near, alike, words, rare_words, rare), mixed
+def _within(trials: Trials, loss: float) -> Callable[[Point], float]:
+    def value(point: Point) -> float:
+        kept = point.kept(trials.best_hit, trials.best_mrr)
+        return point.tail if kept >= 1 - loss else kept - 1
+
+    return value
 
 
-def _point(weights: Weights, ranks: np.ndarray, sample: Sample) -> Point:
-    hits = ranks <= _K
-    reciprocal = np.where(hits, 1 / ranks, 0)[sample.anywhere]
-    rare, new = (
-        float(hits[part].mean()) if part.sum() >= ENOUGH_OF_A_PART else None
-        for part in (sample.rare, sample.new)
-    )
-    return Point(weights, float(hits[sample.anywhere].mean()), float(reciprocal.mean()), rare, new)
+def beside(weights: Weights, names: Sequence[str], share: float) -> list[Weights]:
+    """Return the weights with those named changed by a share of `STEPS`, up and down, in all combinations."""
+    values = asdict(weights)
+    ways = [
+        sorted(
+            {
+                max(values[name] + way * share * STEPS[name], -np.inf if name in _SIGNED else 0.0)
+                for way in (-1, 0, 1)
+            }
+        )
+        for name in names
+    ]
+    return [replace(weights, **dict(zip(names, each, strict=True))) for each in product(*ways)]
+
+
+def mixed(lists: Shortlists, weights: Weights) -> np.ndarray:
+    """Return what `neighbours.mixture.mix` gives for shortlists, float32 [P, S]."""
+    rare, novelty_P = lists.rare, np.float32(weights.new_session) * lists.novelty
+    scores = lists.model + np.float32(weights.rare) * rare
+    scores += (np.float32(weights.new) + novelty_P)[:, np.newaxis] * rare**3
+    for name, lifts in lists.lifts.items():
+        if name == "content":
+            scores += (np.float32(weights.content) + np.float32(weights.rare_content) * rare) * lifts
+        else:
+            scores += np.float32(getattr(weights, name)) * lifts
+    return scores
 
 
 def choose(points: Sequence[Point], loss: float) -> Point:
@@ -164,9 +252,8 @@ def choose(points: Sequence[Point], loss: float) -> Point:
         points: at least one.
         loss: share, 0.01 for 1 %.
     """
-    best_hit = max(max(point.hit for point in points), 1e-9)
-    best_mrr = max(max(point.mrr for point in points), 1e-9)
-    kept = {id(point): min(point.hit / best_hit, point.mrr / best_mrr) for point in points}
+    best = max(point.hit for point in points), max(point.mrr for point in points)
+    kept = {id(point): point.kept(*best) for point in points}
     enough = [point for point in points if kept[id(point)] >= 1 - loss]
     if not enough:
         return max(points, key=lambda point: kept[id(point)])

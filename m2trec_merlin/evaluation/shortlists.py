@@ -16,13 +16,16 @@ import torch
 from scipy.special import log_softmax
 
 from m2trec_merlin.encoded import NO_ITEM
-from m2trec_merlin.neighbours.mixture import View, lift, rarity
+from m2trec_merlin.neighbours.mixture import View, lift, rarity, session_novelty
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Prefixes
 
 #: Best items that each view contributes.
 BEST = 100
+
+#: Times a view at which nothing else counts, but where it ties.
+_ALONE = np.float32(1000)
 
 _BLOCK_SCORES = 1 << 22
 
@@ -35,13 +38,19 @@ class Shortlists:
         model: log-probability, float32 [P, S].
         lifts: float32 [P, S] by view, see `neighbours.mixture.lift`.
         rare: rarity, float32 [P, S].
+        novelty: of the sessions, float32 [P].
         target: int64 [P], place of the next item; -1 where no view has it among the best.
     """
 
     model: np.ndarray
     lifts: dict[View, np.ndarray]
     rare: np.ndarray
+    novelty: np.ndarray
     target: np.ndarray
+
+    def alone(self, view: View) -> np.ndarray:
+        """Return the scores of one view, float32 [P, S]; the model decides among equal ones."""
+        return np.where(np.isfinite(self.model), _ALONE * self.lifts[view] + self.model, -np.inf)
 
     def ranks(self, scores: np.ndarray) -> np.ndarray:
         """Return the rank of each next item among its shortlist, int64 [P]; ties count against it.
@@ -79,8 +88,10 @@ def shortlist(
     done = 0
     for block in prefixes.blocks(max(1, _BLOCK_SCORES // len(occurrences))):
         scores = log_softmax(model.score(block), axis=1)
-        lifts = {name: lift(view.score(block.last(most))) for name, view in views.items()}
-        parts.append(_keep(scores, lifts, rare_R, block.targets, best))
+        shown = block.last(most)
+        lifts = {name: lift(view.score(shown)) for name, view in views.items()}
+        novelty = np.array([session_novelty(shown.items(i), rare_R) for i in range(len(shown))])
+        parts.append(_keep(scores, lifts, rare_R, novelty, block.targets, best))
         done += len(block)
         progress.advance("scoring by all views", done, len(prefixes))
     width = max(part.model.shape[1] for part in parts)
@@ -88,17 +99,24 @@ def shortlist(
         _stack([part.model for part in parts], width, -np.inf),
         {name: _stack([part.lifts[name] for part in parts], width, 0) for name in views},
         _stack([part.rare for part in parts], width, 0),
+        np.concatenate([part.novelty for part in parts]),
         np.concatenate([part.target for part in parts]),
     )
 
 
 def _keep(
-    scores: np.ndarray, lifts: dict[View, np.ndarray], rare_R: np.ndarray, targets: np.ndarray, best: int
+    scores: np.ndarray,
+    lifts: dict[View, np.ndarray],
+    rare_R: np.ndarray,
+    novelty: np.ndarray,
+    targets: np.ndarray,
+    best: int,
 ) -> Shortlists:
     """Return the shortlists of a block from the scores of all items, float32 [P, R]."""
     together = scores + 2 * rare_R
     opinions = [scores - rare_R, together.copy()]
     for name, each in lifts.items():
+        opinions.append(scores + _ALONE * each)
         weighted = (1 + 3 * rare_R) * each if name == "content" else 4 * each
         opinions.append(scores + weighted)
         together += weighted
@@ -126,6 +144,7 @@ def _keep(
         keep(scores[prefix, row], -np.inf),
         {name: keep(each[prefix, row], 0) for name, each in lifts.items()},
         keep(rare_R[row], 0),
+        novelty,
         target,
     )
 

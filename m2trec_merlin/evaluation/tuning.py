@@ -19,7 +19,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.config.serving import FixedMixture, TunedMixture
 from m2trec_merlin.evaluation.chosen import MIXTURE_FILE
-from m2trec_merlin.evaluation.mixtures import GRID, STEPS, Point, Sample, choose, frontier, search
+from m2trec_merlin.evaluation.mixtures import PRICES, STARTS, STEPS, Point, Sample, choose, frontier, search
 from m2trec_merlin.evaluation.plots import plot_frontier
 from m2trec_merlin.evaluation.ranking import prefixes_of
 from m2trec_merlin.evaluation.served import model_scorer, views_of
@@ -77,7 +77,7 @@ def tune(config: Config, *, force: bool = False, progress: Progress = SILENT) ->
         return None
     run = run_as_trained(config, SILENT)
     step = run.step("tune")
-    inputs = step.inputs(version=__version__, grid=[GRID, STEPS])
+    inputs = step.inputs(version=__version__, grid=[STEPS, PRICES, [asdict(start) for start in STARTS]])
     if force or not step.is_current(inputs):
         with step.at_work():
             _tune(run, config.serving.mixture, inputs, progress)

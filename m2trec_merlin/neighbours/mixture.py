@@ -8,13 +8,16 @@ from typing import Literal
 
 import numpy as np
 
-from m2trec_merlin.neighbours.views import Said, SessionView
+from m2trec_merlin.neighbours.views import Said, SessionView, steps_back
 from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Prefixes
 
 #: What stands for "no neighbour", and occurrences at which an item counts as half rare; chosen on validation
 #: (docs/quality.md).
 FLOOR, HALF_RARE = 0.05, 5.0
+
+#: Mean rarity of a session's items at which it speaks neither for new items nor against them.
+ORDINARY = 0.2
 
 #: The views beside the model, each a scorer from about 0 to 1.
 View = Literal["by_id", "by_metadata", "content"]
@@ -30,6 +33,8 @@ class Weights:
         content: of the likeness of words.
         rare_content: likewise for an item without a history, half of it for one of five occurrences.
         rare: added to the score of an item without a history, half of it to one of five occurrences.
+        new: likewise, but of one of five occurrences an eighth.
+        new_session: likewise, for each e-fold of the rarity of the session's own items.
     """
 
     by_id: float = 0.0
@@ -37,6 +42,8 @@ class Weights:
     content: float = 0.0
     rare_content: float = 0.0
     rare: float = 0.0
+    new: float = 0.0
+    new_session: float = 0.0
 
     def views(self) -> tuple[View, ...]:
         """Return the views that count at all."""
@@ -60,16 +67,31 @@ def rarity(occurrences: np.ndarray) -> np.ndarray:
     return (HALF_RARE / (HALF_RARE + occurrences)).astype(np.float32)
 
 
+def session_novelty(session: np.ndarray, rarity: np.ndarray) -> np.float32:
+    """Return the log of 0.05 + the mean rarity of a session's items: 0 where that is 0.2.
+
+    Args:
+        session: int64 [L], rows; of NO_ITEM nothing is known, and without any other the novelty is 0.
+        rarity: float32 [R].
+    """
+    rows, _ = steps_back(session)
+    mean = rarity[rows].mean() if len(rows) else ORDINARY
+    return np.float32(np.log((FLOOR + mean) / (FLOOR + ORDINARY)))
+
+
 class Lifts:
     """What views add to the scores of a model.
 
     With lift(score) = log(1 + max(score, 0) / 0.05) and rarity = 5 / (5 + occurrences), that is
 
         by_id lift(by id) + by_metadata lift(by metadata)
-        + (content + rare_content rarity) lift(likeness of words) + rare rarity
+        + (content + rare_content rarity) lift(likeness of words)
+        + rare rarity + (new + new_session novelty of the session) rarity^3
 
     Neighbours remember single training sessions, which a model smooths over. Of an item that hardly ever
-    sold neither knows much, its words do: the rarer it is, the more they count.
+    sold neither knows much, its words do: the rarer it is, the more they count. Most items that never sold
+    never will, so places given to them are dear. Sessions of rare items lead to new ones much more often
+    than others, and have least to lose.
 
     Args:
         views: of one catalogue; one that is missing counts nothing.
@@ -77,12 +99,13 @@ class Lifts:
         weights: of the views.
 
     Attributes:
-        of_rarity: float32 [R], the last term.
+        of_rarity: float32 [R], the part of the last two terms that is the same after every session.
     """
 
     def __init__(self, views: Mapping[View, SessionView], occurrences: np.ndarray, weights: Weights) -> None:
-        rare = rarity(occurrences)
-        self.of_rarity: np.ndarray = np.float32(weights.rare) * rare
+        self._rarity = rare = rarity(occurrences)
+        self._newness: np.ndarray = np.float32(weights.new_session) * rare**3
+        self.of_rarity: np.ndarray = np.float32(weights.rare) * rare + np.float32(weights.new) * rare**3
         self._views = list(views.values())
         self._usual = [lift(view.usual) for view in self._views]
         self._weights = [
@@ -98,7 +121,7 @@ class Lifts:
         Args:
             session: int64 [L], rows in order of time; NO_ITEM for unknown items.
         """
-        lifted = self.of_rarity.copy()
+        lifted = self.of_rarity + session_novelty(session, self._rarity) * self._newness
         for view, usual, weight in zip(self._views, self._usual, self._weights, strict=True):
             said = view.say(session)
             rows = view.spread(Said(said.groups, lift(said.scores)), usual, session, 0.0)

@@ -11,33 +11,34 @@ from m2trec_merlin.config import EvaluationConfig
 from m2trec_merlin.evaluation.baselines import Popularity
 from m2trec_merlin.evaluation.metrics import hit_and_mrr
 from m2trec_merlin.evaluation.mixtures import (
-    GRID,
+    STARTS,
     STEPS,
     Point,
     Sample,
-    around,
+    Trials,
+    beside,
     choose,
     frontier,
-    measure,
     search,
 )
 from m2trec_merlin.evaluation.ranking import evaluate
-from m2trec_merlin.evaluation.shortlists import shortlist
+from m2trec_merlin.evaluation.shortlists import Shortlists, shortlist
 from m2trec_merlin.neighbours.content_knn import WordLikeness, fit_words
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
 from m2trec_merlin.neighbours.mixture import Lifts, Mixture, View, Weights
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.neighbours.views import SessionView
-from m2trec_merlin.sessions import Prefixes
+from m2trec_merlin.sessions import Prefixes, Sessions
 from tests.told import Told
 from tests.worlds.checkerboard import World, checkerboard
 
 #: Events that neighbours are shown: fewer than some prefixes hold.
 MOST = 3
+PREFIXES = Sessions.from_lists([[1, 2]]).prefixes()
 
 
-def point(hit: float, mrr: float, rare: float | None = None, new: float | None = None) -> Point:
-    return Point(Weights(), hit, mrr, rare, new)
+def point(hit: float, mrr: float, tail: float = 0.0) -> Point:
+    return Point(Weights(), hit, mrr, None, None, tail)
 
 
 def all_views(world: World) -> dict[View, SessionView]:
@@ -64,13 +65,10 @@ def test_points_are_what_the_mixture_of_their_weights_measures(
     model, counts = Popularity(world.catalogue, world.train), world.catalogue.train_counts
     views = {name: view for name, view in all_views(world).items() if name in names}
     sample = sample_of(prefixes)
-    points = list(measure(shortlist(prefixes, model, views, counts, MOST), sample, GRID, told))
-    tried = len(GRID["by_id"]) * len(GRID["rare"])
-    if "content" in names:
-        tried *= len(GRID["by_metadata"]) * len(GRID["content"]) * len(GRID["rare_content"])
-    assert len(points) == len({p.weights for p in points}) == tried
-    assert told.tasks["trying mixtures"][-1][:2] == (tried, tried)
-    for each in points[:: max(len(points) // 7, 1)]:
+    points = search(shortlist(prefixes, model, views, counts, MOST), sample, 0.01, told)
+    assert len(points) == len({p.weights for p in points}) > 50
+    assert told.tasks["trying mixtures"][-1][:2] == (6, 6)
+    for each in points[:: max(len(points) // 20, 1)]:
         assert not set(each.weights.views()) - set(names)
         tested = Mixture("tested", model, Lifts(views, counts, each.weights), MOST)
         outcome = evaluate(tested, prefixes, world.catalogue, EvaluationConfig(ks=[20]))
@@ -92,36 +90,72 @@ def test_parts_of_a_handful_of_prefixes_say_nothing(tmp_path: Path) -> None:
     prefixes = world.test.prefixes()
     model = Popularity(world.catalogue, world.train)
     lists = shortlist(prefixes, model, {}, world.catalogue.train_counts, MOST)
-    measured = next(measure(lists, sample_of(prefixes), GRID))
+    measured = Trials(lists, sample_of(prefixes)).at(Weights())
     assert (measured.rare, measured.new, measured.tail) == (None, None, 0.0)
 
 
-def test_finer_weights_are_tried_around_the_best(tmp_path: Path) -> None:
+def two_items(n_rare: int, hits_rare: int, n_new: int, hits_new: int) -> tuple[Shortlists, Sample]:
+    """Prefixes of 21 candidates each: the model ranks the next item last, words rank it first in some."""
+    n = n_rare + n_new
+    rare = np.arange(n) < n_rare
+    model = np.zeros((n, 21), np.float32)
+    model[:, 0] = -1
+    words = np.zeros_like(model)
+    words[:hits_rare, 0] = words[n_rare : n_rare + hits_new, 0] = 1
+    occurrences = np.zeros_like(model)
+    occurrences[:, 0] = np.where(rare, 0.5, 1.0)
+    lists = Shortlists(model, {"content": words}, occurrences, np.zeros(n), np.zeros(n, np.int64))
+    return lists, Sample(PREFIXES, np.ones(n, bool), rare, ~rare)
+
+
+def test_the_tail_is_the_harmonic_mean_of_what_it_is_to_the_best_view_alone() -> None:
+    trials = Trials(*two_items(100, 10, 200, 40))
+    assert trials.single == [pytest.approx(0.1), pytest.approx(0.2)]
+    nothing = trials.at(Weights())  # Half a hit of 10, and of 40.
+    assert (nothing.rare, nothing.new) == (0, 0)
+    assert nothing.tail == pytest.approx(2 / (20 + 80))
+    assert trials.at(Weights(content=2)).tail == pytest.approx(1)
+    lifted = trials.at(Weights(rare=1.5))  # New ones rise by 1.5, rare ones by 0.75 only.
+    assert (lifted.rare, lifted.new) == (0, 1)
+    both = trials.at(Weights(content=2, rare=1.5))
+    assert (both.rare, both.new) == (pytest.approx(0.1), 1)
+    assert both.tail == pytest.approx(2 / (1 / 1 + 1 / 5))
+
+
+def test_a_part_that_no_view_finds_alone_is_compared_with_one_hit() -> None:
+    trials = Trials(*two_items(100, 0, 100, 50))
+    everything = trials.at(Weights(rare=2.5))
+    assert (everything.rare, everything.new) == (1, 1)
+    assert everything.tail == pytest.approx(2 / (1 / 100 + 1 / 2))
+
+
+def test_a_climb_ends_where_no_two_weights_make_it_better() -> None:
+    trials = Trials(*two_items(100, 10, 200, 40))
+    trials.at(Weights())
+    trials.climb(lambda point: point.hit)
+    best = trials.best(lambda point: point.hit)
+    assert best.hit == 1  # Lifting all rare items is enough here, and is found.
+    tried = {trials.at(each).hit for each in beside(best.weights, ("rare", "new"), 0.5)}
+    assert max(tried) == 1
+
+
+def test_a_search_goes_from_the_best_over_all_to_the_tail(tmp_path: Path) -> None:
     world = checkerboard(tmp_path)
     prefixes, model = world.test.prefixes(), Popularity(world.catalogue, world.train)
     views: dict[View, SessionView] = {"by_id": SessionKnn(world.catalogue, world.train)}
     lists = shortlist(prefixes, model, views, world.catalogue.train_counts, MOST)
     points = search(lists, sample_of(prefixes), 0.01)
-    coarse = len(GRID["by_id"]) * len(GRID["rare"])
-    first = choose(points[:coarse], 0.01).weights
-    grid = around(first, 1.0)
-    expected = {(by_id, rare) for by_id in grid["by_id"] for rare in grid["rare"]}
-    finer = points[coarse : coarse + len(expected)]
-    assert {(p.weights.by_id, p.weights.rare) for p in finer} == expected
-    assert (first.by_id, first.rare) in expected and len(expected) > 3
-    assert choose(points, 0.01).hit >= 0.99 * choose(finer, 0.01).hit
+    assert points[0].weights == Weights()
+    assert points[1].weights == Weights(by_id=STARTS[1].by_id)
+    assert choose(points, 0.01).hit >= 0.99 * max(point.hit for point in points[:2])
 
 
-def test_weights_of_views_do_not_fall_below_zero() -> None:
-    grid = around(Weights(by_id=0.25, rare=0.0), 1.0)
-    assert grid["by_id"] == (0.0, 0.25, 0.25 + STEPS["by_id"])
-    assert grid["rare"] == (-STEPS["rare"], 0.0, STEPS["rare"])
-    assert around(Weights(), 0.5)["content"] == (0.0, STEPS["content"] / 2)
-
-
-def test_both_kinds_of_rare_targets_count_alike() -> None:
-    assert point(0.2, 0.1, 0.04, 0.02).tail == pytest.approx(0.03)
-    assert point(0.2, 0.1, 0.04).tail == pytest.approx(0.04)
+def test_two_weights_are_changed_up_and_down_but_not_below_zero() -> None:
+    found = beside(Weights(by_id=0.5, rare=0.5), ("by_id", "rare"), 1.0)
+    by_id, rare = STEPS["by_id"], STEPS["rare"]
+    expected = {(i, r) for i in (0.0, 0.5, 0.5 + by_id) for r in (0.5 - rare, 0.5, 0.5 + rare)}
+    assert {(each.by_id, each.rare) for each in found} == expected
+    assert {each.content for each in found} == {0.0}
 
 
 def test_the_best_on_the_tail_is_chosen_among_those_that_lose_next_to_nothing() -> None:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from m2trec_merlin.artifacts import write_manifest
 from m2trec_merlin.cli.app import app
+from m2trec_merlin.config.serving import FixedMixture
 from m2trec_merlin.errors import ArtifactError, ConfigError
 from m2trec_merlin.evaluation.metrics import METRICS
 from m2trec_merlin.evaluation.outcomes import ItemRanks, Outcome
@@ -121,7 +122,8 @@ def test_a_run_is_measured_as_it_was_exported(runs: Path) -> None:
     weights = {"by_id": 3.0, "by_metadata": 0.0, "content": 0.0, "rare_content": 1.5, "rare": 0.5}
     write_manifest(manifest.parent, "export", {"mixture": {"kind": "tuned"}, "top_k": 7}, weights=weights)
     serving = open_run(runs / "new").config.serving
-    assert (serving.mixture.model_dump(), serving.top_k) == ({"kind": "fixed", **weights}, 7)
+    expected = FixedMixture(**weights)
+    assert (serving.mixture, serving.top_k) == (expected, 7)
     manifest.write_text(before)
 
 

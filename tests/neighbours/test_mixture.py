@@ -8,7 +8,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.evaluation.baselines import Popularity
 from m2trec_merlin.neighbours.content_knn import WordLikeness, fit_words
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
-from m2trec_merlin.neighbours.mixture import Lifts, Mixture, View, Weights
+from m2trec_merlin.neighbours.mixture import Lifts, Mixture, View, Weights, rarity, session_novelty
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.neighbours.views import Said, SessionView
 from m2trec_merlin.sessions import Prefixes, Sessions
@@ -16,6 +16,7 @@ from tests.evaluation.contracts import ItemScorerContract
 from tests.worlds.checkerboard import make_catalogue
 
 PREFIXES = Sessions.from_lists([[1, 2, 1]]).prefixes()
+OCCURRENCES = np.array([0, 5, 0])
 
 
 class Fixed:
@@ -55,13 +56,13 @@ class TestMixture(ItemScorerContract):
             "by_metadata": MetadataKnn(catalogue, train),
             "content": WordLikeness(fit_words(catalogue)[0], repeats=False),
         }
-        lifts = Lifts(views, catalogue.train_counts, Weights(2, 1, 1, 1, 1))
+        lifts = Lifts(views, catalogue.train_counts, Weights(2, 1, 1, 1, 1, 1, 1))
         return Mixture("all", Popularity(catalogue, train), lifts, 10)
 
 
 def mixture(model: Fixed, views: dict[View, SessionView], **weights: float) -> Mixture:
     """Three rows: no item, one of five occurrences, one without any."""
-    return Mixture("all", model, Lifts(views, np.array([0, 5, 0]), Weights(**weights)), 10)
+    return Mixture("all", model, Lifts(views, OCCURRENCES, Weights(**weights)), 10)
 
 
 def test_what_all_views_lift_is_added() -> None:
@@ -72,11 +73,31 @@ def test_what_all_views_lift_is_added() -> None:
         "by_metadata": FixedView([-np.inf, -np.inf, 0.1]),
         "content": words,
     }
-    weights = {"by_id": 2.0, "by_metadata": 4.0, "content": 3.0, "rare_content": 1.0, "rare": 0.8}
+    weights = {"by_id": 2.0, "by_metadata": 4.0, "content": 3.0, "rare_content": 1.0, "rare": 0.8, "new": 0.4}
     scores = mixture(model, views, **weights).score(PREFIXES)
-    first = 2 * np.log(12) + (3 + 0.5) * np.log(4) + 0.4
-    second = 2.0 + 4 * np.log(3) + (3 + 1) * np.log(20) + 0.8
+    first = 2 * np.log(12) + (3 + 0.5) * np.log(4) + 0.4 + 0.4 / 8
+    second = 2.0 + 4 * np.log(3) + (3 + 1) * np.log(20) + 0.8 + 0.4
     np.testing.assert_allclose(scores[0], [-np.inf, first, second], rtol=1e-5)
+
+
+def test_new_items_are_lifted_by_the_rarity_of_the_sessions_items() -> None:
+    """Its one item is half rare: log(0.55 / 0.25) counts once for an item without history, an eighth else."""
+    model = Fixed([-np.inf, 0.0, 0.0])
+    scores = mixture(model, {}, new_session=2).score(PREFIXES)
+    lift = 2 * np.log(0.55 / 0.25)
+    np.testing.assert_allclose(scores[0, 1:], lift * np.array([1 / 8, 1]), rtol=1e-5)
+
+
+def test_novelty_is_of_the_items_of_a_session_each_once() -> None:
+    sessions = [[1], [1, 2], [1, 2, 1], [1, 2, 1, 0], [0], [2], []]
+    novelty = [session_novelty(np.array(rows, np.int64), rarity(OCCURRENCES)) for rows in sessions]
+    half, both, most = np.log(0.55 / 0.25), np.log(0.8 / 0.25), np.log(1.05 / 0.25)
+    np.testing.assert_allclose(novelty, [half, both, both, both, 0, most, 0], rtol=1e-5)
+
+
+def test_what_rare_items_get_in_any_session_is_told() -> None:
+    lifts = Lifts({}, OCCURRENCES, Weights(rare=0.8, new=0.4, new_session=5))
+    np.testing.assert_allclose(lifts.of_rarity, [1.2, 0.45, 1.2], rtol=1e-6)
 
 
 def test_without_words_the_other_views_are_mixed() -> None:

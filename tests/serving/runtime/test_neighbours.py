@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from m2trec_merlin.sessions import Sessions
 from tests.serving.runtime.asking import Asking
 from tests.worlds.shop import MAX_LENGTH, N_ITEMS, N_SEEN, TRAIN, Shop, build_shop, raw_items
 
-WEIGHTS = Weights(by_id=1.0, by_metadata=2.0, content=0.5, rare_content=1.5, rare=1.0)
+WEIGHTS = Weights(by_id=1.0, by_metadata=2.0, content=0.5, rare_content=1.5, rare=0.7, new=0.3)
 
 
 def mixed_shop(folder: Path, weights: Weights = WEIGHTS, **model: object) -> Shop:
@@ -44,7 +44,11 @@ def request(rows: list[int], top_k: int, **options: object) -> Request:
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"weights": Weights(by_id=2.0)}, {"inputs": [ITEM_ID, "department"]}],
+    [
+        {"weights": replace(WEIGHTS, new_session=1.5)},
+        {"weights": Weights(by_id=2.0)},
+        {"inputs": [ITEM_ID, "department"]},
+    ],
     ids=["all views", "neighbours by id", "a model of ids"],
 )
 def test_answers_equal_the_blend(tmp_path: Path, options: dict[str, Any]) -> None:
@@ -114,7 +118,7 @@ def test_a_list_is_ranked_and_explained_as_the_mixture_has_it(tmp_path: Path) ->
     # Item 4, sku-3, was bought with items 2 and 3; words alone speak for sku-29; rarity lifts both new ones.
     assert found["sku-3"].falls["neighbours"] > found["sku-29"].falls["neighbours"] > 0.5
     assert found["mine"].falls["neighbours"] == pytest.approx(0, abs=1e-5)
-    rare = WEIGHTS.rare
+    rare = WEIGHTS.rare + WEIGHTS.new
     assert found["mine"].falls["boost"] == found["sku-29"].falls["boost"] == pytest.approx(rare, abs=1e-3)
     plain = ask(session, top_k=4, explain=True)
     again = [ask(session[:n] + session[n + 1 :]) for n in range(3)]
@@ -153,7 +157,7 @@ def test_neighbours_know_a_changed_catalogue_as_it_was_exported(tmp_path: Path) 
     )
     for item_id in ("mine", "new-1"):
         assert found[item_id].falls["neighbours"] == pytest.approx(0, abs=1e-4)
-        assert found[item_id].falls["boost"] == pytest.approx(WEIGHTS.rare, abs=1e-3)
+        assert found[item_id].falls["boost"] == pytest.approx(WEIGHTS.rare + WEIGHTS.new, abs=1e-3)
     # An event of an item that was updated counts for neighbours as the item that it was.
     assert found["sku-29"].falls["neighbours"] > 0.5
     assert scores_of(ask(["new-1"], top_k=N_ITEMS + 1)).keys() == after.keys()
