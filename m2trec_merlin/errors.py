@@ -5,6 +5,7 @@ M2TRecError                     one message for the user, no traceback on the co
 ├── DataError                   the raw tables, all problems at once
 ├── ArtifactError               something an earlier step should have written is missing or damaged
 ├── MissingDependencyError      an optional package or system library is not installed
+├── TrackingError               a service that records runs does not take something
 └── ServerError                 Triton did not start, did not answer, or refused a request
     ├── RefusedError            a request is wrong: sent again, it is refused again
     └── NoAnswerError           no server is there, or it is too slow: sent again, it may be answered
@@ -56,6 +57,10 @@ class ArtifactError(M2TRecError):
 
 class MissingDependencyError(M2TRecError):
     """An optional package or system library is needed; the message says how to install it."""
+
+
+class TrackingError(M2TRecError):
+    """A service that records runs cannot be reached, or does not take what it is told."""
 
 
 class ServerError(M2TRecError):

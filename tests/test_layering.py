@@ -30,7 +30,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ),
     ("serving.catalogue",),
     ("preprocessing", "serving.client"),
-    ("model", "data"),
+    ("model", "data", "tracking"),
     ("runs",),
     ("config",),
     ("evaluation.baselines", "serving.runtime"),

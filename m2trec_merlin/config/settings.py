@@ -13,6 +13,7 @@ from m2trec_merlin.config.evaluation import EvaluationConfig
 from m2trec_merlin.config.model import ModelConfig
 from m2trec_merlin.config.preprocessing import PreprocessingConfig
 from m2trec_merlin.config.serving import ServingConfig
+from m2trec_merlin.config.tracking import TrackingConfig
 from m2trec_merlin.config.training import TrainingConfig
 from m2trec_merlin.config.variants import M2TREC, VARIANTS
 from m2trec_merlin.encoded import Layout
@@ -44,6 +45,7 @@ class Config(Section):
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     serving: ServingConfig = ServingConfig()
+    tracking: TrackingConfig = TrackingConfig()
 
     @property
     def directory(self) -> Path:

@@ -15,7 +15,7 @@ from m2trec_merlin.config import EvaluationConfig
 from m2trec_merlin.evaluation.bootstrap import session_intervals
 from m2trec_merlin.evaluation.metrics import measure
 from m2trec_merlin.evaluation.outcomes import Outcome
-from m2trec_merlin.evaluation.slices import SLICES, Slice
+from m2trec_merlin.evaluation.slices import ALL, SLICES, Slice
 
 METRICS_FILE = "metrics.json"
 
@@ -69,6 +69,20 @@ def read_measurements(folder: Path) -> list[Measurement]:
     rows = read_json(path, "evaluate")
     with reading(path, "evaluate"):
         return [Measurement(**row) for row in rows]
+
+
+def overview(measurements: Sequence[Measurement]) -> dict[str, float]:
+    """Return what compares models at a glance: all prefixes at each cut-off, slices at the largest one.
+
+    Returns:
+        Values by scorer, metric with cut-off, and slice: `M2TRec/HIT@20/All`.
+    """
+    largest = max((m.k for m in measurements), default=0)
+    return {
+        f"{m.model}/{m.metric}@{m.k}/{m.slice}": m.value
+        for m in measurements
+        if m.value is not None and (m.slice == ALL or m.k == largest)
+    }
 
 
 def summarise(

@@ -9,12 +9,14 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.chosen import weights_of
 from m2trec_merlin.evaluation.comparison import compare
+from m2trec_merlin.evaluation.measurements import overview, read_measurements
 from m2trec_merlin.evaluation.served import mixture_of, model_scorer
 from m2trec_merlin.evaluation.tuning import tune
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import HeldOut, Run
 from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Sessions
+from m2trec_merlin.tracking import recordings
 
 
 def evaluate_model(
@@ -35,12 +37,18 @@ def evaluate_model(
     Raises:
         ArtifactError: `preprocess` or `train` has not run, or with settings that do not fit each other;
             nothing can be written there, or another process is at work there.
+        MissingDependencyError: what `tracking` asks for is not installed.
     """
     from m2trec_merlin.model.storage import run_as_trained
 
+    recorded = recordings(config, progress)
     tune(config, progress=progress)
     with Run(config).step("evaluate").at_work():
-        return _evaluate(run_as_trained(config, progress), split, force, progress)
+        run = run_as_trained(config, progress)
+        folder = _evaluate(run, split, force, progress)
+        for recording in recorded:
+            recording.evaluated(run, split, overview(read_measurements(folder)))
+    return folder
 
 
 def _evaluate(run: Run, split: HeldOut, force: bool, progress: Progress) -> Path:

@@ -1,4 +1,4 @@
-"""Who watches training: whoever is told of progress, and TensorBoard."""
+"""Who watches training: whoever is told of progress, TensorBoard, and services that record runs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from torch.utils.tensorboard import SummaryWriter
 
 from m2trec_merlin.progress import Progress
+from m2trec_merlin.tracking import Recording
 from m2trec_merlin.training.checkpoint import TrainingState
 from m2trec_merlin.training.trainer import Monitor
 
@@ -78,6 +79,29 @@ class TensorBoard:
     def close(self) -> None:
         """Close the file."""
         self.writer.close()
+
+
+class Recorded:
+    """Tells a service that records runs, whose record is open."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+
+    def start(self, total_steps: int, state: TrainingState) -> None:
+        """Hand over the epochs before a checkpoint, of which it may have missed some."""
+        for record in state.history:
+            self.recording.epoch(record)
+
+    def step(self, state: TrainingState, loss: float) -> None:
+        """Leave steps to TensorBoard."""
+
+    def epoch(self, state: TrainingState) -> None:
+        """Hand over the epoch's record."""
+        self.recording.epoch(state.history[-1])
+
+    def close(self) -> None:
+        """Say that no epoch follows for now."""
+        self.recording.stop()
 
 
 class Monitors:

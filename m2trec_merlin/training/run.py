@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -28,10 +29,11 @@ from m2trec_merlin.preprocessing.sessions import LONGEST_SESSION
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run, Step
 from m2trec_merlin.sessions import Sessions
+from m2trec_merlin.tracking import Recording, recordings
 from m2trec_merlin.training.continuing import Continuation, continued, identity_of
 from m2trec_merlin.training.hardware import choose_device, choose_precision
 from m2trec_merlin.training.loader import SessionLoader
-from m2trec_merlin.training.monitors import Monitors, ProgressMonitor, TensorBoard
+from m2trec_merlin.training.monitors import Monitors, ProgressMonitor, Recorded, TensorBoard
 from m2trec_merlin.training.processes import Processes, join_processes
 from m2trec_merlin.training.trainer import Trainer
 
@@ -61,13 +63,19 @@ def train(
     Raises:
         ArtifactError: `preprocess` has not run, or with other settings, or left no training sessions; nothing
             can be written there, or another process is at work there; the earlier run is no start for it.
+        MissingDependencyError: what `tracking` asks for is not installed.
+        TrackingError: it cannot be reached.
     """
     run = Run(config)
     with join_processes(config.training.device) as processes:
         if not processes.is_first:
-            return _train(run, earlier, resume and not force, force, SILENT, processes)
+            return _train(run, earlier, resume and not force, force, SILENT, processes, [])
+        recorded = recordings(config, progress)
         with run.step("train").at_work():
-            return _train(run, earlier, resume and not force, force, progress, processes)
+            folder = _train(run, earlier, resume and not force, force, progress, processes, recorded)
+            for recording in recorded:
+                recording.trained(run)
+        return folder
 
 
 def _training_of(step: Step) -> str | None:
@@ -86,7 +94,13 @@ def _early_peak(best: int, epochs: int) -> str:
 
 
 def _train(
-    run: Run, earlier: Run | None, resume: bool, force: bool, progress: Progress, processes: Processes
+    run: Run,
+    earlier: Run | None,
+    resume: bool,
+    force: bool,
+    progress: Progress,
+    processes: Processes,
+    recorded: Sequence[Recording],
 ) -> Path:
     config, folder, step = run.config, run.model, run.step("train")
     run.step("preprocess").require()
@@ -108,6 +122,8 @@ def _train(
     checkpoints = run.checkpoints(training)
     if not resume and processes.is_first:
         shutil.rmtree(checkpoints, ignore_errors=True)
+    for recording in recorded:
+        recording.begin(run, training)
     settings, sessions, facts = config.training, run.sessions("train"), {}
     if earlier is None:
         prepared = require_manifest(run.preprocessed, "preprocess")["sessions"]["train"]
@@ -134,7 +150,9 @@ def _train(
     validation = Sessions.load(run.sessions("valid")).prefixes()
     with writing(folder):
         monitor = Monitors(
-            [ProgressMonitor(progress), TensorBoard(run.tensorboard)] if processes.is_first else []
+            [ProgressMonitor(progress), TensorBoard(run.tensorboard), *map(Recorded, recorded)]
+            if processes.is_first
+            else []
         )
     trainer = Trainer(
         model,

@@ -55,6 +55,7 @@ REST: dict[str, Any] = {
         "log": {"folder": "shown"},
         "mixture": {"kind": "tuned"},
     },
+    "tracking": {"mlflow": {}},
 }
 
 

@@ -64,6 +64,7 @@ from m2trec_merlin.serving.export.neighbours import write_neighbours
 from m2trec_merlin.serving.export.repository import create_models, seal_models
 from m2trec_merlin.serving.runtime.catalogue_graph import CatalogueGraph
 from m2trec_merlin.sessions import Sessions
+from m2trec_merlin.tracking import recordings
 
 _ROWS_AT_A_TIME = 65_536
 
@@ -82,11 +83,16 @@ def export(config: Config, force: bool = False, progress: Progress = SILENT) -> 
     Raises:
         ArtifactError: an earlier step has not run, the exported graphs do not equal the model, nothing can be
             written there, or another process is at work there.
-        MissingDependencyError: a package of the extra `serve` is missing.
+        MissingDependencyError: a package of the extra `serve` is missing, or what `tracking` asks for.
     """
+    recorded = recordings(config, progress)
     tune(config, progress=progress)
     with Run(config).step("export").at_work():
-        return _export(run_as_trained(config, progress), force, progress)
+        run = run_as_trained(config, progress)
+        folder = _export(run, force, progress)
+        for recording in recorded:
+            recording.exported(run)
+    return folder
 
 
 def _export(run: Run, force: bool, progress: Progress) -> Path:

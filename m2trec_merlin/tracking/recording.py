@@ -1,0 +1,147 @@
+"""What becomes of a training is handed to trackers, each result once, whatever was killed in between."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from m2trec_merlin import __version__
+from m2trec_merlin.artifacts import MANIFEST, atomic_write, fingerprint, read_json
+from m2trec_merlin.errors import TrackingError
+from m2trec_merlin.progress import Progress
+from m2trec_merlin.runs import HeldOut, Run
+from m2trec_merlin.tracking.base import Beginning, Tracker
+
+#: Of an epoch's record, what is no curve.
+_NOT_A_CURVE = "epoch"
+
+
+class Recording:
+    """A training in a tracker: begun by `train`, gone on with by `evaluate` and `export`.
+
+    The record's identity is kept beside the checkpoints of its training, so that the same training goes on
+    with it, and another one has its own.
+
+    Args:
+        tracker: that is told.
+        progress: is told what could not be recorded: no training is lost for that.
+    """
+
+    def __init__(self, tracker: Tracker, progress: Progress) -> None:
+        self.tracker, self.progress = tracker, progress
+        self._path, self._kept = Path(), dict[str, Any]()
+
+    def begin(self, run: Run, training: str) -> None:
+        """Open the record of a training that starts or resumes.
+
+        Args:
+            run: that it belongs to.
+            training: its fingerprint.
+
+        Raises:
+            TrackingError: the tracker cannot be reached, while nothing is lost yet.
+        """
+        self._open(run, training)
+        self.tracker.state("running")
+
+    def epoch(self, record: Mapping[str, Any]) -> None:
+        """Hand over the record of an epoch, which the history of the training holds, too."""
+        self._try("train", lambda: self._curves(record))
+
+    def stop(self) -> None:
+        """Say that no epoch follows for now; `trained` says that none is missing."""
+        self._try("train", lambda: self.tracker.state("killed"))
+
+    def trained(self, run: Run) -> None:
+        """Hand over the model's description and how it came about."""
+        files = {name: run.model / name for name in (MANIFEST, "model.json", run.history.name)}
+
+        def hand_over() -> None:
+            for record in read_json(run.history, "train"):
+                self._curves(record)
+            self.tracker.files({f"training/{name}": path for name, path in files.items()})
+            self.tracker.state("finished")
+
+        self._once(run, "train", run.model, hand_over)
+
+    def evaluated(self, run: Run, split: HeldOut, metrics: Mapping[str, float]) -> None:
+        """Hand over the evaluation on a split: metrics, tables and plots."""
+        folder = run.evaluation_of(split)
+
+        def hand_over() -> None:
+            self.tracker.metrics({f"{split}/{name}": value for name, value in metrics.items()})
+            self.tracker.files({folder.name: folder})
+
+        command = "evaluate" if split == "test" else f"evaluate --split {split}"
+        self._once(run, command, folder, hand_over)
+
+    def exported(self, run: Run) -> None:
+        """Hand over the model repository."""
+        manifest = run.step("export").manifest()
+        facts = {name: str(manifest[name]) for name in ("items", "index")}
+
+        def hand_over() -> None:
+            self.tracker.model(run.triton, str(manifest["version"]), facts)
+
+        self._once(run, "export", run.triton, hand_over)
+
+    def _once(self, run: Run, command: str, folder: Path, hand_over: Callable[[], None]) -> None:
+        """Hand over a folder unless that was done, and note that it was."""
+        content = fingerprint(read_json(folder / MANIFEST))
+
+        def open_and_hand_over() -> None:
+            if not self._kept:
+                manifest = run.step("train").manifest()
+                self._open(run, manifest.get("training") or fingerprint(manifest["sha256"]))
+            if self._kept["given"].get(command) != content:
+                hand_over()
+                self._keep(given={**self._kept["given"], command: content})
+
+        self._try(command, open_and_hand_over)
+
+    def _open(self, run: Run, training: str) -> None:
+        self._path = run.checkpoints(training) / f"{self.tracker.name}.json"
+        kept = read_json(self._path, "train") if self._path.is_file() else {}
+        known = kept.get("identity") if kept.get("store") == self.tracker.store else None
+        identity = self.tracker.open(known, _beginning(run, training))
+        self._kept = kept if identity == known else {"given": {}}
+        self._keep(identity=identity, store=self.tracker.store)
+
+    def _keep(self, **facts: Any) -> None:
+        self._kept |= facts
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(self._path, json.dumps(self._kept, indent=2))
+
+    def _curves(self, record: Mapping[str, Any]) -> None:
+        values = {f"epoch/{name}": value for name, value in record.items() if name != _NOT_A_CURVE}
+        finite = {name: value for name, value in values.items() if math.isfinite(value)}
+        self.tracker.metrics(finite, record["epoch"])
+
+    def _try(self, command: str, hand_over: Callable[[], None]) -> None:
+        try:
+            hand_over()
+        except TrackingError as error:
+            self.progress.say(f"not recorded, `m2trec {command}` does it when it is run again: {error}")
+
+
+def _beginning(run: Run, training: str) -> Beginning:
+    config = run.config
+    settings = config.model_dump(mode="json", exclude={"work_dir", "attributes", "tracking"})
+    settings["attributes"] = {a.name: a.model_dump(mode="json") for a in config.attributes}
+    title = config.name if run.model_directory == run.directory else f"{config.name}, {config.variant}"
+    return Beginning(title, dict(flat(settings)), {"training": training, "m2trec-merlin": __version__})
+
+
+def flat(settings: Mapping[str, Any], name: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each setting by its dotted name; entries of lists of sections by number, other lists whole."""
+    for key, value in settings.items():
+        here = f"{name}.{key}" if name else key
+        if isinstance(value, list) and any(isinstance(entry, Mapping) for entry in value):
+            value = {str(number): entry for number, entry in enumerate(value)}
+        if isinstance(value, Mapping):
+            yield from flat(value, here)
+        else:
+            yield here, value if isinstance(value, str) else json.dumps(value)
