@@ -16,7 +16,7 @@ GPU ?=
 VENV := .venv
 BIN := $(VENV)/bin
 comma := ,
-EXTRAS := serve,sentences,web,mlflow,bench,dev$(if $(GPU),$(comma)gpu)
+EXTRAS := serve,sentences,web,baselines,mlflow,bench,dev$(if $(GPU),$(comma)gpu)
 STAMP := $(VENV)/.installed$(if $(GPU),-gpu)
 # What the site and the notebooks are made with, installed with the first of them.
 WRITERS := $(VENV)/.installed-docs

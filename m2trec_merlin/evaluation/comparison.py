@@ -9,7 +9,7 @@ from typing import Any
 from m2trec_merlin.artifacts import atomic_directory, is_current, write_manifest
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
-from m2trec_merlin.errors import ArtifactError, ConfigError, DataError
+from m2trec_merlin.errors import ArtifactError, ConfigError, DataError, MissingDependencyError
 from m2trec_merlin.evaluation.baselines import FrequentCategories, PredictedCategories, build_baseline
 from m2trec_merlin.evaluation.measurements import Measurement, read_measurements
 from m2trec_merlin.evaluation.outcomes import Outcome
@@ -80,7 +80,7 @@ def _with_baselines(
     for name in config.evaluation.baselines:
         try:
             everyone.append(build_baseline(name, catalogue, train))
-        except DataError as error:
+        except (DataError, MissingDependencyError) as error:
             # After hours of training, nobody wants to lose the rest for a baseline.
             progress.say(f"{name} is left out: {'; '.join(error.problems)}")
     attributes = [task.attribute for task in config.model.next_attributes]

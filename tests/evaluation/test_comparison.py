@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from m2trec_merlin.config import Config
-from m2trec_merlin.errors import ArtifactError, ConfigError, DataError
+from m2trec_merlin.errors import ArtifactError, ConfigError, DataError, MissingDependencyError
 from m2trec_merlin.evaluation.baselines import BASELINES
 from m2trec_merlin.evaluation.comparison import AnyScorer, compare
 from m2trec_merlin.evaluation.measurements import Measurement
@@ -190,11 +190,14 @@ def test_baselines_can_be_chosen(run: Run) -> None:
     assert {m.model for m in rows if m.metric == "HIT"} == {"ours", "popularity"}
 
 
-def test_a_baseline_that_the_data_cannot_have_is_left_out_and_told(
-    run: Run, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "error", [DataError("content kNN", ["no title"]), MissingDependencyError("no title")]
+)
+def test_a_baseline_that_cannot_be_had_is_left_out_and_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def refuse(*_: object) -> None:
-        raise DataError("content kNN", ["no title"])
+        raise error
 
     monkeypatch.setitem(BASELINES, "content_knn", refuse)
     rows = run()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.evaluation.baselines.als import Als
 from m2trec_merlin.evaluation.baselines.categories import FrequentCategories, PredictedCategories
 from m2trec_merlin.evaluation.baselines.ease import Ease
 from m2trec_merlin.evaluation.baselines.item_knn import ItemKnn
@@ -29,6 +30,7 @@ BASELINES: dict[str, Callable[[Catalogue, Sessions], ItemScorer]] = {
     "markov": Markov,
     "item_knn": ItemKnn,
     "ease": Ease,
+    "als": Als,
     "session_knn": SessionKnn,
     "content_knn": ContentKnn,
 }
@@ -39,5 +41,6 @@ def build_baseline(name: str, catalogue: Catalogue, train: Sessions) -> ItemScor
 
     Raises:
         DataError: the data lack what it needs.
+        MissingDependencyError: a package that it needs is not installed.
     """
     return BASELINES[name](catalogue, train)
