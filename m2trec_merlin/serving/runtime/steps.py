@@ -168,9 +168,10 @@ class PredictStep:
     def __init__(self, directory: Path, tally: Tally | None = None, in_background: bool = True) -> None:
         self._recommender = Recommender(directory, in_background)
         self.model = self._recommender.model
-        self.tally = StepTally(tally or Tally(), self.name, self.model)
+        tally = tally or Tally()
+        self.tally = StepTally(tally, self.name, self.model)
         self._told = ""
-        self._tell(self._recommender.catalogues.current)
+        tally.ask(self._tell_catalogue)
 
     def close(self) -> None:
         """Watch the catalogue no longer."""
@@ -199,15 +200,15 @@ class PredictStep:
     def _rows_of(self, catalogue: str) -> int:
         return self._recommender.catalogues.get(catalogue).n_rows
 
-    def _tell(self, number: str) -> None:
-        """Let metrics say which catalogue answers come from."""
+    def _tell_catalogue(self) -> None:
+        """Let metrics say which catalogue would answer now, whether anybody asks or not."""
+        number = self._recommender.catalogues.current
         if number != self._told:
             self._told, catalogue = number, self._recommender.catalogues.get(number)
             self.tally.catalogue(f"{self.model}/{number}", catalogue.count, catalogue.written)
 
     def _recommend(self, requests: list[Request]) -> list[Tensors | M2TRecError]:
         answers = self._recommender.recommend(requests)
-        self._tell(requests[-1].catalogue)
         for metric, amount in (
             (FALLBACKS, sum(answer.is_fallback for answer in answers)),
             (EMPTY, sum(not answer.item_ids for answer in answers)),

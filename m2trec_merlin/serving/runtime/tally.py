@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
+from collections.abc import Callable
 from typing import Protocol
 
 from m2trec_merlin.serving.contract.metrics import (
@@ -46,6 +47,7 @@ class Tally:
         self._lock = threading.Lock()
         self._added: dict[Series, float] = {}
         self._set: dict[Series, float] = {}
+        self._asked: list[Callable[[], None]] = []
 
     def add(self, amount: float, *counters: Series) -> None:
         """Raise counters; one that is raised by 0 is there from then on."""
@@ -58,8 +60,14 @@ class Tally:
         with self._lock:
             self._set[series] = value
 
+    def ask(self, tell: Callable[[], None]) -> None:
+        """Let a gauge of what changes by itself be set before each publication, by `tell`."""
+        self._asked.append(tell)
+
     def publish(self, sink: Sink) -> None:
         """Hand over what changed since this was called last."""
+        for tell in self._asked:
+            tell()
         with self._lock:
             added, self._added = self._added, {}
             values, self._set = self._set, {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,10 @@ import numpy as np
 import pytest
 
 from m2trec_merlin.errors import ServerError
+from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
 from m2trec_merlin.serving.contract.metrics import SECONDS
+from m2trec_merlin.serving.contract.names import PREDICT
+from m2trec_merlin.serving.contract.repository import version_folder
 from m2trec_merlin.serving.contract.surroundings import Surroundings
 from m2trec_merlin.serving.runtime.observing import Step, Tensors
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep
@@ -135,3 +139,23 @@ def test_counters_are_exposed_before_the_first_request(shop: Shop) -> None:
     step: Callable[[Path, Tally], Step] = PredictStep
     Worker(step, shop.predict, Surroundings(), counted).close()
     assert counted.value("m2trec_recommended_total") == 0
+
+
+def test_a_new_catalogue_is_exposed_without_a_request(shop: Shop, tmp_path: Path) -> None:
+    repository, tally, counted = tmp_path / "triton", Tally(), Counted()
+    shutil.copytree(shop.repository, repository)
+    step = PredictStep(version_folder(repository, PREDICT), tally, in_background=False)
+
+    def in_use() -> list[str]:
+        tally.publish(counted)
+        info = [
+            (dict(own), v) for (name, own), v in counted.values.items() if name == "m2trec_catalogue_info"
+        ]
+        return [own["catalogue"] for own, value in info if value == 1]
+
+    assert in_use() == [f"{step.model}/0"]
+    assert CatalogueVerbs(repository).remove(["sku-1"]).number == 1
+    # As the thread of a server does.
+    step.recommender.catalogues.served()
+    assert in_use() == [f"{step.model}/1"]
+    assert counted.value("m2trec_catalogue_items") == N_ITEMS - 1
