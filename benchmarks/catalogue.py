@@ -132,7 +132,7 @@ def time_rollback(repository: Path, address: str) -> float:
     """Return how long it takes until the version before the current one is served again."""
     began = time.monotonic()
     version = CatalogueVerbs(repository).rollback()
-    wait_for(address, 0 if version is None else version.number)
+    wait_for(address, version.number)
     return time.monotonic() - began
 
 

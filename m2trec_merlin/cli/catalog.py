@@ -177,9 +177,8 @@ def history(
     table = Table(box=SIMPLE_HEAD)
     for column in ("version", "from", "when (UTC)", "items", "what"):
         table.add_column(column, justify="left" if column in ("when (UTC)", "what") else "right")
-    table.add_row(
-        f"{'* ' if current == 0 else ''}0", "", "", f"{len(versions.exported_ids):,}", "as exported"
-    )
+    exported = versions.about(0)
+    table.add_row(f"{'* ' if current == 0 else ''}0", "", "", f"{exported.items:,}", exported.did)
     for each in rows:
         when = datetime.fromtimestamp(each.written, timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
         number = f"{'* ' if each.number == current else ''}{each.number}"
@@ -196,12 +195,9 @@ def _repository(run: Path | None, config: Path, settings: Sequence[str] | None, 
     return find_repository(Run(read_config(config, list(settings or []), variant)).triton)
 
 
-def _change(act: Callable[[CatalogueVerbs], CatalogueVersion | None], repository: Path) -> None:
+def _change(act: Callable[[CatalogueVerbs], CatalogueVersion], repository: Path) -> None:
     from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
 
     with TerminalProgress() as progress:
         version = act(CatalogueVerbs(repository, progress))
-        if version is None:
-            progress.say("version 0: as exported")
-        else:
-            progress.say(f"version {version.number}: {version.did}; {version.items:,} items")
+        progress.say(f"version {version.number}: {version.did}; {version.items:,} items")

@@ -55,7 +55,19 @@ def test_a_day_of_a_shop(call, tmp_path: Path) -> None:
     known = json.loads(call("history", "--json")[1])
     assert known["current"] == 3 and [each["parent"] for each in known["versions"]] == [0, 1, 2, 3]
     assert "* 3" in call("history")[1]
-    assert call("rollback", 0) == (0, "version 0: as exported")
+    assert call("rollback", 0) == (0, f"version 0: as exported; {N_ITEMS} items")
+
+
+def test_what_changes_nothing_makes_no_version(call, tmp_path: Path) -> None:
+    table = tmp_path / "new.parquet"
+    NEW.to_parquet(table, index=False)
+    unchanged = "nothing changes: the catalogue is so already version"
+    assert call("show", "sku-1") == (0, f"{unchanged} 0: as exported; {N_ITEMS} items")
+    assert call("add", table)[0] == call("hide", "new-1")[0] == 0
+    said = (0, f"{unchanged} 2: hide item new-1; {N_ITEMS + 3} items")
+    assert call("hide", "new-1") == call("show", "new-2") == call("update", table) == said
+    assert [each["number"] for each in json.loads(call("history", "--json")[1])["versions"]] == [1, 2]
+    assert call("show", "new-1", "new-2")[1].startswith("version 3: show 2 items")
 
 
 def test_ids_are_shown_as_they_are(call, tmp_path: Path) -> None:

@@ -39,6 +39,8 @@ class Summary:
 class CatalogueVerbs:
     """Changes of a catalogue; each makes a new version, which a running server takes up by itself.
 
+    A change after which all is as before makes none; the version that is served stays, and is returned.
+
     Args:
         repository: Triton's model repository.
         progress: is told what was left aside, and of each part of the work.
@@ -109,14 +111,11 @@ class CatalogueVerbs:
             lambda rules, changes: rules.hide(changes, ids, hidden), verb, f"{verb} {_some(ids)}"
         )
 
-    def rollback(self, number: int | None = None) -> CatalogueVersion | None:
+    def rollback(self, number: int | None = None) -> CatalogueVersion:
         """Go back to a version; one of another export is made again for this one.
 
         Args:
             number: of the version; 0: as exported; None: the one before the current one.
-
-        Returns:
-            The version that is served now; None: the export.
 
         Raises:
             ArtifactError: it is not there any more, or as `add`.
@@ -125,9 +124,6 @@ class CatalogueVerbs:
             if number is None:
                 number = self._before(self.versions.current())
             changes = self.versions.changes(number)
-            if number == 0:
-                self.versions.lead_to(0)
-                return None
             if self.versions.fits(number):
                 self.versions.lead_to(number)
                 return self.versions.about(number)
@@ -172,7 +168,11 @@ class CatalogueVerbs:
         with self._held():
             parent = self.versions.current()
             rules = ChangingCatalogue(self.versions.exported, source)
-            changes = change(rules, self.versions.changes(parent))
+            before = self.versions.changes(parent)
+            changes = change(rules, before)
+            if changes == before and self.versions.fits(parent):
+                self._progress.say("nothing changes: the catalogue is so already")
+                return self.versions.about(parent)
             return self.versions.write(changes, parent, did, self._progress)
 
     def _tell(self, notices: Sequence[str]) -> None:

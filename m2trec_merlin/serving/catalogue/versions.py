@@ -34,7 +34,7 @@ from m2trec_merlin.serving.contract.catalogue import (
     current_version,
 )
 from m2trec_merlin.serving.contract.checksums import seal
-from m2trec_merlin.serving.contract.identity import export_version
+from m2trec_merlin.serving.contract.identity import export_version, written
 from m2trec_merlin.serving.contract.item_format import ItemFormat
 from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.serving.contract.repository import version_folder
@@ -97,11 +97,14 @@ class CatalogueVersions:
         return [self.about(number) for number in self._numbers()]
 
     def about(self, number: int) -> CatalogueVersion:
-        """Return what a version says of itself.
+        """Return what a version says of itself; 0: as exported.
 
         Raises:
             ArtifactError: it is not there or damaged.
         """
+        if str(number) == EXPORTED_CATALOGUE:
+            at, items = written(self._predict), len(self.exported_ids)
+            return CatalogueVersion(number, number, "as exported", at, self._export, items, (), {})
         return CatalogueVersion.read(self.folder / str(number))
 
     def before(self, number: int) -> int:

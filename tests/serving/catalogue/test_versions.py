@@ -253,13 +253,13 @@ def test_rollback_mends_what_is_damaged(repository: Path) -> None:
     with pytest.raises(ArtifactError, match=r"version\.json .*: run `m2trec catalog rollback`$"):
         verbs.versions.changes(2)
     version = verbs.rollback()
-    assert version is not None and version.number == verbs.versions.current() == 1
+    assert version.number == verbs.versions.current() == 1
     (folder / CURRENT).write_text("one")
     with pytest.raises(ArtifactError, match="current is damaged"):
         Served(repository)
-    assert verbs.rollback(0) is None and verbs.versions.current() == 0
+    assert verbs.rollback(0).number == verbs.versions.current() == 0
     shutil.rmtree(folder / "2")
-    assert verbs.rollback(1) is not None
+    assert verbs.rollback(1).number == 1
 
 
 def test_a_full_disk_is_named_and_nothing_changes(repository: Path, new_items: Path) -> None:
