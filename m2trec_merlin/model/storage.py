@@ -126,6 +126,11 @@ def config_of_run(path: Path) -> Config:
     if path.is_file():
         return load_config(path)
     folder = path.resolve()
+    if not (RunFolder(folder, folder).model / DESCRIPTION).is_file():
+        raise ArtifactError(
+            f"{path} holds no trained model: name the folder of a trained run (`m2trec runs` lists them), "
+            "a link to it, or its configuration file"
+        )
     saved = saved_config(RunFolder(folder, folder).model)
     shared = folder.parents[1] if folder.parent.name == VARIANTS_FOLDER else folder
     return saved.model_copy(update={"work_dir": shared})

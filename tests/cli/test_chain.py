@@ -272,6 +272,12 @@ def test_new_data_are_compared_with_what_was_trained_on(shop: Shop) -> None:
     there = ("--from", shop.folder / "run", "-s", f"work_dir={shop.folder / 'today'}")
     assert run(shop.monkeypatch, "drift", shop.folder / "run", "--from", shop.folder / "run") == 1
     assert "nothing is new" in error_of(shop.capsys)
+    for place in ("nowhere", "empty"):
+        (shop.folder / "empty").mkdir(exist_ok=True)
+        assert run(shop.monkeypatch, "drift", shop.file, "--from", shop.folder / place) == 1
+        said = error_of(shop.capsys)
+        assert f"{place} holds no trained model: name the folder of a trained run" in said
+        assert "m2trec train" not in said
     clicks.write_text(first + "".join(f"t{line}\n" for line in first.splitlines()[1:]))
     assert run(shop.monkeypatch, "drift", shop.file, *there) == 0
     assert "0 of 10 comparisons show drift" in shop.capsys.readouterr().out
