@@ -19,6 +19,7 @@ from m2trec_merlin.cli.options import (
     FromOption,
     SetOption,
     VariantOption,
+    found_config,
     read_config,
 )
 from m2trec_merlin.cli.remedies import complete
@@ -99,9 +100,8 @@ def doctor(
     """Say what this machine has and lacks, and what that costs; exit code 3: some verb cannot run here."""
     from m2trec_merlin.cli.diagnosing import run_doctor
 
-    if config is None and (settings or DEFAULT_CONFIG.is_file()):
-        config = DEFAULT_CONFIG
-    raise typer.Exit(run_doctor(None if config is None else read_config(config, settings), as_json))
+    found = found_config(config, settings)
+    raise typer.Exit(run_doctor(None if found is None else read_config(found, settings), as_json))
 
 
 @app.command()
@@ -202,7 +202,14 @@ def recommend(
             'catalogue has never had, as JSON: \'{"title": "oat milk", "department": "dairy"}\'.'
         ),
     ],
-    config: ConfigOption = DEFAULT_CONFIG,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            "-c",
+            help="Where the server is, and titles of the session's items; not needed beside --address.",
+        ),
+    ] = None,
     settings: SetOption = None,
     address: Annotated[
         str | None, typer.Option(help="host:port of Triton's gRPC; default: as configured.")
@@ -245,8 +252,11 @@ def recommend(
     ] = False,
 ) -> None:
     """Ask a running server over gRPC and print its recommendations."""
+    found = found_config(config, settings)
+    if found is None and address is None:
+        found = DEFAULT_CONFIG
     verbs.run_recommend(
-        read_config(config, settings),
+        None if found is None else read_config(found, settings),
         session,
         address,
         top_k,

@@ -32,6 +32,14 @@ FromOption = Annotated[
 ForceOption = Annotated[bool, typer.Option("--force", help="Do it again even if the result is current.")]
 
 
+def found_config(path: Path | None, settings: list[str] | None = None) -> Path | None:
+    """Return the configuration that a command can do without: the named one, or the default if it is there.
+
+    Where settings are given there must be one.
+    """
+    return DEFAULT_CONFIG if path is None and (settings or DEFAULT_CONFIG.is_file()) else path
+
+
 def read_config(path: Path, settings: list[str] | None = None, variant: str | None = None) -> Config:
     """Load a configuration with command-line settings and a variant applied, and print its warnings.
 

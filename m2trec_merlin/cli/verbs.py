@@ -13,7 +13,7 @@ from typing import Any
 
 from m2trec_merlin.cli.progress import TerminalProgress
 from m2trec_merlin.cli.terminal import console
-from m2trec_merlin.config import Config
+from m2trec_merlin.config import Config, ServingConfig
 from m2trec_merlin.errors import ArtifactError, ConfigError
 from m2trec_merlin.runs import HeldOut, Run
 from m2trec_merlin.runs.folder import REPORT_PAGE
@@ -152,7 +152,7 @@ def run_serve(
 
 
 def run_recommend(
-    config: Config,
+    config: Config | None,
     session: Sequence[str],
     address: str | None,
     top_k: int,
@@ -168,7 +168,8 @@ def run_recommend(
     """Ask a running server and print its answer.
 
     Args:
-        config: gives the server's address, unless `address` does, and whether it takes TLS.
+        config: gives the server's address, unless `address` does, and whether it takes TLS; None where
+            the address is all that is known.
         session: item ids, or attributes as JSON.
         address: HOST:PORT of the server.
         top_k: as of the client, and so are the others.
@@ -191,8 +192,9 @@ def run_recommend(
         for texts in (session, candidates or [])
     )
     items = [parse_session_item(text) for text in session]
-    own = Door.of(config.serving).local(config.serving.grpc_port)
-    encryption = Tls(*tls) if any(tls) or config.serving.tls else None
+    serving = ServingConfig() if config is None else config.serving
+    own = Door.of(serving).local(serving.grpc_port)
+    encryption = Tls(*tls) if any(tls) or serving.tls else None
     with RecommendationClient(own if address is None else address, tls=encryption) as client:
         answer = client.recommend(
             items,
@@ -205,7 +207,8 @@ def run_recommend(
             candidates=[parse_session_item(text) for text in listed] or None,
             explain=explain,
         )
-    print_recommendations(console, items, answer, known_titles(config, session))
+    titles = {} if config is None else known_titles(config, session)
+    print_recommendations(console, items, answer, titles)
 
 
 def parse_session_item(text: str) -> str | dict[str, Any]:

@@ -136,6 +136,18 @@ def test_a_list_to_rank_and_reasons_are_asked_for(
     assert "item {: not valid JSON" in error_of(capsys)
 
 
+def test_beside_an_address_no_configuration_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with serving(StandIn()) as address:
+        assert run(monkeypatch, "recommend", "1", "--address", address) == 0
+        assert run(monkeypatch, "recommend", "1", "--address", address, "-c", "nowhere.yaml") == 1
+        assert "nowhere.yaml: no such configuration file" in error_of(capsys)
+    assert run(monkeypatch, "recommend", "1") == 1
+    assert "configs/complete_journey.yaml: no such configuration file" in error_of(capsys)
+
+
 @pytest.mark.parametrize("address", ["nonsense", "", "[red]localhost[/red]"])
 def test_an_address_that_is_none(
     shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], address: str
