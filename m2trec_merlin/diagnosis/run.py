@@ -7,12 +7,14 @@ from collections.abc import Callable
 from m2trec_merlin.config import Config
 from m2trec_merlin.diagnosis.findings import Finding, State
 from m2trec_merlin.diagnosis.libraries import (
+    check_baselines,
     check_cudf,
     check_gpu,
     check_merlin,
     check_page,
     check_sentences,
     check_serving_packages,
+    check_tracking,
     check_versions,
 )
 from m2trec_merlin.diagnosis.machine import check_disk, check_processor, check_python
@@ -33,6 +35,8 @@ CHECKS: dict[str, Check] = {
     "GPU": check_gpu,
     "cuDF": check_cudf,
     "sentences": check_sentences,
+    "tracking": check_tracking,
+    "baselines": check_baselines,
     "serving": check_serving_packages,
     "page": check_page,
     "libpython": check_libpython,

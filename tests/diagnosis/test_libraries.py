@@ -11,11 +11,13 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.diagnosis import libraries
 from m2trec_merlin.diagnosis.findings import State
 from m2trec_merlin.diagnosis.libraries import (
+    check_baselines,
     check_cudf,
     check_gpu,
     check_page,
     check_sentences,
     check_serving_packages,
+    check_tracking,
     check_versions,
     overrides,
 )
@@ -92,7 +94,31 @@ def test_the_sentence_encoder_is_missed_where_an_attribute_needs_it(
 
 def test_the_page_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     assert check_page(None).state is State.READY and "uvicorn" in check_page(None).found
-    monkeypatch.setattr(libraries, "find_spec", lambda name: None if name == "uvicorn" else name)
+
+    def all_but_one(name: str) -> str:
+        if name == "uvicorn":
+            raise PackageNotFoundError(name)
+        return "1"
+
+    monkeypatch.setattr(libraries, "version", all_but_one)
     found = check_page(None)
     assert (found.state, found.found) == (State.LIMITED, "uvicorn not installed")
     assert found.remedy == "pip install 'm2trec-merlin[web]'"
+
+
+def test_mlflow_is_missed_where_runs_are_to_be_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert check_tracking(None).state is check_baselines(None).state is State.READY
+
+    def nothing(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(libraries, "version", nothing)
+    assert check_tracking(configure(tmp_path)).state is State.LIMITED
+    found = check_tracking(configure(tmp_path, "tracking.mlflow", {}))
+    assert found.state is State.BLOCKED and found.remedy == "pip install 'm2trec-merlin[mlflow]'"
+    assert found.found == "mlflow-skinny, sqlalchemy, alembic not installed"
+    # A baseline that cannot be had is left out.
+    found = check_baselines(configure(tmp_path, "evaluation.baselines", ["als"]))
+    assert found.state is State.LIMITED and "'m2trec-merlin[baselines]'" in found.remedy
