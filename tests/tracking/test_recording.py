@@ -103,6 +103,9 @@ def test_another_training_and_another_store_have_records_of_their_own(run: Run) 
 
 
 def test_no_work_is_lost_for_a_tracker_that_fails_later_on(run: Run) -> None:
+    folder = run.evaluation_of("valid")
+    folder.mkdir()
+    write_manifest(folder, "evaluate", {})
     tracker, told = Noted(), Told()
     recording = Recording(tracker, told)
     tracker.fails = True
@@ -113,8 +116,6 @@ def test_no_work_is_lost_for_a_tracker_that_fails_later_on(run: Run) -> None:
         "not recorded, `m2trec evaluate --split valid` does it when it is run again: the store is away"
     ]
     tracker.fails = False
-    (run.model_directory / "evaluation_valid").mkdir()
-    write_manifest(run.model_directory / "evaluation_valid", "evaluate", {})
     recording.evaluated(run, "valid", {})
     assert tracker.told[-1] == ("files", ["evaluation_valid"])
 
