@@ -128,8 +128,8 @@ class CatalogueVerbs:
                 self.versions.lead_to(number)
                 return self.versions.about(number)
             rules = ChangingCatalogue(self.versions.exported, "rollback")
-            kept = rules.carry_over(changes, self.versions.updated(number))
-            return self.versions.write(kept, number, f"rollback to {number}", self._progress)
+            kept = rules.carry_over(changes, self.versions.updated(number, changes))
+            return self.versions.write(kept, number, changes, f"rollback to {number}", self._progress)
 
     def summary(self, now: float) -> Summary:
         """Return what has changed since the export.
@@ -173,7 +173,7 @@ class CatalogueVerbs:
             if changes == before and self.versions.fits(parent):
                 self._progress.say("nothing changes: the catalogue is so already")
                 return self.versions.about(parent)
-            return self.versions.write(changes, parent, did, self._progress)
+            return self.versions.write(changes, parent, before, did, self._progress)
 
     def _tell(self, notices: Sequence[str]) -> None:
         for notice in notices:
@@ -207,8 +207,8 @@ def carry_over(before: Path, after: Path, progress: Progress) -> None:
         return
     changes = versions.changes(number)
     rules = ChangingCatalogue(versions.exported, "export")
-    kept = rules.carry_over(changes, versions.updated(number))
-    versions.write(kept, number, f"carry version {number} over to another export", progress)
+    kept = rules.carry_over(changes, versions.updated(number, changes))
+    versions.write(kept, number, changes, f"carry version {number} over to another export", progress)
     left = changes.items.keys() - kept.items.keys()
     known = sum(item_id in versions.exported for item_id in left)
     progress.say(
@@ -236,7 +236,8 @@ def left_behind(before: Path, after: Path) -> str:
         return f"the changes of the catalogue are left behind: this model {reason}"
     old, new = CatalogueVersions(before), CatalogueVersions(after)
     number, rules = old.current(), ChangingCatalogue(new.exported, "promote")
-    wanted = rules.carry_over(old.changes(number), old.updated(number))
+    changes = old.changes(number)
+    wanted = rules.carry_over(changes, old.updated(number, changes))
     there = new.changes(new.current())
     lacking = {
         "added or updated": [i for i, raw in wanted.items.items() if there.items.get(i) != raw],

@@ -131,18 +131,25 @@ class CatalogueVersions:
         items = dict(zip(table.column("item_id").to_pylist(), table.column("raw").to_pylist(), strict=True))
         return Changes(items, frozenset(version.removed), version.availability)
 
-    def updated(self, number: int) -> set[str]:
-        """Return which items of a version its export had: they were updated, the others were added."""
-        histories = np.load(self.folder / str(number) / HISTORIES).tolist()
-        items = self.changes(number).items
-        return {item_id for item_id, row in zip(items, histories, strict=True) if row != NO_ITEM}
+    def updated(self, number: int, changes: Changes) -> set[str]:
+        """Return which items of a version its export had: they were updated, the others were added.
 
-    def write(self, changes: Changes, parent: int, did: str, progress: Progress) -> CatalogueVersion:
+        Args:
+            number: of the version.
+            changes: that it holds.
+        """
+        histories = np.load(self.folder / str(number) / HISTORIES).tolist()
+        return {item_id for item_id, row in zip(changes.items, histories, strict=True) if row != NO_ITEM}
+
+    def write(
+        self, changes: Changes, parent: int, before: Changes, did: str, progress: Progress
+    ) -> CatalogueVersion:
         """Write changes as the newest version, and let it be served.
 
         Args:
             changes: all since the export.
             parent: whose encoded items are taken where they are the same.
+            before: changes that the parent holds.
             did: what was changed, for people.
             progress: is told of each part.
 
@@ -164,7 +171,7 @@ class CatalogueVersions:
         )
         with atomic_directory(self.folder / str(number)) as folder:
             histories = np.array([self.exported.row(item_id) for item_id in ids], np.int64)
-            rows = self._encode(changes, histories, parent, progress)
+            rows = self._encode(changes, histories, parent, before, progress)
             raw = {
                 "item_id": pa.array(ids, pa.string()),
                 "raw": pa.array(list(changes.items.values()), pa.string()),
@@ -195,12 +202,13 @@ class CatalogueVersions:
         return sorted(int(folder.name) for folder in folders if folder.name.isdecimal())
 
     def _encode(
-        self, changes: Changes, histories: np.ndarray, parent: int, progress: Progress
+        self, changes: Changes, histories: np.ndarray, parent: int, before: Changes, progress: Progress
     ) -> EncodedRows:
         """Encode what the parent lacks; the rest is taken from there."""
-        before, held = self._encoded(parent)
+        held = self._encoded(parent)
+        there = {} if held is None else before.items
         ids, items = list(changes.items), changes.items
-        fresh = [place for place, item_id in enumerate(ids) if before.get(item_id) != items[item_id]]
+        fresh = [place for place, item_id in enumerate(ids) if there.get(item_id) != items[item_id]]
         encoder = RowEncoder(self._preprocess, self._predict, self.format)
         counts = self._counts[histories]
         encoded = encoder.encode(
@@ -212,8 +220,8 @@ class CatalogueVersions:
         )
         if held is None:
             return encoded
-        place_of = {item_id: place for place, item_id in enumerate(before)}
-        new = {place: len(before) + number for number, place in enumerate(fresh)}
+        place_of = {item_id: place for place, item_id in enumerate(there)}
+        new = {place: len(there) + number for number, place in enumerate(fresh)}
         taken = np.array([new.get(n, place_of.get(item_id, -1)) for n, item_id in enumerate(ids)], np.int64)
         return EncodedRows(
             pa.concat_tables([held.shown, encoded.shown]).take(pa.array(taken)).combine_chunks(),
@@ -222,10 +230,10 @@ class CatalogueVersions:
             np.concatenate([held.biases, encoded.biases])[taken],
         )
 
-    def _encoded(self, number: int) -> tuple[dict[str, str], EncodedRows | None]:
-        """Return the raw items of a version and what they were encoded to, if that was for this export."""
+    def _encoded(self, number: int) -> EncodedRows | None:
+        """Return what the items of a version were encoded to, if that was for this export."""
         if number == 0 or not self.fits(number):
-            return {}, None
+            return None
         folder = self.folder / str(number)
         arrays = (np.load(folder / name) for name in (ITEM_VECTORS, CANDIDATE_VECTORS, BIASES))
-        return dict(self.changes(number).items), EncodedRows(pq.read_table(folder / ITEMS), *arrays)
+        return EncodedRows(pq.read_table(folder / ITEMS), *arrays)
