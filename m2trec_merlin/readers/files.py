@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
@@ -16,6 +17,7 @@ from m2trec_merlin.columns import is_list
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.delimited import DelimitedFile
 from m2trec_merlin.readers.dialect import SEPARATORS, Dialect
+from m2trec_merlin.readers.problems import SHOWN
 from m2trec_merlin.readers.raw_types import Convert, NotTextError, conversion, plain_type
 
 _PARQUET = (".parquet", ".pq")
@@ -44,8 +46,8 @@ class TableFile:
 
     Args:
         path: a `.parquet`, `.csv` or `.tsv` file (CSV also with .gz, .bz2 or .zst), or a folder of such
-            files, which are read in the order of their names. Files and folders that begin with a dot or
-            an underscore are passed over.
+            files, which are read in the order of their names; links are followed. Files and folders that
+            begin with a dot or an underscore are passed over.
         dialect: how CSV files are written.
     """
 
@@ -113,6 +115,24 @@ class TableFile:
         folder = self.path if self.path.is_dir() else self.path.parent
         return [[str(f.relative_to(folder)), f.stat().st_size, f.stat().st_mtime_ns] for f in self._files()]
 
+    def notices(self) -> list[str]:
+        """Tell which files of a folder are not read: those of other formats, and links that lead nowhere."""
+        if not self.path.is_dir():
+            return []
+        read = set(self._files())
+        left = sorted(
+            str(file.relative_to(self.path)) for file in _files_below(self.path) if file not in read
+        )
+        if not left:
+            return []
+        named = ", ".join(left[:SHOWN]) + (", ..." if len(left) > SHOWN else "")
+        what = (
+            "file is no .parquet, .csv or .tsv file and was"
+            if len(left) == 1
+            else ("files are no .parquet, .csv or .tsv files and were")
+        )
+        return [f"{self.path}: {len(left):,} {what} not read: {named}"]
+
     def text_files(self) -> list[Path]:
         """Return its files of delimited text."""
         return [file for file in self._files() if _suffix(file) in SEPARATORS]
@@ -122,8 +142,7 @@ class TableFile:
             return [self.path]
         if not self.path.is_dir():
             return []
-        found = (f for f in self.path.rglob("*") if f.is_file() and _is_table(f))
-        return sorted(f for f in found if not _is_aside(f.relative_to(self.path)))
+        return sorted(file for file in _files_below(self.path) if file.is_file() and _is_table(file))
 
     @cached_property
     def _parts(self) -> list[_Part]:
@@ -232,9 +251,19 @@ def _is_table(file: Path) -> bool:
     return _suffix(file) in _PARQUET or _suffix(file) in SEPARATORS
 
 
-def _is_aside(file: Path) -> bool:
-    """Tell whether a file, or a folder of it, is not meant as data, such as those in .ipynb_checkpoints."""
-    return any(name.startswith((".", "_")) for name in file.parts)
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Yield files, but for what is not meant as data, such as .ipynb_checkpoints; each folder once."""
+    seen: set[Path] = set()
+    # Not by `rglob`, which passes over folders that are links.
+    for place, folders, files in os.walk(folder, followlinks=True):
+        here = Path(place).resolve()
+        folders[:] = [] if here in seen else sorted(name for name in folders if not _is_aside(name))
+        yield from (Path(place, name) for name in files if here not in seen and not _is_aside(name))
+        seen.add(here)
+
+
+def _is_aside(name: str) -> bool:
+    return name.startswith((".", "_"))
 
 
 def _explain_unreadable(file: Path, error: Exception) -> str:

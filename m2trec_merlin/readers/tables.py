@@ -182,8 +182,9 @@ class TableFiles:
 
     @property
     def notices(self) -> list[str]:
-        """Events left out."""
-        return self._left_out.notices(self._items_file.path.name)
+        """Events and files left out."""
+        files = (notice for file in (self._interactions_file, self._items_file) for notice in file.notices())
+        return [*self._left_out.notices(self._items_file.path.name), *files]
 
     def items(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Return the items table: ids as item_id, and of `columns` those that the file has; default: all."""

@@ -93,6 +93,28 @@ def test_a_folder_below_a_hidden_one_is_read(tmp_path: Path) -> None:
     assert TableFile(tmp_path / ".data").read()["a"].tolist() == ["1"]
 
 
+def test_links_are_followed_and_no_folder_is_read_twice(tmp_path: Path) -> None:
+    for folder, value in (("days", "1"), ("elsewhere", "2")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.csv").write_text(f"a\n{value}\n")
+    (tmp_path / "days" / "b").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "days" / "c").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "days" / "d").symlink_to(tmp_path / "days")
+    (tmp_path / "elsewhere" / "b.csv").symlink_to(tmp_path / "elsewhere" / "a.csv")
+    assert TableFile(tmp_path / "days").read()["a"].tolist() == ["1", "2", "2"]
+
+
+def test_files_of_a_folder_that_are_not_read_are_told(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv.zip", "day=2/part-0", "_SUCCESS", ".a.csv.crc", ".git/config"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("a\n1\n")
+    (tmp_path / "gone.csv").symlink_to(tmp_path / "nowhere.csv")
+    table = TableFile(tmp_path)
+    told = f"{tmp_path}: 3 files are no .parquet, .csv or .tsv files and were not read: "
+    assert table.notices() == [told + "b.csv.zip, day=2/part-0, gone.csv"]
+    assert len(table.read()) == 1 and TableFile(tmp_path / "a.csv").notices() == []
+
+
 def test_a_delta_table_is_refused(tmp_path: Path) -> None:
     (tmp_path / "_delta_log").mkdir()
     (tmp_path / "a.csv").write_text("a\n1\n")

@@ -82,7 +82,7 @@ def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = Fals
     if problems := log.messages():
         raise DataError(str(path), problems)
     left = [name for name in available if name not in read]
-    notices = [f"{path}: not read: {', '.join(left)}"] if left else []
+    notices = [*table.notices(), *([f"{path}: not read: {', '.join(left)}"] if left else [])]
     ids = [str(item_id) for item_id in normalise_ids(items[ITEM_ID])]
     rows: dict[str, Raw] = {}
     if has_attributes:
