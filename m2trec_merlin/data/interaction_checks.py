@@ -31,6 +31,7 @@ from m2trec_merlin.readers.times import UNIX_UNITS, parse_instants
 
 #: Seconds that are taken for milliseconds are of January 1970.
 _UNLIKELY_BEFORE = pd.Timestamp("1990-01-01")
+_HEADER_HINT = "the header stands between the rows: remove it there"
 #: Fewer events than that may well happen twice within the unit of their times.
 _NOTABLE = 0.05
 #: Odd numbers that spread over 64 bits.
@@ -40,9 +41,18 @@ _FACTORS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uin
 def check_ids(values: pd.Series, column: str, log: ProblemLog) -> pd.Series:
     """Note which values are no ids; return them as ids, as `normalise_ids` does."""
     ids = normalise_ids(values)
+    if column == ITEM_ID:
+        log.add_rows(column, "is the name of its column", ids, _headers(ids, log.origin), _HEADER_HINT)
     log.add_rows(column, "is missing", ids.mask(ids.isna()), ids.isna())
     log.add_rows(column, "is no whole number", values, has_fractions(values), "ids are whole numbers or text")
     return ids
+
+
+def _headers(item_ids: pd.Series, origin: Origin) -> np.ndarray:
+    """Tell which rows are the header of another file, bool: files that were put together have some."""
+    if item_ids.dtype != object:
+        return np.zeros(len(item_ids), dtype=bool)
+    return (item_ids == origin.column(ITEM_ID)).to_numpy(bool)
 
 
 def _codes(values: pd.Series) -> np.ndarray:
@@ -107,7 +117,7 @@ class InteractionChecker:
             self.events += len(chunk)
 
     def _check_items(self, ids: pd.Series, known: KnownItems) -> None:
-        unknown = (known.positions(ids) < 0) & ids.notna().to_numpy()
+        unknown = (known.positions(ids) < 0) & ids.notna().to_numpy() & ~_headers(ids, self._origin)
         what, hint = f"names an item that has no row in {self._items_label}", ""
         if unknown.any() and not self._unknown:
             self._unknown = True
@@ -115,8 +125,6 @@ class InteractionChecker:
         self._log.add_rows(ITEM_ID, what, ids, unknown, hint)
 
     def _explain_unknown(self, unknown: pd.Series, known: KnownItems) -> str:
-        if self._origin.column(ITEM_ID) in unknown.to_list():
-            return "the header stands between the rows: remove it there"
         near = explain_unknown(unknown, known.ids)
         return f"{near}: write both alike" if near else self._unknown_hint
 

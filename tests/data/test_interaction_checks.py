@@ -8,7 +8,7 @@ import pytest
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.validation import validate
 from m2trec_merlin.errors import DataError
-from tests.worlds.tables import MakeConfig
+from tests.worlds.tables import ATTRIBUTES, MakeConfig
 
 
 def _problems(config: Config) -> list[str]:
@@ -152,6 +152,16 @@ def test_a_header_between_the_rows_is_called_so(make_config: MakeConfig, items: 
     events = pd.DataFrame({"session_id": ["1", "1", "session_id"], "item_id": ["10", "20", "item_id"]})
     (problem,) = _problems(make_config(events, items, split={"kind": "hash"}))
     assert problem.endswith("row 3 ('item_id'); the header stands between the rows: remove it there")
+    texts = [attribute for attribute in ATTRIBUTES if attribute["name"] != "price"]
+    twice = pd.concat([items.astype({"item_id": str}), pd.DataFrame([{c: c for c in items}])])
+    found = _problems(
+        make_config(events, twice.drop(columns="price"), split={"kind": "hash"}, attributes=texts)
+    )
+    assert [problem.split(": ", 1)[1] for problem in found] == [
+        f"is the name of its column in 1 row: row {row} ('item_id'); "
+        "the header stands between the rows: remove it there"
+        for row in (5, 3)
+    ], "it is no item, although the events name it"
 
 
 def test_a_time_that_is_missing_is_not_said_to_be_written_otherwise(
