@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.readers.dialect import Dialect, usual_separator, utf16_of
+from m2trec_merlin.readers.dialect import Dialect, Utf8Watch, usual_separator, utf16_of
 from m2trec_merlin.readers.problems import SHOWN
 from m2trec_merlin.readers.quoting import RowCutter, StrayQuotesError
 
@@ -162,16 +162,21 @@ class DelimitedFile:
                 hint = self._dialect.hint("encoding", encoding)
                 what = "save it as UTF-8" + (f", or set {hint}" if hint else "")
                 raise self._problem(f"is not UTF-8 but UTF-16: {what}")
+        elif start.startswith(codecs.BOM_UTF8):
+            raise self._utf8_after_all()
 
     def _pieces(self) -> Iterator[bytes]:
         """Yield the text in UTF-8, some whole rows at a time."""
         cutter = RowCutter(self._separator, len(self.names), self._dialect.quoting)
         decoder = codecs.getincrementaldecoder(self._dialect.encoding)()
-        chunk, mark, lines = b"-", b"\xef\xbb\xbf", 0
+        chunk, mark, lines = b"-", codecs.BOM_UTF8, 0
+        watch = Utf8Watch("utf-8" if self._is_utf8 else self._dialect.encoding)
         try:
             with pa.input_stream(str(self.path)) as file:
                 while chunk:
                     chunk = file.read(_CHUNK_BYTES)
+                    if watch.sees_utf8(chunk):
+                        raise self._utf8_after_all()
                     # Bytes that are not UTF-8 are found later, and only in columns that are read.
                     text = chunk if self._is_utf8 else decoder.decode(chunk, final=not chunk).encode()
                     text, mark, lines = text.removeprefix(mark), b"", lines + text.count(b"\n")
@@ -189,6 +194,11 @@ class DelimitedFile:
                 lines += error.object[: error.start].count(b"\n")
             problem = f"is not {self._dialect.encoding} (line {lines + 1}): {self._encoding_hint}"
             raise self._problem(problem) from None
+
+    def _utf8_after_all(self) -> DataError:
+        hint = self._dialect.hint("encoding", "utf-8")
+        what = f"is not {self._dialect.encoding} but UTF-8"
+        return self._problem(what + (f": set {hint}" if hint else ""))
 
     def _problem(self, what: str) -> DataError:
         return DataError(str(self.path), [f"{self.path}: {what}"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,3 +80,34 @@ def utf16_of(start: bytes) -> str | None:
         return "utf-16"
     line = start.partition(b"\n")[0]
     return "utf-16-be" if line.startswith(b"\0") else "utf-16-le" if b"\0" in line else None
+
+
+class Utf8Watch:
+    """Tells of a text that is said to be in another encoding whether it is UTF-8, which is hardly chance.
+
+    Encodings of a byte a letter read anything, UTF-8 as well: "Größe" becomes "GrÃ¶ÃŸe".
+    """
+
+    #: So many letters beyond ASCII are hardly UTF-8 by chance.
+    _ENOUGH = 3
+
+    def __init__(self, encoding: str) -> None:
+        # What has zeros between its letters may be UTF-8 by its bytes.
+        self._decoder = (
+            None
+            if codecs.lookup(encoding).name.startswith("utf")
+            else codecs.getincrementaldecoder("utf-8")()
+        )
+        self._letters = 0
+
+    def sees_utf8(self, chunk: bytes) -> bool:
+        """Take a part of the text, an empty one last; tell at the end whether all of it is UTF-8."""
+        if self._decoder is None:
+            return False
+        try:
+            self._decoder.decode(chunk, final=not chunk)
+        except UnicodeDecodeError:
+            self._decoder = None
+            return False
+        self._letters += len(re.findall(rb"[\xc2-\xf4]", chunk))
+        return not chunk and self._letters >= self._ENOUGH

@@ -44,7 +44,9 @@ def test_values_are_bytes_of_utf8_and_empty_fields_are_null(tmp_path: Path, cont
     assert read(tmp_path, content) == [{"id": b"1", "title": "Größe".encode()}, {"id": b"2", "title": None}]
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-16-le", "utf-16-be", "utf-8", "latin-1"])
+@pytest.mark.parametrize(
+    "encoding", ["cp1252", "cp437", "mac-roman", "utf-16", "utf-16-le", "utf-16-be", "utf-8", "latin-1"]
+)
 def test_encodings(tmp_path: Path, encoding: str) -> None:
     rows = read(tmp_path, TEXT.encode(encoding), Dialect(encoding=encoding))
     assert rows[0] == {"id": b"1", "title": "Größe".encode()}
@@ -77,6 +79,9 @@ def test_encodings(tmp_path: Path, encoding: str) -> None:
         (b"id,title\n1,a\n2,\x81\n", "cp1252", "is not cp1252 (line 3): save it as UTF-8, or name its own"),
         (TEXT.encode("utf-16")[:-1], "utf-16", "is not utf-16 (line 3): save it as UTF-8"),
         (TEXT.encode(), "utf-16", "the header is not utf-16: save it as UTF-8"),
+        ((TEXT + "3,Öl\n").encode(), "cp1252", "is not cp1252 but UTF-8: set data.options.encoding: utf-8"),
+        ("id,название\n1,чай\n".encode(), "koi8-r", "is not koi8-r but UTF-8: set data.options.encoding"),
+        (TEXT.encode("utf-8-sig"), "latin-1", "is not latin-1 but UTF-8: set data.options.encoding: utf-8"),
     ],
 )
 def test_another_encoding_is_said(tmp_path: Path, content: bytes, encoding: str, message: str) -> None:
