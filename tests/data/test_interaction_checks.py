@@ -142,6 +142,24 @@ def test_times_that_are_taken_for_another_unit_are_told(
     assert len(notices) == told and all(f"is time_format '{unit}' right?" in notice for notice in notices)
 
 
+@pytest.mark.parametrize(
+    ("times", "time_format", "told"),
+    [
+        ([1_709_280_000_000, 1_709_280_005], "ms", "1970-01-20 18:48:00.005000: are they in another unit?"),
+        (["2024-03-01", "1900-01-01"], "ISO8601", "1900-01-01 00:00:00: do they stand for none?"),
+        (["2024-03-01", "2199-12-31"], "ISO8601", "2199-12-31 00:00:00: do they stand for none?"),
+        (["1984-03-01", "1985-12-31"], "ISO8601", ""),
+    ],
+)
+def test_single_times_at_which_nothing_happened_are_told(
+    make_config: MakeConfig, items: pd.DataFrame, times: list, time_format: str, told: str
+) -> None:
+    events = pd.DataFrame({"session_id": [1, 1], "item_id": [10, 20], "time": times})
+    config = make_config(events, items, columns={"order": "time"}, options={"time_format": time_format})
+    odd = "1 of 2 times are before 1990 or still to come, such as "
+    assert validate(config.data.open(0), config).notices == ([odd + told] if told else [])
+
+
 def test_times_in_another_format_name_the_setting(make_config: MakeConfig, items: pd.DataFrame) -> None:
     events = pd.DataFrame({"session_id": [1, 1], "item_id": [10, 20], "time": ["13/01/2024", "14/01/2024"]})
     (problem,) = _problems(make_config(events, items, columns={"order": "time"}))
