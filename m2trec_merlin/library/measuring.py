@@ -16,7 +16,7 @@ from m2trec_merlin.errors import ArtifactError, DataError, shorten
 from m2trec_merlin.evaluation.measurements import Measurement, summarise
 from m2trec_merlin.evaluation.promotion import open_run
 from m2trec_merlin.evaluation.ranking import evaluate as rank
-from m2trec_merlin.evaluation.ranking import sample_prefixes
+from m2trec_merlin.evaluation.ranking import prefixes_of, sample_prefixes
 from m2trec_merlin.evaluation.run import our_scorers
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.serving.contract.names import ENSEMBLE
@@ -46,10 +46,11 @@ def evaluate(
 ) -> list[Measurement]:
     """Measure what a run serves on sessions of one's own.
 
-    Every beginning of a session is scored, and what comes next is looked for among all items, by the run's
-    settings of `evaluation`: cut-offs, intervals, most prefixes. Nothing is fitted on these sessions: how
-    popular an item is, and which items are rare, is known from the run's training sessions. Events of items
-    that its catalogue lacks are told in a warning; where one comes next, that is a miss.
+    Every beginning of a session is scored, or what the run's settings of `evaluation` say (`prefixes`, most
+    prefixes, cut-offs, intervals), and what comes next is looked for among all items. Nothing is fitted on
+    these sessions: how popular an item is, and which items are rare, is known from the run's training
+    sessions. Events of items that its catalogue lacks are told in a warning; where one comes next, that is a
+    miss.
 
     Args:
         run: folder of a run or a link to it, or its configuration file; trained and exported.
@@ -76,7 +77,9 @@ def evaluate(
     catalogue = Catalogue.load(opened.catalogue)
     own = read_sessions(sessions, catalogue)
     config = opened.config
-    prefixes = sample_prefixes(own.prefixes(), config.evaluation.max_prefixes, config.seed)
+    prefixes = sample_prefixes(
+        prefixes_of(own, config.evaluation), config.evaluation.max_prefixes, config.seed
+    )
     train = Sessions.load(opened.sessions("train"))
     measured: list[Measurement] = []
     for scorer in our_scorers(opened, catalogue, train, progress):

@@ -11,7 +11,9 @@ import m2trec_merlin as m2trec
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.errors import ArtifactError, DataError
 from m2trec_merlin.evaluation.measurements import Measurement
+from m2trec_merlin.library import measuring
 from m2trec_merlin.library.measuring import read_sessions
+from m2trec_merlin.runs import Run
 from tests.worlds.shop import Shop, offline_scores
 
 #: sku-25 is the first item without a training occurrence.
@@ -49,6 +51,15 @@ def test_metrics_are_those_of_the_model_s_own_ranks(shop: Shop, measured: list[M
         reciprocal = np.where(expected <= k, 1 / expected, 0)
         assert value(measured, "MRR", k) == (pytest.approx(reciprocal.mean()), 5)
     assert {(m.data, m.split, m.model) for m in measured} == {("shop", "own", "M2TRec")}
+
+
+def test_prefixes_are_those_of_the_settings(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluation = shop.config.evaluation.model_copy(update={"prefixes": "last"})
+    run = Run(shop.config.model_copy(update={"evaluation": evaluation}))
+    monkeypatch.setattr(measuring, "open_run", lambda path, progress: run)
+    expected = np.array([ranks(shop, [session])[-1] for session in OWN if len(session) > 1])
+    measured = m2trec.evaluate(shop.config.directory, OWN)
+    assert value(measured, "HIT", 20) == (pytest.approx((expected <= 20).mean()), 3)
 
 
 def test_nothing_is_fitted_on_the_sessions(shop: Shop, measured: list[Measurement]) -> None:
