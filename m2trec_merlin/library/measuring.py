@@ -19,10 +19,11 @@ from m2trec_merlin.evaluation.ranking import evaluate as rank
 from m2trec_merlin.evaluation.ranking import prefixes_of, sample_prefixes
 from m2trec_merlin.evaluation.run import our_scorers
 from m2trec_merlin.progress import SILENT, Progress
+from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, SESSION_ID, TIMESTAMP, normalise_ids
+from m2trec_merlin.readers.positions import order_keys, parse_positions
+from m2trec_merlin.readers.times import parse_instants
 from m2trec_merlin.serving.contract.names import ENSEMBLE
 from m2trec_merlin.sessions import Sessions
-
-_SESSION, _ITEM = "session_id", "item_id"
 
 
 @runtime_checkable
@@ -54,8 +55,9 @@ def evaluate(
 
     Args:
         run: folder of a run or a link to it, or its configuration file; trained and exported.
-        sessions: a frame with the columns session_id and item_id, a line an event, those of a session in
-            order; or a list of item ids for each session.
+        sessions: a frame with the columns session_id and item_id, a line an event; or a list of item ids for
+            each session. Events of a frame are ordered by its column position or timestamp, if it has one
+            (times are numbers or ISO 8601), else as they stand.
         split: what the measurements call these sessions.
         progress: is told how far scoring is.
 
@@ -66,7 +68,8 @@ def evaluate(
     Raises:
         ArtifactError: there is no trained and exported model.
         ConfigError: the file is no configuration.
-        DataError: columns or values are missing, no session has two events, or no item is known.
+        DataError: columns or values are missing or cannot be read, no session has two events, or no item is
+            known.
     """
     run = Path(run)
     if (run / ENSEMBLE).is_dir():
@@ -97,21 +100,21 @@ def read_sessions(sessions: Own, catalogue: Catalogue) -> Sessions:
         DataError: see `evaluate`.
     """
     events = sessions if isinstance(sessions, pd.DataFrame) else _events(sessions)
-    if missing := [column for column in (_SESSION, _ITEM) if column not in events]:
+    if missing := [column for column in (SESSION_ID, ITEM_ID) if column not in events]:
         raise DataError("sessions", [f"no column {column}: rename yours" for column in missing])
-    if gaps := [column for column in (_SESSION, _ITEM) if events[column].isna().any()]:
+    if gaps := [column for column in (SESSION_ID, ITEM_ID) if events[column].isna().any()]:
         raise DataError("sessions", [f"{column} is missing in some lines" for column in gaps])
-    rows = catalogue.rows_of(events[_ITEM].tolist())
-    numbers, ids = pd.factorize(events[_SESSION])
-    # A stable sort keeps the order of events, and sessions may lie among each other.
-    order = np.argsort(numbers, kind="stable")
+    rows = catalogue.rows_of(normalise_ids(events[ITEM_ID]).tolist())
+    numbers, ids = pd.factorize(events[SESSION_ID])
+    # Sessions may lie among each other.
+    order = np.lexsort([np.arange(len(events)), *_places(events), numbers])
     offsets = np.concatenate([[0], np.cumsum(np.bincount(numbers, minlength=len(ids)))]).astype(np.int64)
     read = Sessions(rows[order], offsets)
     if not read.n_prefixes:
         raise DataError("sessions", ["none has two events, so that nothing comes next"])
     unknown = int((rows == NO_ITEM).sum())
     if unknown == len(rows):
-        example = shorten(repr(events[_ITEM].iloc[0]), 80)
+        example = shorten(repr(events[ITEM_ID].iloc[0]), 80)
         raise DataError("sessions", [f"the catalogue has none of their items, such as {example}"])
     if unknown:
         warnings.warn(
@@ -122,6 +125,24 @@ def read_sessions(sessions: Own, catalogue: Catalogue) -> Sessions:
     return read
 
 
+def _places(events: pd.DataFrame) -> list[np.ndarray]:
+    """Return what orders the events of a session, as a key to sort by; nothing if they stand in order.
+
+    Raises:
+        DataError: a place or time is missing or cannot be read.
+    """
+    column = next((name for name in (POSITION, TIMESTAMP) if name in events), None)
+    if column is None:
+        return []
+    is_time = column == TIMESTAMP and not pd.api.types.is_numeric_dtype(events[column])
+    places = parse_instants(events[column]) if is_time else parse_positions(events[column])
+    if places.isna().any():
+        wanted = "a time (ISO 8601)" if is_time else "a number"
+        what = f"{column} is not {wanted} in some lines: mend it, or leave it out if the lines are in order"
+        raise DataError("sessions", [what])
+    return [places.to_numpy() if is_time else order_keys(places)]
+
+
 def _events(sessions: Table | Sequence[Sequence[Hashable]]) -> pd.DataFrame:
     if isinstance(sessions, Table):
         return sessions.to_pandas()
@@ -129,4 +150,4 @@ def _events(sessions: Table | Sequence[Sequence[Hashable]]) -> pd.DataFrame:
         raise DataError("sessions", ["a session is a list of item ids, not a text"])
     lengths = np.array([len(session) for session in sessions], np.int64)
     items = pd.Series([item for session in sessions for item in session], dtype=object)
-    return pd.DataFrame({_SESSION: np.repeat(np.arange(len(lengths)), lengths), _ITEM: items})
+    return pd.DataFrame({SESSION_ID: np.repeat(np.arange(len(lengths)), lengths), ITEM_ID: items})

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -94,6 +95,33 @@ def test_a_frame_is_read_in_its_order_and_sessions_may_lie_among_each_other(cata
         assert (other.rows == read.rows).all() and (other.offsets == read.offsets).all()
 
 
+@pytest.mark.parametrize(
+    ("column", "places"),
+    [
+        ("position", [1, 0, 2, 1, 0]),
+        ("position", ["10", "9", "11", "1", "0"]),
+        ("timestamp", pd.to_datetime(["2024-01-02", "2024-01-01", "2024-01-03", "2024-01-01", "2023-01-01"])),
+        (
+            "timestamp",
+            ["2024-01-02T10:00:00Z", "2024-01-02T11:30:00+02:00", "2024-01-03", "2024-01-01", "2023"],
+        ),
+        ("timestamp", [1_709_280_001, 1_709_280_000, 1_709_280_002, 6.5, 6.25]),
+    ],
+)
+def test_a_frame_that_says_the_order_is_read_in_it(
+    catalogue: Catalogue, column: str, places: list[object]
+) -> None:
+    frame = pd.DataFrame({"session_id": list("bbbaa"), "item_id": [f"sku-{n}" for n in (0, 3, 3, 2, 1)]})
+    read = read_sessions(frame.assign(**{column: places}), catalogue)
+    assert [read[number].tolist() for number in range(2)] == [[4, 1, 4], [2, 3]]
+
+
+def test_ids_that_gaps_made_floats_are_whole_numbers(catalogue: Catalogue) -> None:
+    numbered = replace(catalogue, item_ids=np.arange(-1, catalogue.n_rows - 1))
+    frame = pd.DataFrame({"session_id": [1.0, 1.0, 1.0], "item_id": [7.0, 3.0, 7.0]})
+    assert read_sessions(frame, numbered).rows.tolist() == [8, 4, 8]
+
+
 def test_events_of_unknown_items_are_told_and_missed(shop: Shop) -> None:
     with pytest.warns(UserWarning, match=r"^1 of 4 events are of items that the catalogue lacks") as told:
         measured = m2trec.evaluate(shop.config.directory, [["sku-3", "x"], ["sku-3", "sku-5"]])
@@ -109,6 +137,11 @@ def test_events_of_unknown_items_are_told_and_missed(shop: Shop) -> None:
         ({"session_id": [1, None], "item_id": ["sku-1", "sku-2"]}, "session_id is missing in some lines"),
         ({"session_id": [1, 1], "item_id": ["sku-1", None]}, "item_id is missing in some lines"),
         ({"session_id": [1, 2], "item_id": ["sku-1", "sku-2"]}, "none has two events"),
+        (
+            {"session_id": [1, 1], "item_id": ["sku-1"] * 2, "timestamp": ["2024-01-01", "soon"]},
+            r"timestamp is not a time \(ISO 8601\) in some lines",
+        ),
+        ({"session_id": [1, 1], "item_id": ["sku-1"] * 2, "position": [1, None]}, "position is not a number"),
         ({"session_id": [1, 1], "item_id": [7, 8]}, "the catalogue has none of their items, such as 7"),
     ],
 )
