@@ -63,7 +63,7 @@ def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = Fals
     attributes = [parse_attribute(**settings) for settings in written.attributes]
     table = TableFile(path, Dialect(**written.dialect))
     available = table.columns()
-    own = written.id_column if ITEM_ID not in available else ITEM_ID
+    own = _column_of_ids(available, written)
     described = list(dict.fromkeys(a.source_column for a in attributes))
     if written.title_column is not None and written.title_column not in described:
         described.append(written.title_column)
@@ -99,7 +99,7 @@ def read_ids(path: Path, written: ItemFormat) -> list[str]:
     """
     table = TableFile(path, Dialect(**written.dialect))
     available = table.columns()
-    own = written.id_column if ITEM_ID not in available else ITEM_ID
+    own = _column_of_ids(available, written)
     if own not in available:
         missing = describe_missing_column(own, available, "names the items")
         raise DataError(str(path), [f"{path}: {missing}"])
@@ -109,6 +109,12 @@ def read_ids(path: Path, written: ItemFormat) -> list[str]:
     if problems := log.messages():
         raise DataError(str(path), problems)
     return [str(item_id) for item_id in normalise_ids(items[ITEM_ID])]
+
+
+def _column_of_ids(available: Sequence[str], written: ItemFormat) -> str:
+    """Return the column of ids: as the run's own table calls it, or item_id where there is none such."""
+    has_another = written.id_column not in available and ITEM_ID in available
+    return ITEM_ID if has_another else written.id_column
 
 
 def _availability(items: pd.DataFrame, about: Sequence[str], log: ProblemLog) -> list[Availability]:
