@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections import Counter
 from collections.abc import Sequence
 
@@ -12,6 +11,7 @@ import pyarrow as pa
 
 from m2trec_merlin.columns import are_missing_words
 from m2trec_merlin.config import Config
+from m2trec_merlin.data.time_checks import TimeChecks
 from m2trec_merlin.readers import Origin, Source
 from m2trec_merlin.readers.canonical import (
     ITEM_ID,
@@ -28,11 +28,8 @@ from m2trec_merlin.readers.near_ids import explain_unknown
 from m2trec_merlin.readers.positions import parse_positions, parse_whole_numbers
 from m2trec_merlin.readers.problems import SHOWN, ProblemLog, describe_missing_column
 from m2trec_merlin.readers.settings import SplitByColumn, SplitByModulus, SplitByTime
-from m2trec_merlin.readers.times import UNIX_UNITS, parse_instants
+from m2trec_merlin.readers.times import parse_instants
 
-#: Seconds that are taken for milliseconds are of January 1970.
-_UNLIKELY_BEFORE = pd.Timestamp("1990-01-01")
-_DAY = pd.Timedelta(days=1)
 _HEADER_HINT = "the header stands between the rows: remove it there"
 #: Fewer events than that may well happen twice within the unit of their times.
 _NOTABLE = 0.05
@@ -86,10 +83,7 @@ class InteractionChecker:
         self._known = known
         self._unknown_hint = config.data.unknown_items_hint
         self._times_hint = config.data.times_hint
-        self._latest = pd.Timestamp.min
-        self._dated, self._odd_times = 0, 0
-        self._odd_time: pd.Timestamp | None = None
-        self._tomorrow = pd.Timestamp(datetime.datetime.now(datetime.timezone.utc)).tz_localize(None) + _DAY
+        self._times = TimeChecks(source.time_format)
         self._repeated = 0
         self._missing_words: Counter[str] = Counter()
         self._log = ProblemLog(self._origin)
@@ -115,19 +109,12 @@ class InteractionChecker:
             what, missing = f"is not a timestamp ({self._time_format})", chunk[TIMESTAMP].isna()
             self._log.add_rows(TIMESTAMP, "is missing", chunk[TIMESTAMP], missing)
             self._log.add_rows(TIMESTAMP, what, chunk[TIMESTAMP], times.isna() & ~missing, self._times_hint)
-            self._latest = max(self._latest, times.max()) if times.notna().any() else self._latest
-            self._count_odd_times(times[times.notna()])
+            if SESSION_ID in ids:
+                self._times.add(times, pd.factorize(ids[SESSION_ID], use_na_sentinel=False)[0])
         if SESSION_ID in ids:
             self._check_sessions(chunk, ids[SESSION_ID])
         else:
             self.events += len(chunk)
-
-    def _count_odd_times(self, times: pd.Series) -> None:
-        """Count times at which hardly anything can have happened."""
-        odd = times[(times < _UNLIKELY_BEFORE) | (times > self._tomorrow)]
-        self._dated, self._odd_times = self._dated + len(times), self._odd_times + len(odd)
-        if len(odd) and self._odd_time is None:
-            self._odd_time = odd.iloc[0]
 
     def _check_items(self, ids: pd.Series, known: KnownItems) -> None:
         unknown = (known.positions(ids) < 0) & ids.notna().to_numpy() & ~_headers(ids, self._origin)
@@ -187,20 +174,7 @@ class InteractionChecker:
                 f"{self._repeated:,} of {self._rows:,} events are there twice, with item, session and place: "
                 f"does {self._origin.label} hold something twice?"
             )
-        if self._time_format in UNIX_UNITS and pd.Timestamp.min < self._latest < _UNLIKELY_BEFORE:
-            found.append(
-                f"all times are before {_UNLIKELY_BEFORE:%Y}, the last one {self._latest}: is time_format "
-                f"'{self._time_format}' right?"
-            )
-        if 0 < self._odd_times < self._dated:
-            meant = (
-                "are they in another unit" if self._time_format in UNIX_UNITS else "do they stand for none"
-            )
-            found.append(
-                f"{self._odd_times:,} of {self._dated:,} times are before {_UNLIKELY_BEFORE:%Y} or still to "
-                f"come, such as {self._odd_time}: {meant}?"
-            )
-        return found
+        return [*found, *self._times.notices(column)]
 
     def finish(self, notices: Sequence[str]) -> list[str]:
         """Return all problems.

@@ -160,6 +160,19 @@ def test_single_times_at_which_nothing_happened_are_told(
     assert validate(config.data.open(0), config).notices == ([odd + told] if told else [])
 
 
+@pytest.mark.parametrize(("days", "told"), [(7, []), (8, ["1 of 2 sessions last longer than 7 days"])])
+@pytest.mark.parametrize("chunk_sessions", [1, 100])
+def test_sessions_that_last_longer_than_a_visit_are_told(
+    make_config: MakeConfig, items: pd.DataFrame, days: int, told: list[str], chunk_sessions: int
+) -> None:
+    times = pd.to_datetime(["2024-03-01", "2024-03-20", "2024-03-01", "2024-03-20"])
+    times += pd.to_timedelta([days, 0, 0, 1], "D")
+    events = pd.DataFrame({"session_id": [1, 2, 1, 2], "item_id": [10, 20, 10, 30], "time": times})
+    config = make_config(events, items, columns={"order": "time"}, chunk_sessions=chunk_sessions)
+    notices = validate(config.data.open(0), config).notices
+    assert [notice.partition(":")[0] for notice in notices] == told
+
+
 def test_times_in_another_format_name_the_setting(make_config: MakeConfig, items: pd.DataFrame) -> None:
     events = pd.DataFrame({"session_id": [1, 1], "item_id": [10, 20], "time": ["13/01/2024", "14/01/2024"]})
     (problem,) = _problems(make_config(events, items, columns={"order": "time"}))
