@@ -16,7 +16,7 @@ from m2trec_merlin.data.validation import check_items, validate
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers import Origin
 from m2trec_merlin.readers.problems import ProblemLog
-from tests.worlds.tables import MakeConfig
+from tests.worlds.tables import ATTRIBUTES, MakeConfig
 
 
 def _problems(config: Config) -> list[str]:
@@ -296,3 +296,18 @@ def test_fractions_beside_whole_numbers_and_as_decimals_are_no_ids() -> None:
         log = ProblemLog(Origin("items", {}, lambda row: f"row {row + 1}", lambda: ["item_id"]))
         check_items(pd.DataFrame({"item_id": pd.Series(values, dtype=object)}), log, [])
         assert sum("is no whole number in 1 row" in line for line in log.messages()) == 1
+
+
+def test_words_for_a_missing_value_of_an_attribute_are_told(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    items["category"], items["title"] = ["NULL", "null", "NULL", None], ["Nan bread", "nan", "", "None"]
+    attributes = [*ATTRIBUTES, {"name": "again", "kind": "multi_categorical", "column": "category"}]
+    config = make_config(events, items, attributes=attributes)
+    notices = validate(config.data.open(0), config).notices
+    assert [notice.partition(",")[0] for notice in notices] == [
+        f"{count} items have '{word}' in column '{column}' of items.csv"
+        for count, word, column in (
+            (1, "nan", "title"), (1, "None", "title"), (2, "NULL", "category"), (1, "null", "category")
+        )
+    ]  # fmt: skip
