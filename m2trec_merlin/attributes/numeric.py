@@ -89,8 +89,11 @@ class Numeric(Attribute):
         texts = unusable.astype(str).str.strip()
         if self.decimal == ",":
             return "decimal: '.' reads points" if texts.str.fullmatch(r"-?\d+\.\d+").any() else ""
-        if texts.str.fullmatch(r"-?\d+,\d+").any():
-            return "decimal: ',' reads commas"
+        with_commas = texts[texts.str.fullmatch(r"-?\d+(,\d+)+(\.\d+)?")]
+        if len(with_commas):
+            # Read as decimal commas, 1,299 would be 1.299 without a word.
+            parts_thousands = with_commas.str.fullmatch(r"-?[1-9]\d{0,2}(,\d{3})+(\.\d+)?").all()
+            return "write thousands without commas" if parts_thousands else "decimal: ',' reads commas"
         missing = are_missing_words(pa.array(texts, pa.string()))
         return "leave the field empty where there is no value" if missing.any() else ""
 

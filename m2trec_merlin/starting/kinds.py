@@ -24,6 +24,7 @@ from m2trec_merlin.starting.times import times_of
 
 _FILE = r"(?i)(https?://|www\.|s3://|/|data:)?\S+\.(jpe?g|png|gif|webp|svg|html?|pdf|mp4|php)\S*|https?://\S+|www\.\S+"
 _AMOUNT = r"^([€$£¥]|[A-Z]{3})?\s*[\d.,]+\s*([€$£¥%]|[A-Za-z]{1,3})?$"
+_POINTS_AT_THOUSANDS = "or decimal: ',', if its points part thousands"
 _BETWEEN = ("|", ">", ";", ",", "/")
 #: What other programs write where a value is missing; here it is a value like others.
 _NO_VALUE = {"null", "nan", "n/a", "na", "none", "nil", "-", "\\n", "#n/a"}
@@ -149,9 +150,16 @@ def _numbers(column: Column) -> ChosenKind | None:
             return ChosenKind(column, "categorical", reason, unsure="or numeric, if the numbers are amounts")
     skewed = numbers.min() >= 0 and numbers.max() > 10 * max(float(np.median(numbers)), 1e-9)
     reason = f"{described} from {numbers.min():g} to {numbers.max():g}"
+    unsure = _POINTS_AT_THOUSANDS if not settings and _may_have_points_at_thousands(column) else ""
     if skewed:
-        return ChosenKind(column, "numeric", f"{reason}, most of them small", {"log": True, **settings})
-    return ChosenKind(column, "numeric", reason, settings)
+        settings, reason = {"log": True, **settings}, f"{reason}, most of them small"
+    return ChosenKind(column, "numeric", reason, settings, unsure)
+
+
+def _may_have_points_at_thousands(column: Column) -> bool:
+    """Tell whether texts such as 899 and 1.299 may be numbers of that size, too."""
+    is_written = pd.api.types.infer_dtype(column.values, skipna=True) == "string"
+    return is_written and column.share(r"-?[1-9]\d{0,2}(\.\d{3})?|0") == 1 and column.share(r".*\..*") > 0
 
 
 def _with_decimal_commas(column: Column) -> np.ndarray | None:

@@ -132,6 +132,16 @@ def test_missing_item_id_columns(make_config: MakeConfig, events: pd.DataFrame, 
         ),
         (
             {"kind": "numeric"},
+            ["899", "1,299", "2,450.00", None],
+            "in 2 rows: row 2 ('1,299'), row 3 ('2,450.00'); write thousands without commas",
+        ),
+        (
+            {"kind": "numeric"},
+            ["899", "1,299", "2,45", None],
+            "in 2 rows: row 2 ('1,299'), row 3 ('2,45'); decimal: ',' reads commas",
+        ),
+        (
+            {"kind": "numeric"},
             [1.0, float("inf"), 2.0, None],
             "is not a finite number (attribute 'a') in 1 row",
         ),

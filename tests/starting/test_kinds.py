@@ -111,6 +111,19 @@ def test_few_whole_numbers_under_a_name_that_says_nothing_are_unsure() -> None:
     assert choice.kind == "categorical" and "numeric" in choice.unsure
 
 
+@pytest.mark.parametrize(
+    ("values", "unsure"),
+    [
+        ([f"{i + 1}.{i:03d}" if i % 2 else str(i + 100) for i in range(N)], True),
+        ([f"{i / 1000:.3f}" for i in range(N)], False),
+        ([i + i / 1000 for i in range(1, N)], False),
+    ],
+)
+def test_points_that_may_part_thousands_are_unsure(values: list[Any], unsure: bool) -> None:
+    choice = choose("price", values)
+    assert choice.kind == "numeric" and ("decimal: ','" in choice.unsure) is unsure
+
+
 def test_a_word_for_what_is_missing_is_told() -> None:
     choice = choose("size", drawn(["S", "M", "NULL"]))
     assert choice.kind == "categorical" and choice.unsure.startswith("'NULL' counts as a value")
