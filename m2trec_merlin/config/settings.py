@@ -119,12 +119,6 @@ class Config(Section):
                 f"training.checkpoint_steps {training.checkpoint_steps} is never reached: training.max_steps "
                 f"is {training.max_steps}"
             )
-        given = "warmup_steps" in training.model_fields_set
-        if given and training.max_steps and training.warmup_steps >= training.max_steps:
-            lines.append(
-                f"training.warmup_steps {training.warmup_steps} leaves no step of training.max_steps "
-                f"{training.max_steps} at the full learning rate"
-            )
         if self.evaluation.bootstrap_samples == 0:
             lines.append("evaluation.bootstrap_samples is 0: results have no intervals")
         return lines

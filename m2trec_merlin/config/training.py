@@ -38,7 +38,9 @@ class TrainingConfig(Section):
         description="of tables of which a step touches few rows, such as one per item (row-wise Adagrad)",
     )
     weight_decay: float = Field(0.01, ge=0, le=10)
-    warmup_steps: int = Field(100, ge=0, le=MANY)
+    warmup_steps: int = Field(
+        100, ge=0, le=MANY, description="in which the learning rate rises; at most half of all steps"
+    )
     schedule: Literal["cosine", "constant"] = Field(
         "cosine", description="of the learning rate: down to zero at the end of the last epoch, or none"
     )

@@ -35,6 +35,7 @@ from m2trec_merlin.training.hardware import choose_device, choose_precision
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.monitors import Monitors, ProgressMonitor, Recorded, TensorBoard
 from m2trec_merlin.training.processes import Processes, join_processes
+from m2trec_merlin.training.schedule import warm_up
 from m2trec_merlin.training.trainer import Trainer
 
 
@@ -165,6 +166,11 @@ def _train(
         monitor,
         processes,
     )
+    if (rising := warm_up(settings, trainer.total_steps)) < settings.warmup_steps and processes.is_first:
+        progress.say(
+            f"the learning rate rises for {rising:,} of {trainer.total_steps:,} steps: "
+            f"training.warmup_steps {settings.warmup_steps:,} would leave less than half of them"
+        )
     try:
         with writing(folder):
             state = trainer.train(config.seed, resume=resume)

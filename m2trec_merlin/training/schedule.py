@@ -6,6 +6,14 @@ import math
 
 from m2trec_merlin.config import TrainingConfig
 
+#: Share of the steps, at most, in which the learning rate still rises: few steps would all be of the warm-up.
+_MOST = 0.5
+
+
+def warm_up(config: TrainingConfig, total_steps: int) -> int:
+    """Return the steps in which the learning rate rises: those of the settings, at most half of all."""
+    return min(config.warmup_steps, int(total_steps * _MOST))
+
 
 def learning_rate(step: int, total_steps: int, config: TrainingConfig) -> float:
     """Return the learning rate of a step: linear warm-up, then a cosine to zero, or constant.
@@ -15,10 +23,11 @@ def learning_rate(step: int, total_steps: int, config: TrainingConfig) -> float:
         total_steps: of all epochs.
         config: peak, warm-up steps and schedule.
     """
-    if step < config.warmup_steps:
-        return config.learning_rate * (step + 1) / config.warmup_steps
+    rising = warm_up(config, total_steps)
+    if step < rising:
+        return config.learning_rate * (step + 1) / rising
     if config.schedule == "constant":
         return config.learning_rate
-    span = max(1, total_steps - config.warmup_steps)
-    share = min(1.0, (step - config.warmup_steps) / span)
+    span = max(1, total_steps - rising)
+    share = min(1.0, (step - rising) / span)
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * share))

@@ -125,7 +125,7 @@ class Trainer:
         self.processes.wait()
         if checkpoint is not None:
             state = load_checkpoint(checkpoint, self.model, optimizer, self.processes)
-        self.monitor.start(self._total_steps, state)
+        self.monitor.start(self.total_steps, state)
         while not self._is_over(state):
             self._train_epoch(optimizer, state)
             self._validate(state)
@@ -140,13 +140,14 @@ class Trainer:
         return next(self.model.parameters()).device
 
     @property
-    def _total_steps(self) -> int:
+    def total_steps(self) -> int:
+        """Steps of all epochs, if none is left out for want of progress."""
         steps = self.config.epochs * len(self.loader)
         return min(steps, self.config.max_steps or steps)
 
     def _is_over(self, state: TrainingState) -> bool:
         stalled = state.best_epoch > 0 and state.epoch - state.best_epoch >= self.config.patience
-        return stalled or state.step >= self._total_steps
+        return stalled or state.step >= self.total_steps
 
     def _save(self, optimizer: Optimizers, state: TrainingState) -> None:
         save_checkpoint(self.folder, self.model, optimizer, state, self.inputs, self.processes)
@@ -158,10 +159,10 @@ class Trainer:
         losses = _Losses(self._device)
         for batch in self.loader.batches(state.epoch, skip=state.step_in_epoch):
             step = state.step + len(losses)
-            optimizer.set_learning_rate(learning_rate(step, self._total_steps, self.config))
+            optimizer.set_learning_rate(learning_rate(step, self.total_steps, self.config))
             losses.append(self._step(batch, optimizer))
             step += 1
-            is_last = step >= self._total_steps
+            is_last = step >= self.total_steps
             in_epoch = state.step_in_epoch + len(losses)
             saves = every is not None and step % every == 0 and in_epoch < len(self.loader)
             if losses.are_due or is_last or saves:

@@ -176,6 +176,14 @@ def test_learning_rate_warms_up_and_falls() -> None:
     assert learning_rate(24, 24, config) == pytest.approx(0)
 
 
+def test_the_warm_up_takes_half_of_few_steps() -> None:
+    config = tiny_config(training={"warmup_steps": 100, "learning_rate": 1.0}).training
+    rates = [learning_rate(step, 8, config) for step in range(8)]
+    assert rates[:5] == [0.25, 0.5, 0.75, 1.0, 1.0] and rates[6] == pytest.approx(0.5)
+    assert [learning_rate(0, 1, config), learning_rate(99, 200, config)] == [1.0, 1.0]
+    assert learning_rate(49, 200, config) == 0.5
+
+
 @pytest.mark.slow
 def test_transformers4rec_s_own_trainer_trains_the_same_model(tmp_path: Path) -> None:
     config = tiny_config(training={"epochs": 8, "learning_rate": 0.01, "warmup_steps": 0})
