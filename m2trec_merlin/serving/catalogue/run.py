@@ -10,6 +10,7 @@ from pathlib import Path
 
 from m2trec_merlin.errors import ArtifactError, DataError
 from m2trec_merlin.progress import SILENT, Progress
+from m2trec_merlin.readers.near_ids import explain_unknown
 from m2trec_merlin.runs.locks import lock
 from m2trec_merlin.serving.catalogue.changes import Changes, ChangingCatalogue
 from m2trec_merlin.serving.catalogue.tables import read_ids, read_items
@@ -62,6 +63,9 @@ class CatalogueVerbs:
         """
         given = read_items(table, self.versions.format)
         self._tell(given.notices)
+        new = [item_id for item_id in given.ids if item_id not in self.versions.exported]
+        if near := explain_unknown(new, self.versions.exported_ids):
+            self._tell([f"{table}: {near}: added as another item"])
 
         def change(rules: ChangingCatalogue, changes: Changes) -> Changes:
             changes = rules.add(changes, given.items)

@@ -332,7 +332,7 @@ def test_what_the_catalogue_lacks_is_neither_updated_nor_removed(repository, tab
         verbs.remove([])
 
 
-def test_columns_that_nothing_reads_are_named(repository, table) -> None:
+def test_columns_that_nothing_reads_and_ids_that_are_nearly_known_are_named(repository, table) -> None:
     said: list[str] = []
 
     class Telling:
@@ -341,5 +341,9 @@ def test_columns_that_nothing_reads_are_named(repository, table) -> None:
 
         def advance(self, task: str, done: int, total: int, note: str = "") -> None: ...
 
-    CatalogueVerbs(repository, Telling()).add(table(NEW.assign(colour="red", stock=3)))
+    CatalogueVerbs(repository, Telling()).add(
+        table(NEW.assign(colour="red", stock=3).replace("new-2", "SKU-3"))
+    )
     assert any("not read: colour, stock" in line for line in said)
+    nearly = "the items have 'sku-3', which differs from 'SKU-3' by small and capital letters"
+    assert any(line.endswith(f"{nearly}: added as another item") for line in said)
