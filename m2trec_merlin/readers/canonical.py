@@ -41,11 +41,12 @@ def normalise_ids(values: pd.Series) -> pd.Series:
         texts = to_arrow(values).cast(pa.string())
         said = pc.and_(pc.not_equal(texts, ""), pc.invert(pc.utf8_is_space(texts)))
         return values.astype(object).where(pc.fill_null(said, False).to_numpy(zero_copy_only=False), None)
-    text = _id_text if values.dtype == object else str
+    text = text_of_id if values.dtype == object else str
     return values.astype(object).where(values.notna(), None).map(text, na_action="ignore")
 
 
-def _id_text(value: Any) -> str:
+def text_of_id(value: Any) -> str:
+    """Return a value as text: whole numbers without a fraction, whatever type holds them."""
     if not isinstance(value, float | Decimal):
         return str(value)
     is_whole = -(2**63) < value < 2**63 and value % 1 == 0

@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.feather as feather
 
-from m2trec_merlin.readers.canonical import SESSION_ID, normalise_ids
+from m2trec_merlin.readers.canonical import SESSION_ID, normalise_ids, text_of_id
 
 _HASH_FILES = 256
 #: Events that a session is taken to have when a number of sessions is turned into a number of rows.
@@ -116,8 +116,19 @@ def _scatter(rows: pd.DataFrame, part: np.ndarray, folder: Path, number: int) ->
     for value, group in rows.groupby(part, sort=False):
         target = folder / f"{int(str(value)):012d}"
         target.mkdir(parents=True, exist_ok=True)
-        table = pa.Table.from_pandas(group, preserve_index=False)
+        table = _to_arrow(group)
         feather.write_feather(table, str(target / f"{number:06d}.feather"))
+
+
+def _to_arrow(rows: pd.DataFrame) -> pa.Table:
+    try:
+        return pa.Table.from_pandas(rows, preserve_index=False)
+    except pa.ArrowException:
+        # Arrow has no type for whole numbers beside decimals: as texts they say the same.
+        rows = rows.copy()
+        for name in rows.select_dtypes(object):
+            rows[name] = rows[name].map(text_of_id, na_action="ignore")
+        return pa.Table.from_pandas(rows, preserve_index=False)
 
 
 def _read_folder(folder: Path) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.files import TableFile
+from m2trec_merlin.readers.positions import parse_positions
 from tests.worlds.tables import MakeConfig
 
 
@@ -228,6 +230,22 @@ def test_sessions_of_several_types_of_ids_come_together_whatever_the_size(
     counted = [value for value in expected for _ in range(20)]
     assert [None if pd.isna(value) else value for value in found] == counted
     assert (len(chunks) > 2) == (chunk_sessions == 1)
+
+
+@pytest.mark.parametrize("chunk_sessions", [1, 1000])
+def test_places_of_several_types_order_events_whatever_the_size(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame, chunk_sessions: int
+) -> None:
+    config = make_config(events, items, "parquet", chunk_sessions=chunk_sessions)
+    folder = Path(config.data.interactions)
+    folder.unlink()
+    folder.mkdir()
+    for name, places in (("a", [10, 2]), ("b", [Decimal("9.5"), Decimal("100.25"), None])):
+        part = pd.DataFrame({"session_id": 1, "item_id": 10, "position": places * 15})
+        part.to_parquet(folder / f"{name}.parquet", index=False)
+    found = pd.concat(config.data.open(0).interactions())["position"]
+    expected = [10, 2] * 15 + [Decimal("9.5"), Decimal("100.25"), None] * 15
+    assert [None if pd.isna(place) else place for place in parse_positions(found)] == expected
 
 
 def test_state_follows_the_files_of_a_folder(tmp_path: Path) -> None:
