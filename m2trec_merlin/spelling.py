@@ -4,6 +4,7 @@ A file has types or has none, and a program writes a year as 2024 or, next to a 
 one value is decided here, for each text by itself, and nowhere else:
 
 - white space at the ends does not count, and a run of it is one space; letters are composed (Unicode NFC);
+- marks of where a line may break and of the order of bytes, which nobody sees, do not count;
 - a number is written without an exponent, without zeros behind its fraction and without a sign of 0: 12.50,
   12.5 and 1.25e1 are "12.5". Digits behind leading zeros or a plus are no number: "007" stays;
 - true and false are written in small letters;
@@ -23,6 +24,9 @@ from decimal import Decimal
 #: Numbers with more digits before the point, or so many zeros behind it, keep an exponent.
 _LONGEST, _ZEROS = 21, 6
 
+#: Soft hyphen, zero-width space, word joiner, byte order mark. Joiners of letters stay: they change words.
+_UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff"))
+
 _NUMBER = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?")
 _WHOLE = re.compile(r"-?[1-9][0-9]*|0")
 _TIME = re.compile(
@@ -34,9 +38,11 @@ _TIME = re.compile(
 
 def spell(text: str) -> str:
     """Return the one text of the category that a text stands for; empty if it says nothing."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text.translate(_UNSEEN))
     text = " ".join(text.split())
     if not text.isascii():
-        return unicodedata.normalize("NFC", text)
+        return text
     if text.isalpha():
         return text.lower() if text.lower() in ("true", "false") else text
     if _NUMBER.fullmatch(text):

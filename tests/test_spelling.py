@@ -24,7 +24,9 @@ from m2trec_merlin.spelling import spell, spell_json
         (["true", "True", "TRUE"], "true"),
         (["false", "False", "FALSE"], "false"),
         (["12 GB", "12\u00a0GB", " 12  GB\u2003"], "12 GB"),
-        (["caf\u00e9", "cafe\u0301"], "caf\u00e9"),
+        (["caf\u00e9", "cafe\u0301", "\ufeffcaf\u00e9\u200b", "ca\u00adfe\u200b\u0301"], "caf\u00e9"),
+        (["2024", "\ufeff2024", "2024\u200b "], "2024"),
+        (["\u0645\u06cc\u200c\u062e"], "\u0645\u06cc\u200c\u062e"),
         (
             [
                 *("2024-01-05", "2024-01-05 00:00", "2024-01-05T00:00:00Z", "2024-01-05t00:00:00.000z"),
@@ -33,7 +35,7 @@ from m2trec_merlin.spelling import spell, spell_json
             "2024-01-05",
         ),
         (["2024-01-05 10:00:00.25", "2024-01-05T10:00:00.250Z"], "2024-01-05 10:00:00.25"),
-        ([""], ""),
+        (["", " ", "\u200b"], ""),
     ],
 )
 def test_texts_of_one_value_have_one_spelling(texts: list[str], spelled: str) -> None:

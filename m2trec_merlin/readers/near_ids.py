@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterable
 
 _NUMBER = re.compile(r"([+-]?)0*([0-9]+)(?:\.0*)?")
 
+_UNSEEN = re.compile(r"[\u00ad\u200b-\u200f\u2060\ufeff]")
+
 #: Ways to write an id that a person may take for the same, the least ones first.
 _WAYS: dict[str, Callable[[str], str]] = {
     "white space at its ends": str.strip,
+    "characters that nobody sees": lambda text: _UNSEEN.sub("", text).strip(),
     "the Unicode form of its letters": lambda text: unicodedata.normalize("NFKC", text),
     "leading zeros or a fraction": lambda text: (
         _NUMBER.sub(r"\1\2", text) if _NUMBER.fullmatch(text) else text

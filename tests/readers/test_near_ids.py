@@ -9,6 +9,7 @@ from m2trec_merlin.readers.near_ids import explain_unknown
     ("unknown", "known", "way"),
     [
         ("7 ", "7", "white space at its ends"),
+        ("\ufeff7\u200b", "7", "characters that nobody sees"),
         ("cafe\u0301", "caf\u00e9", "the Unicode form of its letters"),
         ("007", "7", "leading zeros or a fraction"),
         ("7.0", "7", "leading zeros or a fraction"),
