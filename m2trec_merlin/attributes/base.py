@@ -19,7 +19,7 @@ from pydantic import Field as Setting
 from pydantic import field_validator
 
 from m2trec_merlin.attributes.profiles import Profile, most_frequent
-from m2trec_merlin.columns import as_text, to_arrow
+from m2trec_merlin.columns import are_missing_words, as_text, to_arrow
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.sections import Name, Section
 
@@ -132,6 +132,18 @@ class Attribute(Section):
         written = written_lists(values)
         if written.all():
             yield Fault("is a list written as text", values, written, WRITTEN_LISTS_HINT)
+
+    def doubts(self, values: pd.Series) -> Iterator[str]:
+        """Say of the known values of the raw column what is no fault, but hardly meant so: words for none."""
+        compared = self.comparable(values)
+        if not pa.types.is_string(compared.type):
+            return
+        counted = pc.value_counts(compared)
+        for entry in counted.filter(pa.array(are_missing_words(counted.field("values")))).to_pylist():
+            yield (
+                f"{entry['counts']:,} items have '{entry['values']}', which is taken for a value: leave it "
+                "empty where there is none"
+            )
 
     def value_schema(self) -> dict[str, Any]:
         """Return the JSON Schema of a raw value that is not missing: its types, and what else must hold."""

@@ -12,7 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field as Setting
 
-from m2trec_merlin.attributes.base import WRITTEN_LISTS_HINT, Attribute, Embedding, Fault, Node, written_lists
+from m2trec_merlin.attributes.base import (
+    WRITTEN_LISTS_HINT,
+    Attribute,
+    Embedding,
+    Fault,
+    Node,
+    are_lists,
+    written_lists,
+)
 from m2trec_merlin.attributes.profiles import Profile, most_frequent, quantiles
 from m2trec_merlin.columns import split_values
 from m2trec_merlin.encoded import Field, Layout
@@ -23,6 +31,8 @@ from m2trec_merlin.sections import Count, Name, Width
 if TYPE_CHECKING:
     from nvtabular import Workflow
 
+#: What separates values in other tables, and the share of values that hold it, if not by chance.
+_SEPARATORS, _NOTABLE = ("|", ";", ",", ">", "/"), 0.2
 _ALL_VALUES = 2**31 - 1
 #: Between the values of an item where they are compared as one text; no one writes this character.
 _UNIT_SEPARATOR = "\x1f"
@@ -49,6 +59,21 @@ class MultiCategorical(Attribute):
     def faults(self, values: pd.Series) -> Iterator[Fault]:
         """Yield lists that are written as text, which would count as one value."""
         yield Fault("is a list written as text", values, written_lists(values), WRITTEN_LISTS_HINT)
+
+    def doubts(self, values: pd.Series) -> Iterator[str]:
+        """Say also where another mark seems to separate the values."""
+        yield from super().doubts(values)
+        texts = values[~are_lists(values)].astype(str)
+        holding = {mark: int(texts.str.contains(mark, regex=False).sum()) for mark in _SEPARATORS}
+        other = max(holding, key=holding.__getitem__)
+        if (
+            holding[other] > _NOTABLE * len(texts)
+            and not texts.str.contains(self.separator, regex=False).any()
+        ):
+            yield (
+                f"no value holds the separator '{self.separator}' of attribute '{self.name}', and "
+                f"{holding[other]:,} hold '{other}': does that separate values? Then set separator: '{other}'"
+            )
 
     def value_schema(self) -> dict[str, Any]:
         """Allow lists of single values beside single ones."""

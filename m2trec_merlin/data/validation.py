@@ -7,12 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.attributes.base import are_lists
-from m2trec_merlin.columns import are_missing_words
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.interaction_checks import InteractionChecker, check_ids
 from m2trec_merlin.data.tables import canonical_items
@@ -75,7 +72,7 @@ def validate(source: Source, config: Config) -> ValidData:
         checker.sessions,
         checker.events,
         checker.short_sessions,
-        [*source.notices, *_missing_words(items, config.attributes, source.items_origin), *checker.notices()],
+        [*source.notices, *_doubts(items, config.attributes, source.items_origin), *checker.notices()],
     )
 
 
@@ -136,20 +133,15 @@ def check_attributes(items: pd.DataFrame, attributes: Sequence[Attribute], log: 
             log.add_rows(column, what, fault.values, fault.wrong, fault.hint)
 
 
-def _missing_words(items: pd.DataFrame, attributes: Sequence[Attribute], origin: Origin) -> list[str]:
-    """Tell of words that may stand for no value where they are values like others."""
-    found = []
-    for attribute in attributes:
-        values = attribute.comparable(items[attribute.source_column])
-        if not pa.types.is_string(values.type):
-            continue
-        counted = pc.value_counts(values)
-        words = are_missing_words(counted.field("values"))
-        found += [
-            f"{entry['counts']:,} items have '{entry['values']}' in column '{attribute.source_column}' of "
-            f"{Path(origin.label).name}, which is taken for a value: leave it empty where there is none"
-            for entry in counted.filter(pa.array(words)).to_pylist()
-        ]
+def _doubts(items: pd.DataFrame, attributes: Sequence[Attribute], origin: Origin) -> list[str]:
+    """Tell what of the attributes is no error, but hardly meant so."""
+    file = Path(origin.label).name
+    values = {each.source_column: items[each.source_column].dropna() for each in attributes}
+    found = (
+        f"{file}, column '{attribute.source_column}': {doubt}"
+        for attribute in attributes
+        for doubt in attribute.doubts(values[attribute.source_column])
+    )
     return list(dict.fromkeys(found))
 
 

@@ -157,3 +157,23 @@ class TestContract:
         else:
             with pytest.raises(NotImplementedError):
                 attribute.filter_values(raw)
+
+
+@pytest.mark.parametrize(
+    ("values", "separator", "told"),
+    [
+        (["new;hot", "hot;eco", "new", "new, hot"], "|", ["no value holds the separator '|'"]),
+        (["new;hot", "hot|eco", "new"], "|", []),
+        (["new;hot", "hot;eco", "new"], ";", []),
+        (["new", "hot", "eco", "sale", "toys, games"], "|", []),
+        ([["a;b", "c;d"], ["e;f"]], "|", []),
+        ([], "|", []),
+    ],
+)
+def test_another_separator_than_the_values_have_is_told(
+    values: list[Any], separator: str, told: list[str]
+) -> None:
+    attribute = parse_attribute(name="tags", kind="multi_categorical", separator=separator)
+    doubts = list(attribute.doubts(pd.Series(values, dtype=object)))
+    assert [doubt.partition(" of attribute")[0] for doubt in doubts] == told
+    assert all("2 hold ';': does that separate values? Then set separator: ';'" in doubt for doubt in doubts)

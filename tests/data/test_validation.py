@@ -315,8 +315,8 @@ def test_words_for_a_missing_value_of_an_attribute_are_told(
     attributes = [*ATTRIBUTES, {"name": "again", "kind": "multi_categorical", "column": "category"}]
     config = make_config(events, items, attributes=attributes)
     notices = validate(config.data.open(0), config).notices
-    assert [notice.partition(",")[0] for notice in notices] == [
-        f"{count} items have '{word}' in column '{column}' of items.csv"
+    assert [notice.partition(", which")[0] for notice in notices] == [
+        f"items.csv, column '{column}': {count} items have '{word}'"
         for count, word, column in (
             (1, "nan", "title"), (1, "None", "title"), (2, "NULL", "category"), (1, "null", "category")
         )
