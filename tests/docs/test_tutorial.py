@@ -80,6 +80,7 @@ def sentences(text: str) -> set[str]:
     """What is said, without figures, spaces and what depends on the data."""
     lines = [line for line in text.splitlines() if not line.startswith("│")]
     lines = [re.sub(r"(?<=^Next )(\w+): .*", r"\1", line) for line in lines]
+    lines = [re.sub(r"(?<=^mixture chosen on validation).*", "", line) for line in lines]
     return {_MASKED.sub("", line) for line in lines} - {""}
 
 
