@@ -65,9 +65,11 @@ class Mlflow:
         self.config = config
         self.experiment = config.experiment or run
         self.registered_model = config.registered_model or run
-        self.store = config.uri or mlflow.get_tracking_uri()
+        uri = config.uri or mlflow.get_tracking_uri()
+        # From the environment it may hold a password, which belongs into no file and no message.
+        self.store = re.sub(r"(?<=//)([^/@]*):[^/@]*@", r"\1@", uri)
         with _explained(self.store):
-            self.client: MlflowClient = mlflow.MlflowClient(self.store, registry_uri=self.store)
+            self.client: MlflowClient = mlflow.MlflowClient(uri, registry_uri=uri)
         self.run_id = ""
         self._last_steps: dict[str, int] = {}
 

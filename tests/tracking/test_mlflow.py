@@ -99,13 +99,15 @@ def test_metrics_and_plots_of_the_evaluation_are_there(tracked: Config) -> None:
     assert (Path(run.info.artifact_uri) / "training" / "history.json").is_file()
 
 
-def test_the_alias_names_a_version_that_holds_the_repository(tracked: Config, tmp_path: Path) -> None:
+def test_the_alias_names_a_version_that_holds_the_repository(
+    tracked: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     version = client(tracked).get_model_version_by_alias("tiny", "candidate")
     manifest = read_json(Run(tracked).triton / "manifest.json")
     assert version.run_id == recorded(tracked).info.run_id
     assert version.tags == {"version": manifest["version"], "items": "5", "index": manifest["index"]}
-    mlflow.set_tracking_uri(client(tracked).tracking_uri)
-    mlflow.set_registry_uri(client(tracked).tracking_uri)
+    for variable in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
+        monkeypatch.setenv(variable, client(tracked).tracking_uri)
     fetched = Path(mlflow.artifacts.download_artifacts("models:/tiny@candidate", dst_path=str(tmp_path)))
     there = {p.relative_to(fetched): p.read_bytes() for p in fetched.rglob("*") if p.is_file()}
     repository = Run(tracked).triton
@@ -141,6 +143,13 @@ def test_names_and_values_that_mlflow_does_not_take_are_made_so(empty: MlflowCon
     tracker = Mlflow(empty.model_copy(update={"experiment": "names"}), "shop")
     run = tracker.client.get_run(tracker.open(None, BEGINNING))
     assert run.data.params["a.b"] == "1" and run.data.params["columns_0__x"] == "y" * 6000
+
+
+def test_a_password_in_the_environment_is_kept_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://ann:secret@127.0.0.1:1/mlflow")
+    tracker = Mlflow(MlflowConfig(), "shop")
+    assert tracker.store == "http://ann@127.0.0.1:1/mlflow"
+    assert tracker.client.tracking_uri == "http://ann:secret@127.0.0.1:1/mlflow"
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tracked: Config) -> None:
