@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from m2trec_merlin.config import EvaluationConfig
-from m2trec_merlin.evaluation.measurements import Measurement, summarise
+from m2trec_merlin.evaluation.measurements import Measurement, overview, summarise
 from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.sessions import Sessions
 from tests.worlds.checkerboard import FunctionScorer, make_catalogue
@@ -55,3 +55,13 @@ def test_categories_count_only_next_items_that_have_one() -> None:
     row = next(m for m in rows if m.slice == "All" and m.k == 1)
     assert (row.metric, row.value, row.n) == ("HIT[colour]", 1.0, 1)
     assert np.isfinite(row.seconds)
+
+
+def test_an_overview_has_all_prefixes_at_each_cut_off_and_slices_at_the_largest() -> None:
+    def measured(slice_: str, k: int, value: float | None) -> Measurement:
+        return Measurement("ours", "shop", "test", slice_, "HIT", k, value, None, None, 5, 1, 0.1, "items")
+
+    rows = [measured(name, k, k / 100) for name in ("All", "Sparse") for k in (5, 20)]
+    rows.append(measured("Cold target", 20, None))
+    assert overview(rows) == {"ours/HIT@5/All": 0.05, "ours/HIT@20/All": 0.2, "ours/HIT@20/Sparse": 0.2}
+    assert overview([]) == {}
