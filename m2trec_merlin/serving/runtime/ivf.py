@@ -28,9 +28,10 @@ from m2trec_merlin.serving.runtime.scored import Ranking, ScoredCandidates
 
 _LISTS = "lists.faiss"
 
-#: Lists are so many times the root of the points, with so many points each at least, and so many are looked
-#: through for a query.
-_LISTS_PER_ROOT, _POINTS_PER_LIST, _LOOKED_THROUGH = 4, 40, 128
+#: Lists are so many times the root of the points, with so many points each at least.
+_LISTS_PER_ROOT, _POINTS_PER_LIST = 4, 40
+#: So many of them are looked through for a query at least, and one of so many.
+_AT_LEAST, _ONE_OF = 128, 12
 #: Points a list from which their centres are learned, and how often these are moved.
 _TRAINED_ON, _ROUNDS, _SEED = 64, 10, 1
 #: Rows that are asked of the lists at most; twice as many, since some may be no candidates any more.
@@ -67,7 +68,7 @@ class IvfIndex:
         lists.cp.max_points_per_centroid = _TRAINED_ON
         lists.train(points)
         lists.add_with_ids(points, rows)
-        lists.nprobe = _LOOKED_THROUGH
+        lists.nprobe = max(_AT_LEAST, n_lists // _ONE_OF)
         faiss.write_index(lists, str(folder / _LISTS))
 
     def open(self, folder: Path) -> Candidates:
