@@ -37,6 +37,7 @@ PUBLIC = {
         "build_baseline",
     },
     "frames": {"Column", "EncodeTexts", "Frame", "Frames", "frames_of", "library"},
+    "tracking": {"TRACKERS", "Recording", "recordings"},
     "readers": {"DEFAULT_SOURCE", "PATHS", "AnyData", "DataSettings", "Origin", "Source"},
     "runs": {"VERBS", "HeldOut", "Run", "RunFolder", "Step", "Verb"},
     "serving.client": {

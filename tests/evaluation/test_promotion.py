@@ -161,7 +161,7 @@ def test_a_table_says_by_how_much(runs: Path) -> None:
 
 
 def test_what_cannot_be_compared_is_named(runs: Path, tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match=r"model\.json is missing: run `m2trec train --force`"):
+    with pytest.raises(ArtifactError, match=r"holds no trained model: name the folder of a trained run"):
         open_run(tmp_path)
     result = CliRunner().invoke(app, ["promote", str(runs / "new"), "--over", str(runs / "new")])
     assert isinstance(result.exception, ArtifactError) and "already" in str(result.exception)

@@ -86,7 +86,7 @@ def test_it_does_so_for_ids_of_any_kind_and_events_of_unknown_items(cudf: None, 
 
 
 #: Titles in which some library of strings differs from another one, or from HuggingFace's tokenizers, and the
-#: ids as they were first committed: whoever changes them breaks models that exist.
+#: ids as they were committed: whoever changes them breaks models that exist. (Once: marks that nobody sees.)
 GOLDEN = json.loads(Path(__file__).with_name("golden_ids.json").read_text())
 
 
