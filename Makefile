@@ -48,8 +48,9 @@ $(WRITERS): $(STAMP)
 demo: setup
 	@$(BIN)/m2trec demo
 
+# Side by side, as most of them wait for servers and other processes; each file in one process, which builds its world once.
 test: setup
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
 check: setup
 	@$(BIN)/ruff check .
