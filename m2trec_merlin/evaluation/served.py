@@ -31,14 +31,8 @@ def mixture_of(weights: Weights, catalogue: Catalogue, train: Sessions, model: M
         train: its training sessions.
         model: the model as a scorer.
     """
-    lifts = lifts_of(weights, catalogue, train)
+    lifts = Lifts(views_of(weights.views(), catalogue, train), catalogue.train_counts, weights)
     return Mixture(f"{model.name} mixed", model, lifts, model.model.max_length)
-
-
-def lifts_of(weights: Weights, catalogue: Catalogue, train: Sessions) -> Lifts:
-    """Return what the views of a mixture add; see `mixture_of`."""
-    views = views_of(weights.views(), catalogue, train)
-    return Lifts(views, catalogue.train_counts, weights)
 
 
 def views_of(views: Sequence[View], catalogue: Catalogue, train: Sessions) -> dict[View, SessionView]:

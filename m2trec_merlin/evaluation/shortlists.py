@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.special import log_softmax
 
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.neighbours.mixture import View, lift, rarity, session_novelty
@@ -35,7 +34,7 @@ class Shortlists:
     """Of each prefix the items that matter, in no order; places beyond are -inf to the model.
 
     Attributes:
-        model: log-probability, float32 [P, S].
+        model: score, float32 [P, S].
         lifts: float32 [P, S] by view, see `neighbours.mixture.lift`.
         rare: rarity, float32 [P, S].
         novelty: of the sessions, float32 [P].
@@ -87,7 +86,7 @@ def shortlist(
     parts = []
     done = 0
     for block in prefixes.blocks(max(1, _BLOCK_SCORES // len(occurrences))):
-        scores = log_softmax(model.score(block), axis=1)
+        scores = model.score(block)
         shown = block.last(most)
         lifts = {name: lift(view.score(shown)) for name, view in views.items()}
         novelty = np.array([session_novelty(shown.items(i), rare_R) for i in range(len(shown))])

@@ -67,15 +67,15 @@ def rarity(occurrences: np.ndarray) -> np.ndarray:
     return (HALF_RARE / (HALF_RARE + occurrences)).astype(np.float32)
 
 
-def session_novelty(session: np.ndarray, rarity: np.ndarray) -> np.float32:
+def session_novelty(session: np.ndarray, rare: np.ndarray) -> np.float32:
     """Return the log of 0.05 + the mean rarity of a session's items: 0 where that is 0.2.
 
     Args:
         session: int64 [L], rows; of NO_ITEM nothing is known, and without any other the novelty is 0.
-        rarity: float32 [R].
+        rare: float32 [R], see `rarity`.
     """
     rows, _ = steps_back(session)
-    mean = rarity[rows].mean() if len(rows) else ORDINARY
+    mean = rare[rows].mean() if len(rows) else ORDINARY
     return np.float32(np.log((FLOOR + mean) / (FLOOR + ORDINARY)))
 
 

@@ -28,7 +28,6 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.encoded import FIRST_VALUE, NO_ITEM, Layout
 from m2trec_merlin.evaluation.chosen import weights_of
-from m2trec_merlin.evaluation.served import lifts_of
 from m2trec_merlin.evaluation.tuning import tune
 from m2trec_merlin.model.heads import HEADS
 from m2trec_merlin.model.m2trec import M2TRec
@@ -63,6 +62,7 @@ from m2trec_merlin.serving.export.item_columns import item_columns
 from m2trec_merlin.serving.export.neighbours import write_neighbours
 from m2trec_merlin.serving.export.repository import create_models, seal_models
 from m2trec_merlin.serving.runtime.catalogue_graph import CatalogueGraph
+from m2trec_merlin.serving.runtime.neighbours import ExportedNeighbours
 from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.tracking import recordings
 
@@ -154,15 +154,16 @@ def write_repository(
     export_sessions(model, item_vectors, predict / SESSION_GRAPH)
     if version.attributes:
         export_items(model, predict / ITEM_GRAPH)
-    lifts = lifts_of(weights, catalogue, train) if weights is not None else None
+    pq.write_table(items, predict / ITEMS)
+    atomic_write(predict / CATEGORIES, json.dumps(categories, indent=2))
+    lifts = None
+    if weights is not None:
+        write_neighbours(predict, catalogue, train, weights.views())
+        lifts = ExportedNeighbours(predict, mixture).at_export()
     sample = draw_sample(model, item_vectors, train, lifts)
     index, recall = write_index(version.index, predict, sample, progress)
     for folder in (preprocess, predict):
         replace(version, index=index).write(folder)
-    pq.write_table(items, predict / ITEMS)
-    atomic_write(predict / CATEGORIES, json.dumps(categories, indent=2))
-    if weights is not None:
-        write_neighbours(predict, catalogue, train, weights.views())
     seal_models(repository)
     found = {
         "index": index,

@@ -63,6 +63,13 @@ class ExportedNeighbours:
         self._occurrences = catalogue.train_counts
         self._lifts_of: WeakKeyDictionary[ServedCatalogue, Lifts] = WeakKeyDictionary()
 
+    def at_export(self) -> Lifts:
+        """Return what neighbours add to the items that were exported."""
+        views = self._views
+        if self._words is not None:
+            views = {**views, "content": self._words.at_export()}
+        return Lifts(views, self._occurrences, self._weights)
+
     def lifts(self, session: np.ndarray, catalogue: ServedCatalogue) -> np.ndarray:
         """Return what neighbours add to all scores after a session, float32 [R].
 
@@ -110,6 +117,10 @@ class ExportedWords:
         if (path := folder / NEIGHBOUR_VOCABULARY).is_file():
             table = pq.read_table(path)
             self._vocabulary = Vocabulary(table.column("word").to_pylist(), table.column("idf").to_numpy())
+
+    def at_export(self) -> WordLikeness:
+        """Return the likeness of the items that were exported."""
+        return WordLikeness(self._exported, self._repeats)
 
     def of(self, version: ServedCatalogue) -> WordLikeness:
         """Return the likeness of a version's items."""
