@@ -19,7 +19,7 @@ from m2trec_merlin.neighbours.background import (
     popularity_share,
     sessions_repeat_items,
 )
-from m2trec_merlin.neighbours.incidence import entries_of
+from m2trec_merlin.neighbours.incidence import entries_of, sums_of
 from m2trec_merlin.neighbours.views import Said, SessionView, steps_back
 from m2trec_merlin.sessions import Prefixes, Sessions
 
@@ -114,9 +114,8 @@ class WordLikeness(SessionView):
         profile = sums / max(float(np.linalg.norm(sums)), 1e-12)
         held, lengths = entries_of(self._holders, words)
         weights = self._holders.data[held] * np.repeat(profile, lengths)
-        cosines = np.bincount(self._holders.indices[held], weights, len(self.usual))
-        texts = np.flatnonzero(cosines > 0)
-        return Said(texts, cosines[texts].astype(np.float32))
+        texts, cosines = sums_of(self._holders.indices[held], weights, len(self.usual))
+        return Said(texts, cosines.astype(np.float32))
 
 
 def item_words(catalogue: Catalogue) -> list[str]:

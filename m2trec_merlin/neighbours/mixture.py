@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from m2trec_merlin.neighbours.views import Said, SessionView, steps_back
+from m2trec_merlin.neighbours.views import SessionView, steps_back
 from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Prefixes
 
@@ -93,6 +93,8 @@ class Lifts:
     never will, so places given to them are dear. Sessions of rare items lead to new ones much more often
     than others, and have least to lose.
 
+    Of most items views say the same after every session, which is added up beforehand.
+
     Args:
         views: of one catalogue; one that is missing counts nothing.
         occurrences: int64 [R], in training.
@@ -106,14 +108,10 @@ class Lifts:
         self._rarity = rare = rarity(occurrences)
         self._newness: np.ndarray = np.float32(weights.new_session) * rare**3
         self.of_rarity: np.ndarray = np.float32(weights.rare) * rare + np.float32(weights.new) * rare**3
-        self._views = list(views.values())
-        self._usual = [lift(view.usual) for view in self._views]
-        self._weights = [
-            np.float32(weights.content) + np.float32(weights.rare_content) * rare
-            if name == "content"
-            else np.float32(getattr(weights, name))
-            for name in views
-        ]
+        self._views = [_Changes(view, _weight(name, weights, rare)) for name, view in views.items()]
+        self._always = self.of_rarity.copy()
+        for view in self._views:
+            self._always += view.usual * view.weight
 
     def after(self, session: np.ndarray) -> np.ndarray:
         """Return what is added after a session, float32 [R].
@@ -121,13 +119,52 @@ class Lifts:
         Args:
             session: int64 [L], rows in order of time; NO_ITEM for unknown items.
         """
-        lifted = self.of_rarity + session_novelty(session, self._rarity) * self._newness
-        for view, usual, weight in zip(self._views, self._usual, self._weights, strict=True):
-            said = view.say(session)
-            rows = view.spread(Said(said.groups, lift(said.scores)), usual, session, 0.0)
-            rows *= weight
-            lifted += rows
+        lifted = self._newness * session_novelty(session, self._rarity)
+        lifted += self._always
+        for view in self._views:
+            view.add(lifted, session)
         return lifted
+
+
+class _Changes:
+    """What a view lifts more or less after a session than always.
+
+    Args:
+        view: of R rows.
+        weight: of its lifts, float32 [R].
+
+    Attributes:
+        usual: float32 [R], what it lifts always.
+    """
+
+    def __init__(self, view: SessionView, weight: np.ndarray) -> None:
+        self.weight = weight
+        self._view, self._usual_of_groups = view, lift(view.usual)
+        groups = view.group_of
+        self.usual = self._usual_of_groups if groups is None else self._usual_of_groups[groups]
+
+    def add(self, lifted: np.ndarray, session: np.ndarray) -> None:
+        """Add the weighted changes to float32 [R]; a session's own rows are not lifted if they are none."""
+        groups, scores = self._view.say(session)
+        changes = lift(scores) - self._usual_of_groups[groups]
+        own = session[:0] if self._view.repeats else session
+        if (group_of := self._view.group_of) is None:
+            before = lifted[own]
+            lifted[groups] += changes * self.weight[groups]
+            lifted[own] = before - self.usual[own] * self.weight[own]
+            return
+        spread = np.zeros(len(self._usual_of_groups), np.float32)
+        spread[groups] = changes
+        rows = spread.take(group_of)
+        rows[own] = -self.usual[own]
+        rows *= self.weight
+        lifted += rows
+
+
+def _weight(name: View, weights: Weights, rare: np.ndarray) -> np.ndarray:
+    if name == "content":
+        return np.float32(weights.content) + np.float32(weights.rare_content) * rare
+    return np.full(len(rare), getattr(weights, name), np.float32)
 
 
 class Mixture:

@@ -24,7 +24,7 @@ from scipy import sparse
 from m2trec_merlin.arrays import ragged_positions
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.neighbours.background import popularity_share, sessions_repeat_items
-from m2trec_merlin.neighbours.incidence import entries_of, held_by
+from m2trec_merlin.neighbours.incidence import entries_of, held_by, sums_of
 from m2trec_merlin.neighbours.views import Said, SessionView, steps_back
 from m2trec_merlin.sessions import Sessions
 
@@ -87,20 +87,18 @@ class SessionKnn(SessionView):
         entries, lengths = entries_of(self.sessions, neighbours)
         held = self.sessions.indices[entries]
         weights = similarities * self._recency(items, distances, held, lengths)
-        votes = np.bincount(held, np.repeat(weights, lengths), len(self.usual))
-        rows = np.flatnonzero(votes > 0)
-        scores = votes[rows].astype(np.float32) * (1 + self.rarity[rows])
+        rows, votes = sums_of(held, np.repeat(weights, lengths), len(self.usual))
+        scores = votes.astype(np.float32) * (1 + self.rarity[rows])
         return Said(rows, scores / scores.max(initial=np.finfo(np.float32).tiny) + self.usual[rows])
 
     def _most_similar(self, items: np.ndarray, distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the k training sessions most like one, int64 [k], and how similar they are, float32 [k]."""
         weights = np.maximum(1 - 0.1 * distances, 0.01).astype(np.float32) * self.rarity[items]
         entries, lengths = entries_of(self.index, items)
-        similarities = np.bincount(
+        sessions, similarities = sums_of(
             self.index.indices[entries], np.repeat(weights, lengths), len(self.damping)
         )
-        sessions = np.flatnonzero(similarities > 0)
-        found = similarities[sessions].astype(np.float32) * self.damping[sessions]
+        found = similarities.astype(np.float32) * self.damping[sessions]
         kept = _highest(found, sessions, self.parameters.neighbours)
         return sessions[kept], found[kept]
 

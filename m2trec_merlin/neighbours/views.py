@@ -53,25 +53,16 @@ class SessionView(ABC):
         n_rows = len(self.usual if self.group_of is None else self.group_of)
         scores = np.empty((len(prefixes), n_rows), np.float32)
         for index, line in enumerate(scores):
-            session = prefixes.items(index)
-            line[:] = self.spread(self.say(session), self.usual, session, -np.inf)
+            line[:] = self._score(prefixes.items(index))
         return scores
 
-    def spread(self, said: Said, usual: np.ndarray, session: np.ndarray, nothing: float) -> np.ndarray:
-        """Return scores of groups as those of rows, float32 [R].
-
-        Args:
-            said: after the session.
-            usual: float32 [K], of all other groups.
-            session: int64 [L], rows.
-            nothing: score of what is no candidate.
-        """
-        groups = usual.copy()
+    def _score(self, session: np.ndarray) -> np.ndarray:
+        said, groups = self.say(session), self.usual.copy()
         groups[said.groups] = said.scores
         rows = groups if self.group_of is None else groups.take(self.group_of)
         if not self.repeats:
-            rows[session] = nothing
-        rows[NO_ITEM] = nothing
+            rows[session] = -np.inf
+        rows[NO_ITEM] = -np.inf
         return rows
 
 

@@ -103,10 +103,12 @@ class IvfRanking:
     def __init__(self, lists: Lists, everything: Ranking) -> None:
         self._lists, self._everything = lists, everything
 
-    def rows(self, queries: np.ndarray, biases: np.ndarray, count: int) -> np.ndarray:
+    def rows(
+        self, queries: np.ndarray, biases: np.ndarray, lifts: np.ndarray | None, count: int
+    ) -> np.ndarray:
         """See `Ranking.rows`."""
-        if count > _MOST:
-            return self._everything.rows(queries, biases, count)
+        if lifts is not None or count > _MOST:
+            return self._everything.rows(queries, biases, lifts, count)
         points = np.pad(queries, ((0, 0), (0, 2)))
         points[:, -2] = 1
         blocks = (points[start : start + _AT_ONCE] for start in range(0, len(points), _AT_ONCE))
@@ -116,7 +118,7 @@ class IvfRanking:
         first = np.argsort(~there, axis=1, kind="stable")[:, :count]
         found = np.take_along_axis(near, first, axis=1)
         if len(short := np.flatnonzero(there.sum(axis=1) < count)):
-            found[short] = self._everything.rows(queries[short], biases, count)
+            found[short] = self._everything.rows(queries[short], biases, None, count)
         return found
 
     def scores(self, queries: np.ndarray, biases: np.ndarray) -> np.ndarray:

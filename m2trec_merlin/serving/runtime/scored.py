@@ -4,8 +4,9 @@ Rows that came to the catalogue after the ranking was written are multiplied her
 to are looked at besides. All are then scored from the candidate vectors themselves, in one way whatever the
 ranking: equals stay equals, and a ranking may be rough if more rows are asked of it.
 
-Most rankings are graphs. Such a graph takes queries [B, D], biases [G] and `count`, and gives the `rows`
-[B, count] with the highest scores, so that the scores of all rows stay inside; or these `scores` [B, G].
+Most rankings are graphs. Such a graph takes queries [B, D], biases [G], `lifts` [B, G] and `count`, and gives the
+rows [B, count] with the highest scores, lifted ones or others, so that the scores of all rows stay inside; or
+the `scores` [B, G], without lifts.
 
 Shape legend: B queries, D model width, G rows of the ranking, M more rows, R = G + M catalogue rows, c rows
 that are looked at.
@@ -13,7 +14,7 @@ that are looked at.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -33,17 +34,22 @@ _MOST_PICKED = 1024
 _NEAR = 200
 #: In place of a number of rows: no ranking need be asked, since the rows are named.
 _LISTED = -1
+#: What a graph is given of which no lifted rows are asked.
+_NO_LIFTS = np.zeros((1, 1), np.float32)
 
 
 class Ranking(Protocol):
     """Candidates that are already there when an index is written, G rows."""
 
-    def rows(self, queries: np.ndarray, biases: np.ndarray, count: int) -> np.ndarray:
+    def rows(
+        self, queries: np.ndarray, biases: np.ndarray, lifts: np.ndarray | None, count: int
+    ) -> np.ndarray:
         """Return the rows with the highest scores for each query, in any order, int64 [B, count].
 
         Args:
             queries: float32 [B, D].
             biases: float32 [G]; -inf for rows that are no candidates any more.
+            lifts: float32 [B, G], added to the scores; None for nothing.
             count: rows wanted, at most G.
         """
 
@@ -61,16 +67,22 @@ class GraphRanking:
     def __init__(self, path: Path) -> None:
         self._graph = open_graph(path)
 
-    def rows(self, queries: np.ndarray, biases: np.ndarray, count: int) -> np.ndarray:
+    def rows(
+        self, queries: np.ndarray, biases: np.ndarray, lifts: np.ndarray | None, count: int
+    ) -> np.ndarray:
         """See `Ranking.rows`."""
-        return self._run("rows", queries, biases, count)
+        if lifts is None:
+            return self._run("rows", queries, biases, _NO_LIFTS, count)
+        return self._run("lifted_rows", queries, biases, lifts, count)
 
     def scores(self, queries: np.ndarray, biases: np.ndarray) -> np.ndarray:
         """See `Ranking.scores`."""
-        return self._run("scores", queries, biases, 1)
+        return self._run("scores", queries, biases, _NO_LIFTS, 1)
 
-    def _run(self, output: str, queries: np.ndarray, biases: np.ndarray, count: int) -> np.ndarray:
-        feeds = {"queries": queries, "biases": biases, "count": np.array([count])}
+    def _run(
+        self, output: str, queries: np.ndarray, biases: np.ndarray, lifts: np.ndarray, count: int
+    ) -> np.ndarray:
+        feeds = {"queries": queries, "biases": biases, "lifts": lifts, "count": np.array([count])}
         found: np.ndarray = self._graph.run([output], feeds)[0]
         return found
 
@@ -118,15 +130,9 @@ class ScoredCandidates:
             if wish.only is not None:
                 counts[index] = _LISTED
                 found[index] = self._best_of(wish.only, queries[index], wish)
-        if len(picked := np.flatnonzero(counts > 0)):
-            most = min(int(counts.max()), len(self._vectors_GD))
-            rows_Bc = self._ranking.rows(queries[picked], self._biases_G, most)
-            more_BM = self._scores_of_more(queries[picked])
-            for index, rows, scores in zip(picked, rows_Bc, more_BM, strict=True):
-                added = [changed for changed, _ in wishes[index].additions]
-                if len(scores):
-                    added.append(best_rows(scores, counts[index]) + len(self._vectors_GD))
-                near = np.concatenate([rows[: counts[index]], *added])
+        lifted = np.array([wish.lifts is not None for wish in wishes])
+        for picked in (np.flatnonzero((counts > 0) & lifted), np.flatnonzero((counts > 0) & ~lifted)):
+            for index, near in zip(picked, self._pick(queries, wishes, counts, picked), strict=True):
                 found[index] = self._best_of(near, queries[index], wishes[index])
         if len(scored := np.flatnonzero(counts == 0)):
             scores_BG = self._ranking.scores(queries[scored], self._biases_G)
@@ -134,6 +140,25 @@ class ScoredCandidates:
             for index, row in zip(scored, scores_BR, strict=True):
                 found[index] = self._best_of_all(row, queries[index], wishes[index])
         return [each for each in found if each is not None]
+
+    def _pick(
+        self, queries: np.ndarray, wishes: Sequence[Wish], counts: np.ndarray, picked: np.ndarray
+    ) -> Iterator[np.ndarray]:
+        """Yield rows that hold the answers to some of the wishes, all of them with lifts or all without."""
+        if not len(picked):
+            return
+        n_ranked, most = len(self._vectors_GD), int(counts[picked].max())
+        lifts = [lifts for index in picked if (lifts := wishes[index].lifts) is not None]
+        first = np.stack([each[:n_ranked] for each in lifts]) if lifts else None
+        rows_Bc = self._ranking.rows(queries[picked], self._biases_G, first, min(most, n_ranked))
+        more_BM = self._scores_of_more(queries[picked])
+        if lifts:
+            more_BM += [each[n_ranked:] for each in lifts]
+        for index, rows, scores in zip(picked, rows_Bc, more_BM, strict=True):
+            added = [changed for changed, _ in wishes[index].additions]
+            if len(scores):
+                added.append(best_rows(scores, counts[index]) + n_ranked)
+            yield np.concatenate([rows[: counts[index]], *added])
 
     def _scores_of_more(self, queries: np.ndarray) -> np.ndarray:
         """Scores of the rows that the ranking does not know, near to rounding: float32 [B, M]."""
@@ -144,7 +169,7 @@ class ScoredCandidates:
         """Return how many rows hold the answer, whatever is added and forbidden; 0 where all are needed."""
         added = sum(len(rows) for rows, _ in wish.additions)
         count = self._looked_at(wish.k) + len(wish.forbidden) + added
-        if wish.allowed is not None or wish.lifts is not None or count > _MOST_PICKED:
+        if wish.allowed is not None or count > _MOST_PICKED:
             return 0
         return min(count, len(self._biases_R))
 
@@ -201,16 +226,23 @@ def write_graph(path: Path, product: Sequence[NodeProto], weights: dict[str, Pat
     sizes = np.load(path.parent / CANDIDATE_VECTORS, mmap_mode="r").shape
     floats, whole = TensorProto.FLOAT, TensorProto.INT64
     graph = helper.make_graph(
-        [*product, helper.make_node("TopK", ["scores", "count"], ["best_scores", "rows"])],
+        [
+            *product,
+            helper.make_node("TopK", ["scores", "count"], ["best", "rows"]),
+            helper.make_node("Add", ["scores", "lifts"], ["lifted"]),
+            helper.make_node("TopK", ["lifted", "count"], ["best_lifted", "lifted_rows"]),
+        ],
         "candidates",
         [
             helper.make_tensor_value_info("queries", floats, ["B", sizes[1]]),
             helper.make_tensor_value_info("biases", floats, [sizes[0]]),
+            helper.make_tensor_value_info("lifts", floats, ["lines", "columns"]),
             helper.make_tensor_value_info("count", whole, [1]),
         ],
         [
             helper.make_tensor_value_info("scores", floats, ["B", sizes[0]]),
             helper.make_tensor_value_info("rows", whole, ["B", "count"]),
+            helper.make_tensor_value_info("lifted_rows", whole, ["B", "count"]),
         ],
         [
             _in_own_file(name, value)
