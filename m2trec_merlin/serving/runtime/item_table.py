@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from m2trec_merlin.rows import RowsOfIds
@@ -24,7 +25,7 @@ class Texts:
     """A text for each row, read from Arrow's memory: Arrow itself is slow for single ones."""
 
     def __init__(self, column: pa.ChunkedArray) -> None:
-        texts = column.cast(pa.large_string()).combine_chunks()
+        texts = _combined(column.cast(pa.large_string()))
         _, offsets, letters = texts.buffers()
         self._bounds = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
         self._letters = memoryview(letters) if letters is not None else memoryview(b"")
@@ -35,20 +36,37 @@ class Texts:
         return [str(self._letters[a:b], "utf-8") for a, b in zip(starts, stops, strict=True)]
 
 
+def _combined(column: pa.ChunkedArray) -> pa.Array:
+    array = column.combine_chunks()
+    return pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) else array
+
+
+def _there(array: pa.Array) -> tuple[pa.Array, np.ndarray]:
+    """Return the values of an array that are not null, and their places, int64."""
+    return array.drop_null(), _numbers(pc.indices_nonzero(array.is_valid()), np.int64)
+
+
+def _numbers(array: pa.Array, kind: type[np.number]) -> np.ndarray:
+    """Return the numbers of an array without nulls from Arrow's memory: its own ways import pandas."""
+    numbers = array.cast(pa.from_numpy_dtype(kind))
+    values = np.frombuffer(numbers.buffers()[1] or b"", kind)
+    return values[numbers.offset : numbers.offset + len(numbers)]
+
+
 class TextColumn:
     """A filter column of texts, one or several per item: an item passes if it has any wanted value."""
 
     def __init__(self, column: pa.ChunkedArray) -> None:
-        # In plain Python, since Arrow's ways to NumPy would import pandas, here and below.
-        self._code_of: dict[str, int] = {}
-        rows, codes = [], []
-        for row, value in enumerate(column.to_pylist(), start=1):
-            for each in value if isinstance(value, list) else [value]:
-                if each is not None:
-                    rows.append(row)
-                    codes.append(self._code_of.setdefault(each, len(self._code_of)))
-        self._texts = list(self._code_of)
-        self._rows, self._codes = np.array(rows, np.int64), np.array(codes, np.int32)
+        texts, places = _there(_combined(column))
+        rows = places + 1
+        if pa.types.is_list(texts.type):
+            lengths = _numbers(pc.list_value_length(texts), np.int32)
+            texts, places = _there(texts.flatten())
+            rows = np.repeat(rows, lengths)[places]
+        codes = texts.dictionary_encode()
+        self._texts: list[str] = codes.dictionary.to_pylist()
+        self._code_of = {text: code for code, text in enumerate(self._texts)}
+        self._rows, self._codes = rows, _numbers(codes.indices, np.int32)
 
     def passing(self, wanted: Any, mask: np.ndarray) -> list[str]:
         """Set `mask` [R] for items with a wanted value: a scalar or a list of scalars.
@@ -72,7 +90,9 @@ class NumberColumn:
     """A filter column of numbers: an item passes if it has a wanted value or lies within min and max."""
 
     def __init__(self, column: pa.ChunkedArray) -> None:
-        self._values = np.array(column.to_pylist(), np.float64)
+        numbers, places = _there(_combined(column))
+        self._values = np.full(len(column), np.nan)
+        self._values[places] = _numbers(numbers, np.float64)
 
     def passing(self, wanted: Any, mask: np.ndarray) -> list[str]:
         """Set `mask` [R] for items that pass: a number, a list of numbers, or {"min": a, "max": b}.
@@ -144,7 +164,7 @@ class ItemTable(Items):
     def __init__(self, table: pa.Table) -> None:
         self._ids = Texts(table.column("item_id"))
         self._titles = Texts(table.column("title"))
-        counts = np.array(table.column("train_count").to_pylist(), np.float64)
+        counts = _numbers(_combined(table.column("train_count")), np.float64)
         self.shares = np.concatenate([[0.0], counts / max(counts.sum(), 1.0)]).astype(np.float32)
         self.rows = RowsOfIds(table.column("item_id").to_pylist())
         self._columns: dict[str, TextColumn | NumberColumn] = {}

@@ -11,20 +11,25 @@ from m2trec_merlin.serving.runtime.options import Draft
 from m2trec_merlin.serving.runtime.options.filters import Filters
 
 
-@pytest.fixture
-def table() -> ItemTable:
+TABLE = pa.table(
+    {
+        "item_id": ["a", "b", "c", "d"],
+        "title": ["Apple", "Bread", "Cheese", "Dates"],
+        "train_count": [6, 3, 1, 0],
+        "department": ["produce", "bakery", None, "produce"],
+        "year": ["12", "2012", "12", None],
+        "tags": pa.array([["red", "new"], [], ["new"], None], pa.list_(pa.string())),
+        "price": pa.array([1.5, None, 20.0, 3.0]),
+    }
+)
+
+
+@pytest.fixture(params=[[4], [1, 2, 1], [0, 3, 1]])
+def table(request: pytest.FixtureRequest) -> ItemTable:
+    """In one piece and in several, as Parquet has them."""
+    starts = np.cumsum([0, *request.param])
     return ItemTable(
-        pa.table(
-            {
-                "item_id": ["a", "b", "c", "d"],
-                "title": ["Apple", "Bread", "Cheese", "Dates"],
-                "train_count": [6, 3, 1, 0],
-                "department": ["produce", "bakery", None, "produce"],
-                "year": ["12", "2012", "12", None],
-                "tags": pa.array([["red", "new"], [], ["new"], None], pa.list_(pa.string())),
-                "price": pa.array([1.5, None, 20.0, 3.0]),
-            }
-        )
+        pa.concat_tables([TABLE.slice(a, n) for a, n in zip(starts, request.param, strict=False)])
     )
 
 
