@@ -16,6 +16,7 @@ MEMBERS = [
     Member("serving", "how fast does the Triton ensemble answer?", "serving"),
     Member("indexes", "what does each index of candidates cost, and what does it find?", "indexes"),
     Member("catalogue", "what does a catalogue that changes cost those who ask?", "catalogue"),
+    Member("soak", "does a server hold under minutes of load, while items come?", "soak"),
     Member("library", "what do import, load and an answer cost in process?", "library"),
     Member("observing", "what do metrics and logs cost a request?", "observing"),
     Member("mixing", "what does the mixture with neighbours cost a request?", "mixing"),

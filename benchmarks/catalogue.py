@@ -55,7 +55,7 @@ def run(options: Namespace) -> None:
     requests = draw(read_sessions(options.data), {}, int(options.rate * options.seconds), 0.0)
     with tempfile.TemporaryDirectory() as folder:
         repository = Path(shutil.copytree(options.repository, Path(folder) / "triton"))
-        tables = write_tables(options, Path(folder))
+        tables = write_tables(options.data, options.adds, options.items, Path(folder))
         with TritonServer(repository, Ports.free()) as server:
             ask(server.grpc_address, requests[:_WARM_UP], 100.0, _SEED)
             before = ask(server.grpc_address, requests, options.rate, _SEED)
@@ -100,13 +100,13 @@ def run(options: Namespace) -> None:
     print(publish(options.output, "catalogue", [row], options.stamp, title=title, parts=parts))
 
 
-def write_tables(options: Namespace, folder: Path) -> list[Path]:
-    """Write tables of new items, made of items that there are, under other ids."""
-    items = pd.read_parquet(options.data / ITEMS_FILE)
+def write_tables(data: Path, count: int, size: int, folder: Path) -> list[Path]:
+    """Write so many tables of so many new items, made of items that there are, under other ids."""
+    items = pd.read_parquet(data / ITEMS_FILE)
     generator, tables = np.random.default_rng(_SEED), []
-    for number in range(options.adds):
-        chosen = items.iloc[generator.choice(len(items), options.items, replace=False)]
-        ids = [f"new-{number}-{place}" for place in range(options.items)]
+    for number in range(count):
+        chosen = items.iloc[generator.choice(len(items), size, replace=False)]
+        ids = [f"new-{number}-{place}" for place in range(size)]
         tables.append(folder / f"new-{number}.parquet")
         chosen.assign(item_id=ids).to_parquet(tables[-1], index=False)
     return tables
@@ -119,13 +119,18 @@ def add_one_by_one(repository: Path, tables: list[Path], address: str, seconds: 
         for number, items in enumerate(tables):
             time.sleep(max(0.0, start + number * seconds / len(tables) - time.monotonic()))
             began = time.monotonic()
-            command = [sys.executable, "-m", "m2trec_merlin", "catalog", "add", str(items)]
-            subprocess.run([*command, "--run", str(repository)], check=True, capture_output=True)
+            add(items, repository)
             while client.recommend([f"new-{number}-0"]).warnings:
                 assert time.monotonic() - began < _LONGEST_WAIT, "the new items are not served"
                 time.sleep(0.02)
             waits.append(time.monotonic() - began)
     return waits
+
+
+def add(items: Path, repository: Path) -> None:
+    """Add a table of items by a command of its own."""
+    command = [sys.executable, "-m", "m2trec_merlin", "catalog", "add", str(items), "--run", str(repository)]
+    subprocess.run(command, check=True, capture_output=True)
 
 
 def time_rollback(repository: Path, address: str) -> float:
@@ -144,10 +149,13 @@ def memory_of_versions(repository: Path, address: str, count: int) -> tuple[int,
         version = verbs.hide([item_id], hidden=number % 2 == 0)
         wait_for(address, version.number)
         if number in (0, count):
-            held.append(
-                sum(each.memory_full_info().uss for each in psutil.Process().children(recursive=True))
-            )
+            held.append(memory_of_server())
     return held[0], held[-1]
+
+
+def memory_of_server() -> int:
+    """Return the bytes that Triton and its workers, the children of this process, have to themselves."""
+    return sum(each.memory_full_info().uss for each in psutil.Process().children(recursive=True))
 
 
 def wait_for(address: str, number: int) -> None:

@@ -119,10 +119,10 @@ def raw_items(data: Path) -> dict[str, str]:
 
 
 def draw(
-    sessions: list[list[str]], items: dict[str, str], count: int, raw_share: float
+    sessions: list[list[str]], items: dict[str, str], count: int, raw_share: float, seed: int = _SEED
 ) -> list[ModelInferRequest]:
     """Return requests for sessions drawn at random, some of which give their last item by its attributes."""
-    generator = np.random.default_rng(_SEED)
+    generator = np.random.default_rng(seed)
     requests = []
     for index, raw in zip(generator.integers(0, len(sessions), count), generator.random(count), strict=True):
         tensors: dict[str, list[str]] = {ITEM_IDS: list(sessions[index]), OPTIONS: ["{}"]}

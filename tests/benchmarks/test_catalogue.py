@@ -14,14 +14,22 @@ from m2trec_merlin.serving.export.run import export
 from tests.worlds.shop import N_ITEMS, build_shop
 
 
-@pytest.mark.triton
-def test_items_are_added_under_load_and_the_server_holds_no_more_after_more_versions(tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    repository = export(build_shop(run)[0])
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("catalogue") / "run"
+    export(build_shop(run)[0])
     test = run / "data" / "interactions" / "test"
     test.mkdir()
     events = {"session_id": list("aabb"), "item_id": [f"sku-{n}" for n in range(4)], "position": [0, 1, 0, 1]}
     DataFrame(events).to_parquet(test / "part-00000.parquet")
+    return run
+
+
+@pytest.mark.triton
+def test_items_are_added_under_load_and_the_server_holds_no_more_after_more_versions(
+    run: Path, tmp_path: Path
+) -> None:
+    repository = run / "triton"
     words = ["--repository", str(repository), "--data", str(run / "data"), "--output", str(tmp_path)]
     few = ["--rate", "20", "--seconds", "3", "--adds", "2", "--items", "5", "--versions", "2"]
     assert main("benchmarks", MEMBERS, ["catalogue", *words, *few]) == 0
@@ -32,3 +40,16 @@ def test_items_are_added_under_load_and_the_server_holds_no_more_after_more_vers
     # It works on a copy.
     assert not (repository / "m2trec_predict" / "catalogue").exists()
     assert len(read_parquet(run / "data" / "items.parquet")) == N_ITEMS
+
+
+@pytest.mark.triton
+def test_minutes_of_load_are_told_one_by_one(run: Path, tmp_path: Path) -> None:
+    words = ["--repository", str(run / "triton"), "--data", str(run / "data"), "--output", str(tmp_path)]
+    short = ["--rate", "20", "--minutes", "3", "--seconds", "1", "--items", "5", "--raw-share", "0.2"]
+    assert main("benchmarks", MEMBERS, ["soak", *words, *short]) == 0
+    rows = json.loads((tmp_path / "soak.json").read_text())
+    assert [(row["minute"], row["requests"], row["failed"]) for row in rows] == [
+        (n, 20, 0) for n in (1, 2, 3)
+    ]
+    assert all(row["p50_ms"] <= row["p90_ms"] <= row["p99_ms"] and row["memory_mib"] > 0 for row in rows)
+    assert not (run / "triton" / "m2trec_predict" / "catalogue").exists()

@@ -4,9 +4,9 @@ Rows that came to the catalogue after the ranking was written are multiplied her
 to are looked at besides. All are then scored from the candidate vectors themselves, in one way whatever the
 ranking: equals stay equals, and a ranking may be rough if more rows are asked of it.
 
-Most rankings are graphs. Such a graph takes queries [B, D], biases [G], `lifts` [B, G] and `count`, and gives the
-rows [B, count] with the highest scores, lifted ones or others, so that the scores of all rows stay inside; or
-the `scores` [B, G], without lifts.
+Most rankings are graphs. Such a graph takes queries [B, D], biases [G], `lifts` [B, G] and `count`, and gives
+the rows [B, count] with the highest scores, lifted or as they are, so that the scores of all rows stay
+inside; or the `scores` [B, G], not lifted.
 
 Shape legend: B queries, D model width, G rows of the ranking, M more rows, R = G + M catalogue rows, c rows
 that are looked at.

@@ -10,7 +10,6 @@ from m2trec_merlin.serving.runtime.item_table import ItemTable
 from m2trec_merlin.serving.runtime.options import Draft
 from m2trec_merlin.serving.runtime.options.filters import Filters
 
-
 TABLE = pa.table(
     {
         "item_id": ["a", "b", "c", "d"],
