@@ -106,7 +106,7 @@ def write_tables(data: Path, count: int, size: int, folder: Path) -> list[Path]:
     generator, tables = np.random.default_rng(_SEED), []
     for number in range(count):
         chosen = items.iloc[generator.choice(len(items), size, replace=False)]
-        ids = [f"new-{number}-{place}" for place in range(size)]
+        ids = pd.Index([f"new-{number}-{place}" for place in range(size)])
         tables.append(folder / f"new-{number}.parquet")
         chosen.assign(item_id=ids).to_parquet(tables[-1], index=False)
     return tables
