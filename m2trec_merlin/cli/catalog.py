@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -41,6 +42,8 @@ RunOption = Annotated[
     typer.Option("--run", help="The folder of a run, or a model repository; default: as configured."),
 ]
 
+#: Niceness at which changes are made.
+_NICE = 10
 #: Items that `list` names of each sort.
 _NAMED = 20
 
@@ -196,6 +199,8 @@ def _repository(run: Path | None, config: Path, settings: Sequence[str] | None, 
 
 
 def _change(act: Callable[[CatalogueVerbs], CatalogueVersion], repository: Path) -> None:
+    # The server may run on the same cores, and whoever asks it comes first.
+    os.setpriority(os.PRIO_PROCESS, 0, max(_NICE, os.getpriority(os.PRIO_PROCESS, 0)))
     from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
 
     with TerminalProgress() as progress:

@@ -101,6 +101,13 @@ class ServingConfig(Section):
         "ivf (in some of many lists, by FAISS), or auto: the first to find 99.9 % of the best 20 items of "
         "ivf (of 300,000 items or more, without a mixture), quantised and exact",
     )
+    instances: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="processes that recommend side by side, Triton's instances of the second step: one for "
+        "two cores, say. Each holds for itself what neighbours know; they share the vectors of items",
+    )
     title_column: Name | None = Field(
         None, description="column of the items table to show, which preprocessing writes; default: first text"
     )

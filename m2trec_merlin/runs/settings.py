@@ -79,6 +79,7 @@ def _export(config: Config) -> Settings:
         "new_item_boost": config.serving.new_item_boost,
         "mixture": config.serving.mixture.model_dump(mode="json"),
         "index": config.serving.index,
+        "instances": config.serving.instances,
         "title_column": config.serving.title_column,
     }
 

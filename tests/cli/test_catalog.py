@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -19,6 +20,14 @@ def repository(shop: Shop, tmp_path: Path) -> Path:
     return Path(shutil.copytree(shop.repository, tmp_path / "triton"))
 
 
+@pytest.fixture(autouse=True)
+def niced(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The niceness that commands give themselves, of which the tests get nothing."""
+    given: list[int] = []
+    monkeypatch.setattr(os, "setpriority", lambda which, who, niceness: given.append(niceness))
+    return given
+
+
 @pytest.fixture
 def call(repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     def call(*arguments: object) -> tuple[int, str]:
@@ -30,6 +39,13 @@ def call(repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
         return int(ended.value.code or 0), " ".join((said.out + said.err).split())
 
     return call
+
+
+def test_a_server_beside_it_goes_first(call, niced: list[int]) -> None:
+    call("list")
+    assert not niced
+    call("hide", "sku-1")
+    assert niced == [max(10, os.getpriority(os.PRIO_PROCESS, 0))]
 
 
 def test_a_day_of_a_shop(call, tmp_path: Path) -> None:

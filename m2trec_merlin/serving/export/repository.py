@@ -16,15 +16,17 @@ _BATCH_SCORES = 2**24
 _MAX_BATCH = 64
 
 
-def create_models(repository: Path, tasks: Sequence[str], n_rows: int) -> None:
+def create_models(repository: Path, tasks: Sequence[str], n_rows: int, instances: int = 1) -> None:
     """Write configurations and code of the three models into an empty folder.
 
     Args:
         repository: the folder.
         tasks: predicted attributes.
         n_rows: rows of the catalogue, which bound how many requests a batch may hold.
+        instances: of the second step.
     """
     values = _placeholders(tasks)
+    values["instances"] = str(instances)
     values["max_batch_size"] = str(max(1, min(_MAX_BATCH, _BATCH_SCORES // n_rows)))
     templates = files("m2trec_merlin.triton_models")
     for model in (ENSEMBLE, PREPROCESS, PREDICT):

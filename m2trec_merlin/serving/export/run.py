@@ -138,7 +138,7 @@ def write_repository(
     version = replace(describe(run.config, model, catalogue, mixture), model=trained)
     train = Sessions.load(run.sessions("train"))
     categories = {name: catalogue.category_names(name)[FIRST_VALUE:] for name in model.next_attributes}
-    create_models(repository, list(categories), catalogue.n_rows)
+    create_models(repository, list(categories), catalogue.n_rows, run.config.serving.instances)
     preprocess, predict = (version_folder(repository, name) for name in (PREPROCESS, PREDICT))
     items = item_columns(run.config, catalogue)
     pq.write_table(items.select(["item_id"]), preprocess / CATALOGUE_IDS)

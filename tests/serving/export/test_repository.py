@@ -56,6 +56,14 @@ def test_large_catalogues_get_small_batches(tmp_path: Path, n_rows: int, batch: 
     assert {read_config(tmp_path, m).max_batch_size for m in ("m2trec", "m2trec_predict")} == {batch}
 
 
+def test_the_second_step_has_as_many_instances_as_are_wanted(tmp_path: Path) -> None:
+    create_models(tmp_path, [], 10, instances=3)
+    counts = {
+        m: read_config(tmp_path, m).instance_group[0].count for m in ("m2trec_preprocess", "m2trec_predict")
+    }
+    assert counts == {"m2trec_preprocess": 1, "m2trec_predict": 3}
+
+
 def test_exported_folders_hold_the_code_that_triton_runs(shop: Shop) -> None:
     for folder in (shop.preprocess, shop.predict):
         compile((folder / "model.py").read_text(), "model.py", "exec")
