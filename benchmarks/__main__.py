@@ -15,6 +15,7 @@ MEMBERS = [
     Member("gpu-kit", "what has to be brought to that machine?", "gpu.kit"),
     Member("serving", "how fast does the Triton ensemble answer?", "serving"),
     Member("indexes", "what does each index of candidates cost, and what does it find?", "indexes"),
+    Member("enlarge", "an export with as many items as one likes, to be served", "enlarging"),
     Member("catalogue", "what does a catalogue that changes cost those who ask?", "catalogue"),
     Member("soak", "does a server hold under minutes of load, while items come?", "soak"),
     Member("library", "what do import, load and an answer cost in process?", "library"),

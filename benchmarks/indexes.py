@@ -53,7 +53,7 @@ def options(parser: Parser) -> None:
 
 def run(options: Namespace) -> None:
     predict = version_folder(options.repository, PREDICT)
-    sample = Sample(queries_of(predict, read_sessions(options.data), options.queries), [], None)
+    sample = sample_of(predict, read_sessions(options.data), options.queries)
     rows: list[dict[str, Any]] = []
     for n_items in options.items:
         vectors, biases = enlarge(np.load(predict / CANDIDATE_VECTORS), np.load(predict / BIASES), n_items)
@@ -80,15 +80,17 @@ def run(options: Namespace) -> None:
     print(publish(options.output, "indexes", rows, options.stamp, title=title, parts=parts))
 
 
-def queries_of(predict: Path, sessions: list[list[str]], count: int) -> np.ndarray:
-    """Return the queries of some sessions, float32 [at most count, D]."""
+def sample_of(predict: Path, sessions: list[list[str]], count: int) -> Sample:
+    """Return at most so many sessions as indexes are measured with, of a version folder's items."""
     ids = RowsOfIds(pq.read_table(predict / ITEMS, columns=["item_id"]).column(0).to_pylist())
     vectors, most = np.load(predict / ITEM_VECTORS, mmap_mode="r"), Description.open(predict).max_length
     drawn = np.random.default_rng(_SEED).permutation(len(sessions))[:count]
     known = [np.array(ids.known(sessions[index])[-most:], np.int64) for index in drawn]
-    return SessionEncoder(predict / SESSION_GRAPH).encode(
-        [VectorSession(rows, np.asarray(vectors[rows])) for rows in known if len(rows)]
-    )[0]
+    rows = [each for each in known if len(each)]
+    encoded = SessionEncoder(predict / SESSION_GRAPH).encode(
+        [VectorSession(each, np.asarray(vectors[each])) for each in rows]
+    )
+    return Sample(encoded[0], rows, None)
 
 
 def enlarge(vectors: np.ndarray, biases: np.ndarray, n_items: int) -> tuple[np.ndarray, np.ndarray]:
