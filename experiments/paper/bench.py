@@ -96,7 +96,7 @@ class PaperBench:
     def run(self, cell: Cell) -> CellResult:
         """Train and measure a cell, and keep it."""
         prefixes = self.data.prefixes("test", self.config.evaluation.max_prefixes)
-        if cell.kind in ("variant", "blend"):
+        if cell.kind in ("variant", "served"):
             result = run_variant(cell, self.data, prefixes, self.commit, self.console)
         elif cell.kind == "recbole":
             validation = self.data.prefixes("valid", VALIDATION_PREFIXES)
@@ -122,6 +122,8 @@ class PaperBench:
                 "format": FORMAT,
                 "seed": cell.seed,
             }
+        if cell.kind == "served":
+            depends["mixture"] = self.config.serving.mixture.model_dump(mode="json")
         if cell.kind == "recbole":
             depends |= {"budget": self.budget_seconds, **SETTINGS, "seed": cell.seed}
         return depends

@@ -9,19 +9,20 @@ from typing import Literal
 from benchmarks.frame import parse
 from m2trec_merlin.config import VARIANTS, Config
 from m2trec_merlin.errors import ConfigError
-from m2trec_merlin.evaluation.baselines import BASELINES
 
 #: Models of RecBole that the paper compares with (Table 2), by class name.
 RECBOLE = ("STAMP", "GRU4Rec", "NARM")
 
-#: Variants that are measured a second time, mixed with neighbours: with those found by metadata where the
-#: model has no ids.
-BLENDED = {"m2trec": "metadata_knn", "m2trec_id": "session_knn"}
+#: Variants that are measured a second time as they are served: in the mixture that `m2trec tune` chooses.
+SERVED = ("m2trec", "m2trec_id")
+
+#: Scorers that learn no weights. EASE is for fewer items than these data have.
+BASELINES = ("popularity", "markov", "item_knn", "session_knn", "content_knn")
 
 #: Variants that are trained with every seed; the others with the first one.
 EVERY_SEED = ("m2trec", "trec_id")
 
-Kind = Literal["variant", "blend", "recbole", "baseline", "categories"]
+Kind = Literal["variant", "served", "recbole", "baseline", "categories"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Cell:
     """One model with one seed: the unit that is kept when a run is killed.
 
     Attributes:
-        kind: who trains it: we, we and mixed with neighbours, RecBole, nobody (fitted in a moment), or a
+        kind: who trains it: we, we and mixed as it is served, RecBole, nobody (fitted in a moment), or a
             heuristic for categories.
         model: variant, class of RecBole, or name of the baseline.
         title: as the table calls it.
@@ -48,8 +49,8 @@ class Cell:
 
     @property
     def trained(self) -> Cell:
-        """The variant that a blend is made of, and predicted categories are from; any other cell itself."""
-        if self.kind == "blend":
+        """The variant that is served, and predicted categories are from; any other cell itself."""
+        if self.kind == "served":
             variant = self.model.partition("+")[0]
         elif self.model == "predicted":
             variant = "metrec"
@@ -76,16 +77,16 @@ def plan(config: Config, seeds: Sequence[int], every_seed: Sequence[str] = EVERY
     first = seeds[0]
     cells = [Cell("variant", name, VARIANTS[name].title, first) for name in runnable_variants(config)]
     cells += [
-        Cell("blend", f"{cell.model}+{near}", f"{cell.title}, {_spelled(near)}", first)
+        Cell("served", f"{cell.model}+served", f"{cell.title}, served", first)
         for cell in cells
-        if (near := BLENDED.get(cell.model))
+        if cell.model in SERVED
     ]
     cells += [Cell("recbole", name, name, first) for name in RECBOLE]
     cells += [Cell("baseline", name, _spelled(name), first) for name in BASELINES]
     if config.model.next_attributes:
         cells.append(Cell("categories", "frequent", "top-N frequent", first))
         cells.append(Cell("categories", "predicted", "top-N predicted (MeTRec)", first))
-    more = [cell for cell in cells if cell.kind in ("variant", "blend") and cell.trained.model in every_seed]
+    more = [cell for cell in cells if cell.kind in ("variant", "served") and cell.trained.model in every_seed]
     return cells + [Cell(c.kind, c.model, c.title, seed) for seed in seeds[1:] for c in more]
 
 

@@ -1,4 +1,4 @@
-"""Cells of our own: variants of the paper by our trainer, alone or with neighbours; and untrained ones.
+"""Cells of our own: variants of the paper by our trainer, alone or as they are served; and untrained ones.
 
 Untrained are neighbours, popularity, and the paper's two heuristics for categories (Fig. 2).
 """
@@ -13,17 +13,18 @@ from benchmarks.frame.prepare import Prepared, train_model
 from experiments.paper.cells import Cell
 from experiments.paper.results import CellResult, measure
 from m2trec_merlin.artifacts import read_json
+from m2trec_merlin.cli.progress import TerminalProgress
 from m2trec_merlin.config import Config
+from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.evaluation.baselines import FrequentCategories, PredictedCategories, build_baseline
+from m2trec_merlin.evaluation.chosen import weights_of
 from m2trec_merlin.evaluation.served import mixture_of
+from m2trec_merlin.evaluation.tuning import tune
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.storage import load_model
-from m2trec_merlin.neighbours.mixture import Weights
 from m2trec_merlin.runs import Run
 from m2trec_merlin.scores import CategoryScorer, ItemScorer
 from m2trec_merlin.sessions import Prefixes
-
-_BLENDS: dict[str, Weights] = {"metadata_knn": Weights(by_metadata=2.0), "session_knn": Weights(by_id=2.0)}
 
 
 def variant_config(config: Config, cell: Cell) -> Config:
@@ -35,14 +36,22 @@ def variant_config(config: Config, cell: Cell) -> Config:
 
 
 def run_variant(cell: Cell, data: Prepared, prefixes: Prefixes, commit: str, console: Console) -> CellResult:
-    """Train the variant of a cell, or go on with it, and measure it, or its blend, on the test prefixes."""
+    """Train the variant of a cell, or go on with it, and measure it on the test prefixes, alone or as served.
+
+    Raises:
+        ConfigError: a cell of what is served, and `serving.mixture` leaves the model alone.
+    """
     config = variant_config(data.config, cell.trained)
     train_model(config, console)
     history = read_json(Run(config).history, "train")
     model = load_scorer(cell.trained, data)
     scorer: ItemScorer = model
-    if cell.kind == "blend":
-        weights = _BLENDS[cell.model.partition("+")[2]]
+    if cell.kind == "served":
+        with TerminalProgress(console) as progress:
+            tune(config, progress=progress)
+        weights = weights_of(Run(config))
+        if weights is None:
+            raise ConfigError(f"{config.name}: serving.mixture is off, so that the model is served alone")
         scorer = mixture_of(weights, data.catalogue, data.train, model)
         scorer.name = cell.title
     measured = measure(data.rank(scorer, prefixes), cell, data)

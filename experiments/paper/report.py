@@ -24,8 +24,8 @@ COLUMNS = [
     ("All HitRemaining", ALL, "HitRemaining"),
     ("Sparse HIT", "Sparse", "HIT"),
     ("Sparse MRR", "Sparse", "MRR"),
-    ("Tail HIT", "Tail target", "HIT"),
-    ("Cold HIT", "Cold target", "HIT"),
+    ("1-9 HIT", "Rare target", "HIT"),
+    ("0 HIT", "Cold target", "HIT"),
 ]
 
 
@@ -38,6 +38,7 @@ def publish_results(results: Sequence[CellResult], config: Config, output: Path,
         "of the training of RecBole's models, from whose best moment on validation the test lists are. "
         f"{n:,} test prefixes, all items that a model knows as candidates, K = {K}, values in %. "
         "Where a model was trained with several seeds: mean ± standard deviation. "
+        "1-9 and 0: the next item has so many training occurrences. "
         "Metrics and slices are defined in docs/evaluation.md.",
         "## Next item (Tables 2 and 3)",
         next_item_table(results, rows),

@@ -77,15 +77,11 @@ def test_further_seeds_are_for_some_variants_alone() -> None:
     assert [(cell.model, cell.seed) for cell in three[len(one) :]] == [("trec_id", 2), ("trec_id", 3)]
 
 
-def test_blends_are_of_variants_that_are_trained() -> None:
+def test_what_is_served_is_of_variants_that_are_trained() -> None:
     cells = plan(CATEGORIES_ONLY, [1, 2], every_seed=["m2trec_id"])
-    blends = [cell for cell in cells if cell.kind == "blend"]
-    assert [cell.slug for cell in blends] == [
-        "m2trec+metadata_knn-1",
-        "m2trec_id+session_knn-1",
-        "m2trec_id+session_knn-2",
-    ]
-    assert all(cell.trained in cells for cell in blends)
+    served = [cell for cell in cells if cell.kind == "served"]
+    assert [cell.slug for cell in served] == ["m2trec+served-1", "m2trec_id+served-1", "m2trec_id+served-2"]
+    assert all(cell.trained in cells for cell in served)
 
 
 def test_cells_are_chosen_by_the_start_of_their_names() -> None:
@@ -167,7 +163,7 @@ def test_a_table_of_our_own_cells_is_made_and_kept(
         for row in rows
         if (row["slice"], row["metric"], row["k"]) == ("All", "HIT", 20)
     }
-    assert {"M2TRec", "M2TRec, metadata kNN", "MeTRec", "popularity"} <= set(hits)
+    assert {"M2TRec", "M2TRec, served", "MeTRec", "popularity"} <= set(hits)
     assert all(0 < hit < 1 for hit in hits.values())
     page = (tmp_path / "out" / "paper-shop.md").read_text()
     assert "| top-N predicted (MeTRec) |" in page
