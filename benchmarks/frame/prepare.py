@@ -20,7 +20,7 @@ from m2trec_merlin.config import Config, EvaluationConfig
 from m2trec_merlin.data.preparation import prepare_data
 from m2trec_merlin.evaluation.metrics import hit_and_mrr
 from m2trec_merlin.evaluation.outcomes import Outcome
-from m2trec_merlin.evaluation.ranking import evaluate, sample_prefixes
+from m2trec_merlin.evaluation.ranking import evaluate, prefixes_of, sample_prefixes
 from m2trec_merlin.preprocessing.run import preprocess
 from m2trec_merlin.preprocessing.sessions import LONGEST_SESSION
 from m2trec_merlin.progress import SILENT, Progress
@@ -68,7 +68,7 @@ class Prepared:
 
     def prefixes(self, split: str, size: int | None = None) -> Prefixes:
         """Return the prefixes of a split, or a seeded sample of them."""
-        prefixes = Sessions.load(self.run.sessions(split)).prefixes()
+        prefixes = prefixes_of(Sessions.load(self.run.sessions(split)), self.config.evaluation)
         return sample_prefixes(prefixes, size, self.config.seed)
 
     def loader(self) -> SessionLoader:

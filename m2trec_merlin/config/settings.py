@@ -20,6 +20,7 @@ from m2trec_merlin.encoded import Layout
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.readers import DEFAULT_SOURCE, AnyData
 from m2trec_merlin.readers.complete_journey import CompleteJourneyData
+from m2trec_merlin.readers.settings import LeaveOneOut
 from m2trec_merlin.sections import Section, SettingPath
 
 #: Below the folder of a run; each variant but the first has its own folder there.
@@ -148,6 +149,16 @@ class Config(Section):
         if repeated:
             raise ValueError(f"names {repeated} occur more than once")
         return attributes
+
+    @model_validator(mode="after")
+    def _held_out_events_alone_are_scored(self) -> Config:
+        if isinstance(self.data.split, LeaveOneOut) and self.evaluation.prefixes != "last":
+            raise ValueError(
+                "data.split.kind 'leave_one_out' holds out the last events of sessions, and "
+                "evaluation.prefixes 'all' would score those that training has seen: set "
+                "evaluation.prefixes: last"
+            )
+        return self
 
     @model_validator(mode="after")
     def _names_refer_to_attributes(self) -> Config:

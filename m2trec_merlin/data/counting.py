@@ -24,6 +24,7 @@ from m2trec_merlin.errors import DataError
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers import Source
 from m2trec_merlin.readers.canonical import POSITION, SPLITS, KnownItems
+from m2trec_merlin.readers.settings import LeaveOneOut
 
 
 @dataclass(frozen=True)
@@ -81,13 +82,16 @@ def split_sessions(
         DataError: a split is left without sessions.
     """
     splits: Iterable[SplitChunk] = SplitInteractions(
-        lambda: _read_chunks(config, source, data.known_items), config.data.split
+        lambda: _read_chunks(config, source, data.known_items),
+        config.data.split,
+        config.data.min_session_length,
     )
     cold = np.zeros(len(data.items), dtype=bool)
     if config.data.cold_item_share:
         cold = draw_cold_items(splits, data.known_items, config.data.cold_item_share, config.seed)
         splits = leave_out_cold(splits, data.known_items, cold)
-    counts = [SplitCounts(data.known_items) for _ in SPLITS]
+    nested = isinstance(config.data.split, LeaveOneOut)
+    counts = [SplitCounts(data.known_items, last_only=nested and name != "train") for name in SPLITS]
     cold_sessions = 0
     for chunk, split in splits:
         cold_sessions += int(((chunk[POSITION].to_numpy() == 0) & (split == LEFT_OUT)).sum())
@@ -97,7 +101,7 @@ def split_sessions(
                 counts[index].add(events)
                 if write is not None:
                     write(events, name)
-        done = sum(one.sessions for one in counts)
+        done = counts[0].sessions if nested else sum(one.sessions for one in counts)
         progress.say(f"split {done:,} of {data.sessions:,} sessions")
     counted = Counted(data, counts, cold, cold_sessions)
     _require_all_splits(config, source, counted.as_dict())

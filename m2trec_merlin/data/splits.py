@@ -1,7 +1,8 @@
 """Divide sessions into train, valid and test before anything is learnt from them.
 
-A session is in one split with all its events. Cold items then leave training altogether, with every training
-and validation session that holds one: the test measures items that no step has seen.
+A session is in one split with all its events, unless its last ones are held out (`leave_one_out`). Cold items
+then leave training altogether, with every training and validation session that holds one: the test measures
+items that no step has seen.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from m2trec_merlin.data.order_statistics import NumbersOnDisk
 from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, SESSION_ID, SPLIT, TIMESTAMP, KnownItems
 from m2trec_merlin.readers.positions import parse_whole_numbers
 from m2trec_merlin.readers.settings import (
+    LeaveOneOut,
     SplitByColumn,
     SplitByHash,
     SplitByModulus,
@@ -24,6 +26,9 @@ from m2trec_merlin.readers.settings import (
 
 #: Indices into SPLITS, and the mark of sessions that are in none of them.
 TRAIN, VALID, TEST, LEFT_OUT = 0, 1, 2, -1
+
+#: Events that `leave_one_out` keeps from training.
+_HELD_OUT = 2
 
 #: A chunk of canonical events, and the split of each, int8 [E].
 SplitChunk = tuple[pd.DataFrame, np.ndarray]
@@ -40,11 +45,13 @@ class SplitInteractions:
     Args:
         read_chunks: reads the interactions.
         config: how to split.
+        shortest: events that a session needs.
     """
 
-    def __init__(self, read_chunks: ReadChunks, config: SplitConfig) -> None:
+    def __init__(self, read_chunks: ReadChunks, config: SplitConfig, shortest: int = 2) -> None:
         self._read_chunks = read_chunks
         self._config = config
+        self._shortest = shortest
         if isinstance(config, SplitByTime):
             starts = (_first_events(chunk)[TIMESTAMP].to_numpy() for chunk in read_chunks())
             self._valid_from, self._test_from = time_cuts(starts, config)
@@ -54,6 +61,9 @@ class SplitInteractions:
     def __iter__(self) -> Iterator[SplitChunk]:
         train_before = 0
         for chunk in self._read_chunks():
+            if isinstance(self._config, LeaveOneOut):
+                yield from leave_one_out(chunk, self._shortest)
+                continue
             sessions = _first_events(chunk)
             splits = self._assign(sessions, train_before)
             if isinstance(self._config, SplitByColumn):
@@ -82,6 +92,30 @@ class SplitInteractions:
             train += int((named == "train").sum())
             valid += int((named == "valid").sum())
         return train if valid else train - round(train * config.valid_share_of_train)
+
+
+def leave_one_out(events: pd.DataFrame, shortest: int) -> Iterator[SplitChunk]:
+    """Yield the sessions without their last two events, without the last one, and whole.
+
+    What comes before a held-out event is there with it, so that it can be predicted from all of that. A
+    session that would leave training with fewer than `shortest` events is for training alone, whole.
+
+    Args:
+        events: a chunk of whole sessions.
+        shortest: events that a session needs.
+    """
+    session = _session_numbers(events)
+    length = np.bincount(session)[session]
+    to_the_end = length - events[POSITION].to_numpy()
+    divided = length >= shortest + _HELD_OUT
+    for split, kept in (
+        (TRAIN, ~divided | (to_the_end > _HELD_OUT)),
+        (VALID, divided & (to_the_end > 1)),
+        (TEST, divided),
+    ):
+        part = events[kept].reset_index(drop=True)
+        if len(part):
+            yield part, np.full(len(part), split, np.int8)
 
 
 def split_by_hash(session_ids: pd.Series, config: SplitByHash) -> np.ndarray:

@@ -51,7 +51,7 @@ def describe_protocol(
     candidates = [f"{o.model}: {o.candidates}" for o in outcomes if o.candidates]
     return [
         ("Data", f"{config.name}: source {config.data.source}"),
-        ("Split", f"{config.data.split.kind} ({settings})"),
+        ("Split", config.data.split.kind + (f" ({settings})" if settings else "")),
         (
             "Filtering",
             f"sessions of at least {config.data.min_session_length} events; training sessions keep their "

@@ -70,8 +70,17 @@ class SplitByModulus(Section):
         return self
 
 
+class LeaveOneOut(Section):
+    """Of each session the last event is for the test, the one before it for validation.
+
+    Needs `evaluation.prefixes: last`, as training sees the events before.
+    """
+
+    kind: Literal["leave_one_out"]
+
+
 SplitConfig = Annotated[
-    SplitByColumn | SplitByTime | SplitByHash | SplitByModulus, Field(discriminator="kind")
+    SplitByColumn | SplitByTime | SplitByHash | SplitByModulus | LeaveOneOut, Field(discriminator="kind")
 ]
 
 

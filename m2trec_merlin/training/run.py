@@ -22,7 +22,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.devices import choose
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.evaluation.ranking import sample_prefixes
+from m2trec_merlin.evaluation.ranking import prefixes_of, sample_prefixes
 from m2trec_merlin.model.m2trec import build_model, fit_before_training
 from m2trec_merlin.model.storage import FORMAT, save_model
 from m2trec_merlin.preprocessing.sessions import LONGEST_SESSION
@@ -148,7 +148,7 @@ def _train(
     loader = SessionLoader(sessions, settings.batch_size, config.seed, device, processes)
     if earlier is not None:
         settings = continued(settings, len(loader))
-    validation = Sessions.load(run.sessions("valid")).prefixes()
+    validation = prefixes_of(Sessions.load(run.sessions("valid")), config.evaluation)
     with writing(folder):
         monitor = Monitors(
             [ProgressMonitor(progress), TensorBoard(run.tensorboard), *map(Recorded, recorded)]

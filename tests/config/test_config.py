@@ -97,7 +97,8 @@ def test_all_mistakes_are_reported_at_once_with_what_was_found(tmp_path: Path) -
         ({"attributes": [{"name": "a__values", "kind": "numeric"}]}, "'a__values' is reserved"),
         ({"model": {"width": 20}}, r"width 20 is not a multiple of session\.heads 8"),
         ({"data": {"split": {"kind": "modulus", "test": [1], "valid": [1]}}}, "share a remainder"),
-        ({"data": {"split": {"kind": "alphabet"}}}, "'column', 'time', 'hash', 'modulus'"),
+        ({"data": {"split": {"kind": "alphabet"}}}, "'column', 'time', 'hash', 'modulus', 'leave_one_out'"),
+        ({"data": {"split": {"kind": "leave_one_out"}}}, "set evaluation.prefixes: last"),
         (
             {"data": {"source": "synthetic", "split": {"kind": "column"}}},
             "split.kind 'column' needs a column that names the split, and 'synthetic' has none",

@@ -128,7 +128,7 @@ def test_files_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ("data: foo", "data: expected settings below it, found 'foo'"),
         (
             "data: {split: {test_share: 0.1}}",
-            "data.split: lacks `kind`, .*: column, time, hash, modulus",
+            "data.split: lacks `kind`, .*: column, time, hash, modulus, leave_one_out",
         ),
         ("attributes: [{name: a}]", "attributes.0: lacks `kind`, .*accepted: text, categorical"),
         ("attributes: [{name: a, kind: b}]", "attributes.0: there is no kind 'b'; accepted: 'text'"),

@@ -15,12 +15,14 @@ from m2trec_merlin.data.splits import (
     VALID,
     SplitInteractions,
     draw_cold_items,
+    leave_one_out,
     leave_out_cold,
     split_by_hash,
     time_cuts,
 )
 from m2trec_merlin.readers.canonical import KnownItems
 from m2trec_merlin.readers.settings import (
+    LeaveOneOut,
     SplitByColumn,
     SplitByHash,
     SplitByModulus,
@@ -163,3 +165,41 @@ def test_validation_is_the_last_share_of_training_unless_it_is_named() -> None:
     events.loc[events["session_id"] == 1, "split"] = "valid"
     splits = _split_per_session(SplitInteractions(_reader(events, 5), config))
     assert splits[splits == VALID].index.tolist() == [1]
+
+
+def _items_by_split(chunks: Iterator[tuple[pd.DataFrame, np.ndarray]]) -> dict[int, dict[int, list[int]]]:
+    found: dict[int, dict[int, list[int]]] = {TRAIN: {}, VALID: {}, TEST: {}}
+    for events, split in chunks:
+        assert len(set(split.tolist())) == 1
+        for session, own in events.groupby("session_id"):
+            assert own["position"].tolist() == list(range(len(own)))
+            assert session not in found[split[0]], "a session is there twice"
+            found[split[0]][session] = own["item_id"].tolist()
+    return found
+
+
+def test_the_last_event_is_for_the_test_and_stands_behind_all_before_it() -> None:
+    events = _sessions([[1, 2, 3, 4, 5], [6, 7, 8], [9, 9, 1, 2]])
+    found = _items_by_split(SplitInteractions(_reader(events, 2), LeaveOneOut(kind="leave_one_out")))
+    assert found[TRAIN] == {0: [1, 2, 3], 1: [6, 7, 8], 2: [9, 9]}, "session 1 would leave a single event"
+    assert found[VALID] == {0: [1, 2, 3, 4], 2: [9, 9, 1]}
+    assert found[TEST] == {0: [1, 2, 3, 4, 5], 2: [9, 9, 1, 2]}
+
+
+def test_what_leaves_training_too_short_a_session_is_not_held_out() -> None:
+    found = _items_by_split(leave_one_out(_sessions([[1, 2, 3, 4, 5], [1, 2, 3, 4, 5, 6]]), shortest=4))
+    assert found == {
+        TRAIN: {0: [1, 2, 3, 4, 5], 1: [1, 2, 3, 4]},
+        VALID: {1: [1, 2, 3, 4, 5]},
+        TEST: {1: [1, 2, 3, 4, 5, 6]},
+    }
+
+
+def test_a_cold_item_takes_the_part_of_a_session_that_holds_it_out_of_training() -> None:
+    events = _sessions([[1, 2, 3, 4], [1, 2, 4, 3]])
+    cold = np.arange(N_ITEMS) == 3
+    parts = leave_out_cold(leave_one_out(events, shortest=2), KNOWN, cold)
+    kept = _items_by_split((part[split != LEFT_OUT], split[split != LEFT_OUT]) for part, split in parts)
+    assert kept[TRAIN] == {0: [1, 2], 1: [1, 2]}
+    assert kept[VALID] == {1: [1, 2, 4]}
+    assert kept[TEST] == {0: [1, 2, 3, 4], 1: [1, 2, 4, 3]}

@@ -14,9 +14,14 @@ from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, TIMESTAMP, KnownI
 class SplitCounts:
     """Counts the events of one split.
 
+    Args:
+        items: the known items.
+        last_only: a session's last event alone is predicted.
+
     Attributes:
         events: int64 [items], events of each item, in the order of the known items.
-        targets: int64 [items], those of them that follow another event of their session: what is predicted.
+        targets: int64 [items], those of them that follow another event of their session, or that end it: what
+            is predicted.
         lengths: int64 [longest + 1], sessions by their number of events.
         hours: int64 [hours], sessions by the hour of their first event: the index, in hours since 1970; empty
             without times.
@@ -27,8 +32,9 @@ class SplitCounts:
         repeating_sessions: sessions with repeats.
     """
 
-    def __init__(self, items: KnownItems) -> None:
+    def __init__(self, items: KnownItems, *, last_only: bool = False) -> None:
         self._items = items
+        self._last_only = last_only
         self.events, self.targets = (np.zeros(len(items), dtype=np.int64) for _ in range(2))
         self.lengths = np.zeros(1, dtype=np.int64)
         self.hours = pd.Series([], pd.Index([], dtype=np.int64), dtype=np.int64)
@@ -52,7 +58,7 @@ class SplitCounts:
         lengths = np.bincount(session)
         items = self._items.positions(events[ITEM_ID])
         np.add.at(self.events, items, 1)
-        np.add.at(self.targets, items[~starts], 1)
+        np.add.at(self.targets, items[np.append(starts[1:], True) if self._last_only else ~starts], 1)
         self.lengths = _sum(self.lengths, np.bincount(lengths))
         # One number stands for session and item.
         distinct = pd.unique(session * len(self._items) + items)

@@ -40,6 +40,12 @@ def test_by_hand() -> None:
     assert str(counts.last) == "2024-01-05T00:01:00.000000"
 
 
+def test_where_the_last_event_alone_is_predicted_it_alone_is_a_target() -> None:
+    counts = SplitCounts(KNOWN, last_only=True)
+    counts.add(events("aab", "ba", "cbcc"))
+    assert counts.targets.tolist() == [1, 1, 1, 0]
+
+
 def test_an_item_that_ends_a_session_and_begins_the_next_is_no_repeat() -> None:
     counts = SplitCounts(KNOWN)
     counts.add(events("ab", "bc"))
