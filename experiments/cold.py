@@ -6,9 +6,9 @@ The data are split with `data.cold_item_share`: items are drawn (seeded), and ev
 leaves training and validation. A single popular item among them can decide the result, so there are several
 draws, each with a model of its own, and their mean counts. Test prefixes are those whose next item was drawn
 while nothing before was. They are ranked twice: among all items of the catalogue, and among the drawn items
-alone. Then the knob of serving: a boost added to the scores of items without history trades HIT@20 of all
-prefixes against that of new items. It is chosen on validation by what it costs there; the curve is drawn on
-test.
+alone: by the model, as it is served, and by two heuristics. Then the knob of serving: a boost added to the
+model's scores of items without history trades HIT@20 of all prefixes against that of new items. It is
+chosen on validation by what it costs there; the curve is drawn on test.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from rich.console import Console
 
 from benchmarks.frame.parse import Parser, read
 from benchmarks.frame.plot import Panel, draw
-from benchmarks.frame.prepare import K, Prepared, hit_and_mrr_at_20, prepare, train_model
+from benchmarks.frame.prepare import K, Prepared, as_served, hit_and_mrr_at_20, prepare, train_model
 from benchmarks.frame.publish import Stamp, publish, table
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ConfigError
@@ -210,8 +210,11 @@ def measure_draw(config: Config, console: Console) -> list[Score]:
     bench, catalogue = ColdBench(data), data.catalogue
     folder = train_model(config, console)
     ours = ModelScorer(load_model(folder, catalogue), "M2TRec")
+    served = as_served(config, data, ours, console)
+    served.name = "M2TRec, served"
     scorers: list[ItemScorer] = [
         ours,
+        served,
         ContentKnn(catalogue, data.train, name="content kNN (titles)"),
         ContentKnn(catalogue, data.train, category_words(catalogue), "profile of categories"),
     ]

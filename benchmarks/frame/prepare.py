@@ -18,9 +18,15 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.cli.progress import TerminalProgress
 from m2trec_merlin.config import Config, EvaluationConfig
 from m2trec_merlin.data.preparation import prepare_data
+from m2trec_merlin.errors import ConfigError
+from m2trec_merlin.evaluation.chosen import weights_of
 from m2trec_merlin.evaluation.metrics import hit_and_mrr
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.ranking import evaluate, prefixes_of, sample_prefixes
+from m2trec_merlin.evaluation.served import mixture_of
+from m2trec_merlin.evaluation.tuning import tune
+from m2trec_merlin.model.scoring import ModelScorer
+from m2trec_merlin.neighbours.mixture import Mixture
 from m2trec_merlin.preprocessing.run import preprocess
 from m2trec_merlin.preprocessing.sessions import LONGEST_SESSION
 from m2trec_merlin.progress import SILENT, Progress
@@ -98,6 +104,26 @@ def train_model(config: Config, console: Console) -> Path:
     """Train a model, or go on with it; returns its folder."""
     with TerminalProgress(console) as progress:
         return train(config, progress=progress)
+
+
+def as_served(config: Config, data: Prepared, model: ModelScorer, console: Console) -> Mixture:
+    """Return a trained model in the mixture that `m2trec tune` chooses on validation, or has chosen.
+
+    Args:
+        config: of the model.
+        data: that it was trained on.
+        model: as a scorer.
+        console: where progress is shown.
+
+    Raises:
+        ConfigError: `serving.mixture` leaves the model alone.
+    """
+    with TerminalProgress(console) as progress:
+        tune(config, progress=progress)
+    weights = weights_of(Run(config))
+    if weights is None:
+        raise ConfigError(f"{config.name}: serving.mixture is off, so that the model is served alone")
+    return mixture_of(weights, data.catalogue, data.train, model)
 
 
 def hit_and_mrr_at_20(

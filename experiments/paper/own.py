@@ -9,17 +9,12 @@ import time
 
 from rich.console import Console
 
-from benchmarks.frame.prepare import Prepared, train_model
+from benchmarks.frame.prepare import Prepared, as_served, train_model
 from experiments.paper.cells import Cell
 from experiments.paper.results import CellResult, measure
 from m2trec_merlin.artifacts import read_json
-from m2trec_merlin.cli.progress import TerminalProgress
 from m2trec_merlin.config import Config
-from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.evaluation.baselines import FrequentCategories, PredictedCategories, build_baseline
-from m2trec_merlin.evaluation.chosen import weights_of
-from m2trec_merlin.evaluation.served import mixture_of
-from m2trec_merlin.evaluation.tuning import tune
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.storage import load_model
 from m2trec_merlin.runs import Run
@@ -47,12 +42,7 @@ def run_variant(cell: Cell, data: Prepared, prefixes: Prefixes, commit: str, con
     model = load_scorer(cell.trained, data)
     scorer: ItemScorer = model
     if cell.kind == "served":
-        with TerminalProgress(console) as progress:
-            tune(config, progress=progress)
-        weights = weights_of(Run(config))
-        if weights is None:
-            raise ConfigError(f"{config.name}: serving.mixture is off, so that the model is served alone")
-        scorer = mixture_of(weights, data.catalogue, data.train, model)
+        scorer = as_served(config, data, model, console)
         scorer.name = cell.title
     measured = measure(data.rank(scorer, prefixes), cell, data)
     seconds = sum(epoch["seconds"] for epoch in history)

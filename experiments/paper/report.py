@@ -38,7 +38,8 @@ def publish_results(results: Sequence[CellResult], config: Config, output: Path,
         "of the training of RecBole's models, from whose best moment on validation the test lists are. "
         f"{n:,} test prefixes, all items that a model knows as candidates, K = {K}, values in %. "
         "Where a model was trained with several seeds: mean ± standard deviation. "
-        "1-9 and 0: the next item has so many training occurrences. "
+        "1-9 and 0: the next item has so many training occurrences. The commit is of the code that trained "
+        "and measured a row; what RecBole learns depends on the sessions and on its own version alone. "
         "Metrics and slices are defined in docs/evaluation.md.",
         "## Next item (Tables 2 and 3)",
         next_item_table(results, rows),

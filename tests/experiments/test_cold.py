@@ -71,6 +71,8 @@ def test_new_items_are_measured_both_ways(tmp_path: Path) -> None:
     rows = json.loads((tmp_path / "out" / "cold-shop.json").read_text())
     committed = json.loads((ROOT / "experiments" / "results" / "cold-instacart_cold.json").read_text())
     assert set(rows[0]) == set(committed[0])
+    served = [r["value"] for r in rows if (r["model"], r["metric"]) == ("M2TRec, served", "HIT")]
+    assert len(served) == 2 and all(0 < hit <= 1 for hit in served)
     ours = [r for r in rows if r["split"] == "test" and r["model"] == "M2TRec"]
     values = {(r["metric"], r["slice"], r["boosted"], r["boost"]): r["value"] for r in ours}
     hit, mrr = ({key[1:]: v for key, v in values.items() if key[0] == metric} for metric in ("HIT", "MRR"))
