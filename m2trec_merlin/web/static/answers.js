@@ -66,7 +66,7 @@ function nothing(messages, does) {
 
 function taskOf(task, values, now, does) {
   const filtered = now.filtered(task);
-  return make("section.task", { "aria-label": `Next ${words(task)}` },
+  return make("div.task", { role: "group", "aria-label": `Next ${words(task)}` },
     make("h4", {}, `Next ${words(task).toLowerCase()}`),
     make("ul", {}, ...values.map(([value, share]) => {
       const bar = make("span.bar", { "aria-hidden": "true" });
