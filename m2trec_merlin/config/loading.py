@@ -61,13 +61,17 @@ def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
     """Read KEY=VALUE settings of a command line; values are YAML.
 
     Raises:
-        ConfigError: some have no key or no `=`, or values that cannot be parsed.
+        ConfigError: some have no key or no `=`, or the key of another one, or values that cannot be parsed.
     """
-    overrides, problems = {}, []
+    overrides: dict[str, Any] = {}
+    problems = []
     for setting in settings:
         key, separator, value = setting.partition("=")
         if not separator or not all(key.split(".")):
             problems.append(f"--set {setting}: expected KEY=VALUE, as in training.epochs=3")
+            continue
+        if key in overrides:
+            problems.append(f"--set {setting}: {key} is set before; say once which value is meant")
             continue
         try:
             overrides[key] = parse_yaml(value, "the value")

@@ -159,6 +159,13 @@ def test_settings_without_key_or_value_are_told_together() -> None:
     assert any(line.startswith("--set a=[: the value cannot be parsed: ") for line in lines)
 
 
+def test_a_setting_that_is_given_twice_is_refused() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_overrides(["training.epochs=3", "seed=1", "training.epochs=4"])
+    told = "--set training.epochs=4: training.epochs is set before; say once which value is meant"
+    assert str(caught.value) == told
+
+
 def test_a_setting_without_a_value_is_none(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(SHOP + "training: {max_steps: 3}\n")
     config = load_config(tmp_path / "c.yaml", parse_overrides(["training.max_steps="]))
