@@ -6,13 +6,17 @@ HuggingFace). Our own trainer is the default; `trainer.py` says why.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
+
+import pyarrow.parquet as pq
 
 from m2trec_merlin.config import TrainingConfig
 from m2trec_merlin.devices import choose
 from m2trec_merlin.merlin_adapter import make_evaluation_work, training_arguments
 from m2trec_merlin.model.m2trec import M2TRec
+from m2trec_merlin.training.schedule import warm_up
 
 
 def build_transformers4rec_trainer(
@@ -22,7 +26,8 @@ def build_transformers4rec_trainer(
 
     Args:
         model: to train.
-        config: epochs, batch size, learning rate and its warm-up, device.
+        config: epochs, batch size, learning rate and its warm-up, device. The warm-up takes half of the
+            steps at most, as with our own trainer.
         train: folder of training sessions.
         validation: folder of validation sessions.
         output: where it writes its checkpoints.
@@ -30,13 +35,15 @@ def build_transformers4rec_trainer(
     """
     import transformers4rec.torch as tr
 
+    sessions = sorted(train.glob("*.parquet"))
+    batches = math.ceil(sum(pq.read_metadata(file).num_rows for file in sessions) / config.batch_size)
     arguments = training_arguments(
         on_gpu=choose("training", config.device).device == "cuda",
         output_dir=str(output),
         num_train_epochs=config.epochs,
         learning_rate=config.learning_rate,
         weight_decay=config.weight_decay,
-        warmup_steps=config.warmup_steps,
+        warmup_steps=warm_up(config, config.epochs * batches),
         max_grad_norm=config.clip_norm,
         per_device_train_batch_size=config.batch_size,
         per_device_eval_batch_size=config.batch_size,
@@ -48,7 +55,7 @@ def build_transformers4rec_trainer(
         model=model,
         args=arguments,
         schema=model.body.inputs.schema,
-        train_dataset_or_path=sorted(map(str, train.glob("*.parquet"))),
+        train_dataset_or_path=[str(file) for file in sessions],
         eval_dataset_or_path=sorted(map(str, validation.glob("*.parquet"))),
         compute_metrics=False,
     )
