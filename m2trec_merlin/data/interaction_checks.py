@@ -21,6 +21,7 @@ from m2trec_merlin.readers.canonical import (
     SPLITS,
     TIMESTAMP,
     KnownItems,
+    are_inexact,
     has_fractions,
     normalise_ids,
 )
@@ -31,6 +32,7 @@ from m2trec_merlin.readers.settings import SplitByColumn, SplitByModulus, SplitB
 from m2trec_merlin.readers.times import parse_instants
 
 _HEADER_HINT = "the header stands between the rows: remove it there"
+_INEXACT_HINT = "decimals stand for several ids from 2^53 on: write whole numbers or text"
 #: Fewer events than that may well happen twice within the unit of their times.
 _NOTABLE = 0.05
 #: Odd numbers that spread over 64 bits.
@@ -44,6 +46,7 @@ def check_ids(values: pd.Series, column: str, log: ProblemLog) -> pd.Series:
         log.add_rows(column, "is the name of its column", ids, _headers(ids, log.origin), _HEADER_HINT)
     log.add_rows(column, "is missing", ids.mask(ids.isna()), ids.isna())
     log.add_rows(column, "is no whole number", values, has_fractions(values), "ids are whole numbers or text")
+    log.add_rows(column, "may have lost digits", values, are_inexact(values), _INEXACT_HINT)
     return ids
 
 

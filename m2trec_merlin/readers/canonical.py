@@ -20,6 +20,8 @@ from m2trec_merlin.ids import IdIndex
 
 SESSION_ID, ITEM_ID, POSITION, TIMESTAMP, SPLIT = "session_id", "item_id", "position", "timestamp", "split"
 SPLITS = ("train", "valid", "test")
+#: Of whole numbers, a float holds every one below.
+_EXACT = 2.0**53
 
 
 def normalise_ids(values: pd.Series) -> pd.Series:
@@ -63,12 +65,30 @@ def has_fractions(values: pd.Series) -> np.ndarray:
     return ~np.isnan(numbers) & (numbers != np.floor(numbers))
 
 
+def are_inexact(values: pd.Series) -> np.ndarray:
+    """Tell which numbers are floats that stand for several whole numbers, bool: those from 2^53 on."""
+    if values.dtype == object:
+        return np.array([isinstance(value, float) and abs(value) >= _EXACT for value in values], bool)
+    if not pd.api.types.is_float_dtype(values):
+        return np.zeros(len(values), dtype=bool)
+    return np.abs(values.to_numpy(np.float64, na_value=0)) >= _EXACT
+
+
 def digits_to_integers(ids: pd.Series) -> pd.Series:
     """Return text ids as Int64 if every one is a whole number in usual writing; CSV files have no types."""
     present = ids.dropna().astype(str)
     if len(present) and present.str.fullmatch(r"0|-?[1-9][0-9]{0,17}").all():
         return ids.astype("Int64")
     return ids
+
+
+def without_zero_fractions(ids: pd.Series) -> pd.Series:
+    """Return texts such as 12.0 as 12: programs make decimals of whole numbers with gaps, which CSV keeps."""
+    texts = pa.array(ids, pa.string(), from_pandas=True)
+    if not pc.any(pc.ends_with(texts, ".0")).as_py():
+        return ids
+    whole = pc.replace_substring_regex(texts, r"^(-?\d+)\.0$", r"\1")
+    return pd.Series(whole.to_pandas().to_numpy(object), ids.index, name=ids.name)
 
 
 class KnownItems:

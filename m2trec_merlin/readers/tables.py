@@ -20,6 +20,7 @@ from m2trec_merlin.readers.canonical import (
     KnownItems,
     digits_to_integers,
     normalise_ids,
+    without_zero_fractions,
 )
 from m2trec_merlin.readers.dialect import Dialect, DialectOptions
 from m2trec_merlin.readers.files import TableFile
@@ -138,8 +139,8 @@ class TableFiles:
     """Interactions and items in two files or folders; implements `Source`.
 
     `columns.order` may hold positions (numbers) or timestamps (dates, or text that is not mostly numbers).
-    Ids of sessions keep the type they have in the file, which in CSV is text; ids of items in CSV are whole
-    numbers if all in the items table are.
+    Ids of sessions keep the type they have in the file, which in CSV is text, where 12.0 is 12; ids of items
+    in CSV are whole numbers if all in the items table are.
     """
 
     def __init__(self, config: TablesData) -> None:
@@ -243,7 +244,10 @@ class TableFiles:
             return
         own_names = list(dict.fromkeys(names.values()))
         for block in self._interactions_file.blocks(own_names, single=own_names):
-            yield pd.DataFrame({canonical: block[own] for canonical, own in names.items()})
+            rows = pd.DataFrame({canonical: block[own] for canonical, own in names.items()})
+            if SESSION_ID in rows and not self._interactions_file.is_typed:
+                rows[SESSION_ID] = without_zero_fractions(rows[SESSION_ID])
+            yield rows
 
     def _known_items(self) -> KnownItems | None:
         if not self._options.drop_unknown_items:

@@ -97,6 +97,16 @@ def test_missing_item_id_columns(make_config: MakeConfig, events: pd.DataFrame, 
     assert len(problems) == 2 and all("no column 'sku'" in p and "item_id" in p for p in problems)
 
 
+def test_ids_that_a_decimal_cannot_hold_are_refused(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    for largest, refused in ((2.0**53 - 1, False), (2.0**53, True), (2.0**63, True)):
+        events["session_id"] = [largest, *range(1, len(events))]
+        problems = _problems(make_config(events, items, "parquet", chunk_sessions=1))
+        told = f"column 'session_id': may have lost digits in 1 row: row 1 ({largest})"
+        assert any(told in problem for problem in problems) == refused, problems
+
+
 @pytest.mark.parametrize(
     ("attribute", "values", "message"),
     [

@@ -233,6 +233,21 @@ def test_sessions_of_several_types_of_ids_come_together_whatever_the_size(
 
 
 @pytest.mark.parametrize("chunk_sessions", [1, 1000])
+def test_whole_numbers_that_a_program_wrote_as_decimals_are_the_same_ids_in_csv(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame, chunk_sessions: int
+) -> None:
+    config = make_config(events, items, chunk_sessions=chunk_sessions)
+    folder = Path(config.data.interactions)
+    folder.unlink()
+    folder.mkdir()
+    for name, ids in (("a", ["12", "1.00", "x.0"]), ("b", ["12.0", "", "1.0"])):
+        lines = "".join(f"{session},10,1\n" for session in ids * 15)
+        (folder / f"{name}.csv").write_text(f"session_id,item_id,position\n{lines}")
+    found = pd.concat(config.data.open(0).interactions())["session_id"]
+    assert found.value_counts().to_dict() == {"12": 30, "1.00": 15, "x.0": 15, "1": 15}
+
+
+@pytest.mark.parametrize("chunk_sessions", [1, 1000])
 def test_places_of_several_types_order_events_whatever_the_size(
     make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame, chunk_sessions: int
 ) -> None:
