@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from m2trec_merlin.encoded import EncodedColumn, EncodedItems, split_items
+import numpy as np
+
+from m2trec_merlin.encoded import OUT_OF_VOCABULARY, EncodedColumn, EncodedItems, split_items
 from m2trec_merlin.errors import ArtifactError, MissingDependencyError
 from m2trec_merlin.serving.contract.checksums import seal_of
 from m2trec_merlin.serving.contract.version import RawAttribute
-from m2trec_merlin.serving.runtime.notes import show
+from m2trec_merlin.serving.runtime.notes import name_some, show
 from m2trec_merlin.serving.runtime.remembered import NewItem
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ class NewItemEncoder:
         return list(map(NewItem, split_items(encoded, [1] * len(items)), ignored))
 
     def encode_together(self, items: Sequence[dict[str, Any]]) -> tuple[EncodedItems, list[list[str]]]:
-        """Encode items, given by raw column, and say which of their values tables would be refused for.
+        """Encode items, given by raw column, and say which of their values tell the model nothing.
 
         Args:
             items: one at least; absent columns count as missing, and so do values that cannot be used.
@@ -71,7 +73,10 @@ class NewItemEncoder:
             frame[attribute.source_column] = attribute.canonical(frame[attribute.source_column])
         encoded = encode_items(workflow, frame)
         fields = [attribute.field for attribute in self._attributes]
-        return {f.name: EncodedColumn.from_arrow(f, to_arrow(encoded[f.name])) for f in fields}, ignored
+        columns = {f.name: EncodedColumn.from_arrow(f, to_arrow(encoded[f.name])) for f in fields}
+        for item, note in _unknown(frame, read_by, columns):
+            ignored[item].append(note)
+        return columns, ignored
 
     def _frame(self, items: Sequence[dict[str, Any]]) -> pd.DataFrame:
         import pandas as pd
@@ -92,6 +97,24 @@ def _ignored(frame: pd.DataFrame, attributes: Sequence[Attribute]) -> list[list[
                 ignored = f"{fault.what}, so it counts as missing"
                 notes[int(str(item))].append(f"{values.name} {show(value)} {ignored}")
     return notes
+
+
+def _unknown(
+    frame: pd.DataFrame, attributes: Sequence[Attribute], encoded: EncodedItems
+) -> Iterator[tuple[int, str]]:
+    """Yield the items with categories that the model does not know, by line of the frame, and which ones."""
+    for attribute in attributes:
+        ids = encoded[attribute.name]
+        # Of words the model knows all the pieces.
+        if not (attribute.is_shown and attribute.layout.has_vocabulary):
+            continue
+        values = frame[attribute.source_column]
+        items = np.repeat(np.arange(len(ids)), ids.lengths)[ids.values == OUT_OF_VOCABULARY]
+        for item in np.unique(items).tolist():
+            [said] = attribute.filter_values(values.iloc[item : item + 1]).to_pylist()
+            named = zip(said if isinstance(said, list) else [said], ids.of(item), strict=False)
+            names = name_some([name for name, id_ in named if id_ == OUT_OF_VOCABULARY])
+            yield item, f"{values.name}: the model does not know {names}, so nothing is concluded from it"
 
 
 def _started(load: Callable[[], Loaded]) -> Callable[[], Loaded]:

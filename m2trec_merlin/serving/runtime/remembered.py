@@ -20,7 +20,7 @@ class NewItem:
 
     Attributes:
         encoded: this item alone.
-        ignored: what of it counts as missing, and why.
+        ignored: what of it tells the model nothing, and why.
     """
 
     encoded: EncodedItems
