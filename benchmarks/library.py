@@ -1,6 +1,6 @@
 """What the library costs on one core, without a server.
 
-    python -m benchmarks library --run runs/NAME
+    python -m benchmarks library --run runs/NAME [--alone runs/EXPORTED_WITHOUT_MIXTURE]
 
 Importing and loading are measured in fresh processes, from their first line. Sessions are those of the test
 split, without their last event, each once; items given by attributes are new ones, never met before.
@@ -48,6 +48,7 @@ Spent = tuple[float, float]
 
 def options(parser: Parser) -> None:
     parser.add_argument("--run", type=Path, required=True, help="folder of a run that was exported")
+    parser.add_argument("--alone", type=Path, help="the same, exported with serving.mixture.kind=off")
     parser.add_argument("--sessions", type=int, default=2000, help="sessions that are answered, at most")
     parser.add_argument("--processes", type=int, default=5, help="fresh processes for import and load")
 
@@ -58,6 +59,9 @@ def run(options: Namespace) -> None:
     items = list(raw_items(data).items())
     with on_one_core():
         measured = measure(options.run, sessions, items[: _NEW_ITEMS + 1], options.processes)
+        if options.alone:
+            alone = answer(m2trec.load(options.alone), sessions)
+            measured.update({f"{name}, the model alone": spent for name, spent in alone.items()})
     records = Records(str(options.run), options.stamp.commit)
     rows = []
     for name, spent in measured.items():
@@ -84,11 +88,7 @@ def measure(
         zip(("import", "load", "first answer"), map(list, zip(*fresh, strict=True)), strict=True)
     )
     recommender = m2trec.load(run)
-    known = timed(lambda session: recommender.recommend(session, top_k=10), sessions)
-    measured["recommend"] = known[_WARM_UP:]
-    [(by_clock, of_processor)] = timed(lambda some: recommender.recommend_many(some, top_k=10), [sessions])
-    each = by_clock / len(sessions), of_processor / len(sessions)
-    measured["recommend_many, a session"] = [each]
+    measured.update(answer(recommender, sessions))
     # The first one makes ready for all; so it is with looking items up.
     measured["first search"] = timed(recommender.search, [""])
     measured["similar"] = timed(recommender.similar, [item_id for item_id, _ in items])[1:]
@@ -100,6 +100,14 @@ def measure(
     measured["first item by its attributes"] = [first]
     measured["recommend, an item by its attributes"] = later
     return measured
+
+
+def answer(recommender: m2trec.LocalRecommender, sessions: list[list[str]]) -> dict[str, list[Spent]]:
+    """Return what sessions of known items took, one by one and in batches."""
+    one_by_one = timed(lambda session: recommender.recommend(session, top_k=10), sessions)[_WARM_UP:]
+    [(by_clock, of_processor)] = timed(lambda some: recommender.recommend_many(some, top_k=10), [sessions])
+    each = by_clock / len(sessions), of_processor / len(sessions)
+    return {"recommend": one_by_one, "recommend_many, a session": [each]}
 
 
 @contextmanager

@@ -77,19 +77,19 @@ def best_rows(scores: np.ndarray, top_k: int) -> np.ndarray:
     Returns:
         int64 [at most top_k].
     """
-    rows = np.flatnonzero((scores >= _floor(scores, top_k)) & (scores > -np.inf))
+    rows = _reaching(scores, top_k)
     return rows[np.argsort(-scores[rows], kind="stable")][:top_k]
 
 
-def _floor(scores: np.ndarray, top_k: int) -> float:
-    """Return a score that at least `top_k` rows reach, and few more: the rest need not be sorted.
+def _reaching(scores: np.ndarray, top_k: int) -> np.ndarray:
+    """Return rows, rising, that hold the best and few more: the rest need not be sorted.
 
-    It is the `top_k`-th largest of the maxima of blocks, which are found much faster than the `top_k`-th
-    largest of all scores.
+    The best lie in those of some blocks whose maxima are the largest, and reach the least of these, which is
+    found much faster than the `top_k`-th largest of all scores. A block is every n-th row.
     """
-    if len(scores) <= _FEW:
-        return -np.inf
-    maxima = scores[: len(scores) // _BLOCK * _BLOCK].reshape(-1, _BLOCK).max(axis=1)
-    if top_k > len(maxima):
-        return -np.inf
-    return float(np.partition(maxima, -top_k)[-top_k])
+    if len(scores) > _FEW and top_k <= (n_blocks := len(scores) // _BLOCK):
+        maxima = scores[: n_blocks * _BLOCK].reshape(_BLOCK, n_blocks).max(axis=0)
+        floor = np.partition(maxima, -top_k)[-top_k]
+        if floor > -np.inf:
+            return np.flatnonzero(scores >= floor)
+    return np.flatnonzero(scores > -np.inf)

@@ -22,12 +22,13 @@ def test_what_is_offered_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyP
     test.mkdir()
     events = {"session_id": list("aabb"), "item_id": [f"sku-{n}" for n in range(4)], "position": [0, 1, 0, 1]}
     DataFrame(events).to_parquet(test / "part-00000.parquet")
-    words = ["--run", str(run), "--processes", "1", "--output", str(tmp_path)]
+    words = ["--run", str(run), "--alone", str(run), "--processes", "1", "--output", str(tmp_path)]
     assert main("benchmarks", MEMBERS, ["library", *words]) == 0
     records = json.loads((tmp_path / "library.json").read_text())
     values = {(record["system"], record["measure"]): record["value"] for record in records}
     systems = {"import", "load", "first answer", "recommend", "recommend_many, a session", "similar"}
     systems |= {"first search", "search"}
+    systems |= {"recommend, the model alone", "recommend_many, a session, the model alone"}
     assert {system for system, _ in values} - systems == {
         "first item by its attributes",
         "recommend, an item by its attributes",
