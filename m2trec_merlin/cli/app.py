@@ -179,7 +179,10 @@ def serve(
         Path | None,
         typer.Argument(help="The folder of a run, or a link to it; default: that of the configuration."),
     ] = None,
-    config: ConfigOption = DEFAULT_CONFIG,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", help="How it is served, and what; not needed beside RUN."),
+    ] = None,
     settings: SetOption = None,
     variant: VariantOption = None,
     beside: Annotated[
@@ -190,7 +193,10 @@ def serve(
     ] = 0.5,
 ) -> None:
     """Serve the exported ensemble with a real Triton Inference Server on this machine."""
-    verbs.run_serve(read_config(config, settings, variant), run, beside, share)
+    found = found_config(config, settings)
+    can_do_without = run is not None and found is None
+    how = None if can_do_without else read_config(found or DEFAULT_CONFIG, settings, variant)
+    verbs.run_serve(how, run, beside, share)
 
 
 @app.command()

@@ -15,6 +15,7 @@ import pandas as pd
 from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.cli import verbs
+from m2trec_merlin.cli.remedies import complete
 from m2trec_merlin.cli.terminal import console, print_plain
 from m2trec_merlin.config import Config
 from m2trec_merlin.encoded import Layout
@@ -26,7 +27,8 @@ from m2trec_merlin.sessions import Sessions
 #: Of the item that is listed.
 NEW_ID = "new-1"
 _TOP_K, _LONGEST_ANSWER = 8, 1000
-_BOOST = 1.0
+#: Of the item that is listed, with which it is asked for: the first that shows it.
+_BOOSTS = (1, 2, 4, 8, 16, 32)
 _LONGEST_SHOWN = 5
 
 
@@ -47,9 +49,18 @@ def run_demo(config: Config) -> None:
         _recommend(config)
     minutes, seconds = divmod(round(time.perf_counter() - started), 60)
     console.print(f"\n[bold]Done in {minutes} min {seconds} s.[/bold] Next:")
-    print_plain(f"  open {Run(config).report}")
-    print_plain(f"  m2trec try {shlex.quote(str(Run(config).model_directory))}      (a page to try sessions)")
-    console.print("  m2trec serve      (and in another terminal: m2trec recommend ITEM_ID ...)")
+    for line in next_commands(config):
+        print_plain(f"  {line}")
+
+
+def next_commands(config: Config) -> list[str]:
+    """Return what can be done after a demo, as it has to be called after this one."""
+    serve, recommend = (complete(f"`m2trec {verb}`").strip("`") for verb in ("serve", "recommend"))
+    return [
+        f"open {Run(config).report}",
+        f"m2trec try {shlex.quote(str(Run(config).model_directory))}      (a page to try sessions)",
+        f"{serve}      (and in another terminal: {recommend} ITEM_ID ...)",
+    ]
 
 
 @contextmanager
@@ -108,15 +119,18 @@ def _list_item(config: Config, client: RecommendationClient, like: str) -> None:
         console.print(
             f"[bold cyan]That item, listed by `m2trec catalog add`: served {seconds:.1f} s later[/bold cyan]"
         )
-        wanted: dict[str, Any] = {"exclude_session_items": True, "popularity": 0, "new_item_boost": _BOOST}
-        answer = client.recommend([like], top_k=_TOP_K, new_items=[NEW_ID], **wanted)
+        for boost in _BOOSTS:
+            wanted: dict[str, Any] = {"popularity": 0, "new_item_boost": boost, "new_items": [NEW_ID]}
+            answer = client.recommend([like], top_k=_TOP_K, exclude_session_items=True, **wanted)
+            if NEW_ID in answer.item_ids:
+                break
         print_recommendations(console, [like], answer, verbs.known_titles(config, [like]))
         whole = client.recommend([like], top_k=_LONGEST_ANSWER, exclude_session_items=True).item_ids
         place = (
             f"place {whole.index(NEW_ID) + 1}" if NEW_ID in whole else f"a place below {_LONGEST_ANSWER:,}"
         )
         console.print(
-            f"Asked for by popularity=0 and new_item_boost={_BOOST:g}, as for a shelf of new items; without, "
+            f"Asked for by popularity=0 and new_item_boost={boost}, as for a shelf of new items; without, "
             f"it is at {place} of {version.items:,}, as nobody has bought it yet."
         )
     finally:

@@ -10,7 +10,9 @@ from pathlib import Path
 from m2trec_merlin.runs import VERBS
 
 #: As errors and progress lines write it; nothing below the command line knows its options.
-_COMMAND = re.compile(rf"`m2trec ({'|'.join(VERBS)}|serve)\b([^`]*)`")
+_COMMAND = re.compile(rf"`m2trec ({'|'.join(VERBS)}|serve|recommend)\b([^`]*)`")
+#: Verbs that are the same for all variants.
+_OF_NO_MODEL = ("data", "preprocess", "recommend")
 _options: list[str] = []
 _of_the_model: list[str] = []
 
@@ -33,7 +35,7 @@ def complete(message: str) -> str:
 
     def command(match: re.Match[str]) -> str:
         verb, rest = match.groups()
-        words = [*_options, *([] if verb in ("data", "preprocess") else _of_the_model)]
+        words = [*_options, *([] if verb in _OF_NO_MODEL else _of_the_model)]
         return f"`{shlex.join(['m2trec', verb, *words])}{rest}`"
 
     return _COMMAND.sub(command, message)

@@ -119,12 +119,12 @@ def run_export(config: Config, force: bool = False) -> None:
 
 
 def run_serve(
-    config: Config, folder: Path | None = None, beside: Path | None = None, share: float = 0.0
+    config: Config | None, folder: Path | None = None, beside: Path | None = None, share: float = 0.0
 ) -> None:
     """Serve until Ctrl-C.
 
     Args:
-        config: says how.
+        config: says how; None is as by default, where a folder is named.
         folder: of the run that is served; that of the configuration if there is none.
         beside: of a second one.
         share: of the sessions that the second one answers.
@@ -136,15 +136,16 @@ def run_serve(
     from m2trec_merlin.serving.server.ports import Ports
     from m2trec_merlin.serving.server.process import TritonServer
 
-    run = Run(config)
-    serving, door = config.serving, Door.of(config.serving)
+    serving = config.serving if config else ServingConfig()
+    door = Door.of(serving)
     second = None if beside is None else Beside(find_repository(beside), share)
     instructions = Instructions(serving.log_json, serving.log, second)
     ports = Ports.of(serving)
-    repository = run.triton if folder is None else find_repository(folder)
+    own = Run(config) if config and folder is None else None
+    repository = own.triton if own else find_repository(folder or Path())
     server = TritonServer(repository, ports, serving.start_timeout, door=door, instructions=instructions)
     with TerminalProgress() as progress:
-        for line in (*(run.not_in_effect() if folder is None else ()), *door.remarks()):
+        for line in (*(own.not_in_effect() if own else ()), *door.remarks()):
             progress.say(line)
         if second is not None:
             progress.say(f"{second.repository} answers {share:.0%} of the sessions that have a key")

@@ -107,6 +107,17 @@ def test_a_missing_configuration(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert "nowhere.yaml: no such configuration file" in error_of(capsys)
 
 
+def test_a_run_is_served_without_a_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(monkeypatch, "serve", tmp_path) == 1
+    assert "holds no Triton model" in error_of(capsys)
+    for settings in ([], ["-s", "serving.top_k=5", str(tmp_path)]):
+        assert run(monkeypatch, "serve", *settings) == 1
+        assert "no such configuration file" in error_of(capsys)
+
+
 def test_no_server_answers(
     shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
