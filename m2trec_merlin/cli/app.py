@@ -280,9 +280,10 @@ def recommend(
 @app.command()
 def demo(config: ConfigOption = DEFAULT_CONFIG, settings: SetOption = None) -> None:
     """Do the whole job on real data, up to recommendations over gRPC."""
-    from m2trec_merlin.cli.demo import run_demo
+    from m2trec_merlin.cli.demo import run_demo, write_configuration
 
-    run_demo(read_config(config, settings))
+    is_missing = config == DEFAULT_CONFIG and not config.is_file()
+    run_demo(read_config(write_configuration() if is_missing else config, settings))
 
 
 @app.callback(invoke_without_command=True)

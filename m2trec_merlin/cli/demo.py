@@ -12,9 +12,11 @@ from typing import Any
 
 import pandas as pd
 
+from m2trec_merlin.artifacts import writing
 from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.cli import verbs
+from m2trec_merlin.cli.options import DEFAULT_CONFIG
 from m2trec_merlin.cli.remedies import complete
 from m2trec_merlin.cli.terminal import console, print_plain
 from m2trec_merlin.config import Config
@@ -30,6 +32,16 @@ _TOP_K, _LONGEST_ANSWER = 8, 1000
 #: Of the item that is listed, with which it is asked for: the first that shows it.
 _BOOSTS = (1, 2, 4, 8, 16, 32)
 _LONGEST_SHOWN = 5
+
+
+def write_configuration() -> Path:
+    """Write the demo's configuration into this folder, unless it is there; returns its path."""
+    shipped, path = Path(__file__).parents[1] / DEFAULT_CONFIG.name, Path(DEFAULT_CONFIG.name)
+    if not path.exists():
+        with writing(path):
+            path.write_text(shipped.read_text("utf-8"), "utf-8")
+        print_plain(f"{path} is written: the configuration of this demo")
+    return path
 
 
 def run_demo(config: Config) -> None:

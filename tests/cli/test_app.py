@@ -118,6 +118,20 @@ def test_a_run_is_served_without_a_configuration(
         assert "no such configuration file" in error_of(capsys)
 
 
+def test_the_demo_brings_its_configuration_where_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: list[str] = []
+    monkeypatch.setattr("m2trec_merlin.cli.demo.run_demo", lambda config: names.append(config.name))
+    assert run(monkeypatch, "demo") == 0 and names == ["complete_journey"]
+    assert "complete_journey.yaml is written" in capsys.readouterr().out
+    own = tmp_path / "complete_journey.yaml"
+    own.write_text(own.read_text().replace("name: complete_journey", "name: mine"))
+    assert run(monkeypatch, "demo") == 0 and names[1:] == ["mine"]
+    assert run(monkeypatch, "demo", "-c", "nowhere.yaml") == 1
+
+
 def test_no_server_answers(
     shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
