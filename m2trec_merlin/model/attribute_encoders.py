@@ -11,12 +11,12 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from m2trec_merlin.attributes import Attribute, Embedding
 from m2trec_merlin.config import ModelConfig
-from m2trec_merlin.encoded import MISSING, OFFSETS, OUT_OF_VOCABULARY, PADDING, VALUES, Field, Layout
-from m2trec_merlin.model.catalogue_tensors import EncodedAttributes
+from m2trec_merlin.encoded import MISSING, OUT_OF_VOCABULARY, PADDING, Field, Layout
+from m2trec_merlin.model.catalogue_tensors import EncodedAttributes, lists_of
+from m2trec_merlin.model.lists import hashed_pairs
 from m2trec_merlin.model.sparse_table import SparseTable
 
 
@@ -72,42 +72,17 @@ class ListEncoder(AttributeEncoder):
             nn.init.zeros_(self.pairs.weight)
 
     def forward(self, attributes: EncodedAttributes) -> Tensor:
-        """Pool the embeddings of `NAME__values` [V] over `NAME__offsets` [n + 1]."""
-        values, offsets = attributes[f"{self.name}{VALUES}"], attributes[f"{self.name}{OFFSETS}"]
+        """Pool the embeddings of the lists of `NAME`."""
+        lists = lists_of(attributes, self.name)
         if self.training and self.dropout:
-            values = _hide(values, self.dropout / 2, OUT_OF_VOCABULARY)
-            hidden = torch.rand(len(offsets) - 1, device=values.device) < self.dropout / 2
-            hidden = torch.repeat_interleave(hidden, offsets.diff(), output_size=len(values))
-            values = values.masked_fill(hidden, MISSING)
-        pooled = F.embedding_bag(
-            values, self.embedding.weight, offsets, mode=self.pooling, include_last_offset=True
-        )
+            values = _hide(lists.values, self.dropout / 2, OUT_OF_VOCABULARY)
+            hidden = torch.rand(len(lists), device=values.device) < self.dropout / 2
+            lists = lists.replaced(values.masked_fill(lists.spread(hidden), MISSING))
+        pooled = lists.pool(self.embedding.weight, self.pooling)
         if self.pairs is None:
             return pooled
-        buckets = hashed_pairs(values, offsets, self.pairs.num_embeddings)
-        return pooled + F.embedding_bag(
-            buckets,
-            self.pairs.weight,
-            offsets,
-            mode="mean",
-            include_last_offset=True,
-            sparse=self.pairs.sparse,
-        )
-
-
-def hashed_pairs(values: Tensor, offsets: Tensor, buckets: int) -> Tensor:
-    """Hash each value with the one after it in the same list, or with the list's end.
-
-    Args:
-        values: int64 [V].
-        offsets: int64 [n + 1], no list is empty.
-        buckets: rows of the table; row 0 is left out.
-
-    Returns:
-        int64 [V], between 1 and `buckets` - 1.
-    """
-    following = torch.cat([values[1:], values[:1]]).index_fill(0, offsets[1:] - 1, PADDING)
-    return 1 + (values * 92_821 + following * 31_337) % (buckets - 1)
+        pairs = hashed_pairs(lists, self.pairs.num_embeddings)
+        return pooled + pairs.pool(self.pairs.weight, "mean", sparse=self.pairs.sparse)
 
 
 class CategoricalEncoder(AttributeEncoder):

@@ -12,6 +12,7 @@ from transformers4rec.torch.block.base import BlockBase
 
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors
+from m2trec_merlin.model.distinct_rows import distinct_rows, once
 from m2trec_merlin.model.encoded_prefixes import EncodedPrefixes, prefix_history
 from m2trec_merlin.model.item_encoder import ItemEncoder
 from m2trec_merlin.model.item_vectors import ItemVectors
@@ -76,7 +77,7 @@ class SessionBody(BlockBase):
         rows, items, x_EI = self._encode_items(batch.rows, targets)
         x_ED = self.session_encoder(x_EI, batch.packing)
         vectors = self.session_encoder.pool_sessions(batch.packing.pad(x_ED), batch.lengths)
-        history = prefix_history(batch, batch.lengths.cumsum(0) - 1)
+        history = prefix_history(batch, batch.lengths.cumsum(0) - 1, len(batch.rows))
         if targets is None:
             targets = torch.full_like(batch.lengths, NO_ITEM)
         return EncodedPrefixes(vectors, targets, rows, items, history)
@@ -85,10 +86,11 @@ class SessionBody(BlockBase):
         rows, items, x_EI = self._encode_items(batch.rows)
         x_ED = self.session_encoder(x_EI, batch.packing)
         vectors = self.session_encoder.pool_prefixes(x_ED, batch.packing)[batch.ends]
-        return EncodedPrefixes(vectors, batch.targets, rows, items, prefix_history(batch, batch.ends))
+        history = prefix_history(batch, batch.ends, batch.n_pairs)
+        return EncodedPrefixes(vectors, batch.targets, rows, items, history)
 
     def _encode_items(self, rows_E: Tensor, also: Tensor | None = None) -> tuple[Tensor, ItemVectors, Tensor]:
         """Encode each distinct row once, then hand the vectors, [E, I], to the events."""
-        rows = (rows_E if also is None else torch.cat([rows_E, also])).unique()
-        items: ItemVectors = self.inputs(rows)
+        rows = distinct_rows(rows_E if also is None else torch.cat([rows_E, also]))
+        items: ItemVectors = self.inputs(once(rows))
         return rows, items, items.take(torch.searchsorted(rows, rows_E)).described

@@ -16,14 +16,20 @@ from m2trec_merlin.encoded import (
     NO_ITEM,
     OFFSETS,
     OUT_OF_VOCABULARY,
+    PADDING,
     VALUES,
     EncodedColumn,
     Field,
     Layout,
 )
+from m2trec_merlin.model.lists import Lists
 
-#: Encoded attributes of n items, by the names of their tensors (`encoded.Field.tensor_names`).
+#: Encoded attributes of n items, by the names of their tensors (`encoded.Field.tensor_names`). Lists that are
+#: filled up, [n, K] (see `Lists`), have no offsets.
 EncodedAttributes = dict[str, Tensor]
+
+#: Places a value that lists may be filled up to on a GPU; it is asked where the longest list is longer.
+MOST_PLACES = 8
 
 
 def id_column(catalogue: Catalogue) -> EncodedColumn:
@@ -47,10 +53,12 @@ class CatalogueTensors(nn.Module):
     def __init__(self, columns: list[EncodedColumn]) -> None:
         super().__init__()
         self.fields = [column.field for column in columns]
+        self._longest: dict[str, int] = {}
         for column in columns:
             self._hold(f"{column.field.name}{VALUES}", column.values)
             if column.offsets is not None:
                 self._hold(f"{column.field.name}{OFFSETS}", column.offsets)
+                self._longest[column.field.name] = int(np.diff(column.offsets).max(initial=1))
 
     def _hold(self, name: str, values: np.ndarray) -> None:
         tensor = torch.from_numpy(np.ascontiguousarray(values))
@@ -67,12 +75,28 @@ class CatalogueTensors(nn.Module):
         for field in self.fields:
             values = self.get_buffer(f"{field.name}{VALUES}")
             if field.layout is Layout.ID_LISTS:
-                flat, offsets = take_ragged(values, self.get_buffer(f"{field.name}{OFFSETS}"), rows)
+                offsets, longest = self.get_buffer(f"{field.name}{OFFSETS}"), self._longest[field.name]
+                if values.device.type != "cpu" and longest * (len(offsets) - 1) <= MOST_PLACES * len(values):
+                    attributes[f"{field.name}{VALUES}"] = take_filled(values, offsets, rows, longest).long()
+                    continue
+                flat, offsets = take_ragged(values, offsets, rows)
                 attributes |= dict(zip(field.tensor_names, (flat.long(), offsets), strict=True))
             else:
                 taken = values[rows]
                 attributes[field.name] = taken if taken.is_floating_point() else taken.long()
         return attributes
+
+
+def lists_of(attributes: EncodedAttributes, name: str) -> Lists:
+    """Return the lists of an attribute."""
+    return Lists(attributes[f"{name}{VALUES}"], attributes.get(f"{name}{OFFSETS}"))
+
+
+def take_filled(values: Tensor, offsets: Tensor, rows: Tensor, longest: int) -> Tensor:
+    """Gather lists from a ragged table, filled up with PADDING to the longest one, [n, longest]."""
+    starts, ends = offsets[rows].unsqueeze(1), offsets[rows + 1].unsqueeze(1)
+    places = starts + torch.arange(longest, device=rows.device)
+    return values[places.clamp(max=len(values) - 1)].masked_fill(places >= ends, PADDING)
 
 
 def take_ragged(

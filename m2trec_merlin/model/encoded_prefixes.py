@@ -13,7 +13,7 @@ from torch import Tensor
 
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.model.item_vectors import ItemVectors
-from m2trec_merlin.model.session_batch import SessionBatch
+from m2trec_merlin.model.session_batch import SessionBatch, prefix_pairs
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class EncodedPrefixes:
     Attributes:
         vectors: float32 [P, D], session vectors.
         targets: int64 [P], catalogue row of the next item; NO_ITEM where none is asked for (serving).
-        rows: int64 [U], distinct catalogue rows of the prefixes and their targets, ascending.
+        rows: int64 [U], distinct catalogue rows of the prefixes and their targets, ascending; see
+            `distinct_rows`.
         items: their item vectors.
         history: the items each prefix holds.
     """
@@ -41,7 +42,8 @@ class History:
 
     Attributes:
         prefix: int64 [M], index of the prefix, ascending.
-        rows: int64 [M], catalogue row of the item.
+        rows: int64 [M], catalogue row of the item; NO_ITEM marks what is no pair (on a GPU, which is not
+            asked how many pairs there are).
         distance: int64 [M], events between the end of the prefix and the item: 0 is the last event.
     """
 
@@ -50,12 +52,13 @@ class History:
     distance: Tensor
 
 
-def prefix_history(batch: SessionBatch, ends: Tensor) -> History:
+def prefix_history(batch: SessionBatch, ends: Tensor, n_pairs: int | None = None) -> History:
     """List the items of some prefixes.
 
     Args:
         batch: the sessions they are prefixes of.
         ends: int64 [P], the last event of each, its index among the E events.
+        n_pairs: events of all these prefixes together, where the host knows it.
     """
     rows_BL = batch.packing.pad(batch.rows)
     longest = rows_BL.shape[1]
@@ -63,8 +66,11 @@ def prefix_history(batch: SessionBatch, ends: Tensor) -> History:
     same_later_BLL = (rows_BL.unsqueeze(2) == rows_BL.unsqueeze(1)) & (steps > steps.unsqueeze(1))
     again_BL = torch.where(same_later_BLL, steps, longest).amin(2)
     # An item counts until it comes again: an unknown one never does.
-    again_BL = again_BL.masked_fill(rows_BL == NO_ITEM, 0)
-    session, end = batch.packing.session[ends], batch.packing.position[ends]
-    recent_PL = (steps <= end.unsqueeze(1)) & (again_BL[session] > end.unsqueeze(1))
-    prefix, step = recent_PL.nonzero(as_tuple=True)
-    return History(prefix, rows_BL[session[prefix], step], end[prefix] - step)
+    again_E = batch.packing.pack(again_BL.masked_fill(rows_BL == NO_ITEM, 0))
+    end_P = batch.packing.position[ends]
+    prefix, distance = prefix_pairs(end_P + 1, n_pairs)
+    event = ends[prefix] - distance
+    recent = again_E[event] > end_P[prefix]
+    if recent.device.type != "cpu":
+        return History(prefix, torch.where(recent, batch.rows[event], NO_ITEM), distance)
+    return History(prefix[recent], batch.rows[event[recent]], distance[recent])

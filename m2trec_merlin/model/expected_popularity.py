@@ -1,6 +1,6 @@
 """How popular the metadata let expect an item to be, fitted once before training.
 
-Shape legend: n items, V flat list values, F features of the regression.
+Shape legend: n items, F features of the regression.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from torch.nn import functional as F
 
 from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.encoded import OFFSETS, VALUES, EncodedColumn, Layout
-from m2trec_merlin.model.attribute_encoders import AttributeEncoder, hashed_pairs
-from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, EncodedAttributes
+from m2trec_merlin.encoded import EncodedColumn, Layout
+from m2trec_merlin.model.attribute_encoders import AttributeEncoder
+from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, EncodedAttributes, lists_of
+from m2trec_merlin.model.lists import Lists, hashed_pairs
 
 #: L2 penalty of the regression, and length that vectors are brought to: chosen by cross-validation over items
 #: (docs/quality.md).
@@ -59,11 +60,10 @@ class ExpectedPopularity(AttributeEncoder):
             some = next(iter(attributes.values()))
             return self.constant.expand(len(some), 1)
         terms = []
-        for name, values, offsets in self._features(attributes):
+        for name, values in self._features(attributes):
             weights = self.get_buffer(f"{name}__weights")
-            if offsets is not None:
-                mean = F.embedding_bag(values, weights, offsets, mode="mean", include_last_offset=True)
-                terms.append(mean * (offsets[1:] - offsets[:-1]).float().sqrt().unsqueeze(1))
+            if isinstance(values, Lists):
+                terms.append(values.pool(weights, "mean") * values.lengths.float().sqrt().unsqueeze(1))
             elif values.is_floating_point():
                 terms.append(values @ weights)
             else:
@@ -98,28 +98,29 @@ class ExpectedPopularity(AttributeEncoder):
     def design(self, attributes: EncodedAttributes) -> sparse.csr_matrix:
         """Return the features whose weighted sum `forward` is, float32 [n, F]; blocks as in `sizes`."""
         blocks = {}
-        for name, values, offsets in self._features(attributes):
-            if offsets is None and values.is_floating_point():
+        for name, values in self._features(attributes):
+            if isinstance(values, Tensor) and values.is_floating_point():
                 blocks[name] = sparse.csr_matrix(values.numpy())
                 continue
-            starts = np.arange(len(values) + 1) if offsets is None else offsets.numpy()
-            counts = np.diff(starts)
+            lists = values if isinstance(values, Lists) else Lists(values, torch.arange(len(values) + 1))
+            assert lists.offsets is not None, "what is fitted is fitted on the CPU"
+            counts = lists.lengths.numpy()
             shares = np.repeat(1 / np.sqrt(counts), counts).astype(np.float32)
             blocks[name] = sparse.csr_matrix(
-                (shares, values.numpy(), starts), (len(counts), self.sizes[name])
+                (shares, lists.values.numpy(), lists.offsets.numpy()), (len(counts), self.sizes[name])
             )
         return sparse.hstack([blocks[name] for name in self.sizes]).tocsr()
 
-    def _features(self, attributes: EncodedAttributes) -> Iterator[tuple[str, Tensor, Tensor | None]]:
-        """Yield names of weights, ids to look up [V] or numbers [n, size], and offsets [n + 1] of lists."""
+    def _features(self, attributes: EncodedAttributes) -> Iterator[tuple[str, Tensor | Lists]]:
+        """Yield names of weights, and ids to look up, [n] or lists of them, or numbers [n, size]."""
         for name, layout in self.layouts.items():
             if layout is not Layout.ID_LISTS:
                 values = attributes[name]
                 if layout is Layout.VECTORS:
                     values = VECTOR_LENGTH * F.normalize(values, dim=1)
-                yield name, values.unsqueeze(1) if layout is Layout.NUMBERS else values, None
+                yield name, values.unsqueeze(1) if layout is Layout.NUMBERS else values
                 continue
-            values, offsets = attributes[f"{name}{VALUES}"], attributes[f"{name}{OFFSETS}"]
-            yield name, values, offsets
+            lists = lists_of(attributes, name)
+            yield name, lists
             if name in self.pair_buckets:
-                yield f"{name}{_PAIRS}", hashed_pairs(values, offsets, self.pair_buckets[name]), offsets
+                yield f"{name}{_PAIRS}", hashed_pairs(lists, self.pair_buckets[name])

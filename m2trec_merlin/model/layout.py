@@ -45,10 +45,20 @@ class Packing:
     flat: Tensor
 
     @classmethod
-    def of(cls, lengths: Tensor, longest: int) -> Packing:
-        """Describe sessions of these lengths, int64 [B], none longer than `longest`."""
-        mask = torch.arange(longest, device=lengths.device) < lengths.unsqueeze(1)
-        return cls(lengths, longest, mask.flatten().nonzero().squeeze(1))
+    def of(cls, lengths: Tensor, longest: int, n_events: int | None = None) -> Packing:
+        """Describe sessions of these lengths, int64 [B], none longer than `longest`.
+
+        Args:
+            lengths: of the sessions.
+            longest: L.
+            n_events: E, where the host knows it: a GPU need not be asked.
+        """
+        n_events = int(lengths.sum()) if n_events is None else n_events
+        sessions = torch.arange(len(lengths), device=lengths.device)
+        session = torch.repeat_interleave(sessions, lengths, output_size=n_events)
+        before = (lengths.cumsum(0) - lengths)[session]
+        position = torch.arange(n_events, device=lengths.device) - before
+        return cls(lengths, longest, session * longest + position)
 
     @cached_property
     def session(self) -> Tensor:
@@ -77,18 +87,12 @@ class Packing:
         than the longest. On a GPU everything is one group: kernels are launched once, and nothing is asked
         of the host.
         """
+        firsts = self.lengths.cumsum(0) - self.lengths
         if self.lengths.device.type != "cpu":
-            return [self._group(torch.arange(len(self.lengths), device=self.lengths.device), self.longest)]
+            return [Group(self.lengths, _events(firsts, self.lengths, self.longest), self.flat)]
         powers = torch.log2(self.lengths.double()).ceil()
         members = ((powers == power).nonzero().squeeze(1) for power in powers.unique())
-        return [self._group(sessions, int(self.lengths[sessions].max())) for sessions in members]
-
-    def _group(self, sessions: Tensor, longest: int) -> Group:
-        lengths = self.lengths[sessions]
-        steps = torch.arange(longest, device=lengths.device)
-        first = (self.lengths.cumsum(0) - self.lengths)[sessions].unsqueeze(1)
-        events = first + torch.minimum(steps, lengths.unsqueeze(1) - 1)
-        return Group(lengths, events, (steps < lengths.unsqueeze(1)).flatten().nonzero().squeeze(1))
+        return [_group(firsts[sessions], self.lengths[sessions]) for sessions in members]
 
     @cached_property
     def _from_groups(self) -> Tensor:
@@ -101,4 +105,16 @@ class Packing:
         real = [
             x.flatten(0, 1).index_select(0, group.real) for x, group in zip(grouped, self.groups, strict=True)
         ]
-        return torch.cat(real).index_select(0, self._from_groups)
+        return real[0] if len(real) == 1 else torch.cat(real).index_select(0, self._from_groups)
+
+
+def _group(firsts: Tensor, lengths: Tensor) -> Group:
+    longest = int(lengths.max())
+    real = torch.arange(longest) < lengths.unsqueeze(1)
+    return Group(lengths, _events(firsts, lengths, longest), real.flatten().nonzero().squeeze(1))
+
+
+def _events(firsts: Tensor, lengths: Tensor, longest: int) -> Tensor:
+    """int64 [b, longest], where the events of each session stand, its last one again where it has ended."""
+    steps = torch.arange(longest, device=lengths.device)
+    return firsts.unsqueeze(1) + torch.minimum(steps, lengths.unsqueeze(1) - 1)

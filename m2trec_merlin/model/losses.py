@@ -25,6 +25,7 @@ def candidate_cross_entropy(
     pair_candidates: Tensor,
     pair_scores: Tensor,
     log_inclusion: Tensor | None = None,
+    counted: Tensor | None = None,
 ) -> Tensor:
     """Mean cross-entropy of the targets among the candidates.
 
@@ -42,13 +43,15 @@ def candidate_cross_entropy(
         pair_candidates: int64 [M].
         pair_scores: float32 [M].
         log_inclusion: float32 [C], logarithm of each candidate's inclusion probability.
+        counted: bool [P], prefixes that have a target; default: all.
 
     Returns:
         float32 scalar.
     """
     correction = torch.zeros_like(biases) if log_inclusion is None else log_inclusion
+    shares = torch.ones_like(biases[:1]).expand(len(targets)) if counted is None else counted.to(biases.dtype)
     loss: Tensor = _CandidateCrossEntropy.apply(
-        queries, candidates, biases, pair_scores, pair_prefixes, pair_candidates, targets, correction
+        queries, candidates, biases, pair_scores, pair_prefixes, pair_candidates, targets, correction, shares
     )
     return loss
 
@@ -67,61 +70,68 @@ class _CandidateCrossEntropy(torch.autograd.Function):
         pair_candidates: Tensor,
         targets: Tensor,
         correction: Tensor,
+        shares: Tensor,
     ) -> Tensor:
         n_prefixes, n_candidates = len(queries), len(candidates)
         grad_queries = torch.empty_like(queries)
         grad_candidates = torch.zeros_like(candidates)
         grad_biases = torch.zeros_like(biases)
-        grad_pairs = torch.empty_like(pair_scores)
+        grad_pairs = torch.zeros_like(pair_scores)
         offsets = biases - correction
         # The products run in the precision of autocast; sums, exponentials and the loss stay in float32.
         precision = _product_precision(queries)
         low_queries, low_candidates = queries.to(precision), candidates.to(precision)
         at_a_time = LOGITS_AT_A_TIME_ON_GPU if queries.is_cuda else LOGITS_AT_A_TIME
         block = max(1, at_a_time // n_candidates)
-        starts = list(range(0, n_prefixes, block))
-        bounds = [0, len(pair_prefixes)]
-        if len(starts) > 1:  # else a GPU need not be asked
-            edges = torch.tensor([*starts, n_prefixes], device=queries.device)
-            bounds = torch.searchsorted(pair_prefixes, edges).tolist()
         total = biases.new_zeros(())
-        for number, start in enumerate(starts):
+        for start, pairs in _blocks(n_prefixes, block, pair_prefixes):
             here = slice(start, min(start + block, n_prefixes))
-            pairs = slice(bounds[number], bounds[number + 1])
-            at = (pair_prefixes[pairs] - start, pair_candidates[pairs])
-            target = targets[here].unsqueeze(1)
+            place = pair_prefixes[pairs] - start
+            outside = (place < 0) | (place >= here.stop - start)
+            at = (place.clamp(0, here.stop - start - 1), pair_candidates[pairs])
+            target, share = targets[here].unsqueeze(1), shares[here].unsqueeze(1)
             logits = torch.mm(low_queries[here], low_candidates.T).to(offsets.dtype).add_(offsets)
-            logits.index_put_(at, pair_scores[pairs], accumulate=True)
+            logits.index_put_(at, pair_scores[pairs].masked_fill(outside, 0), accumulate=True)
             logits.scatter_add_(1, target, correction[target])
             highest = logits.amax(1, keepdim=True)
             of_targets = logits.gather(1, target)
             # Probabilities but for their sums: each logit is raised once, rows are scaled after the products.
             weights = logits.sub_(highest).exp_()
             sums = weights.sum(1, keepdim=True)
-            total += (sums.log() + highest - of_targets).sum()
-            low_weights = weights.to(precision)
-            grad_queries[here] = torch.mm(low_weights, low_candidates) / sums
-            scaled = (queries[here] / sums).to(precision)
+            total += (sums.log() + highest - of_targets).masked_fill(share == 0, 0).sum()
+            low_weights, scales = weights.to(precision), share / sums
+            grad_queries[here] = torch.mm(low_weights, low_candidates) * scales
+            scaled = (queries[here] * scales).to(precision)
             if precision == grad_candidates.dtype:
                 grad_candidates.addmm_(low_weights.T, scaled)
             else:
                 grad_candidates += torch.mm(low_weights.T, scaled)
-            grad_biases.addmv_(weights.T, 1 / sums.squeeze(1))
-            grad_pairs[pairs] = weights[at] / sums.squeeze(1)[at[0]]
+            grad_biases.addmv_(weights.T, scales.squeeze(1))
+            grad_pairs[pairs] += (weights[at] * scales.squeeze(1)[at[0]]).masked_fill(outside, 0)
         # What the target's own logit adds to the gradients.
-        grad_queries -= candidates[targets]
-        grad_candidates.index_add_(0, targets, queries.to(grad_candidates.dtype), alpha=-1)
-        grad_biases.index_add_(0, targets, torch.ones_like(biases[targets]), alpha=-1)
-        grad_pairs -= (pair_candidates == targets[pair_prefixes]).to(grad_pairs.dtype)
-        ctx.save_for_backward(grad_queries, grad_candidates, grad_biases, grad_pairs)
-        ctx.n_prefixes = n_prefixes
-        return total / n_prefixes
+        grad_queries -= candidates[targets] * shares.unsqueeze(1)
+        counted = (queries * shares.unsqueeze(1)).to(grad_candidates.dtype)
+        grad_candidates.index_add_(0, targets, counted, alpha=-1)
+        grad_biases.index_add_(0, targets, shares, alpha=-1)
+        grad_pairs -= (pair_candidates == targets[pair_prefixes]) * shares[pair_prefixes]
+        n_counted = shares.sum()
+        ctx.save_for_backward(grad_queries, grad_candidates, grad_biases, grad_pairs, n_counted)
+        return total / n_counted
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
-        scale = grad_outputs[0] / ctx.n_prefixes
-        gradients = (gradient * scale for gradient in ctx.saved_tensors)
-        return (*gradients, None, None, None, None)
+        *gradients, n_counted = ctx.saved_tensors
+        scale = grad_outputs[0] / n_counted
+        return (*(gradient * scale for gradient in gradients), None, None, None, None, None)
+
+
+def _blocks(n_prefixes: int, block: int, pair_prefixes: Tensor) -> list[tuple[int, slice]]:
+    """Return where each block of prefixes begins, and its pairs: all of them on a GPU, which is not asked."""
+    starts = list(range(0, n_prefixes, block))
+    if len(starts) == 1 or pair_prefixes.device.type != "cpu":
+        return [(start, slice(None)) for start in starts]
+    bounds = torch.searchsorted(pair_prefixes, torch.tensor([*starts, n_prefixes])).tolist()
+    return [(start, slice(*bounds[number : number + 2])) for number, start in enumerate(starts)]
 
 
 def _product_precision(tensor: Tensor) -> torch.dtype:

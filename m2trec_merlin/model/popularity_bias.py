@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.model.item_vectors import ItemVectors
 
 #: Where `prior_weight` starts; it is learned.
@@ -62,7 +63,9 @@ class PopularityBias(nn.Module):
         if hiding:
             # Centred, so that leaving it out afterwards lifts no item and lowers none.
             surplus = self.surplus(items.described).squeeze(1)
-            biases = biases + torch.where(known, 0, surplus - surplus.mean())
+            real = rows != NO_ITEM
+            mean = surplus.masked_fill(~real, 0).sum() / real.sum().clamp(min=1)
+            biases = biases + torch.where(known, 0, surplus - mean)
         return biases
 
     def expected(self, items: ItemVectors) -> Tensor:

@@ -1,6 +1,6 @@
 """A batch of sessions that knows their lengths: without padding there is nothing to guess them back from.
 
-Shape legend: B sessions, L longest session, E events in all, P prefixes.
+Shape legend: B sessions, L longest session, E events in all, P prefixes, M pairs of a prefix and an event.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,17 +28,20 @@ class SessionBatch:
         rows: int64 [E], catalogue rows.
         lengths: int64 [B], events per session, one at least.
         longest: L, no session is longer; a number of the host's, so that a GPU need not be asked.
+        n_pairs: (prefix, event) pairs of all prefixes with a next event; None if the host does not know.
     """
 
     rows: Tensor
     lengths: Tensor
     longest: int
+    n_pairs: int | None = None
 
     @classmethod
     def of(cls, sessions: Sessions, device: torch.device | str = "cpu") -> SessionBatch:
         """Take over sessions, one at least."""
         rows, lengths = torch.from_numpy(sessions.rows), torch.from_numpy(sessions.lengths)
-        return cls(rows.to(device), lengths.to(device), int(sessions.lengths.max()))
+        longest = int(sessions.lengths.max())
+        return cls(rows.to(device), lengths.to(device), longest, count_pairs(sessions.lengths))
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -50,23 +54,49 @@ class SessionBatch:
     @cached_property
     def packing(self) -> Packing:
         """Where the events stand in their sessions."""
-        return Packing.of(self.lengths, self.longest)
+        return Packing.of(self.lengths, self.longest, len(self.rows))
 
     @cached_property
     def ends(self) -> Tensor:
-        """int64 [P], the last event of every prefix that has a target; the target is the event after it."""
-        has_next = self.packing.position + 1 < self.lengths[self.packing.session]
-        has_next[:-1] &= self.rows[1:] != NO_ITEM
-        return has_next.nonzero().squeeze(1)
+        """int64 [P], the last event of every prefix that has a target; the target is the event after it.
+
+        A GPU is not asked how many next items are known: there every prefix with a next event is listed, and
+        losses leave out those whose target is NO_ITEM.
+        """
+        n_sessions, n_ends = len(self.lengths), len(self.rows) - len(self.lengths)
+        sessions = torch.arange(n_sessions, device=self.rows.device)
+        session = torch.repeat_interleave(sessions, self.lengths - 1, output_size=n_ends)
+        # Each session before has one event that ends no prefix.
+        ends = torch.arange(n_ends, device=self.rows.device) + session
+        return ends[self.rows[ends + 1] != NO_ITEM] if ends.device.type == "cpu" else ends
 
     @cached_property
     def targets(self) -> Tensor:
-        """int64 [P], the known item that comes next after each prefix."""
+        """int64 [P], the item that comes next after each prefix; NO_ITEM is no target, see `ends`."""
         return self.rows[self.ends + 1]
 
     def prefixes(self) -> SessionBatch:
         """Make every prefix that has a target a session of its own (bidirectional mode, as in the paper)."""
         lengths = self.packing.position[self.ends] + 1
-        shift = torch.repeat_interleave(self.ends + 1 - lengths.cumsum(0), lengths)
-        events = torch.arange(len(shift), device=shift.device) + shift
-        return SessionBatch(self.rows[events], lengths, self.longest - 1)
+        prefix, distance = prefix_pairs(lengths, self.n_pairs)
+        return SessionBatch(self.rows[self.ends[prefix] - distance], lengths, self.longest - 1)
+
+
+def prefix_pairs(lengths: Tensor, n_pairs: int | None) -> tuple[Tensor, Tensor]:
+    """Return (prefix, event) pairs in order of time: the prefix, and the distance from its end, int64 [M].
+
+    Args:
+        lengths: int64 [P], events of each prefix.
+        n_pairs: M, where the host knows it. On a CPU it is asked for: prefixes without a target are left out.
+    """
+    if n_pairs is None or lengths.device.type == "cpu":
+        n_pairs = int(lengths.sum())
+    prefixes = torch.arange(len(lengths), device=lengths.device)
+    prefix = torch.repeat_interleave(prefixes, lengths, output_size=n_pairs)
+    distance = lengths.cumsum(0)[prefix] - 1 - torch.arange(n_pairs, device=lengths.device)
+    return prefix, distance
+
+
+def count_pairs(lengths: np.ndarray) -> int:
+    """Return the number of (prefix, event) pairs of sessions of these lengths: see `SessionBatch.n_pairs`."""
+    return int((lengths * (lengths - 1)).sum()) // 2

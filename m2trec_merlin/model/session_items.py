@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.model.encoded_prefixes import History
 
 
@@ -38,14 +39,17 @@ class SessionItems(nn.Module):
         Args:
             session_vectors: [P, D].
             items_MD: unit vectors of the items of `history`, pair by pair.
-            history: which prefix each belongs to, and how far from its end. A prefix holds an item or more.
+            history: which prefix each belongs to, and how far from its end.
         """
         asked_MD = self._asked(session_vectors).index_select(0, history.prefix)
         logits = self._logits((asked_MD * items_MD).sum(1), history.distance)
-        highest = torch.full_like(session_vectors[:, 0], -torch.inf, dtype=logits.dtype)
+        logits = logits.masked_fill(history.rows == NO_ITEM, -torch.inf)
+        lowest = torch.finfo(logits.dtype).min
+        highest = torch.full_like(session_vectors[:, 0], lowest, dtype=logits.dtype)
         highest = highest.scatter_reduce(0, history.prefix, logits.detach(), "amax")
         weights = (logits - highest[history.prefix]).exp()
-        sums = torch.zeros_like(highest).index_add(0, history.prefix, weights)
+        # The highest one weighs 1; below that is only what has no item.
+        sums = torch.zeros_like(highest).index_add(0, history.prefix, weights).clamp(min=1)
         weighted_MD = items_MD * (weights / sums[history.prefix]).unsqueeze(1)
         pooled = torch.zeros_like(session_vectors, dtype=weighted_MD.dtype)
         return self._add(session_vectors, pooled.index_add(0, history.prefix, weighted_MD))

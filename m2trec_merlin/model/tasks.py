@@ -18,11 +18,14 @@ from transformers4rec.torch.model.base import PredictionTask
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import NextItemConfig
 from m2trec_merlin.encoded import FIRST_VALUE, NO_ITEM, EncodedColumn
+from m2trec_merlin.model.distinct_rows import distinct_rows, once, without
 from m2trec_merlin.model.encoded_prefixes import EncodedPrefixes
 from m2trec_merlin.model.heads import NextItemHead
 from m2trec_merlin.model.item_vectors import ItemVectors
 from m2trec_merlin.model.losses import candidate_cross_entropy
 
+#: A label that no loss counts.
+_IGNORED = -100
 #: Item vectors of catalogue rows, int64 [n].
 RowEncoder = Callable[[Tensor], ItemVectors]
 
@@ -75,6 +78,7 @@ class NextItem(PredictionTask):
         history, repeat = prefixes.history, self.scorer.repeat_biases
         held = torch.searchsorted(prefixes.rows, history.rows)
         pairs = slice(0, len(held) if repeat is not None else 0)
+        repeated = prefixes.vectors.new_empty(0) if repeat is None else repeat[history.distance]
         return candidate_cross_entropy(
             self._queries(prefixes, held),
             candidate_vectors,
@@ -82,8 +86,9 @@ class NextItem(PredictionTask):
             torch.searchsorted(prefixes.rows, prefixes.targets),
             history.prefix[pairs],
             held[pairs],
-            prefixes.vectors.new_empty(0) if repeat is None else repeat[history.distance],
+            repeated.masked_fill(history.rows[pairs] == NO_ITEM, 0),
             self._log_inclusion(biases, n_own) if self.sampled else None,
+            prefixes.targets != NO_ITEM,
         )
 
     def score(self, prefixes: EncodedPrefixes) -> Tensor:
@@ -108,12 +113,13 @@ class NextItem(PredictionTask):
         """Rows and item vectors of the candidates, the batch's own first."""
         device = prefixes.rows.device
         if self.sampled:
-            other = torch.randint(1, self.n_seen + 1, (self.negatives,), device=device).unique()
+            drawn = torch.randint(1, self.n_seen + 1, (self.negatives,), device=device)
+            other = once(distinct_rows(drawn))
         else:
             other = torch.arange(1, self.n_seen + 1, device=device)
-        other = other[~torch.isin(other, prefixes.rows, assume_unique=True)]
+        other = without(other, prefixes.rows)
         items = ItemVectors.join([prefixes.items, self.encode_rows(other)])
-        return torch.cat([prefixes.rows, other]), items
+        return torch.cat([once(prefixes.rows), other]), items
 
     def _log_inclusion(self, biases: Tensor, n_own: int) -> Tensor:
         """Log probability that a candidate is one, given the batch: its own items are, others may be drawn.
@@ -158,5 +164,6 @@ class NextAttribute(PredictionTask):
         labels = self.value_of_row[inputs.targets]
         # A missing or unknown value is nothing to learn to predict.
         known = labels >= FIRST_VALUE
-        loss = F.cross_entropy(logits[known], labels[known]) if known.any() else logits.sum() * 0
-        return {"loss": loss, "labels": labels, "predictions": logits}
+        asked = labels.masked_fill(~known, _IGNORED)
+        total = F.cross_entropy(logits, asked, ignore_index=_IGNORED, reduction="sum")
+        return {"loss": total / known.sum().clamp(min=1), "labels": labels, "predictions": logits}

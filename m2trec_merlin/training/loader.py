@@ -24,7 +24,7 @@ from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.frames import library
 from m2trec_merlin.frames.cudf_frames import CudfFrames
 from m2trec_merlin.model.catalogue_tensors import take_ragged
-from m2trec_merlin.model.session_batch import SessionBatch
+from m2trec_merlin.model.session_batch import SessionBatch, count_pairs
 from m2trec_merlin.preprocessing.device import lacks
 from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.training.processes import ALONE, Processes
@@ -164,7 +164,7 @@ class _Chunk:
         """Return the drawn sessions; their sizes are known to the host, so that no device is waited for."""
         lengths = self.lengths[drawn]
         rows, offsets = take_ragged(self.rows, self.offsets, on_device, int(lengths.sum()))
-        return SessionBatch(rows.long(), offsets.diff(), int(lengths.max()))
+        return SessionBatch(rows.long(), offsets.diff(), int(lengths.max()), count_pairs(lengths))
 
 
 def _count_rows(file: Path) -> int:

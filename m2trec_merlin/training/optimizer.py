@@ -40,7 +40,7 @@ class RowwiseAdagrad(torch.optim.Optimizer):
             for parameter in group["params"]:
                 if parameter.grad is None:
                     continue
-                gradient = parameter.grad.coalesce()
+                gradient = added_up(parameter.grad)
                 rows, values = gradient.indices()[0], gradient.values()
                 state = self.state[parameter]
                 if not state:
@@ -49,6 +49,23 @@ class RowwiseAdagrad(torch.optim.Optimizer):
                 state["squares"].index_copy_(0, rows, squares)
                 step = values * (1 / (squares.sqrt() + 1e-8)).unsqueeze(1)
                 parameter.index_add_(0, rows, step, alpha=-group["lr"])
+
+
+def added_up(gradient: Tensor) -> Tensor:
+    """Add up the entries of each row of a sparse gradient.
+
+    A GPU is not asked how many rows differ: what is left over there are zeros for row 0, which has no
+    gradient (`SparseTable`).
+    """
+    if gradient.is_coalesced() or gradient.device.type == "cpu":
+        return gradient.coalesce()
+    rows, order = gradient._indices()[0].sort()
+    is_first = torch.nn.functional.pad(rows[1:] != rows[:-1], (1, 0), value=True)
+    place = is_first.cumsum(0) - 1
+    values = gradient._values()
+    sums = torch.zeros_like(values).index_add_(0, place, values[order])
+    sole = torch.zeros_like(rows).scatter_(0, place, rows).unsqueeze(0)
+    return torch.sparse_coo_tensor(sole, sums, gradient.shape, check_invariants=False)._coalesced_(True)
 
 
 class Optimizers:
@@ -135,7 +152,7 @@ def clip_gradients(parameters: Iterable[nn.Parameter], longest: float) -> None:
         if parameter.grad is None:
             continue
         if parameter.grad.is_sparse:
-            parameter.grad = parameter.grad.coalesce()
+            parameter.grad = added_up(parameter.grad)
             gradients.append(parameter.grad.values())
         else:
             gradients.append(parameter.grad)

@@ -10,9 +10,9 @@ from m2trec_merlin.model.attribute_encoders import (
     ListEncoder,
     build_attribute_encoder,
     embedding_width,
-    hashed_pairs,
 )
-from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, take_ragged
+from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, lists_of, take_ragged
+from m2trec_merlin.model.lists import Lists, hashed_pairs
 from tests.worlds.encoded import ATTRIBUTES, tiny_catalogue, tiny_config
 
 
@@ -96,7 +96,7 @@ def test_look_up_returns_what_the_catalogue_holds() -> None:
 def test_pairs_of_neighbouring_subwords_are_hashed_within_their_title() -> None:
     """Titles [3, 4] and [3]: a pair ends with its title, whatever stands behind it."""
     values, offsets = torch.tensor([3, 4, 3]), torch.tensor([0, 2, 3])
-    buckets = hashed_pairs(values, offsets, 1000)
+    buckets = hashed_pairs(Lists(values, offsets), 1000).values
     assert buckets.tolist() == [1 + (a * 92_821 + b * 31_337) % 999 for a, b in ((3, 4), (4, 0), (3, 0))]
     assert buckets.min() >= 1
 
@@ -111,6 +111,6 @@ def test_pairs_add_the_mean_of_their_vectors() -> None:
     torch.testing.assert_close(encoder(title), plain(title))
     with torch.no_grad():
         encoder.pairs.weight[1:].normal_()
-    vectors = encoder.pairs(hashed_pairs(title["title__values"], title["title__offsets"], 50))
+    vectors = encoder.pairs(hashed_pairs(lists_of(title, "title"), 50).values)
     expected = plain(title) + torch.stack([vectors[:2].mean(0), vectors[2]])
     torch.testing.assert_close(encoder(title), expected)

@@ -8,6 +8,7 @@ import torch
 from m2trec_merlin.model.m2trec import build_model
 from m2trec_merlin.training.checkpoint import TrainingState
 from m2trec_merlin.training.loader import SessionLoader
+from m2trec_merlin.training.optimizer import build_optimizer, clip_gradients
 from m2trec_merlin.training.trainer import Trainer
 from tests.worlds.encoded import tiny_catalogue, tiny_config, tiny_sessions, write_sessions
 
@@ -54,6 +55,28 @@ def test_losses_are_those_of_the_cpu(tmp_path: Path, precision: str, tolerance: 
     on_cpu, _ = train(tmp_path, "cpu", "float32")
     on_gpu, _ = train(tmp_path, "cuda", precision)
     assert on_gpu == pytest.approx(on_cpu, rel=tolerance)
+
+
+@pytest.mark.parametrize("loss", ["full", "sampled"])
+@pytest.mark.parametrize("mode", ["causal", "bidirectional"])
+def test_a_step_waits_for_nothing(tmp_path: Path, mode: str, loss: str) -> None:
+    """CUDA itself says what waits; `tests/model/test_devices.py` has what torch says of that on a CPU."""
+    config = tiny_config(session={"mode": mode}, next_item={"loss": loss})
+    model = build_model(config, tiny_catalogue()).to("cuda")
+    optimizer = build_optimizer(model, config.training)
+    loader = SessionLoader(write_sessions(tmp_path / "train", tiny_sessions()), 8, seed=1, device="cuda")
+    before = torch.cuda.get_sync_debug_mode()
+    try:
+        # The first one makes what later ones find; the order of the epoch is brought there with it, too.
+        for batch in loader.batches(0):
+            found = model(batch, training=True)["loss"]
+            optimizer.zero_grad()
+            found.backward()
+            clip_gradients(model.parameters(), 1.0)
+            optimizer.step()
+            torch.cuda.set_sync_debug_mode("error")
+    finally:
+        torch.cuda.set_sync_debug_mode(before)
 
 
 def test_sessions_and_catalogue_stay_on_the_gpu(tmp_path: Path) -> None:
