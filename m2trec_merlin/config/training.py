@@ -54,4 +54,9 @@ class TrainingConfig(Section):
         "auto", description="of matrix products; auto: bfloat16 where the hardware has it"
     )
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    cuda_graphs: bool = Field(
+        False,
+        description="on a GPU, launch all kernels of a step at once, where the model allows it; written and "
+        "rehearsed without a GPU, not run on one",
+    )
     threads: int | None = Field(None, ge=1, le=1024, description="CPU threads; default: all cores")

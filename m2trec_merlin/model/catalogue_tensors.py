@@ -48,17 +48,24 @@ class CatalogueTensors(nn.Module):
 
     Args:
         columns: the attributes to hold.
+
+    Attributes:
+        ragged: names of those whose longest list is too long to fill others up to it on a GPU.
     """
 
     def __init__(self, columns: list[EncodedColumn]) -> None:
         super().__init__()
         self.fields = [column.field for column in columns]
         self._longest: dict[str, int] = {}
+        self.ragged: list[str] = []
         for column in columns:
             self._hold(f"{column.field.name}{VALUES}", column.values)
             if column.offsets is not None:
                 self._hold(f"{column.field.name}{OFFSETS}", column.offsets)
-                self._longest[column.field.name] = int(np.diff(column.offsets).max(initial=1))
+                longest = int(np.diff(column.offsets).max(initial=1))
+                if longest * len(column) > MOST_PLACES * len(column.values):
+                    self.ragged.append(column.field.name)
+                self._longest[column.field.name] = longest
 
     def _hold(self, name: str, values: np.ndarray) -> None:
         tensor = torch.from_numpy(np.ascontiguousarray(values))
@@ -75,9 +82,10 @@ class CatalogueTensors(nn.Module):
         for field in self.fields:
             values = self.get_buffer(f"{field.name}{VALUES}")
             if field.layout is Layout.ID_LISTS:
-                offsets, longest = self.get_buffer(f"{field.name}{OFFSETS}"), self._longest[field.name]
-                if values.device.type != "cpu" and longest * (len(offsets) - 1) <= MOST_PLACES * len(values):
-                    attributes[f"{field.name}{VALUES}"] = take_filled(values, offsets, rows, longest).long()
+                offsets = self.get_buffer(f"{field.name}{OFFSETS}")
+                if values.device.type != "cpu" and field.name not in self.ragged:
+                    filled = take_filled(values, offsets, rows, self._longest[field.name])
+                    attributes[f"{field.name}{VALUES}"] = filled.long()
                     continue
                 flat, offsets = take_ragged(values, offsets, rows)
                 attributes |= dict(zip(field.tensor_names, (flat.long(), offsets), strict=True))

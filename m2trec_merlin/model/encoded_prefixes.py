@@ -69,8 +69,11 @@ def prefix_history(batch: SessionBatch, ends: Tensor, n_pairs: int | None = None
     again_E = batch.packing.pack(again_BL.masked_fill(rows_BL == NO_ITEM, 0))
     end_P = batch.packing.position[ends]
     prefix, distance = prefix_pairs(end_P + 1, n_pairs)
+    if distance.device.type != "cpu":
+        is_pair, distance = distance >= 0, distance.clamp(min=0)
+        event = ends[prefix] - distance
+        recent = is_pair & (again_E[event] > end_P[prefix])
+        return History(prefix, torch.where(recent, batch.rows[event], NO_ITEM), distance)
     event = ends[prefix] - distance
     recent = again_E[event] > end_P[prefix]
-    if recent.device.type != "cpu":
-        return History(prefix, torch.where(recent, batch.rows[event], NO_ITEM), distance)
     return History(prefix[recent], batch.rows[event[recent]], distance[recent])

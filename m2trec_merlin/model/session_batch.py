@@ -28,7 +28,7 @@ class SessionBatch:
         rows: int64 [E], catalogue rows.
         lengths: int64 [B], events per session, one at least.
         longest: L, no session is longer; a number of the host's, so that a GPU need not be asked.
-        n_pairs: (prefix, event) pairs of all prefixes with a next event; None if the host does not know.
+        n_pairs: M, pairs of all prefixes with a next event, or more; None if the host does not know.
     """
 
     rows: Tensor
@@ -87,14 +87,14 @@ def prefix_pairs(lengths: Tensor, n_pairs: int | None) -> tuple[Tensor, Tensor]:
 
     Args:
         lengths: int64 [P], events of each prefix.
-        n_pairs: M, where the host knows it. On a CPU it is asked for: prefixes without a target are left out.
+        n_pairs: M, where the host knows it. If there are fewer, the last ones are of the last prefix, with a
+            distance below 0. On a CPU they are counted here: prefixes without a target are left out.
     """
     if n_pairs is None or lengths.device.type == "cpu":
         n_pairs = int(lengths.sum())
-    prefixes = torch.arange(len(lengths), device=lengths.device)
-    prefix = torch.repeat_interleave(prefixes, lengths, output_size=n_pairs)
-    distance = lengths.cumsum(0)[prefix] - 1 - torch.arange(n_pairs, device=lengths.device)
-    return prefix, distance
+    ends, places = lengths.cumsum(0), torch.arange(n_pairs, device=lengths.device)
+    prefix = torch.searchsorted(ends, places, right=True).clamp(max=len(lengths) - 1)
+    return prefix, ends[prefix] - 1 - places
 
 
 def count_pairs(lengths: np.ndarray) -> int:

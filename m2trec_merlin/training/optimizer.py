@@ -47,8 +47,8 @@ class RowwiseAdagrad(torch.optim.Optimizer):
                     state["squares"] = parameter.new_zeros(len(parameter))
                 squares = state["squares"].index_select(0, rows) + values.square().mean(1)
                 state["squares"].index_copy_(0, rows, squares)
-                step = values * (1 / (squares.sqrt() + 1e-8)).unsqueeze(1)
-                parameter.index_add_(0, rows, step, alpha=-group["lr"])
+                step = values * (group["lr"] / (squares.sqrt() + 1e-8)).unsqueeze(1)
+                parameter.index_add_(0, rows, step, alpha=-1)
 
 
 def added_up(gradient: Tensor) -> Tensor:
@@ -82,7 +82,10 @@ class Optimizers:
         """Set the rate of every group, in its own multiple."""
         for part in self.parts:
             for group in part.param_groups:
-                group["lr"] = rate * group["rate_factor"]
+                if isinstance(group["lr"], Tensor):
+                    group["lr"].fill_(rate * group["rate_factor"])
+                else:
+                    group["lr"] = rate * group["rate_factor"]
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -113,10 +116,15 @@ class Optimizers:
             part.load_state_dict({"state": state, "param_groups": part.state_dict()["param_groups"]})
 
 
-def build_optimizer(model: M2TRec, config: TrainingConfig) -> Optimizers:
+def build_optimizer(model: M2TRec, config: TrainingConfig, captured: bool = False) -> Optimizers:
     """Return the optimisers of a model: weights, calibration, which moves faster, and item tables.
 
     A sampled loss reaches few items in a step: their tables are switched to sparse gradients.
+
+    Args:
+        model: on the device that trains.
+        config: rates and decay.
+        captured: whether steps are CUDA graphs: learning rates are then numbers of the device, too.
     """
     tables: list[nn.Parameter] = []
     if model.next_item_task.sampled:
@@ -136,12 +144,16 @@ def build_optimizer(model: M2TRec, config: TrainingConfig) -> Optimizers:
             [group for group in groups if group["params"]],
             lr=config.learning_rate,
             fused=can_fuse_optimizer(weights[0].device),
+            capturable=captured,
         )
     ]
     if tables:
         by_row = RowwiseAdagrad(tables, config.learning_rate)
         by_row.param_groups[0]["rate_factor"] = config.item_learning_rate / config.learning_rate
         parts.append(by_row)
+    if captured:
+        for group in (group for part in parts for group in part.param_groups):
+            group["lr"] = torch.tensor(group["lr"], device=weights[0].device)
     return Optimizers(parts)
 
 

@@ -30,6 +30,7 @@ from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run, Step
 from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.tracking import Recording, recordings
+from m2trec_merlin.training.captured_steps import cannot_capture
 from m2trec_merlin.training.continuing import Continuation, continued, identity_of
 from m2trec_merlin.training.hardware import choose_device, choose_precision
 from m2trec_merlin.training.loader import SessionLoader
@@ -155,6 +156,9 @@ def _train(
             if processes.is_first
             else []
         )
+    lacks = cannot_capture(model, device, processes) if settings.cuda_graphs else "not asked for"
+    if settings.cuda_graphs:
+        progress.say("steps are CUDA graphs" if lacks is None else f"steps are no CUDA graphs: {lacks}")
     trainer = Trainer(
         model,
         catalogue,
@@ -165,6 +169,7 @@ def _train(
         training,
         monitor,
         processes,
+        captured=lacks is None,
     )
     if (rising := warm_up(settings, trainer.total_steps)) < settings.warmup_steps and processes.is_first:
         progress.say(

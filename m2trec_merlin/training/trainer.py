@@ -11,6 +11,7 @@ import math
 import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -28,6 +29,7 @@ from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.session_batch import SessionBatch
 from m2trec_merlin.model.storage import save_weights
 from m2trec_merlin.sessions import Prefixes
+from m2trec_merlin.training.captured_steps import CapturedSteps, Step
 from m2trec_merlin.training.checkpoint import TrainingState, find_checkpoint, load_checkpoint, save_checkpoint
 from m2trec_merlin.training.hardware import choose_precision
 from m2trec_merlin.training.loader import SessionLoader
@@ -95,6 +97,7 @@ class Trainer:
         inputs: fingerprint of model and data; a checkpoint of other inputs is not resumed.
         monitor: is told how it goes.
         processes: that train together; the first one validates, and writes what is written.
+        captured: whether steps are CUDA graphs; see `cannot_capture`.
     """
 
     model: M2TRec
@@ -106,6 +109,7 @@ class Trainer:
     inputs: str
     monitor: Monitor
     processes: Processes = ALONE
+    captured: bool = False
 
     def train(self, seed: int, resume: bool = True) -> TrainingState:
         """Train until the last epoch or until validation stops improving.
@@ -118,7 +122,10 @@ class Trainer:
             M2TRecError: the loss is not a number.
         """
         torch.manual_seed(seed + self.processes.rank)
-        optimizer = build_optimizer(self.model, self.config)
+        optimizer = build_optimizer(self.model, self.config, self.captured)
+        step: Step = partial(self._step, optimizer=optimizer)
+        if self.captured:
+            step = CapturedSteps(step, self.model.max_length)
         state = TrainingState()
         checkpoint = find_checkpoint(self.folder, self.inputs) if resume else None
         # All have looked before the first one may write another.
@@ -127,7 +134,7 @@ class Trainer:
             state = load_checkpoint(checkpoint, self.model, optimizer, self.processes)
         self.monitor.start(self.total_steps, state)
         while not self._is_over(state):
-            self._train_epoch(optimizer, state)
+            self._train_epoch(step, optimizer, state)
             self._validate(state)
             self._save(optimizer, state)
         if state.best_epoch:
@@ -152,7 +159,7 @@ class Trainer:
     def _save(self, optimizer: Optimizers, state: TrainingState) -> None:
         save_checkpoint(self.folder, self.model, optimizer, state, self.inputs, self.processes)
 
-    def _train_epoch(self, optimizer: Optimizers, state: TrainingState) -> None:
+    def _train_epoch(self, do: Step, optimizer: Optimizers, state: TrainingState) -> None:
         self.model.train()
         started = time.perf_counter()
         every = self.config.checkpoint_steps
@@ -160,7 +167,7 @@ class Trainer:
         for batch in self.loader.batches(state.epoch, skip=state.step_in_epoch):
             step = state.step + len(losses)
             optimizer.set_learning_rate(learning_rate(step, self.total_steps, self.config))
-            losses.append(self._step(batch, optimizer))
+            losses.append(do(batch))
             step += 1
             is_last = step >= self.total_steps
             in_epoch = state.step_in_epoch + len(losses)
@@ -234,4 +241,5 @@ class Trainer:
         precision = choose_precision(self.config.precision, self._device)
         if precision == torch.float32:
             return nullcontext()
-        return torch.autocast(self._device.type, dtype=precision)
+        # What the cache holds would be of another graph.
+        return torch.autocast(self._device.type, dtype=precision, cache_enabled=not self.captured)

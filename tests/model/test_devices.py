@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-from m2trec_merlin.config import Config
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.evaluation.ranking import rank_items
 from m2trec_merlin.model import losses
-from m2trec_merlin.model.m2trec import build_model, fit_before_training
+from m2trec_merlin.model.m2trec import build_model
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.sessions import Sessions
-from m2trec_merlin.training.loader import SessionLoader
-from m2trec_merlin.training.optimizer import build_optimizer, clip_gradients
 from tests.worlds.asking_the_device import AskingTheDevice
 from tests.worlds.encoded import tiny_catalogue, tiny_config, tiny_sessions, write_sessions
 from tests.worlds.pretended_gpu import PretendedGpu, on_gpu
+from tests.worlds.training_steps import Steps, without_chance
 
 
 def test_the_pretended_gpu_refuses_what_a_gpu_refuses() -> None:
@@ -52,52 +49,13 @@ def test_what_waits_is_noticed_wherever_torch_does_it() -> None:
     assert asking.launched > len(asking.questions)
 
 
-class _Steps:
-    """Two steps of training, on the CPU or on a pretended GPU."""
-
-    def __init__(self, config: Config, folder: Path, pretends: bool) -> None:
-        torch.manual_seed(0)
-        catalogue = tiny_catalogue()
-        self.model = build_model(config, catalogue)
-        fit_before_training(self.model, catalogue)
-        self.losses: list[float] = []
-        loader = SessionLoader(folder, 8, seed=1, device="cuda" if pretends else "cpu")
-        with ExitStack() as stack:
-            self.gpu = stack.enter_context(PretendedGpu()) if pretends else PretendedGpu()
-            if pretends:
-                self.gpu.bring(self.model)
-            optimizer = build_optimizer(self.model, config.training)
-            batches = loader.batches(0)
-            for _ in range(2):
-                torch.manual_seed(1)
-                # The device has to have the order of an epoch, and is waited for once in it.
-                self.asking = stack.enter_context(AskingTheDevice()) if self.losses else AskingTheDevice()
-                loss: Tensor = self.model(next(batches), training=True)["loss"]
-                assert on_gpu(loss) == pretends
-                optimizer.zero_grad()
-                loss.backward()
-                parameters = list(self.model.parameters())
-                if pretends:
-                    self.gpu.bring(*(p.grad for p in parameters if p.grad is not None))
-                clip_gradients(parameters, 1.0)
-                optimizer.step()
-                self.losses.append(loss.as_subclass(Tensor).detach().numpy().item())
-
-
-def _without_chance(mode: str, loss: str) -> Config:
-    return tiny_config(
-        next_item={"loss": loss, "residual_dropout": 0.0},
-        session={"dropout": 0.0, "mode": mode},
-        model={"attribute_dropout": 0.0},
-    )
-
-
 @pytest.mark.parametrize("loss", ["full", "sampled"])
 @pytest.mark.parametrize("mode", ["causal", "bidirectional"])
 def test_a_step_of_training_waits_for_nothing(mode: str, loss: str, tmp_path: Path) -> None:
     config = tiny_config(session={"mode": mode}, next_item={"loss": loss})
     folder = write_sessions(tmp_path / "train", tiny_sessions())
-    assert _Steps(config, folder, pretends=True).asking.questions == []
+    steps = Steps(config, folder, pretends=True)
+    assert steps.asking.questions == [] and steps.brought == []
 
 
 @pytest.mark.parametrize("loss", ["full", "sampled"])
@@ -113,8 +71,8 @@ def test_what_waits_for_nothing_has_the_losses_and_weights_of_the_cpu(
     unknown = [[NO_ITEM, NO_ITEM, 5], [3, NO_ITEM, 3, 4], [NO_ITEM, NO_ITEM], [7, NO_ITEM]]
     sessions = [*unknown, *(tiny_sessions(12)[index].tolist() for index in range(12))]
     folder = write_sessions(tmp_path / "train", Sessions.from_lists(sessions))
-    config = _without_chance(mode, loss)
-    ours, there = _Steps(config, folder, pretends=False), _Steps(config, folder, pretends=True)
+    config = without_chance(mode, loss)
+    ours, there = Steps(config, folder, pretends=False), Steps(config, folder, pretends=True)
     assert there.losses == pytest.approx(ours.losses, rel=1e-5)
     for (name, expected), found in zip(ours.model.named_parameters(), there.model.parameters(), strict=True):
         torch.testing.assert_close(found.as_subclass(Tensor), expected, rtol=2e-3, atol=2e-4, msg=name)

@@ -29,7 +29,7 @@ class Losses(list[float]):
         pass
 
 
-def train(tmp_path: Path, device: str, precision: str) -> tuple[Losses, Trainer]:
+def train(tmp_path: Path, device: str, precision: str, captured: bool = False) -> tuple[Losses, Trainer]:
     # Everything a candidate and nothing dropped: the two devices draw different random numbers.
     config = tiny_config(
         next_item={"loss": "full", "residual_dropout": 0.0},
@@ -44,7 +44,15 @@ def train(tmp_path: Path, device: str, precision: str) -> tuple[Losses, Trainer]
     loader = SessionLoader(sessions, config.training.batch_size, seed=1, device=device)
     validation = tiny_sessions(seed=2).prefixes()
     trainer = Trainer(
-        model, tiny_catalogue(), loader, validation, config.training, folder / "checkpoints", "same", losses
+        model,
+        tiny_catalogue(),
+        loader,
+        validation,
+        config.training,
+        folder / "checkpoints",
+        "same",
+        losses,
+        captured=captured,
     )
     trainer.train(seed=1)
     return losses, trainer
@@ -55,6 +63,13 @@ def test_losses_are_those_of_the_cpu(tmp_path: Path, precision: str, tolerance: 
     on_cpu, _ = train(tmp_path, "cpu", "float32")
     on_gpu, _ = train(tmp_path, "cuda", precision)
     assert on_gpu == pytest.approx(on_cpu, rel=tolerance)
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-3), ("bfloat16", 3e-2)])
+def test_losses_of_cuda_graphs_are_those_of_the_cpu(tmp_path: Path, precision: str, tolerance: float) -> None:
+    on_cpu, _ = train(tmp_path, "cpu", "float32")
+    captured, _ = train(tmp_path, "cuda", precision, captured=True)
+    assert captured == pytest.approx(on_cpu, rel=tolerance)
 
 
 @pytest.mark.parametrize("loss", ["full", "sampled"])

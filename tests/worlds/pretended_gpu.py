@@ -30,11 +30,13 @@ class PretendedGpu(TorchFunctionMode):
 
     Attributes:
         questions: names of functions that waited, in order.
+        brought: names of functions that brought tensors of the host there.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.questions: list[str] = []
+        self.brought: list[str] = []
 
     def bring(self, *things: nn.Module | Tensor) -> None:
         """Put modules and tensors on the device."""
@@ -60,6 +62,8 @@ class PretendedGpu(TorchFunctionMode):
         )
         if there and here and not (name == "__get__" or goes):
             raise RuntimeError(f"{name}: tensors of the device and of the host, {tuple(here[0].shape)}")
+        if goes and any(not on_gpu(tensor) for tensor in given):
+            self.brought.append(name)
         if there and (name in _QUESTIONS or (name == "repeat_interleave" and "output_size" not in kwargs)):
             self.questions.append(name)
         result = function(*map(_on_cpu, args), **{key: _on_cpu(value) for key, value in kwargs.items()})
