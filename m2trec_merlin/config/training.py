@@ -53,6 +53,16 @@ class TrainingConfig(Section):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="of matrix products; auto: bfloat16 where the hardware has it"
     )
+    logits_mib: int | None = Field(
+        None,
+        ge=1,
+        le=1_000_000,
+        description="MiB of logits that the loss holds at a time; default: 8 on a CPU, 256 on a GPU",
+    )
+    sessions_at_a_time: Count | None = Field(
+        None,
+        description="sessions held at a time, 100 bytes each; default: 1,000,000, or 20,000,000 on a GPU",
+    )
     device: Literal["auto", "cpu", "cuda"] = "auto"
     cuda_graphs: bool = Field(
         False,

@@ -7,6 +7,7 @@ to the host.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -17,6 +18,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import EvaluationConfig
 from m2trec_merlin.encoded import FIRST_VALUE, MISSING, NO_ITEM
 from m2trec_merlin.evaluation.outcomes import UNMEASURED, UNRANKED, ItemRanks, Outcome
+from m2trec_merlin.evaluation.top import top
 from m2trec_merlin.histories import events_after, events_before
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.scores import CategoryScorer, ItemScorer
@@ -32,6 +34,14 @@ class TensorScorer(Protocol):
 
     def score_tensor(self, prefixes: Prefixes) -> Tensor:
         """Return what `ItemScorer.score` returns, on the scorer's device."""
+
+
+@runtime_checkable
+class CategoryTensorScorer(Protocol):
+    """A scorer whose scores of categories need not come to the host."""
+
+    def category_tensors(self, prefixes: Prefixes) -> dict[str, Tensor]:
+        """Return what `CategoryScorer.category_scores` returns, on the scorer's device."""
 
 
 #: Scores held at a time, whatever `block_prefixes` says: 512 MiB of float32.
@@ -72,7 +82,7 @@ def evaluate(
             _leave_out(scores, block, candidates, config.exclude_session_items)
             ranks.append(rank_items(scores, block, ks))
         if categories is not None:
-            for name, values in categories.category_scores(block).items():
+            for name, values in _of_categories(categories, block).items():
                 truth = catalogue.attributes[name].values[block.targets]
                 category_ranks.setdefault(name, []).append(rank_categories(values, truth))
         done += len(block)
@@ -126,12 +136,12 @@ def rank_items(scores: Scores, prefixes: Prefixes, ks: tuple[int, ...]) -> ItemR
     # above the (K + 1)-th highest.
     best = top_values(scores, max(ks) + 1)
     hits = [values.isfinite() & (values > best[on_device, k]) for k in ks]
-    found = [np.bincount(prefix[hit.cpu().numpy()], minlength=len(prefixes)) for hit in hits]
+    found = [np.bincount(prefix[hit], minlength=len(prefixes)) for hit in torch.stack(hits).cpu().numpy()]
     remaining = np.bincount(prefix, minlength=len(prefixes))
     return ItemRanks(target, np.stack(found, axis=1).astype(np.int32), remaining.astype(np.int32))
 
 
-def rank_categories(scores: np.ndarray, truth: np.ndarray) -> np.ndarray:
+def rank_categories(scores: Scores, truth: np.ndarray) -> np.ndarray:
     """Rank the next item's category among the values of its vocabulary.
 
     Args:
@@ -142,8 +152,8 @@ def rank_categories(scores: np.ndarray, truth: np.ndarray) -> np.ndarray:
         int64 [P]: UNMEASURED where the next item has no category; UNRANKED where its category was not
         in the vocabulary, which nobody can predict.
     """
-    scores = scores.copy()
-    scores[:, :FIRST_VALUE] = -np.inf
+    scores = torch.as_tensor(scores).clone()
+    scores[:, :FIRST_VALUE] = -torch.inf
     return np.where(truth <= MISSING, UNMEASURED, rank(scores, truth))
 
 
@@ -177,9 +187,8 @@ def _count_less(scores: Tensor, than: Tensor) -> Tensor:
 def top_values(scores: Scores, count: int) -> Tensor:
     """Return the highest scores of each line, falling, float32 [P, count]; -inf where there are fewer."""
     scores = torch.as_tensor(scores)
-    kept = min(count, scores.shape[1])
-    best = torch.topk(scores, kept, dim=1).values
-    return torch.nn.functional.pad(best, (0, count - kept), value=-torch.inf)
+    best, _ = top(scores, count)
+    return torch.nn.functional.pad(best, (0, count - best.shape[1]), value=-torch.inf)
 
 
 def top_rows(scores: np.ndarray, count: int) -> np.ndarray:
@@ -187,8 +196,8 @@ def top_rows(scores: np.ndarray, count: int) -> np.ndarray:
 
     NO_ITEM fills up lines that have fewer candidates.
     """
-    best = torch.topk(torch.from_numpy(scores), min(count, scores.shape[1]), dim=1)
-    rows = np.where(np.isneginf(best.values.numpy()), NO_ITEM, best.indices.numpy())
+    best, columns = top(torch.from_numpy(scores), count)
+    rows = np.where(np.isneginf(best.numpy()), NO_ITEM, columns.numpy())
     return np.pad(rows, ((0, 0), (0, count - rows.shape[1])), constant_values=NO_ITEM)
 
 
@@ -218,6 +227,12 @@ def _checked(scorer: ItemScorer, block: Prefixes, catalogue: Catalogue) -> Tenso
     if not scores[:, NO_ITEM].isneginf().all():
         raise ValueError(f"{scorer.name}: row 0 is no item, its scores must be -inf")
     return scores
+
+
+def _of_categories(scorer: CategoryScorer, block: Prefixes) -> Mapping[str, Scores]:
+    if isinstance(scorer, CategoryTensorScorer):
+        return scorer.category_tensors(block)
+    return scorer.category_scores(block)
 
 
 def _describe(scorer: ItemScorer | None, candidates: np.ndarray | None) -> str:

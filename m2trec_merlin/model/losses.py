@@ -26,6 +26,7 @@ def candidate_cross_entropy(
     pair_scores: Tensor,
     log_inclusion: Tensor | None = None,
     counted: Tensor | None = None,
+    at_a_time: int | None = None,
 ) -> Tensor:
     """Mean cross-entropy of the targets among the candidates.
 
@@ -44,14 +45,26 @@ def candidate_cross_entropy(
         pair_scores: float32 [M].
         log_inclusion: float32 [C], logarithm of each candidate's inclusion probability.
         counted: bool [P], prefixes that have a target; default: all.
+        at_a_time: logits held at a time; default: by the device.
 
     Returns:
         float32 scalar.
     """
     correction = torch.zeros_like(biases) if log_inclusion is None else log_inclusion
     shares = torch.ones_like(biases[:1]).expand(len(targets)) if counted is None else counted.to(biases.dtype)
+    if at_a_time is None:
+        at_a_time = LOGITS_AT_A_TIME_ON_GPU if queries.is_cuda else LOGITS_AT_A_TIME
     loss: Tensor = _CandidateCrossEntropy.apply(
-        queries, candidates, biases, pair_scores, pair_prefixes, pair_candidates, targets, correction, shares
+        queries,
+        candidates,
+        biases,
+        pair_scores,
+        pair_prefixes,
+        pair_candidates,
+        targets,
+        correction,
+        shares,
+        at_a_time,
     )
     return loss
 
@@ -71,6 +84,7 @@ class _CandidateCrossEntropy(torch.autograd.Function):
         targets: Tensor,
         correction: Tensor,
         shares: Tensor,
+        at_a_time: int,
     ) -> Tensor:
         n_prefixes, n_candidates = len(queries), len(candidates)
         grad_queries = torch.empty_like(queries)
@@ -81,7 +95,6 @@ class _CandidateCrossEntropy(torch.autograd.Function):
         # The products run in the precision of autocast; sums, exponentials and the loss stay in float32.
         precision = _product_precision(queries)
         low_queries, low_candidates = queries.to(precision), candidates.to(precision)
-        at_a_time = LOGITS_AT_A_TIME_ON_GPU if queries.is_cuda else LOGITS_AT_A_TIME
         block = max(1, at_a_time // n_candidates)
         total = biases.new_zeros(())
         for start, pairs in _blocks(n_prefixes, block, pair_prefixes):
@@ -122,7 +135,7 @@ class _CandidateCrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         *gradients, n_counted = ctx.saved_tensors
         scale = grad_outputs[0] / n_counted
-        return (*(gradient * scale for gradient in gradients), None, None, None, None, None)
+        return (*(gradient * scale for gradient in gradients), None, None, None, None, None, None)
 
 
 def _blocks(n_prefixes: int, block: int, pair_prefixes: Tensor) -> list[tuple[int, slice]]:

@@ -37,6 +37,7 @@ class ModelScorer:
         self.device = next(model.parameters()).device
         self.candidates = "all catalogue items" if model.next_item_head.all_items else "training items"
         self._kept: Tensor | None = None
+        self._encoded: tuple[Prefixes, Tensor] | None = None
         with torch.inference_mode():
             self._items, self._vectors_RD, self._biases_R = self._encode_catalogue()
             self._own_vectors_RD = self.model.next_item_head.session_item_vectors(self._items.described)
@@ -77,27 +78,37 @@ class ModelScorer:
         return self.score_tensor(prefixes).cpu().numpy()
 
     @torch.inference_mode()
-    def category_scores(self, prefixes: Prefixes) -> dict[str, np.ndarray]:
+    def category_tensors(self, prefixes: Prefixes) -> dict[str, Tensor]:
         """Return the logits of each next-attribute task, float32 [P, V]."""
         vectors_PD = self.session_vectors(prefixes)
-        return {name: output(vectors_PD).cpu().numpy() for name, output in self.model.next_attributes.items()}
+        return {name: output(vectors_PD) for name, output in self.model.next_attributes.items()}
+
+    def category_scores(self, prefixes: Prefixes) -> dict[str, np.ndarray]:
+        """Return the logits of each next-attribute task on the host; see `category_tensors`."""
+        return {name: logits.cpu().numpy() for name, logits in self.category_tensors(prefixes).items()}
 
     @torch.inference_mode()
     def session_vectors(self, prefixes: Prefixes) -> Tensor:
-        """Session vectors after each prefix, [P, D].
+        """Session vectors after each prefix, [P, D]; those of the last block are kept for its next task.
 
         In causal mode one pass over a session serves all its prefixes, but those longer than the model
         takes: of them it is given the last events.
         """
+        if self._encoded is None or self._encoded[0] is not prefixes:
+            self._encoded = prefixes, self._encode_prefixes(prefixes)
+        return self._encoded[1]
+
+    def _encode_prefixes(self, prefixes: Prefixes) -> Tensor:
         if not self.model.session_encoder.causal:
             return self._encode(_last_events(prefixes, self.model.max_length))
-        vectors = torch.empty((len(prefixes), self.model.session_encoder.width), device=self.device)
         short = prefixes.length <= self.model.max_length
+        if short.all():
+            return self._encode_in_one_pass(prefixes)
+        vectors = torch.empty((len(prefixes), self.model.session_encoder.width), device=self.device)
         if short.any():
             vectors[torch.from_numpy(short)] = self._encode_in_one_pass(prefixes.take(np.flatnonzero(short)))
-        if not short.all():
-            long = prefixes.take(np.flatnonzero(~short))
-            vectors[torch.from_numpy(~short)] = self._encode(_last_events(long, self.model.max_length))
+        long = prefixes.take(np.flatnonzero(~short))
+        vectors[torch.from_numpy(~short)] = self._encode(_last_events(long, self.model.max_length))
         return vectors
 
     def _encode_in_one_pass(self, prefixes: Prefixes) -> Tensor:

@@ -38,6 +38,9 @@ class NextItem(PredictionTask):
         catalogue: for the number of items.
         encode_rows: the item encoder, applied to catalogue rows.
         config: loss and number of negatives.
+
+    Attributes:
+        logits_at_a_time: that the loss holds; None: by the device.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class NextItem(PredictionTask):
         self.encode_rows = encode_rows
         self.sampled = config.loss == "sampled"
         self.negatives = config.negatives
+        self.logits_at_a_time: int | None = None
         self.n_seen = catalogue.n_seen
         self.n_rows = self.target_dim = catalogue.n_rows
 
@@ -89,6 +93,7 @@ class NextItem(PredictionTask):
             repeated.masked_fill(history.rows[pairs] == NO_ITEM, 0),
             self._log_inclusion(biases, n_own) if self.sampled else None,
             prefixes.targets != NO_ITEM,
+            self.logits_at_a_time,
         )
 
     def score(self, prefixes: EncodedPrefixes) -> Tensor:

@@ -39,6 +39,8 @@ from m2trec_merlin.training.processes import Processes, join_processes
 from m2trec_merlin.training.schedule import warm_up
 from m2trec_merlin.training.trainer import Trainer
 
+_LOGITS_IN_A_MIB = (1 << 20) // 4
+
 
 def train(
     config: Config,
@@ -146,7 +148,11 @@ def _train(
     )
     if processes.count > 1:
         progress.say(f"{processes.count} processes, {config.training.batch_size} sessions a step in each")
-    loader = SessionLoader(sessions, settings.batch_size, config.seed, device, processes)
+    if settings.logits_mib:
+        model.next_item_task.logits_at_a_time = settings.logits_mib * _LOGITS_IN_A_MIB
+    loader = SessionLoader(
+        sessions, settings.batch_size, config.seed, device, processes, settings.sessions_at_a_time
+    )
     if earlier is not None:
         settings = continued(settings, len(loader))
     validation = prefixes_of(Sessions.load(run.sessions("valid")), config.evaluation)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from m2trec_merlin.encoded import NO_ITEM
-from m2trec_merlin.evaluation.ranking import rank_items
+from m2trec_merlin.evaluation.ranking import rank_categories, rank_items
 from m2trec_merlin.model import losses
 from m2trec_merlin.model.m2trec import build_model
 from m2trec_merlin.model.scoring import ModelScorer
@@ -66,7 +66,6 @@ def test_what_waits_for_nothing_has_the_losses_and_weights_of_the_cpu(
 ) -> None:
     """Rows that repeat, lists that are filled up and targets that are none make no difference."""
     if logits:
-        monkeypatch.setattr(losses, "LOGITS_AT_A_TIME", logits)
         monkeypatch.setattr(losses, "LOGITS_AT_A_TIME_ON_GPU", logits)
     unknown = [[NO_ITEM, NO_ITEM, 5], [3, NO_ITEM, 3, 4], [NO_ITEM, NO_ITEM], [7, NO_ITEM]]
     sessions = [*unknown, *(tiny_sessions(12)[index].tolist() for index in range(12))]
@@ -87,3 +86,8 @@ def test_ranking_stays_on_the_device(mode: str) -> None:
         scores = ModelScorer(model).score_tensor(prefixes)
         assert on_gpu(scores)
         assert len(rank_items(scores, prefixes, (5, 20)).target) == len(prefixes)
+        logits = ModelScorer(model).category_tensors(prefixes)["category"]
+        assert on_gpu(logits)
+        truth = tiny_catalogue().attributes["category"].values[prefixes.targets]
+        ranks = rank_categories(logits, truth)
+    assert ranks.tolist() == rank_categories(logits.as_subclass(Tensor).numpy(), truth).tolist()

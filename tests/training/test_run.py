@@ -12,7 +12,10 @@ from m2trec_merlin.config import Config, ModelConfig, TrainingConfig
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.preprocessing.run import preprocess
 from m2trec_merlin.runs import Run
+from m2trec_merlin.training import run as run_module
+from m2trec_merlin.training.checkpoint import TrainingState
 from m2trec_merlin.training.run import train
+from m2trec_merlin.training.trainer import Trainer
 from tests.told import Told
 from tests.worlds.raw_run import make_config, write_data
 
@@ -132,3 +135,24 @@ def test_data_of_other_settings_are_refused(prepared: Config) -> None:
 def test_preprocessing_comes_first(prepared: Config, tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="run `m2trec preprocess` first"):
         train(prepared.model_copy(update={"work_dir": tmp_path}))
+
+
+def test_memory_is_bounded_as_configured(prepared: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of the loss are smaller, and so are chunks of sessions: each part file is one."""
+    seen: dict[str, object] = {}
+
+    class Watched(Trainer):
+        def train(self, seed: int, resume: bool = True) -> TrainingState:
+            seen["chunks"] = len(self.loader._chunks)
+            seen["logits"] = self.model.next_item_task.logits_at_a_time
+            return super().train(seed, resume)
+
+    monkeypatch.setattr(run_module, "Trainer", Watched)
+    config = settings(prepared, "small", epochs=1, logits_mib=1, sessions_at_a_time=1)
+    told = Told()
+    train(config, progress=told)
+    parts = len(list(Run(config).sessions("train").glob("*.parquet")))
+    assert seen == {"chunks": parts, "logits": (1 << 20) // 4}
+    assert not any("CUDA graphs" in line for line in told.lines)
+    train(settings(prepared, "graphs", epochs=1, cuda_graphs=True), progress=told)
+    assert "steps are no CUDA graphs: training is not on a GPU" in told.lines

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor
 
 from benchmarks.gpu.step import Step
+from m2trec_merlin.evaluation.top import top_of_products
 
 SESSIONS, WIDTH, BEST = 256, 128, 20
 #: Items scored at a time; a block of scores is 256 MiB in float32.
@@ -28,24 +28,11 @@ def measure(step: Step, n_items: int, kind: torch.dtype, of: Mapping[str, object
     vectors = torch.randn(n_items, WIDTH, device=step.device, dtype=kind)
     queries = torch.randn(SESSIONS, WIDTH, device=step.device, dtype=kind)
     block = 256 if step.rehearsal else BLOCK
-    values, _ = best_rows(queries, vectors, BEST, block)
+    values, _ = top_of_products(queries, vectors, BEST, block)
     expected = (queries[:4] @ vectors.T).float().topk(BEST).values
     torch.testing.assert_close(values[:4].float(), expected, rtol=0.02, atol=0.02)
-    seconds = step.seconds(lambda: best_rows(queries, vectors, BEST, block))
+    seconds = step.seconds(lambda: top_of_products(queries, vectors, BEST, block))
     step.add("top-20", round(seconds, 5), "s", sessions=SESSIONS, width=WIDTH, **of)
-
-
-@torch.inference_mode()
-def best_rows(queries: Tensor, vectors: Tensor, count: int, block: int) -> tuple[Tensor, Tensor]:
-    """Return the best scores, [Q, count], and their rows, int64 [Q, count], block by block of items."""
-    kept = []
-    for begin in range(0, len(vectors), block):
-        scores = queries @ vectors[begin : begin + block].T
-        values, rows = scores.topk(min(count, scores.shape[1]), dim=1)
-        kept.append((values, rows + begin))
-    values, rows = (torch.cat(found, dim=1) for found in zip(*kept, strict=True))
-    best = values.topk(count, dim=1)
-    return best.values, rows.gather(1, best.indices)
 
 
 if __name__ == "__main__":

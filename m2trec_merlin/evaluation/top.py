@@ -1,0 +1,57 @@
+"""The highest scores of each line, without sorting it.
+
+Shape legend: P lines, R columns, K highest scores.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+#: Columns of a group. Groups are as small as is still one pass over the scores and little work behind it.
+_GROUP = 64
+
+
+def top(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Return the highest scores of each line, falling, and their columns; of equal ones any.
+
+    They lie in the groups of columns with the highest maxima, which one pass over the scores finds.
+    `torch.topk` takes several.
+
+    Args:
+        scores: [P, R], on any device.
+        count: K; fewer come back where R is less.
+
+    Returns:
+        Scores [P, K], and int64 [P, K].
+    """
+    kept, n_groups = min(count, scores.shape[1]), scores.shape[1] // _GROUP
+    if 2 * kept > n_groups:
+        best = scores.topk(kept, dim=1)
+        return best.values, best.indices
+    in_groups = n_groups * _GROUP
+    maxima = scores[:, :in_groups].unflatten(1, (n_groups, _GROUP)).amax(2)
+    groups = maxima.topk(kept, dim=1).indices.unsqueeze(2)
+    columns = (groups * _GROUP + torch.arange(_GROUP, device=scores.device)).flatten(1)
+    rest = torch.arange(in_groups, scores.shape[1], device=scores.device).expand(len(scores), -1)
+    columns = torch.cat([columns, rest], dim=1)
+    best = scores.gather(1, columns).topk(kept, dim=1)
+    return best.values, columns.gather(1, best.indices)
+
+
+def top_of_products(queries: Tensor, vectors: Tensor, count: int, block: int) -> tuple[Tensor, Tensor]:
+    """Return the highest products of queries and vectors, and rows of these vectors, block by block.
+
+    Args:
+        queries: [P, D].
+        vectors: [R, D].
+        count: K, not above R.
+        block: vectors multiplied at a time; bounds memory.
+    """
+    parts = []
+    for begin in range(0, len(vectors), block):
+        values, rows = top(queries @ vectors[begin : begin + block].T, count)
+        parts.append((values, rows + begin))
+    values, rows = (torch.cat(found, dim=1) for found in zip(*parts, strict=True))
+    best = values.topk(count, dim=1)
+    return best.values, rows.gather(1, best.indices)
