@@ -20,12 +20,13 @@ _QUIET: dict[str, Any] = {"dashboard_address": None, "silence_logs": logging.ERR
 
 
 @contextmanager
-def open_cluster(dask: str | None) -> Iterator[Client | None]:
+def open_cluster(dask: str | None, gpus: Sequence[str] = ()) -> Iterator[Client | None]:
     """Make NVTabular run where `dask` says, for the length of the block.
 
     Args:
         dask: None (this process, one thread), `local:N` (N processes on this machine), or the address of a
             scheduler such as `tcp://10.0.0.5:8786`, whose workers see the same files and have this package.
+        gpus: of this machine, as CUDA_VISIBLE_DEVICES names them; processes of `local:N` take one each.
 
     Yields:
         The client, or None in this process.
@@ -34,16 +35,16 @@ def open_cluster(dask: str | None) -> Iterator[Client | None]:
         ConfigError: `dask` is none of these.
         M2TRecError: the scheduler does not answer.
     """
-    with _connect(dask) as client, dask_client_for_merlin(client):
+    with _connect(dask, gpus) as client, dask_client_for_merlin(client):
         yield client
 
 
-def _connect(dask: str | None) -> Any:
+def _connect(dask: str | None, gpus: Sequence[str]) -> Any:
     if dask is None:
         return nullcontext(None)
     require_place(dask)
     if workers := workers_of(dask):
-        return _start_local(workers)
+        return _start_local(workers, gpus)
     try:
         return Client(dask, timeout=10)
     except (OSError, ValueError) as error:
@@ -51,15 +52,32 @@ def _connect(dask: str | None) -> Any:
 
 
 @contextmanager
-def _start_local(workers: int) -> Iterator[Client]:
+def _start_local(workers: int, gpus: Sequence[str]) -> Iterator[Client]:
     # The environment of a worker must be set before it starts: it imports Merlin ahead of our own modules.
     environment = {"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT}
     with (
         dask_settings.set(environment),
-        LocalCluster(n_workers=workers, threads_per_worker=1, **_QUIET) as cluster,
+        _LocalCluster(gpus, n_workers=0, threads_per_worker=1, **_QUIET) as cluster,
         Client(cluster) as client,
     ):
+        cluster.scale(workers)
+        client.wait_for_workers(workers)
         yield client
+
+
+class _LocalCluster(LocalCluster):  # type: ignore[misc]
+    """Gives each worker a GPU, if there are any: the part of dask-cuda's cluster that is needed here."""
+
+    def __init__(self, gpus: Sequence[str], **settings: Any) -> None:
+        self._gpus = gpus
+        super().__init__(**settings)
+
+    def new_worker_spec(self) -> dict[Any, Any]:
+        [(name, spec)] = super().new_worker_spec().items()
+        if self._gpus:
+            environment = {"CUDA_VISIBLE_DEVICES": self._gpus[name % len(self._gpus)]}
+            spec = {**spec, "options": {**spec["options"], "env": environment}}
+        return {name: spec}
 
 
 def run(tasks: Sequence[Any], client: Client | None, label: str, progress: Progress) -> list[Any]:

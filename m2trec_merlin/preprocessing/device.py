@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from m2trec_merlin.devices import ChosenDevice, choose
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.frames import Frames, library
@@ -31,6 +33,18 @@ def frames_on(device: str) -> Frames:
 
     teach_merlin(cudf)
     return library("cudf")
+
+
+def gpus() -> list[str]:
+    """Return the GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them.
+
+    To be asked where a GPU was chosen: CuPy counts them.
+    """
+    if visible := os.environ.get("CUDA_VISIBLE_DEVICES"):
+        return [name.strip() for name in visible.split(",")]
+    import cupy
+
+    return [str(number) for number in range(cupy.cuda.runtime.getDeviceCount())]
 
 
 def lacks() -> str | None:

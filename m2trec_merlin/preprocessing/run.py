@@ -63,7 +63,7 @@ def preprocess(
             progress.say(f"{target} is up to date")
             return target
         with atomic_directory(target) as output:
-            with _cluster(dask, progress) as client:
+            with _cluster(run, dask, progress) as client:
                 started = time.monotonic()
                 _build_catalogue(run, output, client, progress, start)
                 halfway = time.monotonic()
@@ -81,7 +81,7 @@ def preprocess_items(config: Config, dask: str | None = None, progress: Progress
     run = Run(config)
     require_place(dask)
     with _at_work(run) as inputs, atomic_directory(run.preprocessed) as output:
-        with _cluster(dask, progress) as client:
+        with _cluster(run, dask, progress) as client:
             _build_catalogue(run, output, client, progress)
         write_manifest(output, "items", _half(inputs))
     return run.preprocessed
@@ -102,7 +102,7 @@ def preprocess_sessions(config: Config, dask: str | None = None, progress: Progr
                 f"{target} holds no catalogue made from these data and settings: run workflows/items.py first"
             )
         started = time.monotonic()
-        with atomic_directory(target / SESSIONS) as output, _cluster(dask, progress) as client:
+        with atomic_directory(target / SESSIONS) as output, _cluster(run, dask, progress) as client:
             sessions = _build_sessions(run, run.catalogue, output, client, progress)
         _finish(target, inputs, sessions, {"sessions": time.monotonic() - started})
     _summarise(target, progress)
@@ -181,10 +181,16 @@ def _summarise(target: Path, progress: Progress) -> None:
 
 
 @contextmanager
-def _cluster(dask: str | None, progress: Progress) -> Iterator[Any]:
+def _cluster(run: Run, dask: str | None, progress: Progress) -> Iterator[Any]:
     # Imported here: NVTabular takes seconds, which nobody should wait for who asks for --help.
     progress.say("starting NVTabular" + (f" on Dask, {dask}" if dask else ""))
     from m2trec_merlin.preprocessing.cluster import open_cluster
 
-    with open_cluster(dask) as client:
+    with open_cluster(dask, _gpus(run)) as client:
         yield client
+
+
+def _gpus(run: Run) -> list[str]:
+    from m2trec_merlin.preprocessing.device import gpus
+
+    return gpus() if _device(run, SILENT) == "cuda" else []

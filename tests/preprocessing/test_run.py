@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -15,6 +17,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.errors import ArtifactError, ConfigError
 from m2trec_merlin.preprocessing import run as preprocessing
 from m2trec_merlin.preprocessing.cluster import open_cluster
+from m2trec_merlin.preprocessing.device import gpus
 from m2trec_merlin.preprocessing.run import preprocess, preprocess_items, preprocess_sessions
 from m2trec_merlin.readers.canonical import SPLITS
 from m2trec_merlin.sessions import Sessions
@@ -112,6 +115,23 @@ def test_data_must_come_first(tmp_path, configure):
 def test_an_unknown_cluster_is_refused(dask):
     with pytest.raises(ConfigError, match="accepted: local:N"), open_cluster(dask):
         pass
+
+
+@pytest.mark.slow
+def test_each_process_of_this_machine_has_a_gpu():
+    with open_cluster("local:3", ["0", "GPU-5"]) as client:
+        found = client.run(os.getenv, "CUDA_VISIBLE_DEVICES")
+    assert sorted(found.values()) == ["0", "0", "GPU-5"]
+
+
+@pytest.mark.parametrize(("visible", "found"), [(None, ["0", "1", "2"]), ("2, GPU-5", ["2", "GPU-5"])])
+def test_gpus_are_those_that_may_be_seen(monkeypatch, visible, found):
+    runtime = SimpleNamespace(getDeviceCount=lambda: 3)
+    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(cuda=SimpleNamespace(runtime=runtime)))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert gpus() == found
 
 
 @pytest.mark.slow
