@@ -44,6 +44,10 @@ class CudfFrames:
         entries, lengths = self._flat(lists)
         return entries.values, lengths
 
+    def read_values(self, path: Path, column: str) -> Array:
+        """Return the numbers in a column of a file."""
+        return self.cudf.read_parquet(str(path), columns=[column])[column].values
+
     def frame(self, columns: Mapping[str, Column]) -> Frame:
         """See `Frames.frame`."""
         return self.cudf.DataFrame(dict(columns))

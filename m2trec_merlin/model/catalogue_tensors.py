@@ -5,6 +5,8 @@ Shapes: N catalogue rows, NO_ITEM included, n rows asked for, V flat list values
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -22,6 +24,7 @@ from m2trec_merlin.encoded import (
     Field,
     Layout,
 )
+from m2trec_merlin.frames.cudf_frames import CudfFrames
 from m2trec_merlin.model.lists import Lists
 
 #: Encoded attributes of n items, by the names of their tensors (`encoded.Field.tensor_names`). Lists that are
@@ -74,6 +77,33 @@ class CatalogueTensors(nn.Module):
             name,
             tensor.int() if name.endswith(VALUES) and not tensor.is_floating_point() else tensor,
             persistent=False,
+        )
+
+    def read(self, frames: CudfFrames, path: Path) -> None:
+        """Replace the attributes by those of a catalogue's file, read into the memory of a GPU.
+
+        Args:
+            frames: of cuDF.
+            path: line i holds row i + 1 of the catalogue that this was made from.
+        """
+        for field in self.fields:
+            if field.name == ITEM_ID:
+                continue
+            if field.layout in (Layout.IDS, Layout.NUMBERS):
+                values = torch.as_tensor(frames.read_values(path, field.name))
+            else:
+                values, lengths = map(torch.as_tensor, frames.read_lists([path], field.name))
+            if field.layout is Layout.ID_LISTS:
+                self._put(f"{field.name}{OFFSETS}", lengths.cumsum(0) + 1, 2)
+            elif field.layout is Layout.VECTORS:
+                values = values.view(-1, field.size)
+            self._put(f"{field.name}{VALUES}", values, 1)
+
+    def _put(self, name: str, values: Tensor, n_first: int) -> None:
+        """Hold values behind those of row NO_ITEM, of which there are `n_first`."""
+        first = self.get_buffer(name)[:n_first]
+        self.register_buffer(
+            name, torch.cat([first.to(values.device), values.to(first.dtype)]), persistent=False
         )
 
     def forward(self, rows: Tensor) -> EncodedAttributes:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 
 from m2trec_merlin.devices import choose
+from m2trec_merlin.frames import library
+from m2trec_merlin.frames.cudf_frames import CudfFrames
+from m2trec_merlin.preprocessing.device import lacks
 
 
 def choose_device(wanted: str, number: int = 0) -> torch.device:
@@ -19,6 +22,18 @@ def choose_device(wanted: str, number: int = 0) -> torch.device:
     """
     chosen = choose("training", wanted).device
     return torch.device("cuda", number) if chosen == "cuda" else torch.device(chosen)
+
+
+def cudf_on(device: torch.device) -> CudfFrames | None:
+    """Return the frames of cuDF, if it can read into the memory of a device, else None.
+
+    Other GPUs than the first would need contexts of their own in each thread that reads.
+    """
+    if device.type != "cuda" or device.index or lacks() is not None:
+        return None
+    frames = library("cudf")
+    assert isinstance(frames, CudfFrames)
+    return frames
 
 
 def choose_precision(wanted: str, device: torch.device) -> torch.dtype:

@@ -21,12 +21,11 @@ from torch import Tensor
 
 from m2trec_merlin.artifacts import reading
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.frames import library
 from m2trec_merlin.frames.cudf_frames import CudfFrames
 from m2trec_merlin.model.catalogue_tensors import take_ragged
 from m2trec_merlin.model.session_batch import SessionBatch, count_pairs
-from m2trec_merlin.preprocessing.device import lacks
 from m2trec_merlin.sessions import Sessions
+from m2trec_merlin.training.hardware import cudf_on
 from m2trec_merlin.training.processes import ALONE, Processes
 
 #: Sessions held at a time in main memory, about 100 bytes each; more are read and shuffled chunk by chunk.
@@ -136,10 +135,7 @@ class _Files:
 
     def read(self, device: torch.device) -> _Chunk:
         """Read into the memory of the device: by cuDF where it is there, or by way of the host."""
-        # Other GPUs than the first would need contexts of their own in each thread that reads.
-        if device.type == "cuda" and not device.index and lacks() is None:
-            frames = library("cudf")
-            assert isinstance(frames, CudfFrames)
+        if (frames := cudf_on(device)) is not None:
             return self.read_by(frames)
         sessions = Sessions.read(self.paths)
         values = torch.from_numpy(sessions.rows.astype(np.int32)).to(device)

@@ -18,7 +18,7 @@ from m2trec_merlin.artifacts import (
     write_manifest,
     writing,
 )
-from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.catalogue import ENCODED, Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.devices import choose
 from m2trec_merlin.errors import ArtifactError
@@ -32,7 +32,7 @@ from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.tracking import Recording, recordings
 from m2trec_merlin.training.captured_steps import cannot_capture
 from m2trec_merlin.training.continuing import Continuation, continued, identity_of
-from m2trec_merlin.training.hardware import choose_device, choose_precision
+from m2trec_merlin.training.hardware import choose_device, choose_precision, cudf_on
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.monitors import Monitors, ProgressMonitor, Recorded, TensorBoard
 from m2trec_merlin.training.processes import Processes, join_processes
@@ -141,6 +141,8 @@ def _train(
             facts = {"earlier": str(earlier.model), "new_sessions": drawn.new, "old_sessions": drawn.old}
         processes.wait()
     fit_before_training(model, catalogue)
+    if (frames := cudf_on(device)) is not None:
+        model.body.inputs.catalogue.read(frames, run.catalogue / ENCODED)
     model.to(device)
     progress.say(choose("training", config.training.device).line)
     progress.say(

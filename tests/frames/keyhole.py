@@ -267,6 +267,9 @@ def _plain(array: pa.Array) -> pa.Array:
     array = array.chunk(0) if isinstance(array, pa.ChunkedArray) else array
     if pa.types.is_large_string(array.type):
         return array.cast(pa.string())
+    if pa.types.is_fixed_size_list(array.type):
+        # Of lists cuDF knows those of any length alone.
+        return array.cast(pa.list_(array.type.value_type))
     return array
 
 
