@@ -17,7 +17,14 @@ from benchmarks.gpu.steps import contracts
 MEASURED = {
     "smoke": {"merlin", "product"},
     "preprocessing": {"items", "sessions", "stock NVTabular"},
-    "training": {"step", "targets", "losses of the CPU", "time to quality"},
+    "training": {
+        "step",
+        "targets",
+        "MFU",
+        "losses of the CPU",
+        "full softmax",
+        "time to quality",
+    },
     "evaluation": {"all prefixes", "on the CPU", "equal ranks"},
     "encoding": {"items"},
     "top_k": {"top-20"},
