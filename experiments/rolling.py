@@ -91,7 +91,7 @@ class Days:
         Raises:
             ConfigError: it does not, or has too few days.
         """
-        source = config.data.open(config.seed)
+        source = config.open_source()
         events = pd.concat(list(source.interactions()), ignore_index=True)
         if TIMESTAMP not in events:
             raise ConfigError(f"{source.name} does not say when events were: rolling takes data with a clock")

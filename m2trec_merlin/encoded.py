@@ -1,4 +1,4 @@
-"""Encoded attributes of items: one type for the catalogue, the model and the server.
+"""Encoded attributes of items, or of events: one type for the catalogue, the model and the server.
 
 Whatever its kind, an attribute is encoded in one of four layouts. Who reads encoded items looks at the layout
 alone; what a kind means is the business of `attributes`.
@@ -20,6 +20,8 @@ from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
+
+from m2trec_merlin.arrays import ragged_positions
 
 #: The catalogue row that is no item: padding, an unknown item, no target. Items start at row 1.
 #: Shape legends count N items and R = N + 1 catalogue rows, this one included.
@@ -174,7 +176,12 @@ class EncodedColumn:
 
     def take(self, items: np.ndarray) -> EncodedColumn:
         """Return the items at `items`, int64 [m], in that order."""
-        return EncodedColumn.join([EncodedColumn.empty(self.field), *(self.slice(i, i + 1) for i in items)])
+        if self.offsets is None:
+            return EncodedColumn(self.field, self.values[items])
+        lengths = self.lengths[items]
+        return EncodedColumn(
+            self.field, self.values[ragged_positions(self.offsets[items], lengths)], _offsets(lengths)
+        )
 
     @property
     def tensors(self) -> dict[str, np.ndarray]:

@@ -49,11 +49,14 @@ def distinct_events_before(prefixes: Prefixes) -> Events:
 
 
 def events_after(prefixes: Prefixes) -> Events:
-    """Return the events that remain after each prefix, the target first."""
+    """Return the events that remain after each prefix and may be targets, the target first."""
     starts = prefixes.sessions.offsets[prefixes.session] + prefixes.length
     lengths = prefixes.sessions.offsets[prefixes.session + 1] - starts
     positions = ragged_positions(starts, lengths)
     prefix = np.repeat(np.arange(len(prefixes)), lengths)
+    if prefixes.sessions.is_target is not None:
+        may_be = prefixes.sessions.is_target[positions]
+        positions, prefix = positions[may_be], prefix[may_be]
     return Events(prefix, prefixes.sessions.rows[positions], positions - starts[prefix])
 
 

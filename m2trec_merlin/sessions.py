@@ -1,20 +1,31 @@
-"""Sessions as two flat arrays: no Python object per session.
+"""Sessions as flat arrays: no Python object per session.
 
-Session `i` is `rows[offsets[i]:offsets[i + 1]]`, catalogue rows in order of time.
+Session `i` is `rows[offsets[i]:offsets[i + 1]]`, catalogue rows in order of time. What else is known of
+events stands in arrays beside `rows`, and is cut as they are.
+
+On disk, Parquet files: `session_id`, `row` (a list a session) and, parallel to it, a list for each attribute
+of events, which the schema's metadata describe, and `is_target`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 
 from m2trec_merlin.arrays import ragged_positions
 from m2trec_merlin.artifacts import reading
+from m2trec_merlin.encoded import EncodedColumn, EncodedItems, Field, Layout
 from m2trec_merlin.errors import ArtifactError
+
+#: The column that tells which events may be targets.
+IS_TARGET = "is_target"
+_METADATA = b"event_attributes"
 
 
 @dataclass(frozen=True)
@@ -24,10 +35,14 @@ class Sessions:
     Attributes:
         rows: int64 [E], catalogue rows of all events; NO_ITEM where the catalogue does not hold an item.
         offsets: int64 [S + 1], where each session starts; the last entry is E.
+        attributes: of the events, encoded, columns of E; empty where none are configured.
+        is_target: bool [E], which events may be targets; None for all.
     """
 
     rows: np.ndarray
     offsets: np.ndarray
+    attributes: EncodedItems = field(default_factory=dict)
+    is_target: np.ndarray | None = None
 
     @classmethod
     def from_lists(cls, sessions: list[list[int]]) -> Sessions:
@@ -37,7 +52,7 @@ class Sessions:
 
     @classmethod
     def load(cls, directory: Path) -> Sessions:
-        """Read the `row` column of a folder of Parquet files, in file order.
+        """Read a folder of Parquet files, in file order.
 
         Raises:
             ArtifactError: the folder holds no Parquet file.
@@ -49,16 +64,31 @@ class Sessions:
 
     @classmethod
     def read(cls, files: Sequence[Path]) -> Sessions:
-        """Read the `row` column of Parquet files, one after the other."""
+        """Read Parquet files of the same columns, one after the other."""
         rows, lengths = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        fields, told = event_fields(files), tells_targets(files)
+        more: dict[str, list[EncodedColumn]] = {each.name: [EncodedColumn.empty(each)] for each in fields}
+        targets = [np.empty(0, bool)]
         for file in files:
             with reading(file, "preprocess"):
-                column = pq.read_table(file, columns=["row"]).column("row")
-            for chunk in column.chunks:
+                table = pq.read_table(file, columns=["row", *more, *([IS_TARGET] if told else [])])
+            for chunk in table.column("row").chunks:
                 rows.append(chunk.flatten().to_numpy().astype(np.int64, copy=False))
                 lengths.append(chunk.value_lengths().to_numpy().astype(np.int64, copy=False))
+            for each in fields:
+                entries = table.column(each.name).combine_chunks().flatten()
+                more[each.name].append(EncodedColumn.from_arrow(each, entries))
+            if told:
+                targets.append(
+                    table.column(IS_TARGET).combine_chunks().flatten().to_numpy(zero_copy_only=False)
+                )
         offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
-        return cls(np.concatenate(rows), offsets)
+        return cls(
+            np.concatenate(rows),
+            offsets,
+            {name: EncodedColumn.join(parts) for name, parts in more.items()},
+            np.concatenate(targets) if told else None,
+        )
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -73,7 +103,9 @@ class Sessions:
 
     @property
     def n_prefixes(self) -> int:
-        """Prefixes that have a next item: events that are not the first of their session."""
+        """Prefixes that have a target: by default events that are not the first of their session."""
+        if self.is_target is not None:
+            return len(self.prefixes())
         return int(np.maximum(self.lengths - 1, 0).sum())
 
     def take(self, indices: np.ndarray) -> Sessions:
@@ -88,15 +120,24 @@ class Sessions:
             lengths: int64 [n].
         """
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        return Sessions(self.rows[ragged_positions(starts, lengths)], offsets)
+        events = ragged_positions(starts, lengths)
+        return Sessions(
+            self.rows[events],
+            offsets,
+            {name: column.take(events) for name, column in self.attributes.items()},
+            None if self.is_target is None else self.is_target[events],
+        )
 
     def prefixes(self) -> Prefixes:
-        """Return every prefix of every session, each with its target (Eq. 1)."""
+        """Return every prefix of every session that has a target, with it (Eq. 1)."""
         lengths = np.maximum(self.lengths - 1, 0)
         session = np.repeat(np.arange(len(self)), lengths)
         starts = np.repeat(np.cumsum(lengths) - lengths, lengths)
         length = np.arange(len(session)) - starts + 1
-        return Prefixes(self, session, length)
+        prefixes = Prefixes(self, session, length)
+        if self.is_target is None:
+            return prefixes
+        return prefixes.take(np.flatnonzero(self.is_target[self.offsets[session] + length]))
 
 
 @dataclass(frozen=True)
@@ -127,10 +168,12 @@ class Prefixes:
         return self.sessions.rows[start : start + self.length[index]]
 
     def remaining(self, index: int) -> np.ndarray:
-        """Rows of the events after prefix `index`; the first one is its target."""
+        """Rows of the events after prefix `index` that may be targets; the first one is its target."""
         session = self.session[index]
         start = self.sessions.offsets[session] + self.length[index]
-        return self.sessions.rows[start : self.sessions.offsets[session + 1]]
+        later = slice(start, self.sessions.offsets[session + 1])
+        rows, is_target = self.sessions.rows[later], self.sessions.is_target
+        return rows if is_target is None else rows[is_target[later]]
 
     def take(self, indices: np.ndarray) -> Prefixes:
         """Return the prefixes at `indices` (same sessions)."""
@@ -148,3 +191,34 @@ class Prefixes:
         """Cut into blocks of at most `size` prefixes; prefixes of a session stay side by side."""
         for start in range(0, len(self), size):
             yield self.take(np.arange(start, min(start + size, len(self))))
+
+
+def event_fields(files: Sequence[Path]) -> list[Field]:
+    """Return what attributes of events are encoded to in files of sessions; none without such attributes."""
+    described = (_schema(files[0]).metadata or {}).get(_METADATA) if files else None
+    return [] if described is None else [field_of(each) for each in json.loads(described)]
+
+
+def tells_targets(files: Sequence[Path]) -> bool:
+    """Tell whether files of sessions say which events may be targets."""
+    return bool(files) and IS_TARGET in _schema(files[0]).names
+
+
+def event_metadata(fields: Sequence[Field]) -> dict[bytes, bytes] | None:
+    """Return the metadata of a schema from which `event_fields` reads the fields."""
+    return {_METADATA: json.dumps([describe_field(each) for each in fields]).encode()} if fields else None
+
+
+def describe_field(described: Field) -> dict[str, Any]:
+    """Return a field as JSON; `field_of` reads it."""
+    return {"name": described.name, "layout": described.layout.value, "size": described.size}
+
+
+def field_of(described: Mapping[str, Any]) -> Field:
+    """Return the field that `describe_field` described."""
+    return Field(described["name"], Layout(described["layout"]), described["size"])
+
+
+def _schema(file: Path) -> Any:
+    with reading(file, "preprocess"):
+        return pq.read_schema(file)

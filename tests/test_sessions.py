@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from m2trec_merlin.encoded import EncodedItems
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.histories import events_after
 from m2trec_merlin.sessions import Sessions
+from tests.worlds.encoded import event_values, with_events, write_sessions
 
 lists = st.lists(st.lists(st.integers(1, 50), max_size=6), max_size=8)
 
@@ -88,3 +93,66 @@ def _schema():
 def test_an_empty_folder_is_refused(tmp_path):
     with pytest.raises(ArtifactError, match="holds no sessions: run `m2trec preprocess` first"):
         Sessions.load(tmp_path)
+
+
+def plain(columns: EncodedItems) -> list[list[list[object]]]:
+    """Of each event the values of all attributes."""
+    return [
+        [column.of(e).tolist() for column in columns.values()]
+        for e in range(len(next(iter(columns.values()))))
+    ]
+
+
+@given(lists, st.integers(1, 4))
+def test_attributes_of_events_go_where_their_events_go(expected, most):
+    sessions = with_events(Sessions.from_lists(expected))
+    of_events = plain(sessions.attributes)
+    order = np.arange(len(sessions))[::-1]
+    events = np.arange(len(sessions.rows))
+    taken = sessions.take(order)
+    wanted = [e for i in order for e in events[sessions.offsets[i] : sessions.offsets[i + 1]]]
+    assert plain(taken.attributes) == [of_events[e] for e in wanted]
+    last = sessions.prefixes().last(most)
+    for index in range(len(last)):
+        prefix = sessions.prefixes()
+        end = sessions.offsets[prefix.session[index]] + prefix.length[index]
+        start = last.sessions.offsets[last.session[index]]
+        own = plain(last.sessions.attributes)[start : start + last.length[index]]
+        assert own == [of_events[e] for e in range(end - last.length[index], end)]
+
+
+def test_attributes_of_events_are_read_as_they_were_written(tmp_path):
+    sessions = with_events(Sessions.from_lists([[1, 2, 3], [4, 5], [6, 7, 8, 9], [2, 2]]))
+    sessions = replace(sessions, is_target=np.arange(len(sessions.rows)) % 3 == 0)
+    read = Sessions.load(write_sessions(tmp_path, sessions, files=3))
+    assert plain(read.attributes) == plain(sessions.attributes)
+    assert [c.field for c in read.attributes.values()] == [c.field for c in sessions.attributes.values()]
+    assert read.is_target.tolist() == sessions.is_target.tolist()
+    assert list(event_values(3, 1)) == list(read.attributes)
+
+
+@given(lists, st.data())
+def test_only_events_that_may_be_targets_are_any(expected, data):
+    sessions = Sessions.from_lists(expected)
+    may_be = np.array(
+        data.draw(st.lists(st.booleans(), min_size=len(sessions.rows), max_size=len(sessions.rows)))
+    )
+    sessions = replace(sessions, is_target=may_be.astype(bool))
+    marked, wanted = iter(may_be.tolist()), []
+    for session in expected:
+        pairs = [(row, next(marked)) for row in session]
+        wanted += [
+            ([row for row, _ in pairs[:n]], pairs[n][0], [row for row, may in pairs[n:] if may])
+            for n in range(1, len(pairs))
+            if pairs[n][1]
+        ]
+    prefixes = sessions.prefixes()
+    after = events_after(prefixes)
+    found = [
+        (list(prefixes.items(i)), int(prefixes.targets[i]), list(prefixes.remaining(i)))
+        for i in range(len(prefixes))
+    ]
+    assert found == wanted and sessions.n_prefixes == len(wanted)
+    assert [list(after.row[after.prefix == i]) for i in range(len(prefixes))] == [
+        later for *_, later in wanted
+    ]

@@ -17,7 +17,7 @@ if __name__ == "__main__":
 
     sys.exit(run_items())
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 from merlin.schema import Tags
@@ -35,15 +35,20 @@ def items_workflow(attributes: Sequence[Attribute], storage: Path) -> Workflow:
         attributes: of a valid configuration, one output column each; attributes may share a source column.
         storage: folder in which fitting keeps the category vocabularies until the workflow is saved.
     """
+    outputs: Node = [ITEM_ID] >> AddTags([Tags.ITEM_ID])
+    for encoded in encoded_groups(attributes, storage):
+        outputs = outputs + (encoded >> TagAsItemFeatures())
+    return Workflow(outputs)
+
+
+def encoded_groups(attributes: Sequence[Attribute], storage: Path) -> Iterator[Node]:
+    """Compose the operators of each group of attributes that share a vocabulary; see `items_workflow`."""
     by_name = {attribute.name: attribute for attribute in attributes}
     groups: dict[str, list[Attribute]] = {}
     for attribute in attributes:
         groups.setdefault(attribute.vocabulary_owner(by_name), []).append(attribute)
-    outputs: Node = [ITEM_ID] >> AddTags([Tags.ITEM_ID])
     for owner, members in groups.items():
-        encoded = by_name[owner].encode(_sources(members), members, storage)
-        outputs = outputs + (encoded >> TagAsItemFeatures())
-    return Workflow(outputs)
+        yield by_name[owner].encode(_sources(members), members, storage)
 
 
 def _sources(attributes: Sequence[Attribute]) -> Node:

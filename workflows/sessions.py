@@ -2,7 +2,8 @@
 
     interactions -> number sessions -> join catalogue rows -> sort and group -> slice -> filter -> sessions
 
-Sessions keep the order in which a part first mentions them.
+Sessions keep the order in which a part first mentions them. Attributes of events are encoded first, as those
+of items are in the items workflow, and then grouped and sliced as the rows are.
 """
 
 from __future__ import annotations
@@ -17,14 +18,19 @@ if __name__ == "__main__":
 
     sys.exit(run_sessions())
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from merlin.schema import ColumnSchema, Schema, Tags
 from nvtabular import ColumnSelector, Workflow
 from nvtabular.ops import AddTags, Filter, Groupby, JoinExternal, ListSlice, Operator
 
+from m2trec_merlin.attributes import Attribute
+from m2trec_merlin.attributes.base import Node
 from m2trec_merlin.frames import Column, Frame, frames_of
 from m2trec_merlin.ids import IdIndex
+from m2trec_merlin.workflows.items import encoded_groups
 
 EVENT_COLUMNS = ("session_id", "item_id", "position")
 
@@ -76,18 +82,22 @@ class JoinRows(JoinExternal):
 
 
 class GroupSessions(Groupby):
-    """NVTabular's Groupby into `row_list` and `row_count`, in the order of the session numbers.
+    """NVTabular's Groupby into `row_list`, `row_count` and more lists, in the order of the session numbers.
 
     Upstream sorts, and calls Python once for every session. Here a part that is in order is not sorted, and
-    the column is cut into lists as a whole.
+    each column is cut into lists as a whole.
+
+    Args:
+        more: columns that become lists NAME_list besides.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, more: Sequence[str] = ()) -> None:
         super().__init__(
             groupby_cols=["session", "session_id"],
             sort_cols=["session", "position"],
-            aggs={"row": ["list", "count"]},
+            aggs={"row": ["list", "count"], **{name: ["list"] for name in more}},
         )
+        self._values = ["row", *more]
 
     @property
     def dependencies(self) -> list[str]:
@@ -96,11 +106,11 @@ class GroupSessions(Groupby):
 
     def transform(self, col_selector: ColumnSelector, df: Frame) -> Frame:
         """Return one line per session."""
-        return frames_of(df).group(df, self.groupby_cols, self.sort_cols, "row")
+        return frames_of(df).group(df, self.groupby_cols, self.sort_cols, self._values)
 
 
 class LastEvents(ListSlice):
-    """Keep the last events of each session; the other columns stay, which upstream drops."""
+    """Keep the last events of each session, in all lists; other columns stay, which upstream drops."""
 
     def __init__(self, events: int) -> None:
         super().__init__(-events)
@@ -108,15 +118,20 @@ class LastEvents(ListSlice):
     def transform(self, col_selector: ColumnSelector, df: Frame) -> Frame:
         """Slice the lists."""
         frames = frames_of(df)
-        return frames.with_columns(df, {"row_list": frames.last(df["row_list"], self.max_elements)})
+        lists = [name for name in df.columns if _is_list(name)]
+        return frames.with_columns(df, {name: frames.last(df[name], self.max_elements) for name in lists})
 
     def _compute_shape(self, col_schema: ColumnSchema, input_schema: Schema) -> ColumnSchema:
-        if col_schema.name == "row_list":
+        if _is_list(col_schema.name):
             return super()._compute_shape(col_schema, input_schema)
         return col_schema.with_shape(input_schema[col_schema.name].shape)
 
     def _compute_tags(self, col_schema: ColumnSchema, input_schema: Schema) -> ColumnSchema:
-        return col_schema.with_tags([Tags.LIST] if col_schema.name == "row_list" else [])
+        return col_schema.with_tags([Tags.LIST] if _is_list(col_schema.name) else [])
+
+
+def _is_list(column: str) -> bool:
+    return column.endswith("_list")
 
 
 class AtLeast:
@@ -131,17 +146,36 @@ class AtLeast:
         return frame[self.column] >= self.minimum
 
 
-def sessions_workflow(rows: pd.DataFrame, min_length: int, max_length: int | None = None) -> Workflow:
-    """Compose the workflow; it has nothing to fit.
+def sessions_workflow(
+    rows: pd.DataFrame,
+    min_length: int,
+    max_length: int | None = None,
+    attributes: Sequence[Attribute] = (),
+    as_they_are: Sequence[str] = (),
+    storage: Path = Path(),
+) -> Workflow:
+    """Compose the workflow; without attributes of events it has nothing to fit.
 
     Args:
         rows: `item_id` and `row`, the catalogue row of each item.
         min_length: drop sessions with fewer events.
         max_length: keep the last so many events of each session; None keeps all, since in evaluation every
             prefix of a session counts.
+        attributes: of events; to be fitted on those of training.
+        as_they_are: further columns of the events, which are not encoded.
+        storage: folder in which fitting keeps vocabularies until the workflow is saved.
     """
-    events = list(EVENT_COLUMNS) >> NumberSessions() >> JoinRows(rows)
-    sessions = events >> GroupSessions()
+    events: Node = [*EVENT_COLUMNS, *as_they_are]
+    for encoded in encoded_groups(attributes, storage):
+        events = encoded + events
+    more = [*(attribute.name for attribute in attributes), *as_they_are]
+    sessions = events >> NumberSessions() >> JoinRows(rows) >> GroupSessions(more)
     if max_length is not None:
         sessions = sessions >> LastEvents(max_length)
     return Workflow(sessions >> AddTags([Tags.SESSION]) >> Filter(AtLeast("row_count", min_length)))
+
+
+def events_workflow(attributes: Sequence[Attribute], storage: Path) -> Workflow:
+    """Compose the part of the sessions workflow that encodes attributes of events, which a server needs."""
+    first, *others = encoded_groups(attributes, storage)
+    return Workflow(sum(others, first))

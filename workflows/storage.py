@@ -1,4 +1,4 @@
-"""Fitted items workflows on disk, as data: what was configured, and what its operators learned.
+"""Fitted workflows on disk, as data: what was configured, and what its operators learned.
 
 NVTabular's own format is a pickle, which runs code when it is read. Here nothing is read but JSON, Parquet
 and files of tokenizers, from which the same workflow is composed again:
@@ -12,7 +12,7 @@ OPERATOR/COLUMN.ENDING      what an operator learned of a column; the operator s
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,15 @@ from m2trec_merlin.workflows.items import items_workflow
 SETTINGS = "workflow.json"
 
 
+#: Composes a workflow of attributes and a folder to keep vocabularies in.
+Compose = Callable[[Sequence[Attribute], Path], Workflow]
+
+
 def save_workflow(workflow: Workflow, attributes: Sequence[Attribute], directory: Path) -> None:
-    """Write a fitted items workflow.
+    """Write a fitted workflow.
 
     Args:
-        workflow: from `items_workflow`, fitted.
+        workflow: from `items_workflow` or `sessions_workflow`, fitted.
         attributes: that it was composed of.
         directory: is made; an operator's folder must not be there yet.
 
@@ -50,8 +54,12 @@ def save_workflow(workflow: Workflow, attributes: Sequence[Attribute], directory
     atomic_write(directory / SETTINGS, json.dumps({"attributes": settings, "inputs": inputs}, indent=2))
 
 
-def load_workflow(directory: Path) -> Workflow:
+def load_workflow(directory: Path, compose: Compose = items_workflow) -> Workflow:
     """Compose again what `save_workflow` wrote; afterwards the files are not needed any more.
+
+    Args:
+        directory: that it was written into.
+        compose: what a workflow of these attributes is made by, or that part of one that is wanted.
 
     Raises:
         ArtifactError: a file is missing or damaged.
@@ -61,13 +69,26 @@ def load_workflow(directory: Path) -> Workflow:
         attributes = [parse_attribute(**settings) for settings in content["attributes"]]
         inputs = Schema([_column(**column) for column in content["inputs"]])
     # A workflow that is loaded is never fitted, so nothing is kept in its storage.
-    workflow = items_workflow(attributes, directory).fit_schema(inputs)
+    workflow = compose(attributes, directory).fit_schema(inputs)
+    read_learned(workflow, directory)
+    # Once more: sizes of vocabularies are part of the schema.
+    return workflow.fit_schema(inputs)
+
+
+def read_learned(workflow: Workflow, directory: Path) -> None:
+    """Let a workflow take over what the operators of a saved one learned.
+
+    Args:
+        workflow: of the same attributes, its schema fitted.
+        directory: where `save_workflow` wrote the other one.
+
+    Raises:
+        ArtifactError: a file is missing or damaged.
+    """
     for operator, columns in learning_operators(workflow):
         folder = directory / type(operator).__name__
         for column in columns:
             operator.read_learned(column, folder)
-    # Once more: sizes of vocabularies are part of the schema.
-    return workflow.fit_schema(inputs)
 
 
 def learning_operators(workflow: Workflow) -> Iterator[tuple[Learning, list[str]]]:

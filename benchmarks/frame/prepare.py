@@ -28,7 +28,7 @@ from m2trec_merlin.evaluation.tuning import tune
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.neighbours.mixture import Mixture
 from m2trec_merlin.preprocessing.run import preprocess
-from m2trec_merlin.preprocessing.sessions import LONGEST_SESSION
+from m2trec_merlin.preprocessing.starting import LONGEST_SESSION
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
 from m2trec_merlin.scores import CategoryScorer, ItemScorer

@@ -81,7 +81,7 @@ class Attribute(Section):
 
     name: str = Setting(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100)
     kind: str
-    column: Name | None = Setting(None, description="column of the items table; default: the name")
+    column: Name | None = Setting(None, description="column of the table; default: the name")
 
     #: How encoded values are laid out.
     layout: ClassVar[Layout]

@@ -18,13 +18,17 @@ from m2trec_merlin.config.training import TrainingConfig
 from m2trec_merlin.config.variants import M2TREC, VARIANTS
 from m2trec_merlin.encoded import Layout
 from m2trec_merlin.errors import ConfigError
-from m2trec_merlin.readers import DEFAULT_SOURCE, AnyData
+from m2trec_merlin.readers import DEFAULT_SOURCE, AnyData, Source
+from m2trec_merlin.readers.canonical import POSITION, SESSION_ID, SPLIT, TARGET, TIMESTAMP
 from m2trec_merlin.readers.complete_journey import CompleteJourneyData
+from m2trec_merlin.readers.derived import DERIVED, is_derived
 from m2trec_merlin.readers.settings import LeaveOneOut
 from m2trec_merlin.sections import Section, SettingPath
 
 #: Below the folder of a run; each variant but the first has its own folder there.
 VARIANTS_FOLDER = "variants"
+#: What interactions and sessions have beside attributes of events.
+_OF_EVENTS = {SESSION_ID, ITEM_ID, POSITION, TIMESTAMP, SPLIT, TARGET, "session"}
 
 
 class Config(Section):
@@ -41,6 +45,11 @@ class Config(Section):
     )
     data: AnyData = CompleteJourneyData()
     attributes: list[AnyAttribute] = Field(min_length=1)
+    event_attributes: list[AnyAttribute] = Field(
+        [],
+        description="attributes of events, of the same kinds: columns of the interactions, or "
+        + ", ".join(DERIVED),
+    )
     preprocessing: PreprocessingConfig = PreprocessingConfig()
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
@@ -73,6 +82,16 @@ class Config(Section):
         """The column of the items table that people know an item by: a title, or else the id."""
         texts = [attribute.source_column for attribute in self.attributes if attribute.gives_titles]
         return self.serving.title_column or (texts[0] if texts else ITEM_ID)
+
+    @property
+    def event_columns(self) -> dict[str, str]:
+        """Columns of the interactions beyond items, order and split: canonical name -> name in the source."""
+        read = {a.name: a.source_column for a in self.event_attributes if not is_derived(a.source_column)}
+        return read if self.data.targets is None else {**read, TARGET: self.data.targets.column}
+
+    def open_source(self) -> Source:
+        """Return the reader of the data, which has read nothing yet."""
+        return self.data.open(self.seed, self.event_columns)
 
     def attribute(self, name: str) -> Attribute:
         """Return the attribute called `name`.
@@ -141,7 +160,24 @@ class Config(Section):
             raise ValueError(f"'{variant}': only letters, digits, '_', '.', '-' may follow {named}-")
         return variant
 
-    @field_validator("attributes")
+    @field_validator("event_attributes")
+    @classmethod
+    def _names_are_free(cls, attributes: list[Attribute]) -> list[Attribute]:
+        problems = [
+            f"attribute name '{a.name}' is reserved: choose another, and set column: {a.source_column}"
+            for a in attributes
+            if a.name in _OF_EVENTS
+        ]
+        problems += [
+            f"attribute '{a.name}': no derived column '{a.source_column}'; accepted: {', '.join(DERIVED)}"
+            for a in attributes
+            if is_derived(a.source_column) and a.source_column not in DERIVED
+        ]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return attributes
+
+    @field_validator("attributes", "event_attributes")
     @classmethod
     def _names_are_unique(cls, attributes: list[Attribute]) -> list[Attribute]:
         names = [a.name for a in attributes]
@@ -176,8 +212,9 @@ class Config(Section):
             for task in self.model.next_attributes
             if task.attribute not in predictable
         ]
-        for attribute in named.values():
-            problems += attribute.contradictions(named)
+        for group in (self.attributes, self.event_attributes):
+            members: dict[str, Attribute] = {a.name: a for a in group}
+            problems += [each for attribute in group for each in attribute.contradictions(members)]
         if problems:
             raise ValueError("; ".join(problems))
         return self

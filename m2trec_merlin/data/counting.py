@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from m2trec_merlin.config import Config
+from m2trec_merlin.data.event_columns import EventColumns
 from m2trec_merlin.data.report.counts import SplitCounts
 from m2trec_merlin.data.splits import (
     LEFT_OUT,
@@ -115,13 +116,14 @@ def check_data(config: Config) -> Counted:
         ConfigError: an option of the source is unknown.
         DataError: the data are invalid; all problems at once.
     """
-    source = config.data.open(config.seed)
+    source = config.open_source()
     return split_sessions(config, source, validate(source, config))
 
 
 def _read_chunks(config: Config, source: Source, items: KnownItems) -> Iterator[pd.DataFrame]:
+    more = EventColumns(config)
     for raw in source.interactions():
-        events = order_events(raw, items, source.time_format)
+        events = order_events(raw, items, source.time_format, more)
         starts = np.append(events[POSITION].to_numpy() == 0, True)
         lengths = np.diff(np.flatnonzero(starts))
         kept = np.repeat(lengths >= config.data.min_session_length, lengths)

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from m2trec_merlin.columns import are_missing_words
 from m2trec_merlin.config import Config
+from m2trec_merlin.data.event_columns import EventColumns
 from m2trec_merlin.data.time_checks import TimeChecks
 from m2trec_merlin.readers import Origin, Source
 from m2trec_merlin.readers.canonical import (
@@ -19,6 +20,7 @@ from m2trec_merlin.readers.canonical import (
     SESSION_ID,
     SPLIT,
     SPLITS,
+    TARGET,
     TIMESTAMP,
     KnownItems,
     are_inexact,
@@ -87,6 +89,7 @@ class InteractionChecker:
         self._unknown_hint = config.data.unknown_items_hint
         self._times_hint = config.data.times_hint
         self._times = TimeChecks(source.time_format)
+        self._event_columns = EventColumns(config)
         self._repeated = 0
         self._missing_words: Counter[str] = Counter()
         self._log = ProblemLog(self._origin)
@@ -114,6 +117,7 @@ class InteractionChecker:
             self._log.add_rows(TIMESTAMP, what, chunk[TIMESTAMP], times.isna() & ~missing, self._times_hint)
             if SESSION_ID in ids:
                 self._times.add(times, pd.factorize(ids[SESSION_ID], use_na_sentinel=False)[0])
+        self._event_columns.check(chunk, self._log)
         if SESSION_ID in ids:
             self._check_sessions(chunk, ids[SESSION_ID])
         else:
@@ -164,6 +168,13 @@ class InteractionChecker:
             what = "is not the split of its session's first event"
             self._log.add_rows(SPLIT, what, names, other & names.isin(SPLITS).to_numpy())
 
+    def _purpose(self, column: str) -> str:
+        if column == TARGET:
+            return "data.targets.column names"
+        if any(attribute.name == column for attribute in self._event_columns.attributes):
+            return f"event attribute '{column}' reads"
+        return "data.columns or the format of this source asks for"
+
     def notices(self) -> list[str]:
         """Return what is no error, but hardly meant so."""
         column = self._origin.column(SESSION_ID)
@@ -189,8 +200,8 @@ class InteractionChecker:
         available = self._origin.available() or list(columns.values())
         missing = [canonical for canonical, own in columns.items() if own not in available]
         for canonical in missing:
-            purpose = "data.columns or the format of this source asks for"
-            self._log.add(describe_missing_column(columns[canonical], available, purpose))
+            self._log.add(describe_missing_column(columns[canonical], available, self._purpose(canonical)))
+        self._event_columns.finish(self._log, TIMESTAMP in columns)
         if isinstance(self._split, SplitByTime) and TIMESTAMP not in columns and not missing:
             self._log.add(
                 "split.kind 'time' needs a timestamp for each event; there is none: let data.columns.order "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 
 from m2trec_merlin import __version__
 from m2trec_merlin.artifacts import atomic_directory, require_manifest, write_manifest
+from m2trec_merlin.columns import to_arrow
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.counting import split_sessions
 from m2trec_merlin.data.report.page import write_report
@@ -57,7 +59,7 @@ def prepare_data(config: Config, force: bool = False, progress: Progress = SILEN
 
 
 def _prepare(config: Config, step: Step, force: bool, progress: Progress) -> Path:
-    source, target = config.data.open(config.seed), step.folder
+    source, target = config.open_source(), step.folder
     inputs = step.inputs(
         seed=config.seed, source=source.state(), version=__version__, report=_report_settings(config)
     )
@@ -73,7 +75,8 @@ def _prepare(config: Config, step: Step, force: bool, progress: Progress) -> Pat
         )
         progress.say(f"splitting by {config.data.split.kind}")
         data.items.to_parquet(folder / ITEMS_FILE, index=False)
-        counted = split_sessions(config, source, data, _SplitWriter(folder / INTERACTIONS).add, progress)
+        writer = _SplitWriter(folder / INTERACTIONS, [a.name for a in config.event_attributes])
+        counted = split_sessions(config, source, data, writer.add, progress)
         if config.data.cold_item_share:
             pq.write_table(pa.table({ITEM_ID: data.known_items.ids[counted.cold]}), folder / COLD_ITEMS_FILE)
         suggested = length_for_most_events(counted.splits[0].lengths, config.data.min_session_length)
@@ -132,10 +135,16 @@ def _report_settings(config: Config) -> dict[str, Any]:
 
 
 class _SplitWriter:
-    """Writes a part file per chunk and split."""
+    """Writes a part file per chunk and split.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: to write.
+        of_any_type: columns that may have another type in each part.
+    """
+
+    def __init__(self, folder: Path, of_any_type: Sequence[str]) -> None:
         self._folder = folder
+        self._of_any_type = list(of_any_type)
         self._parts: Counter[str] = Counter()
         self._schema: pa.Schema | None = None
         for split in SPLITS:
@@ -143,8 +152,13 @@ class _SplitWriter:
 
     def add(self, events: pd.DataFrame, split: str) -> None:
         events = events.drop(columns=SPLIT, errors="ignore")
-        table = pa.Table.from_pandas(events, schema=self._schema, preserve_index=False)
+        more = events[self._of_any_type]
+        table = pa.Table.from_pandas(
+            events.drop(columns=self._of_any_type), schema=self._schema, preserve_index=False
+        )
         self._schema = table.schema.remove_metadata()
+        for name in self._of_any_type:
+            table = table.append_column(name, to_arrow(more[name]))
         path = self._folder / split / PART.format(self._parts[split])
         pq.write_table(table.replace_schema_metadata(), path)
         self._parts[split] += 1

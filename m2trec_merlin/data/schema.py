@@ -10,9 +10,10 @@ import inspect
 from collections.abc import Iterable
 from typing import Any
 
+from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.config import Config
 from m2trec_merlin.readers import Origin
-from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, SESSION_ID, SPLIT, SPLITS, TIMESTAMP
+from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, SESSION_ID, SPLIT, SPLITS, TARGET, TIMESTAMP
 from m2trec_merlin.readers.settings import SplitByModulus
 from m2trec_merlin.readers.times import ISO_8601, UNIX_UNITS
 
@@ -28,7 +29,7 @@ def schemas(config: Config) -> dict[str, Any]:
 
     Columns have the names that the source gives them; the configuration is one that extends no other.
     """
-    source = config.data.open(config.seed)
+    source = config.open_source()
     return {
         "configuration": {"$schema": DIALECT, **Config.model_json_schema()},
         "interactions": _of_interactions(source.interactions_origin, source.time_format, config),
@@ -46,6 +47,8 @@ def _of_interactions(origin: Origin, time_format: str, config: Config) -> dict[s
         POSITION: {**_NUMBER, "description": "orders the events of a session"},
         TIMESTAMP: {**_time(time_format), "description": f"time of the event ({time_format})"},
         SPLIT: {"enum": list(SPLITS), "description": "equal for all events of a session"},
+        TARGET: {"description": "tells which events may be targets"},
+        **{a.name: _of_attribute(a, "event attribute") for a in config.event_attributes},
     }
     columns = [(own, pieces[canonical]) for canonical, own in origin.columns.items()]
     return _table(origin, "an event: a session met an item", columns)
@@ -54,21 +57,17 @@ def _of_interactions(origin: Origin, time_format: str, config: Config) -> dict[s
 def _of_items(origin: Origin, config: Config) -> dict[str, Any]:
     columns = [(origin.column(ITEM_ID), {**_ID, "description": "unique"})]
     for attribute in config.attributes:
-        piece = attribute.value_schema()
-        meaning = inspect.cleandoc(type(attribute).__doc__ or "").split("\n")[0]
-        columns.append(
-            (
-                origin.column(attribute.source_column),
-                {
-                    **piece,
-                    "type": [*piece["type"], "null"],
-                    "description": f"attribute '{attribute.name}' of kind {attribute.kind}: {meaning}",
-                },
-            )
-        )
+        columns.append((origin.column(attribute.source_column), _of_attribute(attribute, "attribute")))
     if config.serving.title_column is not None:
         columns.append((origin.column(config.serving.title_column), {"description": "what people read"}))
     return _table(origin, "an item and its metadata; null and empty text are missing values", columns)
+
+
+def _of_attribute(attribute: Attribute, called: str) -> dict[str, Any]:
+    piece = attribute.value_schema()
+    meaning = inspect.cleandoc(type(attribute).__doc__ or "").split("\n")[0]
+    description = f"{called} '{attribute.name}' of kind {attribute.kind}: {meaning}"
+    return {**piece, "type": [*piece["type"], "null"], "description": description}
 
 
 def _time(time_format: str) -> dict[str, Any]:

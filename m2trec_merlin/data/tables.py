@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from m2trec_merlin.attributes import Attribute
+from m2trec_merlin.data.event_columns import EventColumns
 from m2trec_merlin.readers.canonical import (
     ITEM_ID,
     POSITION,
@@ -21,7 +22,9 @@ from m2trec_merlin.readers.positions import order_keys, parse_positions
 from m2trec_merlin.readers.times import ISO_8601, parse_instants, to_microseconds
 
 
-def order_events(raw: pd.DataFrame, items: KnownItems, time_format: str = ISO_8601) -> pd.DataFrame:
+def order_events(
+    raw: pd.DataFrame, items: KnownItems, time_format: str = ISO_8601, more: EventColumns | None = None
+) -> pd.DataFrame:
     """Turn a valid chunk of a source into canonical interactions.
 
     Events are sorted within their session by position, else by timestamp (to the nanosecond, of which the
@@ -33,6 +36,7 @@ def order_events(raw: pd.DataFrame, items: KnownItems, time_format: str = ISO_86
             and split.
         items: the known items; their type of id is the one that the result carries.
         time_format: how timestamps are written.
+        more: what else is wanted of events.
     """
     session_ids = normalise_ids(raw[SESSION_ID])
     events = pd.DataFrame(
@@ -46,6 +50,8 @@ def order_events(raw: pd.DataFrame, items: KnownItems, time_format: str = ISO_86
         events[TIMESTAMP] = to_microseconds(instants).to_numpy()
     if SPLIT in raw:
         events[SPLIT] = raw[SPLIT].to_numpy(object)
+    for name, values in (more.canonical(raw) if more else {}).items():
+        events[name] = values.array
     session = pd.factorize(events[SESSION_ID])[0]
     place = None
     if POSITION in raw:
@@ -56,6 +62,8 @@ def order_events(raw: pd.DataFrame, items: KnownItems, time_format: str = ISO_86
         keys = [np.arange(len(events)), *([] if place is None else [place]), session]
         events = events.iloc[np.lexsort(keys)].reset_index(drop=True)
     events.insert(2, POSITION, np.arange(len(events)) - np.repeat(*_starts_and_lengths(session)))
+    for name, values in (more.derive(events) if more else {}).items():
+        events[name] = values
     return events
 
 

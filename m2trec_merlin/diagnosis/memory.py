@@ -82,12 +82,14 @@ def training_need(run: Run) -> int:
     from m2trec_merlin.catalogue import Catalogue
     from m2trec_merlin.evaluation.ranking import MAX_BLOCK_SCORES
     from m2trec_merlin.model.m2trec import build_model
-    from m2trec_merlin.preprocessing.sessions import LONGEST_SESSION
+    from m2trec_merlin.preprocessing.starting import LONGEST_SESSION
+    from m2trec_merlin.sessions import event_fields
 
     longest = run.step("preprocess").require()["sessions"]["train"][LONGEST_SESSION]
     catalogue = Catalogue.load(run.catalogue)
+    events = event_fields(sorted(run.sessions("train").glob("*.parquet")))
     with torch.device("meta"):
-        model = build_model(run.config, catalogue, longest)
+        model = build_model(run.config, catalogue, longest, events=events)
     rows = catalogue.n_rows
     scores = min(run.config.evaluation.block_prefixes * rows, MAX_BLOCK_SCORES)
     vectors = rows * (model.item_encoder.width + model.session_encoder.width)

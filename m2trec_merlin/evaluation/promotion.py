@@ -166,7 +166,7 @@ def weigh(candidate: Outcome, current: Outcome, metric: Metric, k: int, samples:
 def translate(sessions: Sessions, of: Catalogue, to: Catalogue) -> Sessions:
     """Return sessions in the rows of another catalogue; NO_ITEM where it lacks an item."""
     row_of = np.concatenate([[NO_ITEM], to.rows_of(of.item_ids[NO_ITEM + 1 :].tolist())])
-    return Sessions(row_of[sessions.rows], sessions.offsets)
+    return replace(sessions, rows=row_of[sessions.rows])
 
 
 def parse_metric(text: str) -> tuple[Metric, int]:

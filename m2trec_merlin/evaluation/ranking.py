@@ -104,7 +104,8 @@ def prefixes_of(sessions: Sessions, config: EvaluationConfig) -> Prefixes:
     prefixes = sessions.prefixes()
     if config.prefixes == "all":
         return prefixes
-    last = prefixes.length == sessions.lengths[prefixes.session] - 1
+    # Prefixes of a session stand side by side, shorter ones first.
+    last = np.append(prefixes.session[1:] != prefixes.session[:-1], True)[: len(prefixes)]
     return prefixes.take(np.flatnonzero(last))
 
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from m2trec_merlin import arrays
 from m2trec_merlin.arrays import Array
-from m2trec_merlin.columns import as_category, as_doubles, as_text, fit_float32, vectors
+from m2trec_merlin.columns import as_category, as_doubles, as_text, fit_float32, list_offsets, vectors
 from m2trec_merlin.frames.protocol import Column, EncodeTexts, Frame
 from m2trec_merlin.ids import IdIndex
 
@@ -183,7 +183,7 @@ class CudfFrames:
         # In some releases `factorize` numbers by first mention, in others in the order of the values.
         return self.cudf.Series(arrays.number_by_first_mention(self._distinct(column)[0], self.xp))
 
-    def group(self, frame: Any, keys: Sequence[str], order: Sequence[str], value: str) -> Frame:
+    def group(self, frame: Any, keys: Sequence[str], order: Sequence[str], values: Sequence[str]) -> Frame:
         """See `Frames.group`; a frame that is in order is not sorted."""
         major, minor = (frame[name].values for name in order)
         if not arrays.is_in_order(major, minor):
@@ -192,15 +192,22 @@ class CudfFrames:
         starts = arrays.run_starts(major, self.xp)
         offsets = self.xp.concatenate([starts, self.xp.asarray([len(major)])])
         grouped = frame[list(keys)].take(starts).reset_index(drop=True)
-        grouped[f"{value}_list"] = self._lists(offsets, self.cudf.Series(frame[value].values))
-        grouped[f"{value}_count"] = self.cudf.Series((offsets[1:] - offsets[:-1]).astype(np.int32))
+        for value in values:
+            grouped[f"{value}_list"] = self._lists(offsets, frame[value].reset_index(drop=True))
+        grouped[f"{values[0]}_count"] = self.cudf.Series((offsets[1:] - offsets[:-1]).astype(np.int32))
         return grouped
 
     def last(self, column: Any, count: int) -> Column:
         """See `Frames.last`."""
+        if isinstance(column.dtype.element_type, self.cudf.ListDtype):
+            # What is known of lists here are their lengths and innermost values.
+            lists = self.to_host(column)
+            positions, kept = arrays.last_entries(lists.offsets.to_numpy(), count)
+            entries = lists.values.take(pa.array(positions))
+            return self.from_host(pa.ListArray.from_arrays(list_offsets(kept), entries))
         entries, lengths = self._flat(column)
         positions, kept = arrays.last_entries(arrays.offsets_of(lengths, self.xp), count, self.xp)
-        return self._lists(arrays.offsets_of(kept, self.xp), self.cudf.Series(entries.values[positions]))
+        return self._lists(arrays.offsets_of(kept, self.xp), entries.take(positions).reset_index(drop=True))
 
     def _is_list(self, column: Any) -> bool:
         return isinstance(column.dtype, self.cudf.ListDtype)

@@ -146,7 +146,7 @@ class PandasFrames:
         numbers = number_runs(ids)
         return pd.Series(ids.factorize()[0].astype(np.int64) if numbers is None else numbers)
 
-    def group(self, frame: Frame, keys: Sequence[str], order: Sequence[str], value: str) -> Frame:
+    def group(self, frame: Frame, keys: Sequence[str], order: Sequence[str], values: Sequence[str]) -> Frame:
         """See `Frames.group`; a frame that is in order is not sorted."""
         events = _frame(frame)
         if not _is_in_order(events, order):
@@ -155,15 +155,16 @@ class PandasFrames:
         starts = np.flatnonzero(np.diff(number, prepend=-1))
         offsets = np.append(starts, len(number))
         grouped = events[list(keys)].take(starts).reset_index(drop=True)
-        grouped[f"{value}_list"] = list_column(offsets, events[value].to_numpy())
-        grouped[f"{value}_count"] = np.diff(offsets).astype(np.int32)
+        for value in values:
+            grouped[f"{value}_list"] = list_column(offsets, to_arrow(events[value]))
+        grouped[f"{values[0]}_count"] = np.diff(offsets).astype(np.int32)
         return grouped
 
     def last(self, column: Column, count: int) -> Column:
         """See `Frames.last`."""
         lists = to_arrow(_series(column))
         positions, kept = arrays.last_entries(lists.offsets.to_numpy(), count)
-        return pd.Series(list_column(arrays.offsets_of(kept), lists.values.to_numpy()[positions]))
+        return pd.Series(list_column(arrays.offsets_of(kept), lists.values.take(pa.array(positions))))
 
 
 def number_runs(ids: pd.Series) -> np.ndarray | None:
@@ -177,9 +178,10 @@ def number_runs(ids: pd.Series) -> np.ndarray | None:
     return np.cumsum(begins) - 1
 
 
-def list_column(offsets: np.ndarray, values: np.ndarray) -> pd.api.extensions.ExtensionArray:
+def list_column(offsets: np.ndarray, values: np.ndarray | pa.Array) -> pd.api.extensions.ExtensionArray:
     """Return lists as a pandas array that Arrow holds, without an object per list."""
-    lists = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(values))
+    entries = values if isinstance(values, pa.Array) else pa.array(values)
+    lists = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), entries)
     return pd.arrays.ArrowExtensionArray(lists)  # type: ignore[attr-defined]  # unknown to pandas-stubs
 
 

@@ -106,8 +106,11 @@ class Frames(Protocol):
     def number(self, column: Column) -> Column:
         """Return 0, 1, 2, ... for values in the order in which they are first met, int64."""
 
-    def group(self, frame: Frame, keys: Sequence[str], order: Sequence[str], value: str) -> Frame:
-        """Sort by `order`, then make each run of its first column a line: keys, VALUE_list, VALUE_count."""
+    def group(self, frame: Frame, keys: Sequence[str], order: Sequence[str], values: Sequence[str]) -> Frame:
+        """Sort by `order`, then make each run of its first column a line.
+
+        The result has the keys, VALUE_list of each value (of lists, too), and VALUE_count of the first.
+        """
 
     def last(self, column: Column, count: int) -> Column:
         """Return the last `count` values of each list."""

@@ -75,7 +75,7 @@ class SessionBody(BlockBase):
 
     def _encode_sessions(self, batch: SessionBatch, targets: Tensor | None = None) -> EncodedPrefixes:
         rows, items, x_EI = self._encode_items(batch.rows, targets)
-        x_ED = self.session_encoder(x_EI, batch.packing)
+        x_ED = self._encode_events(x_EI, batch)
         vectors = self.session_encoder.pool_sessions(batch.packing.pad(x_ED), batch.lengths)
         history = prefix_history(batch, batch.lengths.cumsum(0) - 1, len(batch.rows))
         if targets is None:
@@ -84,10 +84,15 @@ class SessionBody(BlockBase):
 
     def _encode_prefixes_in_one_pass(self, batch: SessionBatch) -> EncodedPrefixes:
         rows, items, x_EI = self._encode_items(batch.rows)
-        x_ED = self.session_encoder(x_EI, batch.packing)
+        x_ED = self._encode_events(x_EI, batch)
         vectors = self.session_encoder.pool_prefixes(x_ED, batch.packing)[batch.ends]
         history = prefix_history(batch, batch.ends, batch.n_pairs)
         return EncodedPrefixes(vectors, batch.targets, rows, items, history)
+
+    def _encode_events(self, x_EI: Tensor, batch: SessionBatch) -> Tensor:
+        more_ED = self.session_encoder.encode_events(batch.attributes, len(batch.rows))
+        x_ED: Tensor = self.session_encoder(x_EI, batch.packing, more_ED)
+        return x_ED
 
     def _encode_items(self, rows_E: Tensor, also: Tensor | None = None) -> tuple[Tensor, ItemVectors, Tensor]:
         """Encode each distinct row once, then hand the vectors, [E, I], to the events."""

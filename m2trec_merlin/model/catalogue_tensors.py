@@ -151,6 +151,12 @@ def take_ragged(
     Returns:
         The gathered values and their offsets, int64 [n + 1].
     """
+    entries, taken = ragged_entries(offsets, rows, total)
+    return values[entries], taken
+
+
+def ragged_entries(offsets: Tensor, rows: Tensor, total: int | None = None) -> tuple[Tensor, Tensor]:
+    """Return where the values of some lists stand in a ragged table, and their offsets; see `take_ragged`."""
     starts = offsets[rows]
     lengths = offsets[rows + 1] - starts
     taken = torch.zeros(len(rows) + 1, dtype=torch.long, device=rows.device)
@@ -158,4 +164,4 @@ def take_ragged(
     total = int(taken[-1]) if total is None else total
     position = torch.arange(total, device=rows.device)
     shift = torch.repeat_interleave(starts - taken[:-1], lengths, output_size=total)
-    return values[position + shift], taken
+    return position + shift, taken

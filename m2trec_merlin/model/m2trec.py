@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from m2trec_merlin.attributes import ITEM_ID, Attribute
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
-from m2trec_merlin.encoded import EncodedColumn
+from m2trec_merlin.encoded import EncodedColumn, Field
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.attribute_encoders import build_attribute_encoder
 from m2trec_merlin.model.body import CatalogueInput, SessionBody
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, id_column
+from m2trec_merlin.model.event_encoder import build_event_encoder
 from m2trec_merlin.model.expected_popularity import ExpectedPopularity
 from m2trec_merlin.model.heads import HEADS, NextItemHead
 from m2trec_merlin.model.item_encoder import ItemEncoder
@@ -113,6 +114,18 @@ class M2TRec(tr.Model):
         """Length of each attribute's vectors, by name."""
         return {encoder.name: encoder.width for encoder in self.item_encoder.attributes}
 
+    @property
+    def events(self) -> list[Field]:
+        """What attributes of events are encoded to."""
+        encoder = self.session_encoder.events
+        return [] if encoder is None else encoder.fields
+
+    @property
+    def event_widths(self) -> dict[str, int]:
+        """As `widths`, of the attributes of events."""
+        encoder = self.session_encoder.events
+        return {} if encoder is None else encoder.widths
+
     def count_parameters(self) -> int:
         """Trainable parameters."""
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
@@ -128,6 +141,8 @@ def build_model(
     catalogue: Catalogue,
     max_length: int | None = None,
     widths: Mapping[str, int] | None = None,
+    events: Sequence[Field] = (),
+    event_widths: Mapping[str, int] | None = None,
 ) -> M2TRec:
     """Compose the model that a configuration describes.
 
@@ -136,9 +151,11 @@ def build_model(
         catalogue: encoded by the items workflow with the same attributes.
         max_length: of sessions, where `data.max_session_length` leaves it to the data.
         widths: of attributes' vectors, which follow the vocabularies otherwise.
+        events: what attributes of events are encoded to.
+        event_widths: as `widths`, of these.
 
     Raises:
-        ArtifactError: the catalogue lacks an attribute that the configuration names.
+        ArtifactError: the catalogue, or the sessions, lack an attribute that the configuration names.
     """
     model = config.model
     max_length = config.data.max_session_length or max_length
@@ -154,7 +171,9 @@ def build_model(
     inputs = CatalogueInput(
         CatalogueTensors(columns), item_encoder, input_schema(catalogue.n_rows, max_length)
     )
-    body = SessionBody(inputs, SessionEncoder(item_encoder.width, model.width, max_length, model.session))
+    of_events = build_event_encoder(_of_events(config, events), config.event_attributes, model, event_widths)
+    encoder = SessionEncoder(item_encoder.width, model.width, max_length, model.session, of_events)
+    body = SessionBody(inputs, encoder)
     build_head = HEADS[model.next_item.head]
     head = build_head(catalogue, item_encoder.width, model.width, max_length, model.next_item)
     tasks: list[tr.PredictionTask] = [
@@ -178,6 +197,16 @@ def fit_before_training(model: M2TRec, catalogue: Catalogue) -> None:
 
 def _attribute(config: Config, name: str) -> Attribute | None:
     return None if name == ITEM_ID else config.attribute(name)
+
+
+def _of_events(config: Config, fields: Sequence[Field]) -> Sequence[Field]:
+    wanted, found = [a.name for a in config.event_attributes], [field.name for field in fields]
+    if found != wanted:
+        raise ArtifactError(
+            f"the sessions have the event attributes {found} and the configuration {wanted}: run "
+            "`m2trec preprocess` with this configuration"
+        )
+    return fields
 
 
 def _column(catalogue: Catalogue, name: str) -> EncodedColumn:

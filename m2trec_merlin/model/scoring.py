@@ -118,7 +118,8 @@ class ModelScorer:
         sessions = prefixes.sessions.cut(prefixes.sessions.offsets[used], longest)
         batch = SessionBatch.of(sessions, self.device)
         encoder, x_EI = self.model.session_encoder, self._items.take(batch.rows).described
-        x_ED = encoder.pool_prefixes(encoder(x_EI, batch.packing), batch.packing)
+        more_ED = encoder.encode_events(batch.attributes, len(batch.rows))
+        x_ED = encoder.pool_prefixes(encoder(x_EI, batch.packing, more_ED), batch.packing)
         ends = np.cumsum(longest)[session] - longest[session] + prefixes.length - 1
         return x_ED[torch.from_numpy(ends).to(self.device)]
 
@@ -126,7 +127,9 @@ class ModelScorer:
         """Session vectors of whole sessions, [B, D], as the exported graph computes them."""
         batch = SessionBatch.of(sessions, self.device)
         x_BLI = self._items.take(batch.packing.pad(batch.rows)).described
-        return self.model.session_encoder.encode_last(x_BLI, batch.lengths)
+        more_ED = self.model.session_encoder.encode_events(batch.attributes, len(batch.rows))
+        more_BLD = None if more_ED is None else batch.packing.pad(more_ED)
+        return self.model.session_encoder.encode_last(x_BLI, batch.lengths, more_BLD)
 
 
 def _last_events(prefixes: Prefixes, max_length: int) -> Sessions:

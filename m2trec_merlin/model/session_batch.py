@@ -5,14 +5,17 @@ Shape legend: B sessions, L longest session, E events in all, P prefixes, M pair
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from m2trec_merlin.encoded import NO_ITEM
+from m2trec_merlin.encoded import NO_ITEM, Field, to_tensors
+from m2trec_merlin.model.catalogue_tensors import EncodedAttributes
+from m2trec_merlin.model.event_encoder import take_events
 from m2trec_merlin.model.layout import Packing
 from m2trec_merlin.sessions import Sessions
 
@@ -29,27 +32,41 @@ class SessionBatch:
         lengths: int64 [B], events per session, one at least.
         longest: L, no session is longer; a number of the host's, so that a GPU need not be asked.
         n_pairs: M, pairs of all prefixes with a next event, or more; None if the host does not know.
+        attributes: of the E events, encoded; empty where none are configured.
+        fields: what they are encoded to.
+        is_target: bool [E], which events may be targets; None for all.
     """
 
     rows: Tensor
     lengths: Tensor
     longest: int
     n_pairs: int | None = None
+    attributes: EncodedAttributes = field(default_factory=dict)
+    fields: Sequence[Field] = ()
+    is_target: Tensor | None = None
 
     @classmethod
     def of(cls, sessions: Sessions, device: torch.device | str = "cpu") -> SessionBatch:
         """Take over sessions, one at least."""
         rows, lengths = torch.from_numpy(sessions.rows), torch.from_numpy(sessions.lengths)
-        longest = int(sessions.lengths.max())
-        return cls(rows.to(device), lengths.to(device), longest, count_pairs(sessions.lengths))
+        told = sessions.is_target
+        return cls(
+            rows.to(device),
+            lengths.to(device),
+            int(sessions.lengths.max()),
+            count_pairs(sessions.lengths),
+            {name: torch.from_numpy(a).to(device) for name, a in to_tensors(sessions.attributes).items()},
+            [column.field for column in sessions.attributes.values()],
+            None if told is None else torch.from_numpy(told).to(device),
+        )
 
     def __len__(self) -> int:
         return len(self.lengths)
 
     @property
     def n_targets(self) -> int:
-        """Targets of known items only: every event but the first of its session."""
-        return len(self.rows) - len(self.lengths)
+        """Targets of known items only: events that may be targets, but for the first of their session."""
+        return len(self.rows) - len(self.lengths) if self.is_target is None else len(self.ends)
 
     @cached_property
     def packing(self) -> Packing:
@@ -68,18 +85,29 @@ class SessionBatch:
         session = torch.repeat_interleave(sessions, self.lengths - 1, output_size=n_ends)
         # Each session before has one event that ends no prefix.
         ends = torch.arange(n_ends, device=self.rows.device) + session
-        return ends[self.rows[ends + 1] != NO_ITEM] if ends.device.type == "cpu" else ends
+        return ends[self._target_after(ends) != NO_ITEM] if ends.device.type == "cpu" else ends
 
     @cached_property
     def targets(self) -> Tensor:
         """int64 [P], the item that comes next after each prefix; NO_ITEM is no target, see `ends`."""
-        return self.rows[self.ends + 1]
+        return self._target_after(self.ends)
+
+    def _target_after(self, ends: Tensor) -> Tensor:
+        rows = self.rows[ends + 1]
+        return rows if self.is_target is None else rows.where(self.is_target[ends + 1], NO_ITEM)
 
     def prefixes(self) -> SessionBatch:
         """Make every prefix that has a target a session of its own (bidirectional mode, as in the paper)."""
         lengths = self.packing.position[self.ends] + 1
         prefix, distance = prefix_pairs(lengths, self.n_pairs)
-        return SessionBatch(self.rows[self.ends[prefix] - distance], lengths, self.longest - 1)
+        events = self.ends[prefix] - distance
+        return SessionBatch(
+            self.rows[events],
+            lengths,
+            self.longest - 1,
+            attributes=take_events(self.attributes, self.fields, events),
+            fields=self.fields,
+        )
 
 
 def prefix_pairs(lengths: Tensor, n_pairs: int | None) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from m2trec_merlin.config import SessionEncoderConfig
+from m2trec_merlin.model.catalogue_tensors import EncodedAttributes
 from m2trec_merlin.model.dropout import Dropout
+from m2trec_merlin.model.event_encoder import EventEncoder
 from m2trec_merlin.model.layout import Group, Packing
 
 
@@ -95,9 +97,17 @@ class SessionEncoder(nn.Module):
         width: D.
         max_length: sessions are at most this long.
         config: layers, heads, mode, pooling.
+        events: encodes attributes of events; None where they have none.
     """
 
-    def __init__(self, item_width: int, width: int, max_length: int, config: SessionEncoderConfig) -> None:
+    def __init__(
+        self,
+        item_width: int,
+        width: int,
+        max_length: int,
+        config: SessionEncoderConfig,
+        events: EventEncoder | None = None,
+    ) -> None:
         super().__init__()
         self.width = width
         self.max_length = max_length
@@ -110,6 +120,7 @@ class SessionEncoder(nn.Module):
         self.dropout = Dropout(config.dropout)
         self.layers = nn.ModuleList(TransformerLayer(width, config) for _ in range(config.layers))
         self.merge = nn.Linear(2 * width, width) if config.pooling == "mean_last" else None
+        self.events = events
 
     def mask(self, lengths: Tensor, longest: int) -> Tensor:
         """Return bool [B, L, L]: padding is never attended to, and in causal mode neither is the future.
@@ -121,9 +132,25 @@ class SessionEncoder(nn.Module):
         allowed = real_B1L & (steps <= steps.unsqueeze(1)) if self.causal else real_B1L
         return (allowed | (steps == 0)).expand(lengths.shape[0], longest, longest)
 
-    def forward(self, x_EI: Tensor, packing: Packing) -> Tensor:
-        """Encode packed sessions; returns contextual events [E, D]."""
-        x_ED = self.dropout(self.norm(self.project(x_EI) + self.positions(packing.position)))
+    def encode_events(self, attributes: EncodedAttributes, count: int) -> Tensor | None:
+        """Return what attributes of so many events add at their positions, [E, D]; None where they have none.
+
+        Where nothing is said of events that have attributes, all of them count as missing.
+        """
+        if self.events is None:
+            return None
+        return self.events(attributes or self.events.missing(count, self.positions.weight.device))
+
+    def forward(self, x_EI: Tensor, packing: Packing, more_ED: Tensor | None = None) -> Tensor:
+        """Encode packed sessions; returns contextual events [E, D].
+
+        Args:
+            x_EI: item vectors.
+            packing: where the events stand.
+            more_ED: what `encode_events` returned of them.
+        """
+        x_ED = self._at_positions(x_EI, packing.position, more_ED)
+        x_ED = self.dropout(self.norm(x_ED))
         for layer in self._layers():
             x_ED = layer(x_ED, packing)
         return x_ED
@@ -149,23 +176,28 @@ class SessionEncoder(nn.Module):
         mean_BD = (x_BLD * real_BL1).sum(1) / lengths.unsqueeze(1)
         return self._merge(mean_BD, last_BD)
 
-    def encode_last(self, x_BLI: Tensor, lengths: Tensor) -> Tensor:
+    def encode_last(self, x_BLI: Tensor, lengths: Tensor, more_BLD: Tensor | None = None) -> Tensor:
         """Session vectors after the last event: what serving needs.
 
         Args:
             x_BLI: item vectors, right-padded.
             lengths: int64 [B], at least 1.
+            more_BLD: what `encode_events` returned of the events, padded alike.
 
         Returns:
             float32 [B, D].
         """
         longest = x_BLI.shape[1]
         steps = torch.arange(longest, device=x_BLI.device)
-        x_BLD = self.norm(self.project(x_BLI) + self.positions(steps))
+        x_BLD = self.norm(self._at_positions(x_BLI, steps, more_BLD))
         mask_BLL = self.mask(lengths, longest)
         for layer in self._layers():
             x_BLD = layer.forward_padded(x_BLD, mask_BLL)
         return self.pool_sessions(x_BLD, lengths)
+
+    def _at_positions(self, items: Tensor, positions: Tensor, more: Tensor | None) -> Tensor:
+        placed = self.project(items) + self.positions(positions)
+        return placed if more is None else placed + more
 
     def _layers(self) -> Iterator[TransformerLayer]:
         for layer in self.layers:

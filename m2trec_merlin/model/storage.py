@@ -19,6 +19,7 @@ from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.m2trec import M2TRec, build_model
 from m2trec_merlin.progress import Progress
 from m2trec_merlin.runs import Run, RunFolder, Verb
+from m2trec_merlin.sessions import describe_field, field_of
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 
@@ -45,6 +46,9 @@ def save_model(model: M2TRec, directory: Path, config: Config, catalogue: Catalo
         "parameters": model.count_parameters(),
         "catalogue": _describe(catalogue),
     }
+    if model.events:
+        description["events"] = [describe_field(field) for field in model.events]
+        description["event_widths"] = model.event_widths
     atomic_write(directory / DESCRIPTION, json.dumps(description, indent=2))
 
 
@@ -72,7 +76,12 @@ def load_model(directory: Path, catalogue: Catalogue) -> M2TRec:
         raise ArtifactError(f"{directory / WEIGHTS} is missing: run `m2trec train` first")
     _require_same(description["catalogue"], _describe(catalogue), directory)
     model = build_model(
-        _config_of(description, directory), catalogue, description["max_length"], description.get("widths")
+        _config_of(description, directory),
+        catalogue,
+        description["max_length"],
+        description.get("widths"),
+        [field_of(each) for each in description.get("events", [])],
+        description.get("event_widths"),
     )
     try:
         model.load_state_dict(load_file(directory / WEIGHTS))

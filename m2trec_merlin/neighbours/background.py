@@ -34,6 +34,8 @@ def sessions_repeat_items(train: Sessions) -> bool:
     only wastes places at the top, and a baseline that did so would be weak without need.
     """
     session = np.repeat(np.arange(len(train)), train.lengths)
-    distinct = np.unique(session * (train.rows.max(initial=0) + 1) + train.rows)
-    repeats = len(train.rows) - len(distinct)
+    _, first = np.unique(session * (train.rows.max(initial=0) + 1) + train.rows, return_index=True)
+    may_repeat = np.ones(len(train.rows), bool) if train.is_target is None else train.is_target.copy()
+    may_repeat[first] = False
+    repeats = int(may_repeat.sum())
     return repeats >= REPEATS_WORTH_RECOMMENDING * max(train.n_prefixes, 1)

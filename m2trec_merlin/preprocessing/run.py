@@ -13,6 +13,7 @@ from m2trec_merlin.artifacts import atomic_directory, is_current, require_manife
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.preprocessing.event_attributes import EVENT_VOCABULARIES
 from m2trec_merlin.preprocessing.places import require_place
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
@@ -141,8 +142,9 @@ def _build_sessions(
 ) -> dict[str, Any]:
     from m2trec_merlin.preprocessing.sessions import build_sessions
 
-    device, longest = _device(run, SILENT), None if start is None else start.longest
-    return build_sessions(run.config, run.data, catalogue, output, client, progress, device, longest)
+    return build_sessions(
+        run.config, run.data, catalogue, output, client, progress, _device(run, SILENT), start
+    )
 
 
 def _device(run: Run, progress: Progress) -> str:
@@ -175,6 +177,8 @@ def _summarise(target: Path, progress: Progress) -> None:
         progress.say(f"  {name}: {size:,} ids")
     for split, counts in facts["sessions"].items():
         progress.say(f"sessions, {split}: {counts['sessions']:,} with {counts['events']:,} events")
+        for name, size in counts.get(EVENT_VOCABULARIES, {}).items():
+            progress.say(f"  {name}: {size:,} ids")
         if counts["unknown_items_dropped"]:
             progress.say(f"  {counts['unknown_items_dropped']:,} events of unknown items were dropped")
     progress.say(f"written to {target} in {sum(facts['seconds'].values()):.1f} s")

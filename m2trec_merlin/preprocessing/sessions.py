@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -15,18 +18,23 @@ from nvtabular import Workflow
 from m2trec_merlin.artifacts import reading
 from m2trec_merlin.catalogue import ENCODED
 from m2trec_merlin.config import Config
+from m2trec_merlin.data.event_columns import canonical_attributes
 from m2trec_merlin.data.session_length import longest_session
+from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.merlin_adapter import columns_without_copies, dataset_of_parts
 from m2trec_merlin.preprocessing.cluster import run
 from m2trec_merlin.preprocessing.device import frames_on
+from m2trec_merlin.preprocessing.event_attributes import EVENT_VOCABULARIES, fit_events
+from m2trec_merlin.preprocessing.fitting import fit_workflow
 from m2trec_merlin.preprocessing.parts import find_parts
+from m2trec_merlin.preprocessing.starting import LONGEST_SESSION, Start
 from m2trec_merlin.progress import SILENT, Progress
-from m2trec_merlin.readers.canonical import SPLITS
+from m2trec_merlin.readers.canonical import SPLITS, TARGET
+from m2trec_merlin.runs.folder import EVENTS_WORKFLOW
+from m2trec_merlin.sessions import IS_TARGET, Sessions, event_metadata
 from m2trec_merlin.workflows.sessions import EVENT_COLUMNS, JoinRows, sessions_workflow
-
-#: What the manifest calls the length that training sessions were cut to.
-LONGEST_SESSION = "max_session_length"
+from m2trec_merlin.workflows.storage import read_learned
 
 
 def build_sessions(
@@ -37,7 +45,7 @@ def build_sessions(
     client: Any = None,
     progress: Progress = SILENT,
     device: str = "cpu",
-    longest_trained: int | None = None,
+    start: Start | None = None,
 ) -> dict[str, Any]:
     """Write the sessions of each split, in rows of a finished catalogue.
 
@@ -49,38 +57,70 @@ def build_sessions(
         client: of the Dask cluster to run on; None runs in this process.
         progress: is told about each part of the work.
         device: `cpu` or `cuda`.
-        longest_trained: what training sessions are cut to; None: as configured, or as the data suggest.
+        start: of an earlier run, whose vocabularies are extended. Training sessions are cut to the same
+            length; without one as configured, or as the data suggest.
 
     Returns:
         For each split: sessions, events, and events of unknown items, which were dropped; of training also
-        the length that sessions were cut to.
+        the length that sessions were cut to, and the sizes of vocabularies of events.
 
     Raises:
-        DataError: a part of the interactions holds no item of the catalogue.
+        ArtifactError: the earlier run has other attributes of events.
+        DataError: no event of a split may be a target, or a part of the interactions holds no
+            item of the catalogue.
     """
     items = pq.read_table(catalogue / ENCODED, columns=["item_id"]).to_pandas()
     rows = items.assign(row=np.arange(1, len(items) + 1, dtype=np.int64))
-    facts = {}
-    for split in SPLITS:
-        parts = find_parts(data, split)
-        longest = (longest_trained or longest_session(config, data)) if split == "train" else None
-        workflow = sessions_workflow(rows, config.data.min_session_length, longest)
-        with reading(parts[0], "data"):
-            workflow.fit_schema(dataset_of_parts(parts[:1], EVENT_COLUMNS).schema)
-        folder = output / split
-        folder.mkdir(parents=True)
-        # Whole tasks of our own, one a part: with a Merlin Dataset, every task would carry the graph of all.
-        shared, write = delayed(workflow), delayed(write_part)
-        tasks = [write(shared, str(part), str(folder / part.name), device) for part in parts]
-        written = run(tasks, client, f"sessions, {split}", progress)
-        names = ("sessions", "events", "unknown_items_dropped")
-        facts[split] = dict(zip(names, map(sum, zip(*written, strict=True)), strict=True))
-        if longest is not None:
-            facts[split][LONGEST_SESSION] = longest
+    attributes = canonical_attributes(config.event_attributes)
+    targets = [TARGET] if config.data.targets else []
+    columns = [*EVENT_COLUMNS, *(attribute.name for attribute in attributes), *targets]
+    facts: dict[str, Any] = {}
+    fields: list[Field] = []
+    output.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=output, prefix=".vocabularies.") as storage:
+        for split in SPLITS:
+            parts = find_parts(data, split)
+            longest = None
+            if split == "train":
+                longest = longest_session(config, data) if start is None else start.longest
+            shortest = config.data.min_session_length
+            workflow = sessions_workflow(rows, shortest, longest, attributes, targets, Path(storage))
+            with reading(parts[0], "data"):
+                workflow.fit_schema(dataset_of_parts(parts[:1], columns).schema)
+            if attributes and split == "train":
+                before = None if start is None else start.events
+                fit = partial(fit_workflow, parts=parts, columns=columns, device=device, client=client)
+                fields = fit_events(workflow, attributes, output, fit, before, progress)
+            elif attributes:
+                read_learned(workflow, output / EVENTS_WORKFLOW)
+            folder = output / split
+            folder.mkdir(parents=True)
+            # Whole tasks of our own, one a part: with a Merlin Dataset, each would carry the graph of all.
+            shared, write = delayed(workflow), delayed(write_part)
+            tasks = [write(shared, str(p), str(folder / p.name), device, fields, targets) for p in parts]
+            written = run(tasks, client, f"sessions, {split}", progress)
+            names = ("sessions", "events", "unknown_items_dropped")
+            *counts, prefixes = map(sum, zip(*written, strict=True))
+            facts[split] = dict(zip(names, counts, strict=True))
+            if targets and not prefixes:
+                raise DataError(
+                    str(data), [f"no event of the {split} sessions may be a target (data.targets)"]
+                )
+            if longest is not None:
+                facts[split][LONGEST_SESSION] = longest
+    if sizes := {field.name: field.size for field in fields if field.layout.has_vocabulary}:
+        facts["train"][EVENT_VOCABULARIES] = sizes
     return facts
 
 
-def write_part(workflow: Workflow, source: str, target: str, device: str = "cpu") -> tuple[int, int, int]:
+def write_part(
+    workflow: Workflow,
+    source: str,
+    target: str,
+    device: str = "cpu",
+    fields: Sequence[Field] = (),
+    targets: Sequence[str] = (),
+) -> tuple[int, int, int, int]:
     """Write the sessions of one part of the interactions.
 
     Args:
@@ -88,16 +128,20 @@ def write_part(workflow: Workflow, source: str, target: str, device: str = "cpu"
         source: file of events.
         target: file of sessions.
         device: `cpu` or `cuda`.
+        fields: what attributes of events are encoded to.
+        targets: the column that tells which events may be targets, if there is one.
 
     Returns:
-        How many sessions and events were written, and how many events of unknown items were dropped.
+        How many sessions and events were written, how many events of unknown items were dropped, and how many
+        prefixes have a target.
 
     Raises:
         DataError: no event is of a known item.
     """
     frames = frames_on(device)
     with reading(Path(source), "data"):
-        events = frames.read(Path(source), EVENT_COLUMNS, categories=True)
+        columns = [*EVENT_COLUMNS, *(field.name for field in fields), *targets]
+        events = frames.read(Path(source), columns, categories=True)
     [join] = Graph.get_nodes_by_op_type([workflow.output_node], JoinRows)
     unknown = join.op.count_unknown(events)
     if unknown == len(events):
@@ -106,6 +150,19 @@ def write_part(workflow: Workflow, source: str, target: str, device: str = "cpu"
         sessions = workflow.transform(events)
     rows = frames.to_host(sessions["row_list"]).cast(pa.list_(pa.int64()))
     table = pa.table({"session_id": frames.to_host(sessions["session_id"]), "row": rows})
+    for field in fields:
+        lists = frames.to_host(sessions[f"{field.name}_list"])
+        table = table.append_column(field.name, lists.cast(pa.list_(field.arrow_type)))
+    for column in targets:
+        lists = frames.to_host(sessions[f"{column}_list"])
+        table = table.append_column(IS_TARGET, lists.cast(pa.list_(pa.bool_())))
     # Session ids hardly repeat: a dictionary of them is only thrown away.
-    pq.write_table(table, target, use_dictionary=["row.list.element"])
-    return len(table), len(rows.flatten()), unknown
+    repeated = ["row", *(field.name for field in fields if field.layout is Layout.IDS)]
+    table = table.replace_schema_metadata(event_metadata(fields))
+    pq.write_table(table, target, use_dictionary=[f"{name}.list.element" for name in repeated])
+    return (
+        len(table),
+        len(rows.flatten()),
+        unknown,
+        Sessions.read([Path(target)]).n_prefixes if targets else 0,
+    )

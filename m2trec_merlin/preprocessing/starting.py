@@ -12,10 +12,12 @@ from nvtabular import Workflow
 from m2trec_merlin.artifacts import read_json, reading
 from m2trec_merlin.attributes import Attribute, parse_attribute
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.preprocessing.sessions import LONGEST_SESSION
 from m2trec_merlin.runs import Run
 from m2trec_merlin.runs.settings import differences
 from m2trec_merlin.workflows.storage import SETTINGS, learning_operators
+
+#: What the manifest of `preprocess` calls the length that training sessions were cut to.
+LONGEST_SESSION = "max_session_length"
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,13 @@ class Start:
 
     Attributes:
         workflow: folder of its items workflow, whose vocabularies are extended.
+        events: the same of attributes of events.
         longest: events that training sessions were cut to.
         identity: tells it from other results.
     """
 
     workflow: Path
+    events: Path
     longest: int
     identity: Any
 
@@ -63,14 +67,19 @@ class Start:
                 f"data.max_session_length is {wanted}, and {longest} in {earlier.preprocessed}: configure "
                 "the same, or start anew without --from"
             )
-        return cls(earlier.items_workflow, longest, step.identity(manifest))
+        if earlier.events_workflow.is_dir() != bool(run.config.event_attributes):
+            raise ArtifactError(
+                f"event_attributes are configured either here or in {earlier.directory}, not in both: "
+                "configure the same, or start anew without --from"
+            )
+        return cls(earlier.items_workflow, earlier.events_workflow, longest, step.identity(manifest))
 
 
 def start_from(workflow: Workflow, attributes: Sequence[Attribute], directory: Path) -> None:
     """Have the next fitting of a workflow extend what a saved one learned: every id keeps its value.
 
     Args:
-        workflow: from `items_workflow`, its schema fitted.
+        workflow: from `items_workflow` or `sessions_workflow`, its schema fitted.
         attributes: that it was composed of.
         directory: where `save_workflow` wrote the other one.
 

@@ -1,7 +1,8 @@
 """The two canonical tables, and how raw values become theirs.
 
 `interactions`: session_id and item_id (int64 or text, as in the source), position (int64, 0, 1, 2, ... within
-a session) and, where the source has times, timestamp. A session's events lie side by side.
+a session) and, where the source has times, timestamp; of `data.targets` whether the event may be a target
+(bool), and the raw columns of event attributes under the names of these. A session's events lie side by side.
 `items`: item_id and the raw attribute columns, one row per item.
 """
 
@@ -19,6 +20,8 @@ from m2trec_merlin.columns import to_arrow
 from m2trec_merlin.ids import IdIndex
 
 SESSION_ID, ITEM_ID, POSITION, TIMESTAMP, SPLIT = "session_id", "item_id", "position", "timestamp", "split"
+#: Whether an event may be a target; in raw chunks the value that tells it.
+TARGET = "target"
 SPLITS = ("train", "valid", "test")
 #: Of whole numbers, a float holds every one below.
 _EXACT = 2.0**53

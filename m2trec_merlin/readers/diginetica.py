@@ -10,7 +10,7 @@ in time. Words of product names are published as numbers: "4875,776" becomes the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
@@ -64,9 +64,9 @@ class DigineticaData(DataSettings):
 
     paths: ClassVar[tuple[str, ...]] = ("folder",)
 
-    def open(self, seed: int) -> Diginetica:
+    def open(self, seed: int, more: Mapping[str, str] | None = None) -> Diginetica:
         """Return the reader."""
-        return Diginetica(self)
+        return Diginetica(self, more or {})
 
 
 class Diginetica:
@@ -77,7 +77,7 @@ class Diginetica:
 
     time_format = ISO_8601
 
-    def __init__(self, config: DigineticaData) -> None:
+    def __init__(self, config: DigineticaData, more: Mapping[str, str]) -> None:
         folder = config.folder
         self._options = config.options
         self._views, self._products, self._categories = (
@@ -87,7 +87,7 @@ class Diginetica:
         self.name = f"Diginetica in {folder}"
         self.items_origin = Origin(str(self._products.path), _PRODUCT_COLUMNS, self._products.locate)
         self.interactions_origin = Origin(
-            str(self._views.path), _VIEW_COLUMNS, self._views.locate, self._views.columns
+            str(self._views.path), {**_VIEW_COLUMNS, **more}, self._views.locate, self._views.columns
         )
         self.notices: list[str] = []
 
@@ -138,9 +138,9 @@ class Diginetica:
 
     def _read_views(self) -> Iterator[pd.DataFrame]:
         available = self._views.columns()
-        names = {own: canonical for canonical, own in _VIEW_COLUMNS.items() if own in available}
-        for block in self._views.blocks(list(names)):
-            yield block.rename(columns=names)
+        names = {name: own for name, own in self.interactions_origin.columns.items() if own in available}
+        for block in self._views.blocks(list(dict.fromkeys(names.values()))):
+            yield pd.DataFrame({name: block[own] for name, own in names.items()})
 
     @property
     def _filter(self) -> str:

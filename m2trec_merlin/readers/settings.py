@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from m2trec_merlin.readers.dialect import Dialect
 from m2trec_merlin.readers.source import Source
-from m2trec_merlin.sections import MANY, Section
+from m2trec_merlin.sections import MANY, Name, Section
 
 
 class SplitByColumn(Section):
@@ -84,6 +85,20 @@ SplitConfig = Annotated[
 ]
 
 
+class Targets(Section):
+    """Which events may be targets, in training, validation and test; all events are read as context."""
+
+    column: Name = Field(description="column of the interactions that tells")
+    values: list[Name] = Field(min_length=1, description="of the events that may be targets")
+
+    @field_validator("values")
+    @classmethod
+    def _values_differ(cls, values: list[str]) -> list[str]:
+        if repeated := sorted({value for value in values if values.count(value) > 1}):
+            raise ValueError(f"values {repeated} occur more than once")
+        return values
+
+
 class DataSettings(Section):
     """Where raw data comes from, how it is split, and which sessions count."""
 
@@ -100,6 +115,7 @@ class DataSettings(Section):
         description="training sessions keep their last so many events; default: so many that 99 % of all "
         "events are kept, at most 200",
     )
+    targets: Targets | None = Field(None, description="which events may be targets; default: all")
     chunk_sessions: int = Field(200_000, ge=1, le=MANY, description="sessions held in memory at a time")
 
     #: Settings that are paths, relative to the configuration file. Where data lie does not change them.
@@ -119,11 +135,13 @@ class DataSettings(Section):
         """How a table of items is written, as CSV."""
         return Dialect(options=None)
 
-    def open(self, seed: int) -> Source:
+    def open(self, seed: int, more: Mapping[str, str] | None = None) -> Source:
         """Return the reader, which has read nothing yet.
 
         Args:
             seed: of everything that it draws at random.
+            more: columns of the interactions that are wanted besides: what chunks call them -> what the
+                source does.
         """
         raise NotImplementedError
 

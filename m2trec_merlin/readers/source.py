@@ -77,10 +77,11 @@ class Source(Protocol):
     def interactions(self) -> Iterator[pd.DataFrame]:
         """Yield events in chunks of whole sessions, a session's events side by side, values as they stand.
 
-        Columns are session_id, item_id and, where the source has them, position, timestamp and split. The
-        index is the source's row number. Can be called again, and yields the same events in the same order,
-        whatever the size of the chunks. A column that the source lacks is left out, for the validation to
-        report; without session_id, chunks are any rows.
+        Columns are session_id, item_id and, where the source has them, position, timestamp and split, and
+        those that were asked for besides (`DataSettings.open`). The index is the source's row number. Can be
+        called again, and yields the same events in the same order, whatever the size of the chunks. A column
+        that the source lacks is left out, for the validation to report; without session_id, chunks are any
+        rows.
 
         Raises:
             DataError: the table cannot be read at all.

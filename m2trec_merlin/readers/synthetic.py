@@ -18,7 +18,7 @@ the items workflow; and it makes the whole data set at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -90,9 +90,9 @@ class SyntheticData(DataSettings):
     source: Literal["synthetic"]
     options: SyntheticOptions = SyntheticOptions()
 
-    def open(self, seed: int) -> Synthetic:
+    def open(self, seed: int, more: Mapping[str, str] | None = None) -> Synthetic:
         """Return the generator."""
-        return Synthetic(self, seed)
+        return Synthetic(self, seed, more or {})
 
 
 class Synthetic:
@@ -106,9 +106,13 @@ class Synthetic:
     name = "synthetic data"
     time_format = ISO_8601
     items_origin = Origin("synthetic items", {})
-    interactions_origin = Origin("synthetic interactions", {TIMESTAMP: TIMESTAMP, POSITION: POSITION})
 
-    def __init__(self, config: SyntheticData, seed: int) -> None:
+    def __init__(self, config: SyntheticData, seed: int, more: Mapping[str, str]) -> None:
+        own = {TIMESTAMP: TIMESTAMP, POSITION: POSITION}
+        # All that it has, of which nothing can be an attribute that would not be known already.
+        self.interactions_origin = Origin(
+            "synthetic interactions", {**own, **more}, available=lambda: list(own)
+        )
         self._options = config.options
         self._seed = seed
         self._chunk_sessions = config.chunk_sessions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
@@ -114,9 +114,9 @@ class TablesData(DataSettings):
         own = self.options.items
         return own.dialect("data.options.items") if own else self.options.dialect("data.options")
 
-    def open(self, seed: int) -> TableFiles:
+    def open(self, seed: int, more: Mapping[str, str] | None = None) -> TableFiles:
         """Return the reader."""
-        return TableFiles(self)
+        return TableFiles(self, more or {})
 
     @model_validator(mode="after")
     def _sessions_are_cut_in_one_way(self) -> TablesData:
@@ -143,8 +143,9 @@ class TableFiles:
     in CSV are whole numbers if all in the items table are.
     """
 
-    def __init__(self, config: TablesData) -> None:
+    def __init__(self, config: TablesData, more: Mapping[str, str]) -> None:
         self._options = config.options
+        self._more = more
         self._interactions_file = TableFile(config.interactions, self._options.dialect("data.options"))
         self._items_file = TableFile(config.items, config.items_dialect)
         self._columns = config.columns
@@ -174,6 +175,7 @@ class TableFiles:
             names[TIMESTAMP if self._order_is_time() else POSITION] = self._columns.order
         if self._columns.split is not None:
             names[SPLIT] = self._columns.split
+        names.update(self._more)
         return Origin(
             str(self._interactions_file.path),
             names,
@@ -243,7 +245,8 @@ class TableFiles:
         if not names:
             return
         own_names = list(dict.fromkeys(names.values()))
-        for block in self._interactions_file.blocks(own_names, single=own_names):
+        single = [own for canonical, own in names.items() if canonical not in self._more]
+        for block in self._interactions_file.blocks(own_names, single=single):
             rows = pd.DataFrame({canonical: block[own] for canonical, own in names.items()})
             if SESSION_ID in rows and not self._interactions_file.is_typed:
                 rows[SESSION_ID] = without_zero_fractions(rows[SESSION_ID])

@@ -16,6 +16,8 @@ PART, PARTS = "part-{:05d}.parquet", "part-*.parquet"
 #: Beside the tables of data/, made of them and for people: no later step reads these.
 REPORT_PAGE, REPORT_NUMBERS = "report.html", "report.json"
 CATALOGUE, ITEMS_WORKFLOW, SESSIONS = "catalogue", "items_workflow", "sessions"
+#: Inside sessions/, where events have attributes: what encodes them.
+EVENTS_WORKFLOW = "workflow"
 CHECKPOINTS, TENSORBOARD = "checkpoints", "tensorboard"
 
 
@@ -65,6 +67,11 @@ class RunFolder:
     def items_workflow(self) -> Path:
         """The fitted workflow that encodes items."""
         return self.preprocessed / ITEMS_WORKFLOW
+
+    @property
+    def events_workflow(self) -> Path:
+        """The fitted part of the sessions workflow, which encodes attributes of events, if there are any."""
+        return self.preprocessed / SESSIONS / EVENTS_WORKFLOW
 
     def sessions(self, split: str) -> Path:
         """The sessions of `train`, `valid` or `test`, in rows of the catalogue."""

@@ -56,7 +56,7 @@ class Run(RunFolder):
         Raises:
             ArtifactError: data/ or preprocessed/ were made with other settings than the model.
         """
-        parts = ("seed", "data", "attributes", "model", "training")
+        parts = ("seed", "data", "attributes", "event_attributes", "model", "training")
         trained = Run(self.config.model_copy(update={name: getattr(saved, name) for name in parts}))
         for verb in ("data", "preprocess"):
             step = trained.step(verb)

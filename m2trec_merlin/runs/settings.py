@@ -6,7 +6,7 @@ exceptions are settings that a step reads itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Any, Literal
 
 from m2trec_merlin.config import Config
@@ -24,20 +24,34 @@ _NOT_IN_DATA = {"chunk_sessions", *PATHS}
 #: What changes how fast a model is trained, not which; and what only matters where training goes on from
 #: an earlier run, whose manifest tells it.
 _NOT_IN_MODEL = {"device", "threads", "checkpoint_steps", "continued"}
+#: Settings that manifests name only where they say something: results of before they existed stay current.
+LEFT_OUT = ("event_attributes",)
 
 
 def _data(config: Config) -> Settings:
     # The seed is left to the step itself: trainings with several seeds may share one draw of the data.
     return {
         # Sessions are cut to their longest by a later step.
-        "data": config.data.model_dump(mode="json", exclude={*_NOT_IN_DATA, "max_session_length"}),
+        "data": _of_data(config, {*_NOT_IN_DATA, "max_session_length"}),
         "attributes": [attribute.reading_settings() for attribute in config.attributes],
+        **_of_events([attribute.reading_settings() for attribute in config.event_attributes]),
     }
+
+
+def _of_data(config: Config, exclude: Set[str]) -> Settings:
+    # As with `LEFT_OUT`.
+    absent = {"targets"} if config.data.targets is None else set()
+    return config.data.model_dump(mode="json", exclude={*exclude, *absent})
+
+
+def _of_events(attributes: Any) -> Settings:
+    return {"event_attributes": attributes} if attributes else {}
 
 
 def _preprocess(config: Config) -> Settings:
     return {
         "attributes": [attribute.preprocessing_settings() for attribute in config.attributes],
+        **_of_events([attribute.preprocessing_settings() for attribute in config.event_attributes]),
         "min_session_length": config.data.min_session_length,
         "max_session_length": config.data.max_session_length,
         "title_column": config.serving.title_column,
@@ -47,6 +61,7 @@ def _preprocess(config: Config) -> Settings:
 def _train(config: Config) -> Settings:
     return {
         "attributes": [a.model_dump(mode="json") for a in config.attributes],
+        **_of_events([a.model_dump(mode="json") for a in config.event_attributes]),
         "model": config.model.model_dump(mode="json"),
         "training": config.training.model_dump(mode="json", exclude=_NOT_IN_MODEL),
         "seed": config.seed,
@@ -119,10 +134,12 @@ def full_name(verb: Verb, name: str) -> str:
 def made_of(config: Config) -> Settings:
     """Return all that a model is made of, as the configuration file calls it; attributes by name."""
     attributes = {attribute.name: attribute.model_dump(mode="json") for attribute in config.attributes}
+    of_events = {attribute.name: attribute.model_dump(mode="json") for attribute in config.event_attributes}
     return {
         "seed": config.seed,
-        "data": config.data.model_dump(mode="json", exclude=_NOT_IN_DATA),
+        "data": _of_data(config, _NOT_IN_DATA),
         "attributes": {"names": list(attributes), **attributes},
+        **_of_events({"names": list(of_events), **of_events} if of_events else {}),
         "model": config.model.model_dump(mode="json"),
         "training": config.training.model_dump(mode="json", exclude=_NOT_IN_MODEL),
     }

@@ -12,7 +12,7 @@ from m2trec_merlin.artifacts import MANIFEST, fingerprint, is_current, require_m
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.runs.folder import REPORT_NUMBERS, REPORT_PAGE
 from m2trec_merlin.runs.locks import lock
-from m2trec_merlin.runs.settings import Settings, Verb, differences, full_name
+from m2trec_merlin.runs.settings import LEFT_OUT, Settings, Verb, differences, full_name
 
 #: As `write_manifest` wrote it.
 Manifest = dict[str, Any]
@@ -104,8 +104,10 @@ class Step:
         What the manifest does not tell, because it is older than the setting, is no difference.
         """
         told = (self.found() or {}).get("settings", {})
-        known = {name: value for name, value in self.settings.items() if name in told}
-        found = differences({name: told[name] for name in known}, known)
+        known = {name for name in self.settings if name in told}
+        known |= {name for name in LEFT_OUT if told and (name in told or name in self.settings)}
+        then, now = ({name: of.get(name) for name in sorted(known)} for of in (told, self.settings))
+        found = differences(then, now)
         return {full_name(self.verb, name): (then, now) for name, then, now in found}
 
     def outdated(self) -> list[str]:

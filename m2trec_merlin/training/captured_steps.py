@@ -26,14 +26,25 @@ Step = Callable[[SessionBatch], Tensor]
 Capture = Callable[[Callable[[], Tensor]], Callable[[], Tensor]]
 
 
-def cannot_capture(model: M2TRec, device: torch.device, processes: Processes) -> str | None:
-    """Return why steps of this training cannot be captured, None if they can."""
+def cannot_capture(
+    model: M2TRec, device: torch.device, processes: Processes, says_more: bool = False
+) -> str | None:
+    """Return why steps of this training cannot be captured, None if they can.
+
+    Args:
+        model: to be trained.
+        device: where.
+        processes: that train together.
+        says_more: whether more is known of events than their rows, see `SessionLoader`.
+    """
     if device.type != "cuda":
         return "training is not on a GPU"
     if processes.count > 1:
         return "several processes train together"
     if not model.session_encoder.causal:
         return "model.session.mode is not causal"
+    if says_more:
+        return "events have attributes, or not all may be targets"
     if ragged := model.body.inputs.catalogue.ragged:
         return f"some values of '{ragged[0]}' are lists far longer than the others"
     return None

@@ -22,7 +22,7 @@ from m2trec_merlin.model.storage import WEIGHTS, load_model
 from m2trec_merlin.preprocessing.run import START
 from m2trec_merlin.runs import Run
 from m2trec_merlin.runs.settings import differences, made_of
-from m2trec_merlin.sessions import Sessions
+from m2trec_merlin.sessions import Sessions, event_fields
 
 #: Share of the steps, at most, in which the learning rate still rises.
 _WARM_UP = 0.2
@@ -73,7 +73,14 @@ class Continuation:
             ArtifactError: the earlier model is damaged, or was trained on another catalogue than its run has.
         """
         earlier = load_model(self._earlier.model, self._before)
-        model = build_model(self._run.config, self._catalogue, earlier.max_length, earlier.widths)
+        model = build_model(
+            self._run.config,
+            self._catalogue,
+            earlier.max_length,
+            earlier.widths,
+            event_fields(_files(self._run)),
+            earlier.event_widths,
+        )
         take_over(model, earlier, self.row_of)
         return model
 
@@ -134,7 +141,8 @@ def require_same_model(run: Run, earlier: Run) -> None:
         ArtifactError: names each setting of attributes and model that is another one.
     """
     then, now = (
-        {part: made_of(each.config)[part] for part in ("attributes", "model")} for each in (earlier, run)
+        {part: made_of(each.config).get(part) for part in ("attributes", "event_attributes", "model")}
+        for each in (earlier, run)
     )
     if unlike := [f"{name}: {old} there, {new} here" for name, old, new in differences(then, now)]:
         raise ArtifactError(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +20,13 @@ import torch
 from torch import Tensor
 
 from m2trec_merlin.artifacts import reading
+from m2trec_merlin.encoded import Field, to_tensors
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.frames.cudf_frames import CudfFrames
-from m2trec_merlin.model.catalogue_tensors import take_ragged
+from m2trec_merlin.model.catalogue_tensors import EncodedAttributes, ragged_entries
+from m2trec_merlin.model.event_encoder import take_events
 from m2trec_merlin.model.session_batch import SessionBatch, count_pairs
-from m2trec_merlin.sessions import Sessions
+from m2trec_merlin.sessions import Sessions, event_fields, tells_targets
 from m2trec_merlin.training.hardware import cudf_on
 from m2trec_merlin.training.processes import ALONE, Processes
 
@@ -41,12 +43,15 @@ class SessionLoader:
     together they see what one process with a batch of the joint size would see.
 
     Args:
-        directory: Parquet files with a column `row`, lists of catalogue rows.
+        directory: Parquet files as `Sessions` reads them.
         batch_size: sessions a batch, in each process.
         seed: of the shuffle.
         device: where batches are made.
         processes: that train together.
         sessions_at_a_time: bound of a chunk; one file is the least that is read.
+
+    Attributes:
+        says_more: whether more is known of events than their rows: attributes, or which may be targets.
 
     Raises:
         ArtifactError: the folder holds too few sessions.
@@ -62,7 +67,7 @@ class SessionLoader:
         sessions_at_a_time: int | None = None,
     ) -> None:
         files = sorted(directory.glob("*.parquet"))
-        counts = np.array([_count_rows(file) for file in files], dtype=np.int64)
+        counts = np.array([_count_sessions(file) for file in files], dtype=np.int64)
         self.n_sessions = int(counts.sum())
         if self.n_sessions < processes.count:
             least = f"fewer than {processes.count}" if self.n_sessions else "no"
@@ -72,7 +77,11 @@ class SessionLoader:
         bound = sessions_at_a_time or (SESSIONS_AT_A_TIME_ON_GPU if on_gpu else SESSIONS_AT_A_TIME)
         n_chunks = min(len(files), -(-self.n_sessions // bound))
         # Files follow each other in time; a chunk takes some of all times.
-        self._chunks = [_Files(files[k::n_chunks], int(counts[k::n_chunks].sum())) for k in range(n_chunks)]
+        self.says_more = bool(event_fields(files)) or tells_targets(files)
+        self._chunks = [
+            _Files(files[k::n_chunks], int(counts[k::n_chunks].sum()), self.says_more)
+            for k in range(n_chunks)
+        ]
         self.batch_size = batch_size
         self.seed = seed
         self.processes = processes
@@ -130,16 +139,30 @@ class SessionLoader:
 
 @dataclass(frozen=True)
 class _Files:
+    """Some files, how many sessions they hold, and whether these say more of events than their rows."""
+
     paths: Sequence[Path]
     n_sessions: int
+    says_more: bool
 
     def read(self, device: torch.device) -> _Chunk:
         """Read into the memory of the device: by cuDF where it is there, or by way of the host."""
-        if (frames := cudf_on(device)) is not None:
+        if not self.says_more and (frames := cudf_on(device)) is not None:
             return self.read_by(frames)
-        sessions = Sessions.read(self.paths)
+        sessions = _with_targets(Sessions.read(self.paths))
         values = torch.from_numpy(sessions.rows.astype(np.int32)).to(device)
-        return _Chunk(values, torch.from_numpy(sessions.offsets).to(device), sessions.lengths)
+        offsets, told = torch.from_numpy(sessions.offsets).to(device), sessions.is_target
+        return _Chunk(
+            values,
+            offsets,
+            sessions.lengths,
+            {
+                name: torch.from_numpy(array).to(device)
+                for name, array in to_tensors(sessions.attributes).items()
+            },
+            [column.field for column in sessions.attributes.values()],
+            None if told is None else torch.from_numpy(told).to(device),
+        )
 
     def read_by(self, frames: CudfFrames) -> _Chunk:
         """Read without a copy on the host but that of the lengths."""
@@ -150,20 +173,41 @@ class _Files:
 
 @dataclass(frozen=True)
 class _Chunk:
-    """Sessions on the device: int32 [E] rows, int64 [S + 1] offsets; and their lengths [S] on the host."""
+    """Sessions on the device: int32 [E] rows, int64 [S + 1] offsets; and their lengths [S] on the host.
+
+    What else is known of events is as in `SessionBatch`.
+    """
 
     rows: Tensor
     offsets: Tensor
     lengths: np.ndarray
+    attributes: EncodedAttributes = field(default_factory=dict)
+    fields: Sequence[Field] = ()
+    is_target: Tensor | None = None
 
     def batch(self, drawn: np.ndarray, on_device: Tensor) -> SessionBatch:
         """Return the drawn sessions; their sizes are known to the host, so that no device is waited for."""
         lengths = self.lengths[drawn]
-        rows, offsets = take_ragged(self.rows, self.offsets, on_device, int(lengths.sum()))
-        return SessionBatch(rows.long(), offsets.diff(), int(lengths.max()), count_pairs(lengths))
+        events, offsets = ragged_entries(self.offsets, on_device, int(lengths.sum()))
+        return SessionBatch(
+            self.rows[events].long(),
+            offsets.diff(),
+            int(lengths.max()),
+            count_pairs(lengths),
+            take_events(self.attributes, self.fields, events),
+            self.fields,
+            None if self.is_target is None else self.is_target[events],
+        )
 
 
-def _count_rows(file: Path) -> int:
+def _with_targets(sessions: Sessions) -> Sessions:
+    """Leave out sessions none of whose events may be a target: there would be nothing to learn from them."""
+    return sessions if sessions.is_target is None else sessions.take(np.unique(sessions.prefixes().session))
+
+
+def _count_sessions(file: Path) -> int:
+    if tells_targets([file]):
+        return len(_with_targets(Sessions.read([file])))
     with reading(file, "preprocess"):
-        rows: int = pq.read_metadata(file).num_rows
-    return rows
+        sessions: int = pq.read_metadata(file).num_rows
+    return sessions

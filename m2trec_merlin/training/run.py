@@ -25,10 +25,10 @@ from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.ranking import prefixes_of, sample_prefixes
 from m2trec_merlin.model.m2trec import build_model, fit_before_training
 from m2trec_merlin.model.storage import FORMAT, save_model
-from m2trec_merlin.preprocessing.sessions import LONGEST_SESSION
+from m2trec_merlin.preprocessing.starting import LONGEST_SESSION
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run, Step
-from m2trec_merlin.sessions import Sessions
+from m2trec_merlin.sessions import Sessions, event_fields
 from m2trec_merlin.tracking import Recording, recordings
 from m2trec_merlin.training.captured_steps import cannot_capture
 from m2trec_merlin.training.continuing import Continuation, continued, identity_of
@@ -131,7 +131,8 @@ def _train(
     settings, sessions, facts = config.training, run.sessions("train"), {}
     if earlier is None:
         prepared = require_manifest(run.preprocessed, "preprocess")["sessions"]["train"]
-        model = build_model(config, catalogue, prepared[LONGEST_SESSION])
+        events = event_fields(sorted(sessions.glob("*.parquet"))[:1])
+        model = build_model(config, catalogue, prepared[LONGEST_SESSION], events=events)
     else:
         continuation = Continuation(run, earlier, catalogue)
         model, sessions = continuation.build(), run.drawn_sessions(training)
@@ -164,7 +165,11 @@ def _train(
             if processes.is_first
             else []
         )
-    lacks = cannot_capture(model, device, processes) if settings.cuda_graphs else "not asked for"
+    lacks = (
+        cannot_capture(model, device, processes, loader.says_more)
+        if settings.cuda_graphs
+        else "not asked for"
+    )
     if settings.cuda_graphs:
         progress.say("steps are CUDA graphs" if lacks is None else f"steps are no CUDA graphs: {lacks}")
     trainer = Trainer(

@@ -36,6 +36,7 @@ BASES: list[dict[str, Any]] = [
             "columns": {"order": "time"},
             "sessions": {"user": "customer"},
             "options": {"items": {"separator": ";"}},
+            "targets": {"column": "event", "values": ["buy"]},
             "split": {"kind": "hash"},
         }
     },
@@ -47,6 +48,7 @@ ATTRIBUTES = [
 REST: dict[str, Any] = {
     "name": "shop",
     "attributes": ATTRIBUTES,
+    "event_attributes": ATTRIBUTES[1:2],
     "model": {"session": {}, "next_item": {}, "next_attributes": [{"attribute": "categorical"}]},
     "training": {},
     "evaluation": {},

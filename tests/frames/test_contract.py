@@ -101,7 +101,7 @@ def test_events_are_numbered_grouped_and_cut(frames, events):
         }
     )
     frame = frames.with_columns(frame, {"number": frames.number(frame["id"])})
-    grouped = frames.group(frame, ["number", "id"], ["number", "place"], "row")
+    grouped = frames.group(frame, ["number", "id"], ["number", "place"], ["row"])
     names = list(dict.fromkeys(name for name, _ in events))
     places = [sorted(place for other, place in events if other == name) for name in names]
     assert host(frames, grouped["id"]) == names

@@ -33,6 +33,7 @@ def test_every_path_is_below_the_folder_of_the_run() -> None:
         "preprocessed": "preprocessed",
         "catalogue": "preprocessed/catalogue",
         "items_workflow": "preprocessed/items_workflow",
+        "events_workflow": "preprocessed/sessions/workflow",
         "sessions train": "preprocessed/sessions/train",
         "sessions valid": "preprocessed/sessions/valid",
         "sessions test": "preprocessed/sessions/test",
@@ -67,6 +68,7 @@ def test_variants_share_the_data_but_no_model(tmp_path: Path) -> None:
     shared = {name for name in ours if ours[name] == other[name]}
     assert shared == {
         *("data", "items", "cold_items", "data_report", "preprocessed", "catalogue", "items_workflow"),
+        "events_workflow",
         "drift",
         *("sessions train", "sessions valid", "sessions test"),
     }

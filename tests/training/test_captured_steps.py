@@ -92,6 +92,7 @@ def test_why_steps_are_not_captured() -> None:
     assert cannot_capture(model, CUDA, ALONE) is None
     assert cannot_capture(model, torch.device("cpu"), ALONE) == "training is not on a GPU"
     assert cannot_capture(model, CUDA, replace(ALONE, count=2)) == "several processes train together"
+    assert "attributes" in str(cannot_capture(model, CUDA, ALONE, says_more=True))
     paper = build_model(tiny_config(session={"mode": "bidirectional"}), tiny_catalogue())
     assert cannot_capture(paper, CUDA, ALONE) == "model.session.mode is not causal"
     model.body.inputs.catalogue.ragged.append("tags")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ import pyarrow.parquet as pq
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
-from m2trec_merlin.encoded import EncodedColumn, Field, Layout
-from m2trec_merlin.sessions import Sessions
+from m2trec_merlin.encoded import EncodedColumn, EncodedItems, Field, Layout
+from m2trec_merlin.sessions import Sessions, event_metadata
 
 ATTRIBUTES: list[dict[str, Any]] = [
     {"name": "title", "kind": "text", "pair_buckets": 64},
@@ -20,6 +21,19 @@ ATTRIBUTES: list[dict[str, Any]] = [
     {"name": "tags", "kind": "multi_categorical"},
     {"name": "price", "kind": "numeric"},
     {"name": "image", "kind": "vector", "size": 3},
+]
+#: Of events: one of each layout.
+EVENT_ATTRIBUTES: list[dict[str, Any]] = [
+    {"name": "event_type", "kind": "categorical"},
+    {"name": "flags", "kind": "multi_categorical"},
+    {"name": "paid", "kind": "numeric"},
+    {"name": "place", "kind": "vector", "size": 2},
+]
+EVENT_FIELDS = [
+    Field("event_type", Layout.IDS, 6),
+    Field("flags", Layout.ID_LISTS, 7),
+    Field("paid", Layout.NUMBERS),
+    Field("place", Layout.VECTORS, 2),
 ]
 
 
@@ -99,11 +113,44 @@ def tiny_sessions(count: int = 40, n_items: int = 24, longest: int = 6, seed: in
     return Sessions.from_lists(sessions)
 
 
+def event_values(count: int, seed: int) -> EncodedItems:
+    """Attributes of so many events, at random."""
+    random = np.random.default_rng(seed)
+    flags = ragged([list(random.integers(1, 7, random.integers(1, 4))) for _ in range(count)])
+    values = (
+        (random.integers(1, 6, count),),
+        flags,
+        (random.normal(size=count).astype(np.float32),),
+        (random.normal(size=(count, 2)).astype(np.float32),),
+    )
+    return {f.name: EncodedColumn(f, *own) for f, own in zip(EVENT_FIELDS, values, strict=True)}
+
+
+def with_events(sessions: Sessions, seed: int = 5) -> Sessions:
+    """The same sessions, of events with attributes."""
+    return replace(sessions, attributes=event_values(len(sessions.rows), seed))
+
+
 def write_sessions(folder: Path, sessions: Sessions, files: int = 1) -> Path:
     """Write sessions as the sessions workflow does."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, part in enumerate(np.array_split(np.arange(len(sessions)), files)):
         rows = [sessions[i].tolist() for i in part]
         table = pa.table({"session_id": part, "row": pa.array(rows, pa.list_(pa.int64()))})
+        own = sessions.take(part)
+        for name, column in own.attributes.items():
+            events = pa.array([_plain(column, e) for e in range(len(column))], column.field.arrow_type)
+            table = table.append_column(
+                name, pa.ListArray.from_arrays(pa.array(own.offsets, pa.int32()), events)
+            )
+        if own.is_target is not None:
+            lists = pa.ListArray.from_arrays(pa.array(own.offsets, pa.int32()), pa.array(own.is_target))
+            table = table.append_column("is_target", lists)
+        table = table.replace_schema_metadata(event_metadata([c.field for c in own.attributes.values()]))
         pq.write_table(table, folder / f"part-{number:05d}.parquet")
     return folder
+
+
+def _plain(column: EncodedColumn, event: int) -> Any:
+    values = column.of(event)
+    return values.tolist() if column.field.layout is Layout.ID_LISTS else values.tolist()[0]

@@ -27,6 +27,7 @@ from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.encoded import FIRST_VALUE, NO_ITEM, Layout
+from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.chosen import weights_of
 from m2trec_merlin.evaluation.tuning import tune
 from m2trec_merlin.model.heads import HEADS
@@ -103,6 +104,11 @@ def _export(run: Run, force: bool, progress: Progress) -> Path:
     started = time.perf_counter()
     catalogue = Catalogue.load(run.catalogue)
     model = load_model(run.model, catalogue)
+    if model.events:
+        raise ArtifactError(
+            f"{run.model} reads attributes of events (event_attributes), which an export cannot take yet: "
+            "train without them to serve it"
+        )
     with atomic_directory(target) as repository:
         found = write_repository(run, model, catalogue, repository, progress)
         seconds = round(time.perf_counter() - started, 1)
@@ -213,7 +219,7 @@ def describe_items(config: Config, version: Description) -> ItemFormat:
         head = config.model.next_item.head
         unchangeable = f"has an output for each item of its training (model.next_item.head: {head})"
     return ItemFormat(
-        config.data.open(config.seed).items_origin.column(ITEM_ID),
+        config.open_source().items_origin.column(ITEM_ID),
         tuple(attribute.model_dump(mode="json") for attribute in config.attributes),
         config.serving.title_column,
         config.titles_from,

@@ -1,0 +1,107 @@
+"""Columns of events beside session, item and order: raw values of event attributes, and which are targets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from m2trec_merlin.attributes import Attribute
+from m2trec_merlin.columns import as_category, as_text, to_arrow
+from m2trec_merlin.config import Config
+from m2trec_merlin.readers.canonical import POSITION, TARGET, TIMESTAMP
+from m2trec_merlin.readers.derived import DERIVED, is_derived
+from m2trec_merlin.readers.problems import ProblemLog
+
+
+class EventColumns:
+    """What a configuration wants of events beyond the canonical columns.
+
+    Args:
+        config: of the run.
+
+    Attributes:
+        attributes: of events, each read from a column of its own name, as canonical interactions have it.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.attributes = canonical_attributes(config.event_attributes)
+        self._derived = {
+            a.name: DERIVED[a.source_column] for a in config.event_attributes if is_derived(a.source_column)
+        }
+        self._targets = config.data.targets
+        wanted = self._targets.values if self._targets else []
+        self._target_values = as_category(pd.Series(wanted, dtype=object))
+        self._met: Counter[str] = Counter()
+
+    def check(self, chunk: pd.DataFrame, log: ProblemLog) -> None:
+        """Note which raw values do not suit the kind of their attribute; see which targets occur."""
+        for attribute in self.attributes:
+            if attribute.name not in chunk:
+                continue
+            values = chunk[attribute.name]
+            for fault in attribute.faults(values[values.notna()]):
+                what = f"{fault.what} (event attribute '{attribute.name}')"
+                log.add_rows(attribute.name, what, fault.values, fault.wrong, fault.hint)
+        if self._targets and TARGET in chunk:
+            counted = pc.value_counts(as_category(chunk[TARGET]).drop_null())
+            self._met.update(dict(zip(*(counted.field(i).to_pylist() for i in (0, 1)), strict=True)))
+
+    def finish(self, log: ProblemLog, has_times: bool) -> None:
+        """Note what is wrong with the table as a whole, once all of it has been checked.
+
+        Args:
+            log: takes the problems.
+            has_times: whether events have times.
+        """
+        if not has_times and self._derived:
+            log.add(
+                f"event attributes {', '.join(self._derived)} are made of the times of events; there are "
+                "none: let data.columns.order name a column of dates (or of Unix time, with "
+                "data.options.time_format: s)"
+            )
+        if self._targets is None or not self._met:
+            return
+        wanted = self._target_values.to_pylist()
+        if absent := [value for value in wanted if not self._met[value]]:
+            there = ", ".join(value for value, _ in self._met.most_common(5))
+            log.add(
+                f"column '{self._targets.column}' never holds {', '.join(absent)}, which data.targets.values "
+                f"names; most frequent are {there}"
+            )
+
+    def canonical(self, raw: pd.DataFrame) -> dict[str, pd.Series]:
+        """Return the columns of a valid chunk in their canonical types, but for those that are derived."""
+        columns = {
+            a.name: _of_one_type(a.canonical(raw[a.name]))
+            for a in self.attributes
+            if a.name not in self._derived
+        }
+        if self._targets:
+            found = pc.is_in(as_category(raw[TARGET]), value_set=self._target_values)
+            columns[TARGET] = pd.Series(found.to_numpy(zero_copy_only=False), index=raw.index)
+        return columns
+
+    def derive(self, events: pd.DataFrame) -> dict[str, pd.Series]:
+        """Return the derived columns of canonical events, whole sessions in order."""
+        first = events[POSITION].to_numpy() == 0
+        return {name: derive(events[TIMESTAMP], first) for name, derive in self._derived.items()}
+
+
+def canonical_attributes(attributes: Sequence[Attribute]) -> list[Attribute]:
+    """Return event attributes as they are read from canonical interactions, by their own names."""
+    return [attribute.model_copy(update={"column": None}) for attribute in attributes]
+
+
+def _of_one_type(values: pd.Series) -> pd.Series:
+    """Return values of a type that a file can hold; those of several types become texts."""
+    try:
+        kind = to_arrow(values).type
+    except pa.ArrowException:
+        kind = None
+    if kind is None or pa.types.is_null(kind):
+        return as_text(values).to_pandas().set_axis(values.index).astype(object)
+    return values

@@ -1,0 +1,94 @@
+"""Attributes of events to what is added to the item vectors at their positions.
+
+Shapes: E events, D width of the session encoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from m2trec_merlin.attributes import Attribute
+from m2trec_merlin.config import ModelConfig
+from m2trec_merlin.encoded import EncodedColumn, Field, to_tensors
+from m2trec_merlin.model.attribute_encoders import AttributeEncoder, build_attribute_encoder
+from m2trec_merlin.model.catalogue_tensors import EncodedAttributes, take_ragged
+
+
+class EventEncoder(nn.Module):
+    """Encodes every attribute of an event, and projects all of them together to one vector.
+
+    It starts as nothing: the projection is learned from zeros.
+
+    Args:
+        encoders: of the attributes.
+        fields: what these are encoded to, in the same order.
+        width: D.
+    """
+
+    def __init__(self, encoders: Sequence[AttributeEncoder], fields: Sequence[Field], width: int) -> None:
+        super().__init__()
+        self.fields = list(fields)
+        self.encoders = nn.ModuleList(encoders)
+        self.project = nn.Linear(sum(encoder.width for encoder in encoders), width, bias=False)
+        nn.init.zeros_(self.project.weight)
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Length of each attribute's vectors, by name."""
+        return {
+            field.name: encoder.width for field, encoder in zip(self.fields, self._encoders(), strict=True)
+        }
+
+    def forward(self, attributes: EncodedAttributes) -> Tensor:
+        """Return a vector an event, [E, D]."""
+        return self.project(torch.cat([encoder(attributes) for encoder in self._encoders()], dim=1))
+
+    def missing(self, count: int, device: torch.device) -> EncodedAttributes:
+        """Return the attributes of events of which none is known."""
+        first = np.zeros(count, np.int64)
+        columns = {field.name: EncodedColumn.no_item(field).take(first) for field in self.fields}
+        return {name: torch.from_numpy(array).to(device) for name, array in to_tensors(columns).items()}
+
+    def _encoders(self) -> list[AttributeEncoder]:
+        return [encoder for encoder in self.encoders if isinstance(encoder, AttributeEncoder)]
+
+
+def build_event_encoder(
+    fields: Sequence[Field],
+    attributes: Sequence[Attribute],
+    config: ModelConfig,
+    widths: Mapping[str, int] | None = None,
+) -> EventEncoder | None:
+    """Return the encoder of events; None where they have no attributes.
+
+    Args:
+        fields: what the attributes are encoded to.
+        attributes: as configured, in the same order.
+        config: of the model.
+        widths: of the attributes' vectors, which follow the vocabularies otherwise.
+    """
+    if not fields:
+        return None
+    settled = widths or {}
+    encoders = [
+        build_attribute_encoder(field, attribute, config, settled.get(field.name))
+        for field, attribute in zip(fields, attributes, strict=True)
+    ]
+    return EventEncoder(encoders, fields, config.width)
+
+
+def take_events(attributes: EncodedAttributes, fields: Sequence[Field], events: Tensor) -> EncodedAttributes:
+    """Return the attributes of some events, int64 [n], in that order."""
+    taken: EncodedAttributes = {}
+    for field in fields:
+        names = field.tensor_names
+        if len(names) == 1:
+            taken[names[0]] = attributes[names[0]].index_select(0, events)
+        else:
+            values, offsets = (attributes[name] for name in names)
+            taken |= dict(zip(names, take_ragged(values, offsets, events), strict=True))
+    return taken

@@ -1,0 +1,42 @@
+"""Columns of events that nobody has to compute beforehand: they are made of the times of events, UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+#: From times of events (datetime64[us], NaT where unknown) and which events are the first of their session.
+Derive = Callable[[pd.Series, np.ndarray], pd.Series]
+
+#: What the names of derived columns begin with.
+MARK = "@"
+
+
+def hour(times: pd.Series, first: np.ndarray) -> pd.Series:
+    """Return the hour of the day, 0 to 23, Int64."""
+    return times.dt.hour.astype("Int64")
+
+
+def weekday(times: pd.Series, first: np.ndarray) -> pd.Series:
+    """Return the day of the week, Monday is 0, Int64."""
+    return times.dt.weekday.astype("Int64")
+
+
+def log_gap(times: pd.Series, first: np.ndarray) -> pd.Series:
+    """Return log(1 + seconds since the event before), float64; missing at the first event of a session.
+
+    Times that run backwards, as positions may order events otherwise, count as no gap.
+    """
+    seconds = times.diff().dt.total_seconds().where(~first)
+    return pd.Series(np.log1p(seconds.clip(lower=0)))
+
+
+#: All derived columns. A new one is a function and a line here.
+DERIVED: dict[str, Derive] = {f"{MARK}hour": hour, f"{MARK}weekday": weekday, f"{MARK}log_gap": log_gap}
+
+
+def is_derived(column: str) -> bool:
+    """Tell whether a column is made rather than read."""
+    return column.startswith(MARK)

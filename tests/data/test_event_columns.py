@@ -1,0 +1,105 @@
+"""Columns of events: from the source to the canonical interactions, and what is wrong with them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from m2trec_merlin.data.preparation import prepare_data
+from m2trec_merlin.data.schema import schemas
+from m2trec_merlin.errors import DataError
+from tests.worlds.events import EVENT_ATTRIBUTES, events_config, make_events
+
+
+def prepared(config) -> pd.DataFrame:
+    folder = prepare_data(config) / "interactions"
+    return pd.concat([pd.read_parquet(part) for part in sorted(folder.rglob("*.parquet"))], ignore_index=True)
+
+
+def problems(config) -> str:
+    with pytest.raises(DataError) as error:
+        prepare_data(config)
+    return "\n".join(error.value.problems)
+
+
+def test_raw_columns_come_along_under_the_names_of_their_attributes(tmp_path):
+    raw = make_events()
+    found = prepared(
+        events_config(tmp_path, raw, data={"targets": {"column": "event", "values": ["buy", "cart"]}})
+    )
+    merged = found.merge(
+        raw,
+        left_on=["session_id", found["timestamp"].astype("int64") // 10**6],
+        right_on=["session_id", "time"],
+    )
+    assert len(merged) == len(raw)
+    assert merged["event_type"].fillna("").tolist() == merged["event"].fillna("").tolist()
+    np.testing.assert_array_equal(merged["paid_x"], merged["paid_y"])
+    assert merged["target"].tolist() == merged["event"].isin(["buy", "cart"]).tolist()
+    assert merged["hour"].tolist() == pd.to_datetime(merged["time"], unit="s").dt.hour.tolist()
+    first = found["position"] == 0
+    assert found["gap"][first].isna().all() and (found["gap"][~first] > 0).all()
+
+
+def test_without_event_attributes_interactions_have_no_more_columns(tmp_path):
+    found = prepared(events_config(tmp_path, event_attributes=[]))
+    assert list(found) == ["session_id", "item_id", "position", "timestamp"]
+
+
+def test_parts_may_hold_values_of_other_types(tmp_path):
+    """An attribute that no event of the first part has, and one of numbers and texts."""
+    raw = make_events(20)
+    raw["event"] = [None] * 50 + [1, "x"] * ((len(raw) - 50) // 2) + [2] * (len(raw) % 2)
+    found = prepared(events_config(tmp_path, raw, data={"chunk_sessions": 3}))
+    assert set(found["event_type"].dropna()) == {"1", "x"} | ({"2"} if len(raw) % 2 else set())
+
+
+def test_a_missing_column_is_named_with_what_asks_for_it(tmp_path):
+    attributes = [*EVENT_ATTRIBUTES, {"name": "device", "kind": "categorical"}]
+    targets = {"column": "evnt", "values": ["buy"]}
+    found = problems(events_config(tmp_path, event_attributes=attributes, data={"targets": targets}))
+    assert "no column 'device', which event attribute 'device' reads; there are session_id, item_id" in found
+    assert "no column 'evnt', which data.targets.column names" in found and "did you mean 'event'?" in found
+
+
+def test_values_that_do_not_suit_their_kind_are_named(tmp_path):
+    raw = make_events().astype({"paid": object})
+    raw.loc[3, "paid"] = "much"
+    found = problems(events_config(tmp_path, raw))
+    assert "column 'paid': is not a finite number (event attribute 'paid') in 1 row: row 4 ('much')" in found
+
+
+def test_derived_columns_need_times(tmp_path):
+    data = {"columns": {}, "options": {}}
+    found = problems(events_config(tmp_path, data=data))
+    assert "event attributes hour, gap are made of the times of events; there are none" in found
+
+
+def test_targets_that_never_occur_are_named(tmp_path):
+    found = problems(events_config(tmp_path, data={"targets": {"column": "event", "values": ["buy", "by"]}}))
+    assert "column 'event' never holds by, which data.targets.values names; most frequent are" in found
+    assert "buy" in found.split("most frequent are")[1]
+
+
+def test_the_schema_of_interactions_describes_them(tmp_path):
+    config = events_config(tmp_path, data={"targets": {"column": "event", "values": ["buy"]}})
+    described = schemas(config)["interactions"]["properties"]
+    assert described["paid"]["type"] == ["number", "string", "null"]
+    assert "event attribute 'paid' of kind numeric" in described["paid"]["description"]
+    assert [each["description"] for each in described["event"]["allOf"]][
+        1
+    ] == "tells which events may be targets"
+
+
+@pytest.mark.parametrize(
+    ("attribute", "expected"),
+    [
+        ({"name": "position", "kind": "numeric"}, "attribute name 'position' is reserved"),
+        ({"name": "gap", "kind": "numeric", "column": "@gap"}, "no derived column '@gap'; accepted: @hour"),
+        ({"name": "id", "kind": "categorical", "column": "item_id"}, "item ids are never features"),
+    ],
+)
+def test_impossible_event_attributes_are_refused(tmp_path, attribute, expected):
+    with pytest.raises(ValueError, match=expected):
+        events_config(tmp_path, event_attributes=[attribute])
