@@ -68,7 +68,7 @@ ASIDE = {
 #: Rooms inside a package that is a room itself; all of `serving` are rooms of their own.
 WITHIN = {"evaluation.baselines"}
 #: What runs inside Triton knows the contract and the ground; the rest only where a request asks for it.
-RUNTIME_MAY_USE = {"serving.contract", "neighbours", "workflows", "merlin_adapter", "attributes"}
+RUNTIME_MAY_USE = {"serving.contract", "neighbours", "workflows", "merlin_adapter", "attributes", "readers"}
 #: Programs above the package, in their own folders.
 ABOVE = ("experiments", "benchmarks", "audit")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,11 +26,12 @@ class EventColumns:
 
     Attributes:
         attributes: of events, each read from a column of its own name, as canonical interactions have it.
+        derived: by the names of their attributes, what makes derived columns.
     """
 
     def __init__(self, config: Config) -> None:
         self.attributes = canonical_attributes(config.event_attributes)
-        self._derived = {
+        self.derived = {
             a.name: DERIVED[a.source_column] for a in config.event_attributes if is_derived(a.source_column)
         }
         self._targets = config.data.targets
@@ -57,9 +59,9 @@ class EventColumns:
             log: takes the problems.
             has_times: whether events have times.
         """
-        if not has_times and self._derived:
+        if not has_times and self.derived:
             log.add(
-                f"event attributes {', '.join(self._derived)} are made of the times of events; there are "
+                f"event attributes {', '.join(self.derived)} are made of the times of events; there are "
                 "none: let data.columns.order name a column of dates (or of Unix time, with "
                 "data.options.time_format: s)"
             )
@@ -75,20 +77,26 @@ class EventColumns:
 
     def canonical(self, raw: pd.DataFrame) -> dict[str, pd.Series]:
         """Return the columns of a valid chunk in their canonical types, but for those that are derived."""
-        columns = {
-            a.name: _of_one_type(a.canonical(raw[a.name]))
-            for a in self.attributes
-            if a.name not in self._derived
-        }
+        columns = self.canonical_attributes(raw)
         if self._targets:
-            found = pc.is_in(as_category(raw[TARGET]), value_set=self._target_values)
-            columns[TARGET] = pd.Series(found.to_numpy(zero_copy_only=False), index=raw.index)
+            columns[TARGET] = pd.Series(self.are_targets(raw[TARGET]), index=raw.index)
         return columns
+
+    def canonical_attributes(self, raw: pd.DataFrame) -> dict[str, pd.Series]:
+        """Return the columns of attributes; see `canonical`."""
+        read = [a for a in self.attributes if a.name not in self.derived]
+        return {a.name: _of_one_type(a.canonical(raw[a.name])) for a in read}
+
+    def are_targets(self, values: pd.Series) -> np.ndarray:
+        """Tell by the values of its column which events may be targets, bool [E]."""
+        found = pc.is_in(as_category(values), value_set=self._target_values)
+        are: np.ndarray = found.to_numpy(zero_copy_only=False)
+        return are
 
     def derive(self, events: pd.DataFrame) -> dict[str, pd.Series]:
         """Return the derived columns of canonical events, whole sessions in order."""
         first = events[POSITION].to_numpy() == 0
-        return {name: derive(events[TIMESTAMP], first) for name, derive in self._derived.items()}
+        return {name: derive(events[TIMESTAMP], first) for name, derive in self.derived.items()}
 
 
 def canonical_attributes(attributes: Sequence[Attribute]) -> list[Attribute]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -18,10 +19,12 @@ from m2trec_merlin.evaluation.promotion import open_run
 from m2trec_merlin.evaluation.ranking import evaluate as rank
 from m2trec_merlin.evaluation.ranking import prefixes_of, sample_prefixes
 from m2trec_merlin.evaluation.run import our_scorers
+from m2trec_merlin.library.own_events import encode_events, targets_of
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, SESSION_ID, TIMESTAMP, normalise_ids
 from m2trec_merlin.readers.positions import order_keys, parse_positions
 from m2trec_merlin.readers.times import parse_instants
+from m2trec_merlin.runs import Run
 from m2trec_merlin.serving.contract.names import ENSEMBLE
 from m2trec_merlin.sessions import Sessions
 
@@ -57,7 +60,8 @@ def evaluate(
         run: folder of a run or a link to it, or its configuration file; trained and exported.
         sessions: a frame with the columns session_id and item_id, a line an event; or a list of item ids for
             each session. Events of a frame are ordered by its column position or timestamp, if it has one
-            (times are numbers or ISO 8601), else as they stand.
+            (times are numbers or ISO 8601), else as they stand. Attributes of events, and which of these may
+            be targets, are read from columns as the run's interactions call them.
         split: what the measurements call these sessions.
         progress: is told how far scoring is.
 
@@ -78,7 +82,7 @@ def evaluate(
         )
     opened = open_run(run, progress)
     catalogue = Catalogue.load(opened.catalogue)
-    own = read_sessions(sessions, catalogue)
+    own = read_sessions(sessions, catalogue, opened)
     config = opened.config
     prefixes = sample_prefixes(
         prefixes_of(own, config.evaluation), config.evaluation.max_prefixes, config.seed
@@ -93,8 +97,13 @@ def evaluate(
     return measured
 
 
-def read_sessions(sessions: Own, catalogue: Catalogue) -> Sessions:
+def read_sessions(sessions: Own, catalogue: Catalogue, run: Run | None = None) -> Sessions:
     """Return sessions in rows of a catalogue, in the order in which they begin; see `evaluate`.
+
+    Args:
+        sessions: of one's own.
+        catalogue: of the run.
+        run: that says what else is read of events; nothing without.
 
     Raises:
         DataError: see `evaluate`.
@@ -110,8 +119,14 @@ def read_sessions(sessions: Own, catalogue: Catalogue) -> Sessions:
     order = np.lexsort([np.arange(len(events)), *_places(events), numbers])
     offsets = np.concatenate([[0], np.cumsum(np.bincount(numbers, minlength=len(ids)))]).astype(np.int64)
     read = Sessions(rows[order], offsets)
+    if run is not None:
+        in_order = events.iloc[order]
+        positions = np.arange(len(order)) - np.repeat(offsets[:-1], np.diff(offsets))
+        attributes = encode_events(in_order, positions, run)
+        read = replace(read, attributes=attributes, is_target=targets_of(in_order, run))
     if not read.n_prefixes:
-        raise DataError("sessions", ["none has two events, so that nothing comes next"])
+        few = "two events" if read.is_target is None else "an event behind its first that may be a target"
+        raise DataError("sessions", [f"none has {few}, so that nothing comes next"])
     unknown = int((rows == NO_ITEM).sum())
     if unknown == len(rows):
         example = shorten(repr(events[ITEM_ID].iloc[0]), 80)

@@ -18,6 +18,7 @@ from m2trec_merlin.artifacts import reading
 from m2trec_merlin.errors import ArtifactError, M2TRecError
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.serving.contract.names import (
+    EVENT_ATTRIBUTES,
     ITEM_ATTRIBUTES,
     ITEM_IDS,
     OPTIONS,
@@ -26,7 +27,7 @@ from m2trec_merlin.serving.contract.names import (
     RECOMMENDED_IDS,
 )
 from m2trec_merlin.serving.contract.repository import version_folder
-from m2trec_merlin.serving.contract.shown import PREFIX, SCHEMA, SUFFIX
+from m2trec_merlin.serving.contract.shown import LATER, PREFIX, SCHEMA, SUFFIX
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep, answer_by_both
 
 #: Sessions that are answered together, as the server does under load.
@@ -139,7 +140,7 @@ def log_files(log: Path) -> list[Path]:
 def _rows(file: Path) -> int:
     with reading(file):
         parquet = pq.ParquetFile(file)
-        if missing := set(SCHEMA.names) - set(parquet.schema_arrow.names):
+        if missing := set(SCHEMA.names) - LATER - set(parquet.schema_arrow.names):
             raise ValueError(f"it has no column {', '.join(sorted(missing))}")
         rows: int = parquet.metadata.num_rows
     return rows
@@ -153,9 +154,14 @@ def _batches(files: Sequence[Path]) -> Iterator[list[dict[str, Any]]]:
 
 def _inputs(row: dict[str, Any]) -> dict[str, np.ndarray]:
     options = [row["options"]] if row["options"] else []
-    texts = {ITEM_IDS: row["item_ids"], ITEM_ATTRIBUTES: row["item_attributes"], OPTIONS: options}
+    texts = {
+        ITEM_IDS: row["item_ids"],
+        ITEM_ATTRIBUTES: row["item_attributes"],
+        EVENT_ATTRIBUTES: row.get("event_attributes"),
+        OPTIONS: options,
+    }
     # What the client left out is left out again; only ids have to be there.
-    return {name: _bytes(entries) for name, entries in texts.items() if entries or name == ITEM_IDS}
+    return {name: _bytes(entries or []) for name, entries in texts.items() if entries or name == ITEM_IDS}
 
 
 def _bytes(entries: list[str]) -> np.ndarray:

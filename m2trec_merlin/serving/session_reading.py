@@ -15,10 +15,13 @@ class SessionReader(session_reading.SessionReader):
     """As it was then: new items are arrays by the names of their tensors."""
 
     def read(
-        self, sessions: Sequence[tuple[Sequence[str], Sequence[str] | None]], candidates: Any = None
+        self,
+        sessions: Sequence[tuple[Sequence[str], Sequence[str] | None]],
+        candidates: Any = None,
+        events: Any = None,
     ) -> list[Any]:
         """See `serving.runtime.session_reading.SessionReader.read`."""
-        read = super().read(sessions, candidates)
+        read = super().read(sessions, candidates, events)
         # The type of `new_items` is what changed since.
         return [
             replace(each, new_items=to_tensors(each.new_items))  # type: ignore[arg-type]

@@ -14,8 +14,10 @@ import pyarrow.parquet as pq
 
 from m2trec_merlin.config import TrainingConfig
 from m2trec_merlin.devices import choose
+from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.merlin_adapter import make_evaluation_work, training_arguments
 from m2trec_merlin.model.m2trec import M2TRec
+from m2trec_merlin.sessions import tells_targets
 from m2trec_merlin.training.schedule import warm_up
 
 
@@ -32,7 +34,15 @@ def build_transformers4rec_trainer(
         validation: folder of validation sessions.
         output: where it writes its checkpoints.
         seed: of the shuffle and of dropout.
+
+    Raises:
+        ConfigError: the model, or the sessions, know more of events than the schema of such a trainer holds.
     """
+    if model.events or tells_targets(sorted(train.glob("*.parquet"))):
+        raise ConfigError(
+            "event_attributes and data.targets are for `m2trec train`: the trainer of Transformers4Rec is "
+            "fed rows of items alone"
+        )
     import transformers4rec.torch as tr
 
     sessions = sorted(train.glob("*.parquet"))

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from m2trec_merlin.errors import RefusedError, shorten
-from m2trec_merlin.serving.contract.names import ITEM_ATTRIBUTES, ITEM_IDS, OPTIONS
+from m2trec_merlin.serving.contract.names import EVENT_ATTRIBUTES, ITEM_ATTRIBUTES, ITEM_IDS, OPTIONS
 
-#: An item of a session: its id, or raw attributes by column, `item_id` among them or not.
+#: An item of a session: its id, or raw attributes by column, `item_id` among them or not. What was so at that
+#: event alone, such as its type, stands in a mapping of its own, `event_attributes`.
 SessionItem = str | int | Mapping[str, Any]
 
 
@@ -55,10 +56,13 @@ def build_request(
     if explain:
         options["explain"] = True
     items = [id_and_attributes(item) for item in session]
+    events = [event_attributes_of(item) for item in session]
     return {
         ITEM_IDS: _tensor([item_id for item_id, _ in items]),
         ITEM_ATTRIBUTES: _tensor([attributes for _, attributes in items]),
         OPTIONS: _tensor([_to_json(options)]),
+        # Models that read none have no such tensor.
+        **({EVENT_ATTRIBUTES: _tensor(events)} if any(events) else {}),
     }
 
 
@@ -68,7 +72,14 @@ def id_and_attributes(item: SessionItem) -> tuple[str, str]:
         return str(item), ""
     attributes = dict(item)
     item_id = attributes.pop("item_id", "")
+    attributes.pop(EVENT_ATTRIBUTES, None)
     return str(item_id), _to_json(attributes) if attributes else ""
+
+
+def event_attributes_of(item: SessionItem) -> str:
+    """Return the attributes of the event of an item of a session as JSON; "" where it has none."""
+    attributes = item.get(EVENT_ATTRIBUTES) if isinstance(item, Mapping) else None
+    return _to_json(attributes) if attributes else ""
 
 
 def _tensor(texts: Sequence[str]) -> np.ndarray:

@@ -70,7 +70,7 @@ class RecommendationClient:
         """Recommend items for a session.
 
         Args:
-            session: its items, the latest last.
+            session: its items, the latest last; see `SessionItem`.
             top_k: recommendations wanted; default: as exported.
             exclude: ids that must not be recommended.
             exclude_session_items: leave out what the session holds.

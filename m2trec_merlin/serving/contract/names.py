@@ -11,8 +11,13 @@ ENSEMBLE, PREPROCESS, PREDICT = "m2trec", "m2trec_preprocess", "m2trec_predict"
 #: What a request says.
 ITEM_IDS, ITEM_ATTRIBUTES, OPTIONS = "item_ids", "item_attributes", "options"
 
+#: Besides, where the model reads attributes of events.
+EVENT_ATTRIBUTES = "event_attributes"
+
 #: What goes from the first step to the second.
 POSITIONS, NEW_ITEMS, CHECKED = "positions", "new_items", "checked"
+#: Besides, where the model reads attributes of events.
+EVENTS = "events"
 
 #: What an answer says, besides the outputs of `category_tensors`.
 RECOMMENDED_IDS, TITLES, SCORES, WARNINGS = "recommended_ids", "titles", "scores", "warnings"

@@ -7,7 +7,9 @@ import pyarrow as pa
 #: Names of complete files begin and end like this; others are still being written.
 PREFIX, SUFFIX = "shown-", ".parquet"
 
-#: As the client sent it: `item_ids`, `item_attributes` and `options`, empty where there was none.
+#: What logs lack that were written before requests could say it.
+LATER = frozenset({"event_attributes"})
+#: As the client sent it: ids, attributes of items and events, and options; empty where there was none.
 SCHEMA = pa.schema(
     [
         ("time", pa.timestamp("ms", tz="UTC")),
@@ -15,6 +17,7 @@ SCHEMA = pa.schema(
         ("model", pa.string()),
         ("item_ids", pa.list_(pa.string())),
         ("item_attributes", pa.list_(pa.string())),
+        ("event_attributes", pa.list_(pa.string())),
         ("options", pa.string()),
         ("recommended_ids", pa.list_(pa.string())),
         ("scores", pa.list_(pa.float32())),

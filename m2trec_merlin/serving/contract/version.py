@@ -19,7 +19,7 @@ from m2trec_merlin.serving.contract.checksums import require_sealed
 DESCRIPTION = "settings.json"
 
 #: Of the first step.
-CATALOGUE_IDS, ITEMS_WORKFLOW = "item_ids.parquet", "items_workflow"
+CATALOGUE_IDS, ITEMS_WORKFLOW, EVENTS_WORKFLOW = "item_ids.parquet", "items_workflow", "events_workflow"
 
 #: Of the second step.
 ITEMS, CATEGORIES = "items.parquet", "categories.json"
@@ -32,8 +32,12 @@ CATALOGUE_GRAPH, ITEM_FORMAT = "catalogue.onnx", "item_format.json"
 NEIGHBOUR_SAME = "neighbour_same.npy"
 #: Vectors of texts, and which text is whose.
 NEIGHBOUR_WORDS, NEIGHBOUR_TEXTS = "neighbour_words.npz", "neighbour_texts.npy"
+#: What inputs of the session graph are called that hold attributes of events, and where these stand.
+EVENT_INPUT, PLACES = "event_{}", "places"
 #: Of titles: each word, and what it counts; line i is column i of the vectors of words.
 NEIGHBOUR_VOCABULARY = "neighbour_vocabulary.parquet"
+#: Entries of a description that are left out where they say nothing.
+_SELDOM = ("events", "time")
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,9 @@ class Description:
         mixture: weights of the neighbours, see `neighbours.mixture.Weights`; none without neighbours.
         items: fingerprint of the items' ids, in row order.
         widths: of the attributes in an item vector, in their order there.
+        events: attributes of events; none in most exports.
+        time: where an attribute is made of the time of events, which `column` of a request holds it, and
+            in which `format`.
     """
 
     max_length: int
@@ -82,6 +89,8 @@ class Description:
     mixture: dict[str, float] = dataclasses.field(default_factory=dict)
     items: str = ""
     widths: dict[str, int] = dataclasses.field(default_factory=dict)
+    events: tuple[RawAttribute, ...] = ()
+    time: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def made_of(self) -> str:
@@ -93,9 +102,15 @@ class Description:
         """What raw items are encoded to."""
         return [attribute.field for attribute in self.attributes]
 
+    @property
+    def event_fields(self) -> list[Field]:
+        """What attributes of events are encoded to."""
+        return [attribute.field for attribute in self.events]
+
     def write(self, folder: Path) -> None:
         """Write into a version folder."""
-        atomic_write(folder / DESCRIPTION, json.dumps(asdict(self), indent=2))
+        content = {name: value for name, value in asdict(self).items() if value or name not in _SELDOM}
+        atomic_write(folder / DESCRIPTION, json.dumps(content, indent=2))
 
     @classmethod
     def open(cls, folder: Path) -> Description:
@@ -107,7 +122,8 @@ class Description:
         require_sealed(folder)
         content = read_json(folder / DESCRIPTION, "export")
         attributes = tuple(_attribute(**each) for each in content.pop("attributes"))
-        return cls(attributes=attributes, **content)
+        events = tuple(_attribute(**each) for each in content.pop("events", ()))
+        return cls(attributes=attributes, events=events, **content)
 
 
 def _attribute(field: dict[str, Any], column: str, settings: dict[str, Any]) -> RawAttribute:

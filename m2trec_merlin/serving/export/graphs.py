@@ -17,11 +17,14 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from m2trec_merlin.encoded import FIRST_VALUE
+from m2trec_merlin.arrays import offsets_of
+from m2trec_merlin.encoded import FIRST_VALUE, EncodedColumn, Field, Layout, to_tensors
 from m2trec_merlin.errors import ArtifactError, MissingDependencyError
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, EncodedAttributes
 from m2trec_merlin.model.item_vectors import ItemVectors
 from m2trec_merlin.model.m2trec import M2TRec
+from m2trec_merlin.serving.contract.version import EVENT_INPUT, PLACES
+from m2trec_merlin.sessions import Sessions
 
 #: How far a graph may be off, relative to the largest value where that is above 1.
 TOLERANCE = 1e-4
@@ -53,9 +56,49 @@ class SessionGraph(nn.Module):
             Queries [B, D], then for each attribute the probabilities of its values [B, values]. The
             reserved ids in front (padding, missing, other) are left out: nobody can be shown them.
         """
-        session_BD = self.session_encoder.encode_last(vectors, lengths)
+        return self._answer(self.session_encoder.encode_last(vectors, lengths), vectors, lengths, counted)
+
+    def _answer(
+        self, session_BD: Tensor, vectors: Tensor, lengths: Tensor, counted: Tensor
+    ) -> tuple[Tensor, ...]:
         shares = [output(session_BD)[:, FIRST_VALUE:].softmax(1) for output in self.next_attributes]
         return (self.next_item_head.queries_padded(session_BD, vectors, counted, lengths), *shares)
+
+
+class EventSessionGraph(SessionGraph):
+    """The same for a model that reads attributes of events."""
+
+    def forward(  # type: ignore[override]
+        self, vectors: Tensor, lengths: Tensor, counted: Tensor, places: Tensor, attributes: EncodedAttributes
+    ) -> tuple[Tensor, ...]:
+        """Encode right-padded sessions; see `SessionGraph.forward`.
+
+        Args:
+            vectors: float32 [B, L, I].
+            lengths: int64 [B].
+            counted: bool [B, L].
+            places: int64 [B, L], which of the events stands where; any of them where there is padding.
+            attributes: of all events.
+        """
+        assert self.session_encoder.events is not None
+        more_BLD = self.session_encoder.events(attributes)[places]
+        session_BD = self.session_encoder.encode_last(vectors, lengths, more_BLD)
+        return self._answer(session_BD, vectors, lengths, counted)
+
+
+def session_graph(model: M2TRec) -> SessionGraph:
+    """Return the session graph of a model, in evaluation mode."""
+    return (EventSessionGraph(model) if model.events else SessionGraph(model)).eval()
+
+
+def event_inputs(sessions: Sessions) -> dict[str, Any]:
+    """Return what `EventSessionGraph` takes of sessions besides; nothing of such without attributes."""
+    if not sessions.attributes:
+        return {}
+    steps = np.arange(sessions.lengths.max())
+    places = np.where(steps < sessions.lengths[:, None], sessions.offsets[:-1, None] + steps, 0)
+    tensors = {name: torch.from_numpy(array) for name, array in to_tensors(sessions.attributes).items()}
+    return {PLACES: torch.from_numpy(places), "attributes": tensors}
 
 
 class ItemGraph(nn.Module):
@@ -113,18 +156,20 @@ def export_sessions(model: M2TRec, item_vectors: np.ndarray, path: Path) -> None
     Raises:
         ArtifactError: the graph's answers differ from the model's.
     """
-    graph = SessionGraph(model).eval()
+    graph = session_graph(model)
     names = ["queries", *(f"next_{name}" for name in model.next_attributes)]
-    example = _some_sessions(item_vectors, min(3, model.max_length), 3)
+    example = _some_sessions(item_vectors, min(3, model.max_length), 3, model.events)
     both = {0: _DYNAMIC, 1: _DYNAMIC}
-    dynamic = {"vectors": both, "lengths": {0: _DYNAMIC}, "counted": both}
-    _write(graph, example, list(example), names, dynamic, path)
+    dynamic: dict[str, Any] = {"vectors": both, "lengths": {0: _DYNAMIC}, "counted": both}
+    if model.events:
+        dynamic |= {PLACES: both, "attributes": {name: {0: _DYNAMIC} for name in example["attributes"]}}
+    _write(graph, example, list(_feeds(example)), names, dynamic, path)
     # A graph may hold on to a shape of its example, so others are tried: one event, the longest session.
     for longest, sessions in ((1, 1), (1, 4), (model.max_length, 1), (model.max_length, 5)):
-        inputs = _some_sessions(item_vectors, longest, sessions)
+        inputs = _some_sessions(item_vectors, longest, sessions, model.events)
         with torch.inference_mode():
             expected = graph(**inputs)
-        feeds = {name: tensor.numpy() for name, tensor in inputs.items()}
+        feeds = {name: tensor.numpy() for name, tensor in _feeds(inputs).items()}
         _require_equal(path, feeds, [tensor.numpy() for tensor in expected])
 
 
@@ -179,7 +224,16 @@ def _write_items(
         _require_equal(path, feeds, [tensor.numpy() for tensor in expected])
 
 
-def _some_sessions(item_vectors: np.ndarray, longest: int, sessions: int) -> dict[str, Tensor]:
+def _feeds(inputs: dict[str, Any]) -> dict[str, Tensor]:
+    """Return the inputs of the session graph by the names that they have in its file."""
+    plain = {name: tensor for name, tensor in inputs.items() if name != "attributes"}
+    attributes: EncodedAttributes = inputs.get("attributes", {})
+    return plain | {EVENT_INPUT.format(name): tensor for name, tensor in attributes.items()}
+
+
+def _some_sessions(
+    item_vectors: np.ndarray, longest: int, sessions: int, fields: Sequence[Field] = ()
+) -> dict[str, Any]:
     """Draw the inputs of the session graph: right-padded sessions of differing lengths, one the longest."""
     generator = np.random.default_rng(0)
     rows = generator.integers(0, len(item_vectors), (sessions, longest))
@@ -191,7 +245,19 @@ def _some_sessions(item_vectors: np.ndarray, longest: int, sessions: int) -> dic
     counted = ~padding & (generator.random(padding.shape) < 0.8)
     counted[np.arange(sessions), lengths - 1] = True
     inputs = {"vectors": vectors, "lengths": lengths, "counted": counted}
-    return {name: torch.from_numpy(array) for name, array in inputs.items()}
+    drawn = {f.name: _some_values(f, int(lengths.sum()), generator) for f in fields}
+    events = Sessions(rows[~padding], offsets_of(lengths), drawn)
+    return {name: torch.from_numpy(array) for name, array in inputs.items()} | event_inputs(events)
+
+
+def _some_values(field: Field, count: int, generator: np.random.Generator) -> EncodedColumn:
+    """Draw attributes of so many events."""
+    lengths = generator.integers(1, 4, count) if field.layout is Layout.ID_LISTS else np.ones(count, np.int64)
+    shape = (int(lengths.sum()), field.size) if field.layout is Layout.VECTORS else int(lengths.sum())
+    ids = field.layout.has_vocabulary
+    values = generator.integers(1, field.size, shape) if ids else generator.normal(size=shape)
+    offsets = offsets_of(lengths) if field.layout is Layout.ID_LISTS else None
+    return EncodedColumn(field, values.astype(field.layout.dtype), offsets)
 
 
 def _write(

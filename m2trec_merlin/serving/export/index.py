@@ -5,9 +5,10 @@ Shape legend: S sample sessions, L events of one, D model width, R catalogue row
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.neighbours.mixture import Lifts
 from m2trec_merlin.progress import Progress
 from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
-from m2trec_merlin.serving.export.graphs import TOLERANCE, SessionGraph
+from m2trec_merlin.serving.export.graphs import TOLERANCE, event_inputs, session_graph
 from m2trec_merlin.serving.runtime.candidates import Candidates, Wish
 from m2trec_merlin.serving.runtime.indexes import INDEXES
 from m2trec_merlin.sessions import Sessions
@@ -141,14 +142,20 @@ def draw_sample(
         sessions: of catalogue rows.
         neighbours: that are served with the model.
     """
-    graph = SessionGraph(model).eval()
-    chosen = np.unique(np.linspace(0, len(sessions) - 1, _SESSIONS).astype(int)) if len(sessions) else []
-    rows = [sessions[index][-model.max_length :] for index in chosen if len(sessions[index])]
-    queries = [graph(*_inputs(item_vectors, each))[0].numpy() for each in rows]
+    graph = session_graph(model)
+    spread = np.linspace(0, len(sessions) - 1, _SESSIONS).astype(int)
+    chosen = np.unique(spread) if len(sessions) else spread[:0]
+    lengths = np.minimum(sessions.lengths[chosen], model.max_length)
+    last = sessions.cut(sessions.offsets[chosen] + sessions.lengths[chosen] - lengths, lengths)
+    singly = [last.take(np.array([place])) for place in np.flatnonzero(lengths)]
+    rows = [each.rows for each in singly]
+    queries = [graph(**_inputs(item_vectors, each))[0].numpy() for each in singly]
     width = model.session_encoder.width
     return Sample(np.concatenate([np.zeros((0, width), np.float32), *queries]), rows, neighbours)
 
 
-def _inputs(item_vectors: np.ndarray, rows: np.ndarray) -> Iterator[torch.Tensor]:
-    for array in (item_vectors[rows], np.array(len(rows)), most_recent(rows)):
-        yield torch.from_numpy(array)[None]
+def _inputs(item_vectors: np.ndarray, session: Sessions) -> dict[str, Any]:
+    rows = session.rows
+    arrays = {"vectors": item_vectors[rows], "lengths": np.array(len(rows)), "counted": most_recent(rows)}
+    plain = {name: torch.from_numpy(array)[None] for name, array in arrays.items()}
+    return plain | event_inputs(session)

@@ -8,15 +8,49 @@ from pathlib import Path
 from string import Template
 
 from m2trec_merlin.serving.contract.checksums import seal
-from m2trec_merlin.serving.contract.names import ENSEMBLE, PREDICT, PREPROCESS, category_tensors
+from m2trec_merlin.serving.contract.names import (
+    ENSEMBLE,
+    EVENT_ATTRIBUTES,
+    EVENTS,
+    PREDICT,
+    PREPROCESS,
+    category_tensors,
+)
 from m2trec_merlin.serving.contract.repository import FIRST_VERSION, version_folder
 
 #: Scores that a batch may hold: bounds its memory to 64 MiB of float32.
 _BATCH_SCORES = 2**24
 _MAX_BATCH = 64
+#: What is in the configurations besides where events have attributes.
+_RAGGED = "data_type: TYPE_STRING dims: [ {} ] allow_ragged_batch: true"
+_OF_EVENTS = {
+    "event_input": f"""
+  # A JSON object of attributes of the event per position; or empty.
+  {{ name: "{EVENT_ATTRIBUTES}" data_type: TYPE_STRING dims: [ -1 ] optional: true }},""",
+    "event_input_map": f"""
+      input_map {{ key: "{EVENT_ATTRIBUTES}" value: "{EVENT_ATTRIBUTES}" }}""",
+    "events_output_map": f"""
+      output_map {{ key: "{EVENTS}" value: "{EVENTS}" }}""",
+    "events_input_map": f"""
+      input_map {{ key: "{EVENTS}" value: "{EVENTS}" }}""",
+    "ragged_event_input": f"""
+  {{ name: "{EVENT_ATTRIBUTES}" {_RAGGED.format(-1)} optional: true }},""",
+    "events_output": f"""
+  # Encoded attributes of these events as an NPZ file; empty if the request says none.
+  {{ name: "{EVENTS}" data_type: TYPE_STRING dims: [ 1 ] }},""",
+    "ragged_events_input": f"""
+  {{ name: "{EVENTS}" {_RAGGED.format(1)} }},""",
+}
 
 
-def create_models(repository: Path, tasks: Sequence[str], n_rows: int, instances: int = 1) -> None:
+def create_models(
+    repository: Path,
+    tasks: Sequence[str],
+    n_rows: int,
+    *,
+    instances: int = 1,
+    with_events: bool = False,
+) -> None:
     """Write configurations and code of the three models into an empty folder.
 
     Args:
@@ -24,8 +58,9 @@ def create_models(repository: Path, tasks: Sequence[str], n_rows: int, instances
         tasks: predicted attributes.
         n_rows: rows of the catalogue, which bound how many requests a batch may hold.
         instances: of the second step.
+        with_events: whether requests may say attributes of events.
     """
-    values = _placeholders(tasks)
+    values = _placeholders(tasks) | {name: text if with_events else "" for name, text in _OF_EVENTS.items()}
     values["instances"] = str(instances)
     values["max_batch_size"] = str(max(1, min(_MAX_BATCH, _BATCH_SCORES // n_rows)))
     templates = files("m2trec_merlin.triton_models")

@@ -26,14 +26,16 @@ from m2trec_merlin.artifacts import (
 from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
+from m2trec_merlin.data.event_columns import canonical_attributes
 from m2trec_merlin.encoded import FIRST_VALUE, NO_ITEM, Layout
-from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.chosen import weights_of
 from m2trec_merlin.evaluation.tuning import tune
 from m2trec_merlin.model.heads import HEADS
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.storage import load_model, run_as_trained
 from m2trec_merlin.progress import SILENT, Progress
+from m2trec_merlin.readers.canonical import TIMESTAMP
+from m2trec_merlin.readers.derived import is_derived
 from m2trec_merlin.runs import Run
 from m2trec_merlin.serving.catalogue.run import carry_over
 from m2trec_merlin.serving.contract.checksums import FORMAT, seal
@@ -47,6 +49,7 @@ from m2trec_merlin.serving.contract.version import (
     CATALOGUE_GRAPH,
     CATALOGUE_IDS,
     CATEGORIES,
+    EVENTS_WORKFLOW,
     ITEM_GRAPH,
     ITEM_VECTORS,
     ITEMS,
@@ -104,11 +107,6 @@ def _export(run: Run, force: bool, progress: Progress) -> Path:
     started = time.perf_counter()
     catalogue = Catalogue.load(run.catalogue)
     model = load_model(run.model, catalogue)
-    if model.events:
-        raise ArtifactError(
-            f"{run.model} reads attributes of events (event_attributes), which an export cannot take yet: "
-            "train without them to serve it"
-        )
     with atomic_directory(target) as repository:
         found = write_repository(run, model, catalogue, repository, progress)
         seconds = round(time.perf_counter() - started, 1)
@@ -144,13 +142,22 @@ def write_repository(
     version = replace(describe(run.config, model, catalogue, mixture), model=trained)
     train = Sessions.load(run.sessions("train"))
     categories = {name: catalogue.category_names(name)[FIRST_VALUE:] for name in model.next_attributes}
-    create_models(repository, list(categories), catalogue.n_rows, run.config.serving.instances)
+    create_models(
+        repository,
+        list(categories),
+        catalogue.n_rows,
+        instances=run.config.serving.instances,
+        with_events=bool(version.events),
+    )
     preprocess, predict = (version_folder(repository, name) for name in (PREPROCESS, PREDICT))
     items = item_columns(run.config, catalogue)
     pq.write_table(items.select(["item_id"]), preprocess / CATALOGUE_IDS)
     if version.attributes:
         require_unaltered(run.preprocessed, "preprocess", run.items_workflow)
         shutil.copytree(run.items_workflow, preprocess / ITEMS_WORKFLOW)
+    if version.events:
+        require_unaltered(run.preprocessed, "preprocess", run.events_workflow)
+        shutil.copytree(run.events_workflow, preprocess / EVENTS_WORKFLOW)
     progress.say("exporting the model to ONNX and comparing the two")
     item_format = describe_items(run.config, version)
     item_format.write(predict)
@@ -195,6 +202,7 @@ def describe(config: Config, model: M2TRec, catalogue: Catalogue, mixture: dict[
         RawAttribute(catalogue.attributes[a.name].field, a.source_column, a.reading_settings())
         for a in attributes
     ]
+    events, time = describe_events(config, model)
     return Description(
         max_length=model.max_length,
         attributes=tuple(raw),
@@ -207,7 +215,27 @@ def describe(config: Config, model: M2TRec, catalogue: Catalogue, mixture: dict[
         mixture=mixture,
         items=fingerprint([str(item_id) for item_id in catalogue.item_ids[1:]]),
         widths=model.item_encoder.widths,
+        events=events,
+        time=time,
     )
+
+
+def describe_events(config: Config, model: M2TRec) -> tuple[tuple[RawAttribute, ...], dict[str, str]]:
+    """Return by which attributes of events a model reads sessions, and how their times are written.
+
+    Requests call a column as the interactions do; the workflow knows it by the name of its attribute.
+    """
+    attributes = canonical_attributes(config.event_attributes)
+    raw = tuple(
+        RawAttribute(field, configured.source_column, attribute.reading_settings())
+        for field, configured, attribute in zip(
+            model.events, config.event_attributes, attributes, strict=True
+        )
+    )
+    if not any(is_derived(attribute.column) for attribute in raw):
+        return raw, {}
+    source = config.open_source()
+    return raw, {"column": source.interactions_origin.column(TIMESTAMP), "format": source.time_format}
 
 
 def describe_items(config: Config, version: Description) -> ItemFormat:

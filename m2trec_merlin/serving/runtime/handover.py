@@ -14,9 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from m2trec_merlin.encoded import EncodedItems, Field, from_tensors, no_items, to_tensors
+from m2trec_merlin.encoded import EncodedColumn, EncodedItems, Field, from_tensors, no_items, to_tensors
 from m2trec_merlin.errors import ServerError
-from m2trec_merlin.serving.contract.names import CHECKED, ENSEMBLE, NEW_ITEMS, POSITIONS, PREDICT
+from m2trec_merlin.serving.contract.names import (
+    CHECKED,
+    ENSEMBLE,
+    EVENTS,
+    NEW_ITEMS,
+    POSITIONS,
+    PREDICT,
+)
 from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.options import check_read_options
 from m2trec_merlin.serving.runtime.recommending import Request
@@ -31,11 +38,7 @@ MADE_OF = "made_of"
 
 def hand_over(request: Request, version: Description) -> dict[str, np.ndarray]:
     """Return the tensors of a request that a version read: rows, new items, options and warnings so far."""
-    new_items = b""
-    if (request.positions < 0).any() or request.outside:
-        packed = io.BytesIO()
-        np.savez(packed, **to_tensors(request.new_items))
-        new_items = packed.getvalue()
+    new_items = _pack(request.new_items) if (request.positions < 0).any() or request.outside else b""
     said = {
         MADE_OF: version.made_of,
         "options": request.options,
@@ -46,10 +49,11 @@ def hand_over(request: Request, version: Description) -> dict[str, np.ndarray]:
     # Of few requests.
     said |= {name: value for name in _SELDOM if (value := getattr(request, name))}
     checked = json.dumps(said)
+    events = {EVENTS: _pack(request.events) if request.events else b""} if version.events else {}
+    packed = {NEW_ITEMS: new_items, **events, CHECKED: checked.encode()}
     return {
         POSITIONS: request.positions,
-        NEW_ITEMS: np.array([new_items], dtype=object),
-        CHECKED: np.array([checked.encode()], dtype=object),
+        **{name: np.array([content], dtype=object) for name, content in packed.items()},
     }
 
 
@@ -85,7 +89,8 @@ def take_over(
             [str(note) for note in said["notes"]],
             str(said["request_id"]),
             str(said["catalogue"]),
-            *(said.get(name, []) for name in _SELDOM),
+            **{name: said.get(name, []) for name in _SELDOM},
+            events=_events(tensors, version),
         )
         n_rows = rows_of(request.catalogue)
         _require_within(request, version, n_rows)
@@ -95,6 +100,33 @@ def take_over(
             f"send requests to '{ENSEMBLE}'"
         ) from None
     return request
+
+
+def tensors_of(version: Description) -> tuple[str, ...]:
+    """Return the names of the tensors that `hand_over` makes."""
+    return (POSITIONS, NEW_ITEMS, *((EVENTS,) if version.events else ()), CHECKED)
+
+
+def _events(tensors: Mapping[str, np.ndarray], version: Description) -> EncodedItems:
+    """Return the attributes of the events of a session: missing ones, if nothing is said of any."""
+    if not version.events:
+        return {}
+    (packed,), count = tensors[EVENTS].tolist(), len(tensors[POSITIONS])
+    if packed:
+        return _unpack(packed, version.event_fields)
+    return missing_events(version, count)
+
+
+def missing_events(version: Description, count: int) -> EncodedItems:
+    """Return the attributes of so many events of which nothing is known."""
+    nothing = np.zeros(count, np.int64)
+    return {field.name: EncodedColumn.no_item(field).take(nothing) for field in version.event_fields}
+
+
+def _pack(items: EncodedItems) -> bytes:
+    packed = io.BytesIO()
+    np.savez(packed, **to_tensors(items))
+    return packed.getvalue()
 
 
 def _unpack(packed: bytes, fields: list[Field]) -> EncodedItems:
@@ -129,6 +161,8 @@ def _require_within(request: Request, version: Description, n_rows: int) -> None
         are_others = not columns or any(not column.is_whole or len(column) != new for column in columns)
     if are_others:
         raise ValueError(f"{NEW_ITEMS} are not the {new} that {POSITIONS} and candidates name")
+    if any(not column.is_whole or len(column) != len(positions) for column in request.events.values()):
+        raise ValueError(f"{EVENTS} are not the {len(positions)} of {POSITIONS}")
     if positions.max(initial=0) >= n_rows:
         raise ValueError(f"{POSITIONS} name a row of {int(positions.max())}; the catalogue has {n_rows}")
 

@@ -38,14 +38,19 @@ class NewItemEncoder:
         attributes: those the model reads.
         in_background: import at once, and without torch, as only a process of its own may: meanwhile any
             other import of torch there fails. If not, all is imported when it is first needed.
+        of_events: whether the workflow is that of sessions, and the "items" are events.
     """
 
     def __init__(
-        self, directory: Path, attributes: Sequence[RawAttribute], in_background: bool = True
+        self,
+        directory: Path,
+        attributes: Sequence[RawAttribute],
+        in_background: bool = True,
+        of_events: bool = False,
     ) -> None:
         self._attributes = attributes
         seal = seal_of(directory.parent)
-        load = partial(_load, directory, seal, attributes, with_torch=not in_background)
+        load = partial(_load, directory, seal, attributes, not in_background, of_events)
         self._loaded = _started(load) if in_background else cache(load)
 
     def encode(self, items: Sequence[dict[str, Any]]) -> list[NewItem]:
@@ -124,7 +129,9 @@ def _started(load: Callable[[], Loaded]) -> Callable[[], Loaded]:
     return loading.result
 
 
-def _load(directory: Path, seal: str, raw: Sequence[RawAttribute], with_torch: bool) -> Loaded:
+def _load(
+    directory: Path, seal: str, raw: Sequence[RawAttribute], with_torch: bool, of_events: bool
+) -> Loaded:
     try:
         from m2trec_merlin.merlin_adapter import prepare_merlin, without_torch
 
@@ -132,14 +139,15 @@ def _load(directory: Path, seal: str, raw: Sequence[RawAttribute], with_torch: b
         with nullcontext() if with_torch else without_torch():
             from m2trec_merlin.attributes import parse_attribute
             from m2trec_merlin.attributes.operators import load_operators
-            from m2trec_merlin.workflows.items import encode_items
+            from m2trec_merlin.workflows.items import encode_items, items_workflow
+            from m2trec_merlin.workflows.sessions import events_workflow
             from m2trec_merlin.workflows.storage import load_workflow
     except ImportError as error:
         raise MissingDependencyError(
-            f"items given by raw attributes need NVTabular in the server's Python, where {error.name} is "
+            f"raw attributes need NVTabular in the server's Python, where {error.name} is "
             "missing: install m2trec-merlin there, or send ids of the catalogue only"
         ) from error
-    workflow = load_workflow(directory)
+    workflow = load_workflow(directory, events_workflow if of_events else items_workflow)
     load_operators(workflow)
     # Another workflow's ids would mean other words and categories to the graphs that are open.
     if seal_of(directory.parent) != seal:

@@ -55,6 +55,7 @@ class Request:
         catalogue: version of the items in which rows are meant.
         outside: ids of candidates that the catalogue does not have, the last of the new items.
         places: of the events in the client's request; none if nobody wants to know.
+        events: encoded attributes of the events; empty where the model reads none.
     """
 
     positions: np.ndarray
@@ -65,6 +66,7 @@ class Request:
     catalogue: str = EXPORTED_CATALOGUE
     outside: list[str] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
+    events: EncodedItems = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -230,7 +232,7 @@ class Recommender:
             if not known.all():
                 vectors[~known] = new_vectors[used - 1 - positions[~known]]
                 used -= int(positions.min())
-            sessions.append(VectorSession(positions, vectors))
+            sessions.append(VectorSession(positions, vectors, request.events))
         return sessions
 
     def _encode_new(self, groups: list[EncodedItems]) -> np.ndarray:

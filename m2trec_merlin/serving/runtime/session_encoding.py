@@ -6,12 +6,14 @@ Shape legend: B sessions, L longest session, I item width.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from m2trec_merlin.encoded import EncodedItems, join_items, to_tensors
 from m2trec_merlin.histories import most_recent
+from m2trec_merlin.serving.contract.version import EVENT_INPUT, PLACES
 from m2trec_merlin.serving.runtime.graphs import open_graph
 from m2trec_merlin.serving.runtime.length_groups import group_by_length
 
@@ -23,14 +25,18 @@ class VectorSession:
     Attributes:
         positions: int64 [L], catalogue rows; negative for items outside of the catalogue.
         vectors: float32 [L, I], of these items.
+        events: encoded attributes of the events; empty where the model reads none.
     """
 
     positions: np.ndarray
     vectors: np.ndarray
+    events: EncodedItems = field(default_factory=dict)
 
     def without(self, event: int) -> VectorSession:
         """Return it as if an event had not happened."""
-        return VectorSession(np.delete(self.positions, event), np.delete(self.vectors, event, axis=0))
+        others = np.delete(np.arange(len(self.positions)), event)
+        events = {name: column.take(others) for name, column in self.events.items()}
+        return VectorSession(self.positions[others], self.vectors[others], events)
 
 
 class SessionEncoder:
@@ -63,4 +69,14 @@ def _inputs(sessions: Sequence[VectorSession]) -> dict[str, np.ndarray]:
     for index, session in enumerate(sessions):
         padded[index, : lengths[index]] = session.vectors
         counted[index, : lengths[index]] = most_recent(session.positions)
-    return {"vectors": padded, "lengths": lengths, "counted": counted}
+    events = _events(sessions, lengths) if sessions[0].events else {}
+    return {"vectors": padded, "lengths": lengths, "counted": counted, **events}
+
+
+def _events(sessions: Sequence[VectorSession], lengths: np.ndarray) -> dict[str, np.ndarray]:
+    """Attributes of all events one behind the other, and where each stands, [B, L]."""
+    steps = np.arange(lengths.max())
+    first = (np.cumsum(lengths) - lengths)[:, None]
+    joined = to_tensors(join_items([session.events for session in sessions]))
+    named = {EVENT_INPUT.format(name): array for name, array in joined.items()}
+    return {PLACES: np.where(steps < lengths[:, None], first + steps, 0), **named}

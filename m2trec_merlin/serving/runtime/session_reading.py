@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,10 @@ from m2trec_merlin.encoded import NO_ITEM, EncodedItems, join_items, no_items
 from m2trec_merlin.errors import M2TRecError, ServerError, shorten
 from m2trec_merlin.rows import RowsOfIds
 from m2trec_merlin.serving.contract.about import EXPORTED_CATALOGUE
-from m2trec_merlin.serving.contract.names import ITEM_ATTRIBUTES
+from m2trec_merlin.serving.contract.names import EVENT_ATTRIBUTES, ITEM_ATTRIBUTES
 from m2trec_merlin.serving.contract.version import ITEMS_WORKFLOW, Description
 from m2trec_merlin.serving.runtime.catalogue_ids import ExportedIds
+from m2trec_merlin.serving.runtime.event_reading import EventReader, ReadEvents, SaidEvent
 from m2trec_merlin.serving.runtime.new_items import NewItemEncoder
 from m2trec_merlin.serving.runtime.notes import bounded, name_some, show
 from m2trec_merlin.serving.runtime.options.reranking import ITEM_ID, Candidate
@@ -38,6 +39,7 @@ class ReadSession:
         catalogue: version of it in which rows are meant.
         places: of these events in the request.
         outside: ids of the candidates among the new items.
+        events: encoded attributes of these events; empty where the request or the model has none.
     """
 
     positions: np.ndarray
@@ -48,6 +50,7 @@ class ReadSession:
     catalogue: str
     places: list[int]
     outside: list[str]
+    events: EncodedItems = field(default_factory=dict)
 
     @property
     def raw_items(self) -> int:
@@ -64,6 +67,7 @@ class _Parsed:
     notes: list[str]
     ids: int
     unknown_ids: int
+    said: list[SaidEvent]
 
 
 class SessionReader:
@@ -73,6 +77,7 @@ class SessionReader:
         catalogue: returns the version of the catalogue that is served now, and the rows of its ids.
         version: what was exported.
         encoder: for items outside of the catalogue; None if the version has no attributes for them.
+        events: reads attributes of events; None if the version has none.
     """
 
     def __init__(
@@ -80,8 +85,10 @@ class SessionReader:
         catalogue: Callable[[], tuple[str, RowsOfIds]],
         version: Description,
         encoder: RawItemEncoder | None,
+        events: EventReader | None = None,
     ) -> None:
         self.version = version
+        self._events = events
         self._catalogue = catalogue
         self._columns = list(dict.fromkeys(attribute.column for attribute in version.attributes))
         self._no_items = no_items(version.fields)
@@ -95,12 +102,14 @@ class SessionReader:
             ArtifactError: its files are not what was exported.
         """
         version, rows = Description.open(directory), ExportedIds(directory).rows
-        return cls(lambda: (EXPORTED_CATALOGUE, rows), version, encoder_of(directory, version))
+        events = EventReader(directory, version) if version.events else None
+        return cls(lambda: (EXPORTED_CATALOGUE, rows), version, encoder_of(directory, version), events)
 
     def read(
         self,
         sessions: Sequence[tuple[Sequence[str], Sequence[str] | None]],
         candidates: Sequence[Sequence[Candidate]] | None = None,
+        events: Sequence[Sequence[str] | None] | None = None,
     ) -> list[ReadSession | M2TRecError]:
         """Read sessions in one version of the catalogue; a faulty one gets its error and spoils no other.
 
@@ -108,13 +117,19 @@ class SessionReader:
             sessions: per session the item ids (empty where the position has attributes only) and, if
                 any, one JSON object of raw attributes per position (or empty).
             candidates: per session those that may be recommended, as the option `candidates` has them.
+            events: per session, if any, one JSON object of attributes of the event per position (or empty).
         """
         number, rows = self._catalogue()
-        both = zip(sessions, candidates or [()] * len(sessions), strict=True)
-        parsed = [self._parse_or_error(rows, *session, each) for session, each in both]
+        count = len(sessions)
+        asked = zip(sessions, candidates or [()] * count, events or [None] * count, strict=True)
+        parsed = [self._parse_or_error(rows, *session, each, said) for session, each, said in asked]
         good = [each for each in parsed if isinstance(each, _Parsed)]
         encoded = iter(self._encode([list(each.raw_items.values()) for each in good]))
-        return [self._finish(p, next(encoded), number) if isinstance(p, _Parsed) else p for p in parsed]
+        of_events = iter(self._encode_events([each.said for each in good]))
+        return [
+            self._finish(p, next(encoded), next(of_events), number) if isinstance(p, _Parsed) else p
+            for p in parsed
+        ]
 
     def _parse_or_error(
         self,
@@ -122,9 +137,10 @@ class SessionReader:
         item_ids: Sequence[str],
         attributes: Sequence[str] | None,
         candidates: Sequence[Candidate],
+        said: Sequence[str] | None,
     ) -> _Parsed | M2TRecError:
         try:
-            return self._parse(rows, item_ids, attributes, candidates)
+            return self._parse(rows, item_ids, attributes, candidates, said)
         except M2TRecError as error:
             return error
 
@@ -134,12 +150,14 @@ class SessionReader:
         item_ids: Sequence[str],
         attributes: Sequence[str] | None,
         candidates: Sequence[Candidate],
+        said: Sequence[str] | None,
     ) -> _Parsed:
-        if attributes is not None and len(attributes) != len(item_ids):
-            raise ServerError(
-                f"item_attributes has {len(attributes)} positions and item_ids {len(item_ids)}: give both "
-                "one entry per position, empty where there is nothing to say"
-            )
+        for name, given in ((ITEM_ATTRIBUTES, attributes), (EVENT_ATTRIBUTES, said)):
+            if given is not None and len(given) != len(item_ids):
+                raise ServerError(
+                    f"{name} has {len(given)} positions and item_ids {len(item_ids)}: give both "
+                    "one entry per position, empty where there is nothing to say"
+                )
         events: list[tuple[int, int | dict[str, Any]]] = []
         notes: list[str] = []
         problems: list[str] = []
@@ -160,9 +178,13 @@ class SessionReader:
                     f"item_ids[{position}]: the catalogue has no item {show(item_id)} and item_attributes "
                     "says nothing about it, so it was ignored"
                 )
+        of_events = self._events.parse(said, notes, problems) if self._events and said and any(said) else []
         outside = self._outside(rows, candidates, notes, problems)
         if problems:
             raise ServerError(shorten("; ".join(problems), _LONGEST_MESSAGE))
+        if of_events:
+            # With the one before, from which it may be told how long ago the first one was.
+            of_events = [of_events[place] for place, _ in events[-self.version.max_length - 1 :]]
         events = events[-self.version.max_length :]
         raw_items = {f"{ITEM_ATTRIBUTES}[{place}]": e for place, e in events if isinstance(e, dict)}
         new_rows = iter(range(-1, -1 - len(raw_items), -1))
@@ -170,7 +192,7 @@ class SessionReader:
         raw_items |= dict(outside.values())
         places = [position for position, _ in events]
         ids = sum(1 for item_id in item_ids if item_id)
-        return _Parsed(positions, places, raw_items, list(outside), notes, ids, ids - known)
+        return _Parsed(positions, places, raw_items, list(outside), notes, ids, ids - known, of_events)
 
     def _outside(
         self, rows: RowsOfIds, candidates: Sequence[Candidate], notes: list[str], problems: list[str]
@@ -224,9 +246,31 @@ class SessionReader:
         # Someone's item cannot be encoded: find out whose.
         return [part for group in groups for part in self._encode([group])]
 
+    def _encode_events(self, groups: list[list[SaidEvent]]) -> list[ReadEvents | M2TRecError]:
+        """Encode the events of all sessions in one pass; where one cannot be encoded, session by session."""
+        nothing: ReadEvents | M2TRecError = ReadEvents({}, [])
+        some = [group for group in groups if group]
+        if self._events is None or not some:
+            return [nothing for _ in groups]
+        try:
+            encoded: list[ReadEvents | M2TRecError] = [*self._events.encode(some)]
+        except M2TRecError as error:
+            if len(some) == 1:
+                encoded = [ServerError(shorten(f"{EVENT_ATTRIBUTES}: {error}", _LONGEST_MESSAGE))]
+            else:
+                encoded = [self._encode_events([group])[0] for group in some]
+        found = iter(encoded)
+        return [next(found) if group else nothing for group in groups]
+
     def _finish(
-        self, parsed: _Parsed, new_items: list[NewItem] | M2TRecError, catalogue: str
+        self,
+        parsed: _Parsed,
+        new_items: list[NewItem] | M2TRecError,
+        events: ReadEvents | M2TRecError,
+        catalogue: str,
     ) -> ReadSession | M2TRecError:
+        if isinstance(events, M2TRecError):
+            return events
         if isinstance(new_items, M2TRecError):
             # Arrow quotes the value that it cannot read, however long, and gRPC carries short messages only.
             named = " or ".join(dict.fromkeys(where.partition("[")[0] for where in parsed.raw_items))
@@ -238,10 +282,10 @@ class SessionReader:
         ]
         encoded = join_items([item.encoded for item in new_items]) if new_items else self._no_items
         positions = np.array(parsed.positions, np.int64)
-        everything = bounded([*parsed.notes, *notes])
+        everything = bounded([*parsed.notes, *notes, *events.notes])
         return ReadSession(
             *(positions, encoded, everything, parsed.ids, parsed.unknown_ids, catalogue),
-            *(parsed.places, parsed.outside),
+            *(parsed.places, parsed.outside, events.encoded),
         )
 
 

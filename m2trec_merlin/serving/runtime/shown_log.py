@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.serving.contract.names import (
     CHECKED,
+    EVENT_ATTRIBUTES,
     ITEM_ATTRIBUTES,
     ITEM_IDS,
     OPTIONS,
@@ -49,7 +50,8 @@ def remember_asked(inputs: Tensors, handed_over: Tensors) -> dict[str, np.ndarra
         inputs: of a request that the first step has read, so that its texts are texts.
         handed_over: for it.
     """
-    asked = {name: _texts(inputs[name]) for name in (ITEM_IDS, ITEM_ATTRIBUTES, OPTIONS) if name in inputs}
+    names = (ITEM_IDS, ITEM_ATTRIBUTES, EVENT_ATTRIBUTES, OPTIONS)
+    asked = {name: _texts(inputs[name]) for name in names if name in inputs}
     return add_to_checked(handed_over, _ASKED, asked)
 
 
@@ -80,6 +82,7 @@ class Shown:
             "model": model,
             "item_ids": asked.get(ITEM_IDS, []),
             "item_attributes": asked.get(ITEM_ATTRIBUTES, []),
+            "event_attributes": asked.get(EVENT_ATTRIBUTES, []),
             "options": "".join(asked.get(OPTIONS, [])),
             "recommended_ids": _texts(self.recommended_ids),
             "scores": self.scores.ravel().tolist(),

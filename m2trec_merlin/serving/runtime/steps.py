@@ -27,13 +27,11 @@ from m2trec_merlin.serving.contract.metrics import (
 )
 from m2trec_merlin.serving.contract.names import (
     ABOUT,
-    CHECKED,
+    EVENT_ATTRIBUTES,
     EXPLANATIONS,
     ITEM_ATTRIBUTES,
     ITEM_IDS,
-    NEW_ITEMS,
     OPTIONS,
-    POSITIONS,
     PREDICT,
     PREPROCESS,
     RECOMMENDED_IDS,
@@ -49,11 +47,13 @@ from m2trec_merlin.serving.runtime.bounds import (
     require_small,
 )
 from m2trec_merlin.serving.runtime.catalogue_ids import ExportedIds
+from m2trec_merlin.serving.runtime.event_reading import EventReader
 from m2trec_merlin.serving.runtime.handover import (
     as_arrays,
     hand_over,
     one_session,
     take_over,
+    tensors_of,
 )
 from m2trec_merlin.serving.runtime.live_versions import LiveVersions
 from m2trec_merlin.serving.runtime.notes import cut
@@ -71,12 +71,16 @@ Parsed = TypeVar("Parsed")
 
 @dataclass(frozen=True)
 class _Asked:
-    """A request as the first step takes it: its id, item ids, raw attributes if any, checked options."""
+    """A request as the first step takes it: its id, item ids, raw attributes if any, checked options.
+
+    Raw attributes of the items, and of the events.
+    """
 
     request_id: str
     item_ids: list[str]
     attributes: list[str] | None
     options: dict[str, Any]
+    events: list[str] | None = None
 
 
 class PreprocessStep:
@@ -96,7 +100,8 @@ class PreprocessStep:
         ids = ExportedIds(directory)
         self._ids = LiveVersions(repository, self.model, ids.rows, ids.changed, in_background)
         encoder = encoder_of(directory, version, in_background)
-        self._reader = SessionReader(self._ids.served, version, encoder)
+        events = EventReader(directory, version, in_background) if version.events else None
+        self._reader = SessionReader(self._ids.served, version, encoder, events)
         self.tally = StepTally(tally or Tally(), self.name, self.model)
 
     @property
@@ -127,7 +132,9 @@ class PreprocessStep:
                 f"the id of the request has {len(request_id):,} letters; at most "
                 f"{LONGEST_REQUEST_ID} are read"
             )
-        tensors = _sessions(inputs, required=(ITEM_IDS,), optional=(ITEM_ATTRIBUTES, OPTIONS))
+        of_events = (EVENT_ATTRIBUTES,) if self._reader.version.events else ()
+        optional = (ITEM_ATTRIBUTES, *of_events, OPTIONS)
+        tensors = _sessions(inputs, required=(ITEM_IDS,), optional=optional)
         require_small(tensors)
         texts = {name: _texts(name, array) for name, array in tensors.items()}
         require_short_session(texts[ITEM_IDS])
@@ -137,11 +144,13 @@ class PreprocessStep:
         # Before anything is looked up or encoded.
         checked = check_options("".join(options), self._reader.version)
         request_id = checked["request_id"] or request_id or uuid.uuid4().hex
-        return _Asked(request_id, texts[ITEM_IDS], texts.get(ITEM_ATTRIBUTES), checked)
+        said = texts.get(ITEM_ATTRIBUTES), checked, texts.get(EVENT_ATTRIBUTES)
+        return _Asked(request_id, texts[ITEM_IDS], *said)
 
     def _read(self, asked: list[_Asked]) -> list[Tensors | M2TRecError]:
         candidates = [each.options[Candidates.name] or () for each in asked]
-        sessions = self._reader.read([(each.item_ids, each.attributes) for each in asked], candidates)
+        both = [(each.item_ids, each.attributes) for each in asked]
+        sessions = self._reader.read(both, candidates, [each.events for each in asked])
         good = [session for session in sessions if isinstance(session, ReadSession)]
         self.tally.count(IDS, sum(session.ids for session in good))
         self.tally.count(UNKNOWN_IDS, sum(session.unknown_ids for session in good))
@@ -194,7 +203,7 @@ class PredictStep:
         return _answer_good(requests, self._parse, self._recommend)
 
     def _parse(self, inputs: Mapping[str, np.ndarray]) -> Request:
-        tensors = _sessions(inputs, required=(POSITIONS, NEW_ITEMS, CHECKED))
+        tensors = _sessions(inputs, required=tensors_of(self._recommender.version))
         return take_over(tensors, self._recommender.version, self._rows_of)
 
     def _rows_of(self, catalogue: str) -> int:
@@ -236,7 +245,7 @@ def _request(asked: _Asked, read: ReadSession) -> Request:
     places = read.places if options[Explain.name] else []
     return Request(
         *(read.positions, read.new_items, options, read.notes, asked.request_id, read.catalogue),
-        *(read.outside, places),
+        *(read.outside, places, read.events),
     )
 
 

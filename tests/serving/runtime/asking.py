@@ -10,7 +10,7 @@ import numpy as np
 
 from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.serving.client.answers import Recommendations, parse_answer
-from m2trec_merlin.serving.client.requests import id_and_attributes
+from m2trec_merlin.serving.client.requests import event_attributes_of, id_and_attributes
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep
 from tests.worlds.shop import Shop
 
@@ -37,6 +37,8 @@ class Asking:
             "item_attributes": [attributes for _, attributes in items],
             "options": [json.dumps({"top_k": 100, **options})],
         }
+        if any(events := [event_attributes_of(item) for item in session]):
+            texts = {**texts, "event_attributes": events}
         arrays = {n: np.array([[t.encode() for t in each]], dtype=object) for n, each in texts.items()}
         tensors: Any = arrays
         for step in self._steps:

@@ -1,0 +1,66 @@
+"""What a frame of one's own sessions says of events, read as a run read its interactions."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+
+from m2trec_merlin.columns import to_arrow
+from m2trec_merlin.data.event_columns import EventColumns
+from m2trec_merlin.encoded import EncodedColumn, EncodedItems
+from m2trec_merlin.errors import DataError
+from m2trec_merlin.readers.canonical import POSITION, TARGET, TIMESTAMP
+from m2trec_merlin.readers.times import parse_timestamps
+from m2trec_merlin.runs import Run
+from m2trec_merlin.sessions import event_fields
+
+
+def encode_events(events: pd.DataFrame, positions: np.ndarray, run: Run) -> EncodedItems:
+    """Encode attributes of events; a column that is not there counts as missing, with a warning.
+
+    Args:
+        events: whole sessions in order; columns as the run's source calls them, and `timestamp`.
+        positions: int64 [E], of the events in their sessions.
+        run: trained.
+    """
+    config = run.config
+    if not config.event_attributes:
+        return {}
+    from m2trec_merlin.workflows.items import encode_items
+    from m2trec_merlin.workflows.sessions import events_workflow
+    from m2trec_merlin.workflows.storage import load_workflow
+
+    columns = EventColumns(config)
+    read = {name: own for name, own in config.event_columns.items() if name != TARGET}
+    raw = pd.DataFrame({name: _column(events, own) for name, own in read.items()}, pd.RangeIndex(len(events)))
+    frame = pd.DataFrame(columns.canonical_attributes(raw), raw.index)
+    if columns.derived:
+        times = _column(events, TIMESTAMP)
+        known = pd.DataFrame({TIMESTAMP: parse_timestamps(times, config.open_source().time_format)})
+        frame = frame.assign(**columns.derive(known.assign(**{POSITION: positions})))
+    encoded = encode_items(load_workflow(run.events_workflow, events_workflow), frame)
+    fields = event_fields(sorted(run.sessions("train").glob("*.parquet")))
+    return {f.name: EncodedColumn.from_arrow(f, to_arrow(encoded[f.name])) for f in fields}
+
+
+def targets_of(events: pd.DataFrame, run: Run) -> np.ndarray | None:
+    """Return which events may be targets, bool [E]; None for all.
+
+    Raises:
+        DataError: the column is missing that tells it.
+    """
+    targets = run.config.data.targets
+    if targets is None:
+        return None
+    if targets.column not in events:
+        raise DataError("sessions", [f"no column {targets.column}, which data.targets of the run names"])
+    return EventColumns(run.config).are_targets(events[targets.column])
+
+
+def _column(events: pd.DataFrame, name: str) -> pd.Series:
+    if name in events:
+        return events[name].reset_index(drop=True)
+    warnings.warn(f"the sessions have no column '{name}': what is made of it counts as missing", stacklevel=5)
+    return pd.Series([None] * len(events), dtype=object)
