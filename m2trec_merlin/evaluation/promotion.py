@@ -18,6 +18,7 @@ from m2trec_merlin.evaluation.metrics import METRICS, Metric
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.ranking import evaluate, prefixes_of, sample_prefixes
 from m2trec_merlin.evaluation.run import our_scorers
+from m2trec_merlin.preprocessing.rereading import encode_again
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
 from m2trec_merlin.sessions import Sessions
@@ -100,7 +101,8 @@ def judge(
         margin: by which the candidate may be worse and still take over.
 
     Raises:
-        ArtifactError: there are no validation sessions, or the other catalogue has none of their items.
+        ArtifactError: there are no validation sessions, the other catalogue has none of their items, or the
+            other model reads attributes of events that the candidate's data lack.
         ConfigError: there is no such metric, or no intervals are wanted.
     """
     measured, k = parse_metric(metric)
@@ -109,7 +111,9 @@ def judge(
         raise ConfigError("evaluation.bootstrap_samples is 0: to promote a model takes intervals")
     ours, theirs = Catalogue.load(candidate.catalogue), Catalogue.load(current.catalogue)
     sessions = Sessions.load(candidate.sessions("valid"))
-    translated = translate(sessions, ours, theirs)
+    # Ids of values are those of one run's workflow.
+    of_events = encode_again(candidate, ours, "valid", current)
+    translated = replace(translate(sessions, ours, theirs), attributes=of_events)
     lacking = translated.rows[sessions.rows != NO_ITEM] == NO_ITEM
     if lacking.all():
         valid = candidate.sessions("valid")

@@ -98,10 +98,13 @@ def test_events_are_numbered_grouped_and_cut(frames, events):
             "id": frames.from_host(pa.array([name for name, _ in events])),
             "place": frames.from_host(pa.array([place for _, place in events])),
             "row": frames.from_host(pa.array(range(len(events)))),
+            "price": frames.from_host(pa.array([place / 2 for _, place in events])),
+            "is_first": frames.from_host(pa.array([place == 0 for _, place in events])),
+            "ids": frames.from_host(pa.array([[place] * (1 + place % 3) for _, place in events])),
         }
     )
     frame = frames.with_columns(frame, {"number": frames.number(frame["id"])})
-    grouped = frames.group(frame, ["number", "id"], ["number", "place"], ["row"])
+    grouped = frames.group(frame, ["number", "id"], ["number", "place"], ["row", "price", "is_first", "ids"])
     names = list(dict.fromkeys(name for name, _ in events))
     places = [sorted(place for other, place in events if other == name) for name in names]
     assert host(frames, grouped["id"]) == names
@@ -109,6 +112,11 @@ def test_events_are_numbered_grouped_and_cut(frames, events):
     rows = host(frames, grouped["row_list"])
     assert [[events[row][1] for row in line] for line in rows] == places
     assert host(frames, frames.last(grouped["row_list"], 2)) == [line[-2:] for line in rows]
+    of_places = {"price": lambda p: p / 2, "is_first": lambda p: p == 0, "ids": lambda p: [p] * (1 + p % 3)}
+    for name, value in of_places.items():
+        expected = [[value(place) for place in line] for line in places]
+        assert host(frames, grouped[f"{name}_list"]) == expected
+        assert host(frames, frames.last(grouped[f"{name}_list"], 2)) == [line[-2:] for line in expected]
 
 
 def test_ids_are_found_by_position(frames):

@@ -1,0 +1,61 @@
+"""Attributes of the events of one run as another run's workflow encodes them: for models that are compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+
+from m2trec_merlin.artifacts import reading
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.data.event_columns import canonical_attributes
+from m2trec_merlin.encoded import EncodedItems
+from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.merlin_adapter import dataset_of_parts
+from m2trec_merlin.preprocessing.parts import find_parts
+from m2trec_merlin.preprocessing.sessions import write_part
+from m2trec_merlin.runs import Run
+from m2trec_merlin.runs.settings import differences
+from m2trec_merlin.sessions import Sessions, event_fields
+from m2trec_merlin.workflows.sessions import EVENT_COLUMNS, sessions_workflow
+from m2trec_merlin.workflows.storage import read_learned
+
+
+def encode_again(run: Run, catalogue: Catalogue, split: str, by: Run) -> EncodedItems:
+    """Return the attributes of a split's events, in the order of its sessions, as another run encodes them.
+
+    Args:
+        run: whose events they are.
+        catalogue: of that run.
+        split: of its sessions.
+        by: preprocessed; empty if its events have no attributes.
+
+    Raises:
+        ArtifactError: the run lacks an attribute that the other one reads, or reads it otherwise.
+    """
+    if not by.config.event_attributes:
+        return {}
+    there, here = ({a.name: a.reading_settings() for a in each.config.event_attributes} for each in (by, run))
+    found = {name: here[name] for name in there if name in here}
+    if unlike := [name for name, *_ in differences(there, found)]:
+        raise ArtifactError(
+            f"{by.directory} reads event attributes that {run.directory} lacks or reads otherwise "
+            f"({', '.join(unlike)}): configure them in both to compare the two"
+        )
+    attributes = canonical_attributes(by.config.event_attributes)
+    columns = [*EVENT_COLUMNS, *there]
+    rows = {"item_id": catalogue.item_ids[1:], "row": np.arange(1, catalogue.n_rows, dtype=np.int64)}
+    parts = find_parts(run.data, split)
+    with TemporaryDirectory() as folder:
+        shortest = run.config.data.min_session_length
+        workflow = sessions_workflow(pd.DataFrame(rows), shortest, None, attributes, (), Path(folder))
+        with reading(parts[0], "data"):
+            workflow.fit_schema(dataset_of_parts(parts[:1], columns).schema)
+        read_learned(workflow, by.events_workflow)
+        fields = event_fields(sorted(by.sessions("train").glob("*.parquet")))
+        files = [Path(folder) / part.name for part in parts]
+        for part, file in zip(parts, files, strict=True):
+            write_part(workflow, str(part), str(file), fields=fields)
+        return Sessions.read(files).attributes
