@@ -1,4 +1,4 @@
-"""Attributes of the events of one run as another run's workflow encodes them: for models that are compared."""
+"""Attributes of the events of one run as another run encodes them, for models that are compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs whose events have attributes: continued on more data, and compared although their vocabularies differ."""
+"""Runs whose events have attributes: continued on more data, and compared by other vocabularies."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
             more["session_id"] = "t" + more["session_id"]
             more["event"] = more["event"].replace("view", "a share")
             events = pd.concat([events, more], ignore_index=True)
-        config = events_config(folder, events, training={"epochs": 1, "batch_size": 8, "precision": "float32"})
+        config = events_config(
+            folder, events, training={"epochs": 1, "batch_size": 8, "precision": "float32"}
+        )
         earlier = found[0] if found else None
         prepare_data(config)
         preprocess(config, earlier=earlier)

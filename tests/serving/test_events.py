@@ -27,6 +27,7 @@ from m2trec_merlin.serving.client.requests import build_request
 from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.serving.contract.repository import version_folder
 from m2trec_merlin.serving.export.run import export
+from m2trec_merlin.serving.replay import answer_again
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.process import TritonServer
@@ -181,6 +182,20 @@ def test_the_second_step_takes_events_of_the_session_only(eventful: Eventful) ->
     shorter = {**handed, "positions": handed["positions"][:, :1]}
     [refused] = second.answer([shorter])
     assert "events are not the 1 of positions" in str(refused)
+
+
+def test_what_was_logged_is_answered_again_alike(eventful: Eventful) -> None:
+    asked = eventful.asked(int(np.argmax(eventful.prefixes.length)))
+    logged = {
+        "item_ids": [item["item_id"] for item in asked],
+        "item_attributes": [],
+        "event_attributes": [json.dumps(item["event_attributes"]) for item in asked],
+        "options": '{"top_k": 20}',
+    }
+    older = {name: value for name, value in logged.items() if name != "event_attributes"}
+    again, untold = answer_again(*steps(eventful), [logged, older])
+    assert again == eventful.recommender.recommend(asked, top_k=20).item_ids
+    assert untold == eventful.recommender.recommend(logged["item_ids"], top_k=20).item_ids  # type: ignore[arg-type]
 
 
 def test_an_event_that_is_left_out_takes_its_attributes_along(eventful: Eventful) -> None:

@@ -19,7 +19,12 @@ def texts(*entries: str) -> np.ndarray:
     return np.array([[entry.encode() for entry in entries]], dtype=object)
 
 
-ASKED = {"item_ids": texts("sku-1", ""), "item_attributes": texts("", '{"t": "ü"}'), "options": texts("{}")}
+ASKED = {
+    "item_ids": texts("sku-1", ""),
+    "item_attributes": texts("", '{"t": "ü"}'),
+    "event_attributes": texts('{"event": "view"}', ""),
+    "options": texts("{}"),
+}
 HANDED_OVER = {"positions": np.array([[1, -1]]), "checked": texts('{"options": {"top_k": 2}, "notes": []}')}
 SCORES = np.array([[0.5, -0.25]], np.float32)
 
@@ -70,6 +75,7 @@ def test_a_row_holds_what_was_asked_and_shown(log: ShownLog, tmp_path: Path) -> 
         "model": "v1",
         "item_ids": ["sku-1", ""],
         "item_attributes": ["", '{"t": "ü"}'],
+        "event_attributes": ['{"event": "view"}', ""],
         "options": "{}",
         "recommended_ids": ["sku-4", "sku-2"],
         "scores": [0.5, -0.25],
