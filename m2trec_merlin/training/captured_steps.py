@@ -126,11 +126,12 @@ def filled_up(batch: SessionBatch, longest: int) -> SessionBatch:
     # So many sessions can hold from as many events as they are to n_sessions - 1 more.
     n_added = -(-(n_sessions - 1) // (length - 1)) or 1
     missing = -(n_events + n_added) % n_sessions + n_added
-    added = np.full(n_added, missing // n_added)
-    added[: missing % n_added] += 1
+    least, n_longer = divmod(missing, n_added)
+    # Made there: whatever is brought there waits for what was launched before.
+    added = least + (torch.arange(n_added, device=batch.lengths.device) < n_longer).long()
     rows = torch.nn.functional.pad(batch.rows, (0, missing), value=NO_ITEM)
-    lengths = torch.cat([batch.lengths, torch.from_numpy(added).to(batch.lengths.device)])
-    n_pairs = batch.n_pairs + count_pairs(added)
+    lengths = torch.cat([batch.lengths, added])
+    n_pairs = batch.n_pairs + count_pairs(np.repeat([least + 1, least], [n_longer, n_added - n_longer]))
     digits = 1 << max(0, n_pairs.bit_length() - 3)
     return SessionBatch(rows, lengths, length, -(-n_pairs // digits) * digits)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from benchmarks.gpu.step import Step
 
 ROOT = Path(__file__).parents[3]
+#: Of a line of pytest's: the test, and what became of it.
+_OUTCOME = re.compile(r"(\S+::.+?) (PASSED|FAILED|ERROR|SKIPPED)\b")
 
 
 def main(step: Step) -> None:
@@ -18,27 +19,18 @@ def main(step: Step) -> None:
     marked = [path for path in sorted(ROOT.glob("tests/**/test_*.py")) if "mark.gpu" in path.read_text()]
     # What matters most comes first, should the time be up.
     marked.sort(key=lambda path: "frames" not in path.parts and "preprocessing" not in path.parts)
-    with TemporaryDirectory() as folder:
-        report = Path(folder) / "report.xml"
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-m",
-            "gpu",
-            "--junitxml",
-            str(report),
-            *map(str, marked),
-        ]
-        done = subprocess.run([*command, "--continue-on-collection-errors"], cwd=ROOT)
-        for case in ElementTree.parse(report).iter("testcase"):
-            outcome = next(
-                (child.tag for child in case if child.tag in ("failure", "error", "skipped")), "passed"
-            )
-            step.add(outcome, f"{case.get('classname')}::{case.get('name')}", of=case.get("time"))
-    if done.returncode and not step.rehearsal:
-        raise SystemExit(done.returncode)
+    command = [sys.executable, "-m", "pytest", "-v", "-m", "gpu", "--continue-on-collection-errors"]
+    with subprocess.Popen(
+        [*command, *map(str, marked)], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as tests:
+        assert tests.stdout is not None
+        # One by one: those that were done count, if the time is up before the end.
+        for line in tests.stdout:
+            print(line, end="", flush=True)
+            if found := _OUTCOME.match(line):
+                step.add(found[2].lower(), found[1])
+    if tests.returncode and not step.rehearsal:
+        raise SystemExit(tests.returncode)
 
 
 if __name__ == "__main__":

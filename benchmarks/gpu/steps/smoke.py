@@ -18,6 +18,12 @@ _VERSIONS = (
     "cudf-cu13",
     "nvtabular",
     "transformers4rec",
+    # The machine's own.
+    "torchmetrics",
+    "accelerate",
+    "safetensors",
+    "pytest",
+    "hypothesis",
 )
 
 

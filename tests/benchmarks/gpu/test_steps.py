@@ -57,7 +57,7 @@ def test_the_outcome_of_every_contract_is_kept(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(SystemExit):
         contracts.main(Step((tmp_path / "figures"), [], "cuda", False))
     found = {(f["measure"], f["value"].rpartition("::")[2]) for f in figures(tmp_path / "figures")}
-    assert found == {("passed", "test_good"), ("failure", "test_bad")}
+    assert found == {("passed", "test_good"), ("failed", "test_bad")}
 
 
 def test_there_is_a_rehearsal_of_every_step() -> None:
