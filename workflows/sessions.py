@@ -175,7 +175,18 @@ def sessions_workflow(
     return Workflow(sessions >> AddTags([Tags.SESSION]) >> Filter(AtLeast("row_count", min_length)))
 
 
-def events_workflow(attributes: Sequence[Attribute], storage: Path) -> Workflow:
-    """Compose the part of the sessions workflow that encodes attributes of events, which a server needs."""
-    first, *others = encoded_groups(attributes, storage)
+def events_workflow(
+    attributes: Sequence[Attribute], storage: Path, only: Sequence[str] | None = None
+) -> Workflow:
+    """Compose the part of the sessions workflow that encodes attributes of events, which a server needs.
+
+    Args:
+        attributes: of events.
+        storage: see `sessions_workflow`.
+        only: names of those that are wanted; who shares a vocabulary with one comes along. None for all.
+    """
+    by_name = {attribute.name: attribute for attribute in attributes}
+    owners = {a.vocabulary_owner(by_name) for a in attributes if only is None or a.name in only}
+    wanted = [a for a in attributes if a.vocabulary_owner(by_name) in owners]
+    first, *others = encoded_groups(wanted, storage)
     return Workflow(sum(others, first))

@@ -63,6 +63,7 @@ def describe_protocol(
             f"{unknown:,} of them of items that the catalogue does not hold",
         ),
         ("Prefixes", f"{scored:,} scored{sample}: {_PREFIXES[evaluation.prefixes]}"),
+        *_targets(config),
         ("Catalogue", f"{catalogue.n_rows - 1:,} items, {catalogue.n_seen:,} of them seen in training"),
         ("Candidates", "; ".join(candidates)),
         ("The session's own items", _OWN_ITEMS[evaluation.exclude_session_items]),
@@ -81,3 +82,12 @@ def describe_protocol(
         ),
         *((part.name, part.meaning.format(tail=evaluation.sparse_below)) for part in SLICES),
     ]
+
+
+def _targets(config: Config) -> list[Entry]:
+    """Say which events may come next, where not all may."""
+    targets = config.data.targets
+    if targets is None:
+        return []
+    values = " or ".join(targets.values)
+    return [("Targets", f"events whose {targets.column} is {values}; all others are read as context alone")]

@@ -17,6 +17,8 @@ import m2trec_merlin as m2trec
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.data.preparation import prepare_data
 from m2trec_merlin.errors import RefusedError
+from m2trec_merlin.evaluation.protocol import describe_protocol
+from m2trec_merlin.evaluation.ranking import evaluate as rank
 from m2trec_merlin.evaluation.run import our_scorers
 from m2trec_merlin.model.storage import load_model
 from m2trec_merlin.preprocessing.run import preprocess
@@ -137,8 +139,8 @@ def test_unknown_values_and_columns_are_warned_of(eventful: Eventful) -> None:
     assert answer.warnings == [
         "event_attributes[1]: ignored 'colour'; the model reads event, paid, flags, time",
         "event_attributes[1]: time 'noon' is not a time (s), so it counts as missing",
-        "event_attributes[1]: paid 'much' is not a finite number, so it counts as missing",
         "event_attributes[1]: event 'share' was not met in training: it counts as any unseen value",
+        "event_attributes[1]: paid 'much' is not a finite number, so it counts as missing",
     ]
 
 
@@ -273,6 +275,16 @@ class TestTriton:
                 client.recommend([{"item_id": "sku-1", "event_attributes": [1]}])
             answer = client.recommend(["sku-1"])
         assert answer.item_ids and not answer.warnings
+
+
+def test_the_card_and_the_report_say_what_is_known_of_events(eventful: Eventful) -> None:
+    card = (eventful.run.triton / "MODEL_CARD.md").read_text()
+    assert "- It knows of an event: event\\_type (categorical), paid (numeric), flags (multi" in card
+    assert "- What may come next are events whose event is buy or cart." in card
+    outcome = rank(eventful.scorer, eventful.prefixes, eventful.catalogue, eventful.run.config.evaluation)
+    sessions = eventful.prefixes.sessions
+    entries = dict(describe_protocol(eventful.run.config, eventful.catalogue, sessions, [outcome], "test"))
+    assert entries["Targets"].startswith("events whose event is buy or cart; all others are read as context")
 
 
 def test_exports_of_other_models_have_not_a_word_of_it(shop, eventful: Eventful) -> None:

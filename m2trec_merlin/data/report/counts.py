@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, TIMESTAMP, KnownItems
+from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, TARGET, TIMESTAMP, KnownItems
 
 
 class SplitCounts:
@@ -20,8 +20,8 @@ class SplitCounts:
 
     Attributes:
         events: int64 [items], events of each item, in the order of the known items.
-        targets: int64 [items], those of them that follow another event of their session, or that end it: what
-            is predicted.
+        targets: int64 [items], those of them that are predicted: they follow another event of their session, or
+            end it, and may be targets.
         lengths: int64 [longest + 1], sessions by their number of events.
         hours: int64 [hours], sessions by the hour of their first event: the index, in hours since 1970; empty
             without times.
@@ -58,7 +58,10 @@ class SplitCounts:
         lengths = np.bincount(session)
         items = self._items.positions(events[ITEM_ID])
         np.add.at(self.events, items, 1)
-        np.add.at(self.targets, items[np.append(starts[1:], True) if self._last_only else ~starts], 1)
+        predicted = np.append(starts[1:], True) if self._last_only else ~starts
+        if TARGET in events:
+            predicted &= events[TARGET].to_numpy(bool)
+        np.add.at(self.targets, items[predicted], 1)
         self.lengths = _sum(self.lengths, np.bincount(lengths))
         # One number stands for session and item.
         distinct = pd.unique(session * len(self._items) + items)

@@ -58,6 +58,11 @@ def _identity(run: Run, found: dict[str, Any]) -> Iterator[str]:
     predicts = ", ".join(["the next item", *(f"its {t.attribute}" for t in config.model.next_attributes)])
     yield "- A session-based recommender (M2TRec, RecSys 2022): it ranks what may come next."
     yield f"- It knows of an item: {_plain(knows)}. It predicts {_plain(predicts)}."
+    if of_events := ", ".join(f"{a.name} ({a.kind})" for a in config.event_attributes):
+        yield f"- It knows of an event: {_plain(of_events)}."
+    if (targets := config.data.targets) is not None:
+        values = " or ".join(targets.values)
+        yield f"- What may come next are events whose {_plain(targets.column)} is {_plain(values)}."
     yield (
         f"- {_count(trained.get('parameters'))} parameters, trained on {trained.get('written', _NOT_TOLD)} "
         f"with seed {config.seed} on {trained.get('device', 'a device that is not told')} "

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from m2trec_merlin.encoded import OUT_OF_VOCABULARY, EncodedItems, join_items
+from m2trec_merlin.encoded import OUT_OF_VOCABULARY, EncodedColumn, EncodedItems
 from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.contract.names import EVENT_ATTRIBUTES
-from m2trec_merlin.serving.contract.version import EVENTS_WORKFLOW, Description
+from m2trec_merlin.serving.contract.version import EVENTS_WORKFLOW, Description, RawAttribute
 from m2trec_merlin.serving.runtime.new_items import NewItemEncoder
 from m2trec_merlin.serving.runtime.notes import name_some, show
 from m2trec_merlin.serving.runtime.remembered import NewItem, RememberedItems
@@ -65,10 +65,13 @@ class EventReader:
     def __init__(self, directory: Path, version: Description, in_background: bool = True) -> None:
         self._attributes, self._time = version.events, version.time
         self._most = version.max_length
-        # The workflow knows columns by the names of their attributes.
-        named = [replace(attribute, column=attribute.field.name) for attribute in version.events]
-        encoder = NewItemEncoder(directory / EVENTS_WORKFLOW, named, in_background, of_events=True)
-        self._encoder = RememberedItems(encoder, [attribute.column for attribute in named])
+        # Each by itself: most values of most attributes were met before, and NVTabular takes its time. The
+        # workflow knows columns by the names of their attributes.
+        folder, named = directory / EVENTS_WORKFLOW, [replace(a, column=a.field.name) for a in version.events]
+        self._encoders = {
+            a.column: RememberedItems(NewItemEncoder(folder, [a], in_background, of_events=True), [a.column])
+            for a in named
+        }
         columns = [a.column for a in version.events if not _is_derived(a.column)]
         self._columns = list(dict.fromkeys([*columns, *([version.time["column"]] if version.time else [])]))
 
@@ -109,18 +112,26 @@ class EventReader:
             M2TRecError: a value cannot be encoded.
         """
         notes: list[list[str]] = [[] for _ in sessions]
-        values = self._values(sessions, notes)
-        kept = [
-            (of_session[-self._most :], session[-self._most :])
-            for of_session, session in zip(values, sessions, strict=True)
-        ]
-        encoded = iter(self._encoder.encode([value for each, _ in kept for value in each]))
-        found = []
-        for (of_session, session), own in zip(kept, notes, strict=True):
-            items = [next(encoded) for _ in of_session]
-            for event, value, item in zip(session, of_session, items, strict=True):
-                own += [f"{event.where}: {note}" for note in [*item.ignored, *self._unseen(value, item)]]
-            found.append(ReadEvents(join_items([item.encoded for item in items]), own))
+        values = [session[-self._most :] for session in self._values(sessions, notes)]
+        together = [value for session in values for value in session]
+        columns = {
+            name: encoder.encode([{name: value[name]} for value in together])
+            for name, encoder in self._encoders.items()
+        }
+        found, start = [], 0
+        for session, own, kept in zip(sessions, notes, values, strict=True):
+            stop = start + len(kept)
+            items = {name: column[start:stop] for name, column in columns.items()}
+            for number, event in enumerate(session[-self._most :]):
+                for attribute in self._attributes:
+                    item, value = items[attribute.field.name][number], kept[number][attribute.field.name]
+                    own += [f"{event.where}: {note}" for note in _doubts(attribute, value, item)]
+            encoded = {
+                name: EncodedColumn.join([item.encoded[name] for item in own_items])
+                for name, own_items in items.items()
+            }
+            found.append(ReadEvents(encoded, own))
+            start = stop
         return found
 
     def _values(
@@ -170,13 +181,14 @@ class EventReader:
         wanted = {a.column for a in self._attributes if _is_derived(a.column)}
         return {name: _plain(DERIVED[name](times, first)) for name in sorted(wanted)}
 
-    def _unseen(self, value: dict[str, Any], item: NewItem) -> list[str]:
-        return [
-            f"{a.column} {show(value[a.field.name])} was not met in training: it counts as any unseen value"
-            for a in self._attributes
-            if a.field.layout.has_vocabulary
-            and (item.encoded[a.field.name].values == OUT_OF_VOCABULARY).any()
-        ]
+
+def _doubts(attribute: RawAttribute, value: Any, item: NewItem) -> list[str]:
+    """Say of a value what counts as missing, and whether training did not know it."""
+    ids = item.encoded[attribute.field.name].values if attribute.field.layout.has_vocabulary else np.zeros(0)
+    if not (ids == OUT_OF_VOCABULARY).any():
+        return item.ignored
+    unseen = f"{attribute.column} {show(value)} was not met in training: it counts as any unseen value"
+    return [*item.ignored, unseen]
 
 
 def _plain(column: pd.Series) -> list[Any]:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import cache, partial
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     #: The workflow, what encodes with it, and attributes by which values are read.
     Loaded = tuple[Any, Any, list[Attribute]]
 
+_IMPORTING = Lock()
+
 
 class NewItemEncoder:
     """Encodes raw attributes exactly as the catalogue's were.
@@ -38,7 +41,7 @@ class NewItemEncoder:
         attributes: those the model reads.
         in_background: import at once, and without torch, as only a process of its own may: meanwhile any
             other import of torch there fails. If not, all is imported when it is first needed.
-        of_events: whether the workflow is that of sessions, and the "items" are events.
+        of_events: whether the workflow is that of sessions, and the "items" are events; of these attributes.
     """
 
     def __init__(
@@ -136,7 +139,8 @@ def _load(
         from m2trec_merlin.merlin_adapter import prepare_merlin, without_torch
 
         prepare_merlin()
-        with nullcontext() if with_torch else without_torch():
+        # One thread at a time may keep torch away.
+        with _IMPORTING, nullcontext() if with_torch else without_torch():
             from m2trec_merlin.attributes import parse_attribute
             from m2trec_merlin.attributes.operators import load_operators
             from m2trec_merlin.workflows.items import encode_items, items_workflow
@@ -147,7 +151,8 @@ def _load(
             f"raw attributes need NVTabular in the server's Python, where {error.name} is "
             "missing: install m2trec-merlin there, or send ids of the catalogue only"
         ) from error
-    workflow = load_workflow(directory, events_workflow if of_events else items_workflow)
+    names = [attribute.field.name for attribute in raw]
+    workflow = load_workflow(directory, partial(events_workflow, only=names) if of_events else items_workflow)
     load_operators(workflow)
     # Another workflow's ids would mean other words and categories to the graphs that are open.
     if seal_of(directory.parent) != seal:

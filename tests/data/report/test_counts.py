@@ -52,6 +52,13 @@ def test_an_item_that_ends_a_session_and_begins_the_next_is_no_repeat() -> None:
     assert (counts.repeats, counts.repeats_at_once, counts.repeating_sessions) == (0, 0, 0)
 
 
+def test_events_that_may_not_be_targets_are_none() -> None:
+    counts = SplitCounts(KNOWN)
+    counts.add(events("aab", "ba").assign(target=[True, True, False, True, True]))
+    assert counts.events.tolist() == [3, 2, 0, 0]
+    assert counts.targets.tolist() == [2, 0, 0, 0]
+
+
 def test_without_times_there_are_no_hours() -> None:
     counts = SplitCounts(KNOWN)
     counts.add(events("ab"))
