@@ -24,11 +24,12 @@ from m2trec_merlin.readers.complete_journey import CompleteJourneyData
 from m2trec_merlin.readers.derived import DERIVED, is_derived
 from m2trec_merlin.readers.settings import LeaveOneOut
 from m2trec_merlin.sections import Section, SettingPath
+from m2trec_merlin.sessions import IS_TARGET
 
 #: Below the folder of a run; each variant but the first has its own folder there.
 VARIANTS_FOLDER = "variants"
 #: What interactions and sessions have beside attributes of events.
-_OF_EVENTS = {SESSION_ID, ITEM_ID, POSITION, TIMESTAMP, SPLIT, TARGET, "session"}
+_OF_EVENTS = {SESSION_ID, ITEM_ID, POSITION, TIMESTAMP, SPLIT, TARGET, "session", IS_TARGET}
 
 
 class Config(Section):

@@ -34,7 +34,8 @@ def _data(config: Config) -> Settings:
         # Sessions are cut to their longest by a later step.
         "data": _of_data(config, {*_NOT_IN_DATA, "max_session_length"}),
         "attributes": [attribute.reading_settings() for attribute in config.attributes],
-        **_of_events([attribute.reading_settings() for attribute in config.event_attributes]),
+        # Interactions hold their columns by the names of the attributes.
+        **_of_events([{"name": a.name, **a.reading_settings()} for a in config.event_attributes]),
     }
 
 

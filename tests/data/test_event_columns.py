@@ -9,6 +9,7 @@ import pytest
 from m2trec_merlin.data.preparation import prepare_data
 from m2trec_merlin.data.schema import schemas
 from m2trec_merlin.errors import DataError
+from m2trec_merlin.runs import Run
 from tests.worlds.events import EVENT_ATTRIBUTES, events_config, make_events
 
 
@@ -103,3 +104,12 @@ def test_the_schema_of_interactions_describes_them(tmp_path):
 def test_impossible_event_attributes_are_refused(tmp_path, attribute, expected):
     with pytest.raises(ValueError, match=expected):
         events_config(tmp_path, event_attributes=[attribute])
+
+
+def test_attributes_that_are_called_otherwise_ask_for_the_data_again(tmp_path):
+    config = events_config(tmp_path, event_attributes=EVENT_ATTRIBUTES[:1])
+    assert "event_type" in prepared(config)
+    renamed = [{**EVENT_ATTRIBUTES[0], "name": "type"}]
+    config = events_config(tmp_path, event_attributes=renamed)
+    assert Run(config).step("data").changes().keys() == {"event_attributes"}
+    assert "type" in prepared(config)

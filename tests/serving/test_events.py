@@ -144,6 +144,16 @@ def test_unknown_values_and_columns_are_warned_of(eventful: Eventful) -> None:
     ]
 
 
+@pytest.mark.parametrize("time", [{"a": 1}, [1], True, 1e400, 10**30, "", "NaN", -1e300])
+def test_what_is_no_time_is_warned_of_and_missing(eventful: Eventful, time: object) -> None:
+    said = {"item_id": "sku-2", "event_attributes": {"time": time, "paid": 2.0}}
+    untold = {"item_id": "sku-2", "event_attributes": {"paid": 2.0}}
+    answer, other = (eventful.recommender.recommend([each]) for each in (said, untold))
+    [warning] = answer.warnings
+    assert warning.startswith("event_attributes[0]: time ") and "is not a time (s), so it counts" in warning
+    np.testing.assert_allclose(answer.scores, other.scores, atol=1e-5)
+
+
 def steps(eventful: Eventful) -> tuple[PreprocessStep, PredictStep]:
     folders = (version_folder(eventful.run.triton, name) for name in (PREPROCESS, PREDICT))
     first, second = folders

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +17,7 @@ from m2trec_merlin import merlin_adapter
 from m2trec_merlin.attributes import parse_attribute
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.workflows.items import encode_items, items_workflow
+from m2trec_merlin.workflows.sessions import events_workflow
 from m2trec_merlin.workflows.storage import load_workflow, save_workflow
 
 ATTRIBUTES = [
@@ -95,3 +97,14 @@ def test_an_operator_that_does_not_say_what_it_learned_is_not_saved(tmp_path: Pa
 def test_scripts_from_before_find_it_where_it_was(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match=r"workflow\.json"):
         merlin_adapter.load_workflow(tmp_path)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", [attribute.name for attribute in ATTRIBUTES])
+def test_one_attribute_alone_is_encoded_as_with_the_others(saved: Path, name: str) -> None:
+    """As a server encodes values of events; a shared vocabulary comes along."""
+    alone = load_workflow(saved, partial(events_workflow, only=[name]))
+    together = {"title", "about"} if name in ("title", "about") else {name}
+    assert set(alone.output_schema.column_names) == together
+    found = encode_items(alone, ITEMS[[name]])
+    expected = encode_items(load_workflow(saved), ITEMS)
+    pd.testing.assert_series_equal(found[name], expected[name])

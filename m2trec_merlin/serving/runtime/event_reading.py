@@ -166,7 +166,9 @@ class EventReader:
 
         column, time_format = self._time["column"], self._time["format"]
         said = [event.said.get(column) for session in sessions for event in session]
-        times = parse_timestamps(pd.Series(said, dtype=object), time_format)
+        # What is neither text nor a number is no time, whatever pandas would make of it.
+        single = [v if isinstance(v, str | int | float) and not isinstance(v, bool) else None for v in said]
+        times = parse_timestamps(pd.Series(single, dtype=object), time_format)
         unread = iter(times.isna().to_numpy() & np.array([value is not None for value in said], bool))
         for session, own in zip(sessions, notes, strict=True):
             own += [

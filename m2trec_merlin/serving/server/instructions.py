@@ -37,7 +37,7 @@ class Beside:
 
         Raises:
             ArtifactError: there is no model repository.
-            ServerError: they predict other attributes.
+            ServerError: they predict other attributes, or take other tensors.
         """
         forms = []
         for each in (repository, self.repository):
@@ -47,7 +47,8 @@ class Beside:
         if forms[0] != forms[1]:
             raise ServerError(
                 f"{self.repository} cannot be served beside {repository}: it predicts other attributes of "
-                "the next item, or was exported by another version of m2trec-merlin"
+                "the next item, one of them alone reads attributes of events, or it was exported by another "
+                "version of m2trec-merlin"
             )
 
 
