@@ -20,8 +20,8 @@ class SplitCounts:
 
     Attributes:
         events: int64 [items], events of each item, in the order of the known items.
-        targets: int64 [items], those of them that are predicted: they follow another event of their session, or
-            end it, and may be targets.
+        targets: int64 [items], those of them that are predicted: that follow another event of their session,
+            or end it, and may be targets.
         lengths: int64 [longest + 1], sessions by their number of events.
         hours: int64 [hours], sessions by the hour of their first event: the index, in hours since 1970; empty
             without times.
