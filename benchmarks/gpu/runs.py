@@ -23,7 +23,6 @@ _TINY: dict[str, Any] = {
     "data": {
         "source": "synthetic",
         "options": {"n_sessions": 300, "n_items": 60, "n_categories": 4},
-        "max_session_length": 8,
     },
     "attributes": [
         {"name": "title", "kind": "text", "vocabulary_size": 200},

@@ -22,7 +22,7 @@ def main(step: Step) -> None:
 def measure(step: Step, data: Prepared) -> None:
     """Encode all rows, then so many that rows repeat."""
     torch.manual_seed(data.config.seed)
-    model = build_model(data.config, data.catalogue).to(step.device).eval()
+    model = build_model(data.config, data.catalogue, data.max_length).to(step.device).eval()
     for n_items in (data.catalogue.n_rows, 5_000 if step.rehearsal else 1_000_000):
         rows = torch.arange(n_items, device=step.device) % data.catalogue.n_rows
 

@@ -28,7 +28,8 @@ def measure(step: Step, data: Prepared) -> None:
     scorers = {}
     for device in ("cpu", step.device):
         torch.manual_seed(data.config.seed)
-        scorers[device] = ModelScorer(build_model(data.config, data.catalogue).to(device))
+        model = build_model(data.config, data.catalogue, data.max_length)
+        scorers[device] = ModelScorer(model.to(device))
     of = {"run": data.config.name, "candidates": data.catalogue.n_rows - 1}
     prefixes = data.prefixes("test")
     for turn in ("first", "second"):

@@ -207,7 +207,7 @@ class _Epochs:
 
 def _build(data: Prepared, config: Config, device: str) -> tuple[M2TRec, SessionLoader]:
     torch.manual_seed(config.seed)
-    model = build_model(config, data.catalogue)
+    model = build_model(config, data.catalogue, data.max_length)
     fit_before_training(model, data.catalogue)
     sessions = data.run.sessions("train")
     return model.to(device), SessionLoader(sessions, config.training.batch_size, config.seed, device)

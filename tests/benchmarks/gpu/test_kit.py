@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from benchmarks.gpu.kit import COPIED, REQUIREMENTS, copy_installed, strip
 from benchmarks.gpu.runs import _TINY, read_run, write_run
@@ -44,6 +46,31 @@ def test_versions_are_those_of_the_project() -> None:
     assert {"transformers4rec", "cudf-cu13", "libcudf-cu13", "cupy-cuda13x"} <= pinned.keys()
     # The machine's own fits its driver.
     assert "torch" not in pinned
+
+
+#: Of what the packages need, what whoever has a torch has, too; see the head of the requirements.
+OF_THE_MACHINE = {
+    *("click", "filelock", "fsspec", "hf-xet", "jinja2", "packaging", "psutil", "python-dateutil", "pyyaml"),
+    *("regex", "requests", "safetensors", "torchmetrics", "tqdm", "typing-extensions", "urllib3"),
+}
+MARKERS = {"python_version": "3.12", "python_full_version": "3.12.3", "extra": ""}
+
+
+def test_what_the_packages_need_is_carried_too() -> None:
+    """As those say that are installed here: cuDF, which is not, is left out."""
+    pinned = {canonicalize_name(name) for name in re.findall(r"^([\w.-]+)==", REQUIREMENTS.read_text(), re.M)}
+    needed = set()
+    for name in [*pinned, *COPIED]:
+        try:
+            lines = metadata.requires(name) or []
+        except metadata.PackageNotFoundError:
+            continue
+        needs = map(Requirement, lines)
+        needed |= {
+            canonicalize_name(need.name) for need in needs if not need.marker or need.marker.evaluate(MARKERS)
+        }
+    assert {"narwhals", "numpy"} <= needed
+    assert needed - pinned == OF_THE_MACHINE
 
 
 def test_nvtabular_is_carried_without_the_extension_for_another_python(tmp_path: Path) -> None:
