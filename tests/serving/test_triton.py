@@ -64,7 +64,9 @@ def test_answers_equal_the_model(
     shop: Shop, client: RecommendationClient, offline: list[Any], number: int
 ) -> None:
     answer = client.recommend(SESSIONS[number], top_k=N_ITEMS)
-    assert len(answer.item_ids) == N_ITEMS and answer.warnings == []
+    assert len(answer.item_ids) == N_ITEMS
+    # Some of the items are of categories that no item of training has.
+    assert all("the model does not know" in warning for warning in answer.warnings)
     assert_equal(shop, answer, offline[number])
 
 

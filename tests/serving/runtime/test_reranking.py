@@ -14,7 +14,9 @@ from tests.serving.runtime.asking import Asking
 from tests.serving.runtime.test_recommending import NEW_BREAD, NEW_THING
 from tests.worlds.shop import N_ITEMS, Shop, build_shop, raw_items
 
-SESSION = ["sku-3", NEW_THING, "sku-8"]
+#: Without a category of which there would be a note.
+BREAD, THING = {**NEW_BREAD, "tags": "local"}, {**NEW_THING, "department": "dairy"}
+SESSION = ["sku-3", THING, "sku-8"]
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +89,7 @@ def test_attributes_that_cannot_be_read_are_refused_by_place(ask: Asking) -> Non
 
 
 def test_other_options_know_the_items_of_the_list(ask: Asking) -> None:
-    mine = {"item_id": "mine", **NEW_BREAD}
+    mine = {"item_id": "mine", **BREAD}
     plain = ask(SESSION, candidates=["sku-1", "sku-29", mine], new_items=["sku-29", "mine", "sku-1"])
     options: dict[str, Any] = {"new_items": ["mine"], "new_item_boost": 3}
     boosted = ask(SESSION, candidates=["sku-1", "sku-29", mine], **options)
@@ -103,15 +105,15 @@ def test_other_options_know_the_items_of_the_list(ask: Asking) -> None:
 
 
 def test_without_a_session_a_list_is_ranked_by_popularity(ask: Asking) -> None:
-    answer = ask([], candidates=["sku-5", {"item_id": "mine", **NEW_BREAD}, "sku-1"])
+    answer = ask([], candidates=["sku-5", {"item_id": "mine", **BREAD}, "sku-1"])
     assert answer.item_ids == ["sku-1", "sku-5", "mine"] and answer.scores[-1] == 0
 
 
 def test_a_model_of_training_items_ranks_no_others(tmp_path: Path) -> None:
     config, catalogue, model = build_shop(tmp_path, next_item={"head": "softmax"})
     ask = Asking(Shop(config, catalogue, model, export(config)))
-    listed = ["sku-29", "sku-3", {"item_id": "mine", **NEW_BREAD}]
-    answer = ask([NEW_BREAD, "sku-8"], candidates=listed, explain=True)
+    listed = ["sku-29", "sku-3", {"item_id": "mine", **BREAD}]
+    answer = ask([BREAD, "sku-8"], candidates=listed, explain=True)
     assert answer.item_ids == ["sku-3"] and len(answer.explanations) == 1
     assert answer.warnings == [
         "options.candidates: 'mine' ignored, since the catalogue has no such item",
@@ -121,7 +123,7 @@ def test_a_model_of_training_items_ranks_no_others(tmp_path: Path) -> None:
 
 def test_a_list_changes_no_other_answer(shop: Shop, ask: Asking) -> None:
     before = ask(SESSION)
-    ask(SESSION, candidates=[{"item_id": "mine", **NEW_BREAD}])
+    ask(SESSION, candidates=[{"item_id": "mine", **BREAD}])
     after = ask(SESSION)
     assert (after.item_ids, after.scores) == (before.item_ids, before.scores)
     assert len(after.item_ids) == N_ITEMS
