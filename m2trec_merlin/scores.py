@@ -84,8 +84,8 @@ def best_rows(scores: np.ndarray, top_k: int) -> np.ndarray:
 def _reaching(scores: np.ndarray, top_k: int) -> np.ndarray:
     """Return rows, rising, that hold the best and few more: the rest need not be sorted.
 
-    The best lie in those of some blocks whose maxima are the largest, and reach the least of these, which is
-    found much faster than the `top_k`-th largest of all scores. A block is every n-th row.
+    At least `top_k` rows reach the `top_k`-th largest of the maxima of blocks, which is found much faster
+    than that of all scores. Of n blocks, each holds every n-th row: maxima are found side by side.
     """
     if len(scores) > _FEW and top_k <= (n_blocks := len(scores) // _BLOCK):
         maxima = scores[: n_blocks * _BLOCK].reshape(_BLOCK, n_blocks).max(axis=0)

@@ -16,10 +16,7 @@ import pytest
 from m2trec_merlin import __version__
 
 ROOT = Path(__file__).parents[2]
-SOURCES = (
-    *("m2trec_merlin", "workflows", "triton_models", "configs"),
-    *("pyproject.toml", "README.md", "LICENSE"),
-)
+SOURCES = ("m2trec_merlin", "workflows", "triton_models", "pyproject.toml", "README.md", "LICENSE")
 
 
 @pytest.fixture(scope="module")

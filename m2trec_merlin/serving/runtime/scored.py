@@ -136,9 +136,9 @@ class ScoredCandidates:
                 found[index] = self._best_of(near, queries[index], wishes[index])
         if len(scored := np.flatnonzero(counts == 0)):
             scores_BG = self._ranking.scores(queries[scored], self._biases_G)
-            if len(self._more_MD):
-                scores_BG = np.concatenate([scores_BG, self._scores_of_more(queries[scored])], axis=1)
-            for index, row in zip(scored, scores_BG, strict=True):
+            more_BM = self._scores_of_more(queries[scored])
+            scores_BR = np.concatenate([scores_BG, more_BM], axis=1) if more_BM.size else scores_BG
+            for index, row in zip(scored, scores_BR, strict=True):
                 found[index] = self._best_of_all(row, queries[index], wishes[index])
         return [each for each in found if each is not None]
 
