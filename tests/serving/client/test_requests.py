@@ -71,3 +71,19 @@ def test_items_are_ids_or_attributes_or_both() -> None:
 def test_attributes_may_come_out_of_a_table() -> None:
     _, attributes = id_and_attributes({"price": np.float32(2.5), "image": np.array([1, 2]), "n": np.int64(3)})
     assert json.loads(attributes) == {"price": 2.5, "image": [1, 2], "n": 3}
+
+
+def test_attributes_of_events_go_apart_from_those_of_items() -> None:
+    told = {"event": "view", "paid": np.float32(2.5)}
+    tensors = built(
+        [
+            "a",
+            {"item_id": "b", "event_attributes": told},
+            {"title": "tea", "event_attributes": {"event": "buy"}},
+            {"item_id": "c", "event_attributes": {}},
+        ]
+    )
+    assert tensors["event_attributes"] == ["", '{"event": "view", "paid": 2.5}', '{"event": "buy"}', ""]
+    assert tensors["item_ids"] == ["a", "b", "", "c"]
+    assert tensors["item_attributes"] == ["", "", '{"title": "tea"}', ""]
+    assert "event_attributes" not in built(["a", {"title": "tea"}])
