@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
     from tests.worlds.shop import Shop
 
 __all__ = ["configure", "events", "items", "make_config", "tiny", "write"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def as_nice_as_before() -> Iterator[None]:
+    """Commands that give way to a server would leave the tests after them behind."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("os.setpriority", lambda which, who, niceness: None)
+        yield
 
 
 @pytest.fixture(scope="session")
