@@ -34,7 +34,9 @@ def load(repository: Path) -> None:
 
 @pytest.fixture(scope="module")
 def repository(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return shutil.copytree(shop.repository, tmp_path_factory.mktemp("export") / "triton")
+    # Python leaves compiled copies of the models' code behind where Triton has served the shop before.
+    ignore = shutil.ignore_patterns("__pycache__")
+    return shutil.copytree(shop.repository, tmp_path_factory.mktemp("export") / "triton", ignore=ignore)
 
 
 @pytest.mark.parametrize("damage", [alter, cut, Path.unlink])

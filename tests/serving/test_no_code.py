@@ -29,7 +29,9 @@ BEGINS = {
 
 
 def test_no_file_of_an_export_is_a_pickle(shop: Shop) -> None:
-    files = [path for path in shop.repository.rglob("*") if path.is_file()]
+    exported = [path for path in shop.repository.rglob("*") if path.is_file()]
+    # Compiled copies of the models' code are Python's own, where Triton has served the shop before.
+    files = [path for path in exported if path.parent.name != "__pycache__"]
     assert len(files) > 15
     for path in files:
         content = path.read_bytes()
