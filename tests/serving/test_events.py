@@ -139,7 +139,7 @@ def test_unknown_values_and_columns_are_warned_of(eventful: Eventful) -> None:
     assert answer.warnings == [
         "event_attributes[1]: ignored 'colour'; the model reads event, paid, flags, time",
         "event_attributes[1]: time 'noon' is not a time (s), so it counts as missing",
-        "event_attributes[1]: event 'share' was not met in training: it counts as any unseen value",
+        "event_attributes[1]: event_type: the model does not know 'share', so nothing is concluded from it",
         "event_attributes[1]: paid 'much' is not a finite number, so it counts as missing",
     ]
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from m2trec_merlin.encoded import OUT_OF_VOCABULARY, EncodedColumn, EncodedItems
+from m2trec_merlin.encoded import EncodedColumn, EncodedItems
 from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.contract.names import EVENT_ATTRIBUTES
-from m2trec_merlin.serving.contract.version import EVENTS_WORKFLOW, Description, RawAttribute
+from m2trec_merlin.serving.contract.version import EVENTS_WORKFLOW, Description
 from m2trec_merlin.serving.runtime.new_items import NewItemEncoder
 from m2trec_merlin.serving.runtime.notes import name_some, show
-from m2trec_merlin.serving.runtime.remembered import NewItem, RememberedItems
+from m2trec_merlin.serving.runtime.remembered import RememberedItems
 from m2trec_merlin.serving.runtime.request_json import parse_json
 
 if TYPE_CHECKING:
@@ -123,9 +123,8 @@ class EventReader:
             stop = start + len(kept)
             items = {name: column[start:stop] for name, column in columns.items()}
             for number, event in enumerate(session[-self._most :]):
-                for attribute in self._attributes:
-                    item, value = items[attribute.field.name][number], kept[number][attribute.field.name]
-                    own += [f"{event.where}: {note}" for note in _doubts(attribute, value, item)]
+                for column in items.values():
+                    own += [f"{event.where}: {note}" for note in column[number].ignored]
             encoded = {
                 name: EncodedColumn.join([item.encoded[name] for item in own_items])
                 for name, own_items in items.items()
@@ -182,15 +181,6 @@ class EventReader:
         first[np.cumsum(lengths) - lengths] = True
         wanted = {a.column for a in self._attributes if _is_derived(a.column)}
         return {name: _plain(DERIVED[name](times, first)) for name in sorted(wanted)}
-
-
-def _doubts(attribute: RawAttribute, value: Any, item: NewItem) -> list[str]:
-    """Say of a value what counts as missing, and whether training did not know it."""
-    ids = item.encoded[attribute.field.name].values if attribute.field.layout.has_vocabulary else np.zeros(0)
-    if not (ids == OUT_OF_VOCABULARY).any():
-        return item.ignored
-    unseen = f"{attribute.column} {show(value)} was not met in training: it counts as any unseen value"
-    return [*item.ignored, unseen]
 
 
 def _plain(column: pd.Series) -> list[Any]:
