@@ -5,29 +5,22 @@ Shape legend: B sessions, L longest session, D model width, I item width, n item
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
 from torch import Tensor, nn
 
 from m2trec_merlin.arrays import offsets_of
 from m2trec_merlin.encoded import FIRST_VALUE, EncodedColumn, Field, Layout, to_tensors
-from m2trec_merlin.errors import ArtifactError, MissingDependencyError
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, EncodedAttributes
 from m2trec_merlin.model.item_vectors import ItemVectors
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.serving.contract.version import EVENT_INPUT, PLACES
+from m2trec_merlin.serving.export.onnx_files import require_equal, write_graph
 from m2trec_merlin.sessions import Sessions
-
-#: How far a graph may be off, relative to the largest value where that is above 1.
-TOLERANCE = 1e-4
 
 _DYNAMIC = torch.export.Dim.DYNAMIC
 
@@ -163,14 +156,14 @@ def export_sessions(model: M2TRec, item_vectors: np.ndarray, path: Path) -> None
     dynamic: dict[str, Any] = {"vectors": both, "lengths": {0: _DYNAMIC}, "counted": both}
     if model.events:
         dynamic |= {PLACES: both, "attributes": {name: {0: _DYNAMIC} for name in example["attributes"]}}
-    _write(graph, example, list(_feeds(example)), names, dynamic, path)
+    write_graph(graph, example, list(_feeds(example)), names, dynamic, path)
     # A graph may hold on to a shape of its example, so others are tried: one event, the longest session.
     for longest, sessions in ((1, 1), (1, 4), (model.max_length, 1), (model.max_length, 5)):
         inputs = _some_sessions(item_vectors, longest, sessions, model.events)
         with torch.inference_mode():
             expected = graph(**inputs)
         feeds = {name: tensor.numpy() for name, tensor in _feeds(inputs).items()}
-        _require_equal(path, feeds, [tensor.numpy() for tensor in expected])
+        require_equal(path, feeds, [tensor.numpy() for tensor in expected])
 
 
 def export_items(model: M2TRec, path: Path) -> None:
@@ -215,13 +208,13 @@ def _write_items(
     rows = torch.arange(n_rows)[-3:] if n_rows > 3 else torch.tensor([0, 1, 1])
     example, more = catalogue(rows), besides(rows)
     dynamic = {"attributes": {name: {0: _DYNAMIC} for name in example}, **{n: {0: _DYNAMIC} for n in more}}
-    _write(graph, {"attributes": example, **more}, [*example, *more], outputs, dynamic, path)
+    write_graph(graph, {"attributes": example, **more}, [*example, *more], outputs, dynamic, path)
     for rows in (torch.arange(min(n_rows, 1)), torch.arange(n_rows)[:100], torch.arange(n_rows)[-100:]):
         attributes, more = catalogue(rows), besides(rows)
         with torch.inference_mode():
             expected = graph(attributes, *more.values())
         feeds = {name: tensor.numpy() for name, tensor in {**attributes, **more}.items()}
-        _require_equal(path, feeds, [tensor.numpy() for tensor in expected])
+        require_equal(path, feeds, [tensor.numpy() for tensor in expected])
 
 
 def _feeds(inputs: dict[str, Any]) -> dict[str, Tensor]:
@@ -258,72 +251,3 @@ def _some_values(field: Field, count: int, generator: np.random.Generator) -> En
     values = generator.integers(1, field.size, shape) if ids else generator.normal(size=shape)
     offsets = offsets_of(lengths) if field.layout is Layout.ID_LISTS else None
     return EncodedColumn(field, values.astype(field.layout.dtype), offsets)
-
-
-def _write(
-    graph: nn.Module,
-    example: dict[str, Any],
-    inputs: Sequence[str],
-    outputs: Sequence[str],
-    dynamic: dict[str, Any],
-    path: Path,
-) -> None:
-    try:
-        import onnx
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"the export needs {error.name}: pip install 'm2trec-merlin[serve]'"
-        ) from None
-    with _quiet(), torch.inference_mode():
-        program = torch.onnx.export(
-            graph,
-            (),
-            kwargs=example,
-            input_names=list(inputs),
-            output_names=list(outputs),
-            dynamic_shapes=dynamic,
-            dynamo=True,
-            verbose=False,
-        )
-    assert program is not None
-    onnx.save(_without_remarks(program.model_proto), path)
-
-
-def _without_remarks(message: Any) -> Any:
-    """Clear the notes, all over a model, on which line of whose source code each part comes from."""
-    for field, value in message.ListFields():
-        if field.name == "metadata_props":
-            message.ClearField(field.name)
-        elif field.message_type is not None:
-            for part in value if field.is_repeated else [value]:
-                _without_remarks(part)
-    return message
-
-
-def _require_equal(path: Path, feeds: dict[str, np.ndarray], expected: Sequence[np.ndarray]) -> None:
-    found = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]).run(None, feeds)
-    for index, (one, other) in enumerate(zip(found, expected, strict=True)):
-        largest = np.abs(other[np.isfinite(other)]).max(initial=1)
-        if one.shape != other.shape or not np.allclose(one, other, rtol=0, atol=TOLERANCE * largest):
-            shapes = {name: list(array.shape) for name, array in feeds.items()}
-            raise ArtifactError(
-                f"{path.name}, output {index}: the exported graph and the model disagree for inputs of "
-                f"shapes {shapes}; the export is given up. This is a fault of the exporter: please report it"
-            )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the exporter's remarks on its own inner workings away from the user."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

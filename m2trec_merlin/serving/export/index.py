@@ -19,7 +19,8 @@ from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.neighbours.mixture import Lifts
 from m2trec_merlin.progress import Progress
 from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
-from m2trec_merlin.serving.export.graphs import TOLERANCE, event_inputs, session_graph
+from m2trec_merlin.serving.export.graphs import event_inputs, session_graph
+from m2trec_merlin.serving.export.onnx_files import TOLERANCE
 from m2trec_merlin.serving.runtime.candidates import Candidates, Wish
 from m2trec_merlin.serving.runtime.indexes import INDEXES
 from m2trec_merlin.sessions import Sessions

@@ -11,6 +11,7 @@ import torch
 from m2trec_merlin.errors import ArtifactError, MissingDependencyError
 from m2trec_merlin.model.m2trec import M2TRec, build_model
 from m2trec_merlin.serving.export import graphs
+from m2trec_merlin.serving.export.onnx_files import require_equal, write_graph
 from tests.worlds.shop import Shop, encode_raw, shop_config
 
 
@@ -22,7 +23,7 @@ def test_a_graph_that_differs_from_the_model_is_refused(shop: Shop) -> None:
     with pytest.raises(
         ArtifactError, match=r"sessions\.onnx, output 0: the exported graph and the model disagree"
     ):
-        graphs._require_equal(shop.predict / "sessions.onnx", feeds, [queries + 1000, queries[:, :3]])
+        require_equal(shop.predict / "sessions.onnx", feeds, [queries + 1000, queries[:, :3]])
 
 
 def test_without_onnxscript_the_message_says_what_to_install(
@@ -36,6 +37,19 @@ def test_without_onnxscript_the_message_says_what_to_install(
 def test_graphs_tell_nothing_of_the_machine_they_were_made_on(shop: Shop) -> None:
     for name in ("items.onnx", "sessions.onnx"):
         assert str(Path(graphs.__file__).parent).encode() not in (shop.predict / name).read_bytes()
+
+
+class Joined(torch.nn.Module):
+    def forward(self, cat: torch.Tensor, relu: torch.Tensor) -> torch.Tensor:
+        return torch.cat([cat, relu], dim=1).relu()
+
+
+def test_attributes_may_be_called_like_a_step_of_the_computation(tmp_path: Path) -> None:
+    example = {"cat": torch.tensor([[1.0, -2.0]]), "relu": torch.tensor([[3.0]])}
+    shapes = {name: {0: "n"} for name in example}
+    write_graph(Joined(), example, ["cat", "relu"], ["joined"], shapes, tmp_path / "joined.onnx")
+    found = run_items(tmp_path / "joined.onnx", example)
+    assert found["joined"].tolist() == [[1.0, 0.0, 3.0]]
 
 
 def run_items(path: Path, attributes: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
