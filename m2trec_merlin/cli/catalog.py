@@ -43,7 +43,7 @@ RunOption = Annotated[
 ]
 
 #: Niceness at which changes are made.
-_NICE = 10
+_NICE = 5
 #: Items that `list` names of each sort.
 _NAMED = 20
 

@@ -74,6 +74,7 @@ def test_rows_of_other_columns_get_a_line_each(tmp_path: Path) -> None:
 ROWS_OF = {
     "serving": {"system", "items", "index", "rate", "p99_ms", "failed"},
     "catalogue": {"items", "failed", "seconds_until_recommended", "memory_mib"},
+    "soak": {"minute", "requests", "failed", "p99_ms", "memory_mib"},
     "indexes": {"items", "index", "recall_at_20", "ms_alone", "ms_of_eight"},
 }
 

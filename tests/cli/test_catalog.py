@@ -45,7 +45,7 @@ def test_a_server_beside_it_goes_first(call, niced: list[int]) -> None:
     call("list")
     assert not niced
     call("hide", "sku-1")
-    assert niced == [max(10, os.getpriority(os.PRIO_PROCESS, 0))]
+    assert niced == [max(5, os.getpriority(os.PRIO_PROCESS, 0))]
 
 
 def test_a_day_of_a_shop(call, tmp_path: Path) -> None:
