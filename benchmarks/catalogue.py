@@ -41,8 +41,7 @@ _LONGEST_WAIT = 60.0
 
 
 def options(parser: Parser) -> None:
-    parser.add_argument("--repository", type=Path, required=True, help="folder that `m2trec export` wrote")
-    parser.add_argument("--data", type=Path, required=True, help="folder that `m2trec data` wrote")
+    parser.add_export()
     parser.add_argument("--rate", type=float, default=100.0, help="requests a second")
     parser.add_argument("--seconds", type=float, default=60.0, help="of load")
     parser.add_argument("--adds", type=int, default=10, help="`catalog add` during that time")

@@ -48,8 +48,7 @@ _QUERIES = 256
 
 
 def options(parser: Parser) -> None:
-    parser.add_argument("--repository", type=Path, required=True, help="folder that `m2trec export` wrote")
-    parser.add_argument("--data", type=Path, required=True, help="folder that `m2trec data` wrote")
+    parser.add_export()
     parser.add_argument("--items", type=int, required=True, help="size of the catalogue, at least as large")
     parser.add_argument("--index", choices=[AUTO, *INDEXES], default=AUTO)
     parser.add_argument("--into", type=Path, required=True, help="folder of the copy")

@@ -44,8 +44,7 @@ _NOISE = 0.5
 
 
 def options(parser: Parser) -> None:
-    parser.add_argument("--repository", type=Path, required=True, help="folder that `m2trec export` wrote")
-    parser.add_argument("--data", type=Path, required=True, help="folder that `m2trec data` wrote")
+    parser.add_export()
     parser.add_argument("--items", type=int, nargs="+", required=True, help="sizes of the catalogue")
     parser.add_argument("--queries", type=int, default=256, help="test sessions")
     parser.add_argument("--index", nargs="+", choices=INDEXES, default=list(INDEXES), help="to be measured")

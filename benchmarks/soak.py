@@ -31,8 +31,7 @@ _FIRST_COMPARED = 2
 
 
 def options(parser: Parser) -> None:
-    parser.add_argument("--repository", type=Path, required=True, help="folder that `m2trec export` wrote")
-    parser.add_argument("--data", type=Path, required=True, help="folder that `m2trec data` wrote")
+    parser.add_export()
     parser.add_argument("--rate", type=float, default=100.0, help="requests a second")
     parser.add_argument("--minutes", type=int, default=20, help="of load, three at least")
     parser.add_argument("--seconds", type=float, default=60.0, help="that a minute takes")

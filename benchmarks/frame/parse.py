@@ -43,6 +43,11 @@ class Parser(ArgumentParser):
         self.add_argument("-s", "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting")
         self.add_how("--work-dir", type=Path, help="folder of the run, if not the configured one")
 
+    def add_export(self) -> None:
+        """Add `--repository` and `--data`, of one exported run."""
+        self.add_argument("--repository", type=Path, required=True, help="folder that `m2trec export` wrote")
+        self.add_argument("--data", type=Path, required=True, help="folder that `m2trec data` wrote")
+
     def add_seeds(self, default: Sequence[int] | None, help: str) -> None:
         """Add `--seeds`."""
         self.add_argument("--seeds", type=int, nargs="+", default=default, help=help)

@@ -165,13 +165,11 @@ def _train(
             if processes.is_first
             else []
         )
-    lacks = (
-        cannot_capture(model, device, processes, loader.says_more)
-        if settings.cuda_graphs
-        else "not asked for"
-    )
+    captured = False
     if settings.cuda_graphs:
-        progress.say("steps are CUDA graphs" if lacks is None else f"steps are no CUDA graphs: {lacks}")
+        lacks = cannot_capture(model, device, processes, loader.says_more)
+        captured = lacks is None
+        progress.say("steps are CUDA graphs" if captured else f"steps are no CUDA graphs: {lacks}")
     trainer = Trainer(
         model,
         catalogue,
@@ -182,7 +180,7 @@ def _train(
         training,
         monitor,
         processes,
-        captured=lacks is None,
+        captured=captured,
     )
     if (rising := warm_up(settings, trainer.total_steps)) < settings.warmup_steps and processes.is_first:
         progress.say(

@@ -38,14 +38,14 @@ def build_transformers4rec_trainer(
     Raises:
         ConfigError: the model, or the sessions, know more of events than the schema of such a trainer holds.
     """
-    if model.events or tells_targets(sorted(train.glob("*.parquet"))):
+    sessions = sorted(train.glob("*.parquet"))
+    if model.events or tells_targets(sessions):
         raise ConfigError(
             "event_attributes and data.targets are for `m2trec train`: the trainer of Transformers4Rec is "
             "fed rows of items alone"
         )
     import transformers4rec.torch as tr
 
-    sessions = sorted(train.glob("*.parquet"))
     batches = math.ceil(sum(pq.read_metadata(file).num_rows for file in sessions) / config.batch_size)
     arguments = training_arguments(
         on_gpu=choose("training", config.device).device == "cuda",

@@ -20,6 +20,7 @@ from m2trec_merlin.model.item_vectors import ItemVectors
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.serving.contract.version import EVENT_INPUT, PLACES
 from m2trec_merlin.serving.export.onnx_files import require_equal, write_graph
+from m2trec_merlin.serving.runtime.session_encoding import places_of
 from m2trec_merlin.sessions import Sessions
 
 _DYNAMIC = torch.export.Dim.DYNAMIC
@@ -88,10 +89,8 @@ def event_inputs(sessions: Sessions) -> dict[str, Any]:
     """Return what `EventSessionGraph` takes of sessions besides; nothing of such without attributes."""
     if not sessions.attributes:
         return {}
-    steps = np.arange(sessions.lengths.max())
-    places = np.where(steps < sessions.lengths[:, None], sessions.offsets[:-1, None] + steps, 0)
     tensors = {name: torch.from_numpy(array) for name, array in to_tensors(sessions.attributes).items()}
-    return {PLACES: torch.from_numpy(places), "attributes": tensors}
+    return {PLACES: torch.from_numpy(places_of(sessions.lengths)), "attributes": tensors}
 
 
 class ItemGraph(nn.Module):

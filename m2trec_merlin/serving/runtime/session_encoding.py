@@ -75,8 +75,17 @@ def _inputs(sessions: Sequence[VectorSession]) -> dict[str, np.ndarray]:
 
 def _events(sessions: Sequence[VectorSession], lengths: np.ndarray) -> dict[str, np.ndarray]:
     """Attributes of all events one behind the other, and where each stands, [B, L]."""
-    steps = np.arange(lengths.max())
-    first = (np.cumsum(lengths) - lengths)[:, None]
     joined = to_tensors(join_items([session.events for session in sessions]))
     named = {EVENT_INPUT.format(name): array for name, array in joined.items()}
-    return {PLACES: np.where(steps < lengths[:, None], first + steps, 0), **named}
+    return {PLACES: places_of(lengths), **named}
+
+
+def places_of(lengths: np.ndarray) -> np.ndarray:
+    """Return which of the events of all sessions stands where, int64 [B, L]; the first one in padding.
+
+    Args:
+        lengths: int64 [B], of the sessions, one behind the other.
+    """
+    steps = np.arange(lengths.max())
+    first = (np.cumsum(lengths) - lengths)[:, None]
+    return np.where(steps < lengths[:, None], first + steps, 0)
