@@ -39,18 +39,14 @@ def entries_of(matrix: sparse.csr_matrix, lines: np.ndarray) -> tuple[np.ndarray
 def sums_of(indices: np.ndarray, weights: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the indices that weights above 0 belong to, int64 [n], rising, and their sums, float64 [n].
 
-    What has none is not looked at, so that few of many cost little.
-
     Args:
         indices: int [m], below `size`.
         weights: float [m], none below 0.
         size: of what is pointed to.
     """
-    there = np.zeros(size, bool)
-    there[indices] = True
-    found = np.flatnonzero(there)
-    sums = np.bincount(indices, weights, size)[found]
-    return found[sums > 0], sums[sums > 0]
+    sums = np.bincount(indices, weights, size)
+    found = np.flatnonzero(sums > 0)
+    return found, sums[found]
 
 
 def weights_before(items: Events, n_prefixes: int, n_rows: int) -> sparse.csr_matrix:

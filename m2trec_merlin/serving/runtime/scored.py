@@ -4,9 +4,10 @@ Rows that came to the catalogue after the ranking was written are multiplied her
 to are looked at besides. All are then scored from the candidate vectors themselves, in one way whatever the
 ranking: equals stay equals, and a ranking may be rough if more rows are asked of it.
 
-Most rankings are graphs. Such a graph takes queries [B, D], biases [G], `lifts` [B, G] and `count`, and gives
-the rows [B, count] with the highest scores, lifted or as they are, so that the scores of all rows stay
-inside; or the `scores` [B, G], not lifted.
+Most rankings are graphs. Such a graph takes queries [B, D], biases, those of all queries ([1, G]) or of each
+([B, G]), and `count`, and gives the rows [B, count] with the highest scores, so that the scores of all rows
+stay inside; or the `scores` [B, G]. ONNX Runtime computes all that a graph can give, whatever is asked: so
+there is one selection in it.
 
 Shape legend: B queries, D model width, G rows of the ranking, M more rows, R = G + M catalogue rows, c rows
 that are looked at.
@@ -34,8 +35,6 @@ _MOST_PICKED = 1024
 _NEAR = 200
 #: In place of a number of rows: no ranking need be asked, since the rows are named.
 _LISTED = -1
-#: What a graph is given of which no lifted rows are asked.
-_NO_LIFTS = np.zeros((1, 1), np.float32)
 
 
 class Ranking(Protocol):
@@ -71,18 +70,14 @@ class GraphRanking:
         self, queries: np.ndarray, biases: np.ndarray, lifts: np.ndarray | None, count: int
     ) -> np.ndarray:
         """See `Ranking.rows`."""
-        if lifts is None:
-            return self._run("rows", queries, biases, _NO_LIFTS, count)
-        return self._run("lifted_rows", queries, biases, lifts, count)
+        return self._run("rows", queries, biases[None] if lifts is None else biases + lifts, count)
 
     def scores(self, queries: np.ndarray, biases: np.ndarray) -> np.ndarray:
         """See `Ranking.scores`."""
-        return self._run("scores", queries, biases, _NO_LIFTS, 1)
+        return self._run("scores", queries, biases[None], 1)
 
-    def _run(
-        self, output: str, queries: np.ndarray, biases: np.ndarray, lifts: np.ndarray, count: int
-    ) -> np.ndarray:
-        feeds = {"queries": queries, "biases": biases, "lifts": lifts, "count": np.array([count])}
+    def _run(self, output: str, queries: np.ndarray, biases: np.ndarray, count: int) -> np.ndarray:
+        feeds = {"queries": queries, "biases": biases, "count": np.array([count])}
         found: np.ndarray = self._graph.run([output], feeds)[0]
         return found
 
@@ -230,20 +225,16 @@ def write_graph(path: Path, product: Sequence[NodeProto], weights: dict[str, Pat
         [
             *product,
             helper.make_node("TopK", ["scores", "count"], ["best", "rows"]),
-            helper.make_node("Add", ["scores", "lifts"], ["lifted"]),
-            helper.make_node("TopK", ["lifted", "count"], ["best_lifted", "lifted_rows"]),
         ],
         "candidates",
         [
             helper.make_tensor_value_info("queries", floats, ["B", sizes[1]]),
-            helper.make_tensor_value_info("biases", floats, [sizes[0]]),
-            helper.make_tensor_value_info("lifts", floats, ["lines", "columns"]),
+            helper.make_tensor_value_info("biases", floats, ["one or B", sizes[0]]),
             helper.make_tensor_value_info("count", whole, [1]),
         ],
         [
             helper.make_tensor_value_info("scores", floats, ["B", sizes[0]]),
             helper.make_tensor_value_info("rows", whole, ["B", "count"]),
-            helper.make_tensor_value_info("lifted_rows", whole, ["B", "count"]),
         ],
         [
             _in_own_file(name, value)
