@@ -1,6 +1,6 @@
-"""Every candidate is scored in small integers, a few times as fast and in a quarter of the memory.
+"""Candidates are scored in small integers along their main directions: fast, in an eighth of the memory.
 
-Shape legend: D model width, R catalogue rows.
+Shape legend: D model width, d main directions, R catalogue rows.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ _GRAPH, _VECTORS = "quantised.onnx", "quantised_vectors.npy"
 
 #: Seven bits: processors without instructions for products of bytes add two of them in 16 bits.
 _LARGEST = 63
+#: Share of the candidates' squares that the main directions hold, and what their number is a multiple of.
+_HELD, _STEP = 0.95, 16
 #: So many times as many as are wanted, and at least so many: the export measures what these hold of the best.
-_TIMES, _AT_LEAST = 4, 80
+_TIMES, _AT_LEAST = 4, 160
 
 
 class QuantisedIndex:
@@ -33,11 +35,14 @@ class QuantisedIndex:
         from onnx import helper
 
         vectors_RD = np.load(folder / CANDIDATE_VECTORS)
-        largest_R = np.abs(vectors_RD).max(axis=1)
+        directions_Dd = main_directions(vectors_RD)
+        vectors_Rd = vectors_RD @ directions_Dd
+        largest_R = np.abs(vectors_Rd).max(axis=1)
         scales_R = (np.where(largest_R > 0, largest_R, 1) / _LARGEST).astype(np.float32)
-        quantised_RD = np.round(vectors_RD / scales_R[:, None]).astype(np.int8)
-        np.save(folder / _VECTORS, np.ascontiguousarray(quantised_RD.T))
+        quantised_Rd = np.round(vectors_Rd / scales_R[:, None]).astype(np.int8)
+        np.save(folder / _VECTORS, np.ascontiguousarray(quantised_Rd.T))
         weights: dict[str, Path | np.ndarray] = {
+            "directions": directions_Dd,
             "candidates": folder / _VECTORS,
             "scales": scales_R,
             "least": np.array(1e-30, np.float32),
@@ -45,11 +50,12 @@ class QuantisedIndex:
             "zero": np.array(128, np.uint8),
         }
         product = [
-            helper.make_node("Abs", ["queries"], ["sizes"]),
+            helper.make_node("MatMul", ["queries", "directions"], ["turned"]),
+            helper.make_node("Abs", ["turned"], ["sizes"]),
             helper.make_node("ReduceMax", ["sizes"], ["largest_or_0"], axes=[1]),
             helper.make_node("Max", ["largest_or_0", "least"], ["largest"]),
-            helper.make_node("Div", ["queries", "largest"], ["directions"]),
-            helper.make_node("QuantizeLinear", ["directions", "step", "zero"], ["quantised"]),
+            helper.make_node("Div", ["turned", "largest"], ["scaled_queries"]),
+            helper.make_node("QuantizeLinear", ["scaled_queries", "step", "zero"], ["quantised"]),
             helper.make_node(
                 "MatMulIntegerToFloat",
                 ["quantised", "candidates", "step", "scales", "zero"],
@@ -73,3 +79,18 @@ class QuantisedIndex:
 def rough(k: int) -> int:
     """Return how many of the best rows by rough scores hold the `k` best."""
     return max(_TIMES * k, _AT_LEAST)
+
+
+def main_directions(vectors: np.ndarray) -> np.ndarray:
+    """Return orthogonal directions along which vectors are longest, float32 [D, d].
+
+    Enough of them for 95 % of all squares; products with what is left out are small.
+
+    Args:
+        vectors: float32 [R, D].
+    """
+    squares, directions = np.linalg.eigh((vectors.T @ vectors).astype(np.float64))
+    held = np.cumsum(squares[::-1])
+    enough = 1 + int(np.searchsorted(held, _HELD * held[-1]))
+    width = min(-(-enough // _STEP) * _STEP, len(squares))
+    return directions[:, ::-1][:, :width].astype(np.float32)
