@@ -38,7 +38,7 @@ from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Prefixes
 
 #: Added to the scores of new items, in units of the logarithm of odds.
-BOOSTS = (0.0, 0.5, 1.0, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8, 2.0, 3.0)
+BOOSTS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0)
 
 #: Which items are boosted: those that training never saw, or of them those that the shop knows to be new.
 WITHOUT_HISTORY, LISTED_NEW = "items without history", "newly listed items"
