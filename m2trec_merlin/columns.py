@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import reprlib
 from decimal import Decimal
 from typing import Any, TypeGuard
@@ -17,6 +18,8 @@ from m2trec_merlin.spelling import spell
 
 #: What programs write where there is no value; behind an @ may stand what they added to it.
 _MISSING_WORD = r"(?i)^\s*(null|nan|none|nil|na|n/a|<na>|\\n|-|undefined|nat)\s*(@.*)?$"
+
+_WITH_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]*)?(?:[eE][+-]?[0-9]+)?")
 
 
 def to_arrow(series: pd.Series) -> pa.Array:
@@ -55,6 +58,19 @@ def as_text(series: pd.Series) -> pa.Array:
         text = pa.array([_text_of_one(value, str(series.name)) for value in series], pa.string())
     text = pc.utf8_trim_whitespace(text.cast(pa.string()))
     return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+
+
+def of_one_type(series: pd.Series) -> pd.Series:
+    """Return values of a type that a file can hold; those of several types become texts, or lists of them."""
+    try:
+        kind = to_arrow(series).type
+    except pa.ArrowException:
+        kind = pa.null()
+    if not pa.types.is_null(kind):
+        return series
+    if not any(isinstance(value, list | np.ndarray) for value in series):
+        return as_text(series).to_pandas().set_axis(series.index).astype(object)
+    return series.map(lambda v: as_text(pd.Series(list(v), dtype=object)).to_pylist(), na_action="ignore")
 
 
 def are_missing_words(texts: pa.Array) -> np.ndarray:
@@ -123,20 +139,26 @@ def _split_one(value: object, separator: str) -> list[str | None]:
     return [None] if text is None else text.split(separator)
 
 
-def numbers(series: pd.Series, minimum: float | None = None) -> pa.Array:
+def numbers(series: pd.Series, minimum: float | None = None, decimal: str = ".") -> pa.Array:
     """Return a column as float64, null where it holds no number of at least `minimum` that float32 holds."""
-    values = as_doubles(series)
+    values = as_doubles(series, decimal)
     usable = fit_float32(values)
     if minimum is not None:
         usable &= values >= minimum
     return pa.array(values, mask=~usable)
 
 
-def as_doubles(series: pd.Series) -> np.ndarray:
+def as_doubles(series: pd.Series, decimal: str = ".") -> np.ndarray:
     """Return numbers, and texts of numbers, as float64; NaN for everything else.
 
     Truth values, dates, times and durations are no numbers, although NumPy has one behind each.
+
+    Args:
+        series: of anything.
+        decimal: what begins the fraction in texts; with ",", points part thousands.
     """
+    if decimal == ",":
+        series = series.map(lambda value: with_point(value) if isinstance(value, str) else value)
     kind = series.dtype
     if kind == np.float32:
         # As the number is written: 7.1, not the 7.0999999 that is nearest to it.
@@ -145,6 +167,13 @@ def as_doubles(series: pd.Series) -> np.ndarray:
     if not is_number and pd.api.types.infer_dtype(series, skipna=True) != "string":
         return np.array([_as_double(value) for value in series], np.float64)
     return pd.to_numeric(series, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+
+
+def with_point(number: str) -> str:
+    """Return a number with a decimal comma as Python writes it; in quotes if points part no thousands."""
+    if "." in number and not _WITH_THOUSANDS.fullmatch(number.strip()):
+        return f"'{number}'"
+    return number.replace(".", "").replace(",", ".")
 
 
 def is_number(value: object) -> TypeGuard[int | float | Decimal | np.number]:

@@ -8,7 +8,8 @@ one value is decided here, for each text by itself, and nowhere else:
 - a number is written without an exponent, without zeros behind its fraction and without a sign of 0: 12.50,
   12.5 and 1.25e1 are "12.5". Digits behind leading zeros or a plus are no number: "007" stays;
 - true and false are written in small letters;
-- a time of a day is written as UTC, a midnight as its date: 2024-01-05T00:00:00Z is "2024-01-05".
+- a time of a day is written as UTC, a midnight as its date: 2024-01-05T00:00:00Z is "2024-01-05"; seconds of
+  a time have no zeros behind their fraction: 10:30:00.000 is "10:30:00".
 
 Ids of items and sessions are not categories, and stay as they are.
 """
@@ -29,6 +30,7 @@ _UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff"))
 
 _NUMBER = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?")
 _WHOLE = re.compile(r"-?[1-9][0-9]*|0")
+_SECONDS = re.compile(r"([0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]*?)0+")
 _TIME = re.compile(
     r"(?P<time>[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?:\.(?P<fraction>[0-9]+))?"
     r" ?(?P<offset>Z|[+-][0-9]{2}(?::?[0-9]{2})?)?",
@@ -47,6 +49,8 @@ def spell(text: str) -> str:
         return text.lower() if text.lower() in ("true", "false") else text
     if _NUMBER.fullmatch(text):
         return text if _WHOLE.fullmatch(text) else _spell_number(Decimal(text))
+    if seconds := _SECONDS.fullmatch(text):
+        return seconds[1].removesuffix(".")
     time = _TIME.fullmatch(text)
     return text if time is None else _spell_time(text, time)
 

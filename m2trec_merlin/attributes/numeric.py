@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -18,7 +17,6 @@ from m2trec_merlin.columns import are_missing_words, as_doubles, fit_float32, nu
 from m2trec_merlin.encoded import Layout
 from m2trec_merlin.frames import Column, Frames
 
-_WITH_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]*)?(?:[eE][+-]?[0-9]+)?")
 #: How pandas calls what looks like a number to NumPy only.
 _TIMES = ("date", "time")
 
@@ -43,7 +41,7 @@ class Numeric(Attribute):
         """Yield lists, what is no number that the model can compute with, and what has no logarithm."""
         is_list = are_lists(values)
         single = values[~is_list]
-        found = as_doubles(self._with_points(single))
+        found = as_doubles(single, self.decimal)
         finite = np.isfinite(found)
         yield Fault("is not a finite number", single, ~finite, self._hint(single, single[~finite]))
         yield Fault("is beyond the numbers of float32 (3.4e38)", single, finite & ~fit_float32(found))
@@ -63,7 +61,7 @@ class Numeric(Attribute):
 
     def comparable(self, values: pd.Series) -> pa.Array:
         """Return float64."""
-        return numbers(values)
+        return self.filter_values(values)
 
     def profile(self, values: pa.Array, counts: np.ndarray) -> Profile:
         """Say how the numbers are distributed."""
@@ -71,13 +69,7 @@ class Numeric(Attribute):
 
     def canonical(self, values: pd.Series) -> pd.Series:
         """Return float64, NaN where missing."""
-        return pd.Series(as_doubles(self._with_points(values)), index=values.index)
-
-    def _with_points(self, values: pd.Series) -> pd.Series:
-        """Return texts as Python writes numbers, each by itself."""
-        if self.decimal == ".":
-            return values
-        return values.map(lambda value: with_point(value) if isinstance(value, str) else value)
+        return pd.Series(as_doubles(values, self.decimal), index=values.index)
 
     def _hint(self, values: pd.Series, unusable: pd.Series) -> str:
         """Return what to do about a column of another type, or about values that are written otherwise."""
@@ -104,21 +96,14 @@ class Numeric(Attribute):
         from m2trec_merlin.attributes.operators import ConvertColumns
         from m2trec_merlin.attributes.standardise import Standardise
 
-        found = source >> ConvertColumns(AsNumber(minimum=0 if self.log else None))
+        found = source >> ConvertColumns(AsNumber(0 if self.log else None, self.decimal))
         found = found >> LogOp() if self.log else found
         # Filled last: the mean of the known values is then 0, and does not depend on the missing ones.
         return found >> Standardise() >> FillMissing(0)
 
     def filter_values(self, values: pd.Series) -> pa.Array:
         """Return float64."""
-        return numbers(values)
-
-
-def with_point(number: str) -> str:
-    """Return a number with a decimal comma as Python writes it; in quotes if points part no thousands."""
-    if "." in number and not _WITH_THOUSANDS.fullmatch(number.strip()):
-        return f"'{number}'"
-    return number.replace(".", "").replace(",", ".")
+        return numbers(values, decimal=self.decimal)
 
 
 class AsNumber:
@@ -129,9 +114,10 @@ class AsNumber:
 
     dtype, shape, tags = np.float64, (), ()
 
-    def __init__(self, minimum: float | None = None) -> None:
+    def __init__(self, minimum: float | None = None, decimal: str = ".") -> None:
         self.minimum = minimum
+        self.decimal = decimal
 
     def __call__(self, name: str, column: Column, frames: Frames) -> Column:
         """Return float64 values, null where there is no usable number."""
-        return frames.numbers(column, self.minimum)
+        return frames.numbers(column, self.minimum, self.decimal)

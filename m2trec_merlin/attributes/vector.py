@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -15,7 +15,7 @@ from pydantic import Field as Setting
 
 from m2trec_merlin.attributes.base import Attribute, Embedding, Fault, Node, are_lists
 from m2trec_merlin.attributes.profiles import Profile
-from m2trec_merlin.columns import fit_float32, vectors
+from m2trec_merlin.columns import as_doubles, fit_float32, vectors
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.frames import Column, Frames
 from m2trec_merlin.sections import Width
@@ -132,8 +132,5 @@ def _measure(vectors: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     return lengths, finite
 
 
-def _is_finite(vector: object) -> bool:
-    try:
-        return bool(fit_float32(np.asarray(vector, dtype=np.float64)).all())
-    except (TypeError, ValueError, OverflowError):
-        return False
+def _is_finite(vector: Iterable[object]) -> bool:
+    return bool(fit_float32(as_doubles(pd.Series(list(vector), dtype=object))).all())

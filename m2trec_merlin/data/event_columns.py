@@ -7,11 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from m2trec_merlin.attributes import Attribute
-from m2trec_merlin.columns import as_category, as_text, to_arrow
+from m2trec_merlin.columns import as_category, of_one_type
 from m2trec_merlin.config import Config
 from m2trec_merlin.readers.canonical import POSITION, TARGET, TIMESTAMP
 from m2trec_merlin.readers.derived import DERIVED, is_derived
@@ -38,6 +37,7 @@ class EventColumns:
         wanted = self._targets.values if self._targets else []
         self._target_values = as_category(pd.Series(wanted, dtype=object))
         self._met: Counter[str] = Counter()
+        self._seen = False
 
     def check(self, chunk: pd.DataFrame, log: ProblemLog) -> None:
         """Note which raw values do not suit the kind of their attribute; see which targets occur."""
@@ -49,6 +49,7 @@ class EventColumns:
                 what = f"{fault.what} (event attribute '{attribute.name}')"
                 log.add_rows(attribute.name, what, fault.values, fault.wrong, fault.hint)
         if self._targets and TARGET in chunk:
+            self._seen = True
             counted = pc.value_counts(as_category(chunk[TARGET]).drop_null())
             self._met.update(dict(zip(*(counted.field(i).to_pylist() for i in (0, 1)), strict=True)))
 
@@ -65,14 +66,14 @@ class EventColumns:
                 "none: let data.columns.order name a column of dates (or of Unix time, with "
                 "data.options.time_format: s)"
             )
-        if self._targets is None or not self._met:
+        if self._targets is None or not self._seen:
             return
         wanted = self._target_values.to_pylist()
         if absent := [value for value in wanted if not self._met[value]]:
             there = ", ".join(value for value, _ in self._met.most_common(5))
             log.add(
                 f"column '{self._targets.column}' never holds {', '.join(absent)}, which data.targets.values "
-                f"names; most frequent are {there}"
+                + (f"names; most frequent are {there}" if there else "names: it holds no value at all")
             )
 
     def canonical(self, raw: pd.DataFrame) -> dict[str, pd.Series]:
@@ -85,7 +86,7 @@ class EventColumns:
     def canonical_attributes(self, raw: pd.DataFrame) -> dict[str, pd.Series]:
         """Return the columns of attributes; see `canonical`."""
         read = [a for a in self.attributes if a.name not in self.derived]
-        return {a.name: _of_one_type(a.canonical(raw[a.name])) for a in read}
+        return {a.name: of_one_type(a.canonical(raw[a.name])) for a in read}
 
     def are_targets(self, values: pd.Series) -> np.ndarray:
         """Tell by the values of its column which events may be targets, bool [E]."""
@@ -102,14 +103,3 @@ class EventColumns:
 def canonical_attributes(attributes: Sequence[Attribute]) -> list[Attribute]:
     """Return event attributes as they are read from canonical interactions, by their own names."""
     return [attribute.model_copy(update={"column": None}) for attribute in attributes]
-
-
-def _of_one_type(values: pd.Series) -> pd.Series:
-    """Return values of a type that a file can hold; those of several types become texts."""
-    try:
-        kind = to_arrow(values).type
-    except pa.ArrowException:
-        kind = None
-    if kind is None or pa.types.is_null(kind):
-        return as_text(values).to_pandas().set_axis(values.index).astype(object)
-    return values

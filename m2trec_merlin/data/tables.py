@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from m2trec_merlin.attributes import Attribute
+from m2trec_merlin.columns import of_one_type
 from m2trec_merlin.data.event_columns import EventColumns
 from m2trec_merlin.readers.canonical import (
     ITEM_ID,
@@ -80,11 +82,20 @@ def _starts_and_lengths(session: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.cumsum(lengths) - lengths, lengths
 
 
-def canonical_items(raw: pd.DataFrame, attributes: Sequence[Attribute]) -> pd.DataFrame:
-    """Turn a valid items table into the canonical one: typed ids first, values as their kinds want them."""
+def canonical_items(
+    raw: pd.DataFrame, attributes: Sequence[Attribute], title_column: str | None = None
+) -> pd.DataFrame:
+    """Turn a valid items table into the canonical one: typed ids first, values as their kinds want them.
+
+    A column that several read, as attributes or as the title, stays as it is: 007 may be a number and a name.
+    """
     ids = normalise_ids(raw[ITEM_ID])
     items = raw.reset_index(drop=True)
     items[ITEM_ID] = ids.to_numpy(np.int64 if ids.dtype == "Int64" else object)
+    readers = Counter([*(attribute.source_column for attribute in attributes), title_column])
     for attribute in attributes:
-        items[attribute.source_column] = attribute.canonical(items[attribute.source_column])
+        if readers[attribute.source_column] == 1:
+            items[attribute.source_column] = attribute.canonical(items[attribute.source_column])
+    for name in items.select_dtypes(object):
+        items[name] = of_one_type(items[name])
     return items[[ITEM_ID, *(c for c in items.columns if c != ITEM_ID)]]

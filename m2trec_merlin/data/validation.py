@@ -67,7 +67,7 @@ def validate(source: Source, config: Config) -> ValidData:
     if problems or items is None or known is None:
         raise DataError(source.name, list(dict.fromkeys(problems)))
     return ValidData(
-        canonical_items(items, config.attributes),
+        canonical_items(items, config.attributes, config.serving.title_column),
         known,
         checker.sessions,
         checker.events,

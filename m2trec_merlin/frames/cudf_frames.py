@@ -101,13 +101,13 @@ class CudfFrames:
         codes, values = self._distinct(entries)
         return dict(zip(values.cast(pa.string()).to_pylist(), self._counts(codes, len(values)), strict=True))
 
-    def numbers(self, column: Any, minimum: float | None) -> Column:
+    def numbers(self, column: Any, minimum: float | None, decimal: str = ".") -> Column:
         """See `Frames.numbers`."""
         if column.dtype.kind in "iu" or column.dtype == np.float64:
             found = self.floats(column)
         else:
             codes, distinct = self._distinct(column)
-            found = self._at(as_doubles(distinct.to_pandas()), codes, np.nan)
+            found = self._at(as_doubles(distinct.to_pandas(), decimal), codes, np.nan)
         usable = fit_float32(found, self.xp)
         if minimum is not None:
             usable &= found >= minimum

@@ -90,9 +90,9 @@ class PandasFrames:
         names, sizes = counts.field("values").to_pylist(), counts.field("counts").to_pylist()
         return dict(zip(names, sizes, strict=True))
 
-    def numbers(self, column: Column, minimum: float | None) -> Column:
+    def numbers(self, column: Column, minimum: float | None, decimal: str = ".") -> Column:
         """See `Frames.numbers`."""
-        return numbers(_series(column), minimum).to_pandas()
+        return numbers(_series(column), minimum, decimal).to_pandas()
 
     def vectors(self, column: Column, name: str, size: int) -> Column:
         """See `Frames.vectors`."""

@@ -77,8 +77,11 @@ class Frames(Protocol):
     def count_categories(self, column: Column) -> dict[str, int]:
         """Return how often each text occurs in a column of texts, or of lists of texts."""
 
-    def numbers(self, column: Column, minimum: float | None) -> Column:
-        """Return float64 values, null where there is none of at least `minimum` that float32 holds."""
+    def numbers(self, column: Column, minimum: float | None, decimal: str = ".") -> Column:
+        """Return float64 values, null where there is none of at least `minimum` that float32 holds.
+
+        In texts, `decimal` begins the fraction.
+        """
 
     def vectors(self, column: Column, name: str, size: int) -> Column:
         """Return lists of `size` float32 values, all zeros where missing, zero where not finite."""

@@ -16,6 +16,7 @@ from m2trec_merlin.readers.canonical import (
     POSITION,
     SESSION_ID,
     SPLIT,
+    TARGET,
     TIMESTAMP,
     KnownItems,
     digits_to_integers,
@@ -245,7 +246,9 @@ class TableFiles:
         if not names:
             return
         own_names = list(dict.fromkeys(names.values()))
-        single = [own for canonical, own in names.items() if canonical not in self._more]
+        single = [
+            own for canonical, own in names.items() if canonical == TARGET or canonical not in self._more
+        ]
         for block in self._interactions_file.blocks(own_names, single=single):
             rows = pd.DataFrame({canonical: block[own] for canonical, own in names.items()})
             if SESSION_ID in rows and not self._interactions_file.is_typed:

@@ -15,8 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from m2trec_merlin.attributes.base import WRITTEN_LISTS_HINT, written_lists
-from m2trec_merlin.attributes.numeric import with_point
-from m2trec_merlin.columns import to_arrow
+from m2trec_merlin.columns import to_arrow, with_point
 from m2trec_merlin.shares import percent
 from m2trec_merlin.starting.look import Column
 from m2trec_merlin.starting.names import speaks_of

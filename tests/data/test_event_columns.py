@@ -83,6 +83,24 @@ def test_targets_that_never_occur_are_named(tmp_path):
     assert "buy" in found.split("most frequent are")[1]
 
 
+def test_a_column_of_targets_without_a_value_is_told(tmp_path):
+    targets = {"column": "event", "values": ["buy"]}
+    raw = make_events(20).assign(event=None)
+    found = problems(events_config(tmp_path, raw, event_attributes=[], data={"targets": targets}))
+    assert (
+        "column 'event' never holds buy, which data.targets.values names: it holds no value at all" in found
+    )
+
+
+def test_a_column_of_targets_holds_no_lists(tmp_path):
+    raw, targets = make_events(20), {"column": "event", "values": ["buy"]}
+    config = events_config(tmp_path, event_attributes=[], data={"targets": targets})
+    raw.assign(event=[["buy"]] * len(raw)).to_parquet(tmp_path / "events.parquet")
+    data = config.data.model_copy(update={"interactions": tmp_path / "events.parquet"})
+    found = problems(config.model_copy(update={"data": data}))
+    assert "column 'event': holds lists; expected numbers, text or times" in found
+
+
 def test_the_schema_of_interactions_describes_them(tmp_path):
     config = events_config(tmp_path, data={"targets": {"column": "event", "values": ["buy"]}})
     described = schemas(config)["interactions"]["properties"]

@@ -142,3 +142,32 @@ def test_canonical_items_have_typed_ids_first_and_numbers_as_numbers() -> None:
     assert items.columns.tolist() == ["item_id", "price"]
     assert items["item_id"].dtype == np.int64 and items["item_id"].tolist() == [2, 1]
     assert items["price"].dtype == np.float64 and items["price"][0] == 1.5
+
+
+@pytest.mark.parametrize("decimal", [".", ","])
+def test_a_column_that_several_read_is_there_as_it_stands(decimal: str) -> None:
+    """Made a number for one attribute, 007 would be the category 7, and 1.299 a price of another shop."""
+    point = {".": ".", ",": ""}[decimal]
+    raw = pd.DataFrame({"item_id": [1, 2, 3], "size": ["007", f"1{point}299", "7"]})
+    number = parse_attribute(name="number", kind="numeric", column="size", decimal=decimal)
+    for others, title_column in (([parse_attribute(name="size", kind="categorical")], None), ([], "size")):
+        items = canonical_items(raw, [number, *others], title_column)
+        assert items["size"].tolist() == raw["size"].tolist()
+        assert number.comparable(items["size"]).to_pylist() == [7, 1.299 if point else 1299, 7]
+        assert [each.comparable(items["size"]).to_pylist() for each in others] == [list(raw["size"])] * len(
+            others
+        )
+
+
+@pytest.mark.parametrize(
+    ("values", "held"),
+    [
+        ([2**60 + 1, 1.5, None], [str(2**60 + 1), "1.5", None]),
+        ([[2**60 + 1, 2], None, [1.5]], [[str(2**60 + 1), "2"], None, ["1.5"]]),
+        ([1, 1.5, None], [1, 1.5, None]),
+    ],
+)
+def test_values_that_no_type_holds_together_are_texts(values: list[object], held: list[object]) -> None:
+    raw = pd.DataFrame({"item_id": [1, 2, 3], "size": pd.Series(values, dtype=object)})
+    items = canonical_items(raw, [parse_attribute(name="size", kind="multi_categorical")])
+    assert items["size"].where(items["size"].notna(), None).tolist() == held

@@ -227,6 +227,11 @@ def test_fractional_ids_are_refused(
         ),
         (
             {"kind": "vector", "size": 2},
+            [[True, False], ["1", "2.5"], [pd.Timestamp("2024-01-01")] * 2, [1, 2]],
+            "not finite numbers (attribute 'a') in 2 rows: row 1 ([True, False]), row 3",
+        ),
+        (
+            {"kind": "vector", "size": 2},
             [[1, 2], "x", [None, 2], [1, 2]],
             "not finite numbers (attribute 'a') in 1 row: row 3",
         ),

@@ -150,6 +150,8 @@ def test_numbers_are_what_float32_holds(frames):
     ):
         column = frames.from_host(pa.array(values, from_pandas=True))
         assert host(frames, frames.numbers(column, minimum)) == wanted
+    column = frames.from_host(pa.array(["1.299,50", "1.5", None, "7"]))
+    assert host(frames, frames.numbers(column, None, ",")) == [1299.5, None, None, 7.0]
     # As it is written, not the float64 that is nearest to it in binary.
     column = frames.from_host(pa.array([7.1], pa.float32()))
     assert host(frames, frames.numbers(column, None)) == [7.1]

@@ -86,7 +86,7 @@ def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = Fals
     ids = [str(item_id) for item_id in normalise_ids(items[ITEM_ID])]
     rows: dict[str, Raw] = {}
     if has_attributes:
-        canonical = canonical_items(items.drop(columns=about), attributes)
+        canonical = canonical_items(items.drop(columns=about), attributes, written.title_column)
         rows = dict(zip(ids, _as_json(canonical.drop(columns=ITEM_ID)), strict=True))
     return GivenItems(ids, rows, dict(zip(ids, availability, strict=False)), about, notices)
 

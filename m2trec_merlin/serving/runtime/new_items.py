@@ -77,8 +77,6 @@ class NewItemEncoder:
 
         frame = self._frame(items)
         ignored = _ignored(frame, read_by)
-        for attribute in read_by:
-            frame[attribute.source_column] = attribute.canonical(frame[attribute.source_column])
         encoded = encode_items(workflow, frame)
         fields = [attribute.field for attribute in self._attributes]
         columns = {f.name: EncodedColumn.from_arrow(f, to_arrow(encoded[f.name])) for f in fields}
