@@ -17,7 +17,13 @@ from m2trec_merlin.encoded import NO_ITEM, join_items
 from m2trec_merlin.errors import M2TRecError, RefusedError, ServerError
 from m2trec_merlin.library.item_search import CatalogueItem, ItemSearch
 from m2trec_merlin.serving.client.answers import Recommendations, parse_answer
-from m2trec_merlin.serving.client.requests import SessionItem, build_request, id_and_attributes
+from m2trec_merlin.serving.client.requests import (
+    SessionItem,
+    build_request,
+    id_and_attributes,
+    id_text,
+    listed,
+)
 from m2trec_merlin.serving.contract.names import ITEM_ATTRIBUTES, OPTIONS, PREDICT, PREPROCESS
 from m2trec_merlin.serving.contract.repository import find_repository, version_folder
 from m2trec_merlin.serving.contract.version import Description
@@ -181,12 +187,16 @@ class LocalRecommender:
         Raises:
             RefusedError: a session is wrong; says which one, and which field.
         """
+        # Read once: every session is asked with them.
+        exclude = listed("exclude", exclude)
+        new_items = None if new_items is None else listed("new_items", new_items)
+        candidates = None if candidates is None else listed("candidates", candidates)
         said = (
             *(top_k, exclude, exclude_session_items, filters, new_item_boost, new_items, popularity),
             *(candidates, explain, options),
         )
         answers: list[Recommendations] = []
-        for start, some in _parts(sessions, _SESSIONS_AT_ONCE):
+        for start, some in _parts(listed("sessions", sessions), _SESSIONS_AT_ONCE):
             requests = [build_request(session, *said) for session in some]
             for place, answer in enumerate(self._answer(requests), start):
                 if isinstance(answer, M2TRecError):
@@ -210,7 +220,7 @@ class LocalRecommender:
         """
         parts = [np.zeros((0, self._second.recommender.item_width), np.float32)]
         with self._turn:
-            for start, some in _parts(items, _ITEMS_AT_ONCE):
+            for start, some in _parts(listed("items", items), _ITEMS_AT_ONCE):
                 request = self._read(some, [f"items[{start + place}]" for place in range(len(some))], {})
                 for note in request.notes:
                     warnings.warn(note, stacklevel=2)
@@ -255,7 +265,7 @@ class LocalRecommender:
     def describe(self, item_ids: Sequence[str | int]) -> list[CatalogueItem | None]:
         """Return title and values of items; None for each that the catalogue does not have."""
         with self._turn:
-            return self._items().describe([str(item_id) for item_id in item_ids])
+            return self._items().describe([id_text(item_id) for item_id in listed("item_ids", item_ids)])
 
     def values(self, attribute: str) -> dict[str, int]:
         """Return the values of an attribute that people read, by falling number of items, and these numbers.

@@ -102,6 +102,11 @@ def test_many_sessions_get_the_answers_of_each_in_their_order(
     assert recommender.recommend_many([]) == []
 
 
+def test_options_that_can_be_read_once_count_for_every_session(recommender: m2trec.LocalRecommender) -> None:
+    answers = recommender.recommend_many([["sku-1"], ["sku-1"]], exclude=(i for i in ["sku-1", "sku-9"]))
+    assert answers[0].item_ids == answers[1].item_ids and "sku-1" not in answers[0].item_ids
+
+
 def test_a_wrong_request_is_named(recommender: m2trec.LocalRecommender) -> None:
     with pytest.raises(RefusedError, match=r"^options\.topk: no such option; accepted: "):
         recommender.recommend(["sku-1"], topk=3)

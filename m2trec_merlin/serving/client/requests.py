@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, time
+from decimal import Decimal
+from typing import Any, TypeVar
+from uuid import UUID
 
 import numpy as np
 
@@ -14,6 +17,8 @@ from m2trec_merlin.serving.contract.names import EVENT_ATTRIBUTES, ITEM_ATTRIBUT
 #: An item of a session: its id, or raw attributes by column, `item_id` among them or not. What was so at that
 #: event alone, such as its type, stands in a mapping of its own, `event_attributes`.
 SessionItem = str | int | Mapping[str, Any]
+
+T = TypeVar("T")
 
 
 def build_request(
@@ -34,15 +39,15 @@ def build_request(
     Args are those of `RecommendationClient.recommend`; `others` are options that it has no parameter for.
 
     Raises:
-        RefusedError: the session is one item rather than a list of items.
+        RefusedError: one item stands where a list of items is wanted, or a value has no form in JSON.
     """
-    if isinstance(session, str | Mapping):
-        raise RefusedError(f"a session is a list of items: put {shorten(repr(session), 80)} into brackets")
+    session = listed("a session", session)
+    excluded = listed("exclude", () if exclude is None else exclude)
     options: dict[str, object] = {**others, "exclude_session_items": exclude_session_items}
     if top_k is not None:
         options["top_k"] = top_k
-    if exclude:
-        options["exclude"] = [str(item_id) for item_id in exclude]
+    if excluded:
+        options["exclude"] = [id_text(item_id) for item_id in excluded]
     if filters:
         options["filters"] = dict(filters)
     if new_item_boost is not None:
@@ -50,9 +55,12 @@ def build_request(
     if popularity is not None:
         options["popularity"] = popularity
     if new_items is not None:
-        options["new_items"] = [str(item_id) for item_id in new_items]
+        options["new_items"] = [id_text(item_id) for item_id in listed("new_items", new_items)]
     if candidates is not None:
-        options["candidates"] = [dict(e) if isinstance(e, Mapping) else str(e) for e in candidates]
+        options["candidates"] = [
+            dict(each) if isinstance(each, Mapping) else id_text(each)
+            for each in listed("candidates", candidates)
+        ]
     if explain:
         options["explain"] = True
     items = [id_and_attributes(item) for item in session]
@@ -66,14 +74,30 @@ def build_request(
     }
 
 
+def listed(what: str, items: Iterable[T]) -> list[T]:
+    """Return items as a list.
+
+    Raises:
+        RefusedError: they are a single item; of a text each letter would be one.
+    """
+    if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
+        raise RefusedError(f"{what} is a list of items: put {shorten(repr(items), 80)} into brackets")
+    return list(items)
+
+
+def id_text(item_id: object) -> str:
+    """Return an id as text: of whole numbers, tables with gaps make floats."""
+    return str(int(item_id) if isinstance(item_id, float | np.floating) and item_id.is_integer() else item_id)
+
+
 def id_and_attributes(item: SessionItem) -> tuple[str, str]:
     """Return the id of an item of a session, and its attributes as JSON; "" where it has none."""
     if not isinstance(item, Mapping):
-        return str(item), ""
+        return id_text(item), ""
     attributes = dict(item)
     item_id = attributes.pop("item_id", "")
     attributes.pop(EVENT_ATTRIBUTES, None)
-    return str(item_id), _to_json(attributes) if attributes else ""
+    return id_text(item_id), _to_json(attributes) if attributes else ""
 
 
 def event_attributes_of(item: SessionItem) -> str:
@@ -87,5 +111,25 @@ def _tensor(texts: Sequence[str]) -> np.ndarray:
 
 
 def _to_json(value: Any) -> str:
-    # Attributes often come out of a table: NumPy's scalars and arrays know their plain form.
-    return json.dumps(value, default=lambda other: other.tolist())
+    try:
+        return json.dumps(value, default=_plain)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise RefusedError(f"{shorten(repr(value), 80)} cannot be sent: {error}") from None
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of a table as JSON has it: what has no type there is text."""
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return None
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if isinstance(value, date | time | Decimal | UUID):
+        return str(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=str)
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "Mm":
+        # The plain form of times in nanoseconds is a number.
+        return None if np.isnat(value).all() else value.astype(str).tolist()
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"there is no JSON for a {type(value).__name__}")

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import datetime
 import json
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from m2trec_merlin.errors import RefusedError
@@ -32,6 +35,21 @@ def test_a_position_has_an_id_and_attributes() -> None:
 def test_a_single_item_is_no_session(item: Any) -> None:
     with pytest.raises(RefusedError, match=r"a session is a list of items: put .* into brackets"):
         built(item)
+
+
+@pytest.mark.parametrize("option", ["exclude", "new_items", "candidates"])
+def test_a_single_item_is_no_list_of_items(option: str) -> None:
+    """Letter by letter, "12" would be the items 1 and 2."""
+    with pytest.raises(RefusedError, match=rf"^{option} is a list of items: put '12' into brackets$"):
+        built(["a"], **{option: "12"})
+    for given in (np.array(["7", "12"]), pd.Series([7.0, 12.0]), (str(n) for n in (7, 12))):
+        assert json.loads(built(["a"], **{option: given})["options"][0])[option] == ["7", "12"]
+
+
+def test_a_session_may_be_read_once_only() -> None:
+    seen = {"item_id": "a", "event_attributes": {"event": "view"}}
+    tensors = built(each for each in [seen])  # type: ignore[arg-type]
+    assert tensors["item_ids"] == ["a"] and tensors["event_attributes"] == ['{"event": "view"}']
 
 
 def test_an_empty_session_has_empty_tensors() -> None:
@@ -63,6 +81,8 @@ def test_items_are_ids_or_attributes_or_both() -> None:
     assert id_and_attributes("a") == ("a", "")
     assert id_and_attributes(17) == ("17", "")
     assert id_and_attributes({"item_id": 17}) == ("17", "")
+    assert id_and_attributes(17.0) == id_and_attributes(np.float32(17)) == ("17", "")
+    assert id_and_attributes(17.5) == ("17.5", "")
     item_id, attributes = id_and_attributes({"item_id": "a", "price": 2.5})
     assert item_id == "a" and json.loads(attributes) == {"price": 2.5}
     assert id_and_attributes({"title": "x"})[0] == ""
@@ -71,6 +91,28 @@ def test_items_are_ids_or_attributes_or_both() -> None:
 def test_attributes_may_come_out_of_a_table() -> None:
     _, attributes = id_and_attributes({"price": np.float32(2.5), "image": np.array([1, 2]), "n": np.int64(3)})
     assert json.loads(attributes) == {"price": 2.5, "image": [1, 2], "n": 3}
+
+
+@pytest.mark.parametrize(
+    ("value", "sent"),
+    [
+        (pd.Timestamp("2024-01-05 10:00"), "2024-01-05 10:00:00"),
+        (datetime.date(2024, 1, 5), "2024-01-05"),
+        (np.datetime64("2024-01-05T10:00", "ns"), "2024-01-05T10:00:00.000000000"),
+        (Decimal("12.50"), "12.50"),
+        *((pd.NA, None), (pd.NaT, None), (np.datetime64("NaT"), None)),
+        ({"b", "a"}, ["a", "b"]),
+        ("größe".encode(), "größe"),
+    ],
+)
+def test_what_a_table_holds_is_sent_as_what_it_says(value: object, sent: object) -> None:
+    assert json.loads(id_and_attributes({"x": value})[1]) == {"x": sent}
+
+
+@pytest.mark.parametrize("value", [object(), {(1, 2): 3}, pd.Timedelta("1h")])
+def test_what_json_cannot_say_is_refused(value: object) -> None:
+    with pytest.raises(RefusedError, match="cannot be sent: "):
+        id_and_attributes({"x": value})
 
 
 def test_attributes_of_events_go_apart_from_those_of_items() -> None:
