@@ -65,6 +65,24 @@ def parse_yaml(text: str, source: str) -> Any:
         raise ValueError("nested too deeply") from None
 
 
+def parse_setting(text: str) -> Any:
+    """Return the value of a setting on a command line: YAML in brackets or quotes, or one plain value.
+
+    A plain one goes on to its end: what YAML takes for a comment, a directive or the beginning of a block may
+    be a separator, a format of times or a part of a path.
+
+    Raises:
+        ValueError: it cannot be parsed; says where.
+    """
+    if text.lstrip().startswith(("[", "{", '"', "'")):
+        return parse_yaml(text, "the value")
+    plain = text.strip() or text
+    loader = _Yaml12("")
+    return loader.construct_object(
+        yaml.ScalarNode(loader.resolve(yaml.ScalarNode, plain, (True, False)), plain)
+    )
+
+
 def describe_value(value: Any) -> str:
     """Return a value as a message shows it: short, and nested ones by what they are."""
     if value is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from m2trec_merlin.config.files import parse_yaml, read_settings
+from m2trec_merlin.config.files import parse_setting, read_settings
 from m2trec_merlin.config.mistakes import explain
 from m2trec_merlin.config.settings import Config
 from m2trec_merlin.errors import ConfigError
@@ -58,10 +58,10 @@ def restore_config(saved: Mapping[str, Any]) -> Config:
 
 
 def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
-    """Read KEY=VALUE settings of a command line; values are YAML.
+    """Read KEY=VALUE settings of a command line; see `parse_setting` for values.
 
     Raises:
-        ConfigError: some have no key or no `=`, or the key of another one, or values that cannot be parsed.
+        ConfigError: some have no key or no `=`, or replace another one, or values that cannot be parsed.
     """
     overrides: dict[str, Any] = {}
     problems = []
@@ -73,8 +73,11 @@ def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
         if key in overrides:
             problems.append(f"--set {setting}: {key} is set before; say once which value is meant")
             continue
+        if below := next((other for other in overrides if other.startswith(f"{key}.")), None):
+            problems.append(f"--set {setting}: replaces {below}, which is set before: set {key} first")
+            continue
         try:
-            overrides[key] = parse_yaml(value, "the value")
+            overrides[key] = parse_setting(value)
         except ValueError as error:
             problems.append(f"--set {setting}: the value cannot be parsed: {error}")
     if problems:
@@ -92,7 +95,11 @@ def _read_with_parents(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         return raw
     if not isinstance(parent, str):
         raise ConfigError(f"{path}: extends: expected the name of one file, found {parent!r}")
-    return _merge(_read_with_parents(path.parent / parent, (*seen, path.resolve())), raw)
+    try:
+        above = path.parent / Path(parent).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"{path}: extends: {parent}: {error}") from None
+    return _merge(_read_with_parents(above, (*seen, path.resolve())), raw)
 
 
 def _anchor_paths(raw: dict[str, Any], folder: Path) -> None:

@@ -7,9 +7,9 @@ import datetime
 import numpy as np
 import pandas as pd
 
-from m2trec_merlin.readers.times import UNIX_UNITS
+from m2trec_merlin.readers.times import ISO_8601, UNIX_UNITS
 
-#: Seconds that are taken for milliseconds are of January 1970.
+#: Seconds that are taken for milliseconds are of January 1970, days and months without a year of 1900.
 _UNLIKELY_BEFORE = pd.Timestamp("1990-01-01")
 #: Clocks and time zones differ by less.
 _AHEAD = pd.Timedelta(days=1)
@@ -65,7 +65,7 @@ class TimeChecks:
             session_column: as the source calls it.
         """
         found, is_unix = [], self._time_format in UNIX_UNITS
-        if is_unix and pd.Timestamp.min < self._latest < _UNLIKELY_BEFORE:
+        if self._time_format != ISO_8601 and pd.Timestamp.min < self._latest < _UNLIKELY_BEFORE:
             found.append(
                 f"all times are before {_UNLIKELY_BEFORE:%Y}, the last one {self._latest}: is time_format "
                 f"'{self._time_format}' right?"

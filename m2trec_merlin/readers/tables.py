@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.canonical import (
@@ -30,7 +30,7 @@ from m2trec_merlin.readers.left_out import LeftOut
 from m2trec_merlin.readers.positions import parse_positions
 from m2trec_merlin.readers.settings import DataSettings, SplitByModulus
 from m2trec_merlin.readers.source import Origin
-from m2trec_merlin.readers.times import ISO_8601
+from m2trec_merlin.readers.times import ISO_8601, fault_of_format
 from m2trec_merlin.readers.user_sessions import UserSessions
 from m2trec_merlin.sections import Name, Section, SettingPath
 
@@ -76,6 +76,13 @@ class TablesOptions(DialectOptions):
     drop_unknown_items: bool = Field(
         False, description="leave out events of items without metadata, instead of refusing them"
     )
+
+    @field_validator("time_format")
+    @classmethod
+    def _tells_times(cls, time_format: str | None) -> str | None:
+        if time_format is not None and (fault := fault_of_format(time_format)):
+            raise ValueError(fault)
+        return time_format
 
 
 class TablesData(DataSettings):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,19 @@ _ISO_8601, _BEGINS = (
 _NO_TIME = np.iinfo(np.int64).min
 #: A time of day, and how far it is from UTC.
 _OFFSET = r"[Tt ].*(?:[Zz]|[+-]\d{2}(?::?\d{2})?)$"
+
+
+def fault_of_format(time_format: str) -> str | None:
+    """Return what is wrong with a time format; None if times can be read by it."""
+    if time_format in (ISO_8601, *UNIX_UNITS):
+        return None
+    if "%" not in time_format:
+        return f"expected {', '.join(UNIX_UNITS)}, {ISO_8601} or a strptime format, such as %d/%m/%Y %H:%M:%S"
+    try:
+        pd.to_datetime(pd.Series(["x"]), format=time_format, errors="coerce")
+    except (ValueError, re.error) as error:
+        return f"is no strptime format: {error}"
+    return None
 
 
 def parse_timestamps(values: pd.Series, time_format: str = ISO_8601) -> pd.Series:

@@ -265,6 +265,35 @@ def test_settings_of_a_command_line_are_yaml() -> None:
     for setting, message in {"training.epochs": "expected KEY=VALUE", "name=[": "cannot be parsed"}.items():
         with pytest.raises(ConfigError, match=message):
             parse_overrides([setting])
+    with pytest.raises(
+        ConfigError, match=r"replaces data\.split\.test_share, which is set before: set data\.split"
+    ):
+        parse_overrides(["data.split.test_share=0.3", "data.split={kind: time}"])
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        *(
+            (text, text)
+            for text in ("#", "|", ",", "%d.%m.%Y %H:%M", "carts #2.csv", "a: b", "*.csv", "\t", "-")
+        ),
+        *(("3", 3), (" 3 ", 3), ("1e-3", 0.001), ("true", True), ("no", "no"), ("", None), ("null", None)),
+        *(("[a, 3]", ["a", 3]), ("{kind: time}", {"kind": "time"}), ("'3'", "3"), ('"#"', "#")),
+    ],
+)
+def test_a_value_goes_on_to_its_end(text: str, value: object) -> None:
+    """To YAML "#" is a comment, which left the separator unset without a word."""
+    assert parse_overrides([f"key={text}"]) == {"key": value}
+
+
+def test_a_file_may_extend_one_of_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    write(tmp_path / "home" / "base.yaml", {"name": "base", "attributes": ATTRIBUTES})
+    assert load_config(write(tmp_path / "child.yaml", {"extends": "~/base.yaml"})).name == "base"
+    with pytest.raises(ConfigError, match=r"extends: ~nobody-here/base\.yaml: "):
+        load_config(write(tmp_path / "child.yaml", {"extends": "~nobody-here/base.yaml"}))
 
 
 def test_files_extend_each_other_and_settings_override_them(tmp_path: Path) -> None:

@@ -142,6 +142,14 @@ def test_times_that_are_taken_for_another_unit_are_told(
     assert len(notices) == told and all(f"is time_format '{unit}' right?" in notice for notice in notices)
 
 
+def test_times_without_a_year_are_told(make_config: MakeConfig, items: pd.DataFrame) -> None:
+    events = pd.DataFrame(
+        {"session_id": [1, 1], "item_id": [10, 20], "time": ["31.12. 23:59", "01.01. 00:01"]}
+    )
+    config = make_config(events, items, columns={"order": "time"}, options={"time_format": "%d.%m. %H:%M"})
+    assert "the last one 1900-12-31 23:59:00" in validate(config.data.open(0), config).notices[0]
+
+
 @pytest.mark.parametrize(
     ("times", "time_format", "told"),
     [

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.files import TableFile
 from m2trec_merlin.readers.positions import parse_positions
+from m2trec_merlin.readers.tables import TablesOptions
 from tests.worlds.tables import MakeConfig
 
 
@@ -133,6 +135,22 @@ def test_unknown_options_are_refused(
     with pytest.raises(ValidationError) as caught:
         _source(make_config, events, items, options={"seperator": ";", "time_format": 3})
     assert "options.seperator" in str(caught.value) and "options.time_format" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("time_format", "fault"),
+    [
+        ("YYYY-MM-DD", "expected s, ms, us, ns, ISO8601 or a strptime format, such as %d/%m/%Y"),
+        ("iso8601", "expected s, ms, us, ns, ISO8601"),
+        ("%Y-%m-%d %Q", "is no strptime format: 'Q' is a bad directive"),
+        ("%Y %Y", "is no strptime format: redefinition"),
+        ("%Y-%", "is no strptime format: stray %"),
+    ],
+)
+def test_formats_that_read_no_time_are_mistakes(time_format: str, fault: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(fault)):
+        TablesOptions(time_format=time_format)
+    assert TablesOptions(time_format="%d.%m.%y %H:%M:%S.%f%z").time_format == "%d.%m.%y %H:%M:%S.%f%z"
 
 
 def test_state_follows_the_files(make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame) -> None:
