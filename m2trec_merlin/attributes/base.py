@@ -204,7 +204,7 @@ def are_lists(values: pd.Series) -> np.ndarray:
 def written_lists(values: pd.Series) -> np.ndarray:
     """Tell which texts are lists as programs write them.
 
-    "['new', 'hot']" always is one. '[new, hot]' may be a name, unless all values of the column are so.
+    "['new', 'hot']" always is one. '[new, hot]' may be a name, unless all of several values are so.
     """
     if values.dtype != object or pd.api.types.infer_dtype(values, skipna=False) != "string":
         return np.zeros(len(values), dtype=bool)
@@ -213,5 +213,5 @@ def written_lists(values: pd.Series) -> np.ndarray:
         pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)
         for pattern in (_QUOTED_LIST, _BRACKETS, _SEVERAL)
     )
-    is_column_of_lists = (quoted | bracketed).all() and (quoted | several).any()
+    is_column_of_lists = len(values) > 1 and (quoted | bracketed).all() and (quoted | several).any()
     return np.ones(len(values), dtype=bool) if is_column_of_lists else quoted

@@ -27,7 +27,7 @@ from m2trec_merlin.readers.canonical import (
     has_fractions,
     normalise_ids,
 )
-from m2trec_merlin.readers.near_ids import explain_unknown
+from m2trec_merlin.readers.near_ids import doubt_of, explain_unknown
 from m2trec_merlin.readers.positions import parse_positions, parse_whole_numbers
 from m2trec_merlin.readers.problems import SHOWN, ProblemLog, describe_missing_column
 from m2trec_merlin.readers.settings import SplitByColumn, SplitByModulus, SplitByTime
@@ -92,6 +92,7 @@ class InteractionChecker:
         self._event_columns = EventColumns(config)
         self._repeated = 0
         self._missing_words: Counter[str] = Counter()
+        self._odd_ids = ""
         self._log = ProblemLog(self._origin)
         self._rows = 0
         self._unknown = False
@@ -153,6 +154,7 @@ class InteractionChecker:
             for number in np.flatnonzero(are_missing_words(pa.array(ids, pa.string(), from_pandas=True))):
                 # Sessions that were cut are called USER@START.
                 self._missing_words[ids[number].split("@")[0]] += int(lengths[number])
+            self._odd_ids = self._odd_ids or doubt_of(ids)
         self.sessions += int(kept.sum())
         self.events += int(lengths[kept].sum())
         self.short_sessions += int((~kept).sum())
@@ -183,6 +185,8 @@ class InteractionChecker:
             "where there is no value"
             for word, count in self._missing_words.items()
         ]
+        if self._odd_ids:
+            found.append(f"column '{column}': {self._odd_ids}; without them, a session is another one")
         if self._repeated > _NOTABLE * self._rows:
             found.append(
                 f"{self._repeated:,} of {self._rows:,} events are there twice, with item, session and place: "

@@ -16,6 +16,7 @@ from m2trec_merlin.data.tables import canonical_items
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers import Origin, Source
 from m2trec_merlin.readers.canonical import ITEM_ID, KnownItems
+from m2trec_merlin.readers.near_ids import doubt_of
 from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
 
 
@@ -72,7 +73,11 @@ def validate(source: Source, config: Config) -> ValidData:
         checker.sessions,
         checker.events,
         checker.short_sessions,
-        [*source.notices, *_doubts(items, config.attributes, source.items_origin), *checker.notices()],
+        [
+            *source.notices,
+            *_doubts(items, known, config.attributes, source.items_origin),
+            *checker.notices(),
+        ],
     )
 
 
@@ -133,16 +138,22 @@ def check_attributes(items: pd.DataFrame, attributes: Sequence[Attribute], log: 
             log.add_rows(column, what, fault.values, fault.wrong, fault.hint)
 
 
-def _doubts(items: pd.DataFrame, attributes: Sequence[Attribute], origin: Origin) -> list[str]:
-    """Tell what of the attributes is no error, but hardly meant so."""
+def _doubts(
+    items: pd.DataFrame, known: KnownItems, attributes: Sequence[Attribute], origin: Origin
+) -> list[str]:
+    """Tell what of ids and attributes is no error, but hardly meant so."""
     file = Path(origin.label).name
+    odd = known.ids.dtype == object and doubt_of(known.ids)
     values = {each.source_column: items[each.source_column].dropna() for each in attributes}
     found = (
         f"{file}, column '{attribute.source_column}': {doubt}"
         for attribute in attributes
         for doubt in attribute.doubts(values[attribute.source_column])
     )
-    return list(dict.fromkeys(found))
+    of_ids = (
+        [f"{file}, column '{origin.column(ITEM_ID)}': {odd}, and requests must write them so"] if odd else []
+    )
+    return [*of_ids, *dict.fromkeys(found)]
 
 
 def _names(items: pd.DataFrame, log: ProblemLog) -> list[str]:

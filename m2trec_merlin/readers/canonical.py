@@ -78,10 +78,14 @@ def are_inexact(values: pd.Series) -> np.ndarray:
 
 
 def digits_to_integers(ids: pd.Series) -> pd.Series:
-    """Return text ids as Int64 if every one is a whole number in usual writing; CSV files have no types."""
+    """Return text ids as Int64 if every one is a whole number in usual writing, or every one is as 12.0 is.
+
+    CSV files have no types, and programs make decimals of whole numbers with gaps.
+    """
     present = ids.dropna().astype(str)
-    if len(present) and present.str.fullmatch(r"0|-?[1-9][0-9]{0,17}").all():
-        return ids.astype("Int64")
+    written = (present.str.fullmatch(rf"(?:0|-?[1-9][0-9]{{0,17}}){end}").all() for end in ("", r"\.0"))
+    if len(present) and any(written):
+        return without_zero_fractions(ids).astype("Int64")
     return ids
 
 
@@ -106,5 +110,10 @@ class KnownItems:
         return len(self.ids)
 
     def positions(self, item_ids: pd.Series) -> np.ndarray:
-        """Return the place of each id in `ids`, int64; -1 where it is missing or unknown."""
+        """Return the place of each id in `ids`, int64; -1 where it is missing or unknown.
+
+        Where all known ones are whole numbers, the text 12.0 is 12.
+        """
+        if self.ids.dtype == np.int64 and item_ids.dtype == object:
+            item_ids = without_zero_fractions(item_ids)
         return self._index.find(item_ids).astype(np.int64)

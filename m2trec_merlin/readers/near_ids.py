@@ -1,4 +1,4 @@
-"""Ids that no item has, but for the way in which they are written."""
+"""Ids that are hardly meant as they are written: nearly those of an item, or with what nobody sees."""
 
 from __future__ import annotations
 
@@ -6,9 +6,16 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 _NUMBER = re.compile(r"([+-]?)0*([0-9]+)(?:\.0*)?")
 
+_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}([,.'\u00a0\u2009\u202f ])[0-9]{3}(?:\1[0-9]{3})*")
+
 _UNSEEN = re.compile(r"[\u00ad\u200b-\u200f\u2060\ufeff]")
+#: White space at an end, or characters that nobody sees.
+_ODD = r"^[\s\pZ]|[\s\pZ]$|[\x{ad}\x{200b}-\x{200f}\x{2060}\x{feff}]"
 
 #: Ways to write an id that a person may take for the same, the least ones first.
 _WAYS: dict[str, Callable[[str], str]] = {
@@ -17,6 +24,9 @@ _WAYS: dict[str, Callable[[str], str]] = {
     "the Unicode form of its letters": lambda text: unicodedata.normalize("NFKC", text),
     "leading zeros or a fraction": lambda text: (
         _NUMBER.sub(r"\1\2", text) if _NUMBER.fullmatch(text) else text
+    ),
+    "a plus or marks between thousands": lambda text: (
+        re.sub(r"[^0-9-]", "", text) if _THOUSANDS.fullmatch(text) else re.sub(r"^\+(?=[0-9])", "", text)
     ),
     "small and capital letters": str.casefold,
 }
@@ -39,6 +49,15 @@ def explain_unknown(unknown: Iterable[object], known: Iterable[object]) -> str:
             way = next(count for count in ways if _write(text, count) == _write(meant, count))
             return f"the items have {meant!r}, which differs from {text!r} by {list(_WAYS)[way - 1]}"
     return ""
+
+
+def doubt_of(ids: Iterable[object]) -> str:
+    """Name one of those ids that begin or end with what nobody sees; say nothing if none does."""
+    texts = pa.array([each if isinstance(each, str) else None for each in ids], pa.string())
+    odd = texts.filter(pc.fill_null(pc.match_substring_regex(texts, _ODD), False))
+    if not len(odd):
+        return ""
+    return f"ids such as {odd[0].as_py()!r} have white space at an end or characters that nobody sees"
 
 
 def _write(text: str, ways: int) -> str:

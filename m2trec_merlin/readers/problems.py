@@ -79,12 +79,12 @@ def describe_missing_column(column: str, available: Iterable[str], needed_for: s
     names = [str(name) for name in available]
     lowered = {name.strip().lower(): name for name in names}
     close = difflib.get_close_matches(column.strip().lower(), lowered, n=1)
-    meant = f"; did you mean '{lowered[close[0]]}'?" if close else ""
+    meant = f"; did you mean {lowered[close[0]]!r}?" if close else ""
     if not close and any(map(looks_like_a_value, names)):
         meant = "; is the first line a row? It must name the columns"
     purpose = f", which {needed_for}" if needed_for else ""
-    # Blanks at the ends of a name would not be seen.
-    listed = ", ".join(name if name and name == name.strip() else repr(name) for name in names)
+    # What nobody sees, such as blanks at the ends of a name, is seen in quotation marks.
+    listed = ", ".join(n if n and n == n.strip() and n.isprintable() else repr(n) for n in names)
     return f"no column '{column}'{purpose}; there are {listed or 'none'}{meant}"
 
 

@@ -71,11 +71,11 @@ def test_splits_that_the_data_cannot_have(
 def test_a_table_whose_rows_are_all_left_out_says_why(
     make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
 ) -> None:
-    events["item_id"] = events["item_id"].astype(str) + ".0"
+    events["item_id"] = "0" + events["item_id"].astype(str)
     (problem,) = _problems(make_config(events, items, options={"drop_unknown_items": True}))
     assert problem.endswith(
         "interactions.csv: no event is left; all 9 events left out: their items are not in items.csv, "
-        "such as 20.0 (the items have '20', which differs from '20.0' by leading zeros or a fraction)"
+        "such as 020 (the items have '20', which differs from '020' by leading zeros or a fraction)"
     )
     events["item_id"] = None
     (problem,) = _problems(make_config(events, items, options={"drop_unknown_items": True}))
@@ -119,6 +119,17 @@ def test_ids_that_are_written_otherwise_in_the_other_table_are_named(
     (problem,) = _problems(make_config(events, items))
     near = "the items have '10', which differs from '10 ' by white space at its ends: write both alike"
     assert problem.endswith(f"in 1 row: row 1 ('10 '); {near}")
+
+
+def test_ids_with_what_nobody_sees_are_told(make_config: MakeConfig) -> None:
+    events = pd.DataFrame({"session_id": ["s1", "s1 "] * 2, "item_id": ["10 ", "x"] * 2})
+    items = pd.DataFrame({"item_id": ["10 ", "x"], "title": "", "category": "", "price": 1})
+    config = make_config(events, items, split={"kind": "hash"})
+    notices = validate(config.data.open(0), config).notices
+    assert [notice.partition(" have ")[0] for notice in notices] == [
+        "items.csv, column 'item_id': ids such as '10 '",
+        "column 'session_id': ids such as 's1 '",
+    ]
 
 
 def test_a_word_for_a_missing_session_is_told(make_config: MakeConfig, items: pd.DataFrame) -> None:

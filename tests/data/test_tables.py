@@ -38,6 +38,7 @@ def test_ids_are_whole_numbers_or_text(values: pd.Series, dtype: str, expected: 
 
 def test_digits_become_numbers_only_if_all_round_trip() -> None:
     assert digits_to_integers(pd.Series(["12", "-3", None])).dropna().tolist() == [12, -3]
+    assert digits_to_integers(pd.Series(["12.0", "-3.0", None])).dropna().tolist() == [12, -3]
     for text in ("007", "1.0", "x", "9" * 30, "1٣"):
         assert digits_to_integers(pd.Series(["12", text])).tolist() == ["12", text]
 
@@ -46,6 +47,12 @@ def test_digits_become_numbers_only_if_all_round_trip() -> None:
 @pytest.mark.parametrize("asked", [pd.Series([7, 6], dtype="Int64"), pd.Series(["7", "6"])])
 def test_items_are_found_whatever_type_their_ids_have(known: pd.Series, asked: pd.Series) -> None:
     assert KnownItems(known).positions(asked).tolist() == [1, -1]
+
+
+def test_whole_numbers_are_found_though_gaps_made_decimals_of_them() -> None:
+    asked = pd.Series(["7.0", None, "7.5", "6.0"], dtype=object)
+    assert KnownItems(pd.Series([5, 7], dtype="Int64")).positions(asked).tolist() == [1, -1, -1, -1]
+    assert KnownItems(pd.Series(["7", "v7.0"])).positions(asked).tolist() == [-1, -1, -1, -1]
 
 
 def test_missing_ids_are_unknown_items() -> None:

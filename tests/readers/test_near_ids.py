@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from m2trec_merlin.readers.near_ids import explain_unknown
+from m2trec_merlin.readers.near_ids import doubt_of, explain_unknown
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,9 @@ from m2trec_merlin.readers.near_ids import explain_unknown
         ("007", "7", "leading zeros or a fraction"),
         ("7.0", "7", "leading zeros or a fraction"),
         ("7", "0007 ", "leading zeros or a fraction"),
+        ("1,025", "1025", "a plus or marks between thousands"),
+        ("1025", "1.025.000"[:5], "a plus or marks between thousands"),
+        ("1\u00a0025\u00a0000", "+1025000", "a plus or marks between thousands"),
         ("sku-7", "SKU-7", "small and capital letters"),
     ],
 )
@@ -23,4 +26,12 @@ def test_the_way_in_which_ids_differ_is_named(unknown: str, known: str, way: str
 
 
 def test_nothing_is_said_of_ids_that_are_others() -> None:
-    assert explain_unknown(["-7", "70", "7.5"], [7, 8]) == explain_unknown([], [7]) == ""
+    assert explain_unknown(["-7", "70", "7.5", "1,02", "1,025,00"], [7, 8, 102, 102500]) == ""
+    assert explain_unknown([], [7]) == ""
+
+
+@pytest.mark.parametrize("odd", [" 7", "7\t", "7\u00a0", "7\u200b7", "\ufeff7"])
+def test_ids_with_what_nobody_sees_are_named(odd: str) -> None:
+    said = f"ids such as {odd!r} have white space at an end or characters that nobody sees"
+    assert doubt_of(["7", None, 8, "7 7", odd, " x"]) == said
+    assert doubt_of(["7", None, 8, "7 7", "\u0645\u06cc"]) == doubt_of([]) == ""

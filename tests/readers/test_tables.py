@@ -107,7 +107,7 @@ def test_unknown_items_can_be_left_out(
 
 
 def test_what_is_left_out_is_told_apart(make_config: MakeConfig, items: pd.DataFrame) -> None:
-    ids = ["10.0", None, "20.0", "7", None, "20.0"]
+    ids = ["010", None, "020", "7", None, "020"]
     source = _source(
         make_config,
         pd.DataFrame({"session_id": [1, 1, 2, 2, 3, 3], "item_id": ids}),
@@ -116,8 +116,8 @@ def test_what_is_left_out_is_told_apart(make_config: MakeConfig, items: pd.DataF
     )
     assert not list(source.interactions())
     assert source.notices == [
-        "4 events left out: their items are not in items.csv, such as 10.0 "
-        "(the items have '10', which differs from '10.0' by leading zeros or a fraction)",
+        "4 events left out: their items are not in items.csv, such as 010 "
+        "(the items have '10', which differs from '010' by leading zeros or a fraction)",
         "2 events left out: they name no item",
     ]
 

@@ -101,7 +101,7 @@ class ChangingCatalogue:
             said: which fields of it count; the others stay as they are.
 
         Raises:
-            DataError: the catalogue has no such items.
+            DataError: the catalogue has no such items, or they would be available at no time.
         """
         self._require(changes, availability)
         always = Availability()
@@ -111,6 +111,8 @@ class ChangingCatalogue:
             )
             for item_id, each in availability.items()
         }
+        never = [item_id for item_id, each in given.items() if each.ends_first]
+        self._refuse(never, "available until a time that is not after available_from: give both times")
         merged = {**changes.availability, **given}
         kept = {item_id: each for item_id, each in merged.items() if each != always}
         return replace(changes, availability=kept)

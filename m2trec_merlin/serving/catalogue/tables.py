@@ -19,6 +19,7 @@ from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.canonical import normalise_ids
 from m2trec_merlin.readers.dialect import Dialect
 from m2trec_merlin.readers.files import TableFile
+from m2trec_merlin.readers.near_ids import doubt_of
 from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
 from m2trec_merlin.readers.source import Origin
 from m2trec_merlin.readers.times import parse_instants
@@ -72,8 +73,11 @@ def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = Fals
     read = [name for name in available if name in (own, *described, *about)] or available[:1]
     raw = table.read(read, single=[own] if own in read else [])
     log = ProblemLog(Origin(str(path), {ITEM_ID: own}, table.locate, lambda: available))
-    items = raw.rename(columns={own: ITEM_ID})
-    has_attributes = any(name in available for name in described)
+    # An attribute may read the ids, too, under the name that the run's own table gives them.
+    items = raw.rename(columns={} if own in described else {own: ITEM_ID})
+    if own in described and own in raw:
+        items[ITEM_ID] = raw[own]
+    has_attributes = any(name in available for name in described if name != own)
     if has_attributes or not (may_lack_attributes and about):
         check_items(items, log, attributes, written.title_column)
     else:
@@ -82,8 +86,13 @@ def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = Fals
     if problems := log.messages():
         raise DataError(str(path), problems)
     left = [name for name in available if name not in read]
-    notices = [*table.notices(), *([f"{path}: not read: {', '.join(left)}"] if left else [])]
     ids = [str(item_id) for item_id in normalise_ids(items[ITEM_ID])]
+    odd = doubt_of(ids)
+    notices = [
+        *table.notices(),
+        *([f"{path}: not read: {', '.join(left)}"] if left else []),
+        *([f"{path}: {odd}, and requests must write them so"] if odd else []),
+    ]
     rows: dict[str, Raw] = {}
     if has_attributes:
         canonical = canonical_items(items.drop(columns=about), attributes, written.title_column)
@@ -130,19 +139,23 @@ def _availability(items: pd.DataFrame, about: Sequence[str], log: ProblemLog) ->
         if name in about:
             found = parse_instants(items[name])
             wrong = items[name].notna() & found.isna()
-            log.add_rows(name, "is not a time (ISO8601; without an offset it is UTC)", items[name], wrong)
+            log.add_rows(
+                name,
+                "is not a time of 1678 to 2261 (ISO8601; without an offset it is UTC)",
+                items[name],
+                wrong,
+            )
             seconds = found.to_numpy().view(np.int64) / 1e9
             times[name] = [
                 None if missing else s for s, missing in zip(seconds.tolist(), found.isna(), strict=True)
             ]
     nothing: list[float | None] = [None] * len(items)
     start, stop = times.get(FROM, nothing), times.get(UNTIL, nothing)
-    ends_first = np.array(
-        [a is not None and b is not None and b <= a for a, b in zip(start, stop, strict=True)]
-    )
+    found_all = [Availability(bool(h), a, b) for h, a, b in zip(hidden, start, stop, strict=True)]
     if UNTIL in about:
+        ends_first = np.array([each.ends_first for each in found_all])
         log.add_rows(UNTIL, f"is not after {FROM}", items[UNTIL], ends_first)
-    return [Availability(bool(h), a, b) for h, a, b in zip(hidden, start, stop, strict=True)]
+    return found_all
 
 
 def _as_json(frame: pd.DataFrame) -> list[Raw]:

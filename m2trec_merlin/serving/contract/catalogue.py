@@ -53,6 +53,12 @@ class Availability:
             return False
         return self.available_until is None or now < self.available_until
 
+    @property
+    def ends_first(self) -> bool:
+        """Whether it would be available until a time that is not after the one from which it is."""
+        start, end = self.available_from, self.available_until
+        return start is not None and end is not None and end <= start
+
 
 @dataclass(frozen=True)
 class CatalogueVersion:

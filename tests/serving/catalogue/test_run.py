@@ -247,6 +247,10 @@ def test_what_a_table_does_not_say_of_availability_stays(repository, table) -> N
     verbs.update(table(ids.assign(available_from="2020-01-01")))
     version = verbs.update(table(ids.assign(available_until="2020-01-02")))
     assert dict(version.availability) == {"sku-1": Availability(True, 1577836800.0, 1577923200.0)}
+    with pytest.raises(
+        DataError, match="item sku-1 is available until a time that is not after available_from"
+    ):
+        verbs.update(table(ids.assign(available_from="2020-01-03")))
     version = verbs.update(table(ids.assign(hidden=False, available_from=None, available_until=None)))
     assert dict(version.availability) == {}
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 from m2trec_merlin.serving.catalogue.tables import read_ids, read_items
 from m2trec_merlin.serving.contract.item_format import ItemFormat
 
+ATTRIBUTE_OF_IDS = {"name": "code", "kind": "text", "column": "sku"}
 FORMAT = ItemFormat("sku", ({"name": "title", "kind": "text"},), None, "title", {})
 
 
@@ -31,3 +33,28 @@ def test_ids_are_in_the_column_in_which_the_run_found_them(
         ids[0]: {"title": "red"},
         ids[1]: {"title": "blue"},
     }
+
+
+def test_an_attribute_may_read_the_column_of_ids(tmp_path: Path) -> None:
+    table, written = (
+        tmp_path / "items.csv",
+        replace(FORMAT, attributes=(*FORMAT.attributes, ATTRIBUTE_OF_IDS)),
+    )
+    table.write_text("sku,title\nA-1,red\n")
+    given = read_items(table, written)
+    assert given.ids == ["A-1"] and json.loads(given.items["A-1"]) == {"title": "red", "sku": "A-1"}
+    table.write_text("sku,hidden\nA-1,yes\n")
+    assert read_items(table, written, may_lack_attributes=True).availability["A-1"].hidden
+
+
+def test_ids_with_white_space_are_told(tmp_path: Path) -> None:
+    table = tmp_path / "items.csv"
+    table.write_text("sku,title\n A,red\n")
+    (notice,) = read_items(table, FORMAT).notices
+    assert "ids such as ' A' have white space at an end" in notice
+
+
+def test_one_title_in_brackets_is_no_list(tmp_path: Path) -> None:
+    table = tmp_path / "items.csv"
+    table.write_text("sku,title\nA,[Limited edition 2024]\n")
+    assert json.loads(read_items(table, FORMAT).items["A"]) == {"title": "[Limited edition 2024]"}
