@@ -80,9 +80,7 @@ def _prepare(config: Config, step: Step, force: bool, progress: Progress) -> Pat
         if config.data.cold_item_share:
             pq.write_table(pa.table({ITEM_ID: data.known_items.ids[counted.cold]}), folder / COLD_ITEMS_FILE)
         suggested = length_for_most_events(counted.splits[0].lengths, config.data.min_session_length)
-        statistics = describe(
-            config, source.name, data, counted.splits, int(counted.cold.sum()), counted.cold_sessions
-        )
+        statistics = describe(config, source.name, counted)
         if cut := statistics.left_out.cut_events:
             progress.say(
                 f"{percent(cut, counted.splits[0].total)} of training events will be cut: sessions keep "

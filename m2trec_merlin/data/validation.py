@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +20,7 @@ from m2trec_merlin.readers.near_ids import doubt_of
 from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
 
 
-@dataclass
+@dataclass(frozen=True)
 class ValidData:
     """What a complete look at valid data found.
 
@@ -35,10 +35,10 @@ class ValidData:
 
     items: pd.DataFrame
     known_items: KnownItems
-    sessions: int = 0
-    events: int = 0
-    short_sessions: int = 0
-    notices: list[str] = field(default_factory=list)
+    sessions: int
+    events: int
+    short_sessions: int
+    notices: list[str]
 
 
 def validate(source: Source, config: Config) -> ValidData:

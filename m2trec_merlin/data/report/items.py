@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from m2trec_merlin.attributes import Attribute
+from m2trec_merlin.attributes.multi_categorical import UNIT_SEPARATOR
 from m2trec_merlin.attributes.profiles import Profile
 from m2trec_merlin.readers.canonical import ITEM_ID
 
@@ -154,5 +155,4 @@ def _describe_group(
 def _show(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
-    # Lists are compared as texts with a character in between that nobody writes.
-    return value.replace("\x1f", ", ") if isinstance(value, str) else ""
+    return value.replace(UNIT_SEPARATOR, ", ") if isinstance(value, str) else ""

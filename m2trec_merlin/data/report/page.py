@@ -95,7 +95,7 @@ def _splits(s: DataStatistics) -> str:
         times = [_plain(split.first), _plain(split.last)]
         rows.append([*row, *(times if with_times else [])])
     return write_table(
-        "A target is an event that follows another one of its session: what is to be predicted.",
+        "Targets are the events that are predicted, each from those before it in its session.",
         [*headings, *(["first event (UTC)", "last event"] if with_times else [])],
         rows,
     )

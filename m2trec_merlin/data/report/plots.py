@@ -29,7 +29,7 @@ def plot_bars(
     labels: Sequence[str],
     series: Mapping[str, Sequence[int]],
     axis: str,
-    mark: tuple[int, str] | None = None,
+    mark: tuple[float, str] | None = None,
 ) -> str:
     """Draw bars, the series on top of each other.
 
@@ -38,7 +38,7 @@ def plot_bars(
         labels: of the bars.
         series: by name, a number for each bar.
         axis: below the bars.
-        mark: draw a line before this bar, with this text.
+        mark: where to draw a line, in bars from the left, and its text.
     """
     totals = [sum(values) for values in zip(*series.values(), strict=True)]
     highest, ticks = _ticks(max(totals, default=0))

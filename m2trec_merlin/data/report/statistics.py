@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from m2trec_merlin.config import Config
+from m2trec_merlin.data.counting import Counted
 from m2trec_merlin.data.report.counts import SplitCounts
 from m2trec_merlin.data.report.items import AttributeStatistics, EqualItems, describe_items
 from m2trec_merlin.data.session_length import length_for_most_events
-from m2trec_merlin.data.validation import ValidData
 from m2trec_merlin.readers.canonical import SPLITS
 
 #: Of the form of report.json: raised when a key changes its meaning.
@@ -33,7 +33,7 @@ class SplitStatistics:
         events: how many.
         items: different items in them.
         unseen_items: of these, items that no training session holds.
-        targets: events that follow another one of their session: what is to be predicted.
+        targets: events that are predicted, each from those before it in its session.
         unseen_targets: of these, events of items that no training session holds.
         first: time of the earliest event (ISO 8601, UTC); null without times.
         last: time of the latest event.
@@ -129,7 +129,7 @@ class DataStatistics:
         left_out: what does not take part.
         attributes: in the order of the configuration.
         equal_items: which no attribute tells apart.
-        notices: of the reader.
+        notices: what is no error, but hardly meant so.
     """
 
     version: int
@@ -146,25 +146,16 @@ class DataStatistics:
     notices: list[str]
 
 
-def describe(
-    config: Config,
-    source: str,
-    data: ValidData,
-    splits: Sequence[SplitCounts],
-    cold_items: int = 0,
-    cold_sessions: int = 0,
-) -> DataStatistics:
+def describe(config: Config, source: str, counted: Counted) -> DataStatistics:
     """Put together what was found.
 
     Args:
         config: of the run.
         source: what to call the data.
-        data: the validated tables.
-        splits: what was counted, in the order of `SPLITS`.
-        cold_items: how many were drawn.
-        cold_sessions: how many were left out for their sake.
+        counted: the valid tables, and what is in their splits.
     """
-    train = splits[0]
+    data, splits = counted.data, dict(zip(SPLITS, counted.splits, strict=True))
+    train = splits["train"]
     suggested = length_for_most_events(train.lengths, config.data.min_session_length)
     longest = config.data.max_session_length or suggested
     beyond = np.arange(len(train.lengths)) - longest
@@ -179,13 +170,13 @@ def describe(
             "split": config.data.split.model_dump(mode="json"),
         },
         items=len(data.items),
-        splits={name: _describe_split(counts, train) for name, counts in zip(SPLITS, splits, strict=True)},
-        timeline=_timeline(dict(zip(SPLITS, splits, strict=True))),
+        splits={name: _describe_split(counts, train) for name, counts in splits.items()},
+        timeline=_timeline(splits),
         popularity=_popularity(train.events),
         left_out=LeftOut(
             data.short_sessions,
-            cold_items,
-            cold_sessions,
+            int(counted.cold.sum()),
+            counted.cold_sessions,
             long_sessions=int(train.lengths[beyond > 0].sum()),
             cut_events=int((train.lengths * beyond.clip(0)).sum()),
         ),

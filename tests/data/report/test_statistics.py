@@ -13,9 +13,7 @@ from tests.worlds.tables import MakeConfig
 
 
 def statistics(config: Config) -> DataStatistics:
-    counted = check_data(config)
-    cold = int(counted.cold.sum())
-    return describe(config, "shop", counted.data, counted.splits, cold, counted.cold_sessions)
+    return describe(config, "shop", check_data(config))
 
 
 def test_by_hand(make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame) -> None:
