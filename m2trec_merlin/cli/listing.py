@@ -13,8 +13,9 @@ from rich.table import Table
 from m2trec_merlin.cli.terminal import console, print_plain
 from m2trec_merlin.diagnosis.machine import size
 from m2trec_merlin.errors import ConfigError
-from m2trec_merlin.evaluation.listing import ALL, ListedRun, different_settings, find_run, list_runs
+from m2trec_merlin.evaluation.listing import ListedRun, different_settings, find_run, list_runs
 from m2trec_merlin.evaluation.measurements import Measurement
+from m2trec_merlin.evaluation.slices import ALL
 
 _NOTHING = "-"
 #: Of a data fingerprint, so many digits are shown.

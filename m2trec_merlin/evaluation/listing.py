@@ -15,7 +15,7 @@ from m2trec_merlin.config.settings import VARIANTS_FOLDER
 from m2trec_merlin.config.variants import M2TREC
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.measurements import Measurement, read_measurements
-from m2trec_merlin.evaluation.slices import SLICES
+from m2trec_merlin.evaluation.slices import ALL
 from m2trec_merlin.runs import VERBS, RunFolder, Verb
 from m2trec_merlin.runs.current import CURRENT
 from m2trec_merlin.runs.run import step_of
@@ -23,12 +23,10 @@ from m2trec_merlin.runs.settings import differences, full_name
 from m2trec_merlin.runs.steps import Manifest
 
 NO_MIXTURE = NoMixture().kind
-#: The slice of every prefix.
-ALL = SLICES[0].name
 #: The steps whose results variants do not share.
 _OF_THE_MODEL: tuple[Verb, ...] = ("train", "tune", "evaluate", "export")
 #: What manifests tell beside the settings of the configuration: facts, and by which results a step was made.
-_FACTS = {"source", "report", "version", "format", "model_format", "split", "start", "from", "chosen"}
+_FACTS = {"source", "report", "version", "format", "model_format", "split", "start", "from", "chosen", "grid"}
 
 
 @dataclass(frozen=True)

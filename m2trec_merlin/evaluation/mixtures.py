@@ -81,8 +81,8 @@ class Point:
         mrr: MRR@20 over the same.
         rare: HIT@20 over targets with few training occurrences; None where there are hardly any.
         new: HIT@20 over targets without any; likewise.
-        tail: how many times the best single view's the last two are, their harmonic mean as far as they were
-            measured; 0 if neither was. The part that falls short counts most; no hit at all counts as half.
+        tail: the harmonic mean of the last two as far as they were measured, each divided by that of the best
+            single view; the smaller one counts most, and no hit as half of one. 0 if neither was measured.
     """
 
     weights: Weights
@@ -230,7 +230,7 @@ def beside(weights: Weights, names: Sequence[str], share: float) -> list[Weights
 
 
 def mixed(lists: Shortlists, weights: Weights) -> np.ndarray:
-    """Return what `neighbours.mixture.mix` gives for shortlists, float32 [P, S]."""
+    """Return the scores that `neighbours.mixture.Mixture` gives to shortlists, float32 [P, S]."""
     rare, novelty_P = lists.rare, np.float32(weights.new_session) * lists.novelty
     scores = lists.model + np.float32(weights.rare) * rare
     scores += (np.float32(weights.new) + novelty_P)[:, np.newaxis] * rare**3

@@ -22,7 +22,6 @@ _OWN_ITEMS = {
     False: "are candidates; the baselines leave them out where training sessions hardly ever repeat an item",
 }
 
-
 #: By `evaluation.prefixes`.
 _PREFIXES = {
     "all": "every proper beginning of a session, one event or more",

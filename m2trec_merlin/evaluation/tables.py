@@ -55,25 +55,22 @@ Column = tuple[str, str, int]
 
 
 def slice_table(
-    measurements: Sequence[Measurement],
-    k: int,
-    metrics: Sequence[str] = ("HIT", "MRR"),
-    slices: Sequence[str] | None = None,
+    measurements: Sequence[Measurement], k: int, metrics: Sequence[str] = ("HIT", "MRR")
 ) -> Table:
     """Show metrics on items at one cut-off, a group of columns for each slice."""
-    names = slices or _distinct(m.slice for m in measurements)
+    names = _distinct(m.slice for m in measurements)
     headings = [f"{metric}@{k}" for metric in metrics]
     groups = [(_slice_heading(measurements, name), headings) for name in names]
     columns = [(name, metric, k) for name in names for metric in metrics]
     return Table(f"Next item, K = {k}, in %", groups, _lines(measurements, columns))
 
 
-def breakdown_table(measurements: Sequence[Measurement], k: int, by: str, metric: str = "HIT") -> Table:
-    """Show one metric on items at one cut-off, a column for each of some ordered slices that has prefixes."""
+def breakdown_table(measurements: Sequence[Measurement], k: int, by: str) -> Table:
+    """Show HIT at one cut-off, a column for each of some ordered slices that has prefixes."""
     names = _distinct(m.slice for m in measurements if m.n)
     groups = [(by, [_slice_heading(measurements, name) for name in names])]
-    columns = [(name, metric, k) for name in names]
-    return Table(f"{metric}@{k} by {by}, in %", groups, _lines(measurements, columns))
+    columns = [(name, "HIT", k) for name in names]
+    return Table(f"HIT@{k} by {by}, in %", groups, _lines(measurements, columns))
 
 
 def cut_off_table(measurements: Sequence[Measurement]) -> Table:

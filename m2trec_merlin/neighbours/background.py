@@ -18,6 +18,13 @@ def popularity_share(catalogue: Catalogue) -> np.ndarray:
     return (logarithm / max(float(logarithm.max()), 1.0)).astype(np.float32)
 
 
+def popularity_of_seen(catalogue: Catalogue, weight: float) -> np.ndarray:
+    """Return a multiple of `popularity_share`; -inf for items that training never saw: float32 [R]."""
+    shares = weight * popularity_share(catalogue)
+    shares[catalogue.train_counts == 0] = -np.inf
+    return shares
+
+
 def arbitrary_order(catalogue: Catalogue) -> np.ndarray:
     """Return a number between 0 and 1 for each item that depends on its id only: float32 [R].
 

@@ -159,6 +159,7 @@ def test_results_by_which_a_step_was_made_are_no_settings(runs: Path) -> None:
     tuned = [make(configure(runs / name, "serving.mixture", {"kind": "tuned"})) for name in "bc"]
     other = Run(tuned[1])
     do(other, "tune", "another choice")
+    write_manifest(other.mixture, "tune", {**other.step("tune").inputs(), "grid": "of another version"})
     do(other, "evaluate")
     b, c = (find_run(runs / name) for name in "bc")
     assert b.manifests["evaluate"]["settings"]["chosen"] != c.manifests["evaluate"]["settings"]["chosen"]

@@ -65,12 +65,12 @@ def test_a_breakdown_shows_the_slices_that_have_prefixes() -> None:
 
 
 def test_markdown_has_one_line_a_model() -> None:
-    lines = to_markdown(slice_table(ROWS, 20, ("HIT",), ("All",))).splitlines()
+    lines = to_markdown(slice_table(ROWS, 20, ("HIT",))).splitlines()
     assert lines == [
-        "| model | All (1,200): HIT@20 |",
-        "|---|---:|",
-        "| ours <b> | **25.00 ±2.00** |",
-        "| kNN [x] | 20.00 ±2.00 |",
+        "| model | All (1,200): HIT@20 | Cold target (0): HIT@20 |",
+        "|---|---:|---:|",
+        "| ours <b> | **25.00 ±2.00** | - |",
+        "| kNN [x] | 20.00 ±2.00 | - |",
     ]
 
 

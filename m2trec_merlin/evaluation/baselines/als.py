@@ -22,7 +22,7 @@ from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.histories import distinct_events_before
 from m2trec_merlin.merlin_adapter import prepare_merlin
-from m2trec_merlin.neighbours.background import popularity_share, sessions_repeat_items
+from m2trec_merlin.neighbours.background import popularity_of_seen, sessions_repeat_items
 from m2trec_merlin.sessions import Prefixes, Sessions
 
 if TYPE_CHECKING:
@@ -61,8 +61,7 @@ class Als:
         self.number = np.full(catalogue.n_rows, -1)
         self.number[self.rows] = np.arange(len(self.rows))
         self.model = _fit(train, self.number)
-        self.background = POPULARITY_WEIGHT * popularity_share(catalogue)
-        self.background[catalogue.train_counts == 0] = -np.inf
+        self.background = popularity_of_seen(catalogue, POPULARITY_WEIGHT)
 
     def score(self, prefixes: Prefixes) -> np.ndarray:
         """Return the scores of all items, float32 [P, R]."""

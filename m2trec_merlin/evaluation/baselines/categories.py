@@ -60,7 +60,7 @@ class PredictedCategories:
     """
 
     def __init__(
-        self, catalogue: Catalogue, attributes: Sequence[str], scorer: ItemScorer, items: int = 20
+        self, catalogue: Catalogue, attributes: Sequence[str], scorer: ItemScorer, items: int
     ) -> None:
         self.name = f"top-N predicted ({scorer.name})"
         self.columns = {name: catalogue.attributes[name] for name in attributes}

@@ -13,7 +13,7 @@ from scipy.linalg import inv
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.histories import distinct_events_before
-from m2trec_merlin.neighbours.background import popularity_share, sessions_repeat_items
+from m2trec_merlin.neighbours.background import popularity_of_seen, sessions_repeat_items
 from m2trec_merlin.neighbours.incidence import held_by, weights_before
 from m2trec_merlin.sessions import Prefixes, Sessions
 
@@ -57,8 +57,7 @@ class Ease:
         inverse /= -np.diag(inverse).copy()
         inverse[np.diag_indices(n_items)] = 0
         self.weights = inverse.astype(np.float32, copy=False)
-        self.background = POPULARITY_WEIGHT * popularity_share(catalogue)
-        self.background[catalogue.train_counts == 0] = -np.inf
+        self.background = popularity_of_seen(catalogue, POPULARITY_WEIGHT)
 
     def score(self, prefixes: Prefixes) -> np.ndarray:
         """Return the scores of all items, float32 [P, R]."""

@@ -6,9 +6,8 @@ import numpy as np
 from scipy import sparse
 
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.histories import distinct_events_before
-from m2trec_merlin.neighbours.background import popularity_share, sessions_repeat_items
+from m2trec_merlin.neighbours.background import popularity_of_seen, sessions_repeat_items
 from m2trec_merlin.neighbours.incidence import held_by, weights_before
 from m2trec_merlin.sessions import Prefixes, Sessions
 
@@ -42,8 +41,7 @@ class ItemKnn:
         row, column = together.row[apart], together.col[apart]
         likeness = together.data[apart] / (root[row] * root[column] + SHRINKAGE)
         self.likeness = sparse.csr_matrix((likeness.astype(np.float32), (row, column)), together.shape)
-        self.background = POPULARITY_WEIGHT * popularity_share(catalogue)
-        self.background[catalogue.train_counts == 0] = -np.inf
+        self.background = popularity_of_seen(catalogue, POPULARITY_WEIGHT)
 
     def score(self, prefixes: Prefixes) -> np.ndarray:
         """Return the scores of all items, float32 [P, R]."""
@@ -54,5 +52,4 @@ class ItemKnn:
         scores += self.background
         if not self.repeats:
             scores[items.prefix, items.row] = -np.inf
-        scores[:, NO_ITEM] = -np.inf
         return scores

@@ -8,7 +8,7 @@ from scipy import sparse
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.histories import distinct_events_before
-from m2trec_merlin.neighbours.background import popularity_share, sessions_repeat_items
+from m2trec_merlin.neighbours.background import popularity_of_seen, sessions_repeat_items
 from m2trec_merlin.sessions import Prefixes, Sessions
 
 #: Multiple of `popularity_share` that orders what never followed.
@@ -38,8 +38,7 @@ class Markov:
         follows = sparse.csr_matrix((ones, (before[counted], after[counted])), shape)
         totals = np.maximum(np.asarray(follows.sum(axis=1)).ravel(), 1)
         self.shares = sparse.diags((1 / totals).astype(np.float32)) @ follows
-        self.background = POPULARITY_WEIGHT * popularity_share(catalogue)
-        self.background[catalogue.train_counts == 0] = -np.inf
+        self.background = popularity_of_seen(catalogue, POPULARITY_WEIGHT)
 
     def score(self, prefixes: Prefixes) -> np.ndarray:
         """Return the scores of all items, float32 [P, R]."""
