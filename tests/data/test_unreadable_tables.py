@@ -6,16 +6,7 @@ import pandas as pd
 import pytest
 
 from m2trec_merlin.config import Config
-from m2trec_merlin.data.validation import validate
-from m2trec_merlin.errors import DataError
-from tests.worlds.tables import MakeConfig
-
-
-def _problems(config: Config) -> list[str]:
-    with pytest.raises(DataError) as caught:
-        validate(config.data.open(config.seed), config)
-    assert all(problem in str(caught.value) for problem in caught.value.problems)
-    return caught.value.problems
+from tests.worlds.tables import MakeConfig, problems_of
 
 
 def _write(
@@ -50,7 +41,7 @@ def test_empty_and_missing_files(
     config = Config.model_validate(
         {"name": "bad", "data": data, "attributes": [{"name": "title", "kind": "text"}]}
     )
-    problems = _problems(config)
+    problems = problems_of(config)
     for text in expected:
         assert any(text in problem for problem in problems), (text, problems)
     assert len(problems) >= len(expected)
@@ -61,7 +52,7 @@ def test_a_table_with_rows_is_never_said_to_hold_none(
 ) -> None:
     config = make_config(events, items)
     clicks, described = Path(config.data.interactions).read_text(), Path(config.data.items).read_text()
-    problems = _problems(_write(config, clicks.upper(), described.upper()))
+    problems = problems_of(_write(config, clicks.upper(), described.upper()))
     assert len(problems) == 7 and not any("holds no rows" in problem for problem in problems)
     assert all("did you mean" in problem for problem in problems)
 
@@ -71,7 +62,7 @@ def test_a_table_without_a_header_is_said_to_have_none(
 ) -> None:
     config = make_config(events, items)
     described = Path(config.data.items).read_text().partition("\n")[2]
-    problems = _problems(_write(config, items=described))
+    problems = problems_of(_write(config, items=described))
     assert len(problems) == 4
     assert all(
         "there are 10, red apple, fruit, 1.5; is the first line a row? It must name the columns" in problem
@@ -86,7 +77,7 @@ def test_messages_list_all_columns_of_the_file(
     items.insert(0, "", 1)
     items.insert(1, "unread ", 1)
     config = make_config(events, items, suffix, columns={"item_id": "sku", "order": "position"})
-    first, second = _problems(config)
+    first, second = problems_of(config)
     assert "there are '', 'unread ', item_id, title, category, price" in first
     assert "there are session_id, item_id, position" in second
 
@@ -96,10 +87,10 @@ def test_a_wrong_dialect_is_one_problem_a_file(
 ) -> None:
     config = make_config(events, items)
     clicks, described = Path(config.data.interactions).read_text(), Path(config.data.items).read_text()
-    first, second = _problems(_write(config, clicks.replace(",", "\t"), described.replace(",", ";")))
+    first, second = problems_of(_write(config, clicks.replace(",", "\t"), described.replace(",", ";")))
     assert "items.csv: its columns seem to be separated" in first and 'options.separator: ";"?' in first
     assert "interactions.csv: its columns seem" in second and r'options.separator: "\t"?' in second
-    (problem,) = _problems(_write(config, clicks, described.replace("red", "röt").encode("cp1252")))
+    (problem,) = problems_of(_write(config, clicks, described.replace("red", "röt").encode("cp1252")))
     assert "items.csv: is not UTF-8 (row 1, column 'title'): save it as UTF-8, or name its own" in problem
-    (problem,) = _problems(_write(config, clicks, described.replace("red apple", '"Star" apple')))
+    (problem,) = problems_of(_write(config, clicks, described.replace("red apple", '"Star" apple')))
     assert "items.csv: a quotation mark opens no quoted field (line 2: " in problem

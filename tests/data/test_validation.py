@@ -11,19 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from m2trec_merlin.attributes import parse_attribute
-from m2trec_merlin.config import Config
 from m2trec_merlin.data.validation import check_items, validate
-from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers import Origin
 from m2trec_merlin.readers.problems import ProblemLog
-from tests.worlds.tables import ATTRIBUTES, MakeConfig
-
-
-def _problems(config: Config) -> list[str]:
-    with pytest.raises(DataError) as caught:
-        validate(config.data.open(config.seed), config)
-    assert all(problem in str(caught.value) for problem in caught.value.problems)
-    return caught.value.problems
+from tests.worlds.tables import ATTRIBUTES, MakeConfig, problems_of
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
@@ -46,7 +37,7 @@ def test_everything_at_once(make_config: MakeConfig) -> None:
         }
     )
     config = make_config(events, items, columns={"order": "when"}, split={"kind": "hash"})
-    text = "\n".join(_problems(config))
+    text = "\n".join(problems_of(config))
     folder = config.data.items.parent if config.data.items else Path()
     where_items, where = f"{folder / 'items.csv'}", f"{folder / 'interactions.csv'}"
     assert (
@@ -73,7 +64,7 @@ def test_everything_at_once(make_config: MakeConfig) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_wrong_column_names_do_not_hide_other_problems(
+def test_wrong_column_names_do_not_hide_otherproblems_of(
     make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame, suffix: str
 ) -> None:
     events.loc[2, "item_id"] = 77
@@ -83,7 +74,7 @@ def test_wrong_column_names_do_not_hide_other_problems(
         suffix,
         columns={"order": "position"},
     )
-    text = "\n".join(_problems(config))
+    text = "\n".join(problems_of(config))
     assert "no column 'title', which attribute 'title' reads; there are item_id, tilte" in text
     assert "did you mean 'tilte'?" in text
     assert "no column 'session_id', which data.columns" in text and "did you mean 'Session_Id'?" in text
@@ -93,7 +84,7 @@ def test_wrong_column_names_do_not_hide_other_problems(
 
 def test_missing_item_id_columns(make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame) -> None:
     config = make_config(events, items, columns={"item_id": "sku", "order": "position"})
-    problems = _problems(config)
+    problems = problems_of(config)
     assert len(problems) == 2 and all("no column 'sku'" in p and "item_id" in p for p in problems)
 
 
@@ -102,7 +93,7 @@ def test_ids_that_a_decimal_cannot_hold_are_refused(
 ) -> None:
     for largest, refused in ((2.0**53 - 1, False), (2.0**53, True), (2.0**63, True)):
         events["session_id"] = [largest, *range(1, len(events))]
-        problems = _problems(make_config(events, items, "parquet", chunk_sessions=1))
+        problems = problems_of(make_config(events, items, "parquet", chunk_sessions=1))
         told = f"column 'session_id': may have lost digits in 1 row: row 1 ({largest})"
         assert any(told in problem for problem in problems) == refused, problems
 
@@ -183,7 +174,7 @@ def test_values_suit_the_kind_of_the_attribute(
 ) -> None:
     items = pd.DataFrame({"item_id": [10, 20, 30, 40], "a": values})
     config = make_config(events, items, "parquet", attributes=[{"name": "a", **attribute}])
-    (problem,) = _problems(config)
+    (problem,) = problems_of(config)
     assert message in problem
 
 
@@ -194,7 +185,7 @@ def test_the_title_column_must_exist(
     config = config.model_copy(
         update={"serving": config.serving.model_copy(update={"title_column": "titel"})}
     )
-    (problem,) = _problems(config)
+    (problem,) = problems_of(config)
     assert "no column 'titel', which serving.title_column names" in problem and "mean 'title'" in problem
 
 
@@ -213,7 +204,7 @@ def test_fractional_ids_are_refused(
 ) -> None:
     items["item_id"] = items["item_id"].astype(float)
     items.loc[1, "item_id"] = 20.5
-    problems = _problems(make_config(events, items, "parquet"))
+    problems = problems_of(make_config(events, items, "parquet"))
     assert any("column 'item_id': is no whole number in 1 row: row 2 (20.5)" in p for p in problems)
 
 

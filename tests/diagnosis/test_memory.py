@@ -15,9 +15,8 @@ from m2trec_merlin.diagnosis.memory import (
     serving_need,
     training_need,
 )
-from m2trec_merlin.preprocessing.run import preprocess
 from m2trec_merlin.runs import Run
-from tests.worlds.raw_run import make_config, write_data
+from tests.worlds.raw_run import make_config, preprocessed
 
 MEBIBYTE = 1 << 20
 
@@ -59,23 +58,19 @@ def test_a_container_may_have_less_than_its_machine(
 
 
 @pytest.fixture(scope="module")
-def preprocessed(tmp_path_factory: pytest.TempPathFactory) -> Config:
-    folder = tmp_path_factory.mktemp("run")
-    write_data(folder)
-    config = make_config(folder)
-    preprocess(config)
-    return config
+def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
+    return preprocessed(tmp_path_factory.mktemp("run"))
 
 
-def test_what_training_holds(preprocessed: Config) -> None:
+def test_what_training_holds(config: Config) -> None:
     from m2trec_merlin.catalogue import Catalogue
     from m2trec_merlin.model.m2trec import build_model
 
-    run = Run(preprocessed)
-    model = build_model(preprocessed, Catalogue.load(run.catalogue), 2)
+    run = Run(config)
+    model = build_model(config, Catalogue.load(run.catalogue), 2)
     held = sum(tensor.nbytes for tensor in model.buffers())
-    scores = preprocessed.evaluation.block_prefixes * 6
-    vectors = 6 * (model.item_encoder.width + preprocessed.model.width)
+    scores = config.evaluation.block_prefixes * 6
+    vectors = 6 * (model.item_encoder.width + config.model.width)
     need = training_need(run)
     assert need == IMPORTED + 16 * model.count_parameters() + held + 4 * (scores + vectors)
 
@@ -92,10 +87,10 @@ def test_what_serving_holds(tmp_path: Path) -> None:
     [(1 << 20, State.BLOCKED), (2 * IMPORTED, State.LIMITED), (1 << 40, State.READY)],
 )
 def test_too_little_memory_names_the_verb(
-    free: int, state: State, preprocessed: Config, monkeypatch: pytest.MonkeyPatch
+    free: int, state: State, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "available_memory", lambda: free)
-    found = check_memory(preprocessed)
+    found = check_memory(config)
     assert found.state is state
     assert "for `m2trec train`" in found.found and "serve" not in found.found
     assert found.cost.startswith("`m2trec train` will be killed") == (state is State.BLOCKED)

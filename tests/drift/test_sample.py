@@ -11,19 +11,14 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.drift import sample as sampling
 from m2trec_merlin.drift.sample import read_sample, session_ids
 from m2trec_merlin.encoded import NO_ITEM, OUT_OF_VOCABULARY
-from m2trec_merlin.preprocessing.run import preprocess
 from m2trec_merlin.runs import Run
 from m2trec_merlin.workflows.storage import load_workflow
-from tests.worlds.raw_run import ITEMS, SESSIONS, make_config, write_data
+from tests.worlds.raw_run import ITEMS, SESSIONS, preprocessed, write_data
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    folder = tmp_path_factory.mktemp("trained")
-    write_data(folder)
-    config = make_config(folder)
-    preprocess(config)
-    return Run(config)
+    return Run(preprocessed(tmp_path_factory.mktemp("trained")))
 
 
 def new_data(folder: Path) -> Path:

@@ -130,13 +130,15 @@ def test_a_part_that_no_view_finds_alone_is_compared_with_one_hit() -> None:
 
 
 def test_a_climb_ends_where_no_two_weights_make_it_better() -> None:
+    """The best are rare 2.2 and new 3.2; steps of half a weight lead to 2 and 3."""
+
+    def value(point: Point) -> float:
+        return -((point.weights.rare - 2.2) ** 2) - (point.weights.new - point.weights.rare - 1) ** 2
+
     trials = Trials(*two_items(100, 10, 200, 40))
     trials.at(Weights())
-    trials.climb(lambda point: point.hit)
-    best = trials.best(lambda point: point.hit)
-    assert best.hit == 1  # Lifting all rare items is enough here, and is found.
-    tried = {trials.at(each).hit for each in beside(best.weights, ("rare", "new"), 0.5)}
-    assert max(tried) == 1
+    trials.climb(value)
+    assert trials.best(value).weights == Weights(rare=2.0, new=3.0)
 
 
 def test_a_search_goes_from_the_best_over_all_to_the_tail(tmp_path: Path) -> None:

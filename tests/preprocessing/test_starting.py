@@ -17,7 +17,7 @@ from m2trec_merlin.runs import Run
 from m2trec_merlin.workflows.items import encode_items
 from m2trec_merlin.workflows.storage import load_workflow
 from tests.told import Told
-from tests.worlds.raw_run import ATTRIBUTES, ITEMS, SESSIONS, make_config, write_data
+from tests.worlds.raw_run import ATTRIBUTES, ITEMS, SESSIONS, make_config, preprocessed, write_data
 
 #: A new item of a new brand, whose title has letters that no title of the day before had.
 NEW = pd.DataFrame(
@@ -35,11 +35,7 @@ TODAY = {**SESSIONS, "train": {**SESSIONS["train"], "f": [15, 13], "g": [15, 10]
 
 @pytest.fixture(scope="module")
 def yesterday(tmp_path_factory: pytest.TempPathFactory) -> Config:
-    folder = tmp_path_factory.mktemp("yesterday")
-    write_data(folder)
-    config = make_config(folder)
-    preprocess(config)
-    return config
+    return preprocessed(tmp_path_factory.mktemp("yesterday"))
 
 
 def begin(folder: Path, attributes: list[dict[str, Any]] | None = None, **data: Any) -> Config:
@@ -120,9 +116,7 @@ def test_a_run_is_no_start_for_itself(yesterday: Config) -> None:
 
 def test_a_damaged_vocabulary_is_named(yesterday: Config, tmp_path: Path) -> None:
     config = begin(tmp_path / "new")
-    write_data(tmp_path / "old")
-    damaged = make_config(tmp_path / "old")
-    preprocess(damaged)
+    damaged = preprocessed(tmp_path / "old")
     (Run(damaged).items_workflow / "Categories" / "brand.parquet").write_bytes(b"PAR1")
     with pytest.raises(ArtifactError, match=r"brand.parquet is damaged"):
         preprocess(config, earlier=Run(damaged))

@@ -13,7 +13,6 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.config.tracking import MlflowConfig
 from m2trec_merlin.errors import MissingDependencyError, TrackingError
 from m2trec_merlin.evaluation.run import evaluate_model
-from m2trec_merlin.preprocessing.run import preprocess
 from m2trec_merlin.runs import Run
 from m2trec_merlin.serving.export.run import export
 from m2trec_merlin.tracking import recordings
@@ -22,7 +21,7 @@ from m2trec_merlin.tracking.mlflow import Mlflow
 from m2trec_merlin.training.run import train
 from tests.told import Told
 from tests.training.test_run import KillAtEpoch, settings
-from tests.worlds.raw_run import make_config, write_data
+from tests.worlds.raw_run import preprocessed
 
 BEGINNING = Beginning("shop", {"a.b": "1", "columns[0]@x": "y" * 7000}, {"training": "1"})
 
@@ -36,10 +35,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> MlflowConfig:
 @pytest.fixture(scope="module")
 def tracked(tmp_path_factory: pytest.TempPathFactory, empty: MlflowConfig) -> Config:
     """A run that was killed in training, went on, and was evaluated and exported."""
-    folder = tmp_path_factory.mktemp("run")
-    write_data(folder)
-    prepared = make_config(folder)
-    preprocess(prepared)
+    prepared = preprocessed(tmp_path_factory.mktemp("run"))
     config = Config.model_validate(
         settings(prepared, "m2trec").model_dump()
         | {

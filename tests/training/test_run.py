@@ -10,14 +10,13 @@ import pytest
 from m2trec_merlin.artifacts import read_json
 from m2trec_merlin.config import Config, ModelConfig, TrainingConfig
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.preprocessing.run import preprocess
 from m2trec_merlin.runs import Run
 from m2trec_merlin.training import run as run_module
 from m2trec_merlin.training.checkpoint import TrainingState
 from m2trec_merlin.training.run import train
 from m2trec_merlin.training.trainer import Trainer
 from tests.told import Told
-from tests.worlds.raw_run import make_config, write_data
+from tests.worlds.raw_run import preprocessed
 
 MODEL = ModelConfig.model_validate(
     {"width": 16, "session": {"layers": 1, "heads": 2, "feedforward": 32}, "next_item": {"negatives": 8}}
@@ -39,11 +38,7 @@ class KillAtEpoch(Told):
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Config:
-    folder = tmp_path_factory.mktemp("run")
-    write_data(folder)
-    config = make_config(folder)
-    preprocess(config)
-    return config
+    return preprocessed(tmp_path_factory.mktemp("run"))
 
 
 def settings(prepared: Config, variant: str, **training: Any) -> Config:

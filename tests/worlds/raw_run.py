@@ -77,6 +77,16 @@ def write_data(
     return data
 
 
+def preprocessed(work_dir: Path) -> Config:
+    """Write the data and preprocess them; return their configuration."""
+    from m2trec_merlin.preprocessing.run import preprocess
+
+    write_data(work_dir)
+    config = make_config(work_dir)
+    preprocess(config)
+    return config
+
+
 @pytest.fixture
 def tiny(tmp_path: Path) -> Config:
     """A configuration whose data folder is written."""

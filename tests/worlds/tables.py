@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 
 from m2trec_merlin.config import Config
+from m2trec_merlin.data.validation import validate
+from m2trec_merlin.errors import DataError
 
 ITEMS = pd.DataFrame(
     {
@@ -33,6 +35,14 @@ ATTRIBUTES = [
 ]
 
 MakeConfig = Callable[..., Config]
+
+
+def problems_of(config: Config) -> list[str]:
+    """Everything that is wrong with the tables of a configuration, of which there must be something."""
+    with pytest.raises(DataError) as caught:
+        validate(config.open_source(), config)
+    assert all(problem in str(caught.value) for problem in caught.value.problems)
+    return caught.value.problems
 
 
 @pytest.fixture
