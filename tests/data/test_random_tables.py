@@ -203,7 +203,7 @@ def same_texts(found: dict[str, str], expected: dict[str, str]) -> bool:
 def test_csv_files_are_read_as_they_were_meant(world: World, dialect: Dialect) -> None:
     with written(world, dialect) as folder:
         sessions, titles, prices = read(config_of(folder, world, dialect))
-    # What a program writes of whole numbers as decimals is the whole number: any session, and all items if all are.
+    # Whole numbers that a program wrote as decimals are whole: any session, and the items if all of them are.
     decimals = all(re.fullmatch(r"(0|-?[1-9]\d{0,17})\.0", str(key)) for key in world.titles)
 
     def item(key: str) -> str:
