@@ -43,6 +43,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "artifacts",
         "catalogue",
         "columns",
+        "derived",
         "devices",
         "encoded",
         "errors",

@@ -16,12 +16,12 @@ from m2trec_merlin.config.serving import ServingConfig
 from m2trec_merlin.config.tracking import TrackingConfig
 from m2trec_merlin.config.training import TrainingConfig
 from m2trec_merlin.config.variants import M2TREC, VARIANTS
+from m2trec_merlin.derived import DERIVED, is_derived
 from m2trec_merlin.encoded import Layout
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.readers import DEFAULT_SOURCE, AnyData, Source
 from m2trec_merlin.readers.canonical import POSITION, SESSION_ID, SPLIT, TARGET, TIMESTAMP
 from m2trec_merlin.readers.complete_journey import CompleteJourneyData
-from m2trec_merlin.readers.derived import DERIVED, is_derived
 from m2trec_merlin.readers.settings import LeaveOneOut
 from m2trec_merlin.sections import Section, SettingPath
 from m2trec_merlin.sessions import IS_TARGET

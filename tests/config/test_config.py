@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from m2trec_merlin.attributes import ITEM_ID
-from m2trec_merlin.config import VARIANTS, load_config, parse_overrides, restore_config
+from m2trec_merlin.config import VARIANTS, load_config, restore_config
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.readers import AnyData
 
@@ -257,34 +257,6 @@ def test_settings_reach_into_lists_and_not_below_values(tmp_path: Path) -> None:
     }.items():
         with pytest.raises(ConfigError, match=message):
             load_config(path, {key: "x"})
-
-
-def test_settings_of_a_command_line_are_yaml() -> None:
-    settings = parse_overrides(["training.epochs=3", "model.inputs=[title]", "name=a=b"])
-    assert settings == {"training.epochs": 3, "model.inputs": ["title"], "name": "a=b"}
-    for setting, message in {"training.epochs": "expected KEY=VALUE", "name=[": "cannot be parsed"}.items():
-        with pytest.raises(ConfigError, match=message):
-            parse_overrides([setting])
-    with pytest.raises(
-        ConfigError, match=r"replaces data\.split\.test_share, which is set before: set data\.split"
-    ):
-        parse_overrides(["data.split.test_share=0.3", "data.split={kind: time}"])
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        *(
-            (text, text)
-            for text in ("#", "|", ",", "%d.%m.%Y %H:%M", "carts #2.csv", "a: b", "*.csv", "\t", "-")
-        ),
-        *(("3", 3), (" 3 ", 3), ("1e-3", 0.001), ("true", True), ("no", "no"), ("", None), ("null", None)),
-        *(("[a, 3]", ["a", 3]), ("{kind: time}", {"kind": "time"}), ("'3'", "3"), ('"#"', "#")),
-    ],
-)
-def test_a_value_goes_on_to_its_end(text: str, value: object) -> None:
-    """To YAML "#" is a comment, which left the separator unset without a word."""
-    assert parse_overrides([f"key={text}"]) == {"key": value}
 
 
 def test_a_file_may_extend_one_of_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.event_columns import canonical_attributes
+from m2trec_merlin.derived import is_derived
 from m2trec_merlin.encoded import FIRST_VALUE, NO_ITEM, Layout
 from m2trec_merlin.evaluation.chosen import weights_of
 from m2trec_merlin.evaluation.tuning import tune
@@ -35,7 +36,6 @@ from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.storage import load_model, run_as_trained
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers.canonical import TIMESTAMP
-from m2trec_merlin.readers.derived import is_derived
 from m2trec_merlin.runs import Run
 from m2trec_merlin.serving.catalogue.run import carry_over
 from m2trec_merlin.serving.contract.checksums import FORMAT, seal

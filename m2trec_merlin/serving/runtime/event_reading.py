@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from m2trec_merlin.derived import DERIVED, is_derived
 from m2trec_merlin.encoded import EncodedColumn, EncodedItems
 from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.contract.names import EVENT_ATTRIBUTES
@@ -72,7 +73,7 @@ class EventReader:
             a.column: RememberedItems(NewItemEncoder(folder, [a], in_background, of_events=True), [a.column])
             for a in named
         }
-        columns = [a.column for a in version.events if not _is_derived(a.column)]
+        columns = [a.column for a in version.events if not is_derived(a.column)]
         self._columns = list(dict.fromkeys([*columns, *([version.time["column"]] if version.time else [])]))
 
     def parse(self, texts: Sequence[str], notes: list[str], problems: list[str]) -> list[SaidEvent]:
@@ -160,7 +161,6 @@ class EventReader:
         """Return the derived columns of all events."""
         import pandas as pd
 
-        from m2trec_merlin.readers.derived import DERIVED
         from m2trec_merlin.readers.times import parse_timestamps
 
         column, time_format = self._time["column"], self._time["format"]
@@ -179,14 +179,9 @@ class EventReader:
         first = np.zeros(len(said), bool)
         lengths = np.array([len(session) for session in sessions])
         first[np.cumsum(lengths) - lengths] = True
-        wanted = {a.column for a in self._attributes if _is_derived(a.column)}
+        wanted = {a.column for a in self._attributes if is_derived(a.column)}
         return {name: _plain(DERIVED[name](times, first)) for name in sorted(wanted)}
 
 
 def _plain(column: pd.Series) -> list[Any]:
     return [None if missing else value for value, missing in zip(column.tolist(), column.isna(), strict=True)]
-
-
-def _is_derived(column: str) -> bool:
-    # As `readers.derived` has it, which takes pandas to import.
-    return column.startswith("@")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -24,6 +24,10 @@ from m2trec_merlin.serving.runtime.remembered import NewItem, RawItemEncoder, Re
 from m2trec_merlin.serving.runtime.request_json import parse_json
 
 _LONGEST_MESSAGE = 1000
+
+# What a session says, and what that is encoded to.
+Group = TypeVar("Group")
+Encoded = TypeVar("Encoded")
 
 
 @dataclass(frozen=True)
@@ -233,34 +237,20 @@ class SessionReader:
         return item
 
     def _encode(self, groups: list[list[dict[str, Any]]]) -> list[list[NewItem] | M2TRecError]:
-        """Encode the new items of all sessions in one pass, which costs hardly more than one item."""
-        items = [item for group in groups for item in group]
-        if not items or self._new_items is None:
+        if self._new_items is None or not any(groups):
             return [[] for _ in groups]
-        try:
-            encoded = iter(self._new_items.encode(items))
+        encode = self._new_items.encode
+
+        def grouped(groups: list[list[dict[str, Any]]]) -> list[list[NewItem]]:
+            encoded = iter(encode([item for group in groups for item in group]))
             return [[next(encoded) for _ in group] for group in groups]
-        except M2TRecError as error:
-            if len(groups) == 1:
-                return [error]
-        # Someone's item cannot be encoded: find out whose.
-        return [part for group in groups for part in self._encode([group])]
+
+        return _encode_or_error(grouped, groups)
 
     def _encode_events(self, groups: list[list[SaidEvent]]) -> list[ReadEvents | M2TRecError]:
-        """Encode the events of all sessions in one pass; where one cannot be encoded, session by session."""
-        nothing: ReadEvents | M2TRecError = ReadEvents({}, [])
         some = [group for group in groups if group]
-        if self._events is None or not some:
-            return [nothing for _ in groups]
-        try:
-            encoded: list[ReadEvents | M2TRecError] = [*self._events.encode(some)]
-        except M2TRecError as error:
-            if len(some) == 1:
-                encoded = [ServerError(shorten(f"{EVENT_ATTRIBUTES}: {error}", _LONGEST_MESSAGE))]
-            else:
-                encoded = [self._encode_events([group])[0] for group in some]
-        found = iter(encoded)
-        return [next(found) if group else nothing for group in groups]
+        found = iter(_encode_or_error(self._events.encode, some) if self._events and some else [])
+        return [next(found) if group else ReadEvents({}, []) for group in groups]
 
     def _finish(
         self,
@@ -270,7 +260,7 @@ class SessionReader:
         catalogue: str,
     ) -> ReadSession | M2TRecError:
         if isinstance(events, M2TRecError):
-            return events
+            return ServerError(shorten(f"{EVENT_ATTRIBUTES}: {events}", _LONGEST_MESSAGE))
         if isinstance(new_items, M2TRecError):
             # Arrow quotes the value that it cannot read, however long, and gRPC carries short messages only.
             named = " or ".join(dict.fromkeys(where.partition("[")[0] for where in parsed.raw_items))
@@ -287,6 +277,18 @@ class SessionReader:
             *(positions, encoded, everything, parsed.ids, parsed.unknown_ids, catalogue),
             *(parsed.places, parsed.outside, events.encoded),
         )
+
+
+def _encode_or_error(
+    encode: Callable[[list[Group]], Sequence[Encoded]], groups: list[Group]
+) -> list[Encoded | M2TRecError]:
+    """Encode all groups in one pass, which costs hardly more than one; if that fails, find out whose."""
+    try:
+        return [*encode(groups)]
+    except M2TRecError as error:
+        if len(groups) == 1:
+            return [error]
+    return [part for group in groups for part in _encode_or_error(encode, [group])]
 
 
 def encoder_of(directory: Path, version: Description, in_background: bool = True) -> NewItemEncoder | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from m2trec_merlin.errors import DataError
 from m2trec_merlin.serving.catalogue.tables import read_ids, read_items
 from m2trec_merlin.serving.contract.item_format import ItemFormat
 
@@ -58,3 +59,10 @@ def test_one_title_in_brackets_is_no_list(tmp_path: Path) -> None:
     table = tmp_path / "items.csv"
     table.write_text("sku,title\nA,[Limited edition 2024]\n")
     assert json.loads(read_items(table, FORMAT).items["A"]) == {"title": "[Limited edition 2024]"}
+
+
+def test_a_csv_none_of_whose_columns_is_known_is_told_which_are_wanted(tmp_path: Path) -> None:
+    table = tmp_path / "items.csv"
+    pd.DataFrame({"code": ["1"], "titel": ["x"]}).to_csv(table, index=False)
+    with pytest.raises(DataError, match=r"no column 'sku'.*code, titel"):
+        read_items(table, FORMAT)

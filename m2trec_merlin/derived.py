@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: From times of events (datetime64[us], NaT where unknown) and which events are the first of their session.
-Derive = Callable[[pd.Series, np.ndarray], pd.Series]
+Derive = Callable[["pd.Series", np.ndarray], "pd.Series"]
 
 #: What the names of derived columns begin with.
 MARK = "@"
@@ -30,7 +33,7 @@ def log_gap(times: pd.Series, first: np.ndarray) -> pd.Series:
     Times that run backwards, as positions may order events otherwise, count as no gap.
     """
     seconds = times.diff().dt.total_seconds().where(~first)
-    return pd.Series(np.log1p(seconds.clip(lower=0)))
+    return seconds.clip(lower=0).transform(np.log1p)
 
 
 #: All derived columns. A new one is a function and a line here.

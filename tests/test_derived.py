@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from m2trec_merlin.readers.derived import DERIVED
+from m2trec_merlin.derived import DERIVED
 
 TIMES = pd.Series(
     pd.to_datetime(
