@@ -27,4 +27,10 @@ def open_graph(path: Path) -> InferenceSession:
     options = onnxruntime.SessionOptions()
     # One session is too little work to share among threads; Triton runs instances side by side instead.
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(
+        path,
+        options,
+        providers=["CPUExecutionProvider"],
+        # Its kernel that adds and normalises in one takes longer than one that adds and one that normalises.
+        disabled_optimizers=["SkipLayerNormFusion"],
+    )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 #: Padded positions that cost as much as another pass through the graph and what is prepared for it.
-_WORTH_A_PASS = 40
+_WORTH_A_PASS = 20
 
 
 def group_by_length(lengths: Sequence[int]) -> list[np.ndarray]:

@@ -12,8 +12,8 @@ from m2trec_merlin.serving.runtime.length_groups import group_by_length
         ([5], [[0]]),
         ([3, 3, 3], [[0, 1, 2]]),
         ([60, 2], [[1], [0]]),
-        # 14 positions of padding, then 2 x 13 more, cost as much as another pass; 3 x 3 more cost more.
-        ([28, 1, 15, 31], [[1, 2, 0], [3]]),
+        # 14 positions of padding, then 2 x 3 more, cost as much as another pass; 3 x 1 more cost more.
+        ([18, 1, 15, 19], [[1, 2, 0], [3]]),
         ([4, 60, 5, 61, 4], [[0, 4, 2], [1, 3]]),
     ],
 )
@@ -27,4 +27,4 @@ def test_every_session_is_in_one_group_and_little_is_padded() -> None:
     assert sorted(np.concatenate(groups).tolist()) == list(range(64))
     for group in groups:
         longest = max(lengths[place] for place in group)
-        assert sum(longest - lengths[place] for place in group) <= 40
+        assert sum(longest - lengths[place] for place in group) <= 20
