@@ -261,6 +261,8 @@ def _refusal(error: BaseException, target: Path) -> str | None:
         error = OSError(int(code[1]), "")
     elif isinstance(error, OSError) and re.fullmatch(r"\d+ requested and \d+ written", str(error)):
         return "the disk took only a part of it"  # as NumPy tells it
+    if isinstance(error, UnicodeEncodeError) and not _is_utf8(Path(os.path.realpath(target))):
+        return "its path is not UTF-8, as libraries want it"
     if not isinstance(error, OSError):
         return None
     above = (place for place in (*reversed(target.parents), target) if os.path.lexists(place))
@@ -273,6 +275,10 @@ def _refusal(error: BaseException, target: Path) -> str | None:
     if missing_above or (error.errno in _OF_THE_DISK and on_the_way):
         return reason_of(error)
     return None  # of something else that the block does
+
+
+def _is_utf8(path: Path) -> bool:
+    return os.fsencode(path).decode(errors="ignore") == str(path)
 
 
 def _is_folder(path: Path) -> bool:

@@ -165,6 +165,14 @@ def test_a_damaged_manifest_asks_for_its_verb_which_mends_it(tmp_path: Path, con
     assert not is_current(tmp_path, {})
 
 
+def test_a_path_that_is_not_utf8_is_told(tmp_path: Path) -> None:
+    target = tmp_path / os.fsdecode(b"caf\xe9") / "a"
+    with refused("its path is not UTF-8, as libraries want it; `work_dir`"), atomic_directory(target) as folder:
+        pq.write_table(pa.table({"x": [1]}), folder / "x.parquet")
+    with pytest.raises(UnicodeEncodeError), atomic_directory(tmp_path / "caf\u00e9"):
+        "\udce9".encode()
+
+
 def test_what_cannot_be_read_names_the_verb_that_writes_it(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     path.write_bytes(b"PAR1 torn")

@@ -29,7 +29,9 @@ _FRONTIER_SHOWN = 8
 
 
 def print_choice(choice: Choice, console: Console) -> None:
-    """Print the model alone and the mixtures that no other one beats over all and on the tail."""
+    """Print the model alone and the mixtures that no other one beats over all and on the tail, if measured."""
+    if not choice.frontier:
+        return
     shown = RichTable(title="Validation, HIT@20 in %", title_justify="left", box=SIMPLE_HEAD)
     for heading in (*asdict(choice.chosen.weights), "all", "MRR@20", "rare", "new"):
         shown.add_column(heading.replace("_", " "), justify="right")
