@@ -167,7 +167,10 @@ def test_a_damaged_manifest_asks_for_its_verb_which_mends_it(tmp_path: Path, con
 
 def test_a_path_that_is_not_utf8_is_told(tmp_path: Path) -> None:
     target = tmp_path / os.fsdecode(b"caf\xe9") / "a"
-    with refused("its path is not UTF-8, as libraries want it; `work_dir`"), atomic_directory(target) as folder:
+    with (
+        refused("its path is not UTF-8, as libraries want it; `work_dir`"),
+        atomic_directory(target) as folder,
+    ):
         pq.write_table(pa.table({"x": [1]}), folder / "x.parquet")
     with pytest.raises(UnicodeEncodeError), atomic_directory(tmp_path / "caf\u00e9"):
         "\udce9".encode()

@@ -29,7 +29,7 @@ _FRONTIER_SHOWN = 8
 
 
 def print_choice(choice: Choice, console: Console) -> None:
-    """Print the model alone and the mixtures that no other one beats over all and on the tail, if measured."""
+    """Print the model alone and the mixtures that no other one beats over all and on the tail; if tried."""
     if not choice.frontier:
         return
     shown = RichTable(title="Validation, HIT@20 in %", title_justify="left", box=SIMPLE_HEAD)

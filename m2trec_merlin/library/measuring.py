@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -111,6 +111,8 @@ def read_sessions(sessions: Own, catalogue: Catalogue, run: Run | None = None) -
     events = sessions if isinstance(sessions, pd.DataFrame) else _events(sessions)
     if missing := [column for column in (SESSION_ID, ITEM_ID) if column not in events]:
         raise DataError("sessions", [f"no column {column}: rename yours" for column in missing])
+    if twice := list(dict.fromkeys(events.columns[events.columns.duplicated()])):
+        raise DataError("sessions", [f"several columns are called {column}" for column in twice])
     if gaps := [column for column in (SESSION_ID, ITEM_ID) if events[column].isna().any()]:
         raise DataError("sessions", [f"{column} is missing in some lines" for column in gaps])
     rows = catalogue.rows_of(normalise_ids(events[ITEM_ID]).tolist())
@@ -129,7 +131,7 @@ def read_sessions(sessions: Own, catalogue: Catalogue, run: Run | None = None) -
         raise DataError("sessions", [f"none has {few}, so that nothing comes next"])
     unknown = int((rows == NO_ITEM).sum())
     if unknown == len(rows):
-        example = shorten(repr(events[ITEM_ID].iloc[0]), 80)
+        example = _shown(events[ITEM_ID].iloc[0])
         raise DataError("sessions", [f"the catalogue has none of their items, such as {example}"])
     if unknown:
         warnings.warn(
@@ -161,8 +163,17 @@ def _places(events: pd.DataFrame) -> list[np.ndarray]:
 def _events(sessions: Table | Sequence[Sequence[Hashable]]) -> pd.DataFrame:
     if isinstance(sessions, Table):
         return sessions.to_pandas()
-    if any(isinstance(session, str) for session in sessions):
-        raise DataError("sessions", ["a session is a list of item ids, not a text"])
-    lengths = np.array([len(session) for session in sessions], np.int64)
-    items = pd.Series([item for session in sessions for item in session], dtype=object)
+    if isinstance(sessions, str) or not isinstance(sessions, Iterable):
+        raise DataError("sessions", [f"expected a frame, or a list of sessions, found {_shown(sessions)}"])
+    told: list[list[Hashable]] = []
+    for session in sessions:
+        if isinstance(session, str) or not isinstance(session, Iterable):
+            raise DataError("sessions", [f"a session is a list of item ids, not {_shown(session)}"])
+        told.append(list(session))
+    lengths = np.array([len(session) for session in told], np.int64)
+    items = pd.Series([item for session in told for item in session], dtype=object)
     return pd.DataFrame({SESSION_ID: np.repeat(np.arange(len(lengths)), lengths), ITEM_ID: items})
+
+
+def _shown(value: object) -> str:
+    return shorten(repr(value), 80)

@@ -35,10 +35,18 @@ def encode_events(events: pd.DataFrame, positions: np.ndarray, run: Run) -> Enco
     columns = EventColumns(config)
     read = {name: own for name, own in config.event_columns.items() if name != TARGET}
     raw = pd.DataFrame({name: _column(events, own) for name, own in read.items()}, pd.RangeIndex(len(events)))
+    for attribute in columns.attributes:
+        if attribute.name in raw:
+            values = raw[attribute.name]
+            for fault in attribute.faults(values[values.notna()]):
+                _tell_missing(read[attribute.name], fault.what, fault.wrong)
     frame = pd.DataFrame(columns.canonical_attributes(raw), raw.index)
     if columns.derived:
         times = _column(events, TIMESTAMP)
-        known = pd.DataFrame({TIMESTAMP: parse_timestamps(times, config.open_source().time_format)})
+        time_format = config.open_source().time_format
+        known = pd.DataFrame({TIMESTAMP: parse_timestamps(times, time_format)})
+        unread = (known[TIMESTAMP].isna() & times.notna()).to_numpy()
+        _tell_missing(TIMESTAMP, f"is not a time ({time_format})", unread)
         frame = frame.assign(**columns.derive(known.assign(**{POSITION: positions})))
     encoded = encode_items(load_workflow(run.events_workflow, events_workflow), frame)
     fields = event_fields(sorted(run.sessions("train").glob("*.parquet")))
@@ -57,6 +65,11 @@ def targets_of(events: pd.DataFrame, run: Run) -> np.ndarray | None:
     if targets.column not in events:
         raise DataError("sessions", [f"no column {targets.column}, which data.targets of the run names"])
     return EventColumns(run.config).are_targets(events[targets.column])
+
+
+def _tell_missing(column: str, what: str, wrong: np.ndarray) -> None:
+    if count := int(wrong.sum()):
+        warnings.warn(f"column '{column}' {what} in {count:,} lines: these count as missing", stacklevel=5)
 
 
 def _column(events: pd.DataFrame, name: str) -> pd.Series:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 import pandas as pd
 import pyarrow as pa
@@ -25,6 +26,8 @@ _COMPRESSED = (".gz", ".bz2", ".zst")
 #: What Arrow raises at damaged files; names of columns may be no text.
 _UNREADABLE = (pa.ArrowException, OSError, UnicodeError)
 _BLOCK_ROWS = 1 << 16
+#: How Hive names the folder of rows without a value.
+_HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
 class _Part(Protocol):
@@ -47,7 +50,8 @@ class TableFile:
     Args:
         path: a `.parquet`, `.csv` or `.tsv` file (CSV also with .gz, .bz2 or .zst), or a folder of such
             files, which are read in the order of their names; links are followed. Files and folders that
-            begin with a dot or an underscore are passed over.
+            begin with a dot or an underscore are passed over; a folder DAY=2024-03-01 is a column of its
+            files.
         dialect: how CSV files are written.
     """
 
@@ -153,7 +157,8 @@ class TableFile:
             raise DataError(str(self.path), [f"{self.path}: {what}"])
         for file in self._files():
             try:
-                parts.append(self._open(file))
+                folders = file.relative_to(self.path).parts[:-1] if self.path.is_dir() else ()
+                parts.append(_with_columns_of(folders, self._open(file)))
             except _UNREADABLE as error:
                 problems.append(_explain_unreadable(file, error))
             except DataError as error:
@@ -238,6 +243,41 @@ class _ParquetFile:
 
     def explain_bytes(self, row: int, name: str) -> str:
         return f"column '{name}' holds bytes that are not UTF-8 text in row {row}; write the column as text"
+
+
+class _BelowNamedFolders:
+    """A file of folders called NAME=VALUE, as Hive and Spark write them: columns of one value each."""
+
+    def __init__(self, part: _Part, values: dict[str, str | None]) -> None:
+        self._part = part
+        self._values = values
+        self.path, self.names = part.path, [*part.names, *values]
+
+    def type_of(self, name: str) -> pa.DataType:
+        return pa.string() if name in self._values else self._part.type_of(name)
+
+    def batches(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        # Of a file, the number of rows is known of a column that is read.
+        own = [name for name in names if name not in self._values] or self._part.names[:1]
+        for batch in self._part.batches(own):
+            arrays = [
+                pa.repeat(pa.scalar(self._values[n], pa.string()), len(batch))
+                if n in self._values
+                else batch.column(n)
+                for n in names
+            ]
+            yield pa.RecordBatch.from_arrays(arrays, names=list(names))
+
+    def explain_bytes(self, row: int, name: str) -> str:
+        return self._part.explain_bytes(row, name)
+
+
+def _with_columns_of(folders: Sequence[str], part: _Part) -> _Part:
+    named = (folder.split("=", 1) for folder in folders if "=" in folder.strip("="))
+    values = {name: None if value == _HIVE_NULL else unquote(value) for name, value in named}
+    # What a file says itself is not said again.
+    values = {name: value for name, value in values.items() if name not in part.names}
+    return _BelowNamedFolders(part, values) if values else part
 
 
 def _suffix(file: Path) -> str:

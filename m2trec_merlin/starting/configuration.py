@@ -25,6 +25,8 @@ from m2trec_merlin.starting.sessions import Grouping, Order
 
 #: Fewer rows of interactions than this are learnt from in smaller batches.
 _FEW_EVENTS = 100_000
+#: Letters of a column's name that the name of its attribute may have, before what makes it another one.
+_LONGEST_NAME = 80
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,7 @@ def attribute_names(choices: Iterable[ChosenKind]) -> dict[str, str]:
     """Return a valid name of its own for the attribute of each column that is used."""
     names: dict[str, str] = {}
     for column in (choice.column.name for choice in choices if choice.kind is not None):
-        plain = re.sub(r"_{2,}", "_", re.sub(r"[^A-Za-z0-9_]+", "_", column)).strip("_")
+        plain = re.sub(r"_{2,}", "_", re.sub(r"[^A-Za-z0-9_]+", "_", column[:_LONGEST_NAME])).strip("_")
         plain = plain if re.match(r"[A-Za-z]", plain) else f"column_{plain}".strip("_")
         plain = f"{plain}_of_item" if plain in RESERVED_NAMES else plain
         taken, number = set(names.values()), 2

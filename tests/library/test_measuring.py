@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -153,11 +154,32 @@ def test_frames_that_cannot_be_measured(
 
 
 @pytest.mark.parametrize(
-    ("sessions", "message"), [([], "none has two events"), (["sku-1"], "a session is a list of item ids")]
+    ("sessions", "message"),
+    [
+        ([], "none has two events"),
+        (["sku-1"], "a session is a list of item ids, not 'sku-1'"),
+        ([1, 2], "a session is a list of item ids, not 1"),
+        ("sku-1", "expected a frame, or a list of sessions, found 'sku-1'"),
+        (None, "expected a frame, or a list of sessions, found None"),
+    ],
 )
-def test_lists_that_cannot_be_measured(catalogue: Catalogue, sessions: list[str], message: str) -> None:
+def test_lists_that_cannot_be_measured(catalogue: Catalogue, sessions: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
         read_sessions(sessions, catalogue)
+
+
+def test_sessions_may_be_read_once_only(catalogue: Catalogue) -> None:
+    sessions: Any = (iter(session) for session in [["sku-0", "sku-3"], ["sku-1"]])
+    assert (
+        read_sessions(sessions, catalogue).rows.tolist()
+        == catalogue.rows_of(["sku-0", "sku-3", "sku-1"]).tolist()
+    )
+
+
+def test_columns_of_one_name_are_refused(catalogue: Catalogue) -> None:
+    frame = pd.DataFrame([["a", "sku-1", "sku-2"]] * 2, columns=["session_id", "item_id", "item_id"])
+    with pytest.raises(DataError, match="several columns are called item_id"):
+        read_sessions(frame, catalogue)
 
 
 def test_an_export_alone_cannot_be_measured(shop: Shop) -> None:

@@ -240,6 +240,10 @@ def test_own_sessions_are_measured_as_those_of_a_split(eventful: Eventful) -> No
     )
     with pytest.warns(UserWarning, match="no column 'paid'"):
         m2trec.evaluate(eventful.run.directory, own.drop(columns="paid"))
+    with pytest.warns(
+        UserWarning, match=rf"column 'paid' is not a finite number in {len(own)} lines: these count"
+    ):
+        m2trec.evaluate(eventful.run.directory, own.assign(paid="$3"))
 
 
 def test_a_model_without_them_refuses_them(shop) -> None:

@@ -229,7 +229,7 @@ def test_names_of_columns_that_yaml_and_the_product_would_misread(shop: Path) ->
         "name": "Name: the #1,\n'best' [yes]",
         "department": "2nd: dept",
         "category": "row",
-        "price": "price (€)",
+        "price": "price (€)" + "x" * 100,
         "currency": "a\nb",
         "image": "- {}",
     }
@@ -245,7 +245,7 @@ def test_names_of_columns_that_yaml_and_the_product_would_misread(shop: Path) ->
         "Name_the_1_best_yes",
         "column_2nd_dept",
         "row_of_item",
-        "price",
+        "price_" + "x" * 71,
     ]
 
 
