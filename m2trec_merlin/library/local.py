@@ -147,9 +147,7 @@ class LocalRecommender:
         Raises:
             RefusedError: the request is wrong; says which fields.
         """
-        repeated = options.get("exclude_session_items", False)
-        nothing = (None, (), repeated, None, None, None, None, None, False)
-        return self._answer_one(build_request(session, *nothing, options))
+        return self._answer_one(build_request(session, others=options))
 
     def recommend_many(
         self,
@@ -245,7 +243,7 @@ class LocalRecommender:
         Raises:
             RefusedError: the item is neither in the catalogue nor described, or an option is wrong.
         """
-        asked = build_request([item], top_k, exclude, True, filters, None, None, None, None, False, {})
+        asked = build_request([item], top_k, exclude, True, filters)
         with self._turn:
             try:
                 options = check_options(asked[OPTIONS].item().decode(), self._first.reader.version)

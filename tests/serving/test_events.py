@@ -177,7 +177,7 @@ def steps(eventful: Eventful) -> tuple[PreprocessStep, PredictStep]:
 )
 def test_wrong_requests_are_refused_by_the_name_of_the_field(eventful: Eventful, said, problem: str) -> None:
     first, _ = steps(eventful)
-    asked = build_request(["sku-1", "sku-2"], None, (), False, None, None, None, None, None, False, {})
+    asked = build_request(["sku-1", "sku-2"])
     good = {**asked, "event_attributes": np.array([[b'{"event": "view"}', b""]], object)}
     [refused, answered] = first.answer([{**asked, "event_attributes": said}, good])
     with pytest.raises(Exception, match=problem):
@@ -188,7 +188,7 @@ def test_wrong_requests_are_refused_by_the_name_of_the_field(eventful: Eventful,
 def test_the_second_step_takes_events_of_the_session_only(eventful: Eventful) -> None:
     first, second = steps(eventful)
     said = np.array([[b'{"event": "view"}', b""]], object)
-    asked = build_request(["sku-1", "sku-2"], None, (), False, None, None, None, None, None, False, {})
+    asked = build_request(["sku-1", "sku-2"])
     [handed] = first.answer([{**asked, "event_attributes": said}])
     assert isinstance(handed, dict)
     shorter = {**handed, "positions": handed["positions"][:, :1]}

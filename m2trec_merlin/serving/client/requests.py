@@ -23,31 +23,34 @@ T = TypeVar("T")
 
 def build_request(
     session: Sequence[SessionItem],
-    top_k: int | None,
-    exclude: Sequence[str | int],
-    exclude_session_items: bool,
-    filters: Mapping[str, Any] | None,
-    new_item_boost: float | None,
-    new_items: Sequence[str | int] | None,
-    popularity: float | None,
-    candidates: Sequence[SessionItem] | None,
-    explain: bool,
-    others: Mapping[str, object],
+    top_k: int | None = None,
+    exclude: Sequence[str | int] = (),
+    exclude_session_items: bool = False,
+    filters: Mapping[str, Any] | None = None,
+    new_item_boost: float | None = None,
+    new_items: Sequence[str | int] | None = None,
+    popularity: float | None = None,
+    candidates: Sequence[SessionItem] | None = None,
+    explain: bool = False,
+    others: Mapping[str, object] | None = None,
 ) -> dict[str, np.ndarray]:
     """Return the tensors of a request by name, bytes in object arrays [1, L] or [1, 1].
 
-    Args are those of `RecommendationClient.recommend`; `others` are options that it has no parameter for.
+    Args are those of `RecommendationClient.recommend`; `others` are further options by name. What has its
+    default is not said.
 
     Raises:
         RefusedError: one item stands where a list of items is wanted, or a value has no form in JSON.
     """
     session = listed("a session", session)
     excluded = listed("exclude", () if exclude is None else exclude)
-    options: dict[str, object] = {**others, "exclude_session_items": exclude_session_items}
+    options: dict[str, object] = dict(others or {})
     if top_k is not None:
         options["top_k"] = top_k
     if excluded:
         options["exclude"] = [id_text(item_id) for item_id in excluded]
+    if exclude_session_items:
+        options["exclude_session_items"] = exclude_session_items
     if filters:
         options["filters"] = dict(filters)
     if new_item_boost is not None:

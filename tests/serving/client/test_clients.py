@@ -60,7 +60,7 @@ def test_a_request_and_its_answer(triton: StandIn, address: str, recommend: Reco
     assert triton.asked[-1].model_name == "m2trec"
     assert triton.tensors["item_ids"] == [b"x", b""]
     assert triton.tensors["item_attributes"] == [b"", b'{"title": "Tee"}']
-    options = {"top_k": 2, "filters": {"brand": "b"}, "new_option": 1, "exclude_session_items": False}
+    options = {"top_k": 2, "filters": {"brand": "b"}, "new_option": 1}
     assert json.loads(triton.tensors["options"][0]) == options
 
 

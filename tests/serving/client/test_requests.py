@@ -14,13 +14,7 @@ from m2trec_merlin.serving.client.requests import build_request, id_and_attribut
 
 
 def built(session: list[Any], **options: Any) -> dict[str, list[str]]:
-    said = {
-        **{"top_k": None, "exclude": (), "exclude_session_items": False, "filters": None},
-        **{"new_item_boost": None, "new_items": None, "popularity": None, "candidates": None},
-        **{"explain": False, "others": {}},
-        **options,
-    }
-    tensors = build_request(session, **said)
+    tensors = build_request(session, **options)
     assert {(array.dtype, array.ndim, len(array)) for array in tensors.values()} == {(np.dtype("O"), 2, 1)}
     return {name: [text.decode() for text in array[0]] for name, array in tensors.items()}
 
@@ -28,7 +22,7 @@ def built(session: list[Any], **options: Any) -> dict[str, list[str]]:
 def test_a_position_has_an_id_and_attributes() -> None:
     tensors = built([17, {"title": "x"}])
     assert tensors["item_ids"] == ["17", ""] and tensors["item_attributes"] == ["", '{"title": "x"}']
-    assert json.loads(tensors["options"][0]) == {"exclude_session_items": False}
+    assert json.loads(tensors["options"][0]) == {}
 
 
 @pytest.mark.parametrize("item", ["sku-1", {"title": "x"}])
@@ -57,18 +51,19 @@ def test_an_empty_session_has_empty_tensors() -> None:
 
 
 def test_options_are_one_object_and_only_what_was_said() -> None:
-    tensors = built(["a"], top_k=3, exclude=[7], new_items=[], filters={"price": {"min": 1}}, others={"x": 1})
+    said = {"top_k": 3, "exclude": [7], "exclude_session_items": True, "new_items": []}
+    tensors = built(["a"], **said, filters={"price": {"min": 1}}, others={"x": 1})
     assert json.loads(tensors["options"][0]) == {
-        **{"top_k": 3, "exclude": ["7"], "new_items": [], "filters": {"price": {"min": 1}}, "x": 1},
-        "exclude_session_items": False,
+        **{"top_k": 3, "exclude": ["7"], "exclude_session_items": True, "new_items": [], "x": 1},
+        "filters": {"price": {"min": 1}},
     }
 
 
 def test_candidates_are_ids_or_attributes() -> None:
     tensors = built(["a"], candidates=[7, {"item_id": "x", "price": np.float32(2.5)}], explain=True)
     assert json.loads(tensors["options"][0]) == {
-        **{"candidates": ["7", {"item_id": "x", "price": 2.5}], "explain": True},
-        "exclude_session_items": False,
+        "candidates": ["7", {"item_id": "x", "price": 2.5}],
+        "explain": True,
     }
     assert json.loads(built(["a"], candidates=[])["options"][0])["candidates"] == []
 
