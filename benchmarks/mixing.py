@@ -36,7 +36,7 @@ def run(options: Namespace) -> None:
         str(each): [version_folder(each, name) for name in (PREPROCESS, PREDICT)]
         for each in options.repository
     }
-    sessions = draw(next(iter(folders.values()))[0] / CATALOGUE_IDS, options.rounds + 50)
+    sessions = draw(next(iter(folders.values()))[0] / CATALOGUE_IDS, options.rounds)
     systems = {name: unobserved(*steps) for name, steps in folders.items()}
     records = Records(", ".join(folders), options.stamp.commit)
     rows = []

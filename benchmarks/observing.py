@@ -42,7 +42,7 @@ def options(parser: Parser) -> None:
 
 def run(options: Namespace) -> None:
     first, second = (version_folder(options.repository, name) for name in (PREPROCESS, PREDICT))
-    sessions = draw(first / CATALOGUE_IDS, options.rounds + _WARM_UP)
+    sessions = draw(first / CATALOGUE_IDS, options.rounds)
     # The same one twice: what choosing between them costs.
     beside = Surroundings(beside=str(options.repository), share=0.5)
     with TemporaryDirectory() as shown, Path(os.devnull).open("wb") as nowhere:
@@ -129,10 +129,10 @@ def take_turns(systems: dict[str, Answer], sessions: Sequence[Tensors], batch: i
     return {name: values[_WARM_UP:] for name, values in seconds.items()}
 
 
-def draw(ids: Path, count: int) -> list[Tensors]:
-    """Return sessions of three items drawn at random."""
+def draw(ids: Path, rounds: int) -> list[Tensors]:
+    """Return sessions of three items drawn at random, one for each round and those of the warm-up."""
     known = pq.read_table(ids).column("item_id").to_pylist()
-    drawn = np.random.default_rng(0).integers(0, len(known), (count, 3))
+    drawn = np.random.default_rng(0).integers(0, len(known), (rounds + _WARM_UP, 3))
     return [
         {
             "item_ids": np.array([[known[row].encode() for row in rows]], dtype=object),

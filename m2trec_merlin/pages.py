@@ -23,6 +23,17 @@ img { max-width: 100%; display: block; margin: 1rem 0; background: #fff }
 dt { font-weight: 600; margin-top: .5rem } dd { margin: 0 0 0 1rem }
 """
 
+#: For a page that begins with what was found, and has cards.
+CARDS = """
+.findings { background: var(--card); border-left: 4px solid var(--a); border-radius: 6px;
+  padding: .8rem 1rem .8rem 2.4rem } .findings li { margin: .3rem 0 }
+.soft { color: var(--soft) }
+h2 { border-bottom: 1px solid var(--line); padding-bottom: .3rem }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(21rem, 1fr)); gap: 1rem }
+.card { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .7rem 1rem;
+  overflow: hidden } .card h3 { margin: 0 } .card p { margin: .3rem 0 }
+"""
+
 
 def write_page(title: str, body: str, style: str = "") -> str:
     """Return a whole HTML file.

@@ -40,7 +40,14 @@ class Standardise(FittedByParts, Normalize):
 
     def join(self, parts: Sequence[Mapping[str, Moments]]) -> dict[str, Moments]:
         """Return the moments of all parts together."""
-        return _join(parts)
+        joined = dict(parts[0])
+        for part in parts[1:]:
+            for name, (more, other, squares) in part.items():
+                count, mean, before = joined[name]
+                total, distance = count + more, other - mean
+                share = more / total if total else 0.0
+                joined[name] = total, mean + distance * share, before + squares + distance**2 * count * share
+        return joined
 
     def fit_finalize(self, dask_stats: Mapping[str, Moments]) -> None:
         """Keep mean and deviation of each column; 0 and 0 where no number is known."""
@@ -78,14 +85,3 @@ def _moments(values: Array) -> Moments:
     # From the first one on, so that equal numbers have no deviation at all.
     mean = float(values[0] + (values - values[0]).mean()) if len(values) else 0.0
     return len(values), mean, float(((values - mean) ** 2).sum())
-
-
-def _join(parts: Sequence[Mapping[str, Moments]]) -> dict[str, Moments]:
-    joined = dict(parts[0])
-    for part in parts[1:]:
-        for name, (more, other, squares) in part.items():
-            count, mean, before = joined[name]
-            total, distance = count + more, other - mean
-            share = more / total if total else 0.0
-            joined[name] = total, mean + distance * share, before + squares + distance**2 * count * share
-    return joined

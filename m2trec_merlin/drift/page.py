@@ -7,20 +7,18 @@ from html import escape
 
 from m2trec_merlin.drift.measures import Difference
 from m2trec_merlin.drift.result import Drift, in_words
-from m2trec_merlin.pages import write_page, write_table
+from m2trec_merlin.pages import CARDS, write_page, write_table
 from m2trec_merlin.shares import percent
 
-_STYLE = """
-.findings { background: var(--card); border-left: 4px solid var(--b); border-radius: 6px;
-  padding: .8rem 1rem .8rem 2.4rem } .findings li { margin: .3rem 0 }
-.soft { color: var(--soft) } h2 { border-bottom: 1px solid var(--line); padding-bottom: .3rem }
-.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(21rem, 1fr)); gap: 1rem }
-.card { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .7rem 1rem;
-  overflow: hidden } .card h3 { margin: 0 } .card p { margin: .3rem 0 } .card.drift { border-color: var(--b) }
+_STYLE = (
+    CARDS
+    + """
+.findings, .card.drift { border-color: var(--b) }
 .pair { margin: 4px 0; font-size: 13px; overflow-wrap: anywhere }
 .pair i { display: block; height: 5px; border-radius: 3px; background: var(--a); margin: 2px 0 }
 .pair i + i { background: var(--b) }
 """
+)
 
 
 def to_html(drift: Drift) -> str:

@@ -1,3 +1,1 @@
 """A first configuration for two tables that nobody has described yet: the work of `m2trec init`."""
-
-from __future__ import annotations

@@ -15,22 +15,16 @@ from m2trec_merlin.data.report.findings import find
 from m2trec_merlin.data.report.items import AttributeStatistics, Group
 from m2trec_merlin.data.report.plots import STYLE, plot_bars, plot_curve
 from m2trec_merlin.data.report.statistics import DataStatistics
-from m2trec_merlin.pages import write_page, write_table
+from m2trec_merlin.pages import CARDS, write_page, write_table
 from m2trec_merlin.shares import percent
 
 _LENGTH_BARS = 40
 _STYLE = (
     STYLE
+    + CARDS
     + """
-.findings { background: var(--card); border-left: 4px solid var(--a); border-radius: 6px;
-  padding: .8rem 1rem .8rem 2.4rem } .findings li { margin: .3rem 0 }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(30rem, 100%), 1fr));
   gap: 0 1.5rem }
-.soft { color: var(--soft) }
-h2 { border-bottom: 1px solid var(--line); padding-bottom: .3rem }
-.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(21rem, 1fr)); gap: 1rem }
-.card { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .7rem 1rem;
-  overflow: hidden } .card h3 { margin: 0 } .card p { margin: .3rem 0 }
 .bar { position: relative; display: flex; justify-content: space-between; gap: 1rem; margin: 2px 0;
   padding: 1px 6px; font-size: 13px } .bar span { position: relative; overflow-wrap: anywhere }
 .bar span + span { white-space: nowrap }
