@@ -129,8 +129,9 @@ class Recording:
 
 def _beginning(run: Run, training: str) -> Beginning:
     config = run.config
-    settings = config.model_dump(mode="json", exclude={"work_dir", "attributes", "tracking"})
-    settings["attributes"] = {a.name: a.model_dump(mode="json") for a in config.attributes}
+    settings = config.model_dump(mode="json", exclude={"work_dir", "tracking"})
+    for group in ("attributes", "event_attributes"):
+        settings[group] = {each["name"]: each for each in settings[group]}
     title = config.name if run.model_directory == run.directory else f"{config.name}, {config.variant}"
     return Beginning(title, dict(flat(settings)), {"training": training, "m2trec-merlin": __version__})
 

@@ -24,6 +24,7 @@ class Noted:
 
     def __init__(self) -> None:
         self.told: list[Any] = []
+        self.parameters: dict[str, str] = {}
         self.fails = False
 
     def note(self, *told: Any) -> None:
@@ -33,6 +34,7 @@ class Noted:
 
     def open(self, identity: str | None, beginning: Beginning) -> str:
         self.note("open", identity)
+        self.parameters = dict(beginning.parameters)
         return identity or "first"
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
@@ -52,7 +54,9 @@ class Noted:
 def run(tmp_path: Path) -> Run:
     """Trained and evaluated, as far as anyone can see."""
     attributes = [{"name": "title", "kind": "text"}]
-    run = Run(Config.model_validate({"name": "shop", "work_dir": tmp_path, "attributes": attributes}))
+    of_events = [{"name": "paid", "kind": "numeric"}]
+    settings = {"name": "shop", "work_dir": tmp_path, "attributes": attributes, "event_attributes": of_events}
+    run = Run(Config.model_validate(settings))
     for folder, step in ((run.model, "train"), (run.evaluation, "evaluate")):
         folder.mkdir(parents=True)
         write_manifest(folder, step, {}, training="abc")
@@ -72,6 +76,8 @@ def test_a_training_is_opened_told_and_finished(run: Run) -> None:
         ("metrics", {"epoch/loss": 2.5}, 1),
         ("state", "killed"),
     ]
+    assert tracker.parameters["attributes.title.kind"] == "text"
+    assert tracker.parameters["event_attributes.paid.kind"] == "numeric"
     tracker.told.clear()
     recording.trained(run)
     assert tracker.told == [
