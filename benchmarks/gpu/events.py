@@ -15,13 +15,13 @@ from m2trec_merlin.runs.folder import INTERACTIONS, ITEMS_FILE, PART, RunFolder
 _LENGTH, _WORDS = 8, 6
 
 
-def write_shop(folder: Path, n_items: int, n_events: int, n_parts: int, seed: int = 1) -> Config:
+def write_shop(folder: Path, n_items: int, n_events: int, n_parts: int) -> Config:
     """Write `data/` of a run as `m2trec data` does, and return the configuration that reads it.
 
     Titles are six words of a Zipf law, sessions have eight events, items are drawn by a Zipf law; the events
     of a part are in the order of time, as in a log.
     """
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(1)
     data = RunFolder(folder, folder).data
     data.mkdir(parents=True)
     pq.write_table(_items(generator, n_items), data / ITEMS_FILE)

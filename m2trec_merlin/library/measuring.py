@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -97,13 +96,13 @@ def evaluate(
     return measured
 
 
-def read_sessions(sessions: Own, catalogue: Catalogue, run: Run | None = None) -> Sessions:
+def read_sessions(sessions: Own, catalogue: Catalogue, run: Run) -> Sessions:
     """Return sessions in rows of a catalogue, in the order in which they begin; see `evaluate`.
 
     Args:
         sessions: of one's own.
         catalogue: of the run.
-        run: that says what else is read of events; nothing without.
+        run: says what else is read of events.
 
     Raises:
         DataError: see `evaluate`.
@@ -120,12 +119,10 @@ def read_sessions(sessions: Own, catalogue: Catalogue, run: Run | None = None) -
     # Sessions may lie among each other.
     order = np.lexsort([np.arange(len(events)), *_places(events), numbers])
     offsets = np.concatenate([[0], np.cumsum(np.bincount(numbers, minlength=len(ids)))]).astype(np.int64)
-    read = Sessions(rows[order], offsets)
-    if run is not None:
-        in_order = events.iloc[order]
-        positions = np.arange(len(order)) - np.repeat(offsets[:-1], np.diff(offsets))
-        attributes = encode_events(in_order, positions, run)
-        read = replace(read, attributes=attributes, is_target=targets_of(in_order, run))
+    in_order = events.iloc[order]
+    positions = np.arange(len(order)) - np.repeat(offsets[:-1], np.diff(offsets))
+    attributes = encode_events(in_order, positions, run)
+    read = Sessions(rows[order], offsets, attributes, targets_of(in_order, run))
     if not read.n_prefixes:
         few = "two events" if read.is_target is None else "an event behind its first that may be a target"
         raise DataError("sessions", [f"none has {few}, so that nothing comes next"])

@@ -137,26 +137,26 @@ def take_filled(values: Tensor, offsets: Tensor, rows: Tensor, longest: int) -> 
     return values[places.clamp(max=len(values) - 1)].masked_fill(places >= ends, PADDING)
 
 
-def take_ragged(
-    values: Tensor, offsets: Tensor, rows: Tensor, total: int | None = None
-) -> tuple[Tensor, Tensor]:
+def take_ragged(values: Tensor, offsets: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     """Gather lists from a ragged table.
 
     Args:
         values: [V] all lists, one behind the other.
         offsets: int64 [N + 1], where each list starts.
         rows: int64 [n], lists to gather.
-        total: their number of values, where it is known: a GPU need not be asked for it.
 
     Returns:
         The gathered values and their offsets, int64 [n + 1].
     """
-    entries, taken = ragged_entries(offsets, rows, total)
+    entries, taken = ragged_entries(offsets, rows)
     return values[entries], taken
 
 
 def ragged_entries(offsets: Tensor, rows: Tensor, total: int | None = None) -> tuple[Tensor, Tensor]:
-    """Return where the values of some lists stand in a ragged table, and their offsets; see `take_ragged`."""
+    """Return where the values of some lists stand in a ragged table, and their offsets; see `take_ragged`.
+
+    `total` is their number of values, where it is known: a GPU need not be asked for it.
+    """
     starts = offsets[rows]
     lengths = offsets[rows + 1] - starts
     taken = torch.zeros(len(rows) + 1, dtype=torch.long, device=rows.device)

@@ -1,4 +1,4 @@
-"""Blocks of code in Markdown."""
+"""Blocks of code in Markdown, and the commands in them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import typer
+
+from m2trec_merlin.cli.app import app
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -47,3 +51,11 @@ def commands(text: str) -> Iterator[list[str]]:
             words = shlex.split(line, comments=True)[1:]
             shell = [place for place, word in enumerate(words) if word in (">", ">>", "|", "||", "&&", "&")]
             yield words[: min(shell, default=None)]
+
+
+def parse(words: list[str]) -> None:
+    """Parse a command of m2trec as the command line does, without doing it."""
+    command = typer.main.get_command(app)
+    while hasattr(command, "commands"):
+        command, words = command.commands[words[0]], words[1:]
+    command.make_context("m2trec", words)

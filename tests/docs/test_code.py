@@ -9,12 +9,10 @@ import shlex
 from pathlib import Path
 
 import pytest
-import typer
 
 import m2trec_merlin as m2trec
-from m2trec_merlin.cli.app import app
 from m2trec_merlin.serving.client import AsyncRecommendationClient
-from tests.docs.blocks import Block, commands, read_blocks
+from tests.docs.blocks import Block, commands, parse, read_blocks
 from tests.serving.client.stand_in import ANSWER, StandIn, serving
 from tests.worlds.shop import Shop
 
@@ -26,14 +24,6 @@ NOT_RUN = {
     " raw tables": "a drawing",
     "m2trec init": "the tutorial runs these commands; here they are parsed, with all others",
 }
-
-
-def parse(words: list[str]) -> None:
-    """Parse a command of m2trec as the command line does, without doing it."""
-    command = typer.main.get_command(app)
-    while hasattr(command, "commands"):
-        command, words = command.commands[words[0]], words[1:]
-    command.make_context("m2trec", words)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -14,9 +14,8 @@ from types import ModuleType, TracebackType
 from typing import Any, ClassVar
 
 import pytest
-import typer
 
-from m2trec_merlin.cli.app import app
+from tests.docs.blocks import parse
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 AIRFLOW = shutil.which("airflow")
@@ -69,10 +68,8 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> dict[str, Task]:
 
 
 def require_verb(words: list[str]) -> str:
-    """Parse a command of m2trec as the command line does, without doing it; returns the verb."""
-    command = typer.main.get_command(app)
-    verb = command.commands[words[0]]  # type: ignore[attr-defined]
-    verb.make_context(words[0], words[1:])
+    """Parse a command of m2trec, and return its verb."""
+    parse(words)
     return words[0]
 
 

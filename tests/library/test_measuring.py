@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,12 +11,12 @@ import pyarrow as pa
 import pytest
 
 import m2trec_merlin as m2trec
-from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.errors import ArtifactError, DataError
 from m2trec_merlin.evaluation.measurements import Measurement
 from m2trec_merlin.library import measuring
 from m2trec_merlin.library.measuring import read_sessions
 from m2trec_merlin.runs import Run
+from m2trec_merlin.sessions import Sessions
 from tests.worlds.shop import Shop, offline_scores
 
 #: sku-25 is the first item without a training occurrence.
@@ -80,20 +81,24 @@ def test_measurements_make_a_frame(measured: list[Measurement]) -> None:
     assert len(frame) == len(measured)
 
 
+Read = Callable[..., Sessions]
+
+
 @pytest.fixture(scope="module")
-def catalogue(shop: Shop) -> Catalogue:
-    return shop.catalogue
+def read(shop: Shop) -> Read:
+    """Read sessions in rows of the shop's catalogue, or of another one."""
+    return lambda sessions, catalogue=shop.catalogue: read_sessions(sessions, catalogue, Run(shop.config))
 
 
-def test_a_frame_is_read_in_its_order_and_sessions_may_lie_among_each_other(catalogue: Catalogue) -> None:
+def test_a_frame_is_read_in_its_order_and_sessions_may_lie_among_each_other(read: Read) -> None:
     events = [("b", "sku-3"), ("a", "sku-1"), ("b", "sku-0"), ("a", "sku-2"), ("b", "sku-3")]
     frame = pd.DataFrame(events, columns=["session_id", "item_id"], index=[9, 9, 1, 0, 5])
-    read = read_sessions(frame.assign(price=1.0), catalogue)
-    assert [read[number].tolist() for number in range(2)] == [[4, 1, 4], [2, 3]]
-    lists = read_sessions([["sku-3", "sku-0", "sku-3"], ["sku-1", "sku-2"]], catalogue)
-    table = read_sessions(pa.Table.from_pandas(frame), catalogue)
+    found = read(frame.assign(price=1.0))
+    assert [found[number].tolist() for number in range(2)] == [[4, 1, 4], [2, 3]]
+    lists = read([["sku-3", "sku-0", "sku-3"], ["sku-1", "sku-2"]])
+    table = read(pa.Table.from_pandas(frame))
     for other in (lists, table):
-        assert (other.rows == read.rows).all() and (other.offsets == read.offsets).all()
+        assert (other.rows == found.rows).all() and (other.offsets == found.offsets).all()
 
 
 @pytest.mark.parametrize(
@@ -109,18 +114,16 @@ def test_a_frame_is_read_in_its_order_and_sessions_may_lie_among_each_other(cata
         ("timestamp", [1_709_280_001, 1_709_280_000, 1_709_280_002, 6.5, 6.25]),
     ],
 )
-def test_a_frame_that_says_the_order_is_read_in_it(
-    catalogue: Catalogue, column: str, places: list[object]
-) -> None:
+def test_a_frame_that_says_the_order_is_read_in_it(read: Read, column: str, places: list[object]) -> None:
     frame = pd.DataFrame({"session_id": list("bbbaa"), "item_id": [f"sku-{n}" for n in (0, 3, 3, 2, 1)]})
-    read = read_sessions(frame.assign(**{column: places}), catalogue)
-    assert [read[number].tolist() for number in range(2)] == [[4, 1, 4], [2, 3]]
+    found = read(frame.assign(**{column: places}))
+    assert [found[number].tolist() for number in range(2)] == [[4, 1, 4], [2, 3]]
 
 
-def test_ids_that_gaps_made_floats_are_whole_numbers(catalogue: Catalogue) -> None:
-    numbered = replace(catalogue, item_ids=np.arange(-1, catalogue.n_rows - 1))
+def test_ids_that_gaps_made_floats_are_whole_numbers(shop: Shop, read: Read) -> None:
+    numbered = replace(shop.catalogue, item_ids=np.arange(-1, shop.catalogue.n_rows - 1))
     frame = pd.DataFrame({"session_id": [1.0, 1.0, 1.0], "item_id": [7.0, 3.0, 7.0]})
-    assert read_sessions(frame, numbered).rows.tolist() == [8, 4, 8]
+    assert read(frame, numbered).rows.tolist() == [8, 4, 8]
 
 
 def test_events_of_unknown_items_are_told_and_missed(shop: Shop) -> None:
@@ -146,11 +149,9 @@ def test_events_of_unknown_items_are_told_and_missed(shop: Shop) -> None:
         ({"session_id": [1, 1], "item_id": [7, 8]}, "the catalogue has none of their items, such as 7"),
     ],
 )
-def test_frames_that_cannot_be_measured(
-    catalogue: Catalogue, frame: dict[str, list[object]], message: str
-) -> None:
+def test_frames_that_cannot_be_measured(read: Read, frame: dict[str, list[object]], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        read_sessions(pd.DataFrame(frame), catalogue)
+        read(pd.DataFrame(frame))
 
 
 @pytest.mark.parametrize(
@@ -163,23 +164,20 @@ def test_frames_that_cannot_be_measured(
         (None, "expected a frame, or a list of sessions, found None"),
     ],
 )
-def test_lists_that_cannot_be_measured(catalogue: Catalogue, sessions: Any, message: str) -> None:
+def test_lists_that_cannot_be_measured(read: Read, sessions: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        read_sessions(sessions, catalogue)
+        read(sessions)
 
 
-def test_sessions_may_be_read_once_only(catalogue: Catalogue) -> None:
+def test_sessions_may_be_read_once_only(shop: Shop, read: Read) -> None:
     sessions: Any = (iter(session) for session in [["sku-0", "sku-3"], ["sku-1"]])
-    assert (
-        read_sessions(sessions, catalogue).rows.tolist()
-        == catalogue.rows_of(["sku-0", "sku-3", "sku-1"]).tolist()
-    )
+    assert read(sessions).rows.tolist() == shop.catalogue.rows_of(["sku-0", "sku-3", "sku-1"]).tolist()
 
 
-def test_columns_of_one_name_are_refused(catalogue: Catalogue) -> None:
+def test_columns_of_one_name_are_refused(read: Read) -> None:
     frame = pd.DataFrame([["a", "sku-1", "sku-2"]] * 2, columns=["session_id", "item_id", "item_id"])
     with pytest.raises(DataError, match="several columns are called item_id"):
-        read_sessions(frame, catalogue)
+        read(frame)
 
 
 def test_an_export_alone_cannot_be_measured(shop: Shop) -> None:
