@@ -143,7 +143,7 @@ def _doubts(
 ) -> list[str]:
     """Tell what of ids and attributes is no error, but hardly meant so."""
     file = Path(origin.label).name
-    odd = known.ids.dtype == object and doubt_of(known.ids)
+    odd = doubt_of(known.ids)
     values = {each.source_column: items[each.source_column].dropna() for each in attributes}
     found = (
         f"{file}, column '{attribute.source_column}': {doubt}"

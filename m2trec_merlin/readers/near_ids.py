@@ -10,11 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _NUMBER = re.compile(r"([+-]?)0*([0-9]+)(?:\.0*)?")
-
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}([,.'\u00a0\u2009\u202f ])[0-9]{3}(?:\1[0-9]{3})*")
-
 _UNSEEN = re.compile(r"[\u00ad\u200b-\u200f\u2060\ufeff]")
-#: White space at an end, or characters that nobody sees.
+#: White space at an end, or the same characters as Arrow's expressions write them.
 _ODD = r"^[\s\pZ]|[\s\pZ]$|[\x{ad}\x{200b}-\x{200f}\x{2060}\x{feff}]"
 
 #: Ways to write an id that a person may take for the same, the least ones first.
@@ -52,7 +50,7 @@ def explain_unknown(unknown: Iterable[object], known: Iterable[object]) -> str:
 
 
 def doubt_of(ids: Iterable[object]) -> str:
-    """Name one of those ids that begin or end with what nobody sees; say nothing if none does."""
+    """Say that some ids hold what nobody sees, with the first of them; nothing if none does."""
     texts = pa.array([each if isinstance(each, str) else None for each in ids], pa.string())
     odd = texts.filter(pc.fill_null(pc.match_substring_regex(texts, _ODD), False))
     if not len(odd):
