@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -94,14 +95,20 @@ class NewItemEncoder:
 
 
 def _ignored(frame: pd.DataFrame, attributes: Sequence[Attribute]) -> list[list[str]]:
-    """Return of each item, a line of the frame, the values that count as missing."""
+    """Return of each item, a line of the frame, the values that count as missing; texts among them go."""
     notes: list[list[str]] = [[] for _ in range(len(frame))]
+    readers = Counter(attribute.source_column for attribute in attributes)
+    refused: Counter[tuple[int, str]] = Counter()
     for attribute in attributes:
         values = frame[attribute.source_column]
         for fault in attribute.faults(values[values.notna()]):
             for item, value in fault.values[fault.wrong].items():
                 ignored = f"{fault.what}, so it counts as missing"
                 notes[int(str(item))].append(f"{values.name} {show(value)} {ignored}")
+                refused[int(str(item)), attribute.source_column] += isinstance(value, str)
+    for (item, column), count in refused.items():
+        if count == readers[column]:
+            frame.loc[item, column] = None
     return notes
 
 

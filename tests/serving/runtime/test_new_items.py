@@ -70,3 +70,13 @@ def test_categories_that_the_model_never_met_are_told(reader: SessionReader) -> 
         "item_attributes[1]: department: the model does not know 'pharmacy', so nothing is concluded from it",
         "item_attributes[1]: tags: the model does not know 'vegan', 'raw', so nothing is concluded from it",
     ]
+
+
+def test_a_list_that_is_written_as_text_counts_as_missing_as_it_is_told(reader: SessionReader) -> None:
+    bread = {"product_name": "red bread", "department": "dairy"}
+    session = read(reader, {**bread, "tags": "['local', 'raw']"}, {**bread, "product_name": "['red']"})
+    assert session.notes == [
+        "item_attributes[0]: tags '['local', 'raw']' is a list written as text, so it counts as missing",
+    ]
+    ids, missing = session.new_items["tags"], read(reader, bread).new_items["tags"]
+    assert ids.of(0).tolist() == missing.of(0).tolist()
