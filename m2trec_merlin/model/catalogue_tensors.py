@@ -21,8 +21,10 @@ from m2trec_merlin.encoded import (
     PADDING,
     VALUES,
     EncodedColumn,
+    EncodedItems,
     Field,
     Layout,
+    to_tensors,
 )
 from m2trec_merlin.frames.cudf_frames import CudfFrames
 from m2trec_merlin.model.lists import Lists
@@ -128,6 +130,11 @@ class CatalogueTensors(nn.Module):
 def lists_of(attributes: EncodedAttributes, name: str) -> Lists:
     """Return the lists of an attribute."""
     return Lists(attributes[f"{name}{VALUES}"], attributes.get(f"{name}{OFFSETS}"))
+
+
+def on_device(columns: EncodedItems, device: torch.device | str = "cpu") -> EncodedAttributes:
+    """Return encoded columns as tensors."""
+    return {name: torch.from_numpy(array).to(device) for name, array in to_tensors(columns).items()}
 
 
 def take_filled(values: Tensor, offsets: Tensor, rows: Tensor, longest: int) -> Tensor:

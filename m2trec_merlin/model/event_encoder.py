@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.config import ModelConfig
-from m2trec_merlin.encoded import EncodedColumn, Field, to_tensors
+from m2trec_merlin.encoded import EncodedColumn, Field
 from m2trec_merlin.model.attribute_encoders import AttributeEncoder, build_attribute_encoder
-from m2trec_merlin.model.catalogue_tensors import EncodedAttributes, take_ragged
+from m2trec_merlin.model.catalogue_tensors import EncodedAttributes, on_device, take_ragged
 
 
 class EventEncoder(nn.Module):
@@ -51,7 +51,7 @@ class EventEncoder(nn.Module):
         """Return the attributes of events of which none is known."""
         first = np.zeros(count, np.int64)
         columns = {field.name: EncodedColumn.no_item(field).take(first) for field in self.fields}
-        return {name: torch.from_numpy(array).to(device) for name, array in to_tensors(columns).items()}
+        return on_device(columns, device)
 
     def _encoders(self) -> list[AttributeEncoder]:
         return [encoder for encoder in self.encoders if isinstance(encoder, AttributeEncoder)]

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from m2trec_merlin.encoded import NO_ITEM, Field, to_tensors
-from m2trec_merlin.model.catalogue_tensors import EncodedAttributes
+from m2trec_merlin.encoded import NO_ITEM, Field
+from m2trec_merlin.model.catalogue_tensors import EncodedAttributes, on_device
 from m2trec_merlin.model.event_encoder import take_events
 from m2trec_merlin.model.layout import Packing
 from m2trec_merlin.sessions import Sessions
@@ -55,7 +55,7 @@ class SessionBatch:
             lengths.to(device),
             int(sessions.lengths.max()),
             count_pairs(sessions.lengths),
-            {name: torch.from_numpy(a).to(device) for name, a in to_tensors(sessions.attributes).items()},
+            on_device(sessions.attributes, device),
             [column.field for column in sessions.attributes.values()],
             None if told is None else torch.from_numpy(told).to(device),
         )

@@ -20,10 +20,10 @@ import torch
 from torch import Tensor
 
 from m2trec_merlin.artifacts import reading
-from m2trec_merlin.encoded import Field, to_tensors
+from m2trec_merlin.encoded import Field
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.frames.cudf_frames import CudfFrames
-from m2trec_merlin.model.catalogue_tensors import EncodedAttributes, ragged_entries
+from m2trec_merlin.model.catalogue_tensors import EncodedAttributes, on_device, ragged_entries
 from m2trec_merlin.model.event_encoder import take_events
 from m2trec_merlin.model.session_batch import SessionBatch, count_pairs
 from m2trec_merlin.sessions import Sessions, event_fields, tells_targets
@@ -156,10 +156,7 @@ class _Files:
             values,
             offsets,
             sessions.lengths,
-            {
-                name: torch.from_numpy(array).to(device)
-                for name, array in to_tensors(sessions.attributes).items()
-            },
+            on_device(sessions.attributes, device),
             [column.field for column in sessions.attributes.values()],
             None if told is None else torch.from_numpy(told).to(device),
         )

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from m2trec_merlin.arrays import offsets_of
-from m2trec_merlin.encoded import FIRST_VALUE, EncodedColumn, Field, Layout, to_tensors
-from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, EncodedAttributes
+from m2trec_merlin.encoded import FIRST_VALUE, EncodedColumn, Field, Layout
+from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, EncodedAttributes, on_device
 from m2trec_merlin.model.item_vectors import ItemVectors
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.serving.contract.version import EVENT_INPUT, PLACES
@@ -89,8 +89,8 @@ def event_inputs(sessions: Sessions) -> dict[str, Any]:
     """Return what `EventSessionGraph` takes of sessions besides; nothing of such without attributes."""
     if not sessions.attributes:
         return {}
-    tensors = {name: torch.from_numpy(array) for name, array in to_tensors(sessions.attributes).items()}
-    return {PLACES: torch.from_numpy(places_of(sessions.lengths)), "attributes": tensors}
+    places = torch.from_numpy(places_of(sessions.lengths))
+    return {PLACES: places, "attributes": on_device(sessions.attributes)}
 
 
 class ItemGraph(nn.Module):
