@@ -93,7 +93,7 @@ def _training_of(step: Step) -> str | None:
 def _early_peak(best: int, epochs: int) -> str:
     return (
         f"validation was best in epoch {best} of {epochs}, whose weights are kept: with "
-        f"training.epochs: {best} the learning rate comes down by then, which is better as a rule"
+        f"training.epochs: {best} the learning rate comes down by then, in less time"
     )
 
 
