@@ -31,6 +31,9 @@ class BudgetSpent(Exception):
 class Meter:
     """Counts what a runner trains, and when it must stop.
 
+    With one thread it counts the processor's seconds, which say what a core of its own would take, whoever
+    else is at work on the machine; with several it counts the clock's.
+
     Args:
         job: budget and time between looks.
         rank: returns the current top lists of the validation prefixes, int64 [P, TOP].
@@ -43,6 +46,7 @@ class Meter:
         self.sessions = 0.0
         self.targets = 0.0
         self.epochs = 0
+        self._now = time.process_time if job.threads == 1 else time.perf_counter
         self._seconds = 0.0
         self._since: float | None = None
         self._looked_at = 0.0
@@ -53,7 +57,7 @@ class Meter:
     @property
     def seconds(self) -> float:
         """Training time so far."""
-        return self._seconds + (time.perf_counter() - self._since if self._since is not None else 0.0)
+        return self._seconds + (self._now() - self._since if self._since is not None else 0.0)
 
     def start(self, **facts: Any) -> None:
         """Training starts now.
@@ -62,7 +66,7 @@ class Meter:
             facts: about the system, for its record (versions, parameters).
         """
         self._say(event="start", facts=facts)
-        self._since = time.perf_counter()
+        self._since = self._now()
 
     def step(self, sessions: float, targets: float) -> bool:
         """Count a step; look at the quality if it is time to. Tells whether to stop."""
@@ -104,7 +108,7 @@ class Meter:
         self.stopped = answer != GO or self._seconds >= self.job.budget_seconds
         reset_peak_memory()
         self._looked_at = self._seconds
-        self._since = time.perf_counter()
+        self._since = self._now()
 
     def _say(self, **line: Any) -> None:
         self._lines.write(json.dumps(line) + "\n")

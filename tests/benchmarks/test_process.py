@@ -42,12 +42,12 @@ run(main)
 
 
 def pretend(
-    folder: Path, hits: list[float], budget: float = 60.0, every: float = 60.0, **settings
+    folder: Path, hits: list[float], budget: float = 60.0, every: float = 60.0, threads: int = 2, **settings
 ) -> Trained:
     """Train the runner; `hits` are the scores after each epoch."""
     (folder / "runner.py").write_text(RUNNER)
     settings = {"epochs": 10, "steps": 2, "step_seconds": 0.0, **settings}
-    Job("", "", str(folder), 20, 10, budget, every, 1, 42, settings).save(folder / "job.json")
+    Job("", "", str(folder), 20, 10, budget, every, threads, 42, settings).save(folder / "job.json")
     seen: list[Look] = []
 
     def score(lists: np.ndarray) -> tuple[float, float]:
@@ -60,7 +60,7 @@ def pretend(
         folder,
         score,
         commit="abc1234",
-        threads=1,
+        threads=threads,
         report=seen.append,
     )
     assert trained.looks == seen
@@ -93,6 +93,13 @@ def test_stops_at_the_budget_and_looks_on_the_way(tmp_path: Path) -> None:
 def test_evaluation_is_not_training_time(tmp_path: Path) -> None:
     trained = pretend(tmp_path, [0.0, 0.1, 0.2], epochs=2, rank_seconds=1.0)
     assert trained.looks[-1].seconds < 1.0
+
+
+def test_of_one_thread_the_work_is_counted_and_not_the_time(tmp_path: Path) -> None:
+    asleep = {"epochs": 2, "step_seconds": 0.5}
+    (tmp_path / "two").mkdir()
+    assert pretend(tmp_path, [0.0, 0.1, 0.2], threads=1, **asleep).looks[-1].seconds < 1.0
+    assert pretend(tmp_path / "two", [0.0, 0.1, 0.2], threads=2, **asleep).looks[-1].seconds >= 2.0
 
 
 def test_a_crash_is_no_result(tmp_path: Path) -> None:
