@@ -1,4 +1,4 @@
-"""Runner of RecTools' SASRec; runs in an environment of its own."""
+"""Runner of RecTools' eSASRec: SASRec with LiGR layers and a sampled softmax; in an environment of its own."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pytorch_lightning import Callback, Trainer, seed_everything
 from rectools import Columns
 from rectools.dataset import Dataset
 from rectools.models import SASRecModel
+from rectools.models.nn.transformers.ligr import LiGRLayers
 
 from benchmarks.runners.exchange import TOP, Exchange, Flat, Job, top_lists
 from benchmarks.runners.meter import Meter, run
@@ -81,6 +82,10 @@ def main(job: Job) -> None:
         n_heads=settings["heads"],
         session_max_len=job.max_length,
         batch_size=settings["batch_size"],
+        loss="sampled_softmax",
+        n_negatives=settings["negatives"],
+        lr=settings["learning_rate"],
+        transformer_layers_type=LiGRLayers,
         get_trainer_func=lambda: Trainer(
             max_epochs=settings["epochs"],
             accelerator="cpu",

@@ -103,19 +103,43 @@ SYSTEMS = [
         "the same with its sampled softmax, 4,096 samples",
     ),
     System(
-        "RecTools SASRec",
+        "RecTools eSASRec",
         "run_rectools",
         "rectools",
-        lambda config: {**_shape(config), "batch_size": 128},
-        "its defaults: full softmax, Adam, learning rate 1e-3, batch 128, dropout 0.2",
+        lambda config: {
+            **_shape(config),
+            "batch_size": 128,
+            "negatives": 64,
+            "learning_rate": 1e-2,
+        },
+        "",
+    ),
+    System(
+        "RePlay SasRec",
+        "run_replay",
+        "replay",
+        lambda config: {
+            **_shape(config),
+            "batch_size": 128,
+            "negatives": 4096,
+            "dropout": 0.2,
+            "bucket": 32,
+            "learning_rate": 3e-3,
+        },
+        "",
     ),
     System(
         "RecBole GRU4Rec",
         "run_recbole",
         "recbole",
-        lambda config: {**_shape(config), "model": "GRU4Rec", "batch_size": 2048},
-        "its defaults: one layer, full softmax, Adam, learning rate 1e-3, batch of 2,048 prefixes; width "
-        "as ours",
+        lambda config: {
+            **_shape(config),
+            "model": "GRU4Rec",
+            "batch_size": 512,
+            "negatives": 4096,
+            "learning_rate": 1e-2,
+        },
+        "",
     ),
 ]
 

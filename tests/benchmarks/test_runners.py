@@ -14,7 +14,12 @@ from m2trec_merlin.attributes import parse_attribute
 from m2trec_merlin.config import Config
 
 MAX_LENGTH = 20
-OTHERS = ("Transformers4Rec, full softmax", "RecTools SASRec", "RecBole GRU4Rec")
+OTHERS = (
+    "Transformers4Rec, full softmax",
+    "RecTools eSASRec",
+    "RePlay SasRec",
+    "RecBole GRU4Rec",
+)
 CONFIG = Config(name="rounds", attributes=[parse_attribute(name="category", kind="categorical")])
 
 #: Sixty items in a circle, scattered over a catalogue of 119.
@@ -59,6 +64,7 @@ def test_finds_the_only_right_answer(system: System, tmp_path: Path) -> None:
     prefixes, targets = walks(300, 25, seed=2)
     Exchange(sessions, prefixes.last(MAX_LENGTH)).save(tmp_path / "data.npz")
     settings = {**system.settings(CONFIG), "batch_size": 32, "max_n_samples": 40}
+    settings["negatives"] = 40
     settings["epochs"] = 8 if system in PAPER else 3
     job = Job(str(tmp_path / "data.npz"), "", str(tmp_path), MAX_LENGTH, 120, 120.0, 120.0, 1, 42, settings)
     job.save(tmp_path / "job.json")

@@ -95,7 +95,7 @@ def test_curves_are_drawn() -> None:
 
 def test_systems_are_chosen_by_parts_of_their_names() -> None:
     assert choose(None) == SYSTEMS
-    assert [s.name for s in choose(["sasrec", "causal"])] == [OURS, "RecTools SASRec"]
+    assert [s.name for s in choose(["esasrec", "causal"])] == [OURS, "RecTools eSASRec"]
     with pytest.raises(ConfigError, match="no system 'bert'"):
         choose(["bert"])
     assert len({s.slug for s in SYSTEMS}) == len(SYSTEMS)
