@@ -1,4 +1,4 @@
-"""Runner of RecTools' eSASRec: SASRec with LiGR layers and a sampled softmax; in an environment of its own."""
+"""Runner of RecTools' eSASRec, which is SASRec with LiGR layers and a sampled softmax."""
 
 from __future__ import annotations
 

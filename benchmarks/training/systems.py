@@ -106,13 +106,9 @@ SYSTEMS = [
         "RecTools eSASRec",
         "run_rectools",
         "rectools",
-        lambda config: {
-            **_shape(config),
-            "batch_size": 128,
-            "negatives": 64,
-            "learning_rate": 1e-2,
-        },
-        "",
+        lambda config: {**_shape(config), "batch_size": 128, "negatives": 64, "learning_rate": 3e-2},
+        "its SASRec with LiGR layers and a sampled softmax; learning rate 3e-2, 64 items drawn for each target "
+        "and batch 128, the best on validation of 1e-3, 1e-2 and 3e-2, of 64 and 256, and of 32 and 128",
     ),
     System(
         "RePlay SasRec",
@@ -126,7 +122,8 @@ SYSTEMS = [
             "bucket": 32,
             "learning_rate": 3e-3,
         },
-        "",
+        "its sampled cross-entropy with 4,096 items drawn for each batch of 128, sessions of like length "
+        "encoded together, dropout 0.2; learning rate 3e-3, the best on validation of 1e-3, 3e-3 and 1e-2",
     ),
     System(
         "RecBole GRU4Rec",
@@ -139,7 +136,8 @@ SYSTEMS = [
             "negatives": 4096,
             "learning_rate": 1e-2,
         },
-        "",
+        "one layer, as it comes; our sampled loss with 4,096 items, as its own ranks all; learning rate 1e-2 "
+        "and batches of 512 prefixes, the best on validation of 3e-3, 1e-2 and 3e-2, and of 128 and 512",
     ),
 ]
 
