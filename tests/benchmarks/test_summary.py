@@ -1,9 +1,10 @@
+import json
 from pathlib import Path
 
 import pytest
 
 from benchmarks.frame.keep import Store
-from benchmarks.frame.publish import Record
+from benchmarks.frame.publish import ROOT, Record
 from benchmarks.runners.process import Look, Trained, has_stalled
 from benchmarks.training.summary import AT_LEAST, TIME_TO_QUALITY, plot, summarise, table, time_to_quality
 from benchmarks.training.systems import OURS, SYSTEMS, choose
@@ -91,6 +92,19 @@ def test_a_finished_system_is_kept_for_the_same_settings_only(tmp_path: Path) ->
 def test_curves_are_drawn() -> None:
     picture = plot([OURS_CURVE, SLOW], "data")
     assert picture.lstrip().startswith("<?xml") and "</svg>" in picture
+
+
+def test_pages_say_what_was_measured() -> None:
+    content = json.loads((ROOT / "benchmarks" / "results" / "training.json").read_text())
+    records = [Record(**one) for one in content]
+    assert table(records) in (ROOT / "docs" / "performance.md").read_text()
+    ours, _ = value(records, OURS, TIME_TO_QUALITY)
+    said = (ROOT / "README.md").read_text()
+    assert f"On one core, {ours:.0f} seconds to a quality" in said
+    others = {one.system for one in records} - {OURS}
+    assert all(value(records, system, TIME_TO_QUALITY) == (None, None) for system in others)
+    best = max(value(records, system, "HIT@20")[1] or 0.0 for system in others)
+    assert f"came to {best:.0%} of our best" in said
 
 
 def test_systems_are_chosen_by_parts_of_their_names() -> None:
