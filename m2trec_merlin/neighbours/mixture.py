@@ -155,7 +155,8 @@ class _Changes:
             return
         spread = np.zeros(len(self._usual_of_groups), np.float32)
         spread[groups] = changes
-        rows = spread.take(group_of)
+        # All groups are within: "wrap" saves a look at each, and a copy.
+        rows = spread.take(group_of, mode="wrap")
         rows[own] = -self.usual[own]
         rows *= self.weight
         lifted += rows

@@ -112,5 +112,5 @@ def test_the_default_configuration_draws_what_the_committed_page_says() -> None:
     cold.options(parser)
     config = read(parser.parse_args([]))
     page = (ROOT / "experiments" / "results" / f"cold-{config.name}.md").read_text()
-    assert f" {100 * config.data.cold_item_share:g} % of the seen items drawn to be new" in page
+    assert f"\n{100 * config.data.cold_item_share:g} % of the seen items drawn to be new" in page
     assert config.data.cold_item_share > 0
