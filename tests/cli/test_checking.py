@@ -66,7 +66,7 @@ def test_a_line_break_in_a_header_begins_no_problem(
     assert run(monkeypatch, "check", "-c", shop) == 1
     [line] = capsys.readouterr().out.splitlines()
     assert line.endswith(
-        "no column 'category', which attribute 'category' reads; there are item_id, title, product group"
+        r"no column 'category', which attribute 'category' reads; there are item_id, title, 'product\ngroup'"
     )
 
 

@@ -84,7 +84,9 @@ def test_copies_that_programs_keep_aside_are_no_data(tmp_path: Path) -> None:
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(f"a\n{name}\n")
-    assert TableFile(tmp_path).read()["a"].tolist() == ["a.csv", "day=1/b.csv"]
+    assert TableFile(tmp_path).read(["a"])["a"].tolist() == ["a.csv", "day=1/b.csv"]
+    with pytest.raises(DataError, match=r"a\.csv: lacks the columns day of b\.csv"):
+        TableFile(tmp_path).read(["day"])
 
 
 def test_a_folder_below_a_hidden_one_is_read(tmp_path: Path) -> None:
