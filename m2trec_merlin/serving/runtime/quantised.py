@@ -1,4 +1,4 @@
-"""Candidates are scored in small integers along their main directions: fast, in an eighth of the memory.
+"""Candidates are scored in small integers along their main directions: fast, in a quarter of the memory.
 
 Shape legend: D model width, d main directions, R catalogue rows.
 """
