@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from scipy import sparse
 
 from benchmarks.frame.parse import Parser
 from benchmarks.indexes import enlarge, sample_of
@@ -35,8 +36,10 @@ from m2trec_merlin.serving.contract.version import (
     CATALOGUE_IDS,
     ITEM_VECTORS,
     ITEMS,
+    NEIGHBOUR_LISTS,
     NEIGHBOUR_SAME,
     NEIGHBOUR_TEXTS,
+    NEIGHBOUR_TRENDS,
     Description,
 )
 from m2trec_merlin.serving.export.index import AUTO, write_index
@@ -81,7 +84,12 @@ def enlarge_files(first: Path, second: Path, n_items: int) -> None:
     before = len(biases)
     rows = np.concatenate([[0], 1 + np.arange(n_items) % (before - 1)])
     larger, biases = enlarge(vectors, biases, n_items)
-    for name in (NEIGHBOUR_TEXTS, NEIGHBOUR_SAME):
+    if (second / NEIGHBOUR_LISTS).is_file():
+        # Copies stand in no list, and have none.
+        lists = sparse.load_npz(second / NEIGHBOUR_LISTS)
+        lists.resize((n_items + 1, n_items + 1))
+        sparse.save_npz(second / NEIGHBOUR_LISTS, lists)
+    for name in (NEIGHBOUR_TEXTS, NEIGHBOUR_SAME, NEIGHBOUR_TRENDS):
         if (second / name).is_file():
             np.save(second / name, np.load(second / name)[rows])
     np.save(second / ITEM_VECTORS, np.load(second / ITEM_VECTORS)[rows])

@@ -6,7 +6,8 @@ items, so arrays over all rows have N + 1 entries.
 
 On disk (folder `catalogue/`):
 
-    items.parquet       item_id, train_count, and one column per attribute; line i is row i + 1
+    items.parquet       item_id, train_count, recent_count where time is known, and one column per attribute;
+                        line i is row i + 1
     display.parquet     item_id, title, and the raw columns by which results can be filtered; same order
     schema.json         kind, layout and size of each attribute, and whether any of them gives titles
     vocabularies/       text: NAME.json (HuggingFace tokenizer); categorical: NAME.parquet (id -> value)
@@ -43,6 +44,7 @@ class Catalogue:
         directory: that it was read from, or None.
         titled: whether an attribute gives titles; else ids stand in their place.
         categories: attributes whose ids are values that a person can name; see `category_names`.
+        recent_counts: int64 [N + 1], those of the last training events; None where time is not known.
     """
 
     item_ids: np.ndarray
@@ -51,6 +53,7 @@ class Catalogue:
     directory: Path | None = None
     titled: bool = False
     categories: tuple[str, ...] = ()
+    recent_counts: np.ndarray | None = None
 
     @classmethod
     def load(cls, directory: Path) -> Catalogue:
@@ -84,14 +87,22 @@ class Catalogue:
                 raise ArtifactError(f"{path}: {error}: run `m2trec preprocess --force`") from None
             attributes[field.name] = EncodedColumn.join([EncodedColumn.no_item(field), column])
         ids = table.column("item_id").to_numpy()
-        counts = table.column("train_count").to_numpy().astype(np.int64)
+        counts, recent = (
+            np.concatenate([[0], table.column(name).to_numpy().astype(np.int64)])
+            if name in table.column_names
+            else None
+            for name in ("train_count", "recent_count")
+        )
+        if counts is None:
+            raise ArtifactError(f"{path} lacks train_count: run `m2trec preprocess --force`")
         return cls(
             item_ids=np.concatenate([_no_id(ids), ids]),
-            train_counts=np.concatenate([[0], counts]),
+            train_counts=counts,
             attributes=attributes,
             directory=directory,
             titled=schema["titled"],
             categories=tuple(f.name for f in fields if _vocabulary(directory, f.name).is_file()),
+            recent_counts=recent,
         )
 
     @property

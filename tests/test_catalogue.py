@@ -45,6 +45,14 @@ def folder(tmp_path):
     return write_catalogue(tmp_path / "catalogue", columns, pa.array(["a", "b", "c"]), [5, 2, 0])
 
 
+def test_recent_counts_are_there_where_time_is_known(folder):
+    assert Catalogue.load(folder).recent_counts is None
+    table = pq.read_table(folder / "items.parquet")
+    recent = pa.array([1, 1, 0], pa.int64())
+    pq.write_table(table.append_column("recent_count", recent), folder / "items.parquet")
+    assert Catalogue.load(folder).recent_counts.tolist() == [0, 1, 1, 0]
+
+
 def test_row_zero_is_no_item(folder):
     catalogue = Catalogue.load(folder)
     assert (catalogue.n_rows, catalogue.n_seen) == (4, 2)

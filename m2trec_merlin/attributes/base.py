@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 ITEM_ID = "item_id"
 
 #: Columns of the catalogue, the pseudo-attribute, and a name that NVTabular's Categorify uses for itself.
-RESERVED_NAMES = (ITEM_ID, "row", "train_count", "labels")
+RESERVED_NAMES = (ITEM_ID, "row", "train_count", "recent_count", "labels")
 
 #: What to do about lists that are written as text.
 WRITTEN_LISTS_HINT = "use Parquet, which has lists, or kind multi_categorical with texts like red|cheap"

@@ -40,10 +40,11 @@ class TunedMixture(Section):
     kind: Literal["tuned"] = "tuned"
     prefixes: Count = Field(4000, description="validation prefixes to choose on, a seeded sample")
     loss: float = Field(
-        0.015,
+        0.02,
         ge=0,
         le=1,
-        description="share of the best HIT@20 and MRR@20 over all that may be given for rare and new items",
+        description="share of the best HIT@20 and MRR@20 over all that may be given for rare and new items "
+        "on the sample; elsewhere it costs about half of that",
     )
 
 
@@ -54,6 +55,12 @@ class FixedMixture(Section):
     by_id: float = Field(2.0, ge=0, le=100, description="training sessions that hold the same items")
     by_metadata: float = Field(
         0.0, ge=0, le=100, description="likewise, to which items of equal metadata are the same"
+    )
+    beside: float = Field(
+        0.0, ge=0, le=100, description="items that stand beside the session's own in training sessions"
+    )
+    rare_beside: float = Field(
+        0.0, ge=0, le=100, description="the same, of items without history; half of it at 5 occurrences"
     )
     content: float = Field(0.25, ge=0, le=100, description="items whose words are most like the session's")
     rare_content: float = Field(
@@ -67,6 +74,9 @@ class FixedMixture(Section):
     )
     new_session: float = Field(
         0.0, ge=-100, le=100, description="likewise, the more the rarer the items of the session are"
+    )
+    trend: float = Field(
+        0.0, ge=-100, le=100, description="added the more an item sold of late than its share of all"
     )
 
     def weights(self) -> dict[str, float]:

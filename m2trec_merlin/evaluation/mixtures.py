@@ -12,7 +12,7 @@ from itertools import combinations, product
 import numpy as np
 
 from m2trec_merlin.evaluation.shortlists import Shortlists
-from m2trec_merlin.neighbours.mixture import View, Weights
+from m2trec_merlin.neighbours.mixture import Weights
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.sessions import Prefixes
 
@@ -25,28 +25,31 @@ RARE_STARTS = ((0.5, 1.5, 3.0), (0.0, 1.5, 3.0), (-2.0, -1.0, 0.0, 1.0, 2.0))
 STEPS = {
     "by_id": 1.0,
     "by_metadata": 0.5,
+    "beside": 0.5,
+    "rare_beside": 0.6,
     "content": 0.2,
     "rare_content": 0.6,
     "rare": 1.0,
     "new": 1.0,
     "new_session": 0.6,
+    "trend": 0.4,
 }
 #: What a doubling of the tail may cost over all, as shares, one after another.
 PRICES = (0.01, 0.02, 0.04)
+#: The tail from which on more of it is worth nothing: chance has its part in the best of a thousand mixtures.
+ENOUGH_OF_THE_TAIL = 1.2
 #: Weights that may fall below 0.
-_SIGNED = ("rare", "new")
-#: The view behind a weight; the others need none.
-_VIEW_OF: dict[str, View] = {
-    "by_id": "by_id",
-    "by_metadata": "by_metadata",
-    "content": "content",
-    "rare_content": "content",
-}
+_SIGNED = ("rare", "new", "trend")
 
 #: Prefixes below which a part of the sample says nothing.
 ENOUGH_OF_A_PART = 50
 
 _K = 20
+
+
+def search_settings() -> list[object]:
+    """Return what decides where a search goes: another choice is due once it changes."""
+    return [STEPS, PRICES, RARE_STARTS, ENOUGH_OF_THE_TAIL, [asdict(start) for start in STARTS]]
 
 
 @dataclass(frozen=True)
@@ -115,22 +118,30 @@ class Trials:
     def __init__(self, lists: Shortlists, sample: Sample) -> None:
         self.points: dict[Weights, Point] = {}
         self.best_hit = self.best_mrr = 0.0
-        self.names = [name for name in STEPS if name not in _VIEW_OF or _VIEW_OF[name] in lists.lifts]
-        self._lists, self._sample = lists, sample
+        self._sample = sample
         alone = [lists.ranks(lists.alone(view)) <= _K for view in lists.lifts]
         self.single = [
             max([float(hits[part].mean()) for hits in alone], default=0.0) if enough else None
             for part, enough in self._parts()
         ]
+        # No weights find a next item that no view has among the best.
+        self._within = np.flatnonzero(lists.target >= 0)
+        self._lists = lists.take(self._within)
+        self._terms = {name: term for name, term in terms(self._lists).items() if term.any()}
+        self.names = [name for name in STEPS if name in self._terms]
 
     def at(self, weights: Weights) -> Point:
-        """Return what weights are worth."""
-        values = {name: round(value, 3) for name, value in asdict(weights).items() if name in self.names}
-        weights = Weights(**values)
-        if weights not in self.points:
-            self.points[weights] = point = self._measure(weights)
-            self.best_hit, self.best_mrr = max(self.best_hit, point.hit), max(self.best_mrr, point.mrr)
-        return self.points[weights]
+        """Return what weights are worth; those of terms that are 0 everywhere are 0."""
+        weights = self._rounded(weights)
+        return self._worth(weights, self.names, self._lists.model)
+
+    def around(self, weights: Weights, names: Sequence[str], share: float) -> list[Point]:
+        """Return what all of `beside` are worth, which differ in `names` only."""
+        found = [self._rounded(each) for each in beside(weights, names, share)]
+        if all(each in self.points for each in found):
+            return [self.points[each] for each in found]
+        same = self._sum(weights, [name for name in self.names if name not in names], self._lists.model)
+        return [self._worth(each, names, same) for each in found]
 
     def best(self, value: Callable[[Point], float]) -> Point:
         """Return the best point so far."""
@@ -144,15 +155,33 @@ class Trials:
             while improved:
                 improved = False
                 for pair in combinations(self.names, 2):
-                    found = max((self.at(each) for each in beside(best.weights, pair, share)), key=value)
+                    found = max(self.around(best.weights, pair, share), key=value)
                     if value(found) > value(best):
                         best, improved = found, True
 
     def _parts(self) -> list[tuple[np.ndarray, bool]]:
         return [(part, part.sum() >= ENOUGH_OF_A_PART) for part in (self._sample.rare, self._sample.new)]
 
-    def _measure(self, weights: Weights) -> Point:
-        ranks = self._lists.ranks(mixed(self._lists, weights))
+    def _rounded(self, weights: Weights) -> Weights:
+        return Weights(**{name: round(getattr(weights, name), 3) for name in self.names})
+
+    def _worth(self, weights: Weights, names: Sequence[str], scores: np.ndarray) -> Point:
+        """Return what weights are worth, of which those in `names` are not yet in the scores."""
+        if weights not in self.points:
+            self.points[weights] = point = self._measure(weights, self._sum(weights, names, scores))
+            self.best_hit, self.best_mrr = max(self.best_hit, point.hit), max(self.best_mrr, point.mrr)
+        return self.points[weights]
+
+    def _sum(self, weights: Weights, names: Sequence[str], scores: np.ndarray) -> np.ndarray:
+        scores = scores.copy()
+        for name in names:
+            if weight := getattr(weights, name):
+                scores += np.float32(weight) * self._terms[name]
+        return scores
+
+    def _measure(self, weights: Weights, scores: np.ndarray) -> Point:
+        ranks = np.full(len(self._sample.anywhere), np.iinfo(np.int64).max)
+        ranks[self._within] = self._lists.ranks(scores)
         hits, anywhere = ranks <= _K, self._sample.anywhere
         reciprocal = np.where(hits, 1 / ranks, 0)[anywhere]
         rare, new = (float(hits[part].mean()) if enough else None for part, enough in self._parts())
@@ -209,7 +238,7 @@ def _traded(trials: Trials, price: float) -> Callable[[Point], float]:
 def _within(trials: Trials, loss: float) -> Callable[[Point], float]:
     def value(point: Point) -> float:
         kept = point.kept(trials.best_hit, trials.best_mrr)
-        return point.tail if kept >= 1 - loss else kept - 1
+        return min(point.tail, ENOUGH_OF_THE_TAIL) + 0.01 * kept if kept >= 1 - loss else kept - 1
 
     return value
 
@@ -229,24 +258,28 @@ def beside(weights: Weights, names: Sequence[str], share: float) -> list[Weights
     return [replace(weights, **dict(zip(names, each, strict=True))) for each in product(*ways)]
 
 
-def mixed(lists: Shortlists, weights: Weights) -> np.ndarray:
-    """Return the scores that `neighbours.mixture.Mixture` gives to shortlists, float32 [P, S]."""
-    rare, novelty_P = lists.rare, np.float32(weights.new_session) * lists.novelty
-    scores = lists.model + np.float32(weights.rare) * rare
-    scores += (np.float32(weights.new) + novelty_P)[:, np.newaxis] * rare**3
-    for name, lifts in lists.lifts.items():
-        if name == "content":
-            scores += (np.float32(weights.content) + np.float32(weights.rare_content) * rare) * lifts
-        else:
-            scores += np.float32(getattr(weights, name)) * lifts
-    return scores
+def terms(lists: Shortlists) -> dict[str, np.ndarray]:
+    """Return what `neighbours.mixture.Lifts` adds at a weight of 1, by its name, float32 [P, S]."""
+    rare, newness = lists.rare, lists.rare**3
+    found = {
+        "rare": rare,
+        "new": newness,
+        "new_session": lists.novelty.astype(np.float32)[:, np.newaxis] * newness,
+        "trend": lists.trend,
+    }
+    for view, lifted in lists.lifts.items():
+        found[view] = lifted
+        if (name := f"rare_{view}") in STEPS:
+            found[name] = rare * lifted
+    return found
 
 
 def choose(points: Sequence[Point], loss: float) -> Point:
     """Return the point that is best on the tail among those that lose next to nothing over all.
 
-    That is at most `loss` of the best HIT@20 of any point, and as much of the best MRR@20 of any. Where no
-    point does, as one measure costs the other, it is the one that loses least of the worse of the two.
+    That is at most `loss` of the best HIT@20 of any point, and as much of the best MRR@20 of any. Of those
+    with enough of the tail it is the best over all. Where no point loses as little, as one measure costs the
+    other, it is the one that loses least of the worse of the two.
 
     Args:
         points: at least one.
@@ -257,7 +290,7 @@ def choose(points: Sequence[Point], loss: float) -> Point:
     enough = [point for point in points if kept[id(point)] >= 1 - loss]
     if not enough:
         return max(points, key=lambda point: kept[id(point)])
-    return max(enough, key=lambda point: (point.tail, point.hit, point.mrr))
+    return max(enough, key=lambda p: (min(p.tail, ENOUGH_OF_THE_TAIL), p.hit * p.mrr, p.hit))
 
 
 def frontier(points: Sequence[Point]) -> list[Point]:

@@ -10,8 +10,9 @@ from m2trec_merlin.devices import choose
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.neighbours.background import sessions_repeat_items
 from m2trec_merlin.neighbours.content_knn import WordLikeness, fit_words
+from m2trec_merlin.neighbours.item_lists import ItemLists
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
-from m2trec_merlin.neighbours.mixture import Lifts, Mixture, View, Weights
+from m2trec_merlin.neighbours.mixture import Lifts, Mixture, View, Weights, trends_of
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.neighbours.views import SessionView
 from m2trec_merlin.progress import SILENT, Progress
@@ -31,7 +32,8 @@ def mixture_of(weights: Weights, catalogue: Catalogue, train: Sessions, model: M
         train: its training sessions.
         model: the model as a scorer.
     """
-    lifts = Lifts(views_of(weights.views(), catalogue, train), catalogue.train_counts, weights)
+    views = views_of(weights.views(), catalogue, train)
+    lifts = Lifts(views, catalogue.train_counts, weights, trends_of(catalogue))
     return Mixture(f"{model.name} mixed", model, lifts, model.model.max_length)
 
 
@@ -52,6 +54,8 @@ def _scorer(view: View, catalogue: Catalogue, train: Sessions) -> SessionView | 
         return SessionKnn(catalogue, train)
     if view == "by_metadata":
         return MetadataKnn(catalogue, train)
+    if view == "beside":
+        return ItemLists(catalogue, train)
     try:
         return WordLikeness(fit_words(catalogue)[0], sessions_repeat_items(train))
     except DataError:

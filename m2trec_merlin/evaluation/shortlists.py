@@ -8,7 +8,7 @@ Shape legend: P prefixes, S places of the longest shortlist, R catalogue rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,14 @@ BEST = 100
 #: Times a view at which nothing else counts, but where it ties.
 _ALONE = np.float32(1000)
 
+#: About what views weigh in a good mixture, by the rarity of items.
+_GUESSES: dict[View, Callable[[np.ndarray], np.ndarray]] = {
+    "by_id": lambda rare: np.full_like(rare, 4),
+    "by_metadata": lambda rare: np.full_like(rare, 4),
+    "beside": lambda rare: 1 + rare,
+    "content": lambda rare: 1 + 3 * rare,
+}
+
 _BLOCK_SCORES = 1 << 22
 
 
@@ -37,6 +45,7 @@ class Shortlists:
         model: score, float32 [P, S].
         lifts: float32 [P, S] by view, see `neighbours.mixture.lift`.
         rare: rarity, float32 [P, S].
+        trend: float32 [P, S], see `neighbours.mixture.trends_of`; 0 where nothing is known of time.
         novelty: of the sessions, float32 [P].
         target: int64 [P], place of the next item; -1 where no view has it among the best.
     """
@@ -44,12 +53,19 @@ class Shortlists:
     model: np.ndarray
     lifts: dict[View, np.ndarray]
     rare: np.ndarray
+    trend: np.ndarray
     novelty: np.ndarray
     target: np.ndarray
 
     def alone(self, view: View) -> np.ndarray:
         """Return the scores of one view, float32 [P, S]; the model decides among equal ones."""
         return np.where(np.isfinite(self.model), _ALONE * self.lifts[view] + self.model, -np.inf)
+
+    def take(self, prefixes: np.ndarray) -> Shortlists:
+        """Return those of some prefixes, int64 [n]."""
+        lifts = {view: each[prefixes] for view, each in self.lifts.items()}
+        rest = (self.rare, self.trend, self.novelty, self.target)
+        return Shortlists(self.model[prefixes], lifts, *(each[prefixes] for each in rest))
 
     def ranks(self, scores: np.ndarray) -> np.ndarray:
         """Return the rank of each next item among its shortlist, int64 [P]; ties count against it.
@@ -69,6 +85,7 @@ def shortlist(
     occurrences: np.ndarray,
     most: int,
     progress: Progress = SILENT,
+    trends: np.ndarray | None = None,
     best: int = BEST,
 ) -> Shortlists:
     """Score prefixes by all views and keep the best items of each.
@@ -80,9 +97,11 @@ def shortlist(
         occurrences: int64 [R], in training.
         most: events of a session that views are shown, the last ones.
         progress: is told after each block how many prefixes have been scored.
+        trends: float32 [R], see `neighbours.mixture.trends_of`.
         best: items that each view contributes.
     """
     rare_R = rarity(occurrences)
+    trend_R = np.zeros_like(rare_R) if trends is None else trends
     parts = []
     done = 0
     for block in prefixes.blocks(max(1, _BLOCK_SCORES // len(occurrences))):
@@ -90,7 +109,7 @@ def shortlist(
         shown = block.last(most)
         lifts = {name: lift(view.score(shown)) for name, view in views.items()}
         novelty = np.array([session_novelty(shown.items(i), rare_R) for i in range(len(shown))])
-        parts.append(_keep(scores, lifts, rare_R, novelty, block.targets, best))
+        parts.append(_keep(scores, lifts, rare_R, trend_R, novelty, block.targets, best))
         done += len(block)
         progress.advance("scoring by all views", done, len(prefixes))
     width = max(part.model.shape[1] for part in parts)
@@ -98,6 +117,7 @@ def shortlist(
         _stack([part.model for part in parts], width, -np.inf),
         {name: _stack([part.lifts[name] for part in parts], width, 0) for name in views},
         _stack([part.rare for part in parts], width, 0),
+        _stack([part.trend for part in parts], width, 0),
         np.concatenate([part.novelty for part in parts]),
         np.concatenate([part.target for part in parts]),
     )
@@ -107,16 +127,17 @@ def _keep(
     scores: np.ndarray,
     lifts: dict[View, np.ndarray],
     rare_R: np.ndarray,
+    trend_R: np.ndarray,
     novelty: np.ndarray,
     targets: np.ndarray,
     best: int,
 ) -> Shortlists:
     """Return the shortlists of a block from the scores of all items, float32 [P, R]."""
-    together = scores + 2 * rare_R
+    together = scores + 2 * rare_R + trend_R
     opinions = [scores - rare_R, together.copy()]
     for name, each in lifts.items():
         opinions.append(scores + _ALONE * each)
-        weighted = (1 + 3 * rare_R) * each if name == "content" else 4 * each
+        weighted = _GUESSES[name](rare_R) * each
         opinions.append(scores + weighted)
         together += weighted
     opinions.append(together)
@@ -143,6 +164,7 @@ def _keep(
         keep(scores[prefix, row], -np.inf),
         {name: keep(each[prefix, row], 0) for name, each in lifts.items()},
         keep(rare_R[row], 0),
+        keep(trend_R[row], 0),
         novelty,
         target,
     )

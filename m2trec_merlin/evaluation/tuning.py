@@ -19,13 +19,13 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.config.serving import FixedMixture, TunedMixture
 from m2trec_merlin.evaluation.chosen import MIXTURE_FILE
-from m2trec_merlin.evaluation.mixtures import PRICES, STARTS, STEPS, Point, Sample, choose, frontier, search
+from m2trec_merlin.evaluation.mixtures import Point, Sample, choose, frontier, search, search_settings
 from m2trec_merlin.evaluation.plots import plot_frontier
 from m2trec_merlin.evaluation.ranking import prefixes_of
 from m2trec_merlin.evaluation.served import model_scorer, views_of
 from m2trec_merlin.evaluation.shortlists import shortlist
 from m2trec_merlin.neighbours.metadata_knn import first_of_equal_metadata
-from m2trec_merlin.neighbours.mixture import View, Weights
+from m2trec_merlin.neighbours.mixture import View, Weights, trends_of
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
 from m2trec_merlin.sessions import Prefixes, Sessions
@@ -77,7 +77,7 @@ def tune(config: Config, *, force: bool = False, progress: Progress = SILENT) ->
         return None
     run = run_as_trained(config, SILENT)
     step = run.step("tune")
-    inputs = step.inputs(version=__version__, grid=[STEPS, PRICES, [asdict(start) for start in STARTS]])
+    inputs = step.inputs(version=__version__, grid=search_settings())
     if force or not step.is_current(inputs):
         with step.at_work():
             _tune(run, config.serving.mixture, inputs, progress)
@@ -137,7 +137,8 @@ def _choose_for(run: Run, catalogue: Catalogue, sample: Sample, loss: float, pro
     model = model_scorer(run, catalogue, progress)
     views = views_of(views_to_try(catalogue), catalogue, train)
     most = model.model.max_length
-    lists = shortlist(sample.prefixes, model, views, catalogue.train_counts, most, progress)
+    trends = trends_of(catalogue)
+    lists = shortlist(sample.prefixes, model, views, catalogue.train_counts, most, progress, trends)
     points = search(lists, sample, loss, progress)
     alone = next(point for point in points if point.weights == Weights())
     return Choice(choose(points, loss), alone, frontier(points), sample.sizes())
@@ -147,7 +148,9 @@ def views_to_try(catalogue: Catalogue) -> tuple[View, ...]:
     """Return the views; neighbours by metadata only where items of equal metadata are no exception."""
     same = first_of_equal_metadata(catalogue)
     single = float((np.bincount(same)[same] == 1).mean())
-    return ("by_id", "content") if single >= HARDLY_ANY_TWINS else ("by_id", "by_metadata", "content")
+    if single >= HARDLY_ANY_TWINS:
+        return ("by_id", "beside", "content")
+    return ("by_id", "by_metadata", "beside", "content")
 
 
 def draw(valid: Prefixes, catalogue: Catalogue, size: int, rare_below: int, seed: int) -> Sample:

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.neighbours.views import SessionView, steps_back
 from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Prefixes
@@ -16,11 +17,14 @@ from m2trec_merlin.sessions import Prefixes
 #: (docs/quality.md).
 FLOOR, HALF_RARE = 0.05, 5.0
 
+#: Recent events that an item is thought to have besides, and as many as it would have by its share of all.
+PRIOR = 5.0
+
 #: Mean rarity of a session's items at which it speaks neither for new items nor against them.
 ORDINARY = 0.2
 
 #: The views beside the model, each a scorer from about 0 to 1.
-View = Literal["by_id", "by_metadata", "content"]
+View = Literal["by_id", "by_metadata", "beside", "content"]
 
 
 @dataclass(frozen=True)
@@ -30,26 +34,33 @@ class Weights:
     Attributes:
         by_id: of training sessions that hold the same items.
         by_metadata: of training sessions, where items of equal metadata are the same.
+        beside: of the items that stand beside the session's own in training sessions.
+        rare_beside: likewise for an item without a history, half of it for one of five occurrences.
         content: of the likeness of words.
         rare_content: likewise for an item without a history, half of it for one of five occurrences.
         rare: added to the score of an item without a history, half of it to one of five occurrences.
         new: likewise, but of one of five occurrences an eighth.
         new_session: likewise, for each e-fold of the rarity of the session's own items.
+        trend: added for each e-fold by which an item sold more of late than its share of all (`trends_of`).
     """
 
     by_id: float = 0.0
     by_metadata: float = 0.0
+    beside: float = 0.0
+    rare_beside: float = 0.0
     content: float = 0.0
     rare_content: float = 0.0
     rare: float = 0.0
     new: float = 0.0
     new_session: float = 0.0
+    trend: float = 0.0
 
     def views(self) -> tuple[View, ...]:
         """Return the views that count at all."""
         counts: dict[View, float] = {
             "by_id": self.by_id,
             "by_metadata": self.by_metadata,
+            "beside": max(self.beside, self.rare_beside),
             "content": max(self.content, self.rare_content),
         }
         return tuple(view for view, weight in counts.items() if weight)
@@ -65,6 +76,19 @@ def lift(scores: np.ndarray) -> np.ndarray:
 def rarity(occurrences: np.ndarray) -> np.ndarray:
     """Return 5 / (5 + occurrences), float32 [R]: 1 of an item without a history, half of one of five."""
     return (HALF_RARE / (HALF_RARE + occurrences)).astype(np.float32)
+
+
+def trends_of(catalogue: Catalogue) -> np.ndarray | None:
+    """Return log((recent occurrences + 5) / (those by an item's share of all + 5)), float32 [R].
+
+    0 of an item without a history; None where nothing is known of time.
+    """
+    occurrences, recent = catalogue.train_counts, catalogue.recent_counts
+    if recent is None:
+        return None
+    share = recent.sum() / max(occurrences.sum(), 1)
+    trends: np.ndarray = np.log((recent + PRIOR) / (share * occurrences + PRIOR))
+    return trends.astype(np.float32)
 
 
 def session_novelty(session: np.ndarray, rare: np.ndarray) -> np.float32:
@@ -85,8 +109,8 @@ class Lifts:
     With lift(score) = log(1 + max(score, 0) / 0.05) and rarity = 5 / (5 + occurrences), that is
 
         by_id lift(by id) + by_metadata lift(by metadata)
-        + (content + rare_content rarity) lift(likeness of words)
-        + rare rarity + (new + new_session novelty of the session) rarity^3
+        + (beside + rare_beside rarity) lift(beside) + (content + rare_content rarity) lift(likeness of words)
+        + rare rarity + (new + new_session novelty of the session) rarity^3 + trend trend of the item
 
     Neighbours remember single training sessions, which a model smooths over. Of an item that hardly ever
     sold neither knows much, its words do: the rarer it is, the more they count. Most items that never sold
@@ -99,17 +123,26 @@ class Lifts:
         views: of one catalogue; one that is missing counts nothing.
         occurrences: int64 [R], in training.
         weights: of the views.
+        trends: float32 [R], see `trends_of`; default: none are known.
 
     Attributes:
-        of_rarity: float32 [R], the part of the last two terms that is the same after every session.
+        of_past: float32 [R], what is added after every session for an item's rarity and trend.
     """
 
-    def __init__(self, views: Mapping[View, SessionView], occurrences: np.ndarray, weights: Weights) -> None:
+    def __init__(
+        self,
+        views: Mapping[View, SessionView],
+        occurrences: np.ndarray,
+        weights: Weights,
+        trends: np.ndarray | None = None,
+    ) -> None:
         self._rarity = rare = rarity(occurrences)
         self._newness: np.ndarray = np.float32(weights.new_session) * rare**3
-        self.of_rarity: np.ndarray = np.float32(weights.rare) * rare + np.float32(weights.new) * rare**3
+        self.of_past: np.ndarray = np.float32(weights.rare) * rare + np.float32(weights.new) * rare**3
+        if trends is not None:
+            self.of_past += np.float32(weights.trend) * trends
         self._views = [_Changes(view, _weight(name, weights, rare)) for name, view in views.items()]
-        self._always = self.of_rarity.copy()
+        self._always = self.of_past.copy()
         for view in self._views:
             self._always += view.usual * view.weight
 
@@ -163,8 +196,9 @@ class _Changes:
 
 
 def _weight(name: View, weights: Weights, rare: np.ndarray) -> np.ndarray:
-    if name == "content":
-        return np.float32(weights.content) + np.float32(weights.rare_content) * rare
+    if name in ("beside", "content"):
+        more = np.float32(getattr(weights, f"rare_{name}"))
+        return np.float32(getattr(weights, name)) + more * rare
     return np.full(len(rare), getattr(weights, name), np.float32)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,10 +27,12 @@ from m2trec_merlin.preprocessing.cluster import run
 from m2trec_merlin.preprocessing.device import frames_on
 from m2trec_merlin.preprocessing.fitting import fit_workflow
 from m2trec_merlin.preprocessing.parts import count_events, find_parts
+from m2trec_merlin.preprocessing.recent import count_recent
 from m2trec_merlin.preprocessing.starting import start_from
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers import Origin
 from m2trec_merlin.readers.problems import ProblemLog
+from m2trec_merlin.readers.settings import SplitByColumn
 from m2trec_merlin.runs.folder import CATALOGUE, ITEMS_FILE, ITEMS_WORKFLOW
 from m2trec_merlin.workflows.items import items_workflow
 from m2trec_merlin.workflows.storage import save_workflow
@@ -61,7 +63,7 @@ def build_catalogue(
         DataError: the items do not fit the attributes (all problems at once), or none occurs in training.
         MissingDependencyError: sentences are to be encoded, and the encoder is not installed.
     """
-    items, counts = _order_items(data)
+    items, counts, recent = _order_items(config, data)
     _require_fit(items, config.attributes, data / ITEMS_FILE)
     n_seen = int((counts > 0).sum())
     if not n_seen:
@@ -90,7 +92,8 @@ def build_catalogue(
             for part, to in zip(parts, targets, strict=True)
         ]
         run(tasks, client, "catalogue", progress)
-        _combine(targets, counts, catalogue / ENCODED)
+        told = {"train_count": counts} | ({} if recent is None else {"recent_count": recent})
+        _combine(targets, told, catalogue / ENCODED)
     write_display(items, config, catalogue / DISPLAY)
 
 
@@ -106,14 +109,17 @@ def workflow_columns(attributes: Sequence[Attribute]) -> list[str]:
     return list(dict.fromkeys([ITEM_ID, *(a.source_column for a in attributes)]))
 
 
-def _order_items(data: Path) -> tuple[pa.Table, np.ndarray]:
+def _order_items(config: Config, data: Path) -> tuple[pa.Table, np.ndarray, np.ndarray | None]:
     with reading(data / ITEMS_FILE, "data"):
         items = pq.read_table(data / ITEMS_FILE)
     index = IdIndex(items.column(ITEM_ID).to_pandas())
-    counts = count_events(find_parts(data, "train"), index)
+    parts = find_parts(data, "train")
+    counts = count_events(parts, index)
+    # Sessions that a column divides are read as being in order, as `valid_share_of_train` does.
+    recent = count_recent(parts, index, isinstance(config.data.split, SplitByColumn))
     # A stable sort keeps the order of the source among items with equal counts.
     order = np.argsort(-counts, kind="stable")
-    return items.take(pa.array(order)), counts[order]
+    return items.take(pa.array(order)), counts[order], None if recent is None else recent[order]
 
 
 def _write_parts(items: pa.Table, n_seen: int, folder: Path, size: int) -> list[Path]:
@@ -133,14 +139,16 @@ def encode_part(workflow: Workflow, source: str, target: str, schema: pa.Schema,
     pq.write_table(pa.Table.from_arrays(columns, schema=schema), target)
 
 
-def _combine(parts: Sequence[Path], counts: np.ndarray, target: Path) -> None:
+def _combine(parts: Sequence[Path], told: Mapping[str, np.ndarray], target: Path) -> None:
     start = 0
     schema = pq.read_schema(parts[0]).remove_metadata()
-    schema = schema.insert(1, pa.field("train_count", pa.int64()))
+    for place, name in enumerate(told, 1):
+        schema = schema.insert(place, pa.field(name, pa.int64()))
     with pq.ParquetWriter(target, schema) as writer:
         for part in parts:
             table = pq.read_table(part)
             stop = start + len(table)
-            table = table.add_column(1, "train_count", pa.array(counts[start:stop], pa.int64()))
+            for place, (name, counts) in enumerate(told.items(), 1):
+                table = table.add_column(place, name, pa.array(counts[start:stop], pa.int64()))
             writer.write_table(table.cast(schema))
             start = stop

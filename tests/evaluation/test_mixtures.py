@@ -24,6 +24,7 @@ from m2trec_merlin.evaluation.mixtures import (
 from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.evaluation.shortlists import Shortlists, shortlist
 from m2trec_merlin.neighbours.content_knn import WordLikeness, fit_words
+from m2trec_merlin.neighbours.item_lists import ItemLists
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
 from m2trec_merlin.neighbours.mixture import Lifts, Mixture, View, Weights
 from m2trec_merlin.neighbours.session_knn import SessionKnn
@@ -45,6 +46,7 @@ def all_views(world: World) -> dict[View, SessionView]:
     return {
         "by_id": SessionKnn(world.catalogue, world.train),
         "by_metadata": MetadataKnn(world.catalogue, world.train),
+        "beside": ItemLists(world.catalogue, world.train),
         "content": WordLikeness(fit_words(world.catalogue)[0]),
     }
 
@@ -55,7 +57,7 @@ def sample_of(prefixes: Prefixes) -> Sample:
     return Sample(prefixes, part == 0, part == 1, part == 2)
 
 
-@pytest.mark.parametrize("names", [("by_id", "by_metadata", "content"), ("by_id",)])
+@pytest.mark.parametrize("names", [("by_id", "by_metadata", "beside", "content"), ("by_id",)])
 def test_points_are_what_the_mixture_of_their_weights_measures(
     tmp_path: Path, names: tuple[View, ...]
 ) -> None:
@@ -65,12 +67,13 @@ def test_points_are_what_the_mixture_of_their_weights_measures(
     model, counts = Popularity(world.catalogue, world.train), world.catalogue.train_counts
     views = {name: view for name, view in all_views(world).items() if name in names}
     sample = sample_of(prefixes)
-    points = search(shortlist(prefixes, model, views, counts, MOST), sample, 0.01, told)
+    trends = np.linspace(-1, 1, len(counts), dtype=np.float32)
+    points = search(shortlist(prefixes, model, views, counts, MOST, trends=trends), sample, 0.01, told)
     assert len(points) == len({p.weights for p in points}) > 50
     assert told.tasks["trying mixtures"][-1][:2] == (6, 6)
     for each in points[:: max(len(points) // 20, 1)]:
         assert not set(each.weights.views()) - set(names)
-        tested = Mixture("tested", model, Lifts(views, counts, each.weights), MOST)
+        tested = Mixture("tested", model, Lifts(views, counts, each.weights, trends), MOST)
         outcome = evaluate(tested, prefixes, world.catalogue, EvaluationConfig(ks=[20]))
         assert outcome.items is not None
         hits = outcome.items.target <= 20
@@ -104,7 +107,8 @@ def two_items(n_rare: int, hits_rare: int, n_new: int, hits_new: int) -> tuple[S
     words[:hits_rare, 0] = words[n_rare : n_rare + hits_new, 0] = 1
     occurrences = np.zeros_like(model)
     occurrences[:, 0] = np.where(rare, 0.5, 1.0)
-    lists = Shortlists(model, {"content": words}, occurrences, np.zeros(n), np.zeros(n, np.int64))
+    trend = np.zeros_like(model)
+    lists = Shortlists(model, {"content": words}, occurrences, trend, np.zeros(n), np.zeros(n, np.int64))
     return lists, Sample(PREFIXES, np.ones(n, bool), rare, ~rare)
 
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.evaluation.baselines import Popularity
 from m2trec_merlin.neighbours.content_knn import WordLikeness, fit_words
+from m2trec_merlin.neighbours.item_lists import ItemLists
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
-from m2trec_merlin.neighbours.mixture import Lifts, Mixture, View, Weights, rarity, session_novelty
+from m2trec_merlin.neighbours.mixture import (
+    Lifts,
+    Mixture,
+    View,
+    Weights,
+    rarity,
+    session_novelty,
+    trends_of,
+)
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.neighbours.views import Said, SessionView
 from m2trec_merlin.sessions import Prefixes, Sessions
@@ -54,9 +65,10 @@ class TestMixture(ItemScorerContract):
         views: dict[View, SessionView] = {
             "by_id": SessionKnn(catalogue, train),
             "by_metadata": MetadataKnn(catalogue, train),
+            "beside": ItemLists(catalogue, train),
             "content": WordLikeness(fit_words(catalogue)[0], repeats=False),
         }
-        lifts = Lifts(views, catalogue.train_counts, Weights(2, 1, 1, 1, 1, 1, 1))
+        lifts = Lifts(views, catalogue.train_counts, Weights(2, 1, 1, 1, 1, 1, 1, 1, 1))
         return Mixture("all", Popularity(catalogue, train), lifts, 10)
 
 
@@ -71,11 +83,13 @@ def test_what_all_views_lift_is_added() -> None:
     views: dict[View, SessionView] = {
         "by_id": FixedView([-np.inf, 0.55, 0.0]),
         "by_metadata": FixedView([-np.inf, -np.inf, 0.1]),
+        "beside": FixedView([-np.inf, 0.95, 0.0]),
         "content": words,
     }
     weights = {"by_id": 2.0, "by_metadata": 4.0, "content": 3.0, "rare_content": 1.0, "rare": 0.8, "new": 0.4}
+    weights |= {"beside": 0.5, "rare_beside": 0.6}
     scores = mixture(model, views, **weights).score(PREFIXES)
-    first = 2 * np.log(12) + (3 + 0.5) * np.log(4) + 0.4 + 0.4 / 8
+    first = 2 * np.log(12) + (0.5 + 0.3) * np.log(20) + (3 + 0.5) * np.log(4) + 0.4 + 0.4 / 8
     second = 2.0 + 4 * np.log(3) + (3 + 1) * np.log(20) + 0.8 + 0.4
     np.testing.assert_allclose(scores[0], [-np.inf, first, second], rtol=1e-5)
 
@@ -95,9 +109,31 @@ def test_novelty_is_of_the_items_of_a_session_each_once() -> None:
     np.testing.assert_allclose(novelty, [half, both, both, both, 0, most, 0], rtol=1e-5)
 
 
-def test_what_rare_items_get_in_any_session_is_told() -> None:
-    lifts = Lifts({}, OCCURRENCES, Weights(rare=0.8, new=0.4, new_session=5))
-    np.testing.assert_allclose(lifts.of_rarity, [1.2, 0.45, 1.2], rtol=1e-6)
+def test_trends_are_of_recent_events_beyond_an_items_share() -> None:
+    """A tenth of all 100 events is recent: 3 of the first item's 80, 7 of the second's 20, no third."""
+    catalogue = replace(make_catalogue([80, 20, 0]), recent_counts=np.array([0, 3, 7, 0]))
+    expected = [0, np.log((3 + 5) / (8 + 5)), np.log((7 + 5) / (2 + 5)), 0]
+    np.testing.assert_allclose(trends_of(catalogue), expected, rtol=1e-6)
+
+
+def test_without_time_there_are_no_trends() -> None:
+    assert trends_of(make_catalogue([3, 2])) is None
+    nothing = replace(make_catalogue([3, 2]), recent_counts=np.zeros(3, np.int64))
+    assert trends_of(nothing).tolist() == [0, 0, 0]
+
+
+def test_what_an_items_past_adds_in_any_session_is_told() -> None:
+    weights = Weights(rare=0.8, new=0.4, new_session=5, trend=2)
+    trends = np.array([0, -0.5, 0], np.float32)
+    lifts = Lifts({}, OCCURRENCES, weights, trends)
+    np.testing.assert_allclose(lifts.of_past, [1.2, 0.45 - 1, 1.2], rtol=1e-6)
+    scores = Mixture(
+        "all",
+        Fixed([-np.inf, 0.0, 0.0]),
+        Lifts({}, OCCURRENCES, Weights(trend=2), np.array([0, -0.5, 0], np.float32)),
+        10,
+    )
+    np.testing.assert_allclose(scores.score(PREFIXES)[0, 1:], [-1, 0], rtol=1e-6)
 
 
 def test_without_words_the_other_views_are_mixed() -> None:
@@ -110,6 +146,7 @@ def test_without_words_the_other_views_are_mixed() -> None:
 def test_views_that_count_are_named() -> None:
     assert Weights(by_id=1, rare=2).views() == ("by_id",)
     assert Weights(by_metadata=0.5, rare_content=1).views() == ("by_metadata", "content")
+    assert Weights(rare_beside=0.5, trend=1).views() == ("beside",)
 
 
 def test_neighbours_alone_recommend_nothing_and_rule_nothing_out() -> None:

@@ -114,6 +114,9 @@ def build_shop(
         "session_id", kind="stable"
     )
     events["position"] = events.groupby("session_id").cumcount()
+    events["timestamp"] = pd.date_range("2026-01-01", periods=len(events), freq="min").astype(
+        "datetime64[us]"
+    )
     events.to_parquet(train / "part-00000.parquet", index=False)
     items = raw_items() if more_items is None else pd.concat([raw_items(), more_items])
     items.to_parquet(directory / "data" / "items.parquet", index=False)

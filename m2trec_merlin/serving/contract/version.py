@@ -30,6 +30,8 @@ NEIGHBOUR_ROWS, NEIGHBOUR_OFFSETS = "neighbour_rows.npy", "neighbour_offsets.npy
 #: What the server itself never reads: how items are encoded into rows of the catalogue.
 CATALOGUE_GRAPH, ITEM_FORMAT = "catalogue.onnx", "item_format.json"
 NEIGHBOUR_SAME = "neighbour_same.npy"
+#: The items beside each item, and what each sold of late.
+NEIGHBOUR_LISTS, NEIGHBOUR_TRENDS = "neighbour_lists.npz", "neighbour_trends.npy"
 #: Vectors of texts, and which text is whose.
 NEIGHBOUR_WORDS, NEIGHBOUR_TEXTS = "neighbour_words.npz", "neighbour_texts.npy"
 #: What inputs of the session graph are called that hold attributes of events, and where these stand.

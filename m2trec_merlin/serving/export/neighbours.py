@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,32 +13,42 @@ from scipy import sparse
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.neighbours.content_knn import fit_words
+from m2trec_merlin.neighbours.item_lists import ItemLists
 from m2trec_merlin.neighbours.metadata_knn import first_of_equal_metadata
-from m2trec_merlin.neighbours.mixture import View
+from m2trec_merlin.neighbours.mixture import Weights, trends_of
 from m2trec_merlin.serving.contract.version import (
+    NEIGHBOUR_LISTS,
     NEIGHBOUR_OFFSETS,
     NEIGHBOUR_ROWS,
     NEIGHBOUR_SAME,
     NEIGHBOUR_TEXTS,
+    NEIGHBOUR_TRENDS,
     NEIGHBOUR_VOCABULARY,
     NEIGHBOUR_WORDS,
 )
 from m2trec_merlin.sessions import Sessions
 
 
-def write_neighbours(folder: Path, catalogue: Catalogue, train: Sessions, views: Sequence[View]) -> None:
-    """Write the training sessions and, where they count, which metadata are equal and the words of items.
+def write_neighbours(folder: Path, catalogue: Catalogue, train: Sessions, weights: Weights) -> None:
+    """Write the training sessions and, as far as it counts, what else is known of the items.
+
+    That is which metadata are equal, which items stand beside each other, words, and trends.
 
     Args:
         folder: a version folder of `m2trec_predict`.
         catalogue: of the model.
         train: its training sessions.
-        views: that count in the mixture.
+        weights: of the mixture.
     """
+    views = weights.views()
     np.save(folder / NEIGHBOUR_ROWS, train.rows.astype(np.int32))
     np.save(folder / NEIGHBOUR_OFFSETS, train.offsets)
     if "by_metadata" in views:
         np.save(folder / NEIGHBOUR_SAME, first_of_equal_metadata(catalogue))
+    if "beside" in views:
+        sparse.save_npz(folder / NEIGHBOUR_LISTS, ItemLists(catalogue, train).likeness)
+    if weights.trend and (trends := trends_of(catalogue)) is not None:
+        np.save(folder / NEIGHBOUR_TRENDS, trends)
     if "content" in views:
         with suppress(DataError):
             words, vocabulary = fit_words(catalogue)

@@ -171,7 +171,7 @@ def write_repository(
     atomic_write(predict / CATEGORIES, json.dumps(categories, indent=2))
     lifts = None
     if weights is not None:
-        write_neighbours(predict, catalogue, train, weights.views())
+        write_neighbours(predict, catalogue, train, weights)
         lifts = ExportedNeighbours(predict, mixture).at_export()
     sample = draw_sample(model, item_vectors, train, lifts)
     index, recall = write_index(version.index, predict, sample, progress)

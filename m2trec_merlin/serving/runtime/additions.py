@@ -71,10 +71,10 @@ class SessionAdditions:
         return wishes
 
     def lift(self, catalogue: ServedCatalogue, rows: np.ndarray) -> np.ndarray:
-        """Return what neighbours add to the scores of rows for being rare, float32 [m]."""
+        """Return what neighbours add to the scores of rows for their rarity and trend, float32 [m]."""
         if self._neighbours is None:
             return np.zeros(len(rows), np.float32)
-        return self._neighbours.lifts_of_rarity(rows, catalogue)
+        return self._neighbours.lifts_of_past(rows, catalogue)
 
 
 def repeat_addition(positions: np.ndarray, biases: np.ndarray) -> Addition:

@@ -20,16 +20,19 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.neighbours.background import sessions_repeat_items
 from m2trec_merlin.neighbours.content_knn import Vocabulary, WordLikeness, WordVectors
+from m2trec_merlin.neighbours.item_lists import ItemLists
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
 from m2trec_merlin.neighbours.mixture import Lifts, View, Weights
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.neighbours.views import Relisted, SessionView
 from m2trec_merlin.serving.contract.version import (
     ITEMS,
+    NEIGHBOUR_LISTS,
     NEIGHBOUR_OFFSETS,
     NEIGHBOUR_ROWS,
     NEIGHBOUR_SAME,
     NEIGHBOUR_TEXTS,
+    NEIGHBOUR_TRENDS,
     NEIGHBOUR_VOCABULARY,
     NEIGHBOUR_WORDS,
 )
@@ -58,9 +61,14 @@ class ExportedNeighbours:
                 self._views[view] = SessionKnn(catalogue, train)
             elif view == "by_metadata":
                 self._views[view] = MetadataKnn(catalogue, train, np.load(folder / NEIGHBOUR_SAME))
+            elif view == "beside":
+                lists = sparse.load_npz(folder / NEIGHBOUR_LISTS)
+                self._views[view] = ItemLists(catalogue, train, lists)
             elif (folder / NEIGHBOUR_WORDS).is_file():
                 self._words = ExportedWords(folder, sessions_repeat_items(train))
         self._occurrences = catalogue.train_counts
+        trends = folder / NEIGHBOUR_TRENDS
+        self._trends = np.load(trends) if trends.is_file() else np.zeros(len(counts) + 1, np.float32)
         self._lifts_of: WeakKeyDictionary[ServedCatalogue, Lifts] = WeakKeyDictionary()
 
     def at_export(self) -> Lifts:
@@ -68,7 +76,7 @@ class ExportedNeighbours:
         views = self._views
         if self._words is not None:
             views = {**views, "content": self._words.at_export()}
-        return Lifts(views, self._occurrences, self._weights)
+        return Lifts(views, self._occurrences, self._weights, self._trends)
 
     def lifts(self, session: np.ndarray, catalogue: ServedCatalogue) -> np.ndarray:
         """Return what neighbours add to all scores after a session, float32 [R].
@@ -84,9 +92,9 @@ class ExportedNeighbours:
         outside = np.full(len(catalogue.origins) - len(lifted), lifted[NO_ITEM])
         return np.concatenate([lifted, outside]) if len(outside) else lifted
 
-    def lifts_of_rarity(self, rows: np.ndarray, catalogue: ServedCatalogue) -> np.ndarray:
-        """Return what is added to the scores of rows for being rare, float32 [m]."""
-        lifted = self._of(catalogue).of_rarity
+    def lifts_of_past(self, rows: np.ndarray, catalogue: ServedCatalogue) -> np.ndarray:
+        """Return what is added to the scores of rows for their rarity and trend, float32 [m]."""
+        lifted = self._of(catalogue).of_past
         return lifted[np.where(rows < len(lifted), rows, NO_ITEM)]
 
     def _of(self, catalogue: ServedCatalogue) -> Lifts:
@@ -97,7 +105,8 @@ class ExportedNeighbours:
                 views = {name: Relisted(view, origins) for name, view in views.items()}
             if self._words is not None:
                 views = {**views, "content": self._words.of(version)}
-            self._lifts_of[version] = Lifts(views, self._occurrences[origins], self._weights)
+            occurrences, trends = self._occurrences[origins], self._trends[origins]
+            self._lifts_of[version] = Lifts(views, occurrences, self._weights, trends)
         return self._lifts_of[version]
 
 

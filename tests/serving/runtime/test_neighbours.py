@@ -15,7 +15,7 @@ from m2trec_merlin.config.serving import FixedMixture, NoMixture
 from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.evaluation.served import mixture_of
 from m2trec_merlin.model.scoring import ModelScorer
-from m2trec_merlin.neighbours.mixture import Weights
+from m2trec_merlin.neighbours.mixture import Weights, trends_of
 from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
 from m2trec_merlin.serving.client import Recommendations
 from m2trec_merlin.serving.contract.names import PREDICT
@@ -27,7 +27,17 @@ from m2trec_merlin.sessions import Sessions
 from tests.serving.runtime.asking import Asking
 from tests.worlds.shop import MAX_LENGTH, N_ITEMS, N_SEEN, TRAIN, Shop, build_shop, raw_items
 
-WEIGHTS = Weights(by_id=1.0, by_metadata=2.0, content=0.5, rare_content=1.5, rare=0.7, new=0.3)
+WEIGHTS = Weights(
+    by_id=1.0,
+    by_metadata=2.0,
+    beside=0.6,
+    rare_beside=0.4,
+    content=0.5,
+    rare_content=1.5,
+    rare=0.7,
+    new=0.3,
+    trend=0.8,
+)
 
 
 def mixed_shop(folder: Path, weights: Weights = WEIGHTS, **model: object) -> Shop:
@@ -55,6 +65,8 @@ def test_answers_equal_the_blend(tmp_path: Path, options: dict[str, Any]) -> Non
     shop = mixed_shop(tmp_path, **options)
     train = Sessions.from_lists(TRAIN)
     weights = options.get("weights", WEIGHTS)
+    trends = trends_of(shop.catalogue)
+    assert trends is not None and trends.min() < 0 < trends.max()
     offline = mixture_of(weights, shop.catalogue, train, ModelScorer(shop.model))
     sessions = [[3], [1, 2], [9, 30, 2, 1], list(range(1, MAX_LENGTH + 1)), [30]]
     requests = [request(rows, N_ITEMS) for rows in sessions]
