@@ -66,7 +66,7 @@ def most_recent(positions: np.ndarray) -> np.ndarray:
     Args:
         positions: int64 [L], catalogue rows; negative numbers stand for items outside of the catalogue.
     """
-    _, distances = np.unique(positions[::-1], return_index=True)
+    last = dict(zip(positions.tolist(), range(len(positions)), strict=True))
     recent = np.zeros(len(positions), dtype=bool)
-    recent[len(positions) - 1 - distances] = True
+    recent[list(last.values())] = True
     return recent

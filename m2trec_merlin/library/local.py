@@ -185,17 +185,14 @@ class LocalRecommender:
         Raises:
             RefusedError: a session is wrong; says which one, and which field.
         """
-        # Read once: every session is asked with them.
-        exclude = listed("exclude", exclude)
-        new_items = None if new_items is None else listed("new_items", new_items)
-        candidates = None if candidates is None else listed("candidates", candidates)
-        said = (
-            *(top_k, exclude, exclude_session_items, filters, new_item_boost, new_items, popularity),
+        # Written once: every session is asked with them.
+        said = build_request(
+            *([], top_k, exclude, exclude_session_items, filters, new_item_boost, new_items, popularity),
             *(candidates, explain, options),
-        )
+        )[OPTIONS]
         answers: list[Recommendations] = []
         for start, some in _parts(listed("sessions", sessions), _SESSIONS_AT_ONCE):
-            requests = [build_request(session, *said) for session in some]
+            requests = [{**build_request(session), OPTIONS: said} for session in some]
             for place, answer in enumerate(self._answer(requests), start):
                 if isinstance(answer, M2TRecError):
                     raise RefusedError(f"sessions[{place}]: {answer}")

@@ -19,8 +19,8 @@ from m2trec_merlin.neighbours.background import (
     popularity_share,
     sessions_repeat_items,
 )
-from m2trec_merlin.neighbours.incidence import entries_of, sums_of
-from m2trec_merlin.neighbours.views import Said, SessionView, steps_back
+from m2trec_merlin.neighbours.incidence import lines_of
+from m2trec_merlin.neighbours.views import EVERY_GROUP, Said, SessionView, steps_back
 from m2trec_merlin.sessions import Prefixes, Sessions
 
 #: Multiple of `popularity_share` added to the cosine: decides between items with nearly equal words.
@@ -107,15 +107,14 @@ class WordLikeness(SessionView):
     def say(self, session: np.ndarray) -> Said:
         """See `SessionView.say`."""
         items, distances = steps_back(session)
-        held, lengths = entries_of(self._texts, self.group_of[items])
-        words, place = np.unique(self._texts.indices[held], return_inverse=True)
-        weights = self._texts.data[held] * np.repeat(1 / (1 + distances), lengths)
-        sums = np.bincount(place, weights, len(words))
+        texts, holders = self._texts, self._holders
+        (held, weights), lengths = lines_of(texts, self.group_of[items], texts.indices, texts.data)
+        words, place = np.unique(held, return_inverse=True)
+        sums = np.bincount(place, weights * np.repeat(1 / (1 + distances), lengths), len(words))
         profile = sums / max(float(np.linalg.norm(sums)), 1e-12)
-        held, lengths = entries_of(self._holders, words)
-        weights = self._holders.data[held] * np.repeat(profile, lengths)
-        texts, cosines = sums_of(self._holders.indices[held], weights, len(self.usual))
-        return Said(texts, cosines.astype(np.float32))
+        (held, weights), lengths = lines_of(holders, words, holders.indices, holders.data)
+        cosines = np.bincount(held, weights * np.repeat(profile, lengths), len(self.usual))
+        return Said(EVERY_GROUP, cosines.astype(np.float32))
 
 
 def item_words(catalogue: Catalogue) -> list[str]:

@@ -36,6 +36,24 @@ def entries_of(matrix: sparse.csr_matrix, lines: np.ndarray) -> tuple[np.ndarray
     return ragged_positions(starts, lengths), lengths
 
 
+def lines_of(
+    matrix: sparse.csr_matrix, lines: np.ndarray, *values: np.ndarray
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Return what arrays hold of the entries of some lines, and how many each line has.
+
+    Of few and long lines this is twice as fast as by `entries_of`.
+
+    Args:
+        matrix: of any shape.
+        lines: int64 [m].
+        values: of its entries, such as `matrix.indices`.
+    """
+    starts, stops = matrix.indptr[lines], matrix.indptr[lines + 1]
+    entries = [slice(*bounds) for bounds in zip(starts.tolist(), stops.tolist(), strict=True)]
+    joined = [np.concatenate([each[:0], *(each[entry] for entry in entries)]) for each in values]
+    return joined, stops - starts
+
+
 def sums_of(indices: np.ndarray, weights: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the indices that weights above 0 belong to, int64 [n], rising, and their sums, float64 [n].
 

@@ -17,7 +17,7 @@ from scipy import sparse
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.neighbours.background import sessions_repeat_items
-from m2trec_merlin.neighbours.incidence import entries_of, held_by, sums_of
+from m2trec_merlin.neighbours.incidence import held_by, lines_of, sums_of
 from m2trec_merlin.neighbours.views import Said, SessionView, steps_back
 from m2trec_merlin.sessions import Sessions
 
@@ -96,7 +96,8 @@ class ItemLists(SessionView):
     def say(self, session: np.ndarray) -> Said:
         """See `SessionView.say`."""
         rows, distances = steps_back(session)
-        entries, lengths = entries_of(self.likeness, rows)
-        weights = self.likeness.data[entries] * np.repeat(1 / (1 + distances), lengths)
-        found, sums = sums_of(self.likeness.indices[entries], weights, len(self.usual))
+        lists = self.likeness
+        (listed, likeness), lengths = lines_of(lists, rows, lists.indices, lists.data)
+        weights = likeness * np.repeat(1 / (1 + distances), lengths)
+        found, sums = sums_of(listed, weights, len(self.usual))
         return Said(found, (sums / max(sums.max(initial=0), 1e-9)).astype(np.float32))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import log
 from typing import Literal
 
 import numpy as np
@@ -99,8 +100,8 @@ def session_novelty(session: np.ndarray, rare: np.ndarray) -> np.float32:
         rare: float32 [R], see `rarity`.
     """
     rows, _ = steps_back(session)
-    mean = rare[rows].mean() if len(rows) else ORDINARY
-    return np.float32(np.log((FLOOR + mean) / (FLOOR + ORDINARY)))
+    mean = float(rare[rows].sum()) / len(rows) if len(rows) else ORDINARY
+    return np.float32(log((FLOOR + mean) / (FLOOR + ORDINARY)))
 
 
 class Lifts:
@@ -199,7 +200,7 @@ def _weight(name: View, weights: Weights, rare: np.ndarray) -> np.ndarray:
     if name in ("beside", "content"):
         more = np.float32(getattr(weights, f"rare_{name}"))
         return np.float32(getattr(weights, name)) + more * rare
-    return np.full(len(rare), getattr(weights, name), np.float32)
+    return np.broadcast_to(np.float32(getattr(weights, name)), rare.shape)
 
 
 class Mixture:

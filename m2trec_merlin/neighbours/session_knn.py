@@ -23,8 +23,9 @@ from scipy import sparse
 
 from m2trec_merlin.arrays import ragged_positions
 from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.neighbours.background import popularity_share, sessions_repeat_items
-from m2trec_merlin.neighbours.incidence import entries_of, held_by, sums_of
+from m2trec_merlin.neighbours.incidence import entries_of, held_by, lines_of, sums_of
 from m2trec_merlin.neighbours.views import Said, SessionView, steps_back
 from m2trec_merlin.sessions import Sessions
 
@@ -69,35 +70,35 @@ class SessionKnn(SessionView):
     ) -> None:
         self.parameters = parameters or SessionKnnParameters()
         self.repeats = sessions_repeat_items(train) if repeats is None else repeats
-        self.sessions = held_by(train, catalogue.n_rows)
+        self._rows, self._numbers = _numbered(train, catalogue.n_rows)
+        self.sessions = held_by(Sessions(self._numbers[train.rows], train.offsets), len(self._rows))
         lengths = np.diff(self.sessions.indptr)
         self.index = _keep_last(self.sessions.T.tocsr(), self.parameters.sessions_per_item)
-        frequency = np.bincount(self.sessions.indices, minlength=catalogue.n_rows)
+        frequency = np.bincount(self.sessions.indices, minlength=len(self._rows))
         self.rarity = np.log(max(len(train), 1) / np.maximum(frequency, 1)).astype(np.float32)
         self.damping = (np.maximum(lengths, 1.0) ** -self.parameters.length_norm).astype(np.float32)
         self.usual = self.parameters.popularity_weight * popularity_share(catalogue)
-        self.usual[frequency == 0] = -np.inf
+        self.usual[self._numbers == NO_ITEM] = -np.inf
 
     def say(self, session: np.ndarray) -> Said:
         """See `SessionView.say`."""
-        items, distances = steps_back(session)
+        items, distances = steps_back(self._numbers[session])
         neighbours, similarities = self._most_similar(items, distances)
         if not len(neighbours):
             return Said(neighbours, similarities)
         entries, lengths = entries_of(self.sessions, neighbours)
         held = self.sessions.indices[entries]
         weights = similarities * self._recency(items, distances, held, lengths)
-        rows, votes = sums_of(held, np.repeat(weights, lengths), len(self.usual))
-        scores = votes.astype(np.float32) * (1 + self.rarity[rows])
+        numbers, votes = sums_of(held, np.repeat(weights, lengths), len(self._rows))
+        scores = votes.astype(np.float32) * (1 + self.rarity[numbers])
+        rows = self._rows[numbers]
         return Said(rows, scores / scores.max(initial=np.finfo(np.float32).tiny) + self.usual[rows])
 
     def _most_similar(self, items: np.ndarray, distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the k training sessions most like one, int64 [k], and how similar they are, float32 [k]."""
         weights = np.maximum(1 - 0.1 * distances, 0.01).astype(np.float32) * self.rarity[items]
-        entries, lengths = entries_of(self.index, items)
-        sessions, similarities = sums_of(
-            self.index.indices[entries], np.repeat(weights, lengths), len(self.damping)
-        )
+        (holders,), lengths = lines_of(self.index, items, self.index.indices)
+        sessions, similarities = sums_of(holders, np.repeat(weights, lengths), len(self.damping))
         found = similarities.astype(np.float32) * self.damping[sessions]
         kept = _highest(found, sessions, self.parameters.neighbours)
         return sessions[kept], found[kept]
@@ -108,15 +109,30 @@ class SessionKnn(SessionView):
         """Return 1 / (1 + steps since the last item shared with each neighbour), float32 [k].
 
         Args:
-            items: of the session, int64 [m].
+            items: numbers of the session's, int64 [m].
             distances: of these, int64 [m].
-            held: items of the neighbours, one after the other.
+            held: numbers of the neighbours' items, one after the other.
             lengths: int64 [k], how many are whose.
         """
-        inverse = np.zeros(len(self.usual), np.float32)
+        inverse = np.zeros(len(self._rows), np.float32)
         inverse[items] = 1 / (1 + distances)
         # A neighbour shares an item, so it holds one, and no segment is empty.
         return np.asarray(np.maximum.reduceat(inverse[held], np.cumsum(lengths) - lengths))
+
+
+def _numbered(train: Sessions, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Number the items that sessions hold, the most frequent first: what is looked at stands close together.
+
+    Returns:
+        The rows of numbers, NO_ITEM first, and the numbers of rows, int64 [R]; NO_ITEM if no session has it.
+    """
+    counts = np.bincount(train.rows, minlength=n_rows)
+    counts[NO_ITEM] = 0
+    held = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
+    rows = np.concatenate([[NO_ITEM], held])
+    numbers = np.full(n_rows, NO_ITEM)
+    numbers[rows] = np.arange(len(rows))
+    return rows, numbers
 
 
 def _keep_last(index: sparse.csr_matrix, count: int) -> sparse.csr_matrix:

@@ -16,16 +16,19 @@ import numpy as np
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.sessions import Prefixes
 
+#: In place of groups where something is said of all of them, in their order.
+EVERY_GROUP = slice(None)
+
 
 class Said(NamedTuple):
     """What a view says after a session.
 
     Attributes:
-        groups: int64 [m], each of them once.
+        groups: int64 [m], each of them once; or `EVERY_GROUP`.
         scores: float32 [m], of their items.
     """
 
-    groups: np.ndarray
+    groups: np.ndarray | slice
     scores: np.ndarray
 
 

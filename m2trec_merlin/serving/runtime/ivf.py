@@ -14,6 +14,7 @@ Shape legend: B queries, D model width, G catalogue rows, n points.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Protocol
@@ -104,7 +105,7 @@ class IvfRanking:
         self._lists, self._everything = lists, everything
 
     def rows(
-        self, queries: np.ndarray, biases: np.ndarray, lifts: np.ndarray | None, count: int
+        self, queries: np.ndarray, biases: np.ndarray, lifts: Sequence[np.ndarray] | None, count: int
     ) -> np.ndarray:
         """See `Ranking.rows`."""
         if lifts is not None or count > _MOST:

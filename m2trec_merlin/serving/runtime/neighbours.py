@@ -89,8 +89,8 @@ class ExportedNeighbours:
             catalogue: that is searched.
         """
         lifted = self._of(catalogue).after(np.maximum(session, NO_ITEM))
-        outside = np.full(len(catalogue.origins) - len(lifted), lifted[NO_ITEM])
-        return np.concatenate([lifted, outside]) if len(outside) else lifted
+        outside = len(catalogue.origins) - len(lifted)
+        return np.append(lifted, np.full(outside, lifted[NO_ITEM])) if outside else lifted
 
     def lifts_of_past(self, rows: np.ndarray, catalogue: ServedCatalogue) -> np.ndarray:
         """Return what is added to the scores of rows for their rarity and trend, float32 [m]."""

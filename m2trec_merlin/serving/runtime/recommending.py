@@ -282,9 +282,8 @@ class Recommender:
         found: list[Categories] = [{} for _ in range(n_sessions)]
         for (name, names), values in zip(self._categories.items(), probabilities, strict=True):
             best = np.argsort(-values, axis=1, kind="stable")[:, : self.version.top_categories]
-            shares = np.take_along_axis(values, best, axis=1)
-            for categories, places, own in zip(found, best.tolist(), shares, strict=True):
-                categories[name] = [names[place] for place in places], own
+            for categories, places, own in zip(found, best, values, strict=True):
+                categories[name] = [names[place] for place in places.tolist()], own[places]
         return found
 
 

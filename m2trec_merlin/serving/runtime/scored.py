@@ -41,14 +41,14 @@ class Ranking(Protocol):
     """Candidates that are already there when an index is written, G rows."""
 
     def rows(
-        self, queries: np.ndarray, biases: np.ndarray, lifts: np.ndarray | None, count: int
+        self, queries: np.ndarray, biases: np.ndarray, lifts: Sequence[np.ndarray] | None, count: int
     ) -> np.ndarray:
         """Return the rows with the highest scores for each query, in any order, int64 [B, count].
 
         Args:
             queries: float32 [B, D].
             biases: float32 [G]; -inf for rows that are no candidates any more.
-            lifts: float32 [B, G], added to the scores; None for nothing.
+            lifts: for each query float32 [R], added to the scores of the first G; None for nothing.
             count: rows wanted, at most G.
         """
 
@@ -67,10 +67,15 @@ class GraphRanking:
         self._graph = open_graph(path)
 
     def rows(
-        self, queries: np.ndarray, biases: np.ndarray, lifts: np.ndarray | None, count: int
+        self, queries: np.ndarray, biases: np.ndarray, lifts: Sequence[np.ndarray] | None, count: int
     ) -> np.ndarray:
         """See `Ranking.rows`."""
-        return self._run("rows", queries, biases[None] if lifts is None else biases + lifts, count)
+        if lifts is None:
+            return self._run("rows", queries, biases[None], count)
+        lifted = np.empty((len(lifts), len(biases)), np.float32)
+        for line, own in zip(lifted, lifts, strict=True):
+            np.add(biases, own[: len(biases)], out=line)
+        return self._run("rows", queries, lifted, count)
 
     def scores(self, queries: np.ndarray, biases: np.ndarray) -> np.ndarray:
         """See `Ranking.scores`."""
@@ -145,8 +150,7 @@ class ScoredCandidates:
             return
         n_ranked, most = len(self._vectors_GD), int(counts[picked].max())
         lifts = [lifts for index in picked if (lifts := wishes[index].lifts) is not None]
-        first = np.stack([each[:n_ranked] for each in lifts]) if lifts else None
-        rows_Bc = self._ranking.rows(queries[picked], self._biases_G, first, min(most, n_ranked))
+        rows_Bc = self._ranking.rows(queries[picked], self._biases_G, lifts or None, min(most, n_ranked))
         more_BM = self._scores_of_more(queries[picked])
         if lifts:
             more_BM += [each[n_ranked:] for each in lifts]
