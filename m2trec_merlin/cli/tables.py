@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
@@ -13,7 +12,7 @@ from rich.table import Table as RichTable
 
 from m2trec_merlin.evaluation.measurements import Measurement
 from m2trec_merlin.evaluation.tables import Table, category_table, slice_table
-from m2trec_merlin.evaluation.tuning import Choice
+from m2trec_merlin.evaluation.tuning import Choice, describe
 
 
 def print_measurements(measurements: Sequence[Measurement], console: Console) -> None:
@@ -25,7 +24,7 @@ def print_measurements(measurements: Sequence[Measurement], console: Console) ->
 
 
 #: Points beside the chosen one and the model.
-_FRONTIER_SHOWN = 8
+_FRONTIER_SHOWN = 5
 
 
 def print_choice(choice: Choice, console: Console) -> None:
@@ -33,14 +32,15 @@ def print_choice(choice: Choice, console: Console) -> None:
     if not choice.frontier:
         return
     shown = RichTable(title="Validation, HIT@20 in %", title_justify="left", box=SIMPLE_HEAD)
-    for heading in (*asdict(choice.chosen.weights), "all", "MRR@20", "rare", "new"):
-        shown.add_column(heading.replace("_", " "), justify="right")
+    for heading in ("all", "MRR@20", "rare", "new"):
+        shown.add_column(heading, justify="right")
+    shown.add_column("of what counts how much")
     others = [point for point in choice.frontier if point != choice.chosen][:_FRONTIER_SHOWN]
     for point in (choice.model, choice.chosen, *others):
-        weights = (f"{value:g}" for value in asdict(point.weights).values())
         measured = (point.hit, point.mrr, point.rare, point.new)
         values = ("-" if value is None else f"{100 * value:.2f}" for value in measured)
-        shown.add_row(*weights, *values, style="bold" if point == choice.chosen else None)
+        style = "bold" if point == choice.chosen else None
+        shown.add_row(*values, describe(point.weights), style=style)
     console.print(shown)
 
 

@@ -57,7 +57,7 @@ class FixedMixture(Section):
         0.0, ge=0, le=100, description="likewise, to which items of equal metadata are the same"
     )
     beside: float = Field(
-        0.0, ge=0, le=100, description="items that stand beside the session's own in training sessions"
+        0.25, ge=0, le=100, description="items that stand beside the session's own in training sessions"
     )
     rare_beside: float = Field(
         0.0, ge=0, le=100, description="the same, of items without history; half of it at 5 occurrences"
@@ -76,7 +76,7 @@ class FixedMixture(Section):
         0.0, ge=-100, le=100, description="likewise, the more the rarer the items of the session are"
     )
     trend: float = Field(
-        0.0, ge=-100, le=100, description="added the more an item sold of late than its share of all"
+        0.4, ge=-100, le=100, description="added the more an item sold of late than its share of all"
     )
 
     def weights(self) -> dict[str, float]:
