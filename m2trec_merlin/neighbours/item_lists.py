@@ -1,13 +1,14 @@
-"""Item kNN: what stands in the same training sessions as the items of this one, a short list for each.
+"""What stands near the items of a session in training sessions: a short list for each item.
 
-    likeness(i, j) = c(i, j) / (sqrt(c(i) c(j)) + shrinkage)
+    likeness(i, j) = sum over their events in one session of 1 / (steps between them)
+                     / (sqrt(n(i) n(j)) + 3)
     score(j)       = sum over the session's items i of likeness(i, j) / (1 + d(i))
 
-where c counts the training sessions that hold an item, or both, and d(i) is the number of steps from i to the
-end of the session. Session kNN asks for whole sessions like this one, and hardly finds what sold in a handful
-of them; an item's own list does.
+where n counts the training events of an item, and d(i) is the number of steps from i to the end of the
+session. Session kNN asks for whole sessions like this one, and hardly finds what sold in a handful of them; an
+item's own list does.
 
-Shape legend: R catalogue rows, L events of a session.
+Shape legend: R catalogue rows, L events of a session, E training events.
 """
 
 from __future__ import annotations
@@ -16,59 +17,62 @@ import numpy as np
 from scipy import sparse
 
 from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.neighbours.background import sessions_repeat_items
-from m2trec_merlin.neighbours.incidence import held_by, lines_of, sums_of
+from m2trec_merlin.neighbours.incidence import lines_of, sums_of
 from m2trec_merlin.neighbours.views import Said, SessionView, steps_back
 from m2trec_merlin.sessions import Sessions
 
-#: Events of a session that are counted, the last ones: the pairs of longer ones would take hours.
-LONGEST = 200
-#: Sessions that two items have to share, besides, before their likeness is believed; and the items that each
-#: item's list keeps, the most like it. Chosen on validation (docs/quality-log.md).
-SHRINKAGE, KEPT = 3.0, 100
+#: Steps between events that are near to each other; what is added to the product of roots, so that the
+#: likeness of rare pairs is not believed at once; and the items of a list, the most like it. Chosen on
+#: validation (docs/quality-log.md).
+STEPS, SHRINKAGE, KEPT = 10, 3.0, 100
 
-#: Entries of the matrix of pairs that are made at a time, about.
-_BLOCK = 4_000_000
+#: Events whose neighbours are looked at together, about.
+_BLOCK = 1_000_000
 
 
-def item_likeness(
-    train: Sessions, n_rows: int, shrinkage: float, kept: int | None = None
-) -> sparse.csr_matrix:
-    """Return the likeness of items by the sessions that hold both, float32 [R, R] without a diagonal.
+def lists_of(train: Sessions, n_rows: int, kept: int = KEPT) -> sparse.csr_matrix:
+    """Return the greatest likenesses of each item, float32 [R, R] without a diagonal.
 
     Args:
         train: sessions to count.
         n_rows: R.
-        shrinkage: of the likeness of rare pairs.
-        kept: of each row, the greatest entries; default: all.
+        kept: entries of each row.
     """
-    lengths = np.minimum(train.lengths, LONGEST)
-    held = held_by(train.cut(train.offsets[1:] - lengths, lengths), n_rows)
-    held_in = held.T.tocsr()
-    root = np.sqrt(np.diff(held_in.indptr))
-    work = np.cumsum(held_in @ np.diff(held.indptr))
-    bounds = np.searchsorted(work, np.arange(_BLOCK, work[-1] + _BLOCK, _BLOCK)) + 1
-    blocks, start = [], 0
-    for stop in np.unique(np.minimum([*bounds, n_rows], n_rows)):
-        pairs = (held_in[start:stop] @ held).tocoo()
-        apart = pairs.row + start != pairs.col
-        row, column, together = pairs.row[apart], pairs.col[apart], pairs.data[apart]
-        likeness = (together / (root[row + start] * root[column] + shrinkage)).astype(np.float32)
-        if kept is not None:
-            row, column, likeness = _greatest(row, column, likeness, kept)
-        blocks.append(sparse.csr_matrix((likeness, (row, column)), (stop - start, n_rows)))
-        start = stop
-    return sparse.vstack(blocks, "csr")
+    rows = train.rows
+    first, last = (np.repeat(ends, train.lengths) for ends in (train.offsets[:-1], train.offsets[1:]))
+    counts = np.bincount(rows, minlength=n_rows)
+    root, events = np.sqrt(counts), np.argsort(rows, kind="stable")
+    ends = np.cumsum(counts)
+    # Blocks end with an item, so that no line is in two of them.
+    wanted = np.searchsorted(ends, np.arange(_BLOCK, len(rows) + _BLOCK, _BLOCK)) + 1
+    blocks, start = [], NO_ITEM + 1
+    for stop in np.unique(np.clip([*wanted, n_rows], start, n_rows)):
+        own = events[ends[start - 1] : ends[stop - 1]]
+        near = sparse.csr_matrix((stop - start, n_rows), dtype=np.float32)
+        for steps in (*range(-STEPS, 0), *range(1, STEPS + 1)):
+            other = own + steps
+            within = (other >= first[own]) & (other < last[own])
+            one, two = rows[own[within]], rows[other[within]]
+            differ = (one != two) & (two != NO_ITEM)
+            weights = np.full(int(differ.sum()), 1 / abs(steps), np.float32)
+            near += sparse.csr_matrix((weights, (one[differ] - start, two[differ])), near.shape)
+        pairs = near.tocoo()
+        likeness = pairs.data / (root[pairs.row + start] * root[pairs.col] + SHRINKAGE).astype(np.float32)
+        blocks.append(_greatest(pairs.row, pairs.col, likeness, kept, near.shape))
+        start = int(stop)
+    return sparse.vstack([sparse.csr_matrix((NO_ITEM + 1, n_rows), dtype=np.float32), *blocks], "csr")
 
 
 def _greatest(
-    row: np.ndarray, column: np.ndarray, values: np.ndarray, kept: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the entries of each row with the greatest values; of equal ones those of lower columns."""
+    row: np.ndarray, column: np.ndarray, values: np.ndarray, kept: int, shape: tuple[int, int]
+) -> sparse.csr_matrix:
+    """Return a matrix of the greatest entries of each row; of equal ones those of lower columns."""
     order = np.lexsort([column, -values, row])
     starts = np.searchsorted(row[order], row[order])
     order = order[np.arange(len(order)) - starts < kept]
-    return row[order], column[order], values[order]
+    return sparse.csr_matrix((values[order], (row[order], column[order])), shape)
 
 
 class ItemLists(SessionView):
@@ -77,26 +81,22 @@ class ItemLists(SessionView):
     Args:
         catalogue: with the number of training occurrences of each item.
         train: decides whether a session's own items are recommended (`sessions_repeat_items`).
-        likeness: where it is known already; default: the lists that `train` gives.
+        lists: where they are known already; default: `lists_of` `train`.
     """
 
     name = "item lists"
     candidates = "training items"
     group_of = None
 
-    def __init__(
-        self, catalogue: Catalogue, train: Sessions, likeness: sparse.csr_matrix | None = None
-    ) -> None:
+    def __init__(self, catalogue: Catalogue, train: Sessions, lists: sparse.csr_matrix | None = None) -> None:
         self.repeats = sessions_repeat_items(train)
-        self.likeness = (
-            item_likeness(train, catalogue.n_rows, SHRINKAGE, KEPT) if likeness is None else likeness
-        )
+        self.lists = lists_of(train, catalogue.n_rows) if lists is None else lists
         self.usual = np.where(catalogue.train_counts > 0, 0, -np.inf).astype(np.float32)
 
     def say(self, session: np.ndarray) -> Said:
         """See `SessionView.say`."""
         rows, distances = steps_back(session)
-        lists = self.likeness
+        lists = self.lists
         (listed, likeness), lengths = lines_of(lists, rows, lists.indices, lists.data)
         weights = likeness * np.repeat(1 / (1 + distances), lengths)
         found, sums = sums_of(listed, weights, len(self.usual))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import sparse
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.histories import distinct_events_before
 from m2trec_merlin.neighbours.background import popularity_of_seen, sessions_repeat_items
-from m2trec_merlin.neighbours.incidence import weights_before
-from m2trec_merlin.neighbours.item_lists import item_likeness
+from m2trec_merlin.neighbours.incidence import held_by, weights_before
 from m2trec_merlin.sessions import Prefixes, Sessions
 
 #: Sessions that two items have to share, besides, before their likeness is believed.
@@ -20,8 +20,8 @@ POPULARITY_WEIGHT = 1e-4
 class ItemKnn:
     """score(j) = sum over the prefix's items i of likeness(i, j) / (1 + d(i)), plus a little popularity.
 
-    likeness(i, j) is that of `neighbours.item_lists` with a shrinkage of 10 and all of its entries, d(i) the
-    number of steps from i to the end of the prefix.
+    likeness(i, j) = c(i, j) / (sqrt(c(i) c(j)) + 10), where c counts the training sessions that hold an item,
+    or both, and d(i) is the number of steps from i to the end of the prefix.
 
     Args:
         catalogue: with the number of training occurrences of each item.
@@ -34,7 +34,13 @@ class ItemKnn:
 
     def __init__(self, catalogue: Catalogue, train: Sessions) -> None:
         self.repeats = sessions_repeat_items(train)
-        self.likeness = item_likeness(train, catalogue.n_rows, SHRINKAGE)
+        held = held_by(train, catalogue.n_rows)
+        together = (held.T @ held).tocoo()
+        root = np.sqrt(np.asarray(held.sum(axis=0)).ravel())
+        apart = together.row != together.col
+        row, column = together.row[apart], together.col[apart]
+        likeness = together.data[apart] / (root[row] * root[column] + SHRINKAGE)
+        self.likeness = sparse.csr_matrix((likeness.astype(np.float32), (row, column)), together.shape)
         self.background = popularity_of_seen(catalogue, POPULARITY_WEIGHT)
 
     def score(self, prefixes: Prefixes) -> np.ndarray:

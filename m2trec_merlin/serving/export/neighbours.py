@@ -46,7 +46,7 @@ def write_neighbours(folder: Path, catalogue: Catalogue, train: Sessions, weight
     if "by_metadata" in views:
         np.save(folder / NEIGHBOUR_SAME, first_of_equal_metadata(catalogue))
     if "beside" in views:
-        sparse.save_npz(folder / NEIGHBOUR_LISTS, ItemLists(catalogue, train).likeness)
+        sparse.save_npz(folder / NEIGHBOUR_LISTS, ItemLists(catalogue, train).lists)
     if weights.trend and (trends := trends_of(catalogue)) is not None:
         np.save(folder / NEIGHBOUR_TRENDS, trends)
     if "content" in views:
