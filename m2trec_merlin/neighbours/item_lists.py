@@ -5,8 +5,8 @@
     score(j)       = sum over the session's items i of likeness(i, j) / (1 + d(i))
 
 where n counts the training events of an item, and d(i) is the number of steps from i to the end of the
-session. Session kNN asks for whole sessions like this one, and hardly finds what sold in a handful of them; an
-item's own list does.
+session. Session kNN asks for whole sessions like this one, and hardly finds what sold in a handful of them;
+an item's own list does.
 
 Shape legend: R catalogue rows, L events of a session, E training events.
 """
