@@ -87,7 +87,9 @@ Read = Callable[..., Sessions]
 @pytest.fixture(scope="module")
 def read(shop: Shop) -> Read:
     """Read sessions in rows of the shop's catalogue, or of another one."""
-    return lambda sessions, catalogue=shop.catalogue: read_sessions(sessions, catalogue, Run(shop.config))
+    return lambda sessions, catalogue=shop.catalogue: read_sessions(
+        sessions, catalogue, Run(shop.config), print
+    )
 
 
 def test_a_frame_is_read_in_its_order_and_sessions_may_lie_among_each_other(read: Read) -> None:
