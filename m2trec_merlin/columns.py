@@ -94,6 +94,8 @@ def _spelled(texts: pa.Array) -> pa.Array:
 
 
 def _text_of_one(value: Any, name: str) -> str | None:
+    if isinstance(value, str):
+        return value
     if isinstance(value, int):
         return str(value).lower()  # of any size; True is true
     try:
