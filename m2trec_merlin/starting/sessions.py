@@ -83,14 +83,15 @@ def find_grouping(clicks: Look, times: list[Times], taken: set[str]) -> Grouping
     """
     taken = taken | {each.column for each in times}
     groups = [c for name, c in clicks.columns.items() if name not in taken and _groups(c, clicks.first)]
-    sessions = [c for c in groups if speaks_of(c.name, "session")]
-    users = [c for c in groups if speaks_of(c.name, "user") and c not in sessions]
+    # How much was ordered, and how long a session was, is called after it, too.
+    sessions = [c for c in groups if speaks_of(c.name, "session") and not _measures(c)]
+    users = [c for c in groups if speaks_of(c.name, "user") and not _measures(c) and c not in sessions]
     if sessions:
         chosen = max(sessions, key=lambda c: ("sess" in c.name.lower(), c.distinct))
         return Grouping(chosen.name, None, f"{_sizes(chosen)}, and is called like a session")
     if users:
         return _cut(max(users, key=lambda c: c.distinct), times, clicks.first)
-    unnamed = [c for c in groups if c.numbers is None or c.whole_numbers is not None]
+    unnamed = [c for c in groups if not _measures(c)]
     if not unnamed:
         columns = ", ".join(f"{c.name} ({c.distinct:,} values)" for c in clicks.columns.values())
         problem = (
@@ -102,6 +103,13 @@ def find_grouping(clicks: Look, times: list[Times], taken: set[str]) -> Grouping
     if times and _longest(chosen, times[0], clicks.first) > pd.Timedelta("1 day"):
         return _cut(chosen, times, clicks.first)
     return Grouping(chosen.name, None, f"{_sizes(chosen)}; no column is called like a session", unsure=True)
+
+
+def _measures(column: Column) -> bool:
+    """Tell whether a column holds amounts: numbers under a name that speaks of them, or with fractions."""
+    if column.numbers is None:
+        return False
+    return column.whole_numbers is None or speaks_of(column.name, "quantity")
 
 
 def _groups(column: Column, first: int) -> bool:

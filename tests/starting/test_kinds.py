@@ -46,6 +46,8 @@ LEFT_OUT = {
     "list": (["['a', 'b']", "['c']"] * (N // 2), "lists written as text"),
     "thousands": ([f"{i + 1},000,{i:03d}.50" for i in range(N)], "commas at thousands"),
     "price": (["NULL" if i % 9 == 0 else f"{i}.25" for i in range(N)], "but for 45 values such as 'NULL'"),
+    "runtime": ([f"{i % 3}h {i % 60}m" for i in range(N)], "durations"),
+    "length": ([f"{i % 60} min 5 sec" for i in range(N)], "durations"),
     "weight": ([f"{i}.5 kg" for i in range(N)], "numbers with a unit"),
     "cost": ([f"€{i}.50" for i in range(N)], "numbers with a unit"),
     "no_list": ([[], None] * (N // 2), "holds no value"),
@@ -93,6 +95,10 @@ KINDS = {
         {"decimal": ","},
     ),
     "rating": (drawn([1.0, 2.5, 4.0, None]), "numeric", {}),
+    "Gewicht": ([f"{i % 3},{i:03d}" for i in range(N)], "numeric", {"decimal": ","}),
+    "author": (drawn(["Smith, J.", "Lee, A.", "Smith, A.", "Lee, J."]), "categorical", {}),
+    "film_title": (drawn([f"{a} {b}" for a in WORDS for b in WORDS[:5]]), "text", {}),
+    "season_name": (drawn(["high summer", "early spring", "late autumn"]), "categorical", {}),
     "year": (drawn([2001, 2010, 2020]), "numeric", {}),
     "balance": ([float(i) - 200.5 for i in range(N)], "numeric", {}),
 }
@@ -124,6 +130,15 @@ def test_points_that_may_part_thousands_are_unsure(values: list[Any], unsure: bo
     assert choice.kind == "numeric" and ("decimal: ','" in choice.unsure) is unsure
 
 
+@pytest.mark.parametrize(("last", "may_be_fractions"), [("", True), (".50", False)])
+def test_commas_that_may_begin_fractions_are_told(last: str, may_be_fractions: bool) -> None:
+    choice = choose("weight", [f"{i + 1},{i:03d}{last}" for i in range(N)])
+    assert choice.kind is None and choice.reason.startswith(
+        f"numbers with commas at thousands, '1,000{last}'"
+    )
+    assert ("decimal: ','" in choice.reason) is may_be_fractions
+
+
 def test_a_word_for_what_is_missing_is_told() -> None:
     choice = choose("size", drawn(["S", "M", "NULL"]))
     assert choice.kind == "categorical" and choice.unsure.startswith("'NULL' counts as a value")
@@ -153,6 +168,11 @@ def test_tasks_go_from_coarse_to_fine() -> None:
     levels = [category(f"category_{n}", [i % n for i in range(N)]) for n in (40, 3, 12, 6)]
     assert [t.column.name for t in choose_tasks(levels[:3])] == ["category_3", "category_12", "category_40"]
     assert [t.column.name for t in choose_tasks(levels)] == ["category_3", "category_12", "category_40"]
+
+
+def test_what_items_are_called_is_no_level() -> None:
+    named, colour = category("name", [f"Lamp{i % 40}" for i in range(N)]), category("colour", LETTERS)
+    assert named.names_items and choose_tasks([named, colour]) == [colour]
 
 
 def test_lists_are_no_twins() -> None:

@@ -47,10 +47,18 @@ def test_a_column_of_sessions_goes_before_one_of_users(look: LookAt) -> None:
     assert order.column == "time" and order.times is not None
 
 
-@pytest.mark.parametrize("name", ["user_session", "visit_id", "orderNo", "Warenkorb", "basket"])
+@pytest.mark.parametrize("name", ["user_session", "visit_id", "orderNo", "order_num", "basket"])
 def test_names_of_sessions(look: LookAt, name: str) -> None:
     grouping, _ = understood(look, log("2min", "2days").rename(columns={"session": name}))
     assert (grouping.column, grouping.gap) == (name, None)
+
+
+@pytest.mark.parametrize("name", ["order_qty", "session_duration", "basketValue", "num_orders"])
+def test_amounts_are_no_sessions(look: LookAt, name: str) -> None:
+    clicks = log("2min", "2days").drop(columns="session")
+    clicks[name] = np.arange(len(clicks)) % 97 / (4 if "Value" in name else 1)
+    grouping, _ = understood(look, clicks)
+    assert (grouping.column, grouping.gap) == ("user", "30 min")
 
 
 @pytest.mark.parametrize("name", ["visitorid", "customer_id", "Kundennummer", "uid", "userId"])
