@@ -17,6 +17,8 @@ from m2trec_merlin.starting.times import Times, times_of
 _GAPS = ("30 min", "1 h", "12 h", "7 days")
 #: Share of events that a way of cutting must leave in sessions of at least two.
 _ENOUGH = 0.5
+#: Share of events without company from which on users may make better sessions than orders do.
+_MANY_ALONE = 0.3
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,14 @@ def find_grouping(clicks: Look, times: list[Times], taken: set[str]) -> Grouping
     users = [c for c in groups if speaks_of(c.name, "user") and not _measures(c) and c not in sessions]
     if sessions:
         chosen = max(sessions, key=lambda c: ("sess" in c.name.lower(), c.distinct))
-        return Grouping(chosen.name, None, f"{_sizes(chosen)}, and is called like a session")
+        reason = f"{_sizes(chosen)}, and is called like a session"
+        alone = _alone(chosen, clicks.first)
+        if users and alone > _MANY_ALONE:
+            user = max(users, key=lambda c: c.distinct).name
+            reason += (
+                f"; {percent(alone)} of events are alone in theirs: data.sessions can cut those of '{user}'"
+            )
+        return Grouping(chosen.name, None, reason, unsure=bool(users) and alone > _MANY_ALONE)
     if users:
         return _cut(max(users, key=lambda c: c.distinct), times, clicks.first)
     unnamed = [c for c in groups if not _measures(c)]
@@ -121,6 +130,12 @@ def _groups(column: Column, first: int) -> bool:
     several = counts[counts > 1].sum() / max(counts.sum(), 1)
     few = len(counts) <= 20 and counts.mean() > 50
     return bool(several > 0.3 and not few)
+
+
+def _alone(column: Column, first: int) -> float:
+    """Return the share of events that are the only one of their value."""
+    counts = column.texts.loc[: first - 1].value_counts()
+    return float((counts == 1).sum() / max(counts.sum(), 1))
 
 
 def _side_by_side(column: Column, first: int) -> float:
@@ -168,7 +183,12 @@ def find_order(clicks: Look, times: list[Times], grouping: Grouping, taken: set[
     session = clicks.columns[grouping.column].values.iloc[: clicks.first]
     ties = _ties(session, times[0].times.iloc[: clicks.first]) if times else 1.0
     if ties <= 0.05:
-        return Order(times[0].column, times[0], "times, which also tell the last sessions from the first")
+        reason = "times, which also tell the last sessions from the first"
+        distinct = [each.times.nunique() for each in times]
+        others = [t.column for t, n in zip(times[1:], distinct[1:], strict=True) if n > distinct[0] / 2]
+        if others:
+            reason += f"; {', '.join(map(repr, others))} could be those of the events, too"
+        return Order(times[0].column, times[0], reason, unsure=bool(others))
     same = f"{percent(ties)} of events have the time of the one before"
     for column in clicks.columns.values():
         if column.name not in taken | {grouping.column} and _are_places(column, session):

@@ -162,3 +162,24 @@ def test_a_column_of_row_numbers_groups_nothing(look: LookAt) -> None:
 def test_a_column_that_names_the_split(look: LookAt, values: list[Any], is_split: bool) -> None:
     clicks = pd.DataFrame({"a": range(30), "fold": (values * 30)[:30]})
     assert find_split(look(clicks)) == ("fold" if is_split else None)
+
+
+def test_orders_of_one_event_are_doubted_where_users_are_known(look: LookAt) -> None:
+    clicks = log("2min", "2days")
+    clicks["order"] = clicks["session"].where(clicks["step"] > 3, [f"alone {n}" for n in range(len(clicks))])
+    grouping, _ = understood(look, clicks.drop(columns="session"))
+    assert (grouping.column, grouping.unsure) == ("order", True)
+    assert "60 % of events are alone in theirs: data.sessions can cut those of 'user'" in grouping.reason
+    grouping, _ = understood(look, clicks.drop(columns=["session", "user"]))
+    assert (grouping.column, grouping.unsure) == ("order", False)
+
+
+def test_other_times_of_the_events_are_named(look: LookAt) -> None:
+    clicks = log("2min", "2days")
+    clicks["shipped_at"] = clicks["time"] + pd.to_timedelta(np.arange(len(clicks)) % 13, "h")
+    clicks["day"] = clicks["time"].dt.date
+    _, order = understood(look, clicks.drop(columns="shipped_at"))
+    assert (order.column, order.unsure) == ("time", False)
+    _, order = understood(look, clicks)
+    assert (order.column, order.unsure) == ("time", True)
+    assert order.reason.endswith("; 'shipped_at' could be those of the events, too")

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from m2trec_merlin.starting.look import Column
-from m2trec_merlin.starting.times import times_of
+from m2trec_merlin.starting.times import nearly_times, times_of
 
 MOMENTS = pd.date_range("2024-01-05 13:45:07", periods=400, freq="11h7min3s")
 
@@ -89,3 +89,17 @@ def test_one_damaged_time_among_many_hides_nothing() -> None:
     found = times_of(Column("t", values))
     assert found is not None and found.time_format == "%d.%m.%Y %H:%M"
     assert np.flatnonzero(found.times.isna()).tolist() == [123]
+
+
+@pytest.mark.parametrize(
+    ("others", "told"),
+    [
+        ([], ""),
+        (["01.03.2024"] * 10, "'at' holds times, but 50 % are written otherwise: '01.03.2024'"),
+        (["soon"] * 40, ""),
+    ],
+)
+def test_times_that_are_not_all_written_alike_are_told(others: list[str], told: str) -> None:
+    values = pd.Series([f"2024-03-01 10:{minute:02d}" for minute in range(10)] + others)
+    assert nearly_times(Column("at", values)) == told
+    assert (times_of(Column("at", values)) is None) is bool(others)
