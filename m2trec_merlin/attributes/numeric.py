@@ -55,7 +55,7 @@ class Numeric(Attribute):
         sign, least = ("[+]?", 0.0) if self.log else ("[+-]?", -largest)
         digits = r"\d+\.?\d*|\.\d+"
         if self.decimal == ",":
-            digits = r"(\d+|\d{1,3}(\.\d{3})+),?\d*|,\d+"
+            digits = r"(\d+|[1-9]\d{0,2}(\.\d{3})+),?\d*|,\d+"
         written = rf"^\s*({sign}({digits})([eE][+-]?\d+)?\s*)?$"
         return {"type": ["number", "string"], "pattern": written, "minimum": least, "maximum": largest}
 

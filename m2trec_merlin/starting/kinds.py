@@ -183,7 +183,7 @@ def _may_have_points_at_thousands(column: Column) -> bool:
 
 def _with_decimal_commas(column: Column) -> np.ndarray | None:
     """Return numbers such as 1.234,50; None if there are others, or if the commas may part thousands."""
-    if column.share(r"-?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?") < 1 or column.share(rf"-?\d+|{_PARTED}") == 1:
+    if column.share(r"-?([1-9]\d{0,2}(\.\d{3})+|\d+)(,\d+)?") < 1 or column.share(rf"-?\d+|{_PARTED}") == 1:
         return None
     with_comma = column.texts.str.contains(",").any()
     return column.texts.map(with_point).astype(float).to_numpy() if with_comma else None

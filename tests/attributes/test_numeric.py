@@ -115,8 +115,8 @@ def test_a_number_is_the_one_that_is_written_in_any_precision(plain: Attribute, 
 
 def test_points_part_thousands_where_commas_begin_fractions() -> None:
     attribute = parse_attribute(name="price", kind="numeric", decimal=",")
-    values = pd.Series(["1.299,50", "1299,5", "1.299", "-1.000.000", "12.50", "1299.50", "1.2990"])
-    assert found(attribute, values) == dict.fromkeys([4, 5, 6], NO_NUMBER)
+    values = pd.Series(["1.299,50", "1299,5", "1.299", "-1.000.000", "12.50", "1299.50", "1.2990", "0.812"])
+    assert found(attribute, values) == dict.fromkeys([4, 5, 6, 7], NO_NUMBER)
     assert attribute.canonical(values)[:4].tolist() == [1299.5, 1299.5, 1299.0, -1000000.0]
 
 
@@ -134,7 +134,7 @@ def test_words_for_missing_values_are_told_from_other_words(plain: Attribute) ->
     ("decimal", "texts"),
     [
         (".", ["1.5", "-2", " 7 ", "1e3", ".5", "5.", "1,5", "1 5", "cheap", "1.2.3", "-", "+3"]),
-        (",", ["1,5", "1.234,50", "7", "-2,5", ",5", "1,5,0", "cheap", "-", "1,5e3"]),
+        (",", ["1,5", "1.234,50", "7", "-2,5", ",5", "1,5,0", "cheap", "-", "1,5e3", "0.812"]),
     ],
 )
 def test_the_schema_takes_the_texts_in_which_there_is_no_fault(

@@ -90,7 +90,7 @@ KINDS = {
     "price_text": ([f"{x:.2f}" for x in np.exp(RANDOM.normal(3, 1.5, N))], "numeric", {"log": True}),
     "preis": ([f"{i % 90 + 10},{i % 100:02d}" for i in range(N)], "numeric", {"decimal": ","}),
     "Verkaufspreis": (
-        [f"{i % 9}.{i % 999:03d},5" for i in range(N)],
+        [f"{i % 9 + 1}.{i % 999:03d},5" for i in range(N)],
         "numeric",
         {"decimal": ","},
     ),
