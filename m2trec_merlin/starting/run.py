@@ -22,7 +22,7 @@ from m2trec_merlin.starting.look import Column, Look, look_at
 from m2trec_merlin.starting.names import speaks_of
 from m2trec_merlin.starting.sessions import find_grouping, find_order, find_split, find_times
 from m2trec_merlin.starting.strangers import explain_strangers
-from m2trec_merlin.starting.times import nearly_times
+from m2trec_merlin.starting.times import apart_from, nearly_times
 
 #: Rows kept of a table, and events up to which the whole data step is tried.
 _KEPT_ROWS = 200_000
@@ -95,6 +95,8 @@ def examine(clicks: Path, items: Path, progress: Progress = SILENT) -> Examinati
     read = {each.column for each in times} | taken
     logged = [c for c in one.columns.values() if c.name not in read and speaks_of(c.name, "time")]
     unsure += filter(None, map(nearly_times, logged))
+    if times and (apart := apart_from(times[0], one.columns.values())):
+        unsure.append(apart)
     grouping = find_grouping(one, times, taken)
     choices = without_twins(
         [

@@ -85,11 +85,16 @@ def find_grouping(clicks: Look, times: list[Times], taken: set[str]) -> Grouping
     """
     taken = taken | {each.column for each in times}
     groups = [c for name, c in clicks.columns.items() if name not in taken and _groups(c, clicks.first)]
-    # How much was ordered, and how long a session was, is called after it, too.
-    sessions = [c for c in groups if speaks_of(c.name, "session") and not _measures(c)]
-    users = [c for c in groups if speaks_of(c.name, "user") and not _measures(c) and c not in sessions]
+    # When and how much was ordered is called after the order, too.
+    groups = [c for c in groups if not _measures(c) and not _tells_time(c)]
+    sessions = [c for c in groups if speaks_of(c.name, "session")]
+    users = [c for c in groups if speaks_of(c.name, "user") and c not in sessions]
     if sessions:
-        chosen = max(sessions, key=lambda c: ("sess" in c.name.lower(), c.distinct))
+        most = max(c.distinct for c in sessions)
+        # The city or the channel of a session has few values.
+        chosen = max(
+            sessions, key=lambda c: ("sess" in c.name.lower() and c.distinct > most / 10, c.distinct)
+        )
         reason = f"{_sizes(chosen)}, and is called like a session"
         alone = _alone(chosen, clicks.first)
         if users and alone > _MANY_ALONE:
@@ -100,15 +105,14 @@ def find_grouping(clicks: Look, times: list[Times], taken: set[str]) -> Grouping
         return Grouping(chosen.name, None, reason, unsure=bool(users) and alone > _MANY_ALONE)
     if users:
         return _cut(max(users, key=lambda c: c.distinct), times, clicks.first)
-    unnamed = [c for c in groups if not _measures(c)]
-    if not unnamed:
+    if not groups:
         columns = ", ".join(f"{c.name} ({c.distinct:,} values)" for c in clicks.columns.values())
         problem = (
             f"{clicks.path}: no column groups the events into sessions: one is needed that names the session "
             f"or the user, each in several rows; there are {columns}"
         )
         raise DataError(str(clicks.path), [problem])
-    chosen = max(unnamed, key=lambda c: (_side_by_side(c, clicks.first) > 0.3, c.distinct))
+    chosen = max(groups, key=lambda c: (_side_by_side(c, clicks.first) > 0.3, c.distinct))
     if times and _longest(chosen, times[0], clicks.first) > pd.Timedelta("1 day"):
         return _cut(chosen, times, clicks.first)
     return Grouping(chosen.name, None, f"{_sizes(chosen)}; no column is called like a session", unsure=True)
@@ -119,6 +123,10 @@ def _measures(column: Column) -> bool:
     if column.numbers is None:
         return False
     return column.whole_numbers is None or speaks_of(column.name, "quantity")
+
+
+def _tells_time(column: Column) -> bool:
+    return speaks_of(column.name, "time") and not speaks_of(column.name, "code")
 
 
 def _groups(column: Column, first: int) -> bool:

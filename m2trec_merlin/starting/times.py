@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -28,6 +29,7 @@ _PARTS = {
     **{"%a": r"[^\W\d]{2,3}", "%b": r"[^\W\d]{3,4}", "%B": r"[^\W\d]+"},
     **{"%z": r"(?:Z|[+-]\d\d:?\d\d)", "%Z": "[A-Z]{3,4}"},
 }
+_CLOCK = r"(?i)\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[ap]m)?"
 #: Values tried before a format is tried on all.
 _PROBES = 20
 #: Damaged values that a column of times may hold; the data step reports them.
@@ -76,6 +78,17 @@ def times_of(column: Column) -> Times | None:
     if column.whole_numbers is None and _are_read(probes, ISO_8601) and _are_read(column.texts, ISO_8601):
         return _read(column, ISO_8601)
     return _in_other_writing(column, probes)
+
+
+def apart_from(days: Times, columns: Iterable[Column]) -> str:
+    """Say that times of day stand in a column beside that of days; nothing if none does."""
+    for column in columns if days.are_days else ():
+        if column.share(_CLOCK) >= 1 - _DAMAGED and len(column.texts):
+            return (
+                f"'{column.name}' holds times of day, and '{days.column}' days: write both into one column, "
+                "such as 2024-03-01 10:30:00, or events of a day are in no order"
+            )
+    return ""
 
 
 def nearly_times(column: Column) -> str:

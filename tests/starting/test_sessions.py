@@ -164,6 +164,21 @@ def test_a_column_that_names_the_split(look: LookAt, values: list[Any], is_split
     assert find_split(look(clicks)) == ("fold" if is_split else None)
 
 
+def test_what_is_said_of_sessions_is_no_session(look: LookAt) -> None:
+    clicks = log("2min", "2days", users=60).rename(columns={"session": "visit"})
+    clicks["session_city"] = [f"city {n % 23}" for n in range(len(clicks))]
+    grouping, _ = understood(look, clicks)
+    assert grouping.column == "visit"
+
+
+def test_times_of_day_are_no_orders(look: LookAt) -> None:
+    clicks = log("2min", "2days").rename(columns={"session": "order"})
+    clicks["order_time"] = clicks["time"].dt.strftime("%H:%M:%S")
+    clicks["order_date"] = clicks.pop("time").dt.date
+    grouping, _ = understood(look, clicks)
+    assert (grouping.column, grouping.unsure) == ("order", False)
+
+
 def test_orders_of_one_event_are_doubted_where_users_are_known(look: LookAt) -> None:
     clicks = log("2min", "2days")
     clicks["order"] = clicks["session"].where(clicks["step"] > 3, [f"alone {n}" for n in range(len(clicks))])
