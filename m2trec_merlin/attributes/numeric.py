@@ -49,6 +49,12 @@ class Numeric(Attribute):
             yield Fault("is below 0, and log needs numbers of at least 0", single, finite & (found < 0))
         yield Fault("is a list, not a number", values, is_list)
 
+    def doubts(self, values: pd.Series) -> Iterator[str]:
+        """Say where points may part thousands."""
+        if self.decimal == "." and may_have_points_at_thousands(values):
+            pointed = values[values.str.contains(".", regex=False)].iloc[0]
+            yield f"{pointed!r} is taken for a number below 1,000: if points part thousands, set decimal: ','"
+
     def value_schema(self) -> dict[str, Any]:
         """Return numbers, also as text, since CSV has no types."""
         largest = float(np.finfo(np.float32).max)
@@ -104,6 +110,16 @@ class Numeric(Attribute):
     def filter_values(self, values: pd.Series) -> pa.Array:
         """Return float64."""
         return numbers(values, decimal=self.decimal)
+
+
+def may_have_points_at_thousands(values: pd.Series) -> bool:
+    """Tell whether all of some texts, such as 899 and 1.299, may be numbers of that size, too."""
+    if pd.api.types.infer_dtype(values, skipna=True) != "string":
+        return False
+    texts = values.dropna().str.strip()
+    texts = texts[texts != ""]
+    may_be = texts.str.fullmatch(r"-?[1-9]\d{0,2}(\.\d{3})*|0")
+    return bool(may_be.all() and texts.str.contains(".", regex=False).any())
 
 
 class AsNumber:

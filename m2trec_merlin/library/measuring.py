@@ -21,6 +21,7 @@ from m2trec_merlin.evaluation.run import our_scorers
 from m2trec_merlin.library.own_events import Tell, encode_events, targets_of
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, SESSION_ID, TIMESTAMP, normalise_ids
+from m2trec_merlin.readers.near_ids import explain_unknown
 from m2trec_merlin.readers.positions import order_keys, parse_positions
 from m2trec_merlin.readers.times import parse_instants
 from m2trec_merlin.runs import Run
@@ -36,6 +37,8 @@ class Table(Protocol):
         """Return the frame that pandas has of it."""
 
 
+#: Unknown ids that are held against those of the catalogue.
+_COMPARED = 5
 #: Of `evaluate`.
 Own = pd.DataFrame | Table | Sequence[Sequence[Hashable]]
 
@@ -131,13 +134,16 @@ def read_sessions(sessions: Own, catalogue: Catalogue, run: Run, tell: Tell) -> 
         few = "two events" if read.is_target is None else "an event behind its first that may be a target"
         raise DataError("sessions", [f"none has {few}, so that nothing comes next"])
     unknown = int((rows == NO_ITEM).sum())
+    near = explain_unknown(
+        events[ITEM_ID][rows == NO_ITEM].iloc[:_COMPARED], catalogue.item_ids[NO_ITEM + 1 :]
+    )
     if unknown == len(rows):
-        example = _shown(events[ITEM_ID].iloc[0])
+        example = _shown(events[ITEM_ID].iloc[0]) + (f": {near}" if near else "")
         raise DataError("sessions", [f"the catalogue has none of their items, such as {example}"])
     if unknown:
         tell(
             f"{unknown:,} of {len(rows):,} events are of items that the catalogue lacks: where one comes "
-            "next, that is a miss"
+            "next, that is a miss" + (f"; {near}" if near else "")
         )
     return read
 

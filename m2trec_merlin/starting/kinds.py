@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from m2trec_merlin.attributes.base import WRITTEN_LISTS_HINT, written_lists
+from m2trec_merlin.attributes.numeric import may_have_points_at_thousands
 from m2trec_merlin.columns import to_arrow, with_point
 from m2trec_merlin.shares import percent
 from m2trec_merlin.starting.look import Column
@@ -169,16 +170,10 @@ def _numbers(column: Column) -> ChosenKind | None:
             return ChosenKind(column, "categorical", reason, unsure="or numeric, if the numbers are amounts")
     skewed = numbers.min() >= 0 and numbers.max() > 10 * max(float(np.median(numbers)), 1e-9)
     reason = f"{described} from {numbers.min():g} to {numbers.max():g}"
-    unsure = _POINTS_AT_THOUSANDS if not settings and _may_have_points_at_thousands(column) else ""
+    unsure = _POINTS_AT_THOUSANDS if not settings and may_have_points_at_thousands(column.values) else ""
     if skewed:
         settings, reason = {"log": True, **settings}, f"{reason}, most of them small"
     return ChosenKind(column, "numeric", reason, settings, unsure)
-
-
-def _may_have_points_at_thousands(column: Column) -> bool:
-    """Tell whether texts such as 899 and 1.299 may be numbers of that size, too."""
-    is_written = pd.api.types.infer_dtype(column.values, skipna=True) == "string"
-    return is_written and column.share(r"-?[1-9]\d{0,2}(\.\d{3})?|0") == 1 and column.share(r".*\..*") > 0
 
 
 def _with_decimal_commas(column: Column) -> np.ndarray | None:

@@ -154,3 +154,18 @@ def test_the_schema_takes_the_numbers_that_float32_holds(value: float, valid: bo
     attribute = parse_attribute(name="price", kind="numeric")
     assert Draft202012Validator(attribute.value_schema()).is_valid(value) == valid
     assert any(f.wrong.any() for f in attribute.faults(pd.Series([value], dtype=object))) != valid
+
+
+@pytest.mark.parametrize(
+    ("values", "decimal", "told"),
+    [
+        (["899", " 1.299", "1.000.000", None, ""], ".", ["' 1.299' is taken for a number below 1,000"]),
+        (["899", "1.299"], ",", []),
+        (["899", "1.299", "0.5"], ".", []),
+        (["899", "1299"], ".", []),
+        ([899.0, 1.299], ".", []),
+    ],
+)
+def test_points_that_may_part_thousands_are_told(values: list, decimal: str, told: list[str]) -> None:
+    attribute = parse_attribute(name="price", kind="numeric", decimal=decimal)
+    assert [doubt.partition(":")[0] for doubt in attribute.doubts(pd.Series(values).dropna())] == told
