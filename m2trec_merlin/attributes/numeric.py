@@ -19,6 +19,7 @@ from m2trec_merlin.frames import Column, Frames
 
 #: How pandas calls what looks like a number to NumPy only.
 _TIMES = ("date", "time")
+_WITH_UNIT = r"(?:[€$£¥]|[A-Za-z]{1,3})?\s*[+-]?\d[\d.,]*\s*(?:[€$£¥%]|[A-Za-z]{1,3})?"
 
 
 class Numeric(Attribute):
@@ -85,6 +86,8 @@ class Numeric(Attribute):
         if kind.startswith(_TIMES):
             return "write times as numbers, such as days since a date"
         texts = unusable.astype(str).str.strip()
+        if len(texts) and texts.str.fullmatch(_WITH_UNIT).all() and texts.str.contains(r"[^\d.,+\s-]").all():
+            return "write the number alone, without currency or unit"
         if self.decimal == ",":
             return "decimal: '.' reads points" if texts.str.fullmatch(r"-?\d+\.\d+").any() else ""
         with_commas = texts[texts.str.fullmatch(r"-?\d+(,\d+)+(\.\d+)?")]

@@ -127,6 +127,7 @@ def test_words_for_missing_values_are_told_from_other_words(plain: Attribute) ->
     for word in ("NA", "null", "nan", "-", "<NA>", "\\N"):
         assert hints("1", word) == {"leave the field empty where there is no value"}
     assert hints("1", "cheap") == {""}
+    assert hints("1", "12.50 €", "$9", "EUR 7") == {"write the number alone, without currency or unit"}
 
 
 @pytest.mark.parametrize("log", [False, True])
