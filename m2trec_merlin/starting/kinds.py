@@ -215,8 +215,8 @@ def _several_values(column: Column) -> ChosenKind | None:
             continue
         lists = column.texts.str.split(separator, regex=False)
         values = lists.explode().str.strip()
-        if separator == "," and lists.str.len().nunique() == 1:
-            continue  # "Smith, J." is one name
+        if separator == "," and _are_composed(lists):
+            continue
         if (values == "").mean() > 0.2 or values.str.split().str.len().mean() > 3.5:
             continue
         # Values come back in other company; what never does is one category, such as "toys, games".
@@ -229,6 +229,14 @@ def _several_values(column: Column) -> ChosenKind | None:
         unsure = "" if separator in "|>;" else f"or text or categorical, if '{separator}' separates nothing"
         return ChosenKind(column, "multi_categorical", reason, {**settings, **_kept(lists.str.len())}, unsure)
     return None
+
+
+def _are_composed(lists: pd.Series) -> bool:
+    """Tell whether parts have places of their own, as in "Smith, J.", which is one name."""
+    if lists.str.len().nunique() > 1:
+        return False
+    places = [set(lists.str[place].str.strip()) for place in range(len(lists.iloc[0]))]
+    return len(set.union(*places)) == sum(map(len, places))
 
 
 def _codes(column: Column) -> ChosenKind | None:

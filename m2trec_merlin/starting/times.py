@@ -93,7 +93,7 @@ def apart_from(days: Times, columns: Iterable[Column]) -> str:
 
 def nearly_times(column: Column) -> str:
     """Say what keeps a column from being one of times, most of which can be read; nothing if it is none."""
-    if column.is_list or column.is_time or column.texts.empty:
+    if column.is_list or column.is_time or column.texts.empty or column.numbers is not None:
         return ""
     formats = (ISO_8601, *_formats_like(column.texts.iloc[0]))
     unread = min(

@@ -83,6 +83,7 @@ KINDS = {
     "tags": (drawn(["a|b", "b|c", "c", "a|b|c"]), "multi_categorical", {}),
     "path": (drawn(["Home > Wine", "Home > Mugs", "Toys > Dolls"]), "multi_categorical", {"separator": ">"}),
     "genres": (drawn(["rock, pop", "pop", "jazz, pop"]), "multi_categorical", {"separator": ","}),
+    "pairs": (drawn(["rock, pop", "pop, jazz", "jazz, rock"]), "multi_categorical", {"separator": ","}),
     "labels": (drawn([["a"], ["a", "b"], []]), "multi_categorical", {}),
     "codes": (drawn([[1, 2], [3]]), "multi_categorical", {}),
     "picture": ([[0.5, float(i), 1.0, 2.0] for i in range(N)], "vector", {"size": 4}),

@@ -105,6 +105,10 @@ def test_times_that_are_not_all_written_alike_are_told(others: list[str], told: 
     assert (times_of(Column("at", values)) is None) is bool(others)
 
 
+def test_numbers_are_no_times_in_another_writing() -> None:
+    assert nearly_times(Column("day", pd.Series(["2024", "2025", "7", "12"] * 9))) == ""
+
+
 @pytest.mark.parametrize("clock", ["10:30", "9:05:00.250", "10:30 PM"])
 def test_times_of_day_beside_days_are_told(clock: str) -> None:
     days, moments = (

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from m2trec_merlin.errors import DataError, shorten
 from m2trec_merlin.readers.near_ids import explain_unknown
@@ -140,8 +141,8 @@ class ChangingCatalogue:
 
     def _require(self, changes: Changes, item_ids: Iterable[str]) -> None:
         unknown = [item_id for item_id in item_ids if not self.has(changes, item_id)]
-        there = (item_id for item_id in (*self._listed, *changes.items) if self.has(changes, item_id))
-        near = unknown and explain_unknown(unknown[:_NAMED], there)
+        there = (each for each in chain(self._listed, changes.items) if self.has(changes, each))
+        near = explain_unknown(unknown[:_NAMED], there)
         self._refuse(unknown, f"not in the catalogue: {near}" if near else "not in the catalogue")
 
     def _refuse(self, item_ids: Sequence[str], where: str) -> None:

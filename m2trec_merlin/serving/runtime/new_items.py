@@ -121,7 +121,7 @@ def _without_useless_texts(
     """Return the items without the texts that none of the attributes can use which read them."""
     readers = Counter(attribute.source_column for attribute in attributes)
     refusals = Counter((each.item, each.column) for each in refused if isinstance(each.value, str))
-    left = frame.copy()
+    left = frame.copy() if refusals else frame
     for (item, column), count in refusals.items():
         if count == readers[column]:
             left.loc[item, column] = None
