@@ -19,7 +19,8 @@ from m2trec_merlin.spelling import spell
 #: What programs write where there is no value; behind an @ may stand what they added to it.
 _MISSING_WORD = r"(?i)^\s*(null|nan|none|nil|na|n/a|<na>|\\n|-|undefined|nat)\s*(@.*)?$"
 
-_WITH_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]*)?(?:[eE][+-]?[0-9]+)?")
+#: 0.812 is no number of thousands, but one of another writing.
+_WITH_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+(?:,[0-9]*)?(?:[eE][+-]?[0-9]+)?")
 
 
 def to_arrow(series: pd.Series) -> pa.Array:
@@ -94,6 +95,8 @@ def _spelled(texts: pa.Array) -> pa.Array:
 
 
 def _text_of_one(value: Any, name: str) -> str | None:
+    if isinstance(value, str):
+        return value
     if isinstance(value, int):
         return str(value).lower()  # of any size; True is true
     try:

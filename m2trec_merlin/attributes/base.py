@@ -21,6 +21,7 @@ from pydantic import field_validator
 from m2trec_merlin.attributes.profiles import Profile, most_frequent
 from m2trec_merlin.columns import are_missing_words, as_text, to_arrow
 from m2trec_merlin.encoded import Field, Layout
+from m2trec_merlin.errors import shorten
 from m2trec_merlin.sections import Name, Section
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ WRITTEN_LISTS_HINT = "use Parquet, which has lists, or kind multi_categorical wi
 _QUOTED_LIST = r"""(?s)^\s*[\[({]\s*(['"].*['"]\s*,?\s*)?[\])}]\s*$"""
 _BRACKETS = r"(?s)^\s*([\[{].*[\]}]\s*)?$"
 _SEVERAL = r"(?s)^\s*[\[{].*\S[,\s].*\S.*[\]}]\s*$"
+#: Entities and tags of HTML, and the share of items from which on they are no slip.
+_ENTITY = r"&(?:[a-z]{2,8}|#\d{1,5}|#x[0-9a-f]{1,5});"
+_MARKUP = rf"(?i){_ENTITY}|</?(?:p|br|b|i|u|em|h\d|ul|li|div|span|strong)\b[^<>]*>"
+_NOTABLE = 0.01
 
 #: A node of a graph of NVTabular operators, or the list of columns that it begins with.
 Node = Any
@@ -134,7 +139,10 @@ class Attribute(Section):
             yield Fault("is a list written as text", values, written, WRITTEN_LISTS_HINT)
 
     def doubts(self, values: pd.Series) -> Iterator[str]:
-        """Say of the known values of the raw column what is no fault, but hardly meant so: words for none."""
+        """Say of the known values of the raw column what is no fault, but hardly meant so.
+
+        These are words for none, and marks of web pages, which would be words or parts of a name.
+        """
         compared = self.comparable(values)
         if not pa.types.is_string(compared.type):
             return
@@ -144,6 +152,11 @@ class Attribute(Section):
                 f"{entry['counts']:,} items have '{entry['values']}', which is taken for a value: leave it "
                 "empty where there is none"
             )
+        has_marks = pc.match_substring_regex(counted.field("values"), _MARKUP)
+        marked = counted.filter(pc.fill_null(has_marks, False))
+        if (count := pc.sum(marked.field("counts")).as_py() or 0) > _NOTABLE * len(values):
+            example = shorten(marked.field("values")[0].as_py(), 60)
+            yield f"{count:,} items hold marks of web pages, which count as words: write {example!r} without"
 
     def value_schema(self) -> dict[str, Any]:
         """Return the JSON Schema of a raw value that is not missing: its types, and what else must hold."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 from pydantic import Field as Setting
 
 from m2trec_merlin.attributes.base import Attribute, Embedding, Node
+from m2trec_merlin.attributes.capitals import doubts_of_capitals
 from m2trec_merlin.columns import as_category
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.sections import Count, Width
@@ -33,6 +34,11 @@ class Categorical(Attribute):
     def embedding(self) -> Embedding:
         """A vector a value."""
         return Embedding(self.dim)
+
+    def doubts(self, values: pd.Series) -> Iterator[str]:
+        """Say also which values are probably one."""
+        yield from super().doubts(values)
+        yield from doubts_of_capitals(self.comparable(values))
 
     def comparable(self, values: pd.Series) -> pa.Array:
         """Return the one spelling of each value."""

@@ -21,6 +21,7 @@ from m2trec_merlin.attributes.base import (
     are_lists,
     written_lists,
 )
+from m2trec_merlin.attributes.capitals import doubts_of_capitals
 from m2trec_merlin.attributes.profiles import Profile, most_frequent, quantiles
 from m2trec_merlin.columns import split_values
 from m2trec_merlin.encoded import Field, Layout
@@ -61,8 +62,9 @@ class MultiCategorical(Attribute):
         yield Fault("is a list written as text", values, written_lists(values), WRITTEN_LISTS_HINT)
 
     def doubts(self, values: pd.Series) -> Iterator[str]:
-        """Say also where another mark seems to separate the values."""
+        """Say also which values are probably one, and where another mark seems to separate them."""
         yield from super().doubts(values)
+        yield from doubts_of_capitals(self.filter_values(values).flatten())
         texts = values[~are_lists(values)].astype(str)
         holding = {mark: int(texts.str.contains(mark, regex=False).sum()) for mark in _SEPARATORS}
         other = max(holding, key=holding.__getitem__)

@@ -19,6 +19,7 @@ from m2trec_merlin.frames import Column, Frames
 
 #: How pandas calls what looks like a number to NumPy only.
 _TIMES = ("date", "time")
+_WITH_UNIT = r"(?:[€$£¥]|[A-Za-z]{1,3})?\s*[+-]?\d[\d.,]*\s*(?:[€$£¥%]|[A-Za-z]{1,3})?"
 
 
 class Numeric(Attribute):
@@ -49,13 +50,19 @@ class Numeric(Attribute):
             yield Fault("is below 0, and log needs numbers of at least 0", single, finite & (found < 0))
         yield Fault("is a list, not a number", values, is_list)
 
+    def doubts(self, values: pd.Series) -> Iterator[str]:
+        """Say where points may part thousands."""
+        if self.decimal == "." and may_have_points_at_thousands(values):
+            pointed = values[values.str.contains(".", regex=False)].iloc[0]
+            yield f"{pointed!r} is taken for a number below 1,000: if points part thousands, set decimal: ','"
+
     def value_schema(self) -> dict[str, Any]:
         """Return numbers, also as text, since CSV has no types."""
         largest = float(np.finfo(np.float32).max)
         sign, least = ("[+]?", 0.0) if self.log else ("[+-]?", -largest)
         digits = r"\d+\.?\d*|\.\d+"
         if self.decimal == ",":
-            digits = r"(\d+|\d{1,3}(\.\d{3})+),?\d*|,\d+"
+            digits = r"(\d+|[1-9]\d{0,2}(\.\d{3})+),?\d*|,\d+"
         written = rf"^\s*({sign}({digits})([eE][+-]?\d+)?\s*)?$"
         return {"type": ["number", "string"], "pattern": written, "minimum": least, "maximum": largest}
 
@@ -79,6 +86,8 @@ class Numeric(Attribute):
         if kind.startswith(_TIMES):
             return "write times as numbers, such as days since a date"
         texts = unusable.astype(str).str.strip()
+        if len(texts) and texts.str.fullmatch(_WITH_UNIT).all() and texts.str.contains(r"[^\d.,+\s-]").all():
+            return "write the number alone, without currency or unit"
         if self.decimal == ",":
             return "decimal: '.' reads points" if texts.str.fullmatch(r"-?\d+\.\d+").any() else ""
         with_commas = texts[texts.str.fullmatch(r"-?\d+(,\d+)+(\.\d+)?")]
@@ -104,6 +113,16 @@ class Numeric(Attribute):
     def filter_values(self, values: pd.Series) -> pa.Array:
         """Return float64."""
         return numbers(values, decimal=self.decimal)
+
+
+def may_have_points_at_thousands(values: pd.Series) -> bool:
+    """Tell whether all of some texts, such as 899 and 1.299, may be numbers of that size, too."""
+    if pd.api.types.infer_dtype(values, skipna=True) != "string":
+        return False
+    texts = values.dropna().str.strip()
+    texts = texts[texts != ""]
+    may_be = texts.str.fullmatch(r"-?[1-9]\d{0,2}(\.\d{3})*|0")
+    return bool(may_be.all() and texts.str.contains(".", regex=False).any())
 
 
 class AsNumber:

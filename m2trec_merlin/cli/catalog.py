@@ -79,44 +79,40 @@ def update(
     _change(lambda verbs: verbs.update(table), _repository(run, config, settings, variant))
 
 
-@app.command()
-def remove(
-    item_ids: IdsArgument = None,
-    table: IdsOption = None,
-    run: RunOption = None,
-    config: ConfigOption = DEFAULT_CONFIG,
-    settings: SetOption = None,
-    variant: VariantOption = None,
+def _verb_of_ids(
+    name: str, purpose: str, act: Callable[[CatalogueVerbs, list[str], Path | None], CatalogueVersion]
 ) -> None:
-    """Take items out of the catalogue: from then on, their ids are unknown."""
-    _change(lambda verbs: verbs.remove(item_ids or [], table), _repository(run, config, settings, variant))
+    """Add a command whose items are named by ids, or by a table of them."""
+
+    def verb(
+        item_ids: IdsArgument = None,
+        table: IdsOption = None,
+        run: RunOption = None,
+        config: ConfigOption = DEFAULT_CONFIG,
+        settings: SetOption = None,
+        variant: VariantOption = None,
+    ) -> None:
+        _change(lambda verbs: act(verbs, item_ids or [], table), _repository(run, config, settings, variant))
+
+    verb.__doc__ = purpose
+    app.command(name)(verb)
 
 
-@app.command()
-def hide(
-    item_ids: IdsArgument = None,
-    table: IdsOption = None,
-    run: RunOption = None,
-    config: ConfigOption = DEFAULT_CONFIG,
-    settings: SetOption = None,
-    variant: VariantOption = None,
-) -> None:
-    """Recommend items no more; sessions may hold them all the same."""
-    _change(lambda verbs: verbs.hide(item_ids or [], table), _repository(run, config, settings, variant))
-
-
-@app.command()
-def show(
-    item_ids: IdsArgument = None,
-    table: IdsOption = None,
-    run: RunOption = None,
-    config: ConfigOption = DEFAULT_CONFIG,
-    settings: SetOption = None,
-    variant: VariantOption = None,
-) -> None:
-    """Recommend hidden items again."""
-    repository = _repository(run, config, settings, variant)
-    _change(lambda verbs: verbs.hide(item_ids or [], table, hidden=False), repository)
+_verb_of_ids(
+    "remove",
+    "Take items out of the catalogue: from then on, their ids are unknown.",
+    lambda verbs, ids, table: verbs.remove(ids, table),
+)
+_verb_of_ids(
+    "hide",
+    "Recommend items no more; sessions may hold them all the same.",
+    lambda verbs, ids, table: verbs.hide(ids, table),
+)
+_verb_of_ids(
+    "show",
+    "Recommend hidden items again.",
+    lambda verbs, ids, table: verbs.hide(ids, table, hidden=False),
+)
 
 
 @app.command()

@@ -9,6 +9,7 @@ from m2trec_merlin.cli.progress import TerminalProgress
 from m2trec_merlin.cli.terminal import console, errors, print_plain
 from m2trec_merlin.cli.versions import NO, YES
 from m2trec_merlin.config import load_config, parse_overrides
+from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.runs import Run, RunFolder
 
 
@@ -39,6 +40,11 @@ def run_drift(
             new: RunFolder = Run(config)
         else:
             new = RunFolder(data, data)
+            if not new.data.is_dir():
+                raise ArtifactError(
+                    f"{data} is neither a configuration nor the folder of a run with data in it: name one of "
+                    "them (`m2trec runs` lists the runs of a folder)"
+                )
         found = find_drift(new, trained, Limits(distance, share), progress)
     if as_json:
         print_plain(json.dumps(found.as_dict(), indent=1))

@@ -15,6 +15,9 @@ _UNLIKELY_BEFORE = pd.Timestamp("1990-01-01")
 _AHEAD = pd.Timedelta(days=1)
 #: A visit is shorter, and a few carts that stand for longer are no reason to ask.
 _LONG, _NOTABLE = np.timedelta64(7, "D"), 0.05
+#: Rows that are earlier than one above them, for each that is later, in a file that runs backwards.
+_BACKWARDS, _FEW = 10, 20
+_NOTHING = np.timedelta64(0, "us")
 
 
 class TimeChecks:
@@ -30,13 +33,14 @@ class TimeChecks:
         now = pd.Timestamp(datetime.datetime.now(datetime.timezone.utc)).tz_localize(None)
         self._to_come = now + _AHEAD
         self._times = self._odd = self._sessions = self._long = 0
+        self._midnights = self._within_hours = self._tied = self._later = self._earlier = 0
         self._example: pd.Timestamp | None = None
 
     def add(self, times: pd.Series, sessions: np.ndarray) -> None:
         """Take the times of some whole sessions.
 
         Args:
-            times: of events; NaT where one could not be read.
+            times: of events, by the row of the source; NaT where one could not be read.
             sessions: int64 [E], equal within a session, whose events lie side by side.
         """
         known = times.notna().to_numpy()
@@ -50,6 +54,18 @@ class TimeChecks:
             self._example = self._example or times[odd].iloc[0]
             times, sessions = times[~odd], sessions[~odd]
         self._count_long(times.to_numpy(), sessions)
+        self._count_order(times, sessions)
+
+    def _count_order(self, times: pd.Series, sessions: np.ndarray) -> None:
+        """Count what tells in which order events of one time are: where they stand in the file."""
+        found = times.to_numpy()
+        steps, is_below = np.diff(found), np.diff(times.index.to_numpy()) > 0
+        self._tied += int(((steps == _NOTHING) & (sessions[1:] == sessions[:-1])).sum())
+        moves = steps != _NOTHING
+        self._later += int((moves & ((steps > _NOTHING) == is_below)).sum())
+        self._earlier += int((moves & ((steps > _NOTHING) != is_below)).sum())
+        self._midnights += int((found.astype("datetime64[D]") == found).sum())
+        self._within_hours += int((found.astype("datetime64[h]") != found).sum())
 
     def _count_long(self, times: np.ndarray, sessions: np.ndarray) -> None:
         if not len(times):
@@ -81,5 +97,17 @@ class TimeChecks:
                 f"{self._long:,} of {self._sessions:,} sessions last longer than {_LONG.astype(int)} days: "
                 f"does '{session_column}' name users, or are its values used again? data.sessions cuts "
                 "sessions from users and times"
+            )
+        clocks = self._times - self._odd - self._midnights
+        if self._midnights > _NOTABLE * self._times and self._within_hours > clocks / 2 > 0:
+            found.append(
+                f"{self._midnights:,} of {self._times:,} times are midnights: are these days without a time? "
+                "They come before all other events of their day"
+            )
+        if self._tied > _NOTABLE * self._times and self._earlier > _BACKWARDS * self._later + _FEW:
+            found.append(
+                f"the latest events come first in the file, and {self._tied:,} of {self._times:,} have the "
+                "time of another one in their session: these stay in the order of the file, probably the "
+                "wrong way round: turn it around"
             )
         return found

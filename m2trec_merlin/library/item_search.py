@@ -104,7 +104,7 @@ class ItemSearch:
             raise RefusedError(f"attribute '{column}': items are shown without; accepted: {accepted}")
         if column not in self._values:
             values = self._catalogue.items.values(column, self._rows)
-            counts = Counter(str(value) for each in values for value in each)
+            counts = Counter(_shown(value) for each in values for value in each)
             self._values[column] = dict(counts.most_common())
         return self._values[column]
 
@@ -136,6 +136,10 @@ class ItemSearch:
                 zip(rows, catalogue.items.ids(rows), catalogue.items.titles(rows), strict=True)
             )
         ]
+
+
+def _shown(value: Hashable) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _places(titles: Sequence[str]) -> dict[str, np.ndarray]:

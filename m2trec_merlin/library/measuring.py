@@ -18,9 +18,10 @@ from m2trec_merlin.evaluation.promotion import open_run
 from m2trec_merlin.evaluation.ranking import evaluate as rank
 from m2trec_merlin.evaluation.ranking import prefixes_of, sample_prefixes
 from m2trec_merlin.evaluation.run import our_scorers
-from m2trec_merlin.library.own_events import encode_events, targets_of
+from m2trec_merlin.library.own_events import Tell, encode_events, targets_of
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, SESSION_ID, TIMESTAMP, normalise_ids
+from m2trec_merlin.readers.near_ids import explain_unknown
 from m2trec_merlin.readers.positions import order_keys, parse_positions
 from m2trec_merlin.readers.times import parse_instants
 from m2trec_merlin.runs import Run
@@ -36,6 +37,8 @@ class Table(Protocol):
         """Return the frame that pandas has of it."""
 
 
+#: Unknown ids that are held against those of the catalogue.
+_COMPARED = 5
 #: Of `evaluate`.
 Own = pd.DataFrame | Table | Sequence[Sequence[Hashable]]
 
@@ -81,7 +84,10 @@ def evaluate(
         )
     opened = open_run(run, progress)
     catalogue = Catalogue.load(opened.catalogue)
-    own = read_sessions(sessions, catalogue, opened)
+    ignored: list[str] = []
+    own = read_sessions(sessions, catalogue, opened, ignored.append)
+    for what in ignored:
+        warnings.warn(what, stacklevel=2)
     config = opened.config
     prefixes = sample_prefixes(
         prefixes_of(own, config.evaluation), config.evaluation.max_prefixes, config.seed
@@ -96,13 +102,14 @@ def evaluate(
     return measured
 
 
-def read_sessions(sessions: Own, catalogue: Catalogue, run: Run) -> Sessions:
+def read_sessions(sessions: Own, catalogue: Catalogue, run: Run, tell: Tell) -> Sessions:
     """Return sessions in rows of a catalogue, in the order in which they begin; see `evaluate`.
 
     Args:
         sessions: of one's own.
         catalogue: of the run.
         run: says what else is read of events.
+        tell: is told what is ignored.
 
     Raises:
         DataError: see `evaluate`.
@@ -121,20 +128,22 @@ def read_sessions(sessions: Own, catalogue: Catalogue, run: Run) -> Sessions:
     offsets = np.concatenate([[0], np.cumsum(np.bincount(numbers, minlength=len(ids)))]).astype(np.int64)
     in_order = events.iloc[order]
     positions = np.arange(len(order)) - np.repeat(offsets[:-1], np.diff(offsets))
-    attributes = encode_events(in_order, positions, run)
+    attributes = encode_events(in_order, positions, run, tell)
     read = Sessions(rows[order], offsets, attributes, targets_of(in_order, run))
     if not read.n_prefixes:
         few = "two events" if read.is_target is None else "an event behind its first that may be a target"
         raise DataError("sessions", [f"none has {few}, so that nothing comes next"])
     unknown = int((rows == NO_ITEM).sum())
+    near = explain_unknown(
+        events[ITEM_ID][rows == NO_ITEM].iloc[:_COMPARED], catalogue.item_ids[NO_ITEM + 1 :]
+    )
     if unknown == len(rows):
-        example = _shown(events[ITEM_ID].iloc[0])
+        example = _shown(events[ITEM_ID].iloc[0]) + (f": {near}" if near else "")
         raise DataError("sessions", [f"the catalogue has none of their items, such as {example}"])
     if unknown:
-        warnings.warn(
+        tell(
             f"{unknown:,} of {len(rows):,} events are of items that the catalogue lacks: where one comes "
-            "next, that is a miss",
-            stacklevel=3,
+            "next, that is a miss" + (f"; {near}" if near else "")
         )
     return read
 

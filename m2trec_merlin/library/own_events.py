@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -16,14 +16,18 @@ from m2trec_merlin.readers.times import parse_timestamps
 from m2trec_merlin.runs import Run
 from m2trec_merlin.sessions import event_fields
 
+#: Is told what is ignored.
+Tell = Callable[[str], None]
 
-def encode_events(events: pd.DataFrame, positions: np.ndarray, run: Run) -> EncodedItems:
-    """Encode attributes of events; a column that is not there counts as missing, with a warning.
+
+def encode_events(events: pd.DataFrame, positions: np.ndarray, run: Run, tell: Tell) -> EncodedItems:
+    """Encode attributes of events; a column that is not there counts as missing.
 
     Args:
         events: whole sessions in order; columns as the run's source calls them, and `timestamp`.
         positions: int64 [E], of the events in their sessions.
         run: trained.
+        tell: is told of columns that are not there, and of values that count as missing.
     """
     config = run.config
     if not config.event_attributes:
@@ -34,19 +38,21 @@ def encode_events(events: pd.DataFrame, positions: np.ndarray, run: Run) -> Enco
 
     columns = EventColumns(config)
     read = {name: own for name, own in config.event_columns.items() if name != TARGET}
-    raw = pd.DataFrame({name: _column(events, own) for name, own in read.items()}, pd.RangeIndex(len(events)))
+    raw = pd.DataFrame(
+        {name: _column(events, own, tell) for name, own in read.items()}, pd.RangeIndex(len(events))
+    )
     for attribute in columns.attributes:
         if attribute.name in raw:
             values = raw[attribute.name]
             for fault in attribute.faults(values[values.notna()]):
-                _tell_missing(read[attribute.name], fault.what, fault.wrong)
+                _tell_missing(read[attribute.name], fault.what, fault.wrong, tell)
     frame = pd.DataFrame(columns.canonical_attributes(raw), raw.index)
     if columns.derived:
-        times = _column(events, TIMESTAMP)
+        times = _column(events, TIMESTAMP, tell)
         time_format = config.open_source().time_format
         known = pd.DataFrame({TIMESTAMP: parse_timestamps(times, time_format)})
         unread = (known[TIMESTAMP].isna() & times.notna()).to_numpy()
-        _tell_missing(TIMESTAMP, f"is not a time ({time_format})", unread)
+        _tell_missing(TIMESTAMP, f"is not a time ({time_format})", unread, tell)
         frame = frame.assign(**columns.derive(known.assign(**{POSITION: positions})))
     encoded = encode_items(load_workflow(run.events_workflow, events_workflow), frame)
     fields = event_fields(sorted(run.sessions("train").glob("*.parquet")))
@@ -67,13 +73,13 @@ def targets_of(events: pd.DataFrame, run: Run) -> np.ndarray | None:
     return EventColumns(run.config).are_targets(events[targets.column])
 
 
-def _tell_missing(column: str, what: str, wrong: np.ndarray) -> None:
+def _tell_missing(column: str, what: str, wrong: np.ndarray, tell: Tell) -> None:
     if count := int(wrong.sum()):
-        warnings.warn(f"column '{column}' {what} in {count:,} lines: these count as missing", stacklevel=5)
+        tell(f"column '{column}' {what} in {count:,} lines: these count as missing")
 
 
-def _column(events: pd.DataFrame, name: str) -> pd.Series:
+def _column(events: pd.DataFrame, name: str, tell: Tell) -> pd.Series:
     if name in events:
         return events[name].reset_index(drop=True)
-    warnings.warn(f"the sessions have no column '{name}': what is made of it counts as missing", stacklevel=5)
+    tell(f"the sessions have no column '{name}': what is made of it counts as missing")
     return pd.Series([None] * len(events), dtype=object)

@@ -12,12 +12,12 @@ from urllib.parse import unquote
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from m2trec_merlin.columns import is_list
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.delimited import DelimitedFile
 from m2trec_merlin.readers.dialect import SEPARATORS, Dialect
+from m2trec_merlin.readers.parquet import ParquetFile
 from m2trec_merlin.readers.problems import SHOWN
 from m2trec_merlin.readers.raw_types import Convert, NotTextError, conversion, plain_type
 
@@ -25,7 +25,6 @@ _PARQUET = (".parquet", ".pq")
 _COMPRESSED = (".gz", ".bz2", ".zst")
 #: What Arrow raises at damaged files; names of columns may be no text.
 _UNREADABLE = (pa.ArrowException, OSError, UnicodeError)
-_BLOCK_ROWS = 1 << 16
 #: How Hive names the folder of rows without a value.
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
@@ -44,8 +43,8 @@ class _Part(Protocol):
 class TableFile:
     """A table on disk. Parquet values keep their types; CSV values are text, and an empty field is null.
 
-    Bytes are read as UTF-8, categories as their values. What no caller asks for is never read, and may be of
-    any type.
+    Bytes are read as UTF-8, UUIDs as the text that is usual, categories as their values. What no caller asks
+    for is never read, and may be of any type.
 
     Args:
         path: a `.parquet`, `.csv` or `.tsv` file (CSV also with .gz, .bz2 or .zst), or a folder of such
@@ -171,7 +170,7 @@ class TableFile:
         if file.stat().st_size == 0:
             raise OSError("the file is empty")
         if _suffix(file) in _PARQUET:
-            return _ParquetFile(file)
+            return ParquetFile(file)
         if _suffix(file) in SEPARATORS:
             return DelimitedFile(file, self.dialect)
         raise OSError("expected a name that ends in .parquet, .csv or .tsv (or .csv.gz and so on)")
@@ -226,23 +225,6 @@ class TableFile:
                 problem = f"{part.path}: {part.explain_bytes(place, name)}: {error.value!r}"
                 raise DataError(str(self.path), [problem]) from None
         return pd.DataFrame(columns).set_index(pd.RangeIndex(row, row + len(batch)))
-
-
-class _ParquetFile:
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._schema = pq.read_schema(path)
-        self.names = list(self._schema.names)
-
-    def type_of(self, name: str) -> pa.DataType:
-        return self._schema.field(name).type
-
-    def batches(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        with pq.ParquetFile(self.path) as parquet:
-            yield from parquet.iter_batches(_BLOCK_ROWS, columns=list(names))
-
-    def explain_bytes(self, row: int, name: str) -> str:
-        return f"column '{name}' holds bytes that are not UTF-8 text in row {row}; write the column as text"
 
 
 class _BelowNamedFolders:

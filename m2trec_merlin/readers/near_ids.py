@@ -58,6 +58,12 @@ def doubt_of(ids: Iterable[object]) -> str:
     return f"ids such as {odd[0].as_py()!r} have white space at an end or characters that nobody sees"
 
 
+def doubt_of_items(ids: Iterable[object]) -> str:
+    """Say the same of ids of items, which requests name."""
+    odd = doubt_of(ids)
+    return odd and f"{odd}, and requests must write them so"
+
+
 def _write(text: str, ways: int) -> str:
     for write in list(_WAYS.values())[:ways]:
         text = write(text)

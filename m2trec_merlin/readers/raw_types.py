@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from m2trec_merlin.columns import as_text, is_list
+from m2trec_merlin.readers.canonical import has_fractions
 
 #: Brings an array of one of the files to what all have in common.
 Convert = Callable[[pa.Array], pd.Series]
@@ -64,10 +65,11 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
 def conversion(kinds: Sequence[pa.DataType]) -> Convert | None:
     """Return what brings a column of several files to one type; None where that would be guessing.
 
-    Where one file holds numbers and another text, all is text, a whole number without a fraction even if gaps
-    made it a float. Where files hold numbers of several types, those that are whole become whole numbers, and
-    a block with others becomes objects, so that no digit is lost beside whole numbers. Times keep the finest
-    unit; those that it cannot hold are missing.
+    Where one file holds numbers and another text, whole numbers become text, without a fraction even if gaps
+    made them floats; other numbers stay such, since with decimal commas the text 1.299 is 1299. Where files
+    hold numbers of several types, those that are whole become whole numbers, and a block with others becomes
+    objects, so that no digit is lost beside whole numbers. Times keep the finest unit; those that it cannot
+    hold are missing.
 
     Raises:
         TypeError: see `plain_type`.
@@ -116,8 +118,15 @@ def _as_lists_of_numbers(array: pa.Array) -> pd.Series:
 
 
 def _as_text(array: pa.Array) -> pd.Series:
-    held = pd.arrays.ArrowExtensionArray(_cast(array))  # type: ignore[attr-defined]  # unknown to the stubs
-    return to_pandas(as_text(pd.Series(held)))
+    array = _cast(array)
+    held = pd.arrays.ArrowExtensionArray(array)  # type: ignore[attr-defined]  # unknown to the stubs
+    texts = to_pandas(as_text(pd.Series(held)))
+    if not (_TYPES.is_floating(array.type) or _TYPES.is_decimal(array.type)):
+        return texts
+    numbers = pd.Series(
+        array.to_pylist() if _TYPES.is_decimal(array.type) else _as_numbers(array), dtype=object
+    )
+    return texts.where(~has_fractions(numbers), numbers)
 
 
 def _as_numbers(array: pa.Array) -> pd.Series:

@@ -111,7 +111,8 @@ class Examination:
             if 1 < column.distinct <= 20 and speaks_of(column.name, "event"):
                 shown = column.examples(20)
                 lines.append(
-                    f"{events}, '{column.name}' has {shown}: if only some should count, filter the file"
+                    f"{events}, '{column.name}' has {shown}: if only some should be predicted, name them in "
+                    "data.targets; if only some should count, filter the file"
                 )
         return lines
 
@@ -148,6 +149,8 @@ def compose(found: Examination, output: Path) -> str:
         for task in found.tasks:
             entry = {"attribute": names[task.column.name], "weight": 0.2}
             lines.append(f"    - {_yaml(entry)}{_comment(f'{task.column.distinct:,} values')}")
+    if (title := _title_column(found.choices)) is not None:
+        lines.append(f"serving: {_yaml({'title_column': title})}  # what people know an item by")
     if found.clicks.rows < _FEW_EVENTS:
         lines.append("training: {batch_size: 64}  # few events: more steps an epoch")
     lines.append("evaluation: {max_prefixes: 20000}  # a sample of the test sessions; leave it out for all")
@@ -246,6 +249,13 @@ def _attributes(choices: list[ChosenKind]) -> Iterator[str]:
         entry = {"name": name, "kind": choice.kind, **source, **choice.settings}
         unsure = f"; unsure: {choice.unsure}" if choice.unsure else ""
         yield f"  - {_yaml(entry)}{_comment(choice.reason + unsure)}"
+
+
+def _title_column(choices: list[ChosenKind]) -> str | None:
+    """Return the column that names the items, where no text does."""
+    if any(choice.is_title for choice in choices):
+        return None
+    return next((choice.column.name for choice in choices if choice.names_items), None)
 
 
 def _block(title: str, lines: list[str]) -> Iterator[str]:

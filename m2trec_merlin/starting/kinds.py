@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from m2trec_merlin.attributes.base import WRITTEN_LISTS_HINT, written_lists
+from m2trec_merlin.attributes.numeric import may_have_points_at_thousands
 from m2trec_merlin.columns import to_arrow, with_point
 from m2trec_merlin.shares import percent
 from m2trec_merlin.starting.look import Column
@@ -23,13 +24,18 @@ from m2trec_merlin.starting.times import times_of
 
 _FILE = r"(?i)(https?://|www\.|s3://|/|data:)?\S+\.(jpe?g|png|gif|webp|svg|html?|pdf|mp4|php)\S*|https?://\S+|www\.\S+"
 _AMOUNT = r"^([€$£¥]|[A-Z]{3})?\s*[\d.,]+\s*([€$£¥%]|[A-Za-z]{1,3})?$"
+_DURATION = r"(?i)(?=\d)(\d+\s*h(ours?|rs?)?)?\s*(\d+\s*m(in(utes?|s)?)?)?\s*(\d+\s*s(ec(onds?|s)?)?)?"
 _POINTS_AT_THOUSANDS = "or decimal: ',', if its points part thousands"
+#: A number whose commas part thousands, or one begins a fraction of three digits.
+_PARTED = r"[-+]?[1-9]\d{0,2}(?:,\d{3})+"
 _BETWEEN = ("|", ">", ";", ",", "/")
 #: What other programs write where a value is missing; here it is a value like others.
 _NO_VALUE = {"null", "nan", "n/a", "na", "none", "nil", "-", "\\n", "#n/a"}
 _FEW = 30
 #: Share of missing values above which a column says too little.
 _MOSTLY_MISSING = 0.98
+#: Share of values that are different above which a column does not sort the items into groups.
+_VARIED = 0.05
 
 
 @dataclass(frozen=True)
@@ -56,9 +62,24 @@ class ChosenKind:
         return self.kind == "text" and speaks_of(self.column.name, "title")
 
     @property
+    def names_items(self) -> bool:
+        """Whether people know an item by it: varied texts under a name that titles have."""
+        column = self.column
+        titled = _is_titled(column) and not speaks_of(column.name, "code")
+        return titled and not column.is_list and column.numbers is None and _is_varied(column)
+
+    @property
     def is_category(self) -> bool:
         """Whether it has one value under a name that categories have."""
         return self.kind == "categorical" and speaks_of(self.column.name, "category")
+
+
+def _is_titled(column: Column) -> bool:
+    return speaks_of(column.name, "title") and not speaks_of(column.name, "category")
+
+
+def _is_varied(column: Column) -> bool:
+    return column.distinct > _VARIED * len(column.texts)
 
 
 def choose_kind(column: Column, ids: Column) -> ChosenKind:
@@ -149,21 +170,15 @@ def _numbers(column: Column) -> ChosenKind | None:
             return ChosenKind(column, "categorical", reason, unsure="or numeric, if the numbers are amounts")
     skewed = numbers.min() >= 0 and numbers.max() > 10 * max(float(np.median(numbers)), 1e-9)
     reason = f"{described} from {numbers.min():g} to {numbers.max():g}"
-    unsure = _POINTS_AT_THOUSANDS if not settings and _may_have_points_at_thousands(column) else ""
+    unsure = _POINTS_AT_THOUSANDS if not settings and may_have_points_at_thousands(column.values) else ""
     if skewed:
         settings, reason = {"log": True, **settings}, f"{reason}, most of them small"
     return ChosenKind(column, "numeric", reason, settings, unsure)
 
 
-def _may_have_points_at_thousands(column: Column) -> bool:
-    """Tell whether texts such as 899 and 1.299 may be numbers of that size, too."""
-    is_written = pd.api.types.infer_dtype(column.values, skipna=True) == "string"
-    return is_written and column.share(r"-?[1-9]\d{0,2}(\.\d{3})?|0") == 1 and column.share(r".*\..*") > 0
-
-
 def _with_decimal_commas(column: Column) -> np.ndarray | None:
     """Return numbers such as 1.234,50; None if there are others, or if the commas may part thousands."""
-    if column.share(r"-?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?") < 1 or column.share(r"-?\d+(,\d{3})?") == 1:
+    if column.share(r"-?([1-9]\d{0,2}(\.\d{3})+|\d+)(,\d+)?") < 1 or column.share(rf"-?\d+|{_PARTED}") == 1:
         return None
     with_comma = column.texts.str.contains(",").any()
     return column.texts.map(with_point).astype(float).to_numpy() if with_comma else None
@@ -171,16 +186,20 @@ def _with_decimal_commas(column: Column) -> np.ndarray | None:
 
 def _almost_numbers(column: Column) -> ChosenKind | None:
     """Numbers in a writing that is not read: commas at thousands, units, words for what is missing."""
-    if column.share(r"[-+]?\d{1,3}(,\d{3})*(\.\d+)?") > 0.9 and column.texts.str.contains(",").any():
-        return ChosenKind(
-            column, None, f"numbers with commas at thousands, {column.examples(1)}: leave these out"
-        )
+    with_commas = column.texts[column.texts.str.contains(",")]
+    if len(with_commas) and column.share(rf"-?\d+(\.\d+)?|{_PARTED}(\.\d+)?") > 0.9:
+        what = f"numbers with commas at thousands, {with_commas.iloc[0]!r}: leave these out"
+        if not with_commas.str.contains(r",.*[,.]").any():
+            what += ", or use kind numeric with decimal: ',' if they begin fractions"
+        return ChosenKind(column, None, what)
     found = pd.to_numeric(column.texts, errors="coerce")
     others = column.texts[found.isna()]
     if 0 < len(others) < 0.5 * len(column.texts) and found.nunique() > _FEW and not column.are_codes:
         words = ", ".join(map(repr, others.value_counts().index[:3]))
         reason = f"numbers, but for {len(others):,} values such as {words}: leave the fields empty to use it"
         return ChosenKind(column, None, reason)
+    if column.share(_DURATION) > 0.9:
+        return ChosenKind(column, None, f"durations, {column.examples(1)}: write them as numbers of one unit")
     # One unit for all: sizes in ounces and pounds are words.
     unit = column.texts.str.extract(_AMOUNT).dropna(how="all").fillna("").agg("".join, axis=1)
     if len(unit) > 0.9 * len(column.texts) and unit.value_counts(normalize=True).iloc[0] > 0.9:
@@ -196,6 +215,8 @@ def _several_values(column: Column) -> ChosenKind | None:
             continue
         lists = column.texts.str.split(separator, regex=False)
         values = lists.explode().str.strip()
+        if separator == "," and _are_composed(lists):
+            continue
         if (values == "").mean() > 0.2 or values.str.split().str.len().mean() > 3.5:
             continue
         # Values come back in other company; what never does is one category, such as "toys, games".
@@ -210,6 +231,14 @@ def _several_values(column: Column) -> ChosenKind | None:
     return None
 
 
+def _are_composed(lists: pd.Series) -> bool:
+    """Tell whether parts have places of their own, as in "Smith, J.", which is one name."""
+    if lists.str.len().nunique() > 1:
+        return False
+    places = [set(lists.str[place].str.strip()) for place in range(len(lists.iloc[0]))]
+    return len(set.union(*places)) == sum(map(len, places))
+
+
 def _codes(column: Column) -> ChosenKind | None:
     slug = column.share(r"[^\W_A-Z]+([-_][^\W_A-Z]+)+") > 0.9
     if column.is_unique and len(column.texts) > _FEW and (column.are_codes or slug):
@@ -218,10 +247,9 @@ def _codes(column: Column) -> ChosenKind | None:
 
 
 def _words(column: Column) -> ChosenKind | None:
-    titled = speaks_of(column.name, "title") and not speaks_of(column.name, "category")
-    share = column.distinct / len(column.texts)
+    titled, share = _is_titled(column), column.distinct / len(column.texts)
     foreign = not column.texts.map(str.isascii).all() and column.texts.str.len().mean() > 8
-    many = share > 0.2 or column.distinct > 1000
+    many = share > 0.2 or column.distinct > 1000 or (titled and _is_varied(column))
     if ((column.words >= 2 or foreign) and (many or column.words > 6)) or (titled and share > 0.5):
         reason = (
             f"{column.distinct:,} different of {len(column.texts):,}, {column.words:.1f} words on average"

@@ -57,6 +57,7 @@ def choose_tasks(choices: Sequence[ChosenKind]) -> list[ChosenKind]:
         and 2 < choice.column.distinct <= _MOST_VALUES
         and choice.column.gaps < 0.3
         and (choice.is_category or not choice.unsure)
+        and not choice.names_items
         and choice.column.distinct < 0.3 * len(choice.column.texts)
     ]
     named = [choice for choice in possible if choice.is_category]

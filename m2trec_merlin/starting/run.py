@@ -19,7 +19,10 @@ from m2trec_merlin.starting.item_ids import ItemIds, find_item_ids
 from m2trec_merlin.starting.kinds import ChosenKind, choose_kind
 from m2trec_merlin.starting.levels import choose_tasks, without_twins
 from m2trec_merlin.starting.look import Column, Look, look_at
+from m2trec_merlin.starting.names import speaks_of
 from m2trec_merlin.starting.sessions import find_grouping, find_order, find_split, find_times
+from m2trec_merlin.starting.strangers import explain_strangers
+from m2trec_merlin.starting.times import apart_from, nearly_times
 
 #: Rows kept of a table, and events up to which the whole data step is tried.
 _KEPT_ROWS = 200_000
@@ -85,10 +88,15 @@ def examine(clicks: Path, items: Path, progress: Progress = SILENT) -> Examinati
         unsure.append(f"{one.path.name} has a row for each item, so it is taken for the items")
         one, other, ids = other, one, exchanged
     if ids is None:
-        raise DataError(f"{clicks.name} and {items.name}", [_explain_strangers(one, other)])
+        raise DataError(f"{clicks.name} and {items.name}", [explain_strangers(one, other)])
     split = find_split(one)
     taken = {ids.clicked, *([split] if split else [])}
     times = find_times(one, taken)
+    read = {each.column for each in times} | taken
+    logged = [c for c in one.columns.values() if c.name not in read and speaks_of(c.name, "time")]
+    unsure += filter(None, map(nearly_times, logged))
+    if times and (apart := apart_from(times[0], one.columns.values())):
+        unsure.append(apart)
     grouping = find_grouping(one, times, taken)
     choices = without_twins(
         [
@@ -149,22 +157,6 @@ def _check_paths(clicks: Path, items: Path, output: Path, force: bool) -> None:
         problems.append(f"{output.parent}: no such folder")
     if problems:
         raise ConfigError("\n".join(problems))
-
-
-def _explain_strangers(clicks: Look, items: Look) -> str:
-    """Say that no two columns meet, with values of both."""
-
-    def shown(look: Look) -> str:
-        columns = [column for column in look.columns.values() if column.distinct > 1]
-        readable = [f"'{column.name}' has {column.examples(2)}" for column in columns[:8]]
-        return "; ".join([*readable, *(f"'{name}': {why}" for name, why in look.unreadable.items())])
-
-    events, described = clicks.path.name, items.path.name
-    return (
-        f"no column of {events} holds ids from a column of {described} that has one for each item: are both "
-        f"the right files, and the ids written alike? In {events} {shown(clicks)}. "
-        f"In {described} {shown(items)}"
-    )
 
 
 def _unknown(clicks: Look, items: Look, ids: ItemIds) -> float:

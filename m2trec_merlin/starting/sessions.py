@@ -17,6 +17,8 @@ from m2trec_merlin.starting.times import Times, times_of
 _GAPS = ("30 min", "1 h", "12 h", "7 days")
 #: Share of events that a way of cutting must leave in sessions of at least two.
 _ENOUGH = 0.5
+#: Share of events without company from which on users may make better sessions than orders do.
+_MANY_ALONE = 0.3
 
 
 @dataclass(frozen=True)
@@ -83,25 +85,48 @@ def find_grouping(clicks: Look, times: list[Times], taken: set[str]) -> Grouping
     """
     taken = taken | {each.column for each in times}
     groups = [c for name, c in clicks.columns.items() if name not in taken and _groups(c, clicks.first)]
+    # When and how much was ordered is called after the order, too.
+    groups = [c for c in groups if not _measures(c) and not _tells_time(c)]
     sessions = [c for c in groups if speaks_of(c.name, "session")]
     users = [c for c in groups if speaks_of(c.name, "user") and c not in sessions]
     if sessions:
-        chosen = max(sessions, key=lambda c: ("sess" in c.name.lower(), c.distinct))
-        return Grouping(chosen.name, None, f"{_sizes(chosen)}, and is called like a session")
+        most = max(c.distinct for c in sessions)
+        # The city or the channel of a session has few values.
+        chosen = max(
+            sessions, key=lambda c: ("sess" in c.name.lower() and c.distinct > most / 10, c.distinct)
+        )
+        reason = f"{_sizes(chosen)}, and is called like a session"
+        alone = _alone(chosen, clicks.first)
+        if users and alone > _MANY_ALONE:
+            user = max(users, key=lambda c: c.distinct).name
+            reason += (
+                f"; {percent(alone)} of events are alone in theirs: data.sessions can cut those of '{user}'"
+            )
+        return Grouping(chosen.name, None, reason, unsure=bool(users) and alone > _MANY_ALONE)
     if users:
         return _cut(max(users, key=lambda c: c.distinct), times, clicks.first)
-    unnamed = [c for c in groups if c.numbers is None or c.whole_numbers is not None]
-    if not unnamed:
+    if not groups:
         columns = ", ".join(f"{c.name} ({c.distinct:,} values)" for c in clicks.columns.values())
         problem = (
             f"{clicks.path}: no column groups the events into sessions: one is needed that names the session "
             f"or the user, each in several rows; there are {columns}"
         )
         raise DataError(str(clicks.path), [problem])
-    chosen = max(unnamed, key=lambda c: (_side_by_side(c, clicks.first) > 0.3, c.distinct))
+    chosen = max(groups, key=lambda c: (_side_by_side(c, clicks.first) > 0.3, c.distinct))
     if times and _longest(chosen, times[0], clicks.first) > pd.Timedelta("1 day"):
         return _cut(chosen, times, clicks.first)
     return Grouping(chosen.name, None, f"{_sizes(chosen)}; no column is called like a session", unsure=True)
+
+
+def _measures(column: Column) -> bool:
+    """Tell whether a column holds amounts: numbers under a name that speaks of them, or with fractions."""
+    if column.numbers is None:
+        return False
+    return column.whole_numbers is None or speaks_of(column.name, "quantity")
+
+
+def _tells_time(column: Column) -> bool:
+    return speaks_of(column.name, "time") and not speaks_of(column.name, "code")
 
 
 def _groups(column: Column, first: int) -> bool:
@@ -113,6 +138,12 @@ def _groups(column: Column, first: int) -> bool:
     several = counts[counts > 1].sum() / max(counts.sum(), 1)
     few = len(counts) <= 20 and counts.mean() > 50
     return bool(several > 0.3 and not few)
+
+
+def _alone(column: Column, first: int) -> float:
+    """Return the share of events that are the only one of their value."""
+    counts = column.texts.loc[: first - 1].value_counts()
+    return float((counts == 1).sum() / max(counts.sum(), 1))
 
 
 def _side_by_side(column: Column, first: int) -> float:
@@ -160,7 +191,12 @@ def find_order(clicks: Look, times: list[Times], grouping: Grouping, taken: set[
     session = clicks.columns[grouping.column].values.iloc[: clicks.first]
     ties = _ties(session, times[0].times.iloc[: clicks.first]) if times else 1.0
     if ties <= 0.05:
-        return Order(times[0].column, times[0], "times, which also tell the last sessions from the first")
+        reason = "times, which also tell the last sessions from the first"
+        distinct = [each.times.nunique() for each in times]
+        others = [t.column for t, n in zip(times[1:], distinct[1:], strict=True) if n > distinct[0] / 2]
+        if others:
+            reason += f"; {', '.join(map(repr, others))} could be those of the events, too"
+        return Order(times[0].column, times[0], reason, unsure=bool(others))
     same = f"{percent(ties)} of events have the time of the one before"
     for column in clicks.columns.values():
         if column.name not in taken | {grouping.column} and _are_places(column, session):

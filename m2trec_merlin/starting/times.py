@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from m2trec_merlin.readers.times import ISO_8601, UNIX_UNITS, parse_timestamps
+from m2trec_merlin.shares import percent
 from m2trec_merlin.starting.look import Column
 
 #: What numbers have to be to pass for times: from 1990 to 2050, in seconds.
@@ -27,10 +29,13 @@ _PARTS = {
     **{"%a": r"[^\W\d]{2,3}", "%b": r"[^\W\d]{3,4}", "%B": r"[^\W\d]+"},
     **{"%z": r"(?:Z|[+-]\d\d:?\d\d)", "%Z": "[A-Z]{3,4}"},
 }
+_CLOCK = r"(?i)\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[ap]m)?"
 #: Values tried before a format is tried on all.
 _PROBES = 20
 #: Damaged values that a column of times may hold; the data step reports them.
 _DAMAGED = 0.01
+#: Share of values that are times where the others are hardly meant to be something else.
+_MOSTLY = 0.3
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,31 @@ def times_of(column: Column) -> Times | None:
     if column.whole_numbers is None and _are_read(probes, ISO_8601) and _are_read(column.texts, ISO_8601):
         return _read(column, ISO_8601)
     return _in_other_writing(column, probes)
+
+
+def apart_from(days: Times, columns: Iterable[Column]) -> str:
+    """Say that times of day stand in a column beside that of days; nothing if none does."""
+    for column in columns if days.are_days else ():
+        if column.share(_CLOCK) >= 1 - _DAMAGED and len(column.texts):
+            return (
+                f"'{column.name}' holds times of day, and '{days.column}' days: write both into one column, "
+                "such as 2024-03-01 10:30:00, or events of a day are in no order"
+            )
+    return ""
+
+
+def nearly_times(column: Column) -> str:
+    """Say what keeps a column from being one of times, most of which can be read; nothing if it is none."""
+    if column.is_list or column.is_time or column.texts.empty or column.numbers is not None:
+        return ""
+    formats = (ISO_8601, *_formats_like(column.texts.iloc[0]))
+    unread = min(
+        (parse_timestamps(column.texts, each).isna() for each in formats), key=lambda each: each.mean()
+    )
+    if not _DAMAGED < unread.mean() < 1 - _MOSTLY:
+        return ""
+    example = column.texts[unread.to_numpy()].iloc[0]
+    return f"'{column.name}' holds times, but {percent(unread.mean())} are written otherwise: {example!r}"
 
 
 def _unix_unit(column: Column) -> str | None:

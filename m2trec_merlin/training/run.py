@@ -5,38 +5,32 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from m2trec_merlin.artifacts import (
-    atomic_files,
-    atomic_write,
-    fingerprint,
-    require_manifest,
-    write_manifest,
-    writing,
-)
-from m2trec_merlin.catalogue import ENCODED, Catalogue
+from m2trec_merlin.artifacts import atomic_files, atomic_write, fingerprint, write_manifest, writing
+from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.devices import choose
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.ranking import prefixes_of, sample_prefixes
-from m2trec_merlin.model.m2trec import build_model, fit_before_training
 from m2trec_merlin.model.storage import FORMAT, save_model
-from m2trec_merlin.preprocessing.starting import LONGEST_SESSION
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run, Step
-from m2trec_merlin.sessions import Sessions, event_fields
+from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.tracking import Recording, recordings
 from m2trec_merlin.training.captured_steps import cannot_capture
-from m2trec_merlin.training.continuing import Continuation, continued, identity_of
-from m2trec_merlin.training.hardware import choose_device, choose_precision, cudf_on
+from m2trec_merlin.training.checkpoint import TrainingState
+from m2trec_merlin.training.continuing import continued, identity_of
+from m2trec_merlin.training.hardware import choose_device, choose_precision
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.monitors import Monitors, ProgressMonitor, Recorded, TensorBoard
 from m2trec_merlin.training.processes import Processes, join_processes
 from m2trec_merlin.training.schedule import warm_up
+from m2trec_merlin.training.start import Start, go_on, start_anew
 from m2trec_merlin.training.trainer import Trainer
 
 _LOGITS_IN_A_MIB = (1 << 20) // 4
@@ -82,21 +76,6 @@ def train(
         return folder
 
 
-def _training_of(step: Step) -> str | None:
-    """Return the fingerprint of the training whose model is there; None if there is none or no telling."""
-    try:
-        return (step.found() or {}).get("training")
-    except ArtifactError:
-        return None
-
-
-def _early_peak(best: int, epochs: int) -> str:
-    return (
-        f"validation was best in epoch {best} of {epochs}, whose weights are kept: with "
-        f"training.epochs: {best} the learning rate comes down by then, in less time"
-    )
-
-
 def _train(
     run: Run,
     earlier: Run | None,
@@ -120,63 +99,80 @@ def _train(
     catalogue = Catalogue.load(run.catalogue)
     torch.manual_seed(config.seed)
     device = choose_device(config.training.device, processes.local_rank)
-    precision = str(choose_precision(config.training.precision, device)).removeprefix("torch.")
     # A batch of several processes is another batch, so their number is part of what may resume.
     training = fingerprint([inputs, processes.count] if processes.count > 1 else inputs)
-    checkpoints = run.checkpoints(training)
     if not resume and processes.is_first:
-        shutil.rmtree(checkpoints, ignore_errors=True)
+        shutil.rmtree(run.checkpoints(training), ignore_errors=True)
     for recording in recorded:
         recording.begin(run, training)
-    settings, sessions, facts = config.training, run.sessions("train"), {}
     if earlier is None:
-        prepared = require_manifest(run.preprocessed, "preprocess")["sessions"]["train"]
-        events = event_fields(sorted(sessions.glob("*.parquet"))[:1])
-        model = build_model(config, catalogue, prepared[LONGEST_SESSION], events=events)
+        start = start_anew(run, catalogue)
     else:
-        continuation = Continuation(run, earlier, catalogue)
-        model, sessions = continuation.build(), run.drawn_sessions(training)
-        if processes.is_first:
-            drawn = continuation.write_sessions(sessions, settings.continued.old_sessions, int(training, 16))
-            progress.say(f"from {earlier.model}: {drawn.new:,} new sessions, {drawn.old:,} known ones again")
-            facts = {"earlier": str(earlier.model), "new_sessions": drawn.new, "old_sessions": drawn.old}
-        processes.wait()
-    fit_before_training(model, catalogue)
-    if (frames := cudf_on(device)) is not None:
-        model.body.inputs.catalogue.read(frames, run.catalogue / ENCODED)
-    model.to(device)
+        start = go_on(run, earlier, catalogue, training, processes, progress)
+    start.bring_to(device, run)
+    precision = str(choose_precision(config.training.precision, device)).removeprefix("torch.")
     progress.say(choose("training", config.training.device).line)
-    progress.say(
-        f"{model.count_parameters():,} parameters, {catalogue.n_seen:,} training items, {device}, {precision}"
-    )
+    parameters = f"{start.model.count_parameters():,} parameters"
+    progress.say(f"{parameters}, {catalogue.n_seen:,} training items, {device}, {precision}")
+    trainer = _trainer(run, start, device, training, progress, processes, recorded)
+    try:
+        with writing(folder):
+            state = trainer.train(config.seed, resume=resume)
+    finally:
+        trainer.monitor.close()
+    if processes.is_first:
+        if not start.drawn and state.best_epoch and state.best_epoch < config.training.epochs:
+            progress.say(_early_peak(state.best_epoch, config.training.epochs))
+        replaced = _training_of(step) or training
+        hardware = {"device": str(device), "precision": precision, "processes": processes.count}
+        facts = {**hardware, **start.facts, "seconds": round(time.perf_counter() - started, 1)}
+        _store(run, trainer, state, inputs, facts)
+        start.forget_drawn()
+        if replaced != training:
+            # Its model is gone. Trainings that were killed stay, as they may go on.
+            shutil.rmtree(run.checkpoints(replaced), ignore_errors=True)
+    return folder
+
+
+def _trainer(
+    run: Run,
+    start: Start,
+    device: torch.device,
+    training: str,
+    progress: Progress,
+    processes: Processes,
+    recorded: Sequence[Recording],
+) -> Trainer:
+    """Return what trains, as configured; its monitors are open."""
+    config, settings, model = run.config, run.config.training, start.model
     if processes.count > 1:
-        progress.say(f"{processes.count} processes, {config.training.batch_size} sessions a step in each")
+        progress.say(f"{processes.count} processes, {settings.batch_size} sessions a step in each")
     if settings.logits_mib:
         model.next_item_task.logits_at_a_time = settings.logits_mib * _LOGITS_IN_A_MIB
     loader = SessionLoader(
-        sessions, settings.batch_size, config.seed, device, processes, settings.sessions_at_a_time
+        start.sessions, settings.batch_size, config.seed, device, processes, settings.sessions_at_a_time
     )
-    if earlier is not None:
+    if start.drawn:
         settings = continued(settings, len(loader))
     validation = prefixes_of(Sessions.load(run.sessions("valid")), config.evaluation)
-    with writing(folder):
-        monitor = Monitors(
-            [ProgressMonitor(progress), TensorBoard(run.tensorboard), *map(Recorded, recorded)]
-            if processes.is_first
-            else []
-        )
     captured = False
     if settings.cuda_graphs:
         lacks = cannot_capture(model, device, processes, loader.says_more)
         captured = lacks is None
         progress.say("steps are CUDA graphs" if captured else f"steps are no CUDA graphs: {lacks}")
+    with writing(run.model):
+        monitor = Monitors(
+            [ProgressMonitor(progress), TensorBoard(run.tensorboard), *map(Recorded, recorded)]
+            if processes.is_first
+            else []
+        )
     trainer = Trainer(
         model,
-        catalogue,
+        start.catalogue,
         loader,
-        sample_prefixes(validation, config.training.validation_prefixes, config.seed),
+        sample_prefixes(validation, settings.validation_prefixes, config.seed),
         settings,
-        checkpoints,
+        run.checkpoints(training),
         training,
         monitor,
         processes,
@@ -187,36 +183,38 @@ def _train(
             f"the learning rate rises for {rising:,} of {trainer.total_steps:,} steps: "
             f"training.warmup_steps {settings.warmup_steps:,} would leave less than half of them"
         )
+    return trainer
+
+
+def _early_peak(best: int, epochs: int) -> str:
+    return (
+        f"validation was best in epoch {best} of {epochs}, whose weights are kept: with "
+        f"training.epochs: {best} the learning rate comes down by then, in less time"
+    )
+
+
+def _training_of(step: Step) -> str | None:
+    """Return the fingerprint of the training whose model is there; None if there is none or no telling."""
     try:
-        with writing(folder):
-            state = trainer.train(config.seed, resume=resume)
-    finally:
-        monitor.close()
-    if not processes.is_first:
-        return folder
-    if earlier is None and state.best_epoch and state.best_epoch < settings.epochs:
-        progress.say(_early_peak(state.best_epoch, settings.epochs))
-    replaced = _training_of(step) or training
-    with atomic_files(folder) as new:
-        save_model(model, new, config, catalogue)
+        return (step.found() or {}).get("training")
+    except ArtifactError:
+        return None
+
+
+def _store(
+    run: Run, trainer: Trainer, state: TrainingState, inputs: dict[str, Any], facts: Mapping[str, Any]
+) -> None:
+    """Write the trained model, its history, and how it came about."""
+    with atomic_files(run.model) as new:
+        save_model(trainer.model, new, run.config, trainer.catalogue)
         atomic_write(new / run.history.name, json.dumps(state.history, indent=2))
         write_manifest(
             new,
             "train",
             inputs,
-            training=training,
-            parameters=model.count_parameters(),
-            device=str(device),
-            precision=precision,
-            processes=processes.count,
-            **facts,
+            training=trainer.inputs,
+            parameters=trainer.model.count_parameters(),
             best_epoch=state.best_epoch,
             best_hit_20=state.best_value if state.best_epoch else None,
-            seconds=round(time.perf_counter() - started, 1),
+            **facts,
         )
-    if earlier is not None:
-        shutil.rmtree(sessions, ignore_errors=True)
-    if replaced != training:
-        # Its model is gone. Trainings that were killed stay, as they may go on.
-        shutil.rmtree(run.checkpoints(replaced), ignore_errors=True)
-    return folder

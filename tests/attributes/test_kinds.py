@@ -177,3 +177,24 @@ def test_another_separator_than_the_values_have_is_told(
     doubts = list(attribute.doubts(pd.Series(values, dtype=object)))
     assert [doubt.partition(" of attribute")[0] for doubt in doubts] == told
     assert all("2 hold ';': does that separate values? Then set separator: ';'" in doubt for doubt in doubts)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "told"),
+    [
+        (
+            "text",
+            ["a <b>red</b> lamp", "mug", None],
+            "1 items hold marks of web pages, which count as words: ",
+        ),
+        ("categorical", ["L&#39;Oreal", "L&#39;Oreal", "AT&T"], "2 items hold marks of web pages"),
+        ("multi_categorical", ["tools|home &amp; garden", "tools"], "1 items hold marks of web pages"),
+        ("text", ["black & white; 5 < 7", "x <y> & z"], ""),
+        ("text", ["home &amp; garden", *map(str, range(100))], ""),
+        ("numeric", [1.5, 2.0], ""),
+    ],
+)
+def test_marks_of_web_pages_are_told(kind: str, values: list[Any], told: str) -> None:
+    attribute = parse_attribute(name="name", kind=kind)
+    doubts = list(attribute.doubts(pd.Series(values).dropna()))
+    assert [doubt[: len(told)] for doubt in doubts] == ([told] if told else [])

@@ -115,8 +115,8 @@ def test_a_number_is_the_one_that_is_written_in_any_precision(plain: Attribute, 
 
 def test_points_part_thousands_where_commas_begin_fractions() -> None:
     attribute = parse_attribute(name="price", kind="numeric", decimal=",")
-    values = pd.Series(["1.299,50", "1299,5", "1.299", "-1.000.000", "12.50", "1299.50", "1.2990"])
-    assert found(attribute, values) == dict.fromkeys([4, 5, 6], NO_NUMBER)
+    values = pd.Series(["1.299,50", "1299,5", "1.299", "-1.000.000", "12.50", "1299.50", "1.2990", "0.812"])
+    assert found(attribute, values) == dict.fromkeys([4, 5, 6, 7], NO_NUMBER)
     assert attribute.canonical(values)[:4].tolist() == [1299.5, 1299.5, 1299.0, -1000000.0]
 
 
@@ -127,6 +127,7 @@ def test_words_for_missing_values_are_told_from_other_words(plain: Attribute) ->
     for word in ("NA", "null", "nan", "-", "<NA>", "\\N"):
         assert hints("1", word) == {"leave the field empty where there is no value"}
     assert hints("1", "cheap") == {""}
+    assert hints("1", "12.50 €", "$9", "EUR 7") == {"write the number alone, without currency or unit"}
 
 
 @pytest.mark.parametrize("log", [False, True])
@@ -134,7 +135,7 @@ def test_words_for_missing_values_are_told_from_other_words(plain: Attribute) ->
     ("decimal", "texts"),
     [
         (".", ["1.5", "-2", " 7 ", "1e3", ".5", "5.", "1,5", "1 5", "cheap", "1.2.3", "-", "+3"]),
-        (",", ["1,5", "1.234,50", "7", "-2,5", ",5", "1,5,0", "cheap", "-", "1,5e3"]),
+        (",", ["1,5", "1.234,50", "7", "-2,5", ",5", "1,5,0", "cheap", "-", "1,5e3", "0.812"]),
     ],
 )
 def test_the_schema_takes_the_texts_in_which_there_is_no_fault(
@@ -154,3 +155,18 @@ def test_the_schema_takes_the_numbers_that_float32_holds(value: float, valid: bo
     attribute = parse_attribute(name="price", kind="numeric")
     assert Draft202012Validator(attribute.value_schema()).is_valid(value) == valid
     assert any(f.wrong.any() for f in attribute.faults(pd.Series([value], dtype=object))) != valid
+
+
+@pytest.mark.parametrize(
+    ("values", "decimal", "told"),
+    [
+        (["899", " 1.299", "1.000.000", None, ""], ".", ["' 1.299' is taken for a number below 1,000"]),
+        (["899", "1.299"], ",", []),
+        (["899", "1.299", "0.5"], ".", []),
+        (["899", "1299"], ".", []),
+        ([899.0, 1.299], ".", []),
+    ],
+)
+def test_points_that_may_part_thousands_are_told(values: list, decimal: str, told: list[str]) -> None:
+    attribute = parse_attribute(name="price", kind="numeric", decimal=decimal)
+    assert [doubt.partition(":")[0] for doubt in attribute.doubts(pd.Series(values).dropna())] == told

@@ -278,6 +278,9 @@ def test_new_data_are_compared_with_what_was_trained_on(shop: Shop) -> None:
         said = error_of(shop.capsys)
         assert f"{place} holds no trained model: name the folder of a trained run" in said
         assert "m2trec train" not in said
+        assert run(shop.monkeypatch, "drift", shop.folder / place, *there[:2]) == 1
+        said = error_of(shop.capsys)
+        assert f"{place} is neither a configuration nor the folder of a run with data in it" in said
     clicks.write_text(first + "".join(f"t{line}\n" for line in first.splitlines()[1:]))
     assert run(shop.monkeypatch, "drift", shop.file, *there) == 0
     assert "0 of 10 comparisons show drift" in shop.capsys.readouterr().out

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -181,6 +182,39 @@ def test_sessions_that_last_longer_than_a_visit_are_told(
     config = make_config(events, items, columns={"order": "time"}, chunk_sessions=chunk_sessions)
     notices = validate(config.data.open(0), config).notices
     assert [notice.partition(":")[0] for notice in notices] == told
+
+
+BACKWARDS = "the latest events come first in the file, and 40 of 80 have the time of another one"
+
+
+@pytest.mark.parametrize(
+    ("turned", "ties", "told"), [(True, True, [BACKWARDS]), (True, False, []), (False, True, [])]
+)
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_file_that_runs_backwards_is_told_where_it_orders_events(
+    make_config: MakeConfig, items: pd.DataFrame, turned: bool, ties: bool, told: list[str], cut: bool
+) -> None:
+    times = pd.Timestamp("2024-03-01 09:30") + pd.to_timedelta(np.arange(80) // (2 if ties else 1), "h")
+    table = pd.DataFrame({"session_id": np.arange(80) // 2, "item_id": [10, 20] * 40, "time": times})
+    table = table.iloc[::-1] if turned else table
+    by_user = {"sessions": {"user": "session_id", "gap": "2 h"}} if cut else {}
+    config = make_config(table, items, columns={"order": "time"}, split={"kind": "hash"}, **by_user)
+    notices = validate(config.data.open(0), config).notices
+    assert [notice.partition(" in their session")[0] for notice in notices] == told
+
+
+@pytest.mark.parametrize(
+    ("days", "unit", "told"), [(4, "7min", ["4 of 40"]), (0, "7min", []), (4, "1h", []), (40, "7min", [])]
+)
+def test_days_among_times_are_told(
+    make_config: MakeConfig, items: pd.DataFrame, days: int, unit: str, told: list[str]
+) -> None:
+    times = pd.Series(pd.date_range("2024-03-01 09:00", periods=40, freq=unit))
+    times[:days] = times[:days].dt.normalize()
+    table = pd.DataFrame({"session_id": np.arange(40) // 2, "item_id": [10, 20] * 20, "time": times})
+    config = make_config(table, items, columns={"order": "time"}, split={"kind": "hash"})
+    notices = validate(config.data.open(0), config).notices
+    assert [notice.partition(" times are midnights")[0] for notice in notices] == told
 
 
 def test_times_in_another_format_name_the_setting(make_config: MakeConfig, items: pd.DataFrame) -> None:

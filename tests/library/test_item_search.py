@@ -53,6 +53,7 @@ def test_items_are_described_in_their_order(recommender: m2trec.LocalRecommender
 def test_values_come_with_the_number_of_items_that_have_them(recommender: m2trec.LocalRecommender) -> None:
     assert recommender.values("department") == dict.fromkeys(["produce", "bakery", "dairy"], 10)
     assert list(recommender.values("tags").items()) == [("local", 16), ("organic", 15), ("sale", 7)]
+    assert recommender.values("price") == {str(price): 1 for price in range(1, 31)}
     with pytest.raises(RefusedError, match="'colour': items are shown without; accepted: department, t"):
         recommender.values("colour")
 

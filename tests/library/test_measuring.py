@@ -87,7 +87,9 @@ Read = Callable[..., Sessions]
 @pytest.fixture(scope="module")
 def read(shop: Shop) -> Read:
     """Read sessions in rows of the shop's catalogue, or of another one."""
-    return lambda sessions, catalogue=shop.catalogue: read_sessions(sessions, catalogue, Run(shop.config))
+    return lambda sessions, catalogue=shop.catalogue: read_sessions(
+        sessions, catalogue, Run(shop.config), print
+    )
 
 
 def test_a_frame_is_read_in_its_order_and_sessions_may_lie_among_each_other(read: Read) -> None:
@@ -146,7 +148,11 @@ def test_events_of_unknown_items_are_told_and_missed(shop: Shop) -> None:
             r"timestamp is not a time \(ISO 8601\) in some lines",
         ),
         ({"session_id": [1, 1], "item_id": ["sku-1"] * 2, "position": [1, None]}, "position is not a number"),
-        ({"session_id": [1, 1], "item_id": [7, 8]}, "the catalogue has none of their items, such as 7"),
+        ({"session_id": [1, 1], "item_id": [7, 8]}, "the catalogue has none of their items, such as 7$"),
+        (
+            {"session_id": [1, 1], "item_id": ["SKU-3", "SKU-5"]},
+            "such as 'SKU-3': the items have 'sku-3', which differs from 'SKU-3' by small and capital",
+        ),
     ],
 )
 def test_frames_that_cannot_be_measured(read: Read, frame: dict[str, list[object]], message: str) -> None:

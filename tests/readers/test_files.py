@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from m2trec_merlin.columns import as_category, as_doubles
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.dialect import Dialect
 from m2trec_merlin.readers.files import TableFile
@@ -246,3 +247,11 @@ def test_folders_that_are_named_by_a_value_are_columns(tmp_path: Path) -> None:
     # What a file says itself counts.
     (tmp_path / "csv" / "day=2024-03-01" / "part.csv").write_text("n,day\n7,today\n")
     assert TableFile(tmp_path / "csv").read()["day"].tolist() == ["today"]
+
+
+def test_a_decimal_of_parquet_beside_texts_with_decimal_commas_keeps_its_size(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('price\n"1.299,50"\n"3,5"\n')
+    pd.DataFrame({"price": [1.299, 2.0]}).to_parquet(tmp_path / "b.parquet")
+    price = TableFile(tmp_path).read()["price"]
+    assert as_doubles(price, ",").tolist() == [1299.5, 3.5, 1.299, 2.0]
+    assert as_category(price).to_pylist() == ["1.299,50", "3,5", "1.299", "2"]

@@ -53,7 +53,8 @@ def test_a_column_of_one_type_is_read_as_text_numbers_times_or_lists(array: pa.A
     ("one", "other", "expected"),
     [
         ([1, 2**60 + 1, None], ["x", "7"], [["1", str(2**60 + 1), None], ["x", "7"]]),
-        ([7.0, None, 2.5], ["x", "7"], [["7", None, "2.5"], ["x", "7"]]),
+        ([7.0, None, 2.5], ["x", "7"], [["7", None, 2.5], ["x", "7"]]),
+        ([Decimal("1.299"), Decimal("2.000")], ["x"], [[Decimal("1.299"), "2.000"], ["x"]]),
         ([True, None], ["x"], [["true", None], ["x"]]),
         ([DAY], ["2024-01-02"], [["2024-01-02 03:00:00.000000"], ["2024-01-02"]]),
         ([1, 2**60 + 1], [7.0, None, float("nan")], [[1, 2**60 + 1], [7, None, None]]),

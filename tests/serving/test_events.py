@@ -238,8 +238,9 @@ def test_own_sessions_are_measured_as_those_of_a_split(eventful: Eventful) -> No
     assert measured["MRR"].value == pytest.approx(
         np.mean(np.where(np.array(ranks) <= 20, 1 / np.array(ranks), 0))
     )
-    with pytest.warns(UserWarning, match="no column 'paid'"):
+    with pytest.warns(UserWarning, match="no column 'paid'") as told:
         m2trec.evaluate(eventful.run.directory, own.drop(columns="paid"))
+    assert {warning.filename for warning in told} == {__file__}
     with pytest.warns(
         UserWarning, match=rf"column 'paid' is not a finite number in {len(own)} lines: these count"
     ):

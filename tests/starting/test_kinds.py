@@ -46,6 +46,8 @@ LEFT_OUT = {
     "list": (["['a', 'b']", "['c']"] * (N // 2), "lists written as text"),
     "thousands": ([f"{i + 1},000,{i:03d}.50" for i in range(N)], "commas at thousands"),
     "price": (["NULL" if i % 9 == 0 else f"{i}.25" for i in range(N)], "but for 45 values such as 'NULL'"),
+    "runtime": ([f"{i % 3}h {i % 60}m" for i in range(N)], "durations"),
+    "length": ([f"{i % 60} min 5 sec" for i in range(N)], "durations"),
     "weight": ([f"{i}.5 kg" for i in range(N)], "numbers with a unit"),
     "cost": ([f"€{i}.50" for i in range(N)], "numbers with a unit"),
     "no_list": ([[], None] * (N // 2), "holds no value"),
@@ -81,6 +83,7 @@ KINDS = {
     "tags": (drawn(["a|b", "b|c", "c", "a|b|c"]), "multi_categorical", {}),
     "path": (drawn(["Home > Wine", "Home > Mugs", "Toys > Dolls"]), "multi_categorical", {"separator": ">"}),
     "genres": (drawn(["rock, pop", "pop", "jazz, pop"]), "multi_categorical", {"separator": ","}),
+    "pairs": (drawn(["rock, pop", "pop, jazz", "jazz, rock"]), "multi_categorical", {"separator": ","}),
     "labels": (drawn([["a"], ["a", "b"], []]), "multi_categorical", {}),
     "codes": (drawn([[1, 2], [3]]), "multi_categorical", {}),
     "picture": ([[0.5, float(i), 1.0, 2.0] for i in range(N)], "vector", {"size": 4}),
@@ -88,11 +91,15 @@ KINDS = {
     "price_text": ([f"{x:.2f}" for x in np.exp(RANDOM.normal(3, 1.5, N))], "numeric", {"log": True}),
     "preis": ([f"{i % 90 + 10},{i % 100:02d}" for i in range(N)], "numeric", {"decimal": ","}),
     "Verkaufspreis": (
-        [f"{i % 9}.{i % 999:03d},5" for i in range(N)],
+        [f"{i % 9 + 1}.{i % 999:03d},5" for i in range(N)],
         "numeric",
         {"decimal": ","},
     ),
     "rating": (drawn([1.0, 2.5, 4.0, None]), "numeric", {}),
+    "Gewicht": ([f"{i % 3},{i:03d}" for i in range(N)], "numeric", {"decimal": ","}),
+    "author": (drawn(["Smith, J.", "Lee, A.", "Smith, A.", "Lee, J."]), "categorical", {}),
+    "film_title": (drawn([f"{a} {b}" for a in WORDS for b in WORDS[:5]]), "text", {}),
+    "season_name": (drawn(["high summer", "early spring", "late autumn"]), "categorical", {}),
     "year": (drawn([2001, 2010, 2020]), "numeric", {}),
     "balance": ([float(i) - 200.5 for i in range(N)], "numeric", {}),
 }
@@ -124,6 +131,15 @@ def test_points_that_may_part_thousands_are_unsure(values: list[Any], unsure: bo
     assert choice.kind == "numeric" and ("decimal: ','" in choice.unsure) is unsure
 
 
+@pytest.mark.parametrize(("last", "may_be_fractions"), [("", True), (".50", False)])
+def test_commas_that_may_begin_fractions_are_told(last: str, may_be_fractions: bool) -> None:
+    choice = choose("weight", [f"{i + 1},{i:03d}{last}" for i in range(N)])
+    assert choice.kind is None and choice.reason.startswith(
+        f"numbers with commas at thousands, '1,000{last}'"
+    )
+    assert ("decimal: ','" in choice.reason) is may_be_fractions
+
+
 def test_a_word_for_what_is_missing_is_told() -> None:
     choice = choose("size", drawn(["S", "M", "NULL"]))
     assert choice.kind == "categorical" and choice.unsure.startswith("'NULL' counts as a value")
@@ -153,6 +169,11 @@ def test_tasks_go_from_coarse_to_fine() -> None:
     levels = [category(f"category_{n}", [i % n for i in range(N)]) for n in (40, 3, 12, 6)]
     assert [t.column.name for t in choose_tasks(levels[:3])] == ["category_3", "category_12", "category_40"]
     assert [t.column.name for t in choose_tasks(levels)] == ["category_3", "category_12", "category_40"]
+
+
+def test_what_items_are_called_is_no_level() -> None:
+    named, colour = category("name", [f"Lamp{i % 40}" for i in range(N)]), category("colour", LETTERS)
+    assert named.names_items and choose_tasks([named, colour]) == [colour]
 
 
 def test_lists_are_no_twins() -> None:

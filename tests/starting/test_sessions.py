@@ -47,10 +47,18 @@ def test_a_column_of_sessions_goes_before_one_of_users(look: LookAt) -> None:
     assert order.column == "time" and order.times is not None
 
 
-@pytest.mark.parametrize("name", ["user_session", "visit_id", "orderNo", "Warenkorb", "basket"])
+@pytest.mark.parametrize("name", ["user_session", "visit_id", "orderNo", "order_num", "basket"])
 def test_names_of_sessions(look: LookAt, name: str) -> None:
     grouping, _ = understood(look, log("2min", "2days").rename(columns={"session": name}))
     assert (grouping.column, grouping.gap) == (name, None)
+
+
+@pytest.mark.parametrize("name", ["order_qty", "session_duration", "basketValue", "num_orders"])
+def test_amounts_are_no_sessions(look: LookAt, name: str) -> None:
+    clicks = log("2min", "2days").drop(columns="session")
+    clicks[name] = np.arange(len(clicks)) % 97 / (4 if "Value" in name else 1)
+    grouping, _ = understood(look, clicks)
+    assert (grouping.column, grouping.gap) == ("user", "30 min")
 
 
 @pytest.mark.parametrize("name", ["visitorid", "customer_id", "Kundennummer", "uid", "userId"])
@@ -154,3 +162,39 @@ def test_a_column_of_row_numbers_groups_nothing(look: LookAt) -> None:
 def test_a_column_that_names_the_split(look: LookAt, values: list[Any], is_split: bool) -> None:
     clicks = pd.DataFrame({"a": range(30), "fold": (values * 30)[:30]})
     assert find_split(look(clicks)) == ("fold" if is_split else None)
+
+
+def test_what_is_said_of_sessions_is_no_session(look: LookAt) -> None:
+    clicks = log("2min", "2days", users=60).rename(columns={"session": "visit"})
+    clicks["session_city"] = [f"city {n % 23}" for n in range(len(clicks))]
+    grouping, _ = understood(look, clicks)
+    assert grouping.column == "visit"
+
+
+def test_times_of_day_are_no_orders(look: LookAt) -> None:
+    clicks = log("2min", "2days").rename(columns={"session": "order"})
+    clicks["order_time"] = clicks["time"].dt.strftime("%H:%M:%S")
+    clicks["order_date"] = clicks.pop("time").dt.date
+    grouping, _ = understood(look, clicks)
+    assert (grouping.column, grouping.unsure) == ("order", False)
+
+
+def test_orders_of_one_event_are_doubted_where_users_are_known(look: LookAt) -> None:
+    clicks = log("2min", "2days")
+    clicks["order"] = clicks["session"].where(clicks["step"] > 3, [f"alone {n}" for n in range(len(clicks))])
+    grouping, _ = understood(look, clicks.drop(columns="session"))
+    assert (grouping.column, grouping.unsure) == ("order", True)
+    assert "60 % of events are alone in theirs: data.sessions can cut those of 'user'" in grouping.reason
+    grouping, _ = understood(look, clicks.drop(columns=["session", "user"]))
+    assert (grouping.column, grouping.unsure) == ("order", False)
+
+
+def test_other_times_of_the_events_are_named(look: LookAt) -> None:
+    clicks = log("2min", "2days")
+    clicks["shipped_at"] = clicks["time"] + pd.to_timedelta(np.arange(len(clicks)) % 13, "h")
+    clicks["day"] = clicks["time"].dt.date
+    _, order = understood(look, clicks.drop(columns="shipped_at"))
+    assert (order.column, order.unsure) == ("time", False)
+    _, order = understood(look, clicks)
+    assert (order.column, order.unsure) == ("time", True)
+    assert order.reason.endswith("; 'shipped_at' could be those of the events, too")

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from m2trec_merlin.starting.look import Column
-from m2trec_merlin.starting.times import times_of
+from m2trec_merlin.starting.times import apart_from, nearly_times, times_of
 
 MOMENTS = pd.date_range("2024-01-05 13:45:07", periods=400, freq="11h7min3s")
 
@@ -89,3 +89,33 @@ def test_one_damaged_time_among_many_hides_nothing() -> None:
     found = times_of(Column("t", values))
     assert found is not None and found.time_format == "%d.%m.%Y %H:%M"
     assert np.flatnonzero(found.times.isna()).tolist() == [123]
+
+
+@pytest.mark.parametrize(
+    ("others", "told"),
+    [
+        ([], ""),
+        (["01.03.2024"] * 10, "'at' holds times, but 50 % are written otherwise: '01.03.2024'"),
+        (["soon"] * 40, ""),
+    ],
+)
+def test_times_that_are_not_all_written_alike_are_told(others: list[str], told: str) -> None:
+    values = pd.Series([f"2024-03-01 10:{minute:02d}" for minute in range(10)] + others)
+    assert nearly_times(Column("at", values)) == told
+    assert (times_of(Column("at", values)) is None) is bool(others)
+
+
+def test_numbers_are_no_times_in_another_writing() -> None:
+    assert nearly_times(Column("day", pd.Series(["2024", "2025", "7", "12"] * 9))) == ""
+
+
+@pytest.mark.parametrize("clock", ["10:30", "9:05:00.250", "10:30 PM"])
+def test_times_of_day_beside_days_are_told(clock: str) -> None:
+    days, moments = (
+        times_of(Column("day", pd.Series([f"2024-03-0{n % 9 + 1}{rest}" for n in range(30)])))
+        for rest in ("", " 10:30")
+    )
+    assert days is not None and moments is not None
+    beside = [Column("n", pd.Series(["7"] * 30)), Column("clock", pd.Series([clock] * 30))]
+    assert apart_from(days, beside).startswith("'clock' holds times of day, and 'day' days: write both into")
+    assert apart_from(days, beside[:1]) == apart_from(moments, beside) == ""

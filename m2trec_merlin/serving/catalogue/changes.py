@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from m2trec_merlin.errors import DataError, shorten
+from m2trec_merlin.readers.near_ids import explain_unknown
 from m2trec_merlin.serving.contract.catalogue import Availability
 
 #: An item's raw values, as JSON.
@@ -37,10 +39,11 @@ class ChangingCatalogue:
     Args:
         exported: ids of the export.
         source: file or command that the change comes from.
+        listed: the same ids, for unknown ones to be compared with.
     """
 
-    def __init__(self, exported: Container[str], source: str) -> None:
-        self._exported, self._source = exported, source
+    def __init__(self, exported: Container[str], source: str, listed: Iterable[str] = ()) -> None:
+        self._exported, self._source, self._listed = exported, source, listed
 
     def has(self, changes: Changes, item_id: str) -> bool:
         """Tell whether the catalogue has an item."""
@@ -138,7 +141,9 @@ class ChangingCatalogue:
 
     def _require(self, changes: Changes, item_ids: Iterable[str]) -> None:
         unknown = [item_id for item_id in item_ids if not self.has(changes, item_id)]
-        self._refuse(unknown, "not in the catalogue")
+        there = (each for each in chain(self._listed, changes.items) if self.has(changes, each))
+        near = explain_unknown(unknown[:_NAMED], there)
+        self._refuse(unknown, f"not in the catalogue: {near}" if near else "not in the catalogue")
 
     def _refuse(self, item_ids: Sequence[str], where: str) -> None:
         if item_ids:

@@ -131,7 +131,7 @@ class CatalogueVerbs:
             if self.versions.fits(number):
                 self.versions.lead_to(number)
                 return self.versions.about(number)
-            rules = ChangingCatalogue(self.versions.exported, "rollback")
+            rules = self.versions.rules("rollback")
             kept = rules.carry_over(changes, self.versions.updated(number, changes))
             return self.versions.write(kept, number, changes, f"rollback to {number}", self._progress)
 
@@ -171,7 +171,7 @@ class CatalogueVerbs:
     ) -> CatalogueVersion:
         with self._held():
             parent = self.versions.current()
-            rules = ChangingCatalogue(self.versions.exported, source)
+            rules = self.versions.rules(source)
             before = self.versions.changes(parent)
             changes = change(rules, before)
             if changes == before and self.versions.fits(parent):
@@ -210,7 +210,7 @@ def carry_over(before: Path, after: Path, progress: Progress) -> None:
     if number == 0 or versions.fits(number):
         return
     changes = versions.changes(number)
-    rules = ChangingCatalogue(versions.exported, "export")
+    rules = versions.rules("export")
     kept = rules.carry_over(changes, versions.updated(number, changes))
     versions.write(kept, number, changes, f"carry version {number} over to another export", progress)
     left = changes.items.keys() - kept.items.keys()
@@ -239,7 +239,7 @@ def left_behind(before: Path, after: Path) -> str:
     if reason := ItemFormat.open(version_folder(after, PREDICT)).unchangeable:
         return f"the changes of the catalogue are left behind: this model {reason}"
     old, new = CatalogueVersions(before), CatalogueVersions(after)
-    number, rules = old.current(), ChangingCatalogue(new.exported, "promote")
+    number, rules = old.current(), new.rules("promote")
     changes = old.changes(number)
     wanted = rules.carry_over(changes, old.updated(number, changes))
     there = new.changes(new.current())

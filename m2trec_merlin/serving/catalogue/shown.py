@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from m2trec_merlin.attributes import Attribute
+
+_OWN_COLUMNS = ("item_id", "title", "train_count")
+
+
+def filter_attributes(attributes: Iterable[Attribute]) -> list[Attribute]:
+    """Return those that people read and filter by; an attribute `title` is read as the title, if at all."""
+    return [each for each in attributes if each.is_shown and each.name not in _OWN_COLUMNS]
 
 
 def shown_columns(
@@ -29,12 +36,9 @@ def shown_columns(
         counts: int64, their training occurrences.
         values: raw values by attribute, of those that are shown.
     """
-    columns = {
-        "item_id": pa.array(ids, pa.string()),
-        "title": pa.array(titles, pa.string()),
-        "train_count": pa.array(counts, pa.int64()),
-    }
-    for attribute in attributes:
-        if attribute.is_shown and attribute.name in values and attribute.name not in columns:
+    own = (pa.array(ids, pa.string()), pa.array(titles, pa.string()), pa.array(counts, pa.int64()))
+    columns = dict(zip(_OWN_COLUMNS, own, strict=True))
+    for attribute in filter_attributes(attributes):
+        if attribute.name in values:
             columns[attribute.name] = attribute.filter_values(values[attribute.name])
     return pa.table(columns)

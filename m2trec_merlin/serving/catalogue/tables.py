@@ -19,7 +19,7 @@ from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.canonical import normalise_ids
 from m2trec_merlin.readers.dialect import Dialect
 from m2trec_merlin.readers.files import TableFile
-from m2trec_merlin.readers.near_ids import doubt_of
+from m2trec_merlin.readers.near_ids import doubt_of_items
 from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
 from m2trec_merlin.readers.source import Origin
 from m2trec_merlin.readers.times import parse_instants
@@ -28,6 +28,10 @@ from m2trec_merlin.serving.contract.catalogue import Availability
 from m2trec_merlin.serving.contract.item_format import ItemFormat
 
 HIDDEN, FROM, UNTIL = "hidden", "available_from", "available_until"
+_ALL_COLUMNS = (
+    "gives only some of the attributes, and an export keeps no raw values from which to take the others: "
+    "give all columns, as data/items.parquet of the run has them, with the changes written in"
+)
 _YES, _NO = ("true", "1", "yes"), ("false", "0", "no")
 
 
@@ -80,6 +84,8 @@ def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = Fals
     has_attributes = any(name in available for name in described if name != own)
     if has_attributes or not (may_lack_attributes and about):
         check_items(items, log, attributes, written.title_column)
+        if may_lack_attributes and not set(described) <= {*available, own}:
+            log.add(_ALL_COLUMNS)
     else:
         check_item_ids(items, log)
     availability = _availability(items, about, log)
@@ -87,11 +93,11 @@ def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = Fals
         raise DataError(str(path), problems)
     left = [name for name in available if name not in read]
     ids = [str(item_id) for item_id in normalise_ids(items[ITEM_ID])]
-    odd = doubt_of(ids)
+    odd = doubt_of_items(ids)
     notices = [
         *table.notices(),
         *([f"{path}: not read: {', '.join(left)}"] if left else []),
-        *([f"{path}: {odd}, and requests must write them so"] if odd else []),
+        *([f"{path}: {odd}"] if odd else []),
     ]
     rows: dict[str, Raw] = {}
     if has_attributes:

@@ -21,7 +21,7 @@ from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.progress import Progress
 from m2trec_merlin.rows import RowsOfIds
 from m2trec_merlin.runs.locks import lock
-from m2trec_merlin.serving.catalogue.changes import Changes
+from m2trec_merlin.serving.catalogue.changes import Changes, ChangingCatalogue
 from m2trec_merlin.serving.catalogue.encoding import EncodedRows, RowEncoder
 from m2trec_merlin.serving.contract.about import EXPORTED_CATALOGUE
 from m2trec_merlin.serving.contract.catalogue import (
@@ -130,6 +130,14 @@ class CatalogueVersions:
         table = pq.read_table(folder / RAW_ITEMS)
         items = dict(zip(table.column("item_id").to_pylist(), table.column("raw").to_pylist(), strict=True))
         return Changes(items, frozenset(version.removed), version.availability)
+
+    def rules(self, source: str) -> ChangingCatalogue:
+        """Return the rules of changes to this export.
+
+        Args:
+            source: file or command that they come from.
+        """
+        return ChangingCatalogue(self.exported, source, self.exported_ids)
 
     def updated(self, number: int, changes: Changes) -> set[str]:
         """Return which items of a version its export had: they were updated, the others were added.

@@ -38,6 +38,7 @@ from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers.canonical import TIMESTAMP
 from m2trec_merlin.runs import Run
 from m2trec_merlin.serving.catalogue.run import carry_over
+from m2trec_merlin.serving.catalogue.shown import filter_attributes
 from m2trec_merlin.serving.contract.checksums import FORMAT, seal
 from m2trec_merlin.serving.contract.identity import export_version
 from m2trec_merlin.serving.contract.item_format import ItemFormat
@@ -206,7 +207,7 @@ def describe(config: Config, model: M2TRec, catalogue: Catalogue, mixture: dict[
     return Description(
         max_length=model.max_length,
         attributes=tuple(raw),
-        filters={a.name: a.layout is Layout.NUMBERS for a in config.attributes if a.is_shown},
+        filters={a.name: a.layout is Layout.NUMBERS for a in filter_attributes(config.attributes)},
         defaults={"top_k": config.serving.top_k, "new_item_boost": config.serving.new_item_boost},
         top_categories=config.serving.top_categories,
         repeat_biases=model.next_item_head.repeat_biases is not None,

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from functools import cache, partial
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -77,8 +77,11 @@ class NewItemEncoder:
         from m2trec_merlin.columns import to_arrow
 
         frame = self._frame(items)
-        ignored = _ignored(frame, read_by)
-        encoded = encode_items(workflow, frame)
+        refused = list(_refused(frame, read_by))
+        ignored: list[list[str]] = [[] for _ in items]
+        for each in refused:
+            ignored[each.item].append(f"{each.column} {show(each.value)} {each.why}, so it counts as missing")
+        encoded = encode_items(workflow, _without_useless_texts(frame, refused, read_by))
         fields = [attribute.field for attribute in self._attributes]
         columns = {f.name: EncodedColumn.from_arrow(f, to_arrow(encoded[f.name])) for f in fields}
         for item, note in _unknown(frame, read_by, columns):
@@ -94,22 +97,35 @@ class NewItemEncoder:
         return pd.DataFrame(values, columns=columns, dtype=object)
 
 
-def _ignored(frame: pd.DataFrame, attributes: Sequence[Attribute]) -> list[list[str]]:
-    """Return of each item, a line of the frame, the values that count as missing; texts among them go."""
-    notes: list[list[str]] = [[] for _ in range(len(frame))]
-    readers = Counter(attribute.source_column for attribute in attributes)
-    refused: Counter[tuple[int, str]] = Counter()
+class _Refused(NamedTuple):
+    """A value that an attribute cannot use."""
+
+    item: int
+    column: str
+    value: object
+    why: str
+
+
+def _refused(frame: pd.DataFrame, attributes: Sequence[Attribute]) -> Iterator[_Refused]:
+    """Yield what the attributes cannot use; `item` is the line of the frame."""
     for attribute in attributes:
         values = frame[attribute.source_column]
         for fault in attribute.faults(values[values.notna()]):
             for item, value in fault.values[fault.wrong].items():
-                ignored = f"{fault.what}, so it counts as missing"
-                notes[int(str(item))].append(f"{values.name} {show(value)} {ignored}")
-                refused[int(str(item)), attribute.source_column] += isinstance(value, str)
-    for (item, column), count in refused.items():
+                yield _Refused(int(str(item)), attribute.source_column, value, fault.what)
+
+
+def _without_useless_texts(
+    frame: pd.DataFrame, refused: Sequence[_Refused], attributes: Sequence[Attribute]
+) -> pd.DataFrame:
+    """Return the items without the texts that none of the attributes can use which read them."""
+    readers = Counter(attribute.source_column for attribute in attributes)
+    refusals = Counter((each.item, each.column) for each in refused if isinstance(each.value, str))
+    left = frame.copy() if refusals else frame
+    for (item, column), count in refusals.items():
         if count == readers[column]:
-            frame.loc[item, column] = None
-    return notes
+            left.loc[item, column] = None
+    return left
 
 
 def _unknown(

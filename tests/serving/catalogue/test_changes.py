@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from m2trec_merlin.errors import DataError
 from m2trec_merlin.serving.catalogue.changes import Changes, ChangingCatalogue
 from m2trec_merlin.serving.contract.catalogue import Availability
 
@@ -19,3 +22,17 @@ def test_another_export_keeps_what_was_changed_of_its_items_and_what_it_lacks() 
     assert dict(kept.items) == {"added": "raw added", "updated": "raw updated"}
     assert kept.removed == {"removed"}
     assert dict(kept.availability) == {"kept": HIDDEN, "added": HIDDEN}
+
+
+def test_an_unknown_id_is_held_against_those_that_the_catalogue_has_now() -> None:
+    exported = ["001", "002"]
+    rules = ChangingCatalogue(set(exported), "remove", exported)
+    with pytest.raises(DataError) as found:
+        rules.remove(Changes(), ["2"])
+    hint = "the items have '002', which differs from '2' by leading zeros or a fraction"
+    assert found.value.problems == [f"item 2 is not in the catalogue: {hint}"]
+    gone, added = Changes(removed=frozenset({"002"})), Changes({"SKU-9": "raw"})
+    with pytest.raises(DataError, match=r"item 2 is not in the catalogue$"):
+        rules.remove(gone, ["2"])
+    with pytest.raises(DataError, match="the items have 'SKU-9', which differs from 'sku-9'"):
+        rules.hide(added, ["sku-9"], hidden=True)

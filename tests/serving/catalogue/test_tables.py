@@ -66,3 +66,20 @@ def test_a_csv_none_of_whose_columns_is_known_is_told_which_are_wanted(tmp_path:
     pd.DataFrame({"code": ["1"], "titel": ["x"]}).to_csv(table, index=False)
     with pytest.raises(DataError, match=r"no column 'sku'.*code, titel"):
         read_items(table, FORMAT)
+
+
+def test_an_update_of_some_columns_is_told_that_it_needs_all(tmp_path: Path) -> None:
+    table = tmp_path / "items.csv"
+    table.write_text("sku,price\nA-1,3\n")
+    written = replace(FORMAT, attributes=(*FORMAT.attributes, {"name": "price", "kind": "numeric"}))
+    with pytest.raises(DataError) as found:
+        read_items(table, written, may_lack_attributes=True)
+    missing, needed = found.value.problems
+    assert missing.startswith(f"{table}: no column 'title', which attribute 'title' reads")
+    assert needed.startswith(f"{table}: gives only some of the attributes")
+    assert needed.endswith(
+        "give all columns, as data/items.parquet of the run has them, with the changes written in"
+    )
+    with pytest.raises(DataError) as found:
+        read_items(table, written)
+    assert found.value.problems == [missing]

@@ -1,0 +1,64 @@
+"""Files of Parquet, whose columns have types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+_BLOCK_ROWS = 1 << 16
+
+
+class ParquetFile:
+    """A file of Parquet. UUIDs, which it holds as 16 bytes, are the usual text of them.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        pa.ArrowException: it is damaged, or no Parquet.
+
+    Attributes:
+        names: of its columns.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        described = pq.read_metadata(path).schema
+        self._schema = described.to_arrow_schema()
+        self._uuids = _uuids_of(described) | {field.name for field in self._schema if _is_uuid(field.type)}
+        self.names = list(self._schema.names)
+
+    def type_of(self, name: str) -> pa.DataType:
+        """Return the type of a column."""
+        return pa.string() if name in self._uuids else self._schema.field(name).type
+
+    def batches(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Yield the rows in order."""
+        with pq.ParquetFile(self.path) as parquet:
+            for batch in parquet.iter_batches(_BLOCK_ROWS, columns=list(names)):
+                arrays = [_text_of(batch.column(n)) if n in self._uuids else batch.column(n) for n in names]
+                yield pa.RecordBatch.from_arrays(arrays, names=list(names))
+
+    def explain_bytes(self, row: int, name: str) -> str:
+        """Say what to do about a value that is not UTF-8."""
+        return f"column '{name}' holds bytes that are not UTF-8 text in row {row}; write the column as text"
+
+
+def _uuids_of(described: pq.ParquetSchema) -> set[str]:
+    columns = map(described.column, range(len(described)))
+    return {column.path for column in columns if column.logical_type.type == "UUID"}
+
+
+def _is_uuid(kind: pa.DataType) -> bool:
+    return isinstance(kind, pa.BaseExtensionType) and kind.extension_name == "arrow.uuid"
+
+
+def _text_of(uuids: pa.Array) -> pa.Array:
+    held = uuids.storage if isinstance(uuids, pa.ExtensionArray) else uuids
+    distinct = held.dictionary_encode()
+    texts = pa.array([str(UUID(bytes=each)) for each in distinct.dictionary.to_pylist()], pa.string())
+    return texts.take(distinct.indices)

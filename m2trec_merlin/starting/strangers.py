@@ -1,0 +1,59 @@
+"""Why no column of the interactions holds the ids of the items."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from m2trec_merlin.readers.canonical import KnownItems, normalise_ids
+from m2trec_merlin.readers.near_ids import explain_unknown
+from m2trec_merlin.starting.look import Column, Look
+from m2trec_merlin.starting.names import speaks_of
+
+#: Share of events that find their item where two columns mean the same.
+_MET = 0.5
+#: Ids that are held against all items.
+_COMPARED = 5
+
+
+def explain_strangers(clicks: Look, items: Look) -> str:
+    """Say what is in the way of two tables that no ids connect: how ids are written, or rows an item."""
+    events, described = clicks.path.name, items.path.name
+    reasons = list(dict.fromkeys(_reasons(clicks, items)))
+    why = f"{'; '.join(reasons)}." if reasons else "are both the right files, and the ids written alike?"
+    return (
+        f"no column of {events} holds ids from a column of {described} that has one for each item: {why} "
+        f"In {events} {_shown(clicks)}. In {described} {_shown(items)}"
+    )
+
+
+def _reasons(clicks: Look, items: Look) -> Iterator[str]:
+    """Yield what is nearly the same in columns that are called like items, or alike."""
+    for clicked in _named(clicks):
+        ids = normalise_ids(clicked.values).dropna()
+        for column in items.columns.values():
+            if column.is_list or column.is_time or not _are_called_alike(clicked, column):
+                continue
+            known = KnownItems(items.ids(column.name))
+            found = known.positions(ids) >= 0
+            pair = f"'{clicked.name}' and '{column.name}'"
+            if len(found) and found.mean() > _MET and not column.is_unique:
+                rows = len(column.texts) / max(column.distinct, 1)
+                yield f"{pair} hold the same, but an item has {rows:.1f} rows: leave one for each"
+            elif not found.any() and (near := explain_unknown(ids.iloc[:_COMPARED], known.ids)):
+                yield f"{pair} are written otherwise: {near}"
+
+
+def _named(look: Look) -> list[Column]:
+    columns = (c for c in look.columns.values() if not c.is_list and not c.is_time and len(c.texts))
+    return [column for column in columns if not speaks_of(column.name, "quantity", "time")]
+
+
+def _are_called_alike(clicked: Column, described: Column) -> bool:
+    one, other = clicked.name.strip().lower(), described.name.strip().lower()
+    return one == other or (speaks_of(one, "item") and speaks_of(other, "item", "code"))
+
+
+def _shown(look: Look) -> str:
+    columns = [c for c in look.columns.values() if c.distinct > 1 or speaks_of(c.name, "item")]
+    readable = [f"'{column.name}' has {column.examples(2)}" for column in columns[:8]]
+    return "; ".join([*readable, *(f"'{name}': {why}" for name, why in look.unreadable.items())])

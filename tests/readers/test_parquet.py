@@ -1,0 +1,53 @@
+"""What Parquet holds as bytes and a person knows as text."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from m2trec_merlin.errors import DataError
+from m2trec_merlin.readers.files import TableFile
+
+IDS = ["0f8fad5b-d9cb-469f-a165-70867728950e", None, "7c9e6679-7425-40de-944b-e07fc1f90ae7"]
+BYTES = [None if each is None else UUID(each).bytes for each in IDS]
+
+
+def written(path: Path) -> Path:
+    pq.write_table(pa.table({"u": pa.array(BYTES, pa.binary(16)), "n": [1, 2, 3]}), path, store_schema=False)
+    return path
+
+
+def call_uuids(path: Path) -> None:
+    """Let the footer call column `u` UUIDs, as other programs do, and this version of Arrow does not."""
+    content = path.read_bytes()
+    (length,) = struct.unpack("<i", content[-8:-4])
+    data, footer = content[: -8 - length], content[-8 - length : -8]
+    # Thrift's compact protocol: behind the name, field 4, comes field 10, a union whose field 14 is empty.
+    name = b"\x18\x01u"
+    assert name in footer
+    footer = footer.replace(name, name + b"\x6c\xec\x00\x00", 1)
+    path.write_bytes(data + footer + struct.pack("<i", len(footer)) + b"PAR1")
+
+
+def test_uuids_are_the_usual_text(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.parquet")
+    call_uuids(path)
+    read = TableFile(path).read(["n", "u"], single=["u"])
+    assert read["u"].tolist() == IDS and read["n"].tolist() == [1, 2, 3]
+
+
+@pytest.mark.skipif(not hasattr(pa, "uuid"), reason="this Arrow has no type for UUIDs")
+def test_uuids_of_arrow_are_the_usual_text(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"u": pa.array(BYTES, pa.uuid())}), path)
+    assert TableFile(path).read()["u"].tolist() == IDS
+
+
+def test_other_bytes_are_text_or_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="column 'u' holds bytes that are not UTF-8 text in row 1"):
+        TableFile(written(tmp_path / "t.parquet")).read()

@@ -1,0 +1,42 @@
+"""What stands in the configuration beside attributes, sessions and order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from m2trec_merlin.starting.run import start
+
+N_ITEMS = 60
+
+
+def draft(folder: Path, **columns: list[Any]) -> dict[str, Any]:
+    """Write two tables, and what `init` makes of them."""
+    items = {"sku": [f"A{n}" for n in range(N_ITEMS)], "colour": ["red", "blue", "green"] * 20, **columns}
+    visits = [(f"s{visit}", f"A{(7 * visit + n) % N_ITEMS}") for visit in range(40) for n in range(4)]
+    times = pd.date_range("2024-03-01", periods=len(visits), freq="7min")
+    pd.DataFrame(items).to_csv(folder / "items.csv", index=False)
+    clicks = pd.DataFrame(visits, columns=["session", "sku"]).assign(time=times)
+    clicks.to_csv(folder / "clicks.csv", index=False)
+    start(folder / "clicks.csv", folder / "items.csv", folder / "shop.yaml")
+    read: dict[str, Any] = yaml.safe_load((folder / "shop.yaml").read_text())
+    return read
+
+
+def test_titles_that_are_no_text_are_shown_all_the_same(tmp_path: Path) -> None:
+    found = draft(
+        tmp_path, runtime=["1 of 2", "2 of 2"] * 30, title=[f"Lamp{n % 20}" for n in range(N_ITEMS)]
+    )
+    assert {"name": "title", "kind": "categorical"} in found["attributes"]
+    assert found["serving"] == {"title_column": "title"}
+    assert [task["attribute"] for task in found["model"]["next_attributes"]] == ["colour"]
+
+
+@pytest.mark.parametrize("name", ["title", "story"])
+def test_a_text_is_the_title_by_itself(tmp_path: Path, name: str) -> None:
+    found = draft(tmp_path, **{name: [f"a lamp of {n} bulbs" for n in range(N_ITEMS)]})
+    assert "serving" not in found

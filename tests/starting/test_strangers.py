@@ -1,0 +1,35 @@
+"""What is said of two tables that no ids connect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from m2trec_merlin.starting.strangers import explain_strangers
+from tests.starting.conftest import LookAt
+
+SKUS = [f"{number:05d}" for number in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("clicked", "described", "reason"),
+    [
+        (
+            range(40),
+            SKUS,
+            "'sku' and 'sku' are written otherwise: the items have '00000', which differs from",
+        ),
+        ([f"{sku}\u00a0" for sku in SKUS], SKUS, "'00000\\xa0' by white space at its ends. In"),
+        (SKUS, SKUS * 3, "'sku' and 'sku' hold the same, but an item has 3.0 rows: leave one for each. In"),
+        ([f"x{n}" for n in range(40)], SKUS, "are both the right files, and the ids written alike? In"),
+        (["4.00638E+12"] * 40, SKUS, "In clicks.csv 'sku' has '4.00638E+12'; 'n' has '"),
+    ],
+)
+def test_how_ids_are_written_and_rows_of_an_item_are_named(
+    look: LookAt, clicked: Any, described: list[str], reason: str
+) -> None:
+    clicks = look(pd.DataFrame({"sku": clicked, "n": range(40)}), "clicks")
+    items = look(pd.DataFrame({"sku": described, "name": "lamp"}), "items")
+    assert reason in explain_strangers(clicks, items)
