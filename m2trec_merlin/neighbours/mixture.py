@@ -166,7 +166,7 @@ class _Changes:
 def _weight(name: View, weights: Weights, rare: np.ndarray) -> np.ndarray:
     if name == "content":
         return np.float32(weights.content) + np.float32(weights.rare_content) * rare
-    return np.broadcast_to(np.float32(getattr(weights, name)), rare.shape)
+    return np.full(len(rare), getattr(weights, name), np.float32)
 
 
 class Mixture:
