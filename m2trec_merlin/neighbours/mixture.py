@@ -200,7 +200,7 @@ def _weight(name: View, weights: Weights, rare: np.ndarray) -> np.ndarray:
     if name in ("beside", "content"):
         more = np.float32(getattr(weights, f"rare_{name}"))
         return np.float32(getattr(weights, name)) + more * rare
-    return np.broadcast_to(np.float32(getattr(weights, name)), rare.shape)
+    return np.full(len(rare), getattr(weights, name), np.float32)
 
 
 class Mixture:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from m2trec_merlin.encoded import EncodedColumn, EncodedItems, Field, from_tensors, no_items, to_tensors
+from m2trec_merlin.encoded import EncodedItems, Field, from_tensors, no_items, to_tensors
 from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.contract.names import (
     CHECKED,
@@ -108,19 +108,8 @@ def tensors_of(version: Description) -> tuple[str, ...]:
 
 
 def _events(tensors: Mapping[str, np.ndarray], version: Description) -> EncodedItems:
-    """Return the attributes of the events of a session: missing ones, if nothing is said of any."""
-    if not version.events:
-        return {}
-    (packed,), count = tensors[EVENTS].tolist(), len(tensors[POSITIONS])
-    if packed:
-        return _unpack(packed, version.event_fields)
-    return missing_events(version, count)
-
-
-def missing_events(version: Description, count: int) -> EncodedItems:
-    """Return the attributes of so many events of which nothing is known."""
-    nothing = np.zeros(count, np.int64)
-    return {field.name: EncodedColumn.no_item(field).take(nothing) for field in version.event_fields}
+    packed = tensors[EVENTS].item() if version.events else b""
+    return _unpack(packed, version.event_fields) if packed else {}
 
 
 def _pack(items: EncodedItems) -> bytes:

@@ -33,7 +33,11 @@ from m2trec_merlin.serving.runtime.options import Draft, apply_options
 from m2trec_merlin.serving.runtime.options.explaining import Explain
 from m2trec_merlin.serving.runtime.options.newness import NewItemBoost
 from m2trec_merlin.serving.runtime.served_catalogue import ExportedCatalogue, ServedCatalogue
-from m2trec_merlin.serving.runtime.session_encoding import SessionEncoder, VectorSession
+from m2trec_merlin.serving.runtime.session_encoding import (
+    SessionEncoder,
+    VectorSession,
+    missing_events,
+)
 from m2trec_merlin.serving.runtime.similar import SimilarItems
 
 #: Per predicted attribute the most probable values of the next item, and their probabilities.
@@ -55,7 +59,7 @@ class Request:
         catalogue: version of the items in which rows are meant.
         outside: ids of candidates that the catalogue does not have, the last of the new items.
         places: of the events in the client's request; none if nobody wants to know.
-        events: encoded attributes of the events; empty where the model reads none.
+        events: encoded attributes of the events; empty where nothing is said of any, or the model reads none.
     """
 
     positions: np.ndarray
@@ -232,7 +236,8 @@ class Recommender:
             if not known.all():
                 vectors[~known] = new_vectors[used - 1 - positions[~known]]
                 used -= int(positions.min())
-            sessions.append(VectorSession(positions, vectors, request.events))
+            events = request.events or missing_events(self.version.event_fields, len(positions))
+            sessions.append(VectorSession(positions, vectors, events))
         return sessions
 
     def _encode_new(self, groups: list[EncodedItems]) -> np.ndarray:

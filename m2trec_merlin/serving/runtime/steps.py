@@ -67,6 +67,7 @@ from m2trec_merlin.serving.runtime.tally import StepTally, Tally
 Tensors = dict[str, np.ndarray]
 Asked = TypeVar("Asked")
 Parsed = TypeVar("Parsed")
+Answered = TypeVar("Answered")
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,16 @@ class PreprocessStep:
             requests: their tensors.
             request_ids: as Triton was told them; empty for those that have none.
         """
+        version = self._reader.version
+        return [
+            as_arrays(hand_over(each, version)) if isinstance(each, Request) else each
+            for each in self.read(requests, request_ids)
+        ]
+
+    def read(
+        self, requests: Sequence[Mapping[str, np.ndarray]], request_ids: Sequence[str] | None = None
+    ) -> list[Request | M2TRecError]:
+        """Return what `answer` hands over, as the second step in the same process takes it."""
         named = list(zip(requests, request_ids or [""] * len(requests), strict=True))
         return _answer_good(named, self._parse, self._read)
 
@@ -147,7 +158,7 @@ class PreprocessStep:
         said = texts.get(ITEM_ATTRIBUTES), checked, texts.get(EVENT_ATTRIBUTES)
         return _Asked(request_id, texts[ITEM_IDS], *said)
 
-    def _read(self, asked: list[_Asked]) -> list[Tensors | M2TRecError]:
+    def _read(self, asked: list[_Asked]) -> list[Request | M2TRecError]:
         candidates = [each.options[Candidates.name] or () for each in asked]
         both = [(each.item_ids, each.attributes) for each in asked]
         sessions = self._reader.read(both, candidates, [each.events for each in asked])
@@ -156,9 +167,7 @@ class PreprocessStep:
         self.tally.count(UNKNOWN_IDS, sum(session.unknown_ids for session in good))
         self.tally.count(RAW_ITEMS, sum(session.raw_items for session in good))
         return [
-            as_arrays(hand_over(_request(each, read), self._reader.version))
-            if isinstance(read, ReadSession)
-            else read
+            _request(each, read) if isinstance(read, ReadSession) else read
             for read, each in zip(sessions, asked, strict=True)
         ]
 
@@ -200,7 +209,7 @@ class PredictStep:
             requests: their tensors, which say how the requests are called, too.
             request_ids: as Triton was told them; the first step has read them.
         """
-        return _answer_good(requests, self._parse, self._recommend)
+        return _answer_good(requests, self._parse, self.recommend)
 
     def _parse(self, inputs: Mapping[str, np.ndarray]) -> Request:
         tensors = _sessions(inputs, required=tensors_of(self._recommender.version))
@@ -216,7 +225,8 @@ class PredictStep:
             self._told, catalogue = number, self._recommender.catalogues.get(number)
             self.tally.catalogue(f"{self.model}/{number}", catalogue.count, catalogue.written)
 
-    def _recommend(self, requests: list[Request]) -> list[Tensors | M2TRecError]:
+    def recommend(self, requests: list[Request]) -> list[Tensors | M2TRecError]:
+        """Answer what the first step has read; see `PreprocessStep.read`."""
         answers = self._recommender.recommend(requests)
         for metric, amount in (
             (FALLBACKS, sum(answer.is_fallback for answer in answers)),
@@ -232,9 +242,9 @@ def answer_by_both(
     first: PreprocessStep, second: PredictStep, requests: Sequence[Mapping[str, np.ndarray]]
 ) -> list[Tensors | M2TRecError]:
     """Answer a batch by one step after the other in this process, as the ensemble does."""
-    read = first.answer(requests)
-    answers = iter(second.answer([each for each in read if isinstance(each, dict)]))
-    return [next(answers) if isinstance(each, dict) else each for each in read]
+    read = first.read(requests)
+    answers = iter(second.recommend([each for each in read if isinstance(each, Request)]))
+    return [next(answers) if isinstance(each, Request) else each for each in read]
 
 
 def _request(asked: _Asked, read: ReadSession) -> Request:
@@ -252,11 +262,11 @@ def _request(asked: _Asked, read: ReadSession) -> Request:
 def _answer_good(
     requests: Sequence[Asked],
     parse: Callable[[Asked], Parsed],
-    answer: Callable[[list[Parsed]], list[Tensors | M2TRecError]],
-) -> list[Tensors | M2TRecError]:
+    answer: Callable[[list[Parsed]], list[Answered | M2TRecError]],
+) -> list[Answered | M2TRecError]:
     """Parse each request by itself, answer those without an error together, keep the order."""
     parsed: dict[int, Parsed] = {}
-    results: dict[int, Tensors | M2TRecError] = {}
+    results: dict[int, Answered | M2TRecError] = {}
     for index, request in enumerate(requests):
         try:
             parsed[index] = parse(request)
