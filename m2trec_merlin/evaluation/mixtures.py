@@ -11,7 +11,8 @@ from itertools import combinations, product
 
 import numpy as np
 
-from m2trec_merlin.evaluation.shortlists import Shortlists
+from m2trec_merlin.evaluation.shortlists import BEST, Shortlists
+from m2trec_merlin.neighbours import item_lists
 from m2trec_merlin.neighbours.mixture import Weights
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.sessions import Prefixes
@@ -49,7 +50,9 @@ _K = 20
 
 def search_settings() -> list[object]:
     """Return what decides where a search goes: another choice is due once it changes."""
-    return [STEPS, PRICES, RARE_STARTS, ENOUGH_OF_THE_TAIL, [asdict(start) for start in STARTS]]
+    lists = (item_lists.STEPS, item_lists.SHRINKAGE, item_lists.KEPT)
+    starts = [asdict(start) for start in STARTS]
+    return [STEPS, PRICES, RARE_STARTS, ENOUGH_OF_THE_TAIL, starts, BEST, lists]
 
 
 @dataclass(frozen=True)
