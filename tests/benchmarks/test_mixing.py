@@ -29,4 +29,4 @@ def test_exports_with_and_without_a_mixture_are_measured(
     assert {system for system, _ in values} == {str(mixed), str(alone)}
     assert len(values) == 8 and all(value > 0 for value in values.values())
     shown = capsys.readouterr().out
-    assert "by_id 3, content 0.25" in shown and "| off |" in shown
+    assert "by_id 3, beside 0.25, content 0.25" in shown and "| off |" in shown
