@@ -9,13 +9,12 @@ import pandas as pd
 import pyarrow as pa
 
 from m2trec_merlin.attributes import Attribute
-
-_OWN_COLUMNS = ("item_id", "title", "train_count")
+from m2trec_merlin.serving.contract.version import OWN_COLUMNS
 
 
 def filter_attributes(attributes: Iterable[Attribute]) -> list[Attribute]:
     """Return those that people read and filter by; an attribute `title` is read as the title, if at all."""
-    return [each for each in attributes if each.is_shown and each.name not in _OWN_COLUMNS]
+    return [each for each in attributes if each.is_shown and each.name not in OWN_COLUMNS]
 
 
 def shown_columns(
@@ -37,7 +36,7 @@ def shown_columns(
         values: raw values by attribute, of those that are shown.
     """
     own = (pa.array(ids, pa.string()), pa.array(titles, pa.string()), pa.array(counts, pa.int64()))
-    columns = dict(zip(_OWN_COLUMNS, own, strict=True))
+    columns = dict(zip(OWN_COLUMNS, own, strict=True))
     for attribute in filter_attributes(attributes):
         if attribute.name in values:
             columns[attribute.name] = attribute.filter_values(values[attribute.name])

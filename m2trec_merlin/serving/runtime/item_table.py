@@ -13,12 +13,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from m2trec_merlin.rows import RowsOfIds
+from m2trec_merlin.serving.contract.version import OWN_COLUMNS
 from m2trec_merlin.serving.runtime.notes import name_some
 from m2trec_merlin.spelling import spell_json
 
 T = TypeVar("T")
-
-_NOT_FILTERS = ("item_id", "title", "train_count")
 
 
 class Texts:
@@ -169,7 +168,7 @@ class ItemTable(Items):
         self.rows = RowsOfIds(table.column("item_id").to_pylist())
         self._columns: dict[str, TextColumn | NumberColumn] = {}
         for name in table.column_names:
-            if name not in _NOT_FILTERS:
+            if name not in OWN_COLUMNS:
                 column = table.column(name)
                 numeric = pa.types.is_floating(column.type)
                 self._columns[name] = NumberColumn(column) if numeric else TextColumn(column)
