@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from m2trec_merlin.artifacts import read_json, reading
@@ -74,6 +75,8 @@ class Catalogue:
             raise ArtifactError(
                 f"{directory} is of an earlier version: run `m2trec preprocess --force`"
             ) from None
+        if "train_count" not in table.column_names:
+            raise ArtifactError(f"{path} lacks train_count: run `m2trec preprocess --force`")
         missing = [field.name for field in fields if field.name not in table.column_names]
         if missing:
             raise ArtifactError(
@@ -87,22 +90,14 @@ class Catalogue:
                 raise ArtifactError(f"{path}: {error}: run `m2trec preprocess --force`") from None
             attributes[field.name] = EncodedColumn.join([EncodedColumn.no_item(field), column])
         ids = table.column("item_id").to_numpy()
-        counts, recent = (
-            np.concatenate([[0], table.column(name).to_numpy().astype(np.int64)])
-            if name in table.column_names
-            else None
-            for name in ("train_count", "recent_count")
-        )
-        if counts is None:
-            raise ArtifactError(f"{path} lacks train_count: run `m2trec preprocess --force`")
         return cls(
             item_ids=np.concatenate([_no_id(ids), ids]),
-            train_counts=counts,
+            train_counts=_counts(table, "train_count"),
             attributes=attributes,
             directory=directory,
             titled=schema["titled"],
             categories=tuple(f.name for f in fields if _vocabulary(directory, f.name).is_file()),
-            recent_counts=recent,
+            recent_counts=_counts(table, "recent_count") if "recent_count" in table.column_names else None,
         )
 
     @property
@@ -144,6 +139,10 @@ class Catalogue:
 
 def _vocabulary(directory: Path, attribute: str) -> Path:
     return directory / VOCABULARIES / f"{attribute}.parquet"
+
+
+def _counts(table: pa.Table, name: str) -> np.ndarray:
+    return np.concatenate([[0], table.column(name).to_numpy().astype(np.int64)])
 
 
 def _no_id(ids: np.ndarray) -> np.ndarray:

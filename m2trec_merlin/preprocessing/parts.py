@@ -32,10 +32,14 @@ def count_events(parts: Iterable[Path], items: IdIndex) -> np.ndarray:
     """Return the number of events of each of `items`; one part is read at a time."""
     counts = np.zeros(len(items), dtype=np.int64)
     for part in parts:
-        positions = items.find(read_part(part, ["item_id"])["item_id"])
-        # The first bin takes events of other items.
-        counts += np.bincount(positions + 1, minlength=len(items) + 1)[1:]
+        counts += count_ids(read_part(part, ["item_id"])["item_id"], items)
     return counts
+
+
+def count_ids(ids: pd.Series, items: IdIndex) -> np.ndarray:
+    """Return how often each of `items` is among ids, int64 [items]; other ids are not counted."""
+    # The first bin takes other ids.
+    return np.bincount(items.find(ids) + 1, minlength=len(items) + 1)[1:]
 
 
 def read_part(part: Path, columns: Sequence[str]) -> pd.DataFrame:

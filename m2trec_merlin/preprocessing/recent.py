@@ -6,12 +6,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow.parquet as pq
 
 from m2trec_merlin.data.order_statistics import NumbersOnDisk
 from m2trec_merlin.ids import IdIndex
-from m2trec_merlin.preprocessing.parts import read_part
+from m2trec_merlin.preprocessing.parts import count_ids, read_part
 from m2trec_merlin.readers.canonical import ITEM_ID, TIMESTAMP
 
 #: Share of the training events that is recent. Chosen on validation (docs/quality-log.md).
@@ -29,27 +28,32 @@ def count_recent(parts: Sequence[Path], items: IdIndex, in_order: bool) -> np.nd
         in_order: whether events without a timestamp are in order of time.
     """
     timed = all(TIMESTAMP in pq.read_schema(part).names for part in parts)
-    if not timed and not in_order:
+    if timed:
+        moments = _timestamps
+    elif in_order:
+        moments = _numbers
+    else:
         return None
-    numbers = NumbersOnDisk()
-    for _, times in _read(parts, timed):
-        numbers.add(times)
-    since = numbers.nth(int((1 - RECENT) * len(numbers))) if len(numbers) else 0
+    all_moments = NumbersOnDisk()
+    for of_part in moments(parts):
+        all_moments.add(of_part)
+    since = all_moments.nth(int((1 - RECENT) * len(all_moments))) if len(all_moments) else 0
     counts = np.zeros(len(items), np.int64)
-    for ids, times in _read(parts, timed):
-        positions = items.find(ids[times >= since])
-        # The first bin takes events of other items.
-        counts += np.bincount(positions + 1, minlength=len(items) + 1)[1:]
+    for part, of_part in zip(parts, moments(parts), strict=True):
+        counts += count_ids(read_part(part, [ITEM_ID])[ITEM_ID][of_part >= since], items)
     return counts
 
 
-def _read(parts: Sequence[Path], timed: bool) -> Iterator[tuple[pd.Series, np.ndarray]]:
-    """Yield the items of each part and their times, int64: microseconds, or numbers in order."""
+def _timestamps(parts: Sequence[Path]) -> Iterator[np.ndarray]:
+    """Yield the times of each part in microseconds, int64."""
+    for part in parts:
+        yield read_part(part, [TIMESTAMP])[TIMESTAMP].to_numpy().astype("datetime64[us]").astype(np.int64)
+
+
+def _numbers(parts: Sequence[Path]) -> Iterator[np.ndarray]:
+    """Yield the numbers of the events of each part in the order of the source, int64."""
     before = 0
     for part in parts:
-        events = read_part(part, [ITEM_ID, *([TIMESTAMP] if timed else [])])
-        if timed:
-            yield events[ITEM_ID], events[TIMESTAMP].to_numpy().astype("datetime64[us]").astype(np.int64)
-        else:
-            yield events[ITEM_ID], np.arange(before, before + len(events))
-        before += len(events)
+        count = pq.read_metadata(part).num_rows
+        yield np.arange(before, before + count)
+        before += count

@@ -13,7 +13,7 @@ from scipy import sparse
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.neighbours.content_knn import fit_words
-from m2trec_merlin.neighbours.item_lists import ItemLists
+from m2trec_merlin.neighbours.item_lists import lists_of
 from m2trec_merlin.neighbours.metadata_knn import first_of_equal_metadata
 from m2trec_merlin.neighbours.mixture import Weights, trends_of
 from m2trec_merlin.serving.contract.version import (
@@ -46,7 +46,7 @@ def write_neighbours(folder: Path, catalogue: Catalogue, train: Sessions, weight
     if "by_metadata" in views:
         np.save(folder / NEIGHBOUR_SAME, first_of_equal_metadata(catalogue))
     if "beside" in views:
-        sparse.save_npz(folder / NEIGHBOUR_LISTS, ItemLists(catalogue, train).lists)
+        sparse.save_npz(folder / NEIGHBOUR_LISTS, lists_of(train, catalogue.n_rows))
     if weights.trend and (trends := trends_of(catalogue)) is not None:
         np.save(folder / NEIGHBOUR_TRENDS, trends)
     if "content" in views:
