@@ -26,6 +26,9 @@ from benchmarks.frame.parse import Parser
 from benchmarks.indexes import enlarge, sample_of
 from benchmarks.serving import read_sessions
 from m2trec_merlin.artifacts import atomic_directory, require_manifest, write_manifest
+from m2trec_merlin.neighbours.item_lists import LISTS
+from m2trec_merlin.neighbours.metadata_knn import SAME
+from m2trec_merlin.neighbours.word_likeness import TEXTS
 from m2trec_merlin.progress import SILENT
 from m2trec_merlin.serving.contract.checksums import seal
 from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
@@ -36,9 +39,6 @@ from m2trec_merlin.serving.contract.version import (
     CATALOGUE_IDS,
     ITEM_VECTORS,
     ITEMS,
-    NEIGHBOUR_LISTS,
-    NEIGHBOUR_SAME,
-    NEIGHBOUR_TEXTS,
     NEIGHBOUR_TRENDS,
     Description,
 )
@@ -84,12 +84,12 @@ def enlarge_files(first: Path, second: Path, n_items: int) -> None:
     before = len(biases)
     rows = np.concatenate([[0], 1 + np.arange(n_items) % (before - 1)])
     larger, biases = enlarge(vectors, biases, n_items)
-    if (second / NEIGHBOUR_LISTS).is_file():
+    if (second / LISTS).is_file():
         # Copies stand in no list, and have none.
-        lists = sparse.load_npz(second / NEIGHBOUR_LISTS)
+        lists = sparse.load_npz(second / LISTS)
         lists.resize((n_items + 1, n_items + 1))
-        sparse.save_npz(second / NEIGHBOUR_LISTS, lists)
-    for name in (NEIGHBOUR_TEXTS, NEIGHBOUR_SAME, NEIGHBOUR_TRENDS):
+        sparse.save_npz(second / LISTS, lists)
+    for name in (TEXTS, SAME, NEIGHBOUR_TRENDS):
         if (second / name).is_file():
             np.save(second / name, np.load(second / name)[rows])
     np.save(second / ITEM_VECTORS, np.load(second / ITEM_VECTORS)[rows])

@@ -33,7 +33,8 @@ from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.evaluation.slices import cold_target_only
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.storage import load_model
-from m2trec_merlin.neighbours.content_knn import ContentKnn, category_words
+from m2trec_merlin.neighbours.content_knn import ContentKnn
+from m2trec_merlin.neighbours.word_likeness import category_words
 from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Prefixes
 

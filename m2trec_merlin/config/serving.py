@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, create_model, model_validator
 
+from m2trec_merlin.neighbours.weights import WEIGHTS
 from m2trec_merlin.sections import Count, Name, Section, SettingPath
 from m2trec_merlin.serving.runtime.indexes import INDEXES
 
@@ -48,40 +49,34 @@ class TunedMixture(Section):
     )
 
 
-class FixedMixture(Section):
+class _FixedMixture(Section):
     """What counts how much beside the model, as given here."""
 
     kind: Literal["fixed"] = "fixed"
-    by_id: float = Field(2.0, ge=0, le=100, description="training sessions that hold the same items")
-    by_metadata: float = Field(
-        0.0, ge=0, le=100, description="likewise, to which items of equal metadata are the same"
-    )
-    beside: float = Field(
-        0.25, ge=0, le=100, description="items that stand beside the session's own in training sessions"
-    )
-    rare_beside: float = Field(
-        0.0, ge=0, le=100, description="the same, of items without history; half of it at 5 occurrences"
-    )
-    content: float = Field(0.25, ge=0, le=100, description="items whose words are most like the session's")
-    rare_content: float = Field(
-        1.0, ge=0, le=100, description="the same, of items without history; half of it at 5 occurrences"
-    )
-    rare: float = Field(
-        0.0, ge=-100, le=100, description="added to items without history; half of it at 5 occurrences"
-    )
-    new: float = Field(
-        0.0, ge=-100, le=100, description="added to items without history; an eighth of it at 5 occurrences"
-    )
-    new_session: float = Field(
-        0.0, ge=-100, le=100, description="likewise, the more the rarer the items of the session are"
-    )
-    trend: float = Field(
-        0.4, ge=-100, le=100, description="added the more an item sold of late than its share of all"
-    )
 
     def weights(self) -> dict[str, float]:
         """Return the numbers by name."""
         return self.model_dump(exclude={"kind"})
+
+
+if TYPE_CHECKING:
+
+    class FixedMixture(_FixedMixture):
+        """With a number for each weight."""
+
+        def __init__(self, **weights: float) -> None: ...
+
+else:
+    FixedMixture = create_model(
+        "FixedMixture",
+        __base__=_FixedMixture,
+        __doc__=_FixedMixture.__doc__,
+        __module__=__name__,
+        **{
+            each.name: (float, Field(each.default, ge=-100 * each.signed, le=100, description=each.about))
+            for each in WEIGHTS.values()
+        },
+    )
 
 
 class NoMixture(Section):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from m2trec_merlin.artifacts import read_json, reading
 from m2trec_merlin.config.serving import FixedMixture, NoMixture
-from m2trec_merlin.neighbours.mixture import Weights
+from m2trec_merlin.neighbours.weights import Weights
 from m2trec_merlin.runs import Run
 
 #: In the folder that `m2trec tune` writes.

@@ -6,14 +6,14 @@ Shape legend: P prefixes, S places of the longest shortlist.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations, product
 
 import numpy as np
 
 from m2trec_merlin.evaluation.shortlists import BEST, Shortlists
-from m2trec_merlin.neighbours import item_lists
-from m2trec_merlin.neighbours.mixture import Weights
+from m2trec_merlin.neighbours.views import Weight
+from m2trec_merlin.neighbours.weights import VIEWS, WEIGHTS, Weights
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.sessions import Prefixes
 
@@ -22,26 +22,10 @@ STARTS = (Weights(), Weights(by_id=2.0, content=0.25, rare_content=1.0))
 #: From the best over all: weights of words and of the session's novelty, and what is added to rare items.
 #: Words of the nearest items weigh about 2, which is taken off again.
 RARE_STARTS = ((0.5, 1.5, 3.0), (0.0, 1.5, 3.0), (-2.0, -1.0, 0.0, 1.0, 2.0))
-#: By how much two weights at a time are changed, up and down; in the end by half as much.
-STEPS = {
-    "by_id": 1.0,
-    "by_metadata": 0.5,
-    "beside": 0.5,
-    "rare_beside": 0.6,
-    "content": 0.2,
-    "rare_content": 0.6,
-    "rare": 1.0,
-    "new": 1.0,
-    "new_session": 0.6,
-    "trend": 0.4,
-}
 #: What a doubling of the tail may cost over all, as shares, one after another.
 PRICES = (0.01, 0.02, 0.04)
 #: The tail from which on more of it is worth nothing: chance has its part in the best of a thousand mixtures.
 ENOUGH_OF_THE_TAIL = 1.2
-#: Weights that may fall below 0.
-_SIGNED = ("rare", "new", "trend")
-
 #: Prefixes below which a part of the sample says nothing.
 ENOUGH_OF_A_PART = 50
 
@@ -50,9 +34,10 @@ _K = 20
 
 def search_settings() -> list[object]:
     """Return what decides where a search goes: another choice is due once it changes."""
-    lists = (item_lists.STEPS, item_lists.SHRINKAGE, item_lists.KEPT)
-    starts = [asdict(start) for start in STARTS]
-    return [STEPS, PRICES, RARE_STARTS, ENOUGH_OF_THE_TAIL, starts, BEST, lists]
+    weights = [(weight.name, weight.step, weight.signed) for weight in WEIGHTS.values()]
+    views = {name: (view.guess, view.settings) for name, view in VIEWS.items()}
+    starts = [dict(start) for start in STARTS]
+    return [weights, views, PRICES, RARE_STARTS, ENOUGH_OF_THE_TAIL, starts, BEST]
 
 
 @dataclass(frozen=True)
@@ -131,7 +116,7 @@ class Trials:
         self._within = np.flatnonzero(lists.target >= 0)
         self._lists = lists.take(self._within)
         self._terms = {name: term for name, term in terms(self._lists).items() if term.any()}
-        self.names = [name for name in STEPS if name in self._terms]
+        self.names = [name for name in WEIGHTS if name in self._terms]
 
     def at(self, weights: Weights) -> Point:
         """Return what weights are worth; those of terms that are 0 everywhere are 0."""
@@ -166,7 +151,7 @@ class Trials:
         return [(part, part.sum() >= ENOUGH_OF_A_PART) for part in (self._sample.rare, self._sample.new)]
 
     def _rounded(self, weights: Weights) -> Weights:
-        return Weights(**{name: round(getattr(weights, name), 3) for name in self.names})
+        return Weights(**{name: round(weights[name], 3) for name in self.names})
 
     def _worth(self, weights: Weights, names: Sequence[str], scores: np.ndarray) -> Point:
         """Return what weights are worth, of which those in `names` are not yet in the scores."""
@@ -178,7 +163,7 @@ class Trials:
     def _sum(self, weights: Weights, names: Sequence[str], scores: np.ndarray) -> np.ndarray:
         scores = scores.copy()
         for name in names:
-            if weight := getattr(weights, name):
+            if weight := weights[name]:
                 scores += np.float32(weight) * self._terms[name]
         return scores
 
@@ -226,7 +211,7 @@ def search(lists: Shortlists, sample: Sample, loss: float, progress: Progress = 
         if value is over_all:
             best = trials.best(over_all).weights
             for words, session, rare in product(*RARE_STARTS):
-                start = replace(best, rare_content=words, new_session=session, rare=rare - 2 * words)
+                start = best.but(rare_content=words, new_session=session, rare=rare - 2 * words)
                 trials.at(start)
     return list(trials.points.values())
 
@@ -247,18 +232,14 @@ def _within(trials: Trials, loss: float) -> Callable[[Point], float]:
 
 
 def beside(weights: Weights, names: Sequence[str], share: float) -> list[Weights]:
-    """Return the weights with those named changed by a share of `STEPS`, up and down, in all combinations."""
-    values = asdict(weights)
-    ways = [
-        sorted(
-            {
-                max(values[name] + way * share * STEPS[name], -np.inf if name in _SIGNED else 0.0)
-                for way in (-1, 0, 1)
-            }
-        )
-        for name in names
-    ]
-    return [replace(weights, **dict(zip(names, each, strict=True))) for each in product(*ways)]
+    """Return the weights with those named changed by a share of their steps, in all combinations."""
+    ways = [_beside(WEIGHTS[name], weights[name], share) for name in names]
+    return [weights.but(**dict(zip(names, each, strict=True))) for each in product(*ways)]
+
+
+def _beside(weight: Weight, value: float, share: float) -> list[float]:
+    lowest = -np.inf if weight.signed else 0.0
+    return sorted({max(value + way * share * weight.step, lowest) for way in (-1, 0, 1)})
 
 
 def terms(lists: Shortlists) -> dict[str, np.ndarray]:
@@ -272,8 +253,8 @@ def terms(lists: Shortlists) -> dict[str, np.ndarray]:
     }
     for view, lifted in lists.lifts.items():
         found[view] = lifted
-        if (name := f"rare_{view}") in STEPS:
-            found[name] = rare * lifted
+        if (more := VIEWS[view].rare_weight) is not None:
+            found[more.name] = rare * lifted
     return found
 
 

@@ -7,14 +7,9 @@ from typing import TYPE_CHECKING
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.devices import choose
-from m2trec_merlin.errors import DataError
-from m2trec_merlin.neighbours.background import sessions_repeat_items
-from m2trec_merlin.neighbours.content_knn import WordLikeness, fit_words
-from m2trec_merlin.neighbours.item_lists import ItemLists
-from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
-from m2trec_merlin.neighbours.mixture import Lifts, Mixture, View, Weights, trends_of
-from m2trec_merlin.neighbours.session_knn import SessionKnn
+from m2trec_merlin.neighbours.mixture import Lifts, Mixture, trends_of
 from m2trec_merlin.neighbours.views import SessionView
+from m2trec_merlin.neighbours.weights import VIEWS, Weights
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
 from m2trec_merlin.sessions import Sessions
@@ -37,29 +32,16 @@ def mixture_of(weights: Weights, catalogue: Catalogue, train: Sessions, model: M
     return Mixture(f"{model.name} mixed", model, lifts, model.model.max_length)
 
 
-def views_of(views: Sequence[View], catalogue: Catalogue, train: Sessions) -> dict[View, SessionView]:
-    """Return the scorers behind views, but for the words of items that have none.
+def views_of(names: Sequence[str], catalogue: Catalogue, train: Sessions) -> dict[str, SessionView]:
+    """Return views by name, but for those that have nothing to say.
 
     Args:
-        views: wanted.
+        names: wanted, of `VIEWS`.
         catalogue: of the model.
         train: its training sessions.
     """
-    found = {view: _scorer(view, catalogue, train) for view in views}
-    return {view: scorer for view, scorer in found.items() if scorer is not None}
-
-
-def _scorer(view: View, catalogue: Catalogue, train: Sessions) -> SessionView | None:
-    if view == "by_id":
-        return SessionKnn(catalogue, train)
-    if view == "by_metadata":
-        return MetadataKnn(catalogue, train)
-    if view == "beside":
-        return ItemLists(catalogue, train)
-    try:
-        return WordLikeness(fit_words(catalogue)[0], sessions_repeat_items(train))
-    except DataError:
-        return None
+    found = {name: VIEWS[name].fit(catalogue, train) for name in names}
+    return {name: view for name, view in found.items() if view is not None}
 
 
 def model_scorer(run: Run, catalogue: Catalogue, progress: Progress = SILENT) -> ModelScorer:

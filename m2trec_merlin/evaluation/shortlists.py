@@ -8,14 +8,15 @@ Shape legend: P prefixes, S places of the longest shortlist, R catalogue rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from m2trec_merlin.encoded import NO_ITEM
-from m2trec_merlin.neighbours.mixture import View, lift, rarity, session_novelty
+from m2trec_merlin.neighbours.mixture import lift, rarity, session_novelty
+from m2trec_merlin.neighbours.weights import VIEWS
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Prefixes
@@ -25,14 +26,6 @@ BEST = 100
 
 #: Times a view at which nothing else counts, but where it ties.
 _ALONE = np.float32(1000)
-
-#: About what views weigh in a good mixture, by the rarity of items.
-_GUESSES: dict[View, Callable[[np.ndarray], np.ndarray]] = {
-    "by_id": lambda rare: np.full_like(rare, 4),
-    "by_metadata": lambda rare: np.full_like(rare, 4),
-    "beside": lambda rare: 1 + rare,
-    "content": lambda rare: 1 + 3 * rare,
-}
 
 _BLOCK_SCORES = 1 << 22
 
@@ -51,13 +44,13 @@ class Shortlists:
     """
 
     model: np.ndarray
-    lifts: dict[View, np.ndarray]
+    lifts: dict[str, np.ndarray]
     rare: np.ndarray
     trend: np.ndarray
     novelty: np.ndarray
     target: np.ndarray
 
-    def alone(self, view: View) -> np.ndarray:
+    def alone(self, view: str) -> np.ndarray:
         """Return the scores of one view, float32 [P, S]; the model decides among equal ones."""
         return np.where(np.isfinite(self.model), _ALONE * self.lifts[view] + self.model, -np.inf)
 
@@ -81,7 +74,7 @@ class Shortlists:
 def shortlist(
     prefixes: Prefixes,
     model: ItemScorer,
-    views: Mapping[View, ItemScorer],
+    views: Mapping[str, ItemScorer],
     occurrences: np.ndarray,
     most: int,
     progress: Progress = SILENT,
@@ -125,7 +118,7 @@ def shortlist(
 
 def _keep(
     scores: np.ndarray,
-    lifts: dict[View, np.ndarray],
+    lifts: dict[str, np.ndarray],
     rare_R: np.ndarray,
     trend_R: np.ndarray,
     novelty: np.ndarray,
@@ -137,7 +130,8 @@ def _keep(
     opinions = [scores - rare_R, together.copy()]
     for name, each in lifts.items():
         opinions.append(scores + _ALONE * each)
-        weighted = _GUESSES[name](rare_R) * each
+        always, rarely = VIEWS[name].guess
+        weighted = (always + rarely * rare_R) * each
         opinions.append(scores + weighted)
         together += weighted
     opinions.append(together)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +24,14 @@ from m2trec_merlin.evaluation.plots import plot_frontier
 from m2trec_merlin.evaluation.ranking import prefixes_of
 from m2trec_merlin.evaluation.served import model_scorer, views_of
 from m2trec_merlin.evaluation.shortlists import shortlist
-from m2trec_merlin.neighbours.metadata_knn import first_of_equal_metadata
-from m2trec_merlin.neighbours.mixture import View, Weights, trends_of
+from m2trec_merlin.neighbours.mixture import trends_of
+from m2trec_merlin.neighbours.weights import VIEWS, Weights
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
 from m2trec_merlin.sessions import Prefixes, Sessions
 
 #: Prefixes below which a choice would be chance.
 ENOUGH = 200
-#: Share of items without a twin in all metadata from which on metadata are as good as ids.
-HARDLY_ANY_TWINS = 0.99
 
 #: Scores that a view is asked for at most, and the prefixes that are scored in any case.
 _MOST_SCORES, _FEWEST = 3e8, 1000
@@ -101,6 +99,10 @@ def _point(content: dict[str, Any]) -> Point:
     return Point(**{**content, "weights": Weights(**content["weights"])})
 
 
+def _content(point: Point) -> dict[str, Any]:
+    return {**vars(point), "weights": dict(point.weights)}
+
+
 def _tune(run: Run, settings: TunedMixture, inputs: dict[str, Any], progress: Progress) -> None:
     started = time.perf_counter()
     catalogue = Catalogue.load(run.catalogue)
@@ -109,7 +111,13 @@ def _tune(run: Run, settings: TunedMixture, inputs: dict[str, Any], progress: Pr
     sample = draw(valid, catalogue, settings.prefixes, evaluation.sparse_below, seed)
     with atomic_directory(run.mixture) as folder:
         choice = _choose_for(run, catalogue, sample, settings.loss, progress)
-        content = {"weights": asdict(choice.chosen.weights), **asdict(choice)}
+        content = {
+            "weights": dict(choice.chosen.weights),
+            "chosen": _content(choice.chosen),
+            "model": _content(choice.model),
+            "frontier": [_content(point) for point in choice.frontier],
+            "prefixes": choice.prefixes,
+        }
         atomic_write(folder / MIXTURE_FILE, json.dumps(content, indent=1) + "\n")
         if choice.frontier:
             points = {"model alone": choice.model, "chosen": choice.chosen}
@@ -121,7 +129,7 @@ def _tune(run: Run, settings: TunedMixture, inputs: dict[str, Any], progress: Pr
 
 def describe(weights: Weights) -> str:
     """Return what counts how much, in words of the configuration."""
-    told = ", ".join(f"{name} {value:g}" for name, value in asdict(weights).items() if value)
+    told = ", ".join(f"{name} {value:g}" for name, value in weights.items() if value)
     return told or "the model alone"
 
 
@@ -144,13 +152,9 @@ def _choose_for(run: Run, catalogue: Catalogue, sample: Sample, loss: float, pro
     return Choice(choose(points, loss), alone, frontier(points), sample.sizes())
 
 
-def views_to_try(catalogue: Catalogue) -> tuple[View, ...]:
-    """Return the views; neighbours by metadata only where items of equal metadata are no exception."""
-    same = first_of_equal_metadata(catalogue)
-    single = float((np.bincount(same)[same] == 1).mean())
-    if single >= HARDLY_ANY_TWINS:
-        return ("by_id", "beside", "content")
-    return ("by_id", "by_metadata", "beside", "content")
+def views_to_try(catalogue: Catalogue) -> list[str]:
+    """Return the views that can say of a catalogue what no other one says."""
+    return [name for name, view in VIEWS.items() if view.is_worth_trying(catalogue)]
 
 
 def draw(valid: Prefixes, catalogue: Catalogue, size: int, rare_below: int, seed: int) -> Sample:

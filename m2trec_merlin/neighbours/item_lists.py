@@ -13,6 +13,8 @@ Shape legend: R catalogue rows, L events of a session, E training events.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from scipy import sparse
 
@@ -20,13 +22,16 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.neighbours.background import sessions_repeat_items
 from m2trec_merlin.neighbours.incidence import lines_of, sums_of
-from m2trec_merlin.neighbours.views import Said, SessionView, steps_back
+from m2trec_merlin.neighbours.views import MixedView, Said, Weight, steps_back
 from m2trec_merlin.sessions import Sessions
 
 #: Steps between events that are near to each other; what is added to the product of roots, so that the
 #: likeness of rare pairs is not believed at once; and the items of a list, the most like it. Chosen on
 #: validation (docs/quality-log.md).
 STEPS, SHRINKAGE, KEPT = 10, 3.0, 100
+
+#: Of an exported version: the items that stand near each item.
+LISTS = "neighbour_lists.npz"
 
 #: Events whose neighbours are looked at together, about.
 _BLOCK = 1_000_000
@@ -75,7 +80,7 @@ def _greatest(
     return sparse.csr_matrix((values[order], (row[order], column[order])), shape)
 
 
-class ItemLists(SessionView):
+class ItemLists(MixedView):
     """Scores what stands in the lists of a session's items, divided by the highest score.
 
     Args:
@@ -87,11 +92,31 @@ class ItemLists(SessionView):
     name = "item lists"
     candidates = "training items"
     group_of = None
+    weight = Weight("beside", 0.25, 0.5, "items that stand beside the session's own in training sessions")
+    rare_weight = Weight(
+        "rare_beside", 0.0, 0.6, "the same, of items without history; half of it at 5 occurrences"
+    )
+    guess = (1.0, 1.0)
+    settings = (STEPS, SHRINKAGE, KEPT)
 
     def __init__(self, catalogue: Catalogue, train: Sessions, lists: sparse.csr_matrix | None = None) -> None:
         self.repeats = sessions_repeat_items(train)
         self.lists = lists_of(train, catalogue.n_rows) if lists is None else lists
         self.usual = np.where(catalogue.train_counts > 0, 0, -np.inf).astype(np.float32)
+
+    @classmethod
+    def fit(cls, catalogue: Catalogue, train: Sessions) -> ItemLists:
+        """See `MixedView.fit`."""
+        return cls(catalogue, train)
+
+    def write(self, folder: Path) -> None:
+        """See `MixedView.write`."""
+        sparse.save_npz(folder / LISTS, self.lists)
+
+    @classmethod
+    def read(cls, folder: Path, past: Catalogue, train: Sessions) -> ItemLists:
+        """See `MixedView.read`."""
+        return cls(past, train, sparse.load_npz(folder / LISTS))
 
     def say(self, session: np.ndarray) -> Said:
         """See `SessionView.say`."""

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import Layout
 from m2trec_merlin.neighbours.background import sessions_repeat_items
 from m2trec_merlin.neighbours.session_knn import SessionKnn
-from m2trec_merlin.neighbours.views import Said, SessionView
+from m2trec_merlin.neighbours.views import MixedView, Said, Weight
 from m2trec_merlin.sessions import Sessions
 
+#: Of an exported version: which metadata are equal.
+SAME = "neighbour_same.npy"
 
-class MetadataKnn(SessionView):
+#: Share of items without a twin in all metadata from which on metadata are as good as ids.
+HARDLY_ANY_TWINS = 0.99
+
+
+class MetadataKnn(MixedView):
     """Session kNN to which items of equal metadata are one and the same.
 
     An item that was listed anew under another id has the neighbours and the votes of the old one. Where
@@ -29,15 +37,37 @@ class MetadataKnn(SessionView):
 
     name = "metadata kNN"
     candidates = "items with the metadata of training items"
+    weight = Weight("by_metadata", 0.0, 0.5, "likewise, to which items of equal metadata are the same")
+    guess = (4.0, 0.0)
 
     def __init__(self, catalogue: Catalogue, train: Sessions, same: np.ndarray | None = None) -> None:
-        same = first_of_equal_metadata(catalogue) if same is None else same
-        first, group_of = np.unique(same, return_inverse=True)
+        self._same = first_of_equal_metadata(catalogue) if same is None else same
+        first, group_of = np.unique(self._same, return_inverse=True)
         counts = np.bincount(group_of, catalogue.train_counts).astype(np.int64)
         merged, sessions = Catalogue(first, counts, {}), Sessions(group_of[train.rows], train.offsets)
         self._neighbours, self._group_of = SessionKnn(merged, sessions, repeats=True), group_of
         self.usual, self.group_of = self._neighbours.usual, group_of
         self.repeats = sessions_repeat_items(train)
+
+    @classmethod
+    def is_worth_trying(cls, catalogue: Catalogue) -> bool:
+        """Tell whether items of equal metadata are no exception."""
+        same = first_of_equal_metadata(catalogue)
+        return float((np.bincount(same)[same] == 1).mean()) < HARDLY_ANY_TWINS
+
+    @classmethod
+    def fit(cls, catalogue: Catalogue, train: Sessions) -> MetadataKnn:
+        """See `MixedView.fit`."""
+        return cls(catalogue, train)
+
+    def write(self, folder: Path) -> None:
+        """See `MixedView.write`."""
+        np.save(folder / SAME, self._same)
+
+    @classmethod
+    def read(cls, folder: Path, past: Catalogue, train: Sessions) -> MetadataKnn:
+        """See `MixedView.read`."""
+        return cls(past, train, np.load(folder / SAME))
 
     def say(self, session: np.ndarray) -> Said:
         """See `SessionView.say`; the first group is that of NO_ITEM."""

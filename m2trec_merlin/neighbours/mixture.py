@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import log
-from typing import Literal
 
 import numpy as np
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.neighbours.views import SessionView, steps_back
+from m2trec_merlin.neighbours.weights import VIEWS, Weights
 from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Prefixes
 
@@ -23,48 +22,6 @@ PRIOR = 5.0
 
 #: Mean rarity of a session's items at which it speaks neither for new items nor against them.
 ORDINARY = 0.2
-
-#: The views beside the model, each a scorer from about 0 to 1.
-View = Literal["by_id", "by_metadata", "beside", "content"]
-
-
-@dataclass(frozen=True)
-class Weights:
-    """What the views count against the model; a view lifts an item by up to three times its weight.
-
-    Attributes:
-        by_id: of training sessions that hold the same items.
-        by_metadata: of training sessions, where items of equal metadata are the same.
-        beside: of the items that stand beside the session's own in training sessions.
-        rare_beside: likewise for an item without a history, half of it for one of five occurrences.
-        content: of the likeness of words.
-        rare_content: likewise for an item without a history, half of it for one of five occurrences.
-        rare: added to the score of an item without a history, half of it to one of five occurrences.
-        new: likewise, but of one of five occurrences an eighth.
-        new_session: likewise, for each e-fold of the rarity of the session's own items.
-        trend: added for each e-fold by which an item sold more of late than its share of all (`trends_of`).
-    """
-
-    by_id: float = 0.0
-    by_metadata: float = 0.0
-    beside: float = 0.0
-    rare_beside: float = 0.0
-    content: float = 0.0
-    rare_content: float = 0.0
-    rare: float = 0.0
-    new: float = 0.0
-    new_session: float = 0.0
-    trend: float = 0.0
-
-    def views(self) -> tuple[View, ...]:
-        """Return the views that count at all."""
-        counts: dict[View, float] = {
-            "by_id": self.by_id,
-            "by_metadata": self.by_metadata,
-            "beside": max(self.beside, self.rare_beside),
-            "content": max(self.content, self.rare_content),
-        }
-        return tuple(view for view, weight in counts.items() if weight)
 
 
 def lift(scores: np.ndarray) -> np.ndarray:
@@ -121,7 +78,7 @@ class Lifts:
     Of most items views say the same after every session, which is added up beforehand.
 
     Args:
-        views: of one catalogue; one that is missing counts nothing.
+        views: of one catalogue, by their names in `VIEWS`; one that is missing counts nothing.
         occurrences: int64 [R], in training.
         weights: of the views.
         trends: float32 [R], see `trends_of`; default: none are known.
@@ -132,16 +89,16 @@ class Lifts:
 
     def __init__(
         self,
-        views: Mapping[View, SessionView],
+        views: Mapping[str, SessionView],
         occurrences: np.ndarray,
         weights: Weights,
         trends: np.ndarray | None = None,
     ) -> None:
         self._rarity = rare = rarity(occurrences)
-        self._newness: np.ndarray = np.float32(weights.new_session) * rare**3
-        self.of_past: np.ndarray = np.float32(weights.rare) * rare + np.float32(weights.new) * rare**3
+        self._newness: np.ndarray = np.float32(weights["new_session"]) * rare**3
+        self.of_past: np.ndarray = np.float32(weights["rare"]) * rare + np.float32(weights["new"]) * rare**3
         if trends is not None:
-            self.of_past += np.float32(weights.trend) * trends
+            self.of_past += np.float32(weights["trend"]) * trends
         self._views = [_Changes(view, _weight(name, weights, rare)) for name, view in views.items()]
         self._always = self.of_past.copy()
         for view in self._views:
@@ -196,11 +153,11 @@ class _Changes:
         lifted += rows
 
 
-def _weight(name: View, weights: Weights, rare: np.ndarray) -> np.ndarray:
-    if name in ("beside", "content"):
-        more = np.float32(getattr(weights, f"rare_{name}"))
-        return np.float32(getattr(weights, name)) + more * rare
-    return np.full(len(rare), getattr(weights, name), np.float32)
+def _weight(name: str, weights: Weights, rare: np.ndarray) -> np.ndarray:
+    more = VIEWS[name].rare_weight
+    if more is None:
+        return np.full(len(rare), weights[name], np.float32)
+    return np.float32(weights[name]) + np.float32(weights[more.name]) * rare
 
 
 class Mixture:

@@ -26,7 +26,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.neighbours.background import popularity_share, sessions_repeat_items
 from m2trec_merlin.neighbours.incidence import entries_of, held_by, lines_of, sums_of
-from m2trec_merlin.neighbours.views import Said, SessionView, steps_back
+from m2trec_merlin.neighbours.views import MixedView, Said, Weight, steps_back
 from m2trec_merlin.sessions import Sessions
 
 
@@ -47,7 +47,7 @@ class SessionKnnParameters:
     popularity_weight: float = 0.005
 
 
-class SessionKnn(SessionView):
+class SessionKnn(MixedView):
     """Recommends what similar training sessions hold.
 
     Args:
@@ -60,6 +60,8 @@ class SessionKnn(SessionView):
     name = "session kNN"
     candidates = "training items"
     group_of = None
+    weight = Weight("by_id", 2.0, 1.0, "training sessions that hold the same items")
+    guess = (4.0, 0.0)
 
     def __init__(
         self,
@@ -79,6 +81,11 @@ class SessionKnn(SessionView):
         self.damping = (np.maximum(lengths, 1.0) ** -self.parameters.length_norm).astype(np.float32)
         self.usual = self.parameters.popularity_weight * popularity_share(catalogue)
         self.usual[self._numbers == NO_ITEM] = -np.inf
+
+    @classmethod
+    def fit(cls, catalogue: Catalogue, train: Sessions) -> SessionKnn:
+        """See `MixedView.fit`."""
+        return cls(catalogue, train)
 
     def say(self, session: np.ndarray) -> Said:
         """See `SessionView.say`."""

@@ -9,12 +9,16 @@ Shape legend: P prefixes, R catalogue rows, K groups, L events of a session, m g
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM
-from m2trec_merlin.sessions import Prefixes
+from m2trec_merlin.sessions import Prefixes, Sessions
 
 #: In place of groups where something is said of all of them, in their order.
 EVERY_GROUP = slice(None)
@@ -67,6 +71,82 @@ class SessionView(ABC):
             rows[session] = -np.inf
         rows[NO_ITEM] = -np.inf
         return rows
+
+
+@dataclass(frozen=True)
+class Weight:
+    """What something may count in a mixture with a model.
+
+    Attributes:
+        name: in the configuration and in what is kept.
+        default: where nothing is chosen on validation.
+        step: by which it is changed at first in the search for the best mixture.
+        about: what counts, for the reference.
+        signed: whether it may be below 0.
+    """
+
+    name: str
+    default: float
+    step: float
+    about: str
+    signed: bool = False
+
+
+class Relisting(NamedTuple):
+    """A catalogue that has more items than a view was made of.
+
+    Attributes:
+        origins: int64 [R], the row that each row was to the view; NO_ITEM for those that are new.
+        titles: of rows, int64 [m].
+    """
+
+    origins: np.ndarray
+    titles: Callable[[np.ndarray], Sequence[str]]
+
+
+class MixedView(SessionView):
+    """A view that mixtures hold: how it is made, what it counts, and its files beside an exported model.
+
+    Attributes:
+        weight: of what it says.
+        rare_weight: of what it says of an item without a history, half of it of one of five occurrences; None
+            where it counts the same for all.
+        guess: about what the two are in a good mixture.
+        settings: what the search for a mixture depends on besides.
+    """
+
+    weight: ClassVar[Weight]
+    rare_weight: ClassVar[Weight | None] = None
+    guess: ClassVar[tuple[float, float]]
+    settings: ClassVar[tuple[float, ...]] = ()
+
+    @classmethod
+    def is_worth_trying(cls, catalogue: Catalogue) -> bool:
+        """Tell whether the view can say of this catalogue what no other one says."""
+        return True
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, catalogue: Catalogue, train: Sessions) -> MixedView | None:
+        """Return the view of a catalogue and its training sessions; None where it has nothing to say."""
+
+    def write(self, folder: Path) -> None:
+        """Write what `read` needs besides the training sessions into a version folder of `m2trec_predict`."""
+
+    @classmethod
+    def read(cls, folder: Path, past: Catalogue, train: Sessions) -> MixedView | None:
+        """Return the view that an export wrote into a version folder.
+
+        Args:
+            folder: of a version of `m2trec_predict`.
+            past: the exported catalogue, of which only training occurrences are known.
+            train: the training sessions.
+        """
+        return cls.fit(past, train)
+
+    def relisted(self, listing: Relisting) -> SessionView:
+        """Return the view of a catalogue with more items."""
+        return Relisted(self, listing.origins)
 
 
 class Relisted(SessionView):

@@ -9,7 +9,7 @@ from m2trec_merlin.cli.tables import print_choice, print_measurements, to_termin
 from m2trec_merlin.evaluation.mixtures import Point
 from m2trec_merlin.evaluation.tables import slice_table
 from m2trec_merlin.evaluation.tuning import Choice
-from m2trec_merlin.neighbours.mixture import Weights
+from m2trec_merlin.neighbours.weights import Weights
 from tests.evaluation.test_tables import ROWS, row
 
 
@@ -44,8 +44,8 @@ def test_items_and_categories_are_printed() -> None:
 
 
 def test_the_chosen_mixture_is_marked() -> None:
-    chosen = Point(Weights(2, 0.5, 1), 0.199, 0.09, 0.05, None)
-    model, best = Point(Weights(), 0.1, 0.05, 0.01, None), Point(Weights(1), 0.2, 0.1, 0.01, 0.03)
+    chosen = Point(Weights(by_id=2, by_metadata=0.5, beside=1), 0.199, 0.09, 0.05, None)
+    model, best = Point(Weights(), 0.1, 0.05, 0.01, None), Point(Weights(by_id=1), 0.2, 0.1, 0.01, 0.03)
     console = Console(width=100, record=True, file=io.StringIO(), force_terminal=True)
     print_choice(Choice(chosen, model, [], {}), console)
     assert not console.file.getvalue(), "nothing was measured"

@@ -12,7 +12,6 @@ from m2trec_merlin.evaluation.baselines import Popularity
 from m2trec_merlin.evaluation.metrics import hit_and_mrr
 from m2trec_merlin.evaluation.mixtures import (
     STARTS,
-    STEPS,
     Point,
     Sample,
     Trials,
@@ -23,12 +22,13 @@ from m2trec_merlin.evaluation.mixtures import (
 )
 from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.evaluation.shortlists import Shortlists, shortlist
-from m2trec_merlin.neighbours.content_knn import WordLikeness, fit_words
 from m2trec_merlin.neighbours.item_lists import ItemLists
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
-from m2trec_merlin.neighbours.mixture import Lifts, Mixture, View, Weights
+from m2trec_merlin.neighbours.mixture import Lifts, Mixture
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.neighbours.views import SessionView
+from m2trec_merlin.neighbours.weights import WEIGHTS, Weights
+from m2trec_merlin.neighbours.word_likeness import WordLikeness, fit_words
 from m2trec_merlin.sessions import Prefixes, Sessions
 from tests.told import Told
 from tests.worlds.checkerboard import World, checkerboard
@@ -42,7 +42,7 @@ def point(hit: float, mrr: float, tail: float = 0.0) -> Point:
     return Point(Weights(), hit, mrr, None, None, tail)
 
 
-def all_views(world: World) -> dict[View, SessionView]:
+def all_views(world: World) -> dict[str, SessionView]:
     return {
         "by_id": SessionKnn(world.catalogue, world.train),
         "by_metadata": MetadataKnn(world.catalogue, world.train),
@@ -59,7 +59,7 @@ def sample_of(prefixes: Prefixes) -> Sample:
 
 @pytest.mark.parametrize("names", [("by_id", "by_metadata", "beside", "content"), ("by_id",)])
 def test_points_are_what_the_mixture_of_their_weights_measures(
-    tmp_path: Path, names: tuple[View, ...]
+    tmp_path: Path, names: tuple[str, ...]
 ) -> None:
     world, told = checkerboard(tmp_path), Told()
     few = world.test.prefixes()
@@ -137,7 +137,7 @@ def test_a_climb_ends_where_no_two_weights_make_it_better() -> None:
     """The best are rare 2.2 and new 3.2; steps of half a weight lead to 2 and 3."""
 
     def value(point: Point) -> float:
-        return -((point.weights.rare - 2.2) ** 2) - (point.weights.new - point.weights.rare - 1) ** 2
+        return -((point.weights["rare"] - 2.2) ** 2) - (point.weights["new"] - point.weights["rare"] - 1) ** 2
 
     trials = Trials(*two_items(100, 10, 200, 40))
     trials.at(Weights())
@@ -148,20 +148,20 @@ def test_a_climb_ends_where_no_two_weights_make_it_better() -> None:
 def test_a_search_goes_from_the_best_over_all_to_the_tail(tmp_path: Path) -> None:
     world = checkerboard(tmp_path)
     prefixes, model = world.test.prefixes(), Popularity(world.catalogue, world.train)
-    views: dict[View, SessionView] = {"by_id": SessionKnn(world.catalogue, world.train)}
+    views: dict[str, SessionView] = {"by_id": SessionKnn(world.catalogue, world.train)}
     lists = shortlist(prefixes, model, views, world.catalogue.train_counts, MOST)
     points = search(lists, sample_of(prefixes), 0.01)
     assert points[0].weights == Weights()
-    assert points[1].weights == Weights(by_id=STARTS[1].by_id)
+    assert points[1].weights == Weights(by_id=STARTS[1]["by_id"])
     assert choose(points, 0.01).hit >= 0.99 * max(point.hit for point in points[:2])
 
 
 def test_two_weights_are_changed_up_and_down_but_not_below_zero() -> None:
     found = beside(Weights(by_id=0.5, rare=0.5), ("by_id", "rare"), 1.0)
-    by_id, rare = STEPS["by_id"], STEPS["rare"]
+    by_id, rare = WEIGHTS["by_id"].step, WEIGHTS["rare"].step
     expected = {(i, r) for i in (0.0, 0.5, 0.5 + by_id) for r in (0.5 - rare, 0.5, 0.5 + rare)}
-    assert {(each.by_id, each.rare) for each in found} == expected
-    assert {each.content for each in found} == {0.0}
+    assert {(each["by_id"], each["rare"]) for each in found} == expected
+    assert {each["content"] for each in found} == {0.0}
 
 
 def test_the_best_on_the_tail_is_chosen_among_those_that_lose_next_to_nothing() -> None:

@@ -10,7 +10,7 @@ from m2trec_merlin.evaluation.plots import (
     plot_learning_curves,
     plot_lines,
 )
-from m2trec_merlin.neighbours.mixture import Weights
+from m2trec_merlin.neighbours.weights import Weights
 from tests.evaluation.test_tables import ROWS, row
 
 SVG = "{http://www.w3.org/2000/svg}"

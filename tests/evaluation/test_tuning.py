@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from m2trec_merlin.evaluation.tuning import describe, draw, views_to_try
-from m2trec_merlin.neighbours.mixture import Weights
+from m2trec_merlin.neighbours.weights import Weights
 from m2trec_merlin.sessions import Sessions
 from tests.worlds.checkerboard import make_catalogue
 
@@ -28,9 +28,9 @@ def test_more_prefixes_are_drawn_that_lead_to_rare_and_new_items() -> None:
 
 def test_neighbours_by_metadata_are_tried_where_items_have_twins() -> None:
     colours = list(range(2, 300))
-    assert views_to_try(make_catalogue([1] * 298, colours=colours)) == ("by_id", "beside", "content")
+    assert views_to_try(make_catalogue([1] * 298, colours=colours)) == ["by_id", "beside", "content"]
     twins = make_catalogue([1] * 298, colours=[*colours[:-9], *colours[:9]])
-    assert views_to_try(twins) == ("by_id", "by_metadata", "beside", "content")
+    assert views_to_try(twins) == ["by_id", "by_metadata", "beside", "content"]
 
 
 @pytest.mark.parametrize(

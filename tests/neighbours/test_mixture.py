@@ -8,20 +8,19 @@ import numpy as np
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.evaluation.baselines import Popularity
-from m2trec_merlin.neighbours.content_knn import WordLikeness, fit_words
 from m2trec_merlin.neighbours.item_lists import ItemLists
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
 from m2trec_merlin.neighbours.mixture import (
     Lifts,
     Mixture,
-    View,
-    Weights,
     rarity,
     session_novelty,
     trends_of,
 )
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.neighbours.views import Said, SessionView
+from m2trec_merlin.neighbours.weights import WEIGHTS, Weights
+from m2trec_merlin.neighbours.word_likeness import WordLikeness, fit_words
 from m2trec_merlin.sessions import Prefixes, Sessions
 from tests.evaluation.contracts import ItemScorerContract
 from tests.worlds.checkerboard import make_catalogue
@@ -62,17 +61,17 @@ class FixedView(SessionView):
 
 class TestMixture(ItemScorerContract):
     def build(self, catalogue: Catalogue, train: Sessions) -> Mixture:
-        views: dict[View, SessionView] = {
+        views: dict[str, SessionView] = {
             "by_id": SessionKnn(catalogue, train),
             "by_metadata": MetadataKnn(catalogue, train),
             "beside": ItemLists(catalogue, train),
             "content": WordLikeness(fit_words(catalogue)[0], repeats=False),
         }
-        lifts = Lifts(views, catalogue.train_counts, Weights(2, 1, 1, 1, 1, 1, 1, 1, 1))
+        lifts = Lifts(views, catalogue.train_counts, Weights(**dict.fromkeys(WEIGHTS, 1.0)))
         return Mixture("all", Popularity(catalogue, train), lifts, 10)
 
 
-def mixture(model: Fixed, views: dict[View, SessionView], **weights: float) -> Mixture:
+def mixture(model: Fixed, views: dict[str, SessionView], **weights: float) -> Mixture:
     """Three rows: no item, one of five occurrences, one without any."""
     return Mixture("all", model, Lifts(views, OCCURRENCES, Weights(**weights)), 10)
 
@@ -80,7 +79,7 @@ def mixture(model: Fixed, views: dict[View, SessionView], **weights: float) -> M
 def test_what_all_views_lift_is_added() -> None:
     """A view of 0.05 x lifts by log(1 + x); the first item is half rare."""
     model, words = Fixed([-np.inf, 0.0, 2.0]), FixedView([-np.inf, 0.15, 0.95])
-    views: dict[View, SessionView] = {
+    views: dict[str, SessionView] = {
         "by_id": FixedView([-np.inf, 0.55, 0.0]),
         "by_metadata": FixedView([-np.inf, -np.inf, 0.1]),
         "beside": FixedView([-np.inf, 0.95, 0.0]),

@@ -28,18 +28,13 @@ OWN_COLUMNS = ("item_id", "title", "train_count")
 ITEM_GRAPH, SESSION_GRAPH = "items.onnx", "sessions.onnx"
 ITEM_VECTORS, CANDIDATE_VECTORS = "item_vectors.npy", "candidate_vectors.npy"
 BIASES, REPEAT_BIASES = "biases.npy", "repeat_biases.npy"
+#: Training sessions, and what each item sold of late; what views need besides is named in `neighbours`.
 NEIGHBOUR_ROWS, NEIGHBOUR_OFFSETS = "neighbour_rows.npy", "neighbour_offsets.npy"
+NEIGHBOUR_TRENDS = "neighbour_trends.npy"
 #: What the server itself never reads: how items are encoded into rows of the catalogue.
 CATALOGUE_GRAPH, ITEM_FORMAT = "catalogue.onnx", "item_format.json"
-NEIGHBOUR_SAME = "neighbour_same.npy"
-#: The items beside each item, and what each sold of late.
-NEIGHBOUR_LISTS, NEIGHBOUR_TRENDS = "neighbour_lists.npz", "neighbour_trends.npy"
-#: Vectors of texts, and which text is whose.
-NEIGHBOUR_WORDS, NEIGHBOUR_TEXTS = "neighbour_words.npz", "neighbour_texts.npy"
 #: What inputs of the session graph are called that hold attributes of events, and where these stand.
 EVENT_INPUT, PLACES = "event_{}", "places"
-#: Of titles: each word, and what it counts; line i is column i of the vectors of words.
-NEIGHBOUR_VOCABULARY = "neighbour_vocabulary.parquet"
 #: Entries of a description that are left out where they say nothing.
 _SELDOM = ("events", "time")
 
@@ -73,7 +68,7 @@ class Description:
         neighbours: whether the training sessions are there, to be mixed with the model.
         index: how candidates are searched.
         model: fingerprint of the trained model; equal files, equal fingerprints.
-        mixture: weights of the neighbours, see `neighbours.mixture.Weights`; none without neighbours.
+        mixture: weights of the neighbours, see `neighbours.weights.Weights`; none without neighbours.
         items: fingerprint of the items' ids, in row order.
         widths: of the attributes in an item vector, in their order there.
         events: attributes of events; none in most exports.

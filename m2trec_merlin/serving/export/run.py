@@ -139,7 +139,7 @@ def write_repository(
     model.eval()
     trained = fingerprint(require_manifest(run.model, "train")["sha256"])
     weights = weights_of(run)
-    mixture = {} if weights is None else asdict(weights)
+    mixture = {} if weights is None else dict(weights)
     version = replace(describe(run.config, model, catalogue, mixture), model=trained)
     train = Sessions.load(run.sessions("train"))
     categories = {name: catalogue.category_names(name)[FIRST_VALUE:] for name in model.next_attributes}

@@ -14,27 +14,17 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import pyarrow.parquet as pq
-from scipy import sparse
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM
-from m2trec_merlin.neighbours.background import sessions_repeat_items
-from m2trec_merlin.neighbours.content_knn import Vocabulary, WordLikeness, WordVectors
-from m2trec_merlin.neighbours.item_lists import ItemLists
-from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
-from m2trec_merlin.neighbours.mixture import Lifts, View, Weights
-from m2trec_merlin.neighbours.session_knn import SessionKnn
-from m2trec_merlin.neighbours.views import Relisted, SessionView
+from m2trec_merlin.neighbours.mixture import Lifts
+from m2trec_merlin.neighbours.views import Relisting
+from m2trec_merlin.neighbours.weights import VIEWS, Weights
 from m2trec_merlin.serving.contract.version import (
     ITEMS,
-    NEIGHBOUR_LISTS,
     NEIGHBOUR_OFFSETS,
     NEIGHBOUR_ROWS,
-    NEIGHBOUR_SAME,
-    NEIGHBOUR_TEXTS,
     NEIGHBOUR_TRENDS,
-    NEIGHBOUR_VOCABULARY,
-    NEIGHBOUR_WORDS,
 )
 from m2trec_merlin.serving.runtime.served_catalogue import ServedCatalogue
 from m2trec_merlin.sessions import Sessions
@@ -50,33 +40,20 @@ class ExportedNeighbours:
 
     def __init__(self, folder: Path, weights: Mapping[str, float]) -> None:
         counts = pq.read_table(folder / ITEMS, columns=["train_count"]).column(0).to_numpy()
-        catalogue = Catalogue(np.arange(len(counts) + 1), np.concatenate([[0], counts]), {})
+        past = Catalogue(np.arange(len(counts) + 1), np.concatenate([[0], counts]), {})
         rows, offsets = np.load(folder / NEIGHBOUR_ROWS), np.load(folder / NEIGHBOUR_OFFSETS)
         train = Sessions(rows.astype(np.int64), offsets)
-        self._views: dict[View, SessionView] = {}
-        self._words: ExportedWords | None = None
         self._weights = Weights(**weights)
-        for view in self._weights.views():
-            if view == "by_id":
-                self._views[view] = SessionKnn(catalogue, train)
-            elif view == "by_metadata":
-                self._views[view] = MetadataKnn(catalogue, train, np.load(folder / NEIGHBOUR_SAME))
-            elif view == "beside":
-                lists = sparse.load_npz(folder / NEIGHBOUR_LISTS)
-                self._views[view] = ItemLists(catalogue, train, lists)
-            elif (folder / NEIGHBOUR_WORDS).is_file():
-                self._words = ExportedWords(folder, sessions_repeat_items(train))
-        self._occurrences = catalogue.train_counts
+        found = {name: VIEWS[name].read(folder, past, train) for name in self._weights.views()}
+        self._views = {name: view for name, view in found.items() if view is not None}
+        self._occurrences = past.train_counts
         trends = folder / NEIGHBOUR_TRENDS
         self._trends = np.load(trends) if trends.is_file() else np.zeros(len(counts) + 1, np.float32)
         self._lifts_of: WeakKeyDictionary[ServedCatalogue, Lifts] = WeakKeyDictionary()
 
     def at_export(self) -> Lifts:
         """Return what neighbours add to the items that were exported."""
-        views = self._views
-        if self._words is not None:
-            views = {**views, "content": self._words.at_export()}
-        return Lifts(views, self._occurrences, self._weights, self._trends)
+        return Lifts(self._views, self._occurrences, self._weights, self._trends)
 
     def lifts(self, session: np.ndarray, catalogue: ServedCatalogue) -> np.ndarray:
         """Return what neighbours add to all scores after a session, float32 [R].
@@ -100,48 +77,13 @@ class ExportedNeighbours:
     def _of(self, catalogue: ServedCatalogue) -> Lifts:
         version = catalogue.version
         if version not in self._lifts_of:
-            views, origins = self._views, version.origins
-            if version.n_rows > len(self._occurrences):
-                views = {name: Relisted(view, origins) for name, view in views.items()}
-            if self._words is not None:
-                views = {**views, "content": self._words.of(version)}
-            occurrences, trends = self._occurrences[origins], self._trends[origins]
-            self._lifts_of[version] = Lifts(views, occurrences, self._weights, trends)
+            self._lifts_of[version] = self._at(version)
         return self._lifts_of[version]
 
-
-class ExportedWords:
-    """The words of items, by version of the catalogue: titles that came are read as the export read its own.
-
-    Args:
-        folder: a version folder of `m2trec_predict`.
-        repeats: whether a session's own items are like it.
-    """
-
-    def __init__(self, folder: Path, repeats: bool) -> None:
-        self._repeats = repeats
-        self._exported = WordVectors(
-            sparse.load_npz(folder / NEIGHBOUR_WORDS), np.load(folder / NEIGHBOUR_TEXTS).astype(np.int64)
-        )
-        self._vocabulary: Vocabulary | None = None
-        if (path := folder / NEIGHBOUR_VOCABULARY).is_file():
-            table = pq.read_table(path)
-            self._vocabulary = Vocabulary(table.column("word").to_pylist(), table.column("idf").to_numpy())
-
-    def at_export(self) -> WordLikeness:
-        """Return the likeness of the items that were exported."""
-        return WordLikeness(self._exported, self._repeats)
-
-    def of(self, version: ServedCatalogue) -> WordLikeness:
-        """Return the likeness of a version's items."""
-        exported = self._exported
-        more = np.arange(len(exported.text_of), version.n_rows)
-        if self._vocabulary is None:
-            words = WordVectors(exported.texts, exported.text_of[version.origins])
-        else:
-            vectors = self._vocabulary.vectors(version.items.titles(more))
-            texts = exported.texts.shape[0] + np.arange(len(more))
-            words = WordVectors(
-                sparse.vstack([exported.texts, vectors]).tocsr(), np.concatenate([exported.text_of, texts])
-            )
-        return WordLikeness(words, self._repeats)
+    def _at(self, version: ServedCatalogue) -> Lifts:
+        if version.n_rows == len(self._occurrences):
+            return self.at_export()
+        origins = version.origins
+        listing = Relisting(origins, version.items.titles)
+        views = {name: view.relisted(listing) for name, view in self._views.items()}
+        return Lifts(views, self._occurrences[origins], self._weights, self._trends[origins])

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.neighbours.mixture import Lifts, Weights
+from m2trec_merlin.neighbours.mixture import Lifts
+from m2trec_merlin.neighbours.weights import Weights
 from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
 from m2trec_merlin.serving.export import index
 from m2trec_merlin.serving.runtime.candidates import Found, Wish

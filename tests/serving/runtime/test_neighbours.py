@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,8 @@ from m2trec_merlin.config.serving import FixedMixture, NoMixture
 from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.evaluation.served import mixture_of
 from m2trec_merlin.model.scoring import ModelScorer
-from m2trec_merlin.neighbours.mixture import Weights, trends_of
+from m2trec_merlin.neighbours.mixture import trends_of
+from m2trec_merlin.neighbours.weights import Weights
 from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
 from m2trec_merlin.serving.client import Recommendations
 from m2trec_merlin.serving.contract.names import PREDICT
@@ -42,7 +42,7 @@ WEIGHTS = Weights(
 
 def mixed_shop(folder: Path, weights: Weights = WEIGHTS, **model: object) -> Shop:
     config, catalogue, trained = build_shop(folder, **model)
-    serving = config.serving.model_copy(update={"mixture": FixedMixture(**asdict(weights))})
+    serving = config.serving.model_copy(update={"mixture": FixedMixture(**weights)})
     config = config.model_copy(update={"serving": serving})
     return Shop(config, catalogue, trained, export(config))
 
@@ -55,7 +55,7 @@ def request(rows: list[int], top_k: int, **options: object) -> Request:
 @pytest.mark.parametrize(
     "options",
     [
-        {"weights": replace(WEIGHTS, new_session=1.5)},
+        {"weights": WEIGHTS.but(new_session=1.5)},
         {"weights": Weights(by_id=2.0)},
         {"inputs": [ITEM_ID, "department"]},
     ],
@@ -130,7 +130,7 @@ def test_a_list_is_ranked_and_explained_as_the_mixture_has_it(tmp_path: Path) ->
     # Item 4, sku-3, was bought with items 2 and 3; words alone speak for sku-29; rarity lifts both new ones.
     assert found["sku-3"].falls["neighbours"] > found["sku-29"].falls["neighbours"] > 0.5
     assert found["mine"].falls["neighbours"] == pytest.approx(0, abs=1e-5)
-    rare = WEIGHTS.rare + WEIGHTS.new
+    rare = WEIGHTS["rare"] + WEIGHTS["new"]
     assert found["mine"].falls["boost"] == found["sku-29"].falls["boost"] == pytest.approx(rare, abs=1e-3)
     plain = ask(session, top_k=4, explain=True)
     again = [ask(session[:n] + session[n + 1 :]) for n in range(3)]
@@ -169,7 +169,7 @@ def test_neighbours_know_a_changed_catalogue_as_it_was_exported(tmp_path: Path) 
     )
     for item_id in ("mine", "new-1"):
         assert found[item_id].falls["neighbours"] == pytest.approx(0, abs=1e-4)
-        assert found[item_id].falls["boost"] == pytest.approx(WEIGHTS.rare + WEIGHTS.new, abs=1e-3)
+        assert found[item_id].falls["boost"] == pytest.approx(WEIGHTS["rare"] + WEIGHTS["new"], abs=1e-3)
     # An event of an item that was updated counts for neighbours as the item that it was.
     assert found["sku-29"].falls["neighbours"] > 0.5
     assert scores_of(ask(["new-1"], top_k=N_ITEMS + 1)).keys() == after.keys()

@@ -1,0 +1,77 @@
+"""What a mixture with a model is made of: the views beside it, and what they count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from m2trec_merlin.neighbours.content_knn import WordLikeness
+from m2trec_merlin.neighbours.item_lists import ItemLists
+from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
+from m2trec_merlin.neighbours.session_knn import SessionKnn
+from m2trec_merlin.neighbours.views import MixedView, Weight
+
+#: By name. A new one is a module of its own and a name in this line.
+VIEWS: dict[str, type[MixedView]] = {
+    view.weight.name: view for view in (SessionKnn, MetadataKnn, ItemLists, WordLikeness)
+}
+
+#: What is added to an item's score for its past, whatever the views say.
+ITEM_WEIGHTS = (
+    Weight("rare", 0.0, 1.0, "added to items without history; half of it at 5 occurrences", signed=True),
+    Weight("new", 0.0, 1.0, "added to items without history; an eighth of it at 5 occurrences", signed=True),
+    Weight("new_session", 0.0, 0.6, "likewise, the more the rarer the items of the session are"),
+    Weight("trend", 0.4, 0.4, "added the more an item sold of late than its share of all", signed=True),
+)
+
+#: All of them, by name.
+WEIGHTS: dict[str, Weight] = {
+    weight.name: weight
+    for weight in (
+        *(each for view in VIEWS.values() for each in (view.weight, view.rare_weight) if each is not None),
+        *ITEM_WEIGHTS,
+    )
+}
+
+
+class Weights(Mapping[str, float]):
+    """What counts how much against the model; a view lifts an item by up to three times its weight.
+
+    Args:
+        weights: by their names in `WEIGHTS`; the others are 0.
+
+    Raises:
+        ValueError: there is no weight of a name.
+    """
+
+    def __init__(self, **weights: float) -> None:
+        if unknown := sorted(weights.keys() - WEIGHTS.keys()):
+            raise ValueError(f"no weight is called {', '.join(unknown)}; known: {', '.join(WEIGHTS)}")
+        self._of = {name: float(weights.get(name, 0.0)) for name in WEIGHTS}
+        self._hash = hash(tuple(self._of.values()))
+
+    def __getitem__(self, name: str) -> float:
+        return self._of[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._of)
+
+    def __len__(self) -> int:
+        return len(self._of)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __repr__(self) -> str:
+        return f"Weights({', '.join(f'{name}={value:g}' for name, value in self._of.items() if value)})"
+
+    def but(self, **weights: float) -> Weights:
+        """Return these weights with others in the place of some."""
+        return Weights(**{**self._of, **weights})
+
+    def views(self) -> tuple[str, ...]:
+        """Return the views that count at all."""
+        return tuple(name for name, view in VIEWS.items() if any(self[each] for each in _names(view)))
+
+
+def _names(view: type[MixedView]) -> list[str]:
+    return [each.name for each in (view.weight, view.rare_weight) if each is not None]

@@ -1,0 +1,196 @@
+"""The words of items (TF-IDF), and how much those of a session are like them (cosine)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from scipy import sparse
+
+from m2trec_merlin.attributes.words import words_of
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.errors import DataError
+from m2trec_merlin.neighbours.background import sessions_repeat_items
+from m2trec_merlin.neighbours.incidence import lines_of
+from m2trec_merlin.neighbours.views import EVERY_GROUP, MixedView, Relisting, Said, Weight, steps_back
+from m2trec_merlin.sessions import Sessions
+
+#: Of an exported version: vectors of texts, which text is whose, and each word of titles with what it counts;
+#: line i is column i of the vectors.
+WORDS, TEXTS, VOCABULARY = "neighbour_words.npz", "neighbour_texts.npy", "neighbour_vocabulary.parquet"
+
+
+@dataclass(frozen=True)
+class WordVectors:
+    """What words items have: one vector for all items of equal words.
+
+    Attributes:
+        texts: float32 [K, words], TF-IDF of each text, of length 1 or 0.
+        text_of: int64 [R], of each row.
+    """
+
+    texts: sparse.csr_matrix
+    text_of: np.ndarray
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What words count: TF-IDF, as scikit-learn has it.
+
+    Attributes:
+        words: in the order of the columns.
+        idf: float32 [words].
+    """
+
+    words: Sequence[str]
+    idf: np.ndarray
+
+    @cached_property
+    def _column_of(self) -> dict[str, int]:
+        return {word: column for column, word in enumerate(self.words)}
+
+    def vectors(self, texts: Sequence[str]) -> sparse.csr_matrix:
+        """Return the vectors of texts, float32 [n, words], of length 1 or 0; unknown words count nothing."""
+        rows, columns = [], []
+        for row, text in enumerate(texts):
+            known = [self._column_of[word] for word in words_of(text) if word in self._column_of]
+            rows += [row] * len(known)
+            columns += known
+        counts = np.ones(len(rows), np.float32)
+        shape = (len(texts), len(self.words))
+        weighted = sparse.csr_matrix((counts, (rows, columns)), shape) @ sparse.diags(self.idf)
+        lengths = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=1)).ravel())
+        scales = sparse.diags((1 / np.maximum(lengths, 1e-12)).astype(np.float32))
+        return (scales @ weighted).tocsr().astype(np.float32)
+
+
+class WordLikeness(MixedView):
+    """score(j) = cos(words of j, profile), 0 where they share no word.
+
+    The profile is the mean of the TF-IDF vectors of the session's items, weighted by 1 / (1 + d) where d is
+    the number of steps to the end of the session.
+
+    Args:
+        words: of the items.
+        repeats: whether a session's own items are candidates.
+        vocabulary: by which titles are read that come later; items that come have no words without.
+    """
+
+    name = "likeness of words"
+    candidates = "all catalogue items"
+    weight = Weight("content", 0.25, 0.2, "items whose words are most like the session's")
+    rare_weight = Weight(
+        "rare_content", 1.0, 0.6, "the same, of items without history; half of it at 5 occurrences"
+    )
+    guess = (1.0, 3.0)
+
+    def __init__(
+        self, words: WordVectors, repeats: bool = True, vocabulary: Vocabulary | None = None
+    ) -> None:
+        self.usual = np.zeros(words.texts.shape[0], np.float32)
+        self.group_of: np.ndarray = words.text_of
+        self.repeats = repeats
+        self._vocabulary, self._texts = vocabulary, words.texts
+        self._holders = words.texts.T.tocsr()
+
+    @classmethod
+    def fit(cls, catalogue: Catalogue, train: Sessions) -> WordLikeness | None:
+        """See `MixedView.fit`; None where no training item has any word."""
+        try:
+            words, vocabulary = fit_words(catalogue)
+        except DataError:
+            return None
+        return cls(words, sessions_repeat_items(train), vocabulary if catalogue.titled else None)
+
+    def write(self, folder: Path) -> None:
+        """See `MixedView.write`."""
+        sparse.save_npz(folder / WORDS, self._texts)
+        np.save(folder / TEXTS, self.group_of.astype(np.int32))
+        if (vocabulary := self._vocabulary) is not None:
+            columns = {"word": pa.array(vocabulary.words, pa.string()), "idf": vocabulary.idf}
+            pq.write_table(pa.table(columns), folder / VOCABULARY)
+
+    @classmethod
+    def read(cls, folder: Path, past: Catalogue, train: Sessions) -> WordLikeness | None:
+        """See `MixedView.read`."""
+        if not (folder / WORDS).is_file():
+            return None
+        words = WordVectors(sparse.load_npz(folder / WORDS), np.load(folder / TEXTS).astype(np.int64))
+        vocabulary = None
+        if (path := folder / VOCABULARY).is_file():
+            table = pq.read_table(path)
+            vocabulary = Vocabulary(table.column("word").to_pylist(), table.column("idf").to_numpy())
+        return cls(words, sessions_repeat_items(train), vocabulary)
+
+    def relisted(self, listing: Relisting) -> WordLikeness:
+        """See `MixedView.relisted`; titles that came are read as the first ones were."""
+        texts, text_of = self._texts, self.group_of[listing.origins]
+        if self._vocabulary is not None:
+            more = np.arange(len(self.group_of), len(listing.origins))
+            vectors = self._vocabulary.vectors(listing.titles(more))
+            text_of = np.concatenate([self.group_of, texts.shape[0] + np.arange(len(more))])
+            texts = sparse.vstack([texts, vectors]).tocsr()
+        return WordLikeness(WordVectors(texts, text_of), self.repeats, self._vocabulary)
+
+    def say(self, session: np.ndarray) -> Said:
+        """See `SessionView.say`."""
+        items, distances = steps_back(session)
+        texts, holders = self._texts, self._holders
+        (held, weights), lengths = lines_of(texts, self.group_of[items], texts.indices, texts.data)
+        words, place = np.unique(held, return_inverse=True)
+        sums = np.bincount(place, weights * np.repeat(1 / (1 + distances), lengths), len(words))
+        profile = sums / max(float(np.linalg.norm(sums)), 1e-12)
+        (held, weights), lengths = lines_of(holders, words, holders.indices, holders.data)
+        cosines = np.bincount(held, weights * np.repeat(profile, lengths), len(self.usual))
+        return Said(EVERY_GROUP, cosines.astype(np.float32))
+
+
+def item_words(catalogue: Catalogue) -> list[str]:
+    """Return the title of each item, N texts; where no attribute is text, its categories as words."""
+    if catalogue.titled:
+        return [str(title) for title in catalogue.display()["title"].fillna("")]
+    return category_words(catalogue)
+
+
+def category_words(catalogue: Catalogue) -> list[str]:
+    """Return the categories of each item as words such as `aisle_17`, N texts."""
+    words: list[list[str]] = [[] for _ in range(catalogue.n_rows - 1)]
+    for name in catalogue.categories:
+        column = catalogue.attributes[name]
+        for row in range(1, catalogue.n_rows):
+            words[row - 1].extend(f"{name}_{value}" for value in column.of(row))
+    return [" ".join(line) for line in words]
+
+
+def fit_words(catalogue: Catalogue, words: Sequence[str] | None = None) -> tuple[WordVectors, Vocabulary]:
+    """Return TF-IDF vectors of items, and what the words count.
+
+    Args:
+        catalogue: vocabulary and frequencies come from its training items.
+        words: what describes each item, N texts; default: `item_words`.
+
+    Raises:
+        DataError: no training item has any word.
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectorizer = TfidfVectorizer(analyzer=words_of, dtype=np.float32)
+    seen = np.flatnonzero(catalogue.train_counts[1:] > 0)
+    words = item_words(catalogue) if words is None else words
+    try:
+        vectorizer.fit([words[index] for index in seen])
+    except ValueError:
+        raise DataError(
+            "content kNN",
+            ["no training item has a title or category"],
+        ) from None
+    # Row NO_ITEM has no words.
+    text_of = {"": 0}
+    texts = np.array([0, *(text_of.setdefault(text, len(text_of)) for text in words)])
+    vocabulary = Vocabulary(list(vectorizer.get_feature_names_out()), vectorizer.idf_.astype(np.float32))
+    return WordVectors(vectorizer.transform(text_of), texts), vocabulary
