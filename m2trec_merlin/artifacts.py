@@ -23,6 +23,8 @@ from typing import Any
 from m2trec_merlin.errors import ArtifactError, reason_of
 
 MANIFEST = "manifest.json"
+#: Ends of the names of a folder that is being written, and of an earlier one whose place it takes.
+_NEW, _RETIRED = ".tmp", ".old"
 _PACKAGES = (
     "m2trec-merlin",
     "torch",
@@ -94,7 +96,7 @@ def atomic_directory(target: Path) -> Iterator[Path]:
         if os.path.lexists(target) and not target.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, "", str(target))
         real = Path(os.path.realpath(target))
-        temporary, retired = (real.with_name(f".{real.name}.{os.getpid()}.{end}") for end in ("tmp", "old"))
+        temporary, retired = (real.with_name(f".{real.name}.{os.getpid()}{end}") for end in (_NEW, _RETIRED))
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
         try:
@@ -102,9 +104,27 @@ def atomic_directory(target: Path) -> Iterator[Path]:
             if real.exists():
                 real.rename(retired)
             temporary.rename(real)
-            shutil.rmtree(retired, ignore_errors=True)
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            if not real.exists() and retired.exists():
+                retired.rename(real)
+            for path in (temporary, retired):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def recover(target: Path) -> None:
+    """Put a folder in order that nobody is at work on: `atomic_directory` may have been killed there.
+
+    What it left is removed. Where it was killed just when the new folder was to take the place of the
+    earlier one, that one is put back.
+    """
+    real = Path(os.path.realpath(target))
+    left = [path for path in real.parent.iterdir() if path.name.startswith(f".{real.name}.")]
+    retired = [path for path in left if path.suffix == _RETIRED]
+    if retired and not os.path.lexists(real):
+        max(retired, key=lambda path: path.stat().st_ctime).rename(real)
+    for path in left:
+        if path.suffix in (_NEW, _RETIRED):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +26,7 @@ from m2trec_merlin.artifacts import (
     is_current,
     read_json,
     reading,
+    recover,
     require_manifest,
     write_manifest,
 )
@@ -65,6 +69,59 @@ def test_a_full_disk_leaves_the_earlier_result(tmp_path: Path, library: str) -> 
         atomic_directory(target) as folder,
     ):
         WRITERS[library](folder / "a")
+    assert everything_below(tmp_path) == ["data", "data/a"] and (target / "a").read_text() == "first"
+
+
+@pytest.mark.parametrize("is_link", [False, True])
+def test_a_result_that_cannot_take_its_place_leaves_the_earlier_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_link: bool
+) -> None:
+    target = real = tmp_path / "data"
+    if is_link:
+        real = tmp_path / "elsewhere" / "real"
+        real.mkdir(parents=True)
+        target.symlink_to(real)
+    with atomic_directory(target) as folder:
+        (folder / "a").write_text("first")
+    rename = Path.rename
+
+    def refuse(path: Path, to: Path) -> Path:
+        if path.suffix == ".tmp":
+            raise OSError(errno.EIO, "Input/output error")
+        return rename(path, to)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with refused(rf"cannot write to {target}: Input/output error"), atomic_directory(target) as folder:
+        (folder / "a").write_text("second")
+    assert [path.name for path in real.parent.iterdir() if path.name.startswith(".")] == []
+    assert (target / "a").read_text() == "first"
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from m2trec_merlin.artifacts import atomic_directory
+
+rename = Path.rename
+
+def killed(path, to):
+    if path.suffix == ".tmp":
+        os._exit(9)
+    return rename(path, to)
+
+Path.rename = killed
+with atomic_directory(Path(sys.argv[1])) as folder:
+    (folder / "a").write_text("second")
+"""
+
+
+def test_a_process_that_is_killed_between_two_renames_loses_nothing(tmp_path: Path) -> None:
+    target = tmp_path / "data"
+    with atomic_directory(target) as folder:
+        (folder / "a").write_text("first")
+    assert subprocess.run([sys.executable, "-c", KILLED, str(target)], check=False).returncode == 9
+    assert not target.exists(), "the one moment without a result"
+    recover(target)
     assert everything_below(tmp_path) == ["data", "data/a"] and (target / "a").read_text() == "first"
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from m2trec_merlin.artifacts import recover
 from m2trec_merlin.errors import ArtifactError
 
 
@@ -23,18 +23,15 @@ def lock(folder: Path, *, shared: bool = False) -> Iterator[None]:
         ArtifactError: another process holds the folder.
     """
     path = folder.with_name(f".{folder.name}.lock")
-    file: int | None
     try:
         file = _locked(path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
     except BlockingIOError:
         raise ArtifactError(
             f"another process is at work on {folder}: run this again when it has ended"
         ) from None
-    except OSError:
-        file = None
     try:
         if file is not None and not shared:
-            _remove_remains(folder)
+            recover(folder)
         yield
     finally:
         if file is not None:
@@ -45,23 +42,26 @@ def lock(folder: Path, *, shared: bool = False) -> Iterator[None]:
             os.close(file)
 
 
-def _locked(path: Path, kind: int) -> int:
-    """Return the descriptor of a locked file."""
+def _locked(path: Path, kind: int) -> int | None:
+    """Return the descriptor of a locked file; None where there can be no locks.
+
+    Raises:
+        BlockingIOError: another process holds it.
+    """
     while True:
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError:
+            return None
         try:
             fcntl.flock(file, kind | fcntl.LOCK_NB)
-            if path.exists() and path.stat().st_ino == os.fstat(file).st_ino:
-                return file
-        except OSError:
+        except OSError as error:
             os.close(file)
-            raise
+            if isinstance(error, BlockingIOError):
+                raise
+            return None
+        with suppress(FileNotFoundError):
+            if path.stat().st_ino == os.fstat(file).st_ino:
+                return file
         # Its last holder took it away in the meantime.
         os.close(file)
-
-
-def _remove_remains(folder: Path) -> None:
-    """Remove what `atomic_directory` left when it was killed."""
-    for path in folder.parent.iterdir():
-        if path.name.startswith(f".{folder.name}.") and path.suffix in (".tmp", ".old"):
-            shutil.rmtree(path, ignore_errors=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import psutil
 import pytest
 
 from m2trec_merlin.errors import ArtifactError
@@ -102,13 +105,53 @@ def test_remains_of_killed_processes_go(done: Path) -> None:
         assert sorted(path.name for path in done.glob(".*")) == [".data.lock", ".preprocessed.123.tmp"]
 
 
+def test_what_a_killed_process_was_about_to_replace_is_there_again(done: Path) -> None:
+    manifest = (done / "data" / "manifest.json").read_bytes()
+    (done / "data").rename(done / ".data.123.old")
+    (done / ".data.123.tmp").mkdir()
+    with Run(configure(done)).step("data").at_work():
+        assert (done / "data" / "manifest.json").read_bytes() == manifest
+        assert [path.name for path in done.glob(".*")] == [".data.lock"]
+
+
 def test_where_no_lock_can_be_there_is_none(done: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*arguments: object) -> int:
         raise PermissionError(13, "read-only")
 
     monkeypatch.setattr("m2trec_merlin.runs.locks.os.open", refuse)
     with lock(done / "data"), lock(done / "data"):
-        pass
+        assert not list(done.glob(".*"))
+
+
+@pytest.mark.parametrize("error", [errno.ENOLCK, errno.ENOTSUP])
+def test_a_file_system_without_locks_has_none(
+    done: Path, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    def refuse(file: int, kind: int) -> None:
+        raise OSError(error, "none here")
+
+    monkeypatch.setattr("m2trec_merlin.runs.locks.fcntl.flock", refuse)
+    before = psutil.Process().num_fds()
+    with lock(done / "data"), lock(done / "data"):
+        assert psutil.Process().num_fds() == before
+
+
+def test_a_lock_that_is_taken_away_in_between_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, flock = tmp_path / ".data.lock", fcntl.flock
+    taken = []
+
+    def take_away(file: int, kind: int) -> None:
+        flock(file, kind)
+        if not taken:
+            taken.append(path.unlink())
+
+    monkeypatch.setattr("m2trec_merlin.runs.locks.fcntl.flock", take_away)
+    with lock(tmp_path / "data"), pytest.raises(ArtifactError, match="another process is at work"):
+        assert taken and path.exists()
+        with lock(tmp_path / "data"):
+            raise AssertionError("two hold one folder")
 
 
 def test_a_step_that_cannot_be_written_is_refused_before_it_begins(tmp_path: Path) -> None:
