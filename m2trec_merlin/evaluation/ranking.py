@@ -79,7 +79,7 @@ def evaluate(
     for block in prefixes.blocks(max(1, min(config.block_prefixes, MAX_BLOCK_SCORES // catalogue.n_rows))):
         if items is not None:
             scores = _checked(items, block, catalogue)
-            _leave_out(scores, block, candidates, config.exclude_session_items)
+            leave_out(scores, block, candidates, config.exclude_session_items)
             ranks.append(rank_items(scores, block, ks))
         if categories is not None:
             for name, values in _of_categories(categories, block).items():
@@ -203,7 +203,7 @@ def top_rows(scores: np.ndarray, count: int) -> np.ndarray:
 
 
 @torch.inference_mode()  # as scores of a model are made in it, and may be written to in it alone
-def _leave_out(scores: Tensor, block: Prefixes, candidates: np.ndarray | None, session_items: bool) -> None:
+def leave_out(scores: Tensor, block: Prefixes, candidates: np.ndarray | None, session_items: bool) -> None:
     """Write -inf where no item may be recommended."""
     if candidates is not None:
         scores.masked_fill_(_to(~candidates, scores), -torch.inf)

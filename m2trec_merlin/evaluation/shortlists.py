@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from m2trec_merlin.encoded import NO_ITEM
+from m2trec_merlin.evaluation.ranking import leave_out
 from m2trec_merlin.neighbours.mixture import lift, rarity, session_novelty
 from m2trec_merlin.neighbours.weights import VIEWS
 from m2trec_merlin.progress import SILENT, Progress
@@ -79,6 +80,7 @@ def shortlist(
     most: int,
     progress: Progress = SILENT,
     trends: np.ndarray | None = None,
+    exclude_session_items: bool = False,
     best: int = BEST,
 ) -> Shortlists:
     """Score prefixes by all views and keep the best items of each.
@@ -91,6 +93,7 @@ def shortlist(
         most: events of a session that views are shown, the last ones.
         progress: is told after each block how many prefixes have been scored.
         trends: float32 [R], see `neighbours.mixture.trends_of`.
+        exclude_session_items: what a session holds is no candidate.
         best: items that each view contributes.
     """
     rare_R = rarity(occurrences)
@@ -99,6 +102,7 @@ def shortlist(
     done = 0
     for block in prefixes.blocks(max(1, _BLOCK_SCORES // len(occurrences))):
         scores = model.score(block)
+        leave_out(torch.from_numpy(scores), block, None, exclude_session_items)
         shown = block.last(most)
         lifts = {name: lift(view.score(shown)) for name, view in views.items()}
         novelty = np.array([session_novelty(shown.items(i), rare_R) for i in range(len(shown))])

@@ -146,7 +146,8 @@ def _choose_for(run: Run, catalogue: Catalogue, sample: Sample, loss: float, pro
     views = views_of(views_to_try(catalogue), catalogue, train)
     most = model.model.max_length
     trends = trends_of(catalogue)
-    lists = shortlist(sample.prefixes, model, views, catalogue.train_counts, most, progress, trends)
+    no_own = run.config.evaluation.exclude_session_items
+    lists = shortlist(sample.prefixes, model, views, catalogue.train_counts, most, progress, trends, no_own)
     points = search(lists, sample, loss, progress)
     alone = next(point for point in points if point.weights == Weights())
     return Choice(choose(points, loss), alone, frontier(points), sample.sizes())

@@ -74,6 +74,7 @@ def _tune(config: Config) -> Settings:
         "mixture": config.serving.mixture.model_dump(mode="json"),
         "sparse_below": config.evaluation.sparse_below,
         "prefixes": config.evaluation.prefixes,
+        "exclude_session_items": config.evaluation.exclude_session_items,
         "seed": config.seed,
     }
 

@@ -72,3 +72,13 @@ def test_where_a_view_ties_the_model_decides() -> None:
     order = np.argsort(-scores[0])[:3]
     assert lists.lifts["by_id"][0][order].tolist() == [np.float32(np.log(21)), 0, 0]
     assert (np.diff(lists.model[0][order[1:]]) < 0).all()
+
+
+def test_what_a_session_holds_is_left_out_where_evaluation_leaves_it_out() -> None:
+    prefixes = Sessions.from_lists([[1, 9, 8]]).prefixes()
+    kept, left_out = (
+        shortlist(prefixes, MODEL, {"by_id": NEAR}, OCCURRENCES, 3, exclude_session_items=each, best=9)
+        for each in (False, True)
+    )
+    assert kept.ranks(kept.model).tolist() == [9, 2]
+    assert left_out.ranks(left_out.model).tolist() == [8, 1]
