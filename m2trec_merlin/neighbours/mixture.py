@@ -84,7 +84,8 @@ class Lifts:
         trends: float32 [R], see `trends_of`; default: none are known.
 
     Attributes:
-        of_past: float32 [R], what is added after every session for an item's rarity and trend.
+        of_rarity: float32 [R], what is added after every session as an item is rare.
+        of_trend: float32 [R], likewise for its trend.
     """
 
     def __init__(
@@ -96,11 +97,12 @@ class Lifts:
     ) -> None:
         self._rarity = rare = rarity(occurrences)
         self._newness: np.ndarray = np.float32(weights["new_session"]) * rare**3
-        self.of_past: np.ndarray = np.float32(weights["rare"]) * rare + np.float32(weights["new"]) * rare**3
+        self.of_rarity: np.ndarray = np.float32(weights["rare"]) * rare + np.float32(weights["new"]) * rare**3
+        self.of_trend: np.ndarray = np.zeros_like(rare)
         if trends is not None:
-            self.of_past += np.float32(weights["trend"]) * trends
+            self.of_trend += np.float32(weights["trend"]) * trends
         self._views = [_Changes(view, _weight(name, weights, rare)) for name, view in views.items()]
-        self._always = self.of_past.copy()
+        self._always = self.of_rarity + self.of_trend
         for view in self._views:
             self._always += view.usual * view.weight
 

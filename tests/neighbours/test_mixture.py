@@ -125,7 +125,8 @@ def test_what_an_items_past_adds_in_any_session_is_told() -> None:
     weights = Weights(rare=0.8, new=0.4, new_session=5, trend=2)
     trends = np.array([0, -0.5, 0], np.float32)
     lifts = Lifts({}, OCCURRENCES, weights, trends)
-    np.testing.assert_allclose(lifts.of_past, [1.2, 0.45 - 1, 1.2], rtol=1e-6)
+    np.testing.assert_allclose(lifts.of_rarity, [1.2, 0.45, 1.2], rtol=1e-6)
+    assert lifts.of_trend.tolist() == [0, -1, 0]
     scores = Mixture(
         "all",
         Fixed([-np.inf, 0.0, 0.0]),

@@ -6,9 +6,9 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 
 #: What may have brought an item into an answer, each checked by leaving it out: attributes of the session's
-#: items; sessions and words like this one; `new_item_boost` and the lift of rare items; the bias of items
-#: that come back.
-METADATA, NEIGHBOURS, BOOST, REPEAT = "metadata", "neighbours", "boost", "repeat"
+#: items; sessions and words like this one; `new_item_boost` and the lift of rare items; sales of late, beside
+#: an item's share of all; the bias of items that come back.
+METADATA, NEIGHBOURS, BOOST, TREND, REPEAT = "metadata", "neighbours", "boost", "trend", "repeat"
 #: None of these.
 POPULARITY = "popularity"
 
@@ -24,8 +24,8 @@ class Explanation:
         attribute: of this event's item, the one that mattered most; None if none did.
         attribute_fall: by how much the score would fall if it were missing.
         by: the largest of `falls`, or "popularity" if none is above 0.
-        falls: by how much the score would fall without "metadata", "neighbours", "boost" and "repeat", those
-            that there are.
+        falls: by how much the score would fall without "metadata", "neighbours", "boost", "trend" and
+            "repeat", those that there are.
     """
 
     event: int | None

@@ -70,10 +70,10 @@ class SessionAdditions:
             ]
         return wishes
 
-    def lift(self, catalogue: ServedCatalogue, rows: np.ndarray) -> np.ndarray:
-        """Return what neighbours add to the scores of rows for their rarity and trend, float32 [m]."""
+    def lifts_of_past(self, catalogue: ServedCatalogue, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """Return what is added to the scores of rows whatever a session holds, by source, float32 [m]."""
         if self._neighbours is None:
-            return np.zeros(len(rows), np.float32)
+            return {}
         return self._neighbours.lifts_of_past(rows, catalogue)
 
 

@@ -21,6 +21,7 @@ from m2trec_merlin.serving.contract.explanation import (
     NEIGHBOURS,
     POPULARITY,
     REPEAT,
+    TREND,
     Explanation,
 )
 from m2trec_merlin.serving.runtime.additions import SessionAdditions
@@ -90,14 +91,15 @@ class Explainer:
             places: of the events in the client's request.
         """
         rows = rows[:MOST_EXPLAINED]
+        of_past = self._additions.lifts_of_past(catalogue, rows)
         there = {
             NEIGHBOURS: self._additions.neighbours,
-            BOOST: self._additions.neighbours or len(unboosted.additions) < len(draft.additions),
+            BOOST: BOOST in of_past or len(unboosted.additions) < len(draft.additions),
+            TREND: TREND in of_past,
             REPEAT: self._additions.repeats,
         }
         sources = [source for source, is_there in there.items() if is_there]
         nothing = catalogue.vectors.take(np.array([NO_ITEM]))[0]
-        lift = self._additions.lift(catalogue, rows)
 
         def score(variants: Sequence[Variant]) -> np.ndarray:
             found = []
@@ -113,7 +115,8 @@ class Explainer:
                 )
                 found += catalogue.candidates.search(queries, wishes)
             scores = np.array([each.scores[_places(rows, each.rows)] for each in found])
-            scores[[variant.without == BOOST for variant in variants]] -= lift
+            for source, lift in of_past.items():
+                scores[[variant.without == source for variant in variants]] -= lift
             return scores
 
         reasons = explain(session, nothing, self._widths, sources, score) if len(rows) else []

@@ -8,7 +8,8 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -75,13 +76,12 @@ def take_over(
         rows_of: tells how many rows a version of the catalogue has.
 
     Raises:
-        ServerError: they hold something else than the first step sends.
+        ServerError: they hold something else than the first step sends, or `rows_of` cannot tell.
     """
-    try:
+    with _from_the_first_step():
         (packed,), (checked,) = tensors[NEW_ITEMS].tolist(), tensors[CHECKED].tolist()
         said = parse_json(checked.decode(), CHECKED)
-        if said.get(MADE_OF, version.made_of) != version.made_of:
-            raise ValueError("its rows are those of another export: start the server again")
+        made_of = said.get(MADE_OF, version.made_of)
         request = Request(
             tensors[POSITIONS],
             _unpack(packed, version.fields),
@@ -92,14 +92,24 @@ def take_over(
             **{name: said.get(name, []) for name in _SELDOM},
             events=_events(tensors, version),
         )
-        n_rows = rows_of(request.catalogue)
+    if made_of != version.made_of:
+        raise ServerError(f"{PREDICT} was handed rows of another export: start the server again")
+    n_rows = rows_of(request.catalogue)
+    with _from_the_first_step():
         _require_within(request, version, n_rows)
+    return request
+
+
+@contextmanager
+def _from_the_first_step() -> Iterator[None]:
+    """Say who may ask where the block fails on what it reads: strangers may send anything."""
+    try:
+        yield
     except Exception as error:  # NumPy and zipfile have no end of errors for what strangers send
         raise ServerError(
             f"{PREDICT} answers what the first step hands over, and this is something else ({error}): "
             f"send requests to '{ENSEMBLE}'"
         ) from None
-    return request
 
 
 def tensors_of(version: Description) -> tuple[str, ...]:

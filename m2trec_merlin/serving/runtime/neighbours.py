@@ -20,6 +20,7 @@ from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.neighbours.mixture import Lifts
 from m2trec_merlin.neighbours.views import Relisting
 from m2trec_merlin.neighbours.weights import VIEWS, Weights
+from m2trec_merlin.serving.contract.explanation import BOOST, TREND
 from m2trec_merlin.serving.contract.version import (
     ITEMS,
     NEIGHBOUR_OFFSETS,
@@ -69,10 +70,14 @@ class ExportedNeighbours:
         outside = len(catalogue.origins) - len(lifted)
         return np.append(lifted, np.full(outside, lifted[NO_ITEM])) if outside else lifted
 
-    def lifts_of_past(self, rows: np.ndarray, catalogue: ServedCatalogue) -> np.ndarray:
-        """Return what is added to the scores of rows for their rarity and trend, float32 [m]."""
-        lifted = self._of(catalogue).of_past
-        return lifted[np.where(rows < len(lifted), rows, NO_ITEM)]
+    def lifts_of_past(self, rows: np.ndarray, catalogue: ServedCatalogue) -> dict[str, np.ndarray]:
+        """Return what is added to the scores of rows whatever a session holds, by source, float32 [m]."""
+        lifts = self._of(catalogue)
+        known = np.where(rows < len(lifts.of_rarity), rows, NO_ITEM)
+        found = {BOOST: lifts.of_rarity[known]}
+        if self._weights["trend"]:
+            found[TREND] = lifts.of_trend[known]
+        return found
 
     def _of(self, catalogue: ServedCatalogue) -> Lifts:
         version = catalogue.version

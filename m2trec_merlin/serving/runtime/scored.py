@@ -43,7 +43,7 @@ class Ranking(Protocol):
     def rows(
         self, queries: np.ndarray, biases: np.ndarray, lifts: Sequence[np.ndarray] | None, count: int
     ) -> np.ndarray:
-        """Return the rows with the highest scores for each query, in any order, int64 [B, count].
+        """Return the rows with the highest scores for each query, best first, int64 [B, count].
 
         Args:
             queries: float32 [B, D].

@@ -3,7 +3,7 @@ import { itemText, make, tile, words } from "./dom.js";
 
 const SOURCES = {
   metadata: "what the items are", neighbours: "similar sessions", boost: "boost of new and rare items",
-  repeat: "bought again", popularity: "popularity",
+  trend: "sells more of late", repeat: "bought again", popularity: "popularity",
 };
 const number = (value) =>
   value.toLocaleString(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 }).replace("-", "−");

@@ -129,6 +129,16 @@ def test_what_the_first_step_did_not_send_is_refused(
         take_over({**tensors, **TAMPERED[how](tensors)}, version, lambda catalogue: 6)
 
 
+def test_a_version_that_cannot_be_opened_is_no_fault_of_who_asks(
+    request_: Request, version: Description
+) -> None:
+    def rows_of(catalogue: str) -> int:
+        raise ServerError(f"version {catalogue} of the catalogue is damaged")
+
+    with pytest.raises(ServerError, match=r"^version 7 of the catalogue is damaged$"):
+        take_over(hand_over(request_, version), version, rows_of)
+
+
 def test_half_a_character_in_what_is_said_can_be_written_again(
     request_: Request, version: Description
 ) -> None:

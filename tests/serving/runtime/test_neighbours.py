@@ -1,4 +1,4 @@
-"""A model exported with its neighbours answers as the blend does offline."""
+"""A model exported with its neighbours answers as the mixture does offline."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def request(rows: list[int], top_k: int, **options: object) -> Request:
     ],
     ids=["all views", "neighbours by id", "a model of ids"],
 )
-def test_answers_equal_the_blend(tmp_path: Path, options: dict[str, Any]) -> None:
+def test_answers_equal_the_mixture(tmp_path: Path, options: dict[str, Any]) -> None:
     shop = mixed_shop(tmp_path, **options)
     train = Sessions.from_lists(TRAIN)
     weights = options.get("weights", WEIGHTS)
@@ -91,7 +91,7 @@ def test_neighbours_change_the_answer(tmp_path: Path) -> None:
     assert mixed.item_ids != plain.item_ids
     # Item 3 follows item 2 in two of three sessions that hold it.
     bought = str(shop.catalogue.item_ids[3])
-    assert mixed.item_ids.index(bought) <= plain.item_ids.index(bought)
+    assert mixed.item_ids.index(bought) < plain.item_ids.index(bought)
     assert not list(folder.glob("neighbour*"))
 
 
@@ -130,6 +130,10 @@ def test_a_list_is_ranked_and_explained_as_the_mixture_has_it(tmp_path: Path) ->
     # Item 4, sku-3, was bought with items 2 and 3; words alone speak for sku-29; rarity lifts both new ones.
     assert found["sku-3"].falls["neighbours"] > found["sku-29"].falls["neighbours"] > 0.5
     assert found["mine"].falls["neighbours"] == pytest.approx(0, abs=1e-5)
+    assert found["mine"].falls["trend"] == found["sku-29"].falls["trend"] == 0, "without a past there is none"
+    trends = trends_of(shop.catalogue)
+    assert trends is not None and trends[4] != 0
+    assert found["sku-3"].falls["trend"] == pytest.approx(WEIGHTS["trend"] * trends[4], abs=1e-3)
     rare = WEIGHTS["rare"] + WEIGHTS["new"]
     assert found["mine"].falls["boost"] == found["sku-29"].falls["boost"] == pytest.approx(rare, abs=1e-3)
     plain = ask(session, top_k=4, explain=True)

@@ -151,6 +151,6 @@ def test_rows_of_another_export_are_refused(shop: Shop, tmp_path: Path) -> None:
     [read] = first.answer([asked])
     assert isinstance(read, dict)
     [refused] = second.answer([read])
-    assert "its rows are those of another export: start the server again" in str(refused)
+    assert "was handed rows of another export: start the server again" in str(refused)
     [answer] = PredictStep(shop.predict).answer([read])
     assert isinstance(answer, dict)
