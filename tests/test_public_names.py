@@ -45,6 +45,7 @@ PUBLIC = {
         "Explanation",
         "RecommendationClient",
         "Recommendations",
+        "RequestOptions",
         "SessionItem",
         "Tls",
     },
@@ -55,6 +56,7 @@ PUBLIC = {
         "apply_options",
         "check_options",
         "options_schema",
+        "without_effect",
     },
 }
 #: The entrances that pages show, in modules that list no names.

@@ -265,15 +265,15 @@ def recommend(
         None if found is None else read_config(found, settings),
         session,
         address,
-        top_k,
-        exclude or [],
-        not repeat,
-        filters or [],
-        boost,
         (ca, certificate, key),
-        popularity,
-        candidates,
-        explain,
+        filters or [],
+        candidates or [],
+        top_k=top_k,
+        exclude=exclude,
+        exclude_session_items=not repeat,
+        new_item_boost=boost,
+        popularity=popularity,
+        explain=explain,
     )
 
 

@@ -156,15 +156,10 @@ def run_recommend(
     config: Config | None,
     session: Sequence[str],
     address: str | None,
-    top_k: int,
-    exclude: Sequence[str],
-    exclude_session_items: bool,
+    tls: Sequence[Path | None],
     filters: Sequence[str],
-    new_item_boost: float | None = None,
-    tls: Sequence[Path | None] = (None, None, None),
-    popularity: float | None = None,
-    candidates: Sequence[str] | None = None,
-    explain: bool = False,
+    candidates: Sequence[str],
+    **options: Any,
 ) -> None:
     """Ask a running server and print its answer.
 
@@ -173,15 +168,10 @@ def run_recommend(
             the address is all that is known.
         session: item ids, or attributes as JSON.
         address: HOST:PORT of the server.
-        top_k: as of the client, and so are the others.
-        exclude: ids.
-        exclude_session_items: whether repeats are left out.
-        filters: as `parse_filters` takes them.
-        new_item_boost: None for the exported one.
         tls: files for TLS: whom to trust, the client's certificate and key.
-        popularity: None for the whole of it.
-        candidates: item ids, or attributes as JSON; None for all items.
-        explain: whether to print why items are recommended.
+        filters: as `parse_filters` takes them.
+        candidates: item ids, or attributes as JSON; none for all items.
+        options: others of `RecommendationClient.recommend`.
     """
     from m2trec_merlin.cli.recommendations import print_recommendations
     from m2trec_merlin.serving.client import RecommendationClient, Tls
@@ -189,8 +179,7 @@ def run_recommend(
 
     # Bytes of an argument that are no UTF-8 could neither be sent nor shown.
     session, listed = (
-        [os.fsencode(text).decode(errors="replace") for text in texts]
-        for texts in (session, candidates or [])
+        [os.fsencode(text).decode(errors="replace") for text in texts] for texts in (session, candidates)
     )
     items = [parse_session_item(text) for text in session]
     serving = ServingConfig() if config is None else config.serving
@@ -199,14 +188,9 @@ def run_recommend(
     with RecommendationClient(own if address is None else address, tls=encryption) as client:
         answer = client.recommend(
             items,
-            top_k,
-            exclude,
-            exclude_session_items,
-            parse_filters(filters),
-            new_item_boost,
-            popularity=popularity,
+            filters=parse_filters(filters),
             candidates=[parse_session_item(text) for text in listed] or None,
-            explain=explain,
+            **options,
         )
     titles = {} if config is None else known_titles(config, session)
     print_recommendations(console, items, answer, titles)

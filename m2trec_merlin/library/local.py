@@ -9,7 +9,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from m2trec_merlin.encoded import NO_ITEM, join_items
 from m2trec_merlin.errors import M2TRecError, RefusedError, ServerError
 from m2trec_merlin.library.item_search import CatalogueItem, ItemSearch
 from m2trec_merlin.serving.client.answers import Recommendations, parse_answer
+from m2trec_merlin.serving.client.options import RequestOptions, write_options
 from m2trec_merlin.serving.client.requests import (
     SessionItem,
     build_request,
@@ -33,6 +34,9 @@ from m2trec_merlin.serving.runtime.recommending import Request
 from m2trec_merlin.serving.runtime.served_catalogue import ServedCatalogue
 from m2trec_merlin.serving.runtime.similar import SimilarItems
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep, Tensors, answer_by_both
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 T = TypeVar("T")
 
@@ -100,16 +104,7 @@ class LocalRecommender:
         self,
         session: Sequence[SessionItem],
         top_k: int | None = None,
-        exclude: Sequence[str | int] = (),
-        exclude_session_items: bool = False,
-        filters: Mapping[str, Any] | None = None,
-        new_item_boost: float | None = None,
-        new_items: Sequence[str | int] | None = None,
-        popularity: float | None = None,
-        *,
-        candidates: Sequence[SessionItem] | None = None,
-        explain: bool = False,
-        **options: object,
+        **options: Unpack[RequestOptions],
     ) -> Recommendations:
         """Recommend items for a session, as `RecommendationClient.recommend` does.
 
@@ -117,25 +112,12 @@ class LocalRecommender:
             session: its items, the latest last: ids, or raw attributes by column. The first item with raw
                 attributes takes some seconds, in which NVTabular is imported.
             top_k: recommendations wanted; default: as exported.
-            exclude: ids that must not be recommended.
-            exclude_session_items: leave out what the session holds.
-            filters: wanted values by column: a value, a list of which any will do, {"all": [...]},
-                {"not": ...}, or {"min": a, "max": b}.
-            new_item_boost: added to the scores of new items; default: as exported.
-            new_items: ids that count as new if they have no training history; default: all without one.
-            popularity: share of the popularity bias that counts, 1 to 0; default: 1.
-            candidates: the only items that may be recommended, by id, or as attributes with an `item_id`.
-            explain: say of the first items why they are in the answer.
-            options: others of a server, by name (`diversity`, `request_id`).
+            options: see `RequestOptions`.
 
         Raises:
             RefusedError: the request is wrong; says which field.
         """
-        request = build_request(
-            *(session, top_k, exclude, exclude_session_items, filters, new_item_boost, new_items, popularity),
-            *(candidates, explain, options),
-        )
-        return self._answer_one(request)
+        return self._answer_one(build_request(session, write_options(top_k, options)))
 
     def answer(self, session: Sequence[SessionItem], options: Mapping[str, Any]) -> Recommendations:
         """Answer what somebody else asks: options by name, as JSON has them, are checked as a server does.
@@ -147,36 +129,19 @@ class LocalRecommender:
         Raises:
             RefusedError: the request is wrong; says which fields.
         """
-        return self._answer_one(build_request(session, others=options))
+        return self._answer_one(build_request(session, options))
 
     def recommend_many(
         self,
         sessions: Sequence[Sequence[SessionItem]],
         top_k: int | None = None,
-        exclude: Sequence[str | int] = (),
-        exclude_session_items: bool = False,
-        filters: Mapping[str, Any] | None = None,
-        new_item_boost: float | None = None,
-        new_items: Sequence[str | int] | None = None,
-        popularity: float | None = None,
-        *,
-        candidates: Sequence[SessionItem] | None = None,
-        explain: bool = False,
-        **options: object,
+        **options: Unpack[RequestOptions],
     ) -> list[Recommendations]:
         """Recommend items for many sessions, in batches: at least twice as fast as one by one.
 
         Args:
             sessions: each as `recommend` takes it.
             top_k: as of `recommend`, for all sessions alike, and so are the others.
-            exclude: see there.
-            exclude_session_items: see there.
-            filters: see there.
-            new_item_boost: see there.
-            new_items: see there.
-            popularity: see there.
-            candidates: see there.
-            explain: see there.
             options: see there.
 
         Returns:
@@ -186,10 +151,7 @@ class LocalRecommender:
             RefusedError: a session is wrong; says which one, and which field.
         """
         # Written once: every session is asked with them.
-        said = build_request(
-            *([], top_k, exclude, exclude_session_items, filters, new_item_boost, new_items, popularity),
-            *(candidates, explain, options),
-        )[OPTIONS]
+        said = build_request([], write_options(top_k, options))[OPTIONS]
         answers: list[Recommendations] = []
         for start, some in _parts(listed("sessions", sessions), _SESSIONS_AT_ONCE):
             requests = [{**build_request(session), OPTIONS: said} for session in some]
@@ -240,7 +202,8 @@ class LocalRecommender:
         Raises:
             RefusedError: the item is neither in the catalogue nor described, or an option is wrong.
         """
-        asked = build_request([item], top_k, exclude, True, filters)
+        own = {"exclude": exclude, "exclude_session_items": True, "filters": filters}
+        asked = build_request([], write_options(top_k, own))
         with self._turn:
             try:
                 options = check_options(asked[OPTIONS].item().decode(), self._first.reader.version)

@@ -3,6 +3,7 @@
 from m2trec_merlin.serving.client.aio import AsyncRecommendationClient
 from m2trec_merlin.serving.client.answers import Recommendations
 from m2trec_merlin.serving.client.connection import Tls
+from m2trec_merlin.serving.client.options import RequestOptions
 from m2trec_merlin.serving.client.requests import SessionItem
 from m2trec_merlin.serving.client.sync import RecommendationClient
 from m2trec_merlin.serving.contract.explanation import Explanation
@@ -12,6 +13,7 @@ __all__ = [
     "Explanation",
     "RecommendationClient",
     "Recommendations",
+    "RequestOptions",
     "SessionItem",
     "Tls",
 ]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.client.answers import Recommendations, explain, explain_failure, parse_answer
@@ -16,8 +16,12 @@ from m2trec_merlin.serving.client.connection import (
     to_arrays,
     to_inputs,
 )
+from m2trec_merlin.serving.client.options import RequestOptions, write_options
 from m2trec_merlin.serving.client.requests import SessionItem, build_request
 from m2trec_merlin.serving.contract.names import ENSEMBLE, LOCALHOST
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class AsyncRecommendationClient:
@@ -56,17 +60,9 @@ class AsyncRecommendationClient:
         self,
         session: Sequence[SessionItem],
         top_k: int | None = None,
-        exclude: Sequence[str | int] = (),
-        exclude_session_items: bool = False,
-        filters: Mapping[str, Any] | None = None,
-        new_item_boost: float | None = None,
-        new_items: Sequence[str | int] | None = None,
-        popularity: float | None = None,
         *,
-        candidates: Sequence[SessionItem] | None = None,
-        explain: bool = False,
         timeout: float | None = None,
-        **options: object,
+        **options: Unpack[RequestOptions],
     ) -> Recommendations:
         """Recommend items for a session; arguments and errors are those of `RecommendationClient.recommend`.
 
@@ -75,10 +71,7 @@ class AsyncRecommendationClient:
             NoAnswerError: the server cannot be reached, or does not answer in time.
             ServerError: the server failed.
         """
-        tensors = build_request(
-            *(session, top_k, exclude, exclude_session_items, filters, new_item_boost, new_items, popularity),
-            *(candidates, explain, options),
-        )
+        tensors = build_request(session, write_options(top_k, options))
         seconds = self.timeout if timeout is None else timeout
         try:
             inputs = to_inputs(self._triton, tensors)

@@ -22,56 +22,24 @@ T = TypeVar("T")
 
 
 def build_request(
-    session: Sequence[SessionItem],
-    top_k: int | None = None,
-    exclude: Sequence[str | int] = (),
-    exclude_session_items: bool = False,
-    filters: Mapping[str, Any] | None = None,
-    new_item_boost: float | None = None,
-    new_items: Sequence[str | int] | None = None,
-    popularity: float | None = None,
-    candidates: Sequence[SessionItem] | None = None,
-    explain: bool = False,
-    others: Mapping[str, object] | None = None,
+    session: Sequence[SessionItem], options: Mapping[str, object] | None = None
 ) -> dict[str, np.ndarray]:
     """Return the tensors of a request by name, bytes in object arrays [1, L] or [1, 1].
 
-    Args are those of `RecommendationClient.recommend`; `others` are further options by name. What has its
-    default is not said.
+    Args:
+        session: its items, the latest last.
+        options: as JSON has them, see `write_options`.
 
     Raises:
         RefusedError: one item stands where a list of items is wanted, or a value has no form in JSON.
     """
     session = listed("a session", session)
-    excluded = listed("exclude", () if exclude is None else exclude)
-    options: dict[str, object] = dict(others or {})
-    if top_k is not None:
-        options["top_k"] = top_k
-    if excluded:
-        options["exclude"] = [id_text(item_id) for item_id in excluded]
-    if exclude_session_items:
-        options["exclude_session_items"] = exclude_session_items
-    if filters:
-        options["filters"] = dict(filters)
-    if new_item_boost is not None:
-        options["new_item_boost"] = new_item_boost
-    if popularity is not None:
-        options["popularity"] = popularity
-    if new_items is not None:
-        options["new_items"] = [id_text(item_id) for item_id in listed("new_items", new_items)]
-    if candidates is not None:
-        options["candidates"] = [
-            dict(each) if isinstance(each, Mapping) else id_text(each)
-            for each in listed("candidates", candidates)
-        ]
-    if explain:
-        options["explain"] = True
     items = [id_and_attributes(item) for item in session]
     events = [event_attributes_of(item) for item in session]
     return {
         ITEM_IDS: _tensor([item_id for item_id, _ in items]),
         ITEM_ATTRIBUTES: _tensor([attributes for _, attributes in items]),
-        OPTIONS: _tensor([_to_json(options)]),
+        OPTIONS: _tensor([_to_json(options or {})]),
         # Models that read none have no such tensor.
         **({EVENT_ATTRIBUTES: _tensor(events)} if any(events) else {}),
     }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.client.answers import Recommendations, explain, explain_failure, parse_answer
@@ -16,8 +16,12 @@ from m2trec_merlin.serving.client.connection import (
     to_arrays,
     to_inputs,
 )
+from m2trec_merlin.serving.client.options import RequestOptions, write_options
 from m2trec_merlin.serving.client.requests import SessionItem, build_request
 from m2trec_merlin.serving.contract.names import ENSEMBLE, LOCALHOST
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class RecommendationClient:
@@ -55,45 +59,24 @@ class RecommendationClient:
         self,
         session: Sequence[SessionItem],
         top_k: int | None = None,
-        exclude: Sequence[str | int] = (),
-        exclude_session_items: bool = False,
-        filters: Mapping[str, Any] | None = None,
-        new_item_boost: float | None = None,
-        new_items: Sequence[str | int] | None = None,
-        popularity: float | None = None,
         *,
-        candidates: Sequence[SessionItem] | None = None,
-        explain: bool = False,
         timeout: float | None = None,
-        **options: object,
+        **options: Unpack[RequestOptions],
     ) -> Recommendations:
         """Recommend items for a session.
 
         Args:
             session: its items, the latest last; see `SessionItem`.
             top_k: recommendations wanted; default: as exported.
-            exclude: ids that must not be recommended.
-            exclude_session_items: leave out what the session holds.
-            filters: wanted values by column: a value, a list of which any will do, {"all": [...]},
-                {"not": ...}, or {"min": a, "max": b}.
-            new_item_boost: added to the scores of new items; default: as exported.
-            new_items: ids that count as new if they have no training history; default: all without one.
-            popularity: share of the popularity bias that counts, 1 to 0; default: 1.
-            candidates: the only items that may be recommended, by id, or as attributes with an `item_id`.
-            explain: say of the first items why they are in the answer.
             timeout: seconds to wait for this answer; default: the client's.
-            options: others that the server knows, by name (`diversity`, `request_id`); it refuses
-                those that it does not.
+            options: see `RequestOptions`; the server refuses those that it does not know.
 
         Raises:
             RefusedError: the server takes the request for wrong; says which field.
             NoAnswerError: the server cannot be reached, or does not answer in time.
             ServerError: the server failed.
         """
-        tensors = build_request(
-            *(session, top_k, exclude, exclude_session_items, filters, new_item_boost, new_items, popularity),
-            *(candidates, explain, options),
-        )
+        tensors = build_request(session, write_options(top_k, options))
         seconds = self.timeout if timeout is None else timeout
         try:
             inputs = to_inputs(self._triton, tensors)

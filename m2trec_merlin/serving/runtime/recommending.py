@@ -29,7 +29,7 @@ from m2trec_merlin.serving.runtime.candidates import Found, find_best
 from m2trec_merlin.serving.runtime.explaining import MOST_EXPLAINED, Explainer
 from m2trec_merlin.serving.runtime.graphs import open_graph
 from m2trec_merlin.serving.runtime.live_versions import LiveVersions
-from m2trec_merlin.serving.runtime.options import Draft, apply_options
+from m2trec_merlin.serving.runtime.options import Draft, apply_options, without_effect
 from m2trec_merlin.serving.runtime.options.explaining import Explain
 from m2trec_merlin.serving.runtime.options.newness import NewItemBoost
 from m2trec_merlin.serving.runtime.served_catalogue import ExportedCatalogue, ServedCatalogue
@@ -251,11 +251,9 @@ class Recommender:
         nothing: Categories = {name: ([], np.zeros(0, np.float32)) for name in self._categories}
         scores = np.where(catalogue.biases > -np.inf, catalogue.items.shares, -np.inf).astype(np.float32)
         draft = _draft(catalogue, request)
-        usual = {"popularity": 1.0, "new_item_boost": self.version.defaults.get("new_item_boost", 0.0)}
         draft.notes += [
             f"options.{name}: ignored, since popularity is all that is known here"
-            for name, value in usual.items()
-            if request.options[name] != value
+            for name in without_effect(request.options, self.version)
         ]
         draft.notes.append(why)
         found = draft.settle(find_best(scores, draft.wish()))

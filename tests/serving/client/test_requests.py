@@ -10,11 +10,13 @@ import pandas as pd
 import pytest
 
 from m2trec_merlin.errors import RefusedError
+from m2trec_merlin.serving.client.options import RequestOptions, write_options
 from m2trec_merlin.serving.client.requests import build_request, id_and_attributes
+from m2trec_merlin.serving.runtime.options import OPTIONS
 
 
 def built(session: list[Any], **options: Any) -> dict[str, list[str]]:
-    tensors = build_request(session, **options)
+    tensors = build_request(session, write_options(options.pop("top_k", None), options))
     assert {(array.dtype, array.ndim, len(array)) for array in tensors.values()} == {(np.dtype("O"), 2, 1)}
     return {name: [text.decode() for text in array[0]] for name, array in tensors.items()}
 
@@ -52,11 +54,16 @@ def test_an_empty_session_has_empty_tensors() -> None:
 
 def test_options_are_one_object_and_only_what_was_said() -> None:
     said = {"top_k": 3, "exclude": [7], "exclude_session_items": True, "new_items": []}
-    tensors = built(["a"], **said, filters={"price": {"min": 1}}, others={"x": 1})
+    nothing: dict[str, Any] = {"candidates": None, "popularity": None}
+    tensors = built(["a"], **said, **nothing, filters={"price": {"min": 1}}, x=1)
     assert json.loads(tensors["options"][0]) == {
         **{"top_k": 3, "exclude": ["7"], "exclude_session_items": True, "new_items": [], "x": 1},
         "filters": {"price": {"min": 1}},
     }
+
+
+def test_every_option_of_a_server_can_be_said() -> None:
+    assert {"top_k", *RequestOptions.__annotations__} == {option.name for option in OPTIONS}
 
 
 def test_candidates_are_ids_or_attributes() -> None:

@@ -20,7 +20,7 @@ from m2trec_merlin.serving.runtime.options.reranking import Candidates
 from m2trec_merlin.serving.runtime.options.session_key import SessionKey
 from m2trec_merlin.serving.runtime.request_json import parse_json
 
-__all__ = ["OPTIONS", "Draft", "Option", "apply_options", "check_options", "options_schema"]
+__all__ = ["OPTIONS", "Draft", "Option", "apply_options", "check_options", "options_schema", "without_effect"]
 
 #: All options, in the order in which they are applied.
 OPTIONS: tuple[Option[Any], ...] = (
@@ -80,6 +80,12 @@ def options_schema(version: Description) -> dict[str, Any]:
         for option in OPTIONS
     }
     return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def without_effect(options: dict[str, Any], version: Description) -> list[str]:
+    """Return the names of the options that a request asks for, and only a model could heed."""
+    usual = _defaults(version)
+    return [each.name for each in OPTIONS if each.needs_model and options[each.name] != usual[each.name]]
 
 
 def apply_options(options: dict[str, Any], draft: Draft) -> None:

@@ -82,12 +82,14 @@ class Option(Generic[T]):
         expected: what a value has to be, in words.
         default: where the request says nothing and the exported version has no default of its own.
         meaning: what a person is told of it.
+        needs_model: whether it changes what the model says, and nothing where that says nothing.
     """
 
     name: str
     expected: str
     default: T
     meaning: str = ""
+    needs_model: bool = False
 
     def schema(self, version: Description) -> dict[str, Any]:
         """Return the JSON Schema of a value, by which programs make fields for a person to fill in.

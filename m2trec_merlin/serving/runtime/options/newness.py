@@ -57,6 +57,7 @@ class NewItemBoost(Option[float]):
     expected = "a number"
     default = 0.0
     meaning = "added to the scores of new items"
+    needs_model = True
 
     def schema(self, version: Description) -> dict[str, Any]:
         """See `Option.schema`."""

@@ -20,6 +20,7 @@ class Popularity(Option[float]):
     expected = "a number from 0 to 1"
     default = 1.0
     meaning = "how much popularity counts, from 1, as trained, down to 0"
+    needs_model = True
 
     def schema(self, version: Description) -> dict[str, Any]:
         """See `Option.schema`."""
