@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from m2trec_merlin.artifacts import read_json, reading
-from m2trec_merlin.encoded import EncodedColumn, Field, Layout
+from m2trec_merlin.encoded import EncodedColumn, Field
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.ids import IdIndex
 
@@ -70,7 +70,7 @@ class Catalogue:
         with reading(path, "preprocess"):
             table = pq.read_table(path)
         try:
-            fields = [Field(a["name"], Layout(a["layout"]), a["size"]) for a in schema["attributes"]]
+            fields = [Field.from_json(each) for each in schema["attributes"]]
         except KeyError:
             raise ArtifactError(
                 f"{directory} is of an earlier version: run `m2trec preprocess --force`"

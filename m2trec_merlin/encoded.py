@@ -17,11 +17,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from m2trec_merlin.arrays import ragged_positions
+from m2trec_merlin.arrays import offsets_of, ragged_positions
 
 #: The catalogue row that is no item: padding, an unknown item, no target. Items start at row 1.
 #: Shape legends count N items and R = N + 1 catalogue rows, this one included.
@@ -66,6 +67,15 @@ class Field:
     name: str
     layout: Layout
     size: int = 1
+
+    @classmethod
+    def from_json(cls, described: Mapping[str, Any]) -> Field:
+        """Return the field that `to_json` described."""
+        return cls(described["name"], Layout(described["layout"]), described["size"])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the field as JSON has it."""
+        return {"name": self.name, "layout": self.layout.value, "size": self.size}
 
     @property
     def arrow_type(self) -> pa.DataType:
@@ -132,7 +142,7 @@ class EncodedColumn:
         lengths = array.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
         if len(lengths) and lengths.min() < 1:
             raise ValueError(f"attribute '{field.name}' has an empty list")
-        return cls(field, flat, _offsets(lengths))
+        return cls(field, flat, offsets_of(lengths))
 
     @classmethod
     def join(cls, parts: Sequence[EncodedColumn]) -> EncodedColumn:
@@ -140,7 +150,7 @@ class EncodedColumn:
         values = np.concatenate([part.values for part in parts])
         if parts[0].offsets is None:
             return cls(parts[0].field, values)
-        return cls(parts[0].field, values, _offsets(np.concatenate([part.lengths for part in parts])))
+        return cls(parts[0].field, values, offsets_of(np.concatenate([part.lengths for part in parts])))
 
     @property
     def is_whole(self) -> bool:
@@ -180,7 +190,7 @@ class EncodedColumn:
             return EncodedColumn(self.field, self.values[items])
         lengths = self.lengths[items]
         return EncodedColumn(
-            self.field, self.values[ragged_positions(self.offsets[items], lengths)], _offsets(lengths)
+            self.field, self.values[ragged_positions(self.offsets[items], lengths)], offsets_of(lengths)
         )
 
     @property
@@ -206,7 +216,7 @@ def join_items(parts: Sequence[EncodedItems]) -> EncodedItems:
 
 def split_items(items: EncodedItems, counts: Sequence[int]) -> list[EncodedItems]:
     """Cut into groups of `counts` items each, in order: the reverse of `join_items`."""
-    bounds = _offsets(np.array(counts, np.int64)).tolist()
+    bounds = offsets_of(np.array(counts, np.int64)).tolist()
     return [
         {name: column.slice(start, stop) for name, column in items.items()}
         for start, stop in pairwise(bounds)
@@ -225,7 +235,3 @@ def from_tensors(fields: Sequence[Field], tensors: Mapping[str, np.ndarray]) -> 
         KeyError: a tensor is missing.
     """
     return {f.name: EncodedColumn(f, *(tensors[name] for name in f.tensor_names)) for f in fields}
-
-
-def _offsets(lengths: np.ndarray) -> np.ndarray:
-    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)

@@ -10,7 +10,7 @@ of events, which the schema's metadata describe, and `is_target`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from m2trec_merlin.arrays import ragged_positions
+from m2trec_merlin.arrays import offsets_of, ragged_positions
 from m2trec_merlin.artifacts import reading
-from m2trec_merlin.encoded import EncodedColumn, EncodedItems, Field, Layout
+from m2trec_merlin.encoded import EncodedColumn, EncodedItems, Field
 from m2trec_merlin.errors import ArtifactError
 
 #: The column that tells which events may be targets.
@@ -82,7 +82,7 @@ class Sessions:
                 targets.append(
                     table.column(IS_TARGET).combine_chunks().flatten().to_numpy(zero_copy_only=False)
                 )
-        offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
+        offsets = offsets_of(np.concatenate(lengths))
         return cls(
             np.concatenate(rows),
             offsets,
@@ -119,7 +119,7 @@ class Sessions:
             starts: int64 [n], positions in `rows`.
             lengths: int64 [n].
         """
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        offsets = offsets_of(np.asarray(lengths, np.int64))
         events = ragged_positions(starts, lengths)
         return Sessions(
             self.rows[events],
@@ -196,7 +196,7 @@ class Prefixes:
 def event_fields(files: Sequence[Path]) -> list[Field]:
     """Return what attributes of events are encoded to in files of sessions; none without such attributes."""
     described = (_schema(files[0]).metadata or {}).get(_METADATA) if files else None
-    return [] if described is None else [field_of(each) for each in json.loads(described)]
+    return [] if described is None else [Field.from_json(each) for each in json.loads(described)]
 
 
 def tells_targets(files: Sequence[Path]) -> bool:
@@ -206,17 +206,7 @@ def tells_targets(files: Sequence[Path]) -> bool:
 
 def event_metadata(fields: Sequence[Field]) -> dict[bytes, bytes] | None:
     """Return the metadata of a schema from which `event_fields` reads the fields."""
-    return {_METADATA: json.dumps([describe_field(each) for each in fields]).encode()} if fields else None
-
-
-def describe_field(described: Field) -> dict[str, Any]:
-    """Return a field as JSON; `field_of` reads it."""
-    return {"name": described.name, "layout": described.layout.value, "size": described.size}
-
-
-def field_of(described: Mapping[str, Any]) -> Field:
-    """Return the field that `describe_field` described."""
-    return Field(described["name"], Layout(described["layout"]), described["size"])
+    return {_METADATA: json.dumps([each.to_json() for each in fields]).encode()} if fields else None
 
 
 def _schema(file: Path) -> Any:

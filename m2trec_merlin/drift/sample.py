@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from nvtabular import Workflow
 
-from m2trec_merlin.arrays import run_starts
+from m2trec_merlin.arrays import offsets_of, run_starts
 from m2trec_merlin.artifacts import reading
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import EncodedColumn, EncodedItems
@@ -83,7 +83,7 @@ def read_sample(
         lengths.append(lengths_of_part[wanted])
         before += len(ids)
     distinct, positions = np.unique(np.concatenate(items), return_inverse=True)
-    offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
+    offsets = offsets_of(np.concatenate(lengths))
     encoded = _encode(data, distinct, workflow, catalogue)
     return Sample(Sessions(positions, offsets), encoded, _rows(catalogue, distinct))
 

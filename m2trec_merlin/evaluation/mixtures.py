@@ -124,8 +124,8 @@ class Trials:
         return self._worth(weights, self.names, self._lists.model)
 
     def around(self, weights: Weights, names: Sequence[str], share: float) -> list[Point]:
-        """Return what all of `beside` are worth, which differ in `names` only."""
-        found = [self._rounded(each) for each in beside(weights, names, share)]
+        """Return what all of `steps_around` are worth, which differ in `names` only."""
+        found = [self._rounded(each) for each in steps_around(weights, names, share)]
         if all(each in self.points for each in found):
             return [self.points[each] for each in found]
         same = self._sum(weights, [name for name in self.names if name not in names], self._lists.model)
@@ -231,7 +231,7 @@ def _within(trials: Trials, loss: float) -> Callable[[Point], float]:
     return value
 
 
-def beside(weights: Weights, names: Sequence[str], share: float) -> list[Weights]:
+def steps_around(weights: Weights, names: Sequence[str], share: float) -> list[Weights]:
     """Return the weights with those named changed by a share of their steps, in all combinations."""
     ways = [_beside(WEIGHTS[name], weights[name], share) for name in names]
     return [weights.but(**dict(zip(names, each, strict=True))) for each in product(*ways)]

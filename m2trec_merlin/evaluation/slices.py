@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from m2trec_merlin.arrays import offsets_of
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import EvaluationConfig
 from m2trec_merlin.sessions import Prefixes, Sessions
@@ -60,7 +61,7 @@ def cold_target(prefixes: Prefixes, catalogue: Catalogue, config: EvaluationConf
 
 def cold_target_only(prefixes: Prefixes, catalogue: Catalogue, config: EvaluationConfig) -> np.ndarray:
     """Select the prefixes of seen items only whose next item was never seen: the cold-item protocol."""
-    cold = np.concatenate([[0], np.cumsum(catalogue.train_counts[prefixes.sessions.rows] == 0)])
+    cold = offsets_of(catalogue.train_counts[prefixes.sessions.rows] == 0)
     starts = prefixes.sessions.offsets[prefixes.session]
     before = cold[starts + prefixes.length] - cold[starts]
     return (before == 0) & cold_target(prefixes, catalogue, config)
@@ -117,5 +118,5 @@ def _label(low: int, high: int | None) -> str:
 
 
 def _any_of_session(sessions: Sessions, events: np.ndarray) -> np.ndarray:
-    counts = np.concatenate([[0], np.cumsum(events)])
+    counts = offsets_of(events)
     return (counts[sessions.offsets[1:]] - counts[sessions.offsets[:-1]]) > 0

@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import pandas as pd
 
+from m2trec_merlin.arrays import offsets_of
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.errors import ArtifactError, DataError, shorten
@@ -125,7 +126,7 @@ def read_sessions(sessions: Own, catalogue: Catalogue, run: Run, tell: Tell) -> 
     numbers, ids = pd.factorize(events[SESSION_ID])
     # Sessions may lie among each other.
     order = np.lexsort([np.arange(len(events)), *_places(events), numbers])
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(numbers, minlength=len(ids)))]).astype(np.int64)
+    offsets = offsets_of(np.bincount(numbers, minlength=len(ids)))
     in_order = events.iloc[order]
     positions = np.arange(len(order)) - np.repeat(offsets[:-1], np.diff(offsets))
     attributes = encode_events(in_order, positions, run, tell)

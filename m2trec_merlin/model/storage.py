@@ -15,11 +15,11 @@ from m2trec_merlin.artifacts import atomic_write, fingerprint, read_json, readin
 from m2trec_merlin.catalogue import VOCABULARIES, Catalogue
 from m2trec_merlin.config import Config, load_config, restore_config
 from m2trec_merlin.config.settings import VARIANTS_FOLDER
+from m2trec_merlin.encoded import Field
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.m2trec import M2TRec, build_model
 from m2trec_merlin.progress import Progress
 from m2trec_merlin.runs import Run, RunFolder, Verb
-from m2trec_merlin.sessions import describe_field, field_of
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 
@@ -47,7 +47,7 @@ def save_model(model: M2TRec, directory: Path, config: Config, catalogue: Catalo
         "catalogue": _describe(catalogue),
     }
     if model.events:
-        description["events"] = [describe_field(field) for field in model.events]
+        description["events"] = [field.to_json() for field in model.events]
         description["event_widths"] = model.event_widths
     atomic_write(directory / DESCRIPTION, json.dumps(description, indent=2))
 
@@ -80,7 +80,7 @@ def load_model(directory: Path, catalogue: Catalogue) -> M2TRec:
         catalogue,
         description["max_length"],
         description.get("widths"),
-        [field_of(each) for each in description.get("events", [])],
+        [Field.from_json(each) for each in description.get("events", [])],
         description.get("event_widths"),
     )
     try:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from m2trec_merlin.arrays import ragged_positions
+from m2trec_merlin.arrays import offsets_of, ragged_positions
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.neighbours.background import popularity_share, sessions_repeat_items
@@ -148,7 +148,7 @@ def _keep_last(index: sparse.csr_matrix, count: int) -> sparse.csr_matrix:
     lengths = np.diff(index.indptr)
     kept = np.minimum(lengths, count)
     entries = ragged_positions(index.indptr[1:] - kept, kept)
-    offsets = np.concatenate([[0], np.cumsum(kept)])
+    offsets = offsets_of(kept)
     return sparse.csr_matrix((index.data[entries], index.indices[entries], offsets), index.shape)
 
 

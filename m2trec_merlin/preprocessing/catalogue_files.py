@@ -30,10 +30,7 @@ def write_vocabularies(
     folder = catalogue / VOCABULARIES
     folder.mkdir()
     fields = {a.name: a.write_vocabulary(workflow, folder) for a in attributes}
-    schema = [
-        {"name": a.name, "kind": a.kind, "layout": fields[a.name].layout.value, "size": fields[a.name].size}
-        for a in attributes
-    ]
+    schema = [{**fields[a.name].to_json(), "kind": a.kind} for a in attributes]
     titled = any(attribute.gives_titles for attribute in attributes)
     atomic_write(catalogue / SCHEMA, json.dumps({"titled": titled, "attributes": schema}, indent=2))
     return fields

@@ -15,10 +15,10 @@ from m2trec_merlin.evaluation.mixtures import (
     Point,
     Sample,
     Trials,
-    beside,
     choose,
     frontier,
     search,
+    steps_around,
 )
 from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.evaluation.shortlists import Shortlists, shortlist
@@ -172,7 +172,7 @@ def test_a_search_goes_to_the_tail_as_far_as_it_may(loss: float, hit: float, rar
 
 
 def test_two_weights_are_changed_up_and_down_but_not_below_zero() -> None:
-    found = beside(Weights(by_id=0.5, rare=0.5), ("by_id", "rare"), 1.0)
+    found = steps_around(Weights(by_id=0.5, rare=0.5), ("by_id", "rare"), 1.0)
     by_id, rare = WEIGHTS["by_id"].step, WEIGHTS["rare"].step
     expected = {(i, r) for i in (0.0, 0.5, 0.5 + by_id) for r in (0.5 - rare, 0.5, 0.5 + rare)}
     assert {(each["by_id"], each["rare"]) for each in found} == expected

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from m2trec_merlin.artifacts import atomic_write, read_json
-from m2trec_merlin.encoded import Field, Layout
+from m2trec_merlin.encoded import Field
 from m2trec_merlin.serving.contract.checksums import require_sealed
 
 DESCRIPTION = "settings.json"
@@ -126,4 +126,4 @@ class Description:
 
 
 def _attribute(field: dict[str, Any], column: str, settings: dict[str, Any]) -> RawAttribute:
-    return RawAttribute(Field(field["name"], Layout(field["layout"]), field["size"]), column, settings)
+    return RawAttribute(Field.from_json(field), column, settings)
