@@ -16,7 +16,7 @@ import numpy as np
 from m2trec_merlin.encoded import OUT_OF_VOCABULARY, EncodedColumn, EncodedItems, split_items
 from m2trec_merlin.errors import ArtifactError, MissingDependencyError
 from m2trec_merlin.serving.contract.checksums import seal_of
-from m2trec_merlin.serving.contract.version import RawAttribute
+from m2trec_merlin.serving.contract.version import ITEMS_WORKFLOW, Description, RawAttribute
 from m2trec_merlin.serving.runtime.notes import name_some, show
 from m2trec_merlin.serving.runtime.remembered import NewItem
 
@@ -56,6 +56,13 @@ class NewItemEncoder:
         seal = seal_of(directory.parent)
         load = partial(_load, directory, seal, attributes, not in_background, of_events)
         self._loaded = _started(load) if in_background else cache(load)
+
+    @classmethod
+    def of(cls, directory: Path, version: Description, in_background: bool = True) -> NewItemEncoder | None:
+        """Return the encoder of items of a version folder of `m2trec_preprocess`; None if nothing can be."""
+        if not version.attributes:
+            return None
+        return cls(directory / ITEMS_WORKFLOW, version.attributes, in_background)
 
     def encode(self, items: Sequence[dict[str, Any]]) -> list[NewItem]:
         """Encode items, each by itself; see `encode_together`."""

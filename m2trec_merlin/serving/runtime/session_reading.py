@@ -14,7 +14,7 @@ from m2trec_merlin.errors import M2TRecError, ServerError, shorten
 from m2trec_merlin.rows import RowsOfIds
 from m2trec_merlin.serving.contract.about import EXPORTED_CATALOGUE
 from m2trec_merlin.serving.contract.names import EVENT_ATTRIBUTES, ITEM_ATTRIBUTES
-from m2trec_merlin.serving.contract.version import ITEMS_WORKFLOW, Description
+from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.catalogue_ids import ExportedIds
 from m2trec_merlin.serving.runtime.event_reading import EventReader, ReadEvents, SaidEvent
 from m2trec_merlin.serving.runtime.new_items import NewItemEncoder
@@ -63,15 +63,52 @@ class ReadSession:
 
 
 @dataclass(frozen=True)
+class _Event:
+    """An event that can be used.
+
+    Attributes:
+        place: of it in the request.
+        row: of the catalogue; NO_ITEM for an item that the catalogue does not have.
+        raw: attributes of that item, by column.
+    """
+
+    place: int
+    row: int = NO_ITEM
+    raw: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class _Parsed:
-    positions: list[int]
-    places: list[int]
-    raw_items: dict[str, dict[str, Any]]
-    outside: list[str]
+    """A session whose raw items are still to be encoded.
+
+    Attributes:
+        events: the last ones, as many as the model takes.
+        outside: of each candidate that has to be encoded, by its id, where it stands and its attributes.
+        notes: what was ignored and why.
+        ids: that the request held.
+        unknown_ids: of them, not in the catalogue.
+        said: attributes of these events and of the one before them; empty where nothing is said of any.
+    """
+
+    events: list[_Event]
+    outside: dict[str, tuple[str, dict[str, Any]]]
     notes: list[str]
     ids: int
     unknown_ids: int
     said: list[SaidEvent]
+
+    @property
+    def raw_items(self) -> dict[str, dict[str, Any]]:
+        """What is to be encoded, by where it stands: items of events, and behind them candidates."""
+        items = {f"{ITEM_ATTRIBUTES}[{each.place}]": each.raw for each in self.events if each.row == NO_ITEM}
+        return {**items, **dict(self.outside.values())}
+
+    @property
+    def positions(self) -> np.ndarray:
+        """Rows of the events, int64 [L]; -1 - i for raw item i."""
+        rows = np.array([each.row for each in self.events], np.int64)
+        new = rows == NO_ITEM
+        return np.where(new, -np.cumsum(new), rows)
 
 
 class SessionReader:
@@ -92,7 +129,7 @@ class SessionReader:
         events: EventReader | None = None,
     ) -> None:
         self.version = version
-        self._events = events
+        self._said = events
         self._catalogue = catalogue
         self._columns = list(dict.fromkeys(attribute.column for attribute in version.attributes))
         self._no_items = no_items(version.fields)
@@ -107,7 +144,7 @@ class SessionReader:
         """
         version, rows = Description.open(directory), ExportedIds(directory).rows
         events = EventReader(directory, version) if version.events else None
-        return cls(lambda: (EXPORTED_CATALOGUE, rows), version, encoder_of(directory, version), events)
+        return cls(lambda: (EXPORTED_CATALOGUE, rows), version, NewItemEncoder.of(directory, version), events)
 
     def read(
         self,
@@ -156,47 +193,49 @@ class SessionReader:
         candidates: Sequence[Candidate],
         said: Sequence[str] | None,
     ) -> _Parsed:
-        for name, given in ((ITEM_ATTRIBUTES, attributes), (EVENT_ATTRIBUTES, said)):
-            if given is not None and len(given) != len(item_ids):
-                raise ServerError(
-                    f"{name} has {len(given)} positions and item_ids {len(item_ids)}: give both "
-                    "one entry per position, empty where there is nothing to say"
-                )
-        events: list[tuple[int, int | dict[str, Any]]] = []
+        _require_one_each(item_ids, attributes, said)
         notes: list[str] = []
         problems: list[str] = []
-        known = 0
-        for position, item_id in enumerate(item_ids):
-            text = attributes[position] if attributes is not None else ""
+        events = self._events_of(rows, item_ids, attributes, notes, problems)
+        told = self._said.parse(said, notes, problems) if self._said and said and any(said) else []
+        outside = self._outside(rows, candidates, notes, problems)
+        if problems:
+            raise ServerError(shorten("; ".join(problems), _LONGEST_MESSAGE))
+        most = self.version.max_length
+        if told:
+            # With the one before, from which it may be told how long ago the first one was.
+            told = [told[event.place] for event in events[-most - 1 :]]
+        ids = sum(1 for item_id in item_ids if item_id)
+        unknown = ids - sum(1 for event in events if event.row != NO_ITEM)
+        return _Parsed(events[-most:], outside, notes, ids, unknown, told)
+
+    def _events_of(
+        self,
+        rows: RowsOfIds,
+        item_ids: Sequence[str],
+        attributes: Sequence[str] | None,
+        notes: list[str],
+        problems: list[str],
+    ) -> list[_Event]:
+        """Return the events that can be used: of known items, and of others that are described."""
+        events = []
+        for place, item_id in enumerate(item_ids):
+            text = attributes[place] if attributes is not None else ""
             row = rows.row(item_id)
             if row != NO_ITEM:
-                events.append((position, row))
-                known += 1
+                events.append(_Event(place, row))
             elif text:
+                where = f"{ITEM_ATTRIBUTES}[{place}]"
                 try:
-                    events.append((position, self._parse_item(position, text, notes)))
+                    events.append(_Event(place, raw=self._check(where, parse_json(text, where), notes)))
                 except ServerError as error:
                     problems.append(str(error))
             elif item_id:
                 notes.append(
-                    f"item_ids[{position}]: the catalogue has no item {show(item_id)} and item_attributes "
+                    f"item_ids[{place}]: the catalogue has no item {show(item_id)} and item_attributes "
                     "says nothing about it, so it was ignored"
                 )
-        of_events = self._events.parse(said, notes, problems) if self._events and said and any(said) else []
-        outside = self._outside(rows, candidates, notes, problems)
-        if problems:
-            raise ServerError(shorten("; ".join(problems), _LONGEST_MESSAGE))
-        if of_events:
-            # With the one before, from which it may be told how long ago the first one was.
-            of_events = [of_events[place] for place, _ in events[-self.version.max_length - 1 :]]
-        events = events[-self.version.max_length :]
-        raw_items = {f"{ITEM_ATTRIBUTES}[{place}]": e for place, e in events if isinstance(e, dict)}
-        new_rows = iter(range(-1, -1 - len(raw_items), -1))
-        positions = [next(new_rows) if isinstance(event, dict) else event for _, event in events]
-        raw_items |= dict(outside.values())
-        places = [position for position, _ in events]
-        ids = sum(1 for item_id in item_ids if item_id)
-        return _Parsed(positions, places, raw_items, list(outside), notes, ids, ids - known, of_events)
+        return events
 
     def _outside(
         self, rows: RowsOfIds, candidates: Sequence[Candidate], notes: list[str], problems: list[str]
@@ -218,10 +257,6 @@ class SessionReader:
             except ServerError as error:
                 problems.append(str(error))
         return found
-
-    def _parse_item(self, position: int, text: str, notes: list[str]) -> dict[str, Any]:
-        where = f"{ITEM_ATTRIBUTES}[{position}]"
-        return self._check(where, parse_json(text, where), notes)
 
     def _check(self, where: str, item: object, notes: list[str]) -> dict[str, Any]:
         if self._new_items is None:
@@ -249,7 +284,7 @@ class SessionReader:
 
     def _encode_events(self, groups: list[list[SaidEvent]]) -> list[ReadEvents | M2TRecError]:
         some = [group for group in groups if group]
-        found = iter(_encode_or_error(self._events.encode, some) if self._events and some else [])
+        found = iter(_encode_or_error(self._said.encode, some) if self._said and some else [])
         return [next(found) if group else ReadEvents({}, []) for group in groups]
 
     def _finish(
@@ -270,13 +305,28 @@ class SessionReader:
             for where, item in zip(parsed.raw_items, new_items, strict=True)
             for note in item.ignored
         ]
-        encoded = join_items([item.encoded for item in new_items]) if new_items else self._no_items
-        positions = np.array(parsed.positions, np.int64)
-        everything = bounded([*parsed.notes, *notes, *events.notes])
         return ReadSession(
-            *(positions, encoded, everything, parsed.ids, parsed.unknown_ids, catalogue),
-            *(parsed.places, parsed.outside, events.encoded),
+            positions=parsed.positions,
+            new_items=join_items([item.encoded for item in new_items]) if new_items else self._no_items,
+            notes=bounded([*parsed.notes, *notes, *events.notes]),
+            ids=parsed.ids,
+            unknown_ids=parsed.unknown_ids,
+            catalogue=catalogue,
+            places=[event.place for event in parsed.events],
+            outside=list(parsed.outside),
+            events=events.encoded,
         )
+
+
+def _require_one_each(
+    item_ids: Sequence[str], attributes: Sequence[str] | None, said: Sequence[str] | None
+) -> None:
+    for name, given in ((ITEM_ATTRIBUTES, attributes), (EVENT_ATTRIBUTES, said)):
+        if given is not None and len(given) != len(item_ids):
+            raise ServerError(
+                f"{name} has {len(given)} positions and item_ids {len(item_ids)}: give both "
+                "one entry per position, empty where there is nothing to say"
+            )
 
 
 def _encode_or_error(
@@ -289,16 +339,3 @@ def _encode_or_error(
         if len(groups) == 1:
             return [error]
     return [part for group in groups for part in _encode_or_error(encode, [group])]
-
-
-def encoder_of(directory: Path, version: Description, in_background: bool = True) -> NewItemEncoder | None:
-    """Return what encodes raw items of a version folder of `m2trec_preprocess`; None if nothing can.
-
-    Args:
-        directory: the version folder.
-        version: what was exported there.
-        in_background: load what that needs, see `NewItemEncoder`.
-    """
-    if not version.attributes:
-        return None
-    return NewItemEncoder(directory / ITEMS_WORKFLOW, version.attributes, in_background)

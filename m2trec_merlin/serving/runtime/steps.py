@@ -56,12 +56,13 @@ from m2trec_merlin.serving.runtime.handover import (
     tensors_of,
 )
 from m2trec_merlin.serving.runtime.live_versions import LiveVersions
+from m2trec_merlin.serving.runtime.new_items import NewItemEncoder
 from m2trec_merlin.serving.runtime.notes import cut
 from m2trec_merlin.serving.runtime.options import check_options
 from m2trec_merlin.serving.runtime.options.explaining import Explain
 from m2trec_merlin.serving.runtime.options.reranking import Candidates, ids_of
 from m2trec_merlin.serving.runtime.recommending import Answer, Recommender, Request
-from m2trec_merlin.serving.runtime.session_reading import ReadSession, SessionReader, encoder_of
+from m2trec_merlin.serving.runtime.session_reading import ReadSession, SessionReader
 from m2trec_merlin.serving.runtime.tally import StepTally, Tally
 
 Tensors = dict[str, np.ndarray]
@@ -100,7 +101,7 @@ class PreprocessStep:
         self.model = export_version(repository)
         ids = ExportedIds(directory)
         self._ids = LiveVersions(repository, self.model, ids.rows, ids.changed, in_background)
-        encoder = encoder_of(directory, version, in_background)
+        encoder = NewItemEncoder.of(directory, version, in_background)
         events = EventReader(directory, version, in_background) if version.events else None
         self._reader = SessionReader(self._ids.served, version, encoder, events)
         self.tally = StepTally(tally or Tally(), self.name, self.model)
@@ -252,10 +253,16 @@ def _request(asked: _Asked, read: ReadSession) -> Request:
     if candidates is not None:
         # Their attributes have been read.
         options = {**options, Candidates.name: ids_of(candidates)}
-    places = read.places if options[Explain.name] else []
     return Request(
-        *(read.positions, read.new_items, options, read.notes, asked.request_id, read.catalogue),
-        *(read.outside, places, read.events),
+        positions=read.positions,
+        new_items=read.new_items,
+        options=options,
+        notes=read.notes,
+        request_id=asked.request_id,
+        catalogue=read.catalogue,
+        outside=read.outside,
+        places=read.places if options[Explain.name] else [],
+        events=read.events,
     )
 
 
