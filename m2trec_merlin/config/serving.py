@@ -102,9 +102,9 @@ class ServingConfig(Section):
     mixture: AnyMixture = TunedMixture()
     index: IndexName = Field(
         "auto",
-        description="how candidates are searched: exact, quantised (in 8 bits, the best of them exactly), "
-        "ivf (in some of many lists, by FAISS), or auto: the first to find 99.9 % of the best 20 items of "
-        "ivf (of 300,000 items or more, without a mixture), quantised and exact",
+        description="how candidates are searched: "
+        + ", ".join(f"{name} ({index.meaning})" for name, index in INDEXES.items())
+        + ", or auto: the first of these to find 99.9 % of the best 20 items",
     )
     instances: int = Field(
         1,

@@ -152,7 +152,7 @@ def test_all_mistakes_are_reported_at_once_with_what_was_found(tmp_path: Path) -
         ),
         (
             {"serving": {"index": "oracle"}},
-            r"serving\.index: .* 'auto', 'exact'.* \(got 'oracle'\)",
+            r"serving\.index: .* 'auto', 'ivf'.* \(got 'oracle'\)",
         ),
         ({"serving": {"http_port": 8001}}, r"need different ports, not \[8001, 8001, 8002\]"),
         ({"training": {"learning_rate": float("inf")}}, r"training\.learning_rate: Input should be a finite"),

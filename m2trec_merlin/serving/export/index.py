@@ -26,9 +26,7 @@ from m2trec_merlin.serving.runtime.indexes import INDEXES
 from m2trec_merlin.sessions import Sessions
 
 AUTO = "auto"
-#: What `auto` tries, and takes if it misses next to nothing of this model: IVF from so many rows on.
-_IVF, _ROUGH, _EXACT = "ivf", "quantised", "exact"
-_MANY = 300_000
+#: Share of the best rows of this model that an index has to find for `auto` to take it.
 _NEXT_TO_ALL = 0.999
 
 _SESSIONS, _AT_ONCE = 256, 16
@@ -60,8 +58,7 @@ def write_index(wanted: str, folder: Path, sample: Sample, progress: Progress) -
     """Write an index into a version folder that has its candidates.
 
     Args:
-        wanted: name of an index, or "auto": the first to find 99.9 % of the best 20 of IVF (of many items,
-            where no neighbours want the scores of all), the quantised one, and the exact one.
+        wanted: name of an index, or "auto": the first of those worth trying to find 99.9 % of the best 20.
         folder: version folder of the second step.
         sample: to measure it with.
         progress: is told what was chosen and what it finds.
@@ -88,8 +85,8 @@ def write_index(wanted: str, folder: Path, sample: Sample, progress: Progress) -
 
 
 def _worth_trying(folder: Path, sample: Sample) -> list[str]:
-    many = len(np.load(folder / BIASES, mmap_mode="r")) >= _MANY
-    return [_IVF, _ROUGH, _EXACT] if many and sample.neighbours is None else [_ROUGH, _EXACT]
+    n_rows, has_lifts = len(np.load(folder / BIASES, mmap_mode="r")), sample.neighbours is not None
+    return [name for name, index in INDEXES.items() if index.is_worth_trying(n_rows, has_lifts)]
 
 
 def _write(name: str, folder: Path, sample: Sample) -> float:

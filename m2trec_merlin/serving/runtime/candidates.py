@@ -84,7 +84,21 @@ class Candidates(Protocol):
 
 
 class Index(Protocol):
-    """A way to search candidates: what the export writes for it, and how the server opens that."""
+    """A way to search candidates: what the export writes for it, and how the server opens that.
+
+    Attributes:
+        meaning: how candidates are searched, for the reference.
+    """
+
+    meaning: str
+
+    def is_worth_trying(self, n_rows: int, has_lifts: bool) -> bool:
+        """Tell whether `auto` may choose it.
+
+        Args:
+            n_rows: R.
+            has_lifts: whether neighbours add to the scores of all rows.
+        """
 
     def write(self, folder: Path) -> None:
         """Write files of its own beside CANDIDATE_VECTORS [R, D] and BIASES [R] in a version folder."""

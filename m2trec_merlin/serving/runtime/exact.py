@@ -14,6 +14,12 @@ _GRAPH = "scores.onnx"
 class ExactIndex:
     """Implements `Index`."""
 
+    meaning = "all candidates are scored"
+
+    def is_worth_trying(self, n_rows: int, has_lifts: bool) -> bool:
+        """See `Index.is_worth_trying`."""
+        return True
+
     def write(self, folder: Path) -> None:
         """See `Index.write`; the candidates stay in their own file."""
         from onnx import helper

@@ -10,8 +10,9 @@ from m2trec_merlin.serving.runtime.exact import ExactIndex
 from m2trec_merlin.serving.runtime.ivf import IvfIndex
 from m2trec_merlin.serving.runtime.quantised import QuantisedIndex
 
-#: By the name that the configuration uses. A new one is a module of its own and a line here.
-INDEXES: dict[str, Index] = {"exact": ExactIndex(), "quantised": QuantisedIndex(), "ivf": IvfIndex()}
+#: By the name that the configuration uses, in the order in which `auto` tries them; the last one misses
+#: nothing. A new one is a module of its own and a line here.
+INDEXES: dict[str, Index] = {"ivf": IvfIndex(), "quantised": QuantisedIndex(), "exact": ExactIndex()}
 
 
 def open_index(name: str, folder: Path) -> Candidates:

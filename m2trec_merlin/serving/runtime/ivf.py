@@ -29,6 +29,8 @@ from m2trec_merlin.serving.runtime.scored import Ranking, ScoredCandidates
 
 _LISTS = "lists.faiss"
 
+#: Rows from which on lists are worth their place.
+_MANY = 300_000
 #: Lists are so many times the root of the points, with so many points each at least.
 _LISTS_PER_ROOT, _POINTS_PER_LIST = 4, 40
 #: So many of them are looked through for a query at least, and one of so many.
@@ -47,8 +49,14 @@ class IvfIndex:
     Where the scores of all rows are needed, by filters or neighbours say, the 8-bit index gives them.
     """
 
+    meaning = f"in some of many lists, by FAISS; for {_MANY:,} items or more, without a mixture"
+
     def __init__(self) -> None:
         self._all = QuantisedIndex()
+
+    def is_worth_trying(self, n_rows: int, has_lifts: bool) -> bool:
+        """See `Index.is_worth_trying`."""
+        return n_rows >= _MANY and not has_lifts
 
     def write(self, folder: Path) -> None:
         """See `Index.write`.

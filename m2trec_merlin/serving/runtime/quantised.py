@@ -26,6 +26,12 @@ _TIMES, _AT_LEAST = 4, 160
 class QuantisedIndex:
     """Implements `Index`: roughly the best are found by 8-bit products, the best of them by exact ones."""
 
+    meaning = "in 8 bits, the best of them exactly"
+
+    def is_worth_trying(self, n_rows: int, has_lifts: bool) -> bool:
+        """See `Index.is_worth_trying`."""
+        return True
+
     def write(self, folder: Path) -> None:
         """See `Index.write`.
 

@@ -11,6 +11,7 @@ from m2trec_merlin.neighbours.mixture import Lifts
 from m2trec_merlin.neighbours.weights import Weights
 from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
 from m2trec_merlin.serving.export import index
+from m2trec_merlin.serving.runtime import ivf
 from m2trec_merlin.serving.runtime.candidates import Found, Wish
 from m2trec_merlin.serving.runtime.indexes import INDEXES
 from m2trec_merlin.sessions import Sessions
@@ -33,6 +34,11 @@ SAMPLE = index.Sample(QUERIES, [np.array([1])] * 40, None)
 
 class Forgetful:
     """Finds the second best and what follows."""
+
+    meaning = "all but the best"
+
+    def is_worth_trying(self, n_rows: int, has_lifts: bool) -> bool:
+        return True
 
     def __init__(self, off: float = 0.0) -> None:
         self.off = off
@@ -85,12 +91,12 @@ def test_an_index_that_misses_too_much_is_not_chosen_and_leaves_nothing(
 def test_lists_are_tried_first_for_many_items_but_not_with_neighbours(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index, "_MANY", 500)
+    monkeypatch.setattr(ivf, "_MANY", 500)
     assert index.write_index("auto", folder, SAMPLE, Told()) == ("ivf", 1.0)
     lifts = Lifts({"by_id": FixedView([0.0] * 500)}, np.zeros(500, np.int64), Weights(by_id=1))
     mixed = replace(SAMPLE, neighbours=lifts)
     assert index.write_index("auto", folder, mixed, Told()) == ("quantised", 1.0)
-    monkeypatch.setattr(index, "_MANY", 501)
+    monkeypatch.setattr(ivf, "_MANY", 501)
     assert index.write_index("auto", folder, SAMPLE, Told()) == ("quantised", 1.0)
 
 

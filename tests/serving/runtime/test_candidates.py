@@ -251,10 +251,10 @@ class TestContractAmongMany:
 
 def test_the_configuration_knows_the_indexes_by_the_table() -> None:
     assert [ServingConfig(index=name).index for name in ("auto", *INDEXES)] == ["auto", *INDEXES]
-    with pytest.raises(ValidationError, match="'auto', 'exact'"):
+    with pytest.raises(ValidationError, match="'auto', 'ivf'"):
         ServingConfig(index="magic")
 
 
 def test_an_index_that_nobody_knows_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match=r"wants the index 'magic'; this version knows exact, quantised"):
+    with pytest.raises(ArtifactError, match=r"wants the index 'magic'; this version knows ivf, quantised"):
         open_index("magic", tmp_path)
