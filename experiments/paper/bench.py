@@ -5,7 +5,8 @@
 
 Every cell (a model with a seed) is kept under runs/NAME/paper when it is finished: an experiment that was
 killed goes on after it, and one of our own models within it. What is known so far is written after each cell:
-paper-NAME.json, paper-NAME.md and plots. All cells are chosen on validation and measured on test once.
+paper-NAME.json, paper-NAME.md and plots. Rows of cells that are not kept stay as published. All cells
+are chosen on validation and measured on test once.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def run(options: Namespace) -> int:
                 failed.append(cell.slug)
         if kept is not None:
             results.append(kept)
-            publish_results(results, config, options.output, options.stamp)
+            publish_results(results, cells, config, options.output, options.stamp)
     console.print(
         f"{len(results)} of {len(cells)} cells; tables: {options.output / f'paper-{config.name}.md'}"
     )

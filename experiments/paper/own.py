@@ -10,6 +10,7 @@ import time
 from rich.console import Console
 
 from benchmarks.frame.prepare import Prepared, as_served, train_model
+from benchmarks.frame.publish import usable_cores
 from experiments.paper.cells import Cell
 from experiments.paper.results import CellResult, measure
 from m2trec_merlin.artifacts import read_json
@@ -47,7 +48,8 @@ def run_variant(cell: Cell, data: Prepared, prefixes: Prefixes, commit: str, con
     measured = measure(data.rank(scorer, prefixes), cell, data)
     seconds = sum(epoch["seconds"] for epoch in history)
     parameters = model.model.count_parameters()
-    return CellResult(cell, commit, parameters, seconds, len(history), *measured, history)
+    cores = config.training.threads or usable_cores()
+    return CellResult(cell, commit, parameters, seconds, len(history), *measured, history, cores)
 
 
 def load_scorer(cell: Cell, data: Prepared) -> ModelScorer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 
 from benchmarks.frame.prepare import K
 from benchmarks.frame.publish import Stamp, publish, table
+from experiments.paper.cells import Cell
 from experiments.paper.results import CellResult, to_rows
 from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.plots import plot_bars, plot_cut_offs, plot_learning_curves, plot_lines
@@ -29,10 +31,26 @@ COLUMNS = [
 ]
 
 
-def publish_results(results: Sequence[CellResult], config: Config, output: Path, stamp: Stamp) -> None:
-    """Write everything that the finished cells give."""
-    rows, plots = to_rows(results), draw(results)
+def publish_results(
+    results: Sequence[CellResult], cells: Sequence[Cell], config: Config, output: Path, stamp: Stamp
+) -> None:
+    """Write everything that the finished cells give; rows of others that were published before stay.
+
+    Args:
+        results: of the finished cells, one at least.
+        cells: of the table.
+        config: of the data.
+        output: folder of the results.
+        stamp: of the run.
+    """
+    name = f"paper-{config.name}"
+    path = output / f"{name}.json"
+    published = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    rows, plots = to_rows(results, cells, published), draw(results)
     n = next(m.n for m in results[0].measurements if m.slice == ALL)
+    titles = list(dict.fromkeys(cell.title for cell in cells if cell.kind != "categories"))
+    measured = {result.cell.title for result in results}
+    others = [t for t in titles if t not in measured and any(row["model"] == t for row in rows)]
     parts = [
         f"On an {platform.machine()} CPU with torch {torch.__version__}; the budget is "
         "of the training of RecBole's models, from whose best moment on validation the test lists are. "
@@ -40,34 +58,40 @@ def publish_results(results: Sequence[CellResult], config: Config, output: Path,
         "Where a model was trained with several seeds: mean ± standard deviation. "
         "1-9 and 0: the next item has so many training occurrences. The commit is of the code that trained "
         "and measured a row; what RecBole learns depends on the sessions and on its own version alone. "
-        "Metrics and slices are defined in docs/evaluation.md.",
+        "Metrics and slices are defined in docs/evaluation.md."
+        + (f" Rows of earlier runs, which are not in the plots: {', '.join(others)}." if others else ""),
         "## Next item (Tables 2 and 3)",
-        next_item_table(results, rows),
+        next_item_table(titles, rows),
     ]
     if categories := category_table(rows):
         parts += ["## Category of the next item (Fig. 2)", categories]
-    name, title = f"paper-{config.name}", f"The paper's tables on {config.name}"
+    title = f"The paper's tables on {config.name}"
     publish(output, name, rows, stamp, title=title, parts=[*parts, "## Plots"], plots=plots)
 
 
-def next_item_table(results: Sequence[CellResult], rows: Sequence[dict[str, Any]]) -> str:
-    """Return a line a model: accuracy, size and cost."""
-    titles = list(dict.fromkeys(r.cell.title for r in results if r.cell.kind != "categories"))
-    cells = {title: [_text(rows, title, s, metric) for _, s, metric in COLUMNS] for title in titles}
+def next_item_table(titles: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:
+    """Return a line a model that was measured: accuracy, size and cost."""
     heads = ["model", *(head for head, _, _ in COLUMNS), "parameters", "epochs", "cores", "seconds", "commit"]
     lines = []
     for title in titles:
-        own = [result for result in results if result.cell.title == title]
-        first, seconds = own[0], sum(result.seconds for result in own) / len(own)
+        own = [row for row in rows if row["model"] == title and row["seed"] is not None]
+        if not own:
+            continue
+        seconds = {row["seed"]: row["seconds"] for row in own}
         facts = [
-            "-" if first.parameters is None else f"{first.parameters:,}",
-            "-" if first.epochs is None else f"{first.epochs:g}",
-            "-" if first.parameters is None else ", ".join(dict.fromkeys(str(r.cores) for r in own)),
-            f"{seconds:,.0f}",
-            ", ".join(dict.fromkeys(result.commit for result in own)),
+            _fact(own, "parameters", "{:,}"),
+            _fact(own, "epochs", "{:g}"),
+            _fact(own, "cores", "{}"),
+            f"{sum(seconds.values()) / len(seconds):,.0f}",
+            ", ".join(dict.fromkeys(row["commit"] for row in own)),
         ]
-        lines.append([title, *cells[title], *facts])
+        lines.append([title, *(_text(rows, title, s, metric) for _, s, metric in COLUMNS), *facts])
     return table(heads, lines, left=1)
+
+
+def _fact(rows: Sequence[dict[str, Any]], name: str, form: str) -> str:
+    found = dict.fromkeys(form.format(row["value"]) for row in rows if row["metric"] == name)
+    return ", ".join(found) or "-"
 
 
 def category_table(rows: Sequence[dict[str, Any]]) -> str | None:

@@ -53,14 +53,28 @@ def measure(outcome: Outcome, cell: Cell, data: Prepared) -> tuple[list[Measurem
     return on(), on(slices=occurrence_slices()) if outcome.items is not None else []
 
 
-def to_rows(results: Sequence[CellResult]) -> list[dict[str, Any]]:
+def to_rows(
+    results: Sequence[CellResult], cells: Sequence[Cell], published: Sequence[dict[str, Any]] = ()
+) -> list[dict[str, Any]]:
     """Return the committed list: one number a row, first of the cells, then of the models over their seeds.
 
     A row holds model, data, split, slice, metric, k, value, n, seed, seconds (of training) and commit.
-    Parameters and epochs are rows, too, without a cut-off. Where a model has several seeds, rows with
+    Parameters, epochs and cores are rows, too, without a cut-off. Where a model has several seeds, rows with
     `seed` null give mean and standard deviation (`spread`).
+
+    Args:
+        results: what was measured.
+        cells: of the table, in its order.
+        published: an earlier list; of cells without a result its rows stay.
     """
-    rows = [row for result in results for row in _rows_of(result)]
+    of_cells: dict[tuple[str, int], list[dict[str, Any]]] = {(cell.title, cell.seed): [] for cell in cells}
+    measured = {(result.cell.title, result.cell.seed) for result in results}
+    for row in published:
+        if (key := (row["model"], row["seed"])) in of_cells and key not in measured:
+            of_cells[key].append(row)
+    for result in results:
+        of_cells[result.cell.title, result.cell.seed] = _rows_of(result)
+    rows = [row for own in of_cells.values() for row in own]
     return rows + _over_seeds(rows)
 
 
@@ -68,7 +82,8 @@ def _rows_of(result: CellResult) -> list[dict[str, Any]]:
     first = result.measurements[0]
     common = {"model": result.cell.title, "data": first.data, "split": first.split}
     made = {"seed": result.cell.seed, "seconds": round(result.seconds, 1), "commit": result.commit}
-    facts = {"parameters": result.parameters, "epochs": result.epochs}
+    cores = None if result.parameters is None else result.cores
+    facts = {"parameters": result.parameters, "epochs": result.epochs, "cores": cores}
     rows = [
         {**common, "slice": ALL, "metric": name, "k": None, "value": value, "n": None, **made}
         for name, value in facts.items()

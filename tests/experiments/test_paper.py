@@ -109,7 +109,8 @@ def test_a_kept_cell_is_read_back_unless_what_it_depends_on_changed(tmp_path: Pa
 
 
 def test_rows_are_those_of_the_cells_then_means_over_seeds() -> None:
-    rows = to_rows([result("M2TRec", 1, 0.2), result("M2TRec", 2, 0.4, seconds=20.0), result("NARM", 1, 0.1)])
+    results = [result("M2TRec", 1, 0.2), result("M2TRec", 2, 0.4, seconds=20.0), result("NARM", 1, 0.1)]
+    rows = to_rows(results, [each.cell for each in results])
     plain = [row for row in rows if row["seed"] is not None and row["metric"] == "HIT"]
     assert [(r["model"], r["slice"], r["value"], r["seed"]) for r in plain if r["slice"] == "All"] == [
         ("M2TRec", "All", 0.2, 1),
@@ -121,12 +122,21 @@ def test_rows_are_those_of_the_cells_then_means_over_seeds() -> None:
     [mean] = [row for row in rows if row["seed"] is None and row["slice"] == "All"]
     assert (mean["model"], mean["value"], mean["seconds"]) == ("M2TRec", pytest.approx(0.3), 15.0)
     assert mean["spread"] == pytest.approx(np.std([0.2, 0.4], ddof=1))
-    assert {"parameters", "epochs"} <= {row["metric"] for row in rows}
+    assert {"parameters", "epochs", "cores"} <= {row["metric"] for row in rows}
+
+
+def test_rows_that_were_published_stay_until_their_cells_are_measured_again() -> None:
+    old = [result("M2TRec", 1, 0.2), result("M2TRec", 2, 0.4), result("NARM", 1, 0.1), result("gone", 1, 0.3)]
+    published = to_rows(old, [each.cell for each in old])
+    rows = to_rows([result("M2TRec", 2, 0.6)], [each.cell for each in old[:3]], published)
+    hits = [(r["model"], r["value"], r["seed"]) for r in rows if (r["metric"], r["slice"]) == ("HIT", "All")]
+    assert hits == [("M2TRec", 0.2, 1), ("M2TRec", 0.6, 2), ("NARM", 0.1, 1), ("M2TRec", 0.4, None)]
 
 
 def test_the_table_shows_means_with_their_spread() -> None:
     results = [result("M2TRec", 1, 0.2), result("M2TRec", 2, 0.4), result("NARM", 1, 0.1)]
-    lines = next_item_table(results, to_rows(results)).splitlines()
+    rows = to_rows(results, [each.cell for each in results])
+    lines = next_item_table(["M2TRec", "never measured", "NARM"], rows).splitlines()
     assert len(lines) == 4
     assert lines[2].startswith("| M2TRec | 30.00 ± 14.14 | - |")
     assert lines[3].startswith("| NARM | 10.00 | - |")
