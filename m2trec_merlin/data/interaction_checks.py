@@ -23,18 +23,18 @@ from m2trec_merlin.readers.canonical import (
     TARGET,
     TIMESTAMP,
     KnownItems,
-    are_inexact,
     has_fractions,
     normalise_ids,
 )
 from m2trec_merlin.readers.near_ids import doubt_of, explain_unknown
 from m2trec_merlin.readers.positions import parse_positions, parse_whole_numbers
 from m2trec_merlin.readers.problems import SHOWN, ProblemLog, describe_missing_column
+from m2trec_merlin.readers.rounded import ID_HINT, ORDER_HINT, are_rounded_ids, are_rounded_positions
 from m2trec_merlin.readers.settings import SplitByColumn, SplitByModulus, SplitByTime
 from m2trec_merlin.readers.times import parse_instants
 
+_ROUNDED = "may have lost digits"
 _HEADER_HINT = "the header stands between the rows: remove it there"
-_INEXACT_HINT = "decimals stand for several ids from 2^53 on: write whole numbers or text"
 #: Fewer events than that may well happen twice within the unit of their times.
 _NOTABLE = 0.05
 #: Odd numbers that spread over 64 bits.
@@ -48,7 +48,7 @@ def check_ids(values: pd.Series, column: str, log: ProblemLog) -> pd.Series:
         log.add_rows(column, "is the name of its column", ids, _headers(ids, log.origin), _HEADER_HINT)
     log.add_rows(column, "is missing", ids.mask(ids.isna()), ids.isna())
     log.add_rows(column, "is no whole number", values, has_fractions(values), "ids are whole numbers or text")
-    log.add_rows(column, "may have lost digits", values, are_inexact(values), _INEXACT_HINT)
+    log.add_rows(column, _ROUNDED, values, are_rounded_ids(values), ID_HINT)
     return ids
 
 
@@ -108,6 +108,9 @@ class InteractionChecker:
         }
         if ITEM_ID in ids and self._known is not None:
             self._check_items(ids[ITEM_ID], self._known)
+        for column in chunk.columns.intersection([POSITION, TIMESTAMP]):
+            rounded = are_rounded_positions(chunk[column])
+            self._log.add_rows(column, _ROUNDED, chunk[column], rounded, ORDER_HINT)
         if POSITION in chunk:
             numbers = parse_positions(chunk[POSITION])
             self._log.add_rows(POSITION, "is not a position (a number)", chunk[POSITION], numbers.isna())

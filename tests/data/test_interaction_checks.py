@@ -254,3 +254,24 @@ def test_events_that_are_there_twice_are_told(
         config = make_config(table, items, columns={"order": "position"})
         notices = validate(config.data.open(0), config).notices
         assert [notice.partition(" are")[0] for notice in notices] == told
+
+
+@pytest.mark.parametrize("column", ["session_id", "time"])
+def test_what_a_spreadsheet_rounded_is_refused(
+    make_config: MakeConfig, items: pd.DataFrame, column: str
+) -> None:
+    events = pd.DataFrame({"session_id": ["s1", "s1"], "item_id": [10, 20], "time": [1_709_280_000_000] * 2})
+    events[column] = ["1.70928E+12", "1.70928E+12"]
+    ms, by_hash = {"time_format": "ms"}, {"kind": "hash"}
+    config = make_config(events, items, columns={"order": "time"}, options=ms, split=by_hash)
+    (problem,) = problems_of(config)
+    assert f"column '{column}': may have lost digits in 2 rows: row 1 ('1.70928E+12')" in problem
+
+
+def test_items_whose_ids_a_spreadsheet_rounded_are_refused(
+    make_config: MakeConfig, items: pd.DataFrame
+) -> None:
+    items["item_id"] = ["4.00638E+12", "8.71142E+12", "5.00012E+12", "1"]
+    events = pd.DataFrame({"session_id": [1, 1], "item_id": ["1", "1"]})
+    (problem,) = problems_of(make_config(events, items))
+    assert "column 'item_id': may have lost digits in 3 rows: row 1 ('4.00638E+12')" in problem
