@@ -36,6 +36,13 @@ def fault_of_format(time_format: str) -> str | None:
         pd.to_datetime(pd.Series(["x"]), format=time_format, errors="coerce")
     except (ValueError, re.error) as error:
         return f"is no strptime format: {error}"
+    parts = set(re.findall("%(.)", time_format))
+    if "p" in parts and "I" not in parts:
+        return "%p (AM or PM) counts beside %I alone: write %I for the hour"
+    if "I" in parts and "p" not in parts:
+        return (
+            "%I is one of 12 hours, before or after noon: write %H if it is one of 24, or add %p (AM or PM)"
+        )
     return None
 
 
