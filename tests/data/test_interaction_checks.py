@@ -275,3 +275,30 @@ def test_items_whose_ids_a_spreadsheet_rounded_are_refused(
     events = pd.DataFrame({"session_id": [1, 1], "item_id": ["1", "1"]})
     (problem,) = problems_of(make_config(events, items))
     assert "column 'item_id': may have lost digits in 3 rows: row 1 ('4.00638E+12')" in problem
+
+
+@pytest.mark.parametrize("chunk_sessions", [2, 100])
+def test_ids_that_are_nearly_the_same_are_told_of_both_tables(
+    make_config: MakeConfig, chunk_sessions: int
+) -> None:
+    events = pd.DataFrame({"session_id": ["s1", "S1"] * 2, "item_id": ["x", "X"] * 2})
+    items = pd.DataFrame({"item_id": ["x", "X"], "title": "", "category": "", "price": 1})
+    config = make_config(events, items, split={"kind": "hash"}, chunk_sessions=chunk_sessions)
+    notices = validate(config.data.open(0), config).notices
+    assert [notice.partition("; ")[0] for notice in notices] == [
+        "items.csv, column 'item_id': 'x' and 'X' are two ids",
+        "column 'session_id': 's1' and 'S1' are two ids",
+    ]
+
+
+@pytest.mark.parametrize("chunk_sessions", [1, 100])
+def test_a_table_that_is_there_twice_is_told_without_an_order_too(
+    make_config: MakeConfig, items: pd.DataFrame, chunk_sessions: int
+) -> None:
+    once = pd.DataFrame({"session_id": [1, 1, 2, 2, 2, 3, 4, 4], "item_id": [10, 20, 10, 10, 30, 40, 10, 10]})
+    told = []
+    for events in (once, pd.concat([once, once]), pd.concat([once, once, once[:2]])):
+        config = make_config(events, items, chunk_sessions=chunk_sessions, columns={})
+        told.append([n.partition(" events")[0] for n in validate(config.data.open(0), config).notices])
+    # The third session has two events only, and the fourth one item.
+    assert told == [[], ["2 of 3 sessions of 4"], ["1 of 3 sessions of 4"]]
