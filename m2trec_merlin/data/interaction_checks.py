@@ -56,9 +56,11 @@ def check_ids(values: pd.Series, column: str, log: ProblemLog) -> pd.Series:
 
 def _headers(item_ids: pd.Series, origin: Origin) -> np.ndarray:
     """Tell which rows are the header of another file, bool: files that were put together have some."""
-    if item_ids.dtype != object:
+    name = origin.column(ITEM_ID)
+    # Columns that are numbered have names that are ids, too.
+    if item_ids.dtype != object or name.isdecimal():
         return np.zeros(len(item_ids), dtype=bool)
-    return (item_ids == origin.column(ITEM_ID)).to_numpy(bool)
+    return (item_ids == name).to_numpy(bool)
 
 
 def _codes(values: pd.Series) -> np.ndarray:

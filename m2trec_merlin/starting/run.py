@@ -15,7 +15,7 @@ from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers.canonical import ITEM_ID, KnownItems, normalise_ids
 from m2trec_merlin.starting.configuration import Examination, compose
 from m2trec_merlin.starting.dialect import writing_of
-from m2trec_merlin.starting.item_ids import ItemIds, find_item_ids
+from m2trec_merlin.starting.item_ids import ItemIds, find_item_ids, without_header
 from m2trec_merlin.starting.kinds import ChosenKind, choose_kind
 from m2trec_merlin.starting.levels import choose_tasks, without_twins
 from m2trec_merlin.starting.look import Column, Look, look_at
@@ -89,6 +89,8 @@ def examine(clicks: Path, items: Path, progress: Progress = SILENT) -> Examinati
         one, other, ids = other, one, exchanged
     if ids is None:
         raise DataError(f"{clicks.name} and {items.name}", [explain_strangers(one, other)])
+    if problems := without_header(one, other, ids):
+        raise DataError(f"{clicks.name} and {items.name}", problems)
     split = find_split(one)
     taken = {ids.clicked, *([split] if split else [])}
     times = find_times(one, taken)
