@@ -22,7 +22,7 @@ from m2trec_merlin.starting.look import Column, Look, look_at
 from m2trec_merlin.starting.names import speaks_of
 from m2trec_merlin.starting.sessions import find_grouping, find_order, find_split, find_times
 from m2trec_merlin.starting.strangers import explain_strangers
-from m2trec_merlin.starting.times import apart_from, nearly_times
+from m2trec_merlin.starting.times import apart_from, nearly_times, unread_times
 
 #: Rows kept of a table, and events up to which the whole data step is tried.
 _KEPT_ROWS = 200_000
@@ -96,7 +96,8 @@ def examine(clicks: Path, items: Path, progress: Progress = SILENT) -> Examinati
     times = find_times(one, taken)
     read = {each.column for each in times} | taken
     logged = [c for c in one.columns.values() if c.name not in read and speaks_of(c.name, "time")]
-    unsure += filter(None, map(nearly_times, logged))
+    nearly = [*filter(None, map(nearly_times, logged))]
+    unsure += nearly if nearly or times else unread_times(logged)
     if times and (apart := apart_from(times[0], one.columns.values())):
         unsure.append(apart)
     grouping = find_grouping(one, times, taken)
