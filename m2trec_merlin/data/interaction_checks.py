@@ -113,6 +113,8 @@ class InteractionChecker:
         self._known = known
         self._unknown_hint = config.data.unknown_items_hint
         self._times_hint = config.data.times_hint
+        if "%Z" in source.time_format:
+            self._times_hint = f"write offsets (%z): few names of zones are known; {self._times_hint}"
         self._times = TimeChecks(source.time_format)
         self._event_columns = EventColumns(config)
         self._repeated = 0
@@ -234,7 +236,7 @@ class InteractionChecker:
                 f"{doubled:,} of {long:,} sessions of {_LONG_ENOUGH} events and more hold the same events "
                 f"twice, one after another: does {self._origin.label} hold something twice?"
             )
-        return [*found, *self._times.notices(column)]
+        return [*found, *self._times.notices(column), *self._event_columns.notices()]
 
     def finish(self, notices: Sequence[str]) -> list[str]:
         """Return all problems.

@@ -147,11 +147,9 @@ def _doubts(
     alike.add(known.ids)
     of_ids = filter(None, (doubt_of_items(known.ids), alike.doubt()))
     values = {each.source_column: items[each.source_column].dropna() for each in attributes}
-    found = (
-        f"{file}, column '{attribute.source_column}': {doubt}"
-        for attribute in attributes
-        for doubt in attribute.doubts(values[attribute.source_column])
-    )
+    empty = [(column, "holds no value for any item") for column, held in values.items() if held.empty]
+    doubts = ((a.source_column, doubt) for a in attributes for doubt in a.doubts(values[a.source_column]))
+    found = (f"{file}, column '{column}': {doubt}" for column, doubt in (*empty, *doubts))
     return [
         *(f"{file}, column '{origin.column(ITEM_ID)}': {doubt}" for doubt in of_ids),
         *dict.fromkeys(found),

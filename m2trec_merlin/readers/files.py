@@ -219,7 +219,9 @@ class TableFile:
                 continue
             if convert is None:
                 where = ", ".join(f"{kind} in {file}" for file, kind in kinds.items())
-                problems.append(f"{self.path}, column '{name}': types do not go together: {where}")
+                problems.append(
+                    f"{self.path}, column '{name}': types do not go together: {where}; make them alike"
+                )
             else:
                 found[name] = convert
         if problems:

@@ -10,6 +10,7 @@ import pytest
 
 from m2trec_merlin.data.preparation import prepare_data
 from m2trec_merlin.data.schema import schemas
+from m2trec_merlin.data.validation import validate
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.runs import Run
 from tests.worlds.events import EVENT_ATTRIBUTES, events_config, make_events
@@ -149,3 +150,13 @@ def test_a_split_in_which_no_event_is_a_target_is_told_before_anything_is_writte
         assert re.search(
             rf"none of the [\d,]+ events for '{name}' is a target .* that {where}: .*data", found
         )
+
+
+def test_attributes_that_no_event_has_are_told(tmp_path):
+    raw = make_events().assign(event=None, paid="")
+    config = events_config(tmp_path, raw, data={"chunk_sessions": 3})
+    notices = validate(config.open_source(), config).notices
+    assert [n for n in notices if n.startswith("event attribute")] == [
+        "event attribute 'event_type' has no value for any event",
+        "event attribute 'paid' has no value for any event",
+    ]

@@ -115,7 +115,7 @@ def test_ids_that_are_written_otherwise_in_the_other_table_are_named(
 
 def test_ids_with_what_nobody_sees_are_told(make_config: MakeConfig) -> None:
     events = pd.DataFrame({"session_id": ["s1", "s1 "] * 2, "item_id": ["10 ", "x"] * 2})
-    items = pd.DataFrame({"item_id": ["10 ", "x"], "title": "", "category": "", "price": 1})
+    items = pd.DataFrame({"item_id": ["10 ", "x"], "title": "a", "category": "b", "price": 1})
     config = make_config(events, items, split={"kind": "hash"})
     notices = validate(config.data.open(0), config).notices
     assert [notice.partition(" have ")[0] for notice in notices] == [
@@ -282,7 +282,7 @@ def test_ids_that_are_nearly_the_same_are_told_of_both_tables(
     make_config: MakeConfig, chunk_sessions: int
 ) -> None:
     events = pd.DataFrame({"session_id": ["s1", "S1"] * 2, "item_id": ["x", "X"] * 2})
-    items = pd.DataFrame({"item_id": ["x", "X"], "title": "", "category": "", "price": 1})
+    items = pd.DataFrame({"item_id": ["x", "X"], "title": "a", "category": "b", "price": 1})
     config = make_config(events, items, split={"kind": "hash"}, chunk_sessions=chunk_sessions)
     notices = validate(config.data.open(0), config).notices
     assert [notice.partition("; ")[0] for notice in notices] == [
@@ -302,3 +302,21 @@ def test_a_table_that_is_there_twice_is_told_without_an_order_too(
         told.append([n.partition(" events")[0] for n in validate(config.data.open(0), config).notices])
     # The third session has two events only, and the fourth one item.
     assert told == [[], ["2 of 3 sessions of 4"], ["1 of 3 sessions of 4"]]
+
+
+def test_an_attribute_that_no_item_has_is_told(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    config = make_config(events, items.assign(category=None))
+    assert validate(config.data.open(0), config).notices == [
+        "items.csv, column 'category': holds no value for any item"
+    ]
+
+
+def test_names_of_zones_that_are_not_known_ask_for_offsets(
+    make_config: MakeConfig, items: pd.DataFrame
+) -> None:
+    events = pd.DataFrame({"session_id": [1, 1], "item_id": [10, 20], "time": ["2024-03-01 09:00 PDT"] * 2})
+    options = {"time_format": "%Y-%m-%d %H:%M %Z"}
+    (problem,) = problems_of(make_config(events, items, columns={"order": "time"}, options=options))
+    assert "row 1 ('2024-03-01 09:00 PDT')" in problem and "write offsets (%z): few names of zones" in problem
