@@ -14,6 +14,8 @@ _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}([,.'\u00a0\u2009\u202f ])[0-9]{3}(?:\1
 _UNSEEN = re.compile(r"[\u00ad\u200b-\u200f\u2060\ufeff]")
 #: Share of ids from which on others that are nearly the same are no chance.
 _NOTABLE = 0.01
+#: Rows that are no items, such as a sum below the others, and ids that are needed to say so.
+_FEW, _MANY = 1, 30
 #: White space at an end, or the same characters as Arrow's expressions write them.
 _ODD = r"^[\s\pZ]|[\s\pZ]$|[\x{ad}\x{200b}-\x{200f}\x{2060}\x{feff}]"
 
@@ -59,9 +61,15 @@ def doubt_of(ids: Iterable[object]) -> str:
 
 
 def doubt_of_items(ids: Iterable[object]) -> str:
-    """Say the same of ids of items, which requests name."""
-    odd = doubt_of(ids)
-    return odd and f"{odd}, and requests must write them so"
+    """Say the same of ids of items, which requests name, and that some are hardly items."""
+    texts = pa.array([each if isinstance(each, str) else None for each in ids], pa.string()).drop_null()
+    if odd := doubt_of(texts.to_pylist()):
+        return f"{odd}, and requests must write them so"
+    names = texts.filter(pc.invert(pc.match_substring_regex(texts, r"^[+-]?\d+(\.\d*)?$")))
+    if not 0 < len(names) <= _NOTABLE * len(texts) + _FEW or len(texts) < _MANY:
+        return ""
+    others = f"{len(texts) - len(names):,} other ids are"
+    return f"ids such as {names[0].as_py()!r} are no numbers, as {others}: are these rows items?"
 
 
 class AlikeIds:

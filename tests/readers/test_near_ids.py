@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from m2trec_merlin.readers.near_ids import AlikeIds, doubt_of, explain_unknown
+from m2trec_merlin.readers.near_ids import AlikeIds, doubt_of, doubt_of_items, explain_unknown
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,20 @@ def test_a_few_ids_may_be_alike_by_chance() -> None:
         == ""
     )
     assert _doubt(["aB", "Ab"], 97) != ""
+
+
+@pytest.mark.parametrize(
+    ("ids", "told"),
+    [
+        ([str(n) for n in range(40)] + ["Total"], "ids such as 'Total' are no numbers, as 40 other ids are"),
+        ([str(n) for n in range(40)] + ["A1", "A2"], ""),
+        (["Total", "1", "2"], ""),
+        ([str(n) for n in range(40)], ""),
+        (["Total", *range(40)], ""),
+        ([*"abcdefgh"] * 5, ""),
+        (["7 ", "8"], "ids such as '7 ' have white space"),
+    ],
+)
+def test_a_row_that_is_no_item_is_told(ids: list[object], told: str) -> None:
+    said = doubt_of_items(ids)
+    assert said.startswith(told) and bool(said) is bool(told)
