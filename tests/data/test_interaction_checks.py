@@ -324,3 +324,10 @@ def test_names_of_zones_that_are_not_known_ask_for_offsets(
     options = {"time_format": "%Y-%m-%d %H:%M %Z"}
     (problem,) = problems_of(make_config(events, items, columns={"order": "time"}, options=options))
     assert "row 1 ('2024-03-01 09:00 PDT')" in problem and "write offsets (%z): few names of zones" in problem
+
+
+def test_ids_may_be_what_a_numbered_column_is_called(make_config: MakeConfig) -> None:
+    events = pd.DataFrame({"0": [1, 1, 2], "1": [1, 2, 1]})
+    items = pd.DataFrame({"1": [1, 2], "title": "a", "category": "b", "price": 1})
+    config = make_config(events, items, columns={"session_id": "0", "item_id": "1"})
+    assert validate(config.data.open(0), config).events == 2
