@@ -16,8 +16,12 @@ from m2trec_merlin.arrays import Array, filled_entries, known_entries, offsets_o
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.spelling import spell
 
-#: What programs write where there is no value; behind an @ may stand what they added to it.
-_MISSING_WORD = r"(?i)^\s*(null|nan|none|nil|na|n/a|<na>|\\n|-|undefined|nat)\s*(@.*)?$"
+#: What programs write where there is no value, and what spreadsheets write where there is a mistake.
+_NONE = r"null|nan|none|nil|na|n/a|n\.a\."
+_MISTAKE = r"n/?a|nv|ref!|bezug!|value!|wert!|name\?|num!|zahl!|div/0!|null!"
+_IN_BRACKETS = rf"[(\[<]({_NONE}|blank|empty|leer)[)\]>]"
+#: Behind an @ may stand what was added to it.
+_MISSING_WORD = rf"(?i)^\s*({_NONE}|undefined|nat|\\n|-+|\?+|{_IN_BRACKETS}|#({_MISTAKE}))\s*(@.*)?$"
 
 #: 0.812 is no number of thousands, but one of another writing.
 _WITH_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+(?:,[0-9]*)?(?:[eE][+-]?[0-9]+)?")

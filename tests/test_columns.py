@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m2trec_merlin.columns import as_text, fill_empty, to_arrow, without_nulls
+from m2trec_merlin.columns import are_missing_words, as_text, fill_empty, to_arrow, without_nulls
 from m2trec_merlin.errors import DataError
 
 
@@ -65,3 +65,19 @@ def test_null_entries_and_null_lists_are_dropped(lists):
 @given(st.lists(st.integers(-(2**40), 2**40), min_size=1))
 def test_numbers_read_as_floats_have_the_text_of_integers(numbers):
     assert as_text(pd.Series(np.array(numbers, dtype=float))).to_pylist() == [str(n) for n in numbers]
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("NULL", "n/a", "N.A.", "<NA>", " NaN ", "\\N", "-", "--", "?", "(null)", "[NULL]", "(blank)"),
+        *("#N/A", "#NV", "#DIV/0!", "#NAME?", "#REF!@2024-03-01"),
+    ],
+)
+def test_what_programs_and_spreadsheets_write_for_none_is_known(word: str) -> None:
+    assert are_missing_words(pa.array([word, "no", None])).tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize("name", ["blank", "#1", "#sale", "Na+", "nullable", "(new)", "[none", "-5", "n.a"])
+def test_names_are_no_words_for_none(name: str) -> None:
+    assert not are_missing_words(pa.array([name])).any()

@@ -43,6 +43,11 @@ _SEVERAL = r"(?s)^\s*[\[{].*\S[,\s].*\S.*[\]}]\s*$"
 #: Entities and tags of HTML, and the share of items from which on they are no slip.
 _ENTITY = r"&(?:[a-z]{2,8}|#\d{1,5}|#x[0-9a-f]{1,5});"
 _MARKUP = rf"(?i){_ENTITY}|</?(?:p|br|b|i|u|em|h\d|ul|li|div|span|strong)\b[^<>]*>"
+#: Letters that another encoding made of one ("KÃ¼che"), or in whose place it left a mark.
+_OF_ONE = r"[\x{80}-\x{bf}\x{152}-\x{192}\x{2c6}\x{2dc}\x{2013}-\x{203a}\x{20ac}\x{2122}]"
+_LOST = (
+    rf"\x{{fffd}}|[\x{{c2}}\x{{c3}}]{_OF_ONE}|\x{{e2}}\x{{20ac}}{_OF_ONE}|^[^/=&]*\p{{L}}\?\p{{Ll}}[^/=&]*$"
+)
 _NOTABLE = 0.01
 
 #: A node of a graph of NVTabular operators, or the list of columns that it begins with.
@@ -141,7 +146,7 @@ class Attribute(Section):
     def doubts(self, values: pd.Series) -> Iterator[str]:
         """Say of the known values of the raw column what is no fault, but hardly meant so.
 
-        These are words for none, and marks of web pages, which would be words or parts of a name.
+        These are words for none, marks of web pages, which count as words, and lost letters.
         """
         compared = self.comparable(values)
         if not pa.types.is_string(compared.type):
@@ -152,11 +157,16 @@ class Attribute(Section):
                 f"{entry['counts']:,} items have '{entry['values']}', which is taken for a value: leave it "
                 "empty where there is none"
             )
-        has_marks = pc.match_substring_regex(counted.field("values"), _MARKUP)
-        marked = counted.filter(pc.fill_null(has_marks, False))
-        if (count := pc.sum(marked.field("counts")).as_py() or 0) > _NOTABLE * len(values):
-            example = shorten(marked.field("values")[0].as_py(), 60)
-            yield f"{count:,} items hold marks of web pages, which count as words: write {example!r} without"
+        for pattern, what in (
+            (_MARKUP, "marks of web pages, which count as words: write {} without"),
+            (_LOST, "letters that another encoding has damaged, such as {}: export them as UTF-8"),
+        ):
+            held = counted.filter(
+                pc.fill_null(pc.match_substring_regex(counted.field("values"), pattern), False)
+            )
+            if (count := pc.sum(held.field("counts")).as_py() or 0) > _NOTABLE * len(values):
+                example = repr(shorten(held.field("values")[0].as_py(), 60))
+                yield f"{count:,} items hold {what.format(example)}"
 
     def value_schema(self) -> dict[str, Any]:
         """Return the JSON Schema of a raw value that is not missing: its types, and what else must hold."""

@@ -1,4 +1,4 @@
-"""Values that differ from others by small and capital letters alone, which are values of their own here."""
+"""Values that differ from others by capitals or the form of marks alone, but are values of their own."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from m2trec_merlin.columns import are_missing_words
 
 #: Share of values from which on other capitals are no slip of one item.
 _NOTABLE = 0.01
+#: Apostrophes and hyphens as typesetters write them, and what keyboards have in their place.
+_MARKS = {r"[\x{2018}\x{2019}\x{02bc}\x{00b4}`]": "'", r"[\x{2010}-\x{2015}\x{2212}]": "-", "\u00df": "ss"}
 
 
 def doubts_of_capitals(values: pa.Array) -> Iterator[str]:
@@ -20,7 +22,10 @@ def doubts_of_capitals(values: pa.Array) -> Iterator[str]:
         values: texts, one for each item and value; null where there is none.
     """
     counted = pc.value_counts(values.drop_null()).flatten()
-    table = pa.table([*counted, pc.utf8_lower(counted[0])], ["text", "count", "folded"])
+    folded = pc.utf8_lower(pc.utf8_normalize(counted[0], "NFKC"))
+    for written, mark in _MARKS.items():
+        folded = pc.replace_substring_regex(folded, written, mark)
+    table = pa.table([*counted, folded], ["text", "count", "folded"])
     # Of words for none, it is told that they are values at all.
     table = table.filter(pa.array(~are_missing_words(counted[0])))
     by_count = table.to_pandas().sort_values(["count", "text"], ascending=[False, True])
@@ -30,8 +35,10 @@ def doubts_of_capitals(values: pa.Array) -> Iterator[str]:
         return
     other = rarer.iloc[0]
     first = alike[alike["folded"] == other["folded"]].iloc[0]
+    by_capitals = first["text"].lower() == other["text"].lower()
+    by = "small and capital letters" if by_capitals else "capitals or the form of letters and marks"
     yield (
         f"'{first['text']}' ({first['count']:,}) and '{other['text']}' ({other['count']:,}) are two values; "
-        f"{len(rarer):,} of {len(by_count):,} differ from another one by small and capital letters alone: "
+        f"{len(rarer):,} of {len(by_count):,} differ from another one by {by} alone: "
         "write those alike that are one"
     )

@@ -19,6 +19,8 @@ from m2trec_merlin.frames import Column, Frames
 
 #: How pandas calls what looks like a number to NumPy only.
 _TIMES = ("date", "time")
+#: Numbers that are needed to say that one is none of them, and how much farther it makes them spread.
+_FEW, _FAR = 10, 50
 _WITH_UNIT = r"(?:[€$£¥]|[A-Za-z]{1,3})?\s*[+-]?\d[\d.,]*\s*(?:[€$£¥%]|[A-Za-z]{1,3})?"
 
 
@@ -51,10 +53,13 @@ class Numeric(Attribute):
         yield Fault("is a list, not a number", values, is_list)
 
     def doubts(self, values: pd.Series) -> Iterator[str]:
-        """Say where points may part thousands."""
+        """Say where points may part thousands, and which number hardly is one beside all others."""
         if self.decimal == "." and may_have_points_at_thousands(values):
             pointed = values[values.str.contains(".", regex=False)].iloc[0]
             yield f"{pointed!r} is taken for a number below 1,000: if points part thousands, set decimal: ','"
+        found = as_doubles(values, self.decimal)
+        for number, count, why in _outlying(np.log1p(found) if self.log else found, found):
+            yield f"{number:.15g} (of {count:,}) is {why}: leave the field empty where it stands for none"
 
     def value_schema(self) -> dict[str, Any]:
         """Return numbers, also as text, since CSV has no types."""
@@ -123,6 +128,27 @@ def may_have_points_at_thousands(values: pd.Series) -> bool:
     texts = texts[texts != ""]
     may_be = texts.str.fullmatch(r"-?[1-9]\d{0,2}(\.\d{3})*|0")
     return bool(may_be.all() and texts.str.contains(".", regex=False).any())
+
+
+def _outlying(numbers: np.ndarray, named: np.ndarray) -> Iterator[tuple[float, int, str]]:
+    """Yield the least or greatest number if it hardly says what the others say, its count, and why.
+
+    Args:
+        numbers: as they are standardised.
+        named: the same, as they are written.
+    """
+    finite = np.isfinite(numbers)
+    numbers, named = numbers[finite], named[finite]
+    for extreme in np.unique([numbers.min(), numbers.max()]) if len(numbers) else ():
+        is_other = numbers != extreme
+        others, count = numbers[is_other], int((~is_other).sum())
+        if len(others) < _FEW or not others.std():
+            continue
+        number = float(named[~is_other][0])
+        if numbers.std() > _FAR * others.std():
+            yield number, count, "so far from all others that these are nearly one beside it"
+        elif extreme < 0 <= others.min() and count > 1:
+            yield number, count, "the only number below 0"
 
 
 class AsNumber:

@@ -80,7 +80,7 @@ def split_sessions(
         progress: is told a line for each chunk.
 
     Raises:
-        DataError: a split is left without sessions.
+        DataError: a split is left without sessions, or without targets.
     """
     splits: Iterable[SplitChunk] = SplitInteractions(
         lambda: _read_chunks(config, source, data.known_items),
@@ -105,7 +105,7 @@ def split_sessions(
         done = counts[0].sessions if nested else sum(one.sessions for one in counts)
         progress.say(f"split {done:,} of {data.sessions:,} sessions")
     counted = Counted(data, counts, cold, cold_sessions)
-    _require_all_splits(config, source, counted.as_dict())
+    _require_all_splits(config, source, counted)
     return counted
 
 
@@ -131,17 +131,32 @@ def _read_chunks(config: Config, source: Source, items: KnownItems) -> Iterator[
             yield events[kept].reset_index(drop=True)
 
 
-def _require_all_splits(config: Config, source: Source, counts: dict[str, Any]) -> None:
-    kind = config.data.split.kind
-    hint = "valid_share_of_train takes sessions from training"
-    problems = [
-        f"no session is left for '{split}' after splitting by {kind}"
-        + (f" and taking out {counts['cold_items']:,} cold items" if counts["cold_items"] else "")
-        + ": change data.split"
-        + (f" ({hint})" if (kind, split) == ("column", "valid") else "")
-        + (" or data.cold_item_share" if counts["cold_items"] else "")
+#: What else helps where a split is empty, by the kind of splitting and the split.
+_HINTS = {
+    ("column", "valid"): " (valid_share_of_train takes sessions from training)",
+    **{
+        ("time", split): " (sessions that begin at one time stay together; kind hash divides them)"
         for split in SPLITS
-        if not counts[split]["sessions"]
-    ]
+    },
+}
+
+
+def _require_all_splits(config: Config, source: Source, counted: Counted) -> None:
+    kind, cold = config.data.split.kind, int(counted.cold.sum())
+    problems = []
+    for split, counts in zip(SPLITS, counted.splits, strict=True):
+        if not counts.sessions:
+            problems.append(
+                f"no session is left for '{split}' after splitting by {kind}"
+                + (f" and taking out {cold:,} cold items" if cold else "")
+                + f": change data.split{_HINTS.get((kind, split), '')}"
+                + (" or data.cold_item_share" if cold else "")
+            )
+        elif not counts.targets.any():
+            where = "ends a session" if counts.last_only else "follows another one of its session"
+            problems.append(
+                f"none of the {counts.total:,} events for '{split}' is a target (data.targets) that {where}: "
+                "there is nothing to predict; change data.targets or data.split"
+            )
     if problems:
         raise DataError(source.name, problems)

@@ -37,6 +37,7 @@ class EventColumns:
         wanted = self._targets.values if self._targets else []
         self._target_values = as_category(pd.Series(wanted, dtype=object))
         self._met: Counter[str] = Counter()
+        self._unmet = {attribute.name for attribute in self.attributes} - set(self.derived)
         self._seen = False
 
     def check(self, chunk: pd.DataFrame, log: ProblemLog) -> None:
@@ -44,8 +45,10 @@ class EventColumns:
         for attribute in self.attributes:
             if attribute.name not in chunk:
                 continue
-            values = chunk[attribute.name]
-            for fault in attribute.faults(values[values.notna()]):
+            values = chunk[attribute.name][chunk[attribute.name].notna()]
+            if len(values):
+                self._unmet.discard(attribute.name)
+            for fault in attribute.faults(values):
                 what = f"{fault.what} (event attribute '{attribute.name}')"
                 log.add_rows(attribute.name, what, fault.values, fault.wrong, fault.hint)
         if self._targets and TARGET in chunk:
@@ -75,6 +78,10 @@ class EventColumns:
                 f"column '{self._targets.column}' never holds {', '.join(absent)}, which data.targets.values "
                 + (f"names; most frequent are {there}" if there else "names: it holds no value at all")
             )
+
+    def notices(self) -> list[str]:
+        """Return what is no error, but hardly meant so, once all events have been checked."""
+        return [f"event attribute '{name}' has no value for any event" for name in sorted(self._unmet)]
 
     def canonical(self, raw: pd.DataFrame) -> dict[str, pd.Series]:
         """Return the columns of a valid chunk in their canonical types, but for those that are derived."""

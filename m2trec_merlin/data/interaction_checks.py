@@ -23,20 +23,22 @@ from m2trec_merlin.readers.canonical import (
     TARGET,
     TIMESTAMP,
     KnownItems,
-    are_inexact,
     has_fractions,
     normalise_ids,
 )
-from m2trec_merlin.readers.near_ids import doubt_of, explain_unknown
+from m2trec_merlin.readers.near_ids import AlikeIds, doubt_of, explain_unknown
 from m2trec_merlin.readers.positions import parse_positions, parse_whole_numbers
 from m2trec_merlin.readers.problems import SHOWN, ProblemLog, describe_missing_column
+from m2trec_merlin.readers.rounded import ID_HINT, ORDER_HINT, are_rounded_ids, are_rounded_positions
 from m2trec_merlin.readers.settings import SplitByColumn, SplitByModulus, SplitByTime
 from m2trec_merlin.readers.times import parse_instants
 
+_ROUNDED = "may have lost digits"
 _HEADER_HINT = "the header stands between the rows: remove it there"
-_INEXACT_HINT = "decimals stand for several ids from 2^53 on: write whole numbers or text"
 #: Fewer events than that may well happen twice within the unit of their times.
 _NOTABLE = 0.05
+#: Shorter sessions may well repeat themselves.
+_LONG_ENOUGH = 4
 #: Odd numbers that spread over 64 bits.
 _FACTORS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9))
 
@@ -48,21 +50,44 @@ def check_ids(values: pd.Series, column: str, log: ProblemLog) -> pd.Series:
         log.add_rows(column, "is the name of its column", ids, _headers(ids, log.origin), _HEADER_HINT)
     log.add_rows(column, "is missing", ids.mask(ids.isna()), ids.isna())
     log.add_rows(column, "is no whole number", values, has_fractions(values), "ids are whole numbers or text")
-    log.add_rows(column, "may have lost digits", values, are_inexact(values), _INEXACT_HINT)
+    log.add_rows(column, _ROUNDED, values, are_rounded_ids(values), ID_HINT)
     return ids
 
 
 def _headers(item_ids: pd.Series, origin: Origin) -> np.ndarray:
     """Tell which rows are the header of another file, bool: files that were put together have some."""
-    if item_ids.dtype != object:
+    name = origin.column(ITEM_ID)
+    # Columns that are numbered have names that are ids, too.
+    if item_ids.dtype != object or name.isdecimal():
         return np.zeros(len(item_ids), dtype=bool)
-    return (item_ids == origin.column(ITEM_ID)).to_numpy(bool)
+    return (item_ids == name).to_numpy(bool)
 
 
 def _codes(values: pd.Series) -> np.ndarray:
     """Return numbers that are equal where values are."""
     whole = pd.api.types.is_integer_dtype(values)
     return values.to_numpy(np.int64, na_value=0) if whole else pd.factorize(values)[0]
+
+
+def _count_doubled(session: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """Count sessions of four events and more whose second half repeats the first one, and all of these.
+
+    Args:
+        session: int64 [E], rising by 1 from session to session.
+        items: int64 [E], equal where items are.
+
+    Returns:
+        int64 [2]. A session of one item alone is not counted as repeated.
+    """
+    lengths = np.bincount(session)
+    half, start = lengths // 2, np.cumsum(lengths) - lengths
+    place = np.arange(len(session)) - start[session]
+    is_first = place < half[session]
+    same = items == items[np.minimum(np.arange(len(items)) + half[session], len(items) - 1)]
+    repeats = np.bincount(session, weights=is_first & same, minlength=len(lengths)) == half
+    varies = np.bincount(session, weights=items != items[start][session], minlength=len(lengths)) > 0
+    long = lengths >= _LONG_ENOUGH
+    return np.array([(long & repeats & varies & (lengths % 2 == 0)).sum(), long.sum()])
 
 
 class InteractionChecker:
@@ -88,11 +113,15 @@ class InteractionChecker:
         self._known = known
         self._unknown_hint = config.data.unknown_items_hint
         self._times_hint = config.data.times_hint
+        if "%Z" in source.time_format:
+            self._times_hint = f"write offsets (%z): few names of zones are known; {self._times_hint}"
         self._times = TimeChecks(source.time_format)
         self._event_columns = EventColumns(config)
         self._repeated = 0
+        self._doubled = np.zeros(2, np.int64)
         self._missing_words: Counter[str] = Counter()
         self._odd_ids = ""
+        self._alike_ids = AlikeIds()
         self._log = ProblemLog(self._origin)
         self._rows = 0
         self._unknown = False
@@ -108,6 +137,9 @@ class InteractionChecker:
         }
         if ITEM_ID in ids and self._known is not None:
             self._check_items(ids[ITEM_ID], self._known)
+        for column in chunk.columns.intersection([POSITION, TIMESTAMP]):
+            rounded = are_rounded_positions(chunk[column])
+            self._log.add_rows(column, _ROUNDED, chunk[column], rounded, ORDER_HINT)
         if POSITION in chunk:
             numbers = parse_positions(chunk[POSITION])
             self._log.add_rows(POSITION, "is not a position (a number)", chunk[POSITION], numbers.isna())
@@ -139,7 +171,10 @@ class InteractionChecker:
     def _count_repeated(self, session: np.ndarray, chunk: pd.DataFrame) -> None:
         """Count events that have session, item and place of another one; by a hash, which is fast."""
         order = [chunk[column] for column in (TIMESTAMP, POSITION) if column in chunk]
-        if not order or ITEM_ID not in chunk:
+        if ITEM_ID not in chunk:
+            return
+        if not order:
+            self._doubled += _count_doubled(session, _codes(chunk[ITEM_ID]))
             return
         parts = [session, _codes(chunk[ITEM_ID]), _codes(order[0])]
         mixed = sum((part.astype(np.uint64) * factor for part, factor in zip(parts, _FACTORS, strict=True)))
@@ -155,6 +190,7 @@ class InteractionChecker:
                 # Sessions that were cut are called USER@START.
                 self._missing_words[ids[number].split("@")[0]] += int(lengths[number])
             self._odd_ids = self._odd_ids or doubt_of(ids)
+            self._alike_ids.add(ids)
         self.sessions += int(kept.sum())
         self.events += int(lengths[kept].sum())
         self.short_sessions += int((~kept).sum())
@@ -187,12 +223,20 @@ class InteractionChecker:
         ]
         if self._odd_ids:
             found.append(f"column '{column}': {self._odd_ids}; without them, a session is another one")
+        if alike := self._alike_ids.doubt():
+            found.append(f"column '{column}': {alike}")
         if self._repeated > _NOTABLE * self._rows:
             found.append(
                 f"{self._repeated:,} of {self._rows:,} events are there twice, with item, session and place: "
                 f"does {self._origin.label} hold something twice?"
             )
-        return [*found, *self._times.notices(column)]
+        doubled, long = self._doubled
+        if doubled > _NOTABLE * long:
+            found.append(
+                f"{doubled:,} of {long:,} sessions of {_LONG_ENOUGH} events and more hold the same events "
+                f"twice, one after another: does {self._origin.label} hold something twice?"
+            )
+        return [*found, *self._times.notices(column), *self._event_columns.notices()]
 
     def finish(self, notices: Sequence[str]) -> list[str]:
         """Return all problems.

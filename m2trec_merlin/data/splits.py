@@ -163,7 +163,9 @@ def draw_cold_items(splits: Iterable[SplitChunk], items: KnownItems, share: floa
         seen[items.positions(chunk[ITEM_ID][split == TRAIN])] = True
     candidates = np.flatnonzero(seen)
     cold = np.zeros(len(items), dtype=bool)
-    cold[np.random.default_rng(seed).choice(candidates, round(len(candidates) * share), replace=False)] = True
+    # Of few items a share is at least one: who asks for cold items wants to measure some.
+    count = min(max(round(len(candidates) * share), 1), len(candidates))
+    cold[np.random.default_rng(seed).choice(candidates, count, replace=False)] = True
     return cold
 
 

@@ -29,7 +29,7 @@ class TimeChecks:
 
     def __init__(self, time_format: str) -> None:
         self._time_format = time_format
-        self._latest = pd.Timestamp.min
+        self._earliest, self._latest = pd.Timestamp.max, pd.Timestamp.min
         now = pd.Timestamp(datetime.datetime.now(datetime.timezone.utc)).tz_localize(None)
         self._to_come = now + _AHEAD
         self._times = self._odd = self._sessions = self._long = 0
@@ -47,7 +47,7 @@ class TimeChecks:
         times, sessions = times[known], sessions[known]
         if times.empty:
             return
-        self._latest = max(self._latest, times.max())
+        self._earliest, self._latest = min(self._earliest, times.min()), max(self._latest, times.max())
         odd = ((times < _UNLIKELY_BEFORE) | (times > self._to_come)).to_numpy()
         self._times, self._odd = self._times + len(times), self._odd + int(odd.sum())
         if odd.any():
@@ -86,6 +86,8 @@ class TimeChecks:
                 f"all times are before {_UNLIKELY_BEFORE:%Y}, the last one {self._latest}: is time_format "
                 f"'{self._time_format}' right?"
             )
+        if self._times and self._earliest > self._to_come:
+            found.append(f"all times are still to come, the first one {self._earliest}: are they right?")
         if 0 < self._odd < self._times:
             found.append(
                 f"{self._odd:,} of {self._times:,} times are before {_UNLIKELY_BEFORE:%Y} or still to come, "

@@ -16,7 +16,7 @@ from m2trec_merlin.data.tables import canonical_items
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers import Origin, Source
 from m2trec_merlin.readers.canonical import ITEM_ID, KnownItems
-from m2trec_merlin.readers.near_ids import doubt_of_items
+from m2trec_merlin.readers.near_ids import AlikeIds, doubt_of_items
 from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
 
 
@@ -143,15 +143,17 @@ def _doubts(
 ) -> list[str]:
     """Tell what of ids and attributes is no error, but hardly meant so."""
     file = Path(origin.label).name
-    odd = doubt_of_items(known.ids)
+    alike = AlikeIds()
+    alike.add(known.ids)
+    of_ids = filter(None, (doubt_of_items(known.ids), alike.doubt()))
     values = {each.source_column: items[each.source_column].dropna() for each in attributes}
-    found = (
-        f"{file}, column '{attribute.source_column}': {doubt}"
-        for attribute in attributes
-        for doubt in attribute.doubts(values[attribute.source_column])
-    )
-    of_ids = [f"{file}, column '{origin.column(ITEM_ID)}': {odd}"] if odd else []
-    return [*of_ids, *dict.fromkeys(found)]
+    empty = [(column, "holds no value for any item") for column, held in values.items() if held.empty]
+    doubts = ((a.source_column, doubt) for a in attributes for doubt in a.doubts(values[a.source_column]))
+    found = (f"{file}, column '{column}': {doubt}" for column, doubt in (*empty, *doubts))
+    return [
+        *(f"{file}, column '{origin.column(ITEM_ID)}': {doubt}" for doubt in of_ids),
+        *dict.fromkeys(found),
+    ]
 
 
 def _names(items: pd.DataFrame, log: ProblemLog) -> list[str]:

@@ -13,6 +13,7 @@ from m2trec_merlin.errors import ArtifactError, ConfigError, DataError, MissingD
 from m2trec_merlin.evaluation.baselines import FrequentCategories, PredictedCategories, build_baseline
 from m2trec_merlin.evaluation.measurements import Measurement, read_measurements
 from m2trec_merlin.evaluation.outcomes import Outcome
+from m2trec_merlin.evaluation.protocol import empty_cut_offs
 from m2trec_merlin.evaluation.ranking import evaluate, prefixes_of, sample_prefixes
 from m2trec_merlin.evaluation.results import write_results
 from m2trec_merlin.progress import SILENT, Progress
@@ -68,6 +69,8 @@ def compare(
     with atomic_directory(output) as folder:
         everyone = _with_baselines(scorers(), config, catalogue, train, progress)
         outcomes = _score(everyone, sessions, catalogue, config, progress)
+        for text in empty_cut_offs(config, catalogue):
+            progress.say(f"{text} (evaluation.ks)")
         measurements = write_results(outcomes, config, catalogue, sessions, folder, split, history)
         write_manifest(folder, "evaluate", everything, split=split, prefixes=len(outcomes[0].prefixes))
     return measurements

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
-from m2trec_merlin.encoded import NO_ITEM
+from m2trec_merlin.encoded import FIRST_VALUE, NO_ITEM
 from m2trec_merlin.evaluation.metrics import METRICS
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.ranking import prefixes_of
@@ -72,6 +72,7 @@ def describe_protocol(
             "count against the model: the rank is 1 + the number of other candidates with at least the "
             "same score; an item that is no candidate is a miss",
         ),
+        *(("Cut-offs", text) for text in empty_cut_offs(config, catalogue)),
         ("Intervals", f"95 %, from {evaluation.bootstrap_samples:,} bootstrap samples of sessions"),
         *((f"{metric.name}@K", metric.formula) for metric in METRICS),
         (
@@ -81,6 +82,18 @@ def describe_protocol(
         ),
         *((part.name, part.meaning.format(tail=evaluation.sparse_below)) for part in SLICES),
     ]
+
+
+def empty_cut_offs(config: Config, catalogue: Catalogue) -> list[str]:
+    """Say at which cut-offs nothing is a miss, as there are no more candidates."""
+    attributes = [task.attribute for task in config.model.next_attributes]
+    counts = [("next item", "items", catalogue.n_rows - 1)]
+    counts += [(f"next {a}", "values", catalogue.attributes[a].field.size - FIRST_VALUE) for a in attributes]
+    found = []
+    for what, kind, count in counts:
+        if ks := [str(k) for k in sorted(config.evaluation.ks) if k >= count]:
+            found.append(f"{what}: K = {', '.join(ks)} takes in all {count:,} {kind}, so nothing is a miss")
+    return found
 
 
 def _targets(config: Config) -> list[Entry]:

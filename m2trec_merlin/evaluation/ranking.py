@@ -17,6 +17,7 @@ from torch import Tensor
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import EvaluationConfig
 from m2trec_merlin.encoded import FIRST_VALUE, MISSING, NO_ITEM
+from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.evaluation.outcomes import UNMEASURED, UNRANKED, ItemRanks, Outcome
 from m2trec_merlin.evaluation.top import top
 from m2trec_merlin.histories import events_after, events_before
@@ -68,6 +69,7 @@ def evaluate(
         progress: is told after each block how many prefixes have been ranked.
 
     Raises:
+        M2TRecError: the scores are not numbers.
         ValueError: the scorer broke its contract (wrong shape, or a score for NO_ITEM).
     """
     items = scorer if isinstance(scorer, ItemScorer) else None
@@ -225,6 +227,11 @@ def _checked(scorer: ItemScorer, block: Prefixes, catalogue: Catalogue) -> Tenso
             f"{scorer.name}: scores are {scores.dtype} {tuple(scores.shape)}, expected float32 {expected}"
         )
     scores = torch.as_tensor(scores)
+    if scores[:, NO_ITEM].isnan().any():
+        raise M2TRecError(
+            f"{scorer.name}: scores are no numbers, as the weights are none: train again with a lower "
+            "training.learning_rate"
+        )
     if not scores[:, NO_ITEM].isneginf().all():
         raise ValueError(f"{scorer.name}: row 0 is no item, its scores must be -inf")
     return scores

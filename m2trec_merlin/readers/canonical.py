@@ -23,8 +23,6 @@ SESSION_ID, ITEM_ID, POSITION, TIMESTAMP, SPLIT = "session_id", "item_id", "posi
 #: Whether an event may be a target; in raw chunks the value that tells it.
 TARGET = "target"
 SPLITS = ("train", "valid", "test")
-#: Of whole numbers, a float holds every one below.
-_EXACT = 2.0**53
 
 
 def normalise_ids(values: pd.Series) -> pd.Series:
@@ -66,15 +64,6 @@ def has_fractions(values: pd.Series) -> np.ndarray:
         return np.zeros(len(values), dtype=bool)
     numbers = values.to_numpy(np.float64, na_value=np.nan)
     return ~np.isnan(numbers) & (numbers != np.floor(numbers))
-
-
-def are_inexact(values: pd.Series) -> np.ndarray:
-    """Tell which numbers are floats that stand for several whole numbers, bool: those from 2^53 on."""
-    if values.dtype == object:
-        return np.array([isinstance(value, float) and abs(value) >= _EXACT for value in values], bool)
-    if not pd.api.types.is_float_dtype(values):
-        return np.zeros(len(values), dtype=bool)
-    return np.abs(values.to_numpy(np.float64, na_value=0)) >= _EXACT
 
 
 def digits_to_integers(ids: pd.Series) -> pd.Series:

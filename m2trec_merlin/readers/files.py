@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
@@ -23,8 +24,15 @@ from m2trec_merlin.readers.raw_types import Convert, NotTextError, conversion, p
 
 _PARQUET = (".parquet", ".pq")
 _COMPRESSED = (".gz", ".bz2", ".zst")
+_ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar")
 #: What Arrow raises at damaged files; names of columns may be no text.
 _UNREADABLE = (pa.ArrowException, OSError, UnicodeError)
+#: Formats whose folders keep earlier versions beside the newest one, and what lies there.
+_VERSIONED = {
+    "a Delta": "_delta_log",
+    "an Iceberg": "metadata/*.metadata.json",
+    "a Hudi": ".hoodie",
+}
 #: How Hive names the folder of rows without a value.
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
@@ -151,9 +159,10 @@ class TableFile:
     def _parts(self) -> list[_Part]:
         parts: list[_Part] = []
         problems = [] if self._files() else [self._explain_nothing()]
-        if (self.path / "_delta_log").is_dir():
-            what = "is a Delta table, whose files hold deleted rows, too: write it as Parquet"
-            raise DataError(str(self.path), [f"{self.path}: {what}"])
+        for name, sign in _VERSIONED.items():
+            if any(self.path.glob(sign)):
+                what = f"is {name} table, whose files hold deleted rows, too: write it as Parquet"
+                raise DataError(str(self.path), [f"{self.path}: {what}"])
         for file in self._files():
             try:
                 folders = file.relative_to(self.path).parts[:-1] if self.path.is_dir() else ()
@@ -173,14 +182,18 @@ class TableFile:
             return ParquetFile(file)
         if _suffix(file) in SEPARATORS:
             return DelimitedFile(file, self.dialect)
-        raise OSError("expected a name that ends in .parquet, .csv or .tsv (or .csv.gz and so on)")
+        unpack = "; unpack it first" if _suffix(file) in _ARCHIVES else ""
+        raise OSError(f"expected a name that ends in .parquet, .csv or .tsv (or .csv.gz and so on){unpack}")
 
     def _explain_nothing(self) -> str:
         if self.path.is_dir():
             return f"{self.path}: the folder holds no .parquet, .csv or .tsv file"
         if self.path.exists():
             return f"{self.path}: is neither a file nor a folder"
-        return f"{self.path}: no such file or folder"
+        pattern = (
+            "; a pattern names no files: name their folder" if re.search(r"[*?]", self.path.name) else ""
+        )
+        return f"{self.path}: no such file or folder{pattern}"
 
     def _conversions(self, names: Sequence[str], single: Collection[str]) -> dict[str, Convert]:
         """Return how each column comes to one type, or raise all reasons why one does not."""
@@ -206,7 +219,9 @@ class TableFile:
                 continue
             if convert is None:
                 where = ", ".join(f"{kind} in {file}" for file, kind in kinds.items())
-                problems.append(f"{self.path}, column '{name}': types do not go together: {where}")
+                problems.append(
+                    f"{self.path}, column '{name}': types do not go together: {where}; make them alike"
+                )
             else:
                 found[name] = convert
         if problems:

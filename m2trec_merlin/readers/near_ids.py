@@ -12,6 +12,10 @@ import pyarrow.compute as pc
 _NUMBER = re.compile(r"([+-]?)0*([0-9]+)(?:\.0*)?")
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}([,.'\u00a0\u2009\u202f ])[0-9]{3}(?:\1[0-9]{3})*")
 _UNSEEN = re.compile(r"[\u00ad\u200b-\u200f\u2060\ufeff]")
+#: Share of ids from which on others that are nearly the same are no chance.
+_NOTABLE = 0.01
+#: Rows that are no items, such as a sum below the others, and ids that are needed to say so.
+_FEW, _MANY = 1, 30
 #: White space at an end, or the same characters as Arrow's expressions write them.
 _ODD = r"^[\s\pZ]|[\s\pZ]$|[\x{ad}\x{200b}-\x{200f}\x{2060}\x{feff}]"
 
@@ -43,9 +47,7 @@ def explain_unknown(unknown: Iterable[object], known: Iterable[object]) -> str:
     written = {_write(str(each), len(_WAYS)): str(each) for each in known}
     for text in texts:
         if (meant := written.get(_write(text, len(_WAYS)))) is not None:
-            ways = range(1, len(_WAYS) + 1)
-            way = next(count for count in ways if _write(text, count) == _write(meant, count))
-            return f"the items have {meant!r}, which differs from {text!r} by {list(_WAYS)[way - 1]}"
+            return f"the items have {meant!r}, which differs from {text!r} by {_way_between(text, meant)}"
     return ""
 
 
@@ -59,9 +61,53 @@ def doubt_of(ids: Iterable[object]) -> str:
 
 
 def doubt_of_items(ids: Iterable[object]) -> str:
-    """Say the same of ids of items, which requests name."""
-    odd = doubt_of(ids)
-    return odd and f"{odd}, and requests must write them so"
+    """Say the same of ids of items, which requests name, and that some are hardly items."""
+    texts = pa.array([each if isinstance(each, str) else None for each in ids], pa.string()).drop_null()
+    if odd := doubt_of(texts.to_pylist()):
+        return f"{odd}, and requests must write them so"
+    names = texts.filter(pc.invert(pc.match_substring_regex(texts, r"^[+-]?\d+(\.\d*)?$")))
+    if not 0 < len(names) <= _NOTABLE * len(texts) + _FEW or len(texts) < _MANY:
+        return ""
+    others = f"{len(texts) - len(names):,} other ids are"
+    return f"ids such as {names[0].as_py()!r} are no numbers, as {others}: are these rows items?"
+
+
+class AlikeIds:
+    """Counts the ids of one column that are nearly another one of it, chunk by chunk.
+
+    Ids that differ by white space and what nobody sees are told by `doubt_of`.
+    """
+
+    def __init__(self) -> None:
+        self._ids = self._alike = 0
+        self._example: tuple[str, str] | None = None
+
+    def add(self, ids: Iterable[object]) -> None:
+        """Take distinct ids, which are compared among themselves."""
+        texts = pa.array([each if isinstance(each, str) else None for each in ids], pa.string()).drop_null()
+        self._ids += len(texts)
+        folded = pc.utf8_lower(pc.utf8_normalize(texts, "NFKC"))
+        folded = pc.replace_substring_regex(folded, r"^0+([0-9]+)$", r"\1")
+        table = pa.table({"text": texts, "folded": folded}).to_pandas()
+        alike = table[table.duplicated("folded")]
+        self._alike += len(alike)
+        if self._example is None and len(alike):
+            one = alike.iloc[0]
+            self._example = table["text"][table["folded"] == one["folded"]].iloc[0], one["text"]
+
+    def doubt(self) -> str:
+        """Say that many ids differ from another one by what a person may take for the same, if they do."""
+        if self._example is None or self._alike <= _NOTABLE * self._ids:
+            return ""
+        one, other = self._example
+        return (
+            f"{one!r} and {other!r} are two ids; {self._alike:,} of {self._ids:,} differ from another one by "
+            f"{_way_between(one, other)} alone: write those alike that are one"
+        )
+
+
+def _way_between(one: str, other: str) -> str:
+    return next(way for n, way in enumerate(_WAYS, 1) if _write(one, n) == _write(other, n))
 
 
 def _write(text: str, ways: int) -> str:

@@ -22,6 +22,7 @@ _ISO_8601, _BEGINS = (
 )
 
 _NO_TIME = np.iinfo(np.int64).min
+_COMMA = r"(?<=:\d{2}),(?=\d)"
 #: A time of day, and how far it is from UTC.
 _OFFSET = r"[Tt ].*(?:[Zz]|[+-]\d{2}(?::?\d{2})?)$"
 
@@ -36,6 +37,13 @@ def fault_of_format(time_format: str) -> str | None:
         pd.to_datetime(pd.Series(["x"]), format=time_format, errors="coerce")
     except (ValueError, re.error) as error:
         return f"is no strptime format: {error}"
+    parts = set(re.findall("%(.)", time_format))
+    if "p" in parts and "I" not in parts:
+        return "%p (AM or PM) counts beside %I alone: write %I for the hour"
+    if "I" in parts and "p" not in parts:
+        return (
+            "%I is one of 12 hours, before or after noon: write %H if it is one of 24, or add %p (AM or PM)"
+        )
     return None
 
 
@@ -81,9 +89,14 @@ def _from_texts(values: pd.Series, time_format: str) -> np.ndarray:
     texts = as_text(values).to_pandas() if pd.api.types.is_numeric_dtype(values) else values.astype(object)
     groups = [np.ones(len(texts), bool)]
     if time_format == ISO_8601:
-        texts = texts.where(texts.astype(str).str.match(_BEGINS))  # "now" would be read as the present
+        written = texts.astype(str)
+        if (with_comma := written.str.contains(",", regex=False)).any():
+            # A fraction may begin with one, which pandas does not know.
+            written = written.str.replace(_COMMA, ".", regex=True)
+            texts = texts.where(~with_comma, written)
+        texts = texts.where(written.str.match(_BEGINS))  # "now" would be read as the present
         # pandas gives a time without an offset that of the time above it (pandas-dev/pandas#61389).
-        has_offset = texts.astype(str).str.contains(_OFFSET).to_numpy(bool)
+        has_offset = written.str.contains(_OFFSET).to_numpy(bool)
         groups = [has_offset, ~has_offset]
     found = np.full(len(texts), np.datetime64("NaT", "ns"))
     read_by = _ISO_8601 if time_format == ISO_8601 else time_format

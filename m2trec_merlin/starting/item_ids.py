@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,6 +49,21 @@ def find_item_ids(clicks: Look, items: Look) -> ItemIds | None:
         if best is not None:
             return best[1]
     return None
+
+
+def without_header(clicks: Look, items: Look, ids: ItemIds) -> list[str]:
+    """Say which table begins with a row: what its column of ids is called is an id."""
+    known = {*clicks.columns[ids.clicked].texts, *items.columns[ids.described].texts}
+    found = []
+    for look, name in ((clicks, ids.clicked), (items, ids.described)):
+        is_numbered = list(look.columns) == [str(number) for number in range(len(look.columns))]
+        # Names without a digit stand between the rows of files that were put together.
+        if name in known and re.search(r"\d", name) and not is_numbered:
+            names = ", ".join(map(repr, look.columns))
+            found.append(
+                f"{look.path}: its first line is a row: {names}; put the names of the columns above it"
+            )
+    return found
 
 
 def _tiers(clicks: Look) -> list[list[Column]]:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from m2trec_merlin.attributes.base import WRITTEN_LISTS_HINT, written_lists
 from m2trec_merlin.attributes.numeric import may_have_points_at_thousands
-from m2trec_merlin.columns import to_arrow, with_point
+from m2trec_merlin.columns import are_missing_words, to_arrow, with_point
 from m2trec_merlin.shares import percent
 from m2trec_merlin.starting.look import Column
 from m2trec_merlin.starting.names import speaks_of
@@ -29,8 +29,6 @@ _POINTS_AT_THOUSANDS = "or decimal: ',', if its points part thousands"
 #: A number whose commas part thousands, or one begins a fraction of three digits.
 _PARTED = r"[-+]?[1-9]\d{0,2}(?:,\d{3})+"
 _BETWEEN = ("|", ">", ";", ",", "/")
-#: What other programs write where a value is missing; here it is a value like others.
-_NO_VALUE = {"null", "nan", "n/a", "na", "none", "nil", "-", "\\n", "#n/a"}
 _FEW = 30
 #: Share of missing values above which a column says too little.
 _MOSTLY_MISSING = 0.98
@@ -268,7 +266,8 @@ def _categories(column: Column) -> ChosenKind | None:
     unsure = ""
     if column.is_unique and len(column.texts) > _FEW:
         unsure = "or text, or left out: hardly a value repeats"
-    if named := [value for value in column.counts.index if value.lower() in _NO_VALUE]:
+    named = column.counts.index[are_missing_words(pa.array(column.counts.index, pa.string()))]
+    if len(named):
         unsure = f"{named[0]!r} counts as a value; leave the fields empty if it means that there is none"
     return ChosenKind(column, "categorical", reason, unsure=unsure)
 

@@ -15,14 +15,14 @@ from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers.canonical import ITEM_ID, KnownItems, normalise_ids
 from m2trec_merlin.starting.configuration import Examination, compose
 from m2trec_merlin.starting.dialect import writing_of
-from m2trec_merlin.starting.item_ids import ItemIds, find_item_ids
+from m2trec_merlin.starting.item_ids import ItemIds, find_item_ids, without_header
 from m2trec_merlin.starting.kinds import ChosenKind, choose_kind
 from m2trec_merlin.starting.levels import choose_tasks, without_twins
 from m2trec_merlin.starting.look import Column, Look, look_at
 from m2trec_merlin.starting.names import speaks_of
 from m2trec_merlin.starting.sessions import find_grouping, find_order, find_split, find_times
 from m2trec_merlin.starting.strangers import explain_strangers
-from m2trec_merlin.starting.times import apart_from, nearly_times
+from m2trec_merlin.starting.times import apart_from, nearly_times, unread_times
 
 #: Rows kept of a table, and events up to which the whole data step is tried.
 _KEPT_ROWS = 200_000
@@ -89,12 +89,15 @@ def examine(clicks: Path, items: Path, progress: Progress = SILENT) -> Examinati
         one, other, ids = other, one, exchanged
     if ids is None:
         raise DataError(f"{clicks.name} and {items.name}", [explain_strangers(one, other)])
+    if problems := without_header(one, other, ids):
+        raise DataError(f"{clicks.name} and {items.name}", problems)
     split = find_split(one)
     taken = {ids.clicked, *([split] if split else [])}
     times = find_times(one, taken)
     read = {each.column for each in times} | taken
     logged = [c for c in one.columns.values() if c.name not in read and speaks_of(c.name, "time")]
-    unsure += filter(None, map(nearly_times, logged))
+    nearly = [*filter(None, map(nearly_times, logged))]
+    unsure += nearly if nearly or times else unread_times(logged)
     if times and (apart := apart_from(times[0], one.columns.values())):
         unsure.append(apart)
     grouping = find_grouping(one, times, taken)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -20,7 +20,7 @@ _EARLIEST, _LATEST = 631_152_000, 2_524_608_000
 _DATES = [
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d", "%Y/%d/%m"),
     *("%Y%m%d", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%y-%m-%d", "%d %b %Y", "%d-%b-%Y", "%d/%b/%Y"),
-    *("%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%d-%b-%y", "%a %b %d %Y", "%Y-%m-%d"),
+    *("%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%d-%b-%y", "%a %b %d %Y", "%a, %d %b %Y", "%Y-%m-%d"),
 ]
 _CLOCKS = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%H%M%S", "%H.%M.%S")
 _AFTER_DATES = ("", *map("".join, product((" ", "T", "", ", ", ":"), _CLOCKS, ("", " %z", "%z", " %Z"))))
@@ -30,6 +30,8 @@ _PARTS = {
     **{"%z": r"(?:Z|[+-]\d\d:?\d\d)", "%Z": "[A-Z]{3,4}"},
 }
 _CLOCK = r"(?i)\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[ap]m)?"
+#: From the day 0 of spreadsheets.
+_DAYS_TO_1970 = 25_569
 #: Values tried before a format is tried on all.
 _PROBES = 20
 #: Damaged values that a column of times may hold; the data step reports them.
@@ -89,6 +91,21 @@ def apart_from(days: Times, columns: Iterable[Column]) -> str:
                 "such as 2024-03-01 10:30:00, or events of a day are in no order"
             )
     return ""
+
+
+def unread_times(columns: Iterable[Column]) -> Iterator[str]:
+    """Say of columns that are called like times that they hold none that can be read."""
+    for column in columns:
+        if column.is_list or column.is_time or column.texts.empty or column.share(r".*\d.*") < 1 - _DAMAGED:
+            continue
+        how = "data.options.time_format says how times are written"
+        if (days := column.numbers) is not None:
+            if not (
+                (days > _EARLIEST / 86_400 + _DAYS_TO_1970) & (days < _LATEST / 86_400 + _DAYS_TO_1970)
+            ).all():
+                continue
+            how = "are these days since 1900, as spreadsheets count? Write dates"
+        yield f"'{column.name}' is called like a time, and {column.examples(1)} is not read as one: {how}"
 
 
 def nearly_times(column: Column) -> str:

@@ -37,7 +37,7 @@ class TrainingState:
         step_in_epoch: finished steps of the epoch after them.
         step: all finished steps.
         loss_sum: of the steps of the current epoch.
-        best_epoch: epoch (from 1) of the best validation HIT@20; 0 before the first.
+        best_epoch: epoch (from 1) of the best validation HIT@20, at equal ones of MRR@20; 0 before the first.
         best_value: that HIT@20.
         history: one record an epoch.
     """

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from safetensors.torch import load_file
@@ -81,6 +82,10 @@ class _Losses:
         """Return the losses, and forget them."""
         waiting, self._waiting = self._waiting, []
         return torch.stack(waiting).tolist() if waiting else []
+
+
+def _rank_of(record: Mapping[str, Any]) -> tuple[float, float]:
+    return record["HIT@20"], record["MRR@20"]
 
 
 @dataclass(frozen=True)
@@ -219,14 +224,16 @@ class Trainer:
         return mean
 
     def _validate(self, state: TrainingState) -> None:
-        """Measure HIT@20 and MRR@20 on validation; keep the weights if they are the best so far."""
+        """Measure validation; keep the weights if HIT@20, and at equal ones MRR@20, is the best so far."""
         record = state.history[-1]
         if len(self.validation):
             started = time.perf_counter()
             measured = self._measure() if self.processes.is_first else [0.0, 0.0]
             record["HIT@20"], record["MRR@20"] = self.processes.first_says(measured, self._device)
             record["validation_seconds"] = time.perf_counter() - started
-            if record["HIT@20"] > state.best_value:
+            best = state.history[state.best_epoch - 1] if state.best_epoch else {}
+            # Of 20 items and fewer, HIT@20 is 1 in every epoch.
+            if not best or _rank_of(record) > _rank_of(best):
                 state.best_epoch, state.best_value = state.epoch, record["HIT@20"]
                 if self.processes.is_first:
                     save_weights(self.model, self.folder / _BEST)

@@ -8,6 +8,7 @@ import pytest
 from m2trec_merlin.attributes import parse_attribute
 
 WOMEN = "'Women' (3) and 'WOMEN' (1) are two values; 1 of 3 differ from another one by small and capital"
+FORMS = "{} are two values; 1 of 2 differ from another one by capitals or the form of"
 
 
 @pytest.mark.parametrize(
@@ -16,6 +17,10 @@ WOMEN = "'Women' (3) and 'WOMEN' (1) are two values; 1 of 3 differ from another 
         ("categorical", ["Women", "WOMEN", "Women", "Women", "Men", None], [WOMEN]),
         ("multi_categorical", ["Women|Men", "WOMEN", "Women", "Women"], [WOMEN]),
         ("multi_categorical", [["Women", "Men"], ["WOMEN", "Women"], ["Women"]], [WOMEN]),
+        ("categorical", ["Men's", "Men\u2019s"], [FORMS.format("'Men's' (1) and 'Men\u2019s' (1)")]),
+        ("categorical", ["T-Shirt", "t\u2013shirt"], [FORMS.format("'T-Shirt' (1) and 't\u2013shirt' (1)")]),
+        ("categorical", ["TV", "\uff34\uff36"], [FORMS.format("'TV' (1) and '\uff34\uff36' (1)")]),
+        ("categorical", ["STRASSE", "Stra\u00dfe"], [FORMS.format("'STRASSE' (1) and 'Stra\u00dfe' (1)")]),
         ("categorical", ["Women", "Men", None], []),
         ("categorical", [None, None], []),
         ("categorical", [*["Women"] * 200, "WOMEN"], []),

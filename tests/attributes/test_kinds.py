@@ -188,6 +188,21 @@ def test_another_separator_than_the_values_have_is_told(
             "1 items hold marks of web pages, which count as words: ",
         ),
         ("categorical", ["L&#39;Oreal", "L&#39;Oreal", "AT&T"], "2 items hold marks of web pages"),
+        (
+            "text",
+            ["K\u00c3\u00bcche", "bed"],
+            "1 items hold letters that another encoding has damaged, such as",
+        ),
+        (
+            "categorical",
+            ["Men\u00e2\u20ac\u2122s", "kids"],
+            "1 items hold letters that another encoding has dam",
+        ),
+        (
+            "text",
+            ["K\ufffdche", "gr?n"],
+            "2 items hold letters that another encoding has damaged, such as 'K",
+        ),
         ("multi_categorical", ["tools|home &amp; garden", "tools"], "1 items hold marks of web pages"),
         ("text", ["black & white; 5 < 7", "x <y> & z"], ""),
         ("text", ["home &amp; garden", *map(str, range(100))], ""),

@@ -170,3 +170,30 @@ def test_the_schema_takes_the_numbers_that_float32_holds(value: float, valid: bo
 def test_points_that_may_part_thousands_are_told(values: list, decimal: str, told: list[str]) -> None:
     attribute = parse_attribute(name="price", kind="numeric", decimal=decimal)
     assert [doubt.partition(":")[0] for doubt in attribute.doubts(pd.Series(values).dropna())] == told
+
+
+PRICES = [float(n) for n in range(1, 40)]
+
+
+@pytest.mark.parametrize(
+    ("extremes", "log", "told"),
+    [
+        ([999_999.0] * 3, False, ["999999 (of 3) is so far from all others"]),
+        ([-1e30], False, ["-1e+30 (of 1) is so far from all others"]),
+        ([999_999.0] * 3, True, []),
+        ([-1.0] * 3, False, ["-1 (of 3) is the only number below 0"]),
+        ([-1.0, -1.0, -2.0], False, []),
+        ([-1.0], False, []),
+        ([0.0] * 30, True, []),
+        ([90.0, 400.0], False, []),
+    ],
+)
+def test_numbers_that_stand_for_none_are_told(extremes: list[float], log: bool, told: list[str]) -> None:
+    attribute = parse_attribute(name="price", kind="numeric", log=log)
+    for values in (pd.Series(PRICES + extremes), pd.Series(PRICES + extremes).astype(str)):
+        assert [doubt.partition(" that")[0].partition(":")[0] for doubt in attribute.doubts(values)] == told
+
+
+@pytest.mark.parametrize("values", [[], [7.0], [7.0] * 40, [7.0, 8.0, 999_999.0]])
+def test_few_numbers_and_equal_ones_tell_nothing_of_others(values: list[float]) -> None:
+    assert not list(parse_attribute(name="price", kind="numeric").doubts(pd.Series(values, dtype=float)))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from m2trec_merlin.data.preparation import prepare_data
 from m2trec_merlin.data.schema import schemas
+from m2trec_merlin.data.validation import validate
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.runs import Run
 from tests.worlds.events import EVENT_ATTRIBUTES, events_config, make_events
@@ -129,3 +132,31 @@ def test_attributes_that_are_called_otherwise_ask_for_the_data_again(tmp_path):
     config = events_config(tmp_path, event_attributes=renamed)
     assert Run(config).step("data").changes().keys() == {"event_attributes"}
     assert "type" in prepared(config)
+
+
+@pytest.mark.parametrize(("split", "is_last"), [("hash", False), ("leave_one_out", True)])
+def test_a_split_in_which_no_event_is_a_target_is_told_before_anything_is_written(tmp_path, split, is_last):
+    raw = make_events()
+    first = ~raw["session_id"].duplicated()
+    # What begins a session is never predicted.
+    raw["event"] = np.where(first, "buy", "view")
+    data = {"targets": {"column": "event", "values": ["buy"]}, "split": {"kind": split}}
+    more = {"evaluation": {"prefixes": "last"}} if is_last else {}
+    config = events_config(tmp_path, raw, event_attributes=[], data=data, **more)
+    found = problems(config)
+    assert not config.directory.exists() or not list(config.directory.iterdir())
+    for name in ("train", "valid", "test"):
+        where = "ends a session" if is_last and name != "train" else "follows another one of its session"
+        assert re.search(
+            rf"none of the [\d,]+ events for '{name}' is a target .* that {where}: .*data", found
+        )
+
+
+def test_attributes_that_no_event_has_are_told(tmp_path):
+    raw = make_events().assign(event=None, paid="")
+    config = events_config(tmp_path, raw, data={"chunk_sessions": 3})
+    notices = validate(config.open_source(), config).notices
+    assert [n for n in notices if n.startswith("event attribute")] == [
+        "event attribute 'event_type' has no value for any event",
+        "event attribute 'paid' has no value for any event",
+    ]

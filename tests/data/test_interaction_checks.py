@@ -115,7 +115,7 @@ def test_ids_that_are_written_otherwise_in_the_other_table_are_named(
 
 def test_ids_with_what_nobody_sees_are_told(make_config: MakeConfig) -> None:
     events = pd.DataFrame({"session_id": ["s1", "s1 "] * 2, "item_id": ["10 ", "x"] * 2})
-    items = pd.DataFrame({"item_id": ["10 ", "x"], "title": "", "category": "", "price": 1})
+    items = pd.DataFrame({"item_id": ["10 ", "x"], "title": "a", "category": "b", "price": 1})
     config = make_config(events, items, split={"kind": "hash"})
     notices = validate(config.data.open(0), config).notices
     assert [notice.partition(" have ")[0] for notice in notices] == [
@@ -160,6 +160,7 @@ def test_times_without_a_year_are_told(make_config: MakeConfig, items: pd.DataFr
         (["2024-03-01", "1900-01-01"], "ISO8601", "1900-01-01 00:00:00: do they stand for none?"),
         (["2024-03-01", "2199-12-31"], "ISO8601", "2199-12-31 00:00:00: do they stand for none?"),
         (["1984-03-01", "1985-12-31"], "ISO8601", ""),
+        (["2198-03-01", "2199-12-31"], "ISO8601", "all times are still to come, the first one 2198-03-01"),
     ],
 )
 def test_single_times_at_which_nothing_happened_are_told(
@@ -167,8 +168,11 @@ def test_single_times_at_which_nothing_happened_are_told(
 ) -> None:
     events = pd.DataFrame({"session_id": [1, 1], "item_id": [10, 20], "time": times})
     config = make_config(events, items, columns={"order": "time"}, options={"time_format": time_format})
-    odd = "1 of 2 times are before 1990 or still to come, such as "
-    assert validate(config.data.open(0), config).notices == ([odd + told] if told else [])
+    odd = "" if told.startswith("all") else "1 of 2 times are before 1990 or still to come, such as "
+    notices = validate(config.data.open(0), config).notices
+    assert [notice.partition(" 00:00:00: are they right")[0] for notice in notices] == (
+        [odd + told] if told else []
+    )
 
 
 @pytest.mark.parametrize(("days", "told"), [(7, []), (8, ["1 of 2 sessions last longer than 7 days"])])
@@ -254,3 +258,76 @@ def test_events_that_are_there_twice_are_told(
         config = make_config(table, items, columns={"order": "position"})
         notices = validate(config.data.open(0), config).notices
         assert [notice.partition(" are")[0] for notice in notices] == told
+
+
+@pytest.mark.parametrize("column", ["session_id", "time"])
+def test_what_a_spreadsheet_rounded_is_refused(
+    make_config: MakeConfig, items: pd.DataFrame, column: str
+) -> None:
+    events = pd.DataFrame({"session_id": ["s1", "s1"], "item_id": [10, 20], "time": [1_709_280_000_000] * 2})
+    events[column] = ["1.70928E+12", "1.70928E+12"]
+    ms, by_hash = {"time_format": "ms"}, {"kind": "hash"}
+    config = make_config(events, items, columns={"order": "time"}, options=ms, split=by_hash)
+    (problem,) = problems_of(config)
+    assert f"column '{column}': may have lost digits in 2 rows: row 1 ('1.70928E+12')" in problem
+
+
+def test_items_whose_ids_a_spreadsheet_rounded_are_refused(
+    make_config: MakeConfig, items: pd.DataFrame
+) -> None:
+    items["item_id"] = ["4.00638E+12", "8.71142E+12", "5.00012E+12", "1"]
+    events = pd.DataFrame({"session_id": [1, 1], "item_id": ["1", "1"]})
+    (problem,) = problems_of(make_config(events, items))
+    assert "column 'item_id': may have lost digits in 3 rows: row 1 ('4.00638E+12')" in problem
+
+
+@pytest.mark.parametrize("chunk_sessions", [2, 100])
+def test_ids_that_are_nearly_the_same_are_told_of_both_tables(
+    make_config: MakeConfig, chunk_sessions: int
+) -> None:
+    events = pd.DataFrame({"session_id": ["s1", "S1"] * 2, "item_id": ["x", "X"] * 2})
+    items = pd.DataFrame({"item_id": ["x", "X"], "title": "a", "category": "b", "price": 1})
+    config = make_config(events, items, split={"kind": "hash"}, chunk_sessions=chunk_sessions)
+    notices = validate(config.data.open(0), config).notices
+    assert [notice.partition("; ")[0] for notice in notices] == [
+        "items.csv, column 'item_id': 'x' and 'X' are two ids",
+        "column 'session_id': 's1' and 'S1' are two ids",
+    ]
+
+
+@pytest.mark.parametrize("chunk_sessions", [1, 100])
+def test_a_table_that_is_there_twice_is_told_without_an_order_too(
+    make_config: MakeConfig, items: pd.DataFrame, chunk_sessions: int
+) -> None:
+    once = pd.DataFrame({"session_id": [1, 1, 2, 2, 2, 3, 4, 4], "item_id": [10, 20, 10, 10, 30, 40, 10, 10]})
+    told = []
+    for events in (once, pd.concat([once, once]), pd.concat([once, once, once[:2]])):
+        config = make_config(events, items, chunk_sessions=chunk_sessions, columns={})
+        told.append([n.partition(" events")[0] for n in validate(config.data.open(0), config).notices])
+    # The third session has two events only, and the fourth one item.
+    assert told == [[], ["2 of 3 sessions of 4"], ["1 of 3 sessions of 4"]]
+
+
+def test_an_attribute_that_no_item_has_is_told(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    config = make_config(events, items.assign(category=None))
+    assert validate(config.data.open(0), config).notices == [
+        "items.csv, column 'category': holds no value for any item"
+    ]
+
+
+def test_names_of_zones_that_are_not_known_ask_for_offsets(
+    make_config: MakeConfig, items: pd.DataFrame
+) -> None:
+    events = pd.DataFrame({"session_id": [1, 1], "item_id": [10, 20], "time": ["2024-03-01 09:00 PDT"] * 2})
+    options = {"time_format": "%Y-%m-%d %H:%M %Z"}
+    (problem,) = problems_of(make_config(events, items, columns={"order": "time"}, options=options))
+    assert "row 1 ('2024-03-01 09:00 PDT')" in problem and "write offsets (%z): few names of zones" in problem
+
+
+def test_ids_may_be_what_a_numbered_column_is_called(make_config: MakeConfig) -> None:
+    events = pd.DataFrame({"0": [1, 1, 2], "1": [1, 2, 1]})
+    items = pd.DataFrame({"1": [1, 2], "title": "a", "category": "b", "price": 1})
+    config = make_config(events, items, columns={"session_id": "0", "item_id": "1"})
+    assert validate(config.data.open(0), config).events == 2

@@ -250,6 +250,14 @@ def test_an_empty_validation_split_says_what_to_do(
         prepare_data(config)
 
 
+def test_days_that_cannot_be_divided_say_so(make_config: MakeConfig, items: pd.DataFrame) -> None:
+    days = ["2024-03-01", "2024-03-02"]
+    events = pd.DataFrame({"session_id": [1, 1, 2, 2], "item_id": [10, 20] * 2, "time": sorted(days * 2)})
+    config = make_config(events, items, columns={"order": "time"}, split={"kind": "time"})
+    with pytest.raises(DataError, match=r"'valid'.*sessions that begin at one time stay together"):
+        prepare_data(config)
+
+
 def test_too_many_cold_items_say_so(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"taking out 36 cold items: change data\.split or data\.cold_item_share"

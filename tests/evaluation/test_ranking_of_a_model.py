@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from m2trec_merlin.config import EvaluationConfig
+from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.model.m2trec import build_model
 from m2trec_merlin.model.scoring import ModelScorer
@@ -42,3 +43,14 @@ def test_tensors_and_arrays_are_ranked_alike(device: str, exclude: bool, some: b
     for name in ("target", "found", "remaining"):
         np.testing.assert_array_equal(getattr(tensors, name), getattr(arrays, name))
     assert len(np.unique(tensors.target)) > 5
+
+
+def test_a_model_whose_weights_are_no_numbers_is_told() -> None:
+    catalogue = tiny_catalogue()
+    model = build_model(tiny_config(), catalogue)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.fill_(float("nan"))
+    settings = EvaluationConfig(ks=[1], baselines=[])
+    with pytest.raises(M2TRecError, match=r"scores are no numbers, .* a lower training\.learning_rate"):
+        evaluate(ModelScorer(model), tiny_sessions().prefixes(), catalogue, settings)

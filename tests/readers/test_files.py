@@ -63,6 +63,7 @@ def test_folder_is_one_table_whose_rows_are_located_in_their_files(tmp_path: Pat
         ("a.parquet", b"", "cannot be read as Parquet: the file is empty"),
         ("a.parquet", b"not parquet at all", "cannot be read as Parquet"),
         ("a.csv", b"a,b\n1,2\n3\n", r"1 row does not have the 2 fields of the header: row 2 \(1\)"),
+        ("a.csv.zip", b"x", r"expected a name that ends in .*; unpack it first"),
         ("a.xlsx", b"x", r"expected a name that ends in \.parquet, \.csv or \.tsv"),
     ],
 )
@@ -118,11 +119,30 @@ def test_files_of_a_folder_that_are_not_read_are_told(tmp_path: Path) -> None:
     assert len(table.read()) == 1 and TableFile(tmp_path / "a.csv").notices() == []
 
 
-def test_a_delta_table_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "_delta_log").mkdir()
-    (tmp_path / "a.csv").write_text("a\n1\n")
-    with pytest.raises(DataError, match="is a Delta table, whose files hold deleted rows"):
+@pytest.mark.parametrize(
+    ("sign", "name"),
+    [
+        ("_delta_log/0.json", "a Delta"),
+        ("metadata/v1.metadata.json", "an Iceberg"),
+        (".hoodie/hoodie.properties", "a Hudi"),
+    ],
+)
+def test_tables_that_keep_earlier_versions_are_refused(tmp_path: Path, sign: str, name: str) -> None:
+    (tmp_path / sign).parent.mkdir()
+    (tmp_path / sign).write_text("{}")
+    (tmp_path / "a.csv").write_text("x\n1\n")
+    with pytest.raises(DataError, match=f"is {name} table, whose files hold deleted rows"):
         TableFile(tmp_path).columns()
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("clicks-*.csv", "a pattern names no files: name their folder"), ("clicks.csv", "file or folder$")],
+)
+def test_a_pattern_is_no_file(tmp_path: Path, name: str, told: str) -> None:
+    (tmp_path / "clicks-1.csv").write_text("x\n1\n")
+    with pytest.raises(DataError, match=told):
+        TableFile(tmp_path / name).columns()
 
 
 def test_missing_file_and_empty_folder(tmp_path: Path) -> None:

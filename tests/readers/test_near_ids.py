@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from m2trec_merlin.readers.near_ids import doubt_of, explain_unknown
+from m2trec_merlin.readers.near_ids import AlikeIds, doubt_of, doubt_of_items, explain_unknown
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,52 @@ def test_ids_with_what_nobody_sees_are_named(odd: str) -> None:
     said = f"ids such as {odd!r} have white space at an end or characters that nobody sees"
     assert doubt_of(["7", None, 8, "7 7", odd, " x"]) == said
     assert doubt_of(["7", None, 8, "7 7", "\u0645\u06cc"]) == doubt_of([]) == ""
+
+
+def _doubt(ids: list[object], others: int) -> str:
+    alike = AlikeIds()
+    for each in ids, [f"other {n}" for n in range(others)]:
+        alike.add(each)
+    return alike.doubt()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "way"),
+    [
+        ("AB-7", "ab-7", "small and capital letters"),
+        ("cafe\u0301", "caf\u00e9", "the Unicode form of its letters"),
+        ("007", "7", "leading zeros or a fraction"),
+        ("0", "000", "leading zeros or a fraction"),
+        ("\u00c4", "a\u0308", "small and capital letters"),
+    ],
+)
+def test_ids_of_one_column_that_are_nearly_the_same_are_told(one: str, other: str, way: str) -> None:
+    said = f"{one!r} and {other!r} are two ids; 1 of 4 differ from another one by {way} alone: write those"
+    assert _doubt([None, one, 7, other], 2).startswith(said)
+
+
+def test_a_few_ids_may_be_alike_by_chance() -> None:
+    assert (
+        _doubt(["aB", "Ab"], 98)
+        == _doubt(["7a", "007a", "70", "7.0", "-7", "8", "8 "], 0)
+        == _doubt([], 0)
+        == ""
+    )
+    assert _doubt(["aB", "Ab"], 97) != ""
+
+
+@pytest.mark.parametrize(
+    ("ids", "told"),
+    [
+        ([str(n) for n in range(40)] + ["Total"], "ids such as 'Total' are no numbers, as 40 other ids are"),
+        ([str(n) for n in range(40)] + ["A1", "A2"], ""),
+        (["Total", "1", "2"], ""),
+        ([str(n) for n in range(40)], ""),
+        (["Total", *range(40)], ""),
+        ([*"abcdefgh"] * 5, ""),
+        (["7 ", "8"], "ids such as '7 ' have white space"),
+    ],
+)
+def test_a_row_that_is_no_item_is_told(ids: list[object], told: str) -> None:
+    said = doubt_of_items(ids)
+    assert said.startswith(told) and bool(said) is bool(told)

@@ -145,12 +145,15 @@ def test_unknown_options_are_refused(
         ("%Y-%m-%d %Q", "is no strptime format: 'Q' is a bad directive"),
         ("%Y %Y", "is no strptime format: redefinition"),
         ("%Y-%", "is no strptime format: stray %"),
+        ("%d/%m/%Y %H:%M %p", "%p (AM or PM) counts beside %I alone"),
+        ("%d/%m/%Y %I:%M", "%I is one of 12 hours, before or after noon"),
     ],
 )
 def test_formats_that_read_no_time_are_mistakes(time_format: str, fault: str) -> None:
     with pytest.raises(ValidationError, match=re.escape(fault)):
         TablesOptions(time_format=time_format)
-    assert TablesOptions(time_format="%d.%m.%y %H:%M:%S.%f%z").time_format == "%d.%m.%y %H:%M:%S.%f%z"
+    for good in ("%d.%m.%y %H:%M:%S.%f%z", "%m/%d/%Y %I:%M %p", "%Y%%p%H"):
+        assert TablesOptions(time_format=good).time_format == good
 
 
 def test_state_follows_the_files(make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame) -> None:

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from m2trec_merlin.starting.item_ids import find_item_ids
+from m2trec_merlin.starting.item_ids import find_item_ids, without_header
 from tests.starting.conftest import LookAt
 
 RANDOM = np.random.default_rng(0)
@@ -55,3 +56,26 @@ def test_sessions_that_meet_ids_by_chance_hide_no_items_that_do_not(look: LookAt
     assert find_item_ids(look(strange, "clicks"), items) is None
     hardly = find_item_ids(look(strange.assign(item=RANDOM.integers(450, 950, size=900)), "clicks"), items)
     assert hardly is not None and hardly.clicked == "item" and hardly.known < 0.2
+
+
+@pytest.mark.parametrize("headless", ["clicks", "items", None])
+def test_a_table_without_a_header_is_told(look: LookAt, headless: str | None) -> None:
+    tables = {
+        "clicks": pd.DataFrame({"visit": [1, 1, 2, 2, 3, 3], "item": [101, 102, 103, 101, 102, 103]}),
+        "items": pd.DataFrame({"item": [101, 102, 103, 104], "name": ["lamp", "mug", "bed", "rug"]}),
+    }
+    if headless:
+        first, rest = tables[headless].iloc[0], tables[headless].iloc[1:]
+        tables[headless] = rest.set_axis([str(value) for value in first], axis=1)
+    clicks, items = (look(table, name) for name, table in tables.items())
+    ids = find_item_ids(clicks, items)
+    assert ids is not None
+    told = "".join(without_header(clicks, items, ids))
+    assert (f"{headless}.csv: its first line is a row: '1" in told) is (told != "") is bool(headless)
+
+
+def test_columns_that_are_numbered_have_names(look: LookAt) -> None:
+    clicks = look(pd.DataFrame({"0": [1, 1, 2, 2], "1": [1, 2, 3, 1]}), "clicks")
+    items = look(pd.DataFrame({"sku": [1, 2, 3], "name": ["lamp", "mug", "bed"]}), "items")
+    ids = find_item_ids(clicks, items)
+    assert ids is not None and ids.clicked == "1" and not without_header(clicks, items, ids)

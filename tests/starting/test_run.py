@@ -314,7 +314,8 @@ def test_a_file_of_another_format_is_called_so(shop: Path) -> None:
 
 
 def test_a_first_line_that_is_no_header_is_doubted(shop: Path) -> None:
-    products().to_csv(shop / "products.csv", index=False, header=False)
+    goods = products().replace({"sku": {"P-000": "never clicked 0"}})
+    goods.to_csv(shop / "products.csv", index=False, header=False)
     lines = draft(shop).found.doubts()
     assert any("the first line of products.csv names the columns, but looks like data" in e for e in lines)
 

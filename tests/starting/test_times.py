@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from m2trec_merlin.starting.look import Column
-from m2trec_merlin.starting.times import apart_from, nearly_times, times_of
+from m2trec_merlin.starting.times import apart_from, nearly_times, times_of, unread_times
 
 MOMENTS = pd.date_range("2024-01-05 13:45:07", periods=400, freq="11h7min3s")
 
@@ -20,6 +20,8 @@ WRITINGS = {
             *("%d %b %Y %H:%M", "%b %d, %Y", "%d.%m.%y %H:%M", "%Y%m%d", "%Y%m%d%H%M%S"),
         )
     },
+    "%a, %d %b %Y %H:%M:%S GMT": "%a, %d %b %Y %H:%M:%S %Z",
+    "%Y-%m-%d %H:%M:%S,000": None,
     "%d/%b/%Y:%H:%M:%S +0000": "%d/%b/%Y:%H:%M:%S %z",
     "%Y-%m-%d %H:%M:%S UTC": "%Y-%m-%d %H:%M:%S %Z",
 }
@@ -119,3 +121,25 @@ def test_times_of_day_beside_days_are_told(clock: str) -> None:
     beside = [Column("n", pd.Series(["7"] * 30)), Column("clock", pd.Series([clock] * 30))]
     assert apart_from(days, beside).startswith("'clock' holds times of day, and 'day' days: write both into")
     assert apart_from(days, beside[:1]) == apart_from(moments, beside) == ""
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (
+            ["45352.33", "45352.9"],
+            "'at' is called like a time, and '45352.33' is not read as one: are these days",
+        ),
+        (
+            ["Q1/2024", "Q2/2024"],
+            "'at' is called like a time, and 'Q1/2024' is not read as one: data.options.",
+        ),
+        (["7", "12"], ""),
+        (["morning", "noon"], ""),
+    ],
+)
+def test_columns_called_like_times_that_are_not_read_are_told(values: list[str], told: str) -> None:
+    column = Column("at", pd.Series(values))
+    assert times_of(column) is None
+    said = "".join(unread_times([column]))
+    assert said.startswith(told) and bool(said) is bool(told)

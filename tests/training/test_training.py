@@ -138,6 +138,16 @@ class TestTrainer:
         assert outcome.items is not None
         assert (outcome.items.target <= 20).mean() == progress.best_value
 
+    def test_of_epochs_with_one_hit_rate_the_one_that_ranks_best_is_kept(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Of 20 items, HIT@20 is 1 whatever the model has learnt."""
+        measured = iter([[1.0, 0.2], [1.0, 0.4], [1.0, 0.3], [1.0, 0.4], [0.9, 0.8]])
+        monkeypatch.setattr(Trainer, "_measure", lambda self: next(measured))
+        tested, _, _ = trainer(tmp_path, tiny_config(training={"epochs": 5, "patience": 5}), Recorder())
+        progress = tested.train(seed=1)
+        assert (progress.epoch, progress.best_epoch, progress.best_value) == (5, 2, 1.0)
+
     def test_stops_after_max_steps(self, tmp_path: Path) -> None:
         recorder = Recorder()
         tested, _, _ = trainer(tmp_path, tiny_config(training={"max_steps": 7}), recorder)

@@ -19,6 +19,7 @@ class SplitCounts:
         last_only: a session's last event alone is predicted.
 
     Attributes:
+        last_only: see above.
         events: int64 [items], events of each item, in the order of the known items.
         targets: int64 [items], those of them that are predicted: that follow another event of their session,
             or end it, and may be targets.
@@ -34,7 +35,7 @@ class SplitCounts:
 
     def __init__(self, items: KnownItems, *, last_only: bool = False) -> None:
         self._items = items
-        self._last_only = last_only
+        self.last_only = last_only
         self.events, self.targets = (np.zeros(len(items), dtype=np.int64) for _ in range(2))
         self.lengths = np.zeros(1, dtype=np.int64)
         self.hours = pd.Series([], pd.Index([], dtype=np.int64), dtype=np.int64)
@@ -58,7 +59,7 @@ class SplitCounts:
         lengths = np.bincount(session)
         items = self._items.positions(events[ITEM_ID])
         np.add.at(self.events, items, 1)
-        predicted = np.append(starts[1:], True) if self._last_only else ~starts
+        predicted = np.append(starts[1:], True) if self.last_only else ~starts
         if TARGET in events:
             predicted &= events[TARGET].to_numpy(bool)
         np.add.at(self.targets, items[predicted], 1)

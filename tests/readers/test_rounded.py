@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from m2trec_merlin.readers.rounded import are_rounded_ids, are_rounded_positions
+
+
+@pytest.mark.parametrize("text", ["4.00638E+12", "4,00638E+12", "1E+05", "1e+05", "-1.5E+20 ", "1.7e+18"])
+def test_a_number_with_an_exponent_is_no_id(text: str) -> None:
+    assert list(are_rounded_ids(pd.Series(["x", None, text]))) == [False, False, True]
+
+
+@pytest.mark.parametrize("text", ["12e4", "1e10", "5E7", "1.E+5x", "4006381333000", "7.5", ""])
+def test_codes_and_whole_numbers_are_ids(text: str) -> None:
+    assert not are_rounded_ids(pd.Series([text, None, "x"])).any()
+
+
+@pytest.mark.parametrize(("kind", "first"), [(np.float32, 2**24), (np.float64, 2**53)])
+def test_floats_are_ids_up_to_where_they_hold_every_whole_number(kind: type, first: int) -> None:
+    values = pd.Series([first - 1, np.nan, first, -first, 7], dtype=kind)
+    assert list(are_rounded_ids(values)) == [False, False, True, True, False]
+
+
+@pytest.mark.parametrize("text", ["1.70927E+12", "1,7E+12", "2E+11"])
+def test_times_and_places_from_a_spreadsheet_are_rounded(text: str) -> None:
+    assert list(are_rounded_positions(pd.Series([text, None, "12"]))) == [True, False, False]
+
+
+@pytest.mark.parametrize("text", ["1.7092512e+18", "1e+05", "1.5E+10", "1709251200000", "2024-03-01"])
+def test_what_programs_write_has_all_digits_of_a_float(text: str) -> None:
+    assert not are_rounded_positions(pd.Series([text, None])).any()
+
+
+def test_times_in_floats_of_32_bits_are_rounded() -> None:
+    seconds = pd.Series([1_709_251_200, 16_777_215])
+    assert list(are_rounded_positions(seconds.astype(np.float32))) == [True, False]
+    for kind in (np.float64, np.int64, "Int64", "Float64", object):
+        assert not are_rounded_positions(seconds.astype(kind)).any()
