@@ -270,10 +270,10 @@ def recommend(
         candidates or [],
         top_k=top_k,
         exclude=exclude,
-        exclude_session_items=not repeat,
+        exclude_session_items=None if repeat else True,
         new_item_boost=boost,
         popularity=popularity,
-        explain=explain,
+        explain=explain or None,
     )
 
 

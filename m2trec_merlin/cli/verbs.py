@@ -188,7 +188,7 @@ def run_recommend(
     with RecommendationClient(own if address is None else address, tls=encryption) as client:
         answer = client.recommend(
             items,
-            filters=parse_filters(filters),
+            filters=parse_filters(filters) or None,
             candidates=[parse_session_item(text) for text in listed] or None,
             **options,
         )

@@ -85,7 +85,7 @@ def test_the_shop_shows_something_whatever_happens() -> None:
     with serving(server) as address:
         assert asyncio.run(ask(address)) == [item.decode() for item in ANSWER["recommended_ids"]]
         options = json.loads(server.tensors["options"][0])
-    assert options == {"top_k": 12, "exclude_session_items": True}
+    assert options == {"top_k": 12, "exclude": [], "exclude_session_items": True}
 
 
 def test_wishes_for_new_items_are_granted(shop: Shop) -> None:
