@@ -98,7 +98,7 @@ class LocalRecommender:
     def n_items(self) -> int:
         """Items of the catalogue as it is now."""
         with self._turn:
-            return self._second.recommender.catalogues.served()[1].count
+            return self._second.recommender.catalogue().count
 
     def recommend(
         self,
@@ -235,7 +235,7 @@ class LocalRecommender:
             return self._items().values(attribute)
 
     def _items(self) -> ItemSearch:
-        _, catalogue = self._second.recommender.catalogues.served()
+        catalogue = self._second.recommender.catalogue()
         if self._search is None or self._search[0] is not catalogue:
             self._search = catalogue, ItemSearch(catalogue, list(self.version.filters))
         return self._search[1]

@@ -4,6 +4,7 @@ import inspect
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -210,6 +211,26 @@ def test_changes_of_the_catalogue_are_taken_up_as_by_a_server(shop: Shop, tmp_pa
     np.testing.assert_allclose(recommender.encode(["new-1"]), recommender.encode([item]), atol=1e-6)
     with pytest.raises(RefusedError, match="the catalogue has no item 'sku-7'"):
         recommender.encode(["sku-7"])
+
+
+def test_items_are_available_by_the_clock_whoever_asks(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository, now = shutil.copytree(shop.repository, tmp_path / "triton"), time.time()
+    item = {**NEW_BREAD, "image": [0.5, -1.0, 2.0], "available_until": "2100-01-01"}
+    pd.DataFrame([{"item_id": "new-1", **item}]).to_parquet(tmp_path / "items.parquet")
+    CatalogueVerbs(repository).add(tmp_path / "items.parquet")
+    recommender = m2trec.load(repository)
+
+    def is_available() -> tuple[bool, bool]:
+        [described] = recommender.describe(["new-1"])
+        [found] = [each for each in recommender.search("", top_k=2 * N_ITEMS) if each.item_id == "new-1"]
+        assert described is not None
+        return described.available, found.available
+
+    assert is_available() == (True, True)
+    monkeypatch.setattr("time.time", lambda: now + 100 * 366 * 86_400)
+    assert is_available() == (False, False)
 
 
 def test_a_run_a_link_a_configuration_and_an_export_are_opened(shop: Shop, tmp_path: Path) -> None:

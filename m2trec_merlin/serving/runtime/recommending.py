@@ -144,13 +144,25 @@ class Recommender:
             vectors[new] = self._encode_new([request.new_items])[-1 - positions[new]]
         return vectors
 
+    def catalogue(self, number: str | None = None) -> ServedCatalogue:
+        """Return a version of the catalogue as it is now, with the items that are available by the clock.
+
+        Args:
+            number: of the version; default: the one that is served.
+
+        Raises:
+            ServerError: it cannot be opened.
+        """
+        catalogue = self.catalogues.served()[1] if number is None else self.catalogues.get(number)
+        catalogue.come_to(time.time())
+        return catalogue
+
     def similar(self, request: Request) -> SimilarItems:
         """Return the candidates whose vectors are most like that of the one item of a session.
 
         Of the options those count that say how many items are wanted, and which.
         """
-        catalogue = self.catalogues.get(request.catalogue)
-        catalogue.come_to(time.time())
+        catalogue = self.catalogue(request.catalogue)
         draft = _draft(catalogue, request)
         [vector] = self.item_vectors(request)
         cosines = np.where(catalogue.biases > -np.inf, catalogue.vectors.cosines(vector), -np.inf)
@@ -169,8 +181,7 @@ class Recommender:
         """
         answers: dict[int, Answer] = {}
         for number in dict.fromkeys(request.catalogue for request in requests):
-            catalogue = self.catalogues.get(number)
-            catalogue.come_to(time.time())
+            catalogue = self.catalogue(number)
             own = [place for place, request in enumerate(requests) if request.catalogue == number]
             plain = [place for place in own if not requests[place].outside]
             found = self._recommend(catalogue, [requests[place] for place in plain])
