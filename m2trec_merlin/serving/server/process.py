@@ -157,7 +157,7 @@ class TritonServer:
         workers = psutil.Process(self._process.pid).children()
         while self._process.poll() is None:
             for worker in workers:
-                if not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE:
+                if _has_ended(worker):
                     os.killpg(self._process.pid, signal.SIGKILL)
                     self._process.wait()
                     return f"Worker {worker.pid} of Triton ended by itself.\n{self.log_tail()}"
@@ -236,6 +236,15 @@ class TritonServer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    """Tell whether a process is gone, or only waits for its parent to hear of its end."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        # It went between the two questions.
+        return True
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
