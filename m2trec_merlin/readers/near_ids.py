@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 
 _NUMBER = re.compile(r"([+-]?)0*([0-9]+)(?:\.0*)?")
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}([,.'\u00a0\u2009\u202f ])[0-9]{3}(?:\1[0-9]{3})*")
+#: Of these the ways below change capital letters at most: nearly all ids of nearly all shops.
+_PLAIN = re.compile(r"[A-Za-z1-9][A-Za-z0-9_-]*")
 _UNSEEN = re.compile(r"[\u00ad\u200b-\u200f\u2060\ufeff]")
 #: White space at an end, or the same characters as Arrow's expressions write them.
 _ODD = r"^[\s\pZ]|[\s\pZ]$|[\x{ad}\x{200b}-\x{200f}\x{2060}\x{feff}]"
@@ -40,9 +42,9 @@ def explain_unknown(unknown: Iterable[object], known: Iterable[object]) -> str:
     texts = [str(each) for each in unknown]
     if not texts:
         return ""
-    written = {_write(str(each), len(_WAYS)): str(each) for each in known}
+    written = {_write_all(text): text for text in map(str, known)}
     for text in texts:
-        if (meant := written.get(_write(text, len(_WAYS)))) is not None:
+        if (meant := written.get(_write_all(text))) is not None:
             ways = range(1, len(_WAYS) + 1)
             way = next(count for count in ways if _write(text, count) == _write(meant, count))
             return f"the items have {meant!r}, which differs from {text!r} by {list(_WAYS)[way - 1]}"
@@ -62,6 +64,10 @@ def doubt_of_items(ids: Iterable[object]) -> str:
     """Say the same of ids of items, which requests name."""
     odd = doubt_of(ids)
     return odd and f"{odd}, and requests must write them so"
+
+
+def _write_all(text: str) -> str:
+    return text.lower() if _PLAIN.fullmatch(text) else _write(text, len(_WAYS))
 
 
 def _write(text: str, ways: int) -> str:

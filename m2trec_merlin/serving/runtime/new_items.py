@@ -40,7 +40,7 @@ class NewItemEncoder:
     Args:
         directory: of the saved items workflow, in a version folder of the first step.
         attributes: those the model reads.
-        in_background: import at once, and without torch, as only a process of its own may: meanwhile any
+        in_background: import at once, and `light_merlin`, as only a process of its own may: meanwhile any
             other import of torch there fails. If not, all is imported when it is first needed.
         of_events: whether the workflow is that of sessions, and the "items" are events; of these attributes.
     """
@@ -161,14 +161,14 @@ def _started(load: Callable[[], Loaded]) -> Callable[[], Loaded]:
 
 
 def _load(
-    directory: Path, seal: str, raw: Sequence[RawAttribute], with_torch: bool, of_events: bool
+    directory: Path, seal: str, raw: Sequence[RawAttribute], in_process: bool, of_events: bool
 ) -> Loaded:
     try:
-        from m2trec_merlin.merlin_adapter import prepare_merlin, without_torch
+        from m2trec_merlin.merlin_adapter import light_merlin, prepare_merlin
 
         prepare_merlin()
-        # One thread at a time may keep torch away.
-        with _IMPORTING, nullcontext() if with_torch else without_torch():
+        # One thread at a time may keep others away.
+        with _IMPORTING, nullcontext() if in_process else light_merlin():
             from m2trec_merlin.attributes import parse_attribute
             from m2trec_merlin.attributes.operators import load_operators
             from m2trec_merlin.workflows.items import encode_items, items_workflow
