@@ -56,25 +56,30 @@ def test_merlin_core_needs_dask_without_query_planning():
     assert done.stdout.strip() == "dask.dataframe.core"
 
 
-def test_merlin_imports_torch_for_names_of_types():
-    """Upstream: merlin.dtypes.mappings imports torch where it is installed."""
+@pytest.mark.parametrize("package", ["torch", "tritonclient", "numba", "distributed"])
+def test_merlin_imports_what_no_transformation_needs(package):
+    """Upstream: merlin.dtypes.mappings, merlin.core and nvtabular.ops import what is there of these."""
     program = (
         "import sys, m2trec_merlin.merlin_adapter as adapter\n"
         "adapter.prepare_merlin()\n"
-        "with adapter.without_torch():\n"
-        "    import {first}\n"
-        "print('torch' in sys.modules, end=' ')\n"
-        "import {second}\n"
-        "print('torch' in sys.modules)\n"
+        "import {before}\n"
+        "with adapter.light_merlin():\n"
+        "    import {within}\n"
+        "print('{package}' in sys.modules, end=' ')\n"
+        "import {after}\n"
+        "print('{package}' in sys.modules)\n"
+        "assert '{package}' not in sys.modules or sys.modules['{package}'].__spec__ is not None\n"
     )
 
-    def found(first: str, second: str) -> str:
-        command = [sys.executable, "-W", "ignore", "-c", program.format(first=first, second=second)]
+    def found(before: str, within: str, after: str) -> str:
+        program_of = program.format(before=before, within=within, after=after, package=package)
+        command = [sys.executable, "-W", "ignore", "-c", program_of]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
-    assert found("json", "merlin.schema") == "False True\n"
-    assert found("merlin.schema, nvtabular", "json") == "False False\n"
-    assert found("merlin.schema", "torch") == "False True\n"
+    assert found("json", "json", "nvtabular") == "False True\n"
+    assert found("json", "nvtabular", "json") == "False False\n"
+    assert found("json", "nvtabular", package) == "False True\n"
+    assert found(package, "nvtabular", "json") == "True True\n"
 
 
 def test_dask_with_query_planning_is_refused(monkeypatch):

@@ -6,7 +6,7 @@ A kind is one module of this package: a class of settings with the methods below
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -136,9 +136,10 @@ class Attribute(Section):
         return []
 
     def faults(self, values: pd.Series) -> Iterator[Fault]:
-        """Yield what is wrong with the known values of the raw column: lists, where an item has one value."""
+        """Yield what is wrong with the known values of the raw column: what is no single value."""
         hint = "kind multi_categorical takes lists"
         yield Fault("is a list, not a single value", values, are_lists(values), hint)
+        yield Fault("is an object, not a single value", values, are_objects(values))
         written = written_lists(values)
         if written.all():
             yield Fault("is a list written as text", values, written, WRITTEN_LISTS_HINT)
@@ -218,10 +219,26 @@ class Attribute(Section):
 
 
 def are_lists(values: pd.Series) -> np.ndarray:
-    """Tell which values are lists; looks at each one only where a column holds objects of several types."""
+    """Tell which values are lists."""
+    return _are(values, lambda value: isinstance(value, list | tuple | np.ndarray))
+
+
+def are_objects(values: pd.Series, within_lists: bool = False) -> np.ndarray:
+    """Tell which values are those of a request that JSON calls objects, or lists that hold such or lists."""
+
+    def is_object(value: object) -> bool:
+        if within_lists and isinstance(value, list | tuple | np.ndarray):
+            return any(isinstance(each, dict | list | tuple | np.ndarray) for each in value)
+        return isinstance(value, dict)
+
+    return _are(values, is_object)
+
+
+def _are(values: pd.Series, is_one: Callable[[object], bool]) -> np.ndarray:
+    """Look at each value only where a column holds objects of several types."""
     if values.dtype != object or not pd.api.types.infer_dtype(values, skipna=False).startswith("mixed"):
         return np.zeros(len(values), dtype=bool)
-    return values.map(lambda value: isinstance(value, list | tuple | np.ndarray)).to_numpy(bool)
+    return values.map(is_one).to_numpy(bool)
 
 
 def written_lists(values: pd.Series) -> np.ndarray:

@@ -19,6 +19,7 @@ from m2trec_merlin.attributes.base import (
     Fault,
     Node,
     are_lists,
+    are_objects,
     written_lists,
 )
 from m2trec_merlin.attributes.capitals import doubts_of_capitals
@@ -58,8 +59,10 @@ class MultiCategorical(Attribute):
         return Embedding(self.dim, self.pooling)
 
     def faults(self, values: pd.Series) -> Iterator[Fault]:
-        """Yield lists that are written as text, which would count as one value."""
+        """Yield lists that are written as text, which would count as one value, and what holds others."""
         yield Fault("is a list written as text", values, written_lists(values), WRITTEN_LISTS_HINT)
+        odd = are_objects(values, within_lists=True)
+        yield Fault("is neither a value nor a list of values", values, odd)
 
     def doubts(self, values: pd.Series) -> Iterator[str]:
         """Say also which values are probably one, and where another mark seems to separate them."""

@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 
 _NUMBER = re.compile(r"([+-]?)0*([0-9]+)(?:\.0*)?")
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}([,.'\u00a0\u2009\u202f ])[0-9]{3}(?:\1[0-9]{3})*")
+#: Of these the ways below change capital letters at most: nearly all ids of nearly all shops.
+_PLAIN = re.compile(r"[A-Za-z1-9][A-Za-z0-9_-]*")
 _UNSEEN = re.compile(r"[\u00ad\u200b-\u200f\u2060\ufeff]")
 #: Share of ids from which on others that are nearly the same are no chance.
 _NOTABLE = 0.01
@@ -44,9 +46,9 @@ def explain_unknown(unknown: Iterable[object], known: Iterable[object]) -> str:
     texts = [str(each) for each in unknown]
     if not texts:
         return ""
-    written = {_write(str(each), len(_WAYS)): str(each) for each in known}
+    written = {_write_all(text): text for text in map(str, known)}
     for text in texts:
-        if (meant := written.get(_write(text, len(_WAYS)))) is not None:
+        if (meant := written.get(_write_all(text))) is not None:
             return f"the items have {meant!r}, which differs from {text!r} by {_way_between(text, meant)}"
     return ""
 
@@ -108,6 +110,10 @@ class AlikeIds:
 
 def _way_between(one: str, other: str) -> str:
     return next(way for n, way in enumerate(_WAYS, 1) if _write(one, n) == _write(other, n))
+
+
+def _write_all(text: str) -> str:
+    return text.lower() if _PLAIN.fullmatch(text) else _write(text, len(_WAYS))
 
 
 def _write(text: str, ways: int) -> str:

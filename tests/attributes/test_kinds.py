@@ -139,6 +139,12 @@ class TestContract:
         ]
         assert [9] in wrong
 
+    @pytest.mark.parametrize("odd", [{"a": "struct"}, [["x"]], [{"a": 1}]])
+    def test_what_only_requests_can_say_is_a_fault_with_its_row(self, attribute, raw, odd):
+        for values in (pd.concat([raw, pd.Series([odd], index=[9])]), pd.Series([odd], index=[9])):
+            wrong = [fault.wrong for fault in attribute.faults(values[values.notna()])]
+            assert any(np.asarray(each)[-1] for each in wrong if len(each))
+
     def test_settings_of_the_model_do_not_ask_for_preprocessing(self, attribute, kind):
         settings = attribute.preprocessing_settings()
         assert set(settings) == set(type(attribute).model_fields) - attribute.model_settings

@@ -1,8 +1,17 @@
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
-from m2trec_merlin.readers.near_ids import AlikeIds, doubt_of, doubt_of_items, explain_unknown
+from m2trec_merlin.readers.near_ids import (
+    _WAYS,
+    AlikeIds,
+    _write,
+    doubt_of,
+    doubt_of_items,
+    explain_unknown,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +32,14 @@ from m2trec_merlin.readers.near_ids import AlikeIds, doubt_of, doubt_of_items, e
 def test_the_way_in_which_ids_differ_is_named(unknown: str, known: str, way: str) -> None:
     expected = f"the items have {known!r}, which differs from {unknown!r} by {way}"
     assert explain_unknown(["nothing", unknown], ["other", known]) == expected
+
+
+@pytest.mark.parametrize("letters", ["aZ9_-", "a0", "7-", "\u017f\u212a7"])
+def test_plain_ids_are_compared_as_others_are(letters: str) -> None:
+    for text in map("".join, product(letters, repeat=4)):
+        for other in (text.swapcase(), f"0{text}", f"+{text}", f"{text} ", f"{text}.0"):
+            same = _write(text, len(_WAYS)) == _write(other, len(_WAYS))
+            assert text == other or bool(explain_unknown([text], [other])) == same, (text, other)
 
 
 def test_nothing_is_said_of_ids_that_are_others() -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
 from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.export.repository import version_folder
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.process import TritonServer
-from tests.worlds.shop import Shop
+from tests.worlds.shop import Shop, raw_items
 
 
 def alter(path: Path) -> None:
@@ -62,3 +63,20 @@ def test_a_model_that_somebody_added_is_not_started(repository: Path) -> None:
     with pytest.raises(ArtifactError, match=r"stranger/1/model\.py changed since the export"):
         load(repository)
     shutil.rmtree(repository / "stranger")
+
+
+def test_items_are_added_by_nothing_but_what_was_exported(repository: Path, tmp_path: Path) -> None:
+    predict, preprocess = (
+        version_folder(repository, name) for name in ("m2trec_predict", "m2trec_preprocess")
+    )
+    read = [predict / name for name in ("items.parquet", "item_format.json", "catalogue.onnx")]
+    read += [path for path in (preprocess / "items_workflow").rglob("*") if path.is_file()]
+    raw_items().head(1).assign(item_id="new-1").to_parquet(table := tmp_path / "new.parquet")
+    for path in read:
+        content = path.read_bytes()
+        alter(path)
+        with pytest.raises(ArtifactError, match=rf"{path.name} changed since the export: run `m2trec export"):
+            CatalogueVerbs(repository).add(table)
+        path.write_bytes(content)
+    assert CatalogueVerbs(repository).versions.all() == []
+    assert CatalogueVerbs(repository).add(table).number == 1

@@ -23,6 +23,7 @@ from m2trec_merlin.encoded import join_items, no_items
 from m2trec_merlin.progress import Progress
 from m2trec_merlin.serving.catalogue.changes import Raw
 from m2trec_merlin.serving.catalogue.shown import shown_columns
+from m2trec_merlin.serving.contract.checksums import require_sealed
 from m2trec_merlin.serving.contract.item_format import ItemFormat
 from m2trec_merlin.serving.contract.version import CATALOGUE_GRAPH, ITEMS_WORKFLOW, Description
 from m2trec_merlin.serving.runtime.catalogue_graph import CatalogueGraph
@@ -56,10 +57,14 @@ class RowEncoder:
         preprocess: version folder of the first step.
         predict: version folder of the second step.
         written: how tables of items are written there.
+
+    Raises:
+        ArtifactError: files that it reads are not what was exported.
     """
 
     def __init__(self, preprocess: Path, predict: Path, written: ItemFormat) -> None:
-        description = Description.open(predict)
+        description = Description.open(preprocess)
+        require_sealed(predict, files=(CATALOGUE_GRAPH,))
         self._format = written
         self._graph = CatalogueGraph(predict / CATALOGUE_GRAPH)
         self._workflow, self._attributes = preprocess / ITEMS_WORKFLOW, description.attributes

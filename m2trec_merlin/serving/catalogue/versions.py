@@ -33,12 +33,18 @@ from m2trec_merlin.serving.contract.catalogue import (
     catalogue_folder,
     current_version,
 )
-from m2trec_merlin.serving.contract.checksums import seal
+from m2trec_merlin.serving.contract.checksums import require_sealed, seal
 from m2trec_merlin.serving.contract.identity import export_version, written
 from m2trec_merlin.serving.contract.item_format import ItemFormat
 from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.serving.contract.repository import version_folder
-from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS, ITEM_VECTORS, ITEMS
+from m2trec_merlin.serving.contract.version import (
+    BIASES,
+    CANDIDATE_VECTORS,
+    ITEM_FORMAT,
+    ITEM_VECTORS,
+    ITEMS,
+)
 
 #: Versions that stay on disk, the current one among them. Each holds all that changed since the export.
 KEPT = 20
@@ -61,6 +67,7 @@ class CatalogueVersions:
     def __init__(self, repository: Path) -> None:
         self._preprocess, self._predict = (version_folder(repository, name) for name in (PREPROCESS, PREDICT))
         self.folder = catalogue_folder(repository)
+        require_sealed(self._predict, files=(ITEM_FORMAT, ITEMS))
         self.format = ItemFormat.open(self._predict)
         if self.format.unchangeable:
             raise ArtifactError(

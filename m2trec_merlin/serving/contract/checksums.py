@@ -47,12 +47,13 @@ def seal_of(directory: Path) -> str:
         return str(content["seal"])
 
 
-def require_sealed(directory: Path, verb: str = "export") -> None:
+def require_sealed(directory: Path, verb: str = "export", files: Iterable[str] | None = None) -> None:
     """Check that `directory` is what `seal` saw.
 
     Args:
         directory: that was sealed.
         verb: that writes it anew.
+        files: by name, those that are read; None for all that there are.
 
     Raises:
         ArtifactError: files are missing, were added or altered, or are in another format.
@@ -67,8 +68,12 @@ def require_sealed(directory: Path, verb: str = "export") -> None:
         if content.pop("seal") != fingerprint(content):
             raise ValueError("it was altered")
         saved = content["sha256"]
-    sealed = {(directory / name).parent for name in saved if Path(name).name == CHECKSUMS}
-    found = _sums(directory, sealed)
+    if files is None:
+        sealed = {(directory / name).parent for name in saved if Path(name).name == CHECKSUMS}
+        found = _sums(directory, sealed)
+    else:
+        found = {name: sha256(directory / name) for name in files if (directory / name).is_file()}
+        saved = {name: saved[name] for name in files if name in saved}
     wrong = sorted(name for name in saved.keys() | found.keys() if saved.get(name) != found.get(name))
     if wrong:
         since = "the export" if verb == "export" else "it was written"

@@ -23,8 +23,8 @@ from m2trec_merlin.serving.runtime.background import Background
 
 T = TypeVar("T")
 
-#: New items should be there within a second or two of the command that adds them.
-_SECONDS_BETWEEN_LOOKS = 0.25
+#: A look is one question to the file system; new items wait for it.
+_SECONDS_BETWEEN_LOOKS = 0.1
 #: What cannot be read may still be on its way: copied by a program that knows no order, or cached by a disk.
 _SECONDS_UNTIL_TRIED_AGAIN = 10.0
 #: Versions that stay open: requests between the two steps are of the newest or of the one before.

@@ -40,7 +40,7 @@ class NewItemEncoder:
     Args:
         directory: of the saved items workflow, in a version folder of the first step.
         attributes: those the model reads.
-        in_background: import at once, and without torch, as only a process of its own may: meanwhile any
+        in_background: import at once, and `light_merlin`, as only a process of its own may: meanwhile any
             other import of torch there fails. If not, all is imported when it is first needed.
         of_events: whether the workflow is that of sessions, and the "items" are events; of these attributes.
     """
@@ -88,7 +88,7 @@ class NewItemEncoder:
         ignored: list[list[str]] = [[] for _ in items]
         for each in refused:
             ignored[each.item].append(f"{each.column} {show(each.value)} {each.why}, so it counts as missing")
-        encoded = encode_items(workflow, _without_useless_texts(frame, refused, read_by))
+        encoded = encode_items(workflow, _without_useless(frame, refused, read_by))
         fields = [attribute.field for attribute in self._attributes]
         columns = {f.name: EncodedColumn.from_arrow(f, to_arrow(encoded[f.name])) for f in fields}
         for item, note in _unknown(frame, read_by, columns):
@@ -122,16 +122,20 @@ def _refused(frame: pd.DataFrame, attributes: Sequence[Attribute]) -> Iterator[_
                 yield _Refused(int(str(item)), attribute.source_column, value, fault.what)
 
 
-def _without_useless_texts(
+def _without_useless(
     frame: pd.DataFrame, refused: Sequence[_Refused], attributes: Sequence[Attribute]
 ) -> pd.DataFrame:
-    """Return the items without the texts that none of the attributes can use which read them."""
+    """Return the items without the values that none of the attributes can use which read them.
+
+    What stays are single values other than texts, which are missing to the attribute that cannot use them.
+    """
     readers = Counter(attribute.source_column for attribute in attributes)
-    refusals = Counter((each.item, each.column) for each in refused if isinstance(each.value, str))
+    useless = (each for each in refused if isinstance(each.value, str | dict | list))
+    refusals = Counter((each.item, each.column) for each in useless)
     left = frame.copy() if refusals else frame
     for (item, column), count in refusals.items():
         if count == readers[column]:
-            left.loc[item, column] = None
+            left.at[item, column] = None
     return left
 
 
@@ -161,14 +165,14 @@ def _started(load: Callable[[], Loaded]) -> Callable[[], Loaded]:
 
 
 def _load(
-    directory: Path, seal: str, raw: Sequence[RawAttribute], with_torch: bool, of_events: bool
+    directory: Path, seal: str, raw: Sequence[RawAttribute], in_process: bool, of_events: bool
 ) -> Loaded:
     try:
-        from m2trec_merlin.merlin_adapter import prepare_merlin, without_torch
+        from m2trec_merlin.merlin_adapter import light_merlin, prepare_merlin
 
         prepare_merlin()
-        # One thread at a time may keep torch away.
-        with _IMPORTING, nullcontext() if with_torch else without_torch():
+        # One thread at a time may keep others away.
+        with _IMPORTING, nullcontext() if in_process else light_merlin():
             from m2trec_merlin.attributes import parse_attribute
             from m2trec_merlin.attributes.operators import load_operators
             from m2trec_merlin.workflows.items import encode_items, items_workflow

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from m2trec_merlin.encoded import NO_ITEM, EncodedItems, join_items, no_items
-from m2trec_merlin.errors import M2TRecError, ServerError, shorten
+from m2trec_merlin.errors import DataError, M2TRecError, ServerError, shorten
 from m2trec_merlin.rows import RowsOfIds
 from m2trec_merlin.serving.contract.about import EXPORTED_CATALOGUE
 from m2trec_merlin.serving.contract.names import EVENT_ATTRIBUTES, ITEM_ATTRIBUTES
@@ -295,11 +295,11 @@ class SessionReader:
         catalogue: str,
     ) -> ReadSession | M2TRecError:
         if isinstance(events, M2TRecError):
-            return ServerError(shorten(f"{EVENT_ATTRIBUTES}: {events}", _LONGEST_MESSAGE))
+            return ServerError(shorten(f"{EVENT_ATTRIBUTES}: {_in_one_line(events)}", _LONGEST_MESSAGE))
         if isinstance(new_items, M2TRecError):
             # Arrow quotes the value that it cannot read, however long, and gRPC carries short messages only.
             named = " or ".join(dict.fromkeys(where.partition("[")[0] for where in parsed.raw_items))
-            return ServerError(shorten(f"{named}: {new_items}", _LONGEST_MESSAGE))
+            return ServerError(shorten(f"{named}: {_in_one_line(new_items)}", _LONGEST_MESSAGE))
         notes = [
             f"{where}: {note}"
             for where, item in zip(parsed.raw_items, new_items, strict=True)
@@ -327,6 +327,10 @@ def _require_one_each(
                 f"{name} has {len(given)} positions and item_ids {len(item_ids)}: give both "
                 "one entry per position, empty where there is nothing to say"
             )
+
+
+def _in_one_line(error: M2TRecError) -> str:
+    return f"{error.source}: {'; '.join(error.problems)}" if isinstance(error, DataError) else str(error)
 
 
 def _encode_or_error(

@@ -43,6 +43,12 @@ import torch  # as an encoder of sentences would
 assert torch.ones(1).sum() == 1
 """
 
+COMMAND = """
+import sys
+import m2trec_merlin.cli.app
+print(*sys.modules)
+"""
+
 CONNECT = """
 import sys
 import m2trec_merlin.serving.client
@@ -62,9 +68,14 @@ def test_answering_for_known_items_imports_no_heavy_package(shop: Shop) -> None:
     assert loaded & HEAVY == set()
 
 
-def test_encoding_raw_items_imports_nvtabular_and_no_torch(shop: Shop) -> None:
+def test_encoding_raw_items_imports_nvtabular_and_little_else(shop: Shop) -> None:
     loaded = modules_of(ENCODE, str(shop.preprocess))
-    assert "nvtabular" in loaded and "torch" not in loaded
+    assert "nvtabular" in loaded and not loaded & {"torch", "tritonclient", "numba", "distributed"}
+
+
+def test_no_command_waits_for_the_baselines() -> None:
+    loaded = modules_of(COMMAND)
+    assert "typer" in loaded and not loaded & {"scipy", "threadpoolctl", "tokenizers", "torch", "merlin"}
 
 
 def test_the_client_needs_neither_the_model_nor_the_server(shop: Shop) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.runtime.session_reading import ReadSession, SessionReader
 from tests.worlds.shop import Shop
 
@@ -80,3 +81,35 @@ def test_a_list_that_is_written_as_text_counts_as_missing_as_it_is_told(reader: 
     ]
     ids, missing = session.new_items["tags"], read(reader, bread).new_items["tags"]
     assert ids.of(0).tolist() == missing.of(0).tolist()
+
+
+@pytest.mark.parametrize(
+    ("column", "what"),
+    [
+        ("product_name", "is a list, not a single value"),
+        ("department", "is a list, not a single value"),
+        ("tags", "is neither a value nor a list of values"),
+        ("price", "is a list, not a number"),
+    ],
+)
+@pytest.mark.parametrize("value", [[["x"]], [{"a": 1}], {"a": [1]}, {}])
+def test_what_holds_several_values_counts_as_missing_and_is_told(
+    reader: SessionReader, column: str, what: str, value: Any
+) -> None:
+    described = {"product_name": "red bread", "department": "dairy", "tags": "local", "price": 2.0}
+    session = read(reader, described, {**described, column: value})
+    [note] = session.notes
+    if isinstance(value, dict) and column != "tags":
+        what = "is not a finite number" if column == "price" else "is an object, not a single value"
+    assert note == f"item_attributes[1]: {column} {json.dumps(value)} {what}, so it counts as missing"
+    others = {name: each for name, each in described.items() if name != column}
+    missing = read(reader, described, others).new_items
+    assert {name: each.of(1).tolist() for name, each in session.new_items.items()} == {
+        name: each.of(1).tolist() for name, each in missing.items()
+    }
+
+
+def test_a_vector_of_another_length_is_refused_in_one_line(reader: SessionReader) -> None:
+    [error] = reader.read([([""], [json.dumps({"image": [1.0, 2.0]})])])
+    assert isinstance(error, ServerError)
+    assert str(error).startswith("item_attributes: attribute 'image': ") and "\n" not in str(error)
