@@ -109,7 +109,8 @@ class AlikeIds:
 
 
 def _way_between(one: str, other: str) -> str:
-    return next(way for n, way in enumerate(_WAYS, 1) if _write(one, n) == _write(other, n))
+    ways = (way for n, way in enumerate(_WAYS, 1) if _write(one, n) == _write(other, n))
+    return next(ways, "the form of their letters")
 
 
 def _write_all(text: str) -> str:
