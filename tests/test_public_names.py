@@ -27,6 +27,7 @@ PUBLIC = {
         "load_config",
         "parse_overrides",
         "restore_config",
+        "serving_of",
     },
     "data": {"SPLITS", "ValidData", "prepare_data", "summarise_data", "validate"},
     "evaluation.baselines": {

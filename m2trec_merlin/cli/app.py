@@ -24,6 +24,7 @@ from m2trec_merlin.cli.options import (
 )
 from m2trec_merlin.cli.remedies import complete
 from m2trec_merlin.cli.terminal import console, errors
+from m2trec_merlin.config import parse_overrides, serving_of
 from m2trec_merlin.errors import message_of
 from m2trec_merlin.runs import HeldOut
 
@@ -193,10 +194,11 @@ def serve(
     ] = 0.5,
 ) -> None:
     """Serve the exported ensemble with a real Triton Inference Server on this machine."""
-    found = found_config(config, settings)
-    can_do_without = run is not None and found is None
-    how = None if can_do_without else read_config(found or DEFAULT_CONFIG, settings, variant)
-    verbs.run_serve(how, run, beside, share)
+    found = found_config(config)
+    if run is not None and found is None:
+        verbs.run_serve(serving_of(parse_overrides(settings or [])), run, beside, share)
+    else:
+        verbs.run_serve(read_config(found or DEFAULT_CONFIG, settings, variant), run, beside, share)
 
 
 @app.command()

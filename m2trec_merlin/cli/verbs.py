@@ -119,12 +119,12 @@ def run_export(config: Config, force: bool = False) -> None:
 
 
 def run_serve(
-    config: Config | None, folder: Path | None = None, beside: Path | None = None, share: float = 0.0
+    config: Config | ServingConfig, folder: Path | None = None, beside: Path | None = None, share: float = 0.0
 ) -> None:
     """Serve until Ctrl-C.
 
     Args:
-        config: says how; None is as by default, where a folder is named.
+        config: says how; its section alone where a folder is named.
         folder: of the run that is served; that of the configuration if there is none.
         beside: of a second one.
         share: of the sessions that the second one answers.
@@ -136,12 +136,12 @@ def run_serve(
     from m2trec_merlin.serving.server.ports import Ports
     from m2trec_merlin.serving.server.process import TritonServer
 
-    serving = config.serving if config else ServingConfig()
+    serving = config if isinstance(config, ServingConfig) else config.serving
     door = Door.of(serving)
     second = None if beside is None else Beside(find_repository(beside), share)
     instructions = Instructions(serving.log_json, serving.log, second)
     ports = Ports.of(serving)
-    own = Run(config) if config and folder is None else None
+    own = Run(config) if isinstance(config, Config) and folder is None else None
     repository = own.triton if own else find_repository(folder or Path())
     server = TritonServer(repository, ports, serving.start_timeout, door=door, instructions=instructions)
     with TerminalProgress() as progress:

@@ -1,7 +1,7 @@
 """The configuration: one YAML or TOML file, validated as a whole."""
 
 from m2trec_merlin.config.evaluation import EvaluationConfig
-from m2trec_merlin.config.loading import load_config, parse_overrides, restore_config
+from m2trec_merlin.config.loading import load_config, parse_overrides, restore_config, serving_of
 from m2trec_merlin.config.model import ModelConfig, NextItemConfig, SessionEncoderConfig
 from m2trec_merlin.config.preprocessing import PreprocessingConfig
 from m2trec_merlin.config.serving import ServingConfig
@@ -23,4 +23,5 @@ __all__ = [
     "load_config",
     "parse_overrides",
     "restore_config",
+    "serving_of",
 ]

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from m2trec_merlin.config.files import parse_setting, read_settings
 from m2trec_merlin.config.mistakes import explain
+from m2trec_merlin.config.serving import ServingConfig
 from m2trec_merlin.config.settings import Config
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.readers import PATHS
@@ -46,6 +47,29 @@ def load_config(
     except ValidationError as error:
         raise ConfigError(explain(path, error, raw, Config)) from None
     return config.with_variant(config.variant)
+
+
+def serving_of(overrides: Mapping[str, Any]) -> ServingConfig:
+    """Return the section `serving` where settings are all that is known, as beside a run that is named.
+
+    Args:
+        overrides: as of `load_config`; of this section only.
+
+    Raises:
+        ConfigError: a setting is wrong, or of another section.
+    """
+    if others := [key for key in overrides if not key.startswith("serving.")]:
+        raise ConfigError(
+            f"--set {others[0]}: a run that is named takes settings of `serving` only: name a configuration "
+            "by -c for others"
+        )
+    raw: dict[str, Any] = {}
+    for key, value in overrides.items():
+        _set(raw, key, value)
+    try:
+        return ServingConfig.model_validate(raw.get("serving", {}))
+    except ValidationError as error:
+        raise ConfigError(explain("--set serving", error, raw.get("serving", {}), ServingConfig)) from None
 
 
 def restore_config(saved: Mapping[str, Any]) -> Config:

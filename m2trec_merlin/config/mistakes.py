@@ -22,11 +22,11 @@ _IN_WORDS_OF_THE_FILE = {
 }
 
 
-def explain(path: Path, error: ValidationError, raw: dict[str, Any], model: type[BaseModel]) -> str:
+def explain(path: Path | str, error: ValidationError, raw: dict[str, Any], model: type[BaseModel]) -> str:
     """Return all mistakes, one a line.
 
     Args:
-        path: the file.
+        path: the file, or what it is called.
         error: of validating it.
         raw: what was validated.
         model: of the whole file.

@@ -8,6 +8,7 @@ import yaml
 
 from m2trec_merlin.cli.app import app, main, read_config
 from m2trec_merlin.cli.verbs import parse_filters, parse_session_item
+from m2trec_merlin.config import ServingConfig
 from m2trec_merlin.errors import ConfigError
 from tests.serving.client.stand_in import StandIn, serving
 
@@ -111,11 +112,26 @@ def test_a_run_is_served_without_a_configuration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert run(monkeypatch, "serve", tmp_path) == 1
-    assert "holds no Triton model" in error_of(capsys)
-    for settings in ([], ["-s", "serving.top_k=5", str(tmp_path)]):
-        assert run(monkeypatch, "serve", *settings) == 1
-        assert "no such configuration file" in error_of(capsys)
+    # As an error advises where the port is in use.
+    for settings in ([], ["-s", "serving.grpc_port=9001"]):
+        assert run(monkeypatch, "serve", tmp_path, *settings) == 1
+        assert "holds no Triton model" in error_of(capsys)
+    assert run(monkeypatch, "serve", tmp_path, "-s", "serving.grpc_port=0.5") == 1
+    assert "--set serving: 1 mistake in the configuration - grpc_port: " in error_of(capsys)
+    assert run(monkeypatch, "serve", tmp_path, "-s", "training.epochs=5") == 1
+    assert "--set training.epochs: a run that is named takes settings of `serving` only" in error_of(capsys)
+    assert run(monkeypatch, "serve") == 1
+    assert "no such configuration file" in error_of(capsys)
+
+
+def test_settings_beside_a_run_say_how_it_is_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    said: list[ServingConfig] = []
+    monkeypatch.setattr("m2trec_merlin.cli.verbs.run_serve", lambda section, *_: said.append(section))
+    settings = ["-s", "serving.grpc_port=9001", "-s", "serving.log.folder=shown"]
+    assert run(monkeypatch, "serve", tmp_path, *settings) == 0
+    [section] = said
+    assert section.grpc_port == 9001 and section.log is not None
 
 
 def test_the_demo_brings_its_configuration_where_there_is_none(
