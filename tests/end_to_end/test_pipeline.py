@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -214,7 +213,7 @@ def test_finished_steps_are_not_done_again(finished: Config) -> None:
 def test_what_is_served_was_chosen_and_is_evaluated_beside_the_model(finished: Config) -> None:
     run = Run(finished)
     chosen = read_choice(run.mixture).chosen
-    assert run.step("export").manifest()["weights"] == asdict(chosen.weights)
+    assert run.step("export").manifest()["weights"] == chosen.weights
     rows = read_json(run.evaluation / "metrics.json")
     hits = {
         row["model"]: row["value"]
