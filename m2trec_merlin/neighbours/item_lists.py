@@ -109,9 +109,10 @@ class ItemLists(MixedView):
         """See `MixedView.fit`."""
         return cls(catalogue, train)
 
-    def write(self, folder: Path) -> None:
+    @classmethod
+    def write(cls, folder: Path, catalogue: Catalogue, train: Sessions) -> None:
         """See `MixedView.write`."""
-        sparse.save_npz(folder / LISTS, self.lists)
+        sparse.save_npz(folder / LISTS, lists_of(train, catalogue.n_rows))
 
     @classmethod
     def read(cls, folder: Path, past: Catalogue, train: Sessions) -> ItemLists:

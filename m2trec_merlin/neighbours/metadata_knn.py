@@ -41,8 +41,8 @@ class MetadataKnn(MixedView):
     guess = (4.0, 0.0)
 
     def __init__(self, catalogue: Catalogue, train: Sessions, same: np.ndarray | None = None) -> None:
-        self._same = first_of_equal_metadata(catalogue) if same is None else same
-        first, group_of = np.unique(self._same, return_inverse=True)
+        same = first_of_equal_metadata(catalogue) if same is None else same
+        first, group_of = np.unique(same, return_inverse=True)
         counts = np.bincount(group_of, catalogue.train_counts).astype(np.int64)
         merged, sessions = Catalogue(first, counts, {}), Sessions(group_of[train.rows], train.offsets)
         self._neighbours, self._group_of = SessionKnn(merged, sessions, repeats=True), group_of
@@ -60,9 +60,10 @@ class MetadataKnn(MixedView):
         """See `MixedView.fit`."""
         return cls(catalogue, train)
 
-    def write(self, folder: Path) -> None:
+    @classmethod
+    def write(cls, folder: Path, catalogue: Catalogue, train: Sessions) -> None:
         """See `MixedView.write`."""
-        np.save(folder / SAME, self._same)
+        np.save(folder / SAME, first_of_equal_metadata(catalogue))
 
     @classmethod
     def read(cls, folder: Path, past: Catalogue, train: Sessions) -> MetadataKnn:

@@ -130,7 +130,8 @@ class MixedView(SessionView):
     def fit(cls, catalogue: Catalogue, train: Sessions) -> MixedView | None:
         """Return the view of a catalogue and its training sessions; None where it has nothing to say."""
 
-    def write(self, folder: Path) -> None:
+    @classmethod
+    def write(cls, folder: Path, catalogue: Catalogue, train: Sessions) -> None:
         """Write what `read` needs besides the training sessions into a version folder of `m2trec_predict`."""
 
     @classmethod

@@ -107,11 +107,14 @@ class WordLikeness(MixedView):
             return None
         return cls(words, sessions_repeat_items(train), vocabulary if catalogue.titled else None)
 
-    def write(self, folder: Path) -> None:
-        """See `MixedView.write`."""
-        sparse.save_npz(folder / WORDS, self._texts)
-        np.save(folder / TEXTS, self.group_of.astype(np.int32))
-        if (vocabulary := self._vocabulary) is not None:
+    @classmethod
+    def write(cls, folder: Path, catalogue: Catalogue, train: Sessions) -> None:
+        """See `MixedView.write`; nothing where no training item has any word."""
+        if (view := cls.fit(catalogue, train)) is None:
+            return
+        sparse.save_npz(folder / WORDS, view._texts)
+        np.save(folder / TEXTS, view.group_of.astype(np.int32))
+        if (vocabulary := view._vocabulary) is not None:
             columns = {"word": pa.array(vocabulary.words, pa.string()), "idf": vocabulary.idf}
             pq.write_table(pa.table(columns), folder / VOCABULARY)
 

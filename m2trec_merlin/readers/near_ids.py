@@ -55,8 +55,15 @@ def explain_unknown(unknown: Iterable[object], known: Iterable[object]) -> str:
 
 def doubt_of(ids: Iterable[object]) -> str:
     """Say that some ids hold what nobody sees, with the first of them; nothing if none does."""
-    texts = pa.array([each if isinstance(each, str) else None for each in ids], pa.string())
-    odd = texts.filter(pc.fill_null(pc.match_substring_regex(texts, _ODD), False))
+    return _doubt_of(_texts(ids))
+
+
+def _texts(ids: Iterable[object]) -> pa.StringArray:
+    return pa.array([each for each in ids if isinstance(each, str)], pa.string())
+
+
+def _doubt_of(texts: pa.StringArray) -> str:
+    odd = texts.filter(pc.match_substring_regex(texts, _ODD))
     if not len(odd):
         return ""
     return f"ids such as {odd[0].as_py()!r} have white space at an end or characters that nobody sees"
@@ -64,8 +71,8 @@ def doubt_of(ids: Iterable[object]) -> str:
 
 def doubt_of_items(ids: Iterable[object]) -> str:
     """Say the same of ids of items, which requests name, and that some are hardly items."""
-    texts = pa.array([each if isinstance(each, str) else None for each in ids], pa.string()).drop_null()
-    if odd := doubt_of(texts.to_pylist()):
+    texts = _texts(ids)
+    if odd := _doubt_of(texts):
         return f"{odd}, and requests must write them so"
     names = texts.filter(pc.invert(pc.match_substring_regex(texts, r"^[+-]?\d+(\.\d*)?$")))
     if not 0 < len(names) <= _NOTABLE * len(texts) + _FEW or len(texts) < _MANY:
@@ -86,7 +93,7 @@ class AlikeIds:
 
     def add(self, ids: Iterable[object]) -> None:
         """Take distinct ids, which are compared among themselves."""
-        texts = pa.array([each if isinstance(each, str) else None for each in ids], pa.string()).drop_null()
+        texts = _texts(ids)
         self._ids += len(texts)
         folded = pc.utf8_lower(pc.utf8_normalize(texts, "NFKC"))
         folded = pc.replace_substring_regex(folded, r"^0+([0-9]+)$", r"\1")

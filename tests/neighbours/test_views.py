@@ -33,7 +33,7 @@ def fit(name: str, world: World) -> MixedView:
 @pytest.mark.parametrize("name", VIEWS)
 def test_a_view_says_the_same_beside_an_exported_model(name: str, world: World, tmp_path: Path) -> None:
     fitted = fit(name, world)
-    fitted.write(tmp_path)
+    VIEWS[name].write(tmp_path, world.catalogue, world.train)
     past = Catalogue(np.arange(world.catalogue.n_rows), world.catalogue.train_counts, {})
     read = VIEWS[name].read(tmp_path, past, world.train)
     assert read is not None
@@ -69,6 +69,7 @@ def test_views_without_anything_to_say_are_none(tmp_path: Path, world: World) ->
     with pytest.raises(DataError):
         fit_words(silent)
     assert VIEWS["content"].fit(silent, world.train) is None
+    VIEWS["content"].write(tmp_path, silent, world.train)
     assert VIEWS["content"].read(tmp_path, silent, world.train) is None
 
 

@@ -27,5 +27,4 @@ def write_neighbours(folder: Path, catalogue: Catalogue, train: Sessions, weight
     if weights["trend"] and (trends := trends_of(catalogue)) is not None:
         np.save(folder / NEIGHBOUR_TRENDS, trends)
     for name in weights.views():
-        if (view := VIEWS[name].fit(catalogue, train)) is not None:
-            view.write(folder)
+        VIEWS[name].write(folder, catalogue, train)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -97,7 +98,7 @@ class _Parsed:
     unknown_ids: int
     said: list[SaidEvent]
 
-    @property
+    @cached_property
     def raw_items(self) -> dict[str, dict[str, Any]]:
         """What is to be encoded, by where it stands: items of events, and behind them candidates."""
         items = {f"{ITEM_ATTRIBUTES}[{each.place}]": each.raw for each in self.events if each.row == NO_ITEM}
