@@ -6,8 +6,9 @@ The data are split with `data.cold_item_share`: items are drawn (seeded), and ev
 leaves training and validation. A single popular item among them can decide the result, so there are several
 draws, each with a model of its own, and their mean counts. Test prefixes are those whose next item was drawn
 while nothing before was. They are ranked twice: among all items of the catalogue, and among the drawn items
-alone: by the model, as it is served, and by two heuristics. Then the knob of serving: a boost added to what
-is served of items without history trades HIT@20 of all prefixes against that of new items. It is chosen on
+alone: by the model, as it is served, and by two heuristics. What is served is measured twice, with the drawn
+items as what never sold in training, and as what was listed after it. Then the knob of serving: a boost added
+to what is served of either trades HIT@20 of all prefixes against that of new items. It is chosen on
 validation by what it costs there; the curve is drawn on test.
 """
 
@@ -17,7 +18,7 @@ import dataclasses
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, product
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +42,11 @@ from m2trec_merlin.sessions import Prefixes
 #: Added to the scores of new items, in units of the logarithm of odds.
 BOOSTS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0)
 
-#: Which items are boosted: those that training never saw, or of them those that the shop knows to be new.
+#: Which items are boosted: those that never sold in training, or those that were listed after it.
 WITHOUT_HISTORY, LISTED_NEW = "items without history", "newly listed items"
+
+#: What is served where the drawn items are the one or the other.
+SERVED = {WITHOUT_HISTORY: "M2TRec, served", LISTED_NEW: "M2TRec, served as newly listed"}
 
 #: What a boost may cost of the HIT@20 of all prefixes, relative.
 ALLOWED_LOSS = 0.02
@@ -147,20 +151,19 @@ class ColdBench:
             yield self.score(scorer, "test", "cold target", self.cold)
             yield self.score(scorer, "test", "cold target among cold items", self.cold, self.drawn)
 
-    def curve(self, scorer: ItemScorer, split: str) -> Iterator[Score]:
-        """Score all prefixes and the cold targets at every boost of each kind of new items."""
+    def curve(self, scorer: ItemScorer, split: str, boosted: str) -> Iterator[Score]:
+        """Score all prefixes and the cold targets at every boost of a kind of new items."""
         # Validation holds no drawn item: it shows what a boost costs, test alone what it brings.
         parts = {"All": self.all[split]} | ({"cold target": self.cold} if split == "test" else {})
-        kinds = {WITHOUT_HISTORY: self.catalogue.train_counts == 0, LISTED_NEW: self.drawn}
+        items = {WITHOUT_HISTORY: self.catalogue.train_counts == 0, LISTED_NEW: self.drawn}[boosted]
         for name, prefixes in parts.items():
-            found: dict[tuple[str, float], list[Score]] = {}
+            found: dict[float, list[Score]] = {}
             for block in prefixes.blocks(CURVE_BLOCK):
                 scores = scorer.score(block)
-                for boosted, boost in product(kinds, BOOSTS):
-                    lifted = Boosted(scores, kinds[boosted], boost)
-                    score = self.score(lifted, split, name, block)
-                    found.setdefault((boosted, boost), []).append(score)
-            for (boosted, boost), parted in found.items():
+                for boost in BOOSTS:
+                    score = self.score(Boosted(scores, items, boost), split, name, block)
+                    found.setdefault(boost, []).append(score)
+            for boost, parted in found.items():
                 sizes = [score.n for score in parted]
                 yield dataclasses.replace(
                     parted[0],
@@ -227,16 +230,23 @@ def measure_draw(config: Config, console: Console) -> list[Score]:
     bench, catalogue = ColdBench(data), data.catalogue
     folder = train_model(config, console)
     ours = ModelScorer(load_model(folder, catalogue), "M2TRec")
-    served = as_served(config, data, ours, console)
-    served.name = "M2TRec, served"
+    served = {
+        kind: as_served(config, data, ours, console, listed)
+        for kind, listed in ((WITHOUT_HISTORY, None), (LISTED_NEW, bench.drawn))
+    }
+    for kind, scorer in served.items():
+        scorer.name = SERVED[kind]
     scorers: list[ItemScorer] = [
         ours,
-        served,
+        *served.values(),
         ContentKnn(catalogue, data.train, name="content kNN (titles)"),
         ContentKnn(catalogue, data.train, category_words(catalogue), "profile of categories"),
     ]
     scores = []
-    for score in chain(bench.compare(scorers), bench.curve(served, "valid"), bench.curve(served, "test")):
+    curves = (
+        bench.curve(scorer, split, kind) for kind, scorer in served.items() for split in ("valid", "test")
+    )
+    for score in chain(bench.compare(scorers), *curves):
         at = "" if score.boost is None else f", {score.boosted} boosted by {score.boost:g}"
         console.print(
             f"{score.model}, {score.split}, {score.slice}{at}: HIT@20 {100 * score.hit:.2f}, "
@@ -305,7 +315,7 @@ def plot(scores: Sequence[Score]) -> str:
     levels = {
         s.model: 100 * s.hit
         for s in scores
-        if s.boost is None and s.slice == "cold target" and s.model != "M2TRec, served"
+        if s.boost is None and s.slice == "cold target" and s.model not in SERVED.values()
     }
     x, y = "HIT@20 of all test prefixes, %", "HIT@20 of cold targets, all candidates, %"
     return draw(Panel(x, y, lines, loose=True, levels=levels, notes=notes))

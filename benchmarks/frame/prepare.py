@@ -106,7 +106,13 @@ def train_model(config: Config, console: Console) -> Path:
         return train(config, progress=progress)
 
 
-def as_served(config: Config, data: Prepared, model: ModelScorer, console: Console) -> Mixture:
+def as_served(
+    config: Config,
+    data: Prepared,
+    model: ModelScorer,
+    console: Console,
+    listed: np.ndarray | None = None,
+) -> Mixture:
     """Return a trained model in the mixture that `m2trec tune` chooses on validation, or has chosen.
 
     Args:
@@ -114,6 +120,7 @@ def as_served(config: Config, data: Prepared, model: ModelScorer, console: Conso
         data: that it was trained on.
         model: as a scorer.
         console: where progress is shown.
+        listed: bool [N + 1], items that are taken for listed after training; default: none.
 
     Raises:
         ConfigError: `serving.mixture` leaves the model alone.
@@ -123,7 +130,7 @@ def as_served(config: Config, data: Prepared, model: ModelScorer, console: Conso
     weights = weights_of(Run(config))
     if weights is None:
         raise ConfigError(f"{config.name}: serving.mixture is off, so that the model is served alone")
-    return mixture_of(weights, data.catalogue, data.train, model)
+    return mixture_of(weights, data.catalogue, data.train, model, listed)
 
 
 def hit_and_mrr_at_20(

@@ -106,7 +106,7 @@ def run_tune(config: Config, force: bool = False) -> None:
             progress.say(f"serving.mixture is {config.serving.mixture.kind}: there is nothing to choose")
             return
         print_choice(choice, console)
-        progress.say(f"evaluated and exported with {describe(choice.chosen.weights)}")
+        progress.say(f"evaluated and exported with {describe(choice.weights)}")
 
 
 def run_export(config: Config, force: bool = False) -> None:

@@ -11,11 +11,11 @@ from itertools import combinations, product
 
 import numpy as np
 
+from m2trec_merlin.evaluation.samples import Parts
 from m2trec_merlin.evaluation.shortlists import BEST, Shortlists
 from m2trec_merlin.neighbours.views import Weight
 from m2trec_merlin.neighbours.weights import VIEWS, WEIGHTS, Weights
 from m2trec_merlin.progress import SILENT, Progress
-from m2trec_merlin.sessions import Prefixes
 
 #: Where the search starts: the model alone, and what does well anywhere.
 STARTS = (Weights(), Weights(by_id=2.0, content=0.25, rare_content=1.0))
@@ -38,28 +38,6 @@ def search_settings() -> list[object]:
     views = {name: (view.guess, view.settings) for name, view in VIEWS.items()}
     starts = [dict(start) for start in STARTS]
     return [weights, views, PRICES, RARE_STARTS, ENOUGH_OF_THE_TAIL, starts, BEST]
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Prefixes to choose on.
-
-    Attributes:
-        prefixes: all of them.
-        anywhere: bool [P], drawn from all prefixes.
-        rare: bool [P], the next item has few training occurrences.
-        new: bool [P], it has none.
-    """
-
-    prefixes: Prefixes
-    anywhere: np.ndarray
-    rare: np.ndarray
-    new: np.ndarray
-
-    def sizes(self) -> dict[str, int]:
-        """Return the number of prefixes of each part."""
-        parts = {"all": self.anywhere, "rare": self.rare, "new": self.new}
-        return {name: int(part.sum()) for name, part in parts.items()}
 
 
 @dataclass(frozen=True)
@@ -93,7 +71,7 @@ class Trials:
 
     Args:
         lists: what the views say of the sample; weights of views that are not there stay 0.
-        sample: which of them count for what.
+        parts: which prefixes count for what.
 
     Attributes:
         points: what was measured.
@@ -103,10 +81,10 @@ class Trials:
         single: HIT@20 of rare and of new targets by the best view alone.
     """
 
-    def __init__(self, lists: Shortlists, sample: Sample) -> None:
+    def __init__(self, lists: Shortlists, parts: Parts) -> None:
         self.points: dict[Weights, Point] = {}
         self.best_hit = self.best_mrr = 0.0
-        self._sample = sample
+        self._counted = parts
         alone = [lists.ranks(lists.alone(view)) <= _K for view in lists.lifts]
         self.single = [
             max([float(hits[part].mean()) for hits in alone], default=0.0) if enough else None
@@ -148,7 +126,7 @@ class Trials:
                         best, improved = found, True
 
     def _parts(self) -> list[tuple[np.ndarray, bool]]:
-        return [(part, part.sum() >= ENOUGH_OF_A_PART) for part in (self._sample.rare, self._sample.new)]
+        return [(part, part.sum() >= ENOUGH_OF_A_PART) for part in (self._counted.rare, self._counted.new)]
 
     def _rounded(self, weights: Weights) -> Weights:
         return Weights(**{name: round(weights[name], 3) for name in self.names})
@@ -168,9 +146,9 @@ class Trials:
         return scores
 
     def _measure(self, weights: Weights, scores: np.ndarray) -> Point:
-        ranks = np.full(len(self._sample.anywhere), np.iinfo(np.int64).max)
+        ranks = np.full(len(self._counted.anywhere), np.iinfo(np.int64).max)
         ranks[self._within] = self._lists.ranks(scores)
-        hits, anywhere = ranks <= _K, self._sample.anywhere
+        hits, anywhere = ranks <= _K, self._counted.anywhere
         reciprocal = np.where(hits, 1 / ranks, 0)[anywhere]
         rare, new = (float(hits[part].mean()) if enough else None for part, enough in self._parts())
         times = [
@@ -183,7 +161,7 @@ class Trials:
         return Point(weights, *over_all, rare, new, mean)
 
 
-def search(lists: Shortlists, sample: Sample, loss: float, progress: Progress = SILENT) -> list[Point]:
+def search(lists: Shortlists, parts: Parts, loss: float, progress: Progress = SILENT) -> list[Point]:
     """Return what mixtures are worth: those on the way to the best over all, and on from there to the tail.
 
     Two weights at a time are changed as long as something gets better. That is HIT@20 and MRR@20 over all
@@ -192,7 +170,7 @@ def search(lists: Shortlists, sample: Sample, loss: float, progress: Progress = 
 
     Args:
         lists: what the views say of the sample.
-        sample: which of them count for what.
+        parts: which prefixes count for what.
         loss: see `choose`.
         progress: is told how many of its climbs are done.
     """
@@ -200,7 +178,7 @@ def search(lists: Shortlists, sample: Sample, loss: float, progress: Progress = 
     def over_all(point: Point) -> float:
         return point.hit * point.mrr
 
-    trials = Trials(lists, sample)
+    trials = Trials(lists, parts)
     climbs: list[Callable[[Point], float]] = [over_all, *(_traded(trials, price) for price in PRICES)]
     climbs += 2 * [_within(trials, loss)]
     for weights in STARTS:
@@ -244,17 +222,12 @@ def _beside(weight: Weight, value: float, share: float) -> list[float]:
 
 def terms(lists: Shortlists) -> dict[str, np.ndarray]:
     """Return what `neighbours.mixture.Lifts` adds at a weight of 1, by its name, float32 [P, S]."""
-    rare, newness = lists.rare, lists.rare**3
-    found = {
-        "rare": rare,
-        "new": newness,
-        "new_session": lists.novelty.astype(np.float32)[:, np.newaxis] * newness,
-        "trend": lists.trend,
-    }
+    found = lists.past_terms()
+    found["new_session"] = lists.novelty.astype(np.float32)[:, np.newaxis] * found["new"]
     for view, lifted in lists.lifts.items():
         found[view] = lifted
         if (more := VIEWS[view].rare_weight) is not None:
-            found[more.name] = rare * lifted
+            found[more.name] = lists.rare * lifted
     return found
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.devices import choose
-from m2trec_merlin.neighbours.mixture import Lifts, Mixture, trends_of
-from m2trec_merlin.neighbours.views import SessionView
+from m2trec_merlin.neighbours.mixture import Lifts, Mixture
+from m2trec_merlin.neighbours.pasts import ItemPasts
+from m2trec_merlin.neighbours.views import MixedView
 from m2trec_merlin.neighbours.weights import VIEWS, Weights
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
@@ -18,7 +21,13 @@ if TYPE_CHECKING:
     from m2trec_merlin.model.scoring import ModelScorer
 
 
-def mixture_of(weights: Weights, catalogue: Catalogue, train: Sessions, model: ModelScorer) -> Mixture:
+def mixture_of(
+    weights: Weights,
+    catalogue: Catalogue,
+    train: Sessions,
+    model: ModelScorer,
+    listed: np.ndarray | None = None,
+) -> Mixture:
     """Mix a model with what the export writes beside it.
 
     Args:
@@ -26,13 +35,14 @@ def mixture_of(weights: Weights, catalogue: Catalogue, train: Sessions, model: M
         catalogue: of the model.
         train: its training sessions.
         model: the model as a scorer.
+        listed: bool [R], items that are taken for listed after training; default: none.
     """
     views = views_of(weights.views(), catalogue, train)
-    lifts = Lifts(views, catalogue.train_counts, weights, trends_of(catalogue))
+    lifts = Lifts(views, ItemPasts.of(catalogue, listed), weights)
     return Mixture(f"{model.name} mixed", model, lifts, model.model.max_length)
 
 
-def views_of(names: Sequence[str], catalogue: Catalogue, train: Sessions) -> dict[str, SessionView]:
+def views_of(names: Sequence[str], catalogue: Catalogue, train: Sessions) -> dict[str, MixedView]:
     """Return views by name, but for those that have nothing to say.
 
     Args:

@@ -8,7 +8,7 @@ Shape legend: P prefixes, S places of the longest shortlist, R catalogue rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,8 @@ import torch
 
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.evaluation.ranking import leave_out
-from m2trec_merlin.neighbours.mixture import lift, rarity, session_novelty
+from m2trec_merlin.neighbours.mixture import lift, session_novelty
+from m2trec_merlin.neighbours.pasts import ItemPasts, past_terms
 from m2trec_merlin.neighbours.weights import VIEWS
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.scores import ItemScorer
@@ -39,7 +40,8 @@ class Shortlists:
         model: score, float32 [P, S].
         lifts: float32 [P, S] by view, see `neighbours.mixture.lift`.
         rare: rarity, float32 [P, S].
-        trend: float32 [P, S], see `neighbours.mixture.trends_of`; 0 where nothing is known of time.
+        trend: float32 [P, S], see `neighbours.pasts.trends_of`; 0 where nothing is known of time.
+        listed: bool [P, S], which came after training.
         novelty: of the sessions, float32 [P].
         target: int64 [P], place of the next item; -1 where no view has it among the best.
     """
@@ -48,8 +50,28 @@ class Shortlists:
     lifts: dict[str, np.ndarray]
     rare: np.ndarray
     trend: np.ndarray
+    listed: np.ndarray
     novelty: np.ndarray
     target: np.ndarray
+
+    @classmethod
+    def join(cls, parts: Sequence[Shortlists]) -> Shortlists:
+        """Put those of several groups of prefixes, one at least, behind each other."""
+        width = max(part.model.shape[1] for part in parts)
+
+        return cls(
+            _stack([part.model for part in parts], width, -np.inf),
+            {name: _stack([part.lifts[name] for part in parts], width) for name in parts[0].lifts},
+            _stack([part.rare for part in parts], width),
+            _stack([part.trend for part in parts], width),
+            _stack([part.listed for part in parts], width),
+            np.concatenate([part.novelty for part in parts]),
+            np.concatenate([part.target for part in parts]),
+        )
+
+    def past_terms(self) -> dict[str, np.ndarray]:
+        """Return what the past of the items adds at a weight of 1, float32 [P, S] by name."""
+        return past_terms(self.rare, self.trend, self.listed)
 
     def alone(self, view: str) -> np.ndarray:
         """Return the scores of one view, float32 [P, S]; the model decides among equal ones."""
@@ -58,7 +80,7 @@ class Shortlists:
     def take(self, prefixes: np.ndarray) -> Shortlists:
         """Return those of some prefixes, int64 [n]."""
         lifts = {view: each[prefixes] for view, each in self.lifts.items()}
-        rest = (self.rare, self.trend, self.novelty, self.target)
+        rest = (self.rare, self.trend, self.listed, self.novelty, self.target)
         return Shortlists(self.model[prefixes], lifts, *(each[prefixes] for each in rest))
 
     def ranks(self, scores: np.ndarray) -> np.ndarray:
@@ -76,11 +98,11 @@ def shortlist(
     prefixes: Prefixes,
     model: ItemScorer,
     views: Mapping[str, ItemScorer],
-    occurrences: np.ndarray,
+    pasts: ItemPasts,
     most: int,
     progress: Progress = SILENT,
-    trends: np.ndarray | None = None,
     exclude_session_items: bool = False,
+    candidates: np.ndarray | None = None,
     best: int = BEST,
 ) -> Shortlists:
     """Score prefixes by all views and keep the best items of each.
@@ -89,47 +111,37 @@ def shortlist(
         prefixes: at least one.
         model: decides what can be recommended.
         views: what is mixed with it.
-        occurrences: int64 [R], in training.
+        pasts: of the items.
         most: events of a session that views are shown, the last ones.
         progress: is told after each block how many prefixes have been scored.
-        trends: float32 [R], see `neighbours.mixture.trends_of`.
         exclude_session_items: what a session holds is no candidate.
+        candidates: bool [R], items that may be recommended; default: all that the model can.
         best: items that each view contributes.
     """
-    rare_R = rarity(occurrences)
-    trend_R = np.zeros_like(rare_R) if trends is None else trends
     parts = []
     done = 0
-    for block in prefixes.blocks(max(1, _BLOCK_SCORES // len(occurrences))):
+    for block in prefixes.blocks(max(1, _BLOCK_SCORES // len(pasts.occurrences))):
         scores = model.score(block)
-        leave_out(torch.from_numpy(scores), block, None, exclude_session_items)
+        leave_out(torch.from_numpy(scores), block, candidates, exclude_session_items)
         shown = block.last(most)
         lifts = {name: lift(view.score(shown)) for name, view in views.items()}
-        novelty = np.array([session_novelty(shown.items(i), rare_R) for i in range(len(shown))])
-        parts.append(_keep(scores, lifts, rare_R, trend_R, novelty, block.targets, best))
+        novelty = np.array([session_novelty(shown.items(i), pasts.rarity) for i in range(len(shown))])
+        parts.append(_keep(scores, lifts, pasts, novelty, block.targets, best))
         done += len(block)
         progress.advance("scoring by all views", done, len(prefixes))
-    width = max(part.model.shape[1] for part in parts)
-    return Shortlists(
-        _stack([part.model for part in parts], width, -np.inf),
-        {name: _stack([part.lifts[name] for part in parts], width, 0) for name in views},
-        _stack([part.rare for part in parts], width, 0),
-        _stack([part.trend for part in parts], width, 0),
-        np.concatenate([part.novelty for part in parts]),
-        np.concatenate([part.target for part in parts]),
-    )
+    return Shortlists.join(parts)
 
 
 def _keep(
     scores: np.ndarray,
     lifts: dict[str, np.ndarray],
-    rare_R: np.ndarray,
-    trend_R: np.ndarray,
+    pasts: ItemPasts,
     novelty: np.ndarray,
     targets: np.ndarray,
     best: int,
 ) -> Shortlists:
     """Return the shortlists of a block from the scores of all items, float32 [P, R]."""
+    rare_R, trend_R, listed_R = pasts.rarity, pasts.trends, pasts.listed
     together = scores + 2 * rare_R + trend_R
     opinions = [scores - rare_R, together.copy()]
     for name, each in lifts.items():
@@ -139,6 +151,9 @@ def _keep(
         opinions.append(scores + weighted)
         together += weighted
     opinions.append(together)
+    # How much those listed after training are lifted beyond others is not known yet.
+    if listed_R[1:].any():
+        opinions.append(together + _ALONE * listed_R)
     count = min(best, scores.shape[1])
     chosen = np.zeros(scores.shape, bool)
     for opinion in opinions:
@@ -163,11 +178,12 @@ def _keep(
         {name: keep(each[prefix, row], 0) for name, each in lifts.items()},
         keep(rare_R[row], 0),
         keep(trend_R[row], 0),
+        keep(listed_R[row], 0) > 0,
         novelty,
         target,
     )
 
 
-def _stack(parts: list[np.ndarray], width: int, filler: float) -> np.ndarray:
+def _stack(parts: list[np.ndarray], width: int, filler: float = 0) -> np.ndarray:
     padded = [np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=filler) for part in parts]
     return np.concatenate(padded)

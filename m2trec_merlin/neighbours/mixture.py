@@ -7,18 +7,14 @@ from math import log
 
 import numpy as np
 
-from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.neighbours.pasts import ItemPasts
 from m2trec_merlin.neighbours.views import SessionView, steps_back
 from m2trec_merlin.neighbours.weights import VIEWS, Weights
 from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Prefixes
 
-#: What stands for "no neighbour", and occurrences at which an item counts as half rare; chosen on validation
-#: (docs/quality.md).
-FLOOR, HALF_RARE = 0.05, 5.0
-
-#: Recent events that an item is thought to have besides, and as many as it would have by its share of all.
-PRIOR = 5.0
+#: What stands for "no neighbour"; chosen on validation (docs/quality.md).
+FLOOR = 0.05
 
 #: Mean rarity of a session's items at which it speaks neither for new items nor against them.
 ORDINARY = 0.2
@@ -29,24 +25,6 @@ def lift(scores: np.ndarray) -> np.ndarray:
     lifted: np.ndarray = np.maximum(scores, 0)
     lifted *= np.float32(1 / FLOOR)
     return np.log1p(lifted, out=lifted)
-
-
-def rarity(occurrences: np.ndarray) -> np.ndarray:
-    """Return 5 / (5 + occurrences), float32 [R]: 1 of an item without a history, half of one of five."""
-    return (HALF_RARE / (HALF_RARE + occurrences)).astype(np.float32)
-
-
-def trends_of(catalogue: Catalogue) -> np.ndarray | None:
-    """Return log((recent occurrences + 5) / (those by an item's share of all + 5)), float32 [R].
-
-    0 of an item without a history; None where nothing is known of time.
-    """
-    occurrences, recent = catalogue.train_counts, catalogue.recent_counts
-    if recent is None:
-        return None
-    share = recent.sum() / max(occurrences.sum(), 1)
-    trends: np.ndarray = np.log((recent + PRIOR) / (share * occurrences + PRIOR))
-    return trends.astype(np.float32)
 
 
 def session_novelty(session: np.ndarray, rare: np.ndarray) -> np.float32:
@@ -70,6 +48,9 @@ class Lifts:
         + (beside + rare_beside rarity) lift(beside) + (content + rare_content rarity) lift(likeness of words)
         + rare rarity + (new + new_session novelty of the session) rarity^3 + trend trend of the item
 
+    Of an item that was listed after training, `listed` stands in the place of rare, new and new_session:
+    that training did not see it sell says nothing of it.
+
     Neighbours remember single training sessions, which a model smooths over. Of an item that hardly ever
     sold neither knows much, its words do: the rarer it is, the more they count. Most items that never sold
     never will, so places given to them are dear. Sessions of rare items lead to new ones much more often
@@ -79,28 +60,20 @@ class Lifts:
 
     Args:
         views: of one catalogue, by their names in `VIEWS`; one that is missing counts nothing.
-        occurrences: int64 [R], in training.
+        pasts: of its items.
         weights: of the views.
-        trends: float32 [R], see `trends_of`; default: none are known.
 
     Attributes:
-        of_rarity: float32 [R], what is added after every session as an item is rare.
+        of_rarity: float32 [R], what is added after every session as an item is rare, or newly listed.
         of_trend: float32 [R], likewise for its trend.
     """
 
-    def __init__(
-        self,
-        views: Mapping[str, SessionView],
-        occurrences: np.ndarray,
-        weights: Weights,
-        trends: np.ndarray | None = None,
-    ) -> None:
-        self._rarity = rare = rarity(occurrences)
-        self._newness: np.ndarray = np.float32(weights["new_session"]) * rare**3
-        self.of_rarity: np.ndarray = np.float32(weights["rare"]) * rare + np.float32(weights["new"]) * rare**3
-        self.of_trend: np.ndarray = np.zeros_like(rare)
-        if trends is not None:
-            self.of_trend += np.float32(weights["trend"]) * trends
+    def __init__(self, views: Mapping[str, SessionView], pasts: ItemPasts, weights: Weights) -> None:
+        self._rarity = rare = pasts.rarity
+        terms = {name: np.float32(weights[name]) * term for name, term in pasts.terms().items()}
+        self.of_trend: np.ndarray = terms.pop("trend")
+        self.of_rarity: np.ndarray = sum(terms.values(), np.zeros_like(rare))
+        self._newness: np.ndarray = np.float32(weights["new_session"]) * pasts.terms()["new"]
         self._views = [_Changes(view, _weight(name, weights, rare)) for name, view in views.items()]
         self._always = self.of_rarity + self.of_trend
         for view in self._views:

@@ -20,6 +20,7 @@ ITEM_WEIGHTS = (
     Weight("rare", 0.0, 1.0, "added to items without history; half of it at 5 occurrences", signed=True),
     Weight("new", 0.0, 1.0, "added to items without history; an eighth of it at 5 occurrences", signed=True),
     Weight("new_session", 0.0, 0.6, "likewise, the more the rarer the items of the session are"),
+    Weight("listed", 2.0, 0.5, "added to items listed after training, in the place of these", signed=True),
     Weight("trend", 0.4, 0.4, "added the more an item sold of late than its share of all", signed=True),
 )
 

@@ -47,9 +47,9 @@ def test_the_chosen_mixture_is_marked() -> None:
     chosen = Point(Weights(by_id=2, by_metadata=0.5, beside=1), 0.199, 0.09, 0.05, None)
     model, best = Point(Weights(), 0.1, 0.05, 0.01, None), Point(Weights(by_id=1), 0.2, 0.1, 0.01, 0.03)
     console = Console(width=100, record=True, file=io.StringIO(), force_terminal=True)
-    print_choice(Choice(chosen, model, [], {}), console)
+    print_choice(Choice(chosen, model, [], {}, None, chosen.weights), console)
     assert not console.file.getvalue(), "nothing was measured"
-    print_choice(Choice(chosen, model, [best, chosen], {}), console)
+    print_choice(Choice(chosen, model, [best, chosen], {}, None, chosen.weights), console)
     lines = console.export_text(styles=True).splitlines()
     assert [line for line in lines if "\x1b[1m" in line and "19.90" in line and "5.00" in line] == [
         line for line in lines if "19.90" in line

@@ -212,8 +212,9 @@ def test_finished_steps_are_not_done_again(finished: Config) -> None:
 
 def test_what_is_served_was_chosen_and_is_evaluated_beside_the_model(finished: Config) -> None:
     run = Run(finished)
-    chosen = read_choice(run.mixture).chosen
-    assert run.step("export").manifest()["weights"] == chosen.weights
+    choice = read_choice(run.mixture)
+    assert run.step("export").manifest()["weights"] == choice.weights
+    assert choice.listed is not None and choice.weights["listed"] == choice.listed.weights["listed"]
     rows = read_json(run.evaluation / "metrics.json")
     hits = {
         row["model"]: row["value"]

@@ -13,7 +13,6 @@ from m2trec_merlin.evaluation.metrics import hit_and_mrr
 from m2trec_merlin.evaluation.mixtures import (
     STARTS,
     Point,
-    Sample,
     Trials,
     choose,
     frontier,
@@ -21,21 +20,29 @@ from m2trec_merlin.evaluation.mixtures import (
     steps_around,
 )
 from m2trec_merlin.evaluation.ranking import evaluate
+from m2trec_merlin.evaluation.samples import Parts
 from m2trec_merlin.evaluation.shortlists import Shortlists, shortlist
 from m2trec_merlin.neighbours.item_lists import ItemLists
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
 from m2trec_merlin.neighbours.mixture import Lifts, Mixture
+from m2trec_merlin.neighbours.pasts import ItemPasts
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.neighbours.views import SessionView
 from m2trec_merlin.neighbours.weights import WEIGHTS, Weights
 from m2trec_merlin.neighbours.word_likeness import WordLikeness, fit_words
-from m2trec_merlin.sessions import Prefixes, Sessions
+from m2trec_merlin.sessions import Prefixes
 from tests.told import Told
 from tests.worlds.checkerboard import World, checkerboard
 
 #: Events that neighbours are shown: fewer than some prefixes hold.
 MOST = 3
-PREFIXES = Sessions.from_lists([[1, 2]]).prefixes()
+
+
+def lists_of(model: np.ndarray, lifts: dict[str, np.ndarray], rare: np.ndarray) -> Shortlists:
+    """Shortlists whose next items stand first; of items nothing is known but their rarity."""
+    n = len(model)
+    listed = np.zeros(model.shape, bool)
+    return Shortlists(model, lifts, rare, np.zeros_like(model), listed, np.zeros(n), np.zeros(n, np.int64))
 
 
 def point(hit: float, mrr: float, tail: float = 0.0) -> Point:
@@ -51,10 +58,10 @@ def all_views(world: World) -> dict[str, SessionView]:
     }
 
 
-def sample_of(prefixes: Prefixes) -> Sample:
+def parts_of(prefixes: Prefixes) -> Parts:
     """A third of the prefixes from anywhere, a third rare, a third new, whatever their targets are."""
     part = np.arange(len(prefixes)) % 3
-    return Sample(prefixes, part == 0, part == 1, part == 2)
+    return Parts(part == 0, part == 1, part == 2)
 
 
 @pytest.mark.parametrize("names", [("by_id", "by_metadata", "beside", "content"), ("by_id",)])
@@ -66,14 +73,15 @@ def test_points_are_what_the_mixture_of_their_weights_measures(
     prefixes = few.take(np.tile(np.arange(len(few)), 200 // len(few) + 1))
     model, counts = Popularity(world.catalogue, world.train), world.catalogue.train_counts
     views = {name: view for name, view in all_views(world).items() if name in names}
-    sample = sample_of(prefixes)
-    trends = np.linspace(-1, 1, len(counts), dtype=np.float32)
-    points = search(shortlist(prefixes, model, views, counts, MOST, trends=trends), sample, 0.01, told)
+    sample = parts_of(prefixes)
+    trends, listed = np.linspace(-1, 1, len(counts), dtype=np.float32), np.arange(len(counts)) % 5 == 2
+    pasts = ItemPasts.known(counts, trends, listed)
+    points = search(shortlist(prefixes, model, views, pasts, MOST), sample, 0.01, told)
     assert len(points) == len({p.weights for p in points}) > 50
     assert told.tasks["trying mixtures"][-1][:2] == (6, 6)
     for each in points[:: max(len(points) // 20, 1)]:
         assert not set(each.weights.views()) - set(names)
-        tested = Mixture("tested", model, Lifts(views, counts, each.weights, trends), MOST)
+        tested = Mixture("tested", model, Lifts(views, pasts, each.weights), MOST)
         outcome = evaluate(tested, prefixes, world.catalogue, EvaluationConfig(ks=[20]))
         assert outcome.items is not None
         hits = outcome.items.target <= 20
@@ -92,12 +100,12 @@ def test_parts_of_a_handful_of_prefixes_say_nothing(tmp_path: Path) -> None:
     world = checkerboard(tmp_path)
     prefixes = world.test.prefixes()
     model = Popularity(world.catalogue, world.train)
-    lists = shortlist(prefixes, model, {}, world.catalogue.train_counts, MOST)
-    measured = Trials(lists, sample_of(prefixes)).at(Weights())
+    lists = shortlist(prefixes, model, {}, ItemPasts.of(world.catalogue), MOST)
+    measured = Trials(lists, parts_of(prefixes)).at(Weights())
     assert (measured.rare, measured.new, measured.tail) == (None, None, 0.0)
 
 
-def two_items(n_rare: int, hits_rare: int, n_new: int, hits_new: int) -> tuple[Shortlists, Sample]:
+def two_items(n_rare: int, hits_rare: int, n_new: int, hits_new: int) -> tuple[Shortlists, Parts]:
     """Prefixes of 21 candidates each: the model ranks the next item last, words rank it first in some."""
     n = n_rare + n_new
     rare = np.arange(n) < n_rare
@@ -107,9 +115,8 @@ def two_items(n_rare: int, hits_rare: int, n_new: int, hits_new: int) -> tuple[S
     words[:hits_rare, 0] = words[n_rare : n_rare + hits_new, 0] = 1
     occurrences = np.zeros_like(model)
     occurrences[:, 0] = np.where(rare, 0.5, 1.0)
-    trend = np.zeros_like(model)
-    lists = Shortlists(model, {"content": words}, occurrences, trend, np.zeros(n), np.zeros(n, np.int64))
-    return lists, Sample(PREFIXES, np.ones(n, bool), rare, ~rare)
+    lists = lists_of(model, {"content": words}, occurrences)
+    return lists, Parts(np.ones(n, bool), rare, ~rare)
 
 
 def test_the_tail_is_the_harmonic_mean_of_what_it_is_to_the_best_view_alone() -> None:
@@ -149,8 +156,8 @@ def test_a_search_starts_with_the_model_alone_and_with_what_does_well_anywhere(t
     world = checkerboard(tmp_path)
     prefixes, model = world.test.prefixes(), Popularity(world.catalogue, world.train)
     views: dict[str, SessionView] = {"by_id": SessionKnn(world.catalogue, world.train)}
-    lists = shortlist(prefixes, model, views, world.catalogue.train_counts, MOST)
-    points = search(lists, sample_of(prefixes), 0.01)
+    lists = shortlist(prefixes, model, views, ItemPasts.of(world.catalogue), MOST)
+    points = search(lists, parts_of(prefixes), 0.01)
     assert points[0].weights == Weights()
     assert points[1].weights == Weights(by_id=STARTS[1]["by_id"])
 
@@ -163,10 +170,9 @@ def test_a_search_goes_to_the_tail_as_far_as_it_may(loss: float, hit: float, rar
     model[others, 0] = 0.4 * (others + 1)
     rarity[others, 1:] = 1
     model[tail, 0], rarity[tail, 0] = -1, 1
-    nothing = np.zeros_like(model)
-    lists = Shortlists(model, {}, rarity, nothing, np.zeros(160), np.zeros(160, np.int64))
+    lists = lists_of(model, {}, rarity)
     is_tail = np.arange(160) >= 100
-    sample = Sample(PREFIXES, ~is_tail, is_tail, np.zeros(160, bool))
+    sample = Parts(~is_tail, is_tail, np.zeros(160, bool))
     chosen = choose(search(lists, sample, loss), loss)
     assert chosen.hit >= hit and chosen.rare == rare
 

@@ -15,6 +15,7 @@ from experiments.__main__ import MEMBERS
 from experiments.cold import (
     BOOSTS,
     LISTED_NEW,
+    SERVED,
     WITHOUT_HISTORY,
     Boosted,
     ColdBench,
@@ -69,15 +70,18 @@ def test_new_items_are_measured_both_ways(tmp_path: Path) -> None:
     assert set(rows[0]) == set(committed[0])
     alone = [r["value"] for r in rows if (r["model"], r["metric"]) == ("M2TRec", "HIT")]
     assert len(alone) == 2 and all(0 < hit <= 1 for hit in alone)
-    ours = [r for r in rows if r["split"] == "test" and r["model"] == "M2TRec, served"]
-    values = {(r["metric"], r["slice"], r["boosted"], r["boost"]): r["value"] for r in ours}
-    hit, mrr = ({key[1:]: v for key, v in values.items() if key[0] == metric} for metric in ("HIT", "MRR"))
-    plain = hit["cold target", "", None]
-    assert hit["cold target among cold items", "", None] >= plain
-    assert plain == hit["cold target", LISTED_NEW, 0.0] == hit["cold target", WITHOUT_HISTORY, 0.0]
-    curve = [hit["cold target", LISTED_NEW, boost] for boost in BOOSTS]
-    assert curve == sorted(curve), "a higher boost never hides a new item that a lower one showed"
-    assert mrr["cold target", LISTED_NEW, BOOSTS[-1]] > mrr["cold target", LISTED_NEW, 0.0]
+    for kind, model in SERVED.items():
+        ours = [r for r in rows if r["split"] == "test" and r["model"] == model]
+        values = {(r["metric"], r["slice"], r["boost"]): r["value"] for r in ours}
+        hit, mrr = (
+            {key[1:]: v for key, v in values.items() if key[0] == metric} for metric in ("HIT", "MRR")
+        )
+        assert {r["boosted"] for r in ours} == {"", kind}
+        plain = hit["cold target", None]
+        assert hit["cold target among cold items", None] >= plain == hit["cold target", 0.0]
+        curve = [hit["cold target", boost] for boost in BOOSTS]
+        assert curve == sorted(curve), "a higher boost never hides a new item that a lower one showed"
+        assert mrr["cold target", BOOSTS[-1]] > mrr["cold target", 0.0]
     assert (tmp_path / "out" / "cold-shop.svg").read_text().endswith("</svg>\n")
     bench = ColdBench(Prepared(load_config(tmp_path / "shop.yaml")))
     prefixes = bench.cold

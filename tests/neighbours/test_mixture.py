@@ -13,10 +13,9 @@ from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
 from m2trec_merlin.neighbours.mixture import (
     Lifts,
     Mixture,
-    rarity,
     session_novelty,
-    trends_of,
 )
+from m2trec_merlin.neighbours.pasts import ItemPasts, trends_of
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.neighbours.views import Said, SessionView
 from m2trec_merlin.neighbours.weights import WEIGHTS, Weights
@@ -26,7 +25,7 @@ from tests.evaluation.contracts import ItemScorerContract
 from tests.worlds.checkerboard import make_catalogue
 
 PREFIXES = Sessions.from_lists([[1, 2, 1]]).prefixes()
-OCCURRENCES = np.array([0, 5, 0])
+PASTS = ItemPasts.known(np.array([0, 5, 0]))
 
 
 class Fixed:
@@ -67,13 +66,13 @@ class TestMixture(ItemScorerContract):
             "beside": ItemLists(catalogue, train),
             "content": WordLikeness(fit_words(catalogue)[0], repeats=False),
         }
-        lifts = Lifts(views, catalogue.train_counts, Weights(**dict.fromkeys(WEIGHTS, 1.0)))
+        lifts = Lifts(views, ItemPasts.of(catalogue), Weights(**dict.fromkeys(WEIGHTS, 1.0)))
         return Mixture("all", Popularity(catalogue, train), lifts, 10)
 
 
 def mixture(model: Fixed, views: dict[str, SessionView], **weights: float) -> Mixture:
     """Three rows: no item, one of five occurrences, one without any."""
-    return Mixture("all", model, Lifts(views, OCCURRENCES, Weights(**weights)), 10)
+    return Mixture("all", model, Lifts(views, PASTS, Weights(**weights)), 10)
 
 
 def test_what_all_views_lift_is_added() -> None:
@@ -103,7 +102,7 @@ def test_new_items_are_lifted_by_the_rarity_of_the_sessions_items() -> None:
 
 def test_novelty_is_of_the_items_of_a_session_each_once() -> None:
     sessions = [[1], [1, 2], [1, 2, 1], [1, 2, 1, 0], [0], [2], []]
-    novelty = [session_novelty(np.array(rows, np.int64), rarity(OCCURRENCES)) for rows in sessions]
+    novelty = [session_novelty(np.array(rows, np.int64), PASTS.rarity) for rows in sessions]
     half, both, most = np.log(0.55 / 0.25), np.log(0.8 / 0.25), np.log(1.05 / 0.25)
     np.testing.assert_allclose(novelty, [half, both, both, both, 0, most, 0], rtol=1e-5)
 
@@ -122,18 +121,31 @@ def test_without_time_there_are_no_trends() -> None:
 
 
 def test_what_an_items_past_adds_in_any_session_is_told() -> None:
-    weights = Weights(rare=0.8, new=0.4, new_session=5, trend=2)
+    weights = Weights(rare=0.8, new=0.4, new_session=5, listed=0.3, trend=2)
     trends = np.array([0, -0.5, 0], np.float32)
-    lifts = Lifts({}, OCCURRENCES, weights, trends)
-    np.testing.assert_allclose(lifts.of_rarity, [1.2, 0.45, 1.2], rtol=1e-6)
+    lifts = Lifts({}, ItemPasts.known(PASTS.occurrences, trends), weights)
+    np.testing.assert_allclose(lifts.of_rarity, [0.3, 0.45, 1.2], rtol=1e-6)
     assert lifts.of_trend.tolist() == [0, -1, 0]
     scores = Mixture(
         "all",
         Fixed([-np.inf, 0.0, 0.0]),
-        Lifts({}, OCCURRENCES, Weights(trend=2), np.array([0, -0.5, 0], np.float32)),
+        Lifts({}, ItemPasts.known(PASTS.occurrences, trends), Weights(trend=2)),
         10,
     )
     np.testing.assert_allclose(scores.score(PREFIXES)[0, 1:], [-1, 0], rtol=1e-6)
+
+
+def test_what_was_listed_after_training_is_lifted_by_a_weight_of_its_own() -> None:
+    """Of the two items without a history the second came later; words count for both, the session for one."""
+    pasts = ItemPasts.known(np.array([0, 5, 0, 0]), listed=np.array([False, False, False, True]))
+    weights = Weights(rare=-3, new=1, new_session=2, listed=1.5, rare_content=2)
+    lifts = Lifts({"content": FixedView([-np.inf, 0.0, 0.15, 0.15])}, pasts, weights)
+    novelty, words = np.log(0.55 / 0.25), 2 * np.log(4)
+    np.testing.assert_allclose(
+        lifts.after(np.array([1])),
+        [1.5, -1.5 + (1 + 2 * novelty) / 8, -3 + 1 + 2 * novelty + words, 1.5 + words],
+        rtol=1e-5,
+    )
 
 
 def test_without_words_the_other_views_are_mixed() -> None:
@@ -159,7 +171,7 @@ def test_neighbours_are_shown_the_last_events_only() -> None:
     """Of the session 1, 2 all but the last event is cut: item 1 has no neighbours any more."""
     train = Sessions.from_lists([[1, 3], [2, 4], [5, 6]])
     catalogue = make_catalogue([1] * 6)
-    lifts = Lifts({"by_id": SessionKnn(catalogue, train)}, catalogue.train_counts, Weights(by_id=1))
+    lifts = Lifts({"by_id": SessionKnn(catalogue, train)}, ItemPasts.of(catalogue), Weights(by_id=1))
     short, long = (
         Mixture("cut", Fixed([0.0] * 7), lifts, most).score(PREFIXES.take(np.array([1])))[0]
         for most in (1, 2)

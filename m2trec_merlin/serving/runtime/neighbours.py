@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.neighbours.mixture import Lifts
+from m2trec_merlin.neighbours.pasts import ItemPasts
 from m2trec_merlin.neighbours.views import Relisting
 from m2trec_merlin.neighbours.weights import VIEWS, Weights
 from m2trec_merlin.serving.contract.explanation import BOOST, TREND
@@ -54,13 +55,13 @@ class ExportedNeighbours:
 
     def at_export(self) -> Lifts:
         """Return what neighbours add to the items that were exported."""
-        return Lifts(self._views, self._occurrences, self._weights, self._trends)
+        return Lifts(self._views, ItemPasts.known(self._occurrences, self._trends), self._weights)
 
     def lifts(self, session: np.ndarray, catalogue: ServedCatalogue) -> np.ndarray:
         """Return what neighbours add to all scores after a session, float32 [R].
 
         Items are to neighbours what they were at the export; those that came since have none, but words,
-        and those outside of the catalogue have neither.
+        and those outside of the catalogue have neither. Both are newly listed.
 
         Args:
             session: rows, int64 [L]; items outside of the catalogue are negative, and have no neighbours.
@@ -91,4 +92,5 @@ class ExportedNeighbours:
         origins = version.origins
         listing = Relisting(origins, version.items.titles)
         views = {name: view.relisted(listing) for name, view in self._views.items()}
-        return Lifts(views, self._occurrences[origins], self._weights, self._trends[origins])
+        pasts = ItemPasts.known(self._occurrences[origins], self._trends[origins], origins == NO_ITEM)
+        return Lifts(views, pasts, self._weights)

@@ -8,6 +8,7 @@ import pytest
 
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.neighbours.mixture import Lifts
+from m2trec_merlin.neighbours.pasts import ItemPasts
 from m2trec_merlin.neighbours.weights import Weights
 from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
 from m2trec_merlin.serving.export import index
@@ -29,6 +30,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 QUERIES = np.random.default_rng(1).normal(size=(40, 8)).astype(np.float32)
+PASTS = ItemPasts.known(np.zeros(500, np.int64))
 SAMPLE = index.Sample(QUERIES, [np.array([1])] * 40, None)
 
 
@@ -67,7 +69,7 @@ def test_what_an_index_misses_is_measured(folder: Path) -> None:
 def test_it_is_measured_as_it_is_served_with_neighbours(folder: Path) -> None:
     """The best of all by its lift: whoever misses it misses 1 of 20, whoever forgets the lift refuses."""
     view = FixedView([-np.inf, *[0.0] * 498, 1.0])
-    lifts = Lifts({"by_id": view}, np.zeros(500, np.int64), Weights(by_id=10))
+    lifts = Lifts({"by_id": view}, PASTS, Weights(by_id=10))
     sample = index.Sample(QUERIES, SAMPLE.sessions, lifts)
     forgetful = Forgetful()
     forgetful.write(folder)
@@ -93,7 +95,7 @@ def test_lists_are_tried_first_for_many_items_but_not_with_neighbours(
 ) -> None:
     monkeypatch.setattr(ivf, "_MANY", 500)
     assert index.write_index("auto", folder, SAMPLE, Told()) == ("ivf", 1.0)
-    lifts = Lifts({"by_id": FixedView([0.0] * 500)}, np.zeros(500, np.int64), Weights(by_id=1))
+    lifts = Lifts({"by_id": FixedView([0.0] * 500)}, PASTS, Weights(by_id=1))
     mixed = replace(SAMPLE, neighbours=lifts)
     assert index.write_index("auto", folder, mixed, Told()) == ("quantised", 1.0)
     monkeypatch.setattr(ivf, "_MANY", 501)

@@ -14,7 +14,7 @@ from m2trec_merlin.config.serving import FixedMixture, NoMixture
 from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.evaluation.served import mixture_of
 from m2trec_merlin.model.scoring import ModelScorer
-from m2trec_merlin.neighbours.mixture import trends_of
+from m2trec_merlin.neighbours.pasts import trends_of
 from m2trec_merlin.neighbours.weights import Weights
 from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
 from m2trec_merlin.serving.client import Recommendations
@@ -36,6 +36,7 @@ WEIGHTS = Weights(
     rare_content=1.5,
     rare=0.7,
     new=0.3,
+    listed=1.2,
     trend=0.8,
 )
 
@@ -127,15 +128,15 @@ def test_a_list_is_ranked_and_explained_as_the_mixture_has_it(tmp_path: Path) ->
         assert item_id == "mine" or score == pytest.approx(scores[item_id], abs=0.2)
     found = dict(zip(answer.item_ids, answer.explanations, strict=True))
     assert set(found) == {"sku-29", "sku-3", "mine"}
-    # Item 4, sku-3, was bought with items 2 and 3; words alone speak for sku-29; rarity lifts both new ones.
+    # Item 4, sku-3, was bought with items 2 and 3; words alone speak for sku-29, which never sold.
     assert found["sku-3"].falls["neighbours"] > found["sku-29"].falls["neighbours"] > 0.5
     assert found["mine"].falls["neighbours"] == pytest.approx(0, abs=1e-5)
     assert found["mine"].falls["trend"] == found["sku-29"].falls["trend"] == 0, "without a past there is none"
     trends = trends_of(shop.catalogue)
     assert trends is not None and trends[4] != 0
     assert found["sku-3"].falls["trend"] == pytest.approx(WEIGHTS["trend"] * trends[4], abs=1e-3)
-    rare = WEIGHTS["rare"] + WEIGHTS["new"]
-    assert found["mine"].falls["boost"] == found["sku-29"].falls["boost"] == pytest.approx(rare, abs=1e-3)
+    assert found["sku-29"].falls["boost"] == pytest.approx(WEIGHTS["rare"] + WEIGHTS["new"], abs=1e-3)
+    assert found["mine"].falls["boost"] == pytest.approx(WEIGHTS["listed"], abs=1e-3), "training never saw it"
     plain = ask(session, top_k=4, explain=True)
     again = [ask(session[:n] + session[n + 1 :]) for n in range(3)]
     for item_id, score, said in zip(plain.item_ids, plain.scores, plain.explanations, strict=True):
@@ -173,7 +174,7 @@ def test_neighbours_know_a_changed_catalogue_as_it_was_exported(tmp_path: Path) 
     )
     for item_id in ("mine", "new-1"):
         assert found[item_id].falls["neighbours"] == pytest.approx(0, abs=1e-4)
-        assert found[item_id].falls["boost"] == pytest.approx(WEIGHTS["rare"] + WEIGHTS["new"], abs=1e-3)
+        assert found[item_id].falls["boost"] == pytest.approx(WEIGHTS["listed"], abs=1e-3)
     # An event of an item that was updated counts for neighbours as the item that it was.
     assert found["sku-29"].falls["neighbours"] > 0.5
     assert scores_of(ask(["new-1"], top_k=N_ITEMS + 1)).keys() == after.keys()
