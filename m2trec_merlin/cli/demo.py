@@ -29,8 +29,6 @@ from m2trec_merlin.sessions import Sessions
 #: Of the item that is listed.
 NEW_ID = "new-1"
 _TOP_K, _LONGEST_ANSWER = 8, 1000
-#: Of the item that is listed, with which it is asked for: the first that shows it.
-_BOOSTS = (1, 2, 4, 8, 16, 32)
 _LONGEST_SHOWN = 5
 
 
@@ -131,19 +129,14 @@ def _list_item(config: Config, client: RecommendationClient, like: str) -> None:
         console.print(
             f"[bold cyan]That item, listed by `m2trec catalog add`: served {seconds:.1f} s later[/bold cyan]"
         )
-        for boost in _BOOSTS:
-            wanted: dict[str, Any] = {"popularity": 0, "new_item_boost": boost, "new_items": [NEW_ID]}
-            answer = client.recommend([like], top_k=_TOP_K, exclude_session_items=True, **wanted)
-            if NEW_ID in answer.item_ids:
-                break
+        answer = client.recommend([like], top_k=_TOP_K, exclude_session_items=True)
         print_recommendations(console, [like], answer, verbs.known_titles(config, [like]))
         whole = client.recommend([like], top_k=_LONGEST_ANSWER, exclude_session_items=True).item_ids
         place = (
             f"place {whole.index(NEW_ID) + 1}" if NEW_ID in whole else f"a place below {_LONGEST_ANSWER:,}"
         )
         console.print(
-            f"Asked for by popularity=0 and new_item_boost={boost}, as for a shelf of new items; without, "
-            f"it is at {place} of {version.items:,}, as nobody has bought it yet."
+            f"Nobody has bought it yet: by its metadata alone it is at {place} of {version.items:,} items."
         )
     finally:
         verbs_.rollback(before)
