@@ -51,7 +51,7 @@ class ItemSearch:
     def __init__(self, catalogue: ServedCatalogue, columns: Sequence[str]) -> None:
         self._catalogue, self._columns = catalogue, columns
         items = catalogue.items
-        rows = np.arange(NO_ITEM + 1, catalogue.n_rows)
+        rows = np.arange(NO_ITEM + 1, len(catalogue.biases))
         ids = items.ids(rows)
         # Items that were removed or updated since the export keep their rows.
         self._rows = rows[[items.rows.row(item_id) == row for item_id, row in zip(ids, rows, strict=True)]]

@@ -98,7 +98,7 @@ class LocalRecommender:
     def n_items(self) -> int:
         """Items of the catalogue as it is now."""
         with self._turn:
-            return self._second.recommender.catalogue().count
+            return self._second.recommender.catalogues.served()[1].count
 
     def recommend(
         self,

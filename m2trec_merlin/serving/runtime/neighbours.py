@@ -28,7 +28,7 @@ from m2trec_merlin.serving.contract.version import (
     NEIGHBOUR_ROWS,
     NEIGHBOUR_TRENDS,
 )
-from m2trec_merlin.serving.runtime.served_catalogue import ServedCatalogue
+from m2trec_merlin.serving.runtime.served_catalogue import Listing, ServedCatalogue
 from m2trec_merlin.sessions import Sessions
 
 
@@ -51,7 +51,7 @@ class ExportedNeighbours:
         self._occurrences = past.train_counts
         trends = folder / NEIGHBOUR_TRENDS
         self._trends = np.load(trends) if trends.is_file() else np.zeros(len(counts) + 1, np.float32)
-        self._lifts_of: WeakKeyDictionary[ServedCatalogue, Lifts] = WeakKeyDictionary()
+        self._lifts_of: WeakKeyDictionary[Listing, Lifts] = WeakKeyDictionary()
 
     def at_export(self) -> Lifts:
         """Return what neighbours add to the items that were exported."""
@@ -67,30 +67,29 @@ class ExportedNeighbours:
             session: rows, int64 [L]; items outside of the catalogue are negative, and have no neighbours.
             catalogue: that is searched.
         """
-        lifted = self._of(catalogue).after(np.maximum(session, NO_ITEM))
-        outside = len(catalogue.origins) - len(lifted)
+        lifted = self._of(catalogue.listing).after(np.maximum(session, NO_ITEM))
+        outside = len(catalogue.biases) - len(lifted)
         return np.append(lifted, np.full(outside, lifted[NO_ITEM])) if outside else lifted
 
     def lifts_of_past(self, rows: np.ndarray, catalogue: ServedCatalogue) -> dict[str, np.ndarray]:
         """Return what is added to the scores of rows whatever a session holds, by source, float32 [m]."""
-        lifts = self._of(catalogue)
+        lifts = self._of(catalogue.listing)
         known = np.where(rows < len(lifts.of_rarity), rows, NO_ITEM)
         found = {BOOST: lifts.of_rarity[known]}
         if self._weights["trend"]:
             found[TREND] = lifts.of_trend[known]
         return found
 
-    def _of(self, catalogue: ServedCatalogue) -> Lifts:
-        version = catalogue.version
-        if version not in self._lifts_of:
-            self._lifts_of[version] = self._at(version)
-        return self._lifts_of[version]
+    def _of(self, listing: Listing) -> Lifts:
+        if listing not in self._lifts_of:
+            self._lifts_of[listing] = self._at(listing)
+        return self._lifts_of[listing]
 
-    def _at(self, version: ServedCatalogue) -> Lifts:
-        if version.n_rows == len(self._occurrences):
+    def _at(self, listing: Listing) -> Lifts:
+        origins = listing.origins
+        if len(origins) == len(self._occurrences):
             return self.at_export()
-        origins = version.origins
-        listing = Relisting(origins, version.items.titles)
-        views = {name: view.relisted(listing) for name, view in self._views.items()}
+        relisting = Relisting(origins, listing.items.titles)
+        views = {name: view.relisted(relisting) for name, view in self._views.items()}
         pasts = ItemPasts.known(self._occurrences[origins], self._trends[origins], origins == NO_ITEM)
         return Lifts(views, pasts, self._weights)

@@ -5,7 +5,6 @@ Shape legend: B sessions, L longest session, I item width, R catalogue rows.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,7 +31,7 @@ from m2trec_merlin.serving.runtime.live_versions import LiveVersions
 from m2trec_merlin.serving.runtime.options import Draft, apply_options, without_effect
 from m2trec_merlin.serving.runtime.options.explaining import Explain
 from m2trec_merlin.serving.runtime.options.newness import NewItemBoost
-from m2trec_merlin.serving.runtime.served_catalogue import ExportedCatalogue, ServedCatalogue
+from m2trec_merlin.serving.runtime.served_catalogue import Clock, ExportedCatalogue, ServedCatalogue
 from m2trec_merlin.serving.runtime.session_encoding import (
     SessionEncoder,
     VectorSession,
@@ -129,6 +128,7 @@ class Recommender:
         self._encoder = SessionEncoder(directory / SESSION_GRAPH)
         self._item_graph = open_graph(directory / ITEM_GRAPH) if self.version.attributes else None
         self._additions = SessionAdditions(directory, self.version)
+        self._clock = Clock()
         self._explainer = Explainer(self._encoder, self._additions, self.version.widths)
 
     @property
@@ -153,9 +153,9 @@ class Recommender:
         Raises:
             ServerError: it cannot be opened.
         """
-        catalogue = self.catalogues.served()[1] if number is None else self.catalogues.get(number)
-        catalogue.come_to(time.time())
-        return catalogue
+        return self._clock.look(
+            self.catalogues.served()[1] if number is None else self.catalogues.get(number)
+        )
 
     def similar(self, request: Request) -> SimilarItems:
         """Return the candidates whose vectors are most like that of the one item of a session.

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from copy import copy
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.serving.contract.catalogue import HISTORIES, Availability, CatalogueVersion
 from m2trec_merlin.serving.contract.identity import written
 from m2trec_merlin.serving.contract.version import (
@@ -58,71 +59,102 @@ class RowsOfVectors:
         return found
 
 
-class ServedCatalogue:
-    """The items of a version, and which of them may be recommended now.
+@dataclass(frozen=True, eq=False)
+class Listing:
+    """The items of a version, and what they were at the export.
 
-    Args:
-        items: as a person reads them.
+    Attributes:
+        items: as a person reads them, of R rows.
+        origins: int64 [R], rows of the export whose training history each row has; NO_ITEM for none.
+    """
+
+    items: Items
+    origins: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class OpenVersion:
+    """A version of the catalogue, opened: nothing of it ever changes.
+
+    Attributes:
+        listing: its items.
         vectors: item vectors, of R rows.
-        candidates: of the export.
+        exported: candidates of the export.
         more: float32 [M, D], candidate vectors of the rows behind the export's.
         biases: float32 [R], of all candidates; -inf for rows that are none.
-        origins: int64 [R], rows of the export whose training history each row has; NO_ITEM for none.
         availability: by id, of the items that are not available at all times.
         count: items, available or not.
         written: when the version was written, in seconds since 1970.
-
-    Attributes:
-        candidates: to be searched.
-        biases: float32 [R], of the candidates; -inf for rows that may not be recommended now.
-        new: int64, the rows that may be, and have no training history.
     """
 
-    def __init__(
-        self,
-        items: Items,
-        vectors: RowsOfVectors,
-        candidates: Candidates,
-        more: np.ndarray,
-        biases: np.ndarray,
-        origins: np.ndarray,
-        availability: Mapping[str, Availability],
-        count: int,
-        written: float,
-    ) -> None:
-        self._version: ServedCatalogue | None = None
-        self.items, self.vectors, self.origins = items, vectors, origins
-        self.count, self.written = count, written
-        self._exported, self._more, self._biases = candidates, more, biases
-        self._rows = np.array([items.rows.row(item_id) for item_id in availability], np.int64)
-        each = availability.values()
-        self._hidden = np.array([one.hidden for one in each], bool)
-        self._start = np.array([_or(one.available_from, -np.inf) for one in each], np.float64)
-        self._stop = np.array([_or(one.available_until, np.inf) for one in each], np.float64)
-        self._holds_until = -np.inf
-        self.come_to(time.time())
-
-    @property
-    def version(self) -> ServedCatalogue:
-        """This catalogue, without items that a request brings along."""
-        return self if self._version is None else self._version
+    listing: Listing
+    vectors: RowsOfVectors
+    exported: Candidates
+    more: np.ndarray
+    biases: np.ndarray
+    availability: Mapping[str, Availability]
+    count: int
+    written: float
 
     @property
     def n_rows(self) -> int:
         """R."""
-        return len(self._biases)
+        return len(self.biases)
 
-    def come_to(self, now: float) -> None:
-        """Let that be recommended which is available at a time, in seconds since 1970; times only rise."""
-        if now < self._holds_until:
-            return
-        closed = self._hidden | (now < self._start) | (now >= self._stop)
-        self.biases = self._biases.copy()
-        self.biases[self._rows[closed]] = -np.inf
-        self.candidates = self._exported.changed(self.biases, self._more)
-        self.new = np.flatnonzero((self.biases > -np.inf) & (self.items.shares == 0))
-        times = np.concatenate([self._start, self._stop])
-        self._holds_until = float(times[times > now].min(initial=np.inf))
+    @cached_property
+    def _windows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Rows that are not available at all times, from when they are, and until when."""
+        rows, each = self.listing.items.rows, self.availability
+        starts = [np.inf if one.hidden else _or(one.available_from, -np.inf) for one in each.values()]
+        stops = [_or(one.available_until, np.inf) for one in each.values()]
+        return np.array([rows.row(item_id) for item_id in each], np.int64), np.array(starts), np.array(stops)
+
+    def at(self, now: float) -> ServedCatalogue:
+        """Return what may be recommended at a time, in seconds since 1970."""
+        rows, starts, stops = self._windows
+        biases = self.biases.copy()
+        biases[rows[(now < starts) | (now >= stops)]] = -np.inf
+        times = np.concatenate([starts, stops])
+        return ServedCatalogue(
+            self.listing,
+            self.listing.items,
+            self.vectors,
+            self.exported,
+            self.more,
+            biases,
+            np.flatnonzero((biases > -np.inf) & (self.listing.items.shares == 0)),
+            float(times[times > now].min(initial=np.inf)),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class ServedCatalogue:
+    """What requests are answered from: a version of the catalogue at a time, with what a request brings.
+
+    Attributes:
+        listing: of the version.
+        items: as a person reads them: those of the version, and behind them a request's own.
+        vectors: item vectors of the version.
+        exported: candidates of the export.
+        more: candidate vectors of the rows behind the export's.
+        biases: float32, of all rows; -inf for those that may not be recommended now.
+        new: int64, the rows that may be recommended, and have no training history.
+        holds_until: when another item comes or goes, in seconds since 1970.
+    """
+
+    listing: Listing
+    items: Items
+    vectors: RowsOfVectors
+    exported: Candidates
+    more: np.ndarray
+    biases: np.ndarray
+    new: np.ndarray
+    holds_until: float
+
+    @cached_property
+    def candidates(self) -> Candidates:
+        """All rows, to be searched."""
+        return self.exported.changed(self.biases, self.more)
 
     def with_outside(
         self, item_ids: Sequence[str], vectors: np.ndarray, biases: np.ndarray
@@ -134,14 +166,29 @@ class ServedCatalogue:
             vectors: float32 [items, D], of these as candidates.
             biases: float32 [items].
         """
-        wider = copy(self)
-        wider._version = self.version
-        wider.items = WithOutside(self.items, item_ids)
-        wider.biases = np.concatenate([self.biases, biases])
-        wider.candidates = self._exported.changed(wider.biases, np.concatenate([self._more, vectors]))
-        wider.new = np.concatenate([self.new, np.arange(len(self.biases), len(wider.biases))])
-        wider.origins = np.concatenate([self.origins, np.full(len(item_ids), NO_ITEM)])
-        return wider
+        wider = np.concatenate([self.biases, biases])
+        return replace(
+            self,
+            items=WithOutside(self.items, item_ids),
+            more=np.concatenate([self.more, vectors]),
+            biases=wider,
+            new=np.concatenate([self.new, np.arange(len(self.biases), len(wider))]),
+        )
+
+
+class Clock:
+    """Versions as they are now: one is looked through again only when an item of it comes or goes."""
+
+    def __init__(self) -> None:
+        self._now: WeakKeyDictionary[OpenVersion, ServedCatalogue] = WeakKeyDictionary()
+
+    def look(self, version: OpenVersion) -> ServedCatalogue:
+        """Return a version at this time; times only rise."""
+        now = time.time()
+        found = self._now.get(version)
+        if found is None or now >= found.holds_until:
+            self._now[version] = found = version.at(now)
+        return found
 
 
 class ExportedCatalogue:
@@ -161,17 +208,23 @@ class ExportedCatalogue:
         self._width = _mapped(folder / CANDIDATE_VECTORS).shape[1]
         self._written = written(folder)
 
-    def as_exported(self) -> ServedCatalogue:
+    def as_exported(self) -> OpenVersion:
         """Return it as it was before anything changed."""
         nothing = np.zeros((0, self._width), np.float32)
         vectors = RowsOfVectors(self._vectors, self._vectors[:0], self._directions)
         rows = np.arange(len(self._biases))
-        count = len(rows) - 1
-        return ServedCatalogue(
-            self._items, vectors, self._candidates, nothing, self._biases, rows, {}, count, self._written
+        return OpenVersion(
+            Listing(self._items, rows),
+            vectors,
+            self._candidates,
+            nothing,
+            self._biases,
+            {},
+            len(rows) - 1,
+            self._written,
         )
 
-    def changed(self, folder: Path, version: CatalogueVersion) -> ServedCatalogue:
+    def changed(self, folder: Path, version: CatalogueVersion) -> OpenVersion:
         """Return a version of it.
 
         Args:
@@ -184,13 +237,15 @@ class ExportedCatalogue:
         biases = np.concatenate([self._biases, np.load(folder / BIASES)])
         biases[gone] = -np.inf
         rows = self._items.rows.changed(version.removed, first, ids)
-        return ServedCatalogue(
-            ChangedItems(self._items, more, rows, histories),
+        return OpenVersion(
+            Listing(
+                ChangedItems(self._items, more, rows, histories),
+                np.concatenate([np.arange(first), histories]),
+            ),
             RowsOfVectors(self._vectors, _mapped(folder / ITEM_VECTORS), self._directions),
             self._candidates,
             np.load(folder / CANDIDATE_VECTORS),
             biases,
-            np.concatenate([np.arange(first), histories]),
             version.availability,
             version.items,
             version.written,

@@ -72,8 +72,12 @@ def test_added_items_are_what_an_export_with_them_holds_to_the_bit(
 
 
 def test_with_the_mixture_an_added_item_is_what_an_export_with_it_has(tmp_path: Path) -> None:
-    """Its words count, too, as an item of a session and as one that is recommended."""
-    mixed = FixedMixture(by_id=1, by_metadata=0.5, beside=0.5, content=1, rare_content=1, rare=0.5, trend=1)
+    """Its words count, too, as an item of a session and as one that is recommended.
+
+    That it was listed after training counts here what never having sold does.
+    """
+    views = {"by_id": 1, "by_metadata": 0.5, "beside": 0.5, "content": 1, "rare_content": 1, "trend": 1}
+    mixed = FixedMixture(**views, rare=0.5, listed=0.5)
 
     def exported(folder: Path, more: pd.DataFrame | None = None) -> Path:
         config, *_ = build_shop(folder, more)
