@@ -23,23 +23,32 @@ def _none() -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What is searched for one query.
+class Selection:
+    """How many rows are wanted, and of which.
 
     Attributes:
         k: rows wanted; fewer are found where fewer may be.
-        additions: to scores, in this order.
         forbidden: int64, rows that must not be found.
         allowed: bool [R], rows that may be found; None for all.
         only: int64, the rows that are looked at, where they are few and known; None for all.
-        lifts: float32 [R], added to the scores of all rows; None for nothing.
     """
 
     k: int
-    additions: Sequence[Addition] = ()
     forbidden: np.ndarray = field(default_factory=_none)
     allowed: np.ndarray | None = None
     only: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Wish(Selection):
+    """What is searched for one query: a selection of rows, by their scores and what is added to these.
+
+    Attributes:
+        additions: to scores, in this order.
+        lifts: float32 [R], added to the scores of all rows; None for nothing.
+    """
+
+    additions: Sequence[Addition] = ()
     lifts: np.ndarray | None = None
 
 
@@ -107,14 +116,14 @@ class Index(Protocol):
         """Open what `write` left in a folder."""
 
 
-def find_best(scores: np.ndarray, wish: Wish) -> Found:
-    """Return the best rows among those that a wish allows; writes into `scores`, float32 [R]."""
-    scores[wish.forbidden] = -np.inf
-    if wish.allowed is not None:
-        scores[~wish.allowed] = -np.inf
-    if wish.only is not None:
-        rows = np.unique(wish.only)
-        best = best_rows(scores[rows], wish.k)
+def find_best(scores: np.ndarray, selection: Selection) -> Found:
+    """Return the best rows of a selection; writes into `scores`, float32 [R]."""
+    scores[selection.forbidden] = -np.inf
+    if selection.allowed is not None:
+        scores[~selection.allowed] = -np.inf
+    if selection.only is not None:
+        rows = np.unique(selection.only)
+        best = best_rows(scores[rows], selection.k)
         return Found(rows[best], scores[rows[best]])
-    rows = best_rows(scores, wish.k)
+    rows = best_rows(scores, selection.k)
     return Found(rows, scores[rows])

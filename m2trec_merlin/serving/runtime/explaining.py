@@ -109,7 +109,7 @@ class Explainer:
                 boosts = [(unboosted if each.without == BOOST else draft).additions for each in block]
                 wishes = self._additions.complete(
                     catalogue,
-                    [Wish(len(rows), additions, only=rows) for additions in boosts],
+                    [Wish(len(rows), only=rows, additions=additions) for additions in boosts],
                     [_NO_POSITIONS if v.without == REPEAT else v.session.positions for v in block],
                     [_NO_NEIGHBOURS if v.without == NEIGHBOURS else v.session.positions for v in block],
                 )

@@ -23,7 +23,7 @@ import numpy as np
 
 from m2trec_merlin.scores import best_rows
 from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
-from m2trec_merlin.serving.runtime.candidates import Found, Wish, find_best
+from m2trec_merlin.serving.runtime.candidates import Found, Selection, Wish, find_best
 from m2trec_merlin.serving.runtime.graphs import open_graph
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ class ScoredCandidates:
         # Far below the best, rows lie so close together that rough scores mistake more of them.
         far = wish.allowed is not None or len(wish.forbidden) > _NEAR
         count = max(self._looked_at(wish.k), _MOST_PICKED if far else _NEAR)
-        near = find_best(scores, Wish(count, (), wish.forbidden, wish.allowed))
+        near = find_best(scores, Selection(count, wish.forbidden, wish.allowed))
         return self._best_of(near.rows, query, wish)
 
 

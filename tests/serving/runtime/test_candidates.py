@@ -92,7 +92,9 @@ class TestContract:
         together = write(name, tmp_path / "whole", np.concatenate([vectors, more]), others)
         allowed = np.arange(N_ROWS + 9) % 3 != 1 if filtered else None
         additions = [(np.array([2, N_ROWS + 1]), 2.0)]
-        wishes = [Wish(k, additions, np.array([1, N_ROWS + 2]), allowed) for k in (1, 5, 20, N_ROWS + 9)]
+        wishes = [
+            Wish(k, np.array([1, N_ROWS + 2]), allowed, additions=additions) for k in (1, 5, 20, N_ROWS + 9)
+        ]
         before = index.search(queries, [Wish(N_ROWS)] * 4)
         found = index.changed(others, more).search(queries, wishes)
         for one, other in zip(found, together.search(queries, wishes), strict=True):
@@ -111,7 +113,7 @@ class TestContract:
 
     def test_additions_change_scores_and_order(self, index, queries, vectors, biases):
         additions = [(np.array([5, 6]), 3.0), (np.array([6, 8]), np.array([1.0, -9.0], np.float32))]
-        (found,) = index.search(queries[:1], [Wish(10, additions)])
+        (found,) = index.search(queries[:1], [Wish(10, additions=additions)])
         scores = vectors @ queries[0] + biases
         scores[[5, 6]] += 3
         scores[[6, 8]] += [1, -9]
@@ -120,7 +122,7 @@ class TestContract:
 
     def test_lifts_are_added_to_all_rows_exactly(self, index, queries, vectors, biases):
         lifts = np.random.default_rng(8).normal(size=N_ROWS).astype(np.float32) * 4
-        (found,) = index.search(queries[:1], [Wish(10, [(np.array([5]), 1.0)], lifts=lifts)])
+        (found,) = index.search(queries[:1], [Wish(10, additions=[(np.array([5]), 1.0)], lifts=lifts)])
         scores = vectors @ queries[0] + biases + lifts
         scores[5] += 1
         assert found.rows.tolist() == self.expected(scores, 10)
@@ -226,7 +228,7 @@ class TestContractAmongMany:
         self, index, queries, exact, number
     ):
         worst = np.argsort(exact[0])[1 : 1 + number]
-        (found,) = index.search(queries[:1], [Wish(3, [(worst, 1000.0)])])
+        (found,) = index.search(queries[:1], [Wish(3, additions=[(worst, 1000.0)])])
         scores = exact[0].copy()
         scores[worst] += 1000
         assert found.rows.tolist() == np.argsort(-scores, kind="stable")[:3].tolist()
@@ -234,7 +236,9 @@ class TestContractAmongMany:
 
     def test_a_row_from_which_something_is_taken_makes_room_for_the_next(self, index, queries, exact):
         best = np.argsort(-exact[0])
-        (found,) = index.search(queries[:1], [Wish(20, [(best[:200], np.full(200, -1000, np.float32))])])
+        (found,) = index.search(
+            queries[:1], [Wish(20, additions=[(best[:200], np.full(200, -1000, np.float32))])]
+        )
         assert (
             self.recall(np.where(np.isin(np.arange(self.N_ROWS), best[:200]), -np.inf, exact[0]), found.rows)
             >= 0.95
@@ -242,7 +246,7 @@ class TestContractAmongMany:
 
     def test_a_query_is_answered_alike_whatever_is_asked_with_it(self, index, queries):
         allowed = np.arange(self.N_ROWS) % 2 == 0
-        wishes = [Wish(20), Wish(500), Wish(20, allowed=allowed), Wish(20, [(np.array([7]), 9.0)])]
+        wishes = [Wish(20), Wish(500), Wish(20, allowed=allowed), Wish(20, additions=[(np.array([7]), 9.0)])]
         for number, found in enumerate(index.search(queries[:4], wishes)):
             (alone,) = index.search(queries[number : number + 1], wishes[number : number + 1])
             assert found.rows.tolist() == alone.rows.tolist()

@@ -65,7 +65,7 @@ class Draft:
     def wish(self) -> Wish:
         """Return the search."""
         k = self.k if self.choice is None else POOL
-        return Wish(k, self.additions, np.array(self.forbidden, np.int64), self.allowed, self.only)
+        return Wish(k, np.array(self.forbidden, np.int64), self.allowed, self.only, self.additions)
 
     def settle(self, found: Found) -> Found:
         """Return the rows of the answer, of those that the search found."""
