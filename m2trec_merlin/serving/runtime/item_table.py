@@ -67,17 +67,16 @@ class TextColumn:
         self._code_of = {text: code for code, text in enumerate(self._texts)}
         self._rows, self._codes = rows, _numbers(codes.indices, np.int32)
 
-    def passing(self, wanted: Any, mask: np.ndarray) -> list[str]:
+    def passing(self, wanted: Any, mask: np.ndarray) -> list[Any]:
         """Set `mask` [R] for items with a wanted value: a scalar or a list of scalars.
 
         Returns:
-            Those that no item has.
+            Those that no item has, as they were written.
         """
         values = wanted if isinstance(wanted, list) else [wanted]
-        texts = [spell_json(value) for value in values]
-        codes = [self._code_of[text] for text in texts if text in self._code_of]
+        codes = [self._code_of.get(spell_json(value), -1) for value in values]
         mask[self._rows[np.isin(self._codes, codes)]] = True
-        return [text for text in texts if text not in self._code_of]
+        return [value for value, code in zip(values, codes, strict=True) if code < 0]
 
     def values(self, rows: np.ndarray) -> list[tuple[Hashable, ...]]:
         """Return the values that each of the rows has."""
@@ -93,7 +92,7 @@ class NumberColumn:
         self._values = np.full(len(column), np.nan)
         self._values[places] = _numbers(numbers, np.float64)
 
-    def passing(self, wanted: Any, mask: np.ndarray) -> list[str]:
+    def passing(self, wanted: Any, mask: np.ndarray) -> list[Any]:
         """Set `mask` [R] for items that pass: a number, a list of numbers, or {"min": a, "max": b}.
 
         Returns:
@@ -197,21 +196,21 @@ class ItemTable(Items):
         return self._columns[name].values(rows)
 
 
-class ChangedItems(Items):
-    """Items of a table, and others behind them; what is large is shared.
+class StackedItems(Items):
+    """Items, and others behind them; what is large is shared.
 
     Args:
-        before: the table, with R rows.
-        more: the others; their line i is row R + i.
+        before: the first, with R rows.
+        more: the others; their row i is row R - 1 + i, as row NO_ITEM of them stands for none.
         rows: of ids, in all.
-        counted_as: int64 [lines], rows of `before` whose training events the others take over.
+        shares: float32, of training events that the others have.
     """
 
-    def __init__(self, before: ItemTable, more: ItemTable, rows: RowsOfIds, counted_as: np.ndarray) -> None:
+    def __init__(self, before: Items, more: Items, rows: RowsOfIds, shares: np.ndarray) -> None:
         self._before, self._more = before, more
         self._first = len(before.shares)
         self.rows = rows
-        self.shares = np.concatenate([before.shares, before.shares[counted_as]])
+        self.shares = np.concatenate([before.shares, shares])
 
     def ids(self, rows: np.ndarray) -> list[str]:
         """See `Items.ids`."""
@@ -230,32 +229,13 @@ class ChangedItems(Items):
         """See `Items.values`."""
         return self._each(rows, lambda items, own: items.values(name, own))
 
-    def _each(self, rows: np.ndarray, ask: Callable[[ItemTable, np.ndarray], list[T]]) -> list[T]:
-        # Row NO_ITEM of the others stands for none of them.
-        return of_two(
-            rows, self._first, lambda own: ask(self._before, own), lambda own: ask(self._more, own + 1)
-        )
-
-
-def of_two(
-    rows: np.ndarray,
-    first: int,
-    ask: Callable[[np.ndarray], list[T]],
-    ask_others: Callable[[np.ndarray], list[T]],
-) -> list[T]:
-    """Return what two tables, one behind the other, say of rows.
-
-    Args:
-        rows: int64 [m].
-        first: row of the first item of the second table.
-        ask: the first, for its rows.
-        ask_others: the second, for lines of it, from 0 on.
-    """
-    others = rows >= first
-    if not others.any():
-        return ask(rows)
-    found, also = iter(ask(rows[~others])), iter(ask_others(rows[others] - first))
-    return [next(also) if other else next(found) for other in others.tolist()]
+    def _each(self, rows: np.ndarray, ask: Callable[[Items, np.ndarray], list[T]]) -> list[T]:
+        others = rows >= self._first
+        if not others.any():
+            return ask(self._before, rows)
+        found = iter(ask(self._before, rows[~others]))
+        also = iter(ask(self._more, rows[others] - self._first + 1))
+        return [next(also) if other else next(found) for other in others.tolist()]
 
 
 def as_number(value: Any) -> float | None:

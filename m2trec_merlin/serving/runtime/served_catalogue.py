@@ -25,8 +25,8 @@ from m2trec_merlin.serving.contract.version import (
 )
 from m2trec_merlin.serving.runtime.candidates import Candidates
 from m2trec_merlin.serving.runtime.indexes import open_index
-from m2trec_merlin.serving.runtime.item_table import ChangedItems, Items, ItemTable
-from m2trec_merlin.serving.runtime.outside import WithOutside
+from m2trec_merlin.serving.runtime.item_table import Items, ItemTable, StackedItems
+from m2trec_merlin.serving.runtime.outside import OutsideItems
 from m2trec_merlin.serving.runtime.similar import Directions
 
 
@@ -169,7 +169,12 @@ class ServedCatalogue:
         wider = np.concatenate([self.biases, biases])
         return replace(
             self,
-            items=WithOutside(self.items, item_ids),
+            items=StackedItems(
+                self.items,
+                OutsideItems(item_ids),
+                self.items.rows.changed((), len(self.biases), item_ids),
+                np.zeros(len(item_ids), np.float32),
+            ),
             more=np.concatenate([self.more, vectors]),
             biases=wider,
             new=np.concatenate([self.new, np.arange(len(self.biases), len(wider))]),
@@ -239,7 +244,7 @@ class ExportedCatalogue:
         rows = self._items.rows.changed(version.removed, first, ids)
         return OpenVersion(
             Listing(
-                ChangedItems(self._items, more, rows, histories),
+                StackedItems(self._items, more, rows, self._items.shares[histories]),
                 np.concatenate([np.arange(first), histories]),
             ),
             RowsOfVectors(self._vectors, _mapped(folder / ITEM_VECTORS), self._directions),
