@@ -278,6 +278,15 @@ def _kept(lengths: pd.Series) -> dict[str, int]:
 
 
 _RULES: tuple[Callable[[Column], ChosenKind | None], ...] = (
-    *(_lists, _says_nothing, _written_lists, _dates, _addresses, _numbers, _almost_numbers),
-    *(_several_values, _codes, _words, _categories),
+    _lists,
+    _says_nothing,
+    _written_lists,
+    _dates,
+    _addresses,
+    _numbers,
+    _almost_numbers,
+    _several_values,
+    _codes,
+    _words,
+    _categories,
 )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from m2trec_merlin.attributes import ITEM_ID, parse_attribute
+from m2trec_merlin.attributes import ITEM_ID, Attribute, parse_attribute
 from m2trec_merlin.columns import as_text
 from m2trec_merlin.data.tables import canonical_items
 from m2trec_merlin.data.validation import check_item_ids, check_items
@@ -67,43 +67,82 @@ def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = Fals
     """
     attributes = [parse_attribute(**settings) for settings in written.attributes]
     table = TableFile(path, Dialect(**written.dialect))
-    available = table.columns()
-    own = _column_of_ids(available, written)
-    described = list(dict.fromkeys(a.source_column for a in attributes))
-    if written.title_column is not None and written.title_column not in described:
-        described.append(written.title_column)
-    about = [name for name in (HIDDEN, FROM, UNTIL) if name in available and name not in described]
-    # A table without any of them is read all the same, as far as its columns can be told missing.
-    read = [name for name in available if name in (own, *described, *about)] or available[:1]
-    raw = table.read(read, single=[own] if own in read else [])
-    log = ProblemLog(Origin(str(path), {ITEM_ID: own}, table.locate, lambda: available))
-    # An attribute may read the ids, too, under the name that the run's own table gives them.
-    items = raw.rename(columns={} if own in described else {own: ITEM_ID})
-    if own in described and own in raw:
-        items[ITEM_ID] = raw[own]
-    has_attributes = any(name in available for name in described if name != own)
-    if has_attributes or not (may_lack_attributes and about):
+    columns = _Columns.of(table.columns(), written, attributes)
+    items = columns.named(
+        table.read(columns.read, single=[columns.ids] if columns.ids in columns.read else [])
+    )
+    log = ProblemLog(Origin(str(path), {ITEM_ID: columns.ids}, table.locate, lambda: columns.available))
+    if columns.describe_items or not (may_lack_attributes and columns.about):
         check_items(items, log, attributes, written.title_column)
-        if may_lack_attributes and not set(described) <= {*available, own}:
+        if may_lack_attributes and not set(columns.described) <= {*columns.available, columns.ids}:
             log.add(_ALL_COLUMNS)
     else:
         check_item_ids(items, log)
-    availability = _availability(items, about, log)
+    availability = _availability(items, columns.about, log)
     if problems := log.messages():
         raise DataError(str(path), problems)
-    left = [name for name in available if name not in read]
     ids = [str(item_id) for item_id in normalise_ids(items[ITEM_ID])]
-    odd = doubt_of_items(ids)
-    notices = [
-        *table.notices(),
-        *([f"{path}: not read: {', '.join(left)}"] if left else []),
-        *([f"{path}: {odd}"] if odd else []),
-    ]
+    said = [f"not read: {', '.join(columns.left)}"] if columns.left else []
+    if odd := doubt_of_items(ids):
+        said.append(odd)
     rows: dict[str, Raw] = {}
-    if has_attributes:
-        canonical = canonical_items(items.drop(columns=about), attributes, written.title_column)
+    if columns.describe_items:
+        canonical = canonical_items(items.drop(columns=columns.about), attributes, written.title_column)
         rows = dict(zip(ids, _as_json(canonical.drop(columns=ITEM_ID)), strict=True))
-    return GivenItems(ids, rows, dict(zip(ids, availability, strict=False)), about, notices)
+    return GivenItems(
+        ids,
+        rows,
+        dict(zip(ids, availability, strict=False)),
+        columns.about,
+        [*table.notices(), *(f"{path}: {each}" for each in said)],
+    )
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """What the columns of a table of items are.
+
+    Attributes:
+        available: all of them.
+        ids: the column of ids; it may be missing.
+        described: columns that attributes and titles are made of; some may be missing.
+        about: those about availability that are there.
+    """
+
+    available: list[str]
+    ids: str
+    described: list[str]
+    about: list[str]
+
+    @classmethod
+    def of(cls, available: list[str], written: ItemFormat, attributes: Sequence[Attribute]) -> _Columns:
+        described = list(dict.fromkeys(a.source_column for a in attributes))
+        if written.title_column is not None and written.title_column not in described:
+            described.append(written.title_column)
+        about = [name for name in (HIDDEN, FROM, UNTIL) if name in available and name not in described]
+        return cls(available, _column_of_ids(available, written), described, about)
+
+    @property
+    def read(self) -> list[str]:
+        """Those that are used; one at least, so that a table without any can be told what it lacks."""
+        used = (self.ids, *self.described, *self.about)
+        return [name for name in self.available if name in used] or self.available[:1]
+
+    @property
+    def left(self) -> list[str]:
+        """Those that nobody reads."""
+        return [name for name in self.available if name not in self.read]
+
+    @property
+    def describe_items(self) -> bool:
+        """Whether any says what items are, and not only when they are available."""
+        return any(name in self.available for name in self.described if name != self.ids)
+
+    def named(self, raw: pd.DataFrame) -> pd.DataFrame:
+        """Return a table with ids by the name that checks know; an attribute may read them by theirs, too."""
+        if self.ids not in self.described:
+            return raw.rename(columns={self.ids: ITEM_ID})
+        return raw.assign(**{ITEM_ID: raw[self.ids]}) if self.ids in raw else raw
 
 
 def read_ids(path: Path, written: ItemFormat) -> list[str]:

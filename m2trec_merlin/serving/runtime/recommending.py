@@ -228,8 +228,12 @@ class Recommender:
             if request.options[Explain.name]:
                 unboosted = replace(request, options={**request.options, NewItemBoost.name: 0.0})
                 reasons = self._explainer.explain(
-                    *(catalogue, sessions[index], draft, _draft(catalogue, unboosted), found.rows),
-                    places=request.places or range(len(request.positions)),
+                    catalogue,
+                    sessions[index],
+                    draft,
+                    _draft(catalogue, unboosted),
+                    found.rows,
+                    request.places or range(len(request.positions)),
                 )
                 answer = replace(answer, explanations=reasons)
             answers.append(answer)
