@@ -102,6 +102,29 @@ class NextItemHead(nn.Module):
             session_vectors = self.session_items.forward_padded(session_vectors, items, counted, lengths)
         return self.scale(session_vectors)
 
+    def scores(
+        self,
+        queries: Tensor,
+        vectors: Tensor,
+        biases: Tensor,
+        history: History,
+        out: Tensor | None = None,
+    ) -> Tensor:
+        """Scores of all catalogue rows, [P, R]: query . vector + bias, and what items that come back have.
+
+        Args:
+            queries: [P, D].
+            vectors: [R, D], of the rows as candidates.
+            biases: [R].
+            history: the items that each prefix holds.
+            out: float32 [P, R] to write to, which no gradient reaches.
+        """
+        scores = torch.addmm(biases, queries, vectors.T, out=out)
+        if self.repeat_biases is not None:
+            returning = self.repeat_biases[history.distance]
+            scores.index_put_((history.prefix, history.rows), returning, accumulate=True)
+        return scores
+
     def scale(self, session_vectors: Tensor) -> Tensor:
         """The last step to query vectors, [P, D]."""
         raise NotImplementedError

@@ -62,16 +62,12 @@ class ModelScorer:
         """
         history = recent_items(prefixes, self.model.max_length, self.device)
         own_MD = self._own_vectors_RD[history.rows]
-        queries_PD = self.model.next_item_head.queries(self.session_vectors(prefixes), own_MD, history)
+        head = self.model.next_item_head
+        queries_PD = head.queries(self.session_vectors(prefixes), own_MD, history)
         if self._kept is None or len(self._kept) < len(prefixes):
             self._kept = queries_PD.new_empty(len(prefixes), len(self._vectors_RD))
-        scores_PR = self._kept[: len(prefixes)]
-        torch.addmm(self._biases_R, queries_PD, self._vectors_RD.T, out=scores_PR)
-        repeat = self.model.next_item_head.repeat_biases
-        if repeat is not None:
-            at = (history.prefix, history.rows)
-            scores_PR.index_put_(at, repeat[history.distance], accumulate=True)
-        return scores_PR
+        kept_PR = self._kept[: len(prefixes)]
+        return head.scores(queries_PD, self._vectors_RD, self._biases_R, history, kept_PR)
 
     def score(self, prefixes: Prefixes) -> np.ndarray:
         """Return the scores of all catalogue rows on the host; see `score_tensor`."""

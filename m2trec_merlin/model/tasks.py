@@ -101,11 +101,7 @@ class NextItem(PredictionTask):
         rows = torch.arange(self.n_rows, device=prefixes.vectors.device)
         vectors, biases = self.scorer.candidates(self.encode_rows(rows), rows)
         held = torch.searchsorted(prefixes.rows, prefixes.history.rows)
-        scores = torch.addmm(biases, self._queries(prefixes, held), vectors.T)
-        if self.scorer.repeat_biases is not None:
-            history = prefixes.history
-            at = (history.prefix, history.rows)
-            scores = scores.index_put(at, self.scorer.repeat_biases[history.distance], accumulate=True)
+        scores = self.scorer.scores(self._queries(prefixes, held), vectors, biases, prefixes.history)
         scores[:, NO_ITEM] = -torch.inf
         return scores
 
