@@ -42,6 +42,11 @@ def print_choice(choice: Choice, console: Console) -> None:
         style = "bold" if point == choice.chosen else None
         shown.add_row(*values, describe(point.weights), style=style)
     console.print(shown)
+    if (listed := choice.listed) is not None and listed.new is not None:
+        console.print(
+            f"Training items that are listed anew: {100 * listed.new:.2f} % hit at listed "
+            f"{listed.weights['listed']:g}, {listed.tail:.1f} times as many as by the best view alone"
+        )
 
 
 def to_terminal(table: Table) -> RichTable:

@@ -56,3 +56,12 @@ def test_the_chosen_mixture_is_marked() -> None:
     ]
     assert [line for line in lines if "20.00" in line and "3.00" in line and "\x1b[1m" not in line]
     assert [line for line in lines if "10.00" in line and "1.00" in line and "-" in line]
+
+
+def test_what_newly_listed_items_are_worth_is_told() -> None:
+    chosen, model = Point(Weights(by_id=2), 0.2, 0.09, None, None), Point(Weights(), 0.1, 0.05, None, None)
+    listed = Point(Weights(by_id=2, listed=-1.5), 0.19, 0.08, None, 0.0267, 1.444)
+    console = Console(width=140, file=io.StringIO())
+    print_choice(Choice(chosen, model, [chosen], {}, listed, listed.weights), console)
+    told = "2.67 % hit at listed -1.5, 1.4 times as many as by the best view alone"
+    assert told in console.file.getvalue()

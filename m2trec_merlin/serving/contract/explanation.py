@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 
 #: What may have brought an item into an answer, each checked by leaving it out: attributes of the session's
-#: items; sessions and words like this one; `new_item_boost` and the lift of rare items; sales of late, beside
-#: an item's share of all; the bias of items that come back.
+#: items; sessions and words like this one; `new_item_boost` and the lift of rare and of newly listed items;
+#: sales of late, beside an item's share of all; the bias of items that come back.
 METADATA, NEIGHBOURS, BOOST, TREND, REPEAT = "metadata", "neighbours", "boost", "trend", "repeat"
 #: None of these.
 POPULARITY = "popularity"
