@@ -66,6 +66,7 @@ def test_a_day_of_a_shop(call, tmp_path: Path) -> None:
         "removed": ["sku-1"],
         "hidden": ["new-2", "new-3"],
         "not available now": [],
+        "in the export, and newly listed": [],
     }
     assert call("rollback")[1].endswith(f"version 3: hide 3 items; {N_ITEMS + 2} items")
     known = json.loads(call("history", "--json")[1])

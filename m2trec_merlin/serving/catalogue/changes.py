@@ -26,11 +26,13 @@ class Changes:
         items: by id, those that were added or updated, in this order.
         removed: exported items that are no items any more.
         availability: by id, of items that are not available at all times.
+        listed: exported items that were listed after the training before, and have not sold since.
     """
 
     items: Mapping[str, Raw] = field(default_factory=dict)
     removed: frozenset[str] = frozenset()
     availability: Mapping[str, Availability] = field(default_factory=dict)
+    listed: frozenset[str] = frozenset()
 
 
 class ChangingCatalogue:
@@ -39,11 +41,18 @@ class ChangingCatalogue:
     Args:
         exported: ids of the export.
         source: file or command that the change comes from.
-        listed: the same ids, for unknown ones to be compared with.
+        ids: the same ids, for unknown ones to be compared with.
+        unsold: those of them that never sold in training.
     """
 
-    def __init__(self, exported: Container[str], source: str, listed: Iterable[str] = ()) -> None:
-        self._exported, self._source, self._listed = exported, source, listed
+    def __init__(
+        self,
+        exported: Container[str],
+        source: str,
+        ids: Iterable[str] = (),
+        unsold: Container[str] = (),
+    ) -> None:
+        self._exported, self._source, self._ids, self._unsold = exported, source, ids, unsold
 
     def has(self, changes: Changes, item_id: str) -> bool:
         """Tell whether the catalogue has an item."""
@@ -78,10 +87,11 @@ class ChangingCatalogue:
         """
         gone = dict.fromkeys(item_ids)
         self._require(changes, gone)
-        return Changes(
-            {item_id: raw for item_id, raw in changes.items.items() if item_id not in gone},
-            changes.removed.union(item_id for item_id in gone if item_id in self._exported),
-            {item_id: each for item_id, each in changes.availability.items() if item_id not in gone},
+        return replace(
+            changes,
+            items={item_id: raw for item_id, raw in changes.items.items() if item_id not in gone},
+            removed=changes.removed.union(item_id for item_id in gone if item_id in self._exported),
+            availability={i: each for i, each in changes.availability.items() if i not in gone},
         )
 
     def hide(self, changes: Changes, item_ids: Sequence[str], hidden: bool) -> Changes:
@@ -123,8 +133,9 @@ class ChangingCatalogue:
     def carry_over(self, changes: Changes, updated: Container[str]) -> Changes:
         """Return what is left of changes that were made to an earlier export.
 
-        Items that were added then are taken from this export if it has them. What was updated, removed or
-        hidden stays so, as far as this export has it.
+        Items that were added then are taken from this export if it has them; those that have not sold in its
+        training had hardly time to, and count as newly listed once more. What was updated, removed or hidden
+        stays so, as far as this export has it.
 
         Args:
             changes: to the earlier export.
@@ -137,11 +148,13 @@ class ChangingCatalogue:
         }
         kept = Changes(items, frozenset(each for each in changes.removed if each in self._exported))
         availability = {i: each for i, each in changes.availability.items() if self.has(kept, i)}
-        return replace(kept, availability=availability)
+        added = (item_id for item_id in changes.items if item_id not in updated)
+        listed = frozenset(item_id for item_id in added if item_id in self._unsold)
+        return replace(kept, availability=availability, listed=listed)
 
     def _require(self, changes: Changes, item_ids: Iterable[str]) -> None:
         unknown = [item_id for item_id in item_ids if not self.has(changes, item_id)]
-        there = (each for each in chain(self._listed, changes.items) if self.has(changes, each))
+        there = (each for each in chain(self._ids, changes.items) if self.has(changes, each))
         near = explain_unknown(unknown[:_NAMED], there)
         self._refuse(unknown, f"not in the catalogue: {near}" if near else "not in the catalogue")
 

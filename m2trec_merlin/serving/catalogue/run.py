@@ -151,6 +151,7 @@ class CatalogueVerbs:
             "removed": sorted(changes.removed),
             "hidden": [item_id for item_id, each in changes.availability.items() if each.hidden],
             "not available now": closed,
+            "in the export, and newly listed": sorted(changes.listed),
         }
         items = len(self.versions.exported_ids) + len(changed["added"]) - len(changed["removed"])
         return Summary(number, items, changed)
@@ -217,7 +218,8 @@ def carry_over(before: Path, after: Path, progress: Progress) -> None:
     known = sum(item_id in versions.exported for item_id in left)
     progress.say(
         f"the catalogue goes on: {len(kept.items):,} added or updated items are carried over, "
-        f"{known:,} are in the new export itself, {len(left) - known:,} updated ones are no items any more"
+        f"{known:,} are in the new export itself, {len(left) - known:,} updated ones are no items any more; "
+        f"{len(kept.listed):,} that have not sold yet count as newly listed until the next export"
     )
 
 

@@ -136,7 +136,7 @@ class CatalogueVersions:
         version = CatalogueVersion.open(folder)
         table = pq.read_table(folder / RAW_ITEMS)
         items = dict(zip(table.column("item_id").to_pylist(), table.column("raw").to_pylist(), strict=True))
-        return Changes(items, frozenset(version.removed), version.availability)
+        return Changes(items, frozenset(version.removed), version.availability, frozenset(version.listed))
 
     def rules(self, source: str) -> ChangingCatalogue:
         """Return the rules of changes to this export.
@@ -144,7 +144,10 @@ class CatalogueVersions:
         Args:
             source: file or command that they come from.
         """
-        return ChangingCatalogue(self.exported, source, self.exported_ids)
+        unsold = {
+            item_id for item_id, count in zip(self.exported_ids, self._counts[1:], strict=True) if not count
+        }
+        return ChangingCatalogue(self.exported, source, self.exported_ids, unsold)
 
     def updated(self, number: int, changes: Changes) -> set[str]:
         """Return which items of a version its export had: they were updated, the others were added.
@@ -183,6 +186,7 @@ class CatalogueVersions:
             len(self.exported_ids) - len(changes.removed) + new,
             tuple(sorted(changes.removed)),
             changes.availability,
+            tuple(sorted(changes.listed)),
         )
         with atomic_directory(self.folder / str(number)) as folder:
             histories = np.array([self.exported.row(item_id) for item_id in ids], np.int64)

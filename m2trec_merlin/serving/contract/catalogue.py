@@ -73,6 +73,7 @@ class CatalogueVersion:
         items: of them all, in all.
         removed: ids of exported items that are no items any more.
         availability: by id, of items that are not available at all times.
+        listed: ids of exported items that count as newly listed, as those do that came since.
     """
 
     number: int
@@ -83,6 +84,7 @@ class CatalogueVersion:
     items: int
     removed: tuple[str, ...] = ()
     availability: Mapping[str, Availability] = field(default_factory=dict)
+    listed: tuple[str, ...] = ()
 
     def write(self, folder: Path) -> None:
         """Write into a version's folder."""
@@ -109,8 +111,8 @@ class CatalogueVersion:
         with reading(folder / STATE, _VERB):
             given = content.pop("availability")
             availability = {item_id: Availability(**each) for item_id, each in given.items()}
-            removed = tuple(content.pop("removed"))
-            return cls(**content, removed=removed, availability=availability)
+            removed, listed = tuple(content.pop("removed")), tuple(content.pop("listed", ()))
+            return cls(**content, removed=removed, availability=availability, listed=listed)
 
 
 def catalogue_folder(repository: Path) -> Path:

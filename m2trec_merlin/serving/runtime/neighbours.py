@@ -19,7 +19,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.neighbours.mixture import Lifts
 from m2trec_merlin.neighbours.pasts import ItemPasts
-from m2trec_merlin.neighbours.views import Relisting
+from m2trec_merlin.neighbours.views import Relisting, SessionView
 from m2trec_merlin.neighbours.weights import VIEWS, Weights
 from m2trec_merlin.serving.contract.explanation import BOOST, TREND
 from m2trec_merlin.serving.contract.version import (
@@ -86,10 +86,9 @@ class ExportedNeighbours:
         return self._lifts_of[listing]
 
     def _at(self, listing: Listing) -> Lifts:
-        origins = listing.origins
-        if len(origins) == len(self._occurrences):
-            return self.at_export()
-        relisting = Relisting(origins, listing.items.titles)
-        views = {name: view.relisted(relisting) for name, view in self._views.items()}
-        pasts = ItemPasts.known(self._occurrences[origins], self._trends[origins], origins == NO_ITEM)
+        origins, views = listing.origins, dict[str, SessionView](self._views)
+        if len(origins) > len(self._occurrences):
+            relisting = Relisting(origins, listing.items.titles)
+            views = {name: view.relisted(relisting) for name, view in self._views.items()}
+        pasts = ItemPasts.known(self._occurrences[origins], self._trends[origins], listing.listed)
         return Lifts(views, pasts, self._weights)

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.serving.contract.catalogue import HISTORIES, Availability, CatalogueVersion
 from m2trec_merlin.serving.contract.identity import written
 from m2trec_merlin.serving.contract.version import (
@@ -66,10 +67,12 @@ class Listing:
     Attributes:
         items: as a person reads them, of R rows.
         origins: int64 [R], rows of the export whose training history each row has; NO_ITEM for none.
+        listed: bool [R], which were listed after training; see `neighbours.pasts.ItemPasts`.
     """
 
     items: Items
     origins: np.ndarray
+    listed: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,7 +222,7 @@ class ExportedCatalogue:
         vectors = RowsOfVectors(self._vectors, self._vectors[:0], self._directions)
         rows = np.arange(len(self._biases))
         return OpenVersion(
-            Listing(self._items, rows),
+            Listing(self._items, rows, rows == NO_ITEM),
             vectors,
             self._candidates,
             nothing,
@@ -242,10 +245,12 @@ class ExportedCatalogue:
         biases = np.concatenate([self._biases, np.load(folder / BIASES)])
         biases[gone] = -np.inf
         rows = self._items.rows.changed(version.removed, first, ids)
+        origins = np.concatenate([np.arange(first), histories])
         return OpenVersion(
             Listing(
                 StackedItems(self._items, more, rows, self._items.shares[histories]),
-                np.concatenate([np.arange(first), histories]),
+                origins,
+                np.isin(origins, [NO_ITEM, *self._items.rows.known(version.listed)]),
             ),
             RowsOfVectors(self._vectors, _mapped(folder / ITEM_VECTORS), self._directions),
             self._candidates,

@@ -17,11 +17,15 @@ def test_another_export_keeps_what_was_changed_of_its_items_and_what_it_lacks() 
         frozenset({"removed", "removed, gone"}),
         dict.fromkeys(["kept", "added", "updated, gone", "removed"], HIDDEN),
     )
-    rules = ChangingCatalogue({"added, learned", "updated", "removed", "kept"}, "export")
+    exported = ["added, learned", "updated", "removed", "kept"]
+    rules = ChangingCatalogue(set(exported), "export", exported, {"added, learned", "kept"})
     kept = rules.carry_over(changes, {"updated", "updated, gone"})
     assert dict(kept.items) == {"added": "raw added", "updated": "raw updated"}
     assert kept.removed == {"removed"}
     assert dict(kept.availability) == {"kept": HIDDEN, "added": HIDDEN}
+    assert kept.listed == {"added, learned"}, "it has not sold yet, and one that was there before is stock"
+    assert not rules.carry_over(kept, {"updated"}).listed, "by the export after that it is stock, too"
+    assert rules.remove(kept, ["kept"]).listed == kept.listed
 
 
 def test_an_unknown_id_is_held_against_those_that_the_catalogue_has_now() -> None:

@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from m2trec_merlin.artifacts import write_manifest
+from m2trec_merlin.config import Config
 from m2trec_merlin.config.serving import FixedMixture
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.storage import save_model
@@ -167,6 +168,44 @@ def test_items_that_the_new_export_has_itself_are_taken_from_there(tmp_path: Pat
     assert any("1 added or updated items are carried over, 2 are in the new export" in line for line in said)
     versions = CatalogueVerbs(repository).versions
     assert list(versions.changes(versions.current()).items) == ["new-3"]
+
+
+def test_what_was_listed_before_an_export_is_newly_listed_until_the_next_one(tmp_path: Path) -> None:
+    """In the training of the first it had hardly time to sell; what training never saw sell counts less."""
+
+    def built(more: pd.DataFrame | None = None) -> Config:
+        config, *_ = build_shop(tmp_path / "run", more)
+        return with_serving(config, mixture=FixedMixture(rare=-1, listed=3))
+
+    def with_serving(config: Config, **settings: object) -> Config:
+        return config.model_copy(update={"serving": config.serving.model_copy(update=settings)})
+
+    def scores(repository: Path) -> dict[str, float]:
+        served = Served(repository)
+        found = everything(served, ["sku-3"])
+        served.close()
+        return {item_id: found[item_id] - found["sku-5"] for item_id in found}
+
+    repository = export(built())
+    table = tmp_path / "new.parquet"
+    NEW.iloc[:1].to_parquet(table, index=False)
+    CatalogueVerbs(repository).add(table)
+    shutil.move(repository, tmp_path / "kept")
+    shutil.rmtree(tmp_path / "run")
+    config = built(NEW.iloc[:2])
+    shutil.move(tmp_path / "kept", repository)
+    listed = scores(export(config, force=True))
+    verbs = CatalogueVerbs(repository)
+    assert verbs.versions.all()[-1].listed == ("new-1",)
+    NEW.iloc[:1].to_parquet(table, index=False)
+    verbs.update(table)
+    updated = scores(repository)
+    stock = scores(export(with_serving(config, top_k=7), force=True))
+    assert CatalogueVerbs(repository).versions.all()[-1].listed == ()
+    assert listed["new-1"] - stock["new-1"] == pytest.approx(4, abs=1e-4)
+    assert updated["new-1"] == pytest.approx(listed["new-1"], abs=1e-4), "an update changes nothing of that"
+    for item_id in ("new-2", "sku-3"):
+        assert listed[item_id] == pytest.approx(stock[item_id], abs=1e-4)
 
 
 def test_what_an_export_in_another_folder_leaves_behind_is_told(
