@@ -15,25 +15,12 @@ import pyarrow.csv as pa_csv
 
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.dialect import Dialect, Utf8Watch, usual_separator, utf16_of
+from m2trec_merlin.readers.formats import is_binary, other_format
 from m2trec_merlin.readers.problems import SHOWN
 from m2trec_merlin.readers.quoting import RowCutter, StrayQuotesError
 
 _OTHER_SEPARATORS = (";", "\t", "|", ",")
 _CHUNK_BYTES = 1 << 22
-_BINARY = "binary: save the table as CSV or Parquet"
-#: How files begin that are no tables of text.
-_NO_TABLES = {
-    rb"PAR1": "a Parquet file: let its name end in .parquet",
-    rb"PK\x03\x04": "a workbook or a zip archive: save the table as CSV",
-    rb"\xd0\xcf\x11\xe0": "a workbook: save the table as CSV",
-    rb"\x1f\x8b": "compressed: let its name end in .gz",
-    rb"BZh[1-9]": "compressed: let its name end in .bz2",
-    rb"\x28\xb5\x2f\xfd": "compressed: let its name end in .zst",
-    rb"ARROW1|ORC[\x00-\x1f\x80-\xff]|Obj\x01|SQLite format|\x89HDF|\x93NUMPY|\x80[\x02-\x05]": _BINARY,
-    rb"(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*\"": "JSON: save the table as CSV or Parquet",
-    rb"(?i)(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|\?xml)": "a web page or XML, not CSV",
-    rb"version https://git-lfs": "a pointer of Git LFS: fetch the file itself by `git lfs pull`",
-}
 
 
 class DelimitedFile:
@@ -151,13 +138,9 @@ class DelimitedFile:
             raise self._problem(f"the header cannot be read: {error}") from None
 
     def _refuse_other_formats(self, start: bytes) -> None:
-        for beginning, what in _NO_TABLES.items():
-            if re.match(beginning, start):
-                raise self._problem(f"this is {what}")
+        if what := other_format(start) or (is_binary(start) if self._is_utf8 else ""):
+            raise self._problem(f"this is {what}")
         if self._is_utf8:
-            line = start.partition(b"\n")[0]
-            if 0 < line.count(b"\0") < len(line) / 4:
-                raise self._problem(f"this is {_BINARY}")
             if encoding := utf16_of(start):
                 hint = self._dialect.hint("encoding", encoding)
                 what = "save it as UTF-8" + (f", or set {hint}" if hint else "")

@@ -18,6 +18,7 @@ from m2trec_merlin.columns import is_list
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.delimited import DelimitedFile
 from m2trec_merlin.readers.dialect import SEPARATORS, Dialect
+from m2trec_merlin.readers.formats import other_format
 from m2trec_merlin.readers.parquet import ParquetFile
 from m2trec_merlin.readers.problems import SHOWN
 from m2trec_merlin.readers.raw_types import Convert, NotTextError, conversion, plain_type
@@ -25,6 +26,7 @@ from m2trec_merlin.readers.raw_types import Convert, NotTextError, conversion, p
 _PARQUET = (".parquet", ".pq")
 _COMPRESSED = (".gz", ".bz2", ".zst")
 _ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar")
+_PEEKED_BYTES = 1 << 10
 #: What Arrow raises at damaged files; names of columns may be no text.
 _UNREADABLE = (pa.ArrowException, OSError, UnicodeError)
 #: Formats whose folders keep earlier versions beside the newest one, and what lies there.
@@ -182,8 +184,7 @@ class TableFile:
             return ParquetFile(file)
         if _suffix(file) in SEPARATORS:
             return DelimitedFile(file, self.dialect)
-        unpack = "; unpack it first" if _suffix(file) in _ARCHIVES else ""
-        raise OSError(f"expected a name that ends in .parquet, .csv or .tsv (or .csv.gz and so on){unpack}")
+        raise DataError(str(file), [f"{file}: {_explain_name(file)}"])
 
     def _explain_nothing(self) -> str:
         if self.path.is_dir():
@@ -301,6 +302,16 @@ def _files_below(folder: Path) -> Iterator[Path]:
 
 def _is_aside(name: str) -> bool:
     return name.startswith((".", "_"))
+
+
+def _explain_name(file: Path) -> str:
+    """Say what to do about a file whose name promises no table that is read."""
+    if _suffix(file) in _ARCHIVES:
+        return "is an archive: unpack it first"
+    with pa.input_stream(str(file)) as stream:
+        what = other_format(stream.read(_PEEKED_BYTES))
+    name = "its name must end in .parquet, .csv or .tsv (or .csv.gz and so on)"
+    return f"this is {what}" if what else f"{name}: rename it, if it is such a table"
 
 
 def _explain_unreadable(file: Path, error: Exception) -> str:

@@ -18,6 +18,8 @@ from m2trec_merlin.readers.dialect import Dialect, usual_separator, utf16_of
 from m2trec_merlin.readers.files import TableFile
 
 _CANDIDATES = ",;\t|^~"
+#: Several characters between fields, as exports write them that expect commas everywhere.
+_LONG = ("::", "||", "@@", "\t\t", ";;", "~~", "$$", "|~|")
 _BLOCK_BYTES = 1 << 20
 _SAMPLE_LINES = 200
 #: Rows of a well separated file that have as many fields as the header.
@@ -109,6 +111,10 @@ def _separator(file: Path, text: str) -> str:
     # The last line of a long text is cut off.
     sampled = lines[: min(_SAMPLE_LINES, max(len(lines) - 1, 2))]
     sample = "".join(line for line in sampled if len(line) < csv.field_size_limit())
+    for mark in _LONG:
+        if len(counts := {line.count(mark) for line in sampled if line.strip()}) == 1 and counts != {0}:
+            what = f"its fields have {mark!r} between them; one character is read: write a tab in its place"
+            raise DataError(str(file), [f"{file}: {what}, and the names of the columns in the first line"])
     header, scores = lines[0], {}
     for separator in _CANDIDATES:
         rows = csv.reader(io.StringIO(sample, newline=""), delimiter=separator)

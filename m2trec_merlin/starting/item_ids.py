@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
+from m2trec_merlin.errors import shorten
 from m2trec_merlin.readers.canonical import KnownItems, normalise_ids
 from m2trec_merlin.starting.look import Column, Look
 from m2trec_merlin.starting.names import speaks_of
+
+#: What numbers are that are hardly ids of items, by the names of their columns.
+_OTHERS = ("session", "user", "time", "place", "quantity")
+#: Values that a name is held against.
+_COMPARED = 1000
+#: Share of values that are ids where two columns mean the same.
+MET = 0.5
 
 
 @dataclass(frozen=True)
@@ -28,6 +38,11 @@ class ItemIds:
     known: float
     are_unique: bool
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether they are hardly ids by chance."""
+        return self.are_unique and self.known > MET
+
 
 def find_item_ids(clicks: Look, items: Look) -> ItemIds | None:
     """Return the columns of both tables whose values are the same ids; None if there are none."""
@@ -36,34 +51,80 @@ def find_item_ids(clicks: Look, items: Look) -> ItemIds | None:
     unique = [c for c in candidates if c.is_unique and c.gaps < 0.02 and c.words < 2]
     nearly = [c for c in candidates if c.distinct > 0.5 * len(c.values)]
     known = {c.name: KnownItems(items.ids(c.name)) for c in unique or nearly}
+    chosen: ItemIds | None = None
     for tier in _tiers(clicks):
-        best = None
-        for clicked in tier:
-            ids = normalise_ids(clicked.values).dropna()
-            for described, index in known.items():
-                found = index.positions(ids)
-                met, share = len(np.unique(found[found >= 0])), float((found >= 0).mean())
-                score = met * share**2 * (4 if clicked.name.lower() == described.lower() else 1)
-                if met and (best is None or score > best[0]):
-                    best = score, ItemIds(clicked.name, described, share, bool(unique))
-        if best is not None:
-            return best[1]
-    return None
+        # A few values are ids by chance, too: another tier may know most of its own.
+        if chosen is not None and (chosen.known > MET or speaks_of(chosen.clicked, "item")):
+            break
+        pairs = [pair for clicked in tier for pair in _pairs(clicked, known, items)]
+        best = max(pairs, key=lambda pair: pair[0])[1] if pairs else None
+        if best is not None and (chosen is None or best.known > MET):
+            chosen = best
+    if chosen is None or (_groups(chosen.clicked) and not _are_grouped_beside(clicks, chosen.clicked)):
+        return None
+    return replace(chosen, are_unique=bool(unique))
 
 
-def without_header(clicks: Look, items: Look, ids: ItemIds) -> list[str]:
-    """Say which table begins with a row: what its column of ids is called is an id."""
-    known = {*clicks.columns[ids.clicked].texts, *items.columns[ids.described].texts}
+def _groups(name: str) -> bool:
+    """Tell whether a column is called like users or sessions, and not like items."""
+    return not speaks_of(name, "item") and (speaks_of(name, "user") or "sess" in name.lower())
+
+
+def _are_grouped_beside(clicks: Look, ids: str) -> bool:
+    """Tell whether another column than that of ids is called like users or sessions."""
+    return any(name != ids and speaks_of(name, "user", "session") for name in clicks.columns)
+
+
+def _pairs(clicked: Column, known: dict[str, KnownItems], items: Look) -> Iterator[tuple[float, ItemIds]]:
+    """Yield a score and the ids for each column of the items that a column of the interactions meets."""
+    is_item = speaks_of(clicked.name, "item")
+    if is_item and clicked.name in items.columns and clicked.name not in known:
+        return  # the same column has several rows an item: another one meets it by chance
+    ids = normalise_ids(clicked.values).dropna()
+    for described, index in known.items():
+        found = index.positions(ids)
+        met, share = len(np.unique(found[found >= 0])), float((found >= 0).mean())
+        is_strange = _groups(clicked.name) != _groups(described) or speaks_of(clicked.name, *_OTHERS)
+        if is_strange and not is_item and clicked.share(r"\d+(\.0)?") > MET > met / len(index):
+            continue  # small numbers are ids by chance
+        score = met * share**2 * (4 if clicked.name.lower() == described.lower() else 1)
+        if met:
+            yield score, ItemIds(clicked.name, described, share, True)
+
+
+def without_header(clicks: Look, items: Look, ids: ItemIds | None) -> list[str]:
+    """Say which table begins with a row: what its column of ids is called is an id.
+
+    Args:
+        clicks: the interactions.
+        items: the items.
+        ids: the columns of ids; None: none meet, and a name that is written as the values below it tells.
+    """
     found = []
-    for look, name in ((clicks, ids.clicked), (items, ids.described)):
+    for look in (clicks, items):
         is_numbered = list(look.columns) == [str(number) for number in range(len(look.columns))]
-        # Names without a digit stand between the rows of files that were put together.
-        if name in known and re.search(r"\d", name) and not is_numbered:
-            names = ", ".join(map(repr, look.columns))
+        if ids is None:
+            is_row = any(_is_written_like(name, column) for name, column in look.columns.items())
+        else:
+            name = ids.clicked if look is clicks else ids.described
+            known = {*clicks.columns[ids.clicked].texts, *items.columns[ids.described].texts}
+            # Names without a digit stand between the rows of files that were put together.
+            is_row = name in known and re.search(r"\d", name) is not None
+        if is_row and not is_numbered:
+            names = ", ".join(repr(shorten(name, 40)) for name in [*look.columns, *look.unreadable])
             found.append(
                 f"{look.path}: its first line is a row: {names}; put the names of the columns above it"
             )
     return found
+
+
+def _is_written_like(name: str, column: Column) -> bool:
+    """Tell whether letters, digits and marks follow each other in a name as in most values of its column."""
+    texts = pd.Series([name, *column.texts.iloc[:_COMPARED]], dtype=object)
+    shapes = texts.str.replace(r"\d+", "9", regex=True).str.replace(r"[^\W\d_]+", "a", regex=True)
+    return (
+        "9" in shapes.iloc[0] and len(shapes) > 1 and bool((shapes.iloc[1:] == shapes.iloc[0]).mean() > 0.9)
+    )
 
 
 def _tiers(clicks: Look) -> list[list[Column]]:
@@ -74,6 +135,6 @@ def _tiers(clicks: Look) -> list[list[Column]]:
     """
     columns = [c for c in clicks.columns.values() if not c.is_list and not c.is_time and len(c.texts)]
     named = [c for c in columns if speaks_of(c.name, "item")]
-    others = [c for c in columns if speaks_of(c.name, "session", "user", "time", "place", "quantity")]
+    others = [c for c in columns if speaks_of(c.name, *_OTHERS)]
     neutral = [c for c in columns if c not in named and c not in others]
     return [named, neutral] if named else [neutral, others]

@@ -15,12 +15,13 @@ from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers.canonical import ITEM_ID, KnownItems, normalise_ids
 from m2trec_merlin.starting.configuration import Examination, compose
 from m2trec_merlin.starting.dialect import writing_of
-from m2trec_merlin.starting.item_ids import ItemIds, find_item_ids, without_header
+from m2trec_merlin.starting.item_ids import MET, ItemIds, find_item_ids, without_header
 from m2trec_merlin.starting.kinds import ChosenKind, choose_kind
 from m2trec_merlin.starting.levels import choose_tasks, without_twins
 from m2trec_merlin.starting.look import Column, Look, look_at
 from m2trec_merlin.starting.names import speaks_of
 from m2trec_merlin.starting.sessions import find_grouping, find_order, find_split, find_times
+from m2trec_merlin.starting.several import rows_of_several
 from m2trec_merlin.starting.strangers import explain_strangers
 from m2trec_merlin.starting.times import apart_from, nearly_times, unread_times
 
@@ -84,13 +85,16 @@ def examine(clicks: Path, items: Path, progress: Progress = SILENT) -> Examinati
     one, other = _both(lambda path: look_at(path, dialects[path], _KEPT_ROWS), clicks, items)
     unsure = [note for writing in writings for note in writing.unsure]
     ids, exchanged = find_item_ids(one, other), find_item_ids(other, one)
-    if exchanged is not None and exchanged.are_unique and (ids is None or not ids.are_unique):
+    if exchanged is not None and exchanged.is_sure and (ids is None or not ids.are_unique):
         unsure.append(f"{one.path.name} has a row for each item, so it is taken for the items")
         one, other, ids = other, one, exchanged
-    if ids is None:
-        raise DataError(f"{clicks.name} and {items.name}", [explain_strangers(one, other)])
-    if problems := without_header(one, other, ids):
+    if ids is None or (problems := without_header(one, other, ids)):
+        problems = without_header(one, other, ids) or [explain_strangers(one, other)]
         raise DataError(f"{clicks.name} and {items.name}", problems)
+    several = rows_of_several(one, other, ids.described)
+    # Beside an item and a session of its own, the history of an event may well stand there, too.
+    if several and not (ids.known > MET and any(speaks_of(name, "session", "user") for name in one.columns)):
+        raise DataError(f"{clicks.name} and {items.name}", [f"{one.path}: {why}" for why in several.values()])
     split = find_split(one)
     taken = {ids.clicked, *([split] if split else [])}
     times = find_times(one, taken)
@@ -100,7 +104,7 @@ def examine(clicks: Path, items: Path, progress: Progress = SILENT) -> Examinati
     unsure += nearly if nearly or times else unread_times(logged)
     if times and (apart := apart_from(times[0], one.columns.values())):
         unsure.append(apart)
-    grouping = find_grouping(one, times, taken)
+    grouping = find_grouping(one, times, taken | several.keys())
     choices = without_twins(
         [
             _choose(column, other.columns[ids.described])

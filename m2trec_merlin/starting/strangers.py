@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from m2trec_merlin.readers.canonical import KnownItems, normalise_ids
 from m2trec_merlin.readers.near_ids import explain_unknown
+from m2trec_merlin.starting.item_ids import MET
 from m2trec_merlin.starting.look import Column, Look
 from m2trec_merlin.starting.names import speaks_of
+from m2trec_merlin.starting.several import rows_of_several
 
-#: Share of events that find their item where two columns mean the same.
-_MET = 0.5
 #: Ids that are held against all items.
 _COMPARED = 5
 
@@ -28,17 +28,22 @@ def explain_strangers(clicks: Look, items: Look) -> str:
 
 def _reasons(clicks: Look, items: Look) -> Iterator[str]:
     """Yield what is nearly the same in columns that are called like items, or alike."""
+    yield from rows_of_several(clicks, items).values()
     for clicked in _named(clicks):
         ids = normalise_ids(clicked.values).dropna()
-        for column in items.columns.values():
+        for column in sorted(items.columns.values(), key=lambda column: column.name != clicked.name):
             if column.is_list or column.is_time or not _are_called_alike(clicked, column):
                 continue
             known = KnownItems(items.ids(column.name))
             found = known.positions(ids) >= 0
             pair = f"'{clicked.name}' and '{column.name}'"
-            if len(found) and found.mean() > _MET and not column.is_unique:
+            if len(found) and found.mean() > MET and not column.is_unique:
                 rows = len(column.texts) / max(column.distinct, 1)
-                yield f"{pair} hold the same, but an item has {rows:.1f} rows: leave one for each"
+                yield (
+                    f"{pair} hold the same, but an item has {rows:.1f} rows: write one for each; where a row "
+                    "holds one property of an item, give each property a column (pivot_table in pandas)"
+                )
+                break  # ids that are the same are so under no other name
             elif not found.any() and (near := explain_unknown(ids.iloc[:_COMPARED], known.ids)):
                 yield f"{pair} are written otherwise: {near}"
 

@@ -126,8 +126,16 @@ def test_dialects_hold_in_compressed_files(tmp_path: Path) -> None:
         (b"sep=,\nid,title\n1,a\n", "its first line, 'sep=', is no header: remove it"),
         (b"# 2024\nid,title\n1,a\n", "its first line, '# 2024', is no header: remove it"),
         (b"BZh91AY", "this is compressed: let its name end in .bz2"),
-        (b'[{"id": 1}]', "this is JSON: save the table as CSV or Parquet"),
-        (b'{"id": 1}\n{"id": 2}\n', "this is JSON: save the table as CSV or Parquet"),
+        (
+            b'[{"id": 1}]',
+            "this is JSON: write it as CSV or Parquet, with a row for each event or each item; "
+            "pandas.read_json reads it",
+        ),
+        (
+            b'{"id": 1}\n{"id": 2}\n',
+            "this is JSON, an object a line: write it as CSV or Parquet, with a row for each event or each "
+            "item; pandas.read_json(..., lines=True) reads it",
+        ),
         (b"\xef\xbb\xbf<!DOCTYPE html>\n", "this is a web page or XML, not CSV"),
         (bytes(range(256)), "this is binary: save the table as CSV or Parquet"),
         (

@@ -63,8 +63,23 @@ def test_folder_is_one_table_whose_rows_are_located_in_their_files(tmp_path: Pat
         ("a.parquet", b"", "cannot be read as Parquet: the file is empty"),
         ("a.parquet", b"not parquet at all", "cannot be read as Parquet"),
         ("a.csv", b"a,b\n1,2\n3\n", r"1 row does not have the 2 fields of the header: row 2 \(1\)"),
-        ("a.csv.zip", b"x", r"expected a name that ends in .*; unpack it first"),
-        ("a.xlsx", b"x", r"expected a name that ends in \.parquet, \.csv or \.tsv"),
+        ("a.csv.zip", b"x", "is an archive: unpack it first"),
+        (
+            "a.dat",
+            b"1::2",
+            r"its name must end in \.parquet, \.csv or \.tsv .*: rename it, if it is such a table",
+        ),
+        ("a.xlsx", b"PK\x03\x04xx", "this is a workbook or a zip archive: save the table as CSV"),
+        (
+            "a.jsonl",
+            b'{"session": 1, "events": []}\n',
+            "this is JSON, an object a line: .* with a row for each event",
+        ),
+        (
+            "a.json.gz",
+            gzip.compress(b"{u'asin': '1'}\n"),
+            "this is text of Python, not JSON: .* ast.literal_eval",
+        ),
     ],
 )
 def test_unreadable_files(tmp_path: Path, name: str, content: bytes, message: str) -> None:

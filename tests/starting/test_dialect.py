@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,16 @@ def test_files_of_a_folder_that_differ(tmp_path: Path) -> None:
     write(tmp_path / "b.csv", "a;b\n1;2\n")
     with pytest.raises(DataError, match="its files have different separators: ',', ';'"):
         writing_of(tmp_path)
+
+
+@pytest.mark.parametrize("mark", ["::", "||"])
+def test_several_characters_between_fields_are_told(tmp_path: Path, mark: str) -> None:
+    path = tmp_path / "movies.csv"
+    rows = [
+        ("MovieID", "Title", "Genres"),
+        ("1", "Toy Story", "Animation|Comedy"),
+        ("2", "Heat, The", "Crime"),
+    ]
+    path.write_text("\n".join(mark.join(row) for row in rows), encoding="utf-8")
+    with pytest.raises(DataError, match=re.escape(f"its fields have {mark!r} between them")):
+        writing_of(path)

@@ -58,6 +58,37 @@ def test_sessions_that_meet_ids_by_chance_hide_no_items_that_do_not(look: LookAt
     assert hardly is not None and hardly.clicked == "item" and hardly.known < 0.2
 
 
+def test_what_most_events_know_wins_over_a_column_that_knows_a_few(look: LookAt) -> None:
+    items = look(pd.DataFrame({"news_id": [f"N{i}" for i in range(100)]}), "items")
+    read = [f"N{i}" if i < 20 else f"N{i} N{i + 1}" for i in range(90)]
+    clicks = look(pd.DataFrame({"history": read, "clicked": [f"N{i}" for i in range(90)]}), "clicks")
+    found = find_item_ids(clicks, items)
+    assert found is not None and (found.clicked, found.known) == ("clicked", 1.0)
+
+
+def test_numbers_of_orders_users_and_hours_are_no_items_by_chance(look: LookAt) -> None:
+    items = look(pd.DataFrame({"product_id": range(1, 401)}), "items")
+    orders = {
+        "order_id": range(5000, 5300),
+        "user_id": np.arange(300) // 6 + 1,
+        "order_number": [1, 2, 3] * 100,
+    }
+    clicks = look(pd.DataFrame({**orders, "order_hour": [f"{i % 24:02d}" for i in range(300)]}), "clicks")
+    assert find_item_ids(clicks, items) is None
+
+
+def test_a_column_of_users_alone_holds_no_items(look: LookAt) -> None:
+    users = pd.DataFrame({"userid": [f"u{i}" for i in range(50)]})
+    plays = look(pd.DataFrame({"userid": users["userid"].to_list() * 3, "track": "a song"}), "clicks")
+    assert find_item_ids(plays, look(users, "items")) is None
+
+
+def test_the_same_column_with_several_rows_an_item_is_met_by_no_other(look: LookAt) -> None:
+    bought = pd.DataFrame({"session_id": range(0, 600, 3), "item_id": RANDOM.integers(60, size=200)})
+    seen = pd.DataFrame({"session_id": np.arange(400) // 2 * 3, "item_id": RANDOM.integers(60, size=400)})
+    assert find_item_ids(look(seen, "clicks"), look(bought, "items")) is None
+
+
 @pytest.mark.parametrize("headless", ["clicks", "items", None])
 def test_a_table_without_a_header_is_told(look: LookAt, headless: str | None) -> None:
     tables = {
@@ -72,6 +103,16 @@ def test_a_table_without_a_header_is_told(look: LookAt, headless: str | None) ->
     assert ids is not None
     told = "".join(without_header(clicks, items, ids))
     assert (f"{headless}.csv: its first line is a row: '1" in told) is (told != "") is bool(headless)
+
+
+def test_a_table_without_a_header_is_told_where_no_ids_meet(look: LookAt) -> None:
+    named = look(pd.DataFrame({"id": ["N1", "N22", "N3"], "name_1": ["lamp", "bed", "rug"]}), "items")
+    shown = look(
+        pd.DataFrame({"U29": ["U3", "U411"], "11/9/2019 7:05:20": ["1/2/2019 10:00:11"] * 2}), "clicks"
+    )
+    assert find_item_ids(shown, named) is None
+    (told,) = without_header(shown, named, None)
+    assert "clicks.csv: its first line is a row: 'U29', '11/9/2019 7:05:20'" in told
 
 
 def test_columns_that_are_numbered_have_names(look: LookAt) -> None:

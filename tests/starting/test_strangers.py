@@ -22,7 +22,11 @@ SKUS = [f"{number:05d}" for number in range(40)]
             "'sku' and 'sku' are written otherwise: the items have '00000', which differs from",
         ),
         ([f"{sku}\u00a0" for sku in SKUS], SKUS, "'00000\\xa0' by white space at its ends. In"),
-        (SKUS, SKUS * 3, "'sku' and 'sku' hold the same, but an item has 3.0 rows: leave one for each. In"),
+        (
+            SKUS,
+            SKUS * 3,
+            "'sku' and 'sku' hold the same, but an item has 3.0 rows: write one for each; where a row",
+        ),
         ([f"x{n}" for n in range(40)], SKUS, "are both the right files, and the ids written alike? In"),
         (["4.00638E+12"] * 40, SKUS, "In clicks.csv 'sku' has '4.00638E+12'; 'n' has '"),
     ],

@@ -1,0 +1,67 @@
+"""Rows that hold several events are told."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from m2trec_merlin.errors import DataError
+from m2trec_merlin.readers.dialect import Dialect
+from m2trec_merlin.starting.look import look_at
+from m2trec_merlin.starting.run import start
+from m2trec_merlin.starting.several import rows_of_several
+from tests.starting.conftest import LookAt
+
+ITEMS = [f"B{i:03d}" for i in range(60)]
+PAIRS = list(pairwise(ITEMS))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [f"{one} {other}" for one, other in PAIRS],
+        [f"['{one}' '{other}']" for one, other in PAIRS],
+        [f"{one}|{other}|?" for one, other in PAIRS],
+        [f"[{{'aid': '{one}', 'ts': 1}}, {{'aid': '{other}', 'ts': 2}}]" for one, other in PAIRS],
+    ],
+)
+def test_lists_that_are_written_as_text(look: LookAt, values: list[str]) -> None:
+    clicks = look(pd.DataFrame({"user": range(59), "history": values, "other": "a text B1"}), "clicks")
+    (told,) = rows_of_several(clicks, look(pd.DataFrame({"id": ITEMS}), "items")).values()
+    assert "'history' holds several items in a row" in told and "write a row for each" in told
+
+
+@pytest.mark.parametrize("typed", [True, False])
+def test_lists_of_ids_and_of_events(look: LookAt, tmp_path: Path, typed: bool) -> None:
+    items = look(pd.DataFrame({"aid": range(1000, 1060)}), "items")
+    values: list[Any] = [[1000 + i, 1001 + i] for i in range(59)]
+    if not typed:
+        values = [[{"aid": aid, "ts": 1} for aid in pair] for pair in values]
+    pd.DataFrame({"session": range(59), "events": values}).to_parquet(tmp_path / "nested.parquet")
+    (told,) = rows_of_several(look_at(tmp_path / "nested.parquet", Dialect(), 1000), items).values()
+    assert f"'events' holds several {'items' if typed else 'events'} in a row" in told
+
+
+def test_single_values_and_short_lists_of_others_are_none(look: LookAt) -> None:
+    items = look(pd.DataFrame({"id": ITEMS}), "items")
+    clicks = {"item": ITEMS, "tags": ["red|cheap"] * 60, "seen": [f"{i} -" for i in ITEMS], "n": range(60)}
+    assert not rows_of_several(look(pd.DataFrame(clicks), "clicks"), items)
+
+
+@pytest.mark.parametrize("column", ["user", "next_item"])
+def test_they_are_refused_also_where_a_few_are_single_or_the_last_item_stands_apart(
+    tmp_path: Path, column: str
+) -> None:
+    items = pd.DataFrame({"sku": ITEMS, "name": [f"red lamp number {item}" for item in ITEMS]})
+    histories = [" ".join(ITEMS[i % 50 : i % 50 + 1 + i % 4]) for i in range(300)]
+    columns = {"user": [i // 5 for i in range(300)], "next_item": [ITEMS[i % 60] for i in range(300)]}
+    table = pd.DataFrame({"history": histories, column: columns[column]})
+    table.to_csv(tmp_path / "clicks.csv", index=False)
+    items.to_csv(tmp_path / "items.csv", index=False)
+    with pytest.raises(DataError, match=r"'history' holds several items in a row, .*: write a row for each"):
+        start(tmp_path / "clicks.csv", tmp_path / "items.csv", tmp_path / "shop.yaml")
+    assert not (tmp_path / "shop.yaml").exists()
