@@ -240,8 +240,8 @@ def _dialect(dialect: Dialect) -> Iterator[str]:
 
 def _attributes(choices: list[ChosenKind]) -> Iterator[str]:
     names = attribute_names(choices)
-    # The first text serves as title.
-    for choice in sorted(choices, key=lambda c: not c.is_title):
+    # The first text serves as title: one that hardly an item lacks.
+    for choice in sorted(choices, key=lambda c: (not c.is_title, c.is_title and round(c.column.gaps, 2))):
         if choice.kind is None:
             continue
         column, name = choice.column.name, names[choice.column.name]

@@ -29,6 +29,10 @@ _POINTS_AT_THOUSANDS = "or decimal: ',', if its points part thousands"
 #: A number whose commas part thousands, or one begins a fraction of three digits.
 _PARTED = r"[-+]?[1-9]\d{0,2}(?:,\d{3})+"
 _BETWEEN = ("|", ">", ";", ",", "/")
+#: As web pages write `&`: its semicolon separates nothing.
+_ENTITY = r"&#?\w+;"
+#: Mean number of words of what is no single value any more.
+_WORDS_OF_A_VALUE = 3.5
 _FEW = 30
 #: Share of missing values above which a column says too little.
 _MOSTLY_MISSING = 0.98
@@ -76,6 +80,11 @@ def _is_titled(column: Column) -> bool:
     return speaks_of(column.name, "title") and not speaks_of(column.name, "category")
 
 
+def _names_something(column: Column) -> bool:
+    """Tell whether numbers are codes or persons, by the name of their column."""
+    return speaks_of(column.name, "code", "category", "user")
+
+
 def _is_varied(column: Column) -> bool:
     return column.distinct > _VARIED * len(column.texts)
 
@@ -120,6 +129,10 @@ def _lists(column: Column) -> ChosenKind | None:
             return ChosenKind(column, "vector", f"lists of {size} numbers{gaps}", {"size": size})
         if (values.to_numpy() % 1).any():
             return ChosenKind(column, None, "lists of numbers of different lengths")
+    texts = pd.Series(values.drop_null().to_pandas())
+    if pd.api.types.infer_dtype(texts) == "string" and texts.str.split().str.len().mean() > _WORDS_OF_A_VALUE:
+        what = f"lists of sentences, {column.examples(1)}: join those of an item to one text, for kind text"
+        return ChosenKind(column, None, what)
     reason = f"lists of {lengths.mean():.1f} values on average, {len(values.unique()):,} different"
     return ChosenKind(column, "multi_categorical", reason, _kept(lengths))
 
@@ -131,7 +144,9 @@ def _written_lists(column: Column) -> ChosenKind | None:
 
 
 def _dates(column: Column) -> ChosenKind | None:
-    if column.numbers is None and (column.is_time or times_of(column) is not None):
+    if column.numbers is not None and not speaks_of(column.name, "time"):
+        return None
+    if column.is_time or times_of(column) is not None:
         reason = (
             "dates or times, for which there is no kind: a number, such as days since release, can be used"
         )
@@ -161,7 +176,7 @@ def _numbers(column: Column) -> ChosenKind | None:
             return ChosenKind(
                 column, None, f"a number of its own for each item, {column.examples(1)}: a code"
             )
-        if speaks_of(column.name, "code", "category"):
+        if _names_something(column):
             return ChosenKind(column, "categorical", f"{column.distinct:,} numbers that name something")
         if column.distinct <= _FEW or column.distinct * 5 <= len(column.texts):
             reason = f"{column.distinct:,} whole numbers, repeated: taken for codes"
@@ -192,7 +207,12 @@ def _almost_numbers(column: Column) -> ChosenKind | None:
         return ChosenKind(column, None, what)
     found = pd.to_numeric(column.texts, errors="coerce")
     others = column.texts[found.isna()]
-    if 0 < len(others) < 0.5 * len(column.texts) and found.nunique() > _FEW and not column.are_codes:
+    if (
+        0 < len(others) < 0.5 * len(column.texts)
+        and not _names_something(column)
+        and found.nunique() > _FEW
+        and not column.are_codes
+    ):
         words = ", ".join(map(repr, others.value_counts().index[:3]))
         reason = f"numbers, but for {len(others):,} values such as {words}: leave the fields empty to use it"
         return ChosenKind(column, None, reason)
@@ -206,16 +226,17 @@ def _almost_numbers(column: Column) -> ChosenKind | None:
 
 
 def _several_values(column: Column) -> ChosenKind | None:
+    texts = column.texts.str.replace(_ENTITY, "&", regex=True)
     for separator in _BETWEEN:
         # A mark that stands in some values only may be part of a title or of a number.
-        holding = column.texts[column.texts.str.contains(separator, regex=False)]
+        holding = column.texts[texts.str.contains(separator, regex=False)]
         if len(holding) < (0.2 if separator in "|>;" else 0.3) * len(column.texts):
             continue
         lists = column.texts.str.split(separator, regex=False)
         values = lists.explode().str.strip()
         if separator == "," and _are_composed(lists):
             continue
-        if (values == "").mean() > 0.2 or values.str.split().str.len().mean() > 3.5:
+        if (values == "").mean() > 0.2 or values.str.split().str.len().mean() > _WORDS_OF_A_VALUE:
             continue
         # Values come back in other company; what never does is one category, such as "toys, games".
         most = 1.5 * column.distinct + 3 if separator in "|>;" else column.distinct

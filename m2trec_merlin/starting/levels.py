@@ -8,6 +8,7 @@ import pandas as pd
 
 from m2trec_merlin.starting.kinds import ChosenKind
 from m2trec_merlin.starting.look import Column
+from m2trec_merlin.starting.names import speaks_of
 
 #: What the model learns to predict beside the next item has at most so many values.
 _MOST_VALUES = 5000
@@ -17,8 +18,8 @@ _MOST_TASKS = 3
 def without_twins(choices: Sequence[ChosenKind]) -> list[ChosenKind]:
     """Leave out what says the same in other values as another column: of number and name, the number."""
     kept: list[ChosenKind] = []
-    # Names before numbers, so that a person can read what is kept.
-    by_reading = sorted(choices, key=lambda c: c.kind == "categorical" and _reads_like_a_number(c.column))
+    # Names before codes, so that a person can read what is kept.
+    by_reading = sorted(choices, key=lambda c: c.kind == "categorical" and _is_hard_to_read(c.column))
     for choice in by_reading:
         twin = next((other for other in kept if _say_the_same(choice, other)), None)
         if twin is not None:
@@ -28,8 +29,9 @@ def without_twins(choices: Sequence[ChosenKind]) -> list[ChosenKind]:
     return sorted(kept, key=lambda choice: [c.column.name for c in choices].index(choice.column.name))
 
 
-def _reads_like_a_number(column: Column) -> bool:
-    return column.numbers is not None or column.are_codes
+def _is_hard_to_read(column: Column) -> int:
+    """Return 0 of names, 1 of what is called a code, 2 of what looks like one."""
+    return 2 if column.numbers is not None or column.are_codes else int(speaks_of(column.name, "code"))
 
 
 def _say_the_same(one: ChosenKind, other: ChosenKind) -> bool:

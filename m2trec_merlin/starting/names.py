@@ -15,13 +15,13 @@ _WORDS = {
     " reihen schritt",
     "event": "event action aktion behaviou?r type kind status",
     "item": "item product sku article asin isbn movie track song book artikel produkt",
-    "quantity": "cost msrp weight height width length depth size volume rating score stock qty amount"
+    "quantity": "cost msrp weight height width leng depth size volume rating score stock qty amount"
     " count(?!r) num(?=[^a-z]+[a-z]) reviews discount margin age(?![a-z]) year pages duration minutes breite"
     " tiefe jahr ~price ~preis ~gewicht ~menge ~anzahl ~quantity",
     "category": "categor cat(?![a-z]) cats(?![a-z]) depart dept aisle class group genre section level type"
     " segment family ~kategorie ~abteilung ~gruppe",
     "code": "id(?![a-z]) no(?![a-z]) nr(?![a-z]) code key(?![a-z]) brand manufact vendor colou?r zip plz"
-    " ~nummer",
+    " seller merchant supplier publisher author artist ~nummer",
     "title": "title name label headline titel bezeichnung produkt$ product$ ~name",
 }
 _PATTERNS = {

@@ -36,6 +36,12 @@ def test_titles_that_are_no_text_are_shown_all_the_same(tmp_path: Path) -> None:
     assert [task["attribute"] for task in found["model"]["next_attributes"]] == ["colour"]
 
 
+def test_the_title_is_one_that_hardly_an_item_lacks(tmp_path: Path) -> None:
+    titles = [f"a lamp of {n} bulbs" for n in range(N_ITEMS)]
+    found = draft(tmp_path, original_title=[t if n % 9 else None for n, t in enumerate(titles)], title=titles)
+    assert [each["name"] for each in found["attributes"]][:2] == ["title", "original_title"]
+
+
 @pytest.mark.parametrize("name", ["title", "story"])
 def test_a_text_is_the_title_by_itself(tmp_path: Path, name: str) -> None:
     found = draft(tmp_path, **{name: [f"a lamp of {n} bulbs" for n in range(N_ITEMS)]})

@@ -79,7 +79,7 @@ def test_numbers_of_orders_users_and_hours_are_no_items_by_chance(look: LookAt) 
 
 def test_a_column_of_users_alone_holds_no_items(look: LookAt) -> None:
     users = pd.DataFrame({"userid": [f"u{i}" for i in range(50)]})
-    plays = look(pd.DataFrame({"userid": users["userid"].to_list() * 3, "track": "a song"}), "clicks")
+    plays = look(pd.DataFrame({"userid": users["userid"].to_list() * 3, "traid": "a song"}), "clicks")
     assert find_item_ids(plays, look(users, "items")) is None
 
 

@@ -54,6 +54,8 @@ LEFT_OUT = {
     "blanks": ([" " if i % 9 == 0 else f"{i}.25" for i in range(N)], "but for blanks"),
     "damaged": ([[0.5, 1.0, float("nan") if i == 7 else 2.0, 3.0] for i in range(N)], "not finite numbers"),
     "huge": ([1e39, *[float(i) for i in range(N - 1)]], "beyond those of float32"),
+    "created_at": ([1_440_000_000 + 97 * (i // 2) for i in range(N)], "dates or times"),
+    "bullets": ([[f"it is {word} and good", "a nice thing to have"] for word in drawn(WORDS)], "to one text"),
     "ragged": ([[0.5] * (i % 3 + 4) for i in range(N)], "lists of numbers of different lengths"),
 }
 
@@ -169,6 +171,36 @@ def test_tasks_go_from_coarse_to_fine() -> None:
     levels = [category(f"category_{n}", [i % n for i in range(N)]) for n in (40, 3, 12, 6)]
     assert [t.column.name for t in choose_tasks(levels[:3])] == ["category_3", "category_12", "category_40"]
     assert [t.column.name for t in choose_tasks(levels)] == ["category_3", "category_12", "category_40"]
+
+
+def test_names_are_kept_beside_letters_that_stand_for_them() -> None:
+    letters, names = drawn(list("ABDF")), {"A": "Ladies", "B": "Divided", "D": "Men", "F": "Baby"}
+    named = choose("index_name", [names[letter] for letter in letters])
+    kept = without_twins([choose("index_code", letters), named])
+    assert [c.kind for c in kept] == [None, "categorical"]
+    number = {letter: i for i, letter in enumerate(names)}
+    kept = without_twins([choose("brand_id", [number[i] for i in letters]), choose("brand", letters)])
+    assert [c.kind for c in kept] == [None, "categorical"]
+
+
+@pytest.mark.parametrize("name", ["customer", "seller", "author_id"])
+def test_numbers_of_persons_are_no_amounts(name: str) -> None:
+    assert choose(name, RANDOM.integers(3000, size=N).tolist()).kind == "categorical"
+    assert choose("weight", RANDOM.integers(3000, size=N).tolist()).kind == "numeric"
+
+
+def test_numbers_that_name_something_are_kept_beside_words_for_none() -> None:
+    brands = [str(95_471 + i) if i % 4 else "NULL" for i in RANDOM.integers(60, size=N)]
+    chosen = choose("brand", brands)
+    assert chosen.kind == "categorical" and "'NULL' counts as a value" in chosen.unsure
+    assert choose("price", brands).kind is None
+
+
+def test_marks_of_web_pages_separate_nothing() -> None:
+    makers = drawn(["Smith &amp; Co", "Penguin", "Dorling", "Wiley &#38; Sons"])
+    assert choose("maker", makers).kind == "categorical"
+    several = choose("maker", [f"{maker};Penguin" for maker in drawn(["Smith", "Dorling", "Wiley"])])
+    assert (several.kind, several.settings) == ("multi_categorical", {"separator": ";"})
 
 
 def test_what_items_are_called_is_no_level() -> None:
