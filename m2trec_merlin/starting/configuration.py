@@ -17,10 +17,10 @@ from m2trec_merlin.attributes.base import RESERVED_NAMES
 from m2trec_merlin.readers.dialect import Dialect
 from m2trec_merlin.readers.problems import looks_like_a_value
 from m2trec_merlin.shares import percent
+from m2trec_merlin.starting.events import taken_back, told_apart
 from m2trec_merlin.starting.item_ids import ItemIds
 from m2trec_merlin.starting.kinds import ChosenKind
-from m2trec_merlin.starting.look import Look
-from m2trec_merlin.starting.names import speaks_of
+from m2trec_merlin.starting.look import Column, Look
 from m2trec_merlin.starting.sessions import Grouping, Order
 
 #: Fewer rows of interactions than this are learnt from in smaller batches.
@@ -59,7 +59,7 @@ class Examination:
 
     def doubts(self) -> list[str]:
         """Return what a person should look at."""
-        lines = list(self.unsure)
+        lines = [*self.unsure, *taken_back(self._unused())]
         for look in (self.clicks, self.items):
             if any(
                 looks_like_a_value(name) and column.numbers is not None
@@ -95,8 +95,7 @@ class Examination:
 
     def left_out(self) -> list[str]:
         """Return which columns are not used, and why."""
-        used = {self.ids.clicked, self.grouping.column, self.order.column, self.split}
-        unused = [name for name in self.clicks.columns if name not in used]
+        unused = [column.name for column in self._unused()]
         lines = [
             f"{self.items.path.name}, '{choice.column.name}': {choice.reason}"
             for choice in self.choices
@@ -107,14 +106,12 @@ class Examination:
         events = self.clicks.path.name
         if unused:
             lines.append(f"{events}, {', '.join(map(repr, unused))}: an event is its session, item and order")
-        for column in (self.clicks.columns[name] for name in unused):
-            if 1 < column.distinct <= 20 and speaks_of(column.name, "event"):
-                shown = column.examples(20)
-                lines.append(
-                    f"{events}, '{column.name}' has {shown}: if only some should be predicted, name them in "
-                    "data.targets; if only some should count, filter the file"
-                )
-        return lines
+        return [*lines, *(f"{events}, {line}" for line in told_apart(self._unused()))]
+
+    def _unused(self) -> list[Column]:
+        """Return the columns of the interactions that nothing reads."""
+        used = {self.ids.clicked, self.grouping.column, self.order.column, self.split}
+        return [column for name, column in self.clicks.columns.items() if name not in used]
 
 
 def compose(found: Examination, output: Path) -> str:

@@ -17,6 +17,8 @@ from m2trec_merlin.starting.times import Times, times_of
 _GAPS = ("30 min", "1 h", "12 h", "7 days")
 #: Share of events that a way of cutting must leave in sessions of at least two.
 _ENOUGH = 0.5
+#: Share of events with the time of the one before from which on times are no order.
+_TIED = 0.05
 #: Share of events without company from which on users may make better sessions than orders do.
 _MANY_ALONE = 0.3
 
@@ -186,18 +188,20 @@ def _cut(user: Column, times: list[Times], first: int) -> Grouping:
 
 def find_order(clicks: Look, times: list[Times], grouping: Grouping, taken: set[str]) -> Order:
     """Return what orders the events of a session."""
-    if grouping.gap is not None:
-        return Order(times[0].column, times[0], "the times by which sessions are cut")
     session = clicks.columns[grouping.column].values.iloc[: clicks.first]
     ties = _ties(session, times[0].times.iloc[: clicks.first]) if times else 1.0
-    if ties <= 0.05:
+    same = f"{percent(ties)} of events have the time of the one before"
+    if grouping.gap is not None:
+        reason, are_tied = "the times by which sessions are cut", ties > _TIED
+        reason += f"; {same}, and stay in the order of the file" if are_tied else ""
+        return Order(times[0].column, times[0], reason, unsure=are_tied)
+    if ties <= _TIED:
         reason = "times, which also tell the last sessions from the first"
         distinct = [each.times.nunique() for each in times]
         others = [t.column for t, n in zip(times[1:], distinct[1:], strict=True) if n > distinct[0] / 2]
         if others:
             reason += f"; {', '.join(map(repr, others))} could be those of the events, too"
         return Order(times[0].column, times[0], reason, unsure=bool(others))
-    same = f"{percent(ties)} of events have the time of the one before"
     for column in clicks.columns.values():
         if column.name not in taken | {grouping.column} and _are_places(column, session):
             by_time = f"; by '{times[0].column}', {same}" if times else ""

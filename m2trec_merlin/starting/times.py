@@ -32,6 +32,8 @@ _PARTS = {
 _CLOCK = r"(?i)\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[ap]m)?"
 #: From the day 0 of spreadsheets.
 _DAYS_TO_1970 = 25_569
+#: Hours, weekdays and days of a month are fewer.
+_MOST_OF_A_CALENDAR = 31
 #: Values tried before a format is tried on all.
 _PROBES = 20
 #: Damaged values that a column of times may hold; the data step reports them.
@@ -100,11 +102,14 @@ def unread_times(columns: Iterable[Column]) -> Iterator[str]:
             continue
         how = "data.options.time_format says how times are written"
         if (days := column.numbers) is not None:
-            if not (
+            if (
                 (days > _EARLIEST / 86_400 + _DAYS_TO_1970) & (days < _LATEST / 86_400 + _DAYS_TO_1970)
             ).all():
+                how = "are these days since 1900, as spreadsheets count? Write dates"
+            elif column.whole_numbers is not None and column.distinct > _MOST_OF_A_CALENDAR:
+                how = "write dates or times, or sessions are split by no time"
+            else:
                 continue
-            how = "are these days since 1900, as spreadsheets count? Write dates"
         yield f"'{column.name}' is called like a time, and {column.examples(1)} is not read as one: {how}"
 
 

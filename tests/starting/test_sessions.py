@@ -198,3 +198,11 @@ def test_other_times_of_the_events_are_named(look: LookAt) -> None:
     _, order = understood(look, clicks)
     assert (order.column, order.unsure) == ("time", True)
     assert order.reason.endswith("; 'shipped_at' could be those of the events, too")
+
+
+def test_days_in_the_order_of_the_file_are_doubted_also_where_they_cut_sessions(look: LookAt) -> None:
+    baskets = log("1s", "3 days").drop(columns=["session", "step"])
+    cut, by_clock = understood(look, baskets)
+    assert cut.gap == "30 min" and not by_clock.unsure
+    _, by_days = understood(look, baskets.assign(time=baskets["time"].dt.normalize()))
+    assert by_days.column == "time" and by_days.unsure and "stay in the order of the file" in by_days.reason

@@ -134,6 +134,11 @@ def test_times_of_day_beside_days_are_told(clock: str) -> None:
             ["Q1/2024", "Q2/2024"],
             "'at' is called like a time, and 'Q1/2024' is not read as one: data.options.",
         ),
+        (
+            [str(day) for day in range(1, 400)],
+            "'at' is called like a time, and '1' is not read as one: write dates",
+        ),
+        ([f"{hour}" for hour in range(24)] * 9, ""),
         (["7", "12"], ""),
         (["morning", "noon"], ""),
     ],

@@ -1,0 +1,44 @@
+"""Columns by which a person tells events that should count from others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from m2trec_merlin.starting.events import taken_back, told_apart
+from m2trec_merlin.starting.look import Column
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "told"),
+    [
+        ("Quantity", [1, 6, -2, 12], "'Quantity' is below 0 in 25 % of events: if these were cancelled"),
+        ("amount", ["3", "-1.5"], "'amount' is below 0 in 50 % of events"),
+        ("Quantity", [1, 6, 2, 0], None),
+        ("quantity", [-1, -2], None),
+        ("latitude", [1, -6], None),
+    ],
+)
+def test_amounts_below_nothing_are_told(name: str, values: list[Any], told: str | None) -> None:
+    found = "".join(taken_back([Column(name, pd.Series(values))]))
+    assert found.startswith(told) if told else not found
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "is_told"),
+    [
+        ("behavior_type", ["pv", "buy", "fav"], True),
+        ("clk", [0, 1, 0], True),
+        ("verified", ["True", "False"], True),
+        ("overall", [5.0, 1.0, 3.0], True),
+        ("Book-Rating", [0, 8, 10], True),
+        ("clk", [1, 1, 1], False),
+        ("city", ["Bonn", "Ulm"], False),
+        ("rating", list(range(40)), False),
+    ],
+)
+def test_what_tells_events_apart_is_told(name: str, values: list[Any], is_told: bool) -> None:
+    found = "".join(told_apart([Column(name, pd.Series(values))]))
+    assert (f"'{name}' has " in found and "data.targets" in found) is (found != "") is is_told
