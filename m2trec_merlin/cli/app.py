@@ -47,14 +47,17 @@ DEFAULT_DRAFT = Path("shop.yaml")
 @app.command()
 def init(
     clicks: Annotated[Path, typer.Argument(help="Table of events: who touched which item, and when.")],
-    items: Annotated[Path, typer.Argument(help="Table of items: an id, and what describes it.")],
+    items: Annotated[
+        list[Path] | None,
+        typer.Argument(help="One table of items: an id, and what describes it.", metavar="ITEMS"),
+    ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The configuration to write.")
     ] = DEFAULT_DRAFT,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
 ) -> None:
     """Look at two tables and write a commented configuration for them."""
-    verbs.run_init(clicks, items, output, force)
+    verbs.run_init([clicks, *(items or [])], output, force)
 
 
 @app.command()

@@ -20,12 +20,12 @@ from m2trec_merlin.runs.folder import REPORT_PAGE
 from m2trec_merlin.spelling import spell_json
 
 
-def run_init(clicks: Path, items: Path, output: Path, force: bool = False) -> None:
+def run_init(tables: list[Path], output: Path, force: bool = False) -> None:
     """Write a configuration for two tables, and say what was found, what is unsure and what comes next."""
-    from m2trec_merlin.starting.run import start
+    from m2trec_merlin.starting.run import start, two_of
 
     with TerminalProgress() as progress:
-        done = start(clicks, items, output, force, progress)
+        done = start(*two_of(tables), output, force, progress)
         found = done.found
         for title, entries in (
             ("Looked at", [found.clicks.describe(), found.items.describe()]),

@@ -146,6 +146,16 @@ class TableFile:
         )
         return [f"{self.path}: {len(left):,} {what} not read: {named}"]
 
+    def mixture(self) -> str:
+        """Say that the files of a folder share no column, and so are several tables; nothing if they do."""
+        if set.intersection(*(set(part.names) for part in self._parts)):
+            return ""
+        tables = {", ".join(part.names[:3]): part.path.name for part in reversed(self._parts)}
+        shown = "; ".join(f"{file} has {names}" for names, file in [*tables.items()][:SHOWN])
+        return (
+            f"{self.path}: its files are several tables: {shown}; name one of them, or a folder of one table"
+        )
+
     def text_files(self) -> list[Path]:
         """Return its files of delimited text."""
         return [file for file in self._files() if _suffix(file) in SEPARATORS]

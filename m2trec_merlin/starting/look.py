@@ -171,6 +171,8 @@ def look_at(path: Path, dialect: Dialect, limit: int) -> Look:
 def _readable(file: TableFile) -> tuple[list[str], dict[str, str]]:
     """Divide the columns into those that can be read and those that cannot."""
     names = file.columns()
+    if problem := file.mixture():
+        raise DataError(str(file.path), [problem])
     unreadable: dict[str, str] = dict.fromkeys([name for name in names if not name], "has no name")
     for name in filter(None, names):
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -28,6 +28,12 @@ from m2trec_merlin.starting.times import apart_from, nearly_times, unread_times
 #: Rows kept of a table, and events up to which the whole data step is tried.
 _KEPT_ROWS = 200_000
 _TRIED_EVENTS = 3_000_000
+
+_FROM_EVENTS = (
+    "a table of the items is needed beside that of the events: a row for each item, with its id and what "
+    "describes it. Where each event says that, take it from there: "
+    "pandas.read_csv(FILE, dtype=str).drop_duplicates(ID)[[ID, ...]].to_csv('items.csv', index=False)"
+)
 
 T = TypeVar("T")
 
@@ -71,6 +77,24 @@ def start(clicks: Path, items: Path, output: Path, force: bool = False, progress
         progress.say("trying the data step")
         tried = _try(config, output)
     return Start(found, config, tried)
+
+
+def two_of(tables: Sequence[Path]) -> tuple[Path, Path]:
+    """Return the events and the items.
+
+    Raises:
+        ConfigError: there is one table, or there are more than two.
+    """
+    if len(tables) < 2:
+        raise ConfigError(f"{tables[0]}: {_FROM_EVENTS}")
+    if len(tables) > 2:
+        named = ", ".join(map(str, tables))
+        raise ConfigError(
+            f"two tables are read, events and items, and not {len(tables)}: {named}. Files of one table "
+            "belong into a folder, which is named; what a third table says belongs into one of the two "
+            "(pandas.merge)"
+        )
+    return tables[0], tables[1]
 
 
 def examine(clicks: Path, items: Path, progress: Progress = SILENT) -> Examination:
@@ -153,7 +177,7 @@ def _both(ask: Callable[[Path], T], clicks: Path, items: Path) -> tuple[T, T]:
 def _check_paths(clicks: Path, items: Path, output: Path, force: bool) -> None:
     problems = [f"{path}: no such file or folder" for path in (clicks, items) if not path.exists()]
     if clicks.exists() and items.exists() and clicks.samefile(items):
-        problems.append(f"{clicks} and {items} are one table: give the events first, then the items")
+        problems.append(f"{clicks} and {items} are one table: {_FROM_EVENTS}")
     if output.suffix not in (".yaml", ".yml"):
         problems.append(f"{output}: the name of a configuration must end in .yaml")
     if output.is_dir():

@@ -66,3 +66,13 @@ def test_what_a_column_says() -> None:
 def test_numbers(values: list[object], numbers: list[float] | None) -> None:
     found = Column("a", pd.Series(values)).numbers
     assert (None if found is None else found.tolist()) == numbers
+
+
+def test_a_folder_of_several_tables_is_told(tmp_path: Path) -> None:
+    for name, columns in {"aisles": ["aisle_id", "aisle"], "orders": ["order_id", "user_id"]}.items():
+        pd.DataFrame([[1, 2]], columns=columns).to_csv(tmp_path / f"{name}.csv", index=False)
+    with pytest.raises(DataError) as caught:
+        look_at(tmp_path, Dialect(), 10)
+    (problem,) = caught.value.problems
+    assert "orders.csv has order_id, user_id" in problem and "aisles.csv has aisle_id, aisle" in problem
+    assert "its files are several tables" in problem

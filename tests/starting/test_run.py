@@ -277,7 +277,7 @@ def test_faults_of_the_arguments_come_together(shop: Path) -> None:
     assert (
         "none.csv: no such file" in text and "must end in .yaml" in text and "nowhere: no such folder" in text
     )
-    with pytest.raises(ConfigError, match="are one table"):
+    with pytest.raises(ConfigError, match=r"are one table: a table of the items .* take it from there"):
         start(shop / "clicks.csv", shop / ".." / shop.name / "clicks.csv", shop / "shop.yaml")
 
 

@@ -135,7 +135,7 @@ def test_times_of_day_beside_days_are_told(clock: str) -> None:
             "'at' is called like a time, and 'Q1/2024' is not read as one: data.options.",
         ),
         (
-            [str(day) for day in range(1, 400)],
+            [str(day) for day in [*range(1, 400), 1]],
             "'at' is called like a time, and '1' is not read as one: write dates",
         ),
         ([f"{hour}" for hour in range(24)] * 9, ""),
