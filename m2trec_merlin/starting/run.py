@@ -15,6 +15,7 @@ from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers.canonical import ITEM_ID, KnownItems, normalise_ids
 from m2trec_merlin.starting.configuration import Examination, compose
 from m2trec_merlin.starting.dialect import writing_of
+from m2trec_merlin.starting.hindsight import counts_of_events
 from m2trec_merlin.starting.item_ids import MET, ItemIds, find_item_ids, without_header
 from m2trec_merlin.starting.kinds import ChosenKind, choose_kind
 from m2trec_merlin.starting.levels import choose_tasks, without_twins
@@ -136,6 +137,7 @@ def examine(clicks: Path, items: Path, progress: Progress = SILENT) -> Examinati
             if name != ids.described
         ]
     )
+    unsure += counts_of_events(choices, other.columns[ids.described], one.columns[ids.clicked])
     if not any(choice.kind for choice in choices):
         reasons = "; ".join(f"'{c.column.name}': {c.reason}" for c in choices) or "there is no other column"
         problem = f"{other.path}: nothing describes the items in '{ids.described}': {reasons}"

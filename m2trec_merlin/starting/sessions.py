@@ -17,6 +17,8 @@ from m2trec_merlin.starting.times import Times, times_of
 _GAPS = ("30 min", "1 h", "12 h", "7 days")
 #: Share of events that a way of cutting must leave in sessions of at least two.
 _ENOUGH = 0.5
+_WHOLE = "all that a user did is one session"
+_LAST = "results on such data are mostly published with data.split kind leave_one_out"
 #: Share of events with the time of the one before from which on times are no order.
 _TIED = 0.05
 #: Share of events without company from which on users may make better sessions than orders do.
@@ -167,7 +169,7 @@ def _longest(column: Column, times: Times, first: int) -> pd.Timedelta:
 
 def _cut(user: Column, times: list[Times], first: int) -> Grouping:
     if not times:
-        reason = f"{_sizes(user)}; all that a user did is one session, as there are no times to cut it"
+        reason = f"{_sizes(user)}; {_WHOLE}, as there are no times to cut it; {_LAST}"
         return Grouping(user.name, None, reason, unsure=True)
     gaps = _GAPS[2:] if times[0].are_days else _GAPS
     table = pd.DataFrame({"user": user.values, "time": times[0].times}).iloc[:first].dropna()
@@ -182,7 +184,7 @@ def _cut(user: Column, times: list[Times], first: int) -> Grouping:
             reason = f"no column names sessions; cut where more than {gap} pass, {company}"
             reason += f", {sizes[sizes > 1].mean():.1f} on average"
             return Grouping(user.name, gap, reason, unsure=True)
-    reason = f"{_sizes(user)}; all that a user did is one session, as even pauses of {gaps[-1]} are common"
+    reason = f"{_sizes(user)}; {_WHOLE}, as even pauses of {gaps[-1]} are common; {_LAST}"
     return Grouping(user.name, None, reason, unsure=True)
 
 
