@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from m2trec_merlin.merlin_adapter import prepare_merlin
 
@@ -13,6 +14,10 @@ prepare_merlin()
 
 from tests.worlds.raw_run import configure, tiny, write  # noqa: E402
 from tests.worlds.tables import events, items, make_config  # noqa: E402
+
+# No test fails for the time that it takes: machines are shared.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 if TYPE_CHECKING:
     from tests.worlds.shop import Shop

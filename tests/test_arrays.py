@@ -6,7 +6,7 @@ from itertools import accumulate, chain
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from m2trec_merlin import arrays
@@ -17,7 +17,6 @@ small = st.lists(st.integers(0, 4), max_size=12)
 
 
 @each
-@settings(deadline=None)
 @given(small, st.integers(0, 50))
 def test_ranges_one_after_the_other(xp, lengths, start):
     starts = [start + 7 * number for number in range(len(lengths))]
@@ -28,7 +27,6 @@ def test_ranges_one_after_the_other(xp, lengths, start):
 
 
 @each
-@settings(deadline=None)
 @given(st.lists(st.none() | st.sampled_from("cab")))
 def test_numbers_by_first_mention(xp, values):
     known = [value for value in dict.fromkeys(values) if value is not None]
@@ -39,7 +37,6 @@ def test_numbers_by_first_mention(xp, values):
 
 
 @each
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3))))
 def test_order_is_stable(xp, pairs):
     major, minor = (np.array(column, np.int64) for column in zip(*(pairs or [(0, 0)]), strict=True))
@@ -53,7 +50,6 @@ def test_order_is_stable(xp, pairs):
 
 
 @each
-@settings(deadline=None)
 @given(small, st.integers(1, 3))
 def test_the_last_of_each_list(xp, lengths, count):
     offsets = [0, *accumulate(lengths)]
@@ -63,7 +59,6 @@ def test_the_last_of_each_list(xp, lengths, count):
 
 
 @each
-@settings(deadline=None)
 @given(st.lists(st.lists(st.booleans(), max_size=4), max_size=8), st.none() | st.integers(1, 3))
 def test_entries_are_dropped_and_lists_filled(xp, lists, longest):
     known = np.array(list(chain.from_iterable(lists)), bool)
@@ -80,7 +75,6 @@ def test_entries_are_dropped_and_lists_filled(xp, lists, longest):
 
 
 @each
-@settings(deadline=None)
 @given(st.lists(small, max_size=6), st.integers(1, 6))
 def test_texts_are_cut_to_so_many_pieces(xp, texts, longest):
     kept, per_text = arrays.first_pieces(

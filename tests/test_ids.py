@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from m2trec_merlin.ids import IdIndex
@@ -15,7 +15,6 @@ far = st.integers(-(2**63), 2**63 - 1)
 
 
 @pytest.mark.parametrize("kind", [near, far, st.text("abc", max_size=2)])
-@settings(deadline=None)
 @given(st.data())
 def test_positions_are_those_of_a_dictionary(kind, data):
     known = data.draw(st.lists(kind, unique=True, min_size=1))

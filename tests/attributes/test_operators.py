@@ -120,7 +120,7 @@ def test_lists_of_categories_are_never_empty(tmp_path):
 names = st.none() | st.sampled_from(["a", "b", "c", "new"])
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(names, min_size=1).filter(any))
 def test_looking_categories_up_equals_categorify(tmp_path, values):
     train = pd.DataFrame({"x": ["c", "c", "c", "b", "b", "a"]})

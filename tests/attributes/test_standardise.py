@@ -25,7 +25,7 @@ def transformed(workflow: Workflow, values: list[float]) -> np.ndarray:
     return column.to_numpy()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     st.lists(st.floats(-1e6, 1e6) | st.just(np.nan), min_size=3, max_size=30),
     st.sampled_from([0.0, 1e9]),

@@ -113,7 +113,7 @@ def test_reserved_names_in_a_text_are_ordinary_text():
     assert tokenizer.encode("<missing>").tokens == ["<", "missing", ">"]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 2**32))
 def test_the_order_of_words_does_not_matter(seed):
     words = {"".join(random.Random(i).choices("abcdefgh", k=5)): 1 + i % 3 for i in range(60)}
@@ -143,7 +143,6 @@ spaces = st.sampled_from([" ", "  ", "\t", "\n", "\u00a0", "\u3000", "\x1c", "",
 texts = st.none() | st.text() | st.lists(st.one_of(fragments, spaces)).map("".join)
 
 
-@settings(deadline=None)
 @given(st.lists(texts), st.integers(1, 5))
 def test_words_encoded_once_give_the_ids_of_whole_texts(rows, longest):
     LEARNED.enable_truncation(longest)

@@ -12,7 +12,7 @@ _INT64 = st.integers(-(2**63), 2**63 - 1)
 
 
 @given(blocks=st.lists(st.lists(_INT64 | st.integers(-3, 3), max_size=20), max_size=6), choose=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_it_agrees_with_sorting(blocks: list[list[int]], choose: st.DataObject) -> None:
     numbers = NumbersOnDisk()
     for block in blocks:

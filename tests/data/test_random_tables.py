@@ -26,7 +26,7 @@ from m2trec_merlin.data.validation import validate
 from m2trec_merlin.errors import DataError
 
 #: The same ones each time: what a new search finds belongs to whoever searches, not to the next commit.
-MANY = settings(max_examples=150, deadline=None, derandomize=True)
+MANY = settings(max_examples=150, derandomize=True)
 
 #: Ids as shops have them; each kind is written as text in CSV and by its type in Parquet.
 IDS: dict[str, Callable[[int], Any]] = {

@@ -71,7 +71,7 @@ _items_of_sessions = st.lists(
 
 @pytest.mark.parametrize("config", SPLITS, ids=lambda c: c.kind)
 @given(items=_items_of_sessions, sizes=st.tuples(st.integers(1, 10), st.integers(1, 50)))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_every_session_is_in_one_split_whatever_the_chunks(
     config: SplitConfig, items: list[list[int]], sizes: tuple[int, int]
 ) -> None:
@@ -85,7 +85,7 @@ def test_every_session_is_in_one_split_whatever_the_chunks(
 
 @pytest.mark.parametrize("config", SPLITS, ids=lambda c: c.kind)
 @given(items=_items_of_sessions, share=st.floats(0.05, 0.6), seed=st.integers(0, 99))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_cold_items_are_never_in_training(
     config: SplitConfig, items: list[list[int]], share: float, seed: int
 ) -> None:

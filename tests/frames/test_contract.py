@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from m2trec_merlin.errors import DataError
@@ -57,7 +57,6 @@ def test_columns_come_and_go(frames):
     assert host(frames, kept["a"]) == [1, 3] and host(frames, kept["b"]) == ["x", "z"]
 
 
-@settings(deadline=None)
 @given(st.lists(st.none() | st.sampled_from(["a", "b", "c"]), min_size=1))
 def test_looking_up_asks_once_for_each_distinct_value(frames, values):
     asked: list[list[str]] = []
@@ -71,7 +70,6 @@ def test_looking_up_asks_once_for_each_distinct_value(frames, values):
     assert sorted(asked[0]) == sorted({v for v in values if v})
 
 
-@settings(deadline=None)
 @given(st.lists(st.none() | st.lists(st.none() | st.sampled_from(["a", "b"]))))
 def test_values_of_lists_are_looked_up_and_no_list_is_empty(frames, lists):
     # A column of nothing but nulls has no type in pandas.
@@ -90,7 +88,6 @@ def test_vectors_of_texts_are_made_once_for_each(frames):
     assert host(frames, frames.vectors_of(column, "x", encode, 2)) == [[2, 1], [0, 0], [2, 1], [1, 1], [0, 0]]
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("xyz"), st.integers(0, 9)), min_size=1))
 def test_events_are_numbered_grouped_and_cut(frames, events):
     frame = frames.frame(

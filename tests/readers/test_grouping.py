@@ -20,7 +20,7 @@ def _blocks(session_ids: list[int], size: int) -> Iterator[pd.DataFrame]:
     session_ids=st.lists(st.integers(0, 6), min_size=1, max_size=60),
     block=st.integers(1, 20),
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_files_and_memory_give_the_same_sessions(session_ids: list[int], block: int) -> None:
     in_memory = pd.concat(GroupedSessions(lambda: _blocks(session_ids, block), 1000))
     through_files = GroupedSessions(lambda: _blocks(session_ids, block), 1)

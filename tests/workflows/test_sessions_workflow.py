@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from merlin.io import Dataset
 from nvtabular import ColumnSelector
@@ -102,7 +102,7 @@ session_ids = st.sampled_from(["x", "b", "m", "a"])
 events = st.lists(st.tuples(session_ids, st.sampled_from([10, 11, 12, 13, 99])), min_size=1, max_size=20)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(events, st.integers(1, 3), st.none() | st.integers(1, 3), st.randoms())
 def test_the_workflow_equals_a_plain_groupby(pairs, min_length, max_length, random):
     frame = pd.DataFrame(pairs, columns=["session_id", "item_id"])
@@ -124,7 +124,7 @@ def test_the_workflow_equals_a_plain_groupby(pairs, min_length, max_length, rand
     assert found == expected
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 9)), min_size=1, max_size=15))
 def test_grouping_equals_that_of_nvtabular(pairs):
     frame = pd.DataFrame(pairs, columns=["session", "row"])
@@ -154,7 +154,6 @@ def grouped_events(draw):
     return frame
 
 
-@settings(deadline=None)
 @given(grouped_events())
 def test_grouping_equals_plain_pandas_in_order_or_not(frame):
     plain = frame.sort_values(["session", "position"], kind="stable").groupby("session")["row"].agg(list)
@@ -165,7 +164,6 @@ def test_grouping_equals_plain_pandas_in_order_or_not(frame):
     assert list(grouped["session_id"]) == [f"s{number}" for number in plain.index]
 
 
-@settings(deadline=None)
 @given(grouped_events())
 def test_events_in_order_are_those_that_sorting_leaves(frame):
     # The row labels show what moved; a stable sort leaves equals where they are.
@@ -173,7 +171,6 @@ def test_events_in_order_are_those_that_sorting_leaves(frame):
     assert _is_in_order(frame, ["session", "position"]) == (by_sorting == list(range(len(frame))))
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(["x", "b", "m", None])), st.sampled_from([object, "category"]))
 def test_numbering_runs_equals_numbering_values(ids, dtype):
     series = pd.Series(ids, dtype=dtype)
@@ -188,7 +185,6 @@ def test_sessions_side_by_side_are_numbered_by_run(dtype):
     assert number_runs(pd.Series(["x", None], dtype=dtype)) is None
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from([10, 11, 12, 13, 99]), min_size=1))
 def test_joining_equals_that_of_nvtabular(items):
     frame = pd.DataFrame({"item_id": items, "position": range(len(items))})
@@ -200,7 +196,6 @@ def test_joining_equals_that_of_nvtabular(items):
     assert ours.count_unknown(frame) == items.count(99)
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 9), min_size=1), min_size=1), st.integers(1, 4))
 def test_slicing_equals_that_of_nvtabular(lists, events):
     offsets = np.cumsum([0, *map(len, lists)])
