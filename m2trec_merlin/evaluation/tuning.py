@@ -156,10 +156,9 @@ def _choose_for(
     points = search(lists, parts, settings.loss, progress)
     alone = next(point for point in points if point.weights == Weights())
     chosen = choose(points, settings.loss)
-    listed = None
-    weights = chosen.weights.but(listed=WEIGHTS["listed"].default)
-    if scorer.model.next_item_head.all_items and (
-        tried := listing_points(
+    tried = []
+    if scorer.model.next_item_head.all_items:
+        tried = listing_points(
             valid,
             catalogue,
             lambda more: model_scorer(run, more),
@@ -171,9 +170,9 @@ def _choose_for(
             no_own,
             progress,
         )
-    ):
-        listed = choose_listed(tried, settings.loss)
-        weights = chosen.weights.but(listed=listed.weights["listed"])
+    listed = choose_listed(tried, settings.loss) if tried else None
+    served = WEIGHTS["listed"].default if listed is None else listed.weights["listed"]
+    weights = chosen.weights.but(listed=served)
     return Choice(chosen, alone, frontier(points), parts.sizes(), listed, weights)
 
 
