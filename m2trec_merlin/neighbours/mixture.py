@@ -70,10 +70,11 @@ class Lifts:
 
     def __init__(self, views: Mapping[str, SessionView], pasts: ItemPasts, weights: Weights) -> None:
         self._rarity = rare = pasts.rarity
-        terms = {name: np.float32(weights[name]) * term for name, term in pasts.terms().items()}
-        self.of_trend: np.ndarray = terms.pop("trend")
-        self.of_rarity: np.ndarray = sum(terms.values(), np.zeros_like(rare))
-        self._newness: np.ndarray = np.float32(weights["new_session"]) * pasts.terms()["new"]
+        terms = pasts.terms()
+        self._newness: np.ndarray = np.float32(weights["new_session"]) * terms["new"]
+        added = {name: np.float32(weights[name]) * term for name, term in terms.items()}
+        self.of_trend: np.ndarray = added.pop("trend")
+        self.of_rarity: np.ndarray = sum(added.values(), np.zeros_like(rare))
         self._views = [_Changes(view, _weight(name, weights, rare)) for name, view in views.items()]
         self._always = self.of_rarity + self.of_trend
         for view in self._views:

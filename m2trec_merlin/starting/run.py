@@ -113,9 +113,9 @@ def examine(clicks: Path, items: Path, progress: Progress = SILENT) -> Examinati
     if exchanged is not None and exchanged.is_sure and (ids is None or not ids.are_unique):
         unsure.append(f"{one.path.name} has a row for each item, so it is taken for the items")
         one, other, ids = other, one, exchanged
-    if ids is None or (problems := without_header(one, other, ids)):
-        problems = without_header(one, other, ids) or [explain_strangers(one, other)]
-        raise DataError(f"{clicks.name} and {items.name}", problems)
+    problems = without_header(one, other, ids)
+    if ids is None or problems:
+        raise DataError(f"{clicks.name} and {items.name}", problems or [explain_strangers(one, other)])
     several = rows_of_several(one, other, ids.described)
     # Beside an item and a session of its own, the history of an event may well stand there, too.
     if several and not (ids.known > MET and any(speaks_of(name, "session", "user") for name in one.columns)):
