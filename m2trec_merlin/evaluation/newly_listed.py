@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -57,7 +58,7 @@ class ListedAnew:
         seen = catalogue.n_seen
         return cls(catalogue, 1 + np.sort(rng.choice(seen, max(seen // ONE_IN, 1), replace=False)))
 
-    @property
+    @cached_property
     def catalogue(self) -> Catalogue:
         """The catalogue with all items, R + m rows; those of `rows` stand there still."""
         before, rows = self.before, self.rows

@@ -5,7 +5,7 @@ Nothing here reads or writes; each function returns other changes, or says all t
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -42,7 +42,7 @@ class ChangingCatalogue:
         exported: ids of the export.
         source: file or command that the change comes from.
         ids: the same ids, for unknown ones to be compared with.
-        unsold: those of them that never sold in training.
+        is_unsold: tells of an id whether the export has the item, and it never sold in training.
     """
 
     def __init__(
@@ -50,9 +50,9 @@ class ChangingCatalogue:
         exported: Container[str],
         source: str,
         ids: Iterable[str] = (),
-        unsold: Container[str] = (),
+        is_unsold: Callable[[str], bool] = lambda item_id: False,
     ) -> None:
-        self._exported, self._source, self._ids, self._unsold = exported, source, ids, unsold
+        self._exported, self._source, self._ids, self._is_unsold = exported, source, ids, is_unsold
 
     def has(self, changes: Changes, item_id: str) -> bool:
         """Tell whether the catalogue has an item."""
@@ -149,7 +149,7 @@ class ChangingCatalogue:
         kept = Changes(items, frozenset(each for each in changes.removed if each in self._exported))
         availability = {i: each for i, each in changes.availability.items() if self.has(kept, i)}
         added = (item_id for item_id in changes.items if item_id not in updated)
-        listed = frozenset(item_id for item_id in added if item_id in self._unsold)
+        listed = frozenset(filter(self._is_unsold, added))
         return replace(kept, availability=availability, listed=listed)
 
     def _require(self, changes: Changes, item_ids: Iterable[str]) -> None:

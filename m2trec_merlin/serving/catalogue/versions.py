@@ -144,10 +144,10 @@ class CatalogueVersions:
         Args:
             source: file or command that they come from.
         """
-        unsold = {
-            item_id for item_id, count in zip(self.exported_ids, self._counts[1:], strict=True) if not count
-        }
-        return ChangingCatalogue(self.exported, source, self.exported_ids, unsold)
+        return ChangingCatalogue(self.exported, source, self.exported_ids, self._is_unsold)
+
+    def _is_unsold(self, item_id: str) -> bool:
+        return item_id in self.exported and bool(self._counts[self.exported.row(item_id)] == 0)
 
     def updated(self, number: int, changes: Changes) -> set[str]:
         """Return which items of a version its export had: they were updated, the others were added.
