@@ -144,8 +144,8 @@ def listing_points(
         anew = ListedAnew.draw(catalogue, rng)
         prefixes = anew.prefixes(valid)
         new = prefixes.targets >= catalogue.n_rows
-        parts = Parts(np.ones(len(new), bool), np.zeros(len(new), bool), new)
-        some, parts = draw_of(prefixes, parts, affordable(size, catalogue) // DRAWS, rng)
+        rare = np.zeros(len(new), bool)
+        some, parts = draw_of(prefixes, rare, new, affordable(size, catalogue) // DRAWS, rng)
         pasts = ItemPasts.of(anew.catalogue, anew.listed)
         model, near = model_of(anew.catalogue), anew.views(views)
         lists.append(
@@ -170,4 +170,6 @@ def choose_listed(points: Sequence[Point], loss: float) -> Point:
     """
     best = max(point.hit for point in points), max(point.mrr for point in points)
     kept = [point for point in points if point.kept(*best) >= 1 - SHARE_OF_LOSS * loss]
-    return max(kept or points, key=lambda point: point.weights["listed"] if kept else point.kept(*best))
+    if not kept:
+        return max(points, key=lambda point: point.kept(*best))
+    return max(kept, key=lambda point: point.weights["listed"])

@@ -56,8 +56,8 @@ def draw(
         seed: of the draw.
     """
     counts = catalogue.train_counts[valid.targets]
-    parts = Parts(np.ones(len(valid), bool), (counts > 0) & (counts < rare_below), counts == 0)
-    return draw_of(valid, parts, affordable(size, catalogue), np.random.default_rng(seed))
+    rare, new = (counts > 0) & (counts < rare_below), counts == 0
+    return draw_of(valid, rare, new, affordable(size, catalogue), np.random.default_rng(seed))
 
 
 def affordable(size: int, catalogue: Catalogue) -> int:
@@ -65,12 +65,22 @@ def affordable(size: int, catalogue: Catalogue) -> int:
     return min(size, max(_FEWEST, int(_MOST_SCORES / catalogue.n_rows)))
 
 
-def draw_of(prefixes: Prefixes, parts: Parts, size: int, rng: np.random.Generator) -> tuple[Prefixes, Parts]:
-    """Draw `size` prefixes from all, and a third as many each that lead to rare and to new items."""
+def draw_of(
+    prefixes: Prefixes, rare: np.ndarray, new: np.ndarray, size: int, rng: np.random.Generator
+) -> tuple[Prefixes, Parts]:
+    """Draw `size` prefixes from all, and a third as many each that lead to rare and to new items.
+
+    Args:
+        prefixes: P of them.
+        rare: bool [P], those that lead to rare items.
+        new: bool [P], those that lead to new ones.
+        size: wanted of all.
+        rng: of the draw.
+    """
     anywhere = _some(np.arange(len(prefixes)), size, rng)
-    more = [_some(np.flatnonzero(part), size // 3, rng) for part in (parts.rare, parts.new)]
+    more = [_some(np.flatnonzero(part), size // 3, rng) for part in (rare, new)]
     drawn = np.unique(np.concatenate([anywhere, *more]))
-    return prefixes.take(drawn), Parts(np.isin(drawn, anywhere), parts.rare[drawn], parts.new[drawn])
+    return prefixes.take(drawn), Parts(np.isin(drawn, anywhere), rare[drawn], new[drawn])
 
 
 def _some(values: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
