@@ -8,7 +8,7 @@ Shape legend: P prefixes of a block, R catalogue rows, V ids of a category vocab
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -61,6 +61,23 @@ class CategoryScorer(Protocol):
         """
         ...
 
+
+class Lift(NamedTuple):
+    """What a session adds to the scores of a model, beside what is added after every one.
+
+    Attributes:
+        novelty: of the session, by which the newness of each item counts.
+        rows: int64 [n], each of them once, in no order.
+        changes: float32 [n], added to the scores of these.
+    """
+
+    novelty: np.float32
+    rows: np.ndarray
+    changes: np.ndarray
+
+
+#: That of a session without neighbours.
+NO_LIFT = Lift(np.float32(0), np.zeros(0, np.int64), np.zeros(0, np.float32))
 
 _BLOCK = 64
 #: So many scores are sorted as soon as their best are searched.

@@ -40,6 +40,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("frames",),
     (
         "arrays",
+        "compiled",
+        "scratch",
         "artifacts",
         "catalogue",
         "columns",

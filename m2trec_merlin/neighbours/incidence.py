@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from m2trec_merlin.arrays import ragged_positions
+from m2trec_merlin.compiled import compiled
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.histories import Events
+from m2trec_merlin.scratch import Zeros
 from m2trec_merlin.sessions import Sessions
 
 
@@ -22,49 +23,135 @@ def held_by(sessions: Sessions, n_rows: int) -> sparse.csr_matrix:
     return matrix
 
 
-def entries_of(matrix: sparse.csr_matrix, lines: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return where the entries of some lines stand, one line behind the other, and how many each line has.
+class Lines:
+    """A sparse matrix of which some lines are asked for at a time.
 
-    SciPy does the same by a matrix of these lines, and takes longer for that than for all else.
-
-    Args:
-        matrix: of any shape.
-        lines: int64 [m].
-    """
-    starts = matrix.indptr[lines]
-    lengths = matrix.indptr[lines + 1] - starts
-    return ragged_positions(starts, lengths), lengths
-
-
-def lines_of(
-    matrix: sparse.csr_matrix, lines: np.ndarray, *values: np.ndarray
-) -> tuple[list[np.ndarray], np.ndarray]:
-    """Return what arrays hold of the entries of some lines, and how many each line has.
-
-    Of few and long lines this is twice as fast as by `entries_of`.
+    SciPy's product of a vector and a matrix is the same as `sums`, and takes longer to get ready.
 
     Args:
-        matrix: of any shape.
-        lines: int64 [m].
-        values: of its entries, such as `matrix.indices`.
+        matrix: of any shape, none of it below 0.
+
+    Attributes:
+        lengths: entries of each line.
     """
-    starts, stops = matrix.indptr[lines], matrix.indptr[lines + 1]
-    entries = [slice(*bounds) for bounds in zip(starts.tolist(), stops.tolist(), strict=True)]
-    joined = [np.concatenate([each[:0], *(each[entry] for entry in entries)]) for each in values]
-    return joined, stops - starts
+
+    def __init__(self, matrix: sparse.csr_matrix) -> None:
+        self.matrix = matrix
+        self.lengths: np.ndarray = np.diff(matrix.indptr)
+        self._zeros = Zeros(matrix.shape[1], np.float64)
+        self._marks = Zeros(matrix.shape[1], np.bool_)
+
+    def columns(self, lines: np.ndarray) -> np.ndarray:
+        """Return the columns in which any of some lines, int64 [m], has something, in no order: int64 [n]."""
+        return _columns(self.matrix.indptr, self.matrix.indices, lines, self._marks.array)
+
+    def products(self, lines: np.ndarray, columns: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Multiply lines by a vector of few values.
+
+        Args:
+            lines: int64 [m].
+            columns: in which the vector has something, int64 [n].
+            values: what it has there, float64 [n].
+
+        Returns:
+            float64 [m].
+        """
+        of = self.matrix
+        return _products(of.indptr, of.indices, of.data, lines, columns, values, self._zeros.array)
+
+    def sums(self, lines: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Add weighted lines up: return the columns whose sums are above 0, in no order, and the sums.
+
+        Args:
+            lines: int64 [m].
+            weights: float64 [m], none below 0.
+
+        Returns:
+            int64 [n] and float64 [n].
+        """
+        of = self.matrix
+        return _sums(of.indptr, of.indices, of.data, lines, weights, self._zeros.array)
+
+    def greatest(self, lines: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Return the greatest value of the columns in which each line has something, or 0: float64 [m].
+
+        Args:
+            lines: int64 [m].
+            values: float64, of each column.
+        """
+        return _greatest(self.matrix.indptr, self.matrix.indices, lines, values)
 
 
-def sums_of(indices: np.ndarray, weights: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the indices that weights above 0 belong to, int64 [n], rising, and their sums, float64 [n].
+@compiled
+def _sums(
+    starts: np.ndarray,
+    indices: np.ndarray,
+    values: np.ndarray,
+    lines: np.ndarray,
+    weights: np.ndarray,
+    zeros: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    n_entries = 0
+    for line in lines:
+        n_entries += starts[line + 1] - starts[line]
+    columns, count = np.empty(min(n_entries, len(zeros)), np.int64), 0
+    for place in range(len(lines)):
+        for entry in range(starts[lines[place]], starts[lines[place] + 1]):
+            column, added = indices[entry], weights[place] * values[entry]
+            if added > 0:
+                if zeros[column] == 0:
+                    columns[count] = column
+                    count += 1
+                zeros[column] += added
+    columns = columns[:count]
+    sums = zeros[columns]
+    zeros[columns] = 0
+    return columns, sums
 
-    Args:
-        indices: int [m], below `size`.
-        weights: float [m], none below 0.
-        size: of what is pointed to.
-    """
-    sums = np.bincount(indices, weights, size)
-    found = np.flatnonzero(sums > 0)
-    return found, sums[found]
+
+@compiled
+def _columns(starts: np.ndarray, indices: np.ndarray, lines: np.ndarray, zeros: np.ndarray) -> np.ndarray:
+    n_entries = 0
+    for line in lines:
+        n_entries += starts[line + 1] - starts[line]
+    columns, count = np.empty(min(n_entries, len(zeros)), np.int64), 0
+    for line in lines:
+        for entry in range(starts[line], starts[line + 1]):
+            if not zeros[indices[entry]]:
+                zeros[indices[entry]] = True
+                columns[count] = indices[entry]
+                count += 1
+    columns = columns[:count]
+    zeros[columns] = False
+    return columns
+
+
+@compiled
+def _products(
+    starts: np.ndarray,
+    indices: np.ndarray,
+    data: np.ndarray,
+    lines: np.ndarray,
+    columns: np.ndarray,
+    values: np.ndarray,
+    zeros: np.ndarray,
+) -> np.ndarray:
+    zeros[columns] = values
+    products = np.zeros(len(lines))
+    for place in range(len(lines)):
+        for entry in range(starts[lines[place]], starts[lines[place] + 1]):
+            products[place] += data[entry] * zeros[indices[entry]]
+    zeros[columns] = 0
+    return products
+
+
+@compiled
+def _greatest(starts: np.ndarray, indices: np.ndarray, lines: np.ndarray, values: np.ndarray) -> np.ndarray:
+    greatest = np.zeros(len(lines))
+    for place in range(len(lines)):
+        for entry in range(starts[lines[place]], starts[lines[place] + 1]):
+            greatest[place] = max(greatest[place], values[indices[entry]])
+    return greatest
 
 
 def weights_before(items: Events, n_prefixes: int, n_rows: int) -> sparse.csr_matrix:

@@ -25,7 +25,7 @@ from m2trec_merlin.arrays import offsets_of, ragged_positions
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.neighbours.background import popularity_share, sessions_repeat_items
-from m2trec_merlin.neighbours.incidence import entries_of, held_by, lines_of, sums_of
+from m2trec_merlin.neighbours.incidence import Lines, held_by
 from m2trec_merlin.neighbours.views import MixedView, Said, Weight, steps_back
 from m2trec_merlin.sessions import Sessions
 
@@ -73,10 +73,10 @@ class SessionKnn(MixedView):
         self.parameters = parameters or SessionKnnParameters()
         self.repeats = sessions_repeat_items(train) if repeats is None else repeats
         self._rows, self._numbers = _numbered(train, catalogue.n_rows)
-        self.sessions = held_by(Sessions(self._numbers[train.rows], train.offsets), len(self._rows))
-        lengths = np.diff(self.sessions.indptr)
-        self.index = _keep_last(self.sessions.T.tocsr(), self.parameters.sessions_per_item)
-        frequency = np.bincount(self.sessions.indices, minlength=len(self._rows))
+        held = held_by(Sessions(self._numbers[train.rows], train.offsets), len(self._rows))
+        lengths, frequency = np.diff(held.indptr), np.bincount(held.indices, minlength=len(self._rows))
+        self.sessions = Lines(held)
+        self.index = Lines(_keep_last(held.T.tocsr(), self.parameters.sessions_per_item))
         self.rarity = np.log(max(len(train), 1) / np.maximum(frequency, 1)).astype(np.float32)
         self.damping = (np.maximum(lengths, 1.0) ** -self.parameters.length_norm).astype(np.float32)
         self.usual = self.parameters.popularity_weight * popularity_share(catalogue)
@@ -93,38 +93,31 @@ class SessionKnn(MixedView):
         neighbours, similarities = self._most_similar(items, distances)
         if not len(neighbours):
             return Said(neighbours, similarities)
-        entries, lengths = entries_of(self.sessions, neighbours)
-        held = self.sessions.indices[entries]
-        weights = similarities * self._recency(items, distances, held, lengths)
-        numbers, votes = sums_of(held, np.repeat(weights, lengths), len(self._rows))
+        weights = similarities * self._recency(items, distances, neighbours)
+        numbers, votes = self.sessions.sums(neighbours, weights)
         scores = votes.astype(np.float32) * (1 + self.rarity[numbers])
         rows = self._rows[numbers]
         return Said(rows, scores / scores.max(initial=np.finfo(np.float32).tiny) + self.usual[rows])
 
     def _most_similar(self, items: np.ndarray, distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the k training sessions most like one, int64 [k], and how similar they are, float32 [k]."""
-        weights = np.maximum(1 - 0.1 * distances, 0.01).astype(np.float32) * self.rarity[items]
-        (holders,), lengths = lines_of(self.index, items, self.index.indices)
-        sessions, similarities = sums_of(holders, np.repeat(weights, lengths), len(self.damping))
+        weights = np.maximum(1 - 0.1 * distances, 0.01) * self.rarity[items]
+        sessions, similarities = self.index.sums(items, weights)
         found = similarities.astype(np.float32) * self.damping[sessions]
         kept = _highest(found, sessions, self.parameters.neighbours)
         return sessions[kept], found[kept]
 
-    def _recency(
-        self, items: np.ndarray, distances: np.ndarray, held: np.ndarray, lengths: np.ndarray
-    ) -> np.ndarray:
-        """Return 1 / (1 + steps since the last item shared with each neighbour), float32 [k].
+    def _recency(self, items: np.ndarray, distances: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
+        """Return 1 / (1 + steps since the last item shared with each neighbour), float64 [k].
 
         Args:
             items: numbers of the session's, int64 [m].
             distances: of these, int64 [m].
-            held: numbers of the neighbours' items, one after the other.
-            lengths: int64 [k], how many are whose.
+            neighbours: training sessions, int64 [k].
         """
-        inverse = np.zeros(len(self._rows), np.float32)
+        inverse = np.zeros(len(self._rows))
         inverse[items] = 1 / (1 + distances)
-        # A neighbour shares an item, so it holds one, and no segment is empty.
-        return np.asarray(np.maximum.reduceat(inverse[held], np.cumsum(lengths) - lengths))
+        return self.sessions.greatest(neighbours, inverse)
 
 
 def _numbered(train: Sessions, n_rows: int) -> tuple[np.ndarray, np.ndarray]:

@@ -17,22 +17,20 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.compiled import compiled
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.sessions import Prefixes, Sessions
-
-#: In place of groups where something is said of all of them, in their order.
-EVERY_GROUP = slice(None)
 
 
 class Said(NamedTuple):
     """What a view says after a session.
 
     Attributes:
-        groups: int64 [m], each of them once; or `EVERY_GROUP`.
+        groups: int64 [m], each of them once.
         scores: float32 [m], of their items.
     """
 
-    groups: np.ndarray | slice
+    groups: np.ndarray
     scores: np.ndarray
 
 
@@ -175,6 +173,23 @@ def steps_back(session: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Args:
         session: int64 [L], rows in order of time; the last event is 0 steps back.
     """
-    rows, distances = np.unique(session[::-1], return_index=True)
-    known = rows != NO_ITEM
-    return rows[known], distances[known]
+    found: tuple[np.ndarray, np.ndarray] = _steps_back(session)
+    return found
+
+
+@compiled
+def _steps_back(session: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    rows, distances = np.empty(len(session), np.int64), np.empty(len(session), np.int64)
+    count = 0
+    for distance in range(len(session)):
+        row = session[len(session) - 1 - distance]
+        place = count
+        while place > 0 and rows[place - 1] >= row:
+            place -= 1
+        if row == NO_ITEM or (place < count and rows[place] == row):
+            continue
+        rows[place + 1 : count + 1] = rows[place:count].copy()
+        distances[place + 1 : count + 1] = distances[place:count].copy()
+        rows[place], distances[place] = row, distance
+        count += 1
+    return rows[:count], distances[:count]

@@ -16,13 +16,21 @@ from m2trec_merlin.attributes.words import words_of
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.neighbours.background import sessions_repeat_items
-from m2trec_merlin.neighbours.incidence import lines_of
-from m2trec_merlin.neighbours.views import EVERY_GROUP, MixedView, Relisting, Said, Weight, steps_back
+from m2trec_merlin.neighbours.incidence import Lines
+from m2trec_merlin.neighbours.views import MixedView, Relisting, Said, Weight, steps_back
 from m2trec_merlin.sessions import Sessions
 
 #: Of an exported version: vectors of texts, which text is whose, and each word of titles with what it counts;
 #: line i is column i of the vectors.
 WORDS, TEXTS, VOCABULARY = "neighbour_words.npz", "neighbour_texts.npy", "neighbour_vocabulary.parquet"
+
+#: Texts of which something is said after a session, those most like it, and what is as like; chosen on
+#: validation (docs/quality-log.md). What shares a common word with a session is hardly like it.
+NEAREST = 300
+
+#: Texts that are looked at for that, about: those that hold the session's rarest words. So the cost does not
+#: grow with the catalogue.
+HOLDERS = 20_000
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,7 @@ class WordLikeness(MixedView):
         "rare_content", 1.0, 0.6, "the same, of items without history; half of it at 5 occurrences"
     )
     guess = (1.0, 3.0)
+    settings = (NEAREST, HOLDERS)
 
     def __init__(
         self, words: WordVectors, repeats: bool = True, vocabulary: Vocabulary | None = None
@@ -95,8 +104,8 @@ class WordLikeness(MixedView):
         self.usual = np.zeros(words.texts.shape[0], np.float32)
         self.group_of: np.ndarray = words.text_of
         self.repeats = repeats
-        self._vocabulary, self._texts = vocabulary, words.texts
-        self._holders = words.texts.T.tocsr()
+        self._vocabulary, self._texts = vocabulary, Lines(words.texts)
+        self._holders = Lines(words.texts.T.tocsr())
 
     @classmethod
     def fit(cls, catalogue: Catalogue, train: Sessions) -> WordLikeness | None:
@@ -112,7 +121,7 @@ class WordLikeness(MixedView):
         """See `MixedView.write`; nothing where no training item has any word."""
         if (view := cls.fit(catalogue, train)) is None:
             return
-        sparse.save_npz(folder / WORDS, view._texts)
+        sparse.save_npz(folder / WORDS, view._texts.matrix)
         np.save(folder / TEXTS, view.group_of.astype(np.int32))
         if (vocabulary := view._vocabulary) is not None:
             columns = {"word": pa.array(vocabulary.words, pa.string()), "idf": vocabulary.idf}
@@ -132,7 +141,7 @@ class WordLikeness(MixedView):
 
     def relisted(self, listing: Relisting) -> WordLikeness:
         """See `MixedView.relisted`; titles that came are read as the first ones were."""
-        texts, text_of = self._texts, self.group_of[listing.origins]
+        texts, text_of = self._texts.matrix, self.group_of[listing.origins]
         if self._vocabulary is not None:
             more = np.arange(len(self.group_of), len(listing.origins))
             vectors = self._vocabulary.vectors(listing.titles(more))
@@ -143,14 +152,31 @@ class WordLikeness(MixedView):
     def say(self, session: np.ndarray) -> Said:
         """See `SessionView.say`."""
         items, distances = steps_back(session)
-        texts, holders = self._texts, self._holders
-        (held, weights), lengths = lines_of(texts, self.group_of[items], texts.indices, texts.data)
-        words, place = np.unique(held, return_inverse=True)
-        sums = np.bincount(place, weights * np.repeat(1 / (1 + distances), lengths), len(words))
+        words, sums = self._texts.sums(self.group_of[items], 1 / (1 + distances))
         profile = sums / max(float(np.linalg.norm(sums)), 1e-12)
-        (held, weights), lengths = lines_of(holders, words, holders.indices, holders.data)
-        cosines = np.bincount(held, weights * np.repeat(profile, lengths), len(self.usual))
-        return Said(EVERY_GROUP, cosines.astype(np.float32))
+        texts, cosines = self._likeness(words, profile)
+        if len(texts) > NEAREST:
+            near = cosines >= np.partition(cosines, -NEAREST)[-NEAREST]
+            texts, cosines = texts[near], cosines[near]
+        return Said(texts, cosines.astype(np.float32))
+
+    def _likeness(self, words: np.ndarray, profile: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the texts that hold the rarest of some words, and their products with all of these.
+
+        Args:
+            words: int64 [m].
+            profile: of these, float64 [m].
+
+        Returns:
+            int64 [n] and float64 [n].
+        """
+        holders = self._holders.lengths[words]
+        if holders.sum() <= HOLDERS:
+            return self._holders.sums(words, profile)
+        order = np.lexsort([words, holders])
+        rarest = order[: max(1, np.searchsorted(np.cumsum(holders[order]), HOLDERS, side="right"))]
+        texts = self._holders.columns(words[rarest])
+        return texts, self._texts.products(texts, words, profile)
 
 
 def item_words(catalogue: Catalogue) -> list[str]:

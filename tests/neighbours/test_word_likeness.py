@@ -1,0 +1,69 @@
+"""Which texts the likeness of words speaks of."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from m2trec_merlin.neighbours import word_likeness
+from m2trec_merlin.neighbours.word_likeness import WordLikeness, WordVectors
+
+#: Texts of four words: none; a; a and b; a and c; c; c and d; d.
+WORDS = np.array(
+    [[0, 0, 0, 0], [1, 0, 0, 0], [1, 1, 0, 0], [1, 0, 1, 0], [0, 0, 1, 0], [0, 0, 1, 1], [0, 0, 0, 1]], float
+)
+
+
+@pytest.fixture
+def texts() -> sparse.csr_matrix:
+    lengths = np.maximum(np.linalg.norm(WORDS, axis=1, keepdims=True), 1e-9)
+    return sparse.csr_matrix((WORDS / lengths).astype(np.float32))
+
+
+def said(texts: sparse.csr_matrix, *session: int) -> dict[int, float]:
+    view = WordLikeness(WordVectors(texts, np.arange(len(WORDS))))
+    groups, scores = view.say(np.array(session))
+    return dict(zip(groups.tolist(), scores.tolist(), strict=True))
+
+
+def test_all_texts_that_share_a_word_with_the_session_are_as_like_it_as_the_cosine_says(
+    texts: sparse.csr_matrix,
+) -> None:
+    """The last item counts once, the one before half: a and c in one, and half of d."""
+    profile = np.array([1, 0, 1, 0]) / np.sqrt(2) + np.array([0, 0, 0, 1]) / 2
+    cosines = texts @ (profile / np.linalg.norm(profile))
+    expected = {text: cosine for text, cosine in enumerate(cosines) if cosine > 0}
+    assert said(texts, 6, 3) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(("nearest", "expected"), [(1, {2}), (2, {1, 2}), (3, {1, 2, 3})])
+def test_only_the_nearest_texts_are_told(
+    texts: sparse.csr_matrix, monkeypatch: pytest.MonkeyPatch, nearest: int, expected: set[int]
+) -> None:
+    monkeypatch.setattr(word_likeness, "NEAREST", nearest)
+    assert said(texts, 2).keys() == expected
+
+
+def test_texts_as_near_as_the_last_one_told_are_told_too(
+    texts: sparse.csr_matrix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the session's one word a, two texts with another word each hold the same."""
+    monkeypatch.setattr(word_likeness, "NEAREST", 2)
+    assert said(texts, 1) == pytest.approx({1: 1, 2: np.sqrt(0.5), 3: np.sqrt(0.5)})
+
+
+@pytest.mark.parametrize(
+    ("holders", "expected"),
+    [(1, {5, 6}), (2, {5, 6}), (4, {5, 6}), (5, {3, 4, 5, 6})],
+    ids=["the rarest at least", "one", "one and a part", "both"],
+)
+def test_texts_are_looked_up_by_the_rarest_words(
+    texts: sparse.csr_matrix, monkeypatch: pytest.MonkeyPatch, holders: int, expected: set[int]
+) -> None:
+    """Of the session's words, d is in two texts and c in three; what is found is compared by both."""
+    everything = said(texts, 5)
+    monkeypatch.setattr(word_likeness, "HOLDERS", holders)
+    found = said(texts, 5)
+    assert found.keys() == expected
+    assert found == pytest.approx({text: everything[text] for text in found})
