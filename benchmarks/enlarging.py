@@ -3,10 +3,10 @@
     python -m benchmarks enlarge --repository runs/N/triton --data runs/N/data --items 1000000 --into big
     python -m benchmarks serving --repository big --data runs/N/data
 
-Items are those of the export again and again, under other ids, with their words and histories; the vectors
-of each further one differ by noise of half a column's spread. The index is chosen and measured as `m2trec
-export` does it, on test sessions. Such a copy answers requests; raw items and changes of its catalogue are
-those of the export that it was made of.
+Items are those of the export again and again, under other ids, with their histories. The vectors of each
+further one differ by noise of half a column's spread, its title by a word. The index is chosen and measured
+as `m2trec export` does it, on test sessions. Such a copy answers requests; raw items and changes of its
+catalogue are those of the export that it was made of.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from benchmarks.serving import read_sessions
 from m2trec_merlin.artifacts import atomic_directory, require_manifest, write_manifest
 from m2trec_merlin.neighbours.item_lists import LISTS
 from m2trec_merlin.neighbours.metadata_knn import SAME
-from m2trec_merlin.neighbours.word_likeness import TEXTS
+from m2trec_merlin.neighbours.word_likeness import TEXTS, WORDS
 from m2trec_merlin.progress import SILENT
 from m2trec_merlin.serving.contract.checksums import seal
 from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
@@ -47,7 +47,7 @@ from m2trec_merlin.serving.export.repository import seal_models
 from m2trec_merlin.serving.runtime.indexes import INDEXES
 from m2trec_merlin.serving.runtime.neighbours import ExportedNeighbours
 
-_QUERIES = 256
+_QUERIES, _SEED = 256, 0
 
 
 def options(parser: Parser) -> None:
@@ -89,9 +89,15 @@ def enlarge_files(first: Path, second: Path, n_items: int) -> None:
         lists = sparse.load_npz(second / LISTS)
         lists.resize((n_items + 1, n_items + 1))
         sparse.save_npz(second / LISTS, lists)
-    for name in (TEXTS, SAME, NEIGHBOUR_TRENDS):
+    for name in (SAME, NEIGHBOUR_TRENDS):
         if (second / name).is_file():
             np.save(second / name, np.load(second / name)[rows])
+    if (second / WORDS).is_file():
+        times = np.maximum(np.arange(n_items + 1) - 1, 0) // (before - 1)
+        texts = sparse.load_npz(second / WORDS)
+        text_of = np.load(second / TEXTS)[rows] + times * texts.shape[0]
+        sparse.save_npz(second / WORDS, reworded(texts, int(times[-1])))
+        np.save(second / TEXTS, text_of.astype(np.int32))
     np.save(second / ITEM_VECTORS, np.load(second / ITEM_VECTORS)[rows])
     np.save(second / CANDIDATE_VECTORS, larger)
     np.save(second / BIASES, biases)
@@ -103,3 +109,17 @@ def enlarge_files(first: Path, second: Path, n_items: int) -> None:
     items = items.set_column(items.schema.get_field_index("item_id"), "item_id", pa.array(ids, pa.string()))
     pq.write_table(items, second / ITEMS)
     pq.write_table(items.select(["item_id"]), first / CATALOGUE_IDS)
+
+
+def reworded(texts: sparse.csr_matrix, times: int) -> sparse.csr_matrix:
+    """Return texts, and behind them so many times the same with a word of each replaced by any other one."""
+    generator = np.random.default_rng(_SEED)
+    starts, lengths = texts.indptr[:-1], np.diff(texts.indptr)
+    parts = [texts]
+    for _ in range(times):
+        other = texts.copy()
+        replaced = (starts + generator.integers(0, np.maximum(lengths, 1)))[lengths > 0]
+        other.indices[replaced] = generator.integers(0, texts.shape[1], len(replaced))
+        other.sum_duplicates()
+        parts.append(other)
+    return sparse.vstack(parts, "csr")

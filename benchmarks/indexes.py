@@ -35,7 +35,7 @@ from m2trec_merlin.serving.contract.version import (
     Description,
 )
 from m2trec_merlin.serving.export.index import Sample, measure_recall
-from m2trec_merlin.serving.runtime.candidates import Candidates, Wish
+from m2trec_merlin.serving.runtime.candidates import Asked, Base, Candidates, Wish
 from m2trec_merlin.serving.runtime.indexes import INDEXES
 from m2trec_merlin.serving.runtime.session_encoding import SessionEncoder, VectorSession
 
@@ -57,7 +57,10 @@ def run(options: Namespace) -> None:
     for n_items in options.items:
         vectors, biases = enlarge(np.load(predict / CANDIDATE_VECTORS), np.load(predict / BIASES), n_items)
         with TemporaryDirectory() as there:
-            written = {name: write(Path(there) / name, name, vectors, biases) for name in options.index}
+            written = {
+                name: write(Path(there) / name, name, vectors, biases, sample.asked())
+                for name in options.index
+            }
             opened = {name: INDEXES[name].open(Path(there) / name) for name in options.index}
             alone, together = (take_turns(opened, sample.queries, size) for size in (1, _TOGETHER))
             for name in options.index:
@@ -103,13 +106,13 @@ def enlarge(vectors: np.ndarray, biases: np.ndarray, n_items: int) -> tuple[np.n
     return larger, np.concatenate([biases[:1], biases[rows]])
 
 
-def write(folder: Path, name: str, vectors: np.ndarray, biases: np.ndarray) -> dict[str, float]:
+def write(folder: Path, name: str, vectors: np.ndarray, biases: np.ndarray, asked: Asked) -> dict[str, float]:
     """Write an index into a folder, and say what that took."""
     folder.mkdir()
     np.save(folder / CANDIDATE_VECTORS, vectors)
     np.save(folder / BIASES, biases)
     started = time.perf_counter()
-    INDEXES[name].write(folder)
+    INDEXES[name].write(folder, Base(biases), asked)
     seconds = time.perf_counter() - started
     size = sum(file.stat().st_size for file in folder.iterdir())
     return {"seconds_to_write": round(seconds, 1), "megabytes": round(size / 1e6)}

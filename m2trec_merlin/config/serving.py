@@ -104,7 +104,7 @@ class ServingConfig(Section):
         "auto",
         description="how candidates are searched: "
         + ", ".join(f"{name} ({index.meaning})" for name, index in INDEXES.items())
-        + ", or auto: the first of these to find 99.9 % of the best 20 items",
+        + ", or auto: the first of these to find 99 % of the best 20 items",
     )
     instances: int = Field(
         1,

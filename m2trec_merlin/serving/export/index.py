@@ -21,13 +21,13 @@ from m2trec_merlin.progress import Progress
 from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
 from m2trec_merlin.serving.export.graphs import event_inputs, session_graph
 from m2trec_merlin.serving.export.onnx_files import TOLERANCE
-from m2trec_merlin.serving.runtime.candidates import Candidates, Wish
+from m2trec_merlin.serving.runtime.candidates import Asked, Base, Candidates, Wish
 from m2trec_merlin.serving.runtime.indexes import INDEXES
 from m2trec_merlin.sessions import Sessions
 
 AUTO = "auto"
 #: Share of the best rows of this model that an index has to find for `auto` to take it.
-_NEXT_TO_ALL = 0.999
+_NEXT_TO_ALL = 0.99
 
 _SESSIONS, _AT_ONCE = 256, 16
 _TOP = 20
@@ -51,14 +51,25 @@ class Sample:
         """Return what is served to some of the sessions."""
         if self.neighbours is None:
             return [Wish(top)] * len(self.queries[start:stop])
-        return [Wish(top, lifts=self.neighbours.after(rows)) for rows in self.sessions[start:stop]]
+        return [Wish(top, lift=self.neighbours.near(rows)) for rows in self.sessions[start:stop]]
+
+    def asked(self) -> Asked:
+        """Return what is searched for all of the sessions, but for their neighbours."""
+        lifts = [wish.lift for wish in self.wishes(_TOP, 0, len(self.queries))]
+        return Asked(self.queries, np.array([lift.novelty for lift in lifts], np.float32))
+
+    def base(self, biases: np.ndarray) -> Base:
+        """Return on what it is served."""
+        if self.neighbours is None:
+            return Base(biases)
+        return Base(biases + self.neighbours.usual, self.neighbours.newness)
 
 
 def write_index(wanted: str, folder: Path, sample: Sample, progress: Progress) -> tuple[str, float]:
     """Write an index into a version folder that has its candidates.
 
     Args:
-        wanted: name of an index, or "auto": the first of those worth trying to find 99.9 % of the best 20.
+        wanted: name of an index, or "auto": the first of those worth trying to find 99 % of the best 20.
         folder: version folder of the second step.
         sample: to measure it with.
         progress: is told what was chosen and what it finds.
@@ -85,12 +96,12 @@ def write_index(wanted: str, folder: Path, sample: Sample, progress: Progress) -
 
 
 def _worth_trying(folder: Path, sample: Sample) -> list[str]:
-    n_rows, has_lifts = len(np.load(folder / BIASES, mmap_mode="r")), sample.neighbours is not None
-    return [name for name, index in INDEXES.items() if index.is_worth_trying(n_rows, has_lifts)]
+    n_rows = len(np.load(folder / BIASES, mmap_mode="r"))
+    return [name for name, index in INDEXES.items() if index.is_worth_trying(n_rows)]
 
 
 def _write(name: str, folder: Path, sample: Sample) -> float:
-    INDEXES[name].write(folder)
+    INDEXES[name].write(folder, sample.base(np.load(folder / BIASES)), sample.asked())
     return measure_recall(INDEXES[name].open(folder), folder, sample)
 
 
@@ -106,16 +117,18 @@ def measure_recall(candidates: Candidates, folder: Path, sample: Sample) -> floa
         ArtifactError: it gives a row another score than the candidates do.
     """
     vectors_RD, biases_R = np.load(folder / CANDIDATE_VECTORS, mmap_mode="r"), np.load(folder / BIASES)
+    base = sample.base(biases_R)
+    candidates = candidates.changed(base, vectors_RD[:0])
     wanted, found = 0, 0
     top = min(_TOP, int(np.isfinite(biases_R).sum()))
     for start in range(0, len(sample.queries), _AT_ONCE):
         block = sample.queries[start : start + _AT_ONCE]
         wishes = sample.wishes(top, start, start + _AT_ONCE)
-        scores = block @ vectors_RD.T + biases_R
-        near = TOLERANCE * np.abs(scores[:, np.isfinite(biases_R)]).max(initial=1)
+        scores = block @ vectors_RD.T
+        near = TOLERANCE * np.abs((scores + biases_R)[:, np.isfinite(biases_R)]).max(initial=1)
         for exact, wish, best in zip(scores, wishes, candidates.search(block, wishes), strict=True):
-            if wish.lifts is not None:
-                exact += wish.lifts
+            exact += base.of(slice(None), wish.lift.novelty)
+            exact[wish.lift.rows] += wish.lift.changes
             if not np.allclose(best.scores, exact[best.rows], rtol=0, atol=near):
                 raise ArtifactError(
                     f"the index scores items otherwise than the model, by up to "

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -13,8 +14,8 @@ from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.histories import most_recent
 from m2trec_merlin.serving.contract.version import REPEAT_BIASES, Description
-from m2trec_merlin.serving.runtime.candidates import Addition, Wish
-from m2trec_merlin.serving.runtime.served_catalogue import ServedCatalogue
+from m2trec_merlin.serving.runtime.candidates import Addition, Base, Candidates, Wish
+from m2trec_merlin.serving.runtime.served_catalogue import OpenVersion, ServedCatalogue
 
 if TYPE_CHECKING:
     from m2trec_merlin.serving.runtime.neighbours import ExportedNeighbours
@@ -39,6 +40,20 @@ class SessionAdditions:
         self._biases = np.load(directory / REPEAT_BIASES) if version.repeat_biases else None
         self._neighbours = _open_neighbours(directory, version.mixture) if version.neighbours else None
         self.repeats, self.neighbours = version.repeat_biases, version.neighbours
+        self._candidates: WeakKeyDictionary[ServedCatalogue, Candidates] = WeakKeyDictionary()
+
+    def prepared(self, version: OpenVersion) -> OpenVersion:
+        """Return a version of the catalogue, made ready for sessions so that no request waits for that."""
+        if self._neighbours is not None:
+            self._neighbours.prepare(version.listing)
+        return version
+
+    def candidates(self, catalogue: ServedCatalogue) -> Candidates:
+        """Return all rows of a catalogue, to be searched by what `complete` returns."""
+        if catalogue not in self._candidates:
+            base = Base(catalogue.biases) if self._neighbours is None else self._neighbours.base(catalogue)
+            self._candidates[catalogue] = catalogue.exported.changed(base, catalogue.more)
+        return self._candidates[catalogue]
 
     def complete(
         self,
@@ -64,9 +79,9 @@ class SessionAdditions:
             ]
         if self._neighbours is not None:
             distinct = {positions.tobytes(): positions for positions in near}
-            lifts = {key: self._neighbours.lifts(each, catalogue) for key, each in distinct.items()}
+            lifts = {key: self._neighbours.lift(each, catalogue) for key, each in distinct.items()}
             wishes = [
-                replace(wish, lifts=lifts[each.tobytes()]) for wish, each in zip(wishes, near, strict=True)
+                replace(wish, lift=lifts[each.tobytes()]) for wish, each in zip(wishes, near, strict=True)
             ]
         return wishes
 

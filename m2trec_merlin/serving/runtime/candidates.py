@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from m2trec_merlin.scores import best_rows
+from m2trec_merlin.scores import NO_LIFT, Lift, best_rows
 
 #: Rows, int64, each of them once, and what is added to their scores.
 Addition = tuple[np.ndarray, np.ndarray | float]
@@ -45,11 +45,43 @@ class Wish(Selection):
 
     Attributes:
         additions: to scores, in this order.
-        lifts: float32 [R], added to the scores of all rows; None for nothing.
+        lift: what the session adds by its neighbours.
     """
 
     additions: Sequence[Addition] = ()
-    lifts: np.ndarray | None = None
+    lift: Lift = NO_LIFT
+
+
+@dataclass(frozen=True, eq=False)
+class Base:
+    """What is added to the scores of rows whatever is asked.
+
+    Attributes:
+        biases: float32 [R]; -inf for rows that are no candidates.
+        newness: float32 [R], added times the novelty of a wish; None where no session has any.
+    """
+
+    biases: np.ndarray
+    newness: np.ndarray | None = None
+
+    def of(self, rows: np.ndarray | slice, novelty: np.float32) -> np.ndarray:
+        """Return what is added to rows at a novelty, float32 [m]."""
+        if self.newness is None:
+            return self.biases[rows]
+        added: np.ndarray = self.biases[rows] + self.newness[rows] * novelty
+        return added
+
+
+class Asked(NamedTuple):
+    """Searches for the best rows of a base, of which nothing else is wanted.
+
+    Attributes:
+        queries: float32 [S, D].
+        novelties: float32 [S], see `Base`.
+    """
+
+    queries: np.ndarray
+    novelties: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -71,23 +103,23 @@ class Candidates(Protocol):
     def search(self, queries: np.ndarray, wishes: Sequence[Wish]) -> list[Found]:
         """Return the best rows for each query.
 
-        score(row) = query . vector(row) + bias(row) + lift(row) + additions, exact to rounding; never
+        score(row) = query . vector(row) + base(row) + change(row) + additions, exact to rounding; never
         NO_ITEM, never a row without a candidate vector. An index may miss rows that belong to the best. It
-        finds `k` rows if so many may be found, considers every row that something is added to by
-        `additions`, and answers a query alike whatever else is asked with it.
+        finds `k` rows if so many may be found, considers every row that something is added to, and answers a
+        query alike whatever else is asked with it.
 
         Args:
             queries: float32 [B, D].
             wishes: B of them.
         """
 
-    def changed(self, biases: np.ndarray, vectors: np.ndarray) -> Candidates:
-        """Return these candidates with other biases, and with more rows behind their own.
+    def changed(self, base: Base, vectors: np.ndarray) -> Candidates:
+        """Return these candidates on another base, and with more rows behind their own.
 
         Both go on searching, and share what is large.
 
         Args:
-            biases: float32 [R + more rows]; -inf for rows that are no candidates any more.
+            base: of R + more rows.
             vectors: float32 [more rows, D].
         """
 
@@ -101,19 +133,20 @@ class Index(Protocol):
 
     meaning: str
 
-    def is_worth_trying(self, n_rows: int, has_lifts: bool) -> bool:
-        """Tell whether `auto` may choose it.
+    def is_worth_trying(self, n_rows: int) -> bool:
+        """Tell whether `auto` may choose it for so many rows."""
+
+    def write(self, folder: Path, base: Base, asked: Asked) -> None:
+        """Write files of its own beside CANDIDATE_VECTORS [R, D] in a version folder.
 
         Args:
-            n_rows: R.
-            has_lifts: whether neighbours add to the scores of all rows.
+            folder: of a version of the second step.
+            base: on which most searches will be; any other is found, too.
+            asked: what most of them will be like.
         """
 
-    def write(self, folder: Path) -> None:
-        """Write files of its own beside CANDIDATE_VECTORS [R, D] and BIASES [R] in a version folder."""
-
     def open(self, folder: Path) -> Candidates:
-        """Open what `write` left in a folder."""
+        """Open what `write` left in a folder, on the biases of the model alone."""
 
 
 def find_best(scores: np.ndarray, selection: Selection) -> Found:

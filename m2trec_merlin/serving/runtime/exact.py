@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from m2trec_merlin.serving.contract.version import CANDIDATE_VECTORS
-from m2trec_merlin.serving.runtime.candidates import Candidates
+from m2trec_merlin.serving.runtime.candidates import Asked, Base, Candidates
 from m2trec_merlin.serving.runtime.scored import GraphRanking, ScoredCandidates, write_graph
 
 _GRAPH = "scores.onnx"
@@ -16,15 +16,15 @@ class ExactIndex:
 
     meaning = "all candidates are scored"
 
-    def is_worth_trying(self, n_rows: int, has_lifts: bool) -> bool:
+    def is_worth_trying(self, n_rows: int) -> bool:
         """See `Index.is_worth_trying`."""
         return True
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: Path, base: Base, asked: Asked) -> None:
         """See `Index.write`; the candidates stay in their own file."""
         from onnx import helper
 
-        product = helper.make_node("Gemm", ["queries", "candidates", "biases"], ["scores"], transB=1)
+        product = helper.make_node("Gemm", ["queries", "candidates"], ["products"], transB=1)
         write_graph(folder / _GRAPH, [product], {"candidates": folder / CANDIDATE_VECTORS})
 
     def open(self, folder: Path) -> Candidates:

@@ -34,7 +34,7 @@ from m2trec_merlin.serving.runtime.session_encoding import SessionEncoder, Vecto
 MOST_EXPLAINED = 20
 #: What scores of equal sessions may differ by that are computed together with others.
 _ROUNDING = 1e-4
-#: Variants that are scored together: with neighbours, each has the scores of all items.
+#: Variants that are scored together.
 _AT_ONCE = 16
 #: A session of no items, and one without neighbours.
 _NO_POSITIONS, _NO_NEIGHBOURS = np.zeros(0, np.int64), np.array([NO_ITEM])
@@ -113,7 +113,7 @@ class Explainer:
                     [_NO_POSITIONS if v.without == REPEAT else v.session.positions for v in block],
                     [_NO_NEIGHBOURS if v.without == NEIGHBOURS else v.session.positions for v in block],
                 )
-                found += catalogue.candidates.search(queries, wishes)
+                found += self._additions.candidates(catalogue).search(queries, wishes)
             scores = np.array([each.scores[_places(rows, each.rows)] for each in found])
             for source, lift in of_past.items():
                 scores[[variant.without == source for variant in variants]] -= lift

@@ -21,6 +21,7 @@ from m2trec_merlin.neighbours.mixture import Lifts
 from m2trec_merlin.neighbours.pasts import ItemPasts
 from m2trec_merlin.neighbours.views import Relisting, SessionView
 from m2trec_merlin.neighbours.weights import VIEWS, Weights
+from m2trec_merlin.scores import Lift
 from m2trec_merlin.serving.contract.explanation import BOOST, TREND
 from m2trec_merlin.serving.contract.version import (
     ITEMS,
@@ -28,6 +29,7 @@ from m2trec_merlin.serving.contract.version import (
     NEIGHBOUR_ROWS,
     NEIGHBOUR_TRENDS,
 )
+from m2trec_merlin.serving.runtime.candidates import Base
 from m2trec_merlin.serving.runtime.served_catalogue import Listing, ServedCatalogue
 from m2trec_merlin.sessions import Sessions
 
@@ -45,7 +47,7 @@ class ExportedNeighbours:
         past = Catalogue(np.arange(len(counts) + 1), np.concatenate([[0], counts]), {})
         rows, offsets = np.load(folder / NEIGHBOUR_ROWS), np.load(folder / NEIGHBOUR_OFFSETS)
         train = Sessions(rows.astype(np.int64), offsets)
-        self._weights = Weights(**weights)
+        self._weights, self._example = Weights(**weights), train.rows[: train.lengths[:1].sum()]
         found = {name: VIEWS[name].read(folder, past, train) for name in self._weights.views()}
         self._views = {name: view for name, view in found.items() if view is not None}
         self._occurrences = past.train_counts
@@ -57,8 +59,12 @@ class ExportedNeighbours:
         """Return what neighbours add to the items that were exported."""
         return Lifts(self._views, ItemPasts.known(self._occurrences, self._trends), self._weights)
 
-    def lifts(self, session: np.ndarray, catalogue: ServedCatalogue) -> np.ndarray:
-        """Return what neighbours add to all scores after a session, float32 [R].
+    def prepare(self, listing: Listing) -> None:
+        """Make ready what sessions are told of a listing, and compile what finds it."""
+        self._of(listing).near(self._example)
+
+    def lift(self, session: np.ndarray, catalogue: ServedCatalogue) -> Lift:
+        """Return what neighbours add to scores after a session, beside `base`.
 
         Items are to neighbours what they were at the export; those that came since have none, but words,
         and those outside of the catalogue have neither. Both are newly listed.
@@ -67,14 +73,17 @@ class ExportedNeighbours:
             session: rows, int64 [L]; items outside of the catalogue are negative, and have no neighbours.
             catalogue: that is searched.
         """
-        lifted = self._of(catalogue.listing).after(np.maximum(session, NO_ITEM))
-        outside = len(catalogue.biases) - len(lifted)
-        return np.append(lifted, np.full(outside, lifted[NO_ITEM])) if outside else lifted
+        return self._of(catalogue.listing).near(np.maximum(session, NO_ITEM))
+
+    def base(self, catalogue: ServedCatalogue) -> Base:
+        """Return the biases of a catalogue with what neighbours add to the scores of all rows."""
+        lifts, biases = self._of(catalogue.listing), catalogue.biases
+        return Base(biases + _widened(lifts.usual, len(biases)), _widened(lifts.newness, len(biases)))
 
     def lifts_of_past(self, rows: np.ndarray, catalogue: ServedCatalogue) -> dict[str, np.ndarray]:
         """Return what is added to the scores of rows whatever a session holds, by source, float32 [m]."""
         lifts = self._of(catalogue.listing)
-        known = np.where(rows < len(lifts.of_rarity), rows, NO_ITEM)
+        known = np.where(rows < len(lifts.usual), rows, NO_ITEM)
         found = {BOOST: lifts.of_rarity[known]}
         if self._weights["trend"]:
             found[TREND] = lifts.of_trend[known]
@@ -92,3 +101,9 @@ class ExportedNeighbours:
             views = {name: view.relisted(relisting) for name, view in self._views.items()}
         pasts = ItemPasts.known(self._occurrences[origins], self._trends[origins], listing.listed)
         return Lifts(views, pasts, self._weights)
+
+
+def _widened(values: np.ndarray, n_rows: int) -> np.ndarray:
+    """Return values of the rows of a catalogue and, behind them, of others: of these nothing is known."""
+    outside = n_rows - len(values)
+    return np.append(values, np.full(outside, values[NO_ITEM])) if outside else values

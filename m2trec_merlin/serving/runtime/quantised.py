@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from m2trec_merlin.serving.contract.version import CANDIDATE_VECTORS
-from m2trec_merlin.serving.runtime.candidates import Candidates
+from m2trec_merlin.serving.runtime.candidates import Asked, Base, Candidates
 from m2trec_merlin.serving.runtime.scored import GraphRanking, ScoredCandidates, write_graph
 
 _GRAPH, _VECTORS = "quantised.onnx", "quantised_vectors.npy"
@@ -28,11 +28,11 @@ class QuantisedIndex:
 
     meaning = "in 8 bits, the best of them exactly"
 
-    def is_worth_trying(self, n_rows: int, has_lifts: bool) -> bool:
+    def is_worth_trying(self, n_rows: int) -> bool:
         """See `Index.is_worth_trying`."""
         return True
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: Path, base: Base, asked: Asked) -> None:
         """See `Index.write`.
 
         Each candidate and each query has a scale of its own, which its largest entry needs: what a query
@@ -65,11 +65,10 @@ class QuantisedIndex:
             helper.make_node(
                 "MatMulIntegerToFloat",
                 ["quantised", "candidates", "step", "scales", "zero"],
-                ["products"],
+                ["scaled"],
                 domain="com.microsoft",
             ),
-            helper.make_node("Mul", ["products", "largest"], ["scaled"]),
-            helper.make_node("Add", ["scaled", "biases"], ["scores"]),
+            helper.make_node("Mul", ["scaled", "largest"], ["products"]),
         ]
         write_graph(folder / _GRAPH, product, weights)
 

@@ -15,6 +15,7 @@ import numpy as np
 from m2trec_merlin.artifacts import read_json
 from m2trec_merlin.encoded import NO_ITEM, EncodedItems, join_items, split_items, to_tensors
 from m2trec_merlin.serving.contract.about import EXPORTED_CATALOGUE, About
+from m2trec_merlin.serving.contract.catalogue import CatalogueVersion
 from m2trec_merlin.serving.contract.explanation import POPULARITY, Explanation
 from m2trec_merlin.serving.contract.identity import export_version, repository_of
 from m2trec_merlin.serving.contract.version import (
@@ -31,7 +32,12 @@ from m2trec_merlin.serving.runtime.live_versions import LiveVersions
 from m2trec_merlin.serving.runtime.options import Draft, apply_options, without_effect
 from m2trec_merlin.serving.runtime.options.explaining import Explain
 from m2trec_merlin.serving.runtime.options.newness import NewItemBoost
-from m2trec_merlin.serving.runtime.served_catalogue import Clock, ExportedCatalogue, ServedCatalogue
+from m2trec_merlin.serving.runtime.served_catalogue import (
+    Clock,
+    ExportedCatalogue,
+    OpenVersion,
+    ServedCatalogue,
+)
 from m2trec_merlin.serving.runtime.session_encoding import (
     SessionEncoder,
     VectorSession,
@@ -121,13 +127,16 @@ class Recommender:
         exported = ExportedCatalogue(directory, self.version)
         repository = repository_of(directory)
         self.model = export_version(repository)
-        self.catalogues = LiveVersions(
-            repository, self.model, exported.as_exported(), exported.changed, in_background
-        )
+        self._additions = SessionAdditions(directory, self.version)
+
+        def opened(folder: Path, version: CatalogueVersion) -> OpenVersion:
+            return self._additions.prepared(exported.changed(folder, version))
+
+        first = self._additions.prepared(exported.as_exported())
+        self.catalogues = LiveVersions(repository, self.model, first, opened, in_background)
         self._categories: dict[str, list[str]] = read_json(directory / CATEGORIES, "export")
         self._encoder = SessionEncoder(directory / SESSION_GRAPH)
         self._item_graph = open_graph(directory / ITEM_GRAPH) if self.version.attributes else None
-        self._additions = SessionAdditions(directory, self.version)
         self._clock = Clock()
         self._explainer = Explainer(self._encoder, self._additions, self.version.widths)
 
@@ -221,7 +230,7 @@ class Recommender:
         wishes = self._additions.complete(catalogue, [draft.wish() for draft in drafts], positions, positions)
         categories = self._most_probable(probabilities, len(requests))
         answers = []
-        for index, found in enumerate(catalogue.candidates.search(queries_BD, wishes)):
+        for index, found in enumerate(self._additions.candidates(catalogue).search(queries_BD, wishes)):
             request, draft = requests[index], drafts[index]
             found = draft.settle(found)
             answer = self._answer(catalogue, request, draft, found, categories[index])

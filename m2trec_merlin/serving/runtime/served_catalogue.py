@@ -154,11 +154,6 @@ class ServedCatalogue:
     new: np.ndarray
     holds_until: float
 
-    @cached_property
-    def candidates(self) -> Candidates:
-        """All rows, to be searched."""
-        return self.exported.changed(self.biases, self.more)
-
     def with_outside(
         self, item_ids: Sequence[str], vectors: np.ndarray, biases: np.ndarray
     ) -> ServedCatalogue:

@@ -13,7 +13,7 @@ from m2trec_merlin.neighbours.weights import Weights
 from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
 from m2trec_merlin.serving.export import index
 from m2trec_merlin.serving.runtime import ivf
-from m2trec_merlin.serving.runtime.candidates import Found, Wish
+from m2trec_merlin.serving.runtime.candidates import Asked, Base, Found, Wish
 from m2trec_merlin.serving.runtime.indexes import INDEXES
 from m2trec_merlin.sessions import Sessions
 from tests.neighbours.test_mixture import FixedView
@@ -39,18 +39,22 @@ class Forgetful:
 
     meaning = "all but the best"
 
-    def is_worth_trying(self, n_rows: int, has_lifts: bool) -> bool:
+    def is_worth_trying(self, n_rows: int) -> bool:
         return True
 
     def __init__(self, off: float = 0.0) -> None:
         self.off = off
 
-    def write(self, folder: Path) -> None:
-        INDEXES["exact"].write(folder)
+    def write(self, folder: Path, base: Base, asked: Asked) -> None:
+        INDEXES["exact"].write(folder, base, asked)
         (folder / "forgotten.npy").touch()
 
     def open(self, folder: Path) -> Forgetful:
         self.exact = INDEXES["exact"].open(folder)
+        return self
+
+    def changed(self, base: Base, vectors: np.ndarray) -> Forgetful:
+        self.exact = self.exact.changed(base, vectors)
         return self
 
     def search(self, queries: np.ndarray, wishes: list[Wish]) -> list[Found]:
@@ -60,7 +64,7 @@ class Forgetful:
 
 def test_what_an_index_misses_is_measured(folder: Path) -> None:
     forgetful = Forgetful()
-    forgetful.write(folder)
+    forgetful.write(folder, Base(np.load(folder / BIASES)), SAMPLE.asked())
     assert index.measure_recall(forgetful.open(folder), folder, SAMPLE) == pytest.approx(19 / 20)
     for name in INDEXES:
         assert index.write_index(name, folder, SAMPLE, Told()) == (name, 1.0)
@@ -72,9 +76,9 @@ def test_it_is_measured_as_it_is_served_with_neighbours(folder: Path) -> None:
     lifts = Lifts({"by_id": view}, PASTS, Weights(by_id=10))
     sample = index.Sample(QUERIES, SAMPLE.sessions, lifts)
     forgetful = Forgetful()
-    forgetful.write(folder)
+    forgetful.write(folder, Base(np.load(folder / BIASES)), SAMPLE.asked())
     assert index.measure_recall(forgetful.open(folder), folder, sample) == pytest.approx(19 / 20)
-    assert all(wish.lifts is not None and wish.lifts.argmax() == 499 for wish in sample.wishes(20, 0, 40))
+    assert sample.base(np.zeros(500)).biases.argmax() == 499
 
 
 def test_an_index_that_misses_too_much_is_not_chosen_and_leaves_nothing(
@@ -90,14 +94,12 @@ def test_an_index_that_misses_too_much_is_not_chosen_and_leaves_nothing(
     assert not (folder / "forgotten.npy").exists()
 
 
-def test_lists_are_tried_first_for_many_items_but_not_with_neighbours(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lists_are_tried_first_for_many_items(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ivf, "_MANY", 500)
     assert index.write_index("auto", folder, SAMPLE, Told()) == ("ivf", 1.0)
     lifts = Lifts({"by_id": FixedView([0.0] * 500)}, PASTS, Weights(by_id=1))
     mixed = replace(SAMPLE, neighbours=lifts)
-    assert index.write_index("auto", folder, mixed, Told()) == ("quantised", 1.0)
+    assert index.write_index("auto", folder, mixed, Told()) == ("ivf", 1.0)
     monkeypatch.setattr(ivf, "_MANY", 501)
     assert index.write_index("auto", folder, SAMPLE, Told()) == ("quantised", 1.0)
 

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from m2trec_merlin.config import ServingConfig
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.scores import Lift
 from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
-from m2trec_merlin.serving.runtime.candidates import Candidates, Wish
+from m2trec_merlin.serving.runtime.candidates import Asked, Base, Candidates, Wish
 from m2trec_merlin.serving.runtime.indexes import INDEXES, open_index
 
 N_ROWS, WIDTH = 41, 6
@@ -21,7 +22,8 @@ def write(name: str, folder: Path, vectors: np.ndarray, biases: np.ndarray) -> C
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / CANDIDATE_VECTORS, vectors)
     np.save(folder / BIASES, biases)
-    INDEXES[name].write(folder)
+    asked = np.random.default_rng(9).normal(size=(40, vectors.shape[1])).astype(np.float32)
+    INDEXES[name].write(folder, Base(biases), Asked(asked, np.zeros(40, np.float32)))
     return open_index(name, folder)
 
 
@@ -72,7 +74,7 @@ class TestContract:
         only, forbidden = np.array([30, 3, 11, 7, 5, 0]), np.array([5, 6])
         rest = {"forbidden": forbidden, "additions": [(np.array([7, 8]), 2.0)]}
         lifts = np.linspace(0, lift, N_ROWS, dtype=np.float32)
-        wish = Wish(4, only=only, lifts=lifts if lift else None, **rest)
+        wish = Wish(4, only=only, lift=Lift(np.float32(0), np.arange(N_ROWS), lifts), **rest)
         listed, plain = index.search(queries[:2], [wish, Wish(5)])
         scores = vectors @ queries[0] + biases + lifts
         scores[7] += 2
@@ -96,7 +98,7 @@ class TestContract:
             Wish(k, np.array([1, N_ROWS + 2]), allowed, additions=additions) for k in (1, 5, 20, N_ROWS + 9)
         ]
         before = index.search(queries, [Wish(N_ROWS)] * 4)
-        found = index.changed(others, more).search(queries, wishes)
+        found = index.changed(Base(others), more).search(queries, wishes)
         for one, other in zip(found, together.search(queries, wishes), strict=True):
             assert one.rows.tolist() == other.rows.tolist()
             assert one.scores.tobytes() == other.scores.tobytes()
@@ -120,10 +122,15 @@ class TestContract:
         assert found.rows.tolist() == self.expected(scores, 10)
         np.testing.assert_allclose(found.scores, scores[found.rows], atol=1e-5)
 
-    def test_lifts_are_added_to_all_rows_exactly(self, index, queries, vectors, biases):
-        lifts = np.random.default_rng(8).normal(size=N_ROWS).astype(np.float32) * 4
-        (found,) = index.search(queries[:1], [Wish(10, additions=[(np.array([5]), 1.0)], lifts=lifts)])
-        scores = vectors @ queries[0] + biases + lifts
+    def test_what_a_session_adds_is_added_exactly(self, index, queries, vectors, biases):
+        generator = np.random.default_rng(8)
+        newness, changes = generator.normal(size=(2, N_ROWS)).astype(np.float32) * 4
+        rows = generator.permutation(N_ROWS)[:30]
+        lift = Lift(np.float32(-0.7), rows, changes[:30])
+        wish = Wish(10, additions=[(np.array([5]), 1.0)], lift=lift)
+        (found,) = index.changed(Base(biases + 1, newness), vectors[:0]).search(queries[:1], [wish])
+        scores = vectors @ queries[0] + biases + 1 - np.float32(0.7) * newness
+        scores[rows] += changes[:30]
         scores[5] += 1
         assert found.rows.tolist() == self.expected(scores, 10)
         np.testing.assert_allclose(found.scores, scores[found.rows], atol=1e-5)
@@ -198,12 +205,37 @@ class TestContractAmongMany:
         assert np.mean([self.recall(s, f.rows) for s, f in zip(exact, found, strict=True)]) >= 0.99
 
     def test_what_is_lifted_is_found_wherever_it_stood(self, index, queries, exact):
-        lifts = np.zeros(self.N_ROWS, np.float32)
         far = np.argsort(exact[0])[100:130]
-        lifts[far] = exact[0].max(initial=-np.inf, where=np.isfinite(exact[0])) - exact[0][far] + 1
-        (found,) = index.search(queries[:1], [Wish(20, lifts=lifts)])
+        changes = exact[0].max(initial=-np.inf, where=np.isfinite(exact[0])) - exact[0][far] + 1
+        (found,) = index.search(queries[:1], [Wish(20, lift=Lift(np.float32(0), far, changes))])
         assert np.isin(found.rows, far).all()
-        np.testing.assert_allclose(found.scores, (exact[0] + lifts)[found.rows], rtol=1e-5)
+        scores = exact[0].copy()
+        scores[far] += changes
+        np.testing.assert_allclose(found.scores, scores[found.rows], rtol=1e-5)
+
+    def test_what_is_pulled_down_makes_room_for_the_next(self, index, queries, exact):
+        best = np.argsort(-exact[0])
+        lift = Lift(np.float32(0), best[:30], np.full(30, -1000, np.float32))
+        (found,) = index.search(queries[:1], [Wish(20, lift=lift)])
+        scores = exact[0].copy()
+        scores[best[:30]] -= 1000
+        assert self.recall(scores, found.rows) >= 0.95
+
+    @pytest.mark.parametrize("moved", [10, 10_000])
+    def test_on_another_base_the_best_are_others(self, index, queries, vectors, biases, exact, moved):
+        """Some rows have come up from below, some are no candidates any more, one has become one."""
+        worst, best = np.argsort(exact[0])[1 : 1 + moved], np.argsort(-exact[0])[:5]
+        others, newness = biases.copy(), np.zeros(self.N_ROWS, np.float32)
+        others[worst] += np.ptp(exact[0][1:])
+        others[best] = -np.inf
+        newness[worst[:3]] = 8
+        on = index.changed(Base(others, newness), vectors[:0])
+        lift = Lift(np.float32(0.5), worst[:1], np.ones(1, np.float32))
+        (found,) = on.search(queries[:1], [Wish(20, lift=lift)])
+        scores = vectors @ queries[0] + others + np.float32(0.5) * newness
+        scores[worst[0]] += 1
+        assert self.recall(scores, found.rows) >= 0.95
+        np.testing.assert_allclose(found.scores, scores[found.rows], rtol=1e-4)
 
     def test_what_is_allowed_is_found_however_few_and_far_it_is(self, index, queries, exact):
         allowed = np.zeros(self.N_ROWS, bool)

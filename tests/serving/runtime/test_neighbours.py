@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from m2trec_merlin.config.serving import FixedMixture, NoMixture
 from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.evaluation.served import mixture_of
 from m2trec_merlin.model.scoring import ModelScorer
+from m2trec_merlin.neighbours.mixture import Lifts
 from m2trec_merlin.neighbours.pasts import trends_of
 from m2trec_merlin.neighbours.weights import Weights
+from m2trec_merlin.scores import Lift
 from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
 from m2trec_merlin.serving.client import Recommendations
 from m2trec_merlin.serving.contract.names import PREDICT
@@ -178,6 +181,29 @@ def test_neighbours_know_a_changed_catalogue_as_it_was_exported(tmp_path: Path) 
     # An event of an item that was updated counts for neighbours as the item that it was.
     assert found["sku-29"].falls["neighbours"] > 0.5
     assert scores_of(ask(["new-1"], top_k=N_ITEMS + 1)).keys() == after.keys()
+
+
+def test_no_request_waits_for_what_sessions_of_a_catalogue_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = mixed_shop(tmp_path)
+    made: list[int] = []
+
+    def counted(self: Lifts, session: np.ndarray) -> Lift:
+        made.append(len(self.usual))
+        return near(self, session)
+
+    near = Lifts.near
+    recommender = Recommender(shop.predict, in_background=False)
+    table = tmp_path / "new.parquet"
+    raw_items().iloc[[3]].assign(item_id="new-1").to_parquet(table, index=False)
+    CatalogueVerbs(shop.repository).add(table)
+    monkeypatch.setattr(Lifts, "near", counted)
+    number, _ = recommender.catalogues.served()
+    assert made == [N_ITEMS + 2], "a version is tried before it is served"
+    monkeypatch.setattr(Lifts, "__init__", lambda *_: pytest.fail("made while a request waits"))
+    [answer] = recommender.recommend([replace(request([2], 3), catalogue=number)])
+    assert answer.about.catalogue == number and len(answer.item_ids) == 3
 
 
 def scores_of(answer: Recommendations) -> dict[str, float]:

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
-from m2trec_merlin.serving.runtime.candidates import Wish
+from m2trec_merlin.serving.runtime.candidates import Asked, Base, Wish
 from m2trec_merlin.serving.runtime.quantised import QuantisedIndex, main_directions
 
 WIDTH, N_ROWS = 64, 3_000
+NOTHING = Asked(np.zeros((0, WIDTH), np.float32), np.zeros(0, np.float32))
 
 
 def flat(held: int, rest: float = 0.0) -> np.ndarray:
@@ -40,7 +41,7 @@ def test_the_best_are_found_and_scored_exactly_from_half_of_the_width(tmp_path: 
     biases[0] = -np.inf
     np.save(tmp_path / CANDIDATE_VECTORS, vectors)
     np.save(tmp_path / BIASES, biases)
-    QuantisedIndex().write(tmp_path)
+    QuantisedIndex().write(tmp_path, Base(biases), NOTHING)
     assert np.load(tmp_path / "quantised_vectors.npy").shape == (32, N_ROWS)
     queries = 4 * np.random.default_rng(2).normal(size=(8, WIDTH)).astype(np.float32)
     for query, found in zip(
