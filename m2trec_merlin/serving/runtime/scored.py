@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 #: Rows that are scored exactly, at least, where rough scores of all rows are at hand; and where the answer
 #: lies far below the best: there rows lie so close together that rough scores mistake more of them.
 _NEAR, _FAR = 200, 1024
-#: Rows that are taken from a shortlist and scored exactly; beyond, scoring all of them roughly costs less.
-_SHORT = 8192
+#: So many rows may be added to a shortlist to be scored exactly, or one of so many of the catalogue: beyond,
+#: scoring all of them roughly costs less.
+_SHORT, _ONE_OF = 8192, 32
 
 
 class Shortlist(Protocol):
@@ -127,7 +128,8 @@ class ScoredCandidates:
     def _few_rows(self, queries: np.ndarray, wishes: Sequence[Wish]) -> dict[int, np.ndarray]:
         """Return by their places the rows that hold answers, where that takes no look at all of them."""
         few = {place: wish.only for place, wish in enumerate(wishes) if wish.only is not None}
-        counts = {p: _rows_to_list(w) for p, w in enumerate(wishes) if p not in few}
+        most = max(_SHORT, len(self._base.biases) // _ONE_OF)
+        counts = {p: _rows_to_list(w, most) for p, w in enumerate(wishes) if p not in few}
         short = [place for place, count in counts.items() if count]
         if self._shortlist is None or not short:
             return few
@@ -191,9 +193,12 @@ def _added(wish: Wish) -> list[np.ndarray]:
     return [wish.lift.rows, *(rows for rows, _ in wish.additions)]
 
 
-def _rows_to_list(wish: Wish) -> int:
-    """Return how many rows a shortlist has to have to hold the answer with those added to; 0 for too many."""
-    if wish.allowed is not None or sum(map(len, _added(wish))) > _SHORT:
+def _rows_to_list(wish: Wish, most: int) -> int:
+    """Return how many rows a shortlist needs to hold the answer beside those that something is added to.
+
+    0 where it cannot: these are more than `most`, or filters let few pass.
+    """
+    if wish.allowed is not None or sum(map(len, _added(wish))) > most:
         return 0
     # What something is taken from makes room for the next.
     lowered = sum(
