@@ -92,6 +92,7 @@ class Lifts:
             session: int64 [L], rows in order of time; NO_ITEM for unknown items.
         """
         sums = self._sums
+        sums.take()  # what a session left behind whose views failed
         for view in self._views:
             view.add(sums, session)
         return Lift(session_novelty(session, self._rarity), *sums.take())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.evaluation.baselines import Popularity
@@ -146,6 +147,21 @@ def test_what_was_listed_after_training_is_lifted_by_a_weight_of_its_own() -> No
         [1.5, -1.5 + (1 + 2 * novelty) / 8, -3 + 1 + 2 * novelty + words, 1.5 + words],
         rtol=1e-5,
     )
+
+
+def test_a_view_that_fails_changes_nothing_for_the_next_session() -> None:
+    class Failing(FixedView):
+        def say(self, session: np.ndarray) -> Said:
+            if not len(session):
+                raise ValueError("no session")
+            return super().say(session)
+
+    views = {"by_id": FixedView([-np.inf, 0.5, 1.0]), "by_metadata": Failing([-np.inf, 0.5, 1.0])}
+    lifts = Lifts(views, PASTS, Weights(by_id=1, by_metadata=1))
+    expected = lifts.after(np.array([1]))
+    with pytest.raises(ValueError, match="no session"):
+        lifts.after(np.zeros(0, np.int64))
+    assert lifts.after(np.array([1])).tolist() == expected.tolist()
 
 
 def test_without_words_the_other_views_are_mixed() -> None:
