@@ -39,11 +39,6 @@ class Lines:
         self.matrix = matrix
         self.lengths: np.ndarray = np.diff(matrix.indptr)
         self._zeros = Zeros(matrix.shape[1], np.float64)
-        self._marks = Zeros(matrix.shape[1], np.bool_)
-
-    def columns(self, lines: np.ndarray) -> np.ndarray:
-        """Return the columns in which any of some lines, int64 [m], has something, in no order: int64 [n]."""
-        return _columns(self.matrix.indptr, self.matrix.indices, lines, self._marks.array)
 
     def products(self, lines: np.ndarray, columns: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Multiply lines by a vector of few values.
@@ -107,23 +102,6 @@ def _sums(
     sums = zeros[columns]
     zeros[columns] = 0
     return columns, sums
-
-
-@compiled
-def _columns(starts: np.ndarray, indices: np.ndarray, lines: np.ndarray, zeros: np.ndarray) -> np.ndarray:
-    n_entries = 0
-    for line in lines:
-        n_entries += starts[line + 1] - starts[line]
-    columns, count = np.empty(min(n_entries, len(zeros)), np.int64), 0
-    for line in lines:
-        for entry in range(starts[line], starts[line + 1]):
-            if not zeros[indices[entry]]:
-                zeros[indices[entry]] = True
-                columns[count] = indices[entry]
-                count += 1
-    columns = columns[:count]
-    zeros[columns] = False
-    return columns
 
 
 @compiled

@@ -167,18 +167,13 @@ class Relisted(SessionView):
         return self._view.say(self._origins[session])
 
 
+@compiled
 def steps_back(session: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the known items of a session, rising, and how many events ago each occurred last, int64 [m].
 
     Args:
         session: int64 [L], rows in order of time; the last event is 0 steps back.
     """
-    found: tuple[np.ndarray, np.ndarray] = _steps_back(session)
-    return found
-
-
-@compiled
-def _steps_back(session: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     rows, distances = np.empty(len(session), np.int64), np.empty(len(session), np.int64)
     count = 0
     for distance in range(len(session)):

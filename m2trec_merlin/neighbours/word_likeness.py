@@ -175,7 +175,7 @@ class WordLikeness(MixedView):
             return self._holders.sums(words, profile)
         order = np.lexsort([words, holders])
         rarest = order[: max(1, np.searchsorted(np.cumsum(holders[order]), HOLDERS, side="right"))]
-        texts = self._holders.columns(words[rarest])
+        texts, _ = self._holders.sums(words[rarest], np.ones(len(rarest)))
         return texts, self._texts.products(texts, words, profile)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from m2trec_merlin.histories import most_recent
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.neighbours.mixture import Lifts
 from m2trec_merlin.progress import Progress
+from m2trec_merlin.scores import NO_LIFT, Lift
 from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
 from m2trec_merlin.serving.export.graphs import event_inputs, session_graph
 from m2trec_merlin.serving.export.onnx_files import TOLERANCE
@@ -47,16 +49,16 @@ class Sample:
     sessions: Sequence[np.ndarray]
     neighbours: Lifts | None
 
-    def wishes(self, top: int, start: int, stop: int) -> list[Wish]:
-        """Return what is served to some of the sessions."""
+    @cached_property
+    def lifts(self) -> list[Lift]:
+        """What the sessions add to scores."""
         if self.neighbours is None:
-            return [Wish(top)] * len(self.queries[start:stop])
-        return [Wish(top, lift=self.neighbours.near(rows)) for rows in self.sessions[start:stop]]
+            return [NO_LIFT] * len(self.queries)
+        return [self.neighbours.near(rows) for rows in self.sessions]
 
     def asked(self) -> Asked:
         """Return what is searched for all of the sessions, but for their neighbours."""
-        lifts = [wish.lift for wish in self.wishes(_TOP, 0, len(self.queries))]
-        return Asked(self.queries, np.array([lift.novelty for lift in lifts], np.float32))
+        return Asked(self.queries, np.array([lift.novelty for lift in self.lifts], np.float32))
 
     def base(self, biases: np.ndarray) -> Base:
         """Return on what it is served."""
@@ -123,7 +125,7 @@ def measure_recall(candidates: Candidates, folder: Path, sample: Sample) -> floa
     top = min(_TOP, int(np.isfinite(biases_R).sum()))
     for start in range(0, len(sample.queries), _AT_ONCE):
         block = sample.queries[start : start + _AT_ONCE]
-        wishes = sample.wishes(top, start, start + _AT_ONCE)
+        wishes = [Wish(top, lift=lift) for lift in sample.lifts[start : start + _AT_ONCE]]
         scores = block @ vectors_RD.T
         near = TOLERANCE * np.abs((scores + biases_R)[:, np.isfinite(biases_R)]).max(initial=1)
         for exact, wish, best in zip(scores, wishes, candidates.search(block, wishes), strict=True):

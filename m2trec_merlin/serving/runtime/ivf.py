@@ -152,14 +152,12 @@ class IvfShortlist:
     def __init__(self, lists: Lists, moved: np.ndarray, is_other: np.ndarray, n_void: int) -> None:
         self._lists, self._moved, self._is_other_G, self._n_void = lists, moved, is_other, n_void
 
-    def best(
-        self, queries: np.ndarray, novelties: np.ndarray, counts: Sequence[int]
-    ) -> list[np.ndarray | None]:
+    def best(self, asked: Asked, counts: Sequence[int]) -> list[np.ndarray | None]:
         """See `Shortlist.best`."""
         most = max(counts) + min(self._n_void, max(counts))
         if most > _MOST:
             return [None] * len(counts)
-        points = _points_of(Asked(queries, novelties))
+        points = _points_of(asked)
         blocks = (points[start : start + _AT_ONCE] for start in range(0, len(points), _AT_ONCE))
         near = np.concatenate([self._lists.search(block, most)[1] for block in blocks])
         return [self._best_of(rows, count) for rows, count in zip(near, counts, strict=True)]

@@ -19,7 +19,7 @@ import numpy as np
 from m2trec_merlin.scores import best_rows
 from m2trec_merlin.scratch import Zeros
 from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
-from m2trec_merlin.serving.runtime.candidates import Base, Found, Selection, Wish, find_best
+from m2trec_merlin.serving.runtime.candidates import Asked, Base, Found, Selection, Wish, find_best
 from m2trec_merlin.serving.runtime.graphs import open_graph
 
 if TYPE_CHECKING:
@@ -36,14 +36,11 @@ _SHORT, _ONE_OF = 8192, 32
 class Shortlist(Protocol):
     """Finds the best rows of a ranking on one base, without a look at all of them."""
 
-    def best(
-        self, queries: np.ndarray, novelties: np.ndarray, counts: Sequence[int]
-    ) -> Sequence[np.ndarray | None]:
+    def best(self, asked: Asked, counts: Sequence[int]) -> Sequence[np.ndarray | None]:
         """Return for each query rows among which are those with the highest scores, int64 [m].
 
         Args:
-            queries: float32 [B, D].
-            novelties: float32 [B], see `Base`.
+            asked: B of them.
             counts: how many of the highest; None is returned where so many are not found.
         """
 
@@ -128,13 +125,16 @@ class ScoredCandidates:
     def _few_rows(self, queries: np.ndarray, wishes: Sequence[Wish]) -> dict[int, np.ndarray]:
         """Return by their places the rows that hold answers, where that takes no look at all of them."""
         few = {place: wish.only for place, wish in enumerate(wishes) if wish.only is not None}
+        if self._shortlist is None:
+            return few
         most = max(_SHORT, len(self._base.biases) // _ONE_OF)
         counts = {p: _rows_to_list(w, most) for p, w in enumerate(wishes) if p not in few}
         short = [place for place, count in counts.items() if count]
-        if self._shortlist is None or not short:
+        if not short:
             return few
         novelties = np.array([wishes[place].lift.novelty for place in short], np.float32)
-        lists = self._shortlist.best(queries[short], novelties, [counts[place] for place in short])
+        asked = Asked(queries[short], novelties)
+        lists = self._shortlist.best(asked, [counts[place] for place in short])
         for place, listed in zip(short, lists, strict=True):
             if listed is not None:
                 best = best_rows(self._scores_of_more(queries[place], wishes[place]), counts[place])
