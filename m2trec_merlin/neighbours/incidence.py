@@ -89,15 +89,14 @@ def _sums(
     n_entries = 0
     for line in lines:
         n_entries += starts[line + 1] - starts[line]
-    columns, count = np.empty(min(n_entries, len(zeros)), np.int64), 0
+    # Which sums are new cannot be foreseen: every column is written behind those found, and stays if it is.
+    columns, count = np.empty(min(n_entries, len(zeros)) + 1, np.int64), 0
     for place in range(len(lines)):
         for entry in range(starts[lines[place]], starts[lines[place] + 1]):
             column, added = indices[entry], weights[place] * values[entry]
-            if added > 0:
-                if zeros[column] == 0:
-                    columns[count] = column
-                    count += 1
-                zeros[column] += added
+            columns[count] = column
+            count += (zeros[column] == 0) & (added > 0)
+            zeros[column] += added
     columns = columns[:count]
     sums = zeros[columns]
     zeros[columns] = 0

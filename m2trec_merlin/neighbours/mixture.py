@@ -113,14 +113,14 @@ class _Sums(local):
         n_rows: R.
 
     Attributes:
-        rows: int64 [R], the first of which are those that are changed.
-        changes: float32 [R], of these.
+        rows: int64 [R + 1], the first of which are those that are changed.
+        changes: float32 [R + 1], of these.
         count: how many there are.
         place_of: int32 [R], 1 and up, where a row stands among them; 0 where it does not.
     """
 
     def __init__(self, n_rows: int) -> None:
-        self.rows, self.changes = np.empty(n_rows, np.int64), np.empty(n_rows, np.float32)
+        self.rows, self.changes = np.empty(n_rows + 1, np.int64), np.empty(n_rows + 1, np.float32)
         self.place_of, self.count = np.zeros(n_rows, np.int32), 0
 
     def take(self) -> tuple[np.ndarray, np.ndarray]:
@@ -188,10 +188,11 @@ def _add(
         group = groups[place]
         for member in range(starts[group], starts[group + 1]) if len(starts) else range(group, group + 1):
             row = members[member] if len(members) else member
-            if place_of[row] == 0:
-                rows[count], sums[count] = row, 0
-                count += 1
-                place_of[row] = count
+            # What is new cannot be foreseen: a row is written behind those that changed, and stays if it is.
+            rows[count], sums[count] = row, 0
+            is_new = place_of[row] == 0
+            count += is_new
+            place_of[row] += is_new * count
             sums[place_of[row] - 1] += changes[place] * weight[row if len(weight) > 1 else 0]
     for place in range(len(own)):
         row = own[place]

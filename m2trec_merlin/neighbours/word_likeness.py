@@ -14,6 +14,7 @@ from scipy import sparse
 
 from m2trec_merlin.attributes.words import words_of
 from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.compiled import compiled
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.neighbours.background import sessions_repeat_items
 from m2trec_merlin.neighbours.incidence import Lines
@@ -28,9 +29,9 @@ WORDS, TEXTS, VOCABULARY = "neighbour_words.npz", "neighbour_texts.npy", "neighb
 #: validation (docs/quality-log.md). What shares a common word with a session is hardly like it.
 NEAREST = 300
 
-#: Texts that are looked at for that, about: those that hold the session's rarest words. So the cost does not
-#: grow with the catalogue.
-HOLDERS = 20_000
+#: Texts that hold a session's words, all of which are read at most, word by word; of more, so many that hold
+#: its rarest words, each of which is looked up. So the cost does not grow with the catalogue.
+HOLDERS, LOOKED_UP = 60_000, 20_000
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class WordLikeness(MixedView):
         "rare_content", 1.0, 0.6, "the same, of items without history; half of it at 5 occurrences"
     )
     guess = (1.0, 3.0)
-    settings = (NEAREST, HOLDERS)
+    settings = (NEAREST, HOLDERS, LOOKED_UP)
 
     def __init__(
         self, words: WordVectors, repeats: bool = True, vocabulary: Vocabulary | None = None
@@ -154,29 +155,54 @@ class WordLikeness(MixedView):
         items, distances = steps_back(session)
         words, sums = self._texts.sums(self.group_of[items], 1 / (1 + distances))
         profile = sums / max(float(np.linalg.norm(sums)), 1e-12)
-        texts, cosines = self._likeness(words, profile)
+        texts, cosines = self._near(words, profile)
         if len(texts) > NEAREST:
             near = cosines >= np.partition(cosines, -NEAREST)[-NEAREST]
             texts, cosines = texts[near], cosines[near]
         return Said(texts, cosines.astype(np.float32))
 
-    def _likeness(self, words: np.ndarray, profile: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the texts that hold the rarest of some words, and their products with all of these.
+    def _near(self, words: np.ndarray, profile: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return texts among which are the nearest of those that hold some words, or the rarest of them.
+
+        What is left of the profile without the rarest words is the most that the others can add to a cosine:
+        a text that does not come near enough by the rarest alone is not looked up.
 
         Args:
             words: int64 [m].
             profile: of these, float64 [m].
 
         Returns:
-            int64 [n] and float64 [n].
+            int64 [n], and the products of their vectors with the profile, float64 [n].
         """
         holders = self._holders.lengths[words]
         if holders.sum() <= HOLDERS:
-            return self._holders.sums(words, profile)
+            return _nearest(*self._holders.sums(words, profile), NEAREST, 0.0)
         order = np.lexsort([words, holders])
-        rarest = order[: max(1, np.searchsorted(np.cumsum(holders[order]), HOLDERS, side="right"))]
-        texts, _ = self._holders.sums(words[rarest], np.ones(len(rarest)))
+        n_rarest = max(1, int(np.searchsorted(np.cumsum(holders[order]), LOOKED_UP, side="right")))
+        rarest, rest = order[:n_rarest], float(np.linalg.norm(profile[order[n_rarest:]]))
+        texts, _ = _nearest(*self._holders.sums(words[rarest], profile[rarest]), NEAREST, rest)
         return texts, self._texts.products(texts, words, profile)
+
+
+@compiled
+def _nearest(
+    texts: np.ndarray, cosines: np.ndarray, count: int, more: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return texts, and their cosines, among which are the `count` nearest if each may come nearer by `more`.
+
+    Cosines are counted by their thousandth part, which takes less than to sort them.
+    """
+    n_steps = 1024
+    counts = np.zeros(n_steps + 1, np.int64)
+    for cosine in cosines:
+        counts[min(int(cosine * n_steps), n_steps)] += 1
+    step = n_steps
+    while step > 0 and counts[step] < count:
+        count -= counts[step]
+        step -= 1
+    # Rounding must not part cosines that are the same.
+    near = cosines >= step / n_steps - more - 1e-6
+    return texts[near], cosines[near]
 
 
 def item_words(catalogue: Catalogue) -> list[str]:

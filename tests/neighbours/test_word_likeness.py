@@ -63,7 +63,38 @@ def test_texts_are_looked_up_by_the_rarest_words(
 ) -> None:
     """Of the session's words, d is in two texts and c in three; what is found is compared by both."""
     everything = said(texts, 5)
-    monkeypatch.setattr(word_likeness, "HOLDERS", holders)
+    monkeypatch.setattr(word_likeness, "HOLDERS", 4)
+    monkeypatch.setattr(word_likeness, "LOOKED_UP", holders)
     found = said(texts, 5)
     assert found.keys() == expected
     assert found == pytest.approx({text: everything[text] for text in found})
+
+
+@pytest.mark.parametrize("looked_up", [50, 200, 1000])
+def test_what_is_told_is_nearest_of_all_that_hold_the_rarest_words(
+    monkeypatch: pytest.MonkeyPatch, looked_up: int
+) -> None:
+    random = np.random.default_rng(1)
+    n_texts, n_words = 1500, 60
+    held = random.random((n_texts, n_words)) < np.linspace(0.01, 0.25, n_words)
+    weighted = np.where(held, np.log(n_texts / held.sum(axis=0)), 0)
+    lengths = np.maximum(np.linalg.norm(weighted, axis=1, keepdims=True), 1e-9)
+    vectors = (weighted / lengths).astype(np.float32)
+    monkeypatch.setattr(word_likeness, "NEAREST", 20)
+    monkeypatch.setattr(word_likeness, "HOLDERS", 3500)
+    monkeypatch.setattr(word_likeness, "LOOKED_UP", looked_up)
+    view = WordLikeness(WordVectors(sparse.csr_matrix(vectors), np.arange(n_texts)))
+    fewer = 0
+    for session in random.integers(0, n_texts, (30, 3)):
+        profile = vectors[session].T @ (1 / np.array([3, 2, 1]))
+        cosines, holders = vectors @ (profile / np.linalg.norm(profile)), held.sum(axis=0)
+        words = sorted(np.flatnonzero(profile), key=lambda word: (holders[word], word))
+        if holders[words].sum() > 3500:
+            fewer += 1
+            words = words[: max(1, int((np.cumsum(holders[words]) <= looked_up).sum()))]
+        cosines[~held[:, words].any(axis=1)] = 0
+        least = max(np.sort(cosines)[-20], 1e-9)
+        groups, scores = view.say(session)
+        assert set(groups) == set(np.flatnonzero(cosines >= least - 1e-7))
+        np.testing.assert_allclose(scores, cosines[groups], rtol=1e-5)
+    assert 0 < fewer < 30, "both ways were gone"

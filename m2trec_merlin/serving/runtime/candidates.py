@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from m2trec_merlin.compiled import compiled
 from m2trec_merlin.scores import NO_LIFT, Lift, best_rows
 
 #: Rows, int64, each of them once, and what is added to their scores.
@@ -70,6 +71,19 @@ class Base:
             return self.biases[rows]
         added: np.ndarray = self.biases[rows] + self.newness[rows] * novelty
         return added
+
+    def add_to(self, scores: np.ndarray, novelty: np.float32) -> None:
+        """Add to the scores of the first rows what `of` returns, in place."""
+        if self.newness is None:
+            scores += self.biases[: len(scores)]
+        else:
+            _add(scores, self.biases, self.newness, novelty)
+
+
+@compiled
+def _add(scores: np.ndarray, biases: np.ndarray, newness: np.ndarray, novelty: np.float32) -> None:
+    for row in range(len(scores)):
+        scores[row] += biases[row] + newness[row] * novelty
 
 
 class Asked(NamedTuple):

@@ -143,11 +143,8 @@ class ScoredCandidates:
 
     def _near(self, products_G: np.ndarray, query: np.ndarray, wish: Wish) -> np.ndarray:
         """Return rows that hold the answer, given rough products of all that the ranking knows."""
-        n_ranked, novelty = len(products_G), wish.lift.novelty
         scores = products_G
-        scores += self._base.biases[:n_ranked]
-        if self._base.newness is not None:
-            scores += self._base.newness[:n_ranked] * novelty
+        self._base.add_to(scores, wish.lift.novelty)
         if len(self._more_MD):
             scores = np.concatenate([scores, self._scores_of_more(query, wish)])
         scores[wish.lift.rows] += wish.lift.changes
