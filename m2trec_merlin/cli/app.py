@@ -44,20 +44,24 @@ app.add_typer(trying.app)
 DEFAULT_DRAFT = Path("shop.yaml")
 
 
-@app.command()
+@app.command(context_settings={"allow_extra_args": True})
 def init(
+    context: typer.Context,
     clicks: Annotated[Path, typer.Argument(help="Table of events: who touched which item, and when.")],
     items: Annotated[
-        list[Path] | None,
-        typer.Argument(help="One table of items: an id, and what describes it.", metavar="ITEMS"),
+        Path | None,
+        typer.Argument(
+            help="Table of items: an id, and what describes it. None: the events say what their items are."
+        ),
     ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The configuration to write.")
     ] = DEFAULT_DRAFT,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
 ) -> None:
-    """Look at two tables and write a commented configuration for them."""
-    verbs.run_init([clicks, *(items or [])], output, force)
+    """Look at your tables and write a commented configuration for them."""
+    more = [items] if items else []
+    verbs.run_init([clicks, *more, *map(Path, context.args)], output, force)
 
 
 @app.command()

@@ -43,6 +43,8 @@ def _verbs(verbs: typer.Typer, path: str) -> Iterator[str]:
 def _verb(callback: Callable[..., Any], path: str) -> str:
     arguments, rows = [], []
     for parameter in inspect.signature(callback, eval_str=True).parameters.values():
+        if parameter.annotation is typer.Context:
+            continue
         accepted, info = get_args(parameter.annotation)
         required = parameter.default is inspect.Parameter.empty
         if isinstance(info, ArgumentInfo):

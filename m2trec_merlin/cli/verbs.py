@@ -21,14 +21,14 @@ from m2trec_merlin.spelling import spell_json
 
 
 def run_init(tables: list[Path], output: Path, force: bool = False) -> None:
-    """Write a configuration for two tables, and say what was found, what is unsure and what comes next."""
-    from m2trec_merlin.starting.run import start, two_of
+    """Write a configuration for the tables, and say what was found, what is unsure and what comes next."""
+    from m2trec_merlin.starting.run import start, tables_of
 
     with TerminalProgress() as progress:
-        done = start(*two_of(tables), output, force, progress)
+        done = start(*tables_of(tables), output, force, progress)
         found = done.found
         for title, entries in (
-            ("Looked at", [found.clicks.describe(), found.items.describe()]),
+            ("Looked at", found.looked_at()),
             ("Attributes", [f"{a.source_column}: {a.kind}" for a in done.config.attributes]),
             ("Unsure", found.doubts()),
             ("Left out", found.left_out()),

@@ -1,4 +1,4 @@
-"""Any pair of tables in Parquet or CSV files (source `tables`), described by `data.columns`."""
+"""Any tables in Parquet or CSV files (source `tables`), described by `data.columns`."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from m2trec_merlin.readers.canonical import (
 )
 from m2trec_merlin.readers.dialect import Dialect, DialectOptions
 from m2trec_merlin.readers.files import TableFile
+from m2trec_merlin.readers.first_rows import first_rows
 from m2trec_merlin.readers.grouping import GroupedSessions
 from m2trec_merlin.readers.left_out import LeftOut
 from m2trec_merlin.readers.positions import parse_positions
@@ -36,7 +37,7 @@ from m2trec_merlin.sections import Name, Section, SettingPath
 
 
 class ColumnsConfig(Section):
-    """How the columns of the two tables are called."""
+    """How the columns of the tables are called."""
 
     session_id: Name | None = Field(
         None, description="column that names the session; default: session_id, or none with `data.sessions`"
@@ -86,11 +87,15 @@ class TablesOptions(DialectOptions):
 
 
 class TablesData(DataSettings):
-    """Any pair of tables in Parquet or CSV files."""
+    """Interactions and items in Parquet or CSV files: two tables, or one that says both."""
 
     source: Literal["tables"]
     interactions: SettingPath = Field(description="Parquet or CSV file or folder")
-    items: SettingPath = Field(description="Parquet or CSV file or folder")
+    items: SettingPath | None = Field(
+        None,
+        description="Parquet or CSV file or folder; default: an item is what the first of its interactions "
+        "says of it",
+    )
     columns: ColumnsConfig = ColumnsConfig()
     sessions: UserSessions | None = Field(
         None, description="cut sessions from users and times, where no column names a session"
@@ -127,6 +132,14 @@ class TablesData(DataSettings):
         return TableFiles(self, more or {})
 
     @model_validator(mode="after")
+    def _items_are_somewhere(self) -> TablesData:
+        of_items = {"columns.items_item_id": self.columns.items_item_id, "options.items": self.options.items}
+        given = [name for name, value in of_items.items() if value is not None]
+        if self.items is None and given:
+            raise ValueError(f"{' and '.join(given)}: there is no table of the items; name it in data.items")
+        return self
+
+    @model_validator(mode="after")
     def _sessions_are_cut_in_one_way(self) -> TablesData:
         problems = []
         if self.sessions and self.columns.session_id is not None:
@@ -144,7 +157,7 @@ class TablesData(DataSettings):
 
 
 class TableFiles:
-    """Interactions and items in two files or folders; implements `Source`.
+    """Interactions and items in two files or folders, or in one; implements `Source`.
 
     `columns.order` may hold positions (numbers) or timestamps (dates, or text that is not mostly numbers).
     Ids of sessions keep the type they have in the file, which in CSV is text, where 12.0 is 12; ids of items
@@ -155,21 +168,25 @@ class TableFiles:
         self._options = config.options
         self._more = more
         self._interactions_file = TableFile(config.interactions, self._options.dialect("data.options"))
-        self._items_file = TableFile(config.items, config.items_dialect)
+        self._items_file = (
+            self._interactions_file if config.items is None else TableFile(config.items, config.items_dialect)
+        )
         self._columns = config.columns
         self._grouped_by = config.grouped_by
         self._cut = config.sessions
         self._chunk_sessions = config.chunk_sessions
         self._groups = GroupedSessions(self._rows, config.chunk_sessions)
         self._left_out = LeftOut()
-        self.name = f"{self._interactions_file.path.name} and {self._items_file.path.name}"
+        files = dict.fromkeys([self._interactions_file, self._items_file])
+        self.name = " and ".join(file.path.name for file in files)
         self.time_format = self._options.time_format or ISO_8601
 
     @property
     def items_origin(self) -> Origin:
-        """The items file."""
+        """The items file, or the interactions where no other table describes the items."""
+        label = str(self._items_file.path)
         return Origin(
-            str(self._items_file.path),
+            f"{label} (no data.items is named)" if self._is_one else label,
             {ITEM_ID: self._columns.id_of_items},
             self._items_file.locate,
             self._items_file.columns,
@@ -194,7 +211,8 @@ class TableFiles:
     @property
     def notices(self) -> list[str]:
         """Events and files left out."""
-        files = (notice for file in (self._interactions_file, self._items_file) for notice in file.notices())
+        both = dict.fromkeys([self._interactions_file, self._items_file])
+        files = (notice for file in both for notice in file.notices())
         return [*self._left_out.notices(self._items_file.path.name), *files]
 
     def items(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -206,10 +224,13 @@ class TableFiles:
         if own != ITEM_ID and ITEM_ID in wanted:
             what = f"'{ITEM_ID}' stands for the ids, which are in '{own}': call the other column otherwise"
             raise DataError(str(self._items_file.path), [f"{self._items_file.path}: {what}"])
-        names = dict.fromkeys([*wanted, *([own] if own in available else [])])
+        names = list(dict.fromkeys([*wanted, *([own] if own in available else [])]))
         if not names:
             return pd.DataFrame()
-        raw = self._items_file.read(list(names), single=[own])
+        if self._is_one and own in available:
+            raw = first_rows(self._items_file, own, names)
+        else:
+            raw = self._items_file.read(names, single=[own])
         items = raw[wanted].copy()
         if own in raw:
             ids = raw[own]
@@ -245,6 +266,11 @@ class TableFiles:
     def state(self) -> dict[str, Any]:
         """Return name, size and time of change of every file."""
         return {"interactions": self._interactions_file.state(), "items": self._items_file.state()}
+
+    @property
+    def _is_one(self) -> bool:
+        """Whether the interactions say what the items are."""
+        return self._items_file is self._interactions_file
 
     def _rows(self) -> Iterator[pd.DataFrame]:
         available = self._interactions_file.columns()

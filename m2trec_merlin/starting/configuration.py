@@ -31,11 +31,11 @@ _LONGEST_NAME = 80
 
 @dataclass(frozen=True)
 class Examination:
-    """What was found out about two tables.
+    """What was found out about the tables.
 
     Attributes:
         clicks: the interactions.
-        items: the items.
+        items: the items, of the same file where the interactions say what these are.
         ids: the columns of ids.
         unknown: share of all events whose item has no row, or is missing.
         split: the column that names the split, if there is one.
@@ -57,10 +57,23 @@ class Examination:
     tasks: list[ChosenKind]
     unsure: list[str] = field(default_factory=list)
 
+    @property
+    def is_one_table(self) -> bool:
+        """Whether the interactions say what the items are."""
+        return self.clicks.path == self.items.path
+
+    def looked_at(self) -> list[str]:
+        """Return what is known of how many rows."""
+        if not self.is_one_table:
+            return [self.clicks.describe(), self.items.describe()]
+        described = ", ".join(repr(name) for name in self.items.columns if name != self.ids.described)
+        what = f"{self.items.rows:,} items by '{self.ids.described}', each as its first row has {described}"
+        return [self.clicks.describe(), what]
+
     def doubts(self) -> list[str]:
         """Return what a person should look at."""
         lines = [*self.unsure, *taken_back(self._unused())]
-        for look in (self.clicks, self.items):
+        for look in (self.clicks,) if self.is_one_table else (self.clicks, self.items):
             if any(
                 looks_like_a_value(name) and column.numbers is not None
                 for name, column in look.columns.items()
@@ -111,6 +124,7 @@ class Examination:
     def _unused(self) -> list[Column]:
         """Return the columns of the interactions that nothing reads."""
         used = {self.ids.clicked, self.grouping.column, self.order.column, self.split}
+        used.update(self.items.columns if self.is_one_table else ())
         return [column for name, column in self.clicks.columns.items() if name not in used]
 
 
@@ -118,21 +132,21 @@ def compose(found: Examination, output: Path) -> str:
     """Return the text of a configuration file.
 
     Args:
-        found: about the two tables.
+        found: about the tables.
         output: where the file will be; paths of tables are relative to its folder.
     """
     lines = [
         "# Written by `m2trec init` as a first draft. Read it, change it, and run",
         f"#   m2trec demo -c {shlex.quote(str(output))}",
         "#",
-        *_block("Looked at", [found.clicks.describe(), found.items.describe()]),
+        *_block("Looked at", found.looked_at()),
         *_block("Unsure", found.doubts()),
         *_block("Left out", found.left_out()),
         f"name: {_yaml(run_name(output))}",
         "data:",
         "  source: tables",
         f"  interactions: {_yaml(_relative(found.clicks.path, output))}",
-        f"  items: {_yaml(_relative(found.items.path, output))}",
+        *([] if found.is_one_table else [f"  items: {_yaml(_relative(found.items.path, output))}"]),
         *_columns(found),
         *_sessions(found),
         *_split(found),

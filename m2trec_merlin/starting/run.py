@@ -1,4 +1,4 @@
-"""The verb `init`: look at two tables, write a configuration, and try whether the data step takes it."""
+"""The verb `init`: look at the tables, write a configuration, and try whether the data step takes it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from m2trec_merlin.starting.configuration import Examination, compose
 from m2trec_merlin.starting.dialect import writing_of
 from m2trec_merlin.starting.hindsight import counts_of_events
 from m2trec_merlin.starting.item_ids import MET, ItemIds, find_item_ids, without_header
+from m2trec_merlin.starting.items_of_events import look_at_items
 from m2trec_merlin.starting.kinds import ChosenKind, choose_kind
 from m2trec_merlin.starting.levels import choose_tasks, without_twins
 from m2trec_merlin.starting.look import Column, Look, look_at
@@ -29,12 +30,6 @@ from m2trec_merlin.starting.times import apart_from, nearly_times, unread_times
 #: Rows kept of a table, and events up to which the whole data step is tried.
 _KEPT_ROWS = 200_000
 _TRIED_EVENTS = 3_000_000
-
-_FROM_EVENTS = (
-    "a table of the items is needed beside that of the events: a row for each item, with its id and what "
-    "describes it. Where each event says that, take it from there: "
-    "pandas.read_csv(FILE, dtype=str).drop_duplicates(ID)[[ID, ...]].to_csv('items.csv', index=False)"
-)
 
 T = TypeVar("T")
 
@@ -54,12 +49,14 @@ class Start:
     tried: str | None
 
 
-def start(clicks: Path, items: Path, output: Path, force: bool = False, progress: Progress = SILENT) -> Start:
-    """Write a commented configuration for two tables.
+def start(
+    clicks: Path, items: Path | None, output: Path, force: bool = False, progress: Progress = SILENT
+) -> Start:
+    """Write a commented configuration for two tables, or for one.
 
     Args:
         clicks: the interactions, as source `tables` reads them; if they are the items, the two are exchanged.
-        items: the items.
+        items: the items; None: the interactions say what these are.
         output: the file to write.
         force: replace it if it is there.
         progress: is told what is being done.
@@ -80,31 +77,49 @@ def start(clicks: Path, items: Path, output: Path, force: bool = False, progress
     return Start(found, config, tried)
 
 
-def two_of(tables: Sequence[Path]) -> tuple[Path, Path]:
-    """Return the events and the items.
+def tables_of(paths: Sequence[Path]) -> tuple[Path, Path | None]:
+    """Return the events, and the items if they have a table of their own.
 
     Raises:
-        ConfigError: there is one table, or there are more than two.
+        ConfigError: there are more than two.
     """
-    if len(tables) < 2:
-        raise ConfigError(f"{tables[0]}: {_FROM_EVENTS}")
-    if len(tables) > 2:
-        named = ", ".join(map(str, tables))
+    if len(paths) > 2:
+        named = ", ".join(map(str, paths))
         raise ConfigError(
-            f"two tables are read, events and items, and not {len(tables)}: {named}. Files of one table "
+            f"two tables are read, events and items, and not {len(paths)}: {named}. Files of one table "
             "belong into a folder, which is named; what a third table says belongs into one of the two "
             "(pandas.merge)"
         )
-    return tables[0], tables[1]
+    return paths[0], paths[1] if len(paths) > 1 else None
 
 
-def examine(clicks: Path, items: Path, progress: Progress = SILENT) -> Examination:
-    """Find out what two tables hold.
+def examine(clicks: Path, items: Path | None, progress: Progress = SILENT) -> Examination:
+    """Find out what the tables hold.
 
     Raises:
         DataError: as `start`.
     """
+    if items is None:
+        progress.say(f"looking at {clicks}")
+        return _examine(*_one_table(clicks))
     progress.say(f"looking at {clicks} and {items}")
+    return _examine(*_two_tables(clicks, items))
+
+
+def _one_table(path: Path) -> tuple[Look, Look, ItemIds, list[str]]:
+    """Return a look at the events and at the items among them, the ids of these, and what is unsure."""
+    writing = writing_of(path)
+    events = look_at(path, writing.dialect, _KEPT_ROWS)
+    items = look_at_items(events)
+    name = next(iter(items.columns))
+    ids = ItemIds(name, name, 1.0, True)
+    if problems := without_header(events, items, ids):
+        raise DataError(path.name, problems[:1])
+    return events, items, ids, [*writing.unsure]
+
+
+def _two_tables(clicks: Path, items: Path) -> tuple[Look, Look, ItemIds, list[str]]:
+    """Return the same of two tables, whichever of them holds the events."""
     writings = _both(writing_of, clicks, items)
     dialects = {clicks: writings[0].beside(writings[1]), items: writings[1].beside(writings[0])}
     one, other = _both(lambda path: look_at(path, dialects[path], _KEPT_ROWS), clicks, items)
@@ -116,10 +131,14 @@ def examine(clicks: Path, items: Path, progress: Progress = SILENT) -> Examinati
     problems = without_header(one, other, ids)
     if ids is None or problems:
         raise DataError(f"{clicks.name} and {items.name}", problems or [explain_strangers(one, other)])
+    return one, other, ids, unsure
+
+
+def _examine(one: Look, other: Look, ids: ItemIds, unsure: list[str]) -> Examination:
     several = rows_of_several(one, other, ids.described)
     # Beside an item and a session of its own, the history of an event may well stand there, too.
     if several and not (ids.known > MET and any(speaks_of(name, "session", "user") for name in one.columns)):
-        raise DataError(f"{clicks.name} and {items.name}", [f"{one.path}: {why}" for why in several.values()])
+        raise DataError(str(one.path), [f"{one.path}: {why}" for why in several.values()])
     split = find_split(one)
     taken = {ids.clicked, *([split] if split else [])}
     times = find_times(one, taken)
@@ -176,10 +195,11 @@ def _both(ask: Callable[[Path], T], clicks: Path, items: Path) -> tuple[T, T]:
     return answers[0], answers[1]
 
 
-def _check_paths(clicks: Path, items: Path, output: Path, force: bool) -> None:
-    problems = [f"{path}: no such file or folder" for path in (clicks, items) if not path.exists()]
-    if clicks.exists() and items.exists() and clicks.samefile(items):
-        problems.append(f"{clicks} and {items} are one table: {_FROM_EVENTS}")
+def _check_paths(clicks: Path, items: Path | None, output: Path, force: bool) -> None:
+    named = [clicks, *([] if items is None else [items])]
+    problems = [f"{path}: no such file or folder" for path in named if not path.exists()]
+    if items is not None and clicks.exists() and items.exists() and clicks.samefile(items):
+        problems.append(f"{clicks} and {items} are one table: name it once if it says what the items are")
     if output.suffix not in (".yaml", ".yml"):
         problems.append(f"{output}: the name of a configuration must end in .yaml")
     if output.is_dir():

@@ -1,0 +1,88 @@
+"""Items where one table holds all: a column of their ids, and those that say what an item is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from m2trec_merlin.errors import DataError
+from m2trec_merlin.starting.look import Column, Look
+from m2trec_merlin.starting.names import speaks_of
+
+#: Rows whose item stands in an earlier one, from which on it can be told what belongs to items.
+_ENOUGH = 50
+#: Agreement of a row with the first one of its item, 0 by chance and 1 always, and rank correlation of
+#: numbers with it, from which on a column belongs to items. Prices change; quantities are those of events.
+_AGREES, _FOLLOWS = 0.7, 0.8
+
+
+def look_at_items(events: Look) -> Look:
+    """Return a look at the items alone: the first row of each that was kept, the ids in the first column.
+
+    Raises:
+        DataError: no column can be told to hold ids of items, or nothing beside it belongs to them.
+    """
+    found = [
+        (speaks_of(ids.name, "item"), len(described), ids.distinct, ids.name, described)
+        for ids in events.columns.values()
+        if _may_be_ids(ids) and (described := _described_by(ids, events))
+    ]
+    if not found:
+        shown = ", ".join(map(repr, events.columns))
+        problem = (
+            f"{events.path}: a table of the items is needed beside it, a row for each with its id and what "
+            f"describes it. This one does not say it: of its columns {shown} none is called like ids of "
+            "items, comes back, and has the same beside it then, such as a title or a category"
+        )
+        raise DataError(str(events.path), [problem])
+    *_, name, described = max(found)
+    rows = events.columns[name].texts.drop_duplicates().index
+    columns = {each: Column(each, events.columns[each].values[rows]) for each in [name, *described]}
+    return replace(events, rows=len(rows), first=len(rows), columns=columns, unreadable={})
+
+
+def _may_be_ids(column: Column) -> bool:
+    return (
+        not column.is_list
+        and not column.is_time
+        and speaks_of(column.name, "item", "code")
+        and not speaks_of(column.name, "session", "user", "time")
+        and column.distinct > 1
+        and column.words < 2
+    )
+
+
+def _described_by(ids: Column, events: Look) -> list[str]:
+    """Return the columns that belong to items of some ids."""
+    first = ids.texts.drop_duplicates()
+    first_row = ids.texts.map(pd.Series(first.index, first.to_numpy()))
+    first_row = first_row[first_row.index != first_row]
+    return [
+        column.name
+        for column in events.columns.values()
+        if column is not ids
+        and not column.is_list
+        and not speaks_of(column.name, "session", "user")
+        and _belongs(column, first_row)
+    ]
+
+
+def _belongs(column: Column, first_row: pd.Series) -> bool:
+    """Tell whether rows have what the first row of their item has, more than by chance.
+
+    Args:
+        column: of the events.
+        first_row: of the item of each row that is not the first one itself.
+    """
+    own, first = column.texts.reindex(first_row.index), column.texts.reindex(first_row).to_numpy()
+    pairs = pd.DataFrame({"own": own, "first": first}).dropna()
+    if len(pairs) < _ENOUGH or column.distinct < 2:
+        return False
+    by_chance = float(((column.counts / column.counts.sum()) ** 2).sum())
+    agreement = (float((pairs["own"] == pairs["first"]).mean()) - by_chance) / (1 - by_chance)
+    if agreement >= _AGREES or column.numbers is None:
+        return agreement >= _AGREES
+    ranks = pairs.astype(np.float64).rank()
+    return bool(ranks.nunique().min() > 1 and ranks["own"].corr(ranks["first"]) >= _FOLLOWS)

@@ -1,0 +1,90 @@
+"""Items that the rows of events describe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from pydantic import ValidationError
+
+from m2trec_merlin.errors import DataError
+from m2trec_merlin.readers.files import TableFile
+from m2trec_merlin.readers.first_rows import first_rows
+from m2trec_merlin.readers.tables import TablesData
+
+ROWS = """order,sku,name,price
+1,07,tea,2.5
+1,,nothing,9
+2,08,mug,
+2,07,tea (new),3
+3,08,mug,4
+3,09,pot,5
+"""
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "orders.csv"
+    path.write_text(ROWS)
+    return path
+
+
+def test_the_first_row_of_an_item_says_what_it_is(table: Path) -> None:
+    found = first_rows(TableFile(table), "sku", ["price", "name"])
+    assert list(found) == ["price", "name", "sku"] and found.index.tolist() == [0, 2, 5]
+    assert found["name"].tolist() == ["tea", "mug", "pot"]
+    assert found["price"].isna().tolist() == [False, True, False], "the price of a later row is not taken"
+
+
+def test_an_item_of_several_files_is_one(tmp_path: Path) -> None:
+    folder = tmp_path / "days"
+    folder.mkdir()
+    for day in "12":
+        (folder / f"{day}.csv").write_text(f"sku,name\n7,day {day}\n{day},own\n")
+    found = first_rows(TableFile(folder), "sku", ["name"])
+    assert dict(zip(found["sku"], found["name"], strict=True)) == {"7": "day 1", "1": "own", "2": "own"}
+
+
+def test_a_table_without_rows_has_no_items(table: Path) -> None:
+    table.write_text("order,sku,name\n")
+    assert first_rows(TableFile(table), "sku", ["name"]).empty
+
+
+def test_numbers_of_types_are_ids_as_they_are(tmp_path: Path) -> None:
+    pd.DataFrame({"sku": [7, 7, 8], "name": list("abc")}).to_parquet(tmp_path / "orders.parquet")
+    assert first_rows(TableFile(tmp_path / "orders.parquet"), "sku", ["name"])["sku"].tolist() == [7, 8]
+
+
+def data(table: Path, **settings: object) -> TablesData:
+    columns = {"session_id": "order", "item_id": "sku"}
+    return TablesData.model_validate(
+        {"source": "tables", "interactions": table, "columns": columns, **settings}
+    )
+
+
+def test_a_source_without_items_says_where_it_looked(table: Path) -> None:
+    source = data(table).open(1)
+    assert source.name == "orders.csv"
+    assert source.items_origin.label == f"{table} (no data.items is named)"
+    assert source.items_origin.locate(5) == "row 6"
+    assert source.items(["name"])["item_id"].tolist() == ["07", "08", "09"]
+
+
+def test_ids_that_are_missing_may_be_left_out(table: Path) -> None:
+    source = data(table, options={"drop_unknown_items": True}).open(1)
+    assert sum(map(len, source.interactions())) == 5
+    assert source.notices == ["1 events left out: they name no item"]
+
+
+def test_what_is_said_of_a_table_of_items_needs_one(table: Path) -> None:
+    with pytest.raises(ValidationError, match=r"columns\.items_item_id: there is no table of the items"):
+        data(table, columns={"session_id": "order", "item_id": "sku", "items_item_id": "id"})
+    with pytest.raises(ValidationError, match=r"options\.items: there is no table of the items"):
+        data(table, options={"items": {"separator": ";"}})
+
+
+def test_another_column_must_not_be_called_as_ids_are(table: Path) -> None:
+    table.write_text("order,sku,item_id\n1,07,a\n")
+    with pytest.raises(DataError, match="call the other column otherwise"):
+        data(table).open(1).items(["item_id"])

@@ -1,0 +1,72 @@
+"""Which columns of a table of events are found to describe items."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from m2trec_merlin.errors import DataError
+from m2trec_merlin.readers.dialect import Dialect
+from m2trec_merlin.starting.items_of_events import look_at_items
+from m2trec_merlin.starting.look import Look, look_at
+
+RANDOM = np.random.default_rng(3)
+N_ROWS, N_ITEMS = 800, 40
+ITEM = RANDOM.integers(N_ITEMS, size=N_ROWS)
+
+
+def described(folder: Path, **columns: object) -> Look:
+    pd.DataFrame(columns).to_csv(folder / "events.csv", index=False)
+    return look_at_items(look_at(folder / "events.csv", Dialect(), 10_000))
+
+
+def test_what_follows_the_item_is_the_item_s(tmp_path: Path) -> None:
+    """A country that nearly all rows have agrees by chance; a price follows, though it changes every day."""
+    invoice, price = np.arange(N_ROWS) // 4, 1 + 0.5 * ITEM
+    found = described(
+        tmp_path,
+        InvoiceNo=invoice,
+        StockCode=[f"S{i}" for i in ITEM],
+        Description=[f"{['red', 'old'][i % 2]} mug {i}" for i in ITEM],
+        Quantity=RANDOM.integers(1, 9, N_ROWS),
+        UnitPrice=np.round(price * RANDOM.normal(1, 0.02, N_ROWS), 2),
+        Customer=invoice % 50,
+        Country=np.where(invoice % 20, "UK", "FR"),
+    )
+    assert list(found.columns) == ["StockCode", "Description", "UnitPrice"]
+    assert found.rows == found.kept == len(set(ITEM))
+    first = pd.Series(ITEM).drop_duplicates().index
+    assert found.columns["StockCode"].values.index.tolist() == first.tolist()
+
+
+def test_of_several_ids_that_of_items_is_taken(tmp_path: Path) -> None:
+    """A category has an id, too, and a name that belongs to it; users have a city."""
+    user = RANDOM.integers(60, size=N_ROWS)
+    found = described(
+        tmp_path,
+        user_id=user,
+        city=[f"city {i % 7}" for i in user],
+        category_id=ITEM % 5,
+        category_name=[f"kind {i % 5}" for i in ITEM],
+        product_id=1000 + ITEM,
+        event_type=RANDOM.choice(["view", "cart"], N_ROWS),
+    )
+    assert list(found.columns) == ["product_id", "category_id", "category_name"]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"visitor": ITEM % 9, "itemid": ITEM, "event": ["view", "cart"] * (N_ROWS // 2)},
+        {"a": ITEM, "b": [f"title {i}" for i in ITEM]},
+        {"item": np.arange(N_ROWS), "title": [f"title {i}" for i in range(N_ROWS)]},
+    ],
+    ids=["nothing belongs to items", "names say nothing", "no item comes back"],
+)
+def test_a_table_that_does_not_say_it_is_refused(tmp_path: Path, columns: dict[str, object]) -> None:
+    with pytest.raises(DataError, match="a table of the items is needed beside it") as refused:
+        described(tmp_path, **columns)
+    assert all(repr(name) in str(refused.value) for name in columns)
