@@ -27,7 +27,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise ConfigError(
             f"{path}: no such configuration file; the ones that ship are in configs/ of the "
-            "repository, and `m2trec init` writes one for two tables"
+            "repository, and `m2trec init` writes one for your tables"
         ) from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {reason_of(error)}") from None

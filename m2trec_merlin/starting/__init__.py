@@ -1,1 +1,1 @@
-"""A first configuration for two tables that nobody has described yet: the work of `m2trec init`."""
+"""A first configuration for tables that nobody has described yet: the work of `m2trec init`."""
