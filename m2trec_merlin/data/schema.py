@@ -15,7 +15,7 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.readers import Origin
 from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, SESSION_ID, SPLIT, SPLITS, TARGET, TIMESTAMP
 from m2trec_merlin.readers.settings import SplitByModulus
-from m2trec_merlin.readers.times import ISO_8601, UNIX_UNITS
+from m2trec_merlin.readers.times import COUNTS, ISO_8601
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -71,7 +71,7 @@ def _of_attribute(attribute: Attribute, called: str) -> dict[str, Any]:
 
 
 def _time(time_format: str) -> dict[str, Any]:
-    if time_format in UNIX_UNITS:
+    if time_format in COUNTS:
         return _NUMBER
     return {"type": "string", **({"pattern": r"^\s*\d{4}"} if time_format == ISO_8601 else {"minLength": 1})}
 

@@ -7,7 +7,7 @@ import datetime
 import numpy as np
 import pandas as pd
 
-from m2trec_merlin.readers.times import ISO_8601, UNIX_UNITS
+from m2trec_merlin.readers.times import DAYS, ISO_8601, UNIX_UNITS
 
 #: Seconds that are taken for milliseconds are of January 1970, days and months without a year of 1900.
 _UNLIKELY_BEFORE = pd.Timestamp("1990-01-01")
@@ -48,7 +48,9 @@ class TimeChecks:
         if times.empty:
             return
         self._earliest, self._latest = min(self._earliest, times.min()), max(self._latest, times.max())
-        odd = ((times < _UNLIKELY_BEFORE) | (times > self._to_come)).to_numpy()
+        # Days since any day say nothing of the year.
+        is_odd = (times < _UNLIKELY_BEFORE) | (times > self._to_come)
+        odd = is_odd.to_numpy() & (self._time_format != DAYS)
         self._times, self._odd = self._times + len(times), self._odd + int(odd.sum())
         if odd.any():
             self._example = self._example or times[odd].iloc[0]
@@ -81,12 +83,12 @@ class TimeChecks:
             session_column: as the source calls it.
         """
         found, is_unix = [], self._time_format in UNIX_UNITS
-        if self._time_format != ISO_8601 and pd.Timestamp.min < self._latest < _UNLIKELY_BEFORE:
+        if self._time_format not in (ISO_8601, DAYS) and pd.Timestamp.min < self._latest < _UNLIKELY_BEFORE:
             found.append(
                 f"all times are before {_UNLIKELY_BEFORE:%Y}, the last one {self._latest}: is time_format "
                 f"'{self._time_format}' right?"
             )
-        if self._times and self._earliest > self._to_come:
+        if self._times and self._earliest > self._to_come and self._time_format != DAYS:
             found.append(f"all times are still to come, the first one {self._earliest}: are they right?")
         if 0 < self._odd < self._times:
             found.append(

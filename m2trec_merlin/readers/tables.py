@@ -72,7 +72,8 @@ class TablesOptions(DialectOptions):
     )
     time_format: Name | None = Field(
         None,
-        description="`columns.order` holds times: s, ms, us, ns (since 1970), ISO8601 or a strptime format",
+        description="`columns.order` holds times: s, ms, us, ns (since 1970), days (since any day), ISO8601 "
+        "or a strptime format",
     )
     drop_unknown_items: bool = Field(
         False, description="leave out events of items without metadata, instead of refusing them"

@@ -11,8 +11,11 @@ import pandas as pd
 from m2trec_merlin.columns import as_text
 from m2trec_merlin.readers.positions import parse_positions
 
-#: Time formats that mean a count since 1970 rather than a text, and their nanoseconds.
+#: Time formats that mean a count since 1970 rather than a text, and their nanoseconds; and days since any
+#: day, which are read as if that were the first of 1970.
 UNIX_UNITS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+DAYS = "days"
+COUNTS = {**UNIX_UNITS, DAYS: 86_400 * 10**9}
 ISO_8601 = "ISO8601"
 
 #: What pandas is told to read ISO 8601 by, and how such a text begins. Before pandas 2 (Merlin's images) it
@@ -29,10 +32,10 @@ _OFFSET = r"[Tt ].*(?:[Zz]|[+-]\d{2}(?::?\d{2})?)$"
 
 def fault_of_format(time_format: str) -> str | None:
     """Return what is wrong with a time format; None if times can be read by it."""
-    if time_format in (ISO_8601, *UNIX_UNITS):
+    if time_format in (ISO_8601, *COUNTS):
         return None
     if "%" not in time_format:
-        return f"expected {', '.join(UNIX_UNITS)}, {ISO_8601} or a strptime format, such as %d/%m/%Y %H:%M:%S"
+        return f"expected {', '.join(COUNTS)}, {ISO_8601} or a strptime format, such as %d/%m/%Y %H:%M:%S"
     try:
         pd.to_datetime(pd.Series(["x"]), format=time_format, errors="coerce")
     except (ValueError, re.error) as error:
@@ -67,7 +70,7 @@ def parse_instants(values: pd.Series, time_format: str = ISO_8601) -> pd.Series:
 
     Args:
         values: dates, times, text, or counts since 1970. A time without an offset is UTC.
-        time_format: "ISO8601", a strptime format, or one of the units s, ms, us, ns.
+        time_format: "ISO8601", a strptime format, or one of `COUNTS`.
     """
     if pd.api.types.is_datetime64_any_dtype(values):
         # pd.to_datetime would look for repeated times first, one Python object after another.
@@ -77,8 +80,8 @@ def parse_instants(values: pd.Series, time_format: str = ISO_8601) -> pd.Series:
     if is_time.any():
         found[is_time] = _naive(pd.to_datetime(values[is_time].astype(object), utc=True, errors="coerce"))
     rest = values[~is_time]
-    if time_format in UNIX_UNITS:
-        found[~is_time] = _from_counts(parse_positions(rest), UNIX_UNITS[time_format])
+    if time_format in COUNTS:
+        found[~is_time] = _from_counts(parse_positions(rest), COUNTS[time_format])
     else:
         found[~is_time] = _from_texts(rest, time_format)
     return pd.Series(found, values.index, name=values.name)

@@ -77,7 +77,7 @@ class ChosenKind:
 
 
 def _is_titled(column: Column) -> bool:
-    return speaks_of(column.name, "title") and not speaks_of(column.name, "category")
+    return speaks_of(column.name, "title") and not speaks_of(column.name, "category", "quantity")
 
 
 def _names_something(column: Column) -> bool:

@@ -11,7 +11,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from m2trec_merlin.readers.times import ISO_8601, UNIX_UNITS, parse_timestamps
+from m2trec_merlin.readers.times import DAYS, ISO_8601, UNIX_UNITS, parse_timestamps
 from m2trec_merlin.shares import percent
 from m2trec_merlin.starting.look import Column
 
@@ -76,6 +76,8 @@ def times_of(column: Column) -> Times | None:
         return None
     if (unit := _unix_unit(column)) is not None:
         return _read(column, unit)
+    if _counts_days(column):
+        return _read(column, DAYS)
     probes = column.texts.iloc[np.linspace(0, len(column.texts) - 1, _PROBES).astype(int)]
     if not probes.str.contains(r"\d").all():
         return None
@@ -107,7 +109,7 @@ def unread_times(columns: Iterable[Column]) -> Iterator[str]:
             ).all():
                 how = "are these days since 1900, as spreadsheets count? Write dates"
             elif column.whole_numbers is not None and column.distinct > _MOST_OF_A_CALENDAR:
-                how = "write dates or times, or sessions are split by no time"
+                how = "write dates, or set data.options.time_format: days if they count days"
             else:
                 continue
         yield f"'{column.name}' is called like a time, and {column.examples(1)} is not read as one: {how}"
@@ -135,6 +137,20 @@ def _unix_unit(column: Column) -> str | None:
         if ((numbers >= _EARLIEST * scale) & (numbers <= _LATEST * scale)).all():
             return unit
     return None
+
+
+def _counts_days(column: Column) -> bool:
+    """Tell whether a column is called like days, and holds so many that they are none of a month or a week.
+
+    Those of spreadsheets are dates, and more.
+    """
+    days = column.whole_numbers
+    return (
+        days is not None
+        and re.search(r"(?i)(?<![a-z])(day|tag)s?(?![a-z])", column.name) is not None
+        and column.distinct > _MOST_OF_A_CALENDAR
+        and bool(((days >= 0) & (days < _DAYS_TO_1970)).all())
+    )
 
 
 def _in_other_writing(column: Column, probes: pd.Series) -> Times | None:

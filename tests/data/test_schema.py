@@ -122,7 +122,7 @@ def test_times(make_config: MakeConfig, time_format: str, good: list[Any], bad: 
 def test_every_source_gives_rows_that_satisfy_it(source: str, tmp_path: Path) -> None:
     data = EXAMPLES[source](tmp_path, 10)
     attributes = [{"name": "title", "kind": "text"}]
-    config = Config.model_validate({"name": source, "data": data.model_dump(), "attributes": attributes})
+    config = Config.model_validate({"name": "shop", "data": data.model_dump(), "attributes": attributes})
     reader = config.data.open(0)
     tables = {"items": reader.items().head(50), "interactions": next(iter(reader.interactions())).head(50)}
     origins = {"items": reader.items_origin, "interactions": reader.interactions_origin}

@@ -33,6 +33,8 @@ def test_pandas_gives_a_time_without_an_offset_that_of_the_one_above() -> None:
         ("02.01.2017", "%d.%m.%Y", "2017-01-02"),
         ("1483315200", "s", "2017-01-02"),
         (1483315200000, "ms", "2017-01-02"),
+        ("365", "days", "1971-01-01"),
+        (17168.5, "days", "2017-01-02 12:00"),
         ("2017-13-02", "ISO8601", None),
         ("yesterday", "s", None),
         (None, "ISO8601", None),

@@ -45,6 +45,26 @@ def test_counts_since_1970(unit: str, scale: int, as_text: bool) -> None:
     assert (found.times.to_numpy() == MOMENTS.to_numpy()).all()
 
 
+@pytest.mark.parametrize(
+    ("name", "days", "are_days"),
+    [
+        ("DAY", range(1, 400), True),
+        ("day_of_sale", range(0, 800, 7), True),
+        ("Tag", range(1, 33), True),
+        ("day", range(1, 32), False),
+        ("birthday", range(1, 400), False),
+        ("day", range(45_000, 45_400), False),
+        ("week", range(1, 400), False),
+    ],
+    ids=["numbered", "gaps", "in German", "of a month", "another word", "of a spreadsheet", "weeks"],
+)
+def test_days_that_are_counted(name: str, days: range, are_days: bool) -> None:
+    found = times_of(Column(name, pd.Series([str(day) for day in days])))
+    assert (found is not None and found.time_format == "days") == are_days
+    if found is not None:
+        assert found.are_days and found.times.diff().dropna().unique() == [pd.Timedelta(days.step, "D")]
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_days_and_months_that_could_be_exchanged_are_told(order: int) -> None:
     early = pd.date_range("2024-01-01", "2024-01-12", freq="7h")[::order]
@@ -136,7 +156,7 @@ def test_times_of_day_beside_days_are_told(clock: str) -> None:
         ),
         (
             [str(day) for day in [*range(1, 400), 1]],
-            "'at' is called like a time, and '1' is not read as one: write dates",
+            "'at' is called like a time, and '1' is not read as one: write dates, or set",
         ),
         ([f"{hour}" for hour in range(24)] * 9, ""),
         (["7", "12"], ""),
