@@ -206,6 +206,9 @@ def find_order(clicks: Look, times: list[Times], grouping: Grouping, taken: set[
         return Order(times[0].column, times[0], reason, unsure=bool(others))
     for column in clicks.columns.values():
         if column.name not in taken | {grouping.column} and _are_places(column, session):
+            if times and _rise(column, session):
+                reason = f"times; {same}, and stay in the order of the file, which is that of '{column.name}'"
+                return Order(times[0].column, times[0], reason)
             by_time = f"; by '{times[0].column}', {same}" if times else ""
             return Order(column.name, None, f"counts the events of a session{by_time}")
     if times:
@@ -220,12 +223,21 @@ def _ties(session: pd.Series, times: pd.Series) -> float:
     return float((table["time"] == table["time"].shift())[same].mean()) if same.any() else 0.0
 
 
+def _places(column: Column, session: pd.Series) -> pd.DataFrame:
+    numbers = pd.Series(column.whole_numbers, column.texts.index)
+    return pd.DataFrame({"session": session, "place": numbers}).dropna()
+
+
+def _rise(column: Column, session: pd.Series) -> bool:
+    """Tell whether the places of each session rise from row to row."""
+    return bool(_places(column, session).groupby("session")["place"].is_monotonic_increasing.all())
+
+
 def _are_places(column: Column, session: pd.Series) -> bool:
     """Tell whether a column counts the events of each session, from 0 or 1, or in any steps."""
-    numbers = column.whole_numbers
-    if numbers is None or column.gaps:
+    if column.whole_numbers is None or column.gaps:
         return False
-    table = pd.DataFrame({"session": session, "place": pd.Series(numbers, column.texts.index)}).dropna()
+    table = _places(column, session)
     groups = table.groupby("session")["place"]
     counted = (groups.min() <= 1) & (groups.max() - groups.min() + 1 == groups.size())
     distinct = not table.duplicated().any()

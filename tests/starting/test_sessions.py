@@ -112,9 +112,13 @@ def test_a_column_without_a_telling_name_is_found_by_its_values(look: LookAt) ->
 
 
 def test_positions_order_what_happened_at_one_time(look: LookAt) -> None:
+    """Times tell the last sessions from the first: they are taken where rows are in the order of positions."""
     clicks = log("2min", "2days")
     clicks["time"] = clicks.groupby("session")["time"].transform("min")
     _, order = understood(look, clicks)
+    assert order.column == "time" and order.times is not None and not order.unsure
+    assert order.reason.endswith("stay in the order of the file, which is that of 'step'")
+    _, order = understood(look, clicks.iloc[::-1].reset_index(drop=True))
     assert (order.column, order.times) == ("step", None) and "by 'time', 100 % of events" in order.reason
 
 
