@@ -58,3 +58,24 @@ def test_code_is_kept_where_that_can_be(tmp_path: Path, may_write: bool) -> None
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.stdout == "6.0\n", done.stderr
     assert bool(list(tmp_path.glob("__pycache__/sums.*.nbi"))) == may_write
+
+
+@pytest.mark.parametrize("damage", [b"", b"no pickle", None], ids=["cut off", "other bytes", "unreadable"])
+@pytest.mark.parametrize("kind", ["nbi", "nbc"])
+def test_what_a_crash_left_of_the_cache_is_made_anew(tmp_path: Path, kind: str, damage: bytes | None) -> None:
+    (tmp_path / "sums.py").write_text(MODULE)
+    environment = {"PATH": "", "HOME": str(tmp_path / "home"), "PYTHONPATH": str(Path.cwd())}
+    command = [sys.executable, "-B", "-c", RUN, str(tmp_path)]
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    [file] = tmp_path.glob(f"__pycache__/sums.*.{kind}")
+    if damage is None:
+        file.unlink()
+        file.mkdir()
+    else:
+        file.write_bytes(damage)
+    for _ in range(2):
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert done.stdout == "6.0\n", done.stderr
+    if damage is not None:
+        healed = [each.stat().st_size for each in tmp_path.glob("__pycache__/sums.*.nb[ci]")]
+        assert min(healed) > 100, "what was damaged is kept again"

@@ -95,8 +95,8 @@ class ServingConfig(Section):
     top_categories: int = Field(3, ge=1, le=10_000)
     new_item_boost: float = Field(
         0.0,
-        ge=-1e6,
-        le=1e6,
+        ge=-1000,
+        le=1000,
         description="added to the scores of items without training history; a request can say otherwise",
     )
     mixture: AnyMixture = TunedMixture()

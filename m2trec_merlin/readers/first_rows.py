@@ -1,4 +1,4 @@
-"""Items where no table describes them: rows of events say what their items are, and the first one counts."""
+"""Items where no table describes them: rows of events say what their items are."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ import pandas as pd
 from m2trec_merlin.readers.canonical import normalise_ids
 from m2trec_merlin.readers.files import TableFile
 
+#: Rows that are held together at least before those that say less are let go.
+_TOGETHER = 100_000
+
 
 def first_rows(file: TableFile, ids: str, columns: Sequence[str]) -> pd.DataFrame:
-    """Return the first row of each id, in the order of the file; the index is the row number.
+    """Return a row of each id, in the order of the file; the index is the row number.
 
-    What later rows say otherwise, such as the price of another day, is not known when an item comes up first.
+    It is the first one, or the first that has more of the columns. What later rows say otherwise, such as the
+    price of another day, is not known when an item comes up.
 
     Args:
         file: the events.
@@ -24,11 +28,20 @@ def first_rows(file: TableFile, ids: str, columns: Sequence[str]) -> pd.DataFram
         DataError: see `TableFile.blocks`.
     """
     names = list(dict.fromkeys([*columns, ids]))
-    seen: set[object] = set()
-    found = []
+    chosen = pd.DataFrame(columns=names)
+    waiting: list[pd.DataFrame] = []
     for block in file.blocks(names, single=[ids]):
-        named = normalise_ids(block[ids])
-        first = block[named.notna() & ~named.duplicated() & ~named.isin(seen)]
-        seen.update(named[first.index])
-        found.append(first)
-    return pd.concat(found) if found else pd.DataFrame(columns=names)
+        waiting.append(_saying_most([block], ids))
+        if sum(map(len, waiting)) > max(len(chosen), _TOGETHER):
+            chosen, waiting = _saying_most([chosen, *waiting], ids), []
+    return _saying_most([chosen, *waiting], ids)
+
+
+def _saying_most(parts: Sequence[pd.DataFrame], ids: str) -> pd.DataFrame:
+    """Return of each id the first row of those that have the most values."""
+    some = [part for part in parts if len(part)]
+    rows = pd.concat(some) if some else parts[0]
+    named = normalise_ids(rows[ids])
+    known = pd.DataFrame({"id": named, "values": rows.notna().sum(axis=1)}, index=rows.index)
+    known = known[named.notna()].sort_values("values", ascending=False, kind="stable")
+    return rows.loc[known.index[~known["id"].duplicated()]].sort_index()

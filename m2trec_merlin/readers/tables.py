@@ -95,7 +95,7 @@ class TablesData(DataSettings):
     items: SettingPath | None = Field(
         None,
         description="Parquet or CSV file or folder; default: an item is what the first of its interactions "
-        "says of it",
+        "says of it (the first of those that say most)",
     )
     columns: ColumnsConfig = ColumnsConfig()
     sessions: UserSessions | None = Field(

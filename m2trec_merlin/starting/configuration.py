@@ -67,8 +67,11 @@ class Examination:
         if not self.is_one_table:
             return [self.clicks.describe(), self.items.describe()]
         described = ", ".join(repr(name) for name in self.items.columns if name != self.ids.described)
-        what = f"{self.items.rows:,} items by '{self.ids.described}', each as its first row has {described}"
-        return [self.clicks.describe(), what]
+        items = f"{self.items.rows:,} items by '{self.ids.described}' in these rows"
+        return [
+            self.clicks.describe(),
+            f"{items}; of each, the first row that says most has {described}",
+        ]
 
     def doubts(self) -> list[str]:
         """Return what a person should look at."""

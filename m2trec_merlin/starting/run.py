@@ -140,7 +140,9 @@ def _examine(one: Look, other: Look, ids: ItemIds, unsure: list[str]) -> Examina
     if several and not (ids.known > MET and any(speaks_of(name, "session", "user") for name in one.columns)):
         raise DataError(str(one.path), [f"{one.path}: {why}" for why in several.values()])
     split = find_split(one)
-    taken = {ids.clicked, *([split] if split else [])}
+    # What an item is called, and when it came out, is neither session nor time of an event.
+    of_items = other.columns.keys() if other.file is one.file else {ids.clicked}
+    taken = {*of_items, *([split] if split else [])}
     times = find_times(one, taken)
     read = {each.column for each in times} | taken
     logged = [c for c in one.columns.values() if c.name not in read and speaks_of(c.name, "time")]

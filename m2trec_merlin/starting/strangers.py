@@ -29,6 +29,7 @@ def explain_strangers(clicks: Look, items: Look) -> str:
 def _reasons(clicks: Look, items: Look) -> Iterator[str]:
     """Yield what is nearly the same in columns that are called like items, or alike."""
     yield from rows_of_several(clicks, items).values()
+    yield from (f"{look.path.name} holds one row" for look in (clicks, items) if look.rows == 1)
     for clicked in _named(clicks):
         ids = normalise_ids(clicked.values).dropna()
         for column in sorted(items.columns.values(), key=lambda column: column.name != clicked.name):
@@ -37,7 +38,7 @@ def _reasons(clicks: Look, items: Look) -> Iterator[str]:
             known = KnownItems(items.ids(column.name))
             found = known.positions(ids) >= 0
             pair = f"'{clicked.name}' and '{column.name}'"
-            if len(found) and found.mean() > MET and not column.is_unique:
+            if len(found) and found.mean() > MET and not column.is_unique and len(column.texts) > 1:
                 rows = len(column.texts) / max(column.distinct, 1)
                 yield (
                     f"{pair} hold the same, but an item has {rows:.1f} rows: write one for each; where a row "

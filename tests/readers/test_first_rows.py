@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ValidationError
@@ -30,11 +31,11 @@ def table(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_first_row_of_an_item_says_what_it_is(table: Path) -> None:
+def test_the_first_row_that_says_most_says_what_an_item_is(table: Path) -> None:
     found = first_rows(TableFile(table), "sku", ["price", "name"])
-    assert list(found) == ["price", "name", "sku"] and found.index.tolist() == [0, 2, 5]
+    assert list(found) == ["price", "name", "sku"] and found.index.tolist() == [0, 4, 5]
     assert found["name"].tolist() == ["tea", "mug", "pot"]
-    assert found["price"].isna().tolist() == [False, True, False], "the price of a later row is not taken"
+    assert found["price"].tolist() == ["2.5", "4", "5"], "of a later row, where the first one has none"
 
 
 def test_an_item_of_several_files_is_one(tmp_path: Path) -> None:
@@ -88,3 +89,20 @@ def test_another_column_must_not_be_called_as_ids_are(table: Path) -> None:
     table.write_text("order,sku,item_id\n1,07,a\n")
     with pytest.raises(DataError, match="call the other column otherwise"):
         data(table).open(1).items(["item_id"])
+
+
+def test_items_of_many_blocks_are_those_of_one(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(2)
+    rows = pd.DataFrame({"sku": random.integers(0, 30, 900), "name": random.choice(["a", "b"], 900)})
+    rows.loc[random.random(900) < 0.6, "name"] = None
+    rows.loc[rows["sku"] < 5, "name"] = None
+    for number in range(9):
+        rows[number * 100 : number * 100 + 100].to_csv(table.parent / f"part-{number}.csv", index=False)
+    table.unlink()
+    whole = first_rows(TableFile(table.parent), "sku", ["name"])
+    monkeypatch.setattr("m2trec_merlin.readers.first_rows._TOGETHER", 40)
+    pd.testing.assert_frame_equal(first_rows(TableFile(table.parent), "sku", ["name"]), whole)
+    first = {sku: group["name"].first_valid_index() for sku, group in rows.groupby("sku")}
+    starts = rows.drop_duplicates("sku").index
+    expected = [index if first[rows["sku"][index]] is None else first[rows["sku"][index]] for index in starts]
+    assert whole.index.tolist() == sorted(expected)

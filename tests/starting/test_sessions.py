@@ -112,7 +112,7 @@ def test_a_column_without_a_telling_name_is_found_by_its_values(look: LookAt) ->
 
 
 def test_positions_order_what_happened_at_one_time(look: LookAt) -> None:
-    """Times tell the last sessions from the first: they are taken where rows are in the order of positions."""
+    """Times tell the last sessions from the first: where rows are in the order of positions, they do."""
     clicks = log("2min", "2days")
     clicks["time"] = clicks.groupby("session")["time"].transform("min")
     _, order = understood(look, clicks)

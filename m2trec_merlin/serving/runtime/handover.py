@@ -31,7 +31,7 @@ from m2trec_merlin.serving.runtime.recommending import Request
 from m2trec_merlin.serving.runtime.request_json import parse_json
 
 #: Entries of `CHECKED` that are lists, and left out where these are empty.
-_SELDOM = ("outside", "places")
+_SELDOM = ("outside", "places", "held")
 #: In `CHECKED`: what the rows mean something to. The steps may be of two exports where one was replaced while
 #: Triton ran, and a step started again.
 MADE_OF = "made_of"
@@ -147,7 +147,8 @@ def _nothing(fields: tuple[Field, ...]) -> EncodedItems:
 
 def _require_within(request: Request, version: Description, n_rows: int) -> None:
     positions, columns = request.positions, request.new_items.values()
-    if not _is_list_of(str, request.outside) or not _is_list_of(int, request.places):
+    texts = request.outside, request.held
+    if not all(_is_list_of(str, each) for each in texts) or not _is_list_of(int, request.places):
         raise ValueError(f"{', '.join(_SELDOM)} are no lists of texts and of numbers")
     if request.places and len(request.places) != len(positions):
         raise ValueError(f"places are not the {len(positions)} of {POSITIONS}")

@@ -154,13 +154,17 @@ class IvfShortlist:
 
     def best(self, asked: Asked, counts: Sequence[int]) -> list[np.ndarray | None]:
         """See `Shortlist.best`."""
-        most = max(counts) + min(self._n_void, max(counts))
-        if most > _MOST:
-            return [None] * len(counts)
+        # What a search asks for and finds does not depend on the others.
+        wanted = np.array([count + min(self._n_void, count) for count in counts])
+        found: list[np.ndarray | None] = [None] * len(counts)
+        few = np.flatnonzero(wanted <= _MOST)
         points = _points_of(asked)
-        blocks = (points[start : start + _AT_ONCE] for start in range(0, len(points), _AT_ONCE))
-        near = np.concatenate([self._lists.search(block, most)[1] for block in blocks])
-        return [self._best_of(rows, count) for rows, count in zip(near, counts, strict=True)]
+        for start in range(0, len(few), _AT_ONCE):
+            places = few[start : start + _AT_ONCE]
+            near = self._lists.search(points[places], int(wanted[places].max()))[1]
+            for place, rows in zip(places, near, strict=True):
+                found[place] = self._best_of(rows[: wanted[place]], counts[place])
+        return found
 
     def _best_of(self, near: np.ndarray, count: int) -> np.ndarray | None:
         # Lists may hold too few, which FAISS tells by rows of -1.

@@ -64,6 +64,8 @@ class Request:
         catalogue: version of the items in which rows are meant.
         outside: ids of candidates that the catalogue does not have, the last of the new items.
         places: of the events in the client's request; none if nobody wants to know.
+        held: ids of all that the client's session holds, also of what is too long ago for `positions`; none
+            if nothing of it is to be left out.
         events: encoded attributes of the events; empty where nothing is said of any, or the model reads none.
     """
 
@@ -75,6 +77,7 @@ class Request:
     catalogue: str = EXPORTED_CATALOGUE
     outside: list[str] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
     events: EncodedItems = field(default_factory=dict)
 
 
@@ -296,7 +299,8 @@ class Recommender:
     ) -> Answer:
         notes = draft.notes
         if len(found.rows) < draft.k:
-            notes.append(f"only {len(found.rows)} items may be recommended; {draft.k} were asked for")
+            some = f"{len(found.rows)} item{'' if len(found.rows) == 1 else 's'}"
+            notes.append(f"only {some} may be recommended; {draft.k} were asked for")
         if request.options[Explain.name] and len(found.rows) > MOST_EXPLAINED:
             notes.append(f"options.{Explain.name}: explains the first {MOST_EXPLAINED} items")
         ids, titles = catalogue.items.ids(found.rows), catalogue.items.titles(found.rows)
@@ -315,6 +319,7 @@ class Recommender:
 
 
 def _draft(catalogue: ServedCatalogue, request: Request) -> Draft:
-    draft = Draft(catalogue.items, request.positions, catalogue.new, list(request.notes), catalogue.biases)
+    session = request.positions, request.held
+    draft = Draft(catalogue.items, *session, catalogue.new, list(request.notes), catalogue.biases)
     apply_options(request.options, draft)
     return draft

@@ -59,6 +59,7 @@ from m2trec_merlin.serving.runtime.live_versions import LiveVersions
 from m2trec_merlin.serving.runtime.new_items import NewItemEncoder
 from m2trec_merlin.serving.runtime.notes import cut
 from m2trec_merlin.serving.runtime.options import check_options
+from m2trec_merlin.serving.runtime.options.exclusions import ExcludeSessionItems
 from m2trec_merlin.serving.runtime.options.explaining import Explain
 from m2trec_merlin.serving.runtime.options.reranking import Candidates, ids_of
 from m2trec_merlin.serving.runtime.recommending import Answer, Recommender, Request
@@ -262,6 +263,7 @@ def _request(asked: _Asked, read: ReadSession) -> Request:
         catalogue=read.catalogue,
         outside=read.outside,
         places=read.places if options[Explain.name] else [],
+        held=[each for each in asked.item_ids if each] if options[ExcludeSessionItems.name] else [],
         events=read.events,
     )
 

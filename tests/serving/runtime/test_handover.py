@@ -97,6 +97,7 @@ TAMPERED = {
     "candidates that are no items": lambda t: {"checked": said(t, outside=["mine"])},
     "candidates that are no texts": lambda t: {"checked": said(t, outside=[7])},
     "candidates that are no list": lambda t: {"checked": said(t, outside=3)},
+    "ids held that are no texts": lambda t: {"checked": said(t, held=[7])},
     "places of other events": lambda t: {"checked": said(t, places=[0, 1])},
     "places that are no numbers": lambda t: {"checked": said(t, places=["a", "b", "c", "d"])},
     "no options": lambda t: {"checked": of_text(json.dumps({"notes": []}))},

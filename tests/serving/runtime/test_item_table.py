@@ -34,7 +34,7 @@ def table(request: pytest.FixtureRequest) -> ItemTable:
 
 def passing(table: ItemTable, **filters: Any) -> list[str]:
     """By the option, as a request would."""
-    draft = Draft(table, np.zeros(0, np.int64), np.zeros(0, np.int64), [])
+    draft = Draft(table, np.zeros(0, np.int64), (), np.zeros(0, np.int64), [])
     Filters().apply(filters, draft)
     assert draft.allowed is not None and not draft.allowed[0]
     return table.ids(np.flatnonzero(draft.allowed))
@@ -55,7 +55,7 @@ def test_ids_titles_rows_and_shares(table: ItemTable) -> None:
 
 
 def test_no_filter_is_no_mask(table: ItemTable) -> None:
-    draft = Draft(table, np.zeros(0, np.int64), np.zeros(0, np.int64), [])
+    draft = Draft(table, np.zeros(0, np.int64), (), np.zeros(0, np.int64), [])
     Filters().apply({}, draft)
     assert draft.allowed is None
 

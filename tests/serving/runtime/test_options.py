@@ -96,6 +96,7 @@ def draft_of_nothing() -> Draft:
     return Draft(
         ItemTable(pa.table({**table, **filters})),
         np.array([1]),
+        (),
         np.array([2, 3]),
         [],
         np.zeros(4, np.float32),
@@ -176,6 +177,7 @@ def test_the_boost_of_new_items_is_the_exported_one_unless_a_request_says_otherw
         ({"filters": ["a"]}, "options.filters"),
         ({"new_item_boost": "high"}, "options.new_item_boost"),
         ({"new_item_boost": float("inf")}, "options.new_item_boost"),
+        ({"new_item_boost": -1000.5}, "options.new_item_boost"),
         ({"new_items": "all"}, "options.new_items"),
         ({"request_id": ""}, "options.request_id"),
         ({"request_id": "x" * 129}, "options.request_id"),

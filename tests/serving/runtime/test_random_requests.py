@@ -89,7 +89,7 @@ def random_options(chance: random.Random) -> str:
             {
                 "candidates": [random_candidate(chance) for _ in range(chance.choice([0, 1, 2, 2, 20]))],
                 "explain": chance.random() < 0.5,
-                "new_item_boost": chance.choice([0, 0, 2, -1e30]),
+                "new_item_boost": chance.choice([0, 0, 2, -1000]),
                 "exclude": chance.sample(IDS, 2),
             }
         )

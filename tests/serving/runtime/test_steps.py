@@ -15,6 +15,7 @@ from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.serving.contract.repository import version_folder
 from m2trec_merlin.serving.contract.version import CATALOGUE_IDS, Description
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep, Tensors
+from tests.serving.runtime.asking import Asking
 from tests.worlds.shop import Shop
 
 
@@ -56,6 +57,22 @@ def test_answers_keep_the_order_of_requests_around_faulty_ones(
     assert [isinstance(read, ServerError) for read in reads] == [False, True, True, False]
     answers = predict.answer([tensors(reads[0]), tensors(reads[3])])
     assert [tensors(answer)["scores"].shape for answer in answers] == [(1, 2), (1, 4)]
+
+
+def test_what_a_session_holds_is_left_out_however_long_ago(shop: Shop) -> None:
+    """The model sees the last events alone, and offline the whole session is left out."""
+    ask, most = Asking(shop), Description.open(shop.preprocess).max_length
+    session = ["sku-1", *["sku-2", "sku-3"] * most]
+    assert "sku-1" in ask(session).item_ids
+    answer = ask(session, exclude_session_items=True)
+    assert answer.item_ids and not {"sku-1", "sku-2", "sku-3"} & set(answer.item_ids)
+
+
+def test_a_candidate_that_the_session_holds_by_its_attributes_is_left_out(shop: Shop) -> None:
+    ask, mine = Asking(shop), {"item_id": "mine", "product_name": "oat milk"}
+    candidates = [mine, "sku-1"]
+    assert set(ask([mine], candidates=candidates).item_ids) == {"mine", "sku-1"}
+    assert ask([mine], candidates=candidates, exclude_session_items=True).item_ids == ["sku-1"]
 
 
 def test_options_are_checked_before_anything_is_encoded(

@@ -6,6 +6,7 @@ Options are checked in the first step of the ensemble, before anything is encode
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -30,6 +31,7 @@ class Draft:
     Attributes:
         items: the catalogue as a person reads it.
         positions: int64 [L], rows of the session; negative for items outside of the catalogue.
+        held: ids of all that the session holds, where it is to be left out.
         new: int64, rows that count as new.
         new_are_named: whether the request says which.
         notes: warnings of the answer.
@@ -44,6 +46,7 @@ class Draft:
 
     items: Items
     positions: np.ndarray
+    held: Sequence[str]
     new: np.ndarray
     notes: list[str]
     biases: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))

@@ -10,13 +10,15 @@ from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.notes import name_some
 from m2trec_merlin.serving.runtime.options.base import (
     ITEM_ID,
-    NUMBER,
     Draft,
     Option,
     as_ids,
     is_list_of_ids,
     is_number,
 )
+
+#: Beside a larger boost, float32 holds too few digits of a score to tell one new item from another.
+_LARGEST = 1000
 
 
 class NewItems(Option[list[str] | None]):
@@ -54,18 +56,18 @@ class NewItemBoost(Option[float]):
     """`new_item_boost`: added to the scores of new items."""
 
     name = "new_item_boost"
-    expected = "a number"
+    expected = f"a number from -{_LARGEST:,} to {_LARGEST:,}"
     default = 0.0
     meaning = "added to the scores of new items"
     needs_model = True
 
     def schema(self, version: Description) -> dict[str, Any]:
         """See `Option.schema`."""
-        return NUMBER
+        return {"type": "number", "minimum": -_LARGEST, "maximum": _LARGEST}
 
     def fits(self, value: object) -> bool:
         """See `Option.fits`."""
-        return is_number(value)
+        return is_number(value) and isinstance(value, int | float) and abs(value) <= _LARGEST
 
     def read(self, value: Any) -> float:
         """Return a float: NumPy adds no integers beyond 64 bits."""
