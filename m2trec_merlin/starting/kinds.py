@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from m2trec_merlin.attributes.base import WRITTEN_LISTS_HINT, written_lists
 from m2trec_merlin.attributes.numeric import may_have_points_at_thousands
 from m2trec_merlin.columns import are_missing_words, to_arrow, with_point
+from m2trec_merlin.readers.times import DAYS
 from m2trec_merlin.shares import percent
 from m2trec_merlin.starting.look import Column
 from m2trec_merlin.starting.names import speaks_of
@@ -146,7 +147,9 @@ def _written_lists(column: Column) -> ChosenKind | None:
 def _dates(column: Column) -> ChosenKind | None:
     if column.numbers is not None and not speaks_of(column.name, "time"):
         return None
-    if column.is_time or times_of(column) is not None:
+    found = times_of(column)
+    # A number of days is one of an item, too.
+    if column.is_time or (found is not None and found.time_format != DAYS):
         reason = (
             "dates or times, for which there is no kind: a number, such as days since release, can be used"
         )

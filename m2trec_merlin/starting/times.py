@@ -30,6 +30,8 @@ _PARTS = {
     **{"%z": r"(?:Z|[+-]\d\d:?\d\d)", "%Z": "[A-Z]{3,4}"},
 }
 _CLOCK = r"(?i)\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[ap]m)?"
+#: What is called like a day from any first one on.
+_DAY = r"(?i)^(?!.*(since|ago|until|year|jahr|age(?![a-z]))).*(?<![a-z])(day|tag)(?![a-z])"
 #: From the day 0 of spreadsheets.
 _DAYS_TO_1970 = 25_569
 #: Hours, weekdays and days of a month are fewer.
@@ -140,14 +142,14 @@ def _unix_unit(column: Column) -> str | None:
 
 
 def _counts_days(column: Column) -> bool:
-    """Tell whether a column is called like days, and holds so many that they are none of a month or a week.
+    """Tell whether a column is called like a day, and holds so many that they are none of a month or a week.
 
-    Those of spreadsheets are dates, and more.
+    Days, and those since something, are spans. Those of spreadsheets are dates, and more.
     """
     days = column.whole_numbers
     return (
         days is not None
-        and re.search(r"(?i)(?<![a-z])(day|tag)s?(?![a-z])", column.name) is not None
+        and re.search(_DAY, column.name) is not None
         and column.distinct > _MOST_OF_A_CALENDAR
         and bool(((days >= 0) & (days < _DAYS_TO_1970)).all())
     )

@@ -206,6 +206,8 @@ def test_marks_of_web_pages_separate_nothing() -> None:
 def test_what_items_are_called_is_no_level() -> None:
     named, colour = category("name", [f"Lamp{i % 40}" for i in range(N)]), category("colour", LETTERS)
     assert named.names_items and choose_tasks([named, colour]) == [colour]
+    days = choose("day", [str(i % 40) for i in range(N)])
+    assert days.kind is not None, "a number of days is one of an item"
     sizes = choose("CURR_SIZE_OF_PRODUCT", [f"{i % 40} {'OZ' if i % 3 else 'LB'}" for i in range(N)])
     assert not sizes.names_items, "nobody knows an item by its size"
 

@@ -53,10 +53,24 @@ def test_counts_since_1970(unit: str, scale: int, as_text: bool) -> None:
         ("Tag", range(1, 33), True),
         ("day", range(1, 32), False),
         ("birthday", range(1, 400), False),
+        ("days", range(1, 400), False),
+        ("day_of_year", range(1, 366), False),
+        ("day_since_first", range(1, 400), False),
         ("day", range(45_000, 45_400), False),
         ("week", range(1, 400), False),
     ],
-    ids=["numbered", "gaps", "in German", "of a month", "another word", "of a spreadsheet", "weeks"],
+    ids=[
+        "numbered",
+        "gaps",
+        "in German",
+        "of a month",
+        "another word",
+        "a span",
+        "of a year",
+        "since a day",
+        "of a spreadsheet",
+        "weeks",
+    ],
 )
 def test_days_that_are_counted(name: str, days: range, are_days: bool) -> None:
     found = times_of(Column(name, pd.Series([str(day) for day in days])))
