@@ -140,8 +140,8 @@ def test_unknown_options_are_refused(
 @pytest.mark.parametrize(
     ("time_format", "fault"),
     [
-        ("YYYY-MM-DD", "expected s, ms, us, ns, ISO8601 or a strptime format, such as %d/%m/%Y"),
-        ("iso8601", "expected s, ms, us, ns, ISO8601"),
+        ("YYYY-MM-DD", "expected s, ms, us, ns, days, ISO8601 or a strptime format, such as %d/%m/%Y"),
+        ("iso8601", "expected s, ms, us, ns, days, ISO8601"),
         ("%Y-%m-%d %Q", "is no strptime format: 'Q' is a bad directive"),
         ("%Y %Y", "is no strptime format: redefinition"),
         ("%Y-%", "is no strptime format: stray %"),

@@ -110,30 +110,6 @@ def test_what_is_written_runs(shop: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert len(pd.read_parquet(folder / "items.parquet")) == N_ITEMS
 
 
-def test_one_table_that_says_both(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    both = (
-        clicks().merge(products(), left_on="product", right_on="sku").drop(columns=["sku", "image", "action"])
-    )
-    # Dates of items are no times of events, and come before these in the table.
-    both.insert(0, "released", "2019-0" + both["product"].str[-1].replace("0", "9") + "-01")
-    both.sort_values("at").to_csv(shop / "sales.csv", index=False)
-    done = start(shop / "sales.csv", None, shop / "shop.yaml")
-    written = settings(shop / "shop.yaml")
-    assert "items" not in written["data"] and written["data"]["interactions"] == "sales.csv"
-    assert written["data"]["columns"] == {"session_id": "visit", "item_id": "product", "order": "at"}
-    assert written["attributes"] == EXPECTED["attributes"] and written["model"] == EXPECTED["model"]
-    n_items = both["product"].nunique()
-    told = f"{n_items} items by 'product' in these rows; of each, the first row that says most has "
-    assert done.found.looked_at()[1] == told + "'released', 'name', 'department', 'category', 'price'"
-    assert [line for line in done.found.left_out() if "event is its session" in line] == [
-        "sales.csv, 'currency': an event is its session, item and order"
-    ]
-    monkeypatch.chdir(shop)
-    items = pd.read_parquet(prepare_data(load_config("shop.yaml")) / "items.parquet")
-    assert len(items) == n_items
-    assert items.set_index("item_id")["name"].to_dict() == both.set_index("product")["name"].to_dict()
-
-
 def test_exchanged_tables_are_noticed(shop: Path) -> None:
     done = draft(shop, "products.csv", "clicks.csv")
     assert settings(shop / "shop.yaml") == EXPECTED

@@ -101,7 +101,7 @@ def test_other_options_know_the_items_of_the_list(ask: Asking) -> None:
     assert sorted(some.item_ids) in (["mine", "sku-1"], ["mine", "sku-4"])
     # Nothing of the item is known by which it could be filtered.
     filtered = ask(SESSION, candidates=["sku-1", mine], filters={"department": "bakery"})
-    assert filtered.item_ids == ["sku-1"] and "only 1 items may be recommended" in filtered.warnings[0]
+    assert filtered.item_ids == ["sku-1"] and "only 1 item may be recommended" in filtered.warnings[0]
 
 
 def test_without_a_session_a_list_is_ranked_by_popularity(ask: Asking) -> None:

@@ -1,0 +1,37 @@
+"""From one table of events, which say what their items are, to a configuration that the data step takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from m2trec_merlin.config import load_config
+from m2trec_merlin.data import prepare_data
+from m2trec_merlin.starting.run import start
+from tests.starting.test_run import EXPECTED, clicks, products, settings
+
+
+def test_one_table_that_says_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = (
+        clicks().merge(products(), left_on="product", right_on="sku").drop(columns=["sku", "image", "action"])
+    )
+    # Dates of items are no times of events, and come before these in the table.
+    both.insert(0, "released", "2019-0" + both["product"].str[-1].replace("0", "9") + "-01")
+    both.sort_values("at").to_csv(tmp_path / "sales.csv", index=False)
+    done = start(tmp_path / "sales.csv", None, tmp_path / "shop.yaml")
+    written = settings(tmp_path / "shop.yaml")
+    assert "items" not in written["data"] and written["data"]["interactions"] == "sales.csv"
+    assert written["data"]["columns"] == {"session_id": "visit", "item_id": "product", "order": "at"}
+    assert written["attributes"] == EXPECTED["attributes"] and written["model"] == EXPECTED["model"]
+    n_items = both["product"].nunique()
+    told = f"{n_items} items by 'product' in these rows; of each, the first row that says most has "
+    assert done.found.looked_at()[1] == told + "'released', 'name', 'department', 'category', 'price'"
+    assert [line for line in done.found.left_out() if "event is its session" in line] == [
+        "sales.csv, 'currency': an event is its session, item and order"
+    ]
+    monkeypatch.chdir(tmp_path)
+    items = pd.read_parquet(prepare_data(load_config("shop.yaml")) / "items.parquet")
+    assert len(items) == n_items
+    assert items.set_index("item_id")["name"].to_dict() == both.set_index("product")["name"].to_dict()
