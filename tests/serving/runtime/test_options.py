@@ -190,6 +190,7 @@ def test_the_boost_of_new_items_is_the_exported_one_unless_a_request_says_otherw
         ({"diversity": {"by": "colour", "most": 1}}, "options.diversity.by"),
         ({"candidates": "a"}, "options.candidates"),
         ({"candidates": [{"price": 1}]}, "options.candidates"),
+        ({"candidates": [{"item_id": "", "price": 1}]}, "options.candidates"),
         ({"candidates": ["a"] * 10_001}, "options.candidates"),
         ({"candidates": [{"item_id": n} for n in range(1001)]}, "options.candidates"),
         ({"explain": 1}, "options.explain"),

@@ -47,7 +47,9 @@ class Candidates(Option[list[Candidate] | None]):
             return False
         raw = [each for each in value if isinstance(each, dict)]
         ids = [each.get(ITEM_ID) if isinstance(each, dict) else each for each in value]
-        return len(raw) <= MOST_RAW_CANDIDATES and all(isinstance(item_id, str | int) for item_id in ids)
+        are_ids = all(isinstance(item_id, str | int) for item_id in ids)
+        # By nothing, an answer could not name it.
+        return len(raw) <= MOST_RAW_CANDIDATES and are_ids and all(each[ITEM_ID] != "" for each in raw)
 
     def read(self, value: Any) -> list[Candidate] | None:
         """Return ids as text."""
