@@ -103,7 +103,8 @@ def random_candidate(chance: random.Random) -> Any:
     described = {"department": chance.choice(["bakery", "no such", None, ""])}
     for column in chance.sample(COLUMNS, chance.randrange(3)):
         described[column] = chance.choice(SCALARS[:40])
-    return {**described, "item_id": item_id} if chance.random() < 0.98 else described
+    # Without an id, or one of no letter, it is refused.
+    return {**described, "item_id": item_id or "mine"} if chance.random() < 0.98 else described
 
 
 def random_request(chance: random.Random) -> dict[str, np.ndarray]:
