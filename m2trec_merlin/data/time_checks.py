@@ -31,7 +31,9 @@ class TimeChecks:
         self._time_format = time_format
         self._earliest, self._latest = pd.Timestamp.max, pd.Timestamp.min
         now = pd.Timestamp(datetime.datetime.now(datetime.timezone.utc)).tz_localize(None)
-        self._to_come = now + _AHEAD
+        # Days since any day say nothing of the year.
+        ever = pd.Timestamp.min, pd.Timestamp.max
+        self._likely_from, self._to_come = ever if time_format == DAYS else (_UNLIKELY_BEFORE, now + _AHEAD)
         self._times = self._odd = self._sessions = self._long = 0
         self._midnights = self._within_hours = self._tied = self._later = self._earlier = 0
         self._example: pd.Timestamp | None = None
@@ -48,9 +50,7 @@ class TimeChecks:
         if times.empty:
             return
         self._earliest, self._latest = min(self._earliest, times.min()), max(self._latest, times.max())
-        # Days since any day say nothing of the year.
-        is_odd = (times < _UNLIKELY_BEFORE) | (times > self._to_come)
-        odd = is_odd.to_numpy() & (self._time_format != DAYS)
+        odd = ((times < self._likely_from) | (times > self._to_come)).to_numpy()
         self._times, self._odd = self._times + len(times), self._odd + int(odd.sum())
         if odd.any():
             self._example = self._example or times[odd].iloc[0]
@@ -83,12 +83,12 @@ class TimeChecks:
             session_column: as the source calls it.
         """
         found, is_unix = [], self._time_format in UNIX_UNITS
-        if self._time_format not in (ISO_8601, DAYS) and pd.Timestamp.min < self._latest < _UNLIKELY_BEFORE:
+        if self._time_format != ISO_8601 and pd.Timestamp.min < self._latest < self._likely_from:
             found.append(
                 f"all times are before {_UNLIKELY_BEFORE:%Y}, the last one {self._latest}: is time_format "
                 f"'{self._time_format}' right?"
             )
-        if self._times and self._earliest > self._to_come and self._time_format != DAYS:
+        if self._times and self._earliest > self._to_come:
             found.append(f"all times are still to come, the first one {self._earliest}: are they right?")
         if 0 < self._odd < self._times:
             found.append(

@@ -31,17 +31,20 @@ def first_rows(file: TableFile, ids: str, columns: Sequence[str]) -> pd.DataFram
     chosen = pd.DataFrame(columns=names)
     waiting: list[pd.DataFrame] = []
     for block in file.blocks(names, single=[ids]):
-        waiting.append(_saying_most([block], ids))
+        waiting.append(rows_saying_most(block, ids))
         if sum(map(len, waiting)) > max(len(chosen), _TOGETHER):
-            chosen, waiting = _saying_most([chosen, *waiting], ids), []
-    return _saying_most([chosen, *waiting], ids)
+            chosen, waiting = rows_saying_most(_joined([chosen, *waiting]), ids), []
+    return rows_saying_most(_joined([chosen, *waiting]), ids)
 
 
-def _saying_most(parts: Sequence[pd.DataFrame], ids: str) -> pd.DataFrame:
-    """Return of each id the first row of those that have the most values."""
-    some = [part for part in parts if len(part)]
-    rows = pd.concat(some) if some else parts[0]
+def rows_saying_most(rows: pd.DataFrame, ids: str) -> pd.DataFrame:
+    """Return of each id in a column the first row of those that have the most values, in their order."""
     named = normalise_ids(rows[ids])
     known = pd.DataFrame({"id": named, "values": rows.notna().sum(axis=1)}, index=rows.index)
     known = known[named.notna()].sort_values("values", ascending=False, kind="stable")
     return rows.loc[known.index[~known["id"].duplicated()]].sort_index()
+
+
+def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    some = [part for part in parts if len(part)]
+    return pd.concat(some) if some else parts[0]

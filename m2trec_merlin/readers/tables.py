@@ -178,8 +178,8 @@ class TableFiles:
         self._chunk_sessions = config.chunk_sessions
         self._groups = GroupedSessions(self._rows, config.chunk_sessions)
         self._left_out = LeftOut()
-        files = dict.fromkeys([self._interactions_file, self._items_file])
-        self.name = " and ".join(file.path.name for file in files)
+        self._files = list(dict.fromkeys([self._interactions_file, self._items_file]))
+        self.name = " and ".join(file.path.name for file in self._files)
         self.time_format = self._options.time_format or ISO_8601
 
     @property
@@ -212,8 +212,7 @@ class TableFiles:
     @property
     def notices(self) -> list[str]:
         """Events and files left out."""
-        both = dict.fromkeys([self._interactions_file, self._items_file])
-        files = (notice for file in both for notice in file.notices())
+        files = (notice for file in self._files for notice in file.notices())
         return [*self._left_out.notices(self._items_file.path.name), *files]
 
     def items(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -271,7 +270,7 @@ class TableFiles:
     @property
     def _is_one(self) -> bool:
         """Whether the interactions say what the items are."""
-        return self._items_file is self._interactions_file
+        return len(self._files) == 1
 
     def _rows(self) -> Iterator[pd.DataFrame]:
         available = self._interactions_file.columns()

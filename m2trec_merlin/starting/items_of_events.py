@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from m2trec_merlin.errors import DataError
+from m2trec_merlin.readers.first_rows import rows_saying_most
 from m2trec_merlin.starting.look import Column, Look
 from m2trec_merlin.starting.names import speaks_of
 
@@ -19,7 +20,7 @@ _AGREES, _FOLLOWS = 0.7, 0.8
 
 
 def look_at_items(events: Look) -> Look:
-    """Return a look at the items alone: the first row of each that was kept, the ids in the first column.
+    """Return a look at the items alone: a row of each that was kept, as the reader chooses it, the ids first.
 
     Raises:
         DataError: no column can be told to hold ids of items, or nothing beside it belongs to them.
@@ -38,8 +39,9 @@ def look_at_items(events: Look) -> Look:
         )
         raise DataError(str(events.path), [problem])
     *_, name, described = max(found)
-    rows = events.columns[name].texts.drop_duplicates().index
-    columns = {each: Column(each, events.columns[each].values[rows]) for each in [name, *described]}
+    names = [name, *described]
+    rows = rows_saying_most(pd.DataFrame({each: events.columns[each].values for each in names}), name)
+    columns = {each: Column(each, rows[each]) for each in names}
     return replace(events, rows=len(rows), first=len(rows), columns=columns, unreadable={})
 
 

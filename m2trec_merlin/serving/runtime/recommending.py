@@ -319,7 +319,13 @@ class Recommender:
 
 
 def _draft(catalogue: ServedCatalogue, request: Request) -> Draft:
-    session = request.positions, request.held
-    draft = Draft(catalogue.items, *session, catalogue.new, list(request.notes), catalogue.biases)
+    draft = Draft(
+        catalogue.items,
+        request.positions,
+        request.held,
+        catalogue.new,
+        list(request.notes),
+        catalogue.biases,
+    )
     apply_options(request.options, draft)
     return draft

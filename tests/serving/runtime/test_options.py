@@ -14,7 +14,7 @@ from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.item_table import ItemTable
 from m2trec_merlin.serving.runtime.options import OPTIONS, Draft, Option, check_options, options_schema
-from m2trec_merlin.serving.runtime.options.exclusions import Exclude
+from m2trec_merlin.serving.runtime.options.exclusions import Exclude, ExcludeSessionItems
 from m2trec_merlin.serving.runtime.options.newness import NewItemBoost, NewItems
 
 VERSION = Description(
@@ -101,6 +101,14 @@ def draft_of_nothing() -> Draft:
         [],
         np.zeros(4, np.float32),
     )
+
+
+def test_what_is_left_out_twice_counts_once() -> None:
+    draft = draft_of_nothing()
+    draft.held = ["sku-1", "3", "never heard of", "3"]
+    for option, value in ((Exclude(), ["3"]), (ExcludeSessionItems(), True)):
+        option.apply(value, draft)
+    assert draft.wish().forbidden.tolist() == [1, 3]
 
 
 @pytest.mark.parametrize("option", [Exclude(), NewItems()], ids=lambda option: option.name)

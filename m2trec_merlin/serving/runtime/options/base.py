@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeGuard, TypeVar
 
 import numpy as np
 
@@ -68,7 +68,9 @@ class Draft:
     def wish(self) -> Wish:
         """Return the search."""
         k = self.k if self.choice is None else POOL
-        return Wish(k, np.array(self.forbidden, np.int64), self.allowed, self.only, self.additions)
+        # Each once: a search looks the farther for every one of them.
+        forbidden = np.unique(np.array(self.forbidden, np.int64))
+        return Wish(k, forbidden, self.allowed, self.only, self.additions)
 
     def settle(self, found: Found) -> Found:
         """Return the rows of the answer, of those that the search found."""
@@ -127,7 +129,7 @@ ITEM_ID = {"type": ["string", "integer"], "format": "item-id"}
 SCALAR = {"type": ["string", "number", "boolean"]}
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[int | float]:
     """Tell whether a JSON value is a number that scores, in float32, can hold."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST
 

@@ -67,7 +67,7 @@ class NewItemBoost(Option[float]):
 
     def fits(self, value: object) -> bool:
         """See `Option.fits`."""
-        return is_number(value) and isinstance(value, int | float) and abs(value) <= _LARGEST
+        return is_number(value) and abs(value) <= _LARGEST
 
     def read(self, value: Any) -> float:
         """Return a float: NumPy adds no integers beyond 64 bits."""

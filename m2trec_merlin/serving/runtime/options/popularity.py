@@ -28,7 +28,7 @@ class Popularity(Option[float]):
 
     def fits(self, value: object) -> bool:
         """See `Option.fits`."""
-        return is_number(value) and isinstance(value, int | float) and 0 <= value <= 1
+        return is_number(value) and 0 <= value <= 1
 
     def apply(self, value: float, draft: Draft) -> None:
         """Take the rest of every bias away."""
