@@ -6,7 +6,6 @@ Shape legend: M items, I item width, D model width.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +26,7 @@ from m2trec_merlin.serving.contract.checksums import require_sealed
 from m2trec_merlin.serving.contract.item_format import ItemFormat
 from m2trec_merlin.serving.contract.version import CATALOGUE_GRAPH, ITEMS_WORKFLOW, Description
 from m2trec_merlin.serving.runtime.catalogue_graph import CatalogueGraph
-from m2trec_merlin.serving.runtime.new_items import NewItemEncoder
-from m2trec_merlin.serving.runtime.notes import bounded
+from m2trec_merlin.serving.runtime.new_items import Ignored, NewItemEncoder, summed_up
 
 _AT_ONCE = 10_000
 
@@ -84,21 +82,21 @@ class RowEncoder:
             items: their raw values.
             histories: int64 [M], rows of the export whose history they have; NO_ITEM for none.
             counts: int64 [M], training occurrences.
-            progress: is told of each part, and which categories the model does not know.
+            progress: is told of each part, and which values tell the model nothing.
         """
         parts = [no_items([attribute.field for attribute in self._attributes])]
         raw: list[dict[str, Any]] = [json.loads(item) for item in items]
         if raw:
             # As a request's items: what is said of an item means the same whichever way it comes.
             encoder = NewItemEncoder(self._workflow, self._attributes)
-            told: Counter[str] = Counter()
+            ignored: list[list[Ignored]] = []
             for start in range(0, len(raw), _AT_ONCE):
                 progress.advance("items", start, len(raw))
-                encoded, notes = encoder.encode_together(raw[start : start + _AT_ONCE])
+                encoded, of_part = encoder.encode_together(raw[start : start + _AT_ONCE])
                 parts.append(encoded)
-                told.update(note for of_item in notes for note in of_item)
+                ignored += of_part
             progress.advance("items", len(raw), len(raw))
-            for note in bounded([f"{note} ({count:,} times)" for note, count in told.most_common()]):
+            for note in summed_up(ignored):
                 progress.say(note)
         vectors, candidates, biases = self._graph.encode(join_items(parts), histories)
         return EncodedRows(self._shown(ids, raw, counts), vectors, candidates, biases)

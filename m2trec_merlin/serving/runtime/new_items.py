@@ -67,9 +67,10 @@ class NewItemEncoder:
     def encode(self, items: Sequence[dict[str, Any]]) -> list[NewItem]:
         """Encode items, each by itself; see `encode_together`."""
         encoded, ignored = self.encode_together(items)
-        return list(map(NewItem, split_items(encoded, [1] * len(items)), ignored))
+        notes = [[str(each) for each in of_item] for of_item in ignored]
+        return list(map(NewItem, split_items(encoded, [1] * len(items)), notes))
 
-    def encode_together(self, items: Sequence[dict[str, Any]]) -> tuple[EncodedItems, list[list[str]]]:
+    def encode_together(self, items: Sequence[dict[str, Any]]) -> tuple[EncodedItems, list[list[Ignored]]]:
         """Encode items, given by raw column, and say which of their values tell the model nothing.
 
         Args:
@@ -85,14 +86,14 @@ class NewItemEncoder:
 
         frame = self._frame(items)
         refused = list(_refused(frame, read_by))
-        ignored: list[list[str]] = [[] for _ in items]
+        ignored: list[list[Ignored]] = [[] for _ in items]
         for each in refused:
-            ignored[each.item].append(f"{each.column} {show(each.value)} {each.why}, so it counts as missing")
+            ignored[each.item].append(Ignored(each.column, (each.value,), each.why))
         encoded = encode_items(workflow, _without_useless(frame, refused, read_by))
         fields = [attribute.field for attribute in self._attributes]
         columns = {f.name: EncodedColumn.from_arrow(f, to_arrow(encoded[f.name])) for f in fields}
-        for item, note in _unknown(frame, read_by, columns):
-            ignored[item].append(note)
+        for item, unknown in _unknown(frame, read_by, columns):
+            ignored[item].append(unknown)
         return columns, ignored
 
     def _frame(self, items: Sequence[dict[str, Any]]) -> pd.DataFrame:
@@ -102,6 +103,41 @@ class NewItemEncoder:
         # Objects, since one type for a column would make a value depend on the other items.
         values = [[item.get(column) for column in columns] for item in items]
         return pd.DataFrame(values, columns=columns, dtype=object)
+
+
+class Ignored(NamedTuple):
+    """Values of a column that tell the model nothing; as text, what is said of them.
+
+    Attributes:
+        column: of raw items.
+        values: one at least.
+        why: an attribute cannot use them; empty: they are categories that the model does not know.
+    """
+
+    column: str
+    values: tuple[object, ...]
+    why: str = ""
+
+    def __str__(self) -> str:
+        names = name_some(self.values)
+        if self.why:
+            return f"{self.column} {names} {self.why}, so it counts as missing"
+        return f"{self.column}: the model does not know {names}, so nothing is concluded from it"
+
+
+def summed_up(ignored: Sequence[Sequence[Ignored]]) -> list[str]:
+    """Say of a table's items what is ignored: once a column and reason, those of most items first."""
+    values: dict[tuple[str, str], dict[str, object]] = {}
+    items: Counter[tuple[str, str]] = Counter()
+    for of_item in ignored:
+        for each in of_item:
+            kind = (each.column, each.why)
+            values.setdefault(kind, {}).update((show(value), value) for value in each.values)
+        items.update({(each.column, each.why) for each in of_item})
+    return [
+        f"{Ignored(column, tuple(values[column, why].values()), why)} ({n:,} item{'s' if n != 1 else ''})"
+        for (column, why), n in items.most_common()
+    ]
 
 
 class _Refused(NamedTuple):
@@ -141,7 +177,7 @@ def _without_useless(
 
 def _unknown(
     frame: pd.DataFrame, attributes: Sequence[Attribute], encoded: EncodedItems
-) -> Iterator[tuple[int, str]]:
+) -> Iterator[tuple[int, Ignored]]:
     """Yield the items with categories that the model does not know, by line of the frame, and which ones."""
     for attribute in attributes:
         ids = encoded[attribute.name]
@@ -153,8 +189,8 @@ def _unknown(
         for item in np.unique(items).tolist():
             [said] = attribute.filter_values(values.iloc[item : item + 1]).to_pylist()
             named = zip(said if isinstance(said, list) else [said], ids.of(item), strict=False)
-            names = name_some([name for name, id_ in named if id_ == OUT_OF_VOCABULARY])
-            yield item, f"{values.name}: the model does not know {names}, so nothing is concluded from it"
+            names = tuple(name for name, id_ in named if id_ == OUT_OF_VOCABULARY)
+            yield item, Ignored(attribute.source_column, names)
 
 
 def _started(load: Callable[[], Loaded]) -> Callable[[], Loaded]:

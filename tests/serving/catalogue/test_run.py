@@ -341,6 +341,6 @@ def test_columns_that_nothing_reads_and_ids_that_are_nearly_known_are_named(repo
         table(NEW.assign(colour="red", stock=3).replace("new-2", "SKU-3"))
     )
     assert any("not read: colour, stock" in line for line in said)
-    assert "tags: the model does not know 'vegan', so nothing is concluded from it (1 times)" in said
+    assert "tags: the model does not know 'vegan', so nothing is concluded from it (1 item)" in said
     nearly = "the items have 'sku-3', which differs from 'SKU-3' by small and capital letters"
     assert any(line.endswith(f"{nearly}: added as another item") for line in said)

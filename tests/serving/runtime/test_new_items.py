@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from m2trec_merlin.errors import ServerError
+from m2trec_merlin.serving.runtime.new_items import Ignored, summed_up
 from m2trec_merlin.serving.runtime.session_reading import ReadSession, SessionReader
 from tests.worlds.shop import Shop
 
@@ -70,6 +71,19 @@ def test_categories_that_the_model_never_met_are_told(reader: SessionReader) -> 
     assert session.notes == [
         "item_attributes[1]: department: the model does not know 'pharmacy', so nothing is concluded from it",
         "item_attributes[1]: tags: the model does not know 'vegan', 'raw', so nothing is concluded from it",
+    ]
+
+
+def test_of_many_items_a_column_and_reason_is_told_once() -> None:
+    unknown = [Ignored("brand", (f"b{n}",)) for n in range(7)]
+    items = [[each, Ignored("price", (n % 2,), "is too low")] for n, each in enumerate(unknown[:6])]
+    assert summed_up([*items, [unknown[6], unknown[0]], []]) == [
+        "brand: the model does not know 'b0', 'b1', 'b2', 'b3', 'b4' and 2 more, so nothing is concluded "
+        "from it (7 items)",
+        "price 0, 1 is too low, so it counts as missing (6 items)",
+    ]
+    assert summed_up([[], [Ignored("brand", ("b",)), Ignored("brand", ("c",))]]) == [
+        "brand: the model does not know 'b', 'c', so nothing is concluded from it (1 item)"
     ]
 
 
