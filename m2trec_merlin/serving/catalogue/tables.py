@@ -26,12 +26,15 @@ from m2trec_merlin.readers.times import parse_instants
 from m2trec_merlin.serving.catalogue.changes import Raw
 from m2trec_merlin.serving.contract.catalogue import Availability
 from m2trec_merlin.serving.contract.item_format import ItemFormat
+from m2trec_merlin.serving.runtime.notes import name_some
 
 HIDDEN, FROM, UNTIL = "hidden", "available_from", "available_until"
 _ALL_COLUMNS = (
     "gives only some of the attributes, and an export keeps no raw values from which to take the others: "
     "give all columns, as data/items.parquet of the run has them, with the changes written in"
 )
+#: Of an item without a value.
+_NOTHING = "{}"
 _YES, _NO = ("true", "1", "yes"), ("false", "0", "no")
 
 
@@ -89,6 +92,8 @@ def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = Fals
     if columns.describe_items:
         canonical = canonical_items(items.drop(columns=columns.about), attributes, written.title_column)
         rows = dict(zip(ids, _as_json(canonical.drop(columns=ITEM_ID)), strict=True))
+        if bare := [item_id for item_id, raw in rows.items() if raw == _NOTHING]:
+            said.append(f"nothing describes {name_some(bare)}: all of their attributes count as missing")
     return GivenItems(
         ids,
         rows,

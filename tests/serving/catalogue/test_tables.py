@@ -55,6 +55,13 @@ def test_ids_with_white_space_are_told(tmp_path: Path) -> None:
     assert "ids such as ' A' have white space at an end" in notice
 
 
+def test_items_that_nothing_describes_are_told(tmp_path: Path) -> None:
+    table = tmp_path / "items.csv"
+    table.write_text("sku,title,hidden\nA,red,no\nB,,no\nC, ,no\n")
+    (notice,) = read_items(table, FORMAT).notices
+    assert "nothing describes 'B'" in notice and "'A'" not in notice
+
+
 def test_one_title_in_brackets_is_no_list(tmp_path: Path) -> None:
     table = tmp_path / "items.csv"
     table.write_text("sku,title\nA,[Limited edition 2024]\n")
