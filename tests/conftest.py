@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from m2trec_merlin.merlin_adapter import prepare_merlin
 # Before anything of Merlin or Dask, whatever a test imports first.
 prepare_merlin()
 
+from m2trec_merlin.serving.export import onnx_files  # noqa: E402
+from tests.worlds.graphs import written_once  # noqa: E402
 from tests.worlds.raw_run import configure, tiny, write  # noqa: E402
 from tests.worlds.tables import events, items, make_config  # noqa: E402
 
@@ -30,6 +33,19 @@ def as_nice_as_before() -> Iterator[None]:
     """Commands that give way to a server would leave the tests after them behind."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("os.setpriority", lambda which, who, niceness: None)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def graphs_written_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """See `tests.worlds.graphs`."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    (folder := folder / "graphs").mkdir(exist_ok=True)
+    place = "m2trec_merlin.serving.export.graphs.write_graph"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(place, written_once(onnx_files.write_graph, folder))
         yield
 
 

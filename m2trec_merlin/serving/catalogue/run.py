@@ -231,7 +231,7 @@ def left_behind(before: Path, after: Path) -> str:
         after: the one that is to take its place.
 
     Returns:
-        A line; empty if nothing is left behind.
+        A line or two; empty if nothing is left behind.
 
     Raises:
         ArtifactError: files are missing or damaged.
@@ -253,10 +253,18 @@ def left_behind(before: Path, after: Path) -> str:
         ],
     }
     told = ", ".join(f"{len(ids):,} {what}" for what, ids in lacking.items() if ids)
-    return told and (
-        f"changes of the catalogue are left behind in {before}: {told}. "
-        "Make them again with `m2trec catalog` before the new model is served"
-    )
+    lines = []
+    if told:
+        lines.append(
+            f"changes of the catalogue are left behind in {before}: {told}. "
+            "Make them again with `m2trec catalog` before the new model is served"
+        )
+    if listed := wanted.listed - there.listed:
+        lines.append(
+            f"of the items that were added there, {len(listed):,} that have not sold since count as newly listed no "
+            "more: an export into the same folder keeps that"
+        )
+    return "\n".join(lines)
 
 
 def _some(ids: Sequence[str]) -> str:

@@ -26,6 +26,7 @@ def test_a_graph_that_differs_from_the_model_is_refused(shop: Shop) -> None:
         require_equal(shop.predict / "sessions.onnx", feeds, [queries + 1000, queries[:, :3]])
 
 
+@pytest.mark.usefixtures("graphs_written_anew")
 def test_without_onnxscript_the_message_says_what_to_install(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

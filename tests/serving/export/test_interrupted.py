@@ -55,6 +55,7 @@ def hidden(work: Path) -> list[str]:
     return sorted(path.name for path in work.iterdir() if path.name.startswith("."))
 
 
+@pytest.mark.usefixtures("graphs_written_anew")
 @pytest.mark.parametrize("largest_file", [100, 3_000, 20_000])
 def test_a_full_disk_is_one_error_and_leaves_the_earlier_export(work: Path, largest_file: int) -> None:
     with small_disk(largest_file), pytest.raises(ArtifactError) as error:
