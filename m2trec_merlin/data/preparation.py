@@ -21,7 +21,8 @@ from m2trec_merlin.data.report.statistics import VERSION, describe
 from m2trec_merlin.data.session_length import MANIFEST_NAME, length_for_most_events
 from m2trec_merlin.data.validation import validate
 from m2trec_merlin.progress import SILENT, Progress
-from m2trec_merlin.readers.canonical import ITEM_ID, SPLIT, SPLITS
+from m2trec_merlin.readers.canonical import ITEM_ID, SPLIT, SPLITS, TIMESTAMP
+from m2trec_merlin.readers.source import Source
 from m2trec_merlin.runs import Run, Step
 from m2trec_merlin.runs.folder import (
     COLD_ITEMS_FILE,
@@ -30,6 +31,7 @@ from m2trec_merlin.runs.folder import (
     PART,
     REPORT_NUMBERS,
     REPORT_PAGE,
+    TIMES,
 )
 from m2trec_merlin.shares import percent
 
@@ -95,7 +97,7 @@ def _prepare(config: Config, step: Step, force: bool, progress: Progress) -> Pat
             counts=counted.as_dict(),
             repeated_events="kept",
             notices=data.notices,
-            **{MANIFEST_NAME: suggested},
+            **{MANIFEST_NAME: suggested, TIMES: _times_of(source)},
         )
     return target
 
@@ -120,6 +122,12 @@ def summarise_data(directory: Path) -> str:
             f"  {counts['cold_items']:,} cold items took {counts['cold_sessions']:,} sessions out of training"
         )
     return "\n".join([*lines, *(f"  {notice}" for notice in manifest["notices"])])
+
+
+def _times_of(source: Source) -> dict[str, str] | None:
+    """Return what the source calls the times of events, and how it writes them; None if it has none."""
+    column = source.interactions_origin.columns.get(TIMESTAMP)
+    return None if column is None else {"column": column, "format": source.time_format}
 
 
 def _report_settings(config: Config) -> dict[str, Any]:

@@ -13,6 +13,8 @@ HeldOut = Literal["valid", "test"]
 ITEMS_FILE, COLD_ITEMS_FILE, INTERACTIONS = "items.parquet", "cold_items.parquet", "interactions"
 #: Inside interactions/, in a folder for each split: how a part is called, by its number, and what finds them.
 PART, PARTS = "part-{:05d}.parquet", "part-*.parquet"
+#: What the manifest of data/ calls the column of times, and how they are written.
+TIMES = "times"
 #: Beside the tables of data/, made of them and for people: no later step reads these.
 REPORT_PAGE, REPORT_NUMBERS = "report.html", "report.json"
 CATALOGUE, ITEMS_WORKFLOW, SESSIONS = "catalogue", "items_workflow", "sessions"

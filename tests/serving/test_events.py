@@ -20,6 +20,7 @@ from m2trec_merlin.errors import RefusedError
 from m2trec_merlin.evaluation.protocol import describe_protocol
 from m2trec_merlin.evaluation.ranking import evaluate as rank
 from m2trec_merlin.evaluation.run import our_scorers
+from m2trec_merlin.model.m2trec import build_model
 from m2trec_merlin.model.storage import load_model
 from m2trec_merlin.preprocessing.run import preprocess
 from m2trec_merlin.runs import Run
@@ -28,12 +29,12 @@ from m2trec_merlin.serving.client import AsyncRecommendationClient, Recommendati
 from m2trec_merlin.serving.client.requests import build_request
 from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.serving.contract.repository import version_folder
-from m2trec_merlin.serving.export.run import export
+from m2trec_merlin.serving.export.run import describe_events, export
 from m2trec_merlin.serving.replay import answer_again
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.process import TritonServer
-from m2trec_merlin.sessions import Prefixes, Sessions
+from m2trec_merlin.sessions import Prefixes, Sessions, event_fields
 from m2trec_merlin.training.run import train
 from tests.worlds.events import events_config, make_events
 
@@ -90,6 +91,20 @@ def eventful(tmp_path_factory: pytest.TempPathFactory) -> Eventful:
     assert isinstance(scorer, ItemScorer)
     prefixes = Sessions.load(run.sessions("test")).prefixes()
     return Eventful(run, catalogue, scorer, prefixes, raw, m2trec.load(config.directory))
+
+
+def test_times_are_described_as_they_were_read_whatever_became_of_the_table(tmp_path: Path) -> None:
+    raw = make_events()
+    raw["When"] = pd.to_datetime(raw.pop("time"), unit="s").dt.strftime("%Y-%m-%dT%H:%M:%S")
+    config = events_config(tmp_path, raw, data={"columns": {"order": "When"}, "options": {}})
+    prepare_data(config)
+    preprocess(config)
+    (tmp_path / "events.csv").unlink()
+    run = Run(config)
+    catalogue = Catalogue.load(run.catalogue)
+    fields = event_fields(sorted(run.sessions("train").glob("*.parquet")))
+    model = build_model(config, catalogue, events=fields)
+    assert describe_events(run, model)[1] == {"column": "When", "format": "ISO8601"}
 
 
 def sampled(eventful: Eventful) -> np.ndarray:

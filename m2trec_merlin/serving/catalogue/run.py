@@ -261,8 +261,8 @@ def left_behind(before: Path, after: Path) -> str:
         )
     if listed := wanted.listed - there.listed:
         lines.append(
-            f"of the items that were added there, {len(listed):,} that have not sold since count as newly listed no "
-            "more: an export into the same folder keeps that"
+            f"of the items that were added there, {len(listed):,} that have not sold since count as newly "
+            "listed no more: an export into the same folder keeps that"
         )
     return "\n".join(lines)
 

@@ -29,14 +29,15 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.data.event_columns import canonical_attributes
 from m2trec_merlin.derived import is_derived
 from m2trec_merlin.encoded import FIRST_VALUE, NO_ITEM, Layout
+from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.chosen import weights_of
 from m2trec_merlin.evaluation.tuning import tune
 from m2trec_merlin.model.heads import HEADS
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.storage import load_model, run_as_trained
 from m2trec_merlin.progress import SILENT, Progress
-from m2trec_merlin.readers.canonical import TIMESTAMP
 from m2trec_merlin.runs import Run
+from m2trec_merlin.runs.folder import TIMES
 from m2trec_merlin.serving.catalogue.run import carry_over
 from m2trec_merlin.serving.catalogue.shown import filter_attributes
 from m2trec_merlin.serving.contract.checksums import FORMAT, seal
@@ -140,7 +141,7 @@ def write_repository(
     trained = fingerprint(require_manifest(run.model, "train")["sha256"])
     weights = weights_of(run)
     mixture = {} if weights is None else dict(weights)
-    version = replace(describe(run.config, model, catalogue, mixture), model=trained)
+    version = replace(describe(run, model, catalogue, mixture), model=trained)
     train = Sessions.load(run.sessions("train"))
     categories = {name: catalogue.category_names(name)[FIRST_VALUE:] for name in model.next_attributes}
     create_models(
@@ -189,21 +190,25 @@ def write_repository(
     return found
 
 
-def describe(config: Config, model: M2TRec, catalogue: Catalogue, mixture: dict[str, float]) -> Description:
+def describe(run: Run, model: M2TRec, catalogue: Catalogue, mixture: dict[str, float]) -> Description:
     """Return what is exported. Raw items are encoded unless the model reads ids, which they have none of.
 
     Args:
-        config: of the run.
+        run: as the model was trained.
         model: trained.
         catalogue: of the model.
         mixture: its weights by name; none where the model is served alone.
+
+    Raises:
+        ArtifactError: data/ does not say how times of events are written, which the model reads.
     """
+    config = run.config
     attributes = [] if ITEM_ID in config.inputs else [config.attribute(name) for name in config.inputs]
     raw = [
         RawAttribute(catalogue.attributes[a.name].field, a.source_column, a.reading_settings())
         for a in attributes
     ]
-    events, time = describe_events(config, model)
+    events, time = describe_events(run, model)
     return Description(
         max_length=model.max_length,
         attributes=tuple(raw),
@@ -221,11 +226,15 @@ def describe(config: Config, model: M2TRec, catalogue: Catalogue, mixture: dict[
     )
 
 
-def describe_events(config: Config, model: M2TRec) -> tuple[tuple[RawAttribute, ...], dict[str, str]]:
+def describe_events(run: Run, model: M2TRec) -> tuple[tuple[RawAttribute, ...], dict[str, str]]:
     """Return by which attributes of events a model reads sessions, and how their times are written.
 
     Requests call a column as the interactions do; the workflow knows it by the name of its attribute.
+
+    Raises:
+        ArtifactError: see `describe`.
     """
+    config = run.config
     attributes = canonical_attributes(config.event_attributes)
     raw = tuple(
         RawAttribute(field, configured.source_column, attribute.reading_settings())
@@ -235,8 +244,11 @@ def describe_events(config: Config, model: M2TRec) -> tuple[tuple[RawAttribute, 
     )
     if not any(is_derived(attribute.column) for attribute in raw):
         return raw, {}
-    source = config.open_source()
-    return raw, {"column": source.interactions_origin.column(TIMESTAMP), "format": source.time_format}
+    # What was read, not what lies there today: the source may have changed, or be out of reach.
+    time: dict[str, str] | None = require_manifest(run.data, "data").get(TIMES)
+    if not time:
+        raise ArtifactError(f"{run.data} is of an earlier version: run `m2trec data --force`")
+    return raw, time
 
 
 def describe_items(config: Config, version: Description) -> ItemFormat:

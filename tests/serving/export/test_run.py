@@ -10,6 +10,7 @@ import pytest
 
 from m2trec_merlin.artifacts import MANIFEST, fingerprint, require_manifest
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.runs import Run
 from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.export import run as exporting
 from m2trec_merlin.serving.export.item_columns import item_columns
@@ -82,19 +83,21 @@ def test_item_columns_hold_raw_values_as_they_are_filtered_by(shop: Shop) -> Non
 
 def test_a_model_of_ids_has_no_new_items(tmp_path: Path) -> None:
     config, catalogue, model = build_shop(tmp_path, inputs=["item_id"])
-    assert describe(config, model, catalogue, {}).attributes == ()
+    assert describe(Run(config), model, catalogue, {}).attributes == ()
 
 
 def test_attributes_that_the_model_does_not_read_are_not_asked_for(shop: Shop) -> None:
     config = shop_config(shop.config.directory, inputs=["image", "title"])
-    found = [(a.field.name, a.column) for a in describe(config, shop.model, shop.catalogue, {}).attributes]
+    found = [
+        (a.field.name, a.column) for a in describe(Run(config), shop.model, shop.catalogue, {}).attributes
+    ]
     assert found == [("image", "image"), ("title", "product_name")]
 
 
 def test_both_steps_read_the_same_description(shop: Shop) -> None:
     version = Description.open(shop.predict)
     trained = fingerprint(require_manifest(shop.config.directory / "model", "train")["sha256"])
-    described = describe(shop.config, shop.model, shop.catalogue, {})
+    described = describe(Run(shop.config), shop.model, shop.catalogue, {})
     expected = replace(described, index="quantised", model=trained)
     assert Description.open(shop.preprocess) == version == expected
     assert version.filters == {"department": False, "tags": False, "price": True}
