@@ -25,7 +25,7 @@ _NOT_IN_DATA = {"chunk_sessions", *PATHS}
 #: an earlier run, whose manifest tells it.
 _NOT_IN_MODEL = {"device", "threads", "checkpoint_steps", "continued"}
 #: Settings that manifests name only where they say something: results of before they existed stay current.
-LEFT_OUT = ("event_attributes",)
+LEFT_OUT = ("event_attributes", "prefixes", "exclude_session_items")
 
 
 def _data(config: Config) -> Settings:
@@ -66,6 +66,8 @@ def _train(config: Config) -> Settings:
         "model": config.model.model_dump(mode="json"),
         "training": config.training.model_dump(mode="json", exclude=_NOT_IN_MODEL),
         "seed": config.seed,
+        # Validation decides which epoch is kept.
+        **config.evaluation.model_dump(include={"prefixes", "exclude_session_items"}, exclude_defaults=True),
     }
 
 
@@ -121,6 +123,7 @@ _FULL_NAMES = {
     "mixture": "serving.mixture",
     "sparse_below": "evaluation.sparse_below",
     "prefixes": "evaluation.prefixes",
+    "exclude_session_items": "evaluation.exclude_session_items",
     "continued": "training.continued",
 }
 

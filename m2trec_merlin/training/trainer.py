@@ -103,6 +103,7 @@ class Trainer:
         monitor: is told how it goes.
         processes: that train together; the first one validates, and writes what is written.
         captured: whether steps are CUDA graphs; see `cannot_capture`.
+        exclude_session_items: what a session of validation holds is no candidate, as in the evaluation.
     """
 
     model: M2TRec
@@ -115,6 +116,7 @@ class Trainer:
     monitor: Monitor
     processes: Processes = ALONE
     captured: bool = False
+    exclude_session_items: bool = False
 
     def train(self, seed: int, resume: bool = True) -> TrainingState:
         """Train until the last epoch or until validation stops improving.
@@ -240,7 +242,7 @@ class Trainer:
         self.monitor.epoch(state)
 
     def _measure(self) -> list[float]:
-        settings = EvaluationConfig(ks=[20], baselines=[])
+        settings = EvaluationConfig(ks=[20], baselines=[], exclude_session_items=self.exclude_session_items)
         outcome = evaluate(ModelScorer(self.model), self.validation, self.catalogue, settings)
         return list(hit_and_mrr(outcome, 20))
 

@@ -7,15 +7,25 @@ from typing import Any
 
 import pytest
 
-from m2trec_merlin.artifacts import read_json
+from m2trec_merlin.artifacts import MANIFEST, read_json
+from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config, ModelConfig, TrainingConfig
+from m2trec_merlin.config.evaluation import EvaluationConfig
+from m2trec_merlin.data import prepare_data
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.evaluation.metrics import hit_and_mrr
+from m2trec_merlin.evaluation.ranking import evaluate, prefixes_of
+from m2trec_merlin.model.scoring import ModelScorer
+from m2trec_merlin.model.storage import load_model
+from m2trec_merlin.preprocessing.run import preprocess
 from m2trec_merlin.runs import Run
+from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.training import run as run_module
 from m2trec_merlin.training.checkpoint import TrainingState
 from m2trec_merlin.training.run import train
 from m2trec_merlin.training.trainer import Trainer
 from tests.told import Told
+from tests.worlds.events import events_config
 from tests.worlds.raw_run import preprocessed
 
 MODEL = ModelConfig.model_validate(
@@ -118,6 +128,31 @@ def test_a_training_that_stops_early_is_over(prepared: Config) -> None:
     done, total, _ = told.tasks["training"][-1]
     assert done == total < 20
     assert told.lines[-1].startswith("validation was best in epoch 1 of 20, whose weights are kept")
+
+
+def test_validation_is_what_evaluation_measures_and_another_training_where_it_is_another(
+    tmp_path: Path,
+) -> None:
+    shop = events_config(tmp_path)
+    prepare_data(shop)
+    preprocess(shop)
+
+    def measured(**protocol: Any) -> tuple[float, float]:
+        evaluation = EvaluationConfig(ks=[20], baselines=[], **protocol)
+        config, told = shop.model_copy(update={"evaluation": evaluation}), Told()
+        run = Run(config)
+        manifest = read_json(train(config, progress=told) / MANIFEST, "train")
+        assert not any("is up to date" in line for line in told.lines)
+        best = read_json(run.history, "train")[manifest["best_epoch"] - 1]
+        catalogue = Catalogue.load(run.catalogue)
+        validation = prefixes_of(Sessions.load(run.sessions("valid")), evaluation)
+        found = evaluate(ModelScorer(load_model(run.model, catalogue)), validation, catalogue, evaluation)
+        assert (best["HIT@20"], best["MRR@20"]) == pytest.approx(hit_and_mrr(found, 20))
+        return hit_and_mrr(found, 20)
+
+    as_always = measured()
+    assert measured(exclude_session_items=True) != as_always
+    assert measured(prefixes="last") != as_always
 
 
 def test_data_of_other_settings_are_refused(prepared: Config) -> None:
