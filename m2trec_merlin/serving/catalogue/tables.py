@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from m2trec_merlin.attributes import ITEM_ID, Attribute, parse_attribute
-from m2trec_merlin.columns import as_text
+from m2trec_merlin.columns import as_text, is_list, to_arrow
 from m2trec_merlin.data.tables import canonical_items
 from m2trec_merlin.data.validation import check_item_ids, check_items
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.readers.canonical import normalise_ids
+from m2trec_merlin.readers.canonical import normalise_ids, without_zero_fractions
 from m2trec_merlin.readers.dialect import Dialect
 from m2trec_merlin.readers.files import TableFile
 from m2trec_merlin.readers.near_ids import doubt_of_items
@@ -71,9 +74,8 @@ def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = Fals
     attributes = [parse_attribute(**settings) for settings in written.attributes]
     table = TableFile(path, Dialect(**written.dialect))
     columns = _Columns.of(table.columns(), written, attributes)
-    items = columns.named(
-        table.read(columns.read, single=[columns.ids] if columns.ids in columns.read else [])
-    )
+    raw = table.read(columns.read, single=[columns.ids] if columns.ids in columns.read else [])
+    items = columns.named(raw, written.whole_ids)
     log = ProblemLog(Origin(str(path), {ITEM_ID: columns.ids}, table.locate, lambda: columns.available))
     if columns.describe_items or not (may_lack_attributes and columns.about):
         check_items(items, log, attributes, written.title_column)
@@ -143,11 +145,17 @@ class _Columns:
         """Whether any says what items are, and not only when they are available."""
         return any(name in self.available for name in self.described if name != self.ids)
 
-    def named(self, raw: pd.DataFrame) -> pd.DataFrame:
-        """Return a table with ids by the name that checks know; an attribute may read them by theirs, too."""
-        if self.ids not in self.described:
-            return raw.rename(columns={self.ids: ITEM_ID})
-        return raw.assign(**{ITEM_ID: raw[self.ids]}) if self.ids in raw else raw
+    def named(self, raw: pd.DataFrame, whole: bool) -> pd.DataFrame:
+        """Return a table with ids by the name that checks know; an attribute may read them by theirs, too.
+
+        Args:
+            raw: as it was read.
+            whole: see `ItemFormat.whole_ids`.
+        """
+        if self.ids not in raw:
+            return raw
+        left = raw if self.ids in self.described else raw.drop(columns=self.ids)
+        return left.assign(**{ITEM_ID: _as_the_run(raw[self.ids], whole)})
 
 
 def read_ids(path: Path, written: ItemFormat) -> list[str]:
@@ -162,12 +170,18 @@ def read_ids(path: Path, written: ItemFormat) -> list[str]:
     if own not in available:
         missing = describe_missing_column(own, available, "names the items")
         raise DataError(str(path), [f"{path}: {missing}"])
-    items = table.read([own], single=[own]).rename(columns={own: ITEM_ID})
+    items = pd.DataFrame({ITEM_ID: _as_the_run(table.read([own], single=[own])[own], written.whole_ids)})
     log = ProblemLog(Origin(str(path), {ITEM_ID: own}, table.locate, lambda: available))
     check_item_ids(items, log)
     if problems := log.messages():
         raise DataError(str(path), problems)
     return [str(item_id) for item_id in normalise_ids(items[ITEM_ID])]
+
+
+def _as_the_run(ids: pd.Series, whole: bool) -> pd.Series:
+    """Return ids as the run would have read them, where these are whole numbers: the text 12.0 is 12."""
+    is_text = whole and pd.api.types.infer_dtype(ids, skipna=True) == "string"
+    return without_zero_fractions(ids) if is_text else ids
 
 
 def _column_of_ids(available: Sequence[str], written: ItemFormat) -> str:
@@ -210,20 +224,31 @@ def _availability(items: pd.DataFrame, about: Sequence[str], log: ProblemLog) ->
 
 def _as_json(frame: pd.DataFrame) -> list[Raw]:
     """Return a JSON object for each row, of what is not missing, as a request would send the item."""
-    columns = {name: [_plain(value) for value in frame[name].tolist()] for name in frame}
+    columns = {str(name): _as_sent(frame[name]) for name in frame}
     return [
-        json.dumps({str(name): values[row] for name, values in columns.items() if values[row] is not None})
+        json.dumps({name: values[row] for name, values in columns.items() if values[row] is not None})
         for row in range(len(frame))
     ]
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray | list | tuple):
-        return [_plain(each) for each in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
-        return None
-    if isinstance(value, str | int | float):
-        return value
-    return as_text(pd.Series([value]))[0].as_py()
+def _as_sent(column: pd.Series) -> list[Any]:
+    """Return values for JSON which the workflow reads as it reads the column itself; None where missing."""
+    try:
+        return _of_arrow(to_arrow(column))
+    except pa.ArrowException:
+        # Values of several types, each of which means what it means alone.
+        return [_as_sent(pd.Series([value], dtype=object))[0] for value in column]
+
+
+def _of_arrow(array: pa.Array) -> list[Any]:
+    if is_list(array.type):
+        values = iter(_of_arrow(array.flatten()))
+        lengths = pc.list_value_length(array).to_pylist()
+        return [None if length is None else list(islice(values, length)) for length in lengths]
+    kind = pa.types
+    if kind.is_float16(array.type) or kind.is_float32(array.type):
+        array = array.cast(pa.float32()).cast(pa.string()).cast(pa.float64())  # as it is written: 7.1
+    plain = (kind.is_floating, kind.is_integer, kind.is_boolean, kind.is_string, kind.is_large_string)
+    if any(is_plain(array.type) for is_plain in plain):
+        return [None if value != value else value for value in array.to_pylist()]
+    return as_text(array.to_pandas(types_mapper=pd.ArrowDtype)).to_pylist()

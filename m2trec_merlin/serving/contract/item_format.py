@@ -21,6 +21,7 @@ class ItemFormat:
         title_column: of the titles, where none of the attributes gives them.
         titles_from: column of the titles; the ids' own for items without any.
         dialect: of CSV files, see `readers.dialect.Dialect`.
+        whole_ids: whether all ids of the run are whole numbers.
         unchangeable: why this model cannot take other items than it was trained with; empty if it can.
     """
 
@@ -29,6 +30,7 @@ class ItemFormat:
     title_column: str | None
     titles_from: str
     dialect: dict[str, Any]
+    whole_ids: bool = False
     unchangeable: str = ""
 
     def write(self, folder: Path) -> None:

@@ -161,7 +161,7 @@ def write_repository(
         require_unaltered(run.preprocessed, "preprocess", run.events_workflow)
         shutil.copytree(run.events_workflow, preprocess / EVENTS_WORKFLOW)
     progress.say("exporting the model to ONNX and comparing the two")
-    item_format = describe_items(run.config, version)
+    item_format = describe_items(run.config, version, catalogue)
     item_format.write(predict)
     if not item_format.unchangeable:
         export_catalogue(model, predict / CATALOGUE_GRAPH)
@@ -251,7 +251,7 @@ def describe_events(run: Run, model: M2TRec) -> tuple[tuple[RawAttribute, ...], 
     return raw, time
 
 
-def describe_items(config: Config, version: Description) -> ItemFormat:
+def describe_items(config: Config, version: Description, catalogue: Catalogue) -> ItemFormat:
     """Return how tables of items are written that change the catalogue later on."""
     unchangeable = ""
     if not version.attributes:
@@ -265,6 +265,7 @@ def describe_items(config: Config, version: Description) -> ItemFormat:
         config.serving.title_column,
         config.titles_from,
         asdict(config.data.items_dialect),
+        np.issubdtype(catalogue.item_ids.dtype, np.integer),
         unchangeable,
     )
 

@@ -2,12 +2,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from m2trec_merlin.attributes import parse_attribute
+from m2trec_merlin.columns import is_list
 from m2trec_merlin.errors import DataError
+from m2trec_merlin.readers.dialect import Dialect
+from m2trec_merlin.readers.files import TableFile
 from m2trec_merlin.serving.catalogue.tables import read_ids, read_items
 from m2trec_merlin.serving.contract.item_format import ItemFormat
 
@@ -53,6 +61,50 @@ def test_ids_with_white_space_are_told(tmp_path: Path) -> None:
     table.write_text("sku,title\n A,red\n")
     (notice,) = read_items(table, FORMAT).notices
     assert "ids such as ' A' have white space at an end" in notice
+
+
+@pytest.mark.parametrize(("whole", "ids"), [(True, ["7", "2001"]), (False, ["7.0", "2001"])])
+def test_ids_are_whole_numbers_where_those_of_the_run_are(
+    tmp_path: Path, whole: bool, ids: list[str]
+) -> None:
+    table, written = tmp_path / "items.csv", replace(FORMAT, whole_ids=whole)
+    table.write_text("sku,title\n7.0,red\n2001,blue\n")
+    assert read_items(table, written).ids == ids == read_ids(table, written)
+    assert list(read_items(table, written).items) == ids
+    table.write_text("sku,title\n7.0,red\n7,blue\n")
+    if whole:
+        with pytest.raises(DataError, match="repeats the id of an earlier row"):
+            read_items(table, written)
+
+
+VALUES: dict[str, pa.Array] = {
+    "float32": pa.array([7.1, None, 2.0], pa.float32()),
+    "float16": pa.array(np.array([7.1, 0.5, 2.0], np.float16)),
+    "duration": pa.array([1, None, 90], pa.duration("s")),
+    "decimal": pa.array([Decimal("7.10"), None, Decimal("2.00")]),
+    "date": pa.array([1, None, 20_000], pa.date32()),
+    "time": pa.array([1, None, 5], pa.timestamp("ms", "Europe/Berlin")),
+    "truth": pa.array([True, None, False]),
+    "whole": pa.array([2**60 + 1, None, 3]),
+    "text": pa.array(["007", None, "1e5"]),
+    "lists of float32": pa.array([[7.1, 2.0], None, []], pa.list_(pa.float32())),
+    "lists of durations": pa.array([[1, 2], None, [90]], pa.list_(pa.duration("s"))),
+    "lists of texts": pa.array([["a", "b"], None, []]),
+}
+
+
+@pytest.mark.parametrize("values", VALUES.values(), ids=VALUES)
+def test_values_mean_the_same_as_where_the_run_read_them(tmp_path: Path, values: pa.Array) -> None:
+    """As categories, which differ by the least digit."""
+    attribute = {"name": "value", "kind": "multi_categorical" if is_list(values.type) else "categorical"}
+    written = replace(FORMAT, attributes=(attribute,), title_column=None)
+    table = tmp_path / "items.parquet"
+    pq.write_table(pa.table({"sku": ["A", "B", "C"], "value": values}), table)
+    given = [json.loads(raw).get("value") for raw in read_items(table, written).items.values()]
+    kind = parse_attribute(**attribute)
+    asked = pd.Series(given, dtype=object, name="value")
+    known = kind.canonical(TableFile(table, Dialect()).read(["value"])["value"])
+    assert kind.filter_values(asked).to_pylist() == kind.filter_values(known).to_pylist()
 
 
 def test_items_that_nothing_describes_are_told(tmp_path: Path) -> None:
