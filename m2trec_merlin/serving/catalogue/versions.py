@@ -133,7 +133,7 @@ class CatalogueVersions:
         if not (folder / STATE).is_file():
             kept = ", ".join(str(each) for each in (0, *self._numbers()))
             raise ArtifactError(f"there is no version {number} of the catalogue; kept are {kept}")
-        version = CatalogueVersion.open(folder)
+        version = CatalogueVersion.open(folder, any_format=True)
         table = pq.read_table(folder / RAW_ITEMS)
         items = dict(zip(table.column("item_id").to_pylist(), table.column("raw").to_pylist(), strict=True))
         return Changes(items, frozenset(version.removed), version.availability, frozenset(version.listed))

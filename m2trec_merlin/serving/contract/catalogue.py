@@ -91,13 +91,18 @@ class CatalogueVersion:
         atomic_write(folder / STATE, json.dumps(asdict(self)))
 
     @classmethod
-    def open(cls, folder: Path) -> CatalogueVersion:
+    def open(cls, folder: Path, any_format: bool = False) -> CatalogueVersion:
         """Read from a version's folder, whose files are those that were written.
+
+        Args:
+            folder: of the version.
+            any_format: whether a version will do that cannot be served, as it was written for an export of
+                another format. What was changed reads the same in each, so that an upgrade loses nothing.
 
         Raises:
             ArtifactError: files are missing, were added or altered.
         """
-        require_sealed(folder, _VERB)
+        require_sealed(folder, _VERB, any_format=any_format)
         return cls.read(folder)
 
     @classmethod

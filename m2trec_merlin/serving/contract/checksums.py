@@ -47,20 +47,23 @@ def seal_of(directory: Path) -> str:
         return str(content["seal"])
 
 
-def require_sealed(directory: Path, verb: str = "export", files: Iterable[str] | None = None) -> None:
+def require_sealed(
+    directory: Path, verb: str = "export", files: Iterable[str] | None = None, any_format: bool = False
+) -> None:
     """Check that `directory` is what `seal` saw.
 
     Args:
         directory: that was sealed.
         verb: that writes it anew.
         files: by name, those that are read; None for all that there are.
+        any_format: whether only that is read which means the same in every format.
 
     Raises:
         ArtifactError: files are missing, were added or altered, or are in another format.
     """
     content = read_json(directory / CHECKSUMS, verb)
     with reading(directory / CHECKSUMS, verb):
-        if content["format"] != FORMAT:
+        if content["format"] != FORMAT and not any_format:
             raise ArtifactError(
                 f"{directory} is in format {content['format']} of m2trec-merlin {content['m2trec_merlin']}, "
                 f"and this is {__version__} with format {FORMAT}: install the same version, or export again"

@@ -22,6 +22,7 @@ from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.storage import save_model
 from m2trec_merlin.serving.catalogue.run import CatalogueVerbs, left_behind
 from m2trec_merlin.serving.catalogue.versions import KEPT
+from m2trec_merlin.serving.contract import checksums
 from m2trec_merlin.serving.contract.catalogue import CURRENT, catalogue_folder
 from m2trec_merlin.serving.export.run import export
 from tests.serving.catalogue.test_run import NEW, Served, everything
@@ -142,6 +143,23 @@ def test_a_new_export_goes_on_with_the_catalogue(tmp_path: Path) -> None:
     served.until(str(version.number))
     assert "silver cake" in served.ask(["sku-3"], top_k=N_ITEMS + 5)["titles"], "updates are made again, too"
     running.close()
+    served.close()
+
+
+def test_an_export_in_another_format_goes_on_with_the_catalogue(
+    tmp_path: Path, new_items: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an upgrade: no version could be served, but what was changed is not lost."""
+    config, *_ = build_shop(tmp_path / "run")
+    repository = export(config)
+    CatalogueVerbs(repository).add(new_items)
+    monkeypatch.setattr(checksums, "FORMAT", checksums.FORMAT + 1)
+    with pytest.raises(ArtifactError, match="or export again"):
+        CatalogueVerbs(repository)
+    verbs = CatalogueVerbs(export(config, force=True))
+    assert set(verbs.versions.changes(verbs.versions.current()).items) == set(NEW["item_id"])
+    served = Served(repository)
+    assert set(NEW["item_id"]) <= everything(served, ["sku-3"]).keys()
     served.close()
 
 
