@@ -28,6 +28,7 @@ class Surroundings:
         shown_days: after which its files are removed.
         beside: a second model repository, which answers some sessions; empty for none.
         share: of the sessions that the second one answers.
+        under_way: folder where each worker counts its requests, see `under_way.py`; empty for nowhere.
     """
 
     log_json: str = "none"
@@ -36,6 +37,7 @@ class Surroundings:
     shown_days: int = 7
     beside: str = ""
     share: float = 0.0
+    under_way: str = ""
 
     def variables(self) -> dict[str, str]:
         """Return the environment variable that says this."""

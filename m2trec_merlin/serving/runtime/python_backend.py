@@ -13,6 +13,7 @@ import triton_python_backend_utils as backend
 from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.serving.contract.metrics import METRICS
 from m2trec_merlin.serving.contract.surroundings import Surroundings
+from m2trec_merlin.serving.contract.under_way import Counter
 from m2trec_merlin.serving.runtime.observing import Step
 from m2trec_merlin.serving.runtime.tally import Series, Tally
 from m2trec_merlin.serving.runtime.worker import Worker
@@ -32,16 +33,32 @@ class StepModel:
         folder = Path(args["model_repository"]) / args["model_version"]
         surroundings = Surroundings.read(os.environ)
         self.worker = Worker(type(self).step_class, folder, surroundings, TritonMetrics())
+        under_way = surroundings.under_way
+        self._counter = Counter(Path(under_way), args["model_name"]) if under_way else None
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer a batch of requests, each by tensors or by an error that says what to do."""
-        inputs = [{tensor.name(): tensor.as_numpy() for tensor in request.inputs()} for request in requests]
-        request_ids = [_id_of(request) for request in requests]
-        return [_response(answer) for answer in self.worker.answer(inputs, request_ids)]
+        if self._counter is None:
+            return self._answer(requests)[0]
+        self._counter.take(len(requests))
+        answered = 0
+        try:
+            responses, answered = self._answer(requests)
+            return responses
+        finally:
+            # An exception is Triton's answer to all of them.
+            self._counter.leave(answered, len(requests) - answered)
 
     def finalize(self) -> None:
         """Hand over what was counted and logged last."""
         self.worker.close()
+
+    def _answer(self, requests: list[Any]) -> tuple[list[Any], int]:
+        """Return the responses, and how many of them are no errors."""
+        inputs = [{tensor.name(): tensor.as_numpy() for tensor in request.inputs()} for request in requests]
+        answers = self.worker.answer(inputs, [_id_of(request) for request in requests])
+        refused = sum(isinstance(answer, M2TRecError) for answer in answers)
+        return [_response(answer) for answer in answers], len(answers) - refused
 
 
 class TritonMetrics:

@@ -1,4 +1,4 @@
-"""What `m2trec serve` tells the models that it starts: which logs to write, and what to serve beside."""
+"""What `m2trec serve` tells the models that it starts: logs, what to serve beside, where to count."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from m2trec_merlin.serving.contract.surroundings import Surroundings
 
 #: What the largest batch is by, which the first repository decides for both.
 _BATCH = re.compile(r"^max_batch_size: \d+$", re.MULTILINE)
+#: Beneath the folder with a plain path: where workers count their requests.
+UNDER_WAY = "under_way"
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ class Instructions:
         Raises:
             ServerError: the folder of the log cannot be written to.
         """
-        surroundings = Surroundings(self.log_json)
+        (folder / UNDER_WAY).mkdir()
+        surroundings = Surroundings(self.log_json, under_way=str(folder / UNDER_WAY))
         if self.log is not None:
             (folder / "shown").symlink_to(_made(self.log.folder))
             surroundings = replace(surroundings, shown=str(folder / "shown"), shown_days=self.log.days)

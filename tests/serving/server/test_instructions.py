@@ -9,13 +9,14 @@ import pytest
 from m2trec_merlin.config.serving import ShownLogConfig
 from m2trec_merlin.errors import ArtifactError, ConfigError, ServerError
 from m2trec_merlin.serving.contract.surroundings import VARIABLE, Surroundings
-from m2trec_merlin.serving.server.instructions import NOTHING, Beside, Instructions
+from m2trec_merlin.serving.server.instructions import NOTHING, UNDER_WAY, Beside, Instructions
 
 
-def test_nothing_is_told_and_nothing_laid_out(tmp_path: Path) -> None:
+def test_nothing_is_told_but_where_to_count(tmp_path: Path) -> None:
     with NOTHING.laid_out(tmp_path) as (variables, descriptors):
-        assert Surroundings.read(variables) == Surroundings() == Surroundings.read({})
-        assert descriptors == [] and list(tmp_path.iterdir()) == []
+        assert Surroundings.read(variables) == Surroundings(under_way=str(tmp_path / UNDER_WAY))
+        assert descriptors == [] and list(tmp_path.rglob("*")) == [tmp_path / UNDER_WAY]
+    assert Surroundings.read({}) == Surroundings() and not Surroundings().under_way
 
 
 def test_folders_of_any_name_are_reached_by_plain_paths(tmp_path: Path) -> None:
@@ -32,7 +33,9 @@ def test_folders_of_any_name_are_reached_by_plain_paths(tmp_path: Path) -> None:
 
 def test_lines_go_to_standard_output(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with capfd.disabled(), Instructions("all").laid_out(tmp_path) as (variables, [descriptor]):
-        assert Surroundings.read(variables) == Surroundings("all", descriptor)
+        assert Surroundings.read(variables) == Surroundings(
+            "all", descriptor, under_way=str(tmp_path / UNDER_WAY)
+        )
         assert os.fstat(descriptor).st_ino == os.fstat(1).st_ino and descriptor > 2
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(descriptor)
