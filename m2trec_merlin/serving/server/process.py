@@ -8,9 +8,8 @@ import signal
 import subprocess
 import tempfile
 import time
-import urllib.error
-import urllib.request
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -20,8 +19,10 @@ from m2trec_merlin.errors import ArtifactError, ServerError
 from m2trec_merlin.serving.contract.checksums import require_sealed
 from m2trec_merlin.serving.contract.names import ENSEMBLE, LOCALHOST
 from m2trec_merlin.serving.server.door import LOOPBACK, Door
+from m2trec_merlin.serving.server.draining import UnderWay, drain
 from m2trec_merlin.serving.server.guard import Guard
-from m2trec_merlin.serving.server.instructions import NOTHING, Instructions
+from m2trec_merlin.serving.server.instructions import NOTHING, UNDER_WAY, Instructions
+from m2trec_merlin.serving.server.local_http import answer_of
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.triton_folder import TritonFolder, assemble_triton, make_plain_folder
 
@@ -61,6 +62,7 @@ class TritonServer:
         self.door = door
         self.instructions = instructions
         self._process: subprocess.Popen[bytes] | None = None
+        self._workers: list[psutil.Process] = []
         self._guard: Guard | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._shared_memory_prefix = f"m2trec_{os.getpid()}_{uuid.uuid4().hex[:8]}_"
@@ -130,6 +132,7 @@ class TritonServer:
             shared = _SHARED_MEMORY / self._shared_memory_prefix
             self._guard = Guard(self._process.pid, folder, shared)
             self._wait_until_ready()
+            self._workers = psutil.Process(self._process.pid).children()
         except BaseException:
             self.stop()
             raise
@@ -154,15 +157,31 @@ class TritonServer:
         Without a worker every request fails, though Triton stays ready: it is ended at once.
         """
         assert self._process is not None
-        workers = psutil.Process(self._process.pid).children()
         while self._process.poll() is None:
-            for worker in workers:
-                if _has_ended(worker):
-                    os.killpg(self._process.pid, signal.SIGKILL)
-                    self._process.wait()
-                    return f"Worker {worker.pid} of Triton ended by itself.\n{self.log_tail()}"
+            if (worker := self._ended_worker()) is not None:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+                return f"Worker {worker.pid} of Triton ended by itself.\n{self.log_tail()}"
             time.sleep(_POLL_SECONDS)
         return f"Triton ended by itself with code {self._process.returncode}.\n{self.log_tail()}"
+
+    def drain(self, seconds: float, given_up: Callable[[], bool]) -> int:
+        """Let it answer what has come so far, which Triton that is stopped does not do: see `draining.py`.
+
+        Args:
+            seconds: the longest wait.
+            given_up: tells whether someone would rather not wait.
+
+        Returns:
+            How many requests were not waited for. Without one of its workers it will answer none.
+        """
+        assert self._process is not None and self._folder is not None
+        process, folder = self._process, Path(self._folder.name)
+
+        def is_over() -> bool:
+            return given_up() or process.poll() is not None or self._ended_worker() is not None
+
+        return drain(UnderWay(folder / UNDER_WAY, self.metrics_address), seconds, is_over)
 
     def log_tail(self) -> str:
         """Return Triton's last warnings and errors, or its last messages if there are none."""
@@ -193,6 +212,9 @@ class TritonServer:
         """The repository under the path by which Triton knows it."""
         assert self._folder is not None
         return Path(self._folder.name) / "models"
+
+    def _ended_worker(self) -> psutil.Process | None:
+        return next((worker for worker in self._workers if _has_ended(worker)), None)
 
     def _command(self, triton: TritonFolder) -> list[str]:
         return [
@@ -228,14 +250,7 @@ class TritonServer:
             time.sleep(_POLL_SECONDS)
 
     def _model_is_ready(self) -> bool:
-        address = f"{self.http_address}/v2/models/{ENSEMBLE}/ready"
-        try:
-            # The server is on this machine: no proxy may stand in between.
-            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-            with opener.open(address, timeout=2) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
+        return answer_of(f"{self.http_address}/v2/models/{ENSEMBLE}/ready") is not None
 
 
 def _has_ended(process: psutil.Process) -> bool:

@@ -20,6 +20,15 @@ class Answer(http.server.BaseHTTPRequestHandler):
     def log_message(self, *arguments): pass
 http.server.HTTPServer(("127.0.0.1", port), Answer).serve_forever()
 """
+#: Its only worker never answers what it took.
+BUSY = (
+    """
+import json, os, pathlib, struct
+folder = json.loads(os.environ["M2TREC_SERVING"])["under_way"]
+pathlib.Path(folder, "m2trec_preprocess.1").write_bytes(struct.pack("=3q", 7, 0, 0))
+"""
+    + READY
+)
 ENDING = READY.replace("serve_forever()", "handle_request()")
 FAILING = (
     "print('I1 CUDA memory pool disabled'); print('E1 failed to load m2trec: disk full'); raise SystemExit(3)"

@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.server import keeping
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.process import TritonServer
-from tests.serving.server.stand_in import ENDING, READY, becomes_true, is_alive, write
+from tests.serving.server.stand_in import BUSY, ENDING, HANGING, READY, becomes_true, is_alive, write
 from tests.told import Told
 
 SERVE = """
@@ -33,15 +35,25 @@ print(server._shared_memory_prefix, flush=True)
 keeping.serve(server, lines)
 """
 
+STOPPING = "Stopping when what has come so far is answered; once more to stop at once\n"
+STOPPED = "Triton has stopped.\n"
+
+
+@contextmanager
+def serving(repository: Path, program: Path, code: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that serves; the first line that it says is the prefix of its shared memory."""
+    write(program, code)
+    command = [sys.executable, "-c", SERVE, str(repository), str(program)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=subprocess.STDOUT, text=True) as process:
+        yield process
+        process.kill()
+
 
 @pytest.fixture
 def served(repository: Path, program: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process that serves; the first line that it says is the prefix of its shared memory."""
-    write(program, READY)
-    command = [sys.executable, "-c", SERVE, str(repository), str(program)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with serving(repository, program, READY) as process:
         yield process
-        process.kill()
 
 
 def lines(process: subprocess.Popen[str], count: int) -> list[str]:
@@ -65,8 +77,42 @@ def test_it_says_where_it_listens_and_stops_when_asked(
     processes = family(served.pid)
     served.send_signal(stop)
     rest, _ = served.communicate(timeout=30)
-    assert rest == "Triton has stopped.\n" and served.returncode == 0
+    assert rest == STOPPING + STOPPED and served.returncode == 0
     assert becomes_true(lambda: not any(map(is_alive, processes)))
+
+
+def test_a_second_signal_ends_the_wait_for_what_is_under_way(repository: Path, program: Path) -> None:
+    with serving(repository, program, BUSY) as served:
+        lines(served, 4)
+        served.send_signal(signal.SIGTERM)
+        assert lines(served, 1) == [STOPPING.rstrip()]
+        time.sleep(keeping._SAME_SECONDS + 0.1)
+        assert served.poll() is None
+        asked = time.monotonic()
+        served.send_signal(signal.SIGINT)
+        rest, _ = served.communicate(timeout=30)
+    assert rest == f"Not waited for any longer: 7 requests that are under way\n{STOPPED}"
+    assert served.returncode == 0 and time.monotonic() - asked < keeping._DRAIN_SECONDS - 2
+
+
+def test_a_server_that_is_starting_is_stopped_at_once(repository: Path, program: Path) -> None:
+    with serving(repository, program, HANGING) as served:
+        lines(served, 2)
+        assert becomes_true(lambda: len(family(served.pid)) >= 2)
+        served.send_signal(signal.SIGTERM)
+        assert served.communicate(timeout=15)[0] == STOPPED and served.returncode == 0
+
+
+def test_a_signal_that_comes_twice_at_once_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    with keeping._Signals() as signals:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+        assert signals.came == 1
+        monkeypatch.setattr(keeping, "_SAME_SECONDS", 0.0)
+        signal.raise_signal(signal.SIGINT)
+        assert signals.came == 2
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_a_killed_worker_brings_a_new_server(served: subprocess.Popen[str]) -> None:

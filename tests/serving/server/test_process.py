@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from m2trec_merlin.errors import ArtifactError, ServerError
 from m2trec_merlin.serving.contract.names import LOCALHOST
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.process import TritonServer
-from tests.serving.server.stand_in import ENDING, FAILING, HANGING, READY, becomes_true, is_alive, write
+from tests.serving.server.stand_in import BUSY, ENDING, FAILING, HANGING, READY, becomes_true, is_alive, write
 
 # What a shell makes of the paths that it is given, and whether the model can be found there.
 REPEATING = """
@@ -88,6 +89,24 @@ def test_a_worker_that_was_killed_ends_the_server_at_once(repository: Path, prog
             f"Worker {worker} of Triton ended by itself.\nTriton's last messages:"
         )
         ports.require_free()
+
+
+def test_without_its_worker_a_server_is_not_waited_for(repository: Path, program: Path) -> None:
+    write(program, BUSY)
+    with TritonServer(repository, Ports.free(), start_timeout=20) as server:
+        worker = int(server.log_tail().split()[-1])
+        looks = 0
+
+        def kill_it() -> bool:
+            nonlocal looks
+            looks += 1
+            if looks == 20:
+                os.kill(worker, signal.SIGKILL)
+            return False
+
+        began = time.monotonic()
+        assert server.drain(60, kill_it) == 7
+        assert looks >= 20 and time.monotonic() - began < 20
 
 
 def test_a_server_that_ends_by_itself_says_how(repository: Path, program: Path) -> None:
