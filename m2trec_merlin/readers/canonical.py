@@ -67,13 +67,13 @@ def has_fractions(values: pd.Series) -> np.ndarray:
 
 
 def digits_to_integers(ids: pd.Series) -> pd.Series:
-    """Return text ids as Int64 if every one is a whole number in usual writing, or every one is as 12.0 is.
+    """Return text ids as Int64 if every one is a whole number in usual writing, 12, or as 12.0 is.
 
-    CSV files have no types, and programs make decimals of whole numbers with gaps.
+    CSV files have no types, and programs make decimals of whole numbers with gaps, in some files and not in
+    others.
     """
     present = ids.dropna().astype(str)
-    written = (present.str.fullmatch(rf"(?:0|-?[1-9][0-9]{{0,17}}){end}").all() for end in ("", r"\.0"))
-    if len(present) and any(written):
+    if len(present) and present.str.fullmatch(r"(?:0|-?[1-9][0-9]{0,17})(?:\.0)?").all():
         return without_zero_fractions(ids).astype("Int64")
     return ids
 

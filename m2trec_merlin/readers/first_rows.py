@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from m2trec_merlin.columns import to_arrow
 from m2trec_merlin.readers.canonical import normalise_ids
 from m2trec_merlin.readers.files import TableFile
 
@@ -39,10 +43,18 @@ def first_rows(file: TableFile, ids: str, columns: Sequence[str]) -> pd.DataFram
 
 def rows_saying_most(rows: pd.DataFrame, ids: str) -> pd.DataFrame:
     """Return of each id in a column the first row of those that have the most values, in their order."""
-    named = normalise_ids(rows[ids])
-    known = pd.DataFrame({"id": named, "values": rows.notna().sum(axis=1)}, index=rows.index)
+    named, values = normalise_ids(rows[ids]), sum(_are_said(rows[name]) for name in rows)
+    known = pd.DataFrame({"id": named, "values": values}, index=rows.index)
     known = known[named.notna()].sort_values("values", ascending=False, kind="stable")
     return rows.loc[known.index[~known["id"].duplicated()]].sort_index()
+
+
+def _are_said(values: pd.Series) -> np.ndarray:
+    """Tell which values are there, int; blank texts are not."""
+    if pd.api.types.infer_dtype(values, skipna=True) != "string":
+        return values.notna().to_numpy(np.int64)
+    texts = pc.utf8_trim_whitespace(to_arrow(values).cast(pa.string()))
+    return pc.fill_null(pc.not_equal(texts, ""), False).to_numpy(zero_copy_only=False).astype(np.int64)
 
 
 def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -25,7 +25,7 @@ from m2trec_merlin.readers.canonical import (
 )
 from m2trec_merlin.readers.dialect import Dialect, DialectOptions
 from m2trec_merlin.readers.files import TableFile
-from m2trec_merlin.readers.first_rows import first_rows
+from m2trec_merlin.readers.first_rows import first_rows, rows_saying_most
 from m2trec_merlin.readers.grouping import GroupedSessions
 from m2trec_merlin.readers.left_out import LeftOut
 from m2trec_merlin.readers.positions import parse_positions
@@ -235,6 +235,9 @@ class TableFiles:
         if own in raw:
             ids = raw[own]
             items[ITEM_ID] = ids if self._items_file.is_typed else digits_to_integers(normalise_ids(ids))
+            if self._is_one:
+                # What was 12 in one file and 12.0 in another is one item.
+                items = rows_saying_most(items, ITEM_ID)
         return items
 
     def interactions(self) -> Iterator[pd.DataFrame]:

@@ -47,6 +47,24 @@ def test_an_item_of_several_files_is_one(tmp_path: Path) -> None:
     assert dict(zip(found["sku"], found["name"], strict=True)) == {"7": "day 1", "1": "own", "2": "own"}
 
 
+@pytest.mark.parametrize("nothing", ["", "  ", None])
+def test_blank_texts_say_nothing(tmp_path: Path, nothing: str | None) -> None:
+    table = tmp_path / "orders.parquet"
+    pd.DataFrame({"sku": [7, 8, 7, 8], "name": [nothing, "mug", "tea", "pot"]}).to_parquet(table)
+    found = first_rows(TableFile(table), "sku", ["name"])
+    assert dict(zip(found["sku"], found["name"], strict=True)) == {7: "tea", 8: "mug"}
+
+
+def test_an_item_is_one_whether_a_file_writes_whole_numbers_or_decimals(tmp_path: Path) -> None:
+    folder = tmp_path / "days"
+    folder.mkdir()
+    (folder / "1.csv").write_text("order,sku,name\n1,7,\n1,8,mug\n")
+    (folder / "2.csv").write_text("order,sku,name\n2,7.0,tea\n2,8.0,pot\n2,9.0,jar\n")
+    source = data(folder).open(1)
+    found = source.items(["name"])
+    assert dict(zip(found["item_id"], found["name"], strict=True)) == {7: "tea", 8: "mug", 9: "jar"}
+
+
 def test_a_table_without_rows_has_no_items(table: Path) -> None:
     table.write_text("order,sku,name\n")
     assert first_rows(TableFile(table), "sku", ["name"]).empty
