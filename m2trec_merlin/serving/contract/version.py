@@ -46,7 +46,7 @@ class RawAttribute:
     Attributes:
         field: what it encodes to.
         column: the raw column that it is made from.
-        settings: on which it depends whether raw values are valid; none are checked without.
+        settings: on which it depends how raw values are read; none are checked without.
     """
 
     field: Field

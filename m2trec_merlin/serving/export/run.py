@@ -23,7 +23,7 @@ from m2trec_merlin.artifacts import (
     require_unaltered,
     write_manifest,
 )
-from m2trec_merlin.attributes import ITEM_ID
+from m2trec_merlin.attributes import ITEM_ID, Attribute
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.event_columns import canonical_attributes
@@ -205,8 +205,7 @@ def describe(run: Run, model: M2TRec, catalogue: Catalogue, mixture: dict[str, f
     config = run.config
     attributes = [] if ITEM_ID in config.inputs else [config.attribute(name) for name in config.inputs]
     raw = [
-        RawAttribute(catalogue.attributes[a.name].field, a.source_column, a.reading_settings())
-        for a in attributes
+        RawAttribute(catalogue.attributes[a.name].field, a.source_column, _settings_of(a)) for a in attributes
     ]
     events, time = describe_events(run, model)
     return Description(
@@ -237,7 +236,7 @@ def describe_events(run: Run, model: M2TRec) -> tuple[tuple[RawAttribute, ...], 
     config = run.config
     attributes = canonical_attributes(config.event_attributes)
     raw = tuple(
-        RawAttribute(field, configured.source_column, attribute.reading_settings())
+        RawAttribute(field, configured.source_column, _settings_of(attribute))
         for field, configured, attribute in zip(
             model.events, config.event_attributes, attributes, strict=True
         )
@@ -249,6 +248,11 @@ def describe_events(run: Run, model: M2TRec) -> tuple[tuple[RawAttribute, ...], 
     if not time:
         raise ArtifactError(f"{run.data} is of an earlier version: run `m2trec data --force`")
     return raw, time
+
+
+def _settings_of(attribute: Attribute) -> dict[str, Any]:
+    """Return all that decides how raw values are read, so that what is said of them is what is done."""
+    return {name: each for name, each in attribute.preprocessing_settings().items() if name != "name"}
 
 
 def describe_items(config: Config, version: Description, catalogue: Catalogue) -> ItemFormat:

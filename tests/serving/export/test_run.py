@@ -6,9 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from m2trec_merlin.artifacts import MANIFEST, fingerprint, require_manifest
+from m2trec_merlin.attributes import parse_attribute
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.runs import Run
 from m2trec_merlin.serving.contract.version import Description
@@ -92,6 +94,16 @@ def test_attributes_that_the_model_does_not_read_are_not_asked_for(shop: Shop) -
         (a.field.name, a.column) for a in describe(Run(config), shop.model, shop.catalogue, {}).attributes
     ]
     assert found == [("image", "image"), ("title", "product_name")]
+
+
+def test_raw_values_are_read_as_configured_when_something_is_said_of_them(shop: Shop) -> None:
+    tags = parse_attribute(name="tags", kind="multi_categorical", separator=";")
+    config = shop.config.model_copy(
+        update={"attributes": [tags if a.name == "tags" else a for a in shop.config.attributes]}
+    )
+    described = describe(Run(config), shop.model, shop.catalogue, {}).attributes
+    [found] = [parse_attribute(name="tags", **a.settings) for a in described if a.field.name == "tags"]
+    assert found.filter_values(pd.Series(["a|b;c"])).to_pylist() == [["a|b", "c"]]
 
 
 def test_both_steps_read_the_same_description(shop: Shop) -> None:
