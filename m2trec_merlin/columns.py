@@ -173,7 +173,21 @@ def as_doubles(series: pd.Series, decimal: str = ".") -> np.ndarray:
     is_number = pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
     if not is_number and pd.api.types.infer_dtype(series, skipna=True) != "string":
         return np.array([_as_double(value) for value in series], np.float64)
-    return pd.to_numeric(series, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    found = pd.to_numeric(series, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    return found if is_number else _rounded_rightly(series, found)
+
+
+def _rounded_rightly(texts: pd.Series, found: np.ndarray) -> np.ndarray:
+    """Return the numbers nearest to what texts say; pandas misses these by a bit where digits are many."""
+    known = np.isfinite(found)
+    written = to_arrow(texts).cast(pa.string()).filter(pa.array(known))
+    try:
+        exact = pc.utf8_trim_whitespace(written).cast(pa.float64()).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:
+        exact = np.array([float(text) for text in written.to_pylist()])
+    result = found.copy()
+    result[known] = exact
+    return result
 
 
 def with_point(number: str) -> str:
@@ -190,7 +204,7 @@ def is_number(value: object) -> TypeGuard[int | float | Decimal | np.number]:
 
 def _as_double(value: object) -> float:
     if isinstance(value, str):
-        return float(pd.to_numeric(value, errors="coerce"))
+        return float(as_doubles(pd.Series([value], dtype=object))[0])
     try:
         return float(value) if is_number(value) else np.nan
     except (OverflowError, ValueError):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m2trec_merlin.columns import are_missing_words, as_text, fill_empty, to_arrow, without_nulls
+from m2trec_merlin.columns import are_missing_words, as_doubles, as_text, fill_empty, to_arrow, without_nulls
 from m2trec_merlin.errors import DataError
 
 
@@ -81,3 +81,15 @@ def test_what_programs_and_spreadsheets_write_for_none_is_known(word: str) -> No
 @pytest.mark.parametrize("name", ["blank", "#1", "#sale", "Na+", "nullable", "(new)", "[none", "-5", "n.a"])
 def test_names_are_no_words_for_none(name: str) -> None:
     assert not are_missing_words(pa.array([name])).any()
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
+def test_a_text_is_the_nearest_number_however_many_digits_it_has(numbers: list[float]) -> None:
+    texts = [f" {number!r}" for number in numbers]
+    assert as_doubles(pd.Series([*texts, "x"])).tolist()[:-1] == numbers
+    mixed = as_doubles(pd.Series([*texts, 1.5, None], dtype=object))
+    assert mixed[:-1].tolist() == [*numbers, 1.5]
+
+
+def test_white_space_around_a_number_is_none_of_it() -> None:
+    assert as_doubles(pd.Series(["\t5\n", " 0.30000000000000004"])).tolist() == [5, 0.30000000000000004]

@@ -94,7 +94,8 @@ def conversion(kinds: Sequence[pa.DataType]) -> Convert | None:
 
 def to_pandas(array: pa.Array) -> pd.Series:
     """Return a column as pandas holds it: whole numbers as Int64 or UInt64, text as objects."""
-    return array.to_pandas(types_mapper=_PANDAS.get)
+    # Within lists, too, whole numbers stay such beside missing ones.
+    return array.to_pandas(types_mapper=_PANDAS.get, integer_object_nulls=True)
 
 
 def _conversion_of_lists(values: set[pa.DataType]) -> Convert:

@@ -145,3 +145,9 @@ def test_whole_numbers_with_gaps_keep_their_digits() -> None:
         assert convert is not None
         series = convert(pa.array([number, None], kind))
         assert series[0] == number and series.isna().tolist() == [False, True]
+
+
+def test_whole_numbers_in_lists_keep_their_digits_beside_missing_ones() -> None:
+    big = 2**60 + 1
+    assert read(pa.array([[big, None], [3], None])) == [[[big, None], [3], None]]
+    assert read(pa.array([[big, None]]), pa.array([[5]], pa.list_(pa.int32()))) == [[[big, None]], [[5]]]
