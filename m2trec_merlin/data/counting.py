@@ -24,7 +24,7 @@ from m2trec_merlin.data.validation import ValidData, validate
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers import Source
-from m2trec_merlin.readers.canonical import POSITION, SPLITS, KnownItems
+from m2trec_merlin.readers.canonical import POSITION, SESSION_ID, SPLITS, KnownItems
 from m2trec_merlin.readers.settings import LeaveOneOut
 
 
@@ -93,9 +93,11 @@ def split_sessions(
         splits = leave_out_cold(splits, data.known_items, cold)
     nested = isinstance(config.data.split, LeaveOneOut)
     counts = [SplitCounts(data.known_items, last_only=nested and name != "train") for name in SPLITS]
-    cold_sessions = 0
+    cold_sessions, left_out = 0, pd.Index([])
     for chunk, split in splits:
-        cold_sessions += int(((chunk[POSITION].to_numpy() == 0) & (split == LEFT_OUT)).sum())
+        before, left_out = left_out, pd.Index(chunk[SESSION_ID].to_numpy()[split == LEFT_OUT]).unique()
+        # Parts of one session come one after the other, and it is left out once.
+        cold_sessions += int((~left_out.isin(before)).sum())
         for index, name in enumerate(SPLITS):
             events = chunk[split == index]
             if len(events):

@@ -22,6 +22,9 @@ from tests.worlds.tables import MakeConfig
 CONFIGS = Path(__file__).parents[2] / "configs"
 
 
+LEAVE_ONE_OUT = {"kind": "leave_one_out"}
+
+
 def _synthetic(work_dir: Path, n_sessions: int = 120, **data: object) -> Config:
     section = {"source": "synthetic", "options": {"n_sessions": n_sessions, "n_items": 40}, **data}
     return Config.model_validate(
@@ -30,6 +33,7 @@ def _synthetic(work_dir: Path, n_sessions: int = 120, **data: object) -> Config:
             "work_dir": work_dir,
             "data": section,
             "attributes": [{"name": "title", "kind": "text"}, {"name": "price", "kind": "numeric"}],
+            "evaluation": {"prefixes": "last" if data.get("split") == LEAVE_ONE_OUT else "all"},
         }
     )
 
@@ -172,6 +176,19 @@ def test_cold_items_are_written_and_absent_from_training(tmp_path: Path) -> None
     assert counts["test"] == whole["test"]
     kept = counts["train"]["sessions"] + counts["valid"]["sessions"] + counts["cold_sessions"]
     assert kept == whole["train"]["sessions"] + whole["valid"]["sessions"]
+
+
+def test_a_session_that_cold_items_leave_out_counts_once_whatever_splits_it_is_in(tmp_path: Path) -> None:
+    folders = [
+        prepare_data(
+            _synthetic(tmp_path / str(share), n_sessions=300, split=LEAVE_ONE_OUT, cold_item_share=share)
+        )
+        for share in (0.0, 0.05)
+    ]
+    whole, kept = map(_read, folders)
+    lost = [set(whole[name]["session_id"]) - set(kept[name]["session_id"]) for name in ("train", "valid")]
+    assert lost[0] and lost[1] - lost[0], "some of both, and some of validation alone"
+    assert _counts(folders[1])["cold_sessions"] == len(set.union(*lost))
 
 
 def test_a_current_result_is_kept_and_a_changed_setting_prepares_again(tmp_path: Path) -> None:

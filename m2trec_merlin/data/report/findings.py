@@ -44,7 +44,7 @@ def _candidates(s: DataStatistics) -> Iterator[tuple[float, str]]:
         )
     else:
         yield _FILLING, f"0 training events are cut: no session is longer than {longest}."
-    all_sessions = out.short_sessions + sum(split.sessions for split in s.splits.values()) + out.cold_sessions
+    all_sessions = out.short_sessions + s.sessions
     least = f"{s.settings['min_session_length']} events (data.min_session_length)"
     if out.short_sessions:
         yield (

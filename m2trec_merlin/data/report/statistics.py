@@ -122,6 +122,7 @@ class DataStatistics:
         name: of the run.
         source: of the data.
         settings: of `data` that the numbers depend on.
+        sessions: in all, without those that are too short.
         items: in the table.
         splits: train, valid and test.
         timeline: sessions over time.
@@ -136,6 +137,7 @@ class DataStatistics:
     name: str
     source: str
     settings: dict[str, Any]
+    sessions: int
     items: int
     splits: dict[str, SplitStatistics]
     timeline: Timeline
@@ -169,6 +171,7 @@ def describe(config: Config, source: str, counted: Counted) -> DataStatistics:
             "max_session_length": longest,
             "split": config.data.split.model_dump(mode="json"),
         },
+        sessions=data.sessions,
         items=len(data.items),
         splits={name: _describe_split(counts, train) for name, counts in splits.items()},
         timeline=_timeline(splits),

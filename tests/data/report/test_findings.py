@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from m2trec_merlin.data.report.findings import find
+from m2trec_merlin.readers.settings import LeaveOneOut
 from tests.data.report.test_statistics import statistics
 from tests.worlds.tables import MakeConfig
 
@@ -38,6 +39,18 @@ def test_what_is_found_has_its_number(make_config: MakeConfig) -> None:
     assert "Attribute price is missing for 75 % of items, which have 0 % of training events" in found
     assert "Attribute category has 1 value for all 40 items that have any" in found
     assert "88 % of the 40 items have no training event" in found
+
+
+def test_shares_are_of_sessions_and_not_of_the_splits_that_share_them(
+    make_config: MakeConfig, items: pd.DataFrame
+) -> None:
+    sessions = {n: [10, 20, 30, 40] if n < 6 else [10] for n in range(8)}
+    rows = [(session, item) for session, ids in sessions.items() for item in ids]
+    events = pd.DataFrame(rows, columns=["session_id", "item_id"])
+    config = make_config(events, items)
+    data = config.data.model_copy(update={"split": LeaveOneOut(kind="leave_one_out")})
+    found = "\n".join(find(statistics(config.model_copy(update={"data": data}))))
+    assert "25 % of all sessions (2) have fewer than 2 events" in found
 
 
 def test_repeats_and_no_equal_items(make_config: MakeConfig, items: pd.DataFrame) -> None:
