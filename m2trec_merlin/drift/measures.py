@@ -10,7 +10,7 @@ Shape legend: n items, K bins.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -79,7 +79,13 @@ _Count = Callable[[Sample, np.ndarray | None], np.ndarray]
 
 
 def compare(
-    trained: Sample, new: Sample, catalogue: Catalogue, names: Names, limits: Limits, seed: int
+    trained: Sample,
+    new: Sample,
+    catalogue: Catalogue,
+    names: Names,
+    limits: Limits,
+    seed: int,
+    without: Collection[str] = (),
 ) -> list[Difference]:
     """Compare two samples in everything that there is.
 
@@ -90,10 +96,11 @@ def compare(
         names: of the values of attributes.
         limits: for distances and shares.
         seed: of the draws.
+        without: attributes that are not compared.
     """
     distance = _Distance(trained, new, limits.distance, seed)
     found = _unknown(new, catalogue, limits.share)
-    for name in catalogue.attributes:
+    for name in (each for each in catalogue.attributes if each not in without):
         found.append(distance.of(name, *_values_of(trained, name, names(name))))
         if catalogue.attributes[name].field.layout.has_vocabulary:
             found += _shares(name, partial(_reserved, name=name), trained, new, limits.share)
@@ -149,13 +156,17 @@ def _values_of(sample: Sample, name: str, names: Sequence[str] | None) -> tuple[
         return count_ids, names or [f"id {i}" for i in range(size)]
 
     numbers = _numbers(sample.items[name])
-    edges = np.unique(np.quantile(numbers(sample), np.linspace(0, 1, _BINS + 1)[1:-1]))
+    known = numbers(sample)
+    # What lies beyond the least and the most has bins of its own, as these may be what nearly all have.
+    below = np.nextafter(np.float64(known.min()), -np.inf)
+    edges = np.unique([below, *np.quantile(known, np.linspace(0, 1, _BINS + 1)[1:])])
 
     def count_numbers(sample: Sample, drawn: np.ndarray | None) -> np.ndarray:
         bins = np.searchsorted(edges, numbers(sample))
         return np.bincount(bins, sample.count(drawn), minlength=len(edges) + 1)
 
-    return count_numbers, [*(f"up to {edge:.3g}" for edge in edges), f"above {edges[-1]:.3g}"]
+    upper = [f"below {edges[0]:.3g}", *(f"up to {edge:.3g}" for edge in edges[1:])]
+    return count_numbers, [*upper, f"above {edges[-1]:.3g}"]
 
 
 def _numbers(column: EncodedColumn) -> Callable[[Sample], np.ndarray]:

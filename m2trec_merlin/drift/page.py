@@ -29,7 +29,7 @@ def to_html(drift: Drift) -> str:
         f'<p class="soft">{drift.sessions:,} new sessions of {escape(str(drift.data))} beside '
         f"{drift.trained_sessions:,} that {escape(str(drift.trained))} was trained on.</p>"
         f"<h2>What has drifted</h2>{f'<ol class=findings>{found}</ol>' if found else '<p>Nothing.</p>'}"
-        f"<h2>Everything that was compared</h2>{_table(drift.differences)}"
+        f"<h2>Everything that was compared</h2>{_table(drift.differences)}{_lacking(drift.not_compared)}"
         "<h2>Values whose share changed most</h2>"
         '<p class="soft">Shares of events: in blue in training, below it in orange in the new data.</p>'
         f'<div class="cards">{cards}</div>'
@@ -51,6 +51,13 @@ def _table(differences: Sequence[Difference]) -> str:
         ["", "measure", "in training", "now", "by chance", "limit", ""],
         rows,
     )
+
+
+def _lacking(attributes: Sequence[str]) -> str:
+    if not attributes:
+        return ""
+    names = escape(", ".join(attributes))
+    return f'<p class="soft">Not compared, since the new data were made without their columns: {names}.</p>'
 
 
 def _card(each: Difference) -> str:

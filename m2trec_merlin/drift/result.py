@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from m2trec_merlin.drift.measures import Difference
@@ -20,6 +20,7 @@ class Drift:
         trained_sessions: of training, of those looked at.
         differences: everything that was compared.
         page: the report.
+        not_compared: attributes whose columns the new data were made without.
     """
 
     data: Path
@@ -28,6 +29,7 @@ class Drift:
     trained_sessions: int
     differences: list[Difference]
     page: Path
+    not_compared: list[str] = field(default_factory=list)
 
     @property
     def found(self) -> list[Difference]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from m2trec_merlin.artifacts import atomic_directory, read_json
+import pyarrow.parquet as pq
+
+from m2trec_merlin.artifacts import atomic_directory, read_json, reading
 from m2trec_merlin.catalogue import VOCABULARIES, Catalogue
 from m2trec_merlin.drift.measures import Limits, Names, compare
 from m2trec_merlin.drift.page import to_html
@@ -42,14 +44,27 @@ def find_drift(new: RunFolder, trained: Run, limits: Limits, progress: Progress 
     if not len(now.sessions):
         raise ArtifactError(f"{new.data} holds no session that {trained.data} does not hold: nothing is new")
     progress.say(f"{new.data}: {len(now.sessions):,} sessions are new")
-    differences = compare(before, now, catalogue, _names(catalogue), limits, seed)
+    unread = _unread(new, trained)
+    for name, column in unread.items():
+        progress.say(f"{name} is not compared: {new.items} was made without its column '{column}'")
+    differences = compare(before, now, catalogue, _names(catalogue), limits, seed, unread)
     page = new.drift / REPORT_PAGE
-    drift = Drift(new.data, trained.model, len(now.sessions), len(before.sessions), differences, page)
+    drift = Drift(
+        new.data, trained.model, len(now.sessions), len(before.sessions), differences, page, list(unread)
+    )
     with atomic_directory(new.drift) as folder:
         (folder / REPORT_PAGE).write_text(to_html(drift), encoding="utf-8")
         numbers = json.dumps(drift.as_dict(), indent=1, ensure_ascii=False)
         (folder / REPORT_NUMBERS).write_text(numbers + "\n", encoding="utf-8")
     return drift
+
+
+def _unread(new: RunFolder, trained: Run) -> dict[str, str]:
+    """Return the attributes whose column is not among those of the new data, and the columns."""
+    with reading(new.items, "data"):
+        there = pq.read_schema(new.items).names
+    columns = {attribute.name: attribute.source_column for attribute in trained.config.attributes}
+    return {name: column for name, column in columns.items() if column not in there}
 
 
 def _names(catalogue: Catalogue) -> Names:

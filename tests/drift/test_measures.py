@@ -94,6 +94,29 @@ def test_distances_are_those_of_jensen_and_shannon() -> None:
     assert found.chance == 0
 
 
+@pytest.mark.parametrize("usual", [3, 4, 5])
+@pytest.mark.parametrize("now", [2, 6])
+def test_numbers_beyond_the_trained_ones_are_drift_on_either_side(usual: int, now: int) -> None:
+    """Also where one number is that of nearly all."""
+    shares = [0.98 if brand == usual else 0.01 for brand in (3, 4, 5)]
+    trained = sample(draw(2000, shares, seed=0))
+    moved = tuple(now if brand == usual else brand for brand in (3, 4, 5))
+    found = differences(trained, sample(draw(2000, shares, seed=1), moved))
+    assert found["price", "distance"].is_drift
+    assert not differences(trained, sample(draw(2000, shares, seed=1)))["price", "distance"].is_drift
+
+
+def test_attributes_are_left_out_where_there_is_nothing_to_compare() -> None:
+    found = compare(TRAINED, TRAINED, CATALOGUE, lambda _: None, DEFAULTS, 0, without=["tags", "price"])
+    assert {each.what for each in found} == {
+        "items",
+        "brand",
+        "picture",
+        "session length",
+        "popularity of items",
+    }
+
+
 def test_longer_sessions_are_drift() -> None:
     found = differences(TRAINED, sample(draw(500, [0.5, 0.3, 0.2], seed=1, length=9)))
     assert found["session length", "distance"].new == pytest.approx(1)
