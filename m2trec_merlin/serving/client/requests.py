@@ -57,7 +57,9 @@ def listed(what: str, items: Iterable[T]) -> list[T]:
 
 
 def id_text(item_id: object) -> str:
-    """Return an id as text: of whole numbers, tables with gaps make floats."""
+    """Return an id as text: of whole numbers, tables with gaps make floats; of texts, some sources bytes."""
+    if isinstance(item_id, bytes):
+        return item_id.decode(errors="replace")
     return str(int(item_id) if isinstance(item_id, float | np.floating) and item_id.is_integer() else item_id)
 
 
