@@ -19,7 +19,7 @@ from m2trec_merlin.serving.contract.catalogue import Availability, catalogue_fol
 from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.serving.contract.repository import version_folder
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep
-from tests.worlds.shop import N_ITEMS, Shop, raw_items
+from tests.worlds.shop import N_ITEMS, raw_items
 
 NEW = pd.DataFrame(
     {
@@ -31,11 +31,6 @@ NEW = pd.DataFrame(
         "image": [[0.5, -1.0, 2.0], [1.0, 0.0, 0.0], [0.0, 0.25, 1.0]],
     }
 )
-
-
-@pytest.fixture
-def repository(shop: Shop, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(shop.repository, tmp_path / "triton"))
 
 
 class Served:
