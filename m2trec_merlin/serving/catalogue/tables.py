@@ -36,6 +36,7 @@ _ALL_COLUMNS = (
     "gives only some of the attributes, and an export keeps no raw values from which to take the others: "
     "give all columns, as data/items.parquet of the run has them, with the changes written in"
 )
+_ROW_NUMBERS = "__index_level_"
 #: Of an item without a value.
 _NOTHING = "{}"
 _YES, _NO = ("true", "1", "yes"), ("false", "0", "no")
@@ -137,8 +138,9 @@ class _Columns:
 
     @property
     def left(self) -> list[str]:
-        """Those that nobody reads."""
-        return [name for name in self.available if name not in self.read]
+        """Those that nobody reads, but for row numbers, which pandas writes without being asked."""
+        unread = (name for name in self.available if name not in self.read)
+        return [name for name in unread if not name.startswith(_ROW_NUMBERS)]
 
     @property
     def describe_items(self) -> bool:

@@ -107,6 +107,14 @@ def test_values_mean_the_same_as_where_the_run_read_them(tmp_path: Path, values:
     assert kind.filter_values(asked).to_pylist() == kind.filter_values(known).to_pylist()
 
 
+def test_columns_that_nobody_reads_are_told_but_no_row_numbers(tmp_path: Path) -> None:
+    items = pd.DataFrame({"sku": ["A", "B"], "title": ["red", "blue"], "colour": ["r", "b"]}, index=[7, 3])
+    items.to_parquet(tmp_path / "items.parquet")
+    assert "__index_level_0__" in pq.read_schema(tmp_path / "items.parquet").names
+    (notice,) = read_items(tmp_path / "items.parquet", FORMAT).notices
+    assert notice.endswith("not read: colour")
+
+
 def test_items_that_nothing_describes_are_told(tmp_path: Path) -> None:
     table = tmp_path / "items.csv"
     table.write_text("sku,title,hidden\nA,red,no\nB,,no\nC, ,no\n")
