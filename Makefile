@@ -50,7 +50,7 @@ demo: setup
 
 # Side by side, as most of them wait for servers and other processes; each file in one process, which builds its world once.
 test: setup
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: setup
 	@$(BIN)/ruff check .

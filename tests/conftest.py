@@ -62,7 +62,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip GPU tests where there is no GPU, and say so."""
+    """Put slow files first, so that no worker is left with one; skip GPU tests without a GPU, and say so."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
     if torch.cuda.is_available():
         return
     reason = pytest.mark.skip(reason="needs a CUDA device, and torch finds none")
