@@ -204,7 +204,8 @@ def is_number(value: object) -> TypeGuard[int | float | Decimal | np.number]:
 
 def _as_double(value: object) -> float:
     if isinstance(value, str):
-        return float(as_doubles(pd.Series([value], dtype=object))[0])
+        found = float(pd.to_numeric(value, errors="coerce"))
+        return float(value) if np.isfinite(found) else found
     try:
         return float(value) if is_number(value) else np.nan
     except (OverflowError, ValueError):

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from m2trec_merlin.columns import to_arrow
+from m2trec_merlin.columns import as_text
 from m2trec_merlin.readers.canonical import normalise_ids
 from m2trec_merlin.readers.files import TableFile
 
@@ -53,8 +51,7 @@ def _are_said(values: pd.Series) -> np.ndarray:
     """Tell which values are there, int; blank texts are not."""
     if pd.api.types.infer_dtype(values, skipna=True) != "string":
         return values.notna().to_numpy(np.int64)
-    texts = pc.utf8_trim_whitespace(to_arrow(values).cast(pa.string()))
-    return pc.fill_null(pc.not_equal(texts, ""), False).to_numpy(zero_copy_only=False).astype(np.int64)
+    return as_text(values).is_valid().to_numpy(zero_copy_only=False).astype(np.int64)
 
 
 def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -33,7 +33,7 @@ from m2trec_merlin.serving.contract.catalogue import (
     catalogue_folder,
     current_version,
 )
-from m2trec_merlin.serving.contract.checksums import is_of_this_format, require_sealed, seal
+from m2trec_merlin.serving.contract.checksums import require_sealed, seal
 from m2trec_merlin.serving.contract.identity import export_version, written
 from m2trec_merlin.serving.contract.item_format import ItemFormat
 from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
@@ -214,8 +214,6 @@ class CatalogueVersions:
 
     def fits(self, number: int) -> bool:
         """Tell whether a version was made for this export."""
-        if str(number) != EXPORTED_CATALOGUE and not is_of_this_format(self.folder / str(number)):
-            return False
         return self.about(number).export == self._export
 
     def _numbers(self) -> list[int]:

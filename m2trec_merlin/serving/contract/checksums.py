@@ -47,15 +47,6 @@ def seal_of(directory: Path) -> str:
         return str(content["seal"])
 
 
-def is_of_this_format(directory: Path) -> bool:
-    """Tell whether what was sealed there means what this code takes it for.
-
-    Raises:
-        ArtifactError: the seal is missing or damaged.
-    """
-    return bool(read_json(directory / CHECKSUMS, "export").get("format") == FORMAT)
-
-
 def require_sealed(
     directory: Path, verb: str = "export", files: Iterable[str] | None = None, any_format: bool = False
 ) -> None:

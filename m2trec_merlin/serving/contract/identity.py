@@ -13,10 +13,13 @@ from m2trec_merlin.serving.contract.repository import version_folder
 def export_version(repository: Path) -> str:
     """Return what a model repository is known by: 16 hexadecimal digits, the same for the same content.
 
+    In another format the same files mean something else.
+
     Where Triton fetches models one by one, as from a bucket, only one step's folder is there, and counts.
     """
     seals = [version_folder(repository, name) / CHECKSUMS for name in (PREPROCESS, PREDICT)]
-    return fingerprint([read_json(seal, "export")["sha256"] for seal in seals if seal.is_file()])
+    contents = [read_json(seal, "export") for seal in seals if seal.is_file()]
+    return fingerprint([[content["format"], content["sha256"]] for content in contents])
 
 
 def repository_of(folder: Path) -> Path:
