@@ -21,6 +21,7 @@ from m2trec_merlin.scratch import Zeros
 from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
 from m2trec_merlin.serving.runtime.candidates import Asked, Base, Found, Selection, Wish, find_best
 from m2trec_merlin.serving.runtime.graphs import open_graph
+from m2trec_merlin.serving.runtime.products import products
 
 if TYPE_CHECKING:
     from onnx import NodeProto
@@ -155,10 +156,9 @@ class ScoredCandidates:
         return find_best(scores, Selection(count, wish.forbidden, wish.allowed)).rows
 
     def _scores_of_more(self, query: np.ndarray, wish: Wish) -> np.ndarray:
-        """Scores on the base of the rows that the ranking does not know, near to rounding: float32 [M]."""
+        """Scores on the base of the rows that the ranking does not know, float32 [M]."""
         base_M = self._base.of(slice(len(self._vectors_GD), None), wish.lift.novelty)
-        scores: np.ndarray = self._more_MD @ query + base_M
-        return scores
+        return products(self._more_MD, query) + base_M
 
     def _best_of(self, rows: np.ndarray, query: np.ndarray, wish: Wish) -> Found:
         """Score rows, in any order, as the wish has it; return the best."""
@@ -167,8 +167,7 @@ class ScoredCandidates:
         vectors = self._vectors_GD[rows[:first]]
         if first < len(rows):
             vectors = np.concatenate([vectors, self._more_MD[rows[first:] - len(self._vectors_GD)]])
-        # Not a matrix product: its sums depend on where in the matrix a row stands.
-        scores = np.einsum("md,d->m", vectors, query) + self._base.of(rows, wish.lift.novelty)
+        scores = products(vectors, query) + self._base.of(rows, wish.lift.novelty)
         if len(wish.lift.rows):
             changes_R = self._zeros_R.array
             changes_R[wish.lift.rows] = wish.lift.changes

@@ -10,6 +10,8 @@ from functools import cached_property
 
 import numpy as np
 
+from m2trec_merlin.serving.runtime.products import products
+
 _ROWS_AT_A_TIME = 65_536
 
 
@@ -50,7 +52,7 @@ class Directions:
 
     def cosines(self, vector: np.ndarray) -> np.ndarray:
         """Return the cosine of each with a vector, float32 [I] to [R]; 0 where either has no length."""
-        cosines: np.ndarray = (self._vectors_RI @ vector) / self._norms_R
+        cosines = products(self._vectors_RI, vector) / self._norms_R
         return cosines / _not_zero(np.linalg.norm(vector))
 
 
