@@ -90,7 +90,7 @@ def run_promote(candidate: Path, over: Path, metric: str, margin: float, as_json
         },
     )
     than = "no better" if not margin else f"not within {margin:g}"
-    what = f"{link} leads to it now" if verdict.takes_over else f"{than} for certain: {link} stays as it was"
+    what = f"{link} leads to it now" if verdict.takes_over else f"{than} for certain: {over} stays as it was"
     print_plain(f"{candidate}: {what}")
     return YES if verdict.takes_over else NO
 

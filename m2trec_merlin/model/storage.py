@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.m2trec import M2TRec, build_model
 from m2trec_merlin.progress import Progress
 from m2trec_merlin.runs import Run, RunFolder, Verb
+from m2trec_merlin.runs.current import CURRENT
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 
@@ -129,12 +131,17 @@ def config_of_run(path: Path) -> Config:
         path: the folder of a run, or a link to it, or its configuration file.
 
     Raises:
-        ArtifactError: there is no trained model in the folder.
+        ArtifactError: there is no such path, or no trained model in the folder.
         ConfigError: the file is no configuration.
     """
     if path.is_file():
         return load_config(path)
     folder = path.resolve()
+    if path.name == CURRENT and not os.path.lexists(path):
+        raise ArtifactError(
+            f"there is no {path} yet: it is a link, at first to any trained and exported run beside it: "
+            f"`ln -s NAME_OF_THE_RUN {path}`"
+        )
     if not (RunFolder(folder, folder).model / DESCRIPTION).is_file():
         raise ArtifactError(
             f"{path} holds no trained model: name the folder of a trained run (`m2trec runs` lists them), "

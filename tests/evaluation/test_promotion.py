@@ -158,12 +158,16 @@ def test_a_table_says_by_how_much(runs: Path) -> None:
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 3
     assert "HIT@1 of the candidate" in result.stdout and "95 % interval" in result.stdout
-    assert "no better for certain" in " ".join(result.stdout.split())
+    assert f"no better for certain: {runs / 'new'} stays as it was" in result.stdout.replace("\n", " ")
 
 
 def test_what_cannot_be_compared_is_named(runs: Path, tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match=r"holds no trained model: name the folder of a trained run"):
         open_run(tmp_path)
+    with pytest.raises(
+        ArtifactError, match=r"no .*/current yet: it is a link, .* `ln -s NAME_OF_THE_RUN .*/current`"
+    ):
+        open_run(tmp_path / "current")
     result = CliRunner().invoke(app, ["promote", str(runs / "new"), "--over", str(runs / "new")])
     assert isinstance(result.exception, ArtifactError) and "already" in str(result.exception)
     manifest = (runs / "new" / "triton" / "manifest.json").read_text()
