@@ -147,8 +147,12 @@ class Attribute(Section):
     def doubts(self, values: pd.Series) -> Iterator[str]:
         """Say of the known values of the raw column what is no fault, but hardly meant so.
 
-        These are words for none, marks of web pages, which count as words, and lost letters.
+        These are words for none, marks of web pages, which count as words, lost letters, and a few lists.
         """
+        written = written_lists(values)
+        if written.any():
+            example = repr(shorten(values[written].iloc[0], 60))
+            yield f"{written.sum():,} items hold lists written as text, read as they stand, such as {example}"
         compared = self.comparable(values)
         if not pa.types.is_string(compared.type):
             return

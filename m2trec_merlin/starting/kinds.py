@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from m2trec_merlin.attributes.base import WRITTEN_LISTS_HINT, written_lists
 from m2trec_merlin.attributes.numeric import may_have_points_at_thousands
 from m2trec_merlin.columns import are_missing_words, to_arrow, with_point
+from m2trec_merlin.errors import shorten
 from m2trec_merlin.readers.times import DAYS
 from m2trec_merlin.shares import percent
 from m2trec_merlin.starting.look import Column
@@ -139,9 +140,12 @@ def _lists(column: Column) -> ChosenKind | None:
 
 
 def _written_lists(column: Column) -> ChosenKind | None:
-    if not written_lists(column.texts).any():
+    written = written_lists(column.texts)
+    # Of texts a few may well look so.
+    if written.sum() <= len(written) / 2:
         return None
-    return ChosenKind(column, None, f"lists written as text, {column.examples(1)}: {WRITTEN_LISTS_HINT}")
+    example = repr(shorten(column.texts[written].iloc[0], 24))
+    return ChosenKind(column, None, f"lists written as text, {example}: {WRITTEN_LISTS_HINT}")
 
 
 def _dates(column: Column) -> ChosenKind | None:
@@ -229,6 +233,8 @@ def _almost_numbers(column: Column) -> ChosenKind | None:
 
 
 def _several_values(column: Column) -> ChosenKind | None:
+    if written_lists(column.texts).any():
+        return None
     texts = column.texts.str.replace(_ENTITY, "&", regex=True)
     for separator in _BETWEEN:
         # A mark that stands in some values only may be part of a title or of a number.

@@ -210,12 +210,19 @@ def test_another_separator_than_the_values_have_is_told(
             "2 items hold letters that another encoding has damaged, such as 'K",
         ),
         ("multi_categorical", ["tools|home &amp; garden", "tools"], "1 items hold marks of web pages"),
+        (
+            "text",
+            ["['pens', 'red']", "pens"],
+            "1 items hold lists written as text, read as they stand, such as",
+        ),
+        ("categorical", ["['red']", "red"], "1 items hold lists written as text"),
+        ("text", ["[REC]", "[sold out]", "pens"], ""),
         ("text", ["black & white; 5 < 7", "x <y> & z"], ""),
         ("text", ["home &amp; garden", *map(str, range(100))], ""),
         ("numeric", [1.5, 2.0], ""),
     ],
 )
-def test_marks_of_web_pages_are_told(kind: str, values: list[Any], told: str) -> None:
+def test_what_hardly_belongs_to_a_text_is_told(kind: str, values: list[Any], told: str) -> None:
     attribute = parse_attribute(name="name", kind=kind)
     doubts = list(attribute.doubts(pd.Series(values).dropna()))
     assert [doubt[: len(told)] for doubt in doubts] == ([told] if told else [])

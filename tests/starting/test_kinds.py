@@ -72,6 +72,11 @@ KINDS = {
     "name_of_one_word": ([f"{w}{v}{u}" for w in WORDS for v in WORDS for u in "abcd"], "text", {}),
     "description": ([f"{t} " * 3 for t in TITLES], "text", {"max_tokens": 32}),
     "story": ([f"{t} " * 9 for t in TITLES], "text", {"max_tokens": 64}),
+    "story_with_few_lists": (
+        ["['some', 'lists']", *[f"{t} " * 9 for t in TITLES[1:]]],
+        "text",
+        {"max_tokens": 64},
+    ),
     "Titel": ([f"日本語の商品名{chr(0x4E00 + i)}" for i in range(N)], "text", {}),
     "category": (drawn(WORDS), "categorical", {}),
     "category with words": (drawn(["home and garden", "wine", "toys, games"]), "categorical", {}),
