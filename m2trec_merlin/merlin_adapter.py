@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from itertools import chain
@@ -27,7 +27,13 @@ from m2trec_merlin.errors import M2TRecError
 
 if TYPE_CHECKING:
     from distributed import Client
+    from merlin.dag import ColumnSelector, Node
     from merlin.io import Dataset
+    from nvtabular import Workflow
+    from nvtabular.ops import Operator
+
+    #: Of a column: the number of the step that makes it, 0 being the frame itself, and its name there.
+    _Place = tuple[int, str]
 
 #: Dask settings that merlin-core 23.08 needs, as the environment variables that Dask reads.
 DASK_SETTINGS = {
@@ -225,6 +231,61 @@ def columns_without_copies() -> Iterator[None]:
     """
     with pd.option_context("mode.copy_on_write", True):
         yield
+
+
+class Steps:
+    """The operators of a fitted workflow one after another, for frames of few rows.
+
+    Upstream: `merlin.dag.executors.LocalExecutor` makes a frame for each node, most of which only rename, tag
+    or put together columns, and resolves the selectors of all of them anew: for one item three quarters of
+    the time. What is computed is the same, by the same operators.
+
+    Args:
+        workflow: fitted; may be fitted again.
+    """
+
+    def __init__(self, workflow: Workflow) -> None:
+        #: Operators with their selectors, and where their columns come from: number of the step, and name.
+        self._steps: list[tuple[Operator, ColumnSelector, dict[str, _Place]]] = []
+        self._places: dict[Node, dict[str, _Place]] = {}
+        node = workflow.output_node
+        found = self._columns_of(node)
+        self._outputs = {name: found[name] for name in node.output_schema.column_names}
+
+    def transform(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return what `Workflow.transform` returns."""
+        made = [frame]
+        for operator, selector, places in self._steps:
+            made.append(operator.transform(selector, _taken(made, places)))
+        return _taken(made, self._outputs)
+
+    def _columns_of(self, node: Node) -> dict[str, _Place]:
+        """Return where the columns of a node come from; adds the steps that make them."""
+        if node not in self._places:
+            self._places[node] = self._places_of(node)
+        return self._places[node]
+
+    def _places_of(self, node: Node) -> dict[str, _Place]:
+        from merlin.dag.ops.concat_columns import ConcatColumns
+        from merlin.dag.ops.selection import SelectionOp
+        from nvtabular.ops import AddMetadata, Rename
+
+        inputs: dict[str, _Place] = {}
+        for parent in node.parents_with_dependencies:
+            inputs |= self._columns_of(parent)
+        for name in (*node.input_schema.column_names, *node.dependency_columns.names):
+            inputs.setdefault(name, (0, name))
+        selector, names = node.input_columns.resolve(node.input_schema), node.output_schema.column_names
+        if node.op is None or isinstance(node.op, ConcatColumns | SelectionOp | AddMetadata):
+            return {name: inputs[name] for name in names}
+        if isinstance(node.op, Rename):
+            return {new: inputs[old] for new, [old] in node.op.column_mapping(selector).items()}
+        self._steps.append((node.op, selector, inputs))
+        return {name: (len(self._steps), name) for name in names}
+
+
+def _taken(made: Sequence[pd.DataFrame], places: Mapping[str, _Place]) -> pd.DataFrame:
+    return pd.DataFrame({name: made[step][column] for name, (step, column) in places.items()}, copy=False)
 
 
 def training_arguments(on_gpu: bool = False, **settings: Any) -> Any:

@@ -18,6 +18,7 @@ if __name__ == "__main__":
     sys.exit(run_items())
 
 from collections.abc import Iterator, Sequence
+from weakref import WeakKeyDictionary
 
 import pandas as pd
 from merlin.schema import Tags
@@ -26,6 +27,10 @@ from nvtabular.ops import AddTags, Rename, TagAsItemFeatures
 
 from m2trec_merlin.attributes import ITEM_ID, Attribute
 from m2trec_merlin.attributes.base import Node
+from m2trec_merlin.merlin_adapter import Steps
+
+#: Of the workflows that have encoded something.
+_STEPS: WeakKeyDictionary[Workflow, Steps] = WeakKeyDictionary()
 
 
 def items_workflow(attributes: Sequence[Attribute], storage: Path) -> Workflow:
@@ -80,5 +85,6 @@ def encode_items(workflow: Workflow, frame: pd.DataFrame) -> pd.DataFrame:
     for column in wanted:
         if column not in raw.columns:
             raw[column] = None
-    encoded: pd.DataFrame = workflow.transform(raw[wanted])
-    return encoded
+    if workflow not in _STEPS:
+        _STEPS[workflow] = Steps(workflow)
+    return _STEPS[workflow].transform(raw[wanted])

@@ -42,10 +42,7 @@ class PandasFrames:
 
     def frame(self, columns: Mapping[str, Column]) -> Frame:
         """See `Frames.frame`."""
-        frame = pd.DataFrame()
-        for name, column in columns.items():
-            frame[name] = _series(column)
-        return frame
+        return pd.DataFrame({name: _series(column) for name, column in columns.items()}, copy=False)
 
     def with_columns(self, frame: Frame, columns: Mapping[str, Column]) -> Frame:
         """See `Frames.with_columns`."""

@@ -6,11 +6,16 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from merlin.dag.executors import LocalExecutor
+from merlin.dag.ops.concat_columns import ConcatColumns
+from merlin.io import Dataset
+from nvtabular.ops import AddTags, Rename
 
+from m2trec_merlin.attributes import ITEM_ID, parse_attribute
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.errors import ArtifactError, DataError
 from m2trec_merlin.preprocessing.items import build_catalogue
-from m2trec_merlin.workflows.items import encode_items
+from m2trec_merlin.workflows.items import encode_items, items_workflow
 from m2trec_merlin.workflows.storage import load_workflow
 
 
@@ -94,6 +99,32 @@ def test_one_raw_item_is_encoded_as_in_the_catalogue(built):
                 assert encoded[name].tobytes() == table.loc[raw["item_id"], name].tobytes()
             assert encoded["brand"] == table.loc[raw["item_id"], "brand"]
             assert np.float32(encoded["price"]).tobytes() == table.loc[raw["item_id"], "price"].tobytes()
+
+
+def test_merlin_walks_the_graph_to_the_same_end(built, monkeypatch):
+    """Upstream: its executor makes a frame for each node, also for those that only rename or tag."""
+    workflow = load_workflow(built[0] / "items_workflow")
+    raw = pd.DataFrame(built[1])[workflow.input_schema.column_names]
+    walked = []
+    run_node = LocalExecutor._run_node_transform
+    monkeypatch.setattr(
+        LocalExecutor,
+        "_run_node_transform",
+        lambda self, node, *rest: walked.append(node.op) or run_node(self, node, *rest),
+    )
+    expected = workflow.transform(raw)
+    assert sum(isinstance(op, Rename | AddTags | ConcatColumns) for op in walked) > len(walked) / 3
+    walked.clear()
+    pd.testing.assert_frame_equal(encode_items(workflow, raw), expected)
+    assert not walked
+
+
+def test_a_workflow_that_is_fitted_again_encodes_by_what_it_learned_last(tmp_path):
+    workflow = items_workflow([parse_attribute(name="brand", kind="categorical")], tmp_path)
+    for brands in (["a", "b"], ["c", "b"]):
+        items = pd.DataFrame({ITEM_ID: ["1", "2"], "brand": brands})
+        workflow.fit(Dataset(items))
+        pd.testing.assert_frame_equal(encode_items(workflow, items), workflow.transform(items))
 
 
 def test_one_item_and_many_are_encoded_alike(built):
