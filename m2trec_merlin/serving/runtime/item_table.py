@@ -66,6 +66,9 @@ class TextColumn:
         self._texts: list[str] = codes.dictionary.to_pylist()
         self._code_of = {text: code for code, text in enumerate(self._texts)}
         self._rows, self._codes = rows, _numbers(codes.indices, np.int32)
+        #: The rows once more, one value after another, and where those of each value begin.
+        self._sorted = rows[np.argsort(self._codes, kind="stable")].astype(np.int32)
+        self._starts = np.searchsorted(np.sort(self._codes), np.arange(len(self._texts) + 1))
 
     def passing(self, wanted: Any, mask: np.ndarray) -> list[Any]:
         """Set `mask` [R] for items with a wanted value: a scalar or a list of scalars.
@@ -74,9 +77,11 @@ class TextColumn:
             Those that no item has, as they were written.
         """
         values = wanted if isinstance(wanted, list) else [wanted]
-        codes = [self._code_of.get(spell_json(value), -1) for value in values]
-        mask[self._rows[np.isin(self._codes, codes)]] = True
-        return [value for value, code in zip(values, codes, strict=True) if code < 0]
+        codes = [self._code_of.get(spell_json(value)) for value in values]
+        for code in codes:
+            if code is not None:
+                mask[self._sorted[self._starts[code] : self._starts[code + 1]]] = True
+        return [value for value, code in zip(values, codes, strict=True) if code is None]
 
     def values(self, rows: np.ndarray) -> list[tuple[Hashable, ...]]:
         """Return the values that each of the rows has."""
