@@ -102,10 +102,13 @@ def _reaching(scores: np.ndarray, top_k: int) -> np.ndarray:
     """Return rows, rising, that hold the best and few more: the rest need not be sorted.
 
     At least `top_k` rows reach the `top_k`-th largest of the maxima of blocks, which is found much faster
-    than that of all scores. Of n blocks, each holds every n-th row: maxima are found side by side.
+    than that of all scores, if there are so many blocks. Of n blocks, each holds every n-th row: maxima are
+    found side by side.
     """
-    if len(scores) > _FEW and top_k <= (n_blocks := len(scores) // _BLOCK):
-        maxima = scores[: n_blocks * _BLOCK].reshape(_BLOCK, n_blocks).max(axis=0)
+    if _FEW < len(scores) >= top_k:
+        n_blocks = len(scores) // _BLOCK
+        in_blocks = scores[: n_blocks * _BLOCK].reshape(_BLOCK, n_blocks)
+        maxima = in_blocks.max(axis=0) if top_k <= n_blocks else scores
         floor = np.partition(maxima, -top_k)[-top_k]
         if floor > -np.inf:
             return np.flatnonzero(scores >= floor)

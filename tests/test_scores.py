@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from m2trec_merlin import scores as module
 from m2trec_merlin.scores import best_rows
 
 # Few distinct values, so that ties are common; up to several blocks of 64.
@@ -24,12 +28,14 @@ def test_rows_without_a_finite_score_are_never_returned() -> None:
     assert best_rows(np.array([-np.inf, -np.inf], np.float32), 1).tolist() == []
 
 
-@given(SCORES, st.integers(1, 12) | st.just(500))
-def test_best_rows_equal_a_full_sort(scores: np.ndarray, top_k: int) -> None:
+@given(SCORES, st.integers(1, 12) | st.sampled_from([100, 399, 500]), st.sampled_from([0, 1_024]))
+def test_best_rows_equal_a_full_sort(scores: np.ndarray, top_k: int, few: int) -> None:
     reference = sorted((row for row, score in enumerate(scores) if score > -np.inf), key=lambda r: -scores[r])
-    assert best_rows(scores, top_k).tolist() == reference[:top_k]
+    with patch.object(module, "_FEW", few):
+        assert best_rows(scores, top_k).tolist() == reference[:top_k]
 
 
-def test_best_rows_of_many_different_scores() -> None:
+@pytest.mark.parametrize("top_k", [20, 1_562, 1_563, 50_000])
+def test_best_rows_of_many_different_scores(top_k: int) -> None:
     scores = np.random.default_rng(0).permutation(100_003).astype(np.float32)
-    assert scores[best_rows(scores, 20)].tolist() == list(range(100_002, 99_982, -1))
+    assert scores[best_rows(scores, top_k)].tolist() == list(range(100_002, 100_002 - top_k, -1))
