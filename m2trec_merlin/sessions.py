@@ -120,7 +120,14 @@ class Sessions:
             lengths: int64 [n].
         """
         offsets = offsets_of(np.asarray(lengths, np.int64))
-        events = ragged_positions(starts, lengths)
+        return self._of(ragged_positions(starts, lengths), offsets)
+
+    def keep(self, wanted: np.ndarray) -> Sessions:
+        """Return as many sessions, without the events that are not wanted, bool [E]."""
+        counts = np.append(0, np.cumsum(wanted))
+        return self._of(np.flatnonzero(wanted), counts[self.offsets])
+
+    def _of(self, events: np.ndarray, offsets: np.ndarray) -> Sessions:
         return Sessions(
             self.rows[events],
             offsets,

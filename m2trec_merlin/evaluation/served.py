@@ -9,16 +9,48 @@ import numpy as np
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.devices import choose
+from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.neighbours.mixture import Lifts, Mixture
 from m2trec_merlin.neighbours.pasts import ItemPasts
 from m2trec_merlin.neighbours.views import MixedView
 from m2trec_merlin.neighbours.weights import VIEWS, Weights
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
-from m2trec_merlin.sessions import Sessions
+from m2trec_merlin.scores import ItemScorer
+from m2trec_merlin.sessions import Prefixes, Sessions
 
 if TYPE_CHECKING:
     from m2trec_merlin.model.scoring import ModelScorer
+
+
+class WithoutUnknown:
+    """A scorer that is handed sessions as a server reads them: without the items that its catalogue lacks.
+
+    Where none is left, the items most frequent in training are recommended.
+
+    Args:
+        scorer: of what is served.
+        catalogue: of its model.
+    """
+
+    def __init__(self, scorer: ItemScorer, catalogue: Catalogue) -> None:
+        self.name, self.candidates = scorer.name, scorer.candidates
+        self._scorer = scorer
+        self._most_frequent = catalogue.train_counts.astype(np.float32)
+        self._most_frequent[NO_ITEM] = -np.inf
+
+    def score(self, prefixes: Prefixes) -> np.ndarray:
+        """See `ItemScorer.score`."""
+        each = prefixes.sessions.cut(prefixes.sessions.offsets[prefixes.session], prefixes.length + 1)
+        wanted = each.rows != NO_ITEM
+        wanted[each.offsets[1:] - 1] = True  # targets
+        if wanted.all():
+            return self._scorer.score(prefixes)
+        known = each.keep(wanted)
+        scores = np.tile(self._most_frequent, (len(prefixes), 1))
+        if len(some := np.flatnonzero(known.lengths > 1)):
+            scores[some] = self._scorer.score(Prefixes(known, some, known.lengths[some] - 1))
+        return scores
 
 
 def mixture_of(

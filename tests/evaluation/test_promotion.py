@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from m2trec_merlin.errors import ArtifactError, ConfigError
 from m2trec_merlin.evaluation.metrics import METRICS
 from m2trec_merlin.evaluation.outcomes import ItemRanks, Outcome
 from m2trec_merlin.evaluation.promotion import judge, open_run, parse_metric, translate, weigh
+from m2trec_merlin.evaluation.served import WithoutUnknown
 from m2trec_merlin.model.storage import save_model
 from m2trec_merlin.runs import Run
-from m2trec_merlin.sessions import Sessions
+from m2trec_merlin.sessions import Prefixes, Sessions
 from tests.worlds.checkerboard import checkerboard
 from tests.worlds.shop import N_ITEMS, Shop, build_shop, offline_scores
 
@@ -115,6 +117,34 @@ def test_models_are_measured_on_validation_sessions(runs: Path, shops: dict[str,
     assert verdict.current == pytest.approx(hits / N_ITEMS)
     assert verdict.difference == pytest.approx(1 - hits / N_ITEMS)
     assert 0 < verdict.low < verdict.difference < verdict.high and verdict.takes_over
+
+
+class Counted:
+    """Scores items by how often a prefix holds them; nothing may be unknown to it."""
+
+    name, candidates = "counted", "all"
+
+    def score(self, prefixes: Prefixes) -> np.ndarray:
+        held = [np.bincount(prefixes.items(i), minlength=4) for i in range(len(prefixes))]
+        assert all(counts[0] == 0 and counts.sum() for counts in held)
+        return np.array(held, np.float32)
+
+
+def test_what_a_catalogue_lacks_is_left_out_as_a_server_does(tmp_path: Path) -> None:
+    catalogue = checkerboard(tmp_path).catalogue
+    sessions = Sessions.from_lists([[2, 0, 2, 0], [0, 0, 3], [1, 3]])
+    scores = WithoutUnknown(Counted(), replace(catalogue, train_counts=np.array([0, 5, 7, 0]))).score(
+        sessions.prefixes()
+    )
+    most_frequent = [-np.inf, 5, 7, 0]
+    assert scores.tolist() == [
+        [0, 0, 1, 0],
+        [0, 0, 1, 0],
+        [0, 0, 2, 0],
+        most_frequent,
+        most_frequent,
+        [0, 1, 0, 0],
+    ]
 
 
 def test_a_run_is_measured_as_it_was_exported(runs: Path) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -54,6 +56,26 @@ def test_the_same_export_answers_the_same(shop: Shop, log: Path) -> None:
     assert (found.requests, found.refused) == (len(ASKED), 0)
     assert (found.overlap, found.same, found.same_first, found.rank_shift) == (1, 1, 1, 0)
     assert found.shown_by == [found.against] and len(found.against) == 16
+
+
+def test_in_a_process_of_its_own_neighbours_are_there_before_raw_items_are(shop: Shop, log: Path) -> None:
+    """What a server imports aside, with stand-ins for what it does without, is not imported aside here."""
+    program = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from m2trec_merlin.serving import replay\n"
+        "class Later(replay.PredictStep):\n"
+        "    def __init__(self, *args, **settings):\n"
+        "        time.sleep(0.5)\n"
+        "        import numba\n"
+        "        assert numba.__version__\n"
+        "        super().__init__(*args, **settings)\n"
+        "replay.PredictStep = Later\n"
+        "print(replay.replay(Path(sys.argv[1]), Path(sys.argv[2]), 5).same)\n"
+    )
+    command = [sys.executable, "-c", program, str(log), str(shop.repository)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout == "1.0\n", done.stderr
 
 
 def test_overlap_and_shift_by_hand() -> None:
