@@ -12,10 +12,9 @@ from m2trec_merlin.catalogue import VOCABULARIES, Catalogue
 from m2trec_merlin.drift.measures import Limits, Names, compare
 from m2trec_merlin.drift.page import to_html
 from m2trec_merlin.drift.result import Drift
-from m2trec_merlin.drift.sample import read_sample, session_ids
+from m2trec_merlin.drift.sample import read_sample, session_hashes, splits_of
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.progress import SILENT, Progress
-from m2trec_merlin.readers.canonical import SPLITS
 from m2trec_merlin.runs import Run, RunFolder
 from m2trec_merlin.runs.folder import REPORT_NUMBERS, REPORT_PAGE
 from m2trec_merlin.workflows.storage import load_workflow
@@ -23,6 +22,8 @@ from m2trec_merlin.workflows.storage import load_workflow
 
 def find_drift(new: RunFolder, trained: Run, limits: Limits, progress: Progress = SILENT) -> Drift:
     """Compare the sessions of new data that a run did not have with those that it was trained on.
+
+    New are also those with other items since, as they are to `train --from`.
 
     Writes `drift/report.html` and `drift/report.json` beside the new data.
 
@@ -39,8 +40,8 @@ def find_drift(new: RunFolder, trained: Run, limits: Limits, progress: Progress 
     seed = trained.config.seed
     before = read_sample(trained.data, ["train"], workflow, catalogue, seed)
     progress.say(f"{trained.data}: {len(before.sessions):,} training sessions")
-    known = session_ids(trained.data, SPLITS)
-    now = read_sample(new.data, SPLITS, workflow, catalogue, seed, known)
+    known = session_hashes(trained.data, splits_of(trained.data))
+    now = read_sample(new.data, splits_of(new.data), workflow, catalogue, seed, known)
     if not len(now.sessions):
         raise ArtifactError(f"{new.data} holds no session that {trained.data} does not hold: nothing is new")
     progress.say(f"{new.data}: {len(now.sessions):,} sessions are new")

@@ -13,12 +13,12 @@ import pyarrow.parquet as pq
 from nvtabular import Workflow
 
 from m2trec_merlin.arrays import offsets_of, run_starts
-from m2trec_merlin.artifacts import reading
+from m2trec_merlin.artifacts import reading, require_manifest
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import EncodedColumn, EncodedItems
 from m2trec_merlin.ids import IdIndex
 from m2trec_merlin.preprocessing.parts import find_parts, read_part
-from m2trec_merlin.readers.canonical import ITEM_ID, SESSION_ID
+from m2trec_merlin.readers.canonical import ITEM_ID, SESSION_ID, SPLITS
 from m2trec_merlin.runs.folder import ITEMS_FILE
 from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.workflows.items import encode_items
@@ -47,9 +47,20 @@ class Sample:
         return np.bincount(taken.rows, minlength=len(self.rows))
 
 
-def session_ids(data: Path, splits: Sequence[str]) -> np.ndarray:
-    """Return a hash of the id of each session of some splits, uint64 [S], in their order."""
-    return np.concatenate([ids for ids, _, _ in _parts(data, splits)])
+def splits_of(data: Path) -> Sequence[str]:
+    """Return the splits of prepared data that hold each session once.
+
+    Raises:
+        ArtifactError: there are no prepared data in the folder.
+    """
+    split = require_manifest(data, "data")["settings"]["data"]["split"]
+    # The other splits hold the sessions of training again, with the events that were kept from it.
+    return ["train"] if split["kind"] == "leave_one_out" else SPLITS
+
+
+def session_hashes(data: Path, splits: Sequence[str]) -> np.ndarray:
+    """Return a hash of each session of some splits, its id and its items, uint64 [S], in their order."""
+    return np.concatenate([hashes for hashes, _, _ in _parts(data, splits)])
 
 
 def read_sample(
@@ -68,20 +79,20 @@ def read_sample(
         workflow: of the trained run.
         catalogue: of the trained run.
         seed: of the draw, where there are too many sessions.
-        without: hashes of the ids of sessions to leave out.
+        without: hashes of sessions to leave out.
     """
-    taken = np.flatnonzero(~np.isin(session_ids(data, splits), np.asarray(without, np.uint64)))
+    taken = np.flatnonzero(~np.isin(session_hashes(data, splits), np.asarray(without, np.uint64)))
     if len(taken) > MOST_SESSIONS:
         drawn = np.random.default_rng(seed).choice(taken, MOST_SESSIONS, replace=False)
         taken = np.sort(drawn)
     items, lengths, before = [], [], 0
-    for ids, of_part, lengths_of_part in _parts(data, splits):
-        first, last = np.searchsorted(taken, [before, before + len(ids)])
-        wanted = np.zeros(len(ids), dtype=bool)
+    for hashes, of_part, lengths_of_part in _parts(data, splits):
+        first, last = np.searchsorted(taken, [before, before + len(hashes)])
+        wanted = np.zeros(len(hashes), dtype=bool)
         wanted[taken[first:last] - before] = True
         items.append(of_part[np.repeat(wanted, lengths_of_part)])
         lengths.append(lengths_of_part[wanted])
-        before += len(ids)
+        before += len(hashes)
     distinct, positions = np.unique(np.concatenate(items), return_inverse=True)
     offsets = offsets_of(np.concatenate(lengths))
     encoded = _encode(data, distinct, workflow, catalogue)
@@ -89,17 +100,18 @@ def read_sample(
 
 
 def _parts(data: Path, splits: Sequence[str]) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield of each part hashes of the ids of its sessions, the items of all events, and lengths."""
+    """Yield of each part hashes of its sessions, the items of all events, and lengths."""
     for split in splits:
         for part in find_parts(data, split):
             events = read_part(part, [SESSION_ID, ITEM_ID])
             ids = pd.util.hash_array(events[SESSION_ID].astype(str).to_numpy(object))
+            items = events[ITEM_ID].astype(str).to_numpy(object)
             starts = run_starts(ids)
-            yield (
-                ids[starts],
-                events[ITEM_ID].astype(str).to_numpy(object),
-                np.diff(np.append(starts, len(ids))),
-            )
+            lengths = np.diff(np.append(starts, len(ids)))
+            places = (2 * (np.arange(len(ids)) - np.repeat(starts, lengths)) + 3).astype(np.uint64)
+            # Sums wrap around; odd factors tell the same items in another order apart.
+            hashes = ids[starts] + np.add.reduceat(pd.util.hash_array(items) * places, starts)
+            yield hashes, items, lengths
 
 
 def _rows(catalogue: Catalogue, ids: np.ndarray) -> np.ndarray:

@@ -7,9 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from m2trec_merlin.artifacts import write_manifest
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.drift import sample as sampling
-from m2trec_merlin.drift.sample import read_sample, session_ids
+from m2trec_merlin.drift.sample import read_sample, session_hashes, splits_of
 from m2trec_merlin.encoded import NO_ITEM, OUT_OF_VOCABULARY
 from m2trec_merlin.runs import Run
 from m2trec_merlin.workflows.storage import load_workflow
@@ -31,7 +32,7 @@ def test_new_sessions_are_read_with_items_as_the_trained_workflow_sees_them(
     trained: Run, tmp_path: Path
 ) -> None:
     catalogue, workflow = Catalogue.load(trained.catalogue), load_workflow(trained.items_workflow)
-    known = session_ids(trained.data, ["train", "valid", "test"])
+    known = session_hashes(trained.data, ["train", "valid", "test"])
     assert len(known) == 5
     splits = ["train", "valid", "test"]
     found = read_sample(new_data(tmp_path), splits, workflow, catalogue, 0, known)
@@ -41,6 +42,27 @@ def test_new_sessions_are_read_with_items_as_the_trained_workflow_sees_them(
     assert [catalogue.item_ids[row] for row in found.rows[:3]] == [10, 12, 13]
     assert found.rows[3] == NO_ITEM
     assert found.items["brand"].values[3] == OUT_OF_VOCABULARY
+
+
+def test_a_session_is_another_one_with_its_id_its_items_or_their_order(tmp_path: Path) -> None:
+    sessions = [
+        ("a", [10, 11, 12]),
+        ("b", [10, 11, 12]),
+        ("a", [10, 11]),
+        ("a", [11, 10, 12]),
+        ("a", [10, 13, 12]),
+    ]
+    found = []
+    for number, (session, items) in enumerate([*sessions, *sessions]):
+        data = write_data(tmp_path / str(number), ITEMS, {"train": {session: items}})
+        found += session_hashes(data, ["train"]).tolist()
+    assert found[:5] == found[5:] and len(set(found)) == 5
+
+
+def test_events_kept_from_training_are_no_sessions_of_their_own(tmp_path: Path) -> None:
+    for kind, expected in (("leave_one_out", ["train"]), ("hash", ["train", "valid", "test"])):
+        write_manifest(tmp_path, "data", {"data": {"split": {"kind": kind}}})
+        assert list(splits_of(tmp_path)) == expected
 
 
 def test_where_there_are_many_sessions_some_are_drawn(
