@@ -59,13 +59,13 @@ def writing(target: Path) -> Iterator[None]:
 
 
 @contextmanager
-def reading(path: Path, verb: str = "") -> Iterator[None]:
-    """Name `path`, and the verb that writes it, where the block cannot read it.
+def reading(path: Path, verb: str = "", remedy: str = "make it again") -> Iterator[None]:
+    """Name `path`, and the verb that writes it or what else helps, where the block cannot read it.
 
     Raises:
         ArtifactError: it is missing, may not be read, or does not hold what it should.
     """
-    remedy = f"run `{command_of(verb)}`" if verb else "make it again"
+    remedy = f"run `{command_of(verb)}`" if verb else remedy
     try:
         yield
     except FileNotFoundError:

@@ -72,7 +72,7 @@ class ListedRun:
     def validation_hit(self) -> float | None:
         """HIT@20 on validation prefixes of the weights that were kept."""
         value = self.manifests.get("train", {}).get("best_hit_20")
-        return None if value is None else float(value)
+        return float(value) if isinstance(value, int | float) else None
 
     @property
     def ours(self) -> list[str]:

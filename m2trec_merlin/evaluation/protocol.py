@@ -85,14 +85,16 @@ def describe_protocol(
 
 
 def empty_cut_offs(config: Config, catalogue: Catalogue) -> list[str]:
-    """Say at which cut-offs nothing is a miss, as there are no more candidates."""
+    """Say at which cut-offs no item or value that a model may know is a miss."""
     attributes = [task.attribute for task in config.model.next_attributes]
     counts = [("next item", "items", catalogue.n_rows - 1)]
     counts += [(f"next {a}", "values", catalogue.attributes[a].field.size - FIRST_VALUE) for a in attributes]
     found = []
     for what, kind, count in counts:
         if ks := [str(k) for k in sorted(config.evaluation.ks) if k >= count]:
-            found.append(f"{what}: K = {', '.join(ks)} takes in all {count:,} {kind}, so nothing is a miss")
+            found.append(
+                f"{what}: K = {', '.join(ks)} takes in all {count:,} {kind}, of which none is a miss"
+            )
     return found
 
 

@@ -67,7 +67,14 @@ class ItemSearch:
 
         Whole words come before beginnings, and these before what stands within a word; among equals, what
         occurs most in training. Capitals and accents do not matter. Without words, all items are found.
+
+        Raises:
+            RefusedError: `text` is none, or `top_k` is below 1.
         """
+        if not isinstance(text, str):
+            raise RefusedError(f"text: expected a text, found {text!r}")
+        if top_k < 1:
+            raise RefusedError(f"top_k: expected a whole number of at least 1, found {top_k}")
         whole = _fold(text.strip())
         words = _split(whole)
         scores = np.zeros(len(self._rows), np.int64)

@@ -216,6 +216,9 @@ class LocalRecommender:
 
         The first search takes as long as splitting all titles into words. Whole words come first, then
         what occurs most in training; the items that occur most are the answer to no words.
+
+        Raises:
+            RefusedError: `text` is none, or `top_k` is below 1.
         """
         with self._turn:
             return self._items().find(text, top_k)

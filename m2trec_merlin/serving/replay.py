@@ -32,6 +32,7 @@ from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep, ans
 
 #: Sessions that are answered together, as the server does under load.
 _BATCH = 64
+_REMOVE = "remove it, and the requests in it are left out"
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def log_files(log: Path) -> list[Path]:
 
 
 def _rows(file: Path) -> int:
-    with reading(file):
+    with reading(file, remedy=_REMOVE):
         parquet = pq.ParquetFile(file)
         if missing := set(SCHEMA.names) - LATER - set(parquet.schema_arrow.names):
             raise ValueError(f"it has no column {', '.join(sorted(missing))}")
@@ -148,7 +149,7 @@ def _rows(file: Path) -> int:
 
 def _batches(files: Sequence[Path]) -> Iterator[list[dict[str, Any]]]:
     for file in files:
-        with reading(file):
+        with reading(file, remedy=_REMOVE):
             yield from (batch.to_pylist() for batch in pq.ParquetFile(file).iter_batches(_BATCH))
 
 

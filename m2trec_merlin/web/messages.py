@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-#: How messages name a place of a request: options.filters.price, item_ids[3], item_attributes[0].
-_PLACE = r"(?:options(?:\.\w+)+|item_ids|item_attributes)(?:\[\d+\])?"
+#: How messages name a place of a request: options.filters.unit price, item_ids[3], item_attributes[0]. The
+#: name of a column may hold anything.
+_PLACE = r"(?:options\.filters\.(?:(?!: |; ).)+|options(?:\.\w+)+|item_ids|item_attributes)(?:\[\d+\])?"
 _NAMED = re.compile(rf"({_PLACE}): (.*)", re.DOTALL)
 _NEXT = re.compile(rf"; (?={_PLACE}: )")
 

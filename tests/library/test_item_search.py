@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -91,3 +92,11 @@ def test_a_request_of_somebody_else_is_checked_as_a_server_does(recommender: m2t
     assert answer.item_ids == recommender.recommend(["sku-2"], **asked).item_ids  # type: ignore[arg-type]
     with pytest.raises(RefusedError, match=r"^options\.exclude: expected a list of item ids, found"):
         recommender.answer(["sku-1"], {"exclude": "sku-1", "exclude_session_items": 3, "session": []})
+
+
+@pytest.mark.parametrize(("text", "top_k"), [(None, 5), (b"bread", 5), ("bread", 0), ("bread", -1)])
+def test_what_cannot_be_looked_for_is_refused(
+    recommender: m2trec.LocalRecommender, text: Any, top_k: int
+) -> None:
+    with pytest.raises(RefusedError, match=r"(text|top_k): expected a .*, found"):
+        recommender.search(text, top_k)

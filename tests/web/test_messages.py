@@ -11,6 +11,11 @@ from m2trec_merlin.web.messages import Message, messages_of
         ("only 3 items may be recommended", [("", "only 3 items may be recommended")]),
         ("options.top_k: expected 1, found 0", [("options.top_k", "expected 1, found 0")]),
         ("options.filters.a_b: no; or: yes", [("options.filters.a_b", "no; or: yes")]),
+        ("options.filters.unit price: a number", [("options.filters.unit price", "a number")]),
+        (
+            "options.filters.<b>: no; options.filters.mat-group: a: b",
+            [("options.filters.<b>", "no"), ("options.filters.mat-group", "a: b")],
+        ),
         ("item_attributes[12]: price 'x' is no number", [("item_attributes[12]", "price 'x' is no number")]),
         ("options.topk: no such option; item_ids[0]: too long", None),
         ("options.candidates[3]: two\nlines", [("options.candidates[3]", "two\nlines")]),

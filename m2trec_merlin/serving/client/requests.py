@@ -49,8 +49,11 @@ def listed(what: str, items: Iterable[T]) -> list[T]:
     """Return items as a list.
 
     Raises:
-        RefusedError: they are a single item; of a text each letter would be one.
+        RefusedError: they are a single item; of a text each letter would be one. Or they are a table, of
+            which each name of a column would be one.
     """
+    if hasattr(items, "columns"):
+        raise RefusedError(f"{what} is a list of items, not a table: take its column of ids")
     if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
         raise RefusedError(f"{what} is a list of items: put {shorten(repr(items), 80)} into brackets")
     return list(items)

@@ -27,6 +27,13 @@ def test_a_position_has_an_id_and_attributes() -> None:
     assert json.loads(tensors["options"][0]) == {}
 
 
+def test_a_table_is_no_session() -> None:
+    table: Any = pd.DataFrame({"item_id": ["sku-1"]})
+    with pytest.raises(RefusedError, match=r"a session is a list of items, not a table: take its column"):
+        built(table)
+    assert built(table["item_id"])["item_ids"] == ["sku-1"]
+
+
 @pytest.mark.parametrize("item", ["sku-1", {"title": "x"}])
 def test_a_single_item_is_no_session(item: Any) -> None:
     with pytest.raises(RefusedError, match=r"a session is a list of items: put .* into brackets"):
