@@ -200,6 +200,25 @@ class Prefixes:
             yield self.take(np.arange(start, min(start + size, len(self))))
 
 
+def identify(ids: np.ndarray, items: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Return a number for each session, by its id and its items in order, uint64 [S].
+
+    Args:
+        ids: texts, object [S].
+        items: uint64 [E], equal where items are.
+        offsets: int64 [S + 1], where each session starts; none is empty.
+    """
+    # What serves sessions does without pandas.
+    import pandas as pd
+
+    position = np.arange(len(items)) - np.repeat(offsets[:-1], np.diff(offsets))
+    # Sums wrap around, as hashes may; odd factors tell the same items in another order apart.
+    events = pd.util.hash_array(items) * (2 * position + 1).astype(np.uint64)
+    sums = np.add.reduceat(events, offsets[:-1]) if len(ids) else np.empty(0, np.uint64)
+    found: np.ndarray = sums ^ pd.util.hash_array(ids)
+    return found
+
+
 def event_fields(files: Sequence[Path]) -> list[Field]:
     """Return what attributes of events are encoded to in files of sessions; none without such attributes."""
     described = (_schema(files[0]).metadata or {}).get(_METADATA) if files else None

@@ -20,7 +20,7 @@ from m2trec_merlin.ids import IdIndex
 from m2trec_merlin.preprocessing.parts import find_parts, read_part
 from m2trec_merlin.readers.canonical import ITEM_ID, SESSION_ID, SPLITS
 from m2trec_merlin.runs.folder import ITEMS_FILE
-from m2trec_merlin.sessions import Sessions
+from m2trec_merlin.sessions import Sessions, identify
 from m2trec_merlin.workflows.items import encode_items
 
 #: Sessions that are looked at, drawn where there are more.
@@ -104,14 +104,11 @@ def _parts(data: Path, splits: Sequence[str]) -> Iterator[tuple[np.ndarray, np.n
     for split in splits:
         for part in find_parts(data, split):
             events = read_part(part, [SESSION_ID, ITEM_ID])
-            ids = pd.util.hash_array(events[SESSION_ID].astype(str).to_numpy(object))
+            ids = events[SESSION_ID].astype(str).to_numpy(object)
             items = events[ITEM_ID].astype(str).to_numpy(object)
-            starts = run_starts(ids)
-            lengths = np.diff(np.append(starts, len(ids)))
-            places = (2 * (np.arange(len(ids)) - np.repeat(starts, lengths)) + 3).astype(np.uint64)
-            # Sums wrap around; odd factors tell the same items in another order apart.
-            hashes = ids[starts] + np.add.reduceat(pd.util.hash_array(items) * places, starts)
-            yield hashes, items, lengths
+            starts = run_starts(pd.util.hash_array(ids))
+            offsets = np.append(starts, len(ids))
+            yield identify(ids[starts], pd.util.hash_array(items), offsets), items, np.diff(offsets)
 
 
 def _rows(catalogue: Catalogue, ids: np.ndarray) -> np.ndarray:

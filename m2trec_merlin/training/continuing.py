@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -22,7 +21,7 @@ from m2trec_merlin.model.storage import WEIGHTS, load_model
 from m2trec_merlin.preprocessing.run import START
 from m2trec_merlin.runs import Run
 from m2trec_merlin.runs.settings import differences, made_of
-from m2trec_merlin.sessions import Sessions, event_fields
+from m2trec_merlin.sessions import Sessions, event_fields, identify
 
 #: Share of the steps, at most, in which the learning rate still rises.
 _WARM_UP = 0.2
@@ -175,9 +174,4 @@ def _identify(file: Path, row_of: np.ndarray | None = None) -> np.ndarray:
     with reading(file, "preprocess"):
         ids = pq.read_table(file, columns=["session_id"]).column("session_id").to_pandas().astype(str)
     rows = sessions.rows if row_of is None else row_of[sessions.rows]
-    position = np.arange(len(rows)) - np.repeat(sessions.offsets[:-1], sessions.lengths)
-    # Sums wrap around, as hashes may.
-    events = pd.util.hash_array(rows.astype(np.uint64) << np.uint64(20) | position.astype(np.uint64))
-    items = np.add.reduceat(events, sessions.offsets[:-1]) if len(sessions) else np.empty(0, np.uint64)
-    found: np.ndarray = items ^ pd.util.hash_array(ids.to_numpy(object))
-    return found
+    return identify(ids.to_numpy(object), rows.astype(np.uint64), sessions.offsets)
