@@ -94,7 +94,7 @@ class Profile:
         """Measure all parts on a batch, then the whole step."""
         model, body, task = self.model, self.model.body, self.model.next_item_task
         lengths, packing = batch.lengths, batch.packing
-        events, width, targets = len(batch.rows), body.session_encoder.width, batch.n_targets
+        events, width, targets = len(batch.rows), body.session_encoder.width, int(batch.n_targets)
         self.targets.append(targets)
 
         with torch.no_grad():

@@ -80,7 +80,7 @@ def measure(data: Prepared, steps: int, commit: str) -> Records:
     systems = {name: System(data, settings) for name, settings in SYSTEMS.items()}
     targets = []
     for batch in islice(data.loader().batches(0), WARM_UP + steps):
-        targets.append(batch.n_targets)
+        targets.append(int(batch.n_targets))
         for system in systems.values():
             system.step(batch)
     seconds = {name: statistics.median(s.seconds[WARM_UP:]) for name, s in systems.items()}

@@ -97,6 +97,8 @@ class Attribute(Section):
     layout: ClassVar[Layout]
     #: Whether the column can serve as an item's title.
     gives_titles: ClassVar[bool] = False
+    #: Whether its ids are values that a person can name, so that a model can predict those of the next item.
+    names_values: ClassVar[bool] = False
     #: Whether people read and filter by the raw values.
     is_shown: ClassVar[bool] = False
     #: Settings that concern the model alone: a change asks for training, not for preprocessing.

@@ -28,6 +28,7 @@ class Categorical(Attribute):
     dim: Width | None = Setting(None, description="embedding width; default: by vocabulary size")
 
     layout: ClassVar[Layout] = Layout.IDS
+    names_values: ClassVar[bool] = True
     is_shown: ClassVar[bool] = True
 
     @property

@@ -51,6 +51,7 @@ class MultiCategorical(Attribute):
     pooling: Literal["mean", "max"] = "mean"
 
     layout: ClassVar[Layout] = Layout.ID_LISTS
+    names_values: ClassVar[bool] = True
     is_shown: ClassVar[bool] = True
 
     @property

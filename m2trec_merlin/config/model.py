@@ -75,9 +75,9 @@ class NextItemConfig(Section):
 
 
 class NextAttributeConfig(Section):
-    """A task that predicts one categorical attribute of the next item."""
+    """A task that predicts one attribute of the next item: its category, or its tags."""
 
-    attribute: Name
+    attribute: Name = Field(description="of kind categorical or multi_categorical")
     weight: Weight = 1.0
 
 

@@ -17,7 +17,6 @@ from m2trec_merlin.config.tracking import TrackingConfig
 from m2trec_merlin.config.training import TrainingConfig
 from m2trec_merlin.config.variants import M2TREC, VARIANTS
 from m2trec_merlin.derived import DERIVED, is_derived
-from m2trec_merlin.encoded import Layout
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.readers import DEFAULT_SOURCE, AnyData, Source
 from m2trec_merlin.readers.canonical import POSITION, SESSION_ID, SPLIT, TARGET, TIMESTAMP
@@ -200,7 +199,7 @@ class Config(Section):
     @model_validator(mode="after")
     def _names_refer_to_attributes(self) -> Config:
         named: dict[str, Attribute] = {a.name: a for a in self.attributes}
-        predictable = sorted(name for name, a in named.items() if a.layout is Layout.IDS)
+        predictable = sorted(name for name, a in named.items() if a.names_values)
         problems = [
             f"model.inputs names '{name}'; accepted: {sorted([*named, ITEM_ID])}"
             for name in self.model.inputs or []

@@ -77,8 +77,8 @@ def describe_protocol(
         *((f"{metric.name}@K", metric.formula) for metric in METRICS),
         (
             "Category HIT@K",
-            "1 if the next item's category is among the top K categories, else 0; next items without the "
-            "category are not counted",
+            "1 if the next item's category, or one of several, is among the top K categories, else 0; next "
+            "items without the category are not counted",
         ),
         *((part.name, part.meaning.format(tail=evaluation.sparse_below)) for part in SLICES),
     ]

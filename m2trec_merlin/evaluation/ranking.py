@@ -16,7 +16,7 @@ from torch import Tensor
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import EvaluationConfig
-from m2trec_merlin.encoded import FIRST_VALUE, MISSING, NO_ITEM
+from m2trec_merlin.encoded import FIRST_VALUE, MISSING, NO_ITEM, EncodedColumn
 from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.evaluation.outcomes import UNMEASURED, UNRANKED, ItemRanks, Outcome
 from m2trec_merlin.evaluation.top import top
@@ -85,7 +85,7 @@ def evaluate(
             ranks.append(rank_items(scores, block, ks))
         if categories is not None:
             for name, values in _of_categories(categories, block).items():
-                truth = catalogue.attributes[name].values[block.targets]
+                truth = catalogue.attributes[name].take(block.targets)
                 category_ranks.setdefault(name, []).append(rank_categories(values, truth))
         done += len(block)
         rate = done / max(time.perf_counter() - started, 1e-9)
@@ -144,20 +144,27 @@ def rank_items(scores: Scores, prefixes: Prefixes, ks: tuple[int, ...]) -> ItemR
     return ItemRanks(target, np.stack(found, axis=1).astype(np.int32), remaining.astype(np.int32))
 
 
-def rank_categories(scores: Scores, truth: np.ndarray) -> np.ndarray:
-    """Rank the next item's category among the values of its vocabulary.
+def rank_categories(scores: Scores, truth: EncodedColumn) -> np.ndarray:
+    """Rank the next item's category among the values of its vocabulary: the best placed of several.
 
     Args:
         scores: float32 [P, V].
-        truth: int64 [P], ids of the categories that came next.
+        truth: categories of the P items that came next, one each or some.
 
     Returns:
-        int64 [P]: UNMEASURED where the next item has no category; UNRANKED where its category was not
+        int64 [P]: UNMEASURED where the next item has no category; UNRANKED where its categories were not
         in the vocabulary, which nobody can predict.
     """
-    scores = torch.as_tensor(scores).clone()
+    prefix = np.repeat(np.arange(len(truth)), truth.lengths)
+    present = truth.values > MISSING
+    prefix, values = prefix[present], truth.values[present]
+    scores = torch.as_tensor(scores)
+    scores = scores[_to(prefix, scores)]
     scores[:, :FIRST_VALUE] = -torch.inf
-    return np.where(truth <= MISSING, UNMEASURED, rank(scores, truth))
+    ranks = np.full(len(truth), UNMEASURED, np.int64)
+    ranks[prefix] = UNRANKED
+    np.minimum.at(ranks, prefix, rank(scores, values))
+    return ranks
 
 
 def rank(scores: Scores, columns: np.ndarray) -> np.ndarray:

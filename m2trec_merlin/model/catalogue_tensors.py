@@ -128,7 +128,9 @@ class CatalogueTensors(nn.Module):
 
 
 def lists_of(attributes: EncodedAttributes, name: str) -> Lists:
-    """Return the lists of an attribute."""
+    """Return the ids of an attribute as lists, of one place each where items have one id."""
+    if name in attributes:
+        return Lists(attributes[name].unsqueeze(1), None)
     return Lists(attributes[f"{name}{VALUES}"], attributes.get(f"{name}{OFFSETS}"))
 
 

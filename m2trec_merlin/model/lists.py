@@ -43,6 +43,13 @@ class Lists:
             return of_items.unsqueeze(1)
         return torch.repeat_interleave(of_items, self.lengths, output_size=len(self.values))
 
+    def total(self, of_values: Tensor) -> Tensor:
+        """Add up what belongs to the values, shaped as `values`, list by list: [n]."""
+        if self.offsets is None:
+            return of_values.sum(1)
+        items = self.spread(torch.arange(len(self), device=of_values.device))
+        return of_values.new_zeros(len(self)).index_add(0, items, of_values)
+
     def replaced(self, values: Tensor) -> Lists:
         """Return lists of the same lengths, of other values."""
         if self.offsets is None:

@@ -48,7 +48,7 @@ def candidate_cross_entropy(
         at_a_time: logits held at a time; default: by the device.
 
     Returns:
-        float32 scalar.
+        float32 scalar; 0 where nothing has a target.
     """
     correction = torch.zeros_like(biases) if log_inclusion is None else log_inclusion
     shares = torch.ones_like(biases[:1]).expand(len(targets)) if counted is None else counted.to(biases.dtype)
@@ -127,7 +127,7 @@ class _CandidateCrossEntropy(torch.autograd.Function):
         grad_candidates.index_add_(0, targets, counted, alpha=-1)
         grad_biases.index_add_(0, targets, shares, alpha=-1)
         grad_pairs -= (pair_candidates == targets[pair_prefixes]) * shares[pair_prefixes]
-        n_counted = shares.sum()
+        n_counted = shares.sum().clamp(min=1)
         ctx.save_for_backward(grad_queries, grad_candidates, grad_biases, grad_pairs, n_counted)
         return total / n_counted
 

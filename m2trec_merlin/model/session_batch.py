@@ -64,9 +64,9 @@ class SessionBatch:
         return len(self.lengths)
 
     @property
-    def n_targets(self) -> int:
-        """Targets of known items only: events that may be targets, but for the first of their session."""
-        return len(self.rows) - len(self.lengths) if self.is_target is None else len(self.ends)
+    def n_targets(self) -> Tensor:
+        """How many prefixes have a target, int64 scalar: where the events are, so that a GPU is not asked."""
+        return (self.targets != NO_ITEM).sum()
 
     @cached_property
     def packing(self) -> Packing:

@@ -1,7 +1,7 @@
 """The tasks, as Transformers4Rec prediction tasks: the next item and its attributes (Eq. 6 and 7).
 
 Shape legend: P prefixes, C candidates, D width, U distinct rows of the batch, R catalogue rows,
-V values of an attribute.
+V values of an attribute, K places for those of an item.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ from transformers4rec.torch.model.base import PredictionTask
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import NextItemConfig
 from m2trec_merlin.encoded import FIRST_VALUE, NO_ITEM, EncodedColumn
+from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, lists_of
 from m2trec_merlin.model.distinct_rows import distinct_rows, once, without
 from m2trec_merlin.model.encoded_prefixes import EncodedPrefixes
 from m2trec_merlin.model.heads import NextItemHead
 from m2trec_merlin.model.item_vectors import ItemVectors
 from m2trec_merlin.model.losses import candidate_cross_entropy
 
-#: A label that no loss counts.
-_IGNORED = -100
 #: Item vectors of catalogue rows, int64 [n].
 RowEncoder = Callable[[Tensor], ItemVectors]
 
@@ -135,7 +134,11 @@ class NextItem(PredictionTask):
 
 
 class NextAttribute(PredictionTask):
-    """Predict a categorical attribute of the next item, such as its category.
+    """Predict an attribute of the next item that names values, such as its category, or its tags.
+
+    Eq. 7 of the paper, where an item has one value. Of an item with several the model learns the share that
+    each of them has: the loss is the mean over them. An item without a known value adds nothing to a mean
+    over all next items, so that several processes weigh theirs alike (`training/processes.py`).
 
     Args:
         column: the attribute in the catalogue.
@@ -152,8 +155,7 @@ class NextAttribute(PredictionTask):
         self.attribute = column.field.name
         self.target_dim = column.field.size
         self.output = nn.Linear(width, column.field.size)
-        self.register_buffer("value_of_row", torch.from_numpy(column.values), persistent=False)
-        self.value_of_row: Tensor
+        self.values = CatalogueTensors([column])
 
     def forward(  # type: ignore[override]
         self, inputs: EncodedPrefixes, targets: Any = None, training: bool = False, testing: bool = False
@@ -162,9 +164,12 @@ class NextAttribute(PredictionTask):
         logits = self.output(inputs.vectors)
         if not training and not testing:
             return logits
-        labels = self.value_of_row[inputs.targets]
+        labels = lists_of(self.values(inputs.targets), self.attribute)
         # A missing or unknown value is nothing to learn to predict.
-        known = labels >= FIRST_VALUE
-        asked = labels.masked_fill(~known, _IGNORED)
-        total = F.cross_entropy(logits, asked, ignore_index=_IGNORED, reduction="sum")
-        return {"loss": total / known.sum().clamp(min=1), "labels": labels, "predictions": logits}
+        known = labels.values >= FIRST_VALUE
+        prefix = labels.spread(torch.arange(len(logits), device=logits.device))
+        losses = -F.log_softmax(logits, dim=1)[prefix, labels.values]
+        n_known = labels.total(known.long())
+        mean = labels.total(losses.masked_fill(~known, 0)) / n_known.clamp(min=1)
+        loss = mean.sum() / (inputs.targets != NO_ITEM).sum().clamp(min=1)
+        return {"loss": loss, "labels": labels.values, "predictions": logits}

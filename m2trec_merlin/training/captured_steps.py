@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from m2trec_merlin.encoded import NO_ITEM
+from m2trec_merlin.model.catalogue_tensors import CatalogueTensors
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.session_batch import SessionBatch, count_pairs
 from m2trec_merlin.training.processes import Processes
@@ -45,8 +46,9 @@ def cannot_capture(
         return "model.session.mode is not causal"
     if says_more:
         return "events have attributes, or not all may be targets"
-    if ragged := model.body.inputs.catalogue.ragged:
-        return f"some values of '{ragged[0]}' are lists far longer than the others"
+    for module in model.modules():
+        if isinstance(module, CatalogueTensors) and module.ragged:
+            return f"some values of '{module.ragged[0]}' are lists far longer than the others"
     return None
 
 

@@ -60,13 +60,13 @@ class Processes:
         dist.all_gather(parts, tensor.contiguous())
         return parts
 
-    def average_gradients(self, parameters: Sequence[nn.Parameter], loss: Tensor, targets: int) -> Tensor:
+    def average_gradients(self, parameters: Sequence[nn.Parameter], loss: Tensor, targets: Tensor) -> Tensor:
         """Replace gradients by their mean over all targets of all processes.
 
         Args:
             parameters: of the model, in the same order everywhere; one without gradient counts as zero.
             loss: mean over the targets of this process.
-            targets: how many these are.
+            targets: how many these are, a scalar.
 
         Returns:
             The mean loss over all targets.
@@ -76,7 +76,7 @@ class Processes:
         dense = [p for p in parameters if p.grad is None or not p.grad.is_sparse]
         gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in dense]
         # One message for everything: gradients, loss and number of targets.
-        numbers = torch.stack([loss.detach().float() * targets, loss.new_tensor(float(targets))])
+        numbers = torch.stack([loss.detach().float() * targets, targets.float()])
         message = torch.cat([*(g.flatten() * targets for g in gradients), numbers])
         dist.all_reduce(message)
         total = message[-1]

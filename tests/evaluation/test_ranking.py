@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from m2trec_merlin.config import EvaluationConfig
+from m2trec_merlin.encoded import EncodedColumn, Field, Layout
 from m2trec_merlin.evaluation import ranking
 from m2trec_merlin.evaluation.outcomes import UNMEASURED, UNRANKED
 from m2trec_merlin.evaluation.ranking import (
@@ -20,6 +21,7 @@ from m2trec_merlin.evaluation.ranking import (
 from m2trec_merlin.sessions import Prefixes, Sessions
 from tests.told import Told
 from tests.worlds.checkerboard import ColourScorer, FunctionScorer, checkerboard, make_catalogue
+from tests.worlds.encoded import ragged
 
 INF, NAN = np.inf, np.nan
 
@@ -131,9 +133,17 @@ def test_infinite_scores_of_remaining_items_are_misses() -> None:
 
 def test_rank_of_categories_ignores_reserved_ids() -> None:
     scores = scores_of([9, 9, 9, 1, 2], [9, 9, 9, 1, 2], [9, 9, 9, 1, 2], [9, 9, 9, 1, 2])
-    ranks = rank_categories(scores, np.array([4, 3, 2, 1]))
+    truth = EncodedColumn(Field("colour", Layout.IDS, 5), np.array([4, 3, 2, 1]))
+    ranks = rank_categories(scores, truth)
     assert ranks.tolist() == [1, 2, UNRANKED, UNMEASURED]
     assert scores[0, 0] == 9, "the scorer's scores must not be written to"
+
+
+def test_of_several_categories_the_best_placed_one_counts() -> None:
+    tags, offsets = ragged([[4, 5], [5, 3, 1], [2, 5], [2, 0], [1]])
+    truth = EncodedColumn(Field("tags", Layout.ID_LISTS, 6), tags, offsets)
+    ranks = rank_categories(scores_of(*[[9, 9, 9, 3, 2, 1]] * 5), truth)
+    assert ranks.tolist() == [2, 1, 3, UNRANKED, UNMEASURED]
 
 
 def test_top_values_and_rows_fill_up_short_lines() -> None:

@@ -88,6 +88,6 @@ def test_ranking_stays_on_the_device(mode: str) -> None:
         assert len(rank_items(scores, prefixes, (5, 20)).target) == len(prefixes)
         logits = ModelScorer(model).category_tensors(prefixes)["category"]
         assert on_gpu(logits)
-        truth = tiny_catalogue().attributes["category"].values[prefixes.targets]
+        truth = tiny_catalogue().attributes["category"].take(prefixes.targets)
         ranks = rank_categories(logits, truth)
     assert ranks.tolist() == rank_categories(logits.as_subclass(Tensor).numpy(), truth).tolist()

@@ -33,6 +33,8 @@ torch.set_num_threads(1)
 settings, kill_at = json.loads(sys.argv[1]), int(sys.argv[4])
 train, output = Path(sys.argv[2]), Path(sys.argv[3])
 config, catalogue = tiny_config(**settings), tiny_catalogue()
+# Of the items of a process more may lack what is predicted than of those of another.
+catalogue.attributes["category"].values[::3] = 1
 
 
 class Monitor:

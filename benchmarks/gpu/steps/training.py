@@ -81,7 +81,7 @@ def measure_step(step: Step, data: Prepared, precision: str, graphs: bool, of: d
         do = CapturedSteps(whole, model.max_length, None if step.device == "cuda" else lambda again: again)
     if step.device == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    targets: list[int] = []
+    targets: list[torch.Tensor] = []
     batches = loader.batches(0)
     for number, batch in enumerate(islice(batches, WARM_UP + STEPS)):
         if number == (1 if step.rehearsal else WARM_UP):
@@ -92,7 +92,7 @@ def measure_step(step: Step, data: Prepared, precision: str, graphs: bool, of: d
     step.wait()
     seconds, n_steps = time.perf_counter() - started, len(targets)
     step.add("step", round(seconds / n_steps, 6), "s", **of)
-    step.add("targets", round(sum(targets) / seconds), "1/s", **of)
+    step.add("targets", round(int(sum(targets)) / seconds), "1/s", **of)
     if step.device == "cuda":
         step.add("memory", torch.cuda.max_memory_allocated(), "B", **of)
         step.attempt("profile", lambda: _profile(step, do, list(islice(batches, PROFILED)), of))

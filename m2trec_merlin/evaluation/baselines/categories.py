@@ -29,7 +29,8 @@ class FrequentCategories:
         self.columns = {name: catalogue.attributes[name] for name in attributes}
         self.shares = {}
         for name, column in self.columns.items():
-            counts = np.bincount(column.values, weights=catalogue.train_counts, minlength=column.field.size)
+            sold = np.repeat(catalogue.train_counts, column.lengths)
+            counts = np.bincount(column.values, weights=sold, minlength=column.field.size)
             self.shares[name] = counts / max(float(counts.sum()), 1.0)
 
     def category_scores(self, prefixes: Prefixes) -> dict[str, np.ndarray]:
@@ -41,10 +42,12 @@ class FrequentCategories:
         scores = {}
         for name, column in self.columns.items():
             shape = (len(prefixes), column.field.size)
-            at = (events.prefix, column.values[events.row])
+            held = column.take(events.row)
+            at = (np.repeat(events.prefix, held.lengths), held.values)
             count, recency = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
             np.add.at(count, at, 1)
-            np.maximum.at(recency, at, (1 / (1 + events.distance)).astype(np.float32))
+            since = (1 / (1 + events.distance)).astype(np.float32)
+            np.maximum.at(recency, at, np.repeat(since, held.lengths))
             scores[name] = (count + recency / 2 + self.shares[name] / 1e4).astype(np.float32)
         return scores
 
@@ -75,6 +78,7 @@ class PredictedCategories:
             values = np.full((len(prefixes), column.field.size), -np.inf, np.float32)
             # From the last place to the first, so that the best one stays.
             for prefix, rows in enumerate(best):
-                values[prefix, column.values[rows]] = 1 / np.arange(len(rows), 0, -1)
+                ranked = column.take(rows)
+                values[prefix, ranked.values] = np.repeat(1 / np.arange(len(rows), 0, -1), ranked.lengths)
             scores[name] = values
         return scores

@@ -1,14 +1,17 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from m2trec_merlin.config import EvaluationConfig
+from m2trec_merlin.encoded import EncodedColumn, Field, Layout
 from m2trec_merlin.evaluation.baselines import FrequentCategories, PredictedCategories
 from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.scores import CategoryScorer, ItemScorer
 from m2trec_merlin.sessions import Sessions
 from tests.worlds.checkerboard import FunctionScorer, checkerboard, make_catalogue
+from tests.worlds.encoded import ragged
 
 # Rows 1 to 6; colours 3, 3, 4, 4, 5 and missing.
 CATALOGUE = make_catalogue([1, 1, 2, 2, 9, 4], colours=[3, 3, 4, 4, 2, 1])
@@ -43,6 +46,20 @@ def test_predicted_categories_follow_the_items() -> None:
     # Items 4, 2, 3 rank highest: colours 4, 3, 4.
     np.testing.assert_allclose(scores, [[-np.inf, -np.inf, -np.inf, 1 / 2, 1]])
     assert heuristic.name == "top-N predicted (function)"
+
+
+def test_items_of_several_categories_count_for_each() -> None:
+    tags, offsets = ragged([[1], [3], [4, 3], [4]])
+    column = EncodedColumn(Field("tags", Layout.ID_LISTS, 5), tags, offsets)
+    catalogue = replace(make_catalogue([8, 4, 1]), attributes={"tags": column})
+    prefixes = Sessions.from_lists([[2, 1, 1]]).prefixes()
+    scores = FrequentCategories(catalogue, ["tags"]).category_scores(prefixes)["tags"][:, 3:]
+    # After item 2, and after items 2 and 1; of 17 values that were sold 12 are the first, 5 the other.
+    expected = [[1 + 1 / 2 + 12 / 17e4, 1 + 1 / 2 + 5 / 17e4], [2 + 1 / 2 + 12 / 17e4, 1 + 1 / 4 + 5 / 17e4]]
+    np.testing.assert_allclose(scores, expected, rtol=1e-6)
+    best_first = FunctionScorer(lambda prefix: [0, 1, 2, 3])
+    scores = PredictedCategories(catalogue, ["tags"], best_first, 2).category_scores(prefixes)["tags"][:, 3:]
+    np.testing.assert_allclose(scores, [[1 / 2, 1]] * 2)
 
 
 def test_both_know_the_checkerboard(tmp_path: Path) -> None:
