@@ -60,13 +60,13 @@ def events_after(prefixes: Prefixes) -> Events:
     return Events(prefix, prefixes.sessions.rows[positions], positions - starts[prefix])
 
 
-def most_recent(positions: np.ndarray) -> np.ndarray:
+def most_recent(rows: np.ndarray) -> np.ndarray:
     """Tell which events of a session are the most recent ones of their items, bool [L].
 
     Args:
-        positions: int64 [L], catalogue rows; negative numbers stand for items outside of the catalogue.
+        rows: int64 [L], catalogue rows; negative numbers stand for items outside of the catalogue.
     """
-    last = dict(zip(positions.tolist(), range(len(positions)), strict=True))
-    recent = np.zeros(len(positions), dtype=bool)
+    last = dict(zip(rows.tolist(), range(len(rows)), strict=True))
+    recent = np.zeros(len(rows), dtype=bool)
     recent[list(last.values())] = True
     return recent

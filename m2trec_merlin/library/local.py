@@ -265,17 +265,17 @@ class LocalRecommender:
         for where, each, (item_id, _) in zip(places, read, said, strict=True):
             if isinstance(each, M2TRecError):
                 raise RefusedError(_elsewhere(str(each), where))
-            if not len(each.positions):
+            if not len(each.rows):
                 nothing = "and no attributes of it are given"
                 raise RefusedError(f"{where}: the catalogue has no item {show(item_id)}, {nothing}")
             notes += [_elsewhere(note, where) for note in each.notes]
             good.append(each)
-        positions = np.concatenate([each.positions for each in good])
+        rows = np.concatenate([each.rows for each in good])
         described = [each.new_items for each in good if each.raw_items]
         # In a session of its own, each of them is number -1.
-        positions[positions < NO_ITEM] = -1 - np.arange(len(described))
+        rows[rows < NO_ITEM] = -1 - np.arange(len(described))
         new_items = join_items(described or [good[0].new_items])
-        return Request(positions, new_items, options, notes, catalogue=good[0].catalogue)
+        return Request(rows, new_items, options, notes, catalogue=good[0].catalogue)
 
 
 def _elsewhere(message: str, where: str) -> str:

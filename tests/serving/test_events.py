@@ -206,9 +206,9 @@ def test_the_second_step_takes_events_of_the_session_only(eventful: Eventful) ->
     asked = build_request(["sku-1", "sku-2"])
     [handed] = first.answer([{**asked, "event_attributes": said}])
     assert isinstance(handed, dict)
-    shorter = {**handed, "positions": handed["positions"][:, :1]}
+    shorter = {**handed, "rows": handed["rows"][:, :1]}
     [refused] = second.answer([shorter])
-    assert "events are not the 1 of positions" in str(refused)
+    assert "events are not the 1 of rows" in str(refused)
 
 
 def test_what_was_logged_is_answered_again_alike(eventful: Eventful) -> None:

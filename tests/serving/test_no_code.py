@@ -62,7 +62,7 @@ def test_nothing_is_unpickled_while_a_server_loads_and_answers(
         "item_attributes": np.array([[b"", raw]], object),
     }
     [read] = PreprocessStep(shop.preprocess).answer([session])
-    assert isinstance(read, dict) and read["positions"].tolist() == [[2, -1]]
+    assert isinstance(read, dict) and read["rows"].tolist() == [[2, -1]]
     [answer] = PredictStep(shop.predict).answer([read])
     assert isinstance(answer, dict) and answer["scores"].shape == (1, 5)
 

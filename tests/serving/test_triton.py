@@ -203,7 +203,7 @@ STRANGE: list[tuple[str, list[dict[str, Any]]]] = [
     (
         "m2trec_predict",
         [
-            {"name": "positions", "datatype": "INT64", "shape": [2, 1], "data": [1, 2]},
+            {"name": "rows", "datatype": "INT64", "shape": [2, 1], "data": [1, 2]},
             {"name": "new_items", "datatype": "BYTES", "shape": [2, 1], "data": ["", ""]},
             {"name": "checked", "datatype": "BYTES", "shape": [2, 1], "data": ["{}", "{}"]},
         ],
@@ -211,7 +211,7 @@ STRANGE: list[tuple[str, list[dict[str, Any]]]] = [
     (
         "m2trec_predict",
         [
-            {"name": "positions", "datatype": "INT64", "shape": [1, 1], "data": [99999]},
+            {"name": "rows", "datatype": "INT64", "shape": [1, 1], "data": [99999]},
             {"name": "new_items", "datatype": "BYTES", "shape": [1, 1], "data": ["PK"]},
             {"name": "checked", "datatype": "BYTES", "shape": [1, 1], "data": ["[" * 5000]},
         ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-#: The only interface that `m2trec serve` listens on; Triton itself would listen on all of them.
+#: What `m2trec serve` listens on unless `serving.host` says otherwise; Triton itself would listen everywhere.
 LOCALHOST = "127.0.0.1"
 
 #: The ensemble that clients call, and its two steps.
@@ -15,7 +15,7 @@ ITEM_IDS, ITEM_ATTRIBUTES, OPTIONS = "item_ids", "item_attributes", "options"
 EVENT_ATTRIBUTES = "event_attributes"
 
 #: What goes from the first step to the second.
-POSITIONS, NEW_ITEMS, CHECKED = "positions", "new_items", "checked"
+ROWS, NEW_ITEMS, CHECKED = "rows", "new_items", "checked"
 #: Besides, where the model reads attributes of events.
 EVENTS = "events"
 

@@ -67,18 +67,18 @@ class SessionAdditions:
         Args:
             catalogue: that is searched.
             wishes: as the options have it.
-            repeated: positions of a session for each, int64 [L], whose items come back.
+            repeated: rows of a session for each, int64 [L], whose items come back.
             near: likewise, whose neighbours are asked.
         """
         wishes = list(wishes)
         if self._biases is not None:
             biases = self._biases
             wishes = [
-                replace(wish, additions=[*wish.additions, repeat_addition(positions, biases)])
-                for wish, positions in zip(wishes, repeated, strict=True)
+                replace(wish, additions=[*wish.additions, repeat_addition(rows, biases)])
+                for wish, rows in zip(wishes, repeated, strict=True)
             ]
         if self._neighbours is not None:
-            distinct = {positions.tobytes(): positions for positions in near}
+            distinct = {rows.tobytes(): rows for rows in near}
             lifts = {key: self._neighbours.lift(each, catalogue) for key, each in distinct.items()}
             wishes = [
                 replace(wish, lift=lifts[each.tobytes()]) for wish, each in zip(wishes, near, strict=True)
@@ -92,16 +92,16 @@ class SessionAdditions:
         return self._neighbours.lifts_of_past(rows, catalogue)
 
 
-def repeat_addition(positions: np.ndarray, biases: np.ndarray) -> Addition:
+def repeat_addition(rows: np.ndarray, biases: np.ndarray) -> Addition:
     """Return what is added to the scores of items that stand in the session.
 
     Args:
-        positions: int64 [L], the session: catalogue rows, or negative for items outside of the catalogue.
+        rows: int64 [L], the session: catalogue rows, or negative for items outside of the catalogue.
         biases: float32 [max_length], by distance from the end of the session: entry 0 is the last event.
             An item that occurs more than once gets the bias of its most recent occurrence.
     """
-    places = np.flatnonzero(most_recent(positions) & (positions > NO_ITEM))
-    return positions[places], biases[len(positions) - 1 - places]
+    places = np.flatnonzero(most_recent(rows) & (rows > NO_ITEM))
+    return rows[places], biases[len(rows) - 1 - places]
 
 
 def _open_neighbours(directory: Path, weights: Mapping[str, float]) -> ExportedNeighbours:

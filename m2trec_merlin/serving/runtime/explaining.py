@@ -37,7 +37,7 @@ _ROUNDING = 1e-4
 #: Variants that are scored together.
 _AT_ONCE = 16
 #: A session of no items, and one without neighbours.
-_NO_POSITIONS, _NO_NEIGHBOURS = np.zeros(0, np.int64), np.array([NO_ITEM])
+_NO_ROWS, _NO_NEIGHBOURS = np.zeros(0, np.int64), np.array([NO_ITEM])
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,8 @@ class Explainer:
                 wishes = self._additions.complete(
                     catalogue,
                     [Wish(len(rows), only=rows, additions=additions) for additions in boosts],
-                    [_NO_POSITIONS if v.without == REPEAT else v.session.positions for v in block],
-                    [_NO_NEIGHBOURS if v.without == NEIGHBOURS else v.session.positions for v in block],
+                    [_NO_ROWS if v.without == REPEAT else v.session.rows for v in block],
+                    [_NO_NEIGHBOURS if v.without == NEIGHBOURS else v.session.rows for v in block],
                 )
                 found += self._additions.candidates(catalogue).search(queries, wishes)
             scores = np.array([each.scores[_places(rows, each.rows)] for each in found])
@@ -145,7 +145,7 @@ def explain(
         sources: that may be left out besides metadata.
         score: of variants of the session, for the items to explain.
     """
-    length = len(session.positions)
+    length = len(session.rows)
     fewer = [Variant(session.without(event)) for event in range(length)] if length > 1 else []
     blank = Variant(replace(session, vectors=np.broadcast_to(nothing, session.vectors.shape)))
     sourceless = [blank, *(Variant(session, source) for source in sources)]

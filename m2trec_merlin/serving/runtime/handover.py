@@ -15,15 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from m2trec_merlin.encoded import EncodedItems, Field, from_tensors, no_items, to_tensors
+from m2trec_merlin.encoded import NO_ITEM, EncodedItems, Field, from_tensors, no_items, to_tensors
 from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.contract.names import (
     CHECKED,
     ENSEMBLE,
     EVENTS,
     NEW_ITEMS,
-    POSITIONS,
     PREDICT,
+    ROWS,
 )
 from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.options import check_read_options
@@ -39,7 +39,7 @@ MADE_OF = "made_of"
 
 def hand_over(request: Request, version: Description) -> dict[str, np.ndarray]:
     """Return the tensors of a request that a version read: rows, new items, options and warnings so far."""
-    new_items = _pack(request.new_items) if (request.positions < 0).any() or request.outside else b""
+    new_items = _pack(request.new_items) if (request.rows < 0).any() or request.outside else b""
     said = {
         MADE_OF: version.made_of,
         "options": request.options,
@@ -53,7 +53,7 @@ def hand_over(request: Request, version: Description) -> dict[str, np.ndarray]:
     events = {EVENTS: _pack(request.events) if request.events else b""} if version.events else {}
     packed = {NEW_ITEMS: new_items, **events, CHECKED: checked.encode()}
     return {
-        POSITIONS: request.positions,
+        ROWS: request.rows,
         **{name: np.array([content], dtype=object) for name, content in packed.items()},
     }
 
@@ -83,7 +83,7 @@ def take_over(
         said = parse_json(checked.decode(), CHECKED)
         made_of = said.get(MADE_OF, version.made_of)
         request = Request(
-            tensors[POSITIONS],
+            tensors[ROWS],
             _unpack(packed, version.fields),
             check_read_options(said["options"], version),
             [str(note) for note in said["notes"]],
@@ -114,7 +114,7 @@ def _from_the_first_step() -> Iterator[None]:
 
 def tensors_of(version: Description) -> tuple[str, ...]:
     """Return the names of the tensors that `hand_over` makes."""
-    return (POSITIONS, NEW_ITEMS, *((EVENTS,) if version.events else ()), CHECKED)
+    return (ROWS, NEW_ITEMS, *((EVENTS,) if version.events else ()), CHECKED)
 
 
 def _events(tensors: Mapping[str, np.ndarray], version: Description) -> EncodedItems:
@@ -146,25 +146,25 @@ def _nothing(fields: tuple[Field, ...]) -> EncodedItems:
 
 
 def _require_within(request: Request, version: Description, n_rows: int) -> None:
-    positions, columns = request.positions, request.new_items.values()
+    rows, columns = request.rows, request.new_items.values()
     texts = request.outside, request.held
     if not all(_is_list_of(str, each) for each in texts) or not _is_list_of(int, request.places):
         raise ValueError(f"{', '.join(_SELDOM)} are no lists of texts and of numbers")
-    if request.places and len(request.places) != len(positions):
-        raise ValueError(f"places are not the {len(positions)} of {POSITIONS}")
-    if positions.ndim != 1 or len(positions) > version.max_length:
-        raise ValueError(f"expected at most {version.max_length} {POSITIONS}, found {list(positions.shape)}")
-    new = -int(positions.min(initial=0)) + len(request.outside)
+    if request.places and len(request.places) != len(rows):
+        raise ValueError(f"places are not the {len(rows)} of {ROWS}")
+    if rows.ndim != 1 or len(rows) > version.max_length:
+        raise ValueError(f"expected at most {version.max_length} {ROWS}, found {list(rows.shape)}")
+    new = -int(rows.min(initial=0)) + len(request.outside)
     if request.new_items is _nothing(tuple(version.fields)):
         are_others = bool(new)
     else:
         are_others = not columns or any(not column.is_whole or len(column) != new for column in columns)
     if are_others:
-        raise ValueError(f"{NEW_ITEMS} are not the {new} that {POSITIONS} and candidates name")
-    if any(not column.is_whole or len(column) != len(positions) for column in request.events.values()):
-        raise ValueError(f"{EVENTS} are not the {len(positions)} of {POSITIONS}")
-    if positions.max(initial=0) >= n_rows:
-        raise ValueError(f"{POSITIONS} name a row of {int(positions.max())}; the catalogue has {n_rows}")
+        raise ValueError(f"{NEW_ITEMS} are not the {new} that {ROWS} and candidates name")
+    if any(not column.is_whole or len(column) != len(rows) for column in request.events.values()):
+        raise ValueError(f"{EVENTS} are not the {len(rows)} of {ROWS}")
+    if (no_items := rows[(rows == NO_ITEM) | (rows >= n_rows)]).size:
+        raise ValueError(f"{ROWS} name {int(no_items[0])}, which is no item; the catalogue has {n_rows} rows")
 
 
 def _is_list_of(kind: type, value: object) -> bool:
@@ -192,7 +192,7 @@ def one_session(name: str, array: np.ndarray) -> np.ndarray:
     if array.ndim != 2:
         raise ServerError(f"{name}: expected two dimensions, found {array.ndim}")
     session: np.ndarray = array[0]
-    if name == POSITIONS:
+    if name == ROWS:
         if session.dtype != np.int64:
             raise ServerError(f"{name}: expected values of type INT64, found {session.dtype}")
     elif not all(isinstance(entry, bytes | str) for entry in session.tolist()):

@@ -56,7 +56,7 @@ class Request:
     """One session to recommend for.
 
     Attributes:
-        positions: int64 [at most max_length], a catalogue row, or -1 - i for new item i.
+        rows: int64 [at most max_length], a catalogue row, or -1 - i for new item i.
         new_items: encoded attributes of the items outside of the catalogue.
         options: what the client asked for, checked.
         notes: warnings so far.
@@ -64,12 +64,12 @@ class Request:
         catalogue: version of the items in which rows are meant.
         outside: ids of candidates that the catalogue does not have, the last of the new items.
         places: of the events in the client's request; none if nobody wants to know.
-        held: ids of all that the client's session holds, also of what is too long ago for `positions`; none
+        held: ids of all that the client's session holds, also of what is too long ago for `rows`; none
             if nothing of it is to be left out.
         events: encoded attributes of the events; empty where nothing is said of any, or the model reads none.
     """
 
-    positions: np.ndarray
+    rows: np.ndarray
     new_items: EncodedItems
     options: dict[str, Any]
     notes: list[str]
@@ -150,10 +150,10 @@ class Recommender:
 
     def item_vectors(self, request: Request) -> np.ndarray:
         """Return what the model makes of the attributes of a session's items, float32 [L, I]."""
-        positions, catalogue = request.positions, self.catalogues.get(request.catalogue)
-        vectors = catalogue.vectors.take(np.maximum(positions, NO_ITEM))
-        if (new := positions < NO_ITEM).any():
-            vectors[new] = self._encode_new([request.new_items])[-1 - positions[new]]
+        rows, catalogue = request.rows, self.catalogues.get(request.catalogue)
+        vectors = catalogue.vectors.take(np.maximum(rows, NO_ITEM))
+        if (new := rows < NO_ITEM).any():
+            vectors[new] = self._encode_new([request.new_items])[-1 - rows[new]]
         return vectors
 
     def catalogue(self, number: str | None = None) -> ServedCatalogue:
@@ -205,10 +205,10 @@ class Recommender:
         return [answers[place] for place in range(len(requests))]
 
     def _recommend(self, catalogue: ServedCatalogue, requests: list[Request]) -> list[Answer]:
-        usable = [request for request in requests if len(request.positions)]
+        usable = [request for request in requests if len(request.rows)]
         ranked = iter(self._rank(catalogue, usable) if usable else [])
         return [
-            next(ranked) if len(request.positions) else self._most_popular(catalogue, request)
+            next(ranked) if len(request.rows) else self._most_popular(catalogue, request)
             for request in requests
         ]
 
@@ -229,8 +229,8 @@ class Recommender:
         sessions = self._sessions(catalogue, requests)
         queries_BD, *probabilities = self._encoder.encode(sessions)
         drafts = [_draft(catalogue, request) for request in requests]
-        positions = [request.positions for request in requests]
-        wishes = self._additions.complete(catalogue, [draft.wish() for draft in drafts], positions, positions)
+        rows = [request.rows for request in requests]
+        wishes = self._additions.complete(catalogue, [draft.wish() for draft in drafts], rows, rows)
         categories = self._most_probable(probabilities, len(requests))
         answers = []
         for index, found in enumerate(self._additions.candidates(catalogue).search(queries_BD, wishes)):
@@ -245,7 +245,7 @@ class Recommender:
                     draft,
                     _draft(catalogue, unboosted),
                     found.rows,
-                    request.places or range(len(request.positions)),
+                    request.places or range(len(request.rows)),
                 )
                 answer = replace(answer, explanations=reasons)
             answers.append(answer)
@@ -253,18 +253,18 @@ class Recommender:
 
     def _sessions(self, catalogue: ServedCatalogue, requests: list[Request]) -> list[VectorSession]:
         """Sessions with their item vectors; those of items outside of the catalogue are made in one pass."""
-        new_vectors = self._encode_new([r.new_items for r in requests if (r.positions < NO_ITEM).any()])
+        new_vectors = self._encode_new([r.new_items for r in requests if (r.rows < NO_ITEM).any()])
         sessions, used = [], 0
         for request in requests:
-            positions = request.positions
-            vectors = np.empty((len(positions), catalogue.vectors.width), np.float32)
-            known = positions > NO_ITEM
-            vectors[known] = catalogue.vectors.take(positions[known])
-            if not known.all():
-                vectors[~known] = new_vectors[used - 1 - positions[~known]]
-                used -= int(positions.min())
-            events = request.events or missing_events(self.version.event_fields, len(positions))
-            sessions.append(VectorSession(positions, vectors, events))
+            rows = request.rows
+            vectors = np.empty((len(rows), catalogue.vectors.width), np.float32)
+            new = rows < NO_ITEM
+            vectors[~new] = catalogue.vectors.take(rows[~new])
+            if new.any():
+                vectors[new] = new_vectors[used - 1 - rows[new]]
+                used -= int(rows.min())
+            events = request.events or missing_events(self.version.event_fields, len(rows))
+            sessions.append(VectorSession(rows, vectors, events))
         return sessions
 
     def _encode_new(self, groups: list[EncodedItems]) -> np.ndarray:
@@ -321,7 +321,7 @@ class Recommender:
 def _draft(catalogue: ServedCatalogue, request: Request) -> Draft:
     draft = Draft(
         catalogue.items,
-        request.positions,
+        request.rows,
         request.held,
         catalogue.new,
         list(request.notes),

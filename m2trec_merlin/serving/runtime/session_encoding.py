@@ -23,20 +23,20 @@ class VectorSession:
     """A session as the graph takes it.
 
     Attributes:
-        positions: int64 [L], catalogue rows; negative for items outside of the catalogue.
+        rows: int64 [L], catalogue rows; negative for items outside of the catalogue.
         vectors: float32 [L, I], of these items.
         events: encoded attributes of the events; empty where the model reads none.
     """
 
-    positions: np.ndarray
+    rows: np.ndarray
     vectors: np.ndarray
     events: EncodedItems = field(default_factory=dict)
 
     def without(self, event: int) -> VectorSession:
         """Return it as if an event had not happened."""
-        others = np.delete(np.arange(len(self.positions)), event)
+        others = np.delete(np.arange(len(self.rows)), event)
         events = {name: column.take(others) for name, column in self.events.items()}
-        return VectorSession(self.positions[others], self.vectors[others], events)
+        return VectorSession(self.rows[others], self.vectors[others], events)
 
 
 def missing_events(fields: Sequence[Field], count: int) -> EncodedItems:
@@ -61,7 +61,7 @@ class SessionEncoder:
         Args:
             sessions: one at least, none of them empty.
         """
-        groups = group_by_length([len(session.positions) for session in sessions])
+        groups = group_by_length([len(session.rows) for session in sessions])
         parts = [self._graph.run(None, _inputs([sessions[place] for place in group])) for group in groups]
         places = np.argsort(np.concatenate(groups))
         return [np.concatenate(outputs)[places] for outputs in zip(*parts, strict=True)]
@@ -69,12 +69,12 @@ class SessionEncoder:
 
 def _inputs(sessions: Sequence[VectorSession]) -> dict[str, np.ndarray]:
     """Item vectors, right-padded [B, L, I], lengths, and which events count."""
-    lengths = np.array([len(session.positions) for session in sessions], np.int64)
+    lengths = np.array([len(session.rows) for session in sessions], np.int64)
     padded = np.zeros((len(sessions), lengths.max(), sessions[0].vectors.shape[1]), np.float32)
     counted = np.zeros(padded.shape[:2], dtype=bool)
     for index, session in enumerate(sessions):
         padded[index, : lengths[index]] = session.vectors
-        counted[index, : lengths[index]] = most_recent(session.positions)
+        counted[index, : lengths[index]] = most_recent(session.rows)
     events = _events(sessions, lengths) if sessions[0].events else {}
     return {"vectors": padded, "lengths": lengths, "counted": counted, **events}
 

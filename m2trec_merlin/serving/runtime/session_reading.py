@@ -36,7 +36,7 @@ class ReadSession:
     """A session as the second step takes it.
 
     Attributes:
-        positions: int64 [L], its last usable events: a catalogue row, or -1 - i for new item i.
+        rows: int64 [L], its last usable events: a catalogue row, or -1 - i for new item i.
         new_items: encoded attributes of the new items, and behind them those of candidates.
         notes: what was ignored and why.
         ids: that the request held.
@@ -47,7 +47,7 @@ class ReadSession:
         events: encoded attributes of these events; empty where the request or the model has none.
     """
 
-    positions: np.ndarray
+    rows: np.ndarray
     new_items: EncodedItems
     notes: list[str]
     ids: int
@@ -60,7 +60,7 @@ class ReadSession:
     @property
     def raw_items(self) -> int:
         """Items among its events that were encoded from raw attributes."""
-        return int(np.count_nonzero(self.positions < NO_ITEM))
+        return int(np.count_nonzero(self.rows < NO_ITEM))
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class _Parsed:
         return {**items, **dict(self.outside.values())}
 
     @property
-    def positions(self) -> np.ndarray:
+    def rows(self) -> np.ndarray:
         """Rows of the events, int64 [L]; -1 - i for raw item i."""
         rows = np.array([each.row for each in self.events], np.int64)
         new = rows == NO_ITEM
@@ -307,7 +307,7 @@ class SessionReader:
             for note in item.ignored
         ]
         return ReadSession(
-            positions=parsed.positions,
+            rows=parsed.rows,
             new_items=join_items([item.encoded for item in new_items]) if new_items else self._no_items,
             notes=bounded([*parsed.notes, *notes, *events.notes]),
             ids=parsed.ids,

@@ -255,7 +255,7 @@ def _request(asked: _Asked, read: ReadSession) -> Request:
         # Their attributes have been read.
         options = {**options, Candidates.name: ids_of(candidates)}
     return Request(
-        positions=read.positions,
+        rows=read.rows,
         new_items=read.new_items,
         options=options,
         notes=read.notes,

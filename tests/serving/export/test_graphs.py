@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from m2trec_merlin.errors import ArtifactError, MissingDependencyError
 from m2trec_merlin.model.m2trec import M2TRec, build_model
 from m2trec_merlin.serving.export import graphs
 from m2trec_merlin.serving.export.onnx_files import require_equal, write_graph
+from m2trec_merlin.serving.runtime.catalogue_graph import CatalogueGraph
+from tests.worlds.encoded import ATTRIBUTES, tiny_catalogue, tiny_config
 from tests.worlds.shop import Shop, encode_raw, shop_config
 
 
@@ -51,6 +54,25 @@ def test_attributes_may_be_called_like_a_step_of_the_computation(tmp_path: Path)
     write_graph(Joined(), example, ["cat", "relu"], ["joined"], shapes, tmp_path / "joined.onnx")
     found = run_items(tmp_path / "joined.onnx", example)
     assert found["joined"].tolist() == [[1.0, 0.0, 3.0]]
+
+
+@pytest.mark.usefixtures("graphs_written_anew")
+def test_attributes_may_be_called_like_inputs_and_outputs_of_a_graph(tmp_path: Path) -> None:
+    names = {"category": "rows", "price": "biases", "image": "item_vectors"}
+    whole = tiny_catalogue()
+    columns = {names.get(n, n): c for n, c in whole.attributes.items()}
+    renamed = {n: replace(c, field=replace(c.field, name=n)) for n, c in columns.items()}
+    attributes = [{**a, "name": names.get(a["name"], a["name"])} for a in ATTRIBUTES]
+    config = tiny_config(attributes=attributes, model={"next_attributes": [{"attribute": "rows"}]})
+    catalogue = replace(whole, attributes=renamed)
+    model, histories = build_model(config, catalogue).eval(), np.array([1, 0, 30])
+    graphs.export_catalogue(model, tmp_path / "catalogue.onnx")
+    items = {name: column.take(np.array([1, 2, 30])) for name, column in renamed.items()}
+    _, _, biases = CatalogueGraph(tmp_path / "catalogue.onnx").encode(items, histories)
+    with torch.inference_mode():
+        vectors = model.encode_rows(torch.tensor([1, 2, 30]))
+        expected = model.next_item_head.candidate_biases(vectors, torch.from_numpy(histories))
+    np.testing.assert_allclose(biases, expected.numpy(), atol=1e-5)
 
 
 def run_items(path: Path, attributes: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:

@@ -14,7 +14,7 @@ from m2trec_merlin.serving.runtime.bounds import (
 
 
 def test_what_is_within_bounds_passes() -> None:
-    require_small({"item_ids": np.array([b"x" * (MOST_BYTES - 8)], object), "positions": np.zeros(1)})
+    require_small({"item_ids": np.array([b"x" * (MOST_BYTES - 8)], object), "rows": np.zeros(1)})
     require_short_session(["x" * LONGEST_ID] * MOST_EVENTS)
     require_short_session([])
 

@@ -33,7 +33,7 @@ def request_(version: Description) -> Request:
 
 def test_a_request_comes_over_as_it_was(request_: Request, version: Description) -> None:
     taken = take_over(hand_over(request_, version), version, lambda catalogue: 6)
-    assert taken.positions.tolist() == [5, -1, 2, -2]
+    assert taken.rows.tolist() == [5, -1, 2, -2]
     assert (taken.options, taken.notes) == (request_.options, request_.notes)
     assert (taken.request_id, taken.catalogue) == ("r-1", "7")
     for name, column in request_.new_items.items():
@@ -44,16 +44,16 @@ def test_a_request_comes_over_as_it_was(request_: Request, version: Description)
 def test_candidates_outside_of_the_catalogue_come_behind_the_session(
     request_: Request, version: Description
 ) -> None:
-    told = dataclasses.replace(request_, positions=np.array([5, -1]), outside=["mine"], places=[0, 3])
+    told = dataclasses.replace(request_, rows=np.array([5, -1]), outside=["mine"], places=[0, 3])
     taken = take_over(hand_over(told, version), version, lambda catalogue: 6)
     assert (taken.outside, taken.places) == (["mine"], [0, 3])
     assert all(len(column) == 2 for column in taken.new_items.values())
-    alone = dataclasses.replace(told, positions=np.array([5, 4]), outside=["mine", "other"])
+    alone = dataclasses.replace(told, rows=np.array([5, 4]), outside=["mine", "other"])
     assert take_over(hand_over(alone, version), version, lambda catalogue: 6).outside == ["mine", "other"]
 
 
 def test_known_items_take_no_room(request_: Request, version: Description) -> None:
-    tensors = hand_over(dataclasses.replace(request_, positions=np.array([1, 2])), version)
+    tensors = hand_over(dataclasses.replace(request_, rows=np.array([1, 2])), version)
     assert tensors["new_items"].tolist() == [b""]
     assert all(
         len(column) == 0 for column in take_over(tensors, version, lambda catalogue: 6).new_items.values()
@@ -78,11 +78,12 @@ def with_ids(tensors: dict[str, np.ndarray], value: int) -> np.ndarray:
 
 
 TAMPERED = {
-    "row beyond the catalogue": lambda t: {"positions": np.array([6])},
-    "more new items than there are": lambda t: {"positions": np.array([-3])},
-    "fewer new items than there are": lambda t: {"positions": np.array([-1])},
-    "too long": lambda t: {"positions": np.arange(5)},
-    "a table of rows": lambda t: {"positions": np.zeros((2, 2), np.int64)},
+    "row beyond the catalogue": lambda t: {"rows": np.array([6])},
+    "a row that is no item": lambda t: {"rows": np.array([5, -1, 0, -2])},
+    "more new items than there are": lambda t: {"rows": np.array([-3])},
+    "fewer new items than there are": lambda t: {"rows": np.array([-1])},
+    "too long": lambda t: {"rows": np.arange(5)},
+    "a table of rows": lambda t: {"rows": np.zeros((2, 2), np.int64)},
     "no archive": lambda t: {"new_items": np.array([b"what is this"], dtype=object)},
     "half an archive": lambda t: {"new_items": np.array([t["new_items"][0][:200]], dtype=object)},
     "an archive of something else": lambda t: {"new_items": np.array([packed_alone()], dtype=object)},
@@ -163,8 +164,8 @@ def test_batches_have_a_leading_dimension() -> None:
         ("item_ids", np.array([[1, 2]]), "item_ids: expected texts"),
         ("item_ids", np.array([[b"a", None]], object), "item_ids: expected texts"),
         ("item_ids", np.array([[[b"a"]]], object), "item_ids: expected two dimensions, found 3"),
-        ("positions", np.array([[1.5]]), "positions: expected values of type INT64"),
-        ("positions", np.array([[b"1"]], object), "positions: expected values of type INT64"),
+        ("rows", np.array([[1.5]]), "rows: expected values of type INT64"),
+        ("rows", np.array([[b"1"]], object), "rows: expected values of type INT64"),
     ],
 )
 def test_tensors_of_another_type_or_shape_are_refused(name: str, array: np.ndarray, message: str) -> None:

@@ -23,7 +23,7 @@ version = step._recommender.version
 reader = SessionReader(lambda: ("0", RowsOfIds(["sku-0", "sku-1"])), version, None)
 [read] = reader.read([(["sku-1"], None)])
 options = check_options('{"filters": {"department": "dairy"}}', version)
-inputs = hand_over(Request(read.positions, read.new_items, options, read.notes), version)
+inputs = hand_over(Request(read.rows, read.new_items, options, read.notes), version)
 [answer] = step.answer([as_arrays(inputs)])
 assert answer["scores"].size, answer
 print(*sys.modules)
@@ -37,7 +37,7 @@ from m2trec_merlin.serving.runtime.steps import PreprocessStep
 raw = np.array([[b'{"product_name": "red bread", "price": 2}']], object)
 asked = {"item_ids": np.array([[b""]], object), "item_attributes": raw}
 [answer] = PreprocessStep(Path(sys.argv[1])).answer([asked])
-assert answer["positions"].tolist() == [[-1]], answer
+assert answer["rows"].tolist() == [[-1]], answer
 print(*sys.modules)
 import torch  # as an encoder of sentences would
 assert torch.ones(1).sum() == 1

@@ -123,7 +123,7 @@ def test_each_request_of_a_batch_has_its_tensors_or_its_error_and_is_counted(
     model = model_of(backend, shop, monkeypatch, str(tmp_path))
     good, faulty, named = model.execute([Request(GOOD), Request(FAULTY, "mine"), Request(GOOD, "\xff")])
     for each in (good, named):
-        assert each.error is None and {tensor.name() for tensor in each.output_tensors} >= {"positions"}
+        assert each.error is None and {tensor.name() for tensor in each.output_tensors} >= {"rows"}
     assert faulty.error.code == Error.INVALID_ARG and "top_k" in faulty.error.message
     assert list(read_counts(tmp_path, PREPROCESS).values()) == [Counts(3, 2, 1)]
 

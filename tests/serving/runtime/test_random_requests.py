@@ -133,6 +133,7 @@ ARRAYS = [
     np.zeros((1, 0)),
     np.zeros((1, 3)),
     np.zeros((2, 3), np.int64),
+    np.zeros((1, 1), np.int64),
     np.full((1, 2), -(2**63)),
     np.full((1, 1), 2**63 - 1),
     np.array([[1, -1, 2]]),
@@ -158,7 +159,7 @@ def spoil(tensors: Tensors, chance: random.Random) -> Tensors:
     elif how == 1:
         del spoiled[name]
     elif how == 2:
-        spoiled[chance.choice(["colour", "", "positions", "item_ids"])] = chance.choice(ARRAYS)
+        spoiled[chance.choice(["colour", "", "rows", "item_ids"])] = chance.choice(ARRAYS)
     elif spoiled[name].dtype == object and spoiled[name].size:
         changed = bytearray(spoiled[name][0, 0] or b"?")
         for _ in range(chance.choice([1, 1, 8])):

@@ -47,7 +47,7 @@ def request_for(reader: SessionReader, session: list[Any], top_k: int, **options
     [read] = reader.read([(ids, attributes)])
     assert isinstance(read, ReadSession), read
     checked = check_options(json.dumps({"top_k": top_k, **options}), reader.version)
-    return Request(read.positions, read.new_items, checked, read.notes)
+    return Request(read.rows, read.new_items, checked, read.notes)
 
 
 def assert_equals_offline(shop: Shop, session: list[Any], answer: Answer) -> None:

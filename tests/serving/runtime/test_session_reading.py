@@ -66,36 +66,36 @@ def test_known_ids_become_rows_without_touching_the_encoder(
     reader: SessionReader, encoder: DoublingEncoder
 ) -> None:
     session = read(reader, ["c", "a", "c"])
-    assert session.positions.tolist() == [3, 1, 3]
+    assert session.rows.tolist() == [3, 1, 3]
     assert session.notes == [] and encoder.calls == 0
     assert session.new_items["price"].values.shape == (0,)
 
 
 def test_an_unknown_id_is_ignored_and_reported(reader: SessionReader) -> None:
     session = read(reader, ["a", "nope", "b"])
-    assert session.positions.tolist() == [1, 2]
+    assert session.rows.tolist() == [1, 2]
     assert len(session.notes) == 1 and "item_ids[1]" in session.notes[0] and "'nope'" in session.notes[0]
 
 
 def test_empty_positions_are_padding(reader: SessionReader) -> None:
     session = read(reader, ["a", "", ""], ["", "", ""])
-    assert session.positions.tolist() == [1] and session.notes == []
+    assert session.rows.tolist() == [1] and session.notes == []
 
 
 def test_raw_attributes_become_new_items_in_order(reader: SessionReader) -> None:
     session = read(reader, ["", "b", "nope"], [raw(5), "", raw(7)])
-    assert session.positions.tolist() == [-1, 2, -2]
+    assert session.rows.tolist() == [-1, 2, -2]
     assert session.new_items["price"].values.tolist() == [10, 14]
 
 
 def test_a_known_id_wins_over_attributes(reader: SessionReader, encoder: DoublingEncoder) -> None:
-    assert read(reader, ["b"], [raw(5)]).positions.tolist() == [2]
+    assert read(reader, ["b"], [raw(5)]).rows.tolist() == [2]
     assert encoder.calls == 0
 
 
 def test_only_the_last_events_are_kept_and_encoded(reader: SessionReader) -> None:
     session = read(reader, ["", "a", "", "nope", "b", "c"], [raw(1), "", raw(2), "", "", ""])
-    assert session.positions.tolist() == [1, -1, 2, 3]
+    assert session.rows.tolist() == [1, -1, 2, 3]
     assert session.new_items["price"].values.tolist() == [4]
 
 
@@ -157,6 +157,6 @@ def test_warnings_are_few_and_short_whatever_a_request_holds(reader: SessionRead
 
 def test_a_model_of_ids_takes_no_attributes() -> None:
     reader = SessionReader(lambda: ("0", RowsOfIds(["a"])), version(), None)
-    assert read(reader, ["a"]).positions.tolist() == [1]
+    assert read(reader, ["a"]).rows.tolist() == [1]
     with pytest.raises(ServerError, match="by their ids only"):
         read(reader, [""], ['{"title": "x"}'])

@@ -25,7 +25,7 @@ ASKED = {
     "event_attributes": texts('{"event": "view"}', ""),
     "options": texts("{}"),
 }
-HANDED_OVER = {"positions": np.array([[1, -1]]), "checked": texts('{"options": {"top_k": 2}, "notes": []}')}
+HANDED_OVER = {"rows": np.array([[1, -1]]), "checked": texts('{"options": {"top_k": 2}, "notes": []}')}
 SCORES = np.array([[0.5, -0.25]], np.float32)
 
 
@@ -55,7 +55,7 @@ def rows(folder: Path) -> list[dict[str, Any]]:
 
 def test_the_second_step_still_finds_what_was_checked() -> None:
     remembered = remember_asked(ASKED, HANDED_OVER)
-    assert remembered["positions"] is HANDED_OVER["positions"]
+    assert remembered["rows"] is HANDED_OVER["rows"]
     said = json.loads(remembered["checked"].item())
     assert said["options"] == {"top_k": 2} and said["notes"] == []
     assert said["asked"]["item_ids"] == ["sku-1", ""]

@@ -125,7 +125,7 @@ def test_lines_call_a_request_as_its_answer_does(shop: Shop, pipe: Pipe) -> None
 def test_a_refusal_of_the_second_step_is_logged_and_counted(shop: Shop, pipe: Pipe) -> None:
     counted = Counted()
     worker = Worker(PredictStep, shop.predict, Surroundings("faulty", pipe.write), counted)
-    inputs = {"positions": np.array([[10_000]]), "new_items": texts(""), "checked": texts("{}")}
+    inputs = {"rows": np.array([[10_000]]), "new_items": texts(""), "checked": texts("{}")}
     [answer] = worker.answer([inputs], ["x"])
     worker.close()
     assert isinstance(answer, ServerError)

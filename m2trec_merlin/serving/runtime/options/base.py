@@ -30,7 +30,7 @@ class Draft:
 
     Attributes:
         items: the catalogue as a person reads it.
-        positions: int64 [L], rows of the session; negative for items outside of the catalogue.
+        session_rows: int64 [L], rows of the session; negative for items outside of the catalogue.
         held: ids of all that the session holds, where it is to be left out.
         new: int64, rows that count as new.
         new_are_named: whether the request says which.
@@ -45,7 +45,7 @@ class Draft:
     """
 
     items: Items
-    positions: np.ndarray
+    session_rows: np.ndarray
     held: Sequence[str]
     new: np.ndarray
     notes: list[str]

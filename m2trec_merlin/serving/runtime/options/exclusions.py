@@ -53,5 +53,5 @@ class ExcludeSessionItems(Option[bool]):
     def apply(self, value: bool, draft: Draft) -> None:
         """Forbid the session's items, however long ago, and candidates that are called like one."""
         if value:
-            draft.forbidden += [int(row) for row in draft.positions if row > NO_ITEM]
+            draft.forbidden += [int(row) for row in draft.session_rows if row > NO_ITEM]
             draft.forbidden += draft.items.rows.known(draft.held)
