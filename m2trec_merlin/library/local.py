@@ -157,7 +157,7 @@ class LocalRecommender:
             requests = [{**build_request(session), OPTIONS: said} for session in some]
             for place, answer in enumerate(self._answer(requests), start):
                 if isinstance(answer, M2TRecError):
-                    raise RefusedError(f"sessions[{place}]: {answer}")
+                    raise _retold(answer, f"sessions[{place}]: {answer}")
                 answers.append(answer)
         return answers
 
@@ -205,10 +205,7 @@ class LocalRecommender:
         own = {"exclude": exclude, "exclude_session_items": True, "filters": filters}
         asked = build_request([], write_options(top_k, own))
         with self._turn:
-            try:
-                options = check_options(asked[OPTIONS].item().decode(), self._first.reader.version)
-            except ServerError as error:
-                raise RefusedError(str(error)) from None
+            options = check_options(asked[OPTIONS].item().decode(), self._first.reader.version)
             return self._second.recommender.similar(self._read([item], ["item"], options))
 
     def search(self, text: str, top_k: int = 20) -> list[CatalogueItem]:
@@ -246,7 +243,7 @@ class LocalRecommender:
     def _answer_one(self, request: Tensors) -> Recommendations:
         [answer] = self._answer([request])
         if isinstance(answer, M2TRecError):
-            raise RefusedError(str(answer))
+            raise answer
         return answer
 
     def _answer(self, requests: list[Tensors]) -> list[Recommendations | M2TRecError]:
@@ -264,7 +261,7 @@ class LocalRecommender:
         good, notes = [], []
         for where, each, (item_id, _) in zip(places, read, said, strict=True):
             if isinstance(each, M2TRecError):
-                raise RefusedError(_elsewhere(str(each), where))
+                raise _retold(each, _elsewhere(str(each), where))
             if not len(each.rows):
                 nothing = "and no attributes of it are given"
                 raise RefusedError(f"{where}: the catalogue has no item {show(item_id)}, {nothing}")
@@ -276,6 +273,11 @@ class LocalRecommender:
         rows[rows < NO_ITEM] = -1 - np.arange(len(described))
         new_items = join_items(described or [good[0].new_items])
         return Request(rows, new_items, options, notes, catalogue=good[0].catalogue)
+
+
+def _retold(error: M2TRecError, message: str) -> ServerError:
+    """Return the error with another message: a fault of the request stays one."""
+    return (RefusedError if isinstance(error, RefusedError) else ServerError)(message)
 
 
 def _elsewhere(message: str, where: str) -> str:

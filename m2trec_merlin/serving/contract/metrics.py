@@ -49,13 +49,13 @@ BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 
 _BOTH, _FIRST, _SECOND = (PREPROCESS, PREDICT), (PREPROCESS,), (PREDICT,)
 
-ANSWERED, REFUSED = "answered", "refused"
+ANSWERED, REFUSED, FAILED = "answered", "refused", "failed"
 REQUESTS = Metric(
     "m2trec_requests_total",
     Kind.COUNTER,
-    "Requests that a step answered or refused",
+    "Requests that a step answered, refused, or failed at by its own fault",
     _BOTH,
-    ("outcome", (ANSWERED, REFUSED)),
+    ("outcome", (ANSWERED, REFUSED, FAILED)),
 )
 SECONDS = Metric(
     "m2trec_step_seconds", Kind.HISTOGRAM, "Seconds that the batch of a request took in a step", _BOTH

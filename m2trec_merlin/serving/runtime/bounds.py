@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from m2trec_merlin.errors import ServerError
+from m2trec_merlin.errors import RefusedError
 
 #: Bytes of all tensors of a request together.
 MOST_BYTES = 2**20
@@ -27,12 +27,12 @@ def require_small(tensors: Mapping[str, np.ndarray]) -> None:
         tensors: of one session, one-dimensional; texts as bytes or str.
 
     Raises:
-        ServerError: it has more bytes than any request needs; names the largest tensor.
+        RefusedError: it has more bytes than any request needs; names the largest tensor.
     """
     sizes = {name: _size(array) for name, array in tensors.items()}
     if sum(sizes.values()) > MOST_BYTES:
         largest = max(sizes, key=sizes.__getitem__)
-        raise ServerError(
+        raise RefusedError(
             f"{largest}: the request holds {sum(sizes.values()):,} bytes, {sizes[largest]:,} of them here; "
             f"at most {MOST_BYTES:,} are answered"
         )
@@ -42,15 +42,15 @@ def require_short_session(item_ids: Sequence[str]) -> None:
     """Check a session as it was sent.
 
     Raises:
-        ServerError: it has too many events, or an id too many letters; names the position.
+        RefusedError: it has too many events, or an id too many letters; names the position.
     """
     if len(item_ids) > MOST_EVENTS:
-        raise ServerError(
+        raise RefusedError(
             f"item_ids: {len(item_ids):,} events; at most {MOST_EVENTS:,} are read, so send the last ones"
         )
     if len(max(item_ids, key=len, default="")) > LONGEST_ID:
         where, length = next((n, len(i)) for n, i in enumerate(item_ids) if len(i) > LONGEST_ID)
-        raise ServerError(f"item_ids[{where}]: an id of {length:,} letters; at most {LONGEST_ID:,} are read")
+        raise RefusedError(f"item_ids[{where}]: an id of {length:,} letters; at most {LONGEST_ID:,} are read")
 
 
 def _size(array: np.ndarray) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 
 from m2trec_merlin.derived import DERIVED, is_derived
 from m2trec_merlin.encoded import EncodedColumn, EncodedItems
-from m2trec_merlin.errors import ServerError
+from m2trec_merlin.errors import RefusedError
 from m2trec_merlin.serving.contract.names import EVENT_ATTRIBUTES
 from m2trec_merlin.serving.contract.version import EVENTS_WORKFLOW, Description
 from m2trec_merlin.serving.runtime.new_items import NewItemEncoder
@@ -92,7 +92,7 @@ class EventReader:
             where = events[place].where
             try:
                 said = parse_json(text, where)
-            except ServerError as error:
+            except RefusedError as error:
                 problems.append(str(error))
                 continue
             if not isinstance(said, dict):

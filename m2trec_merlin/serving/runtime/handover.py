@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from m2trec_merlin.encoded import NO_ITEM, EncodedItems, Field, from_tensors, no_items, to_tensors
-from m2trec_merlin.errors import ServerError
+from m2trec_merlin.errors import RefusedError, ServerError
 from m2trec_merlin.serving.contract.names import (
     CHECKED,
     ENSEMBLE,
@@ -76,7 +76,8 @@ def take_over(
         rows_of: tells how many rows a version of the catalogue has.
 
     Raises:
-        ServerError: they hold something else than the first step sends, or `rows_of` cannot tell.
+        RefusedError: they hold something else than the first step sends.
+        ServerError: the first step is of another export, or `rows_of` cannot tell.
     """
     with _from_the_first_step():
         (packed,), (checked,) = tensors[NEW_ITEMS].tolist(), tensors[CHECKED].tolist()
@@ -106,7 +107,7 @@ def _from_the_first_step() -> Iterator[None]:
     try:
         yield
     except Exception as error:  # NumPy and zipfile have no end of errors for what strangers send
-        raise ServerError(
+        raise RefusedError(
             f"{PREDICT} answers what the first step hands over, and this is something else ({error}): "
             f"send requests to '{ENSEMBLE}'"
         ) from None
@@ -182,21 +183,21 @@ def one_session(name: str, array: np.ndarray) -> np.ndarray:
         One dimension, of objects or int64.
 
     Raises:
-        ServerError: it is not 1, there are more than two, or the values are of another type.
+        RefusedError: it is not 1, there are more than two, or the values are of another type.
     """
     if array.ndim < 1 or array.shape[0] != 1:
-        raise ServerError(
+        raise RefusedError(
             f"{name}: expected shape [1, ...], found {list(array.shape)}: send one session per request; "
             "Triton answers requests that arrive together in one batch"
         )
     if array.ndim != 2:
-        raise ServerError(f"{name}: expected two dimensions, found {array.ndim}")
+        raise RefusedError(f"{name}: expected two dimensions, found {array.ndim}")
     session: np.ndarray = array[0]
     if name == ROWS:
         if session.dtype != np.int64:
-            raise ServerError(f"{name}: expected values of type INT64, found {session.dtype}")
+            raise RefusedError(f"{name}: expected values of type INT64, found {session.dtype}")
     elif not all(isinstance(entry, bytes | str) for entry in session.tolist()):
-        raise ServerError(f"{name}: expected texts (BYTES), found {session.dtype}")
+        raise RefusedError(f"{name}: expected texts (BYTES), found {session.dtype}")
     return session
 
 

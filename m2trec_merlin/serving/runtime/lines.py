@@ -1,4 +1,4 @@
-"""A line of JSON for each request, or for each that was refused."""
+"""A line of JSON for each request, or for each that ended in an error."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ class Line:
         step: name of the model in Triton.
         model: the version that answered.
         milliseconds: that its batch took.
-        error: why it was refused; empty if it was not.
+        outcome: as metrics have it, see `contract/metrics.py`.
+        error: why there is no answer; empty if there is.
         recommended: items in the answer.
         warnings: of the answer.
     """
@@ -34,6 +35,7 @@ class Line:
     step: str
     model: str
     milliseconds: float
+    outcome: str
     error: str
     recommended: int
     warnings: tuple[bytes, ...]
@@ -43,7 +45,7 @@ class Line:
         when = datetime.fromtimestamp(self.time, timezone.utc).isoformat(timespec="milliseconds")
         said: dict[str, Any] = {
             "time": when,
-            "event": "refused" if self.error else "answered",
+            "event": self.outcome,
             "request_id": shorten(self.request_id, _LONGEST_ID),
             "step": self.step,
             "model": self.model,

@@ -1,8 +1,9 @@
-"""A step as seen from outside: how long it takes, what it refuses, what it leaves in logs."""
+"""A step as seen from outside: how long it takes, what it refuses or fails at, what it leaves in logs."""
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import Protocol
 
 import numpy as np
 
-from m2trec_merlin.errors import M2TRecError
-from m2trec_merlin.serving.contract.metrics import ANSWERED, DROPPED, REFUSED, REQUESTS
+from m2trec_merlin.errors import M2TRecError, RefusedError
+from m2trec_merlin.serving.contract.metrics import ANSWERED, DROPPED, FAILED, REFUSED, REQUESTS
 from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS, RECOMMENDED_IDS, WARNINGS
 from m2trec_merlin.serving.contract.surroundings import Surroundings
 from m2trec_merlin.serving.runtime.background import Background, Waiting
@@ -78,14 +79,12 @@ class Observed:
         started = time.perf_counter()
         answers = self.step.answer(requests, request_ids)
         seconds = time.perf_counter() - started
-        refused = sum(isinstance(answer, M2TRecError) for answer in answers)
+        outcomes = Counter(map(_outcome_of, answers))
         tally = self.step.tally
         tally.took(seconds, len(answers))
-        if refused < len(answers):
-            tally.count(REQUESTS, len(answers) - refused, ANSWERED)
-        if refused:
-            tally.count(REQUESTS, refused, REFUSED)
-        if self._lines is not None and (refused or not self._only_faulty):
+        for outcome, count in outcomes.items():
+            tally.count(REQUESTS, count, outcome)
+        if self._lines is not None and (outcomes[ANSWERED] < len(answers) or not self._only_faulty):
             self._lines.put(self._lines_of(requests, answers, request_ids, seconds))
         if self._shown is not None:
             self._shown.put(requests, answers)
@@ -109,7 +108,7 @@ class Observed:
         request_ids: Sequence[str],
         seconds: float,
     ) -> list[Line]:
-        """Return a line for each request that ends here: refused, or answered for good."""
+        """Return a line for each request that ends here: by an error, or answered for good."""
         now, lines = time.time(), []
         for request, answer, given in zip(requests, answers, request_ids, strict=True):
             if isinstance(answer, M2TRecError):
@@ -120,11 +119,19 @@ class Observed:
             else:
                 name = id_of_answer(answer)
                 said = "", answer[RECOMMENDED_IDS].size, tuple(answer[WARNINGS].ravel().tolist())
-            lines.append(Line(now, name, self.step.name, self.step.model, seconds * 1000, *said))
+            lines.append(
+                Line(now, name, self.step.name, self.step.model, seconds * 1000, _outcome_of(answer), *said)
+            )
         return lines
 
     def _lose(self, log: str, entries: int) -> None:
         self.step.tally.count(DROPPED, entries, log)
+
+
+def _outcome_of(answer: Tensors | M2TRecError) -> str:
+    if isinstance(answer, M2TRecError):
+        return REFUSED if isinstance(answer, RefusedError) else FAILED
+    return ANSWERED
 
 
 def _write(descriptor: int, lines: Waiting[Line]) -> None:

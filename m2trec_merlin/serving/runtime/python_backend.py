@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import triton_python_backend_utils as backend
 
-from m2trec_merlin.errors import M2TRecError
+from m2trec_merlin.errors import M2TRecError, RefusedError
 from m2trec_merlin.serving.contract.metrics import METRICS
 from m2trec_merlin.serving.contract.surroundings import Surroundings
 from m2trec_merlin.serving.contract.under_way import Counter
@@ -102,7 +102,7 @@ def _id_of(request: Any) -> str:
 
 def _response(answer: Mapping[str, np.ndarray] | M2TRecError) -> Any:
     if isinstance(answer, M2TRecError):
-        return backend.InferenceResponse(
-            error=backend.TritonError(str(answer), backend.TritonError.INVALID_ARG)
-        )
+        is_refused = isinstance(answer, RefusedError)
+        code = backend.TritonError.INVALID_ARG if is_refused else backend.TritonError.INTERNAL
+        return backend.InferenceResponse(error=backend.TritonError(str(answer), code))
     return backend.InferenceResponse([backend.Tensor(name, array) for name, array in answer.items()])

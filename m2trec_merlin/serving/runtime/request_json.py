@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from m2trec_merlin.errors import ServerError
+from m2trec_merlin.errors import RefusedError
 from m2trec_merlin.serving.runtime.bounds import DEEPEST, MOST_DIGITS
 
 _LONG_NUMBER = re.compile(rf"[0-9][0-9.eE+-]{{{MOST_DIGITS},}}")
@@ -27,7 +27,7 @@ def parse_json(text: str, where: str) -> Any:
         where: it stands in the request.
 
     Raises:
-        ServerError: it cannot be read, is nested too deep, or has a number of too many digits; names `where`.
+        RefusedError: it cannot be read, is nested too deep, or has a number too long; names `where`.
     """
     # Nearly all requests are told to be harmless by a look at single letters.
     if text.count("[") + text.count("{") > DEEPEST:
@@ -41,9 +41,9 @@ def parse_json(text: str, where: str) -> Any:
             whole = json.dumps(value, ensure_ascii=False).encode(errors="surrogatepass")
             value = json.loads(whole.decode(errors="replace"))
     except _TooLongError as error:
-        raise ServerError(f"{where}: a number of {error} digits; at most {MOST_DIGITS} are read") from None
+        raise RefusedError(f"{where}: a number of {error} digits; at most {MOST_DIGITS} are read") from None
     except (ValueError, RecursionError) as error:
-        raise ServerError(f"{where}: not valid JSON ({error})") from None
+        raise RefusedError(f"{where}: not valid JSON ({error})") from None
     return value
 
 
@@ -65,4 +65,4 @@ def _require_flat(text: str, where: str) -> None:
     for match in _STRING_OR_BRACKET.finditer(text):
         depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(match[0], 0)
         if depth > DEEPEST:
-            raise ServerError(f"{where}: lists and objects nested deeper than {DEEPEST}, which is not read")
+            raise RefusedError(f"{where}: lists and objects nested deeper than {DEEPEST}, which is not read")

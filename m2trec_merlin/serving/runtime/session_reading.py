@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from m2trec_merlin.encoded import NO_ITEM, EncodedItems, join_items, no_items
-from m2trec_merlin.errors import DataError, M2TRecError, ServerError, shorten
+from m2trec_merlin.errors import DataError, M2TRecError, RefusedError, ServerError, shorten
 from m2trec_merlin.rows import RowsOfIds
 from m2trec_merlin.serving.contract.about import EXPORTED_CATALOGUE
 from m2trec_merlin.serving.contract.names import EVENT_ATTRIBUTES, ITEM_ATTRIBUTES
@@ -201,7 +201,7 @@ class SessionReader:
         told = self._said.parse(said, notes, problems) if self._said and said and any(said) else []
         outside = self._outside(rows, candidates, notes, problems)
         if problems:
-            raise ServerError(shorten("; ".join(problems), _LONGEST_MESSAGE))
+            raise RefusedError(shorten("; ".join(problems), _LONGEST_MESSAGE))
         most = self.version.max_length
         if told:
             # With the one before, from which it may be told how long ago the first one was.
@@ -229,7 +229,7 @@ class SessionReader:
                 where = f"{ITEM_ATTRIBUTES}[{place}]"
                 try:
                     events.append(_Event(place, raw=self._check(where, parse_json(text, where), notes)))
-                except ServerError as error:
+                except RefusedError as error:
                     problems.append(str(error))
             elif item_id:
                 notes.append(
@@ -255,19 +255,19 @@ class SessionReader:
             item = {name: value for name, value in candidate.items() if name != ITEM_ID}
             try:
                 found[item_id] = where, self._check(where, item, notes)
-            except ServerError as error:
+            except RefusedError as error:
                 problems.append(str(error))
         return found
 
     def _check(self, where: str, item: object, notes: list[str]) -> dict[str, Any]:
         if self._new_items is None:
-            raise ServerError(f"{where}: this model knows items by their ids only, not by attributes")
+            raise RefusedError(f"{where}: this model knows items by their ids only, not by attributes")
         accepted = ", ".join(self._columns)
         if not isinstance(item, dict):
-            raise ServerError(f"{where}: expected a JSON object with any of {accepted}")
+            raise RefusedError(f"{where}: expected a JSON object with any of {accepted}")
         ignored = [key for key in item if key not in self._columns]
         if len(ignored) == len(item):
-            raise ServerError(f"{where}: holds none of the attributes that the model reads ({accepted})")
+            raise RefusedError(f"{where}: holds none of the attributes that the model reads ({accepted})")
         if ignored:
             notes.append(f"{where}: ignored {name_some(ignored)}; the model reads {accepted}")
         return item
@@ -296,11 +296,10 @@ class SessionReader:
         catalogue: str,
     ) -> ReadSession | M2TRecError:
         if isinstance(events, M2TRecError):
-            return ServerError(shorten(f"{EVENT_ATTRIBUTES}: {_in_one_line(events)}", _LONGEST_MESSAGE))
+            return _told_where(EVENT_ATTRIBUTES, events)
         if isinstance(new_items, M2TRecError):
-            # Arrow quotes the value that it cannot read, however long, and gRPC carries short messages only.
             named = " or ".join(dict.fromkeys(where.partition("[")[0] for where in parsed.raw_items))
-            return ServerError(shorten(f"{named}: {_in_one_line(new_items)}", _LONGEST_MESSAGE))
+            return _told_where(named, new_items)
         notes = [
             f"{where}: {note}"
             for where, item in zip(parsed.raw_items, new_items, strict=True)
@@ -324,14 +323,18 @@ def _require_one_each(
 ) -> None:
     for name, given in ((ITEM_ATTRIBUTES, attributes), (EVENT_ATTRIBUTES, said)):
         if given is not None and len(given) != len(item_ids):
-            raise ServerError(
+            raise RefusedError(
                 f"{name} has {len(given)} positions and item_ids {len(item_ids)}: give both "
                 "one entry per position, empty where there is nothing to say"
             )
 
 
-def _in_one_line(error: M2TRecError) -> str:
-    return f"{error.source}: {'; '.join(error.problems)}" if isinstance(error, DataError) else str(error)
+def _told_where(where: str, error: M2TRecError) -> ServerError:
+    """Return an error of encoding in one line: values that are at fault are refused."""
+    said = f"{error.source}: {'; '.join(error.problems)}" if isinstance(error, DataError) else str(error)
+    kind = RefusedError if isinstance(error, DataError | RefusedError) else ServerError
+    # Arrow quotes the value that it cannot read, however long, and gRPC carries short messages only.
+    return kind(shorten(f"{where}: {said}", _LONGEST_MESSAGE))
 
 
 def _encode_or_error(

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from m2trec_merlin.errors import M2TRecError, ServerError
+from m2trec_merlin.errors import M2TRecError, RefusedError
 from m2trec_merlin.serving.contract.identity import export_version, repository_of
 from m2trec_merlin.serving.contract.metrics import (
     EMPTY,
@@ -141,7 +141,7 @@ class PreprocessStep:
     def _parse(self, request: tuple[Mapping[str, np.ndarray], str]) -> _Asked:
         inputs, request_id = request
         if len(request_id) > LONGEST_REQUEST_ID:
-            raise ServerError(
+            raise RefusedError(
                 f"the id of the request has {len(request_id):,} letters; at most "
                 f"{LONGEST_REQUEST_ID} are read"
             )
@@ -153,7 +153,7 @@ class PreprocessStep:
         require_short_session(texts[ITEM_IDS])
         options = texts.get(OPTIONS, [])
         if len(options) > 1:
-            raise ServerError(f"options: expected one JSON object for the request, found {len(options)}")
+            raise RefusedError(f"options: expected one JSON object for the request, found {len(options)}")
         # Before anything is looked up or encoded.
         checked = check_options("".join(options), self._reader.version)
         request_id = checked["request_id"] or request_id or uuid.uuid4().hex
@@ -307,14 +307,14 @@ def _sessions(
     """Return the tensors of one session, each without its leading dimension.
 
     Raises:
-        ServerError: one is missing, unknown, or of another shape or type.
+        RefusedError: one is missing, unknown, or of another shape or type.
     """
     if missing := [name for name in required if name not in inputs]:
-        raise ServerError(f"{', '.join(missing)}: missing, and there is no answer without")
+        raise RefusedError(f"{', '.join(missing)}: missing, and there is no answer without")
     for name in inputs:
         if name not in required and name not in optional:
             accepted = ", ".join([*required, *optional])
-            raise ServerError(f"{cut(name)}: no such tensor; accepted: {accepted}")
+            raise RefusedError(f"{cut(name)}: no such tensor; accepted: {accepted}")
     return {name: one_session(name, array) for name, array in inputs.items()}
 
 
@@ -322,7 +322,7 @@ def _texts(name: str, array: np.ndarray) -> list[str]:
     try:
         return [entry.decode() if isinstance(entry, bytes) else str(entry) for entry in array]
     except UnicodeDecodeError:
-        raise ServerError(f"{name}: not valid UTF-8") from None
+        raise RefusedError(f"{name}: not valid UTF-8") from None
 
 
 def _bytes(texts: list[str]) -> np.ndarray:

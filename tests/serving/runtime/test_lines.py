@@ -8,14 +8,14 @@ import pytest
 
 from m2trec_merlin.serving.runtime.lines import Line, write_lines
 
-GOOD = Line(0.25, "r-1", "m2trec_predict", "v1", 1.23456, "", 5, (b"caf\xc3\xa9",))
+GOOD = Line(0.25, "r-1", "m2trec_predict", "v1", 1.23456, "answered", "", 5, (b"caf\xc3\xa9",))
 
 
 def test_a_line_says_what_became_of_a_request() -> None:
     common = {"time": "1970-01-01T00:00:00.250+00:00", "request_id": "r-1", "step": "m2trec_predict"}
     common |= {"model": "v1", "milliseconds": 1.235}
     assert json.loads(GOOD.text()) == {**common, "event": "answered", "recommended": 5, "warnings": ["café"]}
-    bad = Line(0.25, "r-1", "m2trec_predict", "v1", 1.23456, "options.top_k: 'a\nb'", 0, ())
+    bad = Line(0.25, "r-1", "m2trec_predict", "v1", 1.23456, "refused", "options.top_k: 'a\nb'", 0, ())
     assert json.loads(bad.text()) == {**common, "event": "refused", "error": "options.top_k: 'a\nb'"}
 
 
@@ -23,8 +23,8 @@ def test_a_line_says_what_became_of_a_request() -> None:
 def test_pipes_keep_every_line_whole(letter: str) -> None:
     warnings = (letter.encode(errors="replace") * 500,) * 50
     for line in (
-        Line(0, letter * 5000, "m2trec_predict", "v" * 16, 1.0, "", 5, warnings),
-        Line(0, letter * 5000, "m2trec_predict", "v" * 16, 1.0, letter * 5000, 0, ()),
+        Line(0, letter * 5000, "m2trec_predict", "v" * 16, 1.0, "answered", "", 5, warnings),
+        Line(0, letter * 5000, "m2trec_predict", "v" * 16, 1.0, "failed", letter * 5000, 0, ()),
     ):
         read, write = os.pipe()
         write_lines(write, [line, GOOD])

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.serving.contract.names import PREPROCESS
 from m2trec_merlin.serving.contract.surroundings import Surroundings
 from m2trec_merlin.serving.contract.under_way import Counts, read_counts
+from m2trec_merlin.serving.runtime.new_items import NewItemEncoder
 from m2trec_merlin.serving.runtime.steps import PreprocessStep
 from m2trec_merlin.serving.runtime.tally import Series
 from tests.serving.runtime.counted import Counted
@@ -56,7 +58,7 @@ class Request:
 class Error:
     message: str
     code: str
-    INVALID_ARG = "invalid argument"
+    INVALID_ARG, INTERNAL = "invalid argument", "internal"
 
 
 class Family:
@@ -136,6 +138,27 @@ def test_each_request_of_a_batch_has_its_tensors_or_its_error_and_is_counted(
     [counts] = read_counts(tmp_path, PREPROCESS).values()
     assert counts == Counts(5, 2, 3) and counts.left == counts.taken, "nothing is waited for"
     model.finalize()
+
+
+def test_a_fault_of_the_server_is_not_one_of_the_request(
+    backend: ModuleType, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = model_of(backend, shop, monkeypatch, "")
+
+    def cannot(*given: object) -> None:
+        raise MissingDependencyError("raw attributes need NVTabular in the server's Python")
+
+    monkeypatch.setattr(NewItemEncoder, "encode_together", cannot)
+    of_attributes = [texts("item_ids", ""), texts("item_attributes", '{"product_name": "red bread"}')]
+    failed, refused = model.execute([Request(of_attributes), Request(FAULTY)])
+    assert failed.error.code == Error.INTERNAL and "need NVTabular" in failed.error.message
+    assert refused.error.code == Error.INVALID_ARG
+    model.finalize()
+    counted = backend.backend.MetricFamily.made["m2trec_requests_total"]
+    assert sorted(dict(labels)["outcome"] for labels, count in counted.items() if count) == [
+        "failed",
+        "refused",
+    ]
 
 
 def test_nothing_is_counted_where_nobody_asks(

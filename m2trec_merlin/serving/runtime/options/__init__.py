@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from m2trec_merlin.errors import ServerError
+from m2trec_merlin.errors import RefusedError
 from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.notes import cut
 from m2trec_merlin.serving.runtime.options.amount import TopK
@@ -48,7 +48,7 @@ def check_options(text: str, version: Description) -> dict[str, Any]:
         version: that answers.
 
     Raises:
-        ServerError: it is not a JSON object, or options are unknown or of the wrong form; all of them.
+        RefusedError: it is not a JSON object, or options are unknown or of the wrong form; all of them.
     """
     return check_read_options(parse_json(text, "options") if text else {}, version)
 
@@ -56,7 +56,7 @@ def check_options(text: str, version: Description) -> dict[str, Any]:
 def check_read_options(raw: object, version: Description) -> dict[str, Any]:
     """Do what `check_options` does, of JSON that was read."""
     if not isinstance(raw, dict):
-        raise ServerError("options: expected a JSON object")
+        raise RefusedError("options: expected a JSON object")
     problems = []
     for name, value in raw.items():
         if name in _BY_NAME:
@@ -64,7 +64,7 @@ def check_read_options(raw: object, version: Description) -> dict[str, Any]:
         else:
             problems.append(f"options.{cut(name)}: no such option; accepted: {', '.join(_BY_NAME)}")
     if problems:
-        raise ServerError("; ".join(problems))
+        raise RefusedError("; ".join(problems))
     return {**_defaults(version), **{name: _BY_NAME[name].read(value) for name, value in raw.items()}}
 
 
