@@ -16,6 +16,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,10 @@ from m2trec_merlin.errors import ArtifactError, reason_of
 MANIFEST = "manifest.json"
 #: Ends of the names of a folder that is being written, and of an earlier one whose place it takes.
 _NEW, _RETIRED = ".tmp", ".old"
+#: Ends of the names of files for people: who takes them away takes nothing from later steps.
+_PAGES = {".html", ".svg", ".md"}
+#: What finds the parts of a table, all of which are read.
+_PARTS = "part-*"
 _PACKAGES = (
     "m2trec-merlin",
     "torch",
@@ -209,12 +214,15 @@ def write_manifest(directory: Path, step: str, inputs: dict[str, Any], **facts: 
 
 
 def is_current(directory: Path, inputs: dict[str, Any]) -> bool:
-    """Tell whether `directory` was completed from exactly these inputs; if damaged, it was not."""
+    """Tell whether `directory` was completed from exactly these inputs; if files are gone, it was not."""
     path = directory / MANIFEST
     try:
-        return path.is_file() and _read_manifest(path, "")["inputs"] == fingerprint(inputs)
+        manifest = _read_manifest(path, "") if path.is_file() else None
     except ArtifactError:
         return False
+    if manifest is None or manifest["inputs"] != fingerprint(inputs):
+        return False
+    return all((directory / name).is_file() for name in _read_by_others(manifest))
 
 
 def require_manifest(directory: Path, verb: str) -> dict[str, Any]:
@@ -228,23 +236,41 @@ def require_manifest(directory: Path, verb: str) -> dict[str, Any]:
     return _read_manifest(directory / MANIFEST, verb)
 
 
-def require_unaltered(directory: Path, verb: str, part: Path) -> None:
-    """Check that the files of a part of an earlier step's result are those that it wrote.
+def require_unaltered(directory: Path, verb: str) -> None:
+    """Check that the files of an earlier step's result are those that it wrote, but for what people read.
 
     Args:
         directory: of the result.
         verb: that wrote it.
-        part: folder inside.
 
     Raises:
-        ArtifactError: names the first file that is missing or altered, and the verb that mends it.
+        ArtifactError: names the first file that is missing, altered, or one too many among the parts of a
+            table, and the verb that mends it.
     """
-    written: dict[str, str] = require_manifest(directory, verb)["sha256"]
-    names = [name for name in written if (directory / name).is_relative_to(part)]
-    for path in (directory / name for name in names):
-        if not path.is_file() or sha256(path) != written[str(path.relative_to(directory))]:
-            what = "is altered" if path.is_file() else "is missing"
-            raise ArtifactError(f"{path} {what}: run `m2trec {verb} --force` to make it anew")
+    written = _read_by_others(require_manifest(directory, verb))
+    parts = {str(path.relative_to(directory)) for path in directory.rglob(_PARTS)}
+    for name in [*written, *sorted(parts - written.keys())]:
+        path = directory / name
+        if name not in written:
+            what = "was added"
+        elif not path.is_file():
+            what = "is missing"
+        elif _digest_of(path, path.stat().st_size, path.stat().st_mtime_ns) != written[name]:
+            what = "is altered"
+        else:
+            continue
+        raise ArtifactError(f"{path} {what}: run `m2trec {verb} --force` to make it anew")
+
+
+def _read_by_others(manifest: dict[str, Any]) -> dict[str, str]:
+    """Return the digests of the files that later steps read."""
+    return {name: digest for name, digest in manifest["sha256"].items() if Path(name).suffix not in _PAGES}
+
+
+@lru_cache(maxsize=10_000)
+def _digest_of(path: Path, size: int, changed: int) -> str:
+    """Return the SHA-256 of a file, once as long as it does not change."""
+    return sha256(path)
 
 
 def _read_manifest(path: Path, verb: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 #: A table with an entry for every integer between the least and the greatest id takes at most so many entries
 #: an id (of 4 bytes): above, a hash table is used.
@@ -75,6 +76,25 @@ class IdIndex:
         table = np.full(greatest - least + 1, -1, dtype=np.int32)
         table[values - least] = np.arange(len(values), dtype=np.int32)
         return least, table
+
+
+def numbered(ids: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Number distinct ids 0, 1, ... in the order in which they are first met; missing ones count as one.
+
+    Pandas numbers texts by what stands before a NUL alone, so that ids with one in them would be mixed up.
+
+    Returns:
+        int64 [n], the number of each id; int64 [distinct], where each number is first met.
+    """
+    if pd.api.types.infer_dtype(ids, skipna=True) == "string":
+        texts = pa.chunked_array([pa.array(ids, from_pandas=True)]).combine_chunks()
+        found = texts.dictionary_encode(null_encoding="encode").indices.to_numpy().astype(np.int64)
+    else:
+        found = pd.factorize(ids, use_na_sentinel=False)[0].astype(np.int64)
+    first = np.empty(found.max(initial=-1) + 1, np.int64)
+    # Of several places that are written to, the last one stays.
+    first[found[::-1]] = np.arange(len(found))[::-1]
+    return found, first
 
 
 def _fits_int64(ids: pd.Series) -> bool:

@@ -215,7 +215,7 @@ def identify(ids: np.ndarray, items: np.ndarray, offsets: np.ndarray) -> np.ndar
     # Sums wrap around, as hashes may; odd factors tell the same items in another order apart.
     events = pd.util.hash_array(items) * (2 * position + 1).astype(np.uint64)
     sums = np.add.reduceat(events, offsets[:-1]) if len(ids) else np.empty(0, np.uint64)
-    found: np.ndarray = sums ^ pd.util.hash_array(ids)
+    found: np.ndarray = sums ^ pd.util.hash_array(ids, categorize=False)
     return found
 
 

@@ -28,6 +28,7 @@ from m2trec_merlin.artifacts import (
     reading,
     recover,
     require_manifest,
+    require_unaltered,
     write_manifest,
 )
 from m2trec_merlin.errors import ArtifactError
@@ -242,3 +243,42 @@ def test_what_cannot_be_read_names_the_verb_that_writes_it(tmp_path: Path) -> No
         read_json(tmp_path / "a.json", "data")
     with refused(r"cannot be read \(Is a directory\): make it again"):
         read_json(tmp_path)
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    """A finished folder: two parts of a table, weights, and a page for people."""
+    folder = tmp_path / "model"
+    (folder / "train").mkdir(parents=True)
+    for name in ("train/part-00000.parquet", "train/part-00001.parquet", "weights", "report.html"):
+        (folder / name).write_text(name)
+    write_manifest(folder, "train", {"seed": 1})
+    return folder
+
+
+@pytest.mark.parametrize("name", ["train/part-00001.parquet", "weights"])
+def test_files_that_are_gone_or_altered_are_named_and_made_again(written: Path, name: str) -> None:
+    require_unaltered(written, "train")
+    size = (written / name).stat().st_size
+    (written / name).write_text("x" * size)
+    remedy = r"run `m2trec train --force` to make it anew"
+    with pytest.raises(ArtifactError, match=rf"{name} is altered: {remedy}"):
+        require_unaltered(written, "train")
+    (written / name).unlink()
+    with pytest.raises(ArtifactError, match=rf"{name} is missing: {remedy}"):
+        require_unaltered(written, "train")
+    assert not is_current(written, {"seed": 1})
+
+
+def test_parts_that_nobody_wrote_are_not_read(written: Path) -> None:
+    (written / "notes.txt").write_text("mine")
+    require_unaltered(written, "train")
+    (written / "train" / "part-00002.parquet").write_text("of another run")
+    with pytest.raises(ArtifactError, match=r"part-00002\.parquet was added"):
+        require_unaltered(written, "train")
+
+
+def test_who_takes_a_page_away_need_not_do_the_step_again(written: Path) -> None:
+    (written / "report.html").unlink()
+    require_unaltered(written, "train")
+    assert is_current(written, {"seed": 1})

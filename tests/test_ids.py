@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m2trec_merlin.ids import IdIndex
+from m2trec_merlin.ids import IdIndex, numbered
 
 near = st.integers(-20, 20)
 far = st.integers(-(2**63), 2**63 - 1)
@@ -55,3 +55,11 @@ def test_neither_index_travels():
     index = IdIndex(pd.Series(np.arange(1000)))
     index.find(pd.Series([1]))
     assert index.__getstate__().keys() == {"ids"}
+
+
+@given(st.lists(st.none() | st.text("ab\0", max_size=3)) | st.lists(st.none() | st.integers(0, 3)))
+def test_ids_are_numbered_as_by_a_dictionary(ids):
+    numbers, first = numbered(pd.Series(ids, dtype=object))
+    known: dict[object, int] = {}
+    assert numbers.tolist() == [known.setdefault(each, len(known)) for each in ids]
+    assert [ids[place] for place in first] == list(known)

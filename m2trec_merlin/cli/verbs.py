@@ -99,8 +99,11 @@ def run_tune(config: Config, force: bool = False) -> None:
     """Choose the mixture that is evaluated and exported, and show among what."""
     from m2trec_merlin.cli.tables import print_choice
     from m2trec_merlin.evaluation.tuning import describe, tune
+    from m2trec_merlin.model.storage import run_as_trained
 
     with TerminalProgress() as progress:
+        # Says where the model was trained with other settings.
+        run_as_trained(config, progress)
         choice = tune(config, force=force, progress=progress)
         if choice is None:
             progress.say(f"serving.mixture is {config.serving.mixture.kind}: there is nothing to choose")

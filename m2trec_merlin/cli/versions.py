@@ -68,6 +68,7 @@ def run_promote(candidate: Path, over: Path, metric: str, margin: float, as_json
         if new.model_directory.resolve() == old.model_directory.resolve():
             raise ArtifactError(f"{over} is {candidate} already")
         # Before anything is measured: all that could fail afterwards.
+        new.step("export").require_unaltered()
         link = link_over(old.model_directory if over.is_file() else over)
         lost = left_behind(old.triton, new.triton)
         verdict = judge(new, old, metric, progress, margin)

@@ -22,6 +22,7 @@ from m2trec_merlin.data.splits import (
 from m2trec_merlin.data.tables import order_events
 from m2trec_merlin.data.validation import ValidData, validate
 from m2trec_merlin.errors import DataError
+from m2trec_merlin.ids import numbered
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers import Source
 from m2trec_merlin.readers.canonical import POSITION, SESSION_ID, SPLITS, KnownItems
@@ -95,7 +96,7 @@ def split_sessions(
     counts = [SplitCounts(data.known_items, last_only=nested and name != "train") for name in SPLITS]
     cold_sessions, left_out = 0, pd.Index([])
     for chunk, split in splits:
-        before, left_out = left_out, pd.Index(chunk[SESSION_ID].to_numpy()[split == LEFT_OUT]).unique()
+        before, left_out = left_out, _distinct(chunk[SESSION_ID][split == LEFT_OUT])
         # Parts of one session come one after the other, and it is left out once.
         cold_sessions += int((~left_out.isin(before)).sum())
         for index, name in enumerate(SPLITS):
@@ -141,6 +142,10 @@ _HINTS = {
         for split in SPLITS
     },
 }
+
+
+def _distinct(ids: pd.Series) -> pd.Index:
+    return pd.Index(ids.iloc[numbered(ids)[1]])
 
 
 def _require_all_splits(config: Config, source: Source, counted: Counted) -> None:

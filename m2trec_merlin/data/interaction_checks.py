@@ -13,6 +13,7 @@ from m2trec_merlin.columns import are_missing_words
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.event_columns import EventColumns
 from m2trec_merlin.data.time_checks import TimeChecks
+from m2trec_merlin.ids import numbered
 from m2trec_merlin.readers import Origin, Source
 from m2trec_merlin.readers.canonical import (
     ITEM_ID,
@@ -66,7 +67,7 @@ def _headers(item_ids: pd.Series, origin: Origin) -> np.ndarray:
 def _codes(values: pd.Series) -> np.ndarray:
     """Return numbers that are equal where values are."""
     whole = pd.api.types.is_integer_dtype(values)
-    return values.to_numpy(np.int64, na_value=0) if whole else pd.factorize(values)[0]
+    return values.to_numpy(np.int64, na_value=0) if whole else numbered(values)[0]
 
 
 def _count_doubled(session: np.ndarray, items: np.ndarray) -> np.ndarray:
@@ -149,7 +150,7 @@ class InteractionChecker:
             self._log.add_rows(TIMESTAMP, "is missing", chunk[TIMESTAMP], missing)
             self._log.add_rows(TIMESTAMP, what, chunk[TIMESTAMP], times.isna() & ~missing, self._times_hint)
             if SESSION_ID in ids:
-                self._times.add(times, pd.factorize(ids[SESSION_ID], use_na_sentinel=False)[0])
+                self._times.add(times, numbered(ids[SESSION_ID])[0])
         self._event_columns.check(chunk, self._log)
         if SESSION_ID in ids:
             self._check_sessions(chunk, ids[SESSION_ID])
@@ -181,7 +182,8 @@ class InteractionChecker:
         self._repeated += int(pd.Series(mixed).duplicated().sum())
 
     def _check_sessions(self, chunk: pd.DataFrame, session_ids: pd.Series) -> None:
-        session, ids = pd.factorize(session_ids, use_na_sentinel=False)
+        session, first = numbered(session_ids)
+        ids = pd.Index(session_ids.iloc[first])
         lengths = np.bincount(session, minlength=len(ids))
         kept = lengths >= self._shortest
         self._count_repeated(session, chunk)

@@ -11,6 +11,7 @@ import pandas as pd
 from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.columns import of_one_type
 from m2trec_merlin.data.event_columns import EventColumns
+from m2trec_merlin.ids import numbered
 from m2trec_merlin.readers.canonical import (
     ITEM_ID,
     POSITION,
@@ -54,7 +55,7 @@ def order_events(
         events[SPLIT] = raw[SPLIT].to_numpy(object)
     for name, values in (more.canonical(raw) if more else {}).items():
         events[name] = values.array
-    session = pd.factorize(events[SESSION_ID])[0]
+    session, _ = numbered(events[SESSION_ID])
     place = None
     if POSITION in raw:
         place = order_keys(parse_positions(raw[POSITION]))

@@ -16,7 +16,7 @@ from m2trec_merlin.arrays import offsets_of, run_starts
 from m2trec_merlin.artifacts import reading, require_manifest
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import EncodedColumn, EncodedItems
-from m2trec_merlin.ids import IdIndex
+from m2trec_merlin.ids import IdIndex, numbered
 from m2trec_merlin.preprocessing.parts import find_parts, read_part
 from m2trec_merlin.readers.canonical import ITEM_ID, SESSION_ID, SPLITS
 from m2trec_merlin.runs.folder import ITEMS_FILE
@@ -106,7 +106,7 @@ def _parts(data: Path, splits: Sequence[str]) -> Iterator[tuple[np.ndarray, np.n
             events = read_part(part, [SESSION_ID, ITEM_ID])
             ids = events[SESSION_ID].astype(str).to_numpy(object)
             items = events[ITEM_ID].astype(str).to_numpy(object)
-            starts = run_starts(pd.util.hash_array(ids))
+            starts = run_starts(numbered(events[SESSION_ID])[0])
             offsets = np.append(starts, len(ids))
             yield identify(ids[starts], pd.util.hash_array(items), offsets), items, np.diff(offsets)
 

@@ -15,13 +15,14 @@ def weights_of(run: Run) -> Weights | None:
     """Return the weights that a run evaluates and exports with; None where the model is served alone.
 
     Raises:
-        ArtifactError: they are to be chosen on validation, and are not there.
+        ArtifactError: they are to be chosen on validation, and are not there or were altered.
     """
     mixture = run.config.serving.mixture
     if isinstance(mixture, NoMixture):
         return None
     if isinstance(mixture, FixedMixture):
         return Weights(**mixture.weights())
+    run.step("tune").require_unaltered()
     path = run.mixture / MIXTURE_FILE
     content = read_json(path, "tune")
     with reading(path, "tune"):

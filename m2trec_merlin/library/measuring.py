@@ -19,6 +19,7 @@ from m2trec_merlin.evaluation.promotion import open_run
 from m2trec_merlin.evaluation.ranking import evaluate as rank
 from m2trec_merlin.evaluation.ranking import prefixes_of, sample_prefixes
 from m2trec_merlin.evaluation.run import our_scorers
+from m2trec_merlin.ids import numbered
 from m2trec_merlin.library.own_events import Tell, encode_events, targets_of
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, SESSION_ID, TIMESTAMP, normalise_ids
@@ -120,13 +121,15 @@ def read_sessions(sessions: Own, catalogue: Catalogue, run: Run, tell: Tell) -> 
         raise DataError("sessions", [f"no column {column}: rename yours" for column in missing])
     if twice := list(dict.fromkeys(events.columns[events.columns.duplicated()])):
         raise DataError("sessions", [f"several columns are called {column}" for column in twice])
-    if gaps := [column for column in (SESSION_ID, ITEM_ID) if events[column].isna().any()]:
+    session_ids, item_ids = (normalise_ids(events[column]) for column in (SESSION_ID, ITEM_ID))
+    both = {SESSION_ID: session_ids, ITEM_ID: item_ids}
+    if gaps := [column for column, ids in both.items() if ids.isna().any()]:
         raise DataError("sessions", [f"{column} is missing in some lines" for column in gaps])
-    rows = catalogue.rows_of(normalise_ids(events[ITEM_ID]).tolist())
-    numbers, ids = pd.factorize(events[SESSION_ID])
+    rows = catalogue.rows_of(item_ids.tolist())
+    numbers, first = numbered(session_ids)
     # Sessions may lie among each other.
     order = np.lexsort([np.arange(len(events)), *_places(events), numbers])
-    offsets = offsets_of(np.bincount(numbers, minlength=len(ids)))
+    offsets = offsets_of(np.bincount(numbers, minlength=len(first)))
     in_order = events.iloc[order]
     positions = np.arange(len(order)) - np.repeat(offsets[:-1], np.diff(offsets))
     attributes = encode_events(in_order, positions, run, tell)

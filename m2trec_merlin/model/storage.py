@@ -111,7 +111,8 @@ def run_as_trained(config: Config, progress: Progress) -> Run:
         progress: is told where it differs from what the model was trained with.
 
     Raises:
-        ArtifactError: `preprocess` or `train` has not run, or with settings that do not fit each other.
+        ArtifactError: `preprocess` or `train` has not run, or with settings that do not fit each other, or
+            their files were altered since.
     """
     run = Run(config)
     needed: tuple[Verb, ...] = ("preprocess", "train")
@@ -121,6 +122,7 @@ def run_as_trained(config: Config, progress: Progress) -> Run:
     for line in differences:
         progress.say(line)
     run.step("preprocess").require()
+    run.step("train").require_unaltered()
     return run
 
 

@@ -52,14 +52,23 @@ def text_of_id(value: Any) -> str:
     """Return a value as text: whole numbers without a fraction, whatever type holds them."""
     if not isinstance(value, float | Decimal):
         return str(value)
-    is_whole = -(2**63) < value < 2**63 and value % 1 == 0
-    return str(int(value)) if is_whole else str(value)
+    is_exact = isinstance(value, Decimal) or -(2**63) < value < 2**63
+    return str(int(value)) if is_exact and _is_whole(value) else str(value)
+
+
+def _is_whole(value: float | Decimal) -> bool:
+    # The remainder of a decimal has no more digits than its context, which are fewer than Arrow's.
+    if isinstance(value, Decimal):
+        return value.is_finite() and value == value.to_integral_value()
+    return value % 1 == 0
 
 
 def has_fractions(values: pd.Series) -> np.ndarray:
     """Tell which numbers are not whole, bool; all False for columns of texts."""
     if values.dtype == object and pd.api.types.infer_dtype(values, skipna=True) != "string":
-        return np.array([isinstance(v, float | Decimal) and v == v and v % 1 != 0 for v in values], bool)
+        return values.map(lambda v: isinstance(v, float | Decimal) and v == v and not _is_whole(v)).to_numpy(
+            bool
+        )
     if not pd.api.types.is_float_dtype(values):
         return np.zeros(len(values), dtype=bool)
     numbers = values.to_numpy(np.float64, na_value=np.nan)

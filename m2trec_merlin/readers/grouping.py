@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.feather as feather
 
+from m2trec_merlin.ids import numbered
 from m2trec_merlin.readers.canonical import SESSION_ID, normalise_ids, text_of_id
 
 _HASH_FILES = 256
@@ -53,36 +54,36 @@ class GroupedSessions:
 
     def _gather(self) -> None:
         held: list[pd.DataFrame] = []
-        flushed = 0
+        flushed, folder = 0, None
         for block in self._read_rows():
             held.append(block)
             if sum(map(len, held)) > self._limit:
-                self._flush(held, flushed)
+                folder = folder or tempfile.TemporaryDirectory(prefix="m2trec-sessions-")
+                _flush(held, Path(folder.name), flushed)
                 held, flushed = [], flushed + 1
-        if not flushed:
+        if folder is None:
             self._grouped = _side_by_side(_with_row(held)) if held else pd.DataFrame()
             return
         if held:
-            self._flush(held, flushed)
-        self._sort_by_first_row()
+            _flush(held, Path(folder.name), flushed)
+        self._sort_by_first_row(Path(folder.name))
+        # Rows that cannot be read end this before it is done, and are met again by whoever asks next.
+        self._folder = folder
 
-    def _flush(self, blocks: list[pd.DataFrame], number: int) -> None:
-        if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="m2trec-sessions-")
-        rows = _with_row(blocks)
-        ids = normalise_ids(rows[SESSION_ID]).astype(str).to_numpy(object)
-        bucket = (pd.util.hash_array(ids) % _HASH_FILES).astype(np.int64)
-        _scatter(rows, bucket, Path(self._folder.name, "by_hash"), number)
-
-    def _sort_by_first_row(self) -> None:
-        assert self._folder is not None
-        folder = Path(self._folder.name)
+    def _sort_by_first_row(self, folder: Path) -> None:
         for number, part in enumerate(sorted((folder / "by_hash").iterdir())):
             rows = _read_folder(part)
             first = rows.groupby(_session_codes(rows), sort=False)[_ROW].transform("min")
             _scatter(rows, (first // max(self._limit, 1)).to_numpy(), folder / "by_row", number)
             for file in part.iterdir():
                 file.unlink()
+
+
+def _flush(blocks: list[pd.DataFrame], folder: Path, number: int) -> None:
+    rows = _with_row(blocks)
+    ids = normalise_ids(rows[SESSION_ID]).astype(str).to_numpy(object)
+    bucket = (pd.util.hash_array(ids) % _HASH_FILES).astype(np.int64)
+    _scatter(rows, bucket, folder / "by_hash", number)
 
 
 def cut_sessions(events: pd.DataFrame, chunk_sessions: int) -> Iterator[pd.DataFrame]:
@@ -98,7 +99,7 @@ def cut_sessions(events: pd.DataFrame, chunk_sessions: int) -> Iterator[pd.DataF
 
 def _session_codes(rows: pd.DataFrame) -> np.ndarray:
     # A missing id is a session of its own here: the validation wants to see its rows.
-    return pd.factorize(normalise_ids(rows[SESSION_ID]), use_na_sentinel=False)[0]
+    return numbered(normalise_ids(rows[SESSION_ID]))[0]
 
 
 def _with_row(blocks: list[pd.DataFrame]) -> pd.DataFrame:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator
 
+from m2trec_merlin.ids import numbered
 from m2trec_merlin.readers.canonical import SESSION_ID, TIMESTAMP, normalise_ids
 from m2trec_merlin.readers.grouping import cut_sessions
 from m2trec_merlin.readers.times import parse_timestamps
@@ -71,7 +72,7 @@ def _sessions_of(events: pd.DataFrame, time_format: str, gap: np.timedelta64) ->
     """Return the events of whole users in order of time, session_id holding their sessions."""
     times = parse_timestamps(events[TIMESTAMP], time_format).to_numpy()
     users = normalise_ids(events[SESSION_ID])
-    user = pd.factorize(users, use_na_sentinel=False)[0]
+    user, _ = numbered(users)
     order = np.lexsort([np.arange(len(events)), times, user])  # NaT is above all times
     events, users, user, times = events.iloc[order], users.iloc[order], user[order], times[order]
     with_pause = np.append(True, (user[1:] != user[:-1]) | (times[1:] - times[:-1] > gap))

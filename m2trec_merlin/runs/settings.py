@@ -7,6 +7,7 @@ exceptions are settings that a step reads itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Set
+from pathlib import Path
 from typing import Any, Literal
 
 from m2trec_merlin.config import Config
@@ -18,8 +19,8 @@ VERBS: tuple[Verb, ...] = ("data", "preprocess", "train", "tune", "evaluate", "e
 
 Settings = dict[str, Any]
 
-#: What does not change the canonical tables: the size of chunks, and where files are, as their sizes and
-#: times are in the state of the source.
+#: What does not change the canonical tables: the size of chunks, and where files are, as their names stand
+#: apart, and sizes and times in the state of the source.
 _NOT_IN_DATA = {"chunk_sessions", *PATHS}
 #: What changes how fast a model is trained, not which; and what only matters where training goes on from
 #: an earlier run, whose manifest tells it.
@@ -33,6 +34,7 @@ def _data(config: Config) -> Settings:
     return {
         # Sessions are cut to their longest by a later step.
         "data": _of_data(config, {*_NOT_IN_DATA, "max_session_length"}),
+        **({"files": files} if (files := _files(config)) else {}),
         "attributes": [attribute.reading_settings() for attribute in config.attributes],
         # Interactions hold their columns by the names of the attributes.
         **_of_events([{"name": a.name, **a.reading_settings()} for a in config.event_attributes]),
@@ -43,6 +45,12 @@ def _of_data(config: Config, exclude: Set[str]) -> Settings:
     # As with `LEFT_OUT`.
     absent = {"targets"} if config.data.targets is None else set()
     return config.data.model_dump(mode="json", exclude={*exclude, *absent})
+
+
+def _files(config: Config) -> Settings:
+    """Return what the files of the source are called: where they lie does not change them."""
+    paths = config.data.model_dump(mode="json", include=set(PATHS), exclude_none=True)
+    return {name: Path(path).absolute().name for name, path in paths.items()}
 
 
 def _of_events(attributes: Any) -> Settings:
@@ -116,6 +124,7 @@ SETTINGS: dict[Verb, Callable[[Config], Settings]] = {
 
 #: What the configuration file calls settings that stand in manifests by another name.
 _FULL_NAMES = {
+    "files": "data",
     "min_session_length": "data.min_session_length",
     "max_session_length": "data.max_session_length",
     "categories": "model.next_attributes",
@@ -142,7 +151,7 @@ def made_of(config: Config) -> Settings:
     of_events = {attribute.name: attribute.model_dump(mode="json") for attribute in config.event_attributes}
     return {
         "seed": config.seed,
-        "data": _of_data(config, _NOT_IN_DATA),
+        "data": {**_of_data(config, _NOT_IN_DATA), **_files(config)},
         "attributes": {"names": list(attributes), **attributes},
         **_of_events({"names": list(of_events), **of_events} if of_events else {}),
         "model": config.model.model_dump(mode="json"),

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from m2trec_merlin.artifacts import MANIFEST, fingerprint, is_current, require_manifest, writing
+from m2trec_merlin.artifacts import (
+    MANIFEST,
+    fingerprint,
+    is_current,
+    require_manifest,
+    require_unaltered,
+    writing,
+)
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.runs.folder import REPORT_NUMBERS, REPORT_PAGE
 from m2trec_merlin.runs.locks import lock
@@ -69,14 +76,23 @@ class Step:
         return is_current(self.folder, inputs)
 
     def require(self) -> Manifest:
-        """Return the manifest of the folder, which was made for this configuration.
+        """Return the manifest of the folder, which was made for this configuration and is unaltered.
 
         Raises:
-            ArtifactError: it was not; the message says why, and what to run.
+            ArtifactError: it was not, or is not; the message says why, and what to run.
         """
         if problem := self.problem():
             raise ArtifactError(problem)
+        self.require_unaltered()
         return self.manifest()
+
+    def require_unaltered(self) -> None:
+        """Check that the files of the folder are those that the step wrote.
+
+        Raises:
+            ArtifactError: names a file that is missing or altered, and what to run.
+        """
+        require_unaltered(self.folder, self.verb)
 
     def problem(self) -> str | None:
         """Return why the folder is not what this configuration makes of what stands before it, or None.

@@ -18,6 +18,7 @@ from m2trec_merlin.neighbours.weights import Weights
 from m2trec_merlin.runs import Run
 from tests.cli.test_app import error_of, run
 from tests.worlds.disks import small_disk
+from tests.worlds.rewritten import as_if_written
 
 SHOP = {
     "name": "shop",
@@ -134,6 +135,46 @@ def test_weights_that_were_trained_again_are_measured_again(shop: Shop) -> None:
     assert "M2TRec: " in shop.says("evaluate", "training.epochs=2")
 
 
+def test_what_a_step_lost_it_makes_again(shop: Shop) -> None:
+    lost = {"data": "interactions/train/part-00000.parquet", "preprocess": "catalogue/items.parquet"}
+    lost["train"] = "model.safetensors"
+    for verb, name in lost.items():
+        file = shop.run.step(verb).folder / name
+        before = file.read_bytes()
+        file.unlink()
+        reader = {"data": "preprocess", "preprocess": "train", "train": "evaluate"}[verb]
+        assert f"{file} is missing: run {shop.command(verb)[:-1]} --force`" in shop.refuses(reader)
+        shop.says(verb)
+        assert file.read_bytes() == before
+        # A model that was trained again is measured again.
+        assert ("is up to date" in shop.says(reader)) == (verb != "train")
+
+
+@pytest.mark.parametrize("reader", ["evaluate", "export", "train"])
+def test_altered_files_are_never_read(shop: Shop, reader: str) -> None:
+    file = shop.run.catalogue / "items.parquet" if reader == "train" else shop.run.model / "model.safetensors"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    assert f"{file} is altered: run `m2trec" in shop.refuses(reader)
+
+
+def test_other_tables_are_another_setting(shop: Shop) -> None:
+    other = f"data.interactions={shop.folder / 'april.csv'}"
+    for verb in ("preprocess", "train"):
+        assert f"other settings (data.interactions): run {shop.command('data', other)}" in shop.refuses(
+            verb, other
+        )
+    text = shop.says("evaluate", other)
+    assert 'data.interactions: trained with "interactions.csv", configured is "april.csv"' in text
+    moved = shop.folder / "elsewhere"
+    moved.mkdir()
+    for name in ("interactions.csv", "items.csv"):
+        shutil.move(shop.folder / name, moved / name)
+    there = [f"data.{table}={moved / table}.csv" for table in ("interactions", "items")]
+    assert "is up to date" in shop.says("train", *there), "where tables lie does not change them"
+
+
 def test_preprocessing_with_other_settings_asks_for_training(shop: Shop) -> None:
     shop.says("preprocess", LENGTH)
     for verb in ("evaluate", "export"):
@@ -246,6 +287,7 @@ def test_runs_of_before_mixtures_were_chosen_are_as_good_as_ever(shop: Shop) -> 
     old = {"neighbours": True, "mixture": {"neighbours": 2.0, "content": 0.5, "by": "id", "rare": 1.0}}
     description["config"]["serving"] |= old
     path.write_text(json.dumps(description))
+    as_if_written(shop.run.model)
     assert "M2TRec mixed: " in shop.says("evaluate", "evaluation.ks=[3]")
 
 

@@ -48,6 +48,26 @@ def _counts(directory: Path) -> dict:
     return json.loads((directory / "manifest.json").read_text())["counts"]
 
 
+@pytest.mark.parametrize("data", [{}, {"chunk_sessions": 1}, {"sessions": {"user": "session_id"}}])
+def test_ids_may_differ_behind_a_nul_alone(
+    make_config: MakeConfig, items: pd.DataFrame, data: dict[str, object]
+) -> None:
+    rows = [(f"c{s % 3}\0{s}", (10, 20, 30, 40)[(s + e) % 4], e) for e in range(3) for s in range(40)]
+    found = []
+    for mark in "\0|":
+        events = pd.DataFrame(rows, columns=["session_id", "item_id", "position"])
+        events["session_id"] = events["session_id"].str.replace("\0", mark)
+        if "sessions" in data:
+            events["position"] = pd.Timestamp("2026-01-01") + pd.to_timedelta(events["position"], "min")
+        config = make_config(events, items, "parquet", **{"split": {"kind": "hash"}, **data})
+        found.append(_counts(prepare_data(config, force=True)))
+    assert sum(split["sessions"] for split in (found[0][s] for s in ("train", "valid", "test"))) == 40
+    assert {**found[0], **dict.fromkeys(["train", "valid", "test"])} == {
+        **found[1],
+        **dict.fromkeys(["train", "valid", "test"]),
+    }
+
+
 def test_tables_by_hand(make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame) -> None:
     directory = prepare_data(make_config(events, items, "parquet"))
     tables = _read(directory)  # by session id modulo 3; session 4 has one event

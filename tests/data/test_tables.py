@@ -25,6 +25,7 @@ from m2trec_merlin.readers.canonical import (
         (pd.Series([1e300, 2.0]), "object", ["1e+300", "2.0"]),
         (pd.Series(["a", 5], dtype=object), "object", ["a", "5"]),
         (pd.Series([Decimal("7.00"), Decimal("-8"), None]), "object", ["7", "-8", None]),
+        (pd.Series([Decimal("7" * 29), Decimal("8" * 36 + ".00")]), "object", ["7" * 29, "8" * 36]),
         (pd.Series([2**60 + 1, 7.0, None], dtype=object), "object", [str(2**60 + 1), "7", None]),
         (pd.Series(["a", " ", "\t", " b"]), "object", ["a", None, None, " b"]),
         (pd.Series(["x", "y"], dtype="category"), "object", ["x", "y"]),

@@ -24,6 +24,7 @@ from m2trec_merlin.model.storage import save_model
 from m2trec_merlin.runs import Run
 from m2trec_merlin.sessions import Prefixes, Sessions
 from tests.worlds.checkerboard import checkerboard
+from tests.worlds.rewritten import as_if_written
 from tests.worlds.shop import N_ITEMS, Shop, build_shop, offline_scores
 
 HIT = METRICS[0]
@@ -86,6 +87,7 @@ def shops(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Shop]:
             for parameter in model.parameters():
                 parameter.add_(torch.randn_like(parameter) * 0.5)
         save_model(model, folder / name / "model", config, catalogue)
+        as_if_written(folder / name / "model")
         write_manifest(folder / name / "triton", "export", {"mixture": {"kind": "off"}})
         found[name] = Shop(config, catalogue, model, folder)
     return found
@@ -105,6 +107,7 @@ def runs(shops: dict[str, Shop]) -> Path:
         valid.mkdir()
         table = pa.table({"row": pa.array(sessions, pa.list_(pa.int64()))})
         pq.write_table(table, valid / "part-00000.parquet")
+        as_if_written(Run(shop.config).preprocessed)
     return shops["new"].config.directory.parent
 
 

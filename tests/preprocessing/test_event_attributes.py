@@ -21,6 +21,7 @@ from m2trec_merlin.sessions import Sessions
 from tests.attributes.test_kinds import EXAMPLES, KINDS
 from tests.worlds.events import EVENT_ATTRIBUTES, events_config, make_events
 from tests.worlds.raw_run import make_config, write_data
+from tests.worlds.rewritten import as_if_written
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +36,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
             frame = pd.read_parquet(part)
             frame.loc[frame["event_type"] == "cart", "event_type"] = value
             frame.to_parquet(part, index=False)
+    as_if_written(Run(config).data)
     preprocess(config)
     return Run(config)
 
@@ -139,5 +141,6 @@ def test_a_split_without_targets_is_refused(tmp_path: Path) -> None:
     prepare_data(config)
     for part in (config.directory / "data" / "interactions" / "valid").iterdir():
         pd.read_parquet(part).assign(target=False).to_parquet(part, index=False)
+    as_if_written(Run(config).data)
     with pytest.raises(DataError, match="no event of the valid sessions may be a target"):
         preprocess(config)

@@ -212,7 +212,7 @@ def test_scripts_report_errors_in_one_line(checkout, tmp_path):
 def test_a_damaged_file_of_the_data_is_named_with_the_verb_that_mends_it(tiny, damaged: str) -> None:
     [file, *_] = sorted((tiny.directory / "data").glob(damaged))
     file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(ArtifactError, match=rf"{file.name} is damaged .*: run `m2trec data --force`"):
+    with pytest.raises(ArtifactError, match=rf"{file.name} is altered: run `m2trec data --force`"):
         preprocess(tiny)
 
 

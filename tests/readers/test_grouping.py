@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.grouping import GroupedSessions, cut_sessions
 
 
@@ -43,6 +45,17 @@ def test_the_source_is_read_once_and_chunks_hold_whole_sessions() -> None:
     assert len(reads) == 1
     assert [c["session_id"].unique().tolist() for c in first] == [[3, 1], [2]]
     pd.testing.assert_frame_equal(pd.concat(first), pd.concat(second))
+
+
+def test_what_cannot_be_read_is_told_every_time() -> None:
+    def read() -> Iterator[pd.DataFrame]:
+        yield from _blocks([3, 1, 3, 2, 1] * 30, 10)
+        raise DataError("events", ["a bad row"])
+
+    sessions = GroupedSessions(read, 2)
+    for _ in range(2):
+        with pytest.raises(DataError, match="a bad row"):
+            list(sessions)
 
 
 def test_rows_without_a_session_are_kept_for_the_validation() -> None:

@@ -122,11 +122,11 @@ def build_shop(
     items.to_parquet(directory / "data" / "items.parquet", index=False)
     preprocessed = directory / "preprocessed"
     build_catalogue(config, directory / "data", preprocessed)
-    write_manifest(preprocessed, "preprocess", {})
     catalogue = Catalogue.load(preprocessed / "catalogue")
     sessions = preprocessed / "sessions" / "train"
     sessions.mkdir(parents=True)
     pq.write_table(pa.table({"row": pa.array(TRAIN, pa.list_(pa.int64()))}), sessions / "part-00000.parquet")
+    write_manifest(preprocessed, "preprocess", {})
     torch.manual_seed(3)
     model_ = build_model(config, catalogue).eval()
     with torch.no_grad():

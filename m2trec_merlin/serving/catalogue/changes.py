@@ -11,7 +11,7 @@ from itertools import chain
 
 from m2trec_merlin.errors import DataError, shorten
 from m2trec_merlin.readers.near_ids import explain_unknown
-from m2trec_merlin.serving.contract.catalogue import Availability
+from m2trec_merlin.serving.contract.catalogue import Availability, SaidOfTimes
 
 #: An item's raw values, as JSON.
 Raw = str
@@ -100,29 +100,23 @@ class ChangingCatalogue:
         Raises:
             DataError: the catalogue has no such items.
         """
-        given = dict.fromkeys(item_ids, Availability(hidden=hidden))
-        return self.make_available(changes, given, ["hidden"])
+        return self.make_available(changes, {item_id: {"hidden": hidden} for item_id in item_ids})
 
-    def make_available(
-        self, changes: Changes, availability: Mapping[str, Availability], said: Sequence[str]
-    ) -> Changes:
+    def make_available(self, changes: Changes, said: Mapping[str, SaidOfTimes]) -> Changes:
         """Say when items are available.
 
         Args:
             changes: so far.
-            availability: by id.
-            said: which fields of it count; the others stay as they are.
+            said: by id; what is not said of an item stays as it is.
 
         Raises:
             DataError: the catalogue has no such items, or they would be available at no time.
         """
-        self._require(changes, availability)
+        self._require(changes, said)
         always = Availability()
         given = {
-            item_id: replace(
-                changes.availability.get(item_id, always), **{name: getattr(each, name) for name in said}
-            )
-            for item_id, each in availability.items()
+            item_id: replace(changes.availability.get(item_id, always), **each)
+            for item_id, each in said.items()
         }
         never = [item_id for item_id, each in given.items() if each.ends_first]
         self._refuse(never, "available until a time that is not after available_from: give both times")

@@ -69,7 +69,7 @@ class CatalogueVerbs:
 
         def change(rules: ChangingCatalogue, changes: Changes) -> Changes:
             changes = rules.add(changes, given.items)
-            return rules.make_available(changes, given.availability, given.said)
+            return rules.make_available(changes, given.availability)
 
         return self._change(change, str(table), f"add {_some(given.ids)} of {table.name}")
 
@@ -85,7 +85,7 @@ class CatalogueVerbs:
 
         def change(rules: ChangingCatalogue, changes: Changes) -> Changes:
             changes = rules.update(changes, given.items)
-            return rules.make_available(changes, given.availability, given.said)
+            return rules.make_available(changes, given.availability)
 
         return self._change(change, str(table), f"update {_some(given.ids)} of {table.name}")
 

@@ -27,7 +27,7 @@ from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
 from m2trec_merlin.readers.source import Origin
 from m2trec_merlin.readers.times import parse_instants
 from m2trec_merlin.serving.catalogue.changes import Raw
-from m2trec_merlin.serving.contract.catalogue import Availability
+from m2trec_merlin.serving.contract.catalogue import Availability, SaidOfTimes
 from m2trec_merlin.serving.contract.item_format import ItemFormat
 from m2trec_merlin.serving.runtime.notes import name_some
 
@@ -49,15 +49,13 @@ class GivenItems:
     Attributes:
         ids: of its rows, as text.
         items: by id, raw values as JSON; empty if the table has no column that describes items.
-        availability: by id; empty if the table has no column about it.
-        said: the columns about it that the table has.
+        availability: what is said of it, by id; empty if the table has no column about it.
         notices: what of the table was left aside.
     """
 
     ids: list[str]
     items: dict[str, Raw]
-    availability: dict[str, Availability]
-    said: list[str]
+    availability: dict[str, SaidOfTimes]
     notices: list[str]
 
 
@@ -101,7 +99,6 @@ def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = Fals
         ids,
         rows,
         dict(zip(ids, availability, strict=False)),
-        columns.about,
         [*table.notices(), *(f"{path}: {each}" for each in said)],
     )
 
@@ -192,15 +189,17 @@ def _column_of_ids(available: Sequence[str], written: ItemFormat) -> str:
     return ITEM_ID if has_another else written.id_column
 
 
-def _availability(items: pd.DataFrame, about: Sequence[str], log: ProblemLog) -> list[Availability]:
+def _availability(items: pd.DataFrame, about: Sequence[str], log: ProblemLog) -> list[SaidOfTimes]:
+    """Return what each row says: nothing of `hidden` where it is empty, while an empty time is no limit."""
     if not about:
         return []
-    hidden, times = np.zeros(len(items), bool), {}
+    said: list[SaidOfTimes] = [{} for _ in range(len(items))]
     if HIDDEN in about:
         texts = as_text(items[HIDDEN]).to_pandas().set_axis(items.index).str.lower()
         wrong = texts.notna() & ~texts.isin([*_YES, *_NO])
         log.add_rows(HIDDEN, "is neither true nor false", items[HIDDEN], wrong)
-        hidden = texts.isin(_YES).to_numpy(bool)
+        for row, text in zip(said, texts, strict=True):
+            row |= {} if pd.isna(text) else {HIDDEN: text in _YES}
     for name in (FROM, UNTIL):
         if name in about:
             found = parse_instants(items[name])
@@ -212,16 +211,12 @@ def _availability(items: pd.DataFrame, about: Sequence[str], log: ProblemLog) ->
                 wrong,
             )
             seconds = found.to_numpy().view(np.int64) / 1e9
-            times[name] = [
-                None if missing else s for s, missing in zip(seconds.tolist(), found.isna(), strict=True)
-            ]
-    nothing: list[float | None] = [None] * len(items)
-    start, stop = times.get(FROM, nothing), times.get(UNTIL, nothing)
-    found_all = [Availability(bool(h), a, b) for h, a, b in zip(hidden, start, stop, strict=True)]
+            for row, second, missing in zip(said, seconds.tolist(), found.isna(), strict=True):
+                row[name] = None if missing else second
     if UNTIL in about:
-        ends_first = np.array([each.ends_first for each in found_all])
+        ends_first = np.array([Availability(**row).ends_first for row in said])
         log.add_rows(UNTIL, f"is not after {FROM}", items[UNTIL], ends_first)
-    return found_all
+    return said
 
 
 def _as_json(frame: pd.DataFrame) -> list[Raw]:

@@ -68,9 +68,10 @@ def id_text(item_id: object) -> str:
 
 def id_and_attributes(item: SessionItem) -> tuple[str, str]:
     """Return the id of an item of a session, and its attributes as JSON; "" where it has none."""
-    if not isinstance(item, Mapping):
+    said = _mapping_of(item)
+    if said is None:
         return id_text(item), ""
-    attributes = dict(item)
+    attributes = dict(said)
     item_id = attributes.pop("item_id", "")
     attributes.pop(EVENT_ATTRIBUTES, None)
     return id_text(item_id), _to_json(attributes) if attributes else ""
@@ -78,8 +79,15 @@ def id_and_attributes(item: SessionItem) -> tuple[str, str]:
 
 def event_attributes_of(item: SessionItem) -> str:
     """Return the attributes of the event of an item of a session as JSON; "" where it has none."""
-    attributes = item.get(EVENT_ATTRIBUTES) if isinstance(item, Mapping) else None
+    attributes = (_mapping_of(item) or {}).get(EVENT_ATTRIBUTES)
     return _to_json(attributes) if attributes else ""
+
+
+def _mapping_of(item: object) -> Mapping[str, Any] | None:
+    """Return the attributes of an item, by column: a row of a table has them, too; None of an id."""
+    if isinstance(item, Mapping):
+        return item
+    return item.to_dict() if hasattr(item, "to_dict") else None
 
 
 def _tensor(texts: Sequence[str]) -> np.ndarray:

@@ -33,6 +33,10 @@ HISTORIES = "histories.npy"
 _VERB = "catalog rollback"
 
 
+#: What is said of when an item is available: fields of `Availability`, and no others.
+SaidOfTimes = dict[str, Any]
+
+
 @dataclass(frozen=True)
 class Availability:
     """When an item may be recommended. It is known at any time: sessions may hold it.

@@ -20,7 +20,6 @@ from m2trec_merlin.artifacts import (
     atomic_write,
     fingerprint,
     require_manifest,
-    require_unaltered,
     write_manifest,
 )
 from m2trec_merlin.attributes import ITEM_ID, Attribute
@@ -155,10 +154,8 @@ def write_repository(
     items = item_columns(run.config, catalogue)
     pq.write_table(items.select(["item_id"]), preprocess / CATALOGUE_IDS)
     if version.attributes:
-        require_unaltered(run.preprocessed, "preprocess", run.items_workflow)
         shutil.copytree(run.items_workflow, preprocess / ITEMS_WORKFLOW)
     if version.events:
-        require_unaltered(run.preprocessed, "preprocess", run.events_workflow)
         shutil.copytree(run.events_workflow, preprocess / EVENTS_WORKFLOW)
     progress.say("exporting the model to ONNX and comparing the two")
     item_format = describe_items(run.config, version, catalogue)

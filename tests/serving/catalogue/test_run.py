@@ -239,7 +239,7 @@ def test_what_a_table_does_not_say_of_availability_stays(repository, table) -> N
     verbs = CatalogueVerbs(repository)
     verbs.hide(["sku-1"])
     ids = pd.DataFrame({"item_id": ["sku-1"]})
-    verbs.update(table(ids.assign(available_from="2020-01-01")))
+    verbs.update(table(ids.assign(available_from="2020-01-01", hidden=None)))
     version = verbs.update(table(ids.assign(available_until="2020-01-02")))
     assert dict(version.availability) == {"sku-1": Availability(True, 1577836800.0, 1577923200.0)}
     with pytest.raises(DataError, match="item sku-1 is available until a time that is not after"):

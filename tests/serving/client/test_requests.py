@@ -11,7 +11,7 @@ import pytest
 
 from m2trec_merlin.errors import RefusedError
 from m2trec_merlin.serving.client.options import RequestOptions, write_options
-from m2trec_merlin.serving.client.requests import build_request, id_and_attributes
+from m2trec_merlin.serving.client.requests import build_request, event_attributes_of, id_and_attributes
 from m2trec_merlin.serving.runtime.options import OPTIONS
 
 
@@ -101,6 +101,9 @@ def test_items_are_ids_or_attributes_or_both() -> None:
 def test_attributes_may_come_out_of_a_table() -> None:
     _, attributes = id_and_attributes({"price": np.float32(2.5), "image": np.array([1, 2]), "n": np.int64(3)})
     assert json.loads(attributes) == {"price": 2.5, "image": [1, 2], "n": 3}
+    row = pd.Series({"item_id": 7, "title": "oat milk", "price": 2.5, "event_attributes": {"event": "buy"}})
+    assert id_and_attributes(row) == ("7", '{"title": "oat milk", "price": 2.5}')
+    assert event_attributes_of(row) == '{"event": "buy"}'
 
 
 @pytest.mark.parametrize(
