@@ -47,7 +47,7 @@ class Learning(Protocol):
         """Write what was learned of a column into a file of that name."""
 
     def read_learned(self, column: str, folder: Path) -> None:
-        """Take over what `write_learned` wrote; later the file may change or go.
+        """Take over what `write_learned` wrote; to transform, the file may change or go later.
 
         Raises:
             ArtifactError: it is missing or damaged.

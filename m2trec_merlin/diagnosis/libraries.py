@@ -86,7 +86,10 @@ def check_cudf(config: Config | None) -> Finding:
 
     missing = lacks()
     if missing is None:
-        return ready(f"cuDF {version('cudf-cu13')}")
+        # Packages of it are called by the release of CUDA, and in an image of Merlin there is none.
+        import cudf
+
+        return ready(f"cuDF {cudf.__version__}")
     if insisting := _insisting(config, ("preprocessing",)):
         return Finding(State.BLOCKED, missing, f"{insisting} is 'cuda', and is refused", "set it to auto")
     return Finding(State.LIMITED, missing, "`m2trec preprocess` runs on pandas, on the CPU")
@@ -113,7 +116,8 @@ def check_page(config: Config | None) -> Finding:
 
 def check_sentences(config: Config | None) -> Finding:
     """Whether the sentence encoder is there, and whether the configuration has attributes for it."""
-    users = [a.name for a in config.attributes if a.kind == "sentence"] if config else []
+    described = [*config.attributes, *config.event_attributes] if config else []
+    users = [attribute.name for attribute in described if attribute.kind == "sentence"]
     cost = "attributes of kind `sentence`, which this configuration does not have"
     if users:
         cost = f"`m2trec preprocess` and raw items of requests: {', '.join(users)} cannot be encoded"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class WithoutUnknown:
     """A scorer that is handed sessions as a server reads them: without the items that its catalogue lacks.
 
-    Where none is left, the items most frequent in training are recommended.
+    Where none is left, the items most frequent in training are recommended. See `as_served`.
 
     Args:
         scorer: of what is served.
@@ -41,16 +41,52 @@ class WithoutUnknown:
 
     def score(self, prefixes: Prefixes) -> np.ndarray:
         """See `ItemScorer.score`."""
-        each = prefixes.sessions.cut(prefixes.sessions.offsets[prefixes.session], prefixes.length + 1)
-        wanted = each.rows != NO_ITEM
-        wanted[each.offsets[1:] - 1] = True  # targets
-        if wanted.all():
+        usable, known = _known_part(prefixes)
+        if known is prefixes:
             return self._scorer.score(prefixes)
-        known = each.keep(wanted)
         scores = np.tile(self._most_frequent, (len(prefixes), 1))
-        if len(some := np.flatnonzero(known.lengths > 1)):
-            scores[some] = self._scorer.score(Prefixes(known, some, known.lengths[some] - 1))
+        if len(usable):
+            scores[usable] = self._scorer.score(known)
         return scores
+
+
+class CategoriesWithoutUnknown(WithoutUnknown):
+    """The same of a scorer of categories, too: where no item is left, none is predicted."""
+
+    def __init__(self, scorer: ModelScorer, catalogue: Catalogue) -> None:
+        super().__init__(scorer, catalogue)
+        self._of_categories = scorer
+
+    def category_scores(self, prefixes: Prefixes) -> dict[str, np.ndarray]:
+        """See `CategoryScorer.category_scores`."""
+        usable, known = _known_part(prefixes)
+        asked = known if len(usable) else prefixes.take(usable)
+        scores = {}
+        for name, values in self._of_categories.category_scores(asked).items():
+            scores[name] = np.full((len(prefixes), values.shape[1]), -np.inf, np.float32)
+            scores[name][usable] = values
+        return scores
+
+
+def as_served(scorer: ItemScorer, catalogue: Catalogue) -> ItemScorer:
+    """Return a scorer of a run, with sessions read as a server reads them."""
+    from m2trec_merlin.model.scoring import ModelScorer
+
+    if isinstance(scorer, ModelScorer):
+        return CategoriesWithoutUnknown(scorer, catalogue)
+    return WithoutUnknown(scorer, catalogue)
+
+
+def _known_part(prefixes: Prefixes) -> tuple[np.ndarray, Prefixes]:
+    """Return which prefixes hold a known item, int64, and these without the unknown ones."""
+    each = prefixes.sessions.cut(prefixes.sessions.offsets[prefixes.session], prefixes.length + 1)
+    wanted = each.rows != NO_ITEM
+    wanted[each.offsets[1:] - 1] = True  # targets
+    if wanted.all():
+        return np.arange(len(prefixes)), prefixes
+    known = each.keep(wanted)
+    usable = np.flatnonzero(known.lengths > 1)
+    return usable, Prefixes(known, usable, known.lengths[usable] - 1)
 
 
 def mixture_of(

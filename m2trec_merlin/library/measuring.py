@@ -19,6 +19,7 @@ from m2trec_merlin.evaluation.promotion import open_run
 from m2trec_merlin.evaluation.ranking import evaluate as rank
 from m2trec_merlin.evaluation.ranking import prefixes_of, sample_prefixes
 from m2trec_merlin.evaluation.run import our_scorers
+from m2trec_merlin.evaluation.served import as_served
 from m2trec_merlin.ids import numbered
 from m2trec_merlin.library.own_events import Tell, encode_events, targets_of
 from m2trec_merlin.progress import SILENT, Progress
@@ -57,8 +58,8 @@ def evaluate(
     Every beginning of a session is scored, or what the run's settings of `evaluation` say (`prefixes`, most
     prefixes, cut-offs, intervals), and what comes next is looked for among all items. Nothing is fitted on
     these sessions: how popular an item is, and which items are rare, is known from the run's training
-    sessions. Events of items that its catalogue lacks are told in a warning; where one comes next, that is a
-    miss.
+    sessions. Events of items that its catalogue lacks are told in a warning, and left out as a server does;
+    where one comes next, that is a miss.
 
     Args:
         run: folder of a run or a link to it, or its configuration file; trained and exported.
@@ -97,7 +98,9 @@ def evaluate(
     train = Sessions.load(opened.sessions("train"))
     measured: list[Measurement] = []
     for scorer in our_scorers(opened, catalogue, train, progress):
-        outcome = rank(scorer, prefixes, catalogue, config.evaluation, progress=progress)
+        outcome = rank(
+            as_served(scorer, catalogue), prefixes, catalogue, config.evaluation, progress=progress
+        )
         measured += summarise(
             outcome, catalogue, config.evaluation, data=config.name, split=split, seed=config.seed
         )

@@ -3,6 +3,7 @@ from __future__ import annotations
 import sys
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -21,6 +22,7 @@ from m2trec_merlin.diagnosis.libraries import (
     check_versions,
     overrides,
 )
+from m2trec_merlin.preprocessing import device
 from tests.runs.folders import configure
 
 
@@ -28,6 +30,13 @@ from tests.runs.folders import configure
 def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "torch_lacks", lambda: "torch finds no CUDA device")
     monkeypatch.setitem(sys.modules, "cupy", None)
+
+
+def test_cudf_says_itself_which_release_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its package is called by the release of CUDA, and in an image of Merlin there is none."""
+    monkeypatch.setattr(device, "lacks", lambda: None)
+    monkeypatch.setitem(sys.modules, "cudf", SimpleNamespace(__version__="24.06"))
+    assert check_cudf(None).found == "cuDF 24.06"
 
 
 @pytest.mark.usefixtures("no_gpu")
@@ -88,8 +97,10 @@ def test_the_sentence_encoder_is_missed_where_an_attribute_needs_it(
     reading = Config.model_validate({**plain.model_dump(mode="json"), "attributes": attributes})
     assert check_sentences(None).state is State.LIMITED
     assert check_sentences(plain).state is State.LIMITED
-    found = check_sentences(reading)
-    assert found.state is State.BLOCKED and "meaning cannot be encoded" in found.cost
+    of_events = {**plain.model_dump(mode="json"), "event_attributes": attributes[-1:]}
+    for config in (reading, Config.model_validate(of_events)):
+        found = check_sentences(config)
+        assert found.state is State.BLOCKED and "meaning cannot be encoded" in found.cost
 
 
 def test_the_page_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:

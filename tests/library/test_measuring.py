@@ -13,6 +13,7 @@ import pytest
 import m2trec_merlin as m2trec
 from m2trec_merlin.errors import ArtifactError, DataError
 from m2trec_merlin.evaluation.measurements import Measurement
+from m2trec_merlin.evaluation.metrics import category_metric
 from m2trec_merlin.library import measuring
 from m2trec_merlin.library.measuring import read_sessions
 from m2trec_merlin.runs import Run
@@ -134,6 +135,19 @@ def test_events_of_unknown_items_are_told_and_missed(shop: Shop) -> None:
     [rank] = ranks(shop, [["sku-3", "sku-5"]])
     assert value(measured, "MRR", 20) == (pytest.approx(1 / rank / 2 if rank <= 20 else 0), 2)
     assert told[0].filename == __file__
+
+
+@pytest.mark.filterwarnings("ignore:.*the catalogue lacks")
+def test_sessions_are_scored_as_a_server_reads_them(shop: Shop) -> None:
+    measured = m2trec.evaluate(shop.config.directory, [["sku-3", "x", "sku-5"], ["y", "sku-5"]])
+    scores = [offline_scores(shop, ["sku-3"])[0], shop.catalogue.train_counts.astype(float)]
+    row = shop.catalogue.rows_of(["sku-5"])[0]
+    behind = [int((each[1:] >= each[row]).sum()) for each in scores]
+    # One next item is unknown; what comes before it is left out, and nothing is left of the last session.
+    expected = sum(1 / rank for rank in behind if rank <= 20) / 3
+    assert value(measured, "MRR", 20) == (pytest.approx(expected), 3)
+    # There are three departments; where nothing is left, none is predicted.
+    assert value(measured, category_metric("department"), 5) == (0.5, 2)
 
 
 @pytest.mark.parametrize(

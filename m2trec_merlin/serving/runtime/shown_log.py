@@ -132,13 +132,17 @@ class ShownLog:
         Called about once a second, so that encoding never holds requests up for long.
 
         Raises:
-            OSError: the file cannot be written; its rows are lost.
+            OSError: the file cannot be written. Its rows are lost, as are those that cannot be encoded.
         """
         if shown := self._waiting.take():
             if not self._batches:
                 self._since = time.monotonic()
-            rows = [each.row(self._model) for each in shown]
-            self._batches.append(pa.RecordBatch.from_pylist(rows, schema=SCHEMA))
+            try:
+                rows = [each.row(self._model) for each in shown]
+                self._batches.append(pa.RecordBatch.from_pylist(rows, schema=SCHEMA))
+            except Exception:
+                self._dropped(len(shown))
+                raise
         rows_so_far = sum(batch.num_rows for batch in self._batches)
         if rows_so_far >= _ROWS or time.monotonic() - self._since >= _SECONDS:
             self.flush()
@@ -160,7 +164,7 @@ class ShownLog:
         try:
             pq.write_table(table, temporary, compression="zstd")
             temporary.replace(path)
-        except OSError:
+        except Exception:
             temporary.unlink(missing_ok=True)
             self._dropped(table.num_rows)
             raise

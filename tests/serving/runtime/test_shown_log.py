@@ -137,6 +137,18 @@ def test_what_cannot_be_written_is_lost_and_counted(log: ShownLog, tmp_path: Pat
     assert [row["request_id"] for row in rows(tmp_path)] == ["c"]
 
 
+def test_what_cannot_be_encoded_is_lost_and_counted(log: ShownLog, tmp_path: Path, lost: list[int]) -> None:
+    damaged = {**answer("b"), "scores": np.array([["high"]])}
+    log.put([remember_asked(ASKED, HANDED_OVER)] * 2, [answer("a"), damaged])
+    with pytest.raises(ValueError):
+        log.write()
+    assert lost == [2]
+    put(log, "c")
+    log.write()
+    log.flush()
+    assert [row["request_id"] for row in rows(tmp_path)] == ["c"]
+
+
 def test_what_does_not_fit_in_memory_is_lost_and_counted(
     tmp_path: Path, lost: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
