@@ -1,4 +1,4 @@
-"""The verb `evaluate`: our model beside the baselines, on the same prefixes, into one folder."""
+"""Scorers beside one another, on the same prefixes, into one folder: tables, plots and a report."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class ListEncoder(AttributeEncoder):
         vocabulary_size: ids, the reserved ones included.
         width: d.
         pooling: `mean` or `max` over an item's values.
-        dropout: share of items whose value is hidden, and of single values made unknown, in training:
+        dropout: in training half of it is the share of items whose value is hidden, and of unknown values:
             serving meets both, so the vectors that stand for them have to be trained.
         pair_buckets: rows of a table for pairs of neighbouring values, found by a hash; 0 for none. What
             a title says lies in "almond milk" as much as in "almond" and "milk".

@@ -1,4 +1,4 @@
-"""What the baselines know before they see a session."""
+"""What all baselines have in common: what is known before a session, and whether its own items are none."""
 
 from __future__ import annotations
 
@@ -6,10 +6,38 @@ import numpy as np
 import pandas as pd
 
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.sessions import Sessions
+from m2trec_merlin.histories import distinct_events_before
+from m2trec_merlin.sessions import Prefixes, Sessions
 
 #: Share of repeats among training targets from which on a session's own items are worth recommending.
 REPEATS_WORTH_RECOMMENDING = 0.01
+
+
+class Baseline:
+    """score(j) = what a session tells of item j, plus what is known of j before; an `ItemScorer`.
+
+    The session's own items are left out where training sessions hardly repeat any (`sessions_repeat_items`).
+
+    Args:
+        train: the training sessions.
+        background: float32 [R], known of each item; -inf for what is no candidate.
+    """
+
+    def __init__(self, train: Sessions, background: np.ndarray) -> None:
+        self.repeats, self.background = sessions_repeat_items(train), background
+
+    def told_by(self, prefixes: Prefixes) -> np.ndarray:
+        """Return what each prefix tells of all items, float32 [P, R]; the caller may write into it."""
+        raise NotImplementedError
+
+    def score(self, prefixes: Prefixes) -> np.ndarray:
+        """See `ItemScorer.score`."""
+        scores = self.told_by(prefixes)
+        scores += self.background
+        if not self.repeats:
+            held = distinct_events_before(prefixes)
+            scores[held.prefix, held.row] = -np.inf
+        return scores
 
 
 def popularity_share(catalogue: Catalogue) -> np.ndarray:

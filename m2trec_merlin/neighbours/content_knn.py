@@ -8,11 +8,10 @@ import numpy as np
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM
-from m2trec_merlin.histories import distinct_events_before
 from m2trec_merlin.neighbours.background import (
+    Baseline,
     arbitrary_order,
     popularity_share,
-    sessions_repeat_items,
 )
 from m2trec_merlin.neighbours.word_likeness import WordLikeness, fit_words
 from m2trec_merlin.sessions import Prefixes, Sessions
@@ -24,16 +23,17 @@ POPULARITY_WEIGHT = 0.05
 ORDER_WEIGHT = 1e-4
 
 
-class ContentKnn:
+class ContentKnn(Baseline):
     """score(j) = cos(words of j, profile) + a little popularity.
 
     The profile is the mean of the TF-IDF vectors of the prefix's items, weighted by 1 / (1 + d) where d
     is the number of steps to the end of the prefix. Every item with words is a candidate, also items
-    never seen; the vocabulary and the inverse document frequencies come from training items only.
+    never seen; the vocabulary and the inverse document frequencies come from training items only. Where
+    there are many texts, the cosine is that of the nearest ones, and 0 of all others (`WordLikeness`).
 
     Args:
         catalogue: the items.
-        train: decides whether a session's own items are recommended (`sessions_repeat_items`).
+        train: the training sessions.
         words: what describes each item, N texts; default: `item_words`.
         name: for the report.
 
@@ -51,17 +51,12 @@ class ContentKnn:
         name: str = "content kNN",
     ) -> None:
         self.name = name
-        self.repeats = sessions_repeat_items(train)
+        background = POPULARITY_WEIGHT * popularity_share(catalogue)
+        background += ORDER_WEIGHT * arbitrary_order(catalogue)
+        background[NO_ITEM] = -np.inf
+        super().__init__(train, background)
         self.likeness = WordLikeness(fit_words(catalogue, words)[0])
-        self.background = POPULARITY_WEIGHT * popularity_share(catalogue)
-        self.background += ORDER_WEIGHT * arbitrary_order(catalogue)
-        self.background[NO_ITEM] = -np.inf
 
-    def score(self, prefixes: Prefixes) -> np.ndarray:
-        """Return the scores of all items, float32 [P, R]."""
-        scores = self.likeness.score(prefixes)
-        scores += self.background
-        if not self.repeats:
-            items = distinct_events_before(prefixes)
-            scores[items.prefix, items.row] = -np.inf
-        return scores
+    def told_by(self, prefixes: Prefixes) -> np.ndarray:
+        """Return cosines, float32 [P, R]."""
+        return self.likeness.score(prefixes)

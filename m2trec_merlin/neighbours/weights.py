@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from m2trec_merlin.neighbours.content_knn import WordLikeness
 from m2trec_merlin.neighbours.item_lists import ItemLists
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.neighbours.views import MixedView, Weight
+from m2trec_merlin.neighbours.word_likeness import WordLikeness
 
 #: By name. A new one is a module of its own and a name in this line.
 VIEWS: dict[str, type[MixedView]] = {

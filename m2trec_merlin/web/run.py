@@ -10,7 +10,7 @@ from pathlib import Path
 from m2trec_merlin.errors import MissingDependencyError, ServerError
 from m2trec_merlin.library.local import load
 from m2trec_merlin.progress import Progress
-from m2trec_merlin.serving.contract.names import LOCALHOST
+from m2trec_merlin.serving.contract.names import LOCALHOST, is_loopback
 
 _EVERYWHERE = "0.0.0.0"
 
@@ -41,7 +41,7 @@ def show_page(runs: Sequence[Path], host: str, port: int, progress: Progress) ->
         versions = {name: load(run) for name, run in zip(_names(runs), runs, strict=True)}
         hosts = ["*"] if host == _EVERYWHERE else [host, *LOOPBACK_NAMES]
         app = build_app(versions, hosts)
-        if not _is_loopback(host):
+        if not is_loopback(host):
             progress.say(
                 f"Anybody who reaches {host} can use the page, and what is sent can be read on the way: "
                 "leave --host out to keep it on this machine"
@@ -60,10 +60,6 @@ def _names(runs: Sequence[Path]) -> list[str]:
     named = [run.absolute().parent if run.name == "triton" else run.absolute() for run in runs]
     names = [run.stem if run.is_file() else run.name for run in named]
     return names if len(set(names)) == len(names) else [str(run) for run in runs]
-
-
-def _is_loopback(host: str) -> bool:
-    return host == "localhost" or host.startswith("127.")
 
 
 def _listening(host: str, port: int) -> socket.socket:

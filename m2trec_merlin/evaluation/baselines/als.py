@@ -22,7 +22,7 @@ from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.histories import distinct_events_before
 from m2trec_merlin.merlin_adapter import prepare_merlin
-from m2trec_merlin.neighbours.background import popularity_of_seen, sessions_repeat_items
+from m2trec_merlin.neighbours.background import Baseline, popularity_of_seen
 from m2trec_merlin.sessions import Prefixes, Sessions
 
 if TYPE_CHECKING:
@@ -38,13 +38,12 @@ _SEED = 0
 _BLAS = "blas"
 
 
-class Als:
+class Als(Baseline):
     """score(j) = u . v(j), plus a little popularity; u solves the least squares of the prefix's items.
 
     Args:
         catalogue: gives the order of items, which vectors start from.
-        train: one user each; they also decide whether a session's own items are recommended
-            (`sessions_repeat_items`).
+        train: one user each.
 
     Raises:
         MissingDependencyError: implicit is not installed.
@@ -54,17 +53,16 @@ class Als:
     candidates = "training items"
 
     def __init__(self, catalogue: Catalogue, train: Sessions) -> None:
-        self.repeats = sessions_repeat_items(train)
+        super().__init__(train, popularity_of_seen(catalogue, POPULARITY_WEIGHT))
         rows = np.unique(train.rows[train.rows != NO_ITEM])
         # By id, so that another order of the catalogue gives the same vectors.
         self.rows = rows[np.argsort(catalogue.item_ids[rows].astype(str), kind="stable")]
         self.number = np.full(catalogue.n_rows, -1)
         self.number[self.rows] = np.arange(len(self.rows))
         self.model = _fit(train, self.number)
-        self.background = popularity_of_seen(catalogue, POPULARITY_WEIGHT)
 
-    def score(self, prefixes: Prefixes) -> np.ndarray:
-        """Return the scores of all items, float32 [P, R]."""
+    def told_by(self, prefixes: Prefixes) -> np.ndarray:
+        """See `Baseline`."""
         items = distinct_events_before(prefixes)
         number = self.number[items.row]
         known = number >= 0
@@ -73,11 +71,9 @@ class Als:
         held = sparse.csr_matrix((ones, (items.prefix[known], number[known])), shape)
         with threadpool_limits(1, _BLAS):
             users = self.model.recalculate_user(np.arange(len(prefixes)), held)
-        scores = np.repeat(self.background[np.newaxis], len(prefixes), axis=0)
-        scores[:, self.rows] += users @ self.model.item_factors.T
-        if not self.repeats:
-            scores[items.prefix, items.row] = -np.inf
-        return scores
+        told = np.zeros((len(prefixes), len(self.number)), np.float32)
+        told[:, self.rows] = users @ self.model.item_factors.T
+        return told
 
 
 def _fit(train: Sessions, number: np.ndarray) -> AlternatingLeastSquares:

@@ -13,7 +13,7 @@ from scipy.linalg import inv
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.histories import distinct_events_before
-from m2trec_merlin.neighbours.background import popularity_of_seen, sessions_repeat_items
+from m2trec_merlin.neighbours.background import Baseline, popularity_of_seen
 from m2trec_merlin.neighbours.incidence import held_by, weights_before
 from m2trec_merlin.sessions import Prefixes, Sessions
 
@@ -25,15 +25,14 @@ MOST_ITEMS = 15_000
 POPULARITY_WEIGHT = 1e-4
 
 
-class Ease:
+class Ease(Baseline):
     """score(j) = sum over the prefix's items i of B(i, j) / (1 + d(i)), plus a little popularity.
 
     d(i) is the number of steps from i to the end of the prefix.
 
     Args:
         catalogue: training items come first in it.
-        train: the sessions X; they also decide whether a session's own items are recommended
-            (`sessions_repeat_items`).
+        train: the sessions X.
 
     Raises:
         DataError: there are more training items than can be inverted.
@@ -49,7 +48,7 @@ class Ease:
                 "EASE",
                 [f"it inverts all pairs of training items: {MOST_ITEMS:,} items at most, not {n_items:,}"],
             )
-        self.repeats = sessions_repeat_items(train)
+        super().__init__(train, popularity_of_seen(catalogue, POPULARITY_WEIGHT))
         held = held_by(train, catalogue.n_rows)[:, 1 : n_items + 1]
         pairs = (held.T @ held).toarray()
         pairs[np.diag_indices(n_items)] += np.float32(PENALTY)
@@ -57,15 +56,12 @@ class Ease:
         inverse /= -np.diag(inverse).copy()
         inverse[np.diag_indices(n_items)] = 0
         self.weights = inverse.astype(np.float32, copy=False)
-        self.background = popularity_of_seen(catalogue, POPULARITY_WEIGHT)
 
-    def score(self, prefixes: Prefixes) -> np.ndarray:
-        """Return the scores of all items, float32 [P, R]."""
+    def told_by(self, prefixes: Prefixes) -> np.ndarray:
+        """See `Baseline`."""
         items = distinct_events_before(prefixes)
         n_items = len(self.weights)
-        scores = np.repeat(self.background[np.newaxis], len(prefixes), axis=0)
-        before = weights_before(items, len(prefixes), len(self.background))[:, 1 : n_items + 1]
-        scores[:, 1 : n_items + 1] += before @ self.weights
-        if not self.repeats:
-            scores[items.prefix, items.row] = -np.inf
-        return scores
+        told = np.zeros((len(prefixes), len(self.background)), np.float32)
+        before = weights_before(items, *told.shape)[:, 1 : n_items + 1]
+        told[:, 1 : n_items + 1] = before @ self.weights
+        return told

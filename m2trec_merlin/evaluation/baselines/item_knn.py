@@ -7,7 +7,7 @@ from scipy import sparse
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.histories import distinct_events_before
-from m2trec_merlin.neighbours.background import popularity_of_seen, sessions_repeat_items
+from m2trec_merlin.neighbours.background import Baseline, popularity_of_seen
 from m2trec_merlin.neighbours.incidence import held_by, weights_before
 from m2trec_merlin.sessions import Prefixes, Sessions
 
@@ -17,7 +17,7 @@ SHRINKAGE = 10.0
 POPULARITY_WEIGHT = 1e-4
 
 
-class ItemKnn:
+class ItemKnn(Baseline):
     """score(j) = sum over the prefix's items i of likeness(i, j) / (1 + d(i)), plus a little popularity.
 
     likeness(i, j) = c(i, j) / (sqrt(c(i) c(j)) + 10), where c counts the training sessions that hold an item,
@@ -25,15 +25,14 @@ class ItemKnn:
 
     Args:
         catalogue: with the number of training occurrences of each item.
-        train: the sessions that are counted; they also decide whether a session's own items are recommended
-            (`sessions_repeat_items`).
+        train: the sessions that are counted.
     """
 
     name = "item kNN"
     candidates = "training items"
 
     def __init__(self, catalogue: Catalogue, train: Sessions) -> None:
-        self.repeats = sessions_repeat_items(train)
+        super().__init__(train, popularity_of_seen(catalogue, POPULARITY_WEIGHT))
         held = held_by(train, catalogue.n_rows)
         together = (held.T @ held).tocoo()
         root = np.sqrt(np.asarray(held.sum(axis=0)).ravel())
@@ -41,15 +40,10 @@ class ItemKnn:
         row, column = together.row[apart], together.col[apart]
         likeness = together.data[apart] / (root[row] * root[column] + SHRINKAGE)
         self.likeness = sparse.csr_matrix((likeness.astype(np.float32), (row, column)), together.shape)
-        self.background = popularity_of_seen(catalogue, POPULARITY_WEIGHT)
 
-    def score(self, prefixes: Prefixes) -> np.ndarray:
-        """Return the scores of all items, float32 [P, R]."""
+    def told_by(self, prefixes: Prefixes) -> np.ndarray:
+        """See `Baseline`."""
         items = distinct_events_before(prefixes)
-        scores: np.ndarray = (
-            weights_before(items, len(prefixes), self.likeness.shape[0]) @ self.likeness
-        ).toarray()
-        scores += self.background
-        if not self.repeats:
-            scores[items.prefix, items.row] = -np.inf
-        return scores
+        before = weights_before(items, len(prefixes), self.likeness.shape[0])
+        told: np.ndarray = (before @ self.likeness).toarray()
+        return told

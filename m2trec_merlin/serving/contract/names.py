@@ -5,6 +5,12 @@ from __future__ import annotations
 #: What `m2trec serve` listens on unless `serving.host` says otherwise; Triton itself would listen everywhere.
 LOCALHOST = "127.0.0.1"
 
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an interface is reached from this machine alone."""
+    return host == "localhost" or host.startswith("127.")
+
+
 #: The ensemble that clients call, and its two steps.
 ENSEMBLE, PREPROCESS, PREDICT = "m2trec", "m2trec_preprocess", "m2trec_predict"
 

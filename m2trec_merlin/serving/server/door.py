@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from m2trec_merlin.config.serving import ServingConfig, TlsConfig
 from m2trec_merlin.errors import ServerError, reason_of
-from m2trec_merlin.serving.contract.names import LOCALHOST
+from m2trec_merlin.serving.contract.names import LOCALHOST, is_loopback
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Door:
 
     def remarks(self) -> list[str]:
         """Return what a person should know before opening it."""
-        if self.tls is None and not _is_loopback(self.host):
+        if self.tls is None and not is_loopback(self.host):
             return [
                 f"gRPC on {self.host} takes anybody who reaches it, and what is sent can be read on the way: "
                 "set serving.tls, with client_ca, or have a proxy in front of it"
@@ -74,10 +74,6 @@ class Door:
 
 #: On this machine only, and unencrypted.
 LOOPBACK = Door()
-
-
-def _is_loopback(host: str) -> bool:
-    return host == "localhost" or host.startswith("127.")
 
 
 def _require_interface(host: str, port: int) -> None:
