@@ -21,7 +21,6 @@ from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.readers import DEFAULT_SOURCE, AnyData, Source
 from m2trec_merlin.readers.canonical import POSITION, SESSION_ID, SPLIT, TARGET, TIMESTAMP
 from m2trec_merlin.readers.complete_journey import CompleteJourneyData
-from m2trec_merlin.readers.settings import LeaveOneOut
 from m2trec_merlin.sections import Section, SettingPath
 from m2trec_merlin.sessions import IS_TARGET
 
@@ -188,9 +187,9 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _held_out_events_alone_are_scored(self) -> Config:
-        if isinstance(self.data.split, LeaveOneOut) and self.evaluation.prefixes != "last":
+        if self.data.split.is_nested and self.evaluation.prefixes != "last":
             raise ValueError(
-                "data.split.kind 'leave_one_out' holds out the last events of sessions, and "
+                f"data.split.kind '{self.data.split.kind}' holds out the last events of sessions, and "
                 "evaluation.prefixes 'all' would score those that training has seen: set "
                 "evaluation.prefixes: last"
             )

@@ -26,7 +26,6 @@ from m2trec_merlin.ids import numbered
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers import Source
 from m2trec_merlin.readers.canonical import POSITION, SESSION_ID, SPLITS, KnownItems
-from m2trec_merlin.readers.settings import LeaveOneOut
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def split_sessions(
     if config.data.cold_item_share:
         cold = draw_cold_items(splits, data.known_items, config.data.cold_item_share, config.seed)
         splits = leave_out_cold(splits, data.known_items, cold)
-    nested = isinstance(config.data.split, LeaveOneOut)
+    nested = config.data.split.is_nested
     counts = [SplitCounts(data.known_items, last_only=nested and name != "train") for name in SPLITS]
     cold_sessions, left_out = 0, pd.Index([])
     for chunk, split in splits:
@@ -134,29 +133,20 @@ def _read_chunks(config: Config, source: Source, items: KnownItems) -> Iterator[
             yield events[kept].reset_index(drop=True)
 
 
-#: What else helps where a split is empty, by the kind of splitting and the split.
-_HINTS = {
-    ("column", "valid"): " (valid_share_of_train takes sessions from training)",
-    **{
-        ("time", split): " (sessions that begin at one time stay together; kind hash divides them)"
-        for split in SPLITS
-    },
-}
-
-
 def _distinct(ids: pd.Series) -> pd.Index:
     return pd.Index(ids.iloc[numbered(ids)[1]])
 
 
 def _require_all_splits(config: Config, source: Source, counted: Counted) -> None:
-    kind, cold = config.data.split.kind, int(counted.cold.sum())
+    kind, hints, cold = config.data.split.kind, config.data.split.hints, int(counted.cold.sum())
     problems = []
     for split, counts in zip(SPLITS, counted.splits, strict=True):
         if not counts.sessions:
             problems.append(
                 f"no session is left for '{split}' after splitting by {kind}"
                 + (f" and taking out {cold:,} cold items" if cold else "")
-                + f": change data.split{_HINTS.get((kind, split), '')}"
+                + ": change data.split"
+                + (f" ({hints[split]})" if split in hints else "")
                 + (" or data.cold_item_share" if cold else "")
             )
         elif not counts.targets.any():

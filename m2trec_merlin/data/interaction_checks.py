@@ -31,7 +31,6 @@ from m2trec_merlin.readers.near_ids import AlikeIds, doubt_of, explain_unknown
 from m2trec_merlin.readers.positions import parse_positions, parse_whole_numbers
 from m2trec_merlin.readers.problems import SHOWN, ProblemLog, describe_missing_column
 from m2trec_merlin.readers.rounded import ID_HINT, ORDER_HINT, are_rounded_ids, are_rounded_positions
-from m2trec_merlin.readers.settings import SplitByColumn, SplitByModulus, SplitByTime
 from m2trec_merlin.readers.times import parse_instants
 
 _ROUNDED = "may have lost digits"
@@ -196,11 +195,11 @@ class InteractionChecker:
         self.sessions += int(kept.sum())
         self.events += int(lengths[kept].sum())
         self.short_sessions += int((~kept).sum())
-        if isinstance(self._split, SplitByModulus):
+        if self._split.needs_whole_ids:
             wrong = parse_whole_numbers(chunk[SESSION_ID]).isna() & chunk[SESSION_ID].notna()
-            what = "is not a whole number, as split.kind 'modulus' needs"
+            what = f"is not a whole number, as split.kind '{self._split.kind}' needs"
             self._log.add_rows(SESSION_ID, what, chunk[SESSION_ID], wrong)
-        if isinstance(self._split, SplitByColumn) and SPLIT in chunk:
+        if self._split.is_named and SPLIT in chunk:
             names = chunk[SPLIT].astype(object).where(chunk[SPLIT].notna(), None)
             self._log.add_rows(SPLIT, f"is none of {', '.join(SPLITS)}", names, ~names.isin(SPLITS))
             _, first = np.unique(session, return_index=True)
@@ -252,10 +251,11 @@ class InteractionChecker:
         for canonical in missing:
             self._log.add(describe_missing_column(columns[canonical], available, self._purpose(canonical)))
         self._event_columns.finish(self._log, TIMESTAMP in columns)
-        if isinstance(self._split, SplitByTime) and TIMESTAMP not in columns and not missing:
+        if self._split.needs_times and TIMESTAMP not in columns and not missing:
             self._log.add(
-                "split.kind 'time' needs a timestamp for each event; there is none: let data.columns.order "
-                "name a column of dates (or of Unix time, with data.options.time_format: s), or use 'hash'"
+                f"split.kind '{self._split.kind}' needs a timestamp for each event; there is none: let "
+                "data.columns.order name a column of dates (or of Unix time, with data.options.time_format: "
+                "s), or use 'hash'"
             )
         left_out = "".join(f"; {notice}" for notice in notices)
         if not self._rows and not missing:

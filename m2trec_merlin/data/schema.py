@@ -14,7 +14,6 @@ from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.config import Config
 from m2trec_merlin.readers import Origin
 from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, SESSION_ID, SPLIT, SPLITS, TARGET, TIMESTAMP
-from m2trec_merlin.readers.settings import SplitByModulus
 from m2trec_merlin.readers.times import COUNTS, ISO_8601
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -39,7 +38,7 @@ def schemas(config: Config) -> dict[str, Any]:
 
 def _of_interactions(origin: Origin, time_format: str, config: Config) -> dict[str, Any]:
     of_session: dict[str, Any] = _ID
-    if isinstance(config.data.split, SplitByModulus):
+    if config.data.split.needs_whole_ids:
         of_session = {"type": ["integer", "string"], "pattern": r"^\s*[+-]?\d+\s*$"}
     pieces: dict[str, dict[str, Any]] = {
         SESSION_ID: {**of_session, "description": "the session of the event; with data.sessions, its user"},

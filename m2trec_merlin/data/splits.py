@@ -7,7 +7,9 @@ items that no step has seen.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,7 @@ from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, SESSION_ID, SPLIT
 from m2trec_merlin.readers.positions import parse_whole_numbers
 from m2trec_merlin.readers.settings import (
     LeaveOneOut,
+    Split,
     SplitByColumn,
     SplitByHash,
     SplitByModulus,
@@ -36,11 +39,14 @@ SplitChunk = tuple[pd.DataFrame, np.ndarray]
 ReadChunks = Callable[[], Iterable[pd.DataFrame]]
 
 
+#: Divides chunks, one after another, from the first one on.
+Divide = Callable[[pd.DataFrame], Iterator[SplitChunk]]
+#: Returns the split of each session, int8 [S], given its first event.
+Assign = Callable[[pd.DataFrame], np.ndarray]
+
+
 class SplitInteractions:
     """Interactions with the split of each event; iterates as often as asked.
-
-    Splits by time and by column look at all interactions once first; the one by time puts 8 bytes a session
-    into a temporary file.
 
     Args:
         read_chunks: reads the interactions.
@@ -50,48 +56,78 @@ class SplitInteractions:
 
     def __init__(self, read_chunks: ReadChunks, config: SplitConfig, shortest: int = 2) -> None:
         self._read_chunks = read_chunks
-        self._config = config
-        self._shortest = shortest
-        if isinstance(config, SplitByTime):
-            starts = (_first_events(chunk)[TIMESTAMP].to_numpy() for chunk in read_chunks())
-            self._valid_from, self._test_from = time_cuts(starts, config)
-        elif isinstance(config, SplitByColumn):
-            self._kept_in_train = self._count_kept_in_train(config)
+        self._begin = SPLITTERS[type(config)](config, read_chunks, shortest)
 
     def __iter__(self) -> Iterator[SplitChunk]:
-        train_before = 0
+        divide = self._begin()
         for chunk in self._read_chunks():
-            if isinstance(self._config, LeaveOneOut):
-                yield from leave_one_out(chunk, self._shortest)
-                continue
-            sessions = _first_events(chunk)
-            splits = self._assign(sessions, train_before)
-            if isinstance(self._config, SplitByColumn):
-                train_before += int((sessions[SPLIT] == "train").sum())
-            yield chunk, splits[_session_numbers(chunk)]
+            yield from divide(chunk)
 
-    def _assign(self, sessions: pd.DataFrame, train_before: int) -> np.ndarray:
-        if isinstance(self._config, SplitByHash):
-            return split_by_hash(sessions[SESSION_ID], self._config)
-        if isinstance(self._config, SplitByModulus):
-            return split_by_modulus(sessions[SESSION_ID], self._config)
-        if isinstance(self._config, SplitByTime):
-            starts = sessions[TIMESTAMP].to_numpy()
-            return _choose(test=starts >= self._test_from, valid=starts >= self._valid_from)
-        named = sessions[SPLIT].to_numpy(object)
-        # Training sessions are counted in the order of the source, over all chunks.
-        number = train_before + np.cumsum(named == "train")
-        late = (named == "train") & (number > self._kept_in_train)
-        return _choose(test=named == "test", valid=(named == "valid") | late)
 
-    def _count_kept_in_train(self, config: SplitByColumn) -> int:
-        """Return how many training sessions stay in training."""
-        train = valid = 0
-        for chunk in self._read_chunks():
-            named = _first_events(chunk)[SPLIT]
-            train += int((named == "train").sum())
-            valid += int((named == "valid").sum())
-        return train if valid else train - round(train * config.valid_share_of_train)
+def _of_whole_sessions(assign: Assign) -> Divide:
+    def divide(chunk: pd.DataFrame) -> Iterator[SplitChunk]:
+        yield chunk, assign(_first_events(chunk))[_session_numbers(chunk)]
+
+    return divide
+
+
+def _by_hash(config: SplitByHash, read_chunks: ReadChunks, shortest: int) -> Callable[[], Divide]:
+    return lambda: _of_whole_sessions(lambda sessions: split_by_hash(sessions[SESSION_ID], config))
+
+
+def _by_modulus(config: SplitByModulus, read_chunks: ReadChunks, shortest: int) -> Callable[[], Divide]:
+    return lambda: _of_whole_sessions(lambda sessions: split_by_modulus(sessions[SESSION_ID], config))
+
+
+def _by_time(config: SplitByTime, read_chunks: ReadChunks, shortest: int) -> Callable[[], Divide]:
+    """Look at all interactions once first, and put 8 bytes a session into a temporary file."""
+    valid_from, test_from = time_cuts(
+        (_first_events(chunk)[TIMESTAMP].to_numpy() for chunk in read_chunks()), config
+    )
+
+    def assign(sessions: pd.DataFrame) -> np.ndarray:
+        starts = sessions[TIMESTAMP].to_numpy()
+        return _choose(test=starts >= test_from, valid=starts >= valid_from)
+
+    return lambda: _of_whole_sessions(assign)
+
+
+def _by_column(config: SplitByColumn, read_chunks: ReadChunks, shortest: int) -> Callable[[], Divide]:
+    """Count the training sessions once first: the last ones may be for validation."""
+    named: Counter[object] = Counter()
+    for chunk in read_chunks():
+        named.update(_first_events(chunk)[SPLIT])
+    kept = named["train"] - (0 if named["valid"] else round(named["train"] * config.valid_share_of_train))
+
+    def begin() -> Divide:
+        before = 0
+
+        def assign(sessions: pd.DataFrame) -> np.ndarray:
+            nonlocal before
+            named = sessions[SPLIT].to_numpy(object)
+            # Training sessions are counted in the order of the source, over all chunks.
+            number = before + np.cumsum(named == "train")
+            before += int((named == "train").sum())
+            late = (named == "train") & (number > kept)
+            return _choose(test=named == "test", valid=(named == "valid") | late)
+
+        return _of_whole_sessions(assign)
+
+    return begin
+
+
+def _by_events(config: LeaveOneOut, read_chunks: ReadChunks, shortest: int) -> Callable[[], Divide]:
+    return lambda: lambda chunk: leave_one_out(chunk, shortest)
+
+
+#: What divides, by the settings of a kind: made once, it begins anew as often as the interactions are read.
+SPLITTERS: dict[type[Split], Callable[[Any, ReadChunks, int], Callable[[], Divide]]] = {
+    SplitByColumn: _by_column,
+    SplitByTime: _by_time,
+    SplitByHash: _by_hash,
+    SplitByModulus: _by_modulus,
+    LeaveOneOut: _by_events,
+}
 
 
 def leave_one_out(events: pd.DataFrame, shortest: int) -> Iterator[SplitChunk]:

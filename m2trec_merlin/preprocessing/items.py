@@ -32,7 +32,6 @@ from m2trec_merlin.preprocessing.starting import start_from
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers import Origin
 from m2trec_merlin.readers.problems import ProblemLog
-from m2trec_merlin.readers.settings import SplitByColumn
 from m2trec_merlin.runs.folder import CATALOGUE, ITEMS_FILE, ITEMS_WORKFLOW
 from m2trec_merlin.workflows.items import items_workflow
 from m2trec_merlin.workflows.storage import save_workflow
@@ -116,7 +115,7 @@ def _order_items(config: Config, data: Path) -> tuple[pa.Table, np.ndarray, np.n
     parts = find_parts(data, "train")
     counts = count_events(parts, index)
     # Sessions that a column divides are read as being in order, as `valid_share_of_train` does.
-    recent = count_recent(parts, index, isinstance(config.data.split, SplitByColumn))
+    recent = count_recent(parts, index, config.data.split.is_named)
     # A stable sort keeps the order of the source among items with equal counts.
     order = np.argsort(-counts, kind="stable")
     return items.take(pa.array(order)), counts[order], None if recent is None else recent[order]

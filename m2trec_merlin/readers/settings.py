@@ -7,13 +7,34 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from m2trec_merlin.readers.canonical import SPLITS
 from m2trec_merlin.readers.dialect import Dialect
 from m2trec_merlin.readers.source import Source
 from m2trec_merlin.sections import MANY, Name, Section
 
 
-class SplitByColumn(Section):
+class Split(Section):
+    """How sessions are divided: what others need to know of a kind; `data/splits.py` has what it does."""
+
+    kind: str
+
+    #: Whether a column of the interactions names the split of each session, in the order of time.
+    is_named: ClassVar[bool] = False
+    #: Whether each event needs a time.
+    needs_times: ClassVar[bool] = False
+    #: Whether ids of sessions have to be whole numbers.
+    needs_whole_ids: ClassVar[bool] = False
+    #: Whether the splits hold sessions of training again, with the events that were kept from it.
+    is_nested: ClassVar[bool] = False
+    #: What helps where a split is empty, by its name.
+    hints: ClassVar[Mapping[str, str]] = {}
+
+
+class SplitByColumn(Split):
     """The interactions carry the split: `train`, `valid`, `test`."""
+
+    is_named: ClassVar[bool] = True
+    hints: ClassVar[Mapping[str, str]] = {"valid": "valid_share_of_train takes sessions from training"}
 
     kind: Literal["column"]
     valid_share_of_train: float = Field(
@@ -24,7 +45,7 @@ class SplitByColumn(Section):
     )
 
 
-class _Shares(Section):
+class _Shares(Split):
     test_share: float = Field(0.1, gt=0, lt=1)
     valid_share: float = Field(0.1, gt=0, lt=1)
 
@@ -40,6 +61,11 @@ class _Shares(Section):
 class SplitByTime(_Shares):
     """The last sessions in time are held out, by the time of their first event."""
 
+    needs_times: ClassVar[bool] = True
+    hints: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        SPLITS, "sessions that begin at one time stay together; kind hash divides them"
+    )
+
     kind: Literal["time"]
 
 
@@ -49,8 +75,10 @@ class SplitByHash(_Shares):
     kind: Literal["hash"]
 
 
-class SplitByModulus(Section):
+class SplitByModulus(Split):
     """`session_id % modulus` decides; needs integer session ids."""
+
+    needs_whole_ids: ClassVar[bool] = True
 
     kind: Literal["modulus"]
     modulus: int = Field(10, ge=3, le=1_000_000)
@@ -71,11 +99,13 @@ class SplitByModulus(Section):
         return self
 
 
-class LeaveOneOut(Section):
+class LeaveOneOut(Split):
     """Of each session the last event is for the test, the one before it for validation.
 
     Needs `evaluation.prefixes: last`, as training sees the events before.
     """
+
+    is_nested: ClassVar[bool] = True
 
     kind: Literal["leave_one_out"]
 
@@ -152,9 +182,10 @@ class DataSettings(Section):
                 f"min_session_length {self.min_session_length} is above max_session_length "
                 f"{self.max_session_length}"
             )
-        if isinstance(self.split, SplitByColumn) and not self.names_splits:
+        if self.split.is_named and not self.names_splits:
             raise ValueError(self._no_split_column())
         return self
 
     def _no_split_column(self) -> str:
-        return f"split.kind 'column' needs a column that names the split, and '{self.source}' has none"
+        kind = self.split.kind
+        return f"split.kind '{kind}' needs a column that names the split, and '{self.source}' has none"

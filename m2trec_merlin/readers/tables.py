@@ -29,7 +29,7 @@ from m2trec_merlin.readers.first_rows import first_rows, rows_saying_most
 from m2trec_merlin.readers.grouping import GroupedSessions
 from m2trec_merlin.readers.left_out import LeftOut
 from m2trec_merlin.readers.positions import parse_positions
-from m2trec_merlin.readers.settings import DataSettings, SplitByModulus
+from m2trec_merlin.readers.settings import DataSettings
 from m2trec_merlin.readers.source import Origin
 from m2trec_merlin.readers.times import ISO_8601, fault_of_format
 from m2trec_merlin.readers.user_sessions import UserSessions
@@ -147,14 +147,15 @@ class TablesData(DataSettings):
             problems.append("columns.session_id and sessions contradict each other: give one of them")
         if self.sessions and self.columns.order is None:
             problems.append("sessions needs columns.order: the column that holds the times of events")
-        if self.sessions and isinstance(self.split, SplitByModulus):
-            problems.append("split.kind 'modulus' needs ids that are numbers, and sessions makes USER@START")
+        if self.sessions and self.split.needs_whole_ids:
+            what = "needs ids that are numbers, and sessions makes USER@START"
+            problems.append(f"split.kind '{self.split.kind}' {what}")
         if problems:
             raise ValueError("; ".join(problems))
         return self
 
     def _no_split_column(self) -> str:
-        return "split.kind 'column' needs columns.split: the column that names the split"
+        return f"split.kind '{self.split.kind}' needs columns.split: the column that names the split"
 
 
 class TableFiles:
