@@ -105,7 +105,7 @@ class Deaf:
 
 
 def unobserved(first: Path, second: Path) -> Answer:
-    steps = PreprocessStep(first, Tally()), PredictStep(second, Tally())
+    steps = PreprocessStep(first, Tally(), True), PredictStep(second, Tally(), True)
     for step in steps:
         vars(step)["tally"] = Deaf()
 

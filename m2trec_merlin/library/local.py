@@ -79,8 +79,8 @@ class LocalRecommender:
     """
 
     def __init__(self, repository: Path) -> None:
-        self._first = PreprocessStep(version_folder(repository, PREPROCESS), in_background=False)
-        self._second = PredictStep(version_folder(repository, PREDICT), in_background=False)
+        self._first = PreprocessStep(version_folder(repository, PREPROCESS))
+        self._second = PredictStep(version_folder(repository, PREDICT))
         self._turn = threading.Lock()
         self._search: tuple[ServedCatalogue, ItemSearch] | None = None
 

@@ -81,8 +81,8 @@ def replay(log: Path, repository: Path, k: int, progress: Progress = SILENT) -> 
     pairs: list[tuple[list[str], list[str]]] = []
     refused, done, shown_by = 0, 0, set()
     with (
-        closing(PreprocessStep(version_folder(repository, PREPROCESS), in_background=False)) as first,
-        closing(PredictStep(version_folder(repository, PREDICT), in_background=False)) as second,
+        closing(PreprocessStep(version_folder(repository, PREPROCESS))) as first,
+        closing(PredictStep(version_folder(repository, PREDICT))) as second,
     ):
         for rows in _batches(files):
             shown_by |= {row["model"] for row in rows}

@@ -5,6 +5,7 @@ import torch
 
 from m2trec_merlin.model.storage import save_model
 from m2trec_merlin.serving.export.run import export
+from tests.worlds.rewritten import as_if_written
 from tests.worlds.shop import Shop, build_shop
 
 
@@ -17,4 +18,5 @@ def other_shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
         for parameter in model.parameters():
             parameter.mul_(-1.5)
     save_model(model, folder / "model", config, catalogue)
+    as_if_written(folder / "model")
     return Shop(config, catalogue, model, export(config))

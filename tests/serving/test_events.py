@@ -173,7 +173,7 @@ def test_what_is_no_time_is_warned_of_and_missing(eventful: Eventful, time: obje
 def steps(eventful: Eventful) -> tuple[PreprocessStep, PredictStep]:
     folders = (version_folder(eventful.run.triton, name) for name in (PREPROCESS, PREDICT))
     first, second = folders
-    return PreprocessStep(first, in_background=False), PredictStep(second, in_background=False)
+    return PreprocessStep(first), PredictStep(second, in_background=False)
 
 
 @pytest.mark.parametrize(

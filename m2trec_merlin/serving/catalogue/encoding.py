@@ -88,7 +88,7 @@ class RowEncoder:
         raw: list[dict[str, Any]] = [json.loads(item) for item in items]
         if raw:
             # As a request's items: what is said of an item means the same whichever way it comes.
-            encoder = NewItemEncoder(self._workflow, self._attributes)
+            encoder = NewItemEncoder(self._workflow, self._attributes, in_background=True)
             ignored: list[list[Ignored]] = []
             for start in range(0, len(raw), _AT_ONCE):
                 progress.advance("items", start, len(raw))

@@ -63,7 +63,7 @@ class EventReader:
         in_background: load what they need, see `NewItemEncoder`.
     """
 
-    def __init__(self, directory: Path, version: Description, in_background: bool = True) -> None:
+    def __init__(self, directory: Path, version: Description, in_background: bool = False) -> None:
         self._attributes, self._time = version.events, version.time
         self._most = version.max_length
         # Each by itself: most values of most attributes were met before, and NVTabular takes its time. The

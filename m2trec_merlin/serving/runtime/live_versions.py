@@ -55,7 +55,7 @@ class LiveVersions(Generic[T]):
         export: str,
         exported: T,
         open_version: Callable[[Path, CatalogueVersion], T],
-        in_background: bool = True,
+        in_background: bool = False,
     ) -> None:
         self._folder, self._export = catalogue_folder(repository), export
         self._open_version = open_version

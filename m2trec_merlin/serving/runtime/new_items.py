@@ -49,7 +49,7 @@ class NewItemEncoder:
         self,
         directory: Path,
         attributes: Sequence[RawAttribute],
-        in_background: bool = True,
+        in_background: bool = False,
         of_events: bool = False,
     ) -> None:
         self._attributes = attributes
@@ -58,7 +58,7 @@ class NewItemEncoder:
         self._loaded = _started(load) if in_background else cache(load)
 
     @classmethod
-    def of(cls, directory: Path, version: Description, in_background: bool = True) -> NewItemEncoder | None:
+    def of(cls, directory: Path, version: Description, in_background: bool = False) -> NewItemEncoder | None:
         """Return the encoder of items of a version folder of `m2trec_preprocess`; None if nothing can be."""
         if not version.attributes:
             return None

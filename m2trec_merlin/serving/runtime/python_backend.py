@@ -26,7 +26,7 @@ class StepModel:
         step_class: which step, from a version folder; a model's `TritonPythonModel` says.
     """
 
-    step_class: Callable[[Path, Tally], Step]
+    step_class: Callable[[Path, Tally, bool], Step]
 
     def initialize(self, args: dict[str, str]) -> None:
         """Load this version's files."""

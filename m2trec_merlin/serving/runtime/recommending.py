@@ -125,7 +125,7 @@ class Recommender:
         MissingDependencyError: it has neighbours, and what they need is not installed.
     """
 
-    def __init__(self, directory: Path, in_background: bool = True) -> None:
+    def __init__(self, directory: Path, in_background: bool = False) -> None:
         self.version = Description.open(directory)
         exported = ExportedCatalogue(directory, self.version)
         repository = repository_of(directory)

@@ -97,7 +97,7 @@ class PreprocessStep:
 
     name = PREPROCESS
 
-    def __init__(self, directory: Path, tally: Tally | None = None, in_background: bool = True) -> None:
+    def __init__(self, directory: Path, tally: Tally | None = None, in_background: bool = False) -> None:
         repository, version = repository_of(directory), Description.open(directory)
         self.model = export_version(repository)
         ids = ExportedIds(directory)
@@ -185,7 +185,7 @@ class PredictStep:
 
     name = PREDICT
 
-    def __init__(self, directory: Path, tally: Tally | None = None, in_background: bool = True) -> None:
+    def __init__(self, directory: Path, tally: Tally | None = None, in_background: bool = False) -> None:
         self._recommender = Recommender(directory, in_background)
         self.model = self._recommender.model
         tally = tally or Tally()

@@ -30,17 +30,18 @@ class Worker:
 
     def __init__(
         self,
-        step_class: Callable[[Path, Tally], Step],
+        step_class: Callable[[Path, Tally, bool], Step],
         folder: Path,
         surroundings: Surroundings,
         sink: Sink,
     ) -> None:
         tally = Tally()
-        first = Observed(step_class(folder, tally), surroundings)
+        # In a process of its own a step may load and look around beside its requests.
+        first = Observed(step_class(folder, tally, True), surroundings)
         self._versions, self._answer = [first], first.answer
         if surroundings.beside:
             other = version_folder(Path(surroundings.beside), first.step.name)
-            second = Observed(step_class(other, tally), surroundings)
+            second = Observed(step_class(other, tally, True), surroundings)
             self._versions = [first, second]
             self._answer = SideBySide(first, second, surroundings.share).answer
         # What is counted is there before the first request.

@@ -37,8 +37,8 @@ class Served:
     """Both steps of a repository, asked as the ensemble asks them."""
 
     def __init__(self, repository: Path) -> None:
-        self.first = PreprocessStep(version_folder(repository, PREPROCESS))
-        self.second = PredictStep(version_folder(repository, PREDICT))
+        self.first = PreprocessStep(version_folder(repository, PREPROCESS), in_background=True)
+        self.second = PredictStep(version_folder(repository, PREDICT), in_background=True)
 
     def ask(self, session: list[str], **options: object) -> dict[str, Any]:
         tensors = {

@@ -21,8 +21,8 @@ class Asking:
     def __init__(self, shop: Shop) -> None:
         # Nothing of it goes on when the test has ended.
         self._steps = (
-            PreprocessStep(shop.preprocess, in_background=False),
-            PredictStep(shop.predict, in_background=False),
+            PreprocessStep(shop.preprocess),
+            PredictStep(shop.predict),
         )
 
     def __call__(self, session: Sequence[Any], **options: Any) -> Recommendations:

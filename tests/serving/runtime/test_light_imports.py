@@ -18,7 +18,7 @@ from m2trec_merlin.serving.runtime.options import check_options
 from m2trec_merlin.serving.runtime.steps import PredictStep
 from m2trec_merlin.rows import RowsOfIds
 from m2trec_merlin.serving.runtime.session_reading import SessionReader
-step = PredictStep(Path(sys.argv[1]))
+step = PredictStep(Path(sys.argv[1]), in_background=True)
 version = step._recommender.version
 reader = SessionReader(lambda: ("0", RowsOfIds(["sku-0", "sku-1"])), version, None)
 [read] = reader.read([(["sku-1"], None)])
@@ -36,7 +36,7 @@ import numpy as np
 from m2trec_merlin.serving.runtime.steps import PreprocessStep
 raw = np.array([[b'{"product_name": "red bread", "price": 2}']], object)
 asked = {"item_ids": np.array([[b""]], object), "item_attributes": raw}
-[answer] = PreprocessStep(Path(sys.argv[1])).answer([asked])
+[answer] = PreprocessStep(Path(sys.argv[1]), in_background=True).answer([asked])
 assert answer["rows"].tolist() == [[-1]], answer
 print(*sys.modules)
 import torch  # as an encoder of sentences would

@@ -29,7 +29,7 @@ def write(repository: Path, number: int, export: str = "mine") -> None:
 def test_what_is_served_goes_on_while_an_export_replaces_the_repository(tmp_path: Path) -> None:
     repository = tmp_path / "triton"
     write(repository, 1)
-    versions = LiveVersions(repository, "mine", "as exported", opened, in_background=False)
+    versions = LiveVersions(repository, "mine", "as exported", opened)
     assert versions.served() == ("1", "items of 1")
     repository.rename(tmp_path / "old")
     assert versions.served() == ("1", "items of 1"), "not for a moment what was changed since"
@@ -43,7 +43,7 @@ def test_what_is_not_there_yet_is_tried_again_and_told_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(live_versions, "_SECONDS_UNTIL_TRIED_AGAIN", 0.0)
-    versions = LiveVersions(tmp_path, "mine", "as exported", opened, in_background=False)
+    versions = LiveVersions(tmp_path, "mine", "as exported", opened)
     catalogue_folder(tmp_path).mkdir(parents=True)
     (catalogue_folder(tmp_path) / CURRENT).write_text("1")
     assert [versions.served() for _ in range(3)] == [("0", "as exported")] * 3
@@ -64,7 +64,7 @@ def test_requests_do_not_wait_for_another_version_to_be_opened(tmp_path: Path) -
         return opened(folder, version)
 
     write(tmp_path, 1)
-    versions = LiveVersions(tmp_path, "mine", "as exported", slowly, in_background=False)
+    versions = LiveVersions(tmp_path, "mine", "as exported", slowly)
     write(tmp_path, 2)
     watching = threading.Thread(target=versions.served)
     watching.start()

@@ -194,7 +194,7 @@ def test_no_request_waits_for_what_sessions_of_a_catalogue_are_told(
         return near(self, session)
 
     near = Lifts.near
-    recommender = Recommender(shop.predict, in_background=False)
+    recommender = Recommender(shop.predict)
     table = tmp_path / "new.parquet"
     raw_items().iloc[[3]].assign(item_id="new-1").to_parquet(table, index=False)
     CatalogueVerbs(shop.repository).add(table)

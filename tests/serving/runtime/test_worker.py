@@ -144,7 +144,7 @@ def test_counters_are_exposed_before_the_first_request(shop: Shop) -> None:
 def test_a_new_catalogue_is_exposed_without_a_request(shop: Shop, tmp_path: Path) -> None:
     repository, tally, counted = tmp_path / "triton", Tally(), Counted()
     shutil.copytree(shop.repository, repository)
-    step = PredictStep(version_folder(repository, PREDICT), tally, in_background=False)
+    step = PredictStep(version_folder(repository, PREDICT), tally)
 
     def in_use() -> list[str]:
         tally.publish(counted)
