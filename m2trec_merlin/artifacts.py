@@ -248,7 +248,11 @@ def require_unaltered(directory: Path, verb: str) -> None:
             table, and the verb that mends it.
     """
     written = _read_by_others(require_manifest(directory, verb))
-    parts = {str(path.relative_to(directory)) for path in directory.rglob(_PARTS)}
+    # What an unfinished training keeps in folders of its own is nobody's table.
+    tables = {Path(name).parent for name in written if Path(name).match(_PARTS)}
+    parts = {
+        str(path.relative_to(directory)) for table in tables for path in (directory / table).glob(_PARTS)
+    }
     for name in [*written, *sorted(parts - written.keys())]:
         path = directory / name
         if name not in written:

@@ -272,6 +272,8 @@ def test_files_that_are_gone_or_altered_are_named_and_made_again(written: Path, 
 
 def test_parts_that_nobody_wrote_are_not_read(written: Path) -> None:
     (written / "notes.txt").write_text("mine")
+    (written / "checkpoints").mkdir()
+    (written / "checkpoints" / "part-00000.parquet").write_text("of a training that was killed")
     require_unaltered(written, "train")
     (written / "train" / "part-00002.parquet").write_text("of another run")
     with pytest.raises(ArtifactError, match=r"part-00002\.parquet was added"):

@@ -102,8 +102,9 @@ def run_tune(config: Config, force: bool = False) -> None:
     from m2trec_merlin.model.storage import run_as_trained
 
     with TerminalProgress() as progress:
-        # Says where the model was trained with other settings.
-        run_as_trained(config, progress)
+        if config.serving.mixture.kind == "tuned":
+            # Says where the model was trained with other settings.
+            run_as_trained(config, progress)
         choice = tune(config, force=force, progress=progress)
         if choice is None:
             progress.say(f"serving.mixture is {config.serving.mixture.kind}: there is nothing to choose")

@@ -118,6 +118,7 @@ def test_evaluation_takes_the_model_as_it_was_trained_and_says_so(shop: Shop) ->
     remedy = shop.command("train", "model.width=32", SPLIT)
     assert f"model.width: trained with 16, configured is 32: the trained one is used; run {remedy}" in text
     assert "is up to date" in text
+    assert "model.width: trained with 16" in shop.says("tune", "model.width=32")
     text = shop.says("evaluate", "model.width=32", "evaluation.ks=[3]")
     assert "is up to date" not in text
     assert "K = 3" in text
