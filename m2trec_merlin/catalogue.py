@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from m2trec_merlin.artifacts import read_json, reading
-from m2trec_merlin.encoded import EncodedColumn, Field
+from m2trec_merlin.encoded import NO_ITEM, EncodedColumn, Field
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.ids import IdIndex
 
@@ -117,6 +117,10 @@ class Catalogue:
     def rows_of(self, item_ids: Sequence[object]) -> np.ndarray:
         """Return the row of each id, int64; NO_ITEM where the catalogue lacks it."""
         return self._index.find(pd.Series(list(item_ids), dtype=object)).astype(np.int64) + 1
+
+    def rows_in(self, other: Catalogue) -> np.ndarray:
+        """Return the row of each item in another catalogue, int64 [N + 1]; NO_ITEM where that lacks it."""
+        return np.concatenate([[NO_ITEM], other.rows_of(self.item_ids[NO_ITEM + 1 :].tolist())])
 
     def display(self) -> pd.DataFrame:
         """Return what a person reads: item_id, title and raw attributes; line i is row i + 1."""

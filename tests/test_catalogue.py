@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.errors import ArtifactError
+from tests.worlds.checkerboard import make_catalogue
 
 IDS = pa.int64()
 
@@ -120,3 +121,9 @@ def test_display_and_names_need_the_folder(folder):
     names = pa.table({"value": ["<padding>", "<missing>", "<other>", "acme"]})
     pq.write_table(names, folder / "vocabularies" / "brand.parquet")
     assert catalogue.category_names("brand")[3] == "acme"
+
+
+def test_items_are_found_in_another_catalogue_by_their_ids() -> None:
+    some, others = (make_catalogue([1] * len(ids), item_ids=ids) for ids in ([7, 3, 9], [9, 7, 5, 1]))
+    assert some.rows_in(others).tolist() == [0, 2, 0, 1]
+    assert others.rows_in(some).tolist() == [0, 3, 1, 0, 0]

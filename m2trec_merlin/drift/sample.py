@@ -96,7 +96,7 @@ def read_sample(
     distinct, positions = np.unique(np.concatenate(items), return_inverse=True)
     offsets = offsets_of(np.concatenate(lengths))
     encoded = _encode(data, distinct, workflow, catalogue)
-    return Sample(Sessions(positions, offsets), encoded, _rows(catalogue, distinct))
+    return Sample(Sessions(positions, offsets), encoded, catalogue.rows_of(distinct.tolist()))
 
 
 def _parts(data: Path, splits: Sequence[str]) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -109,11 +109,6 @@ def _parts(data: Path, splits: Sequence[str]) -> Iterator[tuple[np.ndarray, np.n
             starts = run_starts(numbered(events[SESSION_ID])[0])
             offsets = np.append(starts, len(ids))
             yield identify(ids[starts], pd.util.hash_array(items), offsets), items, np.diff(offsets)
-
-
-def _rows(catalogue: Catalogue, ids: np.ndarray) -> np.ndarray:
-    known = IdIndex(pd.Series(catalogue.item_ids[1:].astype(str), dtype=object))
-    return known.find(pd.Series(ids, dtype=object)).astype(np.int64) + 1
 
 
 def _encode(data: Path, ids: np.ndarray, workflow: Workflow, catalogue: Catalogue) -> EncodedItems:

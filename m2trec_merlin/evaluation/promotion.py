@@ -170,8 +170,7 @@ def weigh(candidate: Outcome, current: Outcome, metric: Metric, k: int, samples:
 
 def translate(sessions: Sessions, of: Catalogue, to: Catalogue) -> Sessions:
     """Return sessions in the rows of another catalogue; NO_ITEM where it lacks an item."""
-    row_of = np.concatenate([[NO_ITEM], to.rows_of(of.item_ids[NO_ITEM + 1 :].tolist())])
-    return replace(sessions, rows=row_of[sessions.rows])
+    return replace(sessions, rows=of.rows_in(to)[sessions.rows])
 
 
 def parse_metric(text: str) -> tuple[Metric, int]:

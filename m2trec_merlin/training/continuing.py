@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 from m2trec_merlin.artifacts import atomic_directory, reading
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import TrainingConfig
-from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.continuing import take_over
 from m2trec_merlin.model.m2trec import M2TRec, build_model
@@ -61,9 +60,8 @@ class Continuation:
         self._run = run
         self._catalogue = catalogue
         self._before = Catalogue.load(earlier.catalogue)
-        ids = self._before.item_ids[NO_ITEM + 1 :].tolist()
         #: int64 [rows of the earlier catalogue], rows of the same items now.
-        self.row_of = np.concatenate([[NO_ITEM], catalogue.rows_of(ids)])
+        self.row_of = self._before.rows_in(catalogue)
 
     def build(self) -> M2TRec:
         """Return the model of the run with what the earlier model learned.
