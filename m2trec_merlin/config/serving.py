@@ -8,14 +8,13 @@ from pydantic import Field, create_model, model_validator
 
 from m2trec_merlin.neighbours.weights import WEIGHTS
 from m2trec_merlin.sections import Count, Name, Section, SettingPath
+from m2trec_merlin.serving.contract.surroundings import LogJson
 from m2trec_merlin.serving.runtime.indexes import INDEXES
 
 if TYPE_CHECKING:
     IndexName = str
 else:
     IndexName = Literal[("auto", *INDEXES)]
-
-LogJson = Literal["none", "faulty", "all"]
 
 
 class ShownLogConfig(Section):

@@ -21,6 +21,25 @@ from m2trec_merlin.sessions import Prefixes, Sessions
 _ROWS_AT_A_TIME = 65_536
 
 
+@torch.inference_mode()
+def encode_catalogue(model: M2TRec) -> tuple[ItemVectors, Tensor, Tensor]:
+    """Return item vectors [R, I], candidate vectors [R, D] and biases [R] of all rows; row NO_ITEM is none.
+
+    Args:
+        model: in evaluation mode.
+    """
+    items, vectors, biases = [], [], []
+    rows_R = torch.arange(model.next_item_task.n_rows, device=next(model.parameters()).device)
+    for rows in rows_R.split(_ROWS_AT_A_TIME):
+        items.append(model.encode_rows(rows))
+        candidate_vectors, candidate_biases = model.next_item_head.candidates(items[-1], rows)
+        vectors.append(candidate_vectors)
+        biases.append(candidate_biases)
+    biases_R = torch.cat(biases)
+    biases_R[NO_ITEM] = -torch.inf
+    return ItemVectors.join(items), torch.cat(vectors), biases_R
+
+
 class ModelScorer:
     """An `ItemScorer` and `CategoryScorer`: scores every item of the catalogue that the model's head can.
 
@@ -39,20 +58,8 @@ class ModelScorer:
         self._kept: Tensor | None = None
         self._encoded: tuple[Prefixes, Tensor] | None = None
         with torch.inference_mode():
-            self._items, self._vectors_RD, self._biases_R = self._encode_catalogue()
+            self._items, self._vectors_RD, self._biases_R = encode_catalogue(self.model)
             self._own_vectors_RD = self.model.next_item_head.session_item_vectors(self._items.described)
-
-    def _encode_catalogue(self) -> tuple[ItemVectors, Tensor, Tensor]:
-        items, vectors, biases = [], [], []
-        rows_R = torch.arange(self.model.next_item_task.n_rows, device=self.device)
-        for rows in rows_R.split(_ROWS_AT_A_TIME):
-            items.append(self.model.encode_rows(rows))
-            candidate_vectors, candidate_biases = self.model.next_item_head.candidates(items[-1], rows)
-            vectors.append(candidate_vectors)
-            biases.append(candidate_biases)
-        biases_R = torch.cat(biases)
-        biases_R[NO_ITEM] = -torch.inf
-        return ItemVectors.join(items), torch.cat(vectors), biases_R
 
     @torch.inference_mode()
     def score_tensor(self, prefixes: Prefixes) -> Tensor:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from typing import Literal, get_args
 
 from m2trec_merlin.errors import ConfigError
 
 VARIABLE = "M2TREC_SERVING"
 
 #: Requests that leave a line of JSON.
-LOG_JSON = ("none", "faulty", "all")
+LogJson = Literal["none", "faulty", "all"]
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ class Surroundings:
         text = environment.get(VARIABLE, "{}")
         try:
             told = cls(**json.loads(text))
-            if told.log_json not in LOG_JSON:
-                raise ValueError(f"log_json is one of {', '.join(LOG_JSON)}")
+            if told.log_json not in get_args(LogJson):
+                raise ValueError(f"log_json is one of {', '.join(get_args(LogJson))}")
             return told
         except (ValueError, TypeError) as error:
             known = ", ".join(field.name for field in fields(cls))

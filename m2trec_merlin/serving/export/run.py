@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
-import torch
 
 from m2trec_merlin import __version__
 from m2trec_merlin.artifacts import (
@@ -33,6 +32,7 @@ from m2trec_merlin.evaluation.chosen import weights_of
 from m2trec_merlin.evaluation.tuning import tune
 from m2trec_merlin.model.heads import HEADS
 from m2trec_merlin.model.m2trec import M2TRec
+from m2trec_merlin.model.scoring import encode_catalogue
 from m2trec_merlin.model.storage import load_model, run_as_trained
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
@@ -70,8 +70,6 @@ from m2trec_merlin.serving.runtime.catalogue_graph import CatalogueGraph
 from m2trec_merlin.serving.runtime.neighbours import ExportedNeighbours
 from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.tracking import recordings
-
-_ROWS_AT_A_TIME = 65_536
 
 
 def export(config: Config, force: bool = False, progress: Progress = SILENT) -> Path:
@@ -279,7 +277,8 @@ def _write_vectors(folder: Path, model: M2TRec, catalogue: Catalogue, inputs: Se
         graph = CatalogueGraph(folder / CATALOGUE_GRAPH)
         item_vectors, candidates, biases = graph.encode(items, np.arange(catalogue.n_rows))
     else:
-        item_vectors, candidates, biases = _encode(model, catalogue)
+        vectors, *others = encode_catalogue(model)
+        item_vectors, candidates, biases = (each.numpy() for each in (vectors.described, *others))
     biases[NO_ITEM] = -np.inf
     np.save(folder / ITEM_VECTORS, item_vectors)
     np.save(folder / CANDIDATE_VECTORS, candidates)
@@ -287,14 +286,3 @@ def _write_vectors(folder: Path, model: M2TRec, catalogue: Catalogue, inputs: Se
     if model.next_item_head.repeat_biases is not None:
         np.save(folder / REPEAT_BIASES, model.next_item_head.repeat_biases.detach().numpy())
     return item_vectors
-
-
-@torch.inference_mode()
-def _encode(model: M2TRec, catalogue: Catalogue) -> list[np.ndarray]:
-    parts = []
-    for rows in torch.arange(catalogue.n_rows).split(_ROWS_AT_A_TIME):
-        items, head = model.encode_rows(rows), model.next_item_head
-        parts.append(
-            (items.described, head.candidate_vectors(items, rows), head.candidate_biases(items, rows))
-        )
-    return [torch.cat(outputs).numpy() for outputs in zip(*parts, strict=True)]
