@@ -28,8 +28,6 @@ MANIFEST = "manifest.json"
 _NEW, _RETIRED = ".tmp", ".old"
 #: Ends of the names of files for people: who takes them away takes nothing from later steps.
 _PAGES = {".html", ".svg", ".md"}
-#: What finds the parts of a table, all of which are read.
-_PARTS = "part-*"
 _PACKAGES = (
     "m2trec-merlin",
     "torch",
@@ -236,24 +234,25 @@ def require_manifest(directory: Path, verb: str) -> dict[str, Any]:
     return _read_manifest(directory / MANIFEST, verb)
 
 
-def require_unaltered(directory: Path, verb: str) -> None:
+def require_unaltered(directory: Path, verb: str, parts: str) -> None:
     """Check that the files of an earlier step's result are those that it wrote, but for what people read.
 
     Args:
         directory: of the result.
         verb: that wrote it.
+        parts: how parts of a table are called. Whoever reads a table takes all files of their kind in its
+            folder, so there must be no other.
 
     Raises:
-        ArtifactError: names the first file that is missing, altered, or one too many among the parts of a
+        ArtifactError: names the first file that is missing, altered, or one too many in the folder of a
             table, and the verb that mends it.
     """
     written = _read_by_others(require_manifest(directory, verb))
     # What an unfinished training keeps in folders of its own is nobody's table.
-    tables = {Path(name).parent for name in written if Path(name).match(_PARTS)}
-    parts = {
-        str(path.relative_to(directory)) for table in tables for path in (directory / table).glob(_PARTS)
-    }
-    for name in [*written, *sorted(parts - written.keys())]:
+    tables = {directory / Path(name).parent for name in written if Path(name).match(parts)}
+    kind = f"*{Path(parts).suffix}"
+    read = {str(path.relative_to(directory)) for table in tables for path in table.glob(kind)}
+    for name in [*written, *sorted(read - written.keys())]:
         path = directory / name
         if name not in written:
             what = "was added"

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
+
+from m2trec_merlin.columns import to_arrow
 
 #: A table with an entry for every integer between the least and the greatest id takes at most so many entries
 #: an id (of 4 bytes): above, a hash table is used.
@@ -87,8 +88,8 @@ def numbered(ids: pd.Series) -> tuple[np.ndarray, np.ndarray]:
         int64 [n], the number of each id; int64 [distinct], where each number is first met.
     """
     if pd.api.types.infer_dtype(ids, skipna=True) == "string":
-        texts = pa.chunked_array([pa.array(ids, from_pandas=True)]).combine_chunks()
-        found = texts.dictionary_encode(null_encoding="encode").indices.to_numpy().astype(np.int64)
+        texts = to_arrow(ids).dictionary_encode(null_encoding="encode")
+        found = texts.indices.to_numpy().astype(np.int64)
     else:
         found = pd.factorize(ids, use_na_sentinel=False)[0].astype(np.int64)
     first = np.empty(found.max(initial=-1) + 1, np.int64)

@@ -32,6 +32,7 @@ from m2trec_merlin.artifacts import (
     write_manifest,
 )
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.runs.folder import PARTS
 from tests.worlds.disks import small_disk
 
 LARGE = np.arange(100_000)
@@ -258,15 +259,15 @@ def written(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", ["train/part-00001.parquet", "weights"])
 def test_files_that_are_gone_or_altered_are_named_and_made_again(written: Path, name: str) -> None:
-    require_unaltered(written, "train")
+    require_unaltered(written, "train", PARTS)
     size = (written / name).stat().st_size
     (written / name).write_text("x" * size)
     remedy = r"run `m2trec train --force` to make it anew"
     with pytest.raises(ArtifactError, match=rf"{name} is altered: {remedy}"):
-        require_unaltered(written, "train")
+        require_unaltered(written, "train", PARTS)
     (written / name).unlink()
     with pytest.raises(ArtifactError, match=rf"{name} is missing: {remedy}"):
-        require_unaltered(written, "train")
+        require_unaltered(written, "train", PARTS)
     assert not is_current(written, {"seed": 1})
 
 
@@ -274,13 +275,15 @@ def test_parts_that_nobody_wrote_are_not_read(written: Path) -> None:
     (written / "notes.txt").write_text("mine")
     (written / "checkpoints").mkdir()
     (written / "checkpoints" / "part-00000.parquet").write_text("of a training that was killed")
-    require_unaltered(written, "train")
-    (written / "train" / "part-00002.parquet").write_text("of another run")
-    with pytest.raises(ArtifactError, match=r"part-00002\.parquet was added"):
-        require_unaltered(written, "train")
+    require_unaltered(written, "train", PARTS)
+    for name in ("part-00002.parquet", "other.parquet"):
+        (written / "train" / name).write_text("of another run")
+        with pytest.raises(ArtifactError, match=rf"{name} was added"):
+            require_unaltered(written, "train", PARTS)
+        (written / "train" / name).unlink()
 
 
 def test_who_takes_a_page_away_need_not_do_the_step_again(written: Path) -> None:
     (written / "report.html").unlink()
-    require_unaltered(written, "train")
+    require_unaltered(written, "train", PARTS)
     assert is_current(written, {"seed": 1})

@@ -135,6 +135,7 @@ class InteractionChecker:
             for column in (SESSION_ID, ITEM_ID)
             if column in chunk
         }
+        sessions = numbered(ids[SESSION_ID]) if SESSION_ID in ids else None
         if ITEM_ID in ids and self._known is not None:
             self._check_items(ids[ITEM_ID], self._known)
         for column in chunk.columns.intersection([POSITION, TIMESTAMP]):
@@ -148,11 +149,11 @@ class InteractionChecker:
             what, missing = f"is not a timestamp ({self._time_format})", chunk[TIMESTAMP].isna()
             self._log.add_rows(TIMESTAMP, "is missing", chunk[TIMESTAMP], missing)
             self._log.add_rows(TIMESTAMP, what, chunk[TIMESTAMP], times.isna() & ~missing, self._times_hint)
-            if SESSION_ID in ids:
-                self._times.add(times, numbered(ids[SESSION_ID])[0])
+            if sessions is not None:
+                self._times.add(times, sessions[0])
         self._event_columns.check(chunk, self._log)
-        if SESSION_ID in ids:
-            self._check_sessions(chunk, ids[SESSION_ID])
+        if sessions is not None:
+            self._check_sessions(chunk, ids[SESSION_ID], *sessions)
         else:
             self.events += len(chunk)
 
@@ -180,8 +181,9 @@ class InteractionChecker:
         mixed = sum((part.astype(np.uint64) * factor for part, factor in zip(parts, _FACTORS, strict=True)))
         self._repeated += int(pd.Series(mixed).duplicated().sum())
 
-    def _check_sessions(self, chunk: pd.DataFrame, session_ids: pd.Series) -> None:
-        session, first = numbered(session_ids)
+    def _check_sessions(
+        self, chunk: pd.DataFrame, session_ids: pd.Series, session: np.ndarray, first: np.ndarray
+    ) -> None:
         ids = pd.Index(session_ids.iloc[first])
         lengths = np.bincount(session, minlength=len(ids))
         kept = lengths >= self._shortest
@@ -202,7 +204,6 @@ class InteractionChecker:
         if self._split.is_named and SPLIT in chunk:
             names = chunk[SPLIT].astype(object).where(chunk[SPLIT].notna(), None)
             self._log.add_rows(SPLIT, f"is none of {', '.join(SPLITS)}", names, ~names.isin(SPLITS))
-            _, first = np.unique(session, return_index=True)
             other = names.to_numpy(object) != names.to_numpy(object)[first][session]
             what = "is not the split of its session's first event"
             self._log.add_rows(SPLIT, what, names, other & names.isin(SPLITS).to_numpy())

@@ -16,7 +16,7 @@ from m2trec_merlin.neighbours.views import MixedView
 from m2trec_merlin.neighbours.weights import VIEWS, Weights
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
-from m2trec_merlin.scores import ItemScorer
+from m2trec_merlin.scores import CategoryScorer, ItemScorer
 from m2trec_merlin.sessions import Prefixes, Sessions
 
 if TYPE_CHECKING:
@@ -53,16 +53,13 @@ class WithoutUnknown:
 class CategoriesWithoutUnknown(WithoutUnknown):
     """The same of a scorer of categories, too: where no item is left, none is predicted."""
 
-    def __init__(self, scorer: ModelScorer, catalogue: Catalogue) -> None:
-        super().__init__(scorer, catalogue)
-        self._of_categories = scorer
-
     def category_scores(self, prefixes: Prefixes) -> dict[str, np.ndarray]:
         """See `CategoryScorer.category_scores`."""
+        assert isinstance(self._scorer, CategoryScorer)
         usable, known = _known_part(prefixes)
         asked = known if len(usable) else prefixes.take(usable)
         scores = {}
-        for name, values in self._of_categories.category_scores(asked).items():
+        for name, values in self._scorer.category_scores(asked).items():
             scores[name] = np.full((len(prefixes), values.shape[1]), -np.inf, np.float32)
             scores[name][usable] = values
         return scores
@@ -70,11 +67,8 @@ class CategoriesWithoutUnknown(WithoutUnknown):
 
 def as_served(scorer: ItemScorer, catalogue: Catalogue) -> ItemScorer:
     """Return a scorer of a run, with sessions read as a server reads them."""
-    from m2trec_merlin.model.scoring import ModelScorer
-
-    if isinstance(scorer, ModelScorer):
-        return CategoriesWithoutUnknown(scorer, catalogue)
-    return WithoutUnknown(scorer, catalogue)
+    kind = CategoriesWithoutUnknown if isinstance(scorer, CategoryScorer) else WithoutUnknown
+    return kind(scorer, catalogue)
 
 
 def _known_part(prefixes: Prefixes) -> tuple[np.ndarray, Prefixes]:

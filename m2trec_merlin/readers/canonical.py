@@ -66,9 +66,8 @@ def _is_whole(value: float | Decimal) -> bool:
 def has_fractions(values: pd.Series) -> np.ndarray:
     """Tell which numbers are not whole, bool; all False for columns of texts."""
     if values.dtype == object and pd.api.types.infer_dtype(values, skipna=True) != "string":
-        return values.map(lambda v: isinstance(v, float | Decimal) and v == v and not _is_whole(v)).to_numpy(
-            bool
-        )
+        fractions = values.map(lambda v: isinstance(v, float | Decimal) and v == v and not _is_whole(v))
+        return fractions.to_numpy(bool)
     if not pd.api.types.is_float_dtype(values):
         return np.zeros(len(values), dtype=bool)
     numbers = values.to_numpy(np.float64, na_value=np.nan)

@@ -17,7 +17,7 @@ from m2trec_merlin.artifacts import (
     writing,
 )
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.runs.folder import REPORT_NUMBERS, REPORT_PAGE
+from m2trec_merlin.runs.folder import PARTS, REPORT_NUMBERS, REPORT_PAGE
 from m2trec_merlin.runs.locks import lock
 from m2trec_merlin.runs.settings import LEFT_OUT, Settings, Verb, differences, full_name
 
@@ -92,7 +92,7 @@ class Step:
         Raises:
             ArtifactError: names a file that is missing or altered, and what to run.
         """
-        require_unaltered(self.folder, self.verb)
+        require_unaltered(self.folder, self.verb, PARTS)
 
     def problem(self) -> str | None:
         """Return why the folder is not what this configuration makes of what stands before it, or None.

@@ -33,8 +33,8 @@ NEIGHBOUR_ROWS, NEIGHBOUR_OFFSETS = "neighbour_rows.npy", "neighbour_offsets.npy
 NEIGHBOUR_TRENDS = "neighbour_trends.npy"
 #: What the server itself never reads: how items are encoded into rows of the catalogue.
 CATALOGUE_GRAPH, ITEM_FORMAT = "catalogue.onnx", "item_format.json"
-#: What the catalogue graph reads beside attributes, none of which can be called so.
-ROWS_INPUT = "__rows"
+#: What inputs of a graph of items are called beside attributes, none of which can be called so.
+OTHER_INPUT = "__{}"
 #: What inputs of the session graph are called that hold attributes of events, and where these stand.
 EVENT_INPUT, PLACES = "event_{}", "places"
 #: Entries of a description that are left out where they say nothing.

@@ -5,7 +5,7 @@ Shape legend: B sessions, L longest session, D model width, I item width, n item
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from m2trec_merlin.encoded import FIRST_VALUE, EncodedColumn, Field, Layout
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, EncodedAttributes, on_device
 from m2trec_merlin.model.item_vectors import ItemVectors
 from m2trec_merlin.model.m2trec import M2TRec
-from m2trec_merlin.serving.contract.version import EVENT_INPUT, PLACES, ROWS_INPUT
+from m2trec_merlin.serving.contract.version import EVENT_INPUT, OTHER_INPUT, PLACES
 from m2trec_merlin.serving.export.onnx_files import require_equal, write_graph
 from m2trec_merlin.serving.runtime.session_encoding import places_of
 from m2trec_merlin.sessions import Sessions
@@ -176,7 +176,7 @@ def export_items(model: M2TRec, path: Path) -> None:
         ArtifactError: the graph's answers differ from the model's.
     """
     graph = ItemGraph(model).eval()
-    _write_items(graph, model, path, graph.outputs)
+    _write_items(graph, model, path, graph.outputs, lambda rows: {})
 
 
 def export_catalogue(model: M2TRec, path: Path) -> None:
@@ -190,7 +190,8 @@ def export_catalogue(model: M2TRec, path: Path) -> None:
         ArtifactError: the graph's answers differ from the model's.
     """
     outputs = ["item_vectors", "candidate_vectors", "biases"]
-    _write_items(CatalogueGraph(model).eval(), model, path, outputs, with_rows=True)
+    # Every other item shows no history.
+    _write_items(CatalogueGraph(model).eval(), model, path, outputs, lambda rows: {"rows": rows * (rows % 2)})
 
 
 def _write_items(
@@ -198,28 +199,22 @@ def _write_items(
     model: M2TRec,
     path: Path,
     outputs: Sequence[str],
-    with_rows: bool = False,
+    besides: Callable[[Tensor], dict[str, Tensor]],
 ) -> None:
-    """Write a graph of items, given by their attributes, and whose history they have where it asks for it."""
+    """Write a graph of items, given by their attributes and what goes with their rows besides."""
     catalogue: CatalogueTensors = model.body.inputs.catalogue
     n_rows = model.next_item_task.n_rows
-
-    def arguments_of(rows: Tensor) -> dict[str, Any]:
-        # Every other item shows no history.
-        return {"attributes": catalogue(rows), **({"rows": rows * (rows % 2)} if with_rows else {})}
-
-    def feeds_of(arguments: dict[str, Any]) -> dict[str, Tensor]:
-        return arguments["attributes"] | ({ROWS_INPUT: arguments["rows"]} if with_rows else {})
-
-    example = arguments_of(torch.arange(n_rows)[-3:] if n_rows > 3 else torch.tensor([0, 1, 1]))
-    dynamic: dict[str, Any] = {"attributes": {name: {0: _DYNAMIC} for name in example["attributes"]}}
-    dynamic |= {"rows": {0: _DYNAMIC}} if with_rows else {}
-    write_graph(graph, example, list(feeds_of(example)), outputs, dynamic, path)
+    rows = torch.arange(n_rows)[-3:] if n_rows > 3 else torch.tensor([0, 1, 1])
+    example, more = catalogue(rows), besides(rows)
+    names = [*example, *map(OTHER_INPUT.format, more)]
+    dynamic = {"attributes": {name: {0: _DYNAMIC} for name in example}, **{n: {0: _DYNAMIC} for n in more}}
+    write_graph(graph, {"attributes": example, **more}, names, outputs, dynamic, path)
     for rows in (torch.arange(min(n_rows, 1)), torch.arange(n_rows)[:100], torch.arange(n_rows)[-100:]):
-        arguments = arguments_of(rows)
+        attributes, more = catalogue(rows), besides(rows)
         with torch.inference_mode():
-            expected = graph(**arguments)
-        feeds = {name: tensor.numpy() for name, tensor in feeds_of(arguments).items()}
+            expected = graph(attributes, **more)
+        tensors = [*attributes.values(), *more.values()]
+        feeds = {name: tensor.numpy() for name, tensor in zip(names, tensors, strict=True)}
         require_equal(path, feeds, [tensor.numpy() for tensor in expected])
 
 

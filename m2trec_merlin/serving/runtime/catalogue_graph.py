@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from m2trec_merlin.encoded import EncodedColumn, EncodedItems, to_tensors
-from m2trec_merlin.serving.contract.version import ROWS_INPUT
+from m2trec_merlin.serving.contract.version import OTHER_INPUT
 from m2trec_merlin.serving.runtime.graphs import open_graph
 
 #: Items that are encoded together, always so many: sums of floats may depend on how many there are.
@@ -42,7 +42,7 @@ class CatalogueGraph:
             block = {name: column.slice(start, start + len(rows)) for name, column in items.items()}
             filled = {name: _filled(column) for name, column in block.items()}
             fill = np.zeros(_AT_ONCE - len(rows), np.int64)
-            feeds = {**to_tensors(filled), ROWS_INPUT: np.concatenate([rows, fill])}
+            feeds = {**to_tensors(filled), OTHER_INPUT.format("rows"): np.concatenate([rows, fill])}
             parts.append([output[: len(rows)] for output in self._graph.run(None, feeds)])
         nothing = [np.zeros((0, *width), np.float32) for width in self._widths]
         vectors, candidates, biases = (
