@@ -38,15 +38,14 @@ class CudfFrames:
         """See `Frames.read`; strings are never held as categories."""
         return self.cudf.read_parquet(path, columns=list(columns))
 
-    def read_lists(self, paths: Sequence[Path], column: str) -> tuple[Array, Array]:
-        """Return the numbers in a column of lists of several files, one after another, and the lengths."""
-        lists = self.cudf.read_parquet([str(path) for path in paths], columns=[column])[column]
-        entries, lengths = self._flat(lists)
-        return entries.values, lengths
-
     def read_values(self, path: Path, column: str) -> Array:
-        """Return the numbers in a column of a file."""
+        """See `Frames.read_values`."""
         return self.cudf.read_parquet(str(path), columns=[column])[column].values
+
+    def read_lists(self, path: Path, column: str) -> tuple[Array, Array]:
+        """See `Frames.read_lists`."""
+        entries, lengths = self._flat(self.cudf.read_parquet(str(path), columns=[column])[column])
+        return entries.values, lengths
 
     def frame(self, columns: Mapping[str, Column]) -> Frame:
         """See `Frames.frame`."""

@@ -40,6 +40,16 @@ class PandasFrames:
         # Integers with missing values would become floats, and ids beyond 2^53 change.
         return table.to_pandas(integer_object_nulls=True, split_blocks=categories)
 
+    def read_values(self, path: Path, column: str) -> np.ndarray:
+        """See `Frames.read_values`."""
+        return _own(pq.read_table(path, columns=[column]).column(column).to_numpy())
+
+    def read_lists(self, path: Path, column: str) -> tuple[np.ndarray, np.ndarray]:
+        """See `Frames.read_lists`."""
+        lists = pq.read_table(path, columns=[column]).column(column).combine_chunks()
+        lengths = lists.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
+        return _own(lists.flatten().to_numpy()), lengths
+
     def frame(self, columns: Mapping[str, Column]) -> Frame:
         """See `Frames.frame`."""
         return pd.DataFrame({name: _series(column) for name, column in columns.items()}, copy=False)
@@ -199,6 +209,11 @@ def _look_up(values: pa.Array, ids: Callable[[pa.Array], np.ndarray], missing: i
 def _frame(frame: Frame) -> pd.DataFrame:
     assert isinstance(frame, pd.DataFrame)
     return frame
+
+
+def _own(values: np.ndarray) -> np.ndarray:
+    """Return values that may be written to, as torch wants them; those of Arrow may not."""
+    return values if values.flags.writeable else values.copy()
 
 
 def _series(column: Column) -> pd.Series:

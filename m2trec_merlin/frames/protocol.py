@@ -1,4 +1,4 @@
-"""What our NVTabular operators need of a library of data frames.
+"""What is asked of a library of data frames: by our NVTabular operators, and to read what they wrote.
 
 What is done for each row is the library's; what is done for each *distinct* value (spelling, look-ups,
 tokenising) is done on the host, by functions that the operator passes.
@@ -42,10 +42,16 @@ class Frame(Protocol):
 
 
 class Frames(Protocol):
-    """What a library does for the operators."""
+    """What a library does; arrays are in its own memory, main memory or that of a GPU."""
 
     def read(self, path: Path, columns: Sequence[str], categories: bool = False) -> Frame:
         """Read columns of a Parquet file; strings may be held as categories where that is allowed."""
+
+    def read_values(self, path: Path, column: str) -> Array:
+        """Return the numbers in a column of a Parquet file, none of them missing, [n]."""
+
+    def read_lists(self, path: Path, column: str) -> tuple[Array, Array]:
+        """Return the numbers of all lists in a column of a Parquet file, and the lengths, int64 [n]."""
 
     def frame(self, columns: Mapping[str, Column]) -> Frame:
         """Return a frame of these columns."""

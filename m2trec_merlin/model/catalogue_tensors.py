@@ -26,7 +26,7 @@ from m2trec_merlin.encoded import (
     Layout,
     to_tensors,
 )
-from m2trec_merlin.frames.cudf_frames import CudfFrames
+from m2trec_merlin.frames import Frames
 from m2trec_merlin.model.lists import Lists
 
 #: Encoded attributes of n items, by the names of their tensors (`encoded.Field.tensor_names`). Lists that are
@@ -81,11 +81,11 @@ class CatalogueTensors(nn.Module):
             persistent=False,
         )
 
-    def read(self, frames: CudfFrames, path: Path) -> None:
-        """Replace the attributes by those of a catalogue's file, read into the memory of a GPU.
+    def read(self, frames: Frames, path: Path) -> None:
+        """Replace the attributes by those of a catalogue's file, read into the memory of `frames`.
 
         Args:
-            frames: of cuDF.
+            frames: that read.
             path: line i holds row i + 1 of the catalogue that this was made from.
         """
         for field in self.fields:
@@ -94,7 +94,7 @@ class CatalogueTensors(nn.Module):
             if field.layout in (Layout.IDS, Layout.NUMBERS):
                 values = torch.as_tensor(frames.read_values(path, field.name))
             else:
-                values, lengths = map(torch.as_tensor, frames.read_lists([path], field.name))
+                values, lengths = map(torch.as_tensor, frames.read_lists(path, field.name))
             if field.layout is Layout.ID_LISTS:
                 self._put(f"{field.name}{OFFSETS}", lengths.cumsum(0) + 1, 2)
             elif field.layout is Layout.VECTORS:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 
 from m2trec_merlin.devices import choose
-from m2trec_merlin.frames import library
-from m2trec_merlin.frames.cudf_frames import CudfFrames
+from m2trec_merlin.frames import Frames, library
 from m2trec_merlin.preprocessing.device import lacks
 
 
@@ -24,16 +23,13 @@ def choose_device(wanted: str, number: int = 0) -> torch.device:
     return torch.device("cuda", number) if chosen == "cuda" else torch.device(chosen)
 
 
-def cudf_on(device: torch.device) -> CudfFrames | None:
-    """Return the frames of cuDF, if it can read into the memory of a device, else None.
+def frames_for(device: torch.device) -> Frames:
+    """Return the frames that read for a device: cuDF's into the memory of a GPU, or else pandas' by the host.
 
     Other GPUs than the first would need contexts of their own in each thread that reads.
     """
-    if device.type != "cuda" or device.index or lacks() is not None:
-        return None
-    frames = library("cudf")
-    assert isinstance(frames, CudfFrames)
-    return frames
+    on_gpu = device.type == "cuda" and not device.index and lacks() is None
+    return library("cudf" if on_gpu else "pandas")
 
 
 def choose_precision(wanted: str, device: torch.device) -> torch.dtype:

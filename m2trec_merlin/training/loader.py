@@ -22,12 +22,12 @@ from torch import Tensor
 from m2trec_merlin.artifacts import reading
 from m2trec_merlin.encoded import Field
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.frames.cudf_frames import CudfFrames
+from m2trec_merlin.frames import Frames
 from m2trec_merlin.model.catalogue_tensors import EncodedAttributes, on_device, ragged_entries
 from m2trec_merlin.model.event_encoder import take_events
 from m2trec_merlin.model.session_batch import SessionBatch, count_pairs
 from m2trec_merlin.sessions import Sessions, event_fields, tells_targets
-from m2trec_merlin.training.hardware import cudf_on
+from m2trec_merlin.training.hardware import frames_for
 from m2trec_merlin.training.processes import ALONE, Processes
 
 #: Sessions held at a time in main memory, about 100 bytes each; more are read and shuffled chunk by chunk.
@@ -146,9 +146,9 @@ class _Files:
     says_more: bool
 
     def read(self, device: torch.device) -> _Chunk:
-        """Read into the memory of the device: by cuDF where it is there, or by way of the host."""
-        if not self.says_more and (frames := cudf_on(device)) is not None:
-            return self.read_by(frames)
+        """Read into the memory of the device."""
+        if not self.says_more:
+            return self.read_by(frames_for(device), device)
         sessions = _with_targets(Sessions.read(self.paths))
         values = torch.from_numpy(sessions.rows.astype(np.int32)).to(device)
         offsets, told = torch.from_numpy(sessions.offsets).to(device), sessions.is_target
@@ -161,11 +161,16 @@ class _Files:
             None if told is None else torch.from_numpy(told).to(device),
         )
 
-    def read_by(self, frames: CudfFrames) -> _Chunk:
-        """Read without a copy on the host but that of the lengths."""
-        values, lengths = map(torch.as_tensor, frames.read_lists(self.paths, "row"))
+    def read_by(self, frames: Frames, device: torch.device) -> _Chunk:
+        """Read rows alone; where frames are of the device, the host has a copy of the lengths only."""
+        parts = []
+        for path in self.paths:
+            with reading(path, "preprocess"):
+                read = map(torch.as_tensor, frames.read_lists(path, "row"))
+            parts.append([each.to(device) for each in read])
+        rows, lengths = map(torch.cat, zip(*parts, strict=True))
         offsets = torch.nn.functional.pad(lengths.cumsum(0), (1, 0))
-        return _Chunk(values.int(), offsets, lengths.cpu().numpy())
+        return _Chunk(rows.int(), offsets, lengths.cpu().numpy())
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from m2trec_merlin.progress import Progress
 from m2trec_merlin.runs import Run
 from m2trec_merlin.sessions import event_fields
 from m2trec_merlin.training.continuing import Continuation
-from m2trec_merlin.training.hardware import cudf_on
+from m2trec_merlin.training.hardware import frames_for
 from m2trec_merlin.training.processes import Processes
 
 
@@ -43,8 +43,8 @@ class Start:
     def bring_to(self, device: torch.device, run: Run) -> None:
         """Fit what is fitted before the first step, and bring the model to the device that trains it."""
         fit_before_training(self.model, self.catalogue)
-        if (frames := cudf_on(device)) is not None:
-            self.model.body.inputs.catalogue.read(frames, run.catalogue / ENCODED)
+        if device.type == "cuda":
+            self.model.body.inputs.catalogue.read(frames_for(device), run.catalogue / ENCODED)
         self.model.to(device)
 
     def forget_drawn(self) -> None:

@@ -40,6 +40,10 @@ def host(frames: Frames, column) -> list:
     return frames.to_host(column).to_pylist()
 
 
+def host_array(frames: Frames, array) -> list:
+    return host(frames, frames.column(array))
+
+
 def test_a_frame_finds_its_library():
     assert isinstance(frames_of(pd.DataFrame()), PandasFrames)
 
@@ -212,6 +216,9 @@ def test_a_session_without_an_id_has_no_number(frames):
 
 def test_a_file_is_read(frames, tmp_path):
     pq.write_table(pa.table({"a": ["x", None], "b": [1, 2], "c": [[1], []]}), tmp_path / "some.parquet")
-    frame = frames.read(tmp_path / "some.parquet", ["b", "a"], categories=True)
+    file = tmp_path / "some.parquet"
+    assert host_array(frames, frames.read_values(file, "b")) == [1, 2]
+    assert [host_array(frames, each) for each in frames.read_lists(file, "c")] == [[1], [1, 0]]
+    frame = frames.read(file, ["b", "a"], categories=True)
     assert list(frame.columns) == ["b", "a"]
     assert host(frames, frame["a"]) == ["x", None] and host(frames, frame["b"]) == [1, 2]

@@ -101,7 +101,7 @@ def test_no_sessions_is_an_error_that_names_the_folder(tmp_path: Path) -> None:
 def test_cudf_reads_the_same_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = sessions_of(list(loader(tmp_path, tiny_sessions()).batches(epoch=1)))
     with keyhole.installed() as frames:
-        monkeypatch.setattr(_Files, "read", lambda files, device: files.read_by(frames))
+        monkeypatch.setattr(_Files, "read", lambda files, device: files.read_by(frames, device))
         batches = list(loader(tmp_path, tiny_sessions()).batches(epoch=1))
     assert sessions_of(batches) == expected
     assert (
