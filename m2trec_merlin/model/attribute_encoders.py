@@ -77,7 +77,7 @@ class ListEncoder(AttributeEncoder):
         if self.training and self.dropout:
             values = _hide(lists.values, self.dropout / 2, OUT_OF_VOCABULARY)
             hidden = torch.rand(len(lists), device=values.device) < self.dropout / 2
-            lists = lists.replaced(values.masked_fill(lists.spread(hidden), MISSING))
+            lists = lists.replaced(values).hidden(hidden, MISSING)
         pooled = lists.pool(self.embedding.weight, self.pooling)
         if self.pairs is None:
             return pooled

@@ -56,6 +56,23 @@ class Lists:
             values = values.masked_fill(self.values == PADDING, PADDING)
         return Lists(values, self.offsets)
 
+    def hidden(self, which: Tensor, stand_in: int) -> Lists:
+        """Return lists some of which hold one value alone, as those of an item that lacks the attribute do.
+
+        Args:
+            which: bool [n], those to be hidden.
+            stand_in: what each of them holds then.
+        """
+        if self.offsets is None:
+            first = torch.where(which, stand_in, self.values[:, 0])
+            others = self.values[:, 1:].masked_fill(which.unsqueeze(1), PADDING)
+            return Lists(torch.cat([first.unsqueeze(1), others], dim=1), None)
+        starts = self.offsets[:-1]
+        values = self.values.index_fill(0, starts[which], stand_in)
+        kept = (~self.spread(which)).index_fill(0, starts, True)
+        lengths = torch.where(which, 1, self.lengths)
+        return Lists(values[kept], F.pad(lengths.cumsum(0), (1, 0)))
+
     def following(self) -> Tensor:
         """Return the value after each one in its list, PADDING after the last one; shaped as `values`."""
         if self.offsets is None:

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from m2trec_merlin.config import ModelConfig
+from m2trec_merlin.encoded import MISSING, PADDING
 from m2trec_merlin.model.attribute_encoders import (
     AttributeEncoder,
     CategoricalEncoder,
@@ -66,6 +67,25 @@ def test_training_hides_values_behind_the_reserved_ids() -> None:
     used = set(encoder({"category": torch.full((500,), 4)})[:, 0].tolist())
     assert used == {1.0, 2.0, 4.0}
     assert set(encoder.eval()({"category": torch.full((500,), 4)})[:, 0].tolist()) == {4.0}
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_a_hidden_list_is_encoded_as_that_of_an_item_without_any(padded: bool) -> None:
+    """One MISSING and the list's end, not a MISSING for each word: pairs would tell them apart."""
+    encoder = ListEncoder("title", 6, 2, "mean", dropout=0.0, pair_buckets=50)
+    assert encoder.pairs is not None
+    with torch.no_grad():
+        encoder.pairs.weight[1:].normal_()
+    missing = encoder({"title__values": torch.tensor([MISSING]), "title__offsets": torch.tensor([0, 1])})
+    title = {"title__values": torch.tensor([3, 4, 5, 3]), "title__offsets": torch.tensor([0, 3, 4])}
+    if padded:
+        title = {"title__values": torch.tensor([[3, 4, 5], [3, PADDING, PADDING]])}
+    known = encoder(title)
+    encoder.train().dropout = 1.0
+    seen = torch.cat([encoder(title) for _ in range(100)])
+    is_missing = (seen - missing).abs().amax(1) < 1e-6
+    assert 0.3 < is_missing.float().mean() < 0.7
+    torch.testing.assert_close(encoder.eval()(title), known)
 
 
 @pytest.mark.parametrize(
