@@ -44,8 +44,8 @@ from m2trec_merlin.serving.contract.version import (
 )
 from m2trec_merlin.serving.export.index import AUTO, write_index
 from m2trec_merlin.serving.export.repository import seal_models
-from m2trec_merlin.serving.runtime.indexes import INDEXES
-from m2trec_merlin.serving.runtime.neighbours import ExportedNeighbours
+from m2trec_merlin.serving.runtime.answering.neighbours import ExportedNeighbours
+from m2trec_merlin.serving.runtime.search.indexes import INDEXES
 
 _QUERIES, _SEED = 256, 0
 

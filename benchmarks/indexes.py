@@ -35,9 +35,9 @@ from m2trec_merlin.serving.contract.version import (
     Description,
 )
 from m2trec_merlin.serving.export.index import Sample, measure_recall
-from m2trec_merlin.serving.runtime.candidates import Asked, Base, Candidates, Wish
-from m2trec_merlin.serving.runtime.indexes import INDEXES
-from m2trec_merlin.serving.runtime.session_encoding import SessionEncoder, VectorSession
+from m2trec_merlin.serving.runtime.answering.session_encoding import SessionEncoder, VectorSession
+from m2trec_merlin.serving.runtime.search.candidates import Asked, Base, Candidates, Wish
+from m2trec_merlin.serving.runtime.search.indexes import INDEXES
 
 _SEED, _TOGETHER, _TOP = 0, 8, 20
 _NOISE = 0.5

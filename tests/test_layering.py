@@ -72,6 +72,20 @@ ASIDE = {
 WITHIN = {"evaluation.baselines"}
 #: What runs inside Triton knows the contract and the ground; the rest only where a request asks for it.
 RUNTIME_MAY_USE = {"serving.contract", "neighbours", "workflows", "merlin_adapter", "attributes", "readers"}
+#: The rooms inside `serving.runtime`, as above.
+RUNTIME_FLOORS: tuple[tuple[str, ...], ...] = (
+    ("python_backend",),
+    ("worker",),
+    ("side_by_side",),
+    ("observing",),
+    ("steps",),
+    ("reading", "answering"),
+    ("options",),
+    ("catalogue",),
+    ("search",),
+    ("request_json",),
+    ("background", "bounds", "graphs", "notes", "tally"),
+)
 #: Programs above the package, in their own folders.
 ABOVE = ("experiments", "benchmarks", "audit")
 
@@ -186,6 +200,24 @@ def test_the_server_s_inside_knows_the_contract_and_the_ground():
         for other in others
     }
     assert used - ground - {"serving.runtime", "serving"} <= RUNTIME_MAY_USE
+
+
+def test_no_arrow_points_up_inside_the_server():
+    prefix = f"{PACKAGE}.serving.runtime."
+    floors = {name: number for number, rooms in enumerate(RUNTIME_FLOORS) for name in rooms}
+
+    def inside(module: str) -> str:
+        return module.removeprefix(prefix).split(".")[0] if module.startswith(prefix) else ""
+
+    assert {inside(name) for name, _ in modules()} - {""} == set(floors)
+    wrong = [
+        f"{module} -> {other}"
+        for module, others in arrows().items()
+        for other in others
+        if inside(module) and inside(other) and inside(module) != inside(other)
+        if floors[inside(other)] <= floors[inside(module)]
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("folder", ABOVE)

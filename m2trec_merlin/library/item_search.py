@@ -13,7 +13,7 @@ import numpy as np
 
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.errors import RefusedError
-from m2trec_merlin.serving.runtime.served_catalogue import ServedCatalogue
+from m2trec_merlin.serving.runtime.catalogue.served_catalogue import ServedCatalogue
 
 #: How well a word of a title meets one that is looked for.
 _INSIDE, _BEGINS, _IS = 1, 2, 3

@@ -28,11 +28,11 @@ from m2trec_merlin.serving.client.requests import (
 from m2trec_merlin.serving.contract.names import ITEM_ATTRIBUTES, OPTIONS, PREDICT, PREPROCESS
 from m2trec_merlin.serving.contract.repository import find_repository, version_folder
 from m2trec_merlin.serving.contract.version import Description
+from m2trec_merlin.serving.runtime.answering.recommending import Request
+from m2trec_merlin.serving.runtime.catalogue.served_catalogue import ServedCatalogue
 from m2trec_merlin.serving.runtime.notes import show
 from m2trec_merlin.serving.runtime.options import check_options
-from m2trec_merlin.serving.runtime.recommending import Request
-from m2trec_merlin.serving.runtime.served_catalogue import ServedCatalogue
-from m2trec_merlin.serving.runtime.similar import SimilarItems
+from m2trec_merlin.serving.runtime.search.similar import SimilarItems
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep, Tensors, answer_by_both
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Where scripts of before the rooms were moved look for `serving.runtime.session_reading`."""
+"""Where scripts of before the rooms were moved look for `serving.runtime.reading.sessions`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from m2trec_merlin.encoded import to_tensors
-from m2trec_merlin.serving.runtime import session_reading
-from m2trec_merlin.serving.runtime.session_reading import ReadSession
+from m2trec_merlin.serving.runtime.reading import sessions as moved
+from m2trec_merlin.serving.runtime.reading.sessions import ReadSession
 
 
-class SessionReader(session_reading.SessionReader):
+class SessionReader(moved.SessionReader):
     """As it was then: new items are arrays by the names of their tensors."""
 
     def read(
@@ -20,7 +20,7 @@ class SessionReader(session_reading.SessionReader):
         candidates: Any = None,
         events: Any = None,
     ) -> list[Any]:
-        """See `serving.runtime.session_reading.SessionReader.read`."""
+        """See `serving.runtime.reading.sessions.SessionReader.read`."""
         read = super().read(sessions, candidates, events)
         # The type of `new_items` is what changed since.
         return [

@@ -25,8 +25,8 @@ from m2trec_merlin.serving.catalogue.shown import shown_columns
 from m2trec_merlin.serving.contract.checksums import require_sealed
 from m2trec_merlin.serving.contract.item_format import ItemFormat
 from m2trec_merlin.serving.contract.version import CATALOGUE_GRAPH, ITEMS_WORKFLOW, Description
-from m2trec_merlin.serving.runtime.catalogue_graph import CatalogueGraph
-from m2trec_merlin.serving.runtime.new_items import Ignored, NewItemEncoder, summed_up
+from m2trec_merlin.serving.runtime.catalogue.graph import CatalogueGraph
+from m2trec_merlin.serving.runtime.reading.new_items import Ignored, NewItemEncoder, summed_up
 
 _AT_ONCE = 10_000
 

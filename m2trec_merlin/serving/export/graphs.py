@@ -20,7 +20,7 @@ from m2trec_merlin.model.item_vectors import ItemVectors
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.serving.contract.version import EVENT_INPUT, OTHER_INPUT, PLACES
 from m2trec_merlin.serving.export.onnx_files import require_equal, write_graph
-from m2trec_merlin.serving.runtime.session_encoding import places_of
+from m2trec_merlin.serving.runtime.answering.session_encoding import places_of
 from m2trec_merlin.sessions import Sessions
 
 _DYNAMIC = torch.export.Dim.DYNAMIC

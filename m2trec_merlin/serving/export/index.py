@@ -23,8 +23,8 @@ from m2trec_merlin.scores import NO_LIFT, Lift
 from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
 from m2trec_merlin.serving.export.graphs import event_inputs, session_graph
 from m2trec_merlin.serving.export.onnx_files import TOLERANCE
-from m2trec_merlin.serving.runtime.candidates import Asked, Base, Candidates, Wish
-from m2trec_merlin.serving.runtime.indexes import INDEXES
+from m2trec_merlin.serving.runtime.search.candidates import Asked, Base, Candidates, Wish
+from m2trec_merlin.serving.runtime.search.indexes import INDEXES
 from m2trec_merlin.sessions import Sessions
 
 AUTO = "auto"

@@ -66,8 +66,8 @@ from m2trec_merlin.serving.export.index import draw_sample, write_index
 from m2trec_merlin.serving.export.item_columns import item_columns
 from m2trec_merlin.serving.export.neighbours import write_neighbours
 from m2trec_merlin.serving.export.repository import create_models, seal_models
-from m2trec_merlin.serving.runtime.catalogue_graph import CatalogueGraph
-from m2trec_merlin.serving.runtime.neighbours import ExportedNeighbours
+from m2trec_merlin.serving.runtime.answering.neighbours import ExportedNeighbours
+from m2trec_merlin.serving.runtime.catalogue.graph import CatalogueGraph
 from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.tracking import recordings
 

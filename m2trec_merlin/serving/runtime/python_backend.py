@@ -14,7 +14,7 @@ from m2trec_merlin.errors import M2TRecError, RefusedError
 from m2trec_merlin.serving.contract.metrics import METRICS
 from m2trec_merlin.serving.contract.surroundings import Surroundings
 from m2trec_merlin.serving.contract.under_way import Counter
-from m2trec_merlin.serving.runtime.observing import Step
+from m2trec_merlin.serving.runtime.observing.observed import Step
 from m2trec_merlin.serving.runtime.tally import Series, Tally
 from m2trec_merlin.serving.runtime.worker import Worker
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.serving.contract.names import CHECKED, OPTIONS, PREPROCESS
-from m2trec_merlin.serving.runtime.handover import add_to_checked
-from m2trec_merlin.serving.runtime.observing import Answers, Observed, Tensors
+from m2trec_merlin.serving.runtime.observing.observed import Answers, Observed, Tensors
 from m2trec_merlin.serving.runtime.options.session_key import SessionKey
+from m2trec_merlin.serving.runtime.steps.handover import add_to_checked
 
 _STAMP = "version"
 _KEY = SessionKey()

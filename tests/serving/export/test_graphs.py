@@ -13,7 +13,7 @@ from m2trec_merlin.errors import ArtifactError, MissingDependencyError
 from m2trec_merlin.model.m2trec import M2TRec, build_model
 from m2trec_merlin.serving.export import graphs
 from m2trec_merlin.serving.export.onnx_files import require_equal, write_graph
-from m2trec_merlin.serving.runtime.catalogue_graph import CatalogueGraph
+from m2trec_merlin.serving.runtime.catalogue.graph import CatalogueGraph
 from tests.worlds.encoded import ATTRIBUTES, tiny_catalogue, tiny_config
 from tests.worlds.shop import Shop, encode_raw, shop_config
 

@@ -12,12 +12,12 @@ HEAVY = {"torch", "pandas", "nvtabular", "merlin", "transformers4rec", "dask", "
 ANSWER = """
 import sys
 from pathlib import Path
-from m2trec_merlin.serving.runtime.handover import as_arrays, hand_over
-from m2trec_merlin.serving.runtime.recommending import Request
+from m2trec_merlin.serving.runtime.steps.handover import as_arrays, hand_over
+from m2trec_merlin.serving.runtime.answering.recommending import Request
 from m2trec_merlin.serving.runtime.options import check_options
 from m2trec_merlin.serving.runtime.steps import PredictStep
 from m2trec_merlin.rows import RowsOfIds
-from m2trec_merlin.serving.runtime.session_reading import SessionReader
+from m2trec_merlin.serving.runtime.reading.sessions import SessionReader
 step = PredictStep(Path(sys.argv[1]), in_background=True)
 version = step._recommender.version
 reader = SessionReader(lambda: ("0", RowsOfIds(["sku-0", "sku-1"])), version, None)

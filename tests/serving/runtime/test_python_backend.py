@@ -16,7 +16,7 @@ from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.serving.contract.names import PREPROCESS
 from m2trec_merlin.serving.contract.surroundings import Surroundings
 from m2trec_merlin.serving.contract.under_way import Counts, read_counts
-from m2trec_merlin.serving.runtime.new_items import NewItemEncoder
+from m2trec_merlin.serving.runtime.reading.new_items import NewItemEncoder
 from m2trec_merlin.serving.runtime.steps import PreprocessStep
 from m2trec_merlin.serving.runtime.tally import Series
 from tests.serving.runtime.counted import Counted

@@ -14,7 +14,7 @@ from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
 from m2trec_merlin.serving.contract.identity import export_version
 from m2trec_merlin.serving.contract.repository import version_folder
 from m2trec_merlin.serving.contract.surroundings import Surroundings
-from m2trec_merlin.serving.runtime.observing import Answers
+from m2trec_merlin.serving.runtime.observing.observed import Answers
 from m2trec_merlin.serving.runtime.side_by_side import falls_within
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep
 from m2trec_merlin.serving.runtime.worker import Worker

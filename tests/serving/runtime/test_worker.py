@@ -18,7 +18,7 @@ from m2trec_merlin.serving.contract.metrics import SECONDS
 from m2trec_merlin.serving.contract.names import PREDICT
 from m2trec_merlin.serving.contract.repository import version_folder
 from m2trec_merlin.serving.contract.surroundings import Surroundings
-from m2trec_merlin.serving.runtime.observing import Step, Tensors
+from m2trec_merlin.serving.runtime.observing.observed import Step, Tensors
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep
 from m2trec_merlin.serving.runtime.tally import Tally
 from m2trec_merlin.serving.runtime.worker import Worker

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from m2trec_merlin.serving.contract.version import Description
-from m2trec_merlin.serving.runtime.choosing import POOL, Choice
 from m2trec_merlin.serving.runtime.notes import cut
 from m2trec_merlin.serving.runtime.options.base import NUMBER, Draft, Option, is_number
+from m2trec_merlin.serving.runtime.search.choosing import POOL, Choice
 
 
 class Diversity(Option[dict[str, Any] | None]):

@@ -9,7 +9,7 @@ import numpy as np
 
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.serving.contract.version import Description
-from m2trec_merlin.serving.runtime.item_table import as_number
+from m2trec_merlin.serving.runtime.catalogue.item_table import as_number
 from m2trec_merlin.serving.runtime.notes import cut
 from m2trec_merlin.serving.runtime.options.base import NUMBER, SCALAR, Draft, Option
 

@@ -1,0 +1,1 @@
+"""From sessions of rows to recommendations, and why these."""

@@ -1,0 +1,204 @@
+"""Why items are recommended, found by leaving out: an event, an attribute of it, or all that one source says.
+
+The session is answered again without each of its events, for the items in question only. What a score falls
+by is what the event was worth, and whoever asks again without it gets the lower score.
+
+Shape legend: L events, I item width, A attributes, V variants of a session, K items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
+
+import numpy as np
+
+from m2trec_merlin.encoded import NO_ITEM
+from m2trec_merlin.serving.contract.explanation import (
+    BOOST,
+    METADATA,
+    NEIGHBOURS,
+    POPULARITY,
+    REPEAT,
+    TREND,
+    Explanation,
+)
+from m2trec_merlin.serving.runtime.answering.additions import SessionAdditions
+from m2trec_merlin.serving.runtime.answering.session_encoding import SessionEncoder, VectorSession
+from m2trec_merlin.serving.runtime.catalogue.served_catalogue import ServedCatalogue
+from m2trec_merlin.serving.runtime.options import Draft
+from m2trec_merlin.serving.runtime.search.candidates import Wish
+
+#: Items of an answer that are explained, the first ones.
+MOST_EXPLAINED = 20
+#: What scores of equal sessions may differ by that are computed together with others.
+_ROUNDING = 1e-4
+#: Variants that are scored together.
+_AT_ONCE = 16
+#: A session of no items, and one without neighbours.
+_NO_ROWS, _NO_NEIGHBOURS = np.zeros(0, np.int64), np.array([NO_ITEM])
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What might have been asked instead.
+
+    Attributes:
+        session: another one.
+        without: a source of scores, as `Explanation.falls` calls it, that gives nothing; empty for none.
+    """
+
+    session: VectorSession
+    without: str = ""
+
+
+#: Scores of the items in question, float32 [V, K].
+Score = Callable[[Sequence[Variant]], np.ndarray]
+
+
+class Explainer:
+    """Explains answers of a version.
+
+    Args:
+        encoder: of sessions.
+        additions: what sessions add to scores.
+        widths: of the attributes in an item vector, in their order there.
+    """
+
+    def __init__(
+        self, encoder: SessionEncoder, additions: SessionAdditions, widths: Mapping[str, int]
+    ) -> None:
+        self._encoder, self._additions, self._widths = encoder, additions, widths
+
+    def explain(
+        self,
+        catalogue: ServedCatalogue,
+        session: VectorSession,
+        draft: Draft,
+        unboosted: Draft,
+        rows: np.ndarray,
+        places: Sequence[int],
+    ) -> list[Explanation]:
+        """Explain the first of the items recommended for a session.
+
+        Args:
+            catalogue: that they are of.
+            session: with one event at least.
+            draft: the search that found them.
+            unboosted: the same without a boost.
+            rows: int64 [m], of the items.
+            places: of the events in the client's request.
+        """
+        rows = rows[:MOST_EXPLAINED]
+        of_past = self._additions.lifts_of_past(catalogue, rows)
+        there = {
+            NEIGHBOURS: self._additions.neighbours,
+            BOOST: BOOST in of_past or len(unboosted.additions) < len(draft.additions),
+            TREND: TREND in of_past,
+            REPEAT: self._additions.repeats,
+        }
+        sources = [source for source, is_there in there.items() if is_there]
+        nothing = catalogue.vectors.take(np.array([NO_ITEM]))[0]
+
+        def score(variants: Sequence[Variant]) -> np.ndarray:
+            found = []
+            for start in range(0, len(variants), _AT_ONCE):
+                block = variants[start : start + _AT_ONCE]
+                queries = self._encoder.encode([variant.session for variant in block])[0]
+                boosts = [(unboosted if each.without == BOOST else draft).additions for each in block]
+                wishes = self._additions.complete(
+                    catalogue,
+                    [Wish(len(rows), only=rows, additions=additions) for additions in boosts],
+                    [_NO_ROWS if v.without == REPEAT else v.session.rows for v in block],
+                    [_NO_NEIGHBOURS if v.without == NEIGHBOURS else v.session.rows for v in block],
+                )
+                found += self._additions.candidates(catalogue).search(queries, wishes)
+            scores = np.array([each.scores[_places(rows, each.rows)] for each in found])
+            for source, lift in of_past.items():
+                scores[[variant.without == source for variant in variants]] -= lift
+            return scores
+
+        reasons = explain(session, nothing, self._widths, sources, score) if len(rows) else []
+        return [each if each.event is None else replace(each, event=places[each.event]) for each in reasons]
+
+
+def _places(rows: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Return where each of the rows stands among the same rows in another order."""
+    order = np.argsort(among)
+    return order[np.searchsorted(among, rows, sorter=order)]
+
+
+def explain(
+    session: VectorSession,
+    nothing: np.ndarray,
+    widths: Mapping[str, int],
+    sources: Sequence[str],
+    score: Score,
+) -> list[Explanation]:
+    """Explain items by what their scores lose.
+
+    Args:
+        session: that they were recommended for, with one event at least.
+        nothing: float32 [I], vector of an item all of whose attributes are missing.
+        widths: of the attributes, in the order in which an item vector holds them.
+        sources: that may be left out besides metadata.
+        score: of variants of the session, for the items to explain.
+    """
+    length = len(session.rows)
+    fewer = [Variant(session.without(event)) for event in range(length)] if length > 1 else []
+    blank = Variant(replace(session, vectors=np.broadcast_to(nothing, session.vectors.shape)))
+    sourceless = [blank, *(Variant(session, source) for source in sources)]
+    scores = score([Variant(session), *sourceless, *fewer])
+    falls = scores[0] - scores[1:]
+    by_source, by_event = falls[: len(sourceless)], falls[len(sourceless) :]
+    # Without its only event a session is none: there is nothing to compare.
+    events = by_event.argmax(axis=0) if fewer else np.zeros(scores.shape[1], np.int64)
+    event_falls = by_event.max(axis=0) if fewer else np.full(scores.shape[1], np.inf)
+    by_attribute = _falls_by_attribute(session, nothing, widths, np.unique(events), score, scores[0])
+    return [
+        _explanation(
+            int(events[item]) if event_falls[item] > _ROUNDING else None,
+            float(event_falls[item]) if fewer else None,
+            dict(zip(widths, by_attribute[events[item]][:, item].tolist(), strict=True)),
+            dict(zip((METADATA, *sources), by_source[:, item].tolist(), strict=True)),
+        )
+        for item in range(scores.shape[1])
+    ]
+
+
+def _falls_by_attribute(
+    session: VectorSession,
+    nothing: np.ndarray,
+    widths: Mapping[str, int],
+    events: np.ndarray,
+    score: Score,
+    scores: np.ndarray,
+) -> dict[int, np.ndarray]:
+    """Return for each event what the scores fall by if an attribute of it is missing, float32 [A, K]."""
+    stops = list(accumulate(widths.values()))
+    variants = []
+    for event in events:
+        for stop, width in zip(stops, widths.values(), strict=True):
+            vectors = session.vectors.copy()
+            vectors[event, stop - width : stop] = nothing[stop - width : stop]
+            variants.append(Variant(replace(session, vectors=vectors)))
+    fallen = scores - score(variants) if variants else np.zeros((0, len(scores)), np.float32)
+    return {int(e): each for e, each in zip(events, np.split(fallen, len(events)), strict=True)}
+
+
+def _explanation(
+    event: int | None, fall: float | None, attributes: Mapping[str, float], sources: dict[str, float]
+) -> Explanation:
+    attribute = max(attributes, key=attributes.__getitem__, default=None) if event is not None else None
+    if attribute is not None and attributes[attribute] <= _ROUNDING:
+        attribute = None
+    by = max(sources, key=sources.__getitem__)
+    return Explanation(
+        event,
+        fall if event is not None else None,
+        attribute,
+        attributes[attribute] if attribute is not None else None,
+        by if sources[by] > _ROUNDING else POPULARITY,
+        sources,
+    )

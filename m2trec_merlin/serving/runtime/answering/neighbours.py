@@ -1,0 +1,109 @@
+"""Neighbours beside an exported model, mixed as in neighbours/mixture.py.
+
+They bring SciPy and pandas into the server, so nothing here is imported unless a model repository has
+neighbours (`serving.mixture`).
+
+Shape legend: L events of a session, R catalogue rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.encoded import NO_ITEM
+from m2trec_merlin.neighbours.mixture import Lifts
+from m2trec_merlin.neighbours.pasts import ItemPasts
+from m2trec_merlin.neighbours.views import Relisting, SessionView
+from m2trec_merlin.neighbours.weights import VIEWS, Weights
+from m2trec_merlin.scores import Lift
+from m2trec_merlin.serving.contract.explanation import BOOST, TREND
+from m2trec_merlin.serving.contract.version import (
+    ITEMS,
+    NEIGHBOUR_OFFSETS,
+    NEIGHBOUR_ROWS,
+    NEIGHBOUR_TRENDS,
+)
+from m2trec_merlin.serving.runtime.catalogue.served_catalogue import Listing, ServedCatalogue
+from m2trec_merlin.serving.runtime.search.candidates import Base
+from m2trec_merlin.sessions import Sessions
+
+
+class ExportedNeighbours:
+    """Neighbours read from a version folder of `m2trec_predict`.
+
+    Args:
+        folder: what the export wrote into.
+        weights: of the mixture, by name.
+    """
+
+    def __init__(self, folder: Path, weights: Mapping[str, float]) -> None:
+        counts = pq.read_table(folder / ITEMS, columns=["train_count"]).column(0).to_numpy()
+        past = Catalogue(np.arange(len(counts) + 1), np.concatenate([[0], counts]), {})
+        rows, offsets = np.load(folder / NEIGHBOUR_ROWS), np.load(folder / NEIGHBOUR_OFFSETS)
+        train = Sessions(rows.astype(np.int64), offsets)
+        self._weights, self._example = Weights(**weights), train.rows[: train.lengths[:1].sum()]
+        found = {name: VIEWS[name].read(folder, past, train) for name in self._weights.views()}
+        self._views = {name: view for name, view in found.items() if view is not None}
+        self._occurrences = past.train_counts
+        trends = folder / NEIGHBOUR_TRENDS
+        self._trends = np.load(trends) if trends.is_file() else np.zeros(len(counts) + 1, np.float32)
+        self._lifts_of: WeakKeyDictionary[Listing, Lifts] = WeakKeyDictionary()
+
+    def at_export(self) -> Lifts:
+        """Return what neighbours add to the items that were exported."""
+        return Lifts(self._views, ItemPasts.known(self._occurrences, self._trends), self._weights)
+
+    def prepare(self, listing: Listing) -> None:
+        """Make ready what sessions are told of a listing, and compile what finds it."""
+        self._of(listing).near(self._example)
+
+    def lift(self, session: np.ndarray, catalogue: ServedCatalogue) -> Lift:
+        """Return what neighbours add to scores after a session, beside `base`.
+
+        Items are to neighbours what they were at the export; those that came since have none, but words,
+        and those outside of the catalogue have neither. Both are newly listed.
+
+        Args:
+            session: rows, int64 [L]; items outside of the catalogue are negative, and have no neighbours.
+            catalogue: that is searched.
+        """
+        return self._of(catalogue.listing).near(np.maximum(session, NO_ITEM))
+
+    def base(self, catalogue: ServedCatalogue) -> Base:
+        """Return the biases of a catalogue with what neighbours add to the scores of all rows."""
+        lifts, biases = self._of(catalogue.listing), catalogue.biases
+        return Base(biases + _widened(lifts.usual, len(biases)), _widened(lifts.newness, len(biases)))
+
+    def lifts_of_past(self, rows: np.ndarray, catalogue: ServedCatalogue) -> dict[str, np.ndarray]:
+        """Return what is added to the scores of rows whatever a session holds, by source, float32 [m]."""
+        lifts = self._of(catalogue.listing)
+        known = np.where(rows < len(lifts.usual), rows, NO_ITEM)
+        found = {BOOST: lifts.of_rarity[known]}
+        if self._weights["trend"]:
+            found[TREND] = lifts.of_trend[known]
+        return found
+
+    def _of(self, listing: Listing) -> Lifts:
+        if listing not in self._lifts_of:
+            self._lifts_of[listing] = self._at(listing)
+        return self._lifts_of[listing]
+
+    def _at(self, listing: Listing) -> Lifts:
+        origins, views = listing.origins, dict[str, SessionView](self._views)
+        if len(origins) > len(self._occurrences):
+            relisting = Relisting(origins, listing.items.titles)
+            views = {name: view.relisted(relisting) for name, view in self._views.items()}
+        pasts = ItemPasts.known(self._occurrences[origins], self._trends[origins], listing.listed)
+        return Lifts(views, pasts, self._weights)
+
+
+def _widened(values: np.ndarray, n_rows: int) -> np.ndarray:
+    """Return values of the rows of a catalogue and, behind them, of others: of these nothing is known."""
+    outside = n_rows - len(values)
+    return np.append(values, np.full(outside, values[NO_ITEM])) if outside else values

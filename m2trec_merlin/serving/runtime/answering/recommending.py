@@ -1,0 +1,331 @@
+"""The second step of the ensemble: from a session to recommendations, without torch or Merlin.
+
+Shape legend: B sessions, L longest session, I item width, R catalogue rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from m2trec_merlin.artifacts import read_json
+from m2trec_merlin.encoded import NO_ITEM, EncodedItems, join_items, split_items, to_tensors
+from m2trec_merlin.serving.contract.about import EXPORTED_CATALOGUE, About
+from m2trec_merlin.serving.contract.catalogue import CatalogueVersion
+from m2trec_merlin.serving.contract.explanation import POPULARITY, Explanation
+from m2trec_merlin.serving.contract.identity import export_version, repository_of
+from m2trec_merlin.serving.contract.version import (
+    CATEGORIES,
+    ITEM_GRAPH,
+    SESSION_GRAPH,
+    Description,
+)
+from m2trec_merlin.serving.runtime.answering.additions import SessionAdditions
+from m2trec_merlin.serving.runtime.answering.explaining import MOST_EXPLAINED, Explainer
+from m2trec_merlin.serving.runtime.answering.session_encoding import (
+    SessionEncoder,
+    VectorSession,
+    missing_events,
+)
+from m2trec_merlin.serving.runtime.catalogue.live_versions import LiveVersions
+from m2trec_merlin.serving.runtime.catalogue.served_catalogue import (
+    Clock,
+    ExportedCatalogue,
+    OpenVersion,
+    ServedCatalogue,
+)
+from m2trec_merlin.serving.runtime.graphs import open_graph
+from m2trec_merlin.serving.runtime.options import Draft, apply_options, without_effect
+from m2trec_merlin.serving.runtime.options.explaining import Explain
+from m2trec_merlin.serving.runtime.options.newness import NewItemBoost
+from m2trec_merlin.serving.runtime.search.candidates import Found, find_best
+from m2trec_merlin.serving.runtime.search.similar import SimilarItems
+
+#: Per predicted attribute the most probable values of the next item, and their probabilities.
+Categories = dict[str, tuple[list[str], np.ndarray]]
+
+_POPULAR = Explanation(None, None, None, None, POPULARITY)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One session to recommend for.
+
+    Attributes:
+        rows: int64 [at most max_length], a catalogue row, or -1 - i for new item i.
+        new_items: encoded attributes of the items outside of the catalogue.
+        options: what the client asked for, checked.
+        notes: warnings so far.
+        request_id: what the answer calls it.
+        catalogue: version of the items in which rows are meant.
+        outside: ids of candidates that the catalogue does not have, the last of the new items.
+        places: of the events in the client's request; none if nobody wants to know.
+        held: ids of all that the client's session holds, also of what is too long ago for `rows`; none
+            if nothing of it is to be left out.
+        events: encoded attributes of the events; empty where nothing is said of any, or the model reads none.
+    """
+
+    rows: np.ndarray
+    new_items: EncodedItems
+    options: dict[str, Any]
+    notes: list[str]
+    request_id: str = ""
+    catalogue: str = EXPORTED_CATALOGUE
+    outside: list[str] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
+    events: EncodedItems = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is recommended, best first.
+
+    Attributes:
+        item_ids: at most top_k.
+        titles: of these items.
+        scores: float32, as many.
+        categories: per predicted attribute the most probable values and their probabilities.
+        warnings: what was ignored, and why the answer is not what was asked for.
+        about: which request is answered, and from what.
+        explanations: of the first items, where they were asked for.
+        new_items: how many of them have no training history.
+        is_fallback: whether they are the most frequent ones, as nothing in the session could be used.
+    """
+
+    item_ids: list[str]
+    titles: list[str]
+    scores: np.ndarray
+    categories: Categories
+    warnings: list[str]
+    about: About
+    explanations: list[Explanation] = field(default_factory=list)
+    new_items: int = 0
+    is_fallback: bool = False
+
+
+class Recommender:
+    """Recommends from all candidates of an exported model.
+
+    Args:
+        directory: a version folder of `m2trec_predict`.
+        in_background: look in a thread for versions of the catalogue, see `LiveVersions`.
+
+    Attributes:
+        version: what was exported.
+        model: by what that is known.
+        catalogues: the items, by version of the catalogue.
+
+    Raises:
+        ArtifactError: its files are not what was exported.
+        MissingDependencyError: it has neighbours, and what they need is not installed.
+    """
+
+    def __init__(self, directory: Path, in_background: bool = False) -> None:
+        self.version = Description.open(directory)
+        exported = ExportedCatalogue(directory, self.version)
+        repository = repository_of(directory)
+        self.model = export_version(repository)
+        self._additions = SessionAdditions(directory, self.version)
+
+        def opened(folder: Path, version: CatalogueVersion) -> OpenVersion:
+            return self._additions.prepared(exported.changed(folder, version))
+
+        first = self._additions.prepared(exported.as_exported())
+        self.catalogues = LiveVersions(repository, self.model, first, opened, in_background)
+        self._categories: dict[str, list[str]] = read_json(directory / CATEGORIES, "export")
+        self._encoder = SessionEncoder(directory / SESSION_GRAPH)
+        self._item_graph = open_graph(directory / ITEM_GRAPH) if self.version.attributes else None
+        self._clock = Clock()
+        self._explainer = Explainer(self._encoder, self._additions, self.version.widths)
+
+    @property
+    def item_width(self) -> int:
+        """I, the numbers of an item's vector."""
+        return self.catalogues.get(EXPORTED_CATALOGUE).vectors.width
+
+    def item_vectors(self, request: Request) -> np.ndarray:
+        """Return what the model makes of the attributes of a session's items, float32 [L, I]."""
+        rows, catalogue = request.rows, self.catalogues.get(request.catalogue)
+        vectors = catalogue.vectors.take(np.maximum(rows, NO_ITEM))
+        if (new := rows < NO_ITEM).any():
+            vectors[new] = self._encode_new([request.new_items])[-1 - rows[new]]
+        return vectors
+
+    def catalogue(self, number: str | None = None) -> ServedCatalogue:
+        """Return a version of the catalogue as it is now, with the items that are available by the clock.
+
+        Args:
+            number: of the version; default: the one that is served.
+
+        Raises:
+            ServerError: it cannot be opened.
+        """
+        return self._clock.look(
+            self.catalogues.served()[1] if number is None else self.catalogues.get(number)
+        )
+
+    def similar(self, request: Request) -> SimilarItems:
+        """Return the candidates whose vectors are most like that of the one item of a session.
+
+        Of the options those count that say how many items are wanted, and which.
+        """
+        catalogue = self.catalogue(request.catalogue)
+        draft = _draft(catalogue, request)
+        [vector] = self.item_vectors(request)
+        cosines = np.where(catalogue.biases > -np.inf, catalogue.vectors.cosines(vector), -np.inf)
+        found = find_best(cosines, draft.wish())
+        ids, titles = catalogue.items.ids(found.rows), catalogue.items.titles(found.rows)
+        return SimilarItems(ids, titles, found.scores.tolist(), draft.notes)
+
+    def recommend(self, requests: Sequence[Request]) -> list[Answer]:
+        """Answer requests together: one pass through the model, one search of all candidates.
+
+        A session without a usable item gets the items most frequent in training, and a warning. Requests that
+        mean different versions of the catalogue are answered one version after the other.
+
+        Raises:
+            ServerError: a version cannot be opened.
+        """
+        answers: dict[int, Answer] = {}
+        for number in dict.fromkeys(request.catalogue for request in requests):
+            catalogue = self.catalogue(number)
+            own = [place for place, request in enumerate(requests) if request.catalogue == number]
+            plain = [place for place in own if not requests[place].outside]
+            found = self._recommend(catalogue, [requests[place] for place in plain])
+            answers.update(zip(plain, found, strict=True))
+            for place in own:
+                if requests[place].outside:
+                    wider, request = self._with_outside(catalogue, requests[place])
+                    answers[place] = self._recommend(wider, [request])[0]
+        return [answers[place] for place in range(len(requests))]
+
+    def _recommend(self, catalogue: ServedCatalogue, requests: list[Request]) -> list[Answer]:
+        usable = [request for request in requests if len(request.rows)]
+        ranked = iter(self._rank(catalogue, usable) if usable else [])
+        return [
+            next(ranked) if len(request.rows) else self._most_popular(catalogue, request)
+            for request in requests
+        ]
+
+    def _with_outside(self, catalogue: ServedCatalogue, request: Request) -> tuple[ServedCatalogue, Request]:
+        """Return the catalogue with candidates outside of it that a request describes, and the request.
+
+        They are left out where the model cannot recommend them.
+        """
+        assert self._item_graph is not None
+        last = len(next(iter(request.new_items.values()))) - len(request.outside)
+        session, outside = split_items(request.new_items, [last, len(request.outside)])
+        _, *candidates = self._item_graph.run(None, to_tensors(outside))
+        if candidates:
+            catalogue = catalogue.with_outside(request.outside, *candidates)
+        return catalogue, replace(request, new_items=session, outside=[])
+
+    def _rank(self, catalogue: ServedCatalogue, requests: list[Request]) -> list[Answer]:
+        sessions = self._sessions(catalogue, requests)
+        queries_BD, *probabilities = self._encoder.encode(sessions)
+        drafts = [_draft(catalogue, request) for request in requests]
+        rows = [request.rows for request in requests]
+        wishes = self._additions.complete(catalogue, [draft.wish() for draft in drafts], rows, rows)
+        categories = self._most_probable(probabilities, len(requests))
+        answers = []
+        for index, found in enumerate(self._additions.candidates(catalogue).search(queries_BD, wishes)):
+            request, draft = requests[index], drafts[index]
+            found = draft.settle(found)
+            answer = self._answer(catalogue, request, draft, found, categories[index])
+            if request.options[Explain.name]:
+                unboosted = replace(request, options={**request.options, NewItemBoost.name: 0.0})
+                reasons = self._explainer.explain(
+                    catalogue,
+                    sessions[index],
+                    draft,
+                    _draft(catalogue, unboosted),
+                    found.rows,
+                    request.places or range(len(request.rows)),
+                )
+                answer = replace(answer, explanations=reasons)
+            answers.append(answer)
+        return answers
+
+    def _sessions(self, catalogue: ServedCatalogue, requests: list[Request]) -> list[VectorSession]:
+        """Sessions with their item vectors; those of items outside of the catalogue are made in one pass."""
+        new_vectors = self._encode_new([r.new_items for r in requests if (r.rows < NO_ITEM).any()])
+        sessions, used = [], 0
+        for request in requests:
+            rows = request.rows
+            vectors = np.empty((len(rows), catalogue.vectors.width), np.float32)
+            new = rows < NO_ITEM
+            vectors[~new] = catalogue.vectors.take(rows[~new])
+            if new.any():
+                vectors[new] = new_vectors[used - 1 - rows[new]]
+                used -= int(rows.min())
+            events = request.events or missing_events(self.version.event_fields, len(rows))
+            sessions.append(VectorSession(rows, vectors, events))
+        return sessions
+
+    def _encode_new(self, groups: list[EncodedItems]) -> np.ndarray:
+        if not groups or self._item_graph is None:
+            return np.zeros((0, 0), np.float32)
+        vectors: np.ndarray = self._item_graph.run(None, to_tensors(join_items(groups)))[0]
+        return vectors
+
+    def _most_popular(self, catalogue: ServedCatalogue, request: Request) -> Answer:
+        why = "no item of the session could be used: these are the items most frequent in training"
+        nothing: Categories = {name: ([], np.zeros(0, np.float32)) for name in self._categories}
+        scores = np.where(catalogue.biases > -np.inf, catalogue.items.shares, -np.inf).astype(np.float32)
+        draft = _draft(catalogue, request)
+        draft.notes += [
+            f"options.{name}: ignored, since popularity is all that is known here"
+            for name in without_effect(request.options, self.version)
+        ]
+        draft.notes.append(why)
+        found = draft.settle(find_best(scores, draft.wish()))
+        answer = self._answer(catalogue, request, draft, found, nothing)
+        explained = found.rows[:MOST_EXPLAINED] if request.options[Explain.name] else found.rows[:0]
+        reasons = [_POPULAR] * len(explained)
+        return replace(answer, explanations=reasons, is_fallback=True)
+
+    def _answer(
+        self,
+        catalogue: ServedCatalogue,
+        request: Request,
+        draft: Draft,
+        found: Found,
+        categories: Categories,
+    ) -> Answer:
+        notes = draft.notes
+        if len(found.rows) < draft.k:
+            some = f"{len(found.rows)} item{'' if len(found.rows) == 1 else 's'}"
+            notes.append(f"only {some} may be recommended; {draft.k} were asked for")
+        if request.options[Explain.name] and len(found.rows) > MOST_EXPLAINED:
+            notes.append(f"options.{Explain.name}: explains the first {MOST_EXPLAINED} items")
+        ids, titles = catalogue.items.ids(found.rows), catalogue.items.titles(found.rows)
+        about = About(request.request_id, self.model, request.catalogue)
+        new = int(np.count_nonzero(catalogue.items.shares[found.rows] == 0))
+        return Answer(ids, titles, found.scores, categories, notes, about, new_items=new)
+
+    def _most_probable(self, probabilities: Sequence[np.ndarray], n_sessions: int) -> list[Categories]:
+        """Return of each session the most probable values, given those of all, float32 [B, values] a task."""
+        found: list[Categories] = [{} for _ in range(n_sessions)]
+        for (name, names), values in zip(self._categories.items(), probabilities, strict=True):
+            best = np.argsort(-values, axis=1, kind="stable")[:, : self.version.top_categories]
+            for categories, places, own in zip(found, best, values, strict=True):
+                categories[name] = [names[place] for place in places.tolist()], own[places]
+        return found
+
+
+def _draft(catalogue: ServedCatalogue, request: Request) -> Draft:
+    draft = Draft(
+        catalogue.items,
+        request.rows,
+        request.held,
+        catalogue.new,
+        list(request.notes),
+        catalogue.biases,
+    )
+    apply_options(request.options, draft)
+    return draft

@@ -1,0 +1,97 @@
+"""Sessions to queries, by the exported graph.
+
+Shape legend: B sessions, L longest session, I item width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from m2trec_merlin.encoded import EncodedColumn, EncodedItems, Field, join_items, to_tensors
+from m2trec_merlin.histories import most_recent
+from m2trec_merlin.serving.contract.version import EVENT_INPUT, PLACES
+from m2trec_merlin.serving.runtime.answering.length_groups import group_by_length
+from m2trec_merlin.serving.runtime.graphs import open_graph
+
+
+@dataclass(frozen=True)
+class VectorSession:
+    """A session as the graph takes it.
+
+    Attributes:
+        rows: int64 [L], catalogue rows; negative for items outside of the catalogue.
+        vectors: float32 [L, I], of these items.
+        events: encoded attributes of the events; empty where the model reads none.
+    """
+
+    rows: np.ndarray
+    vectors: np.ndarray
+    events: EncodedItems = field(default_factory=dict)
+
+    def without(self, event: int) -> VectorSession:
+        """Return it as if an event had not happened."""
+        others = np.delete(np.arange(len(self.rows)), event)
+        events = {name: column.take(others) for name, column in self.events.items()}
+        return VectorSession(self.rows[others], self.vectors[others], events)
+
+
+def missing_events(fields: Sequence[Field], count: int) -> EncodedItems:
+    """Return the attributes of so many events of which nothing is known."""
+    nothing = np.zeros(count, np.int64)
+    return {field.name: EncodedColumn.no_item(field).take(nothing) for field in fields}
+
+
+class SessionEncoder:
+    """Encodes sessions together, those of about equal length in one pass.
+
+    Args:
+        path: of the session graph.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._graph = open_graph(path)
+
+    def encode(self, sessions: Sequence[VectorSession]) -> list[np.ndarray]:
+        """Return what the graph does, in the order of the sessions: queries [B, D], then probabilities.
+
+        Args:
+            sessions: one at least, none of them empty.
+        """
+        groups = group_by_length([len(session.rows) for session in sessions])
+        parts = [self._graph.run(None, _inputs([sessions[place] for place in group])) for group in groups]
+        places = np.argsort(np.concatenate(groups))
+        return [np.concatenate(outputs)[places] for outputs in zip(*parts, strict=True)]
+
+
+def _inputs(sessions: Sequence[VectorSession]) -> dict[str, np.ndarray]:
+    """Item vectors, right-padded [B, L, I], lengths, and which events count."""
+    lengths = np.array([len(session.rows) for session in sessions], np.int64)
+    padded = np.zeros((len(sessions), lengths.max(), sessions[0].vectors.shape[1]), np.float32)
+    counted = np.zeros(padded.shape[:2], dtype=bool)
+    for index, session in enumerate(sessions):
+        padded[index, : lengths[index]] = session.vectors
+        counted[index, : lengths[index]] = most_recent(session.rows)
+    events = _events(sessions, lengths) if sessions[0].events else {}
+    return {"vectors": padded, "lengths": lengths, "counted": counted, **events}
+
+
+def _events(sessions: Sequence[VectorSession], lengths: np.ndarray) -> dict[str, np.ndarray]:
+    """Attributes of all events one behind the other, and where each stands, [B, L]."""
+    joined = to_tensors(join_items([session.events for session in sessions]))
+    named = {EVENT_INPUT.format(name): array for name, array in joined.items()}
+    return {PLACES: places_of(lengths), **named}
+
+
+def places_of(lengths: np.ndarray) -> np.ndarray:
+    """Return which of the events of all sessions stands where, int64 [B, L]; the first one in padding.
+
+    Args:
+        lengths: int64 [B], of the sessions, one behind the other.
+    """
+    steps = np.arange(lengths.max())
+    first = (np.cumsum(lengths) - lengths)[:, None]
+    return np.where(steps < lengths[:, None], first + steps, 0)

@@ -1,0 +1,1 @@
+"""The catalogue that requests are answered from, version after version."""

@@ -1,0 +1,138 @@
+"""A step as seen from outside: how long it takes, what it refuses or fails at, what it leaves in logs."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from m2trec_merlin.errors import M2TRecError, RefusedError
+from m2trec_merlin.serving.contract.metrics import ANSWERED, DROPPED, FAILED, REFUSED, REQUESTS
+from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS, RECOMMENDED_IDS, WARNINGS
+from m2trec_merlin.serving.contract.surroundings import Surroundings
+from m2trec_merlin.serving.runtime.background import Background, Waiting
+from m2trec_merlin.serving.runtime.observing.lines import Line, write_lines
+from m2trec_merlin.serving.runtime.observing.request_ids import id_of_answer, id_of_refused
+from m2trec_merlin.serving.runtime.observing.shown_log import ShownLog, remember_asked
+from m2trec_merlin.serving.runtime.tally import StepTally
+
+Tensors = dict[str, np.ndarray]
+Answers = Sequence[Tensors | M2TRecError]
+
+_SECONDS_BETWEEN_LINES, _SECONDS_BETWEEN_BATCHES = 0.1, 1.0
+_MOST_LINES = 10_000
+
+
+class Step(Protocol):
+    """One step of the ensemble, see `steps.py`.
+
+    Attributes:
+        name: of the model in Triton.
+        model: the version that answers.
+        tally: what it counts.
+    """
+
+    name: str
+    model: str
+    tally: StepTally
+
+    def answer(
+        self, requests: Sequence[Mapping[str, np.ndarray]], request_ids: Sequence[str] | None = None
+    ) -> Answers:
+        """Answer a batch of requests; an id is empty where the client gave none."""
+
+    def close(self) -> None:
+        """End what goes on beside the requests."""
+
+
+class Observed:
+    """Answers as a step does, counts, and writes logs.
+
+    Args:
+        step: that answers.
+        surroundings: which logs to write.
+    """
+
+    def __init__(self, step: Step, surroundings: Surroundings) -> None:
+        self.step = step
+        self._only_faulty = surroundings.log_json == "faulty"
+        self._beside: list[Background] = []
+        self._lines: Waiting[Line] | None = None
+        if surroundings.log_json != "none":
+            self._lines = Waiting(_MOST_LINES, partial(self._lose, "lines"))
+            write = partial(_write, surroundings.lines_to, self._lines)
+            self._beside.append(Background(write, _SECONDS_BETWEEN_LINES))
+        self._remember = bool(surroundings.shown) and step.name == PREPROCESS
+        self._shown: ShownLog | None = None
+        if surroundings.shown and step.name == PREDICT:
+            folder, days = Path(surroundings.shown), surroundings.shown_days
+            self._shown = ShownLog(folder, days, step.model, partial(self._lose, "shown"))
+            self._beside.append(Background(self._shown.write, _SECONDS_BETWEEN_BATCHES, self._shown.flush))
+
+    def answer(self, requests: Sequence[Mapping[str, np.ndarray]], request_ids: Sequence[str]) -> Answers:
+        """Answer a batch of requests, which their clients may have given ids."""
+        started = time.perf_counter()
+        answers = self.step.answer(requests, request_ids)
+        seconds = time.perf_counter() - started
+        outcomes = Counter(map(_outcome_of, answers))
+        tally = self.step.tally
+        tally.took(seconds, len(answers))
+        for outcome, count in outcomes.items():
+            tally.count(REQUESTS, count, outcome)
+        if self._lines is not None and (outcomes[ANSWERED] < len(answers) or not self._only_faulty):
+            self._lines.put(self._lines_of(requests, answers, request_ids, seconds))
+        if self._shown is not None:
+            self._shown.put(requests, answers)
+        if not self._remember:
+            return answers
+        return [
+            answer if isinstance(answer, M2TRecError) else remember_asked(request, answer)
+            for request, answer in zip(requests, answers, strict=True)
+        ]
+
+    def close(self) -> None:
+        """Write what is left."""
+        self.step.close()
+        for each in self._beside:
+            each.close()
+
+    def _lines_of(
+        self,
+        requests: Sequence[Mapping[str, np.ndarray]],
+        answers: Answers,
+        request_ids: Sequence[str],
+        seconds: float,
+    ) -> list[Line]:
+        """Return a line for each request that ends here: by an error, or answered for good."""
+        now, lines = time.time(), []
+        for request, answer, given in zip(requests, answers, request_ids, strict=True):
+            if isinstance(answer, M2TRecError):
+                name = id_of_refused(request, given)
+                said: tuple[str, int, tuple[bytes, ...]] = (str(answer), 0, ())
+            elif self._only_faulty or RECOMMENDED_IDS not in answer:
+                continue
+            else:
+                name = id_of_answer(answer)
+                said = "", answer[RECOMMENDED_IDS].size, tuple(answer[WARNINGS].ravel().tolist())
+            lines.append(
+                Line(now, name, self.step.name, self.step.model, seconds * 1000, _outcome_of(answer), *said)
+            )
+        return lines
+
+    def _lose(self, log: str, entries: int) -> None:
+        self.step.tally.count(DROPPED, entries, log)
+
+
+def _outcome_of(answer: Tensors | M2TRecError) -> str:
+    if isinstance(answer, M2TRecError):
+        return REFUSED if isinstance(answer, RefusedError) else FAILED
+    return ANSWERED
+
+
+def _write(descriptor: int, lines: Waiting[Line]) -> None:
+    write_lines(descriptor, lines.take())

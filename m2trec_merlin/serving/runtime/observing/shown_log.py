@@ -1,0 +1,185 @@
+"""The log of what was asked and shown, written beside the requests.
+
+The first step alone sees what a client sends, the second what it gets. So the first one adds the former to
+what it hands over, and the second one writes both.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from itertools import count
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from m2trec_merlin.errors import M2TRecError
+from m2trec_merlin.serving.contract.names import (
+    CHECKED,
+    EVENT_ATTRIBUTES,
+    ITEM_ATTRIBUTES,
+    ITEM_IDS,
+    OPTIONS,
+    RECOMMENDED_IDS,
+    SCORES,
+)
+from m2trec_merlin.serving.contract.shown import PREFIX, SCHEMA, SUFFIX
+from m2trec_merlin.serving.runtime.background import Waiting
+from m2trec_merlin.serving.runtime.observing.request_ids import id_of_answer
+from m2trec_merlin.serving.runtime.steps.handover import add_to_checked
+
+Tensors = Mapping[str, np.ndarray]
+
+#: Entries that wait to be encoded; rows of a file, and seconds after which it is written with fewer.
+_MOST_WAITING, _ROWS, _SECONDS = 10_000, 20_000, 60.0
+_SECONDS_A_DAY = 86_400
+_ASKED = "asked"
+
+
+def remember_asked(inputs: Tensors, handed_over: Tensors) -> dict[str, np.ndarray]:
+    """Return what the first step hands over, with what the client sent in `CHECKED`.
+
+    Args:
+        inputs: of a request that the first step has read, so that its texts are texts.
+        handed_over: for it.
+    """
+    names = (ITEM_IDS, ITEM_ATTRIBUTES, EVENT_ATTRIBUTES, OPTIONS)
+    asked = {name: _texts(inputs[name]) for name in names if name in inputs}
+    return add_to_checked(handed_over, _ASKED, asked)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A request that was answered.
+
+    Attributes:
+        time: of the answer, in seconds since 1970.
+        request_id: as the answer has it.
+        checked: what the first step handed over.
+        recommended_ids: of the answer, [1, K] bytes.
+        scores: of these items, float32 [1, K].
+    """
+
+    time: float
+    request_id: str
+    checked: bytes
+    recommended_ids: np.ndarray
+    scores: np.ndarray
+
+    def row(self, model: str) -> dict[str, Any]:
+        """Return the row of the log."""
+        asked = json.loads(self.checked).get(_ASKED, {})
+        return {
+            "time": round(self.time * 1000),
+            "request_id": self.request_id,
+            "model": model,
+            "item_ids": asked.get(ITEM_IDS, []),
+            "item_attributes": asked.get(ITEM_ATTRIBUTES, []),
+            "event_attributes": asked.get(EVENT_ATTRIBUTES, []),
+            "options": "".join(asked.get(OPTIONS, [])),
+            "recommended_ids": _texts(self.recommended_ids),
+            "scores": self.scores.ravel().tolist(),
+        }
+
+
+class ShownLog:
+    """Files of one worker in a folder, which others may write to as well.
+
+    Each appears complete or not at all; of a worker that is killed the last minute is lost.
+
+    Args:
+        folder: that exists.
+        days: after which files are removed.
+        model: the version that answers.
+        dropped: is told how many entries were lost.
+    """
+
+    def __init__(self, folder: Path, days: int, model: str, dropped: Callable[[int], None]) -> None:
+        self._folder, self._days, self._model, self._dropped = folder, days, model, dropped
+        self._waiting: Waiting[Shown] = Waiting(_MOST_WAITING, dropped)
+        self._batches: list[pa.RecordBatch] = []
+        self._since = time.monotonic()
+        # Other logs, of other workers and machines, may write into this folder in the same second.
+        self._name, self._number = uuid4().hex[:12], count()
+
+    def put(self, requests: Sequence[Tensors], answers: Sequence[Tensors | M2TRecError]) -> None:
+        """Take what the second step was asked and what it answered."""
+        now = time.time()
+        self._waiting.put(
+            [
+                Shown(
+                    now,
+                    id_of_answer(answer),
+                    request[CHECKED].item(),
+                    answer[RECOMMENDED_IDS],
+                    answer[SCORES],
+                )
+                for request, answer in zip(requests, answers, strict=True)
+                if not isinstance(answer, M2TRecError)
+            ]
+        )
+
+    def write(self) -> None:
+        """Encode what came since the last time; write a file if there is enough for one.
+
+        Called about once a second, so that encoding never holds requests up for long.
+
+        Raises:
+            OSError: the file cannot be written. Its rows are lost, as are those that cannot be encoded.
+        """
+        if shown := self._waiting.take():
+            if not self._batches:
+                self._since = time.monotonic()
+            try:
+                rows = [each.row(self._model) for each in shown]
+                self._batches.append(pa.RecordBatch.from_pylist(rows, schema=SCHEMA))
+            except Exception:
+                self._dropped(len(shown))
+                raise
+        rows_so_far = sum(batch.num_rows for batch in self._batches)
+        if rows_so_far >= _ROWS or time.monotonic() - self._since >= _SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what there is, and remove files that are too old.
+
+        Raises:
+            OSError: it cannot be written; it is lost.
+        """
+        batches, self._batches = self._batches, []
+        self._remove_old()
+        if not batches:
+            return
+        table = pa.Table.from_batches(batches)
+        now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S")
+        path = self._folder / f"{PREFIX}{now}-{self._name}-{next(self._number)}{SUFFIX}"
+        temporary = path.with_name(f".{path.name}.tmp")
+        try:
+            pq.write_table(table, temporary, compression="zstd")
+            temporary.replace(path)
+        except Exception:
+            temporary.unlink(missing_ok=True)
+            self._dropped(table.num_rows)
+            raise
+
+    def _remove_old(self) -> None:
+        oldest = time.time() - self._days * _SECONDS_A_DAY
+        for pattern in (f"{PREFIX}*{SUFFIX}", f".{PREFIX}*.tmp"):
+            for path in self._folder.glob(pattern):
+                # Another worker may have removed it in the meantime.
+                try:
+                    if path.stat().st_mtime < oldest:
+                        path.unlink()
+                except FileNotFoundError:
+                    continue
+
+
+def _texts(array: np.ndarray) -> list[str]:
+    return [each.decode() if isinstance(each, bytes) else str(each) for each in array.ravel().tolist()]

@@ -1,0 +1,1 @@
+"""What a request says: catalogue rows, encoded new items and events."""

@@ -1,0 +1,1 @@
+"""Search: the best candidates for the queries of sessions."""

@@ -1,0 +1,32 @@
+"""Every candidate is scored: the product of all queries and all candidates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from m2trec_merlin.serving.contract.version import CANDIDATE_VECTORS
+from m2trec_merlin.serving.runtime.search.candidates import Asked, Base, Candidates
+from m2trec_merlin.serving.runtime.search.scored import GraphRanking, ScoredCandidates, write_graph
+
+_GRAPH = "scores.onnx"
+
+
+class ExactIndex:
+    """Implements `Index`."""
+
+    meaning = "all candidates are scored"
+
+    def is_worth_trying(self, n_rows: int) -> bool:
+        """See `Index.is_worth_trying`."""
+        return True
+
+    def write(self, folder: Path, base: Base, asked: Asked) -> None:
+        """See `Index.write`; the candidates stay in their own file."""
+        from onnx import helper
+
+        product = helper.make_node("Gemm", ["queries", "candidates"], ["products"], transB=1)
+        write_graph(folder / _GRAPH, [product], {"candidates": folder / CANDIDATE_VECTORS})
+
+    def open(self, folder: Path) -> Candidates:
+        """See `Index.open`."""
+        return ScoredCandidates.open(folder, GraphRanking(folder / _GRAPH), looked_at=lambda k: k)

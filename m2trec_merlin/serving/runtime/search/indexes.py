@@ -1,0 +1,26 @@
+"""The ways to search candidates, by the name that a version's description gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.serving.runtime.search.candidates import Candidates, Index
+from m2trec_merlin.serving.runtime.search.exact import ExactIndex
+from m2trec_merlin.serving.runtime.search.ivf import IvfIndex
+from m2trec_merlin.serving.runtime.search.quantised import QuantisedIndex
+
+#: By the name that the configuration uses, in the order in which `auto` tries them; the last one misses
+#: nothing. A new one is a module of its own and a line here.
+INDEXES: dict[str, Index] = {"ivf": IvfIndex(), "quantised": QuantisedIndex(), "exact": ExactIndex()}
+
+
+def open_index(name: str, folder: Path) -> Candidates:
+    """Return the candidates of a version folder.
+
+    Raises:
+        ArtifactError: there is no index of that name.
+    """
+    if name not in INDEXES:
+        raise ArtifactError(f"{folder} wants the index '{name}'; this version knows {', '.join(INDEXES)}")
+    return INDEXES[name].open(folder)

@@ -1,0 +1,221 @@
+"""Candidates near a query in a few of many lists (IVF), for catalogues of which scoring all takes too long.
+
+FAISS finds the points nearest to another one. The largest product with what is added to it becomes that: with
+
+    point(row) = [vector, bias, newness, what is missing to length sqrt(c)]
+    point(query) = [query, 1, novelty, 0]
+    |point(query) - point(row)|^2 = |point(query)|^2 + c - 2 (query . vector + bias + novelty newness)
+
+the nearest row is the one with the highest score. (Lists by inner product miss most of the best: long
+vectors gather in few of them.)
+
+Shape legend: B queries, D model width, G catalogue rows, n points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Protocol
+
+import numpy as np
+
+from m2trec_merlin.errors import MissingDependencyError
+from m2trec_merlin.serving.contract.version import CANDIDATE_VECTORS
+from m2trec_merlin.serving.runtime.search.candidates import Asked, Base, Candidates
+from m2trec_merlin.serving.runtime.search.quantised import QuantisedIndex, rough
+from m2trec_merlin.serving.runtime.search.scored import Ranking, ScoredCandidates
+
+_LISTS, _BASE = "lists.faiss", "lists_base.npy"
+
+#: Rows from which on lists are worth their place.
+_MANY = 300_000
+#: Lists are so many times the root of the points, with so many points each at least.
+_LISTS_PER_ROOT, _POINTS_PER_LIST = 4, 40
+#: Points a list from which their centres are learned, and how often these are moved.
+_TRAINED_ON, _ROUNDS, _SEED = 64, 10, 1
+#: So many lists are looked through at least, and twice as many until they hold such a share of the best rows
+#: of a sample of queries.
+_AT_LEAST, _TOP, _NEARLY_ALL = 16, 20, 0.995
+#: Rows that are asked of the lists at most: the next ones lie farther away.
+_MOST = 80
+#: Rows on another base than in the lists, which are looked at besides, at most.
+_MOST_MOVED = 4096
+#: Queries that FAISS answers one by one; it compares larger batches by a product that rounds otherwise.
+_AT_ONCE = 16
+
+
+class IvfIndex:
+    """Implements `Index`: some of the lists are looked through, the best found there are scored exactly.
+
+    Where the scores of all rows are needed, by filters say, the 8-bit index gives them.
+    """
+
+    meaning = f"in some of many lists, by FAISS; for {_MANY:,} items or more"
+
+    def __init__(self) -> None:
+        self._all = QuantisedIndex()
+
+    def is_worth_trying(self, n_rows: int) -> bool:
+        """See `Index.is_worth_trying`."""
+        return n_rows >= _MANY
+
+    def write(self, folder: Path, base: Base, asked: Asked) -> None:
+        """See `Index.write`.
+
+        Raises:
+            MissingDependencyError: FAISS is not installed.
+        """
+        faiss = _faiss()
+        self._all.write(folder, base, asked)
+        added_2G = _in_two(base, len(base.biases))
+        np.save(folder / _BASE, added_2G)
+        rows = np.flatnonzero(base.biases > -np.inf)
+        points = _points(np.load(folder / CANDIDATE_VECTORS)[rows], added_2G[:, rows])
+        root = int(_LISTS_PER_ROOT * np.sqrt(len(points)))
+        n_lists = max(1, min(root, len(points) // _POINTS_PER_LIST))
+        nearest = faiss.IndexFlatL2(points.shape[1])
+        lists = faiss.IndexIVFFlat(nearest, points.shape[1], n_lists)
+        lists.cp.seed, lists.cp.niter = _SEED, _ROUNDS
+        lists.cp.max_points_per_centroid = _TRAINED_ON
+        lists.train(points)
+        lists.add_with_ids(points, rows)
+        lists.nprobe = _enough_lists(lists, n_lists, points, _points_of(asked))
+        faiss.write_index(lists, str(folder / _LISTS))
+
+    def open(self, folder: Path) -> Candidates:
+        """See `Index.open`.
+
+        Raises:
+            MissingDependencyError: FAISS is not installed.
+        """
+        faiss = _faiss()
+        # One session is too little work to share among threads; Triton runs instances side by side instead.
+        faiss.omp_set_num_threads(1)
+        # Mapped, so that instances share the lists; by IO_FLAG_MMAP a search takes six times as long.
+        lists = faiss.read_index(str(folder / _LISTS), faiss.IO_FLAG_MMAP_IFC)
+        ranking = IvfRanking(lists, np.load(folder / _BASE), self._all.ranking(folder))
+        return ScoredCandidates.open(folder, ranking, rough)
+
+
+class Lists(Protocol):
+    """What is asked of FAISS.
+
+    Attributes:
+        nprobe: lists that are looked through.
+    """
+
+    nprobe: int
+
+    def search(self, points: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the squared distances and rows of the `k` nearest points, both [B, k]; -1 for none."""
+
+
+class IvfRanking:
+    """Implements `Ranking`.
+
+    Args:
+        lists: of points, by row.
+        written: float32 [2, G], biases and newness that the points have.
+        everything: multiplies all rows.
+    """
+
+    def __init__(self, lists: Lists, written: np.ndarray, everything: Ranking) -> None:
+        self._lists, self._written_2G, self._everything = lists, written, everything
+
+    def products(self, queries: np.ndarray) -> np.ndarray:
+        """See `Ranking.products`."""
+        return self._everything.products(queries)
+
+    def on(self, base: Base) -> IvfShortlist | None:
+        """See `Ranking.on`."""
+        now_2G = _in_two(base, self._written_2G.shape[1])
+        is_other = (now_2G != self._written_2G).any(axis=0)
+        moved = np.flatnonzero(is_other & (now_2G[0] > -np.inf))
+        if len(moved) > _MOST_MOVED:
+            return None
+        is_listed = self._written_2G[0] > -np.inf
+        return IvfShortlist(self._lists, moved, is_other, int(np.count_nonzero(is_other & is_listed)))
+
+
+class IvfShortlist:
+    """Implements `Shortlist`.
+
+    Args:
+        lists: of points, by row.
+        moved: int64 [m], candidates that stand elsewhere than their points; they are looked at always.
+        is_other: bool [G], rows whose points say nothing any more.
+        n_void: points that say nothing any more.
+    """
+
+    def __init__(self, lists: Lists, moved: np.ndarray, is_other: np.ndarray, n_void: int) -> None:
+        self._lists, self._moved, self._is_other_G, self._n_void = lists, moved, is_other, n_void
+
+    def best(self, asked: Asked, counts: Sequence[int]) -> list[np.ndarray | None]:
+        """See `Shortlist.best`."""
+        # What a search asks for and finds does not depend on the others.
+        wanted = np.array([count + min(self._n_void, count) for count in counts])
+        found: list[np.ndarray | None] = [None] * len(counts)
+        few = np.flatnonzero(wanted <= _MOST)
+        points = _points_of(asked)
+        for start in range(0, len(few), _AT_ONCE):
+            places = few[start : start + _AT_ONCE]
+            near = self._lists.search(points[places], int(wanted[places].max()))[1]
+            for place, rows in zip(places, near, strict=True):
+                found[place] = self._best_of(rows[: wanted[place]], counts[place])
+        return found
+
+    def _best_of(self, near: np.ndarray, count: int) -> np.ndarray | None:
+        # Lists may hold too few, which FAISS tells by rows of -1.
+        near = near[near >= 0]
+        near = near[~self._is_other_G[near]][:count]
+        return np.concatenate([near, self._moved]) if len(near) == count else None
+
+
+def _in_two(base: Base, n_rows: int) -> np.ndarray:
+    """Return the biases and the newness of the first rows, float32 [2, n_rows]."""
+    newness = np.zeros(n_rows, np.float32) if base.newness is None else base.newness[:n_rows]
+    return np.stack([base.biases[:n_rows], newness])
+
+
+def _points(vectors: np.ndarray, added: np.ndarray) -> np.ndarray:
+    """Return points of equal length, float32 [n, D + 3], of vectors [n, D] and what is added [2, n]."""
+    points = np.concatenate([vectors, added.T, np.zeros((len(vectors), 1), np.float32)], axis=1)
+    squares = np.square(points, dtype=np.float64).sum(axis=1)
+    points[:, -1] = np.sqrt(squares.max(initial=0.0) - squares)
+    return points
+
+
+def _points_of(asked: Asked) -> np.ndarray:
+    """Return the points of searches, float32 [S, D + 3]."""
+    points = np.pad(asked.queries, ((0, 0), (0, 3)))
+    points[:, -3], points[:, -2] = 1, asked.novelties
+    return points
+
+
+def _enough_lists(lists: Lists, n_lists: int, points: np.ndarray, sample: np.ndarray) -> int:
+    """Return how many lists have to be looked through for nearly all of the best points of a sample."""
+    top = min(_TOP, len(points))
+    lengths = np.square(points).sum(axis=1)
+    best = [np.partition(lengths - 2 * (points @ each), top - 1)[top - 1] for each in sample]
+    probed = min(_AT_LEAST, n_lists)
+    while probed < n_lists:
+        lists.nprobe = probed
+        distances = lists.search(sample, top)[0] - np.square(sample).sum(axis=1, keepdims=True)
+        within = distances <= np.array(best)[:, None] + 1e-4 * np.abs(best).max(initial=1)
+        if within.mean() >= _NEARLY_ALL:
+            break
+        probed = min(2 * probed, n_lists)
+    return probed
+
+
+def _faiss() -> ModuleType:
+    try:
+        import faiss
+    except ImportError:
+        raise MissingDependencyError(
+            "serving.index: ivf needs FAISS, which is not installed: pip install 'm2trec-merlin[serve]'"
+        ) from None
+    module: ModuleType = faiss
+    return module

@@ -1,0 +1,249 @@
+"""Search in two passes: a ranking names the rows that come near an answer, and these are scored exactly.
+
+Rows that came to the catalogue after the ranking was written are multiplied here, and rows that a wish adds
+to are looked at besides. All are then scored from the candidate vectors themselves, in one way whatever the
+ranking: equals stay equals, and a ranking may be rough if more rows are asked of it.
+
+Shape legend: B queries, D model width, G rows of the ranking, M more rows, R = G + M catalogue rows, m rows
+that are looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from m2trec_merlin.scores import best_rows
+from m2trec_merlin.scratch import Zeros
+from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
+from m2trec_merlin.serving.runtime.graphs import open_graph
+from m2trec_merlin.serving.runtime.search.candidates import Asked, Base, Found, Selection, Wish, find_best
+from m2trec_merlin.serving.runtime.search.products import products
+
+if TYPE_CHECKING:
+    from onnx import NodeProto
+
+#: Rows that are scored exactly, at least, where rough scores of all rows are at hand; and where the answer
+#: lies far below the best: there rows lie so close together that rough scores mistake more of them.
+_NEAR, _FAR = 200, 1024
+#: So many rows may be added to a shortlist to be scored exactly, or one of so many of the catalogue: beyond,
+#: scoring all of them roughly costs less.
+_SHORT, _ONE_OF = 8192, 32
+
+
+class Shortlist(Protocol):
+    """Finds the best rows of a ranking on one base, without a look at all of them."""
+
+    def best(self, asked: Asked, counts: Sequence[int]) -> Sequence[np.ndarray | None]:
+        """Return for each query rows among which are those with the highest scores, int64 [m].
+
+        Args:
+            asked: B of them.
+            counts: how many of the highest; None is returned where so many are not found.
+        """
+
+
+class Ranking(Protocol):
+    """Candidates that are already there when an index is written, G rows."""
+
+    def products(self, queries: np.ndarray) -> np.ndarray:
+        """Return the product of each query, float32 [B, D], with all candidates, roughly: float32 [B, G]."""
+
+    def on(self, base: Base) -> Shortlist | None:
+        """Return a shortlist of the first G rows of a base; None where there is none."""
+
+
+class GraphRanking:
+    """Implements `Ranking` by a graph that `write_graph` left.
+
+    Args:
+        path: of the graph.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._graph = open_graph(path)
+
+    def products(self, queries: np.ndarray) -> np.ndarray:
+        """See `Ranking.products`."""
+        found: np.ndarray = self._graph.run(None, {"queries": queries})[0]
+        return found
+
+    def on(self, base: Base) -> None:
+        """See `Ranking.on`."""
+
+
+class ScoredCandidates:
+    """Implements `Candidates`.
+
+    Args:
+        ranking: of the first G rows.
+        looked_at: how many of the first rows of the ranking hold the `k` best; `k` if it is exact.
+        vectors: float32 [G, D], the candidate vectors that the ranking was made of.
+        base: of R rows.
+        more: float32 [M, D], the candidate vectors of the other rows.
+    """
+
+    def __init__(
+        self,
+        ranking: Ranking,
+        looked_at: Callable[[int], int],
+        vectors: np.ndarray,
+        base: Base,
+        more: np.ndarray,
+    ) -> None:
+        self._ranking, self._looked_at, self._base = ranking, looked_at, base
+        self._vectors_GD, self._more_MD = vectors, more
+        self._shortlist = ranking.on(base)
+        self._zeros_R = Zeros(len(base.biases), np.float32)
+
+    @classmethod
+    def open(cls, folder: Path, ranking: Ranking, looked_at: Callable[[int], int]) -> ScoredCandidates:
+        """Open the candidates of a version folder of the second step; see the class."""
+        # Mapped, not read: few rows are looked at, and instances of the model share them.
+        vectors = np.asarray(np.load(folder / CANDIDATE_VECTORS, mmap_mode="r"))
+        return cls(ranking, looked_at, vectors, Base(np.load(folder / BIASES)), vectors[:0])
+
+    def changed(self, base: Base, vectors: np.ndarray) -> ScoredCandidates:
+        """See `Candidates.changed`."""
+        return ScoredCandidates(self._ranking, self._looked_at, self._vectors_GD, base, vectors)
+
+    def search(self, queries: np.ndarray, wishes: Sequence[Wish]) -> list[Found]:
+        """See `Candidates.search`."""
+        found: dict[int, Found] = {}
+        for place, rows in self._few_rows(queries, wishes).items():
+            found[place] = self._best_of(rows, queries[place], wishes[place])
+        rest = [place for place in range(len(wishes)) if place not in found]
+        if rest:
+            products_BG = self._ranking.products(queries[rest])
+            for place, scores_G in zip(rest, products_BG, strict=True):
+                rows = self._near(scores_G, queries[place], wishes[place])
+                found[place] = self._best_of(rows, queries[place], wishes[place])
+        return [found[place] for place in range(len(wishes))]
+
+    def _few_rows(self, queries: np.ndarray, wishes: Sequence[Wish]) -> dict[int, np.ndarray]:
+        """Return by their places the rows that hold answers, where that takes no look at all of them."""
+        few = {place: wish.only for place, wish in enumerate(wishes) if wish.only is not None}
+        if self._shortlist is None:
+            return few
+        most = max(_SHORT, len(self._base.biases) // _ONE_OF)
+        counts = {p: _rows_to_list(w, most) for p, w in enumerate(wishes) if p not in few}
+        short = [place for place, count in counts.items() if count]
+        if not short:
+            return few
+        novelties = np.array([wishes[place].lift.novelty for place in short], np.float32)
+        asked = Asked(queries[short], novelties)
+        lists = self._shortlist.best(asked, [counts[place] for place in short])
+        for place, listed in zip(short, lists, strict=True):
+            if listed is not None:
+                best = best_rows(self._scores_of_more(queries[place], wishes[place]), counts[place])
+                few[place] = np.concatenate([listed, best + len(self._vectors_GD), *_added(wishes[place])])
+        return few
+
+    def _near(self, products_G: np.ndarray, query: np.ndarray, wish: Wish) -> np.ndarray:
+        """Return rows that hold the answer, given rough products of all that the ranking knows."""
+        scores = products_G
+        self._base.add_to(scores, wish.lift.novelty)
+        if len(self._more_MD):
+            scores = np.concatenate([scores, self._scores_of_more(query, wish)])
+        scores[wish.lift.rows] += wish.lift.changes
+        for rows, values in wish.additions:
+            scores[rows] += values
+        far = wish.allowed is not None or len(wish.forbidden) > _NEAR
+        count = max(self._looked_at(wish.k), _FAR if far else _NEAR)
+        return find_best(scores, Selection(count, wish.forbidden, wish.allowed)).rows
+
+    def _scores_of_more(self, query: np.ndarray, wish: Wish) -> np.ndarray:
+        """Scores on the base of the rows that the ranking does not know, float32 [M]."""
+        base_M = self._base.of(slice(len(self._vectors_GD), None), wish.lift.novelty)
+        return products(self._more_MD, query) + base_M
+
+    def _best_of(self, rows: np.ndarray, query: np.ndarray, wish: Wish) -> Found:
+        """Score rows, in any order, as the wish has it; return the best."""
+        rows = np.unique(rows)
+        first = int(np.searchsorted(rows, len(self._vectors_GD)))
+        vectors = self._vectors_GD[rows[:first]]
+        if first < len(rows):
+            vectors = np.concatenate([vectors, self._more_MD[rows[first:] - len(self._vectors_GD)]])
+        scores = products(vectors, query) + self._base.of(rows, wish.lift.novelty)
+        if len(wish.lift.rows):
+            changes_R = self._zeros_R.array
+            changes_R[wish.lift.rows] = wish.lift.changes
+            scores += changes_R[rows]
+            changes_R[wish.lift.rows] = 0
+        for changed, values in wish.additions:
+            places, known = _places(rows, changed)
+            scores[places] += values[known] if isinstance(values, np.ndarray) else values
+        if len(wish.forbidden):
+            scores[_places(rows, wish.forbidden)[0]] = -np.inf
+        if wish.allowed is not None:
+            scores[~wish.allowed[rows]] = -np.inf
+        best = best_rows(scores, wish.k)
+        return Found(rows[best], scores[best])
+
+
+def _added(wish: Wish) -> list[np.ndarray]:
+    """Return the rows that something is added to."""
+    return [wish.lift.rows, *(rows for rows, _ in wish.additions)]
+
+
+def _rows_to_list(wish: Wish, most: int) -> int:
+    """Return how many rows a shortlist needs to hold the answer beside those that something is added to.
+
+    0 where it cannot: these are more than `most`, or filters let few pass.
+    """
+    if wish.allowed is not None or sum(map(len, _added(wish))) > most:
+        return 0
+    # What something is taken from makes room for the next.
+    lowered = sum(
+        int(np.count_nonzero(np.broadcast_to(values, rows.shape) < 0)) for rows, values in wish.additions
+    )
+    return wish.k + len(wish.forbidden) + lowered + int(np.count_nonzero(wish.lift.changes < 0))
+
+
+def _places(rows: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the places in sorted rows of those wanted that are among them, and which ones these are."""
+    places = np.searchsorted(rows, wanted)
+    known = np.append(rows, -1)[places] == wanted
+    return places[known], known
+
+
+def write_graph(path: Path, product: Sequence[NodeProto], weights: dict[str, Path | np.ndarray]) -> None:
+    """Write a graph for `GraphRanking`.
+
+    Args:
+        path: of the ONNX file.
+        product: nodes that make "products" of "queries" and the weights.
+        weights: by name; a path is a `.npy` file in the folder of `path`, to which the graph refers.
+    """
+    from onnx import TensorProto, helper, numpy_helper, save
+
+    sizes = np.load(path.parent / CANDIDATE_VECTORS, mmap_mode="r").shape
+    graph = helper.make_graph(
+        product,
+        "candidates",
+        [helper.make_tensor_value_info("queries", TensorProto.FLOAT, ["B", sizes[1]])],
+        [helper.make_tensor_value_info("products", TensorProto.FLOAT, ["B", sizes[0]])],
+        [
+            _in_own_file(name, value)
+            if isinstance(value, Path)
+            else numpy_helper.from_array(np.asarray(value), name)
+            for name, value in weights.items()
+        ],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+    save(helper.make_model(graph, opset_imports=opsets, ir_version=8), path)
+
+
+def _in_own_file(name: str, path: Path) -> object:
+    from onnx import TensorProto, helper
+
+    array = np.load(path, mmap_mode="r")
+    kind = helper.np_dtype_to_tensor_dtype(array.dtype)
+    tensor = TensorProto(name=name, data_type=kind, dims=array.shape, data_location=TensorProto.EXTERNAL)
+    where = {"location": path.name, "offset": array.offset, "length": array.nbytes}
+    for key, value in where.items():
+        tensor.external_data.add(key=key, value=str(value))
+    return tensor

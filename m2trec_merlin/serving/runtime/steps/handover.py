@@ -1,0 +1,206 @@
+"""What the first step hands over to the second: a session in three tensors, as every tensor costs time.
+
+Anyone can send these tensors to the second step, so what they hold is looked at again there.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from m2trec_merlin.encoded import NO_ITEM, EncodedItems, Field, from_tensors, no_items, to_tensors
+from m2trec_merlin.errors import RefusedError, ServerError
+from m2trec_merlin.serving.contract.names import (
+    CHECKED,
+    ENSEMBLE,
+    EVENTS,
+    NEW_ITEMS,
+    PREDICT,
+    ROWS,
+)
+from m2trec_merlin.serving.contract.version import Description
+from m2trec_merlin.serving.runtime.answering.recommending import Request
+from m2trec_merlin.serving.runtime.options import check_read_options
+from m2trec_merlin.serving.runtime.request_json import parse_json
+
+#: Entries of `CHECKED` that are lists, and left out where these are empty.
+_SELDOM = ("outside", "places", "held")
+#: In `CHECKED`: what the rows mean something to. The steps may be of two exports where one was replaced while
+#: Triton ran, and a step started again.
+MADE_OF = "made_of"
+
+
+def hand_over(request: Request, version: Description) -> dict[str, np.ndarray]:
+    """Return the tensors of a request that a version read: rows, new items, options and warnings so far."""
+    new_items = _pack(request.new_items) if (request.rows < 0).any() or request.outside else b""
+    said = {
+        MADE_OF: version.made_of,
+        "options": request.options,
+        "notes": request.notes,
+        "request_id": request.request_id,
+        "catalogue": request.catalogue,
+    }
+    # Of few requests.
+    said |= {name: value for name in _SELDOM if (value := getattr(request, name))}
+    checked = json.dumps(said)
+    events = {EVENTS: _pack(request.events) if request.events else b""} if version.events else {}
+    packed = {NEW_ITEMS: new_items, **events, CHECKED: checked.encode()}
+    return {
+        ROWS: request.rows,
+        **{name: np.array([content], dtype=object) for name, content in packed.items()},
+    }
+
+
+def add_to_checked(handed_over: Mapping[str, np.ndarray], name: str, value: Any) -> dict[str, np.ndarray]:
+    """Return tensors whose JSON object `CHECKED` has one more entry, in front; it is not read for that."""
+    added = json.dumps({name: value})[:-1].encode() + b", "
+    checked = added + handed_over[CHECKED].item()[1:]
+    return {**handed_over, CHECKED: np.array([[checked]], dtype=object)}
+
+
+def take_over(
+    tensors: Mapping[str, np.ndarray], version: Description, rows_of: Callable[[str], int]
+) -> Request:
+    """Return the request that tensors hold: the reverse of `hand_over`.
+
+    Args:
+        tensors: of one session.
+        version: that answers.
+        rows_of: tells how many rows a version of the catalogue has.
+
+    Raises:
+        RefusedError: they hold something else than the first step sends.
+        ServerError: the first step is of another export, or `rows_of` cannot tell.
+    """
+    with _from_the_first_step():
+        (packed,), (checked,) = tensors[NEW_ITEMS].tolist(), tensors[CHECKED].tolist()
+        said = parse_json(checked.decode(), CHECKED)
+        made_of = said.get(MADE_OF, version.made_of)
+        request = Request(
+            tensors[ROWS],
+            _unpack(packed, version.fields),
+            check_read_options(said["options"], version),
+            [str(note) for note in said["notes"]],
+            str(said["request_id"]),
+            str(said["catalogue"]),
+            **{name: said.get(name, []) for name in _SELDOM},
+            events=_events(tensors, version),
+        )
+    if made_of != version.made_of:
+        raise ServerError(f"{PREDICT} was handed rows of another export: start the server again")
+    n_rows = rows_of(request.catalogue)
+    with _from_the_first_step():
+        _require_within(request, version, n_rows)
+    return request
+
+
+@contextmanager
+def _from_the_first_step() -> Iterator[None]:
+    """Say who may ask where the block fails on what it reads: strangers may send anything."""
+    try:
+        yield
+    except Exception as error:  # NumPy and zipfile have no end of errors for what strangers send
+        raise RefusedError(
+            f"{PREDICT} answers what the first step hands over, and this is something else ({error}): "
+            f"send requests to '{ENSEMBLE}'"
+        ) from None
+
+
+def tensors_of(version: Description) -> tuple[str, ...]:
+    """Return the names of the tensors that `hand_over` makes."""
+    return (ROWS, NEW_ITEMS, *((EVENTS,) if version.events else ()), CHECKED)
+
+
+def _events(tensors: Mapping[str, np.ndarray], version: Description) -> EncodedItems:
+    packed = tensors[EVENTS].item() if version.events else b""
+    return _unpack(packed, version.event_fields) if packed else {}
+
+
+def _pack(items: EncodedItems) -> bytes:
+    packed = io.BytesIO()
+    np.savez(packed, **to_tensors(items))
+    return packed.getvalue()
+
+
+def _unpack(packed: bytes, fields: list[Field]) -> EncodedItems:
+    if not packed:
+        return _nothing(tuple(fields))
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        # Packed, a few bytes may stand for gigabytes.
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+            raise ValueError(f"{NEW_ITEMS} are compressed")
+    with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
+        return from_tensors(fields, arrays)
+
+
+@cache
+def _nothing(fields: tuple[Field, ...]) -> EncodedItems:
+    """No items, which most requests have: looked at once."""
+    return no_items(fields)
+
+
+def _require_within(request: Request, version: Description, n_rows: int) -> None:
+    rows, columns = request.rows, request.new_items.values()
+    texts = request.outside, request.held
+    if not all(_is_list_of(str, each) for each in texts) or not _is_list_of(int, request.places):
+        raise ValueError(f"{', '.join(_SELDOM)} are no lists of texts and of numbers")
+    if request.places and len(request.places) != len(rows):
+        raise ValueError(f"places are not the {len(rows)} of {ROWS}")
+    if rows.ndim != 1 or len(rows) > version.max_length:
+        raise ValueError(f"expected at most {version.max_length} {ROWS}, found {list(rows.shape)}")
+    new = -int(rows.min(initial=0)) + len(request.outside)
+    if request.new_items is _nothing(tuple(version.fields)):
+        are_others = bool(new)
+    else:
+        are_others = not columns or any(not column.is_whole or len(column) != new for column in columns)
+    if are_others:
+        raise ValueError(f"{NEW_ITEMS} are not the {new} that {ROWS} and candidates name")
+    if any(not column.is_whole or len(column) != len(rows) for column in request.events.values()):
+        raise ValueError(f"{EVENTS} are not the {len(rows)} of {ROWS}")
+    if (no_items := rows[(rows == NO_ITEM) | (rows >= n_rows)]).size:
+        raise ValueError(f"{ROWS} name {int(no_items[0])}, which is no item; the catalogue has {n_rows} rows")
+
+
+def _is_list_of(kind: type, value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, kind) for each in value)
+
+
+def one_session(name: str, array: np.ndarray) -> np.ndarray:
+    """Take the leading dimension of a tensor off.
+
+    Args:
+        name: of the tensor, which tells its type.
+        array: of texts as bytes or str, or of whole numbers.
+
+    Returns:
+        One dimension, of objects or int64.
+
+    Raises:
+        RefusedError: it is not 1, there are more than two, or the values are of another type.
+    """
+    if array.ndim < 1 or array.shape[0] != 1:
+        raise RefusedError(
+            f"{name}: expected shape [1, ...], found {list(array.shape)}: send one session per request; "
+            "Triton answers requests that arrive together in one batch"
+        )
+    if array.ndim != 2:
+        raise RefusedError(f"{name}: expected two dimensions, found {array.ndim}")
+    session: np.ndarray = array[0]
+    if name == ROWS:
+        if session.dtype != np.int64:
+            raise RefusedError(f"{name}: expected values of type INT64, found {session.dtype}")
+    elif not all(isinstance(entry, bytes | str) for entry in session.tolist()):
+        raise RefusedError(f"{name}: expected texts (BYTES), found {session.dtype}")
+    return session
+
+
+def as_arrays(tensors: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Return tensors with the leading dimension that Triton batches by."""
+    return {name: np.asarray(array)[np.newaxis] for name, array in tensors.items()}

@@ -1,0 +1,165 @@
+"""The first step as Triton calls it: what a request says, in tensors, to what the second step takes."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from m2trec_merlin.errors import M2TRecError, RefusedError
+from m2trec_merlin.serving.contract.identity import export_version, repository_of
+from m2trec_merlin.serving.contract.metrics import IDS, RAW_ITEMS, UNKNOWN_IDS
+from m2trec_merlin.serving.contract.names import (
+    EVENT_ATTRIBUTES,
+    ITEM_ATTRIBUTES,
+    ITEM_IDS,
+    OPTIONS,
+    PREPROCESS,
+)
+from m2trec_merlin.serving.contract.version import Description
+from m2trec_merlin.serving.runtime.answering.recommending import Request
+from m2trec_merlin.serving.runtime.bounds import LONGEST_REQUEST_ID, require_short_session, require_small
+from m2trec_merlin.serving.runtime.catalogue.exported_ids import ExportedIds
+from m2trec_merlin.serving.runtime.catalogue.live_versions import LiveVersions
+from m2trec_merlin.serving.runtime.options import check_options
+from m2trec_merlin.serving.runtime.options.exclusions import ExcludeSessionItems
+from m2trec_merlin.serving.runtime.options.explaining import Explain
+from m2trec_merlin.serving.runtime.options.reranking import Candidates, ids_of
+from m2trec_merlin.serving.runtime.reading.events import EventReader
+from m2trec_merlin.serving.runtime.reading.new_items import NewItemEncoder
+from m2trec_merlin.serving.runtime.reading.sessions import ReadSession, SessionReader
+from m2trec_merlin.serving.runtime.steps.batches import Tensors, answer_good, session_tensors
+from m2trec_merlin.serving.runtime.steps.handover import as_arrays, hand_over
+from m2trec_merlin.serving.runtime.tally import StepTally, Tally
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A request as the first step takes it: its id, item ids, raw attributes if any, checked options.
+
+    Raw attributes of the items, and of the events.
+    """
+
+    request_id: str
+    item_ids: list[str]
+    attributes: list[str] | None
+    options: dict[str, Any]
+    events: list[str] | None = None
+
+
+class PreprocessStep:
+    """`m2trec_preprocess`: ids, raw attributes, options to what `handover` says.
+
+    Args:
+        directory: a version folder.
+        tally: where it counts; nowhere if there is none.
+        in_background: load what raw items need in a thread, as a server does; see `NewItemEncoder`.
+    """
+
+    name = PREPROCESS
+
+    def __init__(self, directory: Path, tally: Tally | None = None, in_background: bool = False) -> None:
+        repository, version = repository_of(directory), Description.open(directory)
+        self.model = export_version(repository)
+        ids = ExportedIds(directory)
+        self._ids = LiveVersions(repository, self.model, ids.rows, ids.changed, in_background)
+        encoder = NewItemEncoder.of(directory, version, in_background)
+        events = EventReader(directory, version, in_background) if version.events else None
+        self._reader = SessionReader(self._ids.served, version, encoder, events)
+        self.tally = StepTally(tally or Tally(), self.name, self.model)
+
+    @property
+    def reader(self) -> SessionReader:
+        """What it reads sessions with."""
+        return self._reader
+
+    def close(self) -> None:
+        """Watch the catalogue no longer."""
+        self._ids.close()
+
+    def answer(
+        self, requests: Sequence[Mapping[str, np.ndarray]], request_ids: Sequence[str] | None = None
+    ) -> list[Tensors | M2TRecError]:
+        """Answer a batch; a faulty request gets its error and spoils no other.
+
+        Args:
+            requests: their tensors.
+            request_ids: as Triton was told them; empty for those that have none.
+        """
+        version = self._reader.version
+        return [
+            as_arrays(hand_over(each, version)) if isinstance(each, Request) else each
+            for each in self.read(requests, request_ids)
+        ]
+
+    def read(
+        self, requests: Sequence[Mapping[str, np.ndarray]], request_ids: Sequence[str] | None = None
+    ) -> list[Request | M2TRecError]:
+        """Return what `answer` hands over, as the second step in the same process takes it."""
+        named = list(zip(requests, request_ids or [""] * len(requests), strict=True))
+        return answer_good(named, self._parse, self._read)
+
+    def _parse(self, request: tuple[Mapping[str, np.ndarray], str]) -> _Asked:
+        inputs, request_id = request
+        if len(request_id) > LONGEST_REQUEST_ID:
+            raise RefusedError(
+                f"the id of the request has {len(request_id):,} letters; at most "
+                f"{LONGEST_REQUEST_ID} are read"
+            )
+        of_events = (EVENT_ATTRIBUTES,) if self._reader.version.events else ()
+        optional = (ITEM_ATTRIBUTES, *of_events, OPTIONS)
+        tensors = session_tensors(inputs, required=(ITEM_IDS,), optional=optional)
+        require_small(tensors)
+        texts = {name: _texts(name, array) for name, array in tensors.items()}
+        require_short_session(texts[ITEM_IDS])
+        options = texts.get(OPTIONS, [])
+        if len(options) > 1:
+            raise RefusedError(f"options: expected one JSON object for the request, found {len(options)}")
+        # Before anything is looked up or encoded.
+        checked = check_options("".join(options), self._reader.version)
+        request_id = checked["request_id"] or request_id or uuid.uuid4().hex
+        said = texts.get(ITEM_ATTRIBUTES), checked, texts.get(EVENT_ATTRIBUTES)
+        return _Asked(request_id, texts[ITEM_IDS], *said)
+
+    def _read(self, asked: list[_Asked]) -> list[Request | M2TRecError]:
+        candidates = [each.options[Candidates.name] or () for each in asked]
+        both = [(each.item_ids, each.attributes) for each in asked]
+        sessions = self._reader.read(both, candidates, [each.events for each in asked])
+        good = [session for session in sessions if isinstance(session, ReadSession)]
+        self.tally.count(IDS, sum(session.ids for session in good))
+        self.tally.count(UNKNOWN_IDS, sum(session.unknown_ids for session in good))
+        self.tally.count(RAW_ITEMS, sum(session.raw_items for session in good))
+        return [
+            _request(each, read) if isinstance(read, ReadSession) else read
+            for read, each in zip(sessions, asked, strict=True)
+        ]
+
+
+def _request(asked: _Asked, read: ReadSession) -> Request:
+    options, candidates = asked.options, asked.options[Candidates.name]
+    if candidates is not None:
+        # Their attributes have been read.
+        options = {**options, Candidates.name: ids_of(candidates)}
+    return Request(
+        rows=read.rows,
+        new_items=read.new_items,
+        options=options,
+        notes=read.notes,
+        request_id=asked.request_id,
+        catalogue=read.catalogue,
+        outside=read.outside,
+        places=read.places if options[Explain.name] else [],
+        held=[each for each in asked.item_ids if each] if options[ExcludeSessionItems.name] else [],
+        events=read.events,
+    )
+
+
+def _texts(name: str, array: np.ndarray) -> list[str]:
+    try:
+        return [entry.decode() if isinstance(entry, bytes) else str(entry) for entry in array]
+    except UnicodeDecodeError:
+        raise RefusedError(f"{name}: not valid UTF-8") from None

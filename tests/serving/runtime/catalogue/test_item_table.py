@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from m2trec_merlin.serving.runtime.catalogue.item_table import ItemTable
+from m2trec_merlin.serving.runtime.options import Draft
+from m2trec_merlin.serving.runtime.options.filters import Filters
+
+TABLE = pa.table(
+    {
+        "item_id": ["a", "b", "c", "d"],
+        "title": ["Apple", "Bread", "Cheese", "Dates"],
+        "train_count": [6, 3, 1, 0],
+        "department": ["produce", "bakery", None, "produce"],
+        "year": ["12", "2012", "12", None],
+        "tags": pa.array([["red", "new"], [], ["new"], None], pa.list_(pa.string())),
+        "price": pa.array([1.5, None, 20.0, 3.0]),
+    }
+)
+
+
+@pytest.fixture(params=[[4], [1, 2, 1], [0, 3, 1]])
+def table(request: pytest.FixtureRequest) -> ItemTable:
+    """In one piece and in several, as Parquet has them."""
+    starts = np.cumsum([0, *request.param])
+    return ItemTable(
+        pa.concat_tables([TABLE.slice(a, n) for a, n in zip(starts, request.param, strict=False)])
+    )
+
+
+def passing(table: ItemTable, **filters: Any) -> list[str]:
+    """By the option, as a request would."""
+    draft = Draft(table, np.zeros(0, np.int64), (), np.zeros(0, np.int64), [])
+    Filters().apply(filters, draft)
+    assert draft.allowed is not None and not draft.allowed[0]
+    return table.ids(np.flatnonzero(draft.allowed))
+
+
+def test_values_of_rows(table: ItemTable) -> None:
+    rows = np.array([3, 1, 2])
+    assert table.values("tags", rows) == [("new",), ("red", "new"), ()]
+    assert table.values("department", rows) == [(), ("produce",), ("bakery",)]
+    assert table.values("price", rows) == [(20.0,), (1.5,), ()]
+
+
+def test_ids_titles_rows_and_shares(table: ItemTable) -> None:
+    assert table.ids(np.array([3, 1])) == ["c", "a"]
+    assert table.titles(np.array([2])) == ["Bread"]
+    assert table.rows.known(["d", "unknown", "a"]) == [4, 1]
+    assert table.shares.tolist() == pytest.approx([0, 0.6, 0.3, 0.1, 0])
+
+
+def test_no_filter_is_no_mask(table: ItemTable) -> None:
+    draft = Draft(table, np.zeros(0, np.int64), (), np.zeros(0, np.int64), [])
+    Filters().apply({}, draft)
+    assert draft.allowed is None
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({"department": "produce"}, ["a", "d"]),
+        ({"department": ["produce", "bakery"]}, ["a", "b", "d"]),
+        ({"department": []}, []),
+        ({"tags": "new"}, ["a", "c"]),
+        ({"tags": ["red", "green"]}, ["a"]),
+        ({"year": 12}, ["a", "c"]),
+        ({"year": 12.0}, ["a", "c"]),
+        ({"price": 3}, ["d"]),
+        ({"price": [1.5, 20]}, ["a", "c"]),
+        ({"price": {"max": 3}}, ["a", "d"]),
+        ({"price": "3"}, ["d"]),
+        ({"price": ["1.50", "2e1"]}, ["a", "c"]),
+        ({"price": {"min": "2", "max": "20"}}, ["c", "d"]),
+        ({"year": "12.0"}, ["a", "c"]),
+        ({"year": " 2012 "}, ["b"]),
+        ({"price": {"min": 2, "max": 20}}, ["c", "d"]),
+        ({"department": "produce", "price": {"min": 2}}, ["d"]),
+    ],
+)
+def test_filters(table: ItemTable, filters: dict[str, Any], expected: list[str]) -> None:
+    assert passing(table, **filters) == expected
+
+
+def test_a_number_that_no_item_has_is_noted(table: ItemTable) -> None:
+    notes: list[str] = []
+    assert table.passing("price", [3, 4.5, "5"], "options.filters.price", notes).sum() == 1
+    assert notes == ["options.filters.price: no item has the value 4.5, '5'"]
+
+
+def test_a_value_that_no_item_has_is_noted(table: ItemTable) -> None:
+    notes: list[str] = []
+    where = "options.filters.department"
+    assert table.passing("department", ["produce", "prodce"], where, notes).sum() == 2
+    assert notes == ["options.filters.department: no item has the value 'prodce'"]
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({"tags": {"all": ["new", "red"]}}, ["a"]),
+        ({"tags": {"all": ["new"]}}, ["a", "c"]),
+        ({"tags": {"all": ["new"], "not": "red"}}, ["c"]),
+        ({"tags": {"not": {"all": ["new", "red"]}}}, ["b", "c", "d"]),
+        ({"department": {"not": "produce"}}, ["b", "c"]),
+        ({"department": {"not": ["produce", "bakery"]}}, ["c"]),
+        ({"price": {"not": 3}}, ["a", "b", "c"]),
+        ({"price": {"not": {"min": 2, "max": 4}}}, ["a", "b", "c"]),
+        ({"price": {"min": 1, "not": {"max": 2}}}, ["c", "d"]),
+        ({"price": {"all": [3, "3.0"]}}, ["d"]),
+    ],
+)
+def test_all_and_not(table: ItemTable, filters: dict[str, Any], expected: list[str]) -> None:
+    assert passing(table, **filters) == expected

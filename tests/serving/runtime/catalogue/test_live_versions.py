@@ -1,0 +1,78 @@
+"""Which version of the catalogue is served, whatever happens to the files."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from m2trec_merlin.errors import ServerError
+from m2trec_merlin.serving.contract.catalogue import CURRENT, CatalogueVersion, catalogue_folder
+from m2trec_merlin.serving.contract.checksums import seal
+from m2trec_merlin.serving.runtime.catalogue import live_versions
+from m2trec_merlin.serving.runtime.catalogue.live_versions import LiveVersions
+
+
+def opened(folder: Path, version: CatalogueVersion) -> str:
+    return f"items of {version.number}"
+
+
+def write(repository: Path, number: int, export: str = "mine") -> None:
+    folder = catalogue_folder(repository) / str(number)
+    folder.mkdir(parents=True)
+    CatalogueVersion(number, number - 1, "changed", 0.0, export, 1).write(folder)
+    seal(folder)
+    (folder.parent / CURRENT).write_text(str(number))
+
+
+def test_what_is_served_goes_on_while_an_export_replaces_the_repository(tmp_path: Path) -> None:
+    repository = tmp_path / "triton"
+    write(repository, 1)
+    versions = LiveVersions(repository, "mine", "as exported", opened)
+    assert versions.served() == ("1", "items of 1")
+    repository.rename(tmp_path / "old")
+    assert versions.served() == ("1", "items of 1"), "not for a moment what was changed since"
+    write(repository, 2, export="another")
+    assert versions.served() == ("1", "items of 1")
+    with pytest.raises(ServerError, match="of another export"):
+        versions.get("2")
+
+
+def test_what_is_not_there_yet_is_tried_again_and_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(live_versions, "_SECONDS_UNTIL_TRIED_AGAIN", 0.0)
+    versions = LiveVersions(tmp_path, "mine", "as exported", opened)
+    catalogue_folder(tmp_path).mkdir(parents=True)
+    (catalogue_folder(tmp_path) / CURRENT).write_text("1")
+    assert [versions.served() for _ in range(3)] == [("0", "as exported")] * 3
+    assert capsys.readouterr().err.count("version 0 goes on being served") == 1
+    (tmp_path / "elsewhere").mkdir()
+    write(tmp_path / "elsewhere", 1)
+    (catalogue_folder(tmp_path / "elsewhere") / "1").rename(catalogue_folder(tmp_path) / "1")
+    assert versions.served() == ("1", "items of 1")
+
+
+def test_requests_do_not_wait_for_another_version_to_be_opened(tmp_path: Path) -> None:
+    started, go_on = threading.Event(), threading.Event()
+
+    def slowly(folder: Path, version: CatalogueVersion) -> str:
+        if version.number == 2:
+            started.set()
+            assert go_on.wait(20)
+        return opened(folder, version)
+
+    write(tmp_path, 1)
+    versions = LiveVersions(tmp_path, "mine", "as exported", slowly)
+    write(tmp_path, 2)
+    watching = threading.Thread(target=versions.served)
+    watching.start()
+    assert started.wait(20)
+    asking = threading.Thread(target=versions.get, args=["1"], daemon=True)
+    asking.start()
+    asking.join(20)
+    assert not asking.is_alive()
+    go_on.set()
+    watching.join()
+    assert versions.served() == ("2", "items of 2")
