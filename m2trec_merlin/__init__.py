@@ -10,11 +10,12 @@ Nothing is imported before it is used: docs/library.md.
 
 from typing import TYPE_CHECKING
 
+from m2trec_merlin.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from m2trec_merlin.library.local import LocalRecommender, load
     from m2trec_merlin.library.measuring import evaluate
 
-__version__ = "0.1.0"
 __all__ = ["LocalRecommender", "evaluate", "load"]
 
 

@@ -16,11 +16,11 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
     ("web",),
+    ("",),
     ("library",),
     ("diagnosis",),
     (
         "training",
-        "evaluation",
         "drift",
         "serving.export",
         "serving.server",
@@ -28,6 +28,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "serving.session_reading",
         "starting",
     ),
+    ("evaluation",),
     ("serving.catalogue",),
     ("preprocessing", "serving.client"),
     ("model", "data", "tracking"),
@@ -59,15 +60,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "sections",
         "sessions",
         "spelling",
-        "",
+        "version",
     ),
 )
-#: Beside each other on one floor, and yet one may use the other.
-ASIDE = {
-    ("training", "evaluation"),  # validation after each epoch
-    ("serving.export", "evaluation"),  # what is served is chosen on validation, and on the model card
-    ("", "library"),  # what `import m2trec_merlin` offers, imported when it is used
-}
 #: Rooms inside a package that is a room itself; all of `serving` are rooms of their own.
 WITHIN = {"evaluation.baselines"}
 #: What runs inside Triton knows the contract and the ground; the rest only where a request asks for it.
@@ -169,7 +164,7 @@ def test_no_arrow_points_up():
             continue
         for other in others:
             there = room(other)
-            if there in (here, "serving") or (here, there) in ASIDE:
+            if there in (here, "serving"):
                 continue
             if floor(there) < floor(here) or floor(there) == floor(here) < len(FLOORS) - 1:
                 wrong.append(f"{module} -> {other}")

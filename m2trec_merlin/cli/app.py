@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from m2trec_merlin import __version__
 from m2trec_merlin.cli import catalog, comparisons, trying, verbs
 from m2trec_merlin.cli.options import (
     DEFAULT_CONFIG,
@@ -27,6 +26,7 @@ from m2trec_merlin.cli.terminal import console, errors
 from m2trec_merlin.config import parse_overrides, serving_of
 from m2trec_merlin.errors import message_of
 from m2trec_merlin.runs import HeldOut
+from m2trec_merlin.version import __version__
 
 app = typer.Typer(
     name="m2trec",

@@ -11,7 +11,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from m2trec_merlin import __version__
 from m2trec_merlin.artifacts import atomic_directory, require_manifest, write_manifest
 from m2trec_merlin.columns import to_arrow
 from m2trec_merlin.config import Config
@@ -34,6 +33,7 @@ from m2trec_merlin.runs.folder import (
     TIMES,
 )
 from m2trec_merlin.shares import percent
+from m2trec_merlin.version import __version__
 
 
 def prepare_data(config: Config, force: bool = False, progress: Progress = SILENT) -> Path:

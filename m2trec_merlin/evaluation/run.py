@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from m2trec_merlin import __version__
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.chosen import weights_of
@@ -17,6 +16,7 @@ from m2trec_merlin.runs import HeldOut, Run
 from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.tracking import recordings
+from m2trec_merlin.version import __version__
 
 
 def evaluate_model(

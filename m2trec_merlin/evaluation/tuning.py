@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from m2trec_merlin import __version__
 from m2trec_merlin.artifacts import atomic_directory, atomic_write, read_json, reading, write_manifest
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
@@ -29,6 +28,7 @@ from m2trec_merlin.neighbours.weights import VIEWS, WEIGHTS, Weights
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
 from m2trec_merlin.sessions import Prefixes, Sessions
+from m2trec_merlin.version import __version__
 
 #: Prefixes below which a choice would be chance.
 ENOUGH = 200

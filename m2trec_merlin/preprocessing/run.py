@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from m2trec_merlin import __version__
 from m2trec_merlin.artifacts import atomic_directory, is_current, require_manifest, write_manifest
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
@@ -18,6 +17,7 @@ from m2trec_merlin.preprocessing.places import require_place
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
 from m2trec_merlin.runs.folder import CATALOGUE, SESSIONS
+from m2trec_merlin.version import __version__
 
 if TYPE_CHECKING:
     from m2trec_merlin.preprocessing.starting import Start

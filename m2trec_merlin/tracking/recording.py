@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from m2trec_merlin import __version__
 from m2trec_merlin.artifacts import MANIFEST, atomic_write, fingerprint, read_json
 from m2trec_merlin.errors import TrackingError
 from m2trec_merlin.progress import Progress
 from m2trec_merlin.runs import HeldOut, Run
 from m2trec_merlin.tracking.base import Beginning, Tracker
+from m2trec_merlin.version import __version__
 
 #: Of an epoch's record, what is no curve.
 _NOT_A_CURVE = "epoch"

@@ -27,8 +27,8 @@ from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.serving.contract.repository import version_folder
 from m2trec_merlin.serving.contract.version import BIASES
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep, Tensors
-from tests.serving.runtime.test_light_imports import HEAVY, modules_of
 from tests.serving.runtime.answering.test_recommending import NEW_BREAD, NEW_THING, SESSIONS
+from tests.serving.runtime.test_light_imports import HEAVY, modules_of
 from tests.worlds.shop import N_ITEMS, Shop, encode_raw, offline_scores
 
 #: What a client may ask, as arguments of `recommend`.

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from m2trec_merlin import __version__
 from m2trec_merlin.artifacts import (
     atomic_directory,
     atomic_write,
@@ -70,6 +69,7 @@ from m2trec_merlin.serving.runtime.answering.neighbours import ExportedNeighbour
 from m2trec_merlin.serving.runtime.catalogue.graph import CatalogueGraph
 from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.tracking import recordings
+from m2trec_merlin.version import __version__
 
 
 def export(config: Config, force: bool = False, progress: Progress = SILENT) -> Path:

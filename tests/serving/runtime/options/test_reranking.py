@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.serving.runtime.answering.test_recommending import NEW_BREAD, NEW_THING
 
 from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.export.run import export
+from tests.serving.runtime.answering.test_recommending import NEW_BREAD, NEW_THING
 from tests.serving.runtime.asking import Asking
 from tests.worlds.shop import N_ITEMS, Shop, build_shop, raw_items
 
