@@ -86,6 +86,21 @@ class Embedding:
     pair_buckets: int = 0
 
 
+@dataclass(frozen=True)
+class Pretrained:
+    """A model that was trained by others, and turns raw values into vectors.
+
+    Attributes:
+        name: by which it is known.
+        package: that it comes with, as it is installed.
+        extra: of this package, that brings it.
+    """
+
+    name: str
+    package: str
+    extra: str
+
+
 class Attribute(Section):
     """One attribute of the items: how it is read, checked, encoded, shown and embedded."""
 
@@ -103,6 +118,12 @@ class Attribute(Section):
     is_shown: ClassVar[bool] = False
     #: Settings that concern the model alone: a change asks for training, not for preprocessing.
     model_settings: ClassVar[frozenset[str]] = frozenset({"dim", "pooling", "pair_buckets"})
+    #: What else than values an export holds that was learned from the items: "subword tokenisers".
+    learns: ClassVar[str] = ""
+    #: Packages that are imported to encode raw values, besides those of every workflow.
+    packages: ClassVar[tuple[str, ...]] = ()
+    #: What turns values into vectors, if others trained it.
+    pretrained: ClassVar[Pretrained | None] = None
     #: Items encoded at a time in each process: fewer where each takes long.
     items_at_a_time: ClassVar[int] = 50_000
 
@@ -191,6 +212,10 @@ class Attribute(Section):
             counts: int64, the items that have each.
         """
         return Profile(most_frequent(values, counts))
+
+    def spell(self, value: object) -> str:
+        """Return a value of `comparable` for a person to read; nothing where it says little."""
+        return f"{value:g}" if isinstance(value, float) else value if isinstance(value, str) else ""
 
     def canonical(self, values: pd.Series) -> pd.Series:
         """Return the raw column as the canonical items table holds it."""

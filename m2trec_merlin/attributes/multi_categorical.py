@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _SEPARATORS, _NOTABLE = ("|", ";", ",", ">", "/"), 0.2
 _ALL_VALUES = 2**31 - 1
 #: Between the values of an item where they are compared as one text; no one writes this character.
-UNIT_SEPARATOR = "\x1f"
+_UNIT_SEPARATOR = "\x1f"
 
 
 class MultiCategorical(Attribute):
@@ -89,12 +89,16 @@ class MultiCategorical(Attribute):
     def comparable(self, values: pd.Series) -> pa.Array:
         """Join the values of each item to one text."""
         lists = self.filter_values(values)
-        joined = pc.binary_join(lists, UNIT_SEPARATOR)
+        joined = pc.binary_join(lists, _UNIT_SEPARATOR)
         return pc.if_else(pc.equal(joined, ""), pa.scalar(None, joined.type), joined)
+
+    def spell(self, value: object) -> str:
+        """Part the values by commas."""
+        return super().spell(value).replace(_UNIT_SEPARATOR, ", ")
 
     def profile(self, values: pa.Array, counts: np.ndarray) -> Profile:
         """Count the values themselves, and how many an item has."""
-        lists = pc.split_pattern(values, UNIT_SEPARATOR)
+        lists = pc.split_pattern(values, _UNIT_SEPARATOR)
         lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
         single = lists.flatten().dictionary_encode()
         weights = np.bincount(

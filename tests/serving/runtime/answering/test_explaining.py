@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.serving.runtime.test_reranking import raw
 
 from m2trec_merlin.serving.client.answers import Recommendations
 from m2trec_merlin.serving.contract.explanation import Explanation
@@ -15,6 +14,7 @@ from m2trec_merlin.serving.runtime.answering.explaining import MOST_EXPLAINED, V
 from m2trec_merlin.serving.runtime.answering.session_encoding import VectorSession
 from tests.serving.runtime.answering.test_recommending import NEW_BREAD, NEW_THING
 from tests.serving.runtime.asking import Asking
+from tests.serving.runtime.options.test_reranking import raw
 from tests.worlds.shop import MAX_LENGTH, N_ITEMS, Shop
 
 #: Attributes by the column that requests give them in.
