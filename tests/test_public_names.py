@@ -50,6 +50,7 @@ PUBLIC = {
         "SessionItem",
         "Tls",
     },
+    "serving.runtime.steps": {"PredictStep", "PreprocessStep", "Tensors", "answer_by_both"},
     "serving.runtime.options": {
         "OPTIONS",
         "Draft",

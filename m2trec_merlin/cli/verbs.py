@@ -78,7 +78,7 @@ def run_train(config: Config, resume: bool = True, force: bool = False, earlier:
 
 
 def _trained(path: Path, progress: TerminalProgress) -> Run:
-    from m2trec_merlin.model.storage import config_of_run, run_as_trained
+    from m2trec_merlin.model.trained_run import config_of_run, run_as_trained
 
     return run_as_trained(config_of_run(path), progress)
 
@@ -99,7 +99,7 @@ def run_tune(config: Config, force: bool = False) -> None:
     """Choose the mixture that is evaluated and exported, and show among what."""
     from m2trec_merlin.cli.tables import print_choice
     from m2trec_merlin.evaluation.tuning import describe, tune
-    from m2trec_merlin.model.storage import run_as_trained
+    from m2trec_merlin.model.trained_run import run_as_trained
 
     with TerminalProgress() as progress:
         if config.serving.mixture.kind == "tuned":

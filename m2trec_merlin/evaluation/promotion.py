@@ -69,7 +69,7 @@ def open_run(path: Path, progress: Progress = SILENT) -> Run:
         ArtifactError: there is no trained and exported model, or it was trained again since the export.
         ConfigError: the file is no configuration.
     """
-    from m2trec_merlin.model.storage import config_of_run, run_as_trained
+    from m2trec_merlin.model.trained_run import config_of_run, run_as_trained
 
     config = config_of_run(path)
     export = Run(config).step("export")

@@ -39,7 +39,7 @@ def evaluate_model(
             nothing can be written there, or another process is at work there.
         MissingDependencyError: what `tracking` asks for is not installed.
     """
-    from m2trec_merlin.model.storage import run_as_trained
+    from m2trec_merlin.model.trained_run import run_as_trained
 
     recorded = recordings(config, progress)
     tune(config, progress=progress)

@@ -71,7 +71,7 @@ def tune(config: Config, *, force: bool = False, progress: Progress = SILENT) ->
         ArtifactError: `preprocess` or `train` has not run, or with settings that do not fit each other;
             nothing can be written there, or another process is at work there.
     """
-    from m2trec_merlin.model.storage import run_as_trained
+    from m2trec_merlin.model.trained_run import run_as_trained
 
     if not isinstance(config.serving.mixture, TunedMixture):
         return None

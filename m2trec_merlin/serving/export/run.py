@@ -32,7 +32,8 @@ from m2trec_merlin.evaluation.tuning import tune
 from m2trec_merlin.model.heads import HEADS
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.scoring import encode_catalogue
-from m2trec_merlin.model.storage import load_model, run_as_trained
+from m2trec_merlin.model.storage import load_model
+from m2trec_merlin.model.trained_run import run_as_trained
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
 from m2trec_merlin.runs.folder import TIMES

@@ -1,0 +1,65 @@
+"""Runs as their models were trained: their configuration, and data that are still those."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from m2trec_merlin.config import Config, load_config
+from m2trec_merlin.config.settings import VARIANTS_FOLDER
+from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.model.storage import DESCRIPTION, saved_config
+from m2trec_merlin.progress import Progress
+from m2trec_merlin.runs import Run, RunFolder, Verb
+from m2trec_merlin.runs.current import CURRENT
+
+
+def run_as_trained(config: Config, progress: Progress) -> Run:
+    """Return the run of a configuration as its model was trained, on data that are still those.
+
+    Args:
+        config: of the run; see `Run.as_trained` for what of it counts.
+        progress: is told where it differs from what the model was trained with.
+
+    Raises:
+        ArtifactError: `preprocess` or `train` has not run, or with settings that do not fit each other, or
+            their files were altered since.
+    """
+    run = Run(config)
+    needed: tuple[Verb, ...] = ("preprocess", "train")
+    for verb in needed:
+        run.step(verb).manifest()
+    run, differences = run.as_trained(saved_config(run.model))
+    for line in differences:
+        progress.say(line)
+    run.step("preprocess").require()
+    run.step("train").require_unaltered()
+    return run
+
+
+def config_of_run(path: Path) -> Config:
+    """Return the configuration of a run: its file's, or what the model in its folder was trained with.
+
+    Args:
+        path: the folder of a run, or a link to it, or its configuration file.
+
+    Raises:
+        ArtifactError: there is no such path, or no trained model in the folder.
+        ConfigError: the file is no configuration.
+    """
+    if path.is_file():
+        return load_config(path)
+    folder = path.resolve()
+    if path.name == CURRENT and not os.path.lexists(path):
+        raise ArtifactError(
+            f"there is no {path} yet: it is a link, at first to any trained and exported run beside it: "
+            f"`ln -s NAME_OF_THE_RUN {path}`"
+        )
+    if not (RunFolder(folder, folder).model / DESCRIPTION).is_file():
+        raise ArtifactError(
+            f"{path} holds no trained model: name the folder of a trained run (`m2trec runs` lists them), "
+            "a link to it, or its configuration file"
+        )
+    saved = saved_config(RunFolder(folder, folder).model)
+    shared = folder.parents[1] if folder.parent.name == VARIANTS_FOLDER else folder
+    return saved.model_copy(update={"work_dir": shared})
