@@ -6,8 +6,8 @@ items, so arrays over all rows have N + 1 entries.
 
 On disk (folder `catalogue/`):
 
-    items.parquet       item_id, train_count, recent_count where time is known, and one column per attribute;
-                        line i is row i + 1
+    items.parquet       item_id, train_count, recent_count where time is known, @listed where dates of listing
+                        are, and one column per attribute; line i is row i + 1
     display.parquet     item_id, title, and the raw columns by which results can be filtered; same order
     schema.json         kind, layout and size of each attribute, and whether any of them gives titles
     vocabularies/       text: NAME.json (HuggingFace tokenizer); categorical: NAME.parquet (id -> value)
@@ -33,6 +33,9 @@ from m2trec_merlin.ids import IdIndex
 #: Files of a catalogue, and the folder of its vocabularies; see above.
 ENCODED, DISPLAY, SCHEMA, VOCABULARIES = "items.parquet", "display.parquet", "schema.json", "vocabularies"
 
+#: Columns of `items.parquet` that tell of an item's past.
+TRAIN_COUNT, RECENT_COUNT, LISTED = "train_count", "recent_count", "@listed"
+
 
 @dataclass(frozen=True)
 class Catalogue:
@@ -46,6 +49,8 @@ class Catalogue:
         titled: whether an attribute gives titles; else ids stand in their place.
         categories: attributes whose ids are values that a person can name; see `category_names`.
         recent_counts: int64 [N + 1], those of the last training events; None where time is not known.
+        listed: bool [N + 1], which items were listed too late for training to see them sell; None where
+            nobody knows since when they are listed.
     """
 
     item_ids: np.ndarray
@@ -55,6 +60,7 @@ class Catalogue:
     titled: bool = False
     categories: tuple[str, ...] = ()
     recent_counts: np.ndarray | None = None
+    listed: np.ndarray | None = None
 
     @classmethod
     def load(cls, directory: Path) -> Catalogue:
@@ -75,8 +81,8 @@ class Catalogue:
             raise ArtifactError(
                 f"{directory} is of an earlier version: run `m2trec preprocess --force`"
             ) from None
-        if "train_count" not in table.column_names:
-            raise ArtifactError(f"{path} lacks train_count: run `m2trec preprocess --force`")
+        if TRAIN_COUNT not in table.column_names:
+            raise ArtifactError(f"{path} lacks {TRAIN_COUNT}: run `m2trec preprocess --force`")
         missing = [field.name for field in fields if field.name not in table.column_names]
         if missing:
             raise ArtifactError(
@@ -92,12 +98,13 @@ class Catalogue:
         ids = table.column("item_id").to_numpy()
         return cls(
             item_ids=np.concatenate([_no_id(ids), ids]),
-            train_counts=_counts(table, "train_count"),
+            train_counts=_past(table, TRAIN_COUNT),
             attributes=attributes,
             directory=directory,
             titled=schema["titled"],
             categories=tuple(f.name for f in fields if _vocabulary(directory, f.name).is_file()),
-            recent_counts=_counts(table, "recent_count") if "recent_count" in table.column_names else None,
+            recent_counts=_past(table, RECENT_COUNT) if RECENT_COUNT in table.column_names else None,
+            listed=_past(table, LISTED) if LISTED in table.column_names else None,
         )
 
     @property
@@ -109,6 +116,11 @@ class Catalogue:
     def n_seen(self) -> int:
         """Items with at least one training occurrence; they are rows 1 to n_seen."""
         return int((self.train_counts > 0).sum())
+
+    @property
+    def newly_listed(self) -> np.ndarray:
+        """`listed`; no item where that is not known."""
+        return np.zeros(self.n_rows, bool) if self.listed is None else self.listed
 
     @cached_property
     def _index(self) -> IdIndex:
@@ -145,8 +157,10 @@ def _vocabulary(directory: Path, attribute: str) -> Path:
     return directory / VOCABULARIES / f"{attribute}.parquet"
 
 
-def _counts(table: pa.Table, name: str) -> np.ndarray:
-    return np.concatenate([[0], table.column(name).to_numpy().astype(np.int64)])
+def _past(table: pa.Table, name: str) -> np.ndarray:
+    """Return a column of whole numbers or truth values, behind that of no item: 0, or False."""
+    values = table.column(name).to_numpy()
+    return np.concatenate([np.zeros(1, values.dtype), values])
 
 
 def _no_id(ids: np.ndarray) -> np.ndarray:

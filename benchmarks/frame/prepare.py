@@ -5,7 +5,7 @@ All calls of the product's steps are here: what they tell while they run is one 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -120,7 +120,7 @@ def as_served(
         data: that it was trained on.
         model: as a scorer.
         console: where progress is shown.
-        listed: bool [N + 1], items that are taken for listed after training; default: none.
+        listed: bool [N + 1], items that are taken for listed after training; default: those of the catalogue.
 
     Raises:
         ConfigError: `serving.mixture` leaves the model alone.
@@ -130,7 +130,8 @@ def as_served(
     weights = weights_of(Run(config))
     if weights is None:
         raise ConfigError(f"{config.name}: serving.mixture is off, so that the model is served alone")
-    return mixture_of(weights, data.catalogue, data.train, model, listed)
+    catalogue = data.catalogue if listed is None else replace(data.catalogue, listed=listed)
+    return mixture_of(weights, catalogue, data.train, model)
 
 
 def hit_and_mrr_at_20(

@@ -57,6 +57,13 @@ def _of_items(origin: Origin, config: Config) -> dict[str, Any]:
     columns = [(origin.column(ITEM_ID), {**_ID, "description": "unique"})]
     for attribute in config.attributes:
         columns.append((origin.column(attribute.source_column), _of_attribute(attribute, "attribute")))
+    if (dates := config.data.listed) is not None:
+        about = f"since when the item is listed ({dates.time_format})"
+        one: dict[str, Any] = {
+            "anyOf": [_time(dates.time_format), {"enum": [None, ""]}],
+            "description": about,
+        }
+        columns.append((origin.column(dates.column), one))
     if config.serving.title_column is not None:
         columns.append((origin.column(config.serving.title_column), {"description": "what people read"}))
     return _table(origin, "an item and its metadata; null and empty text are missing values", columns)

@@ -12,6 +12,7 @@ from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.attributes.base import are_lists
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.interaction_checks import InteractionChecker, check_ids
+from m2trec_merlin.data.listing_dates import check_listing_dates, with_listing_dates
 from m2trec_merlin.data.tables import canonical_items
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers import Origin, Source
@@ -54,6 +55,8 @@ def validate(source: Source, config: Config) -> ValidData:
         items = source.items(columns_read(config))
         log = ProblemLog(source.items_origin)
         ids = check_items(items, log, config.attributes, config.serving.title_column)
+        if (dates := config.data.listed) is not None:
+            check_listing_dates(items, dates, source.interactions_origin, _names(items, log), log)
         problems += log.messages()
     except DataError as error:
         problems += error.problems
@@ -67,8 +70,9 @@ def validate(source: Source, config: Config) -> ValidData:
         problems += error.problems
     if problems or items is None or known is None:
         raise DataError(source.name, list(dict.fromkeys(problems)))
+    canonical = canonical_items(items, config.attributes, config.serving.title_column)
     return ValidData(
-        canonical_items(items, config.attributes, config.serving.title_column),
+        canonical if config.data.listed is None else with_listing_dates(canonical, items, config.data.listed),
         known,
         checker.sessions,
         checker.events,
@@ -84,7 +88,8 @@ def validate(source: Source, config: Config) -> ValidData:
 def columns_read(config: Config) -> list[str]:
     """Return the raw columns of the items that a configuration reads, but for the ids."""
     title = [] if config.serving.title_column is None else [config.serving.title_column]
-    return [*(attribute.source_column for attribute in config.attributes), *title]
+    dates = [] if config.data.listed is None else [config.data.listed.column]
+    return [*(attribute.source_column for attribute in config.attributes), *title, *dates]
 
 
 def check_items(

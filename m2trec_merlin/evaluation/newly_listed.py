@@ -71,6 +71,7 @@ class ListedAnew:
                 for name, column in before.attributes.items()
             },
             recent_counts=None if before.recent_counts is None else _without(before.recent_counts, len(rows)),
+            listed=np.concatenate([before.newly_listed, np.ones(len(rows), bool)]),
         )
 
     @property
@@ -79,11 +80,6 @@ class ListedAnew:
         has = np.ones(self.before.n_rows + len(self.rows), bool)
         has[self.rows] = False
         return has
-
-    @property
-    def listed(self) -> np.ndarray:
-        """bool [R + m], which of them were listed anew."""
-        return np.arange(self.before.n_rows + len(self.rows)) >= self.before.n_rows
 
     def prefixes(self, prefixes: Prefixes) -> Prefixes:
         """Return prefixes of sessions with these items."""
@@ -146,7 +142,7 @@ def listing_points(
         new = prefixes.targets >= catalogue.n_rows
         rare = np.zeros(len(new), bool)
         some, parts = draw_of(prefixes, rare, new, affordable(size, catalogue) // DRAWS, rng)
-        pasts = ItemPasts.of(anew.catalogue, anew.listed)
+        pasts = ItemPasts.of(anew.catalogue)
         model, near = model_of(anew.catalogue), anew.views(views)
         lists.append(
             shortlist(some, model, near, pasts, most, SILENT, exclude_session_items, anew.candidates)

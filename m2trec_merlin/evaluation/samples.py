@@ -24,7 +24,7 @@ class Parts:
     Attributes:
         anywhere: bool [P], drawn from all prefixes.
         rare: bool [P], the next item has few training occurrences.
-        new: bool [P], it has none.
+        new: bool [P], it has none, though it was listed in time.
     """
 
     anywhere: np.ndarray
@@ -56,7 +56,9 @@ def draw(
         seed: of the draw.
     """
     counts = catalogue.train_counts[valid.targets]
-    rare, new = (counts > 0) & (counts < rare_below), counts == 0
+    rare = (counts > 0) & (counts < rare_below)
+    # What was listed too late to sell has a weight of its own, which is chosen on other prefixes.
+    new = (counts == 0) & ~catalogue.newly_listed[valid.targets]
     return draw_of(valid, rare, new, affordable(size, catalogue), np.random.default_rng(seed))
 
 

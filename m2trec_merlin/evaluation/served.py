@@ -83,13 +83,7 @@ def _known_part(prefixes: Prefixes) -> tuple[np.ndarray, Prefixes]:
     return usable, Prefixes(known, usable, known.lengths[usable] - 1)
 
 
-def mixture_of(
-    weights: Weights,
-    catalogue: Catalogue,
-    train: Sessions,
-    model: ModelScorer,
-    listed: np.ndarray | None = None,
-) -> Mixture:
+def mixture_of(weights: Weights, catalogue: Catalogue, train: Sessions, model: ModelScorer) -> Mixture:
     """Mix a model with what the export writes beside it.
 
     Args:
@@ -97,10 +91,9 @@ def mixture_of(
         catalogue: of the model.
         train: its training sessions.
         model: the model as a scorer.
-        listed: bool [R], items that are taken for listed after training; default: none.
     """
     views = views_of(weights.views(), catalogue, train)
-    lifts = Lifts(views, ItemPasts.of(catalogue, listed), weights)
+    lifts = Lifts(views, ItemPasts.of(catalogue), weights)
     return Mixture(f"{model.name} mixed", model, lifts, model.model.max_length)
 
 

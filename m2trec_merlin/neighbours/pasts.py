@@ -27,8 +27,8 @@ class ItemPasts:
     Attributes:
         occurrences: int64 [R], in training.
         trends: float32 [R], see `trends_of`; 0 where nothing is known of time.
-        listed: bool [R], which items came after training: it could not see them sell. Row NO_ITEM, which
-            stands for all outside of the catalogue, is one of them.
+        listed: bool [R], which items came after training, or so late that it could not see them sell. Row
+            NO_ITEM, which stands for all outside of the catalogue, is one of them.
     """
 
     occurrences: np.ndarray
@@ -36,9 +36,9 @@ class ItemPasts:
     listed: np.ndarray
 
     @classmethod
-    def of(cls, catalogue: Catalogue, listed: np.ndarray | None = None) -> ItemPasts:
-        """Return those of a catalogue, of whose items those of `listed`, bool [R], came after training."""
-        return cls.known(catalogue.train_counts, trends_of(catalogue), listed)
+    def of(cls, catalogue: Catalogue) -> ItemPasts:
+        """Return those of a catalogue."""
+        return cls.known(catalogue.train_counts, trends_of(catalogue), catalogue.listed)
 
     @classmethod
     def known(

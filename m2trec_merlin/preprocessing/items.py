@@ -16,7 +16,7 @@ from nvtabular import Workflow
 from m2trec_merlin.artifacts import reading
 from m2trec_merlin.attributes import ITEM_ID, Attribute
 from m2trec_merlin.attributes.operators import load_operators
-from m2trec_merlin.catalogue import DISPLAY, ENCODED, VOCABULARIES
+from m2trec_merlin.catalogue import DISPLAY, ENCODED, LISTED, RECENT_COUNT, TRAIN_COUNT, VOCABULARIES
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.validation import check_attributes
 from m2trec_merlin.errors import DataError
@@ -26,11 +26,13 @@ from m2trec_merlin.preprocessing.catalogue_files import arrow_schema, write_disp
 from m2trec_merlin.preprocessing.cluster import run
 from m2trec_merlin.preprocessing.device import frames_on
 from m2trec_merlin.preprocessing.fitting import fit_workflow
+from m2trec_merlin.preprocessing.listed import newly_listed
 from m2trec_merlin.preprocessing.parts import count_events, find_parts
 from m2trec_merlin.preprocessing.recent import count_recent
 from m2trec_merlin.preprocessing.starting import start_from
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers import Origin
+from m2trec_merlin.readers.canonical import LISTED_SINCE
 from m2trec_merlin.readers.problems import ProblemLog
 from m2trec_merlin.runs.folder import CATALOGUE, ITEMS_FILE, ITEMS_WORKFLOW
 from m2trec_merlin.workflows.items import items_workflow
@@ -62,9 +64,9 @@ def build_catalogue(
         DataError: the items do not fit the attributes (all problems at once), or none occurs in training.
         MissingDependencyError: sentences are to be encoded, and the encoder is not installed.
     """
-    items, counts, recent = _order_items(config, data)
+    items, told = _order_items(config, data, progress)
     _require_fit(items, config.attributes, data / ITEMS_FILE)
-    n_seen = int((counts > 0).sum())
+    n_seen = int((told[TRAIN_COUNT] > 0).sum())
     if not n_seen:
         raise DataError(str(data), [f"no item of {ITEMS_FILE} occurs in the training sessions"])
     catalogue = output / CATALOGUE
@@ -91,7 +93,6 @@ def build_catalogue(
             for part, to in zip(parts, targets, strict=True)
         ]
         run(tasks, client, "catalogue", progress)
-        told = {"train_count": counts} | ({} if recent is None else {"recent_count": recent})
         _combine(targets, told, catalogue / ENCODED)
     write_display(items, config, catalogue / DISPLAY)
 
@@ -108,17 +109,22 @@ def workflow_columns(attributes: Sequence[Attribute]) -> list[str]:
     return list(dict.fromkeys([ITEM_ID, *(a.source_column for a in attributes)]))
 
 
-def _order_items(config: Config, data: Path) -> tuple[pa.Table, np.ndarray, np.ndarray | None]:
+def _order_items(config: Config, data: Path, progress: Progress) -> tuple[pa.Table, dict[str, np.ndarray]]:
+    """Return the items in the order of the catalogue, and what training tells of each, by column."""
     with reading(data / ITEMS_FILE, "data"):
         items = pq.read_table(data / ITEMS_FILE)
     index = IdIndex(items.column(ITEM_ID).to_pandas())
     parts = find_parts(data, "train")
-    counts = count_events(parts, index)
+    told = {TRAIN_COUNT: count_events(parts, index)}
     # Sessions that a column divides are read as being in order, as `valid_share_of_train` does.
-    recent = count_recent(parts, index, config.data.split.is_named)
+    if (recent := count_recent(parts, index, config.data.split.is_named)) is not None:
+        told[RECENT_COUNT] = recent
+    if LISTED_SINCE in items.column_names:
+        since = items.column(LISTED_SINCE).to_numpy()
+        told[LISTED] = newly_listed(parts, since, told[TRAIN_COUNT], progress)
     # A stable sort keeps the order of the source among items with equal counts.
-    order = np.argsort(-counts, kind="stable")
-    return items.take(pa.array(order)), counts[order], None if recent is None else recent[order]
+    order = np.argsort(-told[TRAIN_COUNT], kind="stable")
+    return items.take(pa.array(order)), {name: each[order] for name, each in told.items()}
 
 
 def _write_parts(items: pa.Table, n_seen: int, folder: Path, size: int) -> list[Path]:
@@ -141,13 +147,14 @@ def encode_part(workflow: Workflow, source: str, target: str, schema: pa.Schema,
 def _combine(parts: Sequence[Path], told: Mapping[str, np.ndarray], target: Path) -> None:
     start = 0
     schema = pq.read_schema(parts[0]).remove_metadata()
-    for place, name in enumerate(told, 1):
-        schema = schema.insert(place, pa.field(name, pa.int64()))
+    columns = {name: pa.array(values) for name, values in told.items()}
+    for place, (name, column) in enumerate(columns.items(), 1):
+        schema = schema.insert(place, pa.field(name, column.type))
     with pq.ParquetWriter(target, schema) as writer:
         for part in parts:
             table = pq.read_table(part)
             stop = start + len(table)
-            for place, (name, counts) in enumerate(told.items(), 1):
-                table = table.add_column(place, name, pa.array(counts[start:stop], pa.int64()))
+            for place, (name, column) in enumerate(columns.items(), 1):
+                table = table.add_column(place, name, column.slice(start, stop - start))
             writer.write_table(table.cast(schema))
             start = stop

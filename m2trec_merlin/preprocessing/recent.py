@@ -27,9 +27,8 @@ def count_recent(parts: Sequence[Path], items: IdIndex, in_order: bool) -> np.nd
         items: to count.
         in_order: whether events without a timestamp are in order of time.
     """
-    timed = all(TIMESTAMP in pq.read_schema(part).names for part in parts)
-    if timed:
-        moments = _timestamps
+    if have_times(parts):
+        moments = times_of
     elif in_order:
         moments = _numbers
     else:
@@ -44,7 +43,12 @@ def count_recent(parts: Sequence[Path], items: IdIndex, in_order: bool) -> np.nd
     return counts
 
 
-def _timestamps(parts: Sequence[Path]) -> Iterator[np.ndarray]:
+def have_times(parts: Sequence[Path]) -> bool:
+    """Tell whether the events of all parts have times."""
+    return all(TIMESTAMP in pq.read_schema(part).names for part in parts)
+
+
+def times_of(parts: Sequence[Path]) -> Iterator[np.ndarray]:
     """Yield the times of each part in microseconds, int64."""
     for part in parts:
         yield read_part(part, [TIMESTAMP])[TIMESTAMP].to_numpy().astype("datetime64[us]").astype(np.int64)

@@ -3,7 +3,7 @@
 `interactions`: session_id and item_id (int64 or text, as in the source), position (int64, 0, 1, 2, ... within
 a session) and, where the source has times, timestamp; of `data.targets` whether the event may be a target
 (bool), and the raw columns of event attributes under the names of these. A session's events lie side by side.
-`items`: item_id and the raw attribute columns, one row per item.
+`items`: item_id and the raw attribute columns, one row per item; of `data.listed` since when it is listed.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from m2trec_merlin.columns import to_arrow
 from m2trec_merlin.ids import IdIndex
 
 SESSION_ID, ITEM_ID, POSITION, TIMESTAMP, SPLIT = "session_id", "item_id", "position", "timestamp", "split"
+#: Of an item, since when it is listed; no column of a table is called so.
+LISTED_SINCE = "@listed"
 #: Whether an event may be a target; in raw chunks the value that tells it.
 TARGET = "target"
 SPLITS = ("train", "valid", "test")

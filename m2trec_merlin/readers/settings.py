@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from m2trec_merlin.readers.canonical import SPLITS
 from m2trec_merlin.readers.dialect import Dialect
 from m2trec_merlin.readers.source import Source
+from m2trec_merlin.readers.times import ISO_8601, require_format
 from m2trec_merlin.sections import MANY, Name, Section
 
 
@@ -129,6 +130,20 @@ class Targets(Section):
         return values
 
 
+class ListingDates(Section):
+    """Since when items are listed: one that came late in training is no dead stock if it never sold."""
+
+    column: Name = Field(description="column of the items that tells")
+    time_format: Name = Field(
+        ISO_8601, description="how times are written, as of data.options; dates and times need none"
+    )
+
+    @field_validator("time_format")
+    @classmethod
+    def _tells_times(cls, time_format: str) -> str:
+        return require_format(time_format)
+
+
 class DataSettings(Section):
     """Where raw data comes from, how it is split, and which sessions count."""
 
@@ -146,6 +161,7 @@ class DataSettings(Section):
         "events are kept, at most 200",
     )
     targets: Targets | None = Field(None, description="which events may be targets; default: all")
+    listed: ListingDates | None = Field(None, description="since when items are listed; default: not known")
     chunk_sessions: int = Field(200_000, ge=1, le=MANY, description="sessions held in memory at a time")
 
     #: Settings that are paths, relative to the configuration file. Where data lie does not change them.

@@ -31,7 +31,7 @@ from m2trec_merlin.readers.left_out import LeftOut
 from m2trec_merlin.readers.positions import parse_positions
 from m2trec_merlin.readers.settings import DataSettings
 from m2trec_merlin.readers.source import Origin
-from m2trec_merlin.readers.times import ISO_8601, fault_of_format
+from m2trec_merlin.readers.times import ISO_8601, require_format
 from m2trec_merlin.readers.user_sessions import UserSessions
 from m2trec_merlin.sections import Name, Section, SettingPath
 
@@ -82,9 +82,7 @@ class TablesOptions(DialectOptions):
     @field_validator("time_format")
     @classmethod
     def _tells_times(cls, time_format: str | None) -> str | None:
-        if time_format is not None and (fault := fault_of_format(time_format)):
-            raise ValueError(fault)
-        return time_format
+        return None if time_format is None else require_format(time_format)
 
 
 class TablesData(DataSettings):

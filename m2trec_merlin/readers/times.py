@@ -50,6 +50,17 @@ def fault_of_format(time_format: str) -> str | None:
     return None
 
 
+def require_format(time_format: str) -> str:
+    """Return a time format by which times can be read.
+
+    Raises:
+        ValueError: they cannot; the message says why.
+    """
+    if fault := fault_of_format(time_format):
+        raise ValueError(fault)
+    return time_format
+
+
 def parse_timestamps(values: pd.Series, time_format: str = ISO_8601) -> pd.Series:
     """Return times as naive UTC in microseconds, as canonical tables hold them; see `parse_instants`."""
     return to_microseconds(parse_instants(values, time_format))

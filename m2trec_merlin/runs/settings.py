@@ -43,7 +43,7 @@ def _data(config: Config) -> Settings:
 
 def _of_data(config: Config, exclude: Set[str]) -> Settings:
     # As with `LEFT_OUT`.
-    absent = {"targets"} if config.data.targets is None else set()
+    absent = {name for name in ("targets", "listed") if getattr(config.data, name) is None}
     return config.data.model_dump(mode="json", exclude={*exclude, *absent})
 
 

@@ -22,6 +22,7 @@ from m2trec_merlin.starting.item_ids import ItemIds
 from m2trec_merlin.starting.kinds import ChosenKind
 from m2trec_merlin.starting.look import Column, Look
 from m2trec_merlin.starting.sessions import Grouping, Order
+from m2trec_merlin.starting.times import Times
 
 #: Fewer rows of interactions than this are learnt from in smaller batches.
 _FEW_EVENTS = 100_000
@@ -43,6 +44,7 @@ class Examination:
         order: what orders them.
         choices: for each column of the items but the ids.
         tasks: the categories to predict, a part of the choices.
+        listed: since when items are listed, of a column that is no attribute; None: nobody knows.
         unsure: what else a person should look at.
     """
 
@@ -55,6 +57,7 @@ class Examination:
     order: Order
     choices: list[ChosenKind]
     tasks: list[ChosenKind]
+    listed: Times | None = None
     unsure: list[str] = field(default_factory=list)
 
     @property
@@ -115,7 +118,7 @@ class Examination:
         lines = [
             f"{self.items.path.name}, '{choice.column.name}': {choice.reason}"
             for choice in self.choices
-            if choice.kind is None
+            if choice.kind is None and (self.listed is None or choice.column.name != self.listed.column)
         ]
         for look in (self.items, self.clicks):
             lines += [f"{look.path.name}, '{name}': {why}" for name, why in look.unreadable.items()]
@@ -152,6 +155,7 @@ def compose(found: Examination, output: Path) -> str:
         *([] if found.is_one_table else [f"  items: {_yaml(_relative(found.items.path, output))}"]),
         *_columns(found),
         *_sessions(found),
+        *_listed(found),
         *_split(found),
         *_options(found),
         "attributes:",
@@ -212,6 +216,13 @@ def _sessions(found: Examination) -> Iterator[str]:
     if found.grouping.gap is not None:
         entry = {"user": found.grouping.column, "gap": found.grouping.gap}
         yield f"  sessions: {_yaml(entry)}{_comment(found.grouping.reason)}"
+
+
+def _listed(found: Examination) -> Iterator[str]:
+    if (dates := found.listed) is not None:
+        written = {} if dates.time_format is None else {"time_format": dates.time_format}
+        why = "since when items are listed: what came late is no dead stock because it never sold"
+        yield f"  listed: {_yaml({'column': dates.column, **written})}{_comment(why)}"
 
 
 def _split(found: Examination) -> Iterator[str]:

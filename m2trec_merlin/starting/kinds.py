@@ -155,7 +155,8 @@ def _dates(column: Column) -> ChosenKind | None:
     # A number of days is one of an item, too.
     if column.is_time or (found is not None and found.time_format != DAYS):
         reason = (
-            "dates or times, for which there is no kind: a number, such as days since release, can be used"
+            "dates or times, for which there is no kind: a number, such as days since release, can be used, "
+            "and data.listed takes since when items are listed"
         )
         return ChosenKind(column, None, reason)
     return None

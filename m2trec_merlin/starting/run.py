@@ -20,6 +20,7 @@ from m2trec_merlin.starting.item_ids import MET, ItemIds, find_item_ids, without
 from m2trec_merlin.starting.items_of_events import look_at_items
 from m2trec_merlin.starting.kinds import ChosenKind, choose_kind
 from m2trec_merlin.starting.levels import choose_tasks, without_twins
+from m2trec_merlin.starting.listing import find_listing
 from m2trec_merlin.starting.look import Column, Look, look_at
 from m2trec_merlin.starting.names import speaks_of
 from m2trec_merlin.starting.sessions import find_grouping, find_order, find_split, find_times
@@ -163,6 +164,8 @@ def _examine(one: Look, other: Look, ids: ItemIds, unsure: list[str]) -> Examina
         reasons = "; ".join(f"'{c.column.name}': {c.reason}" for c in choices) or "there is no other column"
         problem = f"{other.path}: nothing describes the items in '{ids.described}': {reasons}"
         raise DataError(str(other.path), [problem])
+    order = find_order(one, times, grouping, taken)
+    listed = find_listing(choices, other.columns[ids.described], one.columns[ids.clicked], order.times)
     return Examination(
         one,
         other,
@@ -170,9 +173,10 @@ def _examine(one: Look, other: Look, ids: ItemIds, unsure: list[str]) -> Examina
         _unknown(one, other, ids),
         split,
         grouping,
-        find_order(one, times, grouping, taken),
+        order,
         choices,
         choose_tasks(choices),
+        listed,
         unsure,
     )
 

@@ -118,6 +118,15 @@ def test_times(make_config: MakeConfig, time_format: str, good: list[Any], bad: 
     assert [validator.is_valid({**row, "position": value}) for value in bad] == [False] * len(bad)
 
 
+def test_dates_of_listing(make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame) -> None:
+    dated = items.assign(released=["2020-03-01", None, "", "2020-03-02T10:00:00"])
+    events["when"] = "2020-03-03"
+    config = make_config(events, dated, columns={"order": "when"}, listed={"column": "released"})
+    found = validators(config)["items"]
+    assert errors(found, rows(dated)) == []
+    assert errors(found, rows(dated.assign(released="spring"))) == ["$.released"] * 4
+
+
 @pytest.mark.parametrize("source", sorted(EXAMPLES))
 def test_every_source_gives_rows_that_satisfy_it(source: str, tmp_path: Path) -> None:
     data = EXAMPLES[source](tmp_path, 10)

@@ -38,7 +38,7 @@ def test_what_is_listed_anew_has_no_past_and_the_same_attributes() -> None:
     assert anew.catalogue.train_counts.tolist() == [0, 9, 7, 5, 0, 0, 0]
     assert anew.catalogue.attributes["colour"].values.tolist() == [1, 2, 3, 4, 2, 2, 4]
     assert anew.candidates.tolist() == [True, False, True, False, True, True, True]
-    assert anew.listed.tolist() == [False] * 5 + [True] * 2
+    assert anew.catalogue.newly_listed.tolist() == [False] * 5 + [True] * 2
     prefixes = anew.prefixes(Sessions.from_lists([[1, 2, 3], [0, 4, 1]]).prefixes())
     assert [prefixes.items(index).tolist() for index in range(4)] == [[5], [5, 2], [0], [0, 4]]
     assert prefixes.targets.tolist() == [2, 6, 4, 5]

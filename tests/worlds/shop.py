@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from m2trec_merlin.encoded import FIRST_VALUE, Layout
 from m2trec_merlin.model.m2trec import M2TRec, build_model
 from m2trec_merlin.model.storage import save_model
 from m2trec_merlin.preprocessing.items import build_catalogue
+from m2trec_merlin.readers.canonical import LISTED_SINCE
 from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.serving.contract.repository import version_folder
 from m2trec_merlin.workflows.items import encode_items
@@ -96,13 +98,17 @@ def raw_items() -> pd.DataFrame:
 
 
 def build_shop(
-    directory: Path, more_items: pd.DataFrame | None = None, **model: object
+    directory: Path,
+    more_items: pd.DataFrame | None = None,
+    listed: Sequence[int] | None = None,
+    **model: object,
 ) -> tuple[Config, Catalogue, M2TRec]:
     """Write `preprocessed/` and `model/` of a run whose model has random weights, biases included.
 
     Args:
         directory: of the run.
         more_items: behind the others, without training occurrences.
+        listed: items that were listed when training was over; all others before. None: nobody knows.
         model: settings of the section.
     """
     config = shop_config(directory, **model)
@@ -119,6 +125,9 @@ def build_shop(
     )
     events.to_parquet(train / "part-00000.parquet", index=False)
     items = raw_items() if more_items is None else pd.concat([raw_items(), more_items])
+    if listed is not None:
+        items[LISTED_SINCE] = events["timestamp"].min()
+        items.loc[[*listed], LISTED_SINCE] = events["timestamp"].max() + pd.Timedelta(1, "D")
     items.to_parquet(directory / "data" / "items.parquet", index=False)
     preprocessed = directory / "preprocessed"
     build_catalogue(config, directory / "data", preprocessed)

@@ -25,6 +25,9 @@ CATALOGUE_IDS, ITEMS_WORKFLOW, EVENTS_WORKFLOW = "item_ids.parquet", "items_work
 ITEMS, CATEGORIES = "items.parquet", "categories.json"
 #: Columns of the table of items that are there for every model; it is filtered by the others.
 OWN_COLUMNS = ("item_id", "title", "train_count")
+#: Another one where it is known of exported items: whether they were listed too late for training to see them
+#: sell. No attribute is called so.
+LISTED = "@listed"
 ITEM_GRAPH, SESSION_GRAPH = "items.onnx", "sessions.onnx"
 ITEM_VECTORS, CANDIDATE_VECTORS = "item_vectors.npy", "candidate_vectors.npy"
 BIASES, REPEAT_BIASES = "biases.npy", "repeat_biases.npy"

@@ -7,15 +7,19 @@ import pyarrow as pa
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.serving.catalogue.shown import shown_columns
+from m2trec_merlin.serving.contract.version import LISTED
 
 
 def item_columns(config: Config, catalogue: Catalogue) -> pa.Table:
-    """Return what `shown_columns` makes of all items; line i is row i + 1."""
+    """Return what `shown_columns` makes of all items, and which are newly listed; line i is row i + 1."""
     display = catalogue.display()
-    return shown_columns(
+    shown = shown_columns(
         config.attributes,
         [str(item_id) for item_id in catalogue.item_ids[1:]],
         [str(title) for title in display["title"]],
         catalogue.train_counts[1:],
         {a.name: display[a.name] for a in config.attributes if a.name in display},
     )
+    if catalogue.listed is None:
+        return shown
+    return shown.append_column(LISTED, pa.array(catalogue.listed[1:]))

@@ -25,6 +25,7 @@ from m2trec_merlin.scores import Lift
 from m2trec_merlin.serving.contract.explanation import BOOST, TREND
 from m2trec_merlin.serving.contract.version import (
     ITEMS,
+    LISTED,
     NEIGHBOUR_OFFSETS,
     NEIGHBOUR_ROWS,
     NEIGHBOUR_TRENDS,
@@ -43,21 +44,29 @@ class ExportedNeighbours:
     """
 
     def __init__(self, folder: Path, weights: Mapping[str, float]) -> None:
-        counts = pq.read_table(folder / ITEMS, columns=["train_count"]).column(0).to_numpy()
-        past = Catalogue(np.arange(len(counts) + 1), np.concatenate([[0], counts]), {})
+        told = [name for name in ("train_count", LISTED) if name in pq.read_schema(folder / ITEMS).names]
+        counts, *listed = (each.to_numpy() for each in pq.read_table(folder / ITEMS, columns=told).columns)
+        past = Catalogue(
+            np.arange(len(counts) + 1),
+            np.concatenate([[0], counts]),
+            {},
+            listed=np.concatenate([[False], *listed]) if listed else None,
+        )
         rows, offsets = np.load(folder / NEIGHBOUR_ROWS), np.load(folder / NEIGHBOUR_OFFSETS)
         train = Sessions(rows.astype(np.int64), offsets)
         self._weights, self._example = Weights(**weights), train.rows[: train.lengths[:1].sum()]
         found = {name: VIEWS[name].read(folder, past, train) for name in self._weights.views()}
         self._views = {name: view for name, view in found.items() if view is not None}
-        self._occurrences = past.train_counts
+        self._occurrences, self._listed = past.train_counts, past.listed
         trends = folder / NEIGHBOUR_TRENDS
         self._trends = np.load(trends) if trends.is_file() else np.zeros(len(counts) + 1, np.float32)
         self._lifts_of: WeakKeyDictionary[Listing, Lifts] = WeakKeyDictionary()
 
     def at_export(self) -> Lifts:
         """Return what neighbours add to the items that were exported."""
-        return Lifts(self._views, ItemPasts.known(self._occurrences, self._trends), self._weights)
+        return Lifts(
+            self._views, ItemPasts.known(self._occurrences, self._trends, self._listed), self._weights
+        )
 
     def prepare(self, listing: Listing) -> None:
         """Make ready what sessions are told of a listing, and compile what finds it."""

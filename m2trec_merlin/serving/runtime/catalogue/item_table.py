@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from m2trec_merlin.rows import RowsOfIds
-from m2trec_merlin.serving.contract.version import OWN_COLUMNS
+from m2trec_merlin.serving.contract.version import LISTED, OWN_COLUMNS
 from m2trec_merlin.serving.runtime.notes import name_some
 from m2trec_merlin.spelling import spell_json
 
@@ -162,7 +162,11 @@ class Items:
 
 
 class ItemTable(Items):
-    """The items of a table; line i is row i + 1."""
+    """The items of a table; line i is row i + 1.
+
+    Attributes:
+        listed: bool [R], which items were listed too late for training to see them sell.
+    """
 
     def __init__(self, table: pa.Table) -> None:
         self._ids = Texts(table.column("item_id"))
@@ -170,9 +174,12 @@ class ItemTable(Items):
         counts = _numbers(_combined(table.column("train_count")), np.float64)
         self.shares = np.concatenate([[0.0], counts / max(counts.sum(), 1.0)]).astype(np.float32)
         self.rows = RowsOfIds(table.column("item_id").to_pylist())
+        self.listed = np.zeros(len(self.shares), bool)
+        if LISTED in table.column_names:
+            self.listed[1:] = _combined(table.column(LISTED)).to_numpy(zero_copy_only=False)
         self._columns: dict[str, TextColumn | NumberColumn] = {}
         for name in table.column_names:
-            if name not in OWN_COLUMNS:
+            if name not in (*OWN_COLUMNS, LISTED):
                 column = table.column(name)
                 numeric = pa.types.is_floating(column.type)
                 self._columns[name] = NumberColumn(column) if numeric else TextColumn(column)

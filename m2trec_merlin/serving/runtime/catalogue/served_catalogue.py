@@ -217,7 +217,7 @@ class ExportedCatalogue:
         vectors = RowsOfVectors(self._vectors, self._vectors[:0], self._directions)
         rows = np.arange(len(self._biases))
         return OpenVersion(
-            Listing(self._items, rows, rows == NO_ITEM),
+            Listing(self._items, rows, self._items.listed | (rows == NO_ITEM)),
             vectors,
             self._candidates,
             nothing,
@@ -245,7 +245,8 @@ class ExportedCatalogue:
             Listing(
                 StackedItems(self._items, more, rows, self._items.shares[histories]),
                 origins,
-                np.isin(origins, [NO_ITEM, *self._items.rows.known(version.listed)]),
+                self._items.listed[origins]
+                | np.isin(origins, [NO_ITEM, *self._items.rows.known(version.listed)]),
             ),
             RowsOfVectors(self._vectors, _mapped(folder / ITEM_VECTORS), self._directions),
             self._candidates,

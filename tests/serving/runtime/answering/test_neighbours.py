@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,10 @@ WEIGHTS = Weights(
 )
 
 
-def mixed_shop(folder: Path, weights: Weights = WEIGHTS, **model: object) -> Shop:
-    config, catalogue, trained = build_shop(folder, **model)
+def mixed_shop(
+    folder: Path, weights: Weights = WEIGHTS, listed: Sequence[int] | None = None, **model: object
+) -> Shop:
+    config, catalogue, trained = build_shop(folder, listed=listed, **model)
     serving = config.serving.model_copy(update={"mixture": FixedMixture(**weights)})
     config = config.model_copy(update={"serving": serving})
     return Shop(config, catalogue, trained, export(config))
@@ -62,8 +65,9 @@ def request(rows: list[int], top_k: int, **options: object) -> Request:
         {"weights": WEIGHTS.but(new_session=1.5)},
         {"weights": Weights(by_id=2.0)},
         {"inputs": [ITEM_ID, "department"]},
+        {"listed": [N_ITEMS - 1, N_SEEN]},
     ],
-    ids=["all views", "neighbours by id", "a model of ids"],
+    ids=["all views", "neighbours by id", "a model of ids", "dates of listing"],
 )
 def test_answers_equal_the_mixture(tmp_path: Path, options: dict[str, Any]) -> None:
     shop = mixed_shop(tmp_path, **options)
@@ -215,3 +219,20 @@ def test_without_what_they_need_the_message_says_so(tmp_path: Path, monkeypatch:
     monkeypatch.setitem(sys.modules, "m2trec_merlin.serving.runtime.answering.neighbours", None)
     with pytest.raises(MissingDependencyError, match="exported with neighbours"):
         Recommender(folder)
+
+
+def test_what_was_listed_too_late_to_sell_is_weighed_as_what_came_since(tmp_path: Path) -> None:
+    """Of two items that never sold one is dead stock, in the export and after a change of the catalogue."""
+    shop = mixed_shop(tmp_path, Weights(by_id=1.0, new=-3.0, listed=5.0), listed=[N_ITEMS - 1])
+    known, late, new = (f"sku-{number}" for number in range(N_ITEMS - 2, N_ITEMS + 1))
+
+    def boosts(*items: str) -> dict[str, float]:
+        answer = Asking(shop)(["sku-1", "sku-2"], candidates=list(items), explain=True)
+        return {
+            item: why.falls["boost"] for item, why in zip(answer.item_ids, answer.explanations, strict=True)
+        }
+
+    assert boosts(known, late) == pytest.approx({known: -3.0, late: 5.0}, abs=1e-3)
+    raw_items()[:1].assign(item_id=new).to_parquet(tmp_path / "more.parquet", index=False)
+    CatalogueVerbs(shop.repository).add(tmp_path / "more.parquet")
+    assert boosts(known, late, new) == pytest.approx({known: -3.0, late: 5.0, new: 5.0}, abs=1e-3)
