@@ -19,12 +19,12 @@ from m2trec_merlin.cli.progress import TerminalProgress
 from m2trec_merlin.config import Config, EvaluationConfig
 from m2trec_merlin.data.preparation import prepare_data
 from m2trec_merlin.errors import ConfigError
-from m2trec_merlin.evaluation.chosen import weights_of
 from m2trec_merlin.evaluation.metrics import hit_and_mrr
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.ranking import evaluate, prefixes_of, sample_prefixes
 from m2trec_merlin.evaluation.served import mixture_of
-from m2trec_merlin.evaluation.tuning import tune
+from m2trec_merlin.evaluation.tuning.chosen import weights_of
+from m2trec_merlin.evaluation.tuning.run import tune
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.neighbours.mixture import Mixture
 from m2trec_merlin.preprocessing.run import preprocess

@@ -12,7 +12,7 @@ from rich.table import Table as RichTable
 
 from m2trec_merlin.evaluation.measurements import Measurement
 from m2trec_merlin.evaluation.tables import Table, category_table, slice_table
-from m2trec_merlin.evaluation.tuning import Choice, describe
+from m2trec_merlin.evaluation.tuning.run import Choice, describe
 
 
 def print_measurements(measurements: Sequence[Measurement], console: Console) -> None:

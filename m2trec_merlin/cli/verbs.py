@@ -98,7 +98,7 @@ def run_evaluate(config: Config, force: bool = False, split: HeldOut = "test") -
 def run_tune(config: Config, force: bool = False) -> None:
     """Choose the mixture that is evaluated and exported, and show among what."""
     from m2trec_merlin.cli.tables import print_choice
-    from m2trec_merlin.evaluation.tuning import describe, tune
+    from m2trec_merlin.evaluation.tuning.run import describe, tune
     from m2trec_merlin.model.trained_run import run_as_trained
 
     with TerminalProgress() as progress:

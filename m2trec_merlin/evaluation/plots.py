@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from m2trec_merlin.evaluation.measurements import Measurement
-from m2trec_merlin.evaluation.mixtures import Point
 from m2trec_merlin.evaluation.slices import ALL
+from m2trec_merlin.evaluation.tuning.mixtures import Point
 
 _SIZE = (8.0, 3.6)
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
-from m2trec_merlin.evaluation.chosen import weights_of
 from m2trec_merlin.evaluation.comparison import compare
 from m2trec_merlin.evaluation.measurements import overview, read_measurements
 from m2trec_merlin.evaluation.served import mixture_of, model_scorer
-from m2trec_merlin.evaluation.tuning import tune
+from m2trec_merlin.evaluation.tuning.chosen import weights_of
+from m2trec_merlin.evaluation.tuning.run import tune
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import HeldOut, Run
 from m2trec_merlin.scores import ItemScorer

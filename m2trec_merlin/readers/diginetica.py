@@ -26,8 +26,8 @@ from m2trec_merlin.readers.canonical import (
     digits_to_integers,
     normalise_ids,
 )
-from m2trec_merlin.readers.dialect import Dialect
-from m2trec_merlin.readers.files import TableFile
+from m2trec_merlin.readers.files.dialect import Dialect
+from m2trec_merlin.readers.files.table_file import TableFile
 from m2trec_merlin.readers.grouping import GroupedSessions
 from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
 from m2trec_merlin.readers.settings import DataSettings

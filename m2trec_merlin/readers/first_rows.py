@@ -9,7 +9,7 @@ import pandas as pd
 
 from m2trec_merlin.columns import as_text
 from m2trec_merlin.readers.canonical import normalise_ids
-from m2trec_merlin.readers.files import TableFile
+from m2trec_merlin.readers.files.table_file import TableFile
 
 #: Rows that are held together at least before those that say less are let go.
 _TOGETHER = 100_000

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from m2trec_merlin.columns import is_number, to_arrow
-from m2trec_merlin.readers.raw_types import to_pandas
+from m2trec_merlin.readers.files.raw_types import to_pandas
 
 #: Texts of so many characters are different numbers as floats, too.
 _EXACT_AS_FLOAT = 15

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from m2trec_merlin.readers.canonical import SPLITS
-from m2trec_merlin.readers.dialect import Dialect
+from m2trec_merlin.readers.files.dialect import Dialect
 from m2trec_merlin.readers.source import Source
 from m2trec_merlin.readers.times import ISO_8601, require_format
 from m2trec_merlin.sections import MANY, Name, Section

@@ -23,8 +23,8 @@ from m2trec_merlin.readers.canonical import (
     normalise_ids,
     without_zero_fractions,
 )
-from m2trec_merlin.readers.dialect import Dialect, DialectOptions
-from m2trec_merlin.readers.files import TableFile
+from m2trec_merlin.readers.files.dialect import Dialect, DialectOptions
+from m2trec_merlin.readers.files.table_file import TableFile
 from m2trec_merlin.readers.first_rows import first_rows, rows_saying_most
 from m2trec_merlin.readers.grouping import GroupedSessions
 from m2trec_merlin.readers.left_out import LeftOut

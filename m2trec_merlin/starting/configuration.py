@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from m2trec_merlin.attributes.base import RESERVED_NAMES
-from m2trec_merlin.readers.dialect import Dialect
+from m2trec_merlin.readers.files.dialect import Dialect
 from m2trec_merlin.readers.problems import looks_like_a_value
 from m2trec_merlin.shares import percent
 from m2trec_merlin.starting.events import taken_back, told_apart

@@ -14,8 +14,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.readers.dialect import Dialect, usual_separator, utf16_of
-from m2trec_merlin.readers.files import TableFile
+from m2trec_merlin.readers.files.dialect import Dialect, usual_separator, utf16_of
+from m2trec_merlin.readers.files.table_file import TableFile
 
 _CANDIDATES = ",;\t|^~"
 #: Several characters between fields, as exports write them that expect commas everywhere.

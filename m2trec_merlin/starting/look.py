@@ -13,8 +13,8 @@ import pyarrow as pa
 from m2trec_merlin.columns import as_text, is_list, to_arrow
 from m2trec_merlin.errors import DataError, shorten
 from m2trec_merlin.readers.canonical import digits_to_integers, normalise_ids
-from m2trec_merlin.readers.dialect import Dialect
-from m2trec_merlin.readers.files import TableFile
+from m2trec_merlin.readers.files.dialect import Dialect
+from m2trec_merlin.readers.files.table_file import TableFile
 
 _CODE = r"(?=.*\d)[\x21-\x7e]+"
 _LEADING_ZERO = r"-?0\d+"

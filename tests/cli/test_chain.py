@@ -13,7 +13,7 @@ import yaml
 from m2trec_merlin.artifacts import read_json, write_manifest
 from m2trec_merlin.config import Config, load_config
 from m2trec_merlin.config.serving import FixedMixture
-from m2trec_merlin.evaluation.chosen import weights_of
+from m2trec_merlin.evaluation.tuning.chosen import weights_of
 from m2trec_merlin.neighbours.weights import Weights
 from m2trec_merlin.runs import Run
 from tests.cli.test_app import error_of, run

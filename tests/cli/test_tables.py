@@ -6,9 +6,9 @@ import pytest
 from rich.console import Console
 
 from m2trec_merlin.cli.tables import print_choice, print_measurements, to_terminal
-from m2trec_merlin.evaluation.mixtures import Point
 from m2trec_merlin.evaluation.tables import slice_table
-from m2trec_merlin.evaluation.tuning import Choice
+from m2trec_merlin.evaluation.tuning.mixtures import Point
+from m2trec_merlin.evaluation.tuning.run import Choice
 from m2trec_merlin.neighbours.weights import Weights
 from tests.evaluation.test_tables import ROWS, row
 

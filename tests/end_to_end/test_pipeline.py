@@ -18,7 +18,7 @@ from m2trec_merlin.cli.verbs import run_data, run_evaluate, run_export, run_prep
 from m2trec_merlin.config import Config
 from m2trec_merlin.encoded import FIRST_VALUE, NO_ITEM
 from m2trec_merlin.evaluation.run import our_scorers
-from m2trec_merlin.evaluation.tuning import read_choice
+from m2trec_merlin.evaluation.tuning.run import read_choice
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.storage import load_model

@@ -2,7 +2,6 @@ from xml.etree import ElementTree
 
 import pytest
 
-from m2trec_merlin.evaluation.mixtures import Point
 from m2trec_merlin.evaluation.plots import (
     plot_bars,
     plot_cut_offs,
@@ -10,6 +9,7 @@ from m2trec_merlin.evaluation.plots import (
     plot_learning_curves,
     plot_lines,
 )
+from m2trec_merlin.evaluation.tuning.mixtures import Point
 from m2trec_merlin.neighbours.weights import Weights
 from tests.evaluation.test_tables import ROWS, row
 

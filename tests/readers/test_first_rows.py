@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.readers.files import TableFile
+from m2trec_merlin.readers.files.table_file import TableFile
 from m2trec_merlin.readers.first_rows import first_rows
 from m2trec_merlin.readers.tables import TablesData
 

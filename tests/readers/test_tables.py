@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.readers.files import TableFile
+from m2trec_merlin.readers.files.table_file import TableFile
 from m2trec_merlin.readers.positions import parse_positions
 from m2trec_merlin.readers.tables import TablesOptions
 from tests.worlds.tables import MakeConfig

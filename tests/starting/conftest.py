@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from m2trec_merlin.readers.dialect import Dialect
+from m2trec_merlin.readers.files.dialect import Dialect
 from m2trec_merlin.starting.look import Look, look_at
 
 LookAt = Callable[..., Look]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.readers.dialect import Dialect
+from m2trec_merlin.readers.files.dialect import Dialect
 from m2trec_merlin.starting.dialect import Writing, writing_of
 
 ROWS = ["sku;name;price", *(f"A{i};Käse {i}, alt;{i},50" for i in range(30))]

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.readers.dialect import Dialect
+from m2trec_merlin.readers.files.dialect import Dialect
 from m2trec_merlin.starting.items_of_events import look_at_items
 from m2trec_merlin.starting.look import Look, look_at
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.readers.dialect import Dialect
+from m2trec_merlin.readers.files.dialect import Dialect
 from m2trec_merlin.starting.look import Column, look_at
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.readers.dialect import Dialect
+from m2trec_merlin.readers.files.dialect import Dialect
 from m2trec_merlin.starting.look import look_at
 from m2trec_merlin.starting.run import start
 from m2trec_merlin.starting.several import rows_of_several

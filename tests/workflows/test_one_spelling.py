@@ -20,7 +20,7 @@ from m2trec_merlin.attributes.operators import find_operator
 from m2trec_merlin.data.tables import canonical_items
 from m2trec_merlin.encoded import FIRST_VALUE, MISSING
 from m2trec_merlin.merlin_adapter import dataset_of_parts
-from m2trec_merlin.readers.files import TableFile
+from m2trec_merlin.readers.files.table_file import TableFile
 from m2trec_merlin.serving.runtime.catalogue.item_table import TextColumn
 from m2trec_merlin.workflows.items import encode_items, items_workflow
 

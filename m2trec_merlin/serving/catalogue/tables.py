@@ -20,8 +20,8 @@ from m2trec_merlin.data.tables import canonical_items
 from m2trec_merlin.data.validation import check_item_ids, check_items
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.canonical import normalise_ids, without_zero_fractions
-from m2trec_merlin.readers.dialect import Dialect
-from m2trec_merlin.readers.files import TableFile
+from m2trec_merlin.readers.files.dialect import Dialect
+from m2trec_merlin.readers.files.table_file import TableFile
 from m2trec_merlin.readers.near_ids import doubt_of_items
 from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
 from m2trec_merlin.readers.source import Origin

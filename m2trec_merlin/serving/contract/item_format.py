@@ -20,7 +20,7 @@ class ItemFormat:
         attributes: settings of all attributes, those that the model does not read included.
         title_column: of the titles, where none of the attributes gives them.
         titles_from: column of the titles; the ids' own for items without any.
-        dialect: of CSV files, see `readers.dialect.Dialect`.
+        dialect: of CSV files, see `readers.files.dialect.Dialect`.
         whole_ids: whether all ids of the run are whole numbers.
         unchangeable: why this model cannot take other items than it was trained with; empty if it can.
     """

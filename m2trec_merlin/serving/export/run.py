@@ -27,8 +27,8 @@ from m2trec_merlin.data.event_columns import canonical_attributes
 from m2trec_merlin.derived import is_derived
 from m2trec_merlin.encoded import FIRST_VALUE, NO_ITEM, Layout
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.evaluation.chosen import weights_of
-from m2trec_merlin.evaluation.tuning import tune
+from m2trec_merlin.evaluation.tuning.chosen import weights_of
+from m2trec_merlin.evaluation.tuning.run import tune
 from m2trec_merlin.model.heads import HEADS
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.scoring import encode_catalogue

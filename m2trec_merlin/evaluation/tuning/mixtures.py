@@ -11,8 +11,8 @@ from itertools import combinations, product
 
 import numpy as np
 
-from m2trec_merlin.evaluation.samples import Parts
-from m2trec_merlin.evaluation.shortlists import BEST, Shortlists
+from m2trec_merlin.evaluation.tuning.samples import Parts
+from m2trec_merlin.evaluation.tuning.shortlists import BEST, Shortlists
 from m2trec_merlin.neighbours.views import Weight
 from m2trec_merlin.neighbours.weights import VIEWS, WEIGHTS, Weights
 from m2trec_merlin.progress import SILENT, Progress

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.readers.delimited import DelimitedFile
-from m2trec_merlin.readers.dialect import Dialect
+from m2trec_merlin.readers.files.delimited import DelimitedFile
+from m2trec_merlin.readers.files.dialect import Dialect
 
 PLAIN = Dialect()
 TEXT = "id,title\n1,Größe\n2,\n"

@@ -8,8 +8,14 @@ import numpy as np
 import pytest
 
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.evaluation.mixtures import Point
-from m2trec_merlin.evaluation.newly_listed import DRAWS, TRIED, ListedAnew, choose_listed, listing_points
+from m2trec_merlin.evaluation.tuning.mixtures import Point
+from m2trec_merlin.evaluation.tuning.newly_listed import (
+    DRAWS,
+    TRIED,
+    ListedAnew,
+    choose_listed,
+    listing_points,
+)
 from m2trec_merlin.neighbours.item_lists import ItemLists
 from m2trec_merlin.neighbours.views import MixedView
 from m2trec_merlin.neighbours.weights import Weights

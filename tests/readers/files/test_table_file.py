@@ -11,8 +11,8 @@ import pytest
 
 from m2trec_merlin.columns import as_category, as_doubles
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.readers.dialect import Dialect
-from m2trec_merlin.readers.files import TableFile
+from m2trec_merlin.readers.files.dialect import Dialect
+from m2trec_merlin.readers.files.table_file import TableFile
 
 
 def test_parquet_keeps_types_and_large_ids(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from m2trec_merlin.evaluation.samples import Parts, draw
+from m2trec_merlin.evaluation.tuning.samples import Parts, draw
 from m2trec_merlin.sessions import Sessions
 from tests.worlds.checkerboard import make_catalogue
 

@@ -10,7 +10,8 @@ import pytest
 from m2trec_merlin.config import EvaluationConfig
 from m2trec_merlin.evaluation.baselines import Popularity
 from m2trec_merlin.evaluation.metrics import hit_and_mrr
-from m2trec_merlin.evaluation.mixtures import (
+from m2trec_merlin.evaluation.ranking import evaluate
+from m2trec_merlin.evaluation.tuning.mixtures import (
     STARTS,
     Point,
     Trials,
@@ -19,9 +20,8 @@ from m2trec_merlin.evaluation.mixtures import (
     search,
     steps_around,
 )
-from m2trec_merlin.evaluation.ranking import evaluate
-from m2trec_merlin.evaluation.samples import Parts
-from m2trec_merlin.evaluation.shortlists import Shortlists, shortlist
+from m2trec_merlin.evaluation.tuning.samples import Parts
+from m2trec_merlin.evaluation.tuning.shortlists import Shortlists, shortlist
 from m2trec_merlin.neighbours.item_lists import ItemLists
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
 from m2trec_merlin.neighbours.mixture import Lifts, Mixture

@@ -17,9 +17,9 @@ import numpy as np
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM, EncodedColumn
-from m2trec_merlin.evaluation.mixtures import ENOUGH_OF_A_PART, Point, Trials
-from m2trec_merlin.evaluation.samples import Parts, affordable, draw_of
-from m2trec_merlin.evaluation.shortlists import Shortlists, shortlist
+from m2trec_merlin.evaluation.tuning.mixtures import ENOUGH_OF_A_PART, Point, Trials
+from m2trec_merlin.evaluation.tuning.samples import Parts, affordable, draw_of
+from m2trec_merlin.evaluation.tuning.shortlists import Shortlists, shortlist
 from m2trec_merlin.neighbours.pasts import ItemPasts
 from m2trec_merlin.neighbours.views import MixedView, Relisting, SessionView
 from m2trec_merlin.neighbours.weights import Weights

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from m2trec_merlin.evaluation.outcomes import UNRANKED
-from m2trec_merlin.evaluation.shortlists import shortlist
+from m2trec_merlin.evaluation.tuning.shortlists import shortlist
 from m2trec_merlin.neighbours.pasts import ItemPasts
 from m2trec_merlin.sessions import Prefixes, Sessions
 

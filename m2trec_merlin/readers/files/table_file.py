@@ -16,12 +16,12 @@ import pyarrow as pa
 
 from m2trec_merlin.columns import is_list
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.readers.delimited import DelimitedFile
-from m2trec_merlin.readers.dialect import SEPARATORS, Dialect
-from m2trec_merlin.readers.formats import other_format
-from m2trec_merlin.readers.parquet import ParquetFile
+from m2trec_merlin.readers.files.delimited import DelimitedFile
+from m2trec_merlin.readers.files.dialect import SEPARATORS, Dialect
+from m2trec_merlin.readers.files.formats import other_format
+from m2trec_merlin.readers.files.parquet import ParquetFile
+from m2trec_merlin.readers.files.raw_types import Convert, NotTextError, conversion, plain_type
 from m2trec_merlin.readers.problems import SHOWN
-from m2trec_merlin.readers.raw_types import Convert, NotTextError, conversion, plain_type
 
 _PARQUET = (".parquet", ".pq")
 _COMPRESSED = (".gz", ".bz2", ".zst")

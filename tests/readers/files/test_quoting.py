@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from m2trec_merlin.readers.quoting import RowCutter, StrayQuotesError
+from m2trec_merlin.readers.files.quoting import RowCutter, StrayQuotesError
 
 HEAD = "id,title,price\n1,lamp,2.5\n2,blue rug,13.5\n3,sofa,\n"
 

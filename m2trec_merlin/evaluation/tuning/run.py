@@ -15,14 +15,14 @@ from m2trec_merlin.artifacts import atomic_directory, atomic_write, read_json, r
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.config.serving import FixedMixture, TunedMixture
-from m2trec_merlin.evaluation.chosen import MIXTURE_FILE
-from m2trec_merlin.evaluation.mixtures import Point, choose, frontier, search, search_settings
-from m2trec_merlin.evaluation.newly_listed import choose_listed, listing_points, listing_settings
 from m2trec_merlin.evaluation.plots import plot_frontier
 from m2trec_merlin.evaluation.ranking import prefixes_of
-from m2trec_merlin.evaluation.samples import draw
 from m2trec_merlin.evaluation.served import model_scorer, views_of
-from m2trec_merlin.evaluation.shortlists import shortlist
+from m2trec_merlin.evaluation.tuning.chosen import MIXTURE_FILE
+from m2trec_merlin.evaluation.tuning.mixtures import Point, choose, frontier, search, search_settings
+from m2trec_merlin.evaluation.tuning.newly_listed import choose_listed, listing_points, listing_settings
+from m2trec_merlin.evaluation.tuning.samples import draw
+from m2trec_merlin.evaluation.tuning.shortlists import shortlist
 from m2trec_merlin.neighbours.pasts import ItemPasts
 from m2trec_merlin.neighbours.weights import VIEWS, WEIGHTS, Weights
 from m2trec_merlin.progress import SILENT, Progress

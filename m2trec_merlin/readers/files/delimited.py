@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.readers.dialect import Dialect, Utf8Watch, usual_separator, utf16_of
-from m2trec_merlin.readers.formats import is_binary, other_format
+from m2trec_merlin.readers.files.dialect import Dialect, Utf8Watch, usual_separator, utf16_of
+from m2trec_merlin.readers.files.formats import is_binary, other_format
+from m2trec_merlin.readers.files.quoting import RowCutter, StrayQuotesError
 from m2trec_merlin.readers.problems import SHOWN
-from m2trec_merlin.readers.quoting import RowCutter, StrayQuotesError
 
 _OTHER_SEPARATORS = (";", "\t", "|", ",")
 _CHUNK_BYTES = 1 << 22

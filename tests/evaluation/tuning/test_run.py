@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from m2trec_merlin.evaluation.tuning import describe, views_to_try
+from m2trec_merlin.evaluation.tuning.run import describe, views_to_try
 from m2trec_merlin.neighbours.weights import Weights
 from tests.worlds.checkerboard import make_catalogue
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from m2trec_merlin.readers.raw_types import NotTextError, conversion
+from m2trec_merlin.readers.files.raw_types import NotTextError, conversion
 
 DAY = datetime.datetime(2024, 1, 2, 3)
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.readers.files import TableFile
+from m2trec_merlin.readers.files.table_file import TableFile
 
 IDS = ["0f8fad5b-d9cb-469f-a165-70867728950e", None, "7c9e6679-7425-40de-944b-e07fc1f90ae7"]
 BYTES = [None if each is None else UUID(each).bytes for each in IDS]
