@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from m2trec_merlin.cli import catalog, comparisons, trying, verbs
 from m2trec_merlin.cli.options import (
@@ -22,7 +21,7 @@ from m2trec_merlin.cli.options import (
     read_config,
 )
 from m2trec_merlin.cli.remedies import complete
-from m2trec_merlin.cli.terminal import console, errors
+from m2trec_merlin.cli.terminal import console, errors, escape
 from m2trec_merlin.config import parse_overrides, serving_of
 from m2trec_merlin.errors import message_of
 from m2trec_merlin.runs import HeldOut

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
 
 from m2trec_merlin.cli.options import DEFAULT_CONFIG, ConfigOption, SetOption, VariantOption, read_config
 from m2trec_merlin.cli.progress import TerminalProgress
-from m2trec_merlin.cli.terminal import console, print_plain
+from m2trec_merlin.cli.terminal import console, escape, print_plain
 from m2trec_merlin.runs import Run
 from m2trec_merlin.serving.contract.repository import find_repository
 

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
 
-from m2trec_merlin.cli.terminal import console, print_plain
+from m2trec_merlin.cli.terminal import console, escape, print_plain
 from m2trec_merlin.diagnosis.machine import size
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.evaluation.listing import ListedRun, different_settings, find_run, list_runs

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from m2trec_merlin.cli.terminal import escape
 from m2trec_merlin.serving.client import Explanation, Recommendations, SessionItem
 
 

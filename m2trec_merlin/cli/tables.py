@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table as RichTable
 
+from m2trec_merlin.cli.terminal import escape
 from m2trec_merlin.evaluation.measurements import Measurement
 from m2trec_merlin.evaluation.tables import Table, category_table, slice_table
 from m2trec_merlin.evaluation.tuning.run import Choice, describe

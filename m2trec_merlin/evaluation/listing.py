@@ -176,14 +176,24 @@ def read_run(run: RunFolder) -> ListedRun:
 
 
 def different_settings(runs: Sequence[ListedRun]) -> dict[str, list[Any]]:
-    """Return the settings by which runs differ, with the value of each run; None where it has none."""
-    found: dict[str, list[Any]] = {}
+    """Return the settings by which runs differ, with the value of each run; None where it has none.
+
+    A step that a run has not done tells nothing of it. Of what several steps name, the last one counts.
+    """
+    told: list[dict[str, Any]] = [{} for _ in runs]
     for verb in VERBS:
-        first, *others = (_settings(run, verb) for run in runs)
-        for place, other in enumerate(others, start=1):
-            for name, then, now in differences(first, other):
-                values = found.setdefault(full_name(verb, name), [then] * len(runs))
-                values[place] = now
+        of_runs = [_settings(run, verb) for run in runs]
+        named = dict.fromkeys(name for settings in of_runs for name in settings or ())
+        for known, settings in zip(told, of_runs, strict=True):
+            if settings is not None:
+                known |= {full_name(verb, name): settings.get(name) for name in named}
+    found: dict[str, list[Any]] = {}
+    for top in dict.fromkeys(name for known in told for name in known):
+        places = [place for place, known in enumerate(told) if top in known]
+        for place in places[1:]:
+            for name, then, now in differences(told[places[0]][top], told[place][top], top):
+                values: list[Any] = [then if each in places else None for each in range(len(runs))]
+                found.setdefault(name, values)[place] = now
     return found
 
 
@@ -206,11 +216,16 @@ def _files(run: RunFolder) -> Iterator[Path]:
             yield path
 
 
-def _settings(run: ListedRun, verb: Verb) -> Any:
-    """Return what a step was made with, without what is no setting: earlier results, and facts."""
-    settings = run.manifests.get(verb, {}).get("settings", {})
+def _settings(run: ListedRun, verb: Verb) -> dict[str, Any] | None:
+    """Return what a step was made with, without what is no setting: earlier results, and facts.
+
+    None where the run has not done it.
+    """
+    if verb not in run.manifests:
+        return None
     left_out = {*step_of(run.folder, verb).before, *_FACTS}
-    return _by_name({name: value for name, value in settings.items() if name not in left_out})
+    settings = run.manifests[verb]["settings"].items()
+    return {name: _by_name(value) for name, value in settings if name not in left_out}
 
 
 def _by_name(settings: Any) -> Any:

@@ -43,7 +43,8 @@ class Difference:
         requests: that were answered again.
         refused: of these, which the export refuses.
         k: places of an answer that count.
-        overlap: mean share of the items that both answers have, of the longer answer; 1 where both are empty.
+        overlap: mean share of the items that both answers have, of the longer answer; 1 where both are empty,
+            0 where the request is refused, which is another answer in front, too.
         same: share of requests with the same items in the same order.
         same_first: share of requests with the same item in front.
         rank_shift: mean number of places between where an item that both have was and is; None without any.
@@ -95,13 +96,14 @@ def replay(log: Path, repository: Path, k: int, progress: Progress = SILENT) -> 
             progress.advance("answering again", done, total)
     overlaps, shifts = zip(*(compare(*pair) for pair in pairs), strict=True) if pairs else ((), ())
     places = [place for shift in shifts for place in shift]
+    none = [0.0] * refused
     return Difference(
         requests=total,
         refused=refused,
         k=k,
-        overlap=_mean(overlaps),
-        same=_mean([shown == now for shown, now in pairs]),
-        same_first=_mean([shown[:1] == now[:1] for shown, now in pairs]),
+        overlap=_mean([*overlaps, *none]),
+        same=_mean([*(shown == now for shown, now in pairs), *none]),
+        same_first=_mean([*(shown[:1] == now[:1] for shown, now in pairs), *none]),
         rank_shift=_mean(places) if places else None,
         shown_by=sorted(shown_by),
         against=second.model,

@@ -54,6 +54,11 @@ def test_reasons_are_named_by_the_numbers_of_the_session() -> None:
     assert "because of" not in printed(Recommendations(["b"], ["B"], [1.0], {}, [], ABOUT))
 
 
+def test_nothing_commands_the_terminal() -> None:
+    text = printed(Recommendations(["\x1b[2J"], ["\x1b]0;mine\x07 bread"], [1.0], {}, [], ABOUT))
+    assert "\x1b" not in text and "\x07" not in text and "mine\N{REPLACEMENT CHARACTER} bread" in text
+
+
 def test_no_prediction_is_said() -> None:
     assert "Next aisle: no prediction" in printed(Recommendations([], [], [], {"aisle": []}, [], ABOUT))
 

@@ -12,7 +12,7 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.listing import different_settings, find_run, list_runs
 from m2trec_merlin.evaluation.measurements import METRICS_FILE, Measurement
-from m2trec_merlin.runs import VERBS, Run
+from m2trec_merlin.runs import VERBS, Run, Verb
 from tests.runs import folders
 from tests.runs.folders import FACTS, do
 
@@ -153,6 +153,22 @@ def test_settings_that_differ(runs: Path) -> None:
     assert found["attributes.title.dim"] == [None, 24, None]
     assert found["training.epochs"] == [4, 4, 9]
     assert set(found) == {"attributes.title.dim", "training.epochs"}
+
+
+def test_a_step_that_only_one_run_has_done_is_no_difference(tmp_path: Path) -> None:
+    """One is tuned, the other exported alone, by another seed; what both steps name is held side by side."""
+    one, two = (
+        Run(configure(tmp_path / "one", mixture="tuned")),
+        Run(configure(tmp_path / "two", "seed", 7, mixture="off")),
+    )
+    steps: tuple[Verb, ...] = ("data", "preprocess", "train")
+    whole: list[tuple[Run, Verb]] = [(one, "tune"), (two, "export")]
+    for run, last in whole:
+        for verb in (*steps, last):
+            do(run, verb)
+    found = different_settings([find_run(tmp_path / name) for name in ("one", "two")])
+    assert found["seed"] == [42, 7] and found["serving.mixture.kind"] == ["tuned", "off"]
+    assert {name for name in found if not name.startswith("serving.mixture.")} == {"seed"}
 
 
 def test_results_by_which_a_step_was_made_are_no_settings(runs: Path) -> None:

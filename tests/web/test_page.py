@@ -267,6 +267,18 @@ def test_a_narrow_window_has_one_column_and_nothing_outside_of_it(page: Page) ->
     assert page.find("#options").is_displayed()
 
 
+@pytest.mark.parametrize("size", [(1280, 900), (390, 844)])
+@pytest.mark.parametrize("option", ["exclude", "candidates"])
+def test_what_is_long_is_cut_and_widens_nothing(page: Page, option: str, size: tuple[int, int]) -> None:
+    name = "Samsung Galaxy Tab S9 Ultra 14.6 Inch Wi-Fi Tablet 512 GB Graphite"
+    page.open(f"#item=sku-1&options={quote(json.dumps({option: [name, 'x' * 200]}))}", size)
+    page.driver.execute_script(
+        "document.querySelectorAll('#options-fold, #options-fold details').forEach(each => each.open = true)"
+    )
+    page.wait(lambda: name in page.texts(".chips span"))
+    assert page.is_within_window()
+
+
 def test_two_versions_stand_side_by_side(page: Page, versions: dict[str, LocalRecommender]) -> None:
     with served(build_app(versions)) as address:
         both = Page(page.driver, address)

@@ -65,6 +65,7 @@ class CatalogueVersions:
     """
 
     def __init__(self, repository: Path) -> None:
+        self._repository = repository
         self._preprocess, self._predict = (version_folder(repository, name) for name in (PREPROCESS, PREDICT))
         self.folder = catalogue_folder(repository)
         require_sealed(self._predict, files=(ITEM_FORMAT, ITEMS))
@@ -86,8 +87,14 @@ class CatalogueVersions:
         """Hold the catalogue for the length of the block, and clear away what a killed process left.
 
         Raises:
-            ArtifactError: another process holds it, or nothing can be written there.
+            ArtifactError: another process holds it, nothing can be written there, or the model was exported
+                again since this was opened.
         """
+        if export_version(self._repository) != self._export:
+            raise ArtifactError(
+                f"{self._repository} was exported again meanwhile, and nothing is changed: run the command "
+                "once more"
+            )
         with writing(self.folder):
             self.folder.mkdir(exist_ok=True)
         with lock(self.folder / "versions"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict
 
-from m2trec_merlin.serving.client.requests import SessionItem, id_text, listed
+from m2trec_merlin.serving.client.requests import SessionItem, candidate_of, id_text, listed
 
 
 class RequestOptions(TypedDict, total=False):
@@ -63,7 +63,7 @@ def _ids(name: str, value: Any) -> list[str]:
 
 
 def _items(name: str, value: Any) -> list[object]:
-    return [dict(each) if isinstance(each, Mapping) else id_text(each) for each in listed(name, value)]
+    return [candidate_of(each) for each in listed(name, value)]
 
 
 #: How a value is written, where JSON does not have it as it is.

@@ -18,6 +18,9 @@ from m2trec_merlin.serving.contract.names import EVENT_ATTRIBUTES, ITEM_ATTRIBUT
 #: event alone, such as its type, stands in a mapping of its own, `event_attributes`.
 SessionItem = str | int | Mapping[str, Any]
 
+#: What an item is called among its attributes.
+ITEM_ID = "item_id"
+
 T = TypeVar("T")
 
 
@@ -71,16 +74,28 @@ def id_and_attributes(item: SessionItem) -> tuple[str, str]:
     said = _mapping_of(item)
     if said is None:
         return id_text(item), ""
-    attributes = dict(said)
-    item_id = attributes.pop("item_id", "")
-    attributes.pop(EVENT_ATTRIBUTES, None)
-    return id_text(item_id), _to_json(attributes) if attributes else ""
+    attributes = {name: value for name, value in said.items() if name not in (ITEM_ID, EVENT_ATTRIBUTES)}
+    return _id_in(said), _to_json(attributes) if attributes else ""
+
+
+def candidate_of(item: SessionItem) -> str | dict[str, Any]:
+    """Return an item to be ranked as the option `candidates` has it: an id, or attributes with one."""
+    said = _mapping_of(item)
+    return id_text(item) if said is None else {**said, ITEM_ID: _id_in(said)}
 
 
 def event_attributes_of(item: SessionItem) -> str:
     """Return the attributes of the event of an item of a session as JSON; "" where it has none."""
     attributes = (_mapping_of(item) or {}).get(EVENT_ATTRIBUTES)
     return _to_json(attributes) if attributes else ""
+
+
+def _id_in(attributes: Mapping[str, Any]) -> str:
+    """Return the id among attributes, "" where it is missing: in a table that is None or NaN."""
+    item_id = attributes.get(ITEM_ID)
+    # What is not itself is NaN.
+    is_missing = item_id is None or type(item_id).__name__ == "NAType" or item_id != item_id
+    return "" if is_missing else id_text(item_id)
 
 
 def _mapping_of(item: object) -> Mapping[str, Any] | None:

@@ -79,7 +79,7 @@ RECOMMENDED_NEW = Metric(
 DROPPED = Metric(
     "m2trec_log_dropped_total",
     Kind.COUNTER,
-    "Entries that a log lost, as they came faster than they could be written",
+    "Entries that a log lost: they came faster than they could be written, or could not be written",
     _BOTH,
     ("log", ("lines", "shown")),
 )

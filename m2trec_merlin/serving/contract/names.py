@@ -33,6 +33,10 @@ ABOUT = "about"
 EXPLANATIONS = "explanations"
 
 
+#: How lines begin that workers of Triton write on its log for whoever runs it.
+TOLD_BY_WORKER = "m2trec-merlin: "
+
+
 def category_tensors(attribute: str) -> tuple[str, str]:
     """Return the names of the two outputs of a predicted attribute: its values and their probabilities."""
     return f"next_{attribute}", f"next_{attribute}_probabilities"

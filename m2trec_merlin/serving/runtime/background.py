@@ -8,13 +8,15 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
+from m2trec_merlin.serving.contract.names import TOLD_BY_WORKER
+
 T = TypeVar("T")
 
 
 class Background:
     """A thread that does something again and again until it is closed.
 
-    An error is told on standard error, which is Triton's log, and ends nothing.
+    An error is told, and ends nothing.
 
     Args:
         work: what is done.
@@ -47,7 +49,13 @@ def _do(work: Callable[[], None]) -> None:
     try:
         work()
     except Exception as error:
-        print(f"m2trec-merlin: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        tell(f"{type(error).__name__}: {error}")
+
+
+def tell(text: str) -> None:
+    """Tell whoever runs the server, in a line of Triton's log, which `m2trec serve` prints."""
+    line = " ".join(text.split())
+    print(f"{TOLD_BY_WORKER}{line}", file=sys.stderr, flush=True)
 
 
 class Waiting(Generic[T]):

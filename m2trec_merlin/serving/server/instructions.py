@@ -39,8 +39,12 @@ class Beside:
 
         Raises:
             ArtifactError: there is no model repository.
-            ServerError: they predict other attributes, or take other tensors.
+            ServerError: they predict other attributes, or take other tensors; or both are one.
         """
+        if repository.resolve() == self.repository.resolve():
+            raise ServerError(
+                f"{self.repository} is the very model that it is to be served beside: name another"
+            )
         forms = []
         for each in (repository, self.repository):
             config = each / ENSEMBLE / "config.pbtxt"

@@ -45,7 +45,7 @@ def serve(server: TritonServer, progress: Progress = SILENT, drain_seconds: floa
                 try:
                     progress.say(f"Ready. gRPC {server.grpc_address}   HTTP {server.http_address}")
                     progress.say(f"Metrics {server.metrics_address}   Stop with Ctrl-C")
-                    why = server.wait()
+                    why = server.wait(progress)
                 except KeyboardInterrupt:
                     _drain(server, drain_seconds, signals, progress)
                     raise

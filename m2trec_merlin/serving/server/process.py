@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import tempfile
@@ -16,6 +15,7 @@ from types import TracebackType
 import psutil
 
 from m2trec_merlin.errors import ArtifactError, ServerError
+from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.serving.contract.checksums import require_sealed
 from m2trec_merlin.serving.contract.names import ENSEMBLE, LOCALHOST
 from m2trec_merlin.serving.server.door import LOOPBACK, Door
@@ -25,15 +25,11 @@ from m2trec_merlin.serving.server.instructions import NOTHING, UNDER_WAY, Instru
 from m2trec_merlin.serving.server.local_http import answer_of
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.triton_folder import TritonFolder, assemble_triton, make_plain_folder
+from m2trec_merlin.serving.server.triton_log import TritonLog
 
 _POLL_SECONDS = 0.1
 _STOP_SECONDS = 20.0
-#: Of Triton's last messages, in an error.
-_TOLD_LINES = 30
 _SHARED_MEMORY = Path("/dev/shm")
-#: What distracts from the cause of a failure: remarks on absent GPUs, and Triton's table of its settings.
-_NOISE = re.compile(r"CUDA|NVML|DCGM|libdcgm|pinned|^[|+]")
-_INFORMATION = re.compile(r"I\d{4} ")
 
 
 class TritonServer:
@@ -65,6 +61,7 @@ class TritonServer:
         self._workers: list[psutil.Process] = []
         self._guard: Guard | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._log: TritonLog | None = None
         self._shared_memory_prefix = f"m2trec_{os.getpid()}_{uuid.uuid4().hex[:8]}_"
 
     @property
@@ -115,9 +112,10 @@ class TritonServer:
         try:
             folder = Path(self._folder.name)
             self._models.symlink_to(self.repository.resolve())
+            self._log = TritonLog(folder / "triton.log", self._models, self.repository)
             triton = assemble_triton(folder)
             laid_out = self.instructions.laid_out(folder)
-            with laid_out as (variables, descriptors), self._log.open("wb") as log:
+            with laid_out as (variables, descriptors), self._log.path.open("wb") as log:
                 # A process group of its own, so that Ctrl-C reaches us first and no stub outlives the server.
                 self._process = subprocess.Popen(
                     self._command(triton),
@@ -151,13 +149,18 @@ class TritonServer:
             self._folder.cleanup()
             self._folder = None
 
-    def wait(self) -> str:
+    def wait(self, progress: Progress = SILENT) -> str:
         """Block until Triton or one of its workers ends by itself; return what happened.
 
         Without a worker every request fails, though Triton stays ready: it is ended at once.
+
+        Args:
+            progress: is told what workers tell meanwhile.
         """
-        assert self._process is not None
+        assert self._process is not None and self._log is not None
         while self._process.poll() is None:
+            for line in self._log.told_by_workers():
+                progress.say(line)
             if (worker := self._ended_worker()) is not None:
                 os.killpg(self._process.pid, signal.SIGKILL)
                 self._process.wait()
@@ -185,13 +188,8 @@ class TritonServer:
 
     def log_tail(self) -> str:
         """Return Triton's last warnings and errors, or its last messages if there are none."""
-        text = self._log.read_text(encoding="utf-8", errors="replace") if self._log.is_file() else ""
-        text = text.replace(str(self._models), str(self.repository))
-        messages = [line for line in text.splitlines() if line and not _NOISE.search(line)]
-        serious = [line for line in messages if not _INFORMATION.match(line)]
-        return "\n".join(
-            ["Triton's last messages:", *(f"  {line}" for line in (serious or messages)[-_TOLD_LINES:])]
-        )
+        assert self._log is not None
+        return self._log.last_messages()
 
     def __enter__(self) -> TritonServer:
         self.start()
@@ -201,11 +199,6 @@ class TritonServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-    @property
-    def _log(self) -> Path:
-        assert self._folder is not None
-        return Path(self._folder.name) / "triton.log"
 
     @property
     def _models(self) -> Path:

@@ -82,6 +82,17 @@ def test_candidates_are_ids_or_attributes() -> None:
     assert json.loads(built(["a"], candidates=[])["options"][0])["candidates"] == []
 
 
+def test_candidates_take_what_sessions_take() -> None:
+    row = pd.Series({"item_id": 12.0, "title": "oat milk"})
+    sent = json.loads(built(["a"], candidates=[row, {"item_id": 7.0}, 3.0])["options"][0])["candidates"]
+    assert sent == [{"item_id": "12", "title": "oat milk"}, {"item_id": "7"}, "3"]
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), np.float32("nan"), pd.NA, pd.NaT])
+def test_an_id_that_a_table_lacks_is_none(missing: object) -> None:
+    assert id_and_attributes({"item_id": missing, "title": "oat milk"}) == ("", '{"title": "oat milk"}')
+
+
 def test_half_a_character_is_sent_as_something() -> None:
     assert built(["\ud83d"])["item_ids"] == ["?"]
 

@@ -29,6 +29,11 @@ pathlib.Path(folder, "m2trec_preprocess.1").write_bytes(struct.pack("=3q", 7, 0,
 """
     + READY
 )
+#: A worker tells something twice, amid what Triton says.
+TELLING = (
+    "print('m2trec-merlin: version 3 is damaged', 'I1 some news', sep=chr(10), flush=True)\n"
+    "print('m2trec-merlin: version 3 is damaged', flush=True)\n" + READY
+)
 ENDING = READY.replace("serve_forever()", "handle_request()")
 FAILING = (
     "print('I1 CUDA memory pool disabled'); print('E1 failed to load m2trec: disk full'); raise SystemExit(3)"

@@ -65,6 +65,9 @@ def test_models_are_served_beside_each_other_if_their_answers_are_alike(tmp_path
         ServerError, match=r"other cannot be served beside .*here: it predicts other attributes"
     ):
         Beside(config(tmp_path / "other", text.format(64, "colour")), 0.5).require_alike(here)
+    (tmp_path / "link").symlink_to(here)
+    with pytest.raises(ServerError, match="link is the very model that it is to be served beside"):
+        Beside(tmp_path / "link", 0.5).require_alike(here)
     with pytest.raises(ArtifactError, match=r"config\.pbtxt is missing: run `m2trec export --force`"):
         Beside(tmp_path / "none", 0.5).require_alike(here)
 

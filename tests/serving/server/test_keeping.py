@@ -17,7 +17,7 @@ from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.server import keeping
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.process import TritonServer
-from tests.serving.server.stand_in import BUSY, ENDING, HANGING, READY, becomes_true, is_alive, write
+from tests.serving.server.stand_in import BUSY, ENDING, HANGING, READY, TELLING, becomes_true, is_alive, write
 from tests.told import Told
 
 SERVE = """
@@ -113,6 +113,14 @@ def test_a_signal_that_comes_twice_at_once_is_one(monkeypatch: pytest.MonkeyPatc
         signal.raise_signal(signal.SIGINT)
         assert signals.came == 2
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_what_workers_tell_is_said_once(repository: Path, program: Path) -> None:
+    with serving(repository, program, TELLING) as served:
+        assert lines(served, 5)[-1] == "version 3 is damaged"
+        served.send_signal(signal.SIGTERM)
+        rest, _ = served.communicate(timeout=30)
+    assert rest == STOPPING + STOPPED
 
 
 def test_a_killed_worker_brings_a_new_server(served: subprocess.Popen[str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import threading
 import time
 from collections import OrderedDict
@@ -19,7 +18,7 @@ from m2trec_merlin.serving.contract.catalogue import (
     catalogue_folder,
     current_version,
 )
-from m2trec_merlin.serving.runtime.background import Background
+from m2trec_merlin.serving.runtime.background import Background, tell
 
 T = TypeVar("T")
 
@@ -34,8 +33,8 @@ _MOST_OPEN = 3
 class LiveVersions(Generic[T]):
     """Opens versions of the catalogue, as a step needs them.
 
-    A new version that is damaged is not served: the one before it goes on, standard error (which is in
-    Triton's log) says why, and it is tried again. So it is with a version of another export, where the
+    A new version that is damaged is not served: the one before it goes on, whoever runs the server is told
+    why (`background.tell`), and it is tried again. So it is with a version of another export, where the
     repository was replaced.
 
     Args:
@@ -135,9 +134,9 @@ class LiveVersions(Generic[T]):
             self._look()
         except ArtifactError as error:
             self._tried_again = time.monotonic() + _SECONDS_UNTIL_TRIED_AGAIN
-            why = f"m2trec-merlin: {error}; version {self.current} goes on being served"
+            why = f"{error}; version {self.current} goes on being served"
             if why != self._told:
-                print(why, file=sys.stderr, flush=True)
+                tell(why)
             self._told = why
 
 

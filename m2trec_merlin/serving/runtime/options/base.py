@@ -136,7 +136,12 @@ def is_number(value: object) -> TypeGuard[int | float]:
 
 def is_list_of_ids(value: object) -> bool:
     """Tell whether a JSON value is a list of item ids."""
-    return isinstance(value, list) and all(isinstance(item_id, str | int) for item_id in value)
+    return isinstance(value, list) and all(map(is_id, value))
+
+
+def is_id(value: object) -> bool:
+    """Tell whether a JSON value is the id of an item: a text or a whole number."""
+    return isinstance(value, str | int) and not isinstance(value, bool)
 
 
 def as_ids(value: list[str | int]) -> list[str]:

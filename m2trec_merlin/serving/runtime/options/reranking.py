@@ -10,7 +10,7 @@ from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.bounds import MOST_CANDIDATES, MOST_RAW_CANDIDATES
 from m2trec_merlin.serving.runtime.notes import name_some
 from m2trec_merlin.serving.runtime.options import base
-from m2trec_merlin.serving.runtime.options.base import Draft, Option
+from m2trec_merlin.serving.runtime.options.base import Draft, Option, is_id
 
 #: What a candidate is called in an object of raw attributes.
 ITEM_ID = "item_id"
@@ -47,7 +47,7 @@ class Candidates(Option[list[Candidate] | None]):
             return False
         raw = [each for each in value if isinstance(each, dict)]
         ids = [each.get(ITEM_ID) if isinstance(each, dict) else each for each in value]
-        are_ids = all(isinstance(item_id, str | int) for item_id in ids)
+        are_ids = all(map(is_id, ids))
         # By nothing, an answer could not name it.
         return len(raw) <= MOST_RAW_CANDIDATES and are_ids and all(each[ITEM_ID] != "" for each in raw)
 

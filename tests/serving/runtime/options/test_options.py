@@ -181,6 +181,8 @@ def test_the_boost_of_new_items_is_the_exported_one_unless_a_request_says_otherw
         ({"top_k": "5"}, "options.top_k"),
         ({"exclude": "a"}, "options.exclude"),
         ({"exclude": [["a"]]}, "options.exclude"),
+        ({"exclude": [True]}, "options.exclude"),
+        ({"candidates": ["a", False]}, "options.candidates"),
         ({"exclude_session_items": 1}, "options.exclude_session_items"),
         ({"filters": ["a"]}, "options.filters"),
         ({"new_item_boost": "high"}, "options.new_item_boost"),
