@@ -34,10 +34,12 @@ def newly_listed(
         counts: int64 [items], occurrences in training.
         progress: is told how many they are, or that the dates are none of listing.
     """
+    sold, moments = counts > 0, since.astype("datetime64[us]")
+    if not sold.any():
+        return sold
     times = NumbersOnDisk()
     for of_part in times_of(parts):
         times.add(of_part)
-    sold, moments = counts > 0, since.astype("datetime64[us]")
     last, late = (
         np.datetime64(times.nth(place), "us") for place in (len(times) - 1, len(times) - int(sold.sum()))
     )

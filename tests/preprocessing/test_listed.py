@@ -61,6 +61,11 @@ def test_dates_after_what_sold_are_none_of_listing(tmp_path: Path) -> None:
     assert "100 % of the items that sold were listed after the last event" in said.lines[0]
 
 
+def test_where_nothing_sold_nobody_asks(tmp_path: Path) -> None:
+    events = parts(tmp_path, days(*range(10)))
+    assert not newly_listed(events, days(1, 30), np.array([0, 0]), Said()).any()
+
+
 @pytest.fixture
 def dated(tmp_path: Path) -> Catalogue:
     """Of the items that never sold 14 came late, 13 did not. Row 1 is 11, which sold three times."""
