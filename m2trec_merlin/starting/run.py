@@ -149,6 +149,11 @@ def _examine(one: Look, other: Look, ids: ItemIds, unsure: list[str]) -> Examina
     logged = [c for c in one.columns.values() if c.name not in read and speaks_of(c.name, "time")]
     nearly = [*filter(None, map(nearly_times, logged))]
     unsure += nearly if nearly or times else unread_times(logged)
+    unsure += [
+        f"'{name}' is called like a time, and cannot be read: {why}"
+        for name, why in one.unreadable.items()
+        if speaks_of(name, "time")
+    ]
     if times and (apart := apart_from(times[0], one.columns.values())):
         unsure.append(apart)
     grouping = find_grouping(one, times, taken | several.keys())

@@ -46,3 +46,20 @@ def test_the_title_is_one_that_hardly_an_item_lacks(tmp_path: Path) -> None:
 def test_a_text_is_the_title_by_itself(tmp_path: Path, name: str) -> None:
     found = draft(tmp_path, **{name: [f"a lamp of {n} bulbs" for n in range(N_ITEMS)]})
     assert "serving" not in found
+
+
+def test_a_column_of_times_that_cannot_be_read_is_what_a_person_should_look_at(tmp_path: Path) -> None:
+    """One file of a folder has a time zone, the other none."""
+    visits = [(f"s{visit}", f"A{(7 * visit + n) % 60}") for visit in range(40) for n in range(4)]
+    clicks = pd.DataFrame(visits, columns=["session", "sku"])
+    times = pd.Series(pd.date_range("2024-03-01", periods=len(visits), freq="7min"))
+    (tmp_path / "clicks").mkdir()
+    clicks.assign(time=times).to_parquet(tmp_path / "clicks" / "a.parquet")
+    clicks.assign(time=times.dt.tz_localize("UTC")).to_parquet(tmp_path / "clicks" / "b.parquet")
+    items = pd.DataFrame({"sku": [f"A{n}" for n in range(60)], "colour": ["red", "blue", "green"] * 20})
+    items.to_csv(tmp_path / "items.csv", index=False)
+    found = start(tmp_path / "clicks", tmp_path / "items.csv", tmp_path / "shop.yaml").found
+    assert found.order.times is None
+    assert any(
+        line.startswith("'time' is called like a time, and cannot be read: ") for line in found.doubts()
+    )

@@ -17,9 +17,22 @@ from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.storage import save_model
 from m2trec_merlin.serving.catalogue.run import CatalogueVerbs, left_behind
 from m2trec_merlin.serving.contract import checksums
+from m2trec_merlin.serving.contract.catalogue import catalogue_folder
 from m2trec_merlin.serving.export.run import export
 from tests.serving.catalogue.test_run import NEW, Served, everything
 from tests.worlds.shop import N_ITEMS, build_shop, raw_items
+
+
+def test_a_change_that_another_export_overtakes_is_refused(repository: Path, tmp_path: Path) -> None:
+    """As where a large table is read while the nightly export ends."""
+    verbs = CatalogueVerbs(repository)
+    other, *_ = build_shop(tmp_path / "other", width=8)
+    shutil.rmtree(repository)
+    shutil.copytree(export(other), repository)
+    NEW.to_parquet(tmp_path / "new.parquet", index=False)
+    with pytest.raises(ArtifactError, match="was exported again meanwhile, and nothing is changed"):
+        verbs.add(tmp_path / "new.parquet")
+    assert not catalogue_folder(repository).exists()
 
 
 def test_a_new_export_goes_on_with_the_catalogue(tmp_path: Path) -> None:

@@ -18,9 +18,8 @@ from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
 from m2trec_merlin.serving.contract.catalogue import Availability, catalogue_folder
 from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.serving.contract.repository import version_folder
-from m2trec_merlin.serving.export.run import export
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep
-from tests.worlds.shop import N_ITEMS, build_shop, raw_items
+from tests.worlds.shop import N_ITEMS, raw_items
 
 NEW = pd.DataFrame(
     {
@@ -309,17 +308,6 @@ def test_a_faulty_table_changes_nothing_and_says_why(repository, table, change, 
     assert said in str(error.value)
     assert CatalogueVerbs(repository).versions.current() == 0
     assert not list(catalogue_folder(repository).glob("*"))
-
-
-def test_a_change_that_was_begun_before_another_export_is_refused(repository, tmp_path, table) -> None:
-    """As where a large table is read while the nightly export ends."""
-    verbs = CatalogueVerbs(repository)
-    other, *_ = build_shop(tmp_path / "other", width=8)
-    shutil.rmtree(repository)
-    shutil.copytree(export(other), repository)
-    with pytest.raises(ArtifactError, match="was exported again meanwhile, and nothing is changed"):
-        verbs.add(table(NEW))
-    assert not catalogue_folder(repository).exists()
 
 
 def test_what_the_catalogue_lacks_is_neither_updated_nor_removed(repository, table) -> None:
