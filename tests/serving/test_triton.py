@@ -27,7 +27,7 @@ from m2trec_merlin.serving.client import (
 from m2trec_merlin.serving.contract.checksums import require_sealed
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.process import TritonServer
-from tests.serving.runtime.test_recommending import NEW_BREAD, NEW_THING, SESSIONS
+from tests.serving.runtime.answering.test_recommending import NEW_BREAD, NEW_THING, SESSIONS
 from tests.worlds.shop import N_ITEMS, Shop, offline_scores
 
 pytestmark = pytest.mark.triton
