@@ -72,8 +72,9 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
         yield reader
 
 
-#: Of what a person sees: figures, and how tables are drawn; of parentheses, what is inside.
-_MASKED = re.compile(r"[\d.,%-]+|\s+|\(.*?\)|[┏┃┡│└─━┳┓╇┩┴┘]")
+#: Of what a person sees: figures, in which of them a processor multiplies, and how tables are drawn; of
+#: parentheses, what is inside.
+_MASKED = re.compile(r"b?float\d\d|[\d.,%-]+|\s+|\(.*?\)|[┏┃┡│└─━┳┓╇┩┴┘]")
 
 
 def sentences(text: str) -> set[str]:
