@@ -178,22 +178,29 @@ def read_run(run: RunFolder) -> ListedRun:
 def different_settings(runs: Sequence[ListedRun]) -> dict[str, list[Any]]:
     """Return the settings by which runs differ, with the value of each run; None where it has none.
 
-    A step that a run has not done tells nothing of it. Of what several steps name, the last one counts.
+    A step that a run has not done tells nothing of it. What several steps name, each in its own way, is held
+    side by side step by step; where no two runs have done the same one, as the last step of each tells it.
     """
-    told: list[dict[str, Any]] = [{} for _ in runs]
+    told: dict[str, dict[Verb, dict[int, Any]]] = {}
     for verb in VERBS:
-        of_runs = [_settings(run, verb) for run in runs]
-        named = dict.fromkeys(name for settings in of_runs for name in settings or ())
-        for known, settings in zip(told, of_runs, strict=True):
-            if settings is not None:
-                known |= {full_name(verb, name): settings.get(name) for name in named}
+        of_runs = {
+            place: each for place, run in enumerate(runs) if (each := _settings(run, verb)) is not None
+        }
+        for name in dict.fromkeys(name for settings in of_runs.values() for name in settings):
+            values = {place: settings.get(name) for place, settings in of_runs.items()}
+            told.setdefault(full_name(verb, name), {})[verb] = values
     found: dict[str, list[Any]] = {}
-    for top in dict.fromkeys(name for known in told for name in known):
-        places = [place for place, known in enumerate(told) if top in known]
-        for place in places[1:]:
-            for name, then, now in differences(told[places[0]][top], told[place][top], top):
-                values: list[Any] = [then if each in places else None for each in range(len(runs))]
-                found.setdefault(name, values)[place] = now
+    for top, by_verb in told.items():
+        last = {place: value for values in by_verb.values() for place, value in values.items()}
+        for known in [values for values in by_verb.values() if len(values) > 1] or [last]:
+            first, *others = sorted(known)
+            changed: dict[str, dict[int, Any]] = {}
+            for place in others:
+                for name, then, now in differences(known[first], known[place], top):
+                    changed.setdefault(name, dict.fromkeys(known, then))[place] = now
+            for name, values in changed.items():
+                for place, value in values.items():
+                    found.setdefault(name, [None] * len(runs))[place] = value
     return found
 
 

@@ -171,6 +171,23 @@ def test_a_step_that_only_one_run_has_done_is_no_difference(tmp_path: Path) -> N
     assert {name for name in found if not name.startswith("serving.mixture.")} == {"seed"}
 
 
+def test_runs_of_one_configuration_do_not_differ_however_far_they_came(tmp_path: Path) -> None:
+    """Each step tells attributes in its own way."""
+    verbs: tuple[Verb, ...] = ("data", "preprocess", "train")
+    for number in range(1, 4):
+        run = Run(configure(tmp_path / str(number)))
+        for verb in verbs[:number]:
+            do(run, verb)
+    one, two, three = (find_run(tmp_path / name) for name in "123")
+    assert [different_settings(each) for each in ([one, two], [two, three], [one, three])] == [{}] * 3
+    assert different_settings([three, one, two]) == {}
+    other = Run(configure(tmp_path / "4", "attributes.title.dim", 24))
+    for verb in verbs:
+        do(other, verb)
+    found = different_settings([one, three, find_run(tmp_path / "4")])
+    assert found == {"attributes.title.dim": [None, None, 24]}
+
+
 def test_results_by_which_a_step_was_made_are_no_settings(runs: Path) -> None:
     tuned = [make(configure(runs / name, "serving.mixture", {"kind": "tuned"})) for name in "bc"]
     other = Run(tuned[1])
