@@ -181,18 +181,19 @@ def different_settings(runs: Sequence[ListedRun]) -> dict[str, list[Any]]:
     A step that a run has not done tells nothing of it. What several steps name, each in its own way, is held
     side by side step by step; where no two runs have done the same one, as the last step of each tells it.
     """
-    told: dict[str, dict[Verb, dict[int, Any]]] = {}
+    # By name, a dictionary of values by run for each step that names it.
+    told: dict[str, list[dict[int, Any]]] = {}
     for verb in VERBS:
         of_runs = {
             place: each for place, run in enumerate(runs) if (each := _settings(run, verb)) is not None
         }
         for name in dict.fromkeys(name for settings in of_runs.values() for name in settings):
             values = {place: settings.get(name) for place, settings in of_runs.items()}
-            told.setdefault(full_name(verb, name), {})[verb] = values
+            told.setdefault(full_name(verb, name), []).append(values)
     found: dict[str, list[Any]] = {}
-    for top, by_verb in told.items():
-        last = {place: value for values in by_verb.values() for place, value in values.items()}
-        for known in [values for values in by_verb.values() if len(values) > 1] or [last]:
+    for top, by_step in told.items():
+        last = {place: value for values in by_step for place, value in values.items()}
+        for known in [values for values in by_step if len(values) > 1] or [last]:
             first, *others = sorted(known)
             changed: dict[str, dict[int, Any]] = {}
             for place in others:

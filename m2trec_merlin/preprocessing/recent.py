@@ -27,7 +27,7 @@ def count_recent(parts: Sequence[Path], items: IdIndex, in_order: bool) -> np.nd
         items: to count.
         in_order: whether events without a timestamp are in order of time.
     """
-    if have_times(parts):
+    if all(TIMESTAMP in pq.read_schema(part).names for part in parts):
         moments = times_of
     elif in_order:
         moments = _numbers
@@ -41,11 +41,6 @@ def count_recent(parts: Sequence[Path], items: IdIndex, in_order: bool) -> np.nd
     for part, of_part in zip(parts, moments(parts), strict=True):
         counts += count_ids(read_part(part, [ITEM_ID])[ITEM_ID][of_part >= since], items)
     return counts
-
-
-def have_times(parts: Sequence[Path]) -> bool:
-    """Tell whether the events of all parts have times."""
-    return all(TIMESTAMP in pq.read_schema(part).names for part in parts)
 
 
 def times_of(parts: Sequence[Path]) -> Iterator[np.ndarray]:
