@@ -34,7 +34,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("model", "data", "tracking"),
     ("runs",),
     ("config",),
-    ("evaluation.baselines", "serving.runtime"),
+    ("baselines", "serving.runtime"),
     ("neighbours", "workflows", "serving.contract"),
     ("attributes", "readers"),
     ("merlin_adapter",),
@@ -63,8 +63,6 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "version",
     ),
 )
-#: Rooms inside a package that is a room itself; all of `serving` are rooms of their own.
-WITHIN = {"evaluation.baselines"}
 #: What runs inside Triton knows the contract and the ground; the rest only where a request asks for it.
 RUNTIME_MAY_USE = {"serving.contract", "neighbours", "workflows", "merlin_adapter", "attributes", "readers"}
 #: The rooms inside `serving.runtime`, as above.
@@ -97,7 +95,7 @@ def modules() -> Iterator[tuple[str, Path]]:
 def room(module: str) -> str:
     """The part of the house that a module belongs to: `model`, `serving.runtime`, or '' for the package."""
     parts = module.split(".")[1:]
-    is_within = len(parts) > 1 and (parts[0] == "serving" or ".".join(parts[:2]) in WITHIN)
+    is_within = len(parts) > 1 and parts[0] == "serving"
     return ".".join(parts[: 2 if is_within else 1])
 
 

@@ -30,7 +30,7 @@ PUBLIC = {
         "serving_of",
     },
     "data": {"SPLITS", "ValidData", "prepare_data", "summarise_data", "validate"},
-    "evaluation.baselines": {
+    "baselines": {
         "BASELINES",
         "FrequentCategories",
         "Popularity",

@@ -14,8 +14,8 @@ from benchmarks.frame.publish import usable_cores
 from experiments.paper.cells import Cell
 from experiments.paper.results import CellResult, measure
 from m2trec_merlin.artifacts import read_json
+from m2trec_merlin.baselines import FrequentCategories, PredictedCategories, build_baseline
 from m2trec_merlin.config import Config
-from m2trec_merlin.evaluation.baselines import FrequentCategories, PredictedCategories, build_baseline
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.storage import load_model
 from m2trec_merlin.runs import Run

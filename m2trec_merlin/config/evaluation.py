@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from m2trec_merlin.evaluation.baselines import BASELINES
+from m2trec_merlin.baselines import BASELINES
 from m2trec_merlin.sections import Count, Section
 
 if TYPE_CHECKING:

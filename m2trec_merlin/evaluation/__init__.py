@@ -1,1 +1,1 @@
-"""Ranking metrics, slices, baselines and reports; the model is seen through `ItemScorer` only."""
+"""Ranking metrics, slices and reports; the model is seen through `ItemScorer` only."""

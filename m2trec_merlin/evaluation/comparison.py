@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from m2trec_merlin.artifacts import atomic_directory, is_current, write_manifest
+from m2trec_merlin.baselines import FrequentCategories, PredictedCategories, build_baseline
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ArtifactError, ConfigError, DataError, MissingDependencyError
-from m2trec_merlin.evaluation.baselines import FrequentCategories, PredictedCategories, build_baseline
 from m2trec_merlin.evaluation.measurements import Measurement, read_measurements
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.protocol import empty_cut_offs

@@ -14,7 +14,7 @@ def item_schema(version: Description) -> dict[str, Any] | None:
     Attributes whose values people read are named in `attribute`, so that the page can suggest values.
 
     Returns:
-        None if the model knows items by their ids only.
+        None if the model needs their ids.
     """
     properties: dict[str, Any] = {}
     for raw in version.attributes:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from m2trec_merlin.baselines import BASELINES
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ArtifactError, ConfigError, DataError, MissingDependencyError
-from m2trec_merlin.evaluation.baselines import BASELINES
 from m2trec_merlin.evaluation.comparison import AnyScorer, compare
 from m2trec_merlin.evaluation.measurements import Measurement
 from m2trec_merlin.sessions import Sessions

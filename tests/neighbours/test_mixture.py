@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from m2trec_merlin.baselines import Popularity
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.evaluation.baselines import Popularity
 from m2trec_merlin.neighbours.item_lists import ItemLists
 from m2trec_merlin.neighbours.metadata_knn import MetadataKnn
 from m2trec_merlin.neighbours.mixture import (

@@ -65,7 +65,7 @@ class Description:
 
     Attributes:
         max_length: events that the model takes of a session.
-        attributes: those that raw items are encoded by; none if the model knows items by their ids only.
+        attributes: those that raw items are encoded by; none if the model needs their ids.
         filters: columns that recommendations can be filtered by, and whether they hold numbers.
         defaults: values of request options, where they are not the options' own.
         top_categories: values of a predicted attribute in an answer.

@@ -255,7 +255,7 @@ def describe_items(config: Config, version: Description, catalogue: Catalogue) -
     """Return how tables of items are written that change the catalogue later on."""
     unchangeable = ""
     if not version.attributes:
-        unchangeable = "knows items by their ids only (model.inputs)"
+        unchangeable = "needs the id of each item (model.inputs), and knows those of its training"
     elif not HEADS[config.model.next_item.head].all_items:
         head = config.model.next_item.head
         unchangeable = f"has an output for each item of its training (model.next_item.head: {head})"

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from m2trec_merlin.baselines import Popularity
 from m2trec_merlin.config import EvaluationConfig
-from m2trec_merlin.evaluation.baselines import Popularity
 from m2trec_merlin.evaluation.metrics import hit_and_mrr
 from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.evaluation.tuning.mixtures import (

@@ -93,7 +93,7 @@ def test_a_head_with_an_output_for_each_item_refuses_with_the_reason(tmp_path: P
 
 def test_a_model_of_ids_refuses_with_the_reason(tmp_path: Path) -> None:
     config, *_ = build_shop(tmp_path, inputs=["item_id"])
-    with pytest.raises(ArtifactError, match="knows items by their ids only"):
+    with pytest.raises(ArtifactError, match="needs the id of each item"):
         CatalogueVerbs(export(config))
 
 

@@ -261,7 +261,7 @@ class SessionReader:
 
     def _check(self, where: str, item: object, notes: list[str]) -> dict[str, Any]:
         if self._new_items is None:
-            raise RefusedError(f"{where}: this model knows items by their ids only, not by attributes")
+            raise RefusedError(f"{where}: this model needs the id of each item, not its attributes")
         accepted = ", ".join(self._columns)
         if not isinstance(item, dict):
             raise RefusedError(f"{where}: expected a JSON object with any of {accepted}")

@@ -158,5 +158,5 @@ def test_warnings_are_few_and_short_whatever_a_request_holds(reader: SessionRead
 def test_a_model_of_ids_takes_no_attributes() -> None:
     reader = SessionReader(lambda: ("0", RowsOfIds(["a"])), version(), None)
     assert read(reader, ["a"]).rows.tolist() == [1]
-    with pytest.raises(ServerError, match="by their ids only"):
+    with pytest.raises(ServerError, match="needs the id of each item"):
         read(reader, [""], ['{"title": "x"}'])

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import numpy as np
 
+from m2trec_merlin.baselines import FrequentCategories, PredictedCategories
 from m2trec_merlin.config import EvaluationConfig
 from m2trec_merlin.encoded import EncodedColumn, Field, Layout
-from m2trec_merlin.evaluation.baselines import FrequentCategories, PredictedCategories
 from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.scores import CategoryScorer, ItemScorer

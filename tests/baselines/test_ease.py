@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from m2trec_merlin.baselines import ease
+from m2trec_merlin.baselines.ease import PENALTY, POPULARITY_WEIGHT, Ease
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.evaluation.baselines import ease
-from m2trec_merlin.evaluation.baselines.ease import PENALTY, POPULARITY_WEIGHT, Ease
 from m2trec_merlin.sessions import Sessions
 from tests.evaluation.contracts import ItemScorerContract
 from tests.worlds.encoded import tiny_catalogue

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from m2trec_merlin.baselines.als import Als
+from m2trec_merlin.baselines.categories import FrequentCategories, PredictedCategories
+from m2trec_merlin.baselines.ease import Ease
+from m2trec_merlin.baselines.item_knn import ItemKnn
+from m2trec_merlin.baselines.markov import Markov
+from m2trec_merlin.baselines.popularity import Popularity
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.evaluation.baselines.als import Als
-from m2trec_merlin.evaluation.baselines.categories import FrequentCategories, PredictedCategories
-from m2trec_merlin.evaluation.baselines.ease import Ease
-from m2trec_merlin.evaluation.baselines.item_knn import ItemKnn
-from m2trec_merlin.evaluation.baselines.markov import Markov
-from m2trec_merlin.evaluation.baselines.popularity import Popularity
 from m2trec_merlin.neighbours.content_knn import ContentKnn
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.scores import ItemScorer

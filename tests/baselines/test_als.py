@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from m2trec_merlin.baselines.als import CONFIDENCE, POPULARITY_WEIGHT, REGULARISATION, Als
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.errors import MissingDependencyError
-from m2trec_merlin.evaluation.baselines.als import CONFIDENCE, POPULARITY_WEIGHT, REGULARISATION, Als
 from m2trec_merlin.sessions import Sessions
 from tests.evaluation.contracts import ItemScorerContract
 from tests.worlds.checkerboard import checkerboard

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from m2trec_merlin.baselines.item_knn import POPULARITY_WEIGHT, SHRINKAGE, ItemKnn
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.evaluation.baselines.item_knn import POPULARITY_WEIGHT, SHRINKAGE, ItemKnn
 from m2trec_merlin.sessions import Sessions
 from tests.evaluation.contracts import ItemScorerContract
 from tests.worlds.encoded import tiny_catalogue

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from m2trec_merlin.baselines import BASELINES, build_baseline
 from m2trec_merlin.config import EvaluationConfig
-from m2trec_merlin.evaluation.baselines import BASELINES, build_baseline
 from tests.worlds.checkerboard import checkerboard
 
 

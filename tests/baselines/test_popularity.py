@@ -1,7 +1,7 @@
 import numpy as np
 
+from m2trec_merlin.baselines import Popularity
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.evaluation.baselines import Popularity
 from m2trec_merlin.sessions import Sessions
 from tests.evaluation.contracts import ItemScorerContract
 from tests.worlds.checkerboard import make_catalogue
