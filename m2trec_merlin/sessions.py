@@ -57,10 +57,7 @@ class Sessions:
         Raises:
             ArtifactError: the folder holds no Parquet file.
         """
-        files = sorted(directory.glob("*.parquet"))
-        if not files:
-            raise ArtifactError(f"{directory} holds no sessions: run `m2trec preprocess` first")
-        return cls.read(files)
+        return cls.read(session_files(directory))
 
     @classmethod
     def read(cls, files: Sequence[Path]) -> Sessions:
@@ -217,6 +214,18 @@ def identify(ids: np.ndarray, items: np.ndarray, offsets: np.ndarray) -> np.ndar
     sums = np.add.reduceat(events, offsets[:-1]) if len(ids) else np.empty(0, np.uint64)
     found: np.ndarray = sums ^ pd.util.hash_array(ids, categorize=False)
     return found
+
+
+def session_files(directory: Path) -> list[Path]:
+    """Return the files of a folder of sessions, in their order.
+
+    Raises:
+        ArtifactError: the folder holds no Parquet file.
+    """
+    files = sorted(directory.glob("*.parquet"))
+    if not files:
+        raise ArtifactError(f"{directory} holds no sessions: run `m2trec preprocess` first")
+    return files
 
 
 def event_fields(files: Sequence[Path]) -> list[Field]:

@@ -83,11 +83,11 @@ def training_need(run: Run) -> int:
     from m2trec_merlin.evaluation.ranking import MAX_BLOCK_SCORES
     from m2trec_merlin.model.m2trec import build_model
     from m2trec_merlin.preprocessing.starting import LONGEST_SESSION
-    from m2trec_merlin.sessions import event_fields
+    from m2trec_merlin.sessions import event_fields, session_files
 
     longest = run.step("preprocess").require()["sessions"]["train"][LONGEST_SESSION]
     catalogue = Catalogue.load(run.catalogue)
-    events = event_fields(sorted(run.sessions("train").glob("*.parquet")))
+    events = event_fields(session_files(run.sessions("train")))
     with torch.device("meta"):
         model = build_model(run.config, catalogue, longest, events=events)
     rows = catalogue.n_rows

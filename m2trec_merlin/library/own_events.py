@@ -14,7 +14,7 @@ from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.canonical import POSITION, TARGET, TIMESTAMP
 from m2trec_merlin.readers.times import parse_timestamps
 from m2trec_merlin.runs import Run
-from m2trec_merlin.sessions import event_fields
+from m2trec_merlin.sessions import event_fields, session_files
 
 #: Is told what is ignored.
 Tell = Callable[[str], None]
@@ -55,7 +55,7 @@ def encode_events(events: pd.DataFrame, positions: np.ndarray, run: Run, tell: T
         _tell_missing(TIMESTAMP, f"is not a time ({time_format})", unread, tell)
         frame = frame.assign(**columns.derive(known.assign(**{POSITION: positions})))
     encoded = encode_items(load_workflow(run.events_workflow, events_workflow), frame)
-    fields = event_fields(sorted(run.sessions("train").glob("*.parquet")))
+    fields = event_fields(session_files(run.sessions("train")))
     return {f.name: EncodedColumn.from_arrow(f, to_arrow(encoded[f.name])) for f in fields}
 
 

@@ -18,7 +18,7 @@ from m2trec_merlin.preprocessing.parts import find_parts
 from m2trec_merlin.preprocessing.sessions import write_part
 from m2trec_merlin.runs import Run
 from m2trec_merlin.runs.settings import differences
-from m2trec_merlin.sessions import Sessions, event_fields
+from m2trec_merlin.sessions import Sessions, event_fields, session_files
 from m2trec_merlin.workflows.sessions import EVENT_COLUMNS, sessions_workflow
 from m2trec_merlin.workflows.storage import read_learned
 
@@ -54,7 +54,7 @@ def encode_again(run: Run, catalogue: Catalogue, split: str, by: Run) -> Encoded
         with reading(parts[0], "data"):
             workflow.fit_schema(dataset_of_parts(parts[:1], columns).schema)
         read_learned(workflow, by.events_workflow)
-        fields = event_fields(sorted(by.sessions("train").glob("*.parquet")))
+        fields = event_fields(session_files(by.sessions("train")))
         files = [Path(folder) / part.name for part in parts]
         for part, file in zip(parts, files, strict=True):
             write_part(workflow, str(part), str(file), fields=fields)

@@ -21,6 +21,8 @@ _WHOLE = "all that a user did is one session"
 _LAST = "results on such data are mostly published with data.split kind leave_one_out"
 #: Share of events with the time of the one before from which on times are no order.
 _TIED = 0.05
+#: Share of the different times of another column from which on a column is about as fine.
+_AS_FINE = 0.9
 #: Share of events without company from which on users may make better sessions than orders do.
 _MANY_ALONE = 0.3
 
@@ -69,7 +71,13 @@ def find_split(clicks: Look) -> str | None:
 
 
 def find_times(clicks: Look, taken: set[str]) -> list[Times]:
-    """Return the columns of times, the likeliest first."""
+    """Return the columns of times, the likeliest first.
+
+    A user has a birthday or joined once, so what is always the same of a user is hardly the time of an event.
+    What follows from an event, such as its delivery, is written beside it: of columns that are about as fine,
+    the earliest is the event's own.
+    """
+    users = [c for n, c in clicks.columns.items() if n not in taken and not c.is_list and _names_users(c)]
     found = []
     for column in clicks.columns.values():
         likely = column.is_time or speaks_of(column.name, "time")
@@ -77,8 +85,23 @@ def find_times(clicks: Look, taken: set[str]) -> list[Times]:
         if column.name in taken or (column.numbers is not None and not likely):
             continue
         if (times := times_of(column)) is not None:
-            found.append((likely, column.gaps == 0, len(times.times.unique()), times))
-    return [times for *_, times in sorted(found, key=lambda entry: entry[:3], reverse=True)]
+            of_users = any(_is_fixed(times.times, user.texts) for user in users)
+            found.append(((likely, column.gaps == 0, not of_users), times.times.nunique(), times))
+    found.sort(key=lambda entry: entry[:2], reverse=True)
+    alike = [each for each in found if each[0] == found[0][0] and each[1] >= _AS_FINE * found[0][1]]
+    alike.sort(key=lambda entry: entry[-1].times.mean())
+    return [times for *_, times in alike + [each for each in found if each not in alike]]
+
+
+def _names_users(column: Column) -> bool:
+    return speaks_of(column.name, "user") and not speaks_of(column.name, "session")
+
+
+def _is_fixed(times: pd.Series, of: pd.Series) -> bool:
+    """Tell whether hardly a value comes back at another time."""
+    first = times.loc[of.index].groupby(of).transform("first")
+    again = of.duplicated()
+    return bool(again.any() and (times.loc[of.index] == first)[again].mean() > 1 - _TIED)
 
 
 def find_grouping(clicks: Look, times: list[Times], taken: set[str]) -> Grouping:
@@ -92,7 +115,7 @@ def find_grouping(clicks: Look, times: list[Times], taken: set[str]) -> Grouping
     # When and how much was ordered is called after the order, too.
     groups = [c for c in groups if not _measures(c) and not _tells_time(c)]
     sessions = [c for c in groups if speaks_of(c.name, "session")]
-    users = [c for c in groups if speaks_of(c.name, "user") and c not in sessions]
+    users = [c for c in groups if _names_users(c)]
     if sessions:
         most = max(c.distinct for c in sessions)
         # The city or the channel of a session has few values.

@@ -24,7 +24,10 @@ _DATES = [
 ]
 _CLOCKS = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%H%M%S", "%H.%M.%S")
 _AFTER_DATES = ("", *map("".join, product((" ", "T", "", ", ", ":"), _CLOCKS, ("", " %z", "%z", " %Z"))))
+#: An hour may be of one digit where it does not run into the minutes.
+_HOUR = r"(?:\d{2}|\d(?=[:.]))"
 _PARTS = {
+    **{"%H": _HOUR, "%I": _HOUR},
     **{"%Y": r"\d{4}", "%d": r"\d{1,2}", "%m": r"\d{1,2}", "%f": r"\d{1,6}", "%p": "[AaPp][Mm]"},
     **{"%a": r"[^\W\d]{2,3}", "%b": r"[^\W\d]{3,4}", "%B": r"[^\W\d]+"},
     **{"%z": r"(?:Z|[+-]\d\d:?\d\d)", "%Z": "[A-Z]{3,4}"},

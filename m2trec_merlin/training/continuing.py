@@ -20,7 +20,7 @@ from m2trec_merlin.model.storage import WEIGHTS, load_model
 from m2trec_merlin.preprocessing.run import START
 from m2trec_merlin.runs import Run
 from m2trec_merlin.runs.settings import differences, made_of
-from m2trec_merlin.sessions import Sessions, event_fields, identify
+from m2trec_merlin.sessions import Sessions, event_fields, identify, session_files
 
 #: Share of the steps, at most, in which the learning rate still rises.
 _WARM_UP = 0.2
@@ -75,7 +75,7 @@ class Continuation:
             self._catalogue,
             earlier.max_length,
             earlier.widths,
-            event_fields(_files(self._run)),
+            event_fields(session_files(self._run.sessions("train"))),
             earlier.event_widths,
         )
         take_over(model, earlier, self.row_of)
@@ -94,12 +94,12 @@ class Continuation:
         Raises:
             ArtifactError: there is no such session.
         """
-        trained = [_identify(file, self.row_of) for file in _files(self._earlier)]
+        trained = [_identify(file, self.row_of) for file in session_files(self._earlier.sessions("train"))]
         known = np.unique(np.concatenate([np.empty(0, np.uint64), *trained]))
         random = np.random.default_rng(seed)
         new = old = 0
         with atomic_directory(folder) as target:
-            for file in _files(self._run):
+            for file in session_files(self._run.sessions("train")):
                 is_old = np.isin(_identify(file), known)
                 taken = ~is_old | (random.random(len(is_old)) < share)
                 new, old = new + int((~is_old).sum()), old + int((is_old & taken).sum())
@@ -155,10 +155,6 @@ def identity_of(earlier: Run) -> dict[str, Any]:
     which sessions are drawn.
     """
     return {"weights": earlier.step("train").manifest()["sha256"][WEIGHTS]}
-
-
-def _files(run: Run) -> list[Path]:
-    return sorted(run.sessions("train").glob("*.parquet"))
 
 
 def _identify(file: Path, row_of: np.ndarray | None = None) -> np.ndarray:

@@ -26,7 +26,7 @@ from m2trec_merlin.frames import Frames
 from m2trec_merlin.model.catalogue_tensors import EncodedAttributes, on_device, ragged_entries
 from m2trec_merlin.model.event_encoder import take_events
 from m2trec_merlin.model.session_batch import SessionBatch, count_pairs
-from m2trec_merlin.sessions import Sessions, event_fields, tells_targets
+from m2trec_merlin.sessions import Sessions, event_fields, session_files, tells_targets
 from m2trec_merlin.training.hardware import frames_for
 from m2trec_merlin.training.processes import ALONE, Processes
 
@@ -66,7 +66,7 @@ class SessionLoader:
         processes: Processes = ALONE,
         sessions_at_a_time: int | None = None,
     ) -> None:
-        files = sorted(directory.glob("*.parquet"))
+        files = session_files(directory)
         counts = np.array([_count_sessions(file) for file in files], dtype=np.int64)
         self.n_sessions = int(counts.sum())
         if self.n_sessions < processes.count:

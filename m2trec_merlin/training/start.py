@@ -16,7 +16,7 @@ from m2trec_merlin.model.m2trec import M2TRec, build_model, fit_before_training
 from m2trec_merlin.preprocessing.starting import LONGEST_SESSION
 from m2trec_merlin.progress import Progress
 from m2trec_merlin.runs import Run
-from m2trec_merlin.sessions import event_fields
+from m2trec_merlin.sessions import event_fields, session_files
 from m2trec_merlin.training.continuing import Continuation
 from m2trec_merlin.training.hardware import frames_for
 from m2trec_merlin.training.processes import Processes
@@ -57,7 +57,7 @@ def start_anew(run: Run, catalogue: Catalogue) -> Start:
     """Return a new model, and all training sessions of the run."""
     sessions = run.sessions("train")
     prepared = require_manifest(run.preprocessed, "preprocess")["sessions"]["train"]
-    events = event_fields(sorted(sessions.glob("*.parquet"))[:1])
+    events = event_fields(session_files(sessions))
     model = build_model(run.config, catalogue, prepared[LONGEST_SESSION], events=events)
     return Start(model, catalogue, sessions)
 

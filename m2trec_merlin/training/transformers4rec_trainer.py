@@ -17,7 +17,7 @@ from m2trec_merlin.devices import choose
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.merlin_adapter import make_evaluation_work, training_arguments
 from m2trec_merlin.model.m2trec import M2TRec
-from m2trec_merlin.sessions import tells_targets
+from m2trec_merlin.sessions import session_files, tells_targets
 from m2trec_merlin.training.schedule import warm_up
 
 
@@ -38,7 +38,7 @@ def build_transformers4rec_trainer(
     Raises:
         ConfigError: the model, or the sessions, know more of events than the schema of such a trainer holds.
     """
-    sessions = sorted(train.glob("*.parquet"))
+    sessions = session_files(train)
     if model.events or tells_targets(sessions):
         raise ConfigError(
             "event_attributes and data.targets are for `m2trec train`: the trainer of Transformers4Rec is "
@@ -66,7 +66,7 @@ def build_transformers4rec_trainer(
         args=arguments,
         schema=model.body.inputs.schema,
         train_dataset_or_path=[str(file) for file in sessions],
-        eval_dataset_or_path=sorted(map(str, validation.glob("*.parquet"))),
+        eval_dataset_or_path=[str(file) for file in session_files(validation)],
         compute_metrics=False,
     )
     return make_evaluation_work(trainer)

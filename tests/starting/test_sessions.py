@@ -210,3 +210,23 @@ def test_days_in_the_order_of_the_file_are_doubted_also_where_they_cut_sessions(
     assert cut.gap == "30 min" and not by_clock.unsure
     _, by_days = understood(look, baskets.assign(time=baskets["time"].dt.normalize()))
     assert by_days.column == "time" and by_days.unsure and "stay in the order of the file" in by_days.reason
+
+
+@pytest.mark.parametrize("later", ["shipped", "updated_at", "Versanddatum"])
+def test_what_follows_from_an_event_is_not_its_time(look: LookAt, later: str) -> None:
+    clicks = log("2min", "2days")
+    wait = pd.to_timedelta(np.arange(len(clicks)) % 5 + 1, "h") + pd.to_timedelta(np.arange(len(clicks)), "s")
+    clicks.insert(0, later, clicks["time"] + wait)
+    assert clicks[later].nunique() >= clicks["time"].nunique()
+    _, order = understood(look, clicks)
+    assert order.column == "time"
+
+
+@pytest.mark.parametrize("once", ["birth_date", "joined_at", "signup time"])
+def test_a_time_that_is_always_the_same_of_a_user_is_none_of_events(look: LookAt, once: str) -> None:
+    clicks = log("2min", "2days", users=300, visits=2, events=2)
+    clicks["time"] = clicks["time"].dt.floor("D")
+    clicks[once] = START - pd.to_timedelta(clicks["user"].str[1:].astype(int), "D")
+    assert clicks[once].nunique() > clicks["time"].nunique()
+    _, order = understood(look, clicks)
+    assert order.column == "time"

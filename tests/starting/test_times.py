@@ -35,6 +35,24 @@ def test_usual_writings_of_times(written: str, time_format: str | None) -> None:
     assert (found.times.to_numpy() == expected.to_numpy()).all()
 
 
+@pytest.mark.parametrize(
+    "time_format",
+    ["%m/%d/%Y %H:%M", "%m/%d/%y %H:%M", "%d.%m.%Y %H:%M:%S", "%Y-%m-%d %H:%M", "%m/%d/%Y %I:%M %p"],
+)
+def test_numbers_of_one_digit_may_stand_first(time_format: str) -> None:
+    """As spreadsheets write days, months and hours."""
+    moments = MOMENTS.floor("min") - pd.Timedelta(5, "h")
+    written = pd.Series(moments.strftime(time_format)).str.replace(r"(?<!\d|:)0(?=\d)", "", regex=True)
+    assert " 8:45" in written[0]
+    found = times_of(Column("t", written))
+    assert found is not None and (found.times.to_numpy() == moments.to_numpy()).all()
+
+
+@pytest.mark.parametrize("text", ["2024-01-05 945", "20240105 94507"])
+def test_hours_and_minutes_that_run_together_are_no_guess(text: str) -> None:
+    assert times_of(Column("t", pd.Series([text] * 30))) is None
+
+
 @pytest.mark.parametrize(("unit", "scale"), [("s", 1), ("ms", 10**3), ("us", 10**6), ("ns", 10**9)])
 @pytest.mark.parametrize("as_text", [True, False])
 def test_counts_since_1970(unit: str, scale: int, as_text: bool) -> None:
