@@ -102,13 +102,14 @@ def evaluate(
 
 
 def prefixes_of(sessions: Sessions, config: EvaluationConfig) -> Prefixes:
-    """Return the prefixes that `evaluation.prefixes` says: all, or the longest of each session."""
+    """Return the prefixes that `evaluation.prefixes` says: all, or sessions without their last event.
+
+    A session whose last event may be no target has no last prefix: training may know what comes before.
+    """
     prefixes = sessions.prefixes()
     if config.prefixes == "all":
         return prefixes
-    # Prefixes of a session stand side by side, shorter ones first.
-    last = np.append(prefixes.session[1:] != prefixes.session[:-1], True)[: len(prefixes)]
-    return prefixes.take(np.flatnonzero(last))
+    return prefixes.take(np.flatnonzero(prefixes.length == sessions.lengths[prefixes.session] - 1))
 
 
 def sample_prefixes(prefixes: Prefixes, size: int | None, seed: int) -> Prefixes:

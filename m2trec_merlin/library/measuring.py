@@ -21,12 +21,11 @@ from m2trec_merlin.evaluation.ranking import prefixes_of, sample_prefixes
 from m2trec_merlin.evaluation.run import our_scorers
 from m2trec_merlin.evaluation.served import as_served
 from m2trec_merlin.ids import numbered
-from m2trec_merlin.library.own_events import Tell, encode_events, targets_of
+from m2trec_merlin.library.own_events import Tell, encode_events, read_times, targets_of
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, SESSION_ID, TIMESTAMP, normalise_ids
 from m2trec_merlin.readers.near_ids import explain_unknown
 from m2trec_merlin.readers.positions import order_keys, parse_positions
-from m2trec_merlin.readers.times import parse_instants
 from m2trec_merlin.runs import Run
 from m2trec_merlin.serving.contract.names import ENSEMBLE
 from m2trec_merlin.sessions import Sessions
@@ -65,8 +64,9 @@ def evaluate(
         run: folder of a run or a link to it, or its configuration file; trained and exported.
         sessions: a frame with the columns session_id and item_id, a line an event; or a list of item ids for
             each session. Events of a frame are ordered by its column position or timestamp, if it has one
-            (times are numbers or ISO 8601), else as they stand. Attributes of events, and which of these may
-            be targets, are read from columns as the run's interactions call them.
+            (times as the run's interactions write them, as ISO 8601, or mere numbers), else as they stand.
+            Attributes of events, and which of these may be targets, are read from columns as the run's
+            interactions call them.
         split: what the measurements call these sessions.
         progress: is told how far scoring is.
 
@@ -131,11 +131,12 @@ def read_sessions(sessions: Own, catalogue: Catalogue, run: Run, tell: Tell) -> 
     rows = catalogue.rows_of(item_ids.tolist())
     numbers, first = numbered(session_ids)
     # Sessions may lie among each other.
-    order = np.lexsort([np.arange(len(events)), *_places(events), numbers])
+    times = read_times(events, run)
+    order = np.lexsort([np.arange(len(events)), *_places(events, times), numbers])
     offsets = offsets_of(np.bincount(numbers, minlength=len(first)))
     in_order = events.iloc[order]
     positions = np.arange(len(order)) - np.repeat(offsets[:-1], np.diff(offsets))
-    attributes = encode_events(in_order, positions, run, tell)
+    attributes = encode_events(in_order, None if times is None else times.iloc[order], positions, run, tell)
     read = Sessions(rows[order], offsets, attributes, targets_of(in_order, run))
     if not read.n_prefixes:
         few = "two events" if read.is_target is None else "an event behind its first that may be a target"
@@ -155,22 +156,22 @@ def read_sessions(sessions: Own, catalogue: Catalogue, run: Run, tell: Tell) -> 
     return read
 
 
-def _places(events: pd.DataFrame) -> list[np.ndarray]:
+def _places(events: pd.DataFrame, times: pd.Series | None) -> list[np.ndarray]:
     """Return what orders the events of a session, as a key to sort by; nothing if they stand in order.
 
     Raises:
-        DataError: a place or time is missing or cannot be read.
+        DataError: a place or time is missing, or a place is no number.
     """
     column = next((name for name in (POSITION, TIMESTAMP) if name in events), None)
     if column is None:
         return []
-    is_time = column == TIMESTAMP and not pd.api.types.is_numeric_dtype(events[column])
-    places = parse_instants(events[column]) if is_time else parse_positions(events[column])
+    by_time = times if column == TIMESTAMP else None
+    places = parse_positions(events[column]) if by_time is None else by_time
     if places.isna().any():
-        wanted = "a time (ISO 8601)" if is_time else "a number"
+        wanted = "a number" if by_time is None else "a time"
         what = f"{column} is not {wanted} in some lines: mend it, or leave it out if the lines are in order"
         raise DataError("sessions", [what])
-    return [places.to_numpy() if is_time else order_keys(places)]
+    return [order_keys(places) if by_time is None else by_time.to_numpy()]
 
 
 def _events(sessions: Table | Sequence[Sequence[Hashable]]) -> pd.DataFrame:

@@ -12,19 +12,53 @@ from m2trec_merlin.data.event_columns import EventColumns
 from m2trec_merlin.encoded import EncodedColumn, EncodedItems
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.canonical import POSITION, TARGET, TIMESTAMP
-from m2trec_merlin.readers.times import parse_timestamps
+from m2trec_merlin.readers.times import ISO_8601, parse_instants, to_microseconds
 from m2trec_merlin.runs import Run
+from m2trec_merlin.runs.folder import TIMES
 from m2trec_merlin.sessions import event_fields, session_files
 
 #: Is told what is ignored.
 Tell = Callable[[str], None]
 
 
-def encode_events(events: pd.DataFrame, positions: np.ndarray, run: Run, tell: Tell) -> EncodedItems:
+def read_times(events: pd.DataFrame, run: Run) -> pd.Series | None:
+    """Return when events were, as naive UTC in nanoseconds; None if nothing says it.
+
+    Times are written as the run's interactions write them, or as ISO 8601; numbers may be mere places.
+
+    Raises:
+        DataError: texts are no times, in either writing.
+    """
+    if TIMESTAMP not in events:
+        return None
+    values = events[TIMESTAMP]
+    own = ((run.step("data").found() or {}).get(TIMES) or {}).get("format", ISO_8601)
+    are_numbers = pd.api.types.is_numeric_dtype(values)
+    # Numbers that are mere places may look like years.
+    formats = [each for each in dict.fromkeys([own, ISO_8601]) if each != ISO_8601 or not are_numbers]
+    for time_format in formats:
+        instants = parse_instants(values, time_format)
+        if (instants.notna() | values.isna()).all():
+            return instants
+    if are_numbers:
+        return None
+    raise DataError(
+        "sessions",
+        [
+            f"{TIMESTAMP} is not a time ({' or '.join(formats)}) in some lines: mend it, or leave it out if "
+            "the lines are in order"
+        ],
+    )
+
+
+def encode_events(
+    events: pd.DataFrame, times: pd.Series | None, positions: np.ndarray, run: Run, tell: Tell
+) -> EncodedItems:
     """Encode attributes of events; a column that is not there counts as missing.
 
     Args:
-        events: whole sessions in order; columns as the run's source calls them, and `timestamp`.
+        events: whole sessions in order; columns as the run's source calls them.
+        times: of the events, see `read_times`.
         positions: int64 [E], of the events in their sessions.
         run: trained.
         tell: is told of columns that are not there, and of values that count as missing.
@@ -48,12 +82,12 @@ def encode_events(events: pd.DataFrame, positions: np.ndarray, run: Run, tell: T
                 _tell_missing(read[attribute.name], fault.what, fault.wrong, tell)
     frame = pd.DataFrame(columns.canonical_attributes(raw), raw.index)
     if columns.derived:
-        times = _column(events, TIMESTAMP, tell)
-        time_format = config.open_source().time_format
-        known = pd.DataFrame({TIMESTAMP: parse_timestamps(times, time_format)})
-        unread = (known[TIMESTAMP].isna() & times.notna()).to_numpy()
-        _tell_missing(TIMESTAMP, f"is not a time ({time_format})", unread, tell)
-        frame = frame.assign(**columns.derive(known.assign(**{POSITION: positions})))
+        if times is None:
+            there = _column(events, TIMESTAMP, tell)
+            _tell_missing(TIMESTAMP, "holds no times", there.notna().to_numpy(), tell)
+            times = pd.Series(np.full(len(events), np.datetime64("NaT", "ns")))
+        known = to_microseconds(times).reset_index(drop=True)
+        frame = frame.assign(**columns.derive(pd.DataFrame({TIMESTAMP: known, POSITION: positions})))
     encoded = encode_items(load_workflow(run.events_workflow, events_workflow), frame)
     fields = event_fields(session_files(run.sessions("train")))
     return {f.name: EncodedColumn.from_arrow(f, to_arrow(encoded[f.name])) for f in fields}

@@ -177,7 +177,7 @@ def _trainer(
         monitor,
         processes,
         captured=captured,
-        exclude_session_items=config.evaluation.exclude_session_items,
+        evaluation=config.evaluation,
     )
     if (rising := warm_up(settings, trainer.total_steps)) < settings.warmup_steps and processes.is_first:
         progress.say(

@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -103,7 +103,7 @@ class Trainer:
         monitor: is told how it goes.
         processes: that train together; the first one validates, and writes what is written.
         captured: whether steps are CUDA graphs; see `cannot_capture`.
-        exclude_session_items: what a session of validation holds is no candidate, as in the evaluation.
+        evaluation: how validation is ranked, but for cut-offs: by HIT@20 and MRR@20 of the model alone.
     """
 
     model: M2TRec
@@ -116,7 +116,7 @@ class Trainer:
     monitor: Monitor
     processes: Processes = ALONE
     captured: bool = False
-    exclude_session_items: bool = False
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
     def train(self, seed: int, resume: bool = True) -> TrainingState:
         """Train until the last epoch or until validation stops improving.
@@ -242,7 +242,7 @@ class Trainer:
         self.monitor.epoch(state)
 
     def _measure(self) -> list[float]:
-        settings = EvaluationConfig(ks=[20], baselines=[], exclude_session_items=self.exclude_session_items)
+        settings = self.evaluation.model_copy(update={"ks": [20], "baselines": []})
         outcome = evaluate(ModelScorer(self.model), self.validation, self.catalogue, settings)
         return list(hit_and_mrr(outcome, 20))
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,16 @@ def test_prefixes_are_all_or_the_longest_of_each_session() -> None:
         for kind in ("all", "last")
     }
     assert lengths == {"all": [1, 2, 1], "last": [2, 1]}
+
+
+def test_a_session_whose_last_event_is_no_target_has_no_last_prefix() -> None:
+    """With the split leave_one_out, the events before it are those of training."""
+    sessions = replace(
+        Sessions.from_lists([[1, 2, 3], [4, 5, 6]]),
+        is_target=np.array([False, True, False, False, False, True]),
+    )
+    found = prefixes_of(sessions, EvaluationConfig(prefixes="last"))
+    assert (found.session.tolist(), found.length.tolist()) == ([1], [2])
 
 
 def scores_of(*lines: list[float]) -> np.ndarray:

@@ -253,6 +253,13 @@ def test_own_sessions_are_measured_as_those_of_a_split(eventful: Eventful) -> No
     assert measured["MRR"].value == pytest.approx(
         np.mean(np.where(np.array(ranks) <= 20, 1 / np.array(ranks), 0))
     )
+    moments = pd.to_datetime(own["timestamp"], unit="s")
+    for times in (moments, moments.astype(str), moments.dt.strftime("%Y-%m-%dT%H:%M:%S+00:00")):
+        # Written otherwise than the run's interactions, and not in order.
+        shuffled = own.assign(timestamp=times).sample(frac=1, random_state=1)
+        other = m2trec.evaluate(eventful.run.directory, shuffled)
+        found = {m.metric: m.value for m in other if m.slice == "All" and m.k == 20}
+        assert found == pytest.approx({metric: m.value for metric, m in measured.items()})
     with pytest.warns(UserWarning, match="no column 'paid'") as told:
         m2trec.evaluate(eventful.run.directory, own.drop(columns="paid"))
     assert {warning.filename for warning in told} == {__file__}

@@ -52,7 +52,17 @@ def trainer(
     held_out = tiny_sessions(seed=2).prefixes() if validation is None else validation
     folder = tmp_path / "checkpoints"
     return (
-        Trainer(model, catalogue, loader, held_out, config.training, folder, "same", monitor),
+        Trainer(
+            model,
+            catalogue,
+            loader,
+            held_out,
+            config.training,
+            folder,
+            "same",
+            monitor,
+            evaluation=config.evaluation,
+        ),
         model,
         catalogue,
     )
@@ -69,6 +79,22 @@ class TestTrainer:
         assert progress.step == recorder.total_steps == 40
         assert sum(recorder.losses[-5:]) < 0.7 * sum(recorder.losses[:5])
         assert progress.best_value == max(r["HIT@20"] for r in progress.history)
+
+    def test_validation_ranks_no_more_at_a_time_than_the_evaluation(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        blocks: list[int] = []
+
+        class Watched(ModelScorer):
+            def score_tensor(self, prefixes: Prefixes) -> torch.Tensor:
+                blocks.append(len(prefixes))
+                return super().score_tensor(prefixes)
+
+        monkeypatch.setattr("m2trec_merlin.training.trainer.ModelScorer", Watched)
+        config = tiny_config(training={"epochs": 1}, evaluation={"block_prefixes": 3})
+        tested, _, _ = trainer(tmp_path, config, Recorder())
+        tested.train(seed=1)
+        assert max(blocks) == 3 and sum(blocks) == len(tested.validation)
 
     @pytest.mark.parametrize("killed_after", [3, 7])
     def test_a_killed_training_resumes_with_the_same_losses(self, tmp_path: Path, killed_after: int) -> None:
