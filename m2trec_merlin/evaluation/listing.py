@@ -78,9 +78,9 @@ class ListedRun:
     def ours(self) -> list[str]:
         """Names of what was measured of the run itself: its model, and last what is served."""
         models = dict.fromkeys(m.model for m in self.measurements)
-        mixture = self.manifests.get("evaluate", {}).get("settings", {}).get("mixture", {})
-        mixed = mixture.get("kind", NO_MIXTURE) != NO_MIXTURE
-        return list(models)[: 2 if mixed else 1]
+        settings = self.manifests.get("evaluate", {}).get("settings", {})
+        mixed = settings.get("mixture", {}).get("kind", NO_MIXTURE) != NO_MIXTURE
+        return list(models)[: 2 if mixed or settings.get("new_item_boost") else 1]
 
     def measured(self, metric: str, k: int, part: str = ALL) -> Measurement | None:
         """Return what was measured of what is served, or None.

@@ -8,7 +8,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.comparison import compare
 from m2trec_merlin.evaluation.measurements import overview, read_measurements
-from m2trec_merlin.evaluation.served import mixture_of, model_scorer
+from m2trec_merlin.evaluation.served import Boosted, mixture_of, model_scorer
 from m2trec_merlin.evaluation.tuning.chosen import weights_of
 from m2trec_merlin.evaluation.tuning.run import tune
 from m2trec_merlin.progress import SILENT, Progress
@@ -74,7 +74,9 @@ def _evaluate(run: Run, split: HeldOut, force: bool, progress: Progress) -> Path
 def our_scorers(
     run: Run, catalogue: Catalogue, train: Sessions, progress: Progress = SILENT
 ) -> list[ItemScorer]:
-    """Return the model of a run, and last what is served: mixed with its neighbours, unless that is off.
+    """Return the model of a run, and last what is served: mixed with its neighbours, and new items boosted.
+
+    The model is the only one where it is served alone (`ServingConfig.adds_to_model`).
 
     Args:
         run: as its model was trained.
@@ -87,4 +89,7 @@ def our_scorers(
     """
     model = model_scorer(run, catalogue, progress)
     weights = weights_of(run)
-    return [model] if weights is None else [model, mixture_of(weights, catalogue, train, model)]
+    served: ItemScorer = model if weights is None else mixture_of(weights, catalogue, train, model)
+    if boost := run.config.serving.new_item_boost:
+        served = Boosted(served, catalogue, boost)
+    return [model] if served is model else [model, served]

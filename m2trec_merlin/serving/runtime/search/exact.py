@@ -15,6 +15,7 @@ class ExactIndex:
     """Implements `Index`."""
 
     meaning = "all candidates are scored"
+    packages: tuple[str, ...] = ()
 
     def is_worth_trying(self, n_rows: int) -> bool:
         """See `Index.is_worth_trying`."""

@@ -53,6 +53,7 @@ class IvfIndex:
     """
 
     meaning = f"in some of many lists, by FAISS; for {_MANY:,} items or more"
+    packages: tuple[str, ...] = ("faiss-cpu",)
 
     def __init__(self) -> None:
         self._all = QuantisedIndex()

@@ -27,6 +27,7 @@ class QuantisedIndex:
     """Implements `Index`: roughly the best are found by 8-bit products, the best of them by exact ones."""
 
     meaning = "in 8 bits, the best of them exactly"
+    packages: tuple[str, ...] = ()
 
     def is_worth_trying(self, n_rows: int) -> bool:
         """See `Index.is_worth_trying`."""
