@@ -19,7 +19,7 @@ from m2trec_merlin.config.variants import M2TREC, VARIANTS
 from m2trec_merlin.derived import DERIVED, is_derived
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.readers import DEFAULT_SOURCE, AnyData, Source
-from m2trec_merlin.readers.canonical import POSITION, SESSION_ID, SPLIT, TARGET, TIMESTAMP
+from m2trec_merlin.readers.canonical import LISTED_SINCE, POSITION, SESSION_ID, SPLIT, TARGET, TIMESTAMP
 from m2trec_merlin.readers.complete_journey import CompleteJourneyData
 from m2trec_merlin.sections import Section, SettingPath
 from m2trec_merlin.sessions import IS_TARGET
@@ -158,6 +158,14 @@ class Config(Section):
         if dash and not re.fullmatch(r"\w[\w.-]*", suffix):
             raise ValueError(f"'{variant}': only letters, digits, '_', '.', '-' may follow {named}-")
         return variant
+
+    @field_validator("attributes")
+    @classmethod
+    def _columns_are_of_the_source(cls, attributes: list[Attribute]) -> list[Attribute]:
+        # Canonical items hold the dates of `data.listed` under a name of their own.
+        if taken := [a.name for a in attributes if a.source_column == LISTED_SINCE]:
+            raise ValueError(f"attribute '{taken[0]}': the column '{LISTED_SINCE}' is reserved: rename yours")
+        return attributes
 
     @field_validator("event_attributes")
     @classmethod

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
+from m2trec_merlin.data.time_checks import UNLIKELY_BEFORE
 from m2trec_merlin.readers.canonical import LISTED_SINCE, TIMESTAMP
 from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
 from m2trec_merlin.readers.settings import ListingDates
 from m2trec_merlin.readers.source import Origin
-from m2trec_merlin.readers.times import parse_timestamps
+from m2trec_merlin.readers.times import DAYS, ISO_8601, parse_timestamps
 
 
 def check_listing_dates(
@@ -37,6 +38,24 @@ def check_listing_dates(
             "data.listed is compared with the times of events, and there are none: let data.columns.order "
             "name a column of dates (or of Unix time, with data.options.time_format: s)"
         )
+
+
+def doubt_of_listing_dates(items: pd.DataFrame, dates: ListingDates, file: str) -> list[str]:
+    """Tell that dates are hardly meant so; see `check_listing_dates`.
+
+    Args:
+        items: as the source gives it, valid.
+        dates: which column it is, and how it is written.
+        file: that the items come from.
+    """
+    latest = parse_timestamps(items[dates.column], dates.time_format).max()
+    # Days since any day say nothing of the year.
+    if dates.time_format in (ISO_8601, DAYS) or pd.isna(latest) or latest >= UNLIKELY_BEFORE:
+        return []
+    return [
+        f"{file}, column '{dates.column}': all dates are before {UNLIKELY_BEFORE:%Y}, the last one {latest}: "
+        f"is data.listed.time_format '{dates.time_format}' right?"
+    ]
 
 
 def with_listing_dates(items: pd.DataFrame, raw: pd.DataFrame, dates: ListingDates) -> pd.DataFrame:

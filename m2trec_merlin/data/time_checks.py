@@ -10,7 +10,7 @@ import pandas as pd
 from m2trec_merlin.readers.times import DAYS, ISO_8601, UNIX_UNITS
 
 #: Seconds that are taken for milliseconds are of January 1970, days and months without a year of 1900.
-_UNLIKELY_BEFORE = pd.Timestamp("1990-01-01")
+UNLIKELY_BEFORE = pd.Timestamp("1990-01-01")
 #: Clocks and time zones differ by less.
 _AHEAD = pd.Timedelta(days=1)
 #: A visit is shorter, and a few carts that stand for longer are no reason to ask.
@@ -33,7 +33,7 @@ class TimeChecks:
         now = pd.Timestamp(datetime.datetime.now(datetime.timezone.utc)).tz_localize(None)
         # Days since any day say nothing of the year.
         ever = pd.Timestamp.min, pd.Timestamp.max
-        self._likely_from, self._to_come = ever if time_format == DAYS else (_UNLIKELY_BEFORE, now + _AHEAD)
+        self._likely_from, self._to_come = ever if time_format == DAYS else (UNLIKELY_BEFORE, now + _AHEAD)
         self._times = self._odd = self._sessions = self._long = 0
         self._midnights = self._within_hours = self._tied = self._later = self._earlier = 0
         self._example: pd.Timestamp | None = None
@@ -85,14 +85,14 @@ class TimeChecks:
         found, is_unix = [], self._time_format in UNIX_UNITS
         if self._time_format != ISO_8601 and pd.Timestamp.min < self._latest < self._likely_from:
             found.append(
-                f"all times are before {_UNLIKELY_BEFORE:%Y}, the last one {self._latest}: is time_format "
+                f"all times are before {UNLIKELY_BEFORE:%Y}, the last one {self._latest}: is time_format "
                 f"'{self._time_format}' right?"
             )
         if self._times and self._earliest > self._to_come:
             found.append(f"all times are still to come, the first one {self._earliest}: are they right?")
         if 0 < self._odd < self._times:
             found.append(
-                f"{self._odd:,} of {self._times:,} times are before {_UNLIKELY_BEFORE:%Y} or still to come, "
+                f"{self._odd:,} of {self._times:,} times are before {UNLIKELY_BEFORE:%Y} or still to come, "
                 f"such as {self._example}: "
                 + ("are they in another unit?" if is_unix else "do they stand for none?")
             )

@@ -12,7 +12,7 @@ from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.attributes.base import are_lists
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.interaction_checks import InteractionChecker, check_ids
-from m2trec_merlin.data.listing_dates import check_listing_dates, with_listing_dates
+from m2trec_merlin.data.listing_dates import check_listing_dates, doubt_of_listing_dates, with_listing_dates
 from m2trec_merlin.data.tables import canonical_items
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers import Origin, Source
@@ -51,11 +51,12 @@ def validate(source: Source, config: Config) -> ValidData:
     problems: list[str] = []
     # Without item ids there is nothing to look events up in; everything else is still checked.
     items = ids = None
+    dates = config.data.listed
     try:
         items = source.items(columns_read(config))
         log = ProblemLog(source.items_origin)
         ids = check_items(items, log, config.attributes, config.serving.title_column)
-        if (dates := config.data.listed) is not None:
+        if dates is not None:
             check_listing_dates(items, dates, source.interactions_origin, _names(items, log), log)
         problems += log.messages()
     except DataError as error:
@@ -72,7 +73,7 @@ def validate(source: Source, config: Config) -> ValidData:
         raise DataError(source.name, list(dict.fromkeys(problems)))
     canonical = canonical_items(items, config.attributes, config.serving.title_column)
     return ValidData(
-        canonical if config.data.listed is None else with_listing_dates(canonical, items, config.data.listed),
+        canonical if dates is None else with_listing_dates(canonical, items, dates),
         known,
         checker.sessions,
         checker.events,
@@ -80,6 +81,7 @@ def validate(source: Source, config: Config) -> ValidData:
         [
             *source.notices,
             *_doubts(items, known, config.attributes, source.items_origin),
+            *(doubt_of_listing_dates(items, dates, Path(source.items_origin.label).name) if dates else ()),
             *checker.notices(),
         ],
     )

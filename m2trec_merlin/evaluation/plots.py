@@ -126,7 +126,8 @@ def _finish(figure: Figure, axes: Axes, label: str) -> str:
     axes.set_ylabel(label)
     axes.set_ylim(bottom=0)
     axes.grid(axis="y", alpha=0.3)
-    figure.legend(frameon=False, fontsize=9, loc="outside right upper")
+    if axes.get_legend_handles_labels()[1]:
+        figure.legend(frameon=False, fontsize=9, loc="outside right upper")
     return to_svg(figure)
 
 

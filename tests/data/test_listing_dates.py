@@ -57,6 +57,21 @@ def test_what_cannot_be_read_is_named(
     assert "no column 'relaesed', which data.listed names" in problem and "released" in problem
 
 
+@pytest.mark.parametrize(("time_format", "is_odd"), [("ms", True), ("s", False), ("days", False)])
+def test_dates_in_another_unit_are_told(
+    make_config: MakeConfig, timed: pd.DataFrame, items: pd.DataFrame, time_format: str, is_odd: bool
+) -> None:
+    numbers = (
+        [18_322, 18_323, None, 18_324] if time_format == "days" else [1_583_020_800, 1_583_107_200, None, 9e8]
+    )
+    listed = {"column": "released", "time_format": time_format}
+    config = make_config(timed, items.assign(released=numbers), columns={"order": "when"}, listed=listed)
+    notices = [each for each in validate(config.open_source(), config).notices if "released" in each]
+    assert [f"is data.listed.time_format '{time_format}' right?" in each for each in notices] == [
+        True
+    ] * is_odd
+
+
 def test_without_times_of_events_there_is_nothing_to_compare_with(
     make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
 ) -> None:

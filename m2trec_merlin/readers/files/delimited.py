@@ -87,7 +87,8 @@ class DelimitedFile:
         if bad.count:
             hint = "a field that holds the separator must stand in quotation marks"
             if not self._dialect.quoting:
-                hint = f"no field may hold the separator, with {self._dialect.hint('quoting', 'false')}"
+                setting = self._dialect.hint("quoting", "false")
+                hint = "no field may hold the separator" + (f", with {setting}" if setting else "")
             raise self._problem(f"{bad.message(len(self.names))}; {hint}")
 
     def explain_bytes(self, row: int, name: str) -> str:
@@ -114,9 +115,12 @@ class DelimitedFile:
         if others:
             other = json.dumps(max(others, key=names[0].count))
             hint = self._dialect.hint("separator", other)
-            raise self._problem(
-                f"its columns seem to be separated by {other}" + (f": did you mean {hint}?" if hint else "")
+            what = (
+                f"did you mean {hint}?"
+                if hint
+                else f"save it with {json.dumps(self._separator)} between them"
             )
+            raise self._problem(f"its columns seem to be separated by {other}: {what}")
         if len(names) == 1 and names[0].startswith("#"):
             raise self._problem(no_header)
         return names
@@ -181,7 +185,7 @@ class DelimitedFile:
     def _utf8_after_all(self) -> DataError:
         hint = self._dialect.hint("encoding", "utf-8")
         what = f"is not {self._dialect.encoding} but UTF-8"
-        return self._problem(what + (f": set {hint}" if hint else ""))
+        return self._problem(what + (f": set {hint}" if hint else f": save it as {self._dialect.encoding}"))
 
     def _problem(self, what: str) -> DataError:
         return DataError(str(self.path), [f"{self.path}: {what}"])

@@ -24,7 +24,7 @@ class Changes:
 
     Attributes:
         items: by id, those that were added or updated, in this order.
-        removed: exported items that are no items any more.
+        removed: ids that are no items any more, even if a later export has them.
         availability: by id, of items that are not available at all times.
         listed: exported items that were listed after the training before, and have not sold since.
     """
@@ -90,7 +90,7 @@ class ChangingCatalogue:
         return replace(
             changes,
             items={item_id: raw for item_id, raw in changes.items.items() if item_id not in gone},
-            removed=changes.removed.union(item_id for item_id in gone if item_id in self._exported),
+            removed=changes.removed.union(gone),
             availability={i: each for i, each in changes.availability.items() if i not in gone},
         )
 

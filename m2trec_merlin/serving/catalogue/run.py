@@ -153,7 +153,8 @@ class CatalogueVerbs:
             "not available now": closed,
             "in the export, and newly listed": sorted(changes.listed),
         }
-        items = len(self.versions.exported_ids) + len(changed["added"]) - len(changed["removed"])
+        gone = sum(each in exported for each in changes.removed)
+        items = len(self.versions.exported_ids) + len(changed["added"]) - gone
         return Summary(number, items, changed)
 
     @contextmanager
@@ -219,6 +220,7 @@ def carry_over(before: Path, after: Path, progress: Progress) -> None:
     progress.say(
         f"the catalogue goes on: {len(kept.items):,} added or updated items are carried over, "
         f"{known:,} are in the new export itself, {len(left) - known:,} updated ones are no items any more; "
+        f"{len(kept.removed):,} of its items stay removed; "
         f"{len(kept.listed):,} that have not sold yet count as newly listed until the next export"
     )
 

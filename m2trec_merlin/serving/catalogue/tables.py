@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = Fals
         DataError: anything at all is wrong with it, all problems at once.
     """
     attributes = [parse_attribute(**settings) for settings in written.attributes]
-    table = TableFile(path, Dialect(**written.dialect))
+    table = _open(path, written)
     columns = _Columns.of(table.columns(), written, attributes)
     raw = table.read(columns.read, single=[columns.ids] if columns.ids in columns.read else [])
     items = columns.named(raw, written.whole_ids)
@@ -101,6 +101,11 @@ def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = Fals
         dict(zip(ids, availability, strict=False)),
         [*table.notices(), *(f"{path}: {each}" for each in said)],
     )
+
+
+def _open(path: Path, written: ItemFormat) -> TableFile:
+    # What the export was made with holds: no configuration is read, so none is to be hinted at.
+    return TableFile(path, replace(Dialect(**written.dialect), options=None))
 
 
 @dataclass(frozen=True)
@@ -163,7 +168,7 @@ def read_ids(path: Path, written: ItemFormat) -> list[str]:
     Raises:
         DataError: it has none, or ids are missing or repeated.
     """
-    table = TableFile(path, Dialect(**written.dialect))
+    table = _open(path, written)
     available = table.columns()
     own = _column_of_ids(available, written)
     if own not in available:

@@ -190,7 +190,7 @@ class CatalogueVersions:
             did,
             time.time(),
             self._export,
-            len(self.exported_ids) - len(changes.removed) + new,
+            len(self.exported_ids) - sum(each in self.exported for each in changes.removed) + new,
             tuple(sorted(changes.removed)),
             changes.availability,
             tuple(sorted(changes.listed)),

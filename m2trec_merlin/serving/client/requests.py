@@ -63,39 +63,44 @@ def listed(what: str, items: Iterable[T]) -> list[T]:
 
 
 def id_text(item_id: object) -> str:
-    """Return an id as text: of whole numbers, tables with gaps make floats; of texts, some sources bytes."""
+    """Return an id as text, "" where it is missing: in a table that is None or NaN.
+
+    Of whole numbers, tables with gaps make floats; of texts, some sources bytes.
+    """
+    # What is not itself is NaN.
+    if item_id is None or type(item_id).__name__ == "NAType" or item_id != item_id:
+        return ""
     if isinstance(item_id, bytes):
         return item_id.decode(errors="replace")
     return str(int(item_id) if isinstance(item_id, float | np.floating) and item_id.is_integer() else item_id)
 
 
 def id_and_attributes(item: SessionItem) -> tuple[str, str]:
-    """Return the id of an item of a session, and its attributes as JSON; "" where it has none."""
+    """Return the id of an item of a session, and its attributes as JSON; "" where it has none.
+
+    Raises:
+        RefusedError: it is neither an id nor attributes, but a gap.
+    """
     said = _mapping_of(item)
     if said is None:
-        return id_text(item), ""
+        item_id = id_text(item)
+        if not item_id and not isinstance(item, str | bytes):
+            raise RefusedError(f"item_ids: an item is an id or a mapping of attributes, not {item}")
+        return item_id, ""
     attributes = {name: value for name, value in said.items() if name not in (ITEM_ID, EVENT_ATTRIBUTES)}
-    return _id_in(said), _to_json(attributes) if attributes else ""
+    return id_text(said.get(ITEM_ID)), _to_json(attributes) if attributes else ""
 
 
 def candidate_of(item: SessionItem) -> str | dict[str, Any]:
     """Return an item to be ranked as the option `candidates` has it: an id, or attributes with one."""
     said = _mapping_of(item)
-    return id_text(item) if said is None else {**said, ITEM_ID: _id_in(said)}
+    return id_text(item) if said is None else {**said, ITEM_ID: id_text(said.get(ITEM_ID))}
 
 
 def event_attributes_of(item: SessionItem) -> str:
     """Return the attributes of the event of an item of a session as JSON; "" where it has none."""
     attributes = (_mapping_of(item) or {}).get(EVENT_ATTRIBUTES)
     return _to_json(attributes) if attributes else ""
-
-
-def _id_in(attributes: Mapping[str, Any]) -> str:
-    """Return the id among attributes, "" where it is missing: in a table that is None or NaN."""
-    item_id = attributes.get(ITEM_ID)
-    # What is not itself is NaN.
-    is_missing = item_id is None or type(item_id).__name__ == "NAType" or item_id != item_id
-    return "" if is_missing else id_text(item_id)
 
 
 def _mapping_of(item: object) -> Mapping[str, Any] | None:

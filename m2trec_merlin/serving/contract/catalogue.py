@@ -75,7 +75,7 @@ class CatalogueVersion:
         written: when, in seconds since 1970.
         export: of which it holds the changes, see `export_version`.
         items: of them all, in all.
-        removed: ids of exported items that are no items any more.
+        removed: ids that are no items any more; the export need not have had them.
         availability: by id, of items that are not available at all times.
         listed: ids of exported items that count as newly listed, as those do that came since.
     """

@@ -106,7 +106,10 @@ def test_another_separator_is_said_once(
     message = f"its columns seem to be separated by {other}"
     said = problem(tmp_path, content, Dialect(separator), name)
     assert said == f"{message}: did you mean data.options.separator: {other}?"
-    assert problem(tmp_path, content, Dialect(separator, options=None), name) == message
+    usual = r'"\t"' if name.endswith("tsv") else '","'
+    own = '";"' if separator else usual
+    fixed = problem(tmp_path, content, Dialect(separator, options=None), name)
+    assert fixed == f"{message}: save it with {own} between them"
 
 
 def test_dialects_hold_in_compressed_files(tmp_path: Path) -> None:

@@ -26,6 +26,13 @@ def test_another_export_keeps_what_was_changed_of_its_items_and_what_it_lacks() 
     assert kept.listed == {"added, learned"}, "it has not sold yet, and one that was there before is stock"
     assert not rules.carry_over(kept, {"updated"}).listed, "by the export after that it is stock, too"
     assert rules.remove(kept, ["kept"]).listed == kept.listed
+    # As where an item is recalled on the day that it came: tables of the next day may hold it.
+    recalled = rules.remove(rules.add(Changes(), {"new": "raw"}), ["new"])
+    assert not recalled.items and recalled.removed == {"new"}
+    next_day = ChangingCatalogue({"new", "kept"}, "export", ["new", "kept"])
+    assert next_day.carry_over(recalled, set()).removed == {"new"}
+    assert not rules.carry_over(recalled, set()).removed, "an export that lacks it has nothing to take out"
+    assert not rules.add(recalled, {"new": "raw"}).removed
 
 
 def test_an_unknown_id_is_held_against_those_that_the_catalogue_has_now() -> None:

@@ -135,6 +135,23 @@ def test_a_csv_none_of_whose_columns_is_known_is_told_which_are_wanted(tmp_path:
         read_items(table, FORMAT)
 
 
+@pytest.mark.parametrize(
+    ("content", "wanted"),
+    [
+        (b"sku;title\nA-1;red\n", 'separated by ";": save it with "," between them'),
+        (b"sku,title\nA-1,gr\xfcn\n", "save it as UTF-8: b"),
+    ],
+)
+def test_no_setting_is_hinted_at_that_no_configuration_can_change(
+    tmp_path: Path, content: bytes, wanted: str
+) -> None:
+    table = tmp_path / "items.csv"
+    table.write_bytes(content)
+    with pytest.raises(DataError, match=wanted) as found:
+        read_items(table, FORMAT)
+    assert "data.options" not in str(found.value)
+
+
 def test_an_update_of_some_columns_is_told_that_it_needs_all(tmp_path: Path) -> None:
     table = tmp_path / "items.csv"
     table.write_text("sku,price\nA-1,3\n")

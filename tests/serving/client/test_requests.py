@@ -27,6 +27,12 @@ def test_a_position_has_an_id_and_attributes() -> None:
     assert json.loads(tensors["options"][0]) == {}
 
 
+@pytest.mark.parametrize("gap", [None, float("nan"), pd.NA])
+def test_a_gap_is_no_item(gap: Any) -> None:
+    with pytest.raises(RefusedError, match="an item is an id or a mapping of attributes, not"):
+        built([gap, "7"])
+
+
 def test_a_table_is_no_session() -> None:
     table: Any = pd.DataFrame({"item_id": ["sku-1"]})
     with pytest.raises(RefusedError, match=r"a session is a list of items, not a table: take its column"):
