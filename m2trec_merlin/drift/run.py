@@ -12,7 +12,7 @@ from m2trec_merlin.catalogue import VOCABULARIES, Catalogue
 from m2trec_merlin.drift.measures import Limits, Names, compare
 from m2trec_merlin.drift.page import to_html
 from m2trec_merlin.drift.result import Drift
-from m2trec_merlin.drift.sample import read_sample, session_hashes, splits_of
+from m2trec_merlin.drift.sample import WholeSessions, read_sample
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run, RunFolder
@@ -38,10 +38,10 @@ def find_drift(new: RunFolder, trained: Run, limits: Limits, progress: Progress 
     """
     catalogue, workflow = Catalogue.load(trained.catalogue), load_workflow(trained.items_workflow)
     seed = trained.config.seed
-    before = read_sample(trained.data, ["train"], workflow, catalogue, seed)
+    before = read_sample(WholeSessions.of(trained.data, training=True), workflow, catalogue, seed)
     progress.say(f"{trained.data}: {len(before.sessions):,} training sessions")
-    known = session_hashes(trained.data, splits_of(trained.data))
-    now = read_sample(new.data, splits_of(new.data), workflow, catalogue, seed, known)
+    known = WholeSessions.of(trained.data).hashes()
+    now = read_sample(WholeSessions.of(new.data), workflow, catalogue, seed, known)
     if not len(now.sessions):
         raise ArtifactError(f"{new.data} holds no session that {trained.data} does not hold: nothing is new")
     progress.say(f"{new.data}: {len(now.sessions):,} sessions are new")

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from nvtabular import Workflow
+from pydantic import TypeAdapter
 
 from m2trec_merlin.arrays import offsets_of, run_starts
 from m2trec_merlin.artifacts import reading, require_manifest
@@ -19,6 +20,7 @@ from m2trec_merlin.encoded import EncodedColumn, EncodedItems
 from m2trec_merlin.ids import IdIndex, numbered
 from m2trec_merlin.preprocessing.parts import find_parts, read_part
 from m2trec_merlin.readers.canonical import ITEM_ID, SESSION_ID, SPLITS
+from m2trec_merlin.readers.settings import Split, SplitConfig
 from m2trec_merlin.runs.folder import ITEMS_FILE
 from m2trec_merlin.sessions import Sessions, identify
 from m2trec_merlin.workflows.items import encode_items
@@ -47,25 +49,61 @@ class Sample:
         return np.bincount(taken.rows, minlength=len(self.rows))
 
 
-def splits_of(data: Path) -> Sequence[str]:
-    """Return the splits of prepared data that hold each session once.
+@dataclass(frozen=True)
+class WholeSessions:
+    """Sessions of prepared data, each once and with all its events, however they are split.
 
-    Raises:
-        ArtifactError: there are no prepared data in the folder.
+    Attributes:
+        data: folder that `m2trec data` wrote.
+        splits: that are read.
+        ends: the split that holds again, and to their end, sessions that `train` holds without their last
+            events; None if no split does.
     """
-    split = require_manifest(data, "data")["settings"]["data"]["split"]
-    # The other splits hold the sessions of training again, with the events that were kept from it.
-    return ["train"] if split["kind"] == "leave_one_out" else SPLITS
+
+    data: Path
+    splits: Sequence[str]
+    ends: str | None = None
+
+    @classmethod
+    def of(cls, data: Path, training: bool = False) -> WholeSessions:
+        """Return all sessions of prepared data.
+
+        Args:
+            data: folder that `m2trec data` wrote.
+            training: those alone that training has seen, were it only their beginnings.
+
+        Raises:
+            ArtifactError: there are no prepared data in the folder.
+        """
+        settings = require_manifest(data, "data")["settings"]["data"]["split"]
+        if _SPLIT.validate_python(settings).is_nested:
+            return cls(data, ["train", "test"], "test")
+        return cls(data, ["train"] if training else SPLITS)
+
+    def hashes(self) -> np.ndarray:
+        """Return a hash of each session, its id and its items, uint64 [S]."""
+        return np.concatenate([hashes for hashes, _, _ in self.parts()])
+
+    def parts(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Yield of each file hashes of its sessions, the items of all events, and lengths."""
+        again = np.empty(0, np.uint64)
+        if self.ends is not None:
+            again = np.concatenate([_hashes_of(ids) for ids, _, _ in _read(self.data, self.ends)])
+        for split in self.splits:
+            for ids, items, lengths in _read(self.data, split):
+                wanted = np.ones(len(ids), bool)
+                if split != self.ends:
+                    wanted = ~np.isin(_hashes_of(ids), again)
+                items, lengths = items[np.repeat(wanted, lengths)], lengths[wanted]
+                yield identify(ids[wanted], pd.util.hash_array(items), offsets_of(lengths)), items, lengths
 
 
-def session_hashes(data: Path, splits: Sequence[str]) -> np.ndarray:
-    """Return a hash of each session of some splits, its id and its items, uint64 [S], in their order."""
-    return np.concatenate([hashes for hashes, _, _ in _parts(data, splits)])
+#: Settings of a split, as a manifest holds them.
+_SPLIT: TypeAdapter[Split] = TypeAdapter(SplitConfig)
 
 
 def read_sample(
-    data: Path,
-    splits: Sequence[str],
+    sessions: WholeSessions,
     workflow: Workflow,
     catalogue: Catalogue,
     seed: int,
@@ -74,19 +112,18 @@ def read_sample(
     """Read sessions and their items; only those that are taken are held.
 
     Args:
-        data: folder that `m2trec data` wrote.
-        splits: whose sessions are read.
+        sessions: to read.
         workflow: of the trained run.
         catalogue: of the trained run.
         seed: of the draw, where there are too many sessions.
         without: hashes of sessions to leave out.
     """
-    taken = np.flatnonzero(~np.isin(session_hashes(data, splits), np.asarray(without, np.uint64)))
+    taken = np.flatnonzero(~np.isin(sessions.hashes(), np.asarray(without, np.uint64)))
     if len(taken) > MOST_SESSIONS:
         drawn = np.random.default_rng(seed).choice(taken, MOST_SESSIONS, replace=False)
         taken = np.sort(drawn)
     items, lengths, before = [], [], 0
-    for hashes, of_part, lengths_of_part in _parts(data, splits):
+    for hashes, of_part, lengths_of_part in sessions.parts():
         first, last = np.searchsorted(taken, [before, before + len(hashes)])
         wanted = np.zeros(len(hashes), dtype=bool)
         wanted[taken[first:last] - before] = True
@@ -95,20 +132,23 @@ def read_sample(
         before += len(hashes)
     distinct, positions = np.unique(np.concatenate(items), return_inverse=True)
     offsets = offsets_of(np.concatenate(lengths))
-    encoded = _encode(data, distinct, workflow, catalogue)
+    encoded = _encode(sessions.data, distinct, workflow, catalogue)
     return Sample(Sessions(positions, offsets), encoded, catalogue.rows_of(distinct.tolist()))
 
 
-def _parts(data: Path, splits: Sequence[str]) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield of each part hashes of its sessions, the items of all events, and lengths."""
-    for split in splits:
-        for part in find_parts(data, split):
-            events = read_part(part, [SESSION_ID, ITEM_ID])
-            ids = events[SESSION_ID].astype(str).to_numpy(object)
-            items = events[ITEM_ID].astype(str).to_numpy(object)
-            starts = run_starts(numbered(events[SESSION_ID])[0])
-            offsets = np.append(starts, len(ids))
-            yield identify(ids[starts], pd.util.hash_array(items), offsets), items, np.diff(offsets)
+def _read(data: Path, split: str) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield of each file of a split ids of its sessions, the items of all events, and lengths."""
+    for part in find_parts(data, split):
+        events = read_part(part, [SESSION_ID, ITEM_ID])
+        ids = events[SESSION_ID].astype(str).to_numpy(object)
+        items = events[ITEM_ID].astype(str).to_numpy(object)
+        starts = run_starts(numbered(events[SESSION_ID])[0])
+        yield ids[starts], items, np.diff(np.append(starts, len(ids)))
+
+
+def _hashes_of(ids: np.ndarray) -> np.ndarray:
+    hashes: np.ndarray = pd.util.hash_array(ids, categorize=False)
+    return hashes
 
 
 def _encode(data: Path, ids: np.ndarray, workflow: Workflow, catalogue: Catalogue) -> EncodedItems:

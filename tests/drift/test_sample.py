@@ -10,8 +10,9 @@ import pytest
 from m2trec_merlin.artifacts import write_manifest
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.drift import sample as sampling
-from m2trec_merlin.drift.sample import read_sample, session_hashes, splits_of
+from m2trec_merlin.drift.sample import WholeSessions, read_sample
 from m2trec_merlin.encoded import NO_ITEM, OUT_OF_VOCABULARY
+from m2trec_merlin.readers.canonical import SPLITS
 from m2trec_merlin.runs import Run
 from m2trec_merlin.workflows.storage import load_workflow
 from tests.worlds.raw_run import ITEMS, SESSIONS, preprocessed, write_data
@@ -32,10 +33,9 @@ def test_new_sessions_are_read_with_items_as_the_trained_workflow_sees_them(
     trained: Run, tmp_path: Path
 ) -> None:
     catalogue, workflow = Catalogue.load(trained.catalogue), load_workflow(trained.items_workflow)
-    known = session_hashes(trained.data, ["train", "valid", "test"])
+    known = WholeSessions(trained.data, SPLITS).hashes()
     assert len(known) == 5
-    splits = ["train", "valid", "test"]
-    found = read_sample(new_data(tmp_path), splits, workflow, catalogue, 0, known)
+    found = read_sample(WholeSessions(new_data(tmp_path), SPLITS), workflow, catalogue, 0, known)
     assert found.sessions.lengths.tolist() == [3, 2]
     # Items in the order of their ids as texts: 10, 12, 13, 15.
     assert found.count().tolist() == [1, 1, 1, 2]
@@ -55,14 +55,33 @@ def test_a_session_is_another_one_with_its_id_its_items_or_their_order(tmp_path:
     found = []
     for number, (session, items) in enumerate([*sessions, *sessions]):
         data = write_data(tmp_path / str(number), ITEMS, {"train": {session: items}})
-        found += session_hashes(data, ["train"]).tolist()
+        found += WholeSessions(data, ["train"]).hashes().tolist()
     assert found[:5] == found[5:] and len(set(found)) == 5
 
 
-def test_events_kept_from_training_are_no_sessions_of_their_own(tmp_path: Path) -> None:
-    for kind, expected in (("leave_one_out", ["train"]), ("hash", ["train", "valid", "test"])):
-        write_manifest(tmp_path, "data", {"data": {"split": {"kind": kind}}})
-        assert list(splits_of(tmp_path)) == expected
+@pytest.mark.parametrize("per_part", [1, 9])
+def test_sessions_are_the_same_ones_however_they_are_split(tmp_path: Path, per_part: int) -> None:
+    whole = {"a": [10, 11, 12, 13], "b": [10, 11, 12, 10], "short": [10, 11], "v": [12, 13]}
+    nested = {
+        "train": {"a": [10, 11], "b": [10, 11], "short": [10, 11], "v": [12, 13]},
+        "valid": {"a": [10, 11, 12], "b": [10, 11, 12]},
+        "test": {"a": whole["a"], "b": whole["b"]},
+    }
+    apart = {
+        "train": {"a": whole["a"], "short": whole["short"]},
+        "valid": {"v": whole["v"]},
+        "test": {"b": whole["b"]},
+    }
+    found = {}
+    for kind, sessions in (("leave_one_out", nested), ("hash", apart)):
+        data = write_data(tmp_path / kind, ITEMS, sessions, per_part)
+        write_manifest(data, "data", {"data": {"split": {"kind": kind}}})
+        found[kind] = set(WholeSessions.of(data).hashes().tolist())
+        assert len(found[kind]) == len(WholeSessions.of(data).hashes()) == 4
+    assert found["leave_one_out"] == found["hash"]
+    assert len(WholeSessions.of(tmp_path / "hash" / "data", training=True).hashes()) == 2
+    seen = WholeSessions.of(tmp_path / "leave_one_out" / "data", training=True)
+    assert sorted(length for *_, lengths in seen.parts() for length in lengths) == [2, 2, 4, 4]
 
 
 def test_where_there_are_many_sessions_some_are_drawn(
@@ -70,8 +89,6 @@ def test_where_there_are_many_sessions_some_are_drawn(
 ) -> None:
     monkeypatch.setattr(sampling, "MOST_SESSIONS", 2)
     catalogue, workflow = Catalogue.load(trained.catalogue), load_workflow(trained.items_workflow)
-    draws = [
-        read_sample(trained.data, ["train", "valid", "test"], workflow, catalogue, seed) for seed in range(9)
-    ]
+    draws = [read_sample(WholeSessions(trained.data, SPLITS), workflow, catalogue, seed) for seed in range(9)]
     assert {len(draw.sessions) for draw in draws} == {2}
     assert len({tuple(draw.sessions.rows) for draw in draws}) > 1
