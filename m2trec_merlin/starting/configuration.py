@@ -71,10 +71,9 @@ class Examination:
             return [self.clicks.describe(), self.items.describe()]
         described = ", ".join(repr(name) for name in self.items.columns if name != self.ids.described)
         items = f"{self.items.rows:,} items by '{self.ids.described}' in these rows"
-        return [
-            self.clicks.describe(),
-            f"{items}; of each, the first row that says most has {described}",
-        ]
+        if described:
+            items += f"; of each, the first row that says most has {described}"
+        return [self.clicks.describe(), items]
 
     def doubts(self) -> list[str]:
         """Return what a person should look at."""

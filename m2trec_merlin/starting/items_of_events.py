@@ -20,22 +20,26 @@ _AGREES, _FOLLOWS = 0.7, 0.8
 
 
 def look_at_items(events: Look) -> Look:
-    """Return a look at the items alone: a row of each that was kept, as the reader chooses it, the ids first.
+    """Return a look at the items alone: a row of each that was kept, as the reader chooses it, ids first.
+
+    Where items have no ids, as in many logs of baskets, their names are these, nothing stands beside them.
 
     Raises:
-        DataError: no column can be told to hold ids of items, or nothing beside it belongs to them.
+        DataError: no column can be told to hold ids of items, or their names.
     """
     found = [
         (speaks_of(ids.name, "item"), len(described), ids.distinct, ids.name, described)
         for ids in events.columns.values()
         if _may_be_ids(ids) and (described := _described_by(ids, events))
     ]
+    if not found and (named := _named(events)):
+        found = [(True, 0, named.distinct, named.name, [])]
     if not found:
         shown = ", ".join(map(repr, events.columns))
         problem = (
             f"{events.path}: a table of the items is needed beside it, a row for each with its id and what "
             f"describes it. This one does not say it: of its columns {shown} none is called like ids of "
-            "items, comes back, and has the same beside it then, such as a title or a category"
+            "items or their names, comes back, and has the same beside it then, such as a title or a category"
         )
         raise DataError(str(events.path), [problem])
     *_, name, described = max(found)
@@ -54,6 +58,20 @@ def _may_be_ids(column: Column) -> bool:
         and column.distinct > 1
         and column.words < 2
     )
+
+
+def _named(events: Look) -> Column | None:
+    """Return the column of names by which the events tell their items, if one is called so and comes back."""
+    names = [
+        column
+        for column in events.columns.values()
+        if not (column.is_list or column.is_time or column.numbers is not None)
+        and speaks_of(column.name, "item")
+        and not speaks_of(column.name, "session", "user", "time", "code", "category", "event")
+        and 1 < column.distinct <= len(column.texts) / 2
+        and column.share(r".*[^\W\d_]{3}.*") > _AGREES
+    ]
+    return max(names, key=lambda column: column.distinct, default=None)
 
 
 def _described_by(ids: Column, events: Look) -> list[str]:

@@ -164,6 +164,10 @@ def _examine(one: Look, other: Look, ids: ItemIds, unsure: list[str]) -> Examina
             if name != ids.described
         ]
     )
+    if not choices and one.file is other.file:
+        choices = [
+            ChosenKind(other.columns[ids.described], "text", "names of the items, and their ids as well")
+        ]
     unsure += counts_of_events(choices, other.columns[ids.described], one.columns[ids.clicked])
     if not any(choice.kind for choice in choices):
         reasons = "; ".join(f"'{c.column.name}': {c.reason}" for c in choices) or "there is no other column"

@@ -35,3 +35,17 @@ def test_one_table_that_says_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     items = pd.read_parquet(prepare_data(load_config("shop.yaml")) / "items.parquet")
     assert len(items) == n_items
     assert items.set_index("item_id")["name"].to_dict() == both.set_index("product")["name"].to_dict()
+
+
+@pytest.mark.parametrize("name", ["Item", "itemDescription", "Product"])
+def test_items_may_be_told_by_their_names_alone(tmp_path: Path, name: str) -> None:
+    """As in published logs of baskets: BreadBasket, Groceries."""
+    goods = ["Coffee", "Bread", "hot chocolate", "Scone", "rolls/buns"]
+    rows = [(f"{basket // 3}", "10/30/2016", goods[basket * basket % 5]) for basket in range(300)]
+    table = tmp_path / "baskets.csv"
+    pd.DataFrame(rows, columns=["Transaction", "Date", name]).to_csv(table, index=False)
+    done = start(table, None, tmp_path / "shop.yaml")
+    written = settings(tmp_path / "shop.yaml")
+    assert written["data"]["columns"]["item_id"] == name
+    assert written["attributes"] == [{"name": name, "kind": "text"}]
+    assert done.found.looked_at()[1] == f"3 items by '{name}' in these rows"

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 
 from m2trec_merlin.sections import Section
 
-SEPARATORS = {".csv": ",", ".txt": ",", ".tsv": "\t"}
+SEPARATORS = {".csv": ",", ".txt": ",", ".dat": ",", ".tsv": "\t"}
 
 
 @dataclass(frozen=True)

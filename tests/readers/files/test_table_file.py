@@ -65,7 +65,7 @@ def test_folder_is_one_table_whose_rows_are_located_in_their_files(tmp_path: Pat
         ("a.csv", b"a,b\n1,2\n3\n", r"1 row does not have the 2 fields of the header: row 2 \(1\)"),
         ("a.csv.zip", b"x", "is an archive: unpack it first"),
         (
-            "a.dat",
+            "a.data",
             b"1::2",
             r"its name must end in \.parquet, \.csv or \.tsv .*: rename it, if it is such a table",
         ),
