@@ -98,11 +98,12 @@ def run_evaluate(config: Config, force: bool = False, split: HeldOut = "test") -
 def run_tune(config: Config, force: bool = False) -> None:
     """Choose the mixture that is evaluated and exported, and show among what."""
     from m2trec_merlin.cli.tables import print_choice
+    from m2trec_merlin.config.serving import TunedMixture
     from m2trec_merlin.evaluation.tuning.run import describe, tune
     from m2trec_merlin.model.trained_run import run_as_trained
 
     with TerminalProgress() as progress:
-        if config.serving.mixture.kind == "tuned":
+        if isinstance(config.serving.mixture, TunedMixture):
             # Says where the model was trained with other settings.
             run_as_trained(config, progress)
         choice = tune(config, force=force, progress=progress)

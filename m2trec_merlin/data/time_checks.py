@@ -7,6 +7,7 @@ import datetime
 import numpy as np
 import pandas as pd
 
+from m2trec_merlin.arrays import run_starts
 from m2trec_merlin.readers.times import DAYS, ISO_8601, UNIX_UNITS
 
 #: Seconds that are taken for milliseconds are of January 1970, days and months without a year of 1900.
@@ -72,7 +73,7 @@ class TimeChecks:
     def _count_long(self, times: np.ndarray, sessions: np.ndarray) -> None:
         if not len(times):
             return
-        starts = np.flatnonzero(np.append(True, sessions[1:] != sessions[:-1]))
+        starts = run_starts(sessions)
         spans = np.maximum.reduceat(times, starts) - np.minimum.reduceat(times, starts)
         self._sessions, self._long = self._sessions + len(starts), self._long + int((spans > _LONG).sum())
 

@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.feather as feather
 
+from m2trec_merlin.arrays import run_starts
 from m2trec_merlin.ids import numbered
 from m2trec_merlin.readers.canonical import SESSION_ID, normalise_ids, text_of_id
 
@@ -90,9 +91,7 @@ def cut_sessions(events: pd.DataFrame, chunk_sessions: int) -> Iterator[pd.DataF
     """Cut a frame, in which sessions lie side by side, into frames of at most `chunk_sessions` sessions."""
     if events.empty:
         return
-    codes = _session_codes(events)
-    starts = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]]))
-    edges = [*starts[::chunk_sessions], len(events)]
+    edges = [*run_starts(_session_codes(events))[::chunk_sessions], len(events)]
     for start, end in pairwise(edges):
         yield events.iloc[start:end]
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from m2trec_merlin.serving.contract.names import EVENT_ATTRIBUTES, ITEM_ATTRIBUTES, ITEM_IDS, OPTIONS
+
+_OF_ITEMS = "|".join([ITEM_IDS, ITEM_ATTRIBUTES, EVENT_ATTRIBUTES])
 #: How messages name a place of a request: options.filters.unit price, item_ids[3], item_attributes[0]. The
 #: name of a column may hold anything.
-_PLACE = r"(?:options\.filters\.(?:(?!: |; ).)+|options(?:\.\w+)+|item_ids|item_attributes)(?:\[\d+\])?"
+_PLACE = rf"(?:{OPTIONS}\.filters\.(?:(?!: |; ).)+|{OPTIONS}(?:\.\w+)+|{_OF_ITEMS})(?:\[\d+\])?"
 _NAMED = re.compile(rf"({_PLACE}): (.*)", re.DOTALL)
 _NEXT = re.compile(rf"; (?={_PLACE}: )")
 

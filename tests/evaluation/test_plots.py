@@ -57,6 +57,11 @@ def test_the_frontier_shows_the_kinds_of_targets_that_were_measured() -> None:
     assert "rare, chosen" in named(None) and "new" not in named(None)
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_frontier_of_which_nothing_was_measured_is_drawn_without_a_word() -> None:
+    assert "rare" not in plot_frontier([Point(Weights(), 0.2, 0.1, None, None)], {})
+
+
 def test_equal_results_give_equal_files() -> None:
     histories = {"ours": [{"epoch": 1, "loss": 5.0, "HIT@20": 0.1}, {"epoch": 2, "loss": 4.0}]}
     assert plot_learning_curves(histories) == plot_learning_curves(histories)

@@ -18,6 +18,10 @@ from m2trec_merlin.web.messages import Message, messages_of
         ),
         ("item_attributes[12]: price 'x' is no number", [("item_attributes[12]", "price 'x' is no number")]),
         ("options.topk: no such option; item_ids[0]: too long", None),
+        (
+            "item_ids[0]: too long; event_attributes[1]: no object",
+            [("item_ids[0]", "too long"), ("event_attributes[1]", "no object")],
+        ),
         ("options.candidates[3]: two\nlines", [("options.candidates[3]", "two\nlines")]),
         ("item_attributes or options.candidates: x", [("", "item_attributes or options.candidates: x")]),
         ("", [("", "")]),
