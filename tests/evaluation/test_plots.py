@@ -59,7 +59,8 @@ def test_the_frontier_shows_the_kinds_of_targets_that_were_measured() -> None:
 
 @pytest.mark.filterwarnings("error::UserWarning")
 def test_a_frontier_of_which_nothing_was_measured_is_drawn_without_a_word() -> None:
-    assert "rare" not in plot_frontier([Point(Weights(), 0.2, 0.1, None, None)], {})
+    nothing = Point(Weights(), 0.2, 0.1, None, None)
+    assert "rare" not in plot_frontier([nothing], {"model alone": nothing, "chosen": nothing})
 
 
 def test_equal_results_give_equal_files() -> None:
