@@ -48,7 +48,7 @@ def check_ids(values: pd.Series, column: str, log: ProblemLog) -> pd.Series:
     ids = normalise_ids(values)
     if column == ITEM_ID:
         log.add_rows(column, "is the name of its column", ids, _headers(ids, log.origin), _HEADER_HINT)
-    log.add_rows(column, "is missing", ids.mask(ids.isna()), ids.isna())
+    log.add_rows(column, "is missing", ids, ids.isna())
     log.add_rows(column, "is no whole number", values, has_fractions(values), "ids are whole numbers or text")
     log.add_rows(column, _ROUNDED, values, are_rounded_ids(values), ID_HINT)
     return ids

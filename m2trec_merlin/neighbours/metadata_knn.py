@@ -45,8 +45,9 @@ class MetadataKnn(MixedView):
         first, group_of = np.unique(same, return_inverse=True)
         counts = np.bincount(group_of, catalogue.train_counts).astype(np.int64)
         merged, sessions = Catalogue(first, counts, {}), Sessions(group_of[train.rows], train.offsets)
-        self._neighbours, self._group_of = SessionKnn(merged, sessions, repeats=True), group_of
-        self.usual, self.group_of = self._neighbours.usual, group_of
+        self._neighbours = SessionKnn(merged, sessions, repeats=True)
+        self.usual = self._neighbours.usual
+        self.group_of: np.ndarray = group_of
         self.repeats = sessions_repeat_items(train)
 
     @classmethod
@@ -72,7 +73,7 @@ class MetadataKnn(MixedView):
 
     def say(self, session: np.ndarray) -> Said:
         """See `SessionView.say`; the first group is that of NO_ITEM."""
-        return self._neighbours.say(self._group_of[session])
+        return self._neighbours.say(self.group_of[session])
 
 
 def first_of_equal_metadata(catalogue: Catalogue) -> np.ndarray:
