@@ -110,6 +110,7 @@ def _list_item(config: Config, client: RecommendationClient, like: str) -> None:
     """List a new item while the server runs, and recommend it; the catalogue is left as it was."""
     from m2trec_merlin.cli.recommendations import print_recommendations
     from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
+    from m2trec_merlin.serving.catalogue.tables import read_ids
 
     try:
         verbs_ = CatalogueVerbs(Run(config).triton)
@@ -120,10 +121,11 @@ def _list_item(config: Config, client: RecommendationClient, like: str) -> None:
     started = time.perf_counter()
     with TemporaryDirectory() as folder:
         table = Path(folder) / "new_item.parquet"
-        new_item_row(config, like).to_parquet(table, index=False)
+        new_item_row(config, like, verbs_.versions.format.id_column).to_parquet(table, index=False)
+        [new_id] = read_ids(table, verbs_.versions.format)
         version = verbs_.add(table)
     try:
-        while client.recommend([NEW_ID]).about.catalogue != str(version.number):
+        while client.recommend([new_id]).about.catalogue != str(version.number):
             time.sleep(0.05)
         seconds = time.perf_counter() - started
         console.print(
@@ -133,7 +135,7 @@ def _list_item(config: Config, client: RecommendationClient, like: str) -> None:
         print_recommendations(console, [like], answer, verbs.known_titles(config, [like]))
         whole = client.recommend([like], top_k=_LONGEST_ANSWER, exclude_session_items=True).item_ids
         place = (
-            f"place {whole.index(NEW_ID) + 1}" if NEW_ID in whole else f"a place below {_LONGEST_ANSWER:,}"
+            f"place {whole.index(new_id) + 1}" if new_id in whole else f"a place below {_LONGEST_ANSWER:,}"
         )
         console.print(
             f"Nobody has bought it yet: by its metadata alone it is at {place} of {version.items:,} items."
@@ -151,11 +153,20 @@ def example_session(config: Config) -> list[str]:
     return [str(i) for i in catalogue.item_ids[rows]]
 
 
-def new_item_row(config: Config, like: str) -> pd.DataFrame:
-    """Return the row of a new item as the table of items has it: that of a known one under another title."""
+def new_item_row(config: Config, like: str, ids: str = ITEM_ID) -> pd.DataFrame:
+    """Return the row of a new item as the table of items has it: that of a known one under another title.
+
+    Args:
+        config: of the run.
+        like: id of the known one.
+        ids: column of ids in the table of items; where these are the titles, too, so is that of the new one.
+    """
     items = pd.read_parquet(Run(config).items)
     rows: list[dict[Any, Any]] = items[items[ITEM_ID].astype(str) == like].to_dict("records")
-    return pd.DataFrame([{**rows[0], **example_new_item(config, like), ITEM_ID: NEW_ID}])
+    new = {**rows[0], **example_new_item(config, like), ITEM_ID: NEW_ID}
+    if ids in new and ids not in _titles(config):
+        new[ids] = NEW_ID
+    return pd.DataFrame([new])
 
 
 def example_new_item(config: Config, like: str) -> dict[str, Any]:
@@ -164,5 +175,8 @@ def example_new_item(config: Config, like: str) -> dict[str, Any]:
     display = catalogue.display().iloc[int(catalogue.rows_of([like])[0]) - 1]
     # A request calls columns as the raw table does, the display table as the attributes are called.
     item = {a.source_column: display[a.name] for a in config.attributes if a.layout is Layout.IDS}
-    texts = [a.source_column for a in config.attributes if a.gives_titles]
-    return {**item, **dict.fromkeys(texts, f"new organic {display['title']}")}
+    return {**item, **dict.fromkeys(_titles(config), f"new organic {display['title']}")}
+
+
+def _titles(config: Config) -> list[str]:
+    return [attribute.source_column for attribute in config.attributes if attribute.gives_titles]

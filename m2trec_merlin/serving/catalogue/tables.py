@@ -76,7 +76,9 @@ def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = Fals
     raw = table.read(columns.read, single=[columns.ids] if columns.ids in columns.read else [])
     items = columns.named(raw, written.whole_ids)
     log = ProblemLog(Origin(str(path), {ITEM_ID: columns.ids}, table.locate, lambda: columns.available))
-    if columns.describe_items or not (may_lack_attributes and columns.about):
+    # Where names alone are known of items, their ids say all that there is to say.
+    describes = columns.describe_items or not (may_lack_attributes and columns.about)
+    if describes:
         check_items(items, log, attributes, written.title_column)
         if may_lack_attributes and not set(columns.described) <= {*columns.available, columns.ids}:
             log.add(_ALL_COLUMNS)
@@ -90,7 +92,7 @@ def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = Fals
     if odd := doubt_of_items(ids):
         said.append(odd)
     rows: dict[str, Raw] = {}
-    if columns.describe_items:
+    if describes:
         canonical = canonical_items(items.drop(columns=columns.about), attributes, written.title_column)
         rows = dict(zip(ids, _as_json(canonical.drop(columns=ITEM_ID)), strict=True))
         if bare := [item_id for item_id, raw in rows.items() if raw == _NOTHING]:

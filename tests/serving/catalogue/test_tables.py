@@ -56,6 +56,17 @@ def test_an_attribute_may_read_the_column_of_ids(tmp_path: Path) -> None:
     assert read_items(table, written, may_lack_attributes=True).availability["A-1"] == {"hidden": True}
 
 
+def test_items_may_have_names_and_nothing_else(tmp_path: Path) -> None:
+    table, by_name = tmp_path / "items.csv", replace(FORMAT, id_column="title")
+    table.write_text("title\noat milk\n")
+    given = read_items(table, by_name)
+    assert given.items.keys() == {"oat milk"} and json.loads(given.items["oat milk"]) == {"title": "oat milk"}
+    table.write_text("title,hidden\noat milk,yes\n")
+    assert read_items(table, by_name).items.keys() == {"oat milk"}
+    hidden = read_items(table, by_name, may_lack_attributes=True)
+    assert not hidden.items and hidden.availability == {"oat milk": {"hidden": True}}
+
+
 def test_ids_with_white_space_are_told(tmp_path: Path) -> None:
     table = tmp_path / "items.csv"
     table.write_text("sku,title\n A,red\n")
