@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-import re
 import sys
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -44,11 +45,7 @@ def declared() -> set[str]:
     extras = (
         each for name, more in project["optional-dependencies"].items() if name != "dev" for each in more
     )
-    return {plain(re.split(r"[^\w.-]", each)[0]) for each in [*project["dependencies"], *extras]}
-
-
-def plain(distribution: str) -> str:
-    return re.sub(r"[-_.]+", "-", distribution).lower()
+    return {canonicalize_name(Requirement(each).name) for each in [*project["dependencies"], *extras]}
 
 
 def test_every_import_is_of_a_declared_dependency() -> None:
@@ -57,6 +54,6 @@ def test_every_import_is_of_a_declared_dependency() -> None:
         f"{name} in {path.relative_to(ROOT)}"
         for name, path in imported()
         if name not in {*sys.stdlib_module_names, *OWN, *ELSEWHERE, *HANDED_OUT}
-        and not asked_for & {plain(each) for each in brought_by.get(name, [name])}
+        and not asked_for & {canonicalize_name(each) for each in brought_by.get(name, [name])}
     }
     assert missing == set()

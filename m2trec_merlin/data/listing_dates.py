@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from m2trec_merlin.data.time_checks import UNLIKELY_BEFORE
+from m2trec_merlin.data.time_checks import doubt_of_unit
 from m2trec_merlin.readers.canonical import LISTED_SINCE, TIMESTAMP
 from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
 from m2trec_merlin.readers.settings import ListingDates
 from m2trec_merlin.readers.source import Origin
-from m2trec_merlin.readers.times import DAYS, ISO_8601, parse_timestamps
+from m2trec_merlin.readers.times import parse_timestamps
 
 
 def check_listing_dates(
@@ -41,21 +41,15 @@ def check_listing_dates(
 
 
 def doubt_of_listing_dates(items: pd.DataFrame, dates: ListingDates, file: str) -> list[str]:
-    """Tell that dates are hardly meant so; see `check_listing_dates`.
+    """Tell that dates are hardly meant so.
 
     Args:
-        items: as the source gives it, valid.
+        items: canonical, see `with_listing_dates`.
         dates: which column it is, and how it is written.
         file: that the items come from.
     """
-    latest = parse_timestamps(items[dates.column], dates.time_format).max()
-    # Days since any day say nothing of the year.
-    if dates.time_format in (ISO_8601, DAYS) or pd.isna(latest) or latest >= UNLIKELY_BEFORE:
-        return []
-    return [
-        f"{file}, column '{dates.column}': all dates are before {UNLIKELY_BEFORE:%Y}, the last one {latest}: "
-        f"is data.listed.time_format '{dates.time_format}' right?"
-    ]
+    doubt = doubt_of_unit(items[LISTED_SINCE].max(), dates.time_format, "data.listed.time_format")
+    return [f"{file}, column '{dates.column}': {doubt}"] if doubt else []
 
 
 def with_listing_dates(items: pd.DataFrame, raw: pd.DataFrame, dates: ListingDates) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from m2trec_merlin.arrays import run_starts
 from m2trec_merlin.readers.times import DAYS, ISO_8601, UNIX_UNITS
 
 #: Seconds that are taken for milliseconds are of January 1970, days and months without a year of 1900.
-UNLIKELY_BEFORE = pd.Timestamp("1990-01-01")
+_UNLIKELY_BEFORE = pd.Timestamp("1990-01-01")
 #: Clocks and time zones differ by less.
 _AHEAD = pd.Timedelta(days=1)
 #: A visit is shorter, and a few carts that stand for longer are no reason to ask.
@@ -19,6 +19,20 @@ _LONG, _NOTABLE = np.timedelta64(7, "D"), 0.05
 #: Rows that are earlier than one above them, for each that is later, in a file that runs backwards.
 _BACKWARDS, _FEW = 10, 20
 _NOTHING = np.timedelta64(0, "us")
+
+
+def doubt_of_unit(latest: pd.Timestamp, time_format: str, setting: str) -> str:
+    """Say that times are all too early to be meant so; nothing if one is not, or none is known.
+
+    Args:
+        latest: of the times.
+        time_format: by which they were read; days since any day say nothing of the year.
+        setting: that it is from.
+    """
+    if time_format in (ISO_8601, DAYS) or not pd.Timestamp.min < latest < _UNLIKELY_BEFORE:
+        return ""
+    early = f"all times are before {_UNLIKELY_BEFORE:%Y}, the last one {latest}"
+    return f"{early}: is {setting} '{time_format}' right?"
 
 
 class TimeChecks:
@@ -34,7 +48,7 @@ class TimeChecks:
         now = pd.Timestamp(datetime.datetime.now(datetime.timezone.utc)).tz_localize(None)
         # Days since any day say nothing of the year.
         ever = pd.Timestamp.min, pd.Timestamp.max
-        self._likely_from, self._to_come = ever if time_format == DAYS else (UNLIKELY_BEFORE, now + _AHEAD)
+        self._likely_from, self._to_come = ever if time_format == DAYS else (_UNLIKELY_BEFORE, now + _AHEAD)
         self._times = self._odd = self._sessions = self._long = 0
         self._midnights = self._within_hours = self._tied = self._later = self._earlier = 0
         self._example: pd.Timestamp | None = None
@@ -84,16 +98,13 @@ class TimeChecks:
             session_column: as the source calls it.
         """
         found, is_unix = [], self._time_format in UNIX_UNITS
-        if self._time_format != ISO_8601 and pd.Timestamp.min < self._latest < self._likely_from:
-            found.append(
-                f"all times are before {UNLIKELY_BEFORE:%Y}, the last one {self._latest}: is time_format "
-                f"'{self._time_format}' right?"
-            )
+        if doubt := doubt_of_unit(self._latest, self._time_format, "time_format"):
+            found.append(doubt)
         if self._times and self._earliest > self._to_come:
             found.append(f"all times are still to come, the first one {self._earliest}: are they right?")
         if 0 < self._odd < self._times:
             found.append(
-                f"{self._odd:,} of {self._times:,} times are before {UNLIKELY_BEFORE:%Y} or still to come, "
+                f"{self._odd:,} of {self._times:,} times are before {_UNLIKELY_BEFORE:%Y} or still to come, "
                 f"such as {self._example}: "
                 + ("are they in another unit?" if is_unix else "do they stand for none?")
             )

@@ -72,8 +72,10 @@ def validate(source: Source, config: Config) -> ValidData:
     if problems or items is None or known is None:
         raise DataError(source.name, list(dict.fromkeys(problems)))
     canonical = canonical_items(items, config.attributes, config.serving.title_column)
+    if dates is not None:
+        canonical = with_listing_dates(canonical, items, dates)
     return ValidData(
-        canonical if dates is None else with_listing_dates(canonical, items, dates),
+        canonical,
         known,
         checker.sessions,
         checker.events,
@@ -81,7 +83,11 @@ def validate(source: Source, config: Config) -> ValidData:
         [
             *source.notices,
             *_doubts(items, known, config.attributes, source.items_origin),
-            *(doubt_of_listing_dates(items, dates, Path(source.items_origin.label).name) if dates else ()),
+            *(
+                doubt_of_listing_dates(canonical, dates, Path(source.items_origin.label).name)
+                if dates
+                else ()
+            ),
             *checker.notices(),
         ],
     )

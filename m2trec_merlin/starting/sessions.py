@@ -88,9 +88,12 @@ def find_times(clicks: Look, taken: set[str]) -> list[Times]:
             of_users = any(_is_fixed(times.times, user.texts) for user in users)
             found.append(((likely, column.gaps == 0, not of_users), times.times.nunique(), times))
     found.sort(key=lambda entry: entry[:2], reverse=True)
-    alike = [each for each in found if each[0] == found[0][0] and each[1] >= _AS_FINE * found[0][1]]
-    alike.sort(key=lambda entry: entry[-1].times.mean())
-    return [times for *_, times in alike + [each for each in found if each not in alike]]
+    alike: list[Times] = []
+    others: list[Times] = []
+    for kind, fineness, times in found:
+        is_alike = kind == found[0][0] and fineness >= _AS_FINE * found[0][1]
+        (alike if is_alike else others).append(times)
+    return [*sorted(alike, key=lambda each: each.times.mean()), *others]
 
 
 def _names_users(column: Column) -> bool:

@@ -153,9 +153,7 @@ class CatalogueVerbs:
             "not available now": closed,
             "in the export, and newly listed": sorted(changes.listed),
         }
-        gone = sum(each in exported for each in changes.removed)
-        items = len(self.versions.exported_ids) + len(changed["added"]) - gone
-        return Summary(number, items, changed)
+        return Summary(number, self.versions.count_items(changes), changed)
 
     @contextmanager
     def _held(self) -> Iterator[None]:

@@ -166,6 +166,12 @@ class CatalogueVersions:
         histories = np.load(self.folder / str(number) / HISTORIES).tolist()
         return {item_id for item_id, row in zip(changes.items, histories, strict=True) if row != NO_ITEM}
 
+    def count_items(self, changes: Changes) -> int:
+        """Return how many items the catalogue has after changes."""
+        added = sum(item_id not in self.exported for item_id in changes.items)
+        gone = sum(item_id in self.exported for item_id in changes.removed)
+        return len(self.exported_ids) + added - gone
+
     def write(
         self, changes: Changes, parent: int, before: Changes, did: str, progress: Progress
     ) -> CatalogueVersion:
@@ -183,14 +189,13 @@ class CatalogueVersions:
         """
         number = max((*self._numbers(), parent), default=0) + 1
         ids = list(changes.items)
-        new = sum(self.exported.row(item_id) == NO_ITEM for item_id in ids)
         version = CatalogueVersion(
             number,
             parent,
             did,
             time.time(),
             self._export,
-            len(self.exported_ids) - sum(each in self.exported for each in changes.removed) + new,
+            self.count_items(changes),
             tuple(sorted(changes.removed)),
             changes.availability,
             tuple(sorted(changes.listed)),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from m2trec_merlin.config.serving import FixedMixture, NoMixture
 from m2trec_merlin.serving.contract.names import PREDICT
@@ -91,7 +91,7 @@ def test_the_card_names_the_packages_that_answering_imports(
     serving = config.serving.model_copy(update={"mixture": mixture, "index": "exact"})
     config = config.model_copy(update={"serving": serving})
     loaded = modules_of(ANSWER, str(version_folder(export(config), PREDICT)))
-    own = {re.split(r"[^\w.-]", each)[0].lower() for each in requires("m2trec-merlin") or ()}
+    own = {Requirement(each).name.lower() for each in requires("m2trec-merlin") or ()}
     of_modules = packages_distributions()
     imported = {each.lower() for module in loaded for each in of_modules.get(module, ())} & own
     named = {each.lower() for each in packages_of(config, "exact")}
