@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from m2trec_merlin.runs import VERBS
+from m2trec_merlin.runs.definitions import STEPS
 
 #: As errors and progress lines write it; nothing below the command line knows its options.
 _COMMAND = re.compile(rf"`m2trec ({'|'.join(VERBS)}|serve|recommend)\b([^`]*)`")
 #: Verbs that are the same for all variants.
-_OF_NO_MODEL = ("data", "preprocess", "recommend")
+_OF_NO_MODEL = {*(verb for verb in VERBS if not STEPS[verb].of_the_model), "recommend"}
 _options: list[str] = []
 _of_the_model: list[str] = []
 

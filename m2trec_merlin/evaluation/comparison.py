@@ -17,7 +17,7 @@ from m2trec_merlin.evaluation.protocol import empty_cut_offs
 from m2trec_merlin.evaluation.ranking import evaluate, prefixes_of, sample_prefixes
 from m2trec_merlin.evaluation.results import write_results
 from m2trec_merlin.progress import SILENT, Progress
-from m2trec_merlin.runs.settings import SETTINGS
+from m2trec_merlin.runs.definitions import STEPS
 from m2trec_merlin.scores import CategoryScorer, ItemScorer
 from m2trec_merlin.sessions import Sessions
 
@@ -62,7 +62,7 @@ def compare(
         ArtifactError: there is no prefix to score.
         ConfigError: two scorers have the same name.
     """
-    everything = {**inputs, **SETTINGS["evaluate"](config), "split": split}
+    everything = {**inputs, **STEPS["evaluate"].settings(config), "split": split}
     if not force and is_current(output, everything):
         progress.say(f"{output} is up to date")
         return read_measurements(output)

@@ -18,13 +18,13 @@ from m2trec_merlin.evaluation.measurements import Measurement, read_measurements
 from m2trec_merlin.evaluation.slices import ALL
 from m2trec_merlin.runs import VERBS, RunFolder, Verb
 from m2trec_merlin.runs.current import CURRENT
+from m2trec_merlin.runs.definitions import STEPS, Manifest
 from m2trec_merlin.runs.run import step_of
-from m2trec_merlin.runs.settings import differences, full_name
-from m2trec_merlin.runs.steps import Manifest
+from m2trec_merlin.runs.settings import differences
 
 NO_MIXTURE = NoMixture().kind
 #: The steps whose results variants do not share.
-_OF_THE_MODEL: tuple[Verb, ...] = ("train", "tune", "evaluate", "export")
+_OF_THE_MODEL = tuple(verb for verb in VERBS if STEPS[verb].of_the_model)
 #: What manifests tell beside the settings of the configuration: facts, and by which results a step was made.
 _FACTS = {"source", "report", "version", "format", "model_format", "split", "start", "from", "chosen", "grid"}
 
@@ -59,7 +59,7 @@ class ListedRun:
     def data(self) -> str | None:
         """By what its data are known; runs of equal data have the same. None without data."""
         manifest = self.manifests.get("data")
-        return None if manifest is None else str(step_of(self.folder, "data").identity(manifest))
+        return None if manifest is None else str(STEPS["data"].identity(manifest))
 
     @property
     def written(self) -> str:
@@ -189,7 +189,7 @@ def different_settings(runs: Sequence[ListedRun]) -> dict[str, list[Any]]:
         }
         for name in dict.fromkeys(name for settings in of_runs.values() for name in settings):
             values = {place: settings.get(name) for place, settings in of_runs.items()}
-            told.setdefault(full_name(verb, name), []).append(values)
+            told.setdefault(STEPS[verb].full_name(name), []).append(values)
     found: dict[str, list[Any]] = {}
     for top, by_step in told.items():
         last = {place: value for values in by_step for place, value in values.items()}
@@ -231,7 +231,7 @@ def _settings(run: ListedRun, verb: Verb) -> dict[str, Any] | None:
     """
     if verb not in run.manifests:
         return None
-    left_out = {*step_of(run.folder, verb).before, *_FACTS}
+    left_out = {*STEPS[verb].before, *_FACTS}
     settings = run.manifests[verb]["settings"].items()
     return {name: _by_name(value) for name, value in settings if name not in left_out}
 

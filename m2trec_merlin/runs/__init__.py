@@ -1,8 +1,8 @@
 """A run: where everything of it is, and whether what is there was made for its configuration."""
 
+from m2trec_merlin.runs.definitions import VERBS, Verb
 from m2trec_merlin.runs.folder import HeldOut, RunFolder
 from m2trec_merlin.runs.run import Run
-from m2trec_merlin.runs.settings import VERBS, Verb
 from m2trec_merlin.runs.steps import Step
 
 __all__ = ["VERBS", "HeldOut", "Run", "RunFolder", "Step", "Verb"]

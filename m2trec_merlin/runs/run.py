@@ -1,7 +1,4 @@
-"""The run of a configuration: its paths, its steps, and how it differs from what its model was trained with.
-
-data/ ──► preprocessed/ ──► model/ ──► mixture/ ──► evaluation/, triton/
-"""
+"""The run of a configuration: its paths, its steps, how it differs from what its model was trained with."""
 
 from __future__ import annotations
 
@@ -11,22 +8,10 @@ from typing import Any
 from m2trec_merlin.config import Config
 from m2trec_merlin.config.serving import TunedMixture
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.runs.definitions import STEPS, VERBS, Verb
 from m2trec_merlin.runs.folder import RunFolder
-from m2trec_merlin.runs.settings import SETTINGS, Verb, differences, made_of
+from m2trec_merlin.runs.settings import differences, made_of
 from m2trec_merlin.runs.steps import Step
-
-_OF_A_MODEL: dict[str, Verb] = {"preprocessed": "preprocess", "model": "train"}
-#: Which steps a step builds on, by what its manifest calls their results.
-_BEFORE: dict[Verb, dict[str, Verb]] = {
-    "data": {},
-    "preprocess": {"data": "data"},
-    "train": {"preprocessed": "preprocess"},
-    "tune": _OF_A_MODEL,
-    "evaluate": _OF_A_MODEL,
-    "export": _OF_A_MODEL,
-}
-#: What else some read where the mixture is chosen on validation.
-_OF_A_CHOICE: dict[str, Verb] = {"chosen": "tune"}
 
 
 class Run(RunFolder):
@@ -58,8 +43,7 @@ class Run(RunFolder):
         """
         parts = ("seed", "data", "attributes", "event_attributes", "model", "training")
         trained = Run(self.config.model_copy(update={name: getattr(saved, name) for name in parts}))
-        for verb in ("data", "preprocess"):
-            step = trained.step(verb)
+        for step in [trained.step(verb) for verb in VERBS if not STEPS[verb].of_the_model]:
             if names := [name for name in step.changes() if not name.startswith("serving.")]:
                 raise ArtifactError(
                     f"the model in {self.model} was trained with other settings ({', '.join(names)}) than "
@@ -99,19 +83,13 @@ def step_of(run: RunFolder, verb: Verb, config: Config | None = None) -> Step:
         verb: of the step.
         config: what its result is to be made for; None where that is not asked.
     """
-    folders = {
-        "data": run.data,
-        "preprocess": run.preprocessed,
-        "train": run.model,
-        "tune": run.mixture,
-        "evaluate": run.evaluation,
-        "export": run.triton,
-    }
-    asked = None if config is None or verb not in ("evaluate", "export") else config.serving.mixture
-    chosen = isinstance(asked, TunedMixture)
-    verbs = _BEFORE[verb] | (_OF_A_CHOICE if chosen else {})
+    definition = STEPS[verb]
+    verbs = dict(definition.before)
+    if definition.reads_choice and config is not None and isinstance(config.serving.mixture, TunedMixture):
+        verbs["chosen"] = "tune"
     before = {name: step_of(run, earlier, config) for name, earlier in verbs.items()}
-    return Step(verb, folders[verb], {} if config is None else SETTINGS[verb](config), before)
+    wanted = {} if config is None else definition.settings(config)
+    return Step(verb, definition.folder(run), wanted, before)
 
 
 def _shown(value: Any) -> str:

@@ -6,16 +6,12 @@ exceptions are settings that a step reads itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from m2trec_merlin.config import Config
 from m2trec_merlin.readers import PATHS
-
-#: The steps that leave a folder, in order.
-Verb = Literal["data", "preprocess", "train", "tune", "evaluate", "export"]
-VERBS: tuple[Verb, ...] = ("data", "preprocess", "train", "tune", "evaluate", "export")
 
 Settings = dict[str, Any]
 
@@ -25,15 +21,14 @@ _NOT_IN_DATA = {"chunk_sessions", *PATHS}
 #: What changes how fast a model is trained, not which; and what only matters where training goes on from
 #: an earlier run, whose manifest tells it.
 _NOT_IN_MODEL = {"device", "threads", "checkpoint_steps", "continued"}
-#: Settings that manifests name only where they say something: results of before they existed stay current.
-LEFT_OUT = ("event_attributes", "prefixes", "exclude_session_items")
 
 
-def _data(config: Config) -> Settings:
+def of_data(config: Config) -> Settings:
+    """Return what the canonical tables depend on."""
     # The seed is left to the step itself: trainings with several seeds may share one draw of the data.
     return {
         # Sessions are cut to their longest by a later step.
-        "data": _of_data(config, {*_NOT_IN_DATA, "max_session_length"}),
+        "data": _data_of(config, {*_NOT_IN_DATA, "max_session_length"}),
         **({"files": files} if (files := _files(config)) else {}),
         "attributes": [attribute.reading_settings() for attribute in config.attributes],
         # Interactions hold their columns by the names of the attributes.
@@ -41,8 +36,8 @@ def _data(config: Config) -> Settings:
     }
 
 
-def _of_data(config: Config, exclude: Set[str]) -> Settings:
-    # As with `LEFT_OUT`.
+def _data_of(config: Config, exclude: Set[str]) -> Settings:
+    # Named only where they say something: results of before they existed stay current.
     absent = {name for name in ("targets", "listed") if getattr(config.data, name) is None}
     return config.data.model_dump(mode="json", exclude={*exclude, *absent})
 
@@ -57,7 +52,8 @@ def _of_events(attributes: Any) -> Settings:
     return {"event_attributes": attributes} if attributes else {}
 
 
-def _preprocess(config: Config) -> Settings:
+def of_preprocess(config: Config) -> Settings:
+    """Return what the catalogue and the sessions of its rows depend on."""
     return {
         "attributes": [attribute.preprocessing_settings() for attribute in config.attributes],
         **_of_events([attribute.preprocessing_settings() for attribute in config.event_attributes]),
@@ -67,7 +63,8 @@ def _preprocess(config: Config) -> Settings:
     }
 
 
-def _train(config: Config) -> Settings:
+def of_train(config: Config) -> Settings:
+    """Return what the weights depend on."""
     return {
         "attributes": [a.model_dump(mode="json") for a in config.attributes],
         **_of_events([a.model_dump(mode="json") for a in config.event_attributes]),
@@ -79,7 +76,8 @@ def _train(config: Config) -> Settings:
     }
 
 
-def _tune(config: Config) -> Settings:
+def of_tune(config: Config) -> Settings:
+    """Return what the choice of a mixture depends on."""
     return {
         "mixture": config.serving.mixture.model_dump(mode="json"),
         "sparse_below": config.evaluation.sparse_below,
@@ -89,7 +87,8 @@ def _tune(config: Config) -> Settings:
     }
 
 
-def _evaluate(config: Config) -> Settings:
+def of_evaluate(config: Config) -> Settings:
+    """Return what the measurements depend on."""
     return {
         "evaluation": config.evaluation.model_dump(mode="json", exclude={"device"}),
         "categories": [task.attribute for task in config.model.next_attributes],
@@ -100,7 +99,8 @@ def _evaluate(config: Config) -> Settings:
     }
 
 
-def _export(config: Config) -> Settings:
+def of_export(config: Config) -> Settings:
+    """Return what was baked into the model repository."""
     return {
         "top_k": config.serving.top_k,
         "top_categories": config.serving.top_categories,
@@ -112,48 +112,13 @@ def _export(config: Config) -> Settings:
     }
 
 
-#: The settings of each step.
-SETTINGS: dict[Verb, Callable[[Config], Settings]] = {
-    "data": _data,
-    "preprocess": _preprocess,
-    "train": _train,
-    "tune": _tune,
-    "evaluate": _evaluate,
-    "export": _export,
-}
-
-
-#: What the configuration file calls settings that stand in manifests by another name.
-_FULL_NAMES = {
-    "files": "data",
-    "min_session_length": "data.min_session_length",
-    "max_session_length": "data.max_session_length",
-    "categories": "model.next_attributes",
-    "title_column": "serving.title_column",
-    "mixture": "serving.mixture",
-    "new_item_boost": "serving.new_item_boost",
-    "sparse_below": "evaluation.sparse_below",
-    "prefixes": "evaluation.prefixes",
-    "exclude_session_items": "evaluation.exclude_session_items",
-    "continued": "training.continued",
-}
-
-
-def full_name(verb: Verb, name: str) -> str:
-    """Return what the configuration file calls a setting that the manifest of a step calls `name`."""
-    first, dot, rest = name.partition(".")
-    if first in _FULL_NAMES:
-        return f"{_FULL_NAMES[first]}{dot}{rest}"
-    return f"serving.{name}" if verb == "export" else name
-
-
 def made_of(config: Config) -> Settings:
     """Return all that a model is made of, as the configuration file calls it; attributes by name."""
     attributes = {attribute.name: attribute.model_dump(mode="json") for attribute in config.attributes}
     of_events = {attribute.name: attribute.model_dump(mode="json") for attribute in config.event_attributes}
     return {
         "seed": config.seed,
-        "data": {**_of_data(config, _NOT_IN_DATA), **_files(config)},
+        "data": {**_data_of(config, _NOT_IN_DATA), **_files(config)},
         "attributes": {"names": list(attributes), **attributes},
         **_of_events({"names": list(of_events), **of_events} if of_events else {}),
         "model": config.model.model_dump(mode="json"),

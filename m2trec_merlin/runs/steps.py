@@ -10,19 +10,16 @@ from typing import Any
 
 from m2trec_merlin.artifacts import (
     MANIFEST,
-    fingerprint,
     is_current,
     require_manifest,
     require_unaltered,
     writing,
 )
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.runs.folder import PARTS, REPORT_NUMBERS, REPORT_PAGE
+from m2trec_merlin.runs.definitions import STEPS, Manifest, StepDefinition, Verb
+from m2trec_merlin.runs.folder import PARTS
 from m2trec_merlin.runs.locks import lock
-from m2trec_merlin.runs.settings import LEFT_OUT, Settings, Verb, differences, full_name
-
-#: As `write_manifest` wrote it.
-Manifest = dict[str, Any]
+from m2trec_merlin.runs.settings import Settings, differences
 
 
 @dataclass(frozen=True)
@@ -40,6 +37,11 @@ class Step:
     folder: Path
     settings: Settings
     before: Mapping[str, Step]
+
+    @property
+    def definition(self) -> StepDefinition:
+        """What such a step is in any run."""
+        return STEPS[self.verb]
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
@@ -121,10 +123,11 @@ class Step:
         """
         told = (self.found() or {}).get("settings", {})
         known = {name for name in self.settings if name in told}
-        known |= {name for name in LEFT_OUT if told and (name in told or name in self.settings)}
+        left_out = self.definition.left_out if told else ()
+        known |= {name for name in left_out if name in told or name in self.settings}
         then, now = ({name: of.get(name) for name in sorted(known)} for of in (told, self.settings))
         found = differences(then, now)
-        return {full_name(self.verb, name): (then, now) for name, then, now in found}
+        return {self.definition.full_name(name): (then, now) for name, then, now in found}
 
     def outdated(self) -> list[str]:
         """Return which earlier results have changed since the folder was made from them."""
@@ -146,11 +149,4 @@ class Step:
 
     def identity(self, manifest: Manifest) -> Any:
         """Return what tells this result from another one, as the manifests of later steps keep it."""
-        if self.verb == "preprocess":
-            # What items are shown as is no part of what a model is made of; the export names it itself.
-            return fingerprint({k: v for k, v in manifest["settings"].items() if k != "title_column"})
-        if self.verb == "data":
-            reports = (REPORT_PAGE, REPORT_NUMBERS)
-            tables = {name: digest for name, digest in manifest["sha256"].items() if name not in reports}
-            return fingerprint(tables)
-        return manifest["sha256"]
+        return self.definition.identity(manifest)

@@ -58,7 +58,7 @@ ALL, OF_THE_MODEL = list(VERBS), ["train", "tune", "evaluate", "export"]
         ("name", "store", ["evaluate"]),
         ("serving.mixture", {"kind": "tuned", "loss": 0.1}, ["tune", "evaluate", "export"]),
         ("serving.top_k", 5, ["export"]),
-        ("serving.new_item_boost", 1.5, ["export"]),
+        ("serving.new_item_boost", 1.5, ["evaluate", "export"]),
         ("data.chunk_sessions", 9, []),
         ("training.device", "cpu", []),
         ("training.threads", 1, []),

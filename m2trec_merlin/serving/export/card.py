@@ -15,7 +15,7 @@ from m2trec_merlin.evaluation.measurements import Measurement, read_measurements
 from m2trec_merlin.evaluation.slices import SLICES
 from m2trec_merlin.evaluation.tables import category_table, slice_table, to_markdown
 from m2trec_merlin.runs import Run, Verb
-from m2trec_merlin.runs.steps import Manifest
+from m2trec_merlin.runs.definitions import Manifest
 from m2trec_merlin.serving.export.licences import licence_of, licence_of_data, packages_of, parts_of
 
 MODEL_CARD = "MODEL_CARD.md"
