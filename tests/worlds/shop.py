@@ -26,6 +26,7 @@ from m2trec_merlin.preprocessing.items import build_catalogue
 from m2trec_merlin.readers.canonical import LISTED_SINCE
 from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.serving.contract.repository import version_folder
+from m2trec_merlin.sessions import IS_TARGET, Sessions
 from m2trec_merlin.workflows.items import encode_items
 from m2trec_merlin.workflows.storage import load_workflow
 
@@ -101,6 +102,7 @@ def build_shop(
     directory: Path,
     more_items: pd.DataFrame | None = None,
     listed: Sequence[int] | None = None,
+    sessions: Sessions | None = None,
     **model: object,
 ) -> tuple[Config, Catalogue, M2TRec]:
     """Write `preprocessed/` and `model/` of a run whose model has random weights, biases included.
@@ -109,16 +111,15 @@ def build_shop(
         directory: of the run.
         more_items: behind the others, without training occurrences.
         listed: items that were listed when training was over; all others before. None: nobody knows.
+        sessions: of training; None: `TRAIN`.
         model: settings of the section.
     """
     config = shop_config(directory, **model)
     train = directory / "data" / "interactions" / "train"
     train.mkdir(parents=True)
     # Item i occurs N_SEEN - i times, so that the order of the catalogue is that of the items.
-    sessions = [(f"s{n}", f"sku-{i}") for i in range(N_SEEN) for n in range(N_SEEN - i)]
-    events = pd.DataFrame(sessions, columns=["session_id", "item_id"]).sort_values(
-        "session_id", kind="stable"
-    )
+    sold = [(f"s{n}", f"sku-{i}") for i in range(N_SEEN) for n in range(N_SEEN - i)]
+    events = pd.DataFrame(sold, columns=["session_id", "item_id"]).sort_values("session_id", kind="stable")
     events["position"] = events.groupby("session_id").cumcount()
     events["timestamp"] = pd.date_range("2026-01-01", periods=len(events), freq="min").astype(
         "datetime64[us]"
@@ -132,9 +133,7 @@ def build_shop(
     preprocessed = directory / "preprocessed"
     build_catalogue(config, directory / "data", preprocessed)
     catalogue = Catalogue.load(preprocessed / "catalogue")
-    sessions = preprocessed / "sessions" / "train"
-    sessions.mkdir(parents=True)
-    pq.write_table(pa.table({"row": pa.array(TRAIN, pa.list_(pa.int64()))}), sessions / "part-00000.parquet")
+    write_sessions(sessions or Sessions.from_lists(TRAIN), preprocessed / "sessions" / "train")
     write_manifest(preprocessed, "preprocess", {})
     torch.manual_seed(3)
     model_ = build_model(config, catalogue).eval()
@@ -145,6 +144,18 @@ def build_shop(
     save_model(model_, directory / "model", config, catalogue)
     write_manifest(directory / "model", "train", {})
     return config, catalogue, model_
+
+
+def write_sessions(sessions: Sessions, folder: Path) -> None:
+    """Write sessions as preprocessing does, and which of their events may be targets, where that is told."""
+    folder.mkdir(parents=True)
+    columns = {"row": sessions.rows, IS_TARGET: sessions.is_target}
+    lists = {
+        name: pa.LargeListArray.from_arrays(sessions.offsets, values)
+        for name, values in columns.items()
+        if values is not None
+    }
+    pq.write_table(pa.table(lists), folder / "part-00000.parquet")
 
 
 @torch.inference_mode()

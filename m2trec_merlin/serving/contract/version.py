@@ -31,8 +31,10 @@ LISTED = "@listed"
 ITEM_GRAPH, SESSION_GRAPH = "items.onnx", "sessions.onnx"
 ITEM_VECTORS, CANDIDATE_VECTORS = "item_vectors.npy", "candidate_vectors.npy"
 BIASES, REPEAT_BIASES = "biases.npy", "repeat_biases.npy"
-#: Training sessions, and what each item sold of late; what views need besides is named in `neighbours`.
+#: Training sessions, where it is known which of their events may be targets, and what each item sold of late;
+#: what views need besides is named in `neighbours`.
 NEIGHBOUR_ROWS, NEIGHBOUR_OFFSETS = "neighbour_rows.npy", "neighbour_offsets.npy"
+NEIGHBOUR_TARGETS = "neighbour_targets.npy"
 NEIGHBOUR_TRENDS = "neighbour_trends.npy"
 #: What the server itself never reads: how items are encoded into rows of the catalogue.
 CATALOGUE_GRAPH, ITEM_FORMAT = "catalogue.onnx", "item_format.json"

@@ -9,7 +9,12 @@ import numpy as np
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.neighbours.pasts import trends_of
 from m2trec_merlin.neighbours.weights import VIEWS, Weights
-from m2trec_merlin.serving.contract.version import NEIGHBOUR_OFFSETS, NEIGHBOUR_ROWS, NEIGHBOUR_TRENDS
+from m2trec_merlin.serving.contract.version import (
+    NEIGHBOUR_OFFSETS,
+    NEIGHBOUR_ROWS,
+    NEIGHBOUR_TARGETS,
+    NEIGHBOUR_TRENDS,
+)
 from m2trec_merlin.sessions import Sessions
 
 
@@ -24,6 +29,8 @@ def write_neighbours(folder: Path, catalogue: Catalogue, train: Sessions, weight
     """
     np.save(folder / NEIGHBOUR_ROWS, train.rows.astype(np.int32))
     np.save(folder / NEIGHBOUR_OFFSETS, train.offsets)
+    if train.is_target is not None:
+        np.save(folder / NEIGHBOUR_TARGETS, train.is_target)
     if weights["trend"] and (trends := trends_of(catalogue)) is not None:
         np.save(folder / NEIGHBOUR_TRENDS, trends)
     for name in weights.views():

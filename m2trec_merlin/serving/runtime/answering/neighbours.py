@@ -28,6 +28,7 @@ from m2trec_merlin.serving.contract.version import (
     LISTED,
     NEIGHBOUR_OFFSETS,
     NEIGHBOUR_ROWS,
+    NEIGHBOUR_TARGETS,
     NEIGHBOUR_TRENDS,
 )
 from m2trec_merlin.serving.runtime.catalogue.served_catalogue import Listing, ServedCatalogue
@@ -52,8 +53,7 @@ class ExportedNeighbours:
             {},
             listed=np.concatenate([[False], *listed]) if listed else None,
         )
-        rows, offsets = np.load(folder / NEIGHBOUR_ROWS), np.load(folder / NEIGHBOUR_OFFSETS)
-        train = Sessions(rows.astype(np.int64), offsets)
+        train = _training_sessions(folder)
         self._weights, self._example = Weights(**weights), train.rows[: train.lengths[:1].sum()]
         found = {name: VIEWS[name].read(folder, past, train) for name in self._weights.views()}
         self._views = {name: view for name, view in found.items() if view is not None}
@@ -110,6 +110,12 @@ class ExportedNeighbours:
             views = {name: view.relisted(relisting) for name, view in self._views.items()}
         pasts = ItemPasts.known(self._occurrences[origins], self._trends[origins], listing.listed)
         return Lifts(views, pasts, self._weights)
+
+
+def _training_sessions(folder: Path) -> Sessions:
+    rows, offsets = np.load(folder / NEIGHBOUR_ROWS), np.load(folder / NEIGHBOUR_OFFSETS)
+    told = folder / NEIGHBOUR_TARGETS
+    return Sessions(rows.astype(np.int64), offsets, is_target=np.load(told) if told.is_file() else None)
 
 
 def _widened(values: np.ndarray, n_rows: int) -> np.ndarray:

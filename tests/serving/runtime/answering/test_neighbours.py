@@ -45,10 +45,24 @@ WEIGHTS = Weights(
 )
 
 
+def sessions_of(sessions: list[list[int]], targets: list[list[int]]) -> Sessions:
+    """Sessions of rows, and for each event 1 if it may be a target."""
+    return replace(Sessions.from_lists(sessions), is_target=np.concatenate(targets) > 0)
+
+
+#: Who looks at an item again buys another one; and one buyer among many who only look buys what they look at.
+LOOKED_AT_AGAIN = sessions_of([[1, 2, 1, 3], [4, 3, 5, 6]], [[0, 0, 0, 1]] * 2)
+BOUGHT_AS_SEEN = sessions_of([[1, 2, 2], *[[1, 2, 3]] * 60], [[0, 0, 1], *[[0, 0, 0]] * 60])
+
+
 def mixed_shop(
-    folder: Path, weights: Weights = WEIGHTS, listed: Sequence[int] | None = None, **model: object
+    folder: Path,
+    weights: Weights = WEIGHTS,
+    listed: Sequence[int] | None = None,
+    sessions: Sessions | None = None,
+    **model: object,
 ) -> Shop:
-    config, catalogue, trained = build_shop(folder, listed=listed, **model)
+    config, catalogue, trained = build_shop(folder, listed=listed, sessions=sessions, **model)
     serving = config.serving.model_copy(update={"mixture": FixedMixture(**weights)})
     config = config.model_copy(update={"serving": serving})
     return Shop(config, catalogue, trained, export(config))
@@ -66,12 +80,21 @@ def request(rows: list[int], top_k: int, **options: object) -> Request:
         {"weights": Weights(by_id=2.0)},
         {"inputs": [ITEM_ID, "department"]},
         {"listed": [N_ITEMS - 1, N_SEEN]},
+        {"sessions": LOOKED_AT_AGAIN},
+        {"sessions": BOUGHT_AS_SEEN},
     ],
-    ids=["all views", "neighbours by id", "a model of ids", "dates of listing"],
+    ids=[
+        "all views",
+        "neighbours by id",
+        "a model of ids",
+        "dates of listing",
+        "views repeat",
+        "buys repeat",
+    ],
 )
 def test_answers_equal_the_mixture(tmp_path: Path, options: dict[str, Any]) -> None:
     shop = mixed_shop(tmp_path, **options)
-    train = Sessions.from_lists(TRAIN)
+    train = options.get("sessions", Sessions.from_lists(TRAIN))
     weights = options.get("weights", WEIGHTS)
     trends = trends_of(shop.catalogue)
     assert trends is not None and trends.min() < 0 < trends.max()
