@@ -33,7 +33,7 @@ def _tables(manifest: Manifest) -> Any:
 
 
 def _encoding(manifest: Manifest) -> Any:
-    # What items are shown as is no part of what a model is made of; the export names it itself.
+    # What items are shown as is no part of what a model is made of; steps that read it name it themselves.
     return fingerprint({name: v for name, v in manifest["settings"].items() if name != "title_column"})
 
 
@@ -75,6 +75,7 @@ class StepDefinition:
 _OF_A_MODEL: dict[str, Verb] = {"preprocessed": "preprocess", "model": "train"}
 #: What decides which prefixes count, and for what.
 _SCORED = {name: f"evaluation.{name}" for name in ("prefixes", "exclude_session_items")}
+_TITLES = {"title_column": "serving.title_column"}
 
 STEPS: dict[Verb, StepDefinition] = {
     "data": StepDefinition(
@@ -94,7 +95,7 @@ STEPS: dict[Verb, StepDefinition] = {
         names={
             "min_session_length": "data.min_session_length",
             "max_session_length": "data.max_session_length",
-            "title_column": "serving.title_column",
+            **_TITLES,
         },
         left_out=("event_attributes",),
         identity=_encoding,
@@ -110,8 +111,13 @@ STEPS: dict[Verb, StepDefinition] = {
         folder=lambda run: run.mixture,
         settings=settings.of_tune,
         before=_OF_A_MODEL,
-        names={**_SCORED, "mixture": "serving.mixture", "sparse_below": "evaluation.sparse_below"},
-        left_out=tuple(_SCORED),
+        names={
+            **_SCORED,
+            **_TITLES,
+            "mixture": "serving.mixture",
+            "sparse_below": "evaluation.sparse_below",
+        },
+        left_out=(*_SCORED, *_TITLES),
     ),
     "evaluate": StepDefinition(
         folder=lambda run: run.evaluation,
@@ -122,8 +128,9 @@ STEPS: dict[Verb, StepDefinition] = {
             "categories": "model.next_attributes",
             "mixture": "serving.mixture",
             "new_item_boost": "serving.new_item_boost",
+            **_TITLES,
         },
-        left_out=("new_item_boost",),
+        left_out=("new_item_boost", *_TITLES),
     ),
     "export": StepDefinition(
         folder=lambda run: run.triton,

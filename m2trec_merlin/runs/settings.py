@@ -83,8 +83,14 @@ def of_tune(config: Config) -> Settings:
         "sparse_below": config.evaluation.sparse_below,
         "prefixes": config.evaluation.prefixes,
         "exclude_session_items": config.evaluation.exclude_session_items,
+        **_titles(config),
         "seed": config.seed,
     }
+
+
+def _titles(config: Config) -> Settings:
+    # Words of titles count beside the model, and in the baseline that knows nothing else.
+    return {} if config.serving.title_column is None else {"title_column": config.serving.title_column}
 
 
 def of_evaluate(config: Config) -> Settings:
@@ -94,6 +100,7 @@ def of_evaluate(config: Config) -> Settings:
         "categories": [task.attribute for task in config.model.next_attributes],
         "mixture": config.serving.mixture.model_dump(mode="json"),
         **({"new_item_boost": boost} if (boost := config.serving.new_item_boost) else {}),
+        **_titles(config),
         "name": config.name,
         "seed": config.seed,
     }
