@@ -17,6 +17,7 @@ from functools import partial
 import numpy as np
 from scipy.spatial.distance import jensenshannon
 
+from m2trec_merlin.attributes.profiles import weighted_quantiles
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.drift.sample import Sample
 from m2trec_merlin.encoded import MISSING, NO_ITEM, OUT_OF_VOCABULARY, EncodedColumn, Layout
@@ -159,7 +160,8 @@ def _values_of(sample: Sample, name: str, names: Sequence[str] | None) -> tuple[
     known = numbers(sample)
     # What lies beyond the least and the most has bins of its own, as these may be what nearly all have.
     below = np.nextafter(np.float64(known.min()), -np.inf)
-    edges = np.unique([below, *np.quantile(known, np.linspace(0, 1, _BINS + 1)[1:])])
+    shares = np.linspace(0, 1, _BINS + 1)[1:]
+    edges = np.unique([below, *weighted_quantiles(known, sample.count(), shares)])
 
     def count_numbers(sample: Sample, drawn: np.ndarray | None) -> np.ndarray:
         bins = np.searchsorted(edges, numbers(sample))

@@ -106,6 +106,23 @@ def test_numbers_beyond_the_trained_ones_are_drift_on_either_side(usual: int, no
     assert not differences(trained, sample(draw(2000, shares, seed=1)))["price", "distance"].is_drift
 
 
+def test_numbers_that_most_events_have_are_told_apart() -> None:
+    prices = EncodedColumn(FIELDS["price"], np.arange(100, dtype=np.float32))
+    catalogue = Catalogue(np.arange(101), np.ones(101, np.int64), {"price": prices})
+    # Nine of ten events have one of the ten lowest prices.
+    shares = np.repeat([0.9 / 10, 0.1 / 90], [10, 90])
+    lowest = np.repeat([0.9 / 3, 0, 0.1 / 90], [3, 7, 90])
+    of = [
+        Sample(Sessions.from_lists(draw(1000, each.tolist(), seed)), {"price": prices}, np.arange(1, 101))
+        for seed, each in enumerate([shares, shares, lowest])
+    ]
+    same, other = (compare(of[0], new, catalogue, lambda _: None, DEFAULTS, 0) for new in of[1:])
+    assert [each.is_drift for found in (same, other) for each in found if each.what == "price"] == [
+        False,
+        True,
+    ]
+
+
 def test_attributes_are_left_out_where_there_is_nothing_to_compare() -> None:
     found = compare(TRAINED, TRAINED, CATALOGUE, lambda _: None, DEFAULTS, 0, without=["tags", "price"])
     assert {each.what for each in found} == {
