@@ -54,7 +54,9 @@ def quantiles(numbers: np.ndarray, counts: np.ndarray) -> dict[str, float]:
     return {f"{share:g}": float(value) for share, value in zip(_QUANTILES, found, strict=True)}
 
 
-def weighted_quantiles(numbers: np.ndarray, counts: np.ndarray, shares: Sequence[float]) -> np.ndarray:
+def weighted_quantiles(
+    numbers: np.ndarray, counts: np.ndarray, shares: Sequence[float] | np.ndarray
+) -> np.ndarray:
     """Return the least numbers up to which such shares lie, where each number occurs so many times."""
     order = np.argsort(numbers, kind="stable")
     reached = np.cumsum(counts[order])

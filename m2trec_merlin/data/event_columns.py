@@ -101,10 +101,20 @@ class EventColumns:
         are: np.ndarray = found.to_numpy(zero_copy_only=False)
         return are
 
-    def derive(self, events: pd.DataFrame) -> dict[str, pd.Series]:
-        """Return the derived columns of canonical events, whole sessions in order."""
+    def derive(self, events: pd.DataFrame, known: np.ndarray | None = None) -> dict[str, pd.Series]:
+        """Return the derived columns of canonical events, whole sessions in order.
+
+        Args:
+            events: with their times and positions.
+            known: bool [E], which of them a catalogue knows the items of; None: all. Sessions are as if they
+                had no others, whose values are missing.
+        """
         first = events[POSITION].to_numpy() == 0
-        return {name: derive(events[TIMESTAMP], first) for name, derive in self.derived.items()}
+        if known is None or known.all():
+            return {name: derive(events[TIMESTAMP], first) for name, derive in self.derived.items()}
+        session = np.cumsum(first)[known]
+        first, times = np.diff(session, prepend=0) > 0, events[TIMESTAMP][known]
+        return {name: derive(times, first).reindex(events.index) for name, derive in self.derived.items()}
 
 
 def canonical_attributes(attributes: Sequence[Attribute]) -> list[Attribute]:

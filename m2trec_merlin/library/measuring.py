@@ -134,16 +134,17 @@ def read_sessions(sessions: Own, catalogue: Catalogue, run: Run, tell: Tell) -> 
     times = read_times(events, run)
     order = np.lexsort([np.arange(len(events)), *_places(events, times), numbers])
     offsets = offsets_of(np.bincount(numbers, minlength=len(first)))
-    in_order = events.iloc[order]
+    rows, in_order = rows[order], events.iloc[order]
     positions = np.arange(len(order)) - np.repeat(offsets[:-1], np.diff(offsets))
-    attributes = encode_events(in_order, None if times is None else times.iloc[order], positions, run, tell)
-    read = Sessions(rows[order], offsets, attributes, targets_of(in_order, run))
+    times = None if times is None else times.iloc[order]
+    attributes = encode_events(in_order, times, positions, rows != NO_ITEM, run, tell)
+    read = Sessions(rows, offsets, attributes, targets_of(in_order, run))
     if not read.n_prefixes:
         few = "two events" if read.is_target is None else "an event behind its first that may be a target"
         raise DataError("sessions", [f"none has {few}, so that nothing comes next"])
     unknown = int((rows == NO_ITEM).sum())
     near = explain_unknown(
-        events[ITEM_ID][rows == NO_ITEM].iloc[:_COMPARED], catalogue.item_ids[NO_ITEM + 1 :]
+        in_order[ITEM_ID][rows == NO_ITEM].iloc[:_COMPARED], catalogue.item_ids[NO_ITEM + 1 :]
     )
     if unknown == len(rows):
         example = _shown(events[ITEM_ID].iloc[0]) + (f": {near}" if near else "")

@@ -52,7 +52,12 @@ def read_times(events: pd.DataFrame, run: Run) -> pd.Series | None:
 
 
 def encode_events(
-    events: pd.DataFrame, times: pd.Series | None, positions: np.ndarray, run: Run, tell: Tell
+    events: pd.DataFrame,
+    times: pd.Series | None,
+    positions: np.ndarray,
+    known: np.ndarray,
+    run: Run,
+    tell: Tell,
 ) -> EncodedItems:
     """Encode attributes of events; a column that is not there counts as missing.
 
@@ -60,6 +65,7 @@ def encode_events(
         events: whole sessions in order; columns as the run's source calls them.
         times: of the events, see `read_times`.
         positions: int64 [E], of the events in their sessions.
+        known: bool [E], which are of items that the catalogue knows.
         run: trained.
         tell: is told of columns that are not there, and of values that count as missing.
     """
@@ -86,8 +92,9 @@ def encode_events(
             there = _column(events, TIMESTAMP, tell)
             _tell_missing(TIMESTAMP, "holds no times", there.notna().to_numpy(), tell)
             times = pd.Series(np.full(len(events), np.datetime64("NaT", "ns")))
-        known = to_microseconds(times).reset_index(drop=True)
-        frame = frame.assign(**columns.derive(pd.DataFrame({TIMESTAMP: known, POSITION: positions})))
+        moments = to_microseconds(times).reset_index(drop=True)
+        timed = pd.DataFrame({TIMESTAMP: moments, POSITION: positions})
+        frame = frame.assign(**columns.derive(timed, known))
     encoded = encode_items(load_workflow(run.events_workflow, events_workflow), frame)
     fields = event_fields(session_files(run.sessions("train")))
     return {f.name: EncodedColumn.from_arrow(f, to_arrow(encoded[f.name])) for f in fields}

@@ -10,12 +10,13 @@ import pandas as pd
 
 from m2trec_merlin.artifacts import reading
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.data.event_columns import canonical_attributes
-from m2trec_merlin.encoded import EncodedItems
+from m2trec_merlin.data.event_columns import EventColumns, canonical_attributes
+from m2trec_merlin.encoded import NO_ITEM, EncodedItems
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.merlin_adapter import dataset_of_parts
 from m2trec_merlin.preprocessing.parts import find_parts
 from m2trec_merlin.preprocessing.sessions import write_part
+from m2trec_merlin.readers.canonical import ITEM_ID
 from m2trec_merlin.runs import Run
 from m2trec_merlin.runs.settings import differences
 from m2trec_merlin.sessions import Sessions, event_fields, session_files
@@ -25,6 +26,8 @@ from m2trec_merlin.workflows.storage import read_learned
 
 def encode_again(run: Run, catalogue: Catalogue, split: str, by: Run) -> EncodedItems:
     """Return the attributes of a split's events, in the order of its sessions, as another run encodes them.
+
+    What is made of times is made anew: to that run, events of items that it does not know have not been.
 
     Args:
         run: whose events they are.
@@ -56,6 +59,20 @@ def encode_again(run: Run, catalogue: Catalogue, split: str, by: Run) -> Encoded
         read_learned(workflow, by.events_workflow)
         fields = event_fields(session_files(by.sessions("train")))
         files = [Path(folder) / part.name for part in parts]
+        made = EventColumns(by.config)
+        known_there = Catalogue.load(by.catalogue) if made.derived else None
         for part, file in zip(parts, files, strict=True):
-            write_part(workflow, str(part), str(file), fields=fields)
+            source = part
+            if known_there is not None:
+                source = _made_again(part, made, known_there, Path(folder) / "events.parquet")
+            write_part(workflow, str(source), str(file), fields=fields)
         return Sessions.read(files).attributes
+
+
+def _made_again(part: Path, columns: EventColumns, catalogue: Catalogue, target: Path) -> Path:
+    """Write a part whose derived columns are those of the events whose items a catalogue knows."""
+    with reading(part, "data"):
+        events = pd.read_parquet(part)
+    known = catalogue.rows_of(events[ITEM_ID].tolist()) != NO_ITEM
+    events.assign(**columns.derive(events, known)).to_parquet(target, index=False)
+    return target

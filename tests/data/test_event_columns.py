@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from m2trec_merlin.data.event_columns import EventColumns
 from m2trec_merlin.data.preparation import prepare_data
 from m2trec_merlin.data.schema import schemas
 from m2trec_merlin.data.validation import validate
@@ -44,6 +45,19 @@ def test_raw_columns_come_along_under_the_names_of_their_attributes(tmp_path):
     assert merged["hour"].tolist() == pd.to_datetime(merged["time"], unit="s").dt.hour.tolist()
     first = found["position"] == 0
     assert found["gap"][first].isna().all() and (found["gap"][~first] > 0).all()
+
+
+def test_derived_columns_are_those_of_the_events_that_are_known(tmp_path):
+    columns = EventColumns(events_config(tmp_path))
+    times = pd.to_datetime(pd.Series([0, 60, 200, 7, 9, 10]), unit="s").astype("datetime64[us]")
+    events = pd.DataFrame({"timestamp": times, "position": [0, 1, 2, 0, 1, 2]})
+    found = columns.derive(events, np.array([True, False, True, False, True, True]))
+    np.testing.assert_allclose(
+        np.expm1(found["gap"].to_numpy()), [np.nan, np.nan, 200, np.nan, np.nan, 1], rtol=1e-12
+    )
+    assert found["hour"].isna().tolist() == [False, True, False, True, False, False]
+    both = columns.derive(events), columns.derive(events, np.ones(6, bool))
+    assert all(both[0][name].equals(both[1][name]) for name in ("gap", "hour"))
 
 
 def test_without_event_attributes_interactions_have_no_more_columns(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,31 @@ def test_events_are_encoded_again_for_the_other_model(runs: tuple[Run, Run]) -> 
     assert np.corrcoef(again["paid"].values, own.attributes["paid"].values)[0, 1] > 0.999
     same = encode_again(today, Catalogue.load(today.catalogue), "valid", today)
     np.testing.assert_array_equal(same["paid"].values, own.attributes["paid"].values)
+
+
+def test_gaps_are_those_between_the_events_whose_items_the_other_model_knows(
+    runs: tuple[Run, Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    yesterday, today = runs
+    own, catalogue = Sessions.load(today.sessions("valid")), Catalogue.load(today.catalogue)
+    lacked = own.rows[1]
+
+    class Fewer(Catalogue):
+        def rows_of(self, item_ids: Sequence[object]) -> np.ndarray:
+            is_lacked = np.array(item_ids) == catalogue.item_ids[lacked]
+            return np.where(is_lacked, 0, super().rows_of(item_ids))
+
+    before = encode_again(today, catalogue, "valid", yesterday)["gap"].values
+    monkeypatch.setattr("m2trec_merlin.preprocessing.rereading.Catalogue", Fewer)
+    after = encode_again(today, catalogue, "valid", yesterday)["gap"].values
+    behind = np.flatnonzero(own.rows[:-1] == lacked) + 1
+    behind = behind[~np.isin(behind, own.offsets) & (own.rows[behind] != lacked)]
+    # From the event before the one that is lacked: longer, or missing where it was the first.
+    was_first = np.isin(behind - 1, own.offsets)
+    assert len(behind) and (after[behind][~was_first] > before[behind][~was_first]).all()
+    assert (after[behind][was_first] == 0).all()
+    others = np.setdiff1d(np.flatnonzero(own.rows != lacked), behind)
+    np.testing.assert_array_equal(after[others], before[others])
 
 
 def test_models_of_other_vocabularies_are_compared(runs: tuple[Run, Run]) -> None:
