@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import reprlib
 from decimal import Decimal
 from typing import Any, TypeGuard
@@ -14,7 +13,7 @@ import pyarrow.compute as pc
 
 from m2trec_merlin.arrays import Array, filled_entries, known_entries, offsets_of
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.spelling import spell
+from m2trec_merlin.spelling import spell, with_point
 
 #: What programs write where there is no value, and what spreadsheets write where there is a mistake.
 _NONE = r"null|nan|none|nil|na|n/a|n\.a\."
@@ -22,9 +21,6 @@ _MISTAKE = r"n/?a|nv|ref!|bezug!|value!|wert!|name\?|num!|zahl!|div/0!|null!"
 _IN_BRACKETS = rf"[(\[<]({_NONE}|blank|empty|leer)[)\]>]"
 #: Behind an @ may stand what was added to it.
 _MISSING_WORD = rf"(?i)^\s*({_NONE}|undefined|nat|\\n|-+|\?+|{_IN_BRACKETS}|#({_MISTAKE}))\s*(@.*)?$"
-
-#: 0.812 is no number of thousands, but one of another writing.
-_WITH_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+(?:,[0-9]*)?(?:[eE][+-]?[0-9]+)?")
 
 
 def to_arrow(series: pd.Series) -> pa.Array:
@@ -188,13 +184,6 @@ def _rounded_rightly(texts: pd.Series, found: np.ndarray) -> np.ndarray:
     result = found.copy()
     result[known] = exact
     return result
-
-
-def with_point(number: str) -> str:
-    """Return a number with a decimal comma as Python writes it; in quotes if points part no thousands."""
-    if "." in number and not _WITH_THOUSANDS.fullmatch(number.strip()):
-        return f"'{number}'"
-    return number.replace(".", "").replace(",", ".")
 
 
 def is_number(value: object) -> TypeGuard[int | float | Decimal | np.number]:

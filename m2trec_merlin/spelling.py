@@ -17,6 +17,7 @@ Ids of items and sessions are not categories, and stay as they are.
 from __future__ import annotations
 
 import json
+import math
 import re
 import unicodedata
 from datetime import datetime, timedelta
@@ -29,6 +30,9 @@ _LONGEST, _ZEROS = 21, 6
 _UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff"))
 
 _NUMBER = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?")
+#: As tables hold numbers; and with points at thousands: 0.812 is none of these, but one of another writing.
+_WRITTEN = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_WITH_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+(?:,[0-9]*)?(?:[eE][+-]?[0-9]+)?")
 _WHOLE = re.compile(r"-?[1-9][0-9]*|0")
 _SECONDS = re.compile(r"([0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]*?)0+")
 _TIME = re.compile(
@@ -58,6 +62,20 @@ def spell(text: str) -> str:
 def spell_json(value: str | float | bool) -> str:
     """Return the text of the category that a JSON scalar stands for."""
     return spell(value if isinstance(value, str) else json.dumps(value))
+
+
+def with_point(number: str) -> str:
+    """Return a number with a decimal comma as Python writes it; in quotes if points part no thousands."""
+    if "." in number and not _WITH_THOUSANDS.fullmatch(number.strip()):
+        return f"'{number}'"
+    return number.replace(".", "").replace(",", ".")
+
+
+def number_in(text: str, decimal: str = ".") -> float | None:
+    """Return the finite number that a text is; None if it is none. With "," points part thousands."""
+    written = (with_point(text) if decimal == "," else text).strip()
+    number = float(written) if _WRITTEN.fullmatch(written) else math.inf
+    return number if math.isfinite(number) else None
 
 
 def _spell_number(number: Decimal) -> str:

@@ -140,6 +140,11 @@ class Attribute(Section):
         return self.column or self.name
 
     @property
+    def decimal_mark(self) -> str:
+        """What begins the fraction in texts, if it is read as a number; empty if not."""
+        return ""
+
+    @property
     def embedding(self) -> Embedding:
         """How the model embeds it."""
         return Embedding()

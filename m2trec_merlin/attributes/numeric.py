@@ -36,6 +36,11 @@ class Numeric(Attribute):
     layout: ClassVar[Layout] = Layout.NUMBERS
     is_shown: ClassVar[bool] = True
 
+    @property
+    def decimal_mark(self) -> str:
+        """See `decimal`."""
+        return self.decimal
+
     def reading_settings(self) -> dict[str, Any]:
         """Whether numbers below 0 are valid depends on `log`, and what a text says on `decimal`."""
         return {**super().reading_settings(), "log": self.log, "decimal": self.decimal}

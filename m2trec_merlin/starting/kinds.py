@@ -16,10 +16,11 @@ import pyarrow.compute as pc
 
 from m2trec_merlin.attributes.base import WRITTEN_LISTS_HINT, written_lists
 from m2trec_merlin.attributes.numeric import may_have_points_at_thousands
-from m2trec_merlin.columns import are_missing_words, to_arrow, with_point
+from m2trec_merlin.columns import are_missing_words, to_arrow
 from m2trec_merlin.errors import shorten
 from m2trec_merlin.readers.times import DAYS
 from m2trec_merlin.shares import percent
+from m2trec_merlin.spelling import with_point
 from m2trec_merlin.starting.look import Column
 from m2trec_merlin.starting.names import speaks_of
 from m2trec_merlin.starting.times import times_of

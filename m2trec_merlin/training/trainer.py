@@ -38,7 +38,8 @@ from m2trec_merlin.training.optimizer import Optimizers, build_optimizer, clip_g
 from m2trec_merlin.training.processes import ALONE, Processes
 from m2trec_merlin.training.schedule import learning_rate
 
-_BEST = "best.safetensors"
+#: Weights by the epoch that they are of: a killed training has those that its checkpoint speaks of.
+_BEST, _BESTS = "best-{:04d}.safetensors", "best-*.safetensors"
 #: Steps after which their losses are looked at, by the type of device; elsewhere after each.
 _LOSSES_AT_ONCE = {"cuda": 20}
 
@@ -146,7 +147,7 @@ class Trainer:
             self._save(optimizer, state)
         if state.best_epoch:
             self.processes.wait()
-            self.model.load_state_dict(load_file(self.folder / _BEST))
+            self.model.load_state_dict(load_file(self._best(state)))
         return state
 
     @property
@@ -165,6 +166,13 @@ class Trainer:
 
     def _save(self, optimizer: Optimizers, state: TrainingState) -> None:
         save_checkpoint(self.folder, self.model, optimizer, state, self.inputs, self.processes)
+        if self.processes.is_first:
+            for path in self.folder.glob(_BESTS):
+                if path != self._best(state):
+                    path.unlink()
+
+    def _best(self, state: TrainingState) -> Path:
+        return self.folder / _BEST.format(state.best_epoch)
 
     def _train_epoch(self, do: Step, optimizer: Optimizers, state: TrainingState) -> None:
         self.model.train()
@@ -238,7 +246,7 @@ class Trainer:
             if not best or _rank_of(record) > _rank_of(best):
                 state.best_epoch, state.best_value = state.epoch, record["HIT@20"]
                 if self.processes.is_first:
-                    save_weights(self.model, self.folder / _BEST)
+                    save_weights(self.model, self._best(state))
         self.monitor.epoch(state)
 
     def _measure(self) -> list[float]:

@@ -1,4 +1,5 @@
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,30 @@ class TestTrainer:
         tested, _, _ = trainer(tmp_path, tiny_config(training={"epochs": 5, "patience": 5}), Recorder())
         progress = tested.train(seed=1)
         assert (progress.epoch, progress.best_epoch, progress.best_value) == (5, 2, 1.0)
+
+    def test_what_was_best_of_a_try_that_was_killed_is_not_taken_for_best(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """On several threads an epoch that is done again may come out otherwise."""
+        weights: list[torch.Tensor] = []
+        config = tiny_config(training={"epochs": 2})
+        for measured in ([[0.5, 0.2], [0.9, 0.4]], [[0.4, 0.2]]):
+            values = iter(measured)
+            monkeypatch.setattr(Trainer, "_measure", lambda self, values=values: next(values))
+            recorder = Recorder()
+            tested, model, _ = trainer(tmp_path, config, recorder)
+
+            def epoch(state: TrainingState, model: M2TRec = model) -> None:
+                weights.append(next(model.parameters()).detach().clone())
+                if state.best_value == 0.9:
+                    raise KeyboardInterrupt
+
+            monkeypatch.setattr(recorder, "epoch", epoch)
+            with suppress(KeyboardInterrupt):
+                progress = tested.train(seed=1)
+        assert (progress.epoch, progress.best_epoch) == (2, 1)
+        assert torch.equal(next(model.parameters()), weights[0]) and not torch.equal(weights[0], weights[1])
+        assert [path.name for path in tmp_path.rglob("best*")] == ["best-0001.safetensors"]
 
     def test_stops_after_max_steps(self, tmp_path: Path) -> None:
         recorder = Recorder()

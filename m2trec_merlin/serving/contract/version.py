@@ -68,7 +68,8 @@ class Description:
     Attributes:
         max_length: events that the model takes of a session.
         attributes: those that raw items are encoded by; none if the model needs their ids.
-        filters: columns that recommendations can be filtered by, and whether they hold numbers.
+        filters: columns that recommendations can be filtered by; of those of numbers what begins the fraction
+            of one that is written as text, "." or ",", and of others "".
         defaults: values of request options, where they are not the options' own.
         top_categories: values of a predicted attribute in an answer.
         repeat_biases: whether items of the session have a bias of their own.
@@ -85,7 +86,7 @@ class Description:
 
     max_length: int
     attributes: tuple[RawAttribute, ...]
-    filters: dict[str, bool]
+    filters: dict[str, str]
     defaults: dict[str, Any]
     top_categories: int
     repeat_biases: bool

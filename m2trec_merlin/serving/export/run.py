@@ -25,7 +25,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.event_columns import canonical_attributes
 from m2trec_merlin.derived import is_derived
-from m2trec_merlin.encoded import FIRST_VALUE, NO_ITEM, Layout
+from m2trec_merlin.encoded import FIRST_VALUE, NO_ITEM
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.tuning.chosen import weights_of
 from m2trec_merlin.evaluation.tuning.run import tune
@@ -207,7 +207,7 @@ def describe(run: Run, model: M2TRec, catalogue: Catalogue, mixture: dict[str, f
     return Description(
         max_length=model.max_length,
         attributes=tuple(raw),
-        filters={a.name: a.layout is Layout.NUMBERS for a in filter_attributes(config.attributes)},
+        filters={each.name: each.decimal_mark for each in filter_attributes(config.attributes)},
         defaults={"top_k": config.serving.top_k, "new_item_boost": config.serving.new_item_boost},
         top_categories=config.serving.top_categories,
         repeat_biases=model.next_item_head.repeat_biases is not None,

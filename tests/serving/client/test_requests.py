@@ -118,6 +118,8 @@ def test_items_are_ids_or_attributes_or_both() -> None:
 def test_attributes_may_come_out_of_a_table() -> None:
     _, attributes = id_and_attributes({"price": np.float32(2.5), "image": np.array([1, 2]), "n": np.int64(3)})
     assert json.loads(attributes) == {"price": 2.5, "image": [1, 2], "n": 3}
+    _, attributes = id_and_attributes({"price": np.float32(7.1), "image": np.float32([0.1, 1e-9])})
+    assert json.loads(attributes) == {"price": 7.1, "image": [0.1, 1e-9]}
     row = pd.Series({"item_id": 7, "title": "oat milk", "price": 2.5, "event_attributes": {"event": "buy"}})
     assert id_and_attributes(row) == ("7", '{"title": "oat milk", "price": 2.5}')
     assert event_attributes_of(row) == '{"event": "buy"}'

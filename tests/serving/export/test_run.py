@@ -112,6 +112,6 @@ def test_both_steps_read_the_same_description(shop: Shop) -> None:
     described = describe(Run(shop.config), shop.model, shop.catalogue, {})
     expected = replace(described, index="quantised", model=trained)
     assert Description.open(shop.preprocess) == version == expected
-    assert version.filters == {"department": False, "tags": False, "price": True}
+    assert version.filters == {"department": "", "tags": "", "price": "."}
     assert version.defaults == {"top_k": 5, "new_item_boost": 0.0}
     assert [field.name for field in version.fields] == list(shop.catalogue.attributes)

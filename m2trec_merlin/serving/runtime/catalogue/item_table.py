@@ -104,12 +104,11 @@ class NumberColumn:
             Those that no item has, as they were written.
         """
         if isinstance(wanted, dict):
-            bounds = {name: as_number(bound) or 0.0 for name, bound in wanted.items()}
-            at_least, at_most = bounds.get("min", -np.inf), bounds.get("max", np.inf)
+            at_least, at_most = wanted.get("min", -np.inf), wanted.get("max", np.inf)
             mask[1:] = (self._values >= at_least) & (self._values <= at_most)
             return []
         values = wanted if isinstance(wanted, list) else [wanted]
-        numbers = np.array([as_number(value) for value in values], np.float64)
+        numbers = np.array(values, np.float64)
         found = np.isin(numbers, self._values)
         mask[1:] = np.isin(self._values, numbers)
         return [value for value, known in zip(values, found, strict=True) if not known]
@@ -248,14 +247,3 @@ class StackedItems(Items):
         found = iter(ask(self._before, rows[~others]))
         also = iter(ask(self._more, rows[others] - self._first + 1))
         return [next(also) if other else next(found) for other in others.tolist()]
-
-
-def as_number(value: Any) -> float | None:
-    """Return the finite number that a JSON value is, or that its text says; None if there is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None

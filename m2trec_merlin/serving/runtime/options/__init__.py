@@ -65,7 +65,8 @@ def check_read_options(raw: object, version: Description) -> dict[str, Any]:
             problems.append(f"options.{cut(name)}: no such option; accepted: {', '.join(_BY_NAME)}")
     if problems:
         raise RefusedError("; ".join(problems))
-    return {**_defaults(version), **{name: _BY_NAME[name].read(value) for name, value in raw.items()}}
+    read = {name: _BY_NAME[name].read(value, version) for name, value in raw.items()}
+    return {**_defaults(version), **read}
 
 
 def options_schema(version: Description) -> dict[str, Any]:

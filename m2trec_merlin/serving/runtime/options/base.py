@@ -113,7 +113,7 @@ class Option(Generic[T]):
         """Tell whether a value, as JSON gives it, is of the right form."""
         raise NotImplementedError
 
-    def read(self, value: Any) -> T:
+    def read(self, value: Any, version: Description) -> T:
         """Return a valid value as `apply` takes it and JSON can hold it."""
         read: T = value
         return read

@@ -25,7 +25,7 @@ class Exclude(Option[list[str]]):
         """See `Option.fits`."""
         return is_list_of_ids(value)
 
-    def read(self, value: Any) -> list[str]:
+    def read(self, value: Any, version: Description) -> list[str]:
         """Return ids as text."""
         return as_ids(value)
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import numpy as np
 
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.serving.contract.version import Description
-from m2trec_merlin.serving.runtime.catalogue.item_table import as_number
 from m2trec_merlin.serving.runtime.notes import cut
 from m2trec_merlin.serving.runtime.options.base import NUMBER, SCALAR, Draft, Option
+from m2trec_merlin.spelling import number_in
 
 _ALL, _NOT = "all", "not"
 _BOUNDS = ("min", "max")
@@ -32,7 +33,7 @@ class Filters(Option[dict[str, Any]]):
 
     def schema(self, version: Description) -> dict[str, Any]:
         """See `Option.schema`."""
-        columns = {name: _schema(name, numeric) for name, numeric in version.filters.items()}
+        columns = {name: _schema(name, numeric=bool(mark)) for name, mark in version.filters.items()}
         return {"type": "object", "properties": columns, "additionalProperties": False}
 
     def fits(self, value: object) -> bool:
@@ -50,12 +51,17 @@ class Filters(Option[dict[str, Any]]):
         where = f"options.filters.{cut(name)}"
         if name not in version.filters:
             return f"{where}: no such column; accepted: {', '.join(version.filters) or 'none'}"
-        numeric = version.filters[name]
-        if _fits(wanted, numeric):
+        mark = version.filters[name]
+        if _fits(wanted, mark):
             return None
-        what = "a number, a list of numbers, or" if numeric else "a value, a list of values, or"
-        keys = "min, max, all or not" if numeric else "all or not"
+        what = "a number, a list of numbers, or" if mark else "a value, a list of values, or"
+        keys = "min, max, all or not" if mark else "all or not"
         return f"{where}: expected {what} an object with {keys}, found {cut(json.dumps(wanted))}"
+
+    def read(self, value: Any, version: Description) -> dict[str, Any]:
+        """Return numbers that are written as text, as tables write them, as numbers."""
+        marks = ((name, version.filters[name]) for name in value)
+        return {name: _numbers_in(value[name], mark) if mark else value[name] for name, mark in marks}
 
     def apply(self, value: dict[str, Any], draft: Draft) -> None:
         """Let only items pass that have a wanted value in every column."""
@@ -100,22 +106,43 @@ def _passing(draft: Draft, name: str, wanted: Any) -> np.ndarray:
     return passing
 
 
-def _fits(wanted: object, numeric: bool, inside_not: bool = False) -> bool:
+def _fits(wanted: object, mark: str, inside_not: bool = False) -> bool:
     if not isinstance(wanted, dict):
-        return _are_values(wanted if isinstance(wanted, list) else [wanted], numeric)
+        return _are_values(wanted if isinstance(wanted, list) else [wanted], mark)
     keys = wanted.keys()
-    if not keys or keys - {_ALL, _NOT, *(_BOUNDS if numeric else ())}:
+    if not keys or keys - {_ALL, _NOT, *(_BOUNDS if mark else ())}:
         return False
     bounds = [wanted[key] for key in _BOUNDS if key in keys]
-    wants_all = wanted.get(_ALL, [""] if not numeric else [0])
+    wants_all = wanted.get(_ALL, [0] if mark else [""])
     return (
-        _are_values(bounds, numeric=True)
-        and (isinstance(wants_all, list) and bool(wants_all) and _are_values(wants_all, numeric))
-        and (_NOT not in keys or (not inside_not and _fits(wanted[_NOT], numeric, inside_not=True)))
+        _are_values(bounds, mark)
+        and (isinstance(wants_all, list) and bool(wants_all) and _are_values(wants_all, mark))
+        and (_NOT not in keys or (not inside_not and _fits(wanted[_NOT], mark, inside_not=True)))
     )
 
 
-def _are_values(values: list[Any], numeric: bool) -> bool:
-    if numeric:
-        return all(as_number(value) is not None for value in values)
+def _are_values(values: list[Any], mark: str) -> bool:
+    if mark:
+        return all(_number(value, mark) is not None for value in values)
     return not any(value is None or isinstance(value, list | dict) for value in values)
+
+
+def _numbers_in(wanted: Any, mark: str) -> Any:
+    if isinstance(wanted, list):
+        return [_numbers_in(each, mark) for each in wanted]
+    if isinstance(wanted, dict):
+        return {key: _numbers_in(each, mark) for key, each in wanted.items()}
+    return _number(wanted, mark)
+
+
+def _number(value: object, mark: str) -> float | None:
+    """Return the finite number that a JSON value is, or that its text says; None if there is none."""
+    if isinstance(value, str):
+        return number_in(value, mark)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None

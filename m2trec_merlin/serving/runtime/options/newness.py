@@ -37,7 +37,7 @@ class NewItems(Option[list[str] | None]):
         """See `Option.fits`."""
         return value is None or is_list_of_ids(value)
 
-    def read(self, value: Any) -> list[str] | None:
+    def read(self, value: Any, version: Description) -> list[str] | None:
         """Return ids as text."""
         return None if value is None else as_ids(value)
 
@@ -69,7 +69,7 @@ class NewItemBoost(Option[float]):
         """See `Option.fits`."""
         return is_number(value) and abs(value) <= _LARGEST
 
-    def read(self, value: Any) -> float:
+    def read(self, value: Any, version: Description) -> float:
         """Return a float: NumPy adds no integers beyond 64 bits."""
         return float(value)
 

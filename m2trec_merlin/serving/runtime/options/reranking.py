@@ -51,7 +51,7 @@ class Candidates(Option[list[Candidate] | None]):
         # By nothing, an answer could not name it.
         return len(raw) <= MOST_RAW_CANDIDATES and are_ids and all(each[ITEM_ID] != "" for each in raw)
 
-    def read(self, value: Any) -> list[Candidate] | None:
+    def read(self, value: Any, version: Description) -> list[Candidate] | None:
         """Return ids as text."""
         if value is None:
             return None

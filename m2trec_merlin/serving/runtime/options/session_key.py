@@ -32,7 +32,7 @@ class SessionKey(Option[str | None]):
             return value is None
         return len(value if isinstance(value, str) else hex(value)) <= _LONGEST
 
-    def read(self, value: Any) -> str | None:
+    def read(self, value: Any, version: Description) -> str | None:
         """Return text."""
         return None if value is None else str(value)
 

@@ -73,9 +73,6 @@ def test_no_filter_is_no_mask(table: ItemTable) -> None:
         ({"price": 3}, ["d"]),
         ({"price": [1.5, 20]}, ["a", "c"]),
         ({"price": {"max": 3}}, ["a", "d"]),
-        ({"price": "3"}, ["d"]),
-        ({"price": ["1.50", "2e1"]}, ["a", "c"]),
-        ({"price": {"min": "2", "max": "20"}}, ["c", "d"]),
         ({"year": "12.0"}, ["a", "c"]),
         ({"year": " 2012 "}, ["b"]),
         ({"price": {"min": 2, "max": 20}}, ["c", "d"]),
@@ -88,8 +85,8 @@ def test_filters(table: ItemTable, filters: dict[str, Any], expected: list[str])
 
 def test_a_number_that_no_item_has_is_noted(table: ItemTable) -> None:
     notes: list[str] = []
-    assert table.passing("price", [3, 4.5, "5"], "options.filters.price", notes).sum() == 1
-    assert notes == ["options.filters.price: no item has the value 4.5, '5'"]
+    assert table.passing("price", [3, 4.5, 5.0], "options.filters.price", notes).sum() == 1
+    assert notes == ["options.filters.price: no item has the value 4.5, 5.0"]
 
 
 def test_a_value_that_no_item_has_is_noted(table: ItemTable) -> None:

@@ -6,10 +6,12 @@ import re
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from jsonschema import Draft202012Validator
 
+from m2trec_merlin.attributes import parse_attribute
 from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.catalogue.item_table import ItemTable
@@ -20,7 +22,7 @@ from m2trec_merlin.serving.runtime.options.newness import NewItemBoost, NewItems
 VERSION = Description(
     max_length=4,
     attributes=(),
-    filters={"aisle": False, "tags": False, "year": False, "price": True},
+    filters={"aisle": "", "tags": "", "year": "", "price": "."},
     defaults={"top_k": 7, "new_item_boost": 2.0},
     top_categories=1,
     repeat_biases=False,
@@ -75,8 +77,9 @@ class TestContract:
         if problems := option.problems(value, VERSION):
             assert all(problem.startswith(f"options.{option.name}") for problem in problems)
             return
-        read = option.read(value)
-        assert option.problems(read, VERSION) == [] and option.read(json.loads(json.dumps(read))) == read
+        read = option.read(value, VERSION)
+        again = option.read(json.loads(json.dumps(read)), VERSION)
+        assert option.problems(read, VERSION) == [] and again == read
         draft = draft_of_nothing()
         option.apply(read, draft)
         wish = draft.wish()
@@ -242,7 +245,27 @@ def test_unusable_conditions(wanted: object) -> None:
         check_options(json.dumps({"filters": {"tags": wanted}}), VERSION)
 
 
-@pytest.mark.parametrize("wanted", [{}, {"from": 1}, {"min": "one"}, {"max": "inf"}, "7 euros", True, [None]])
+@pytest.mark.parametrize(
+    ("mark", "wanted", "read"),
+    [
+        (".", {"min": "1.299", "not": ["7", 8]}, {"min": 1.299, "not": [7.0, 8.0]}),
+        (".", " 1e3 ", 1000.0),
+        (",", {"max": "1.299"}, {"max": 1299.0}),
+        (",", ["1.299,50", "12,5", 12.5, "7"], [1299.5, 12.5, 12.5, 7.0]),
+    ],
+)
+def test_numbers_in_texts_are_those_of_the_table(mark: str, wanted: object, read: object) -> None:
+    version = dataclasses.replace(VERSION, filters={"price": mark})
+    assert check_options(json.dumps({"filters": {"price": wanted}}), version)["filters"] == {"price": read}
+    attribute = parse_attribute(name="price", kind="numeric", decimal=mark)
+    if isinstance(wanted, list):
+        values = [attribute.filter_values(pd.Series([each], dtype=object)).to_pylist()[0] for each in wanted]
+        assert values == read
+
+
+@pytest.mark.parametrize(
+    "wanted", [{}, {"from": 1}, {"min": "one"}, {"max": "inf"}, "7 euros", "1_000", "1,5", True, [None]]
+)
 def test_unusable_numbers(wanted: object) -> None:
     with pytest.raises(ServerError, match=r"options\.filters\.price: expected a number"):
         check_options(json.dumps({"filters": {"price": wanted}}), VERSION)
