@@ -127,13 +127,11 @@ class CatalogueVerbs:
         with self._held():
             if number is None:
                 number = self._before(self.versions.current())
-            changes = self.versions.changes(number)
+            self.versions.changes(number)  # is there, and undamaged
             if self.versions.fits(number):
                 self.versions.lead_to(number)
                 return self.versions.about(number)
-            rules = self.versions.rules("rollback")
-            kept = rules.carry_over(changes, self.versions.updated(number, changes))
-            return self.versions.write(kept, number, changes, f"rollback to {number}", self._progress)
+            return self.versions.make_again(number, f"rollback to {number}", "rollback", self._progress)
 
     def summary(self, now: float) -> Summary:
         """Return what has changed since the export.
@@ -177,7 +175,7 @@ class CatalogueVerbs:
             if changes == before and self.versions.fits(parent):
                 self._progress.say("nothing changes: the catalogue is so already")
                 return self.versions.about(parent)
-            return self.versions.write(changes, parent, before, did, self._progress)
+            return self.versions.write(changes, did, self._progress, parent, before)
 
     def _tell(self, notices: Sequence[str]) -> None:
         for notice in notices:
@@ -209,16 +207,15 @@ def carry_over(before: Path, after: Path, progress: Progress) -> None:
     number = versions.current()
     if number == 0 or versions.fits(number):
         return
-    changes = versions.changes(number)
-    rules = versions.rules("export")
-    kept = rules.carry_over(changes, versions.updated(number, changes))
-    versions.write(kept, number, changes, f"carry version {number} over to another export", progress)
+    made = versions.make_again(number, f"carry version {number} over to another export", "export", progress)
+    changes, kept = versions.changes(number), versions.changes(made.number)
     left = changes.items.keys() - kept.items.keys()
     known = sum(item_id in versions.exported for item_id in left)
     progress.say(
         f"the catalogue goes on: {len(kept.items):,} added or updated items are carried over, "
         f"{known:,} are in the new export itself, {len(left) - known:,} updated ones are no items any more; "
-        f"{len(kept.removed):,} of its items stay removed; "
+        f"{len(kept.removed):,} of its items stay removed, {len(kept.availability):,} hidden or available at "
+        "times only; "
         f"{len(kept.listed):,} that have not sold yet count as newly listed until the next export"
     )
 

@@ -172,17 +172,41 @@ class CatalogueVersions:
         gone = sum(item_id in self.exported for item_id in changes.removed)
         return len(self.exported_ids) + added - gone
 
+    def make_again(self, number: int, did: str, source: str, progress: Progress) -> CatalogueVersion:
+        """Write a version of another export anew for this one, and let it be served.
+
+        The version before it is the one that was before: a rollback from here leads there.
+
+        Args:
+            number: of the version.
+            did: what was done, for people.
+            source: file or command that asks for it.
+            progress: is told of each part.
+
+        Raises:
+            ArtifactError: it is not there or damaged, or nothing can be written.
+        """
+        changes = self.changes(number)
+        kept = self.rules(source).carry_over(changes, self.updated(number, changes))
+        return self.write(kept, did, progress, self.before(number))
+
     def write(
-        self, changes: Changes, parent: int, before: Changes, did: str, progress: Progress
+        self,
+        changes: Changes,
+        did: str,
+        progress: Progress,
+        parent: int,
+        before: Changes | None = None,
     ) -> CatalogueVersion:
         """Write changes as the newest version, and let it be served.
 
         Args:
             changes: all since the export.
-            parent: whose encoded items are taken where they are the same.
-            before: changes that the parent holds.
             did: what was changed, for people.
             progress: is told of each part.
+            parent: the version before it.
+            before: changes that the parent holds, whose encoded items are taken where they are the same;
+                None: all are encoded.
 
         Raises:
             ArtifactError: nothing can be written.
@@ -233,11 +257,11 @@ class CatalogueVersions:
         return sorted(int(folder.name) for folder in folders if folder.name.isdecimal())
 
     def _encode(
-        self, changes: Changes, histories: np.ndarray, parent: int, before: Changes, progress: Progress
+        self, changes: Changes, histories: np.ndarray, parent: int, before: Changes | None, progress: Progress
     ) -> EncodedRows:
         """Encode what the parent lacks; the rest is taken from there."""
-        held = self._encoded(parent)
-        there = {} if held is None else before.items
+        held = None if before is None else self._encoded(parent)
+        there = {} if held is None or before is None else before.items
         ids, items = list(changes.items), changes.items
         fresh = [place for place, item_id in enumerate(ids) if there.get(item_id) != items[item_id]]
         encoder = RowEncoder(self._preprocess, self._predict, self.format)

@@ -20,7 +20,12 @@ from m2trec_merlin.serving.contract import checksums
 from m2trec_merlin.serving.contract.catalogue import catalogue_folder
 from m2trec_merlin.serving.export.run import export
 from tests.serving.catalogue.test_run import NEW, Served, everything
+from tests.told import Told
 from tests.worlds.shop import N_ITEMS, build_shop, raw_items
+
+
+def with_serving(config: Config, **settings: object) -> Config:
+    return config.model_copy(update={"serving": config.serving.model_copy(update=settings)})
 
 
 def test_a_change_that_another_export_overtakes_is_refused(repository: Path, tmp_path: Path) -> None:
@@ -99,6 +104,31 @@ def test_an_export_in_another_format_goes_on_with_the_catalogue(
     served.close()
 
 
+def test_rollback_behind_an_export_goes_on_to_the_version_before(tmp_path: Path) -> None:
+    config, *_ = build_shop(tmp_path / "run")
+    repository = export(config)
+    for item_id in ("sku-7", "sku-8"):
+        CatalogueVerbs(repository).hide([item_id])
+    told = Told()
+    export(with_serving(config, top_k=7), progress=told)
+    assert "2 hidden or available at times only" in told.text
+    verbs = CatalogueVerbs(repository)
+
+    def hidden() -> list[str]:
+        return sorted(verbs.summary(now=time.time()).changed["hidden"])
+
+    assert hidden() == ["sku-7", "sku-8"]
+    verbs.rollback()
+    assert hidden() == ["sku-7"]
+    verbs.rollback(2)
+    assert hidden() == ["sku-7", "sku-8"]
+    for wanted in (["sku-7"], []):
+        verbs.rollback()
+        assert hidden() == wanted
+    with pytest.raises(ArtifactError, match="nothing to go back to"):
+        verbs.rollback()
+
+
 def test_items_that_the_new_export_has_itself_are_taken_from_there(tmp_path: Path) -> None:
     config, *_ = build_shop(tmp_path / "run")
     export(config)
@@ -110,16 +140,9 @@ def test_items_that_the_new_export_has_itself_are_taken_from_there(tmp_path: Pat
     shutil.rmtree(tmp_path / "run")
     config, *_ = build_shop(tmp_path / "run", NEW.iloc[:2])
     shutil.move(tmp_path / "kept", repository)
-    said: list[str] = []
-
-    class Telling:
-        def say(self, line: str) -> None:
-            said.append(line)
-
-        def advance(self, task: str, done: int, total: int, note: str = "") -> None: ...
-
-    export(config, force=True, progress=Telling())
-    assert any("1 added or updated items are carried over, 2 are in the new export" in line for line in said)
+    told = Told()
+    export(config, force=True, progress=told)
+    assert "1 added or updated items are carried over, 2 are in the new export" in told.text
     versions = CatalogueVerbs(repository).versions
     assert list(versions.changes(versions.current()).items) == ["new-3"]
 
@@ -130,9 +153,6 @@ def test_what_was_listed_before_an_export_is_newly_listed_until_the_next_one(tmp
     def built(more: pd.DataFrame | None = None) -> Config:
         config, *_ = build_shop(tmp_path / "run", more)
         return with_serving(config, mixture=FixedMixture(rare=-1, listed=3))
-
-    def with_serving(config: Config, **settings: object) -> Config:
-        return config.model_copy(update={"serving": config.serving.model_copy(update=settings)})
 
     def scores(repository: Path) -> dict[str, float]:
         served = Served(repository)
