@@ -18,10 +18,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from m2trec_merlin.errors import MissingDependencyError, ServerError
+from m2trec_merlin.serving.server.workers_python import lay_out_python
 
 _INSTALL = "pip install 'm2trec-merlin[serve]'"
 _PLAIN = re.compile(r"[A-Za-z0-9_./-]+")
-_OUR_PACKAGE = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -83,16 +83,14 @@ def assemble_triton(target: Path) -> TritonFolder:
             f"nvidia-pytriton serves no Python {version} models; it has {offered}. Use one of those Pythons"
         )
     environment = _environment(target, package.parent / "nvidia_pytriton.libs")
+    environment["PATH"] = _join(str(lay_out_python(target / "python")), environment.get("PATH"))
     _require_libraries(binary, environment, version)
     _require_libraries(stub, environment, version)
 
-    backend, packages = target / "backends" / "python", target / "packages"
-    for folder in (backend, packages):
-        folder.mkdir(parents=True)
+    backend = target / "backends" / "python"
+    backend.mkdir(parents=True)
     for file in (*(source / "backends" / "python").iterdir(), stub):
         (backend / file.name).symlink_to(file)
-    (packages / _OUR_PACKAGE.name).symlink_to(_OUR_PACKAGE)
-    (target / "python").symlink_to(sys.prefix)
     (target / "tritonserver").symlink_to(source)
     binary, caches = target / "tritonserver" / "bin" / binary.name, target / "tritonserver" / "caches"
     return TritonFolder(binary, backend.parent, caches, environment)
@@ -114,11 +112,8 @@ def _package_folder() -> Path:
 
 def _environment(target: Path, libraries: Path) -> dict[str, str]:
     environment = dict(os.environ)
-    environment.pop("PYTHONHOME", None)
-    # The stub embeds Python and finds its packages through the `python` that comes first on PATH; ours may
-    # lie in a checkout instead.
-    environment["PATH"] = _join(str(target / "python" / "bin"), environment.get("PATH"))
-    environment["PYTHONPATH"] = str(target / "packages")
+    for name in ("PYTHONHOME", "PYTHONPATH"):
+        environment.pop(name, None)
     environment["TMPDIR"] = str(target)
     environment["LD_LIBRARY_PATH"] = _join(
         str(libraries), sysconfig.get_config_var("LIBDIR"), environment.get("LD_LIBRARY_PATH")

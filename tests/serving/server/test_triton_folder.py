@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import shlex
 import subprocess
 import sys
@@ -9,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-import m2trec_merlin
 from m2trec_merlin.errors import MissingDependencyError, ServerError
 from m2trec_merlin.serving.server import triton_folder
 from m2trec_merlin.serving.server.triton_folder import assemble_triton, make_plain_folder, missing_libraries
@@ -33,17 +33,34 @@ def test_the_assembled_server_runs(tmp_path: Path) -> None:
 def test_python_of_the_models_is_the_one_that_runs_us(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Though it looks at no variables, as the stub runs it."""
     monkeypatch.setenv("PYTHONHOME", "/somewhere/else")
     monkeypatch.setenv("PYTHONPATH", "/somewhere/else")
-    environment = assemble_triton(tmp_path).environment
-    assert "PYTHONHOME" not in environment
-    python = Path(environment["PATH"].split(":")[0])
-    assert python == tmp_path / "python" / "bin" and python.samefile(Path(sys.prefix) / "bin")
-    code = "import sys, m2trec_merlin as m; print(sys.prefix, m.__file__, sep='\\n')"
-    done = subprocess.run(["python", "-c", code], env=environment, capture_output=True, text=True, cwd="/")
-    prefix, package = map(Path, done.stdout.splitlines())
-    assert prefix == tmp_path / "python"
-    assert package.is_relative_to(tmp_path) and package.samefile(m2trec_merlin.__file__)
+    ours = tmp_path / "Käse und Wein"
+    ours.mkdir()
+    (ours / "of_our_own.py").write_text("")
+    monkeypatch.syspath_prepend(ours)
+    target = tmp_path / "plain"
+    target.mkdir()
+    environment = assemble_triton(target).environment
+    assert not environment.keys() & {"PYTHONHOME", "PYTHONPATH"}
+    assert environment["PATH"].split(":")[0] == str(target / "python" / "bin")
+    names = ["m2trec_merlin", "m2trec_merlin.workflows", "of_our_own", "numpy", "pytest", "json"]
+    code = f"""
+import sys, importlib
+print(sys.prefix, sys.version)
+for name in {names}:
+    print(importlib.import_module(name).__file__)
+"""
+    run = ["python3", "-I", "-c", code]
+    done = subprocess.run(run, env=environment, capture_output=True, text=True, cwd="/", check=True)
+    first, *found = done.stdout.splitlines()
+    assert first == f"{target / 'python'} {sys.version}".splitlines()[0]
+    found = [line for line in found if line.startswith("/")]
+    for name, file in zip(names, found, strict=True):
+        assert Path(file).samefile(str(importlib.import_module(name).__file__)), name
+    assert all(Path(file).is_relative_to(target) for file in found)
+    assert Path(found[0]).is_relative_to(target / "python" / "lib"), "whatever else is called so"
 
 
 @pytest.mark.parametrize("name", ["two words", "Käse", "'quoted'", "$HOME", "a;b", "(1)", "店"])
