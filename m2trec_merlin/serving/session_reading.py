@@ -4,15 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from m2trec_merlin.encoded import to_tensors
+from m2trec_merlin.serving.contract.about import EXPORTED_CATALOGUE
+from m2trec_merlin.serving.contract.version import Description
+from m2trec_merlin.serving.runtime.catalogue.exported_ids import ExportedIds
 from m2trec_merlin.serving.runtime.reading import sessions as moved
+from m2trec_merlin.serving.runtime.reading.events import EventReader
+from m2trec_merlin.serving.runtime.reading.new_items import NewItemEncoder
 from m2trec_merlin.serving.runtime.reading.sessions import ReadSession
 
 
 class SessionReader(moved.SessionReader):
-    """As it was then: new items are arrays by the names of their tensors."""
+    """As it was then: it loads itself, and new items are arrays by the names of their tensors."""
+
+    @classmethod
+    def load(cls, directory: Path) -> SessionReader:
+        """Load a version folder of `m2trec_preprocess`, with the catalogue as it was exported.
+
+        Raises:
+            ArtifactError: its files are not what was exported.
+        """
+        version, rows = Description.open(directory), ExportedIds(directory).rows
+        events = EventReader(directory, version) if version.events else None
+        return cls(lambda: (EXPORTED_CATALOGUE, rows), version, NewItemEncoder.of(directory, version), events)
 
     def read(
         self,

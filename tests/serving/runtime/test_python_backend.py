@@ -148,7 +148,7 @@ def test_a_fault_of_the_server_is_not_one_of_the_request(
     def cannot(*given: object) -> None:
         raise MissingDependencyError("raw attributes need NVTabular in the server's Python")
 
-    monkeypatch.setattr(NewItemEncoder, "encode_together", cannot)
+    monkeypatch.setattr(NewItemEncoder, "encode", cannot)
     of_attributes = [texts("item_ids", ""), texts("item_attributes", '{"product_name": "red bread"}')]
     failed, refused = model.execute([Request(of_attributes), Request(FAULTY)])
     assert failed.error.code == Error.INTERNAL and "need NVTabular" in failed.error.message

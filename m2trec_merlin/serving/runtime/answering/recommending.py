@@ -62,7 +62,8 @@ class Request:
         notes: warnings so far.
         request_id: what the answer calls it.
         catalogue: version of the items in which rows are meant.
-        outside: ids of candidates that the catalogue does not have, the last of the new items.
+        outside: candidates that the catalogue does not have, the last of the new items: by id, the values by
+            which they are filtered.
         places: of the events in the client's request; none if nobody wants to know.
         held: ids of all that the client's session holds, also of what is too long ago for `rows`; none
             if nothing of it is to be left out.
@@ -75,7 +76,7 @@ class Request:
     notes: list[str]
     request_id: str = ""
     catalogue: str = EXPORTED_CATALOGUE
-    outside: list[str] = field(default_factory=list)
+    outside: dict[str, dict[str, Any]] = field(default_factory=dict)
     places: list[int] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
     events: EncodedItems = field(default_factory=dict)
@@ -223,7 +224,7 @@ class Recommender:
         _, *candidates = self._item_graph.run(None, to_tensors(outside))
         if candidates:
             catalogue = catalogue.with_outside(request.outside, *candidates)
-        return catalogue, replace(request, new_items=session, outside=[])
+        return catalogue, replace(request, new_items=session, outside={})
 
     def _rank(self, catalogue: ServedCatalogue, requests: list[Request]) -> list[Answer]:
         sessions = self._sessions(catalogue, requests)

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from m2trec_merlin.rows import RowsOfIds
-from m2trec_merlin.serving.runtime.catalogue.item_table import Items
+from m2trec_merlin.serving.runtime.catalogue.item_table import Items, NumberColumn, TextColumn
 
 
 class OutsideItems(Items):
-    """Items of which nothing but the ids is known here: no title, and no value that a filter asks for.
+    """Items of which nothing is known here but their ids, and values by which they are filtered: no title.
 
     Args:
-        item_ids: number i is row i + 1.
+        items: values by attribute, a text, a list of texts, a number, or None, by id; number i is row i + 1.
     """
 
-    def __init__(self, item_ids: Sequence[str]) -> None:
-        self._item_ids = item_ids
-        self.rows = RowsOfIds(item_ids)
-        self.shares = np.zeros(len(item_ids) + 1, np.float32)
+    def __init__(self, items: Mapping[str, Mapping[str, Any]]) -> None:
+        self._item_ids = list(items)
+        self.rows = RowsOfIds(self._item_ids)
+        self.shares = np.zeros(len(items) + 1, np.float32)
+        names = dict.fromkeys(name for values in items.values() for name in values)
+        self._columns = {name: _column([values.get(name) for values in items.values()]) for name in names}
 
     def ids(self, rows: np.ndarray) -> list[str]:
         """See `Items.ids`."""
@@ -33,8 +36,24 @@ class OutsideItems(Items):
 
     def match(self, name: str, wanted: Any) -> tuple[np.ndarray, list[Any]]:
         """See `Items.match`."""
-        return np.zeros(len(self.shares), bool), wanted if isinstance(wanted, list) else [wanted]
+        mask = np.zeros(len(self.shares), bool)
+        column = self._columns.get(name)
+        if column is None:
+            return mask, wanted if isinstance(wanted, list) else [wanted]
+        return mask, column.passing(wanted, mask)
 
     def values(self, name: str, rows: np.ndarray) -> list[tuple[Hashable, ...]]:
         """See `Items.values`."""
-        return [()] * len(rows)
+        column = self._columns.get(name)
+        return [()] * len(rows) if column is None else column.values(rows)
+
+
+def _column(values: list[Any]) -> TextColumn | NumberColumn | None:
+    """Return a column of what is known; None if that is nothing, whatever it holds elsewhere."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return None
+    if isinstance(known[0], int | float):
+        return NumberColumn(pa.chunked_array([pa.array(values, pa.float64())]))
+    lists = [[value] if isinstance(value, str) else value for value in values]
+    return TextColumn(pa.chunked_array([pa.array(lists, pa.list_(pa.string()))]))

@@ -6,10 +6,11 @@ Shape legend: I item width, D model width, G rows of the export, M items of the 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -155,12 +156,12 @@ class ServedCatalogue:
     holds_until: float
 
     def with_outside(
-        self, item_ids: Sequence[str], vectors: np.ndarray, biases: np.ndarray
+        self, outside: Mapping[str, Mapping[str, Any]], vectors: np.ndarray, biases: np.ndarray
     ) -> ServedCatalogue:
         """Return it with other items behind its own, which have no training history: for one request.
 
         Args:
-            item_ids: that it does not have.
+            outside: ids that it does not have, and values of their items as `OutsideItems` takes them.
             vectors: float32 [items, D], of these as candidates.
             biases: float32 [items].
         """
@@ -169,9 +170,9 @@ class ServedCatalogue:
             self,
             items=StackedItems(
                 self.items,
-                OutsideItems(item_ids),
-                self.items.rows.changed((), len(self.biases), item_ids),
-                np.zeros(len(item_ids), np.float32),
+                OutsideItems(outside),
+                self.items.rows.changed((), len(self.biases), list(outside)),
+                np.zeros(len(outside), np.float32),
             ),
             more=np.concatenate([self.more, vectors]),
             biases=wider,

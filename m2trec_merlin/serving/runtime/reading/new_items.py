@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import cache, partial
@@ -43,6 +43,7 @@ class NewItemEncoder:
         in_background: import at once, and `light_merlin`, as only a process of its own may: meanwhile any
             other import of torch there fails. If not, all is imported when it is first needed.
         of_events: whether the workflow is that of sessions, and the "items" are events; of these attributes.
+        filters: attributes by which items are filtered.
     """
 
     def __init__(
@@ -51,8 +52,9 @@ class NewItemEncoder:
         attributes: Sequence[RawAttribute],
         in_background: bool = False,
         of_events: bool = False,
+        filters: Collection[str] = (),
     ) -> None:
-        self._attributes = attributes
+        self._attributes, self._filters = attributes, filters
         seal = seal_of(directory.parent)
         load = partial(_load, directory, seal, attributes, not in_background, of_events)
         self._loaded = _started(load) if in_background else cache(load)
@@ -62,13 +64,14 @@ class NewItemEncoder:
         """Return the encoder of items of a version folder of `m2trec_preprocess`; None if nothing can be."""
         if not version.attributes:
             return None
-        return cls(directory / ITEMS_WORKFLOW, version.attributes, in_background)
+        return cls(directory / ITEMS_WORKFLOW, version.attributes, in_background, filters=version.filters)
 
     def encode(self, items: Sequence[dict[str, Any]]) -> list[NewItem]:
-        """Encode items, each by itself; see `encode_together`."""
-        encoded, ignored = self.encode_together(items)
+        """Encode items, each by itself, with their values; see `encode_together`."""
+        encoded, ignored, frame = self._encode(items)
         notes = [[str(each) for each in of_item] for of_item in ignored]
-        return list(map(NewItem, split_items(encoded, [1] * len(items)), notes))
+        each_alone = split_items(encoded, [1] * len(items))
+        return list(map(NewItem, each_alone, notes, self._values(frame)))
 
     def encode_together(self, items: Sequence[dict[str, Any]]) -> tuple[EncodedItems, list[list[Ignored]]]:
         """Encode items, given by raw column, and say which of their values tell the model nothing.
@@ -81,6 +84,13 @@ class NewItemEncoder:
             ArtifactError: the workflow's files were altered, or are those of another export by now.
             DataError: a value cannot be encoded, such as a vector of another size.
         """
+        encoded, ignored, _ = self._encode(items)
+        return encoded, ignored
+
+    def _encode(
+        self, items: Sequence[dict[str, Any]]
+    ) -> tuple[EncodedItems, list[list[Ignored]], pd.DataFrame]:
+        """Do what `encode_together` does; return besides the items, without what none can use."""
         workflow, encode_items, read_by = self._loaded()
         from m2trec_merlin.columns import to_arrow
 
@@ -89,12 +99,23 @@ class NewItemEncoder:
         ignored: list[list[Ignored]] = [[] for _ in items]
         for each in refused:
             ignored[each.item].append(Ignored(each.column, (each.value,), each.why))
-        encoded = encode_items(workflow, _without_useless(frame, refused, read_by))
+        useful = _without_useless(frame, refused, read_by)
+        encoded = encode_items(workflow, useful)
         fields = [attribute.field for attribute in self._attributes]
         columns = {f.name: EncodedColumn.from_arrow(f, to_arrow(encoded[f.name])) for f in fields}
         for item, unknown in _unknown(frame, read_by, columns):
             ignored[item].append(unknown)
-        return columns, ignored
+        return columns, ignored, useful
+
+    def _values(self, frame: pd.DataFrame) -> list[dict[str, Any]]:
+        *_, read_by = self._loaded()
+        of_each: list[dict[str, Any]] = [{} for _ in range(len(frame))]
+        for attribute in read_by:
+            if attribute.name in self._filters:
+                values = attribute.filter_values(frame[attribute.source_column]).to_pylist()
+                for item, value in zip(of_each, values, strict=True):
+                    item[attribute.name] = value
+        return of_each
 
     def _frame(self, items: Sequence[dict[str, Any]]) -> pd.DataFrame:
         import pandas as pd

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from m2trec_merlin.encoded import EncodedItems
@@ -21,10 +21,12 @@ class NewItem:
     Attributes:
         encoded: this item alone.
         ignored: what of it tells the model nothing, and why.
+        values: by attribute those by which items are filtered: a text, a list of texts, a number, or None.
     """
 
     encoded: EncodedItems
     ignored: list[str]
+    values: dict[str, Any] = field(default_factory=dict)
 
 
 class RawItemEncoder(Protocol):

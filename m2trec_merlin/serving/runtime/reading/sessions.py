@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,14 +12,11 @@ import numpy as np
 from m2trec_merlin.encoded import NO_ITEM, EncodedItems, join_items, no_items
 from m2trec_merlin.errors import DataError, M2TRecError, RefusedError, ServerError, shorten
 from m2trec_merlin.rows import RowsOfIds
-from m2trec_merlin.serving.contract.about import EXPORTED_CATALOGUE
 from m2trec_merlin.serving.contract.names import EVENT_ATTRIBUTES, ITEM_ATTRIBUTES
 from m2trec_merlin.serving.contract.version import Description
-from m2trec_merlin.serving.runtime.catalogue.exported_ids import ExportedIds
 from m2trec_merlin.serving.runtime.notes import bounded, name_some, show
 from m2trec_merlin.serving.runtime.options.reranking import ITEM_ID, Candidate
 from m2trec_merlin.serving.runtime.reading.events import EventReader, ReadEvents, SaidEvent
-from m2trec_merlin.serving.runtime.reading.new_items import NewItemEncoder
 from m2trec_merlin.serving.runtime.reading.remembered import NewItem, RawItemEncoder, RememberedItems
 from m2trec_merlin.serving.runtime.request_json import parse_json
 
@@ -43,7 +39,7 @@ class ReadSession:
         unknown_ids: of them, not in the catalogue.
         catalogue: version of it in which rows are meant.
         places: of these events in the request.
-        outside: ids of the candidates among the new items.
+        outside: of the candidates among the new items, by id, the values by which items are filtered.
         events: encoded attributes of these events; empty where the request or the model has none.
     """
 
@@ -54,7 +50,7 @@ class ReadSession:
     unknown_ids: int
     catalogue: str
     places: list[int]
-    outside: list[str]
+    outside: dict[str, dict[str, Any]]
     events: EncodedItems = field(default_factory=dict)
 
     @property
@@ -135,17 +131,6 @@ class SessionReader:
         self._columns = list(dict.fromkeys(attribute.column for attribute in version.attributes))
         self._no_items = no_items(version.fields)
         self._new_items = RememberedItems(encoder, self._columns) if encoder else None
-
-    @classmethod
-    def load(cls, directory: Path) -> SessionReader:
-        """Load a version folder of `m2trec_preprocess`, with the catalogue as it was exported.
-
-        Raises:
-            ArtifactError: its files are not what was exported.
-        """
-        version, rows = Description.open(directory), ExportedIds(directory).rows
-        events = EventReader(directory, version) if version.events else None
-        return cls(lambda: (EXPORTED_CATALOGUE, rows), version, NewItemEncoder.of(directory, version), events)
 
     def read(
         self,
@@ -305,6 +290,7 @@ class SessionReader:
             for where, item in zip(parsed.raw_items, new_items, strict=True)
             for note in item.ignored
         ]
+        values = [item.values for item in new_items]
         return ReadSession(
             rows=parsed.rows,
             new_items=join_items([item.encoded for item in new_items]) if new_items else self._no_items,
@@ -313,7 +299,7 @@ class SessionReader:
             unknown_ids=parsed.unknown_ids,
             catalogue=catalogue,
             places=[event.place for event in parsed.events],
-            outside=list(parsed.outside),
+            outside=dict(zip(parsed.outside, values[len(values) - len(parsed.outside) :], strict=True)),
             events=events.encoded,
         )
 

@@ -28,10 +28,11 @@ from m2trec_merlin.serving.contract.names import (
 from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.answering.recommending import Request
 from m2trec_merlin.serving.runtime.options import check_read_options
+from m2trec_merlin.serving.runtime.options.base import is_number
 from m2trec_merlin.serving.runtime.request_json import parse_json
 
-#: Entries of `CHECKED` that are lists, and left out where these are empty.
-_SELDOM = ("outside", "places", "held")
+#: Entries of `CHECKED` that are left out where they are empty, and what they are.
+_SELDOM: dict[str, type] = {"outside": dict, "places": list, "held": list}
 #: In `CHECKED`: what the rows mean something to. The steps may be of two exports where one was replaced while
 #: Triton ran, and a step started again.
 MADE_OF = "made_of"
@@ -90,7 +91,7 @@ def take_over(
             [str(note) for note in said["notes"]],
             str(said["request_id"]),
             str(said["catalogue"]),
-            **{name: said.get(name, []) for name in _SELDOM},
+            **{name: said.get(name, kind()) for name, kind in _SELDOM.items()},
             events=_events(tensors, version),
         )
     if made_of != version.made_of:
@@ -148,9 +149,12 @@ def _nothing(fields: tuple[Field, ...]) -> EncodedItems:
 
 def _require_within(request: Request, version: Description, n_rows: int) -> None:
     rows, columns = request.rows, request.new_items.values()
-    texts = request.outside, request.held
-    if not all(_is_list_of(str, each) for each in texts) or not _is_list_of(int, request.places):
-        raise ValueError(f"{', '.join(_SELDOM)} are no lists of texts and of numbers")
+    if not _is_list_of(str, request.held) or not _is_list_of(int, request.places):
+        raise ValueError("held and places are no lists of texts and of numbers")
+    if not isinstance(request.outside, dict) or not all(
+        _are_values(of_item, version.filters) for of_item in request.outside.values()
+    ):
+        raise ValueError("outside are no values of candidates")
     if request.places and len(request.places) != len(rows):
         raise ValueError(f"places are not the {len(rows)} of {ROWS}")
     if rows.ndim != 1 or len(rows) > version.max_length:
@@ -166,6 +170,18 @@ def _require_within(request: Request, version: Description, n_rows: int) -> None
         raise ValueError(f"{EVENTS} are not the {len(rows)} of {ROWS}")
     if (no_items := rows[(rows == NO_ITEM) | (rows >= n_rows)]).size:
         raise ValueError(f"{ROWS} name {int(no_items[0])}, which is no item; the catalogue has {n_rows} rows")
+
+
+def _are_values(of_item: object, filters: Mapping[str, str]) -> bool:
+    """Tell whether something is as `NewItem.values`, by attributes that are read so."""
+    return isinstance(of_item, dict) and all(
+        name in filters
+        and (
+            value is None
+            or (is_number(value) if filters[name] else isinstance(value, str) or _is_list_of(str, value))
+        )
+        for name, value in of_item.items()
+    )
 
 
 def _is_list_of(kind: type, value: object) -> bool:

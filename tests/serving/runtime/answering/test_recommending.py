@@ -16,6 +16,7 @@ from m2trec_merlin.serving.runtime.answering.additions import repeat_addition
 from m2trec_merlin.serving.runtime.answering.recommending import Answer, Recommender, Request
 from m2trec_merlin.serving.runtime.options import check_options
 from m2trec_merlin.serving.runtime.reading.sessions import ReadSession, SessionReader
+from m2trec_merlin.serving.runtime.steps import PreprocessStep
 from tests.worlds.shop import MAX_LENGTH, N_ITEMS, N_SEEN, Shop, offline_scores
 
 NEW_BREAD = {"product_name": "purple bread 7", "department": "bakery", "tags": "local|vegan", "price": 2.5}
@@ -33,7 +34,7 @@ SESSIONS: list[list[Any]] = [
 
 @pytest.fixture(scope="module")
 def reader(shop: Shop) -> SessionReader:
-    return SessionReader.load(shop.preprocess)
+    return PreprocessStep(shop.preprocess).reader
 
 
 @pytest.fixture(scope="module")

@@ -98,9 +98,13 @@ def test_other_options_know_the_items_of_the_list(ask: Asking) -> None:
     assert after["sku-29"] == pytest.approx(before["sku-29"], abs=1e-5)
     assert ask(SESSION, candidates=["sku-1", mine], exclude=["mine"]).item_ids == ["sku-1"]
     some = ask(SESSION, candidates=["sku-1", "sku-4", mine], diversity={"by": "department", "most": 1})
-    assert sorted(some.item_ids) in (["mine", "sku-1"], ["mine", "sku-4"])
-    # Nothing of the item is known by which it could be filtered.
-    filtered = ask(SESSION, candidates=["sku-1", mine], filters={"department": "bakery"})
+    assert len(some.item_ids) == 1, "all three are of the bakery"
+    for wanted, found in (("bakery", {"mine", "sku-1"}), ({"not": "bakery"}, set())):
+        answer = ask(SESSION, candidates=["sku-1", mine], filters={"department": wanted})
+        assert set(answer.item_ids) == found
+    # Nothing of this item is known by which it could be filtered.
+    unsaid = {"item_id": "mine", "product_name": "green bread"}
+    filtered = ask(SESSION, candidates=["sku-1", unsaid], filters={"department": "bakery"})
     assert filtered.item_ids == ["sku-1"] and "only 1 item may be recommended" in filtered.warnings[0]
 
 
@@ -127,3 +131,22 @@ def test_a_list_changes_no_other_answer(shop: Shop, ask: Asking) -> None:
     after = ask(SESSION)
     assert (after.item_ids, after.scores) == (before.item_ids, before.scores)
     assert len(after.item_ids) == N_ITEMS
+
+
+def test_an_item_given_by_its_attributes_is_filtered_as_one_of_the_catalogue(ask: Asking) -> None:
+    mine = [raw(number, f"mine-{number}") for number in range(N_ITEMS)]
+    wishes: list[dict[str, Any]] = [
+        {"department": "dairy"},
+        {"department": {"not": ["dairy"]}},
+        {"tags": "local"},
+        {"tags": {"not": "local"}},
+        {"price": {"min": 3, "max": 9}},
+        {"price": {"not": {"min": 3}}},
+    ]
+    for filters in wishes:
+        wanted = {f"mine-{item_id[4:]}" for item_id in ask(SESSION, filters=filters).item_ids}
+        answer = ask(SESSION, candidates=mine, filters=filters)
+        assert set(answer.item_ids) == wanted and 0 < len(wanted) < N_ITEMS, filters
+    by = {"by": "department", "most": 1}
+    listed, whole = ask(SESSION, candidates=mine, diversity=by), ask(SESSION, diversity=by)
+    assert len(listed.item_ids) == len(whole.item_ids) < N_ITEMS

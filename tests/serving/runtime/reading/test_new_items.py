@@ -11,12 +11,13 @@ import pytest
 from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.runtime.reading.new_items import Ignored, summed_up
 from m2trec_merlin.serving.runtime.reading.sessions import ReadSession, SessionReader
+from m2trec_merlin.serving.runtime.steps import PreprocessStep
 from tests.worlds.shop import Shop
 
 
 @pytest.fixture(scope="module")
 def reader(shop: Shop) -> SessionReader:
-    return SessionReader.load(shop.preprocess)
+    return PreprocessStep(shop.preprocess).reader
 
 
 def read(reader: SessionReader, *items: dict[str, Any]) -> ReadSession:

@@ -21,7 +21,8 @@ FIELDS = [column.field for column in tiny_catalogue().attributes.values()]
 @pytest.fixture
 def version() -> Description:
     raw = tuple(RawAttribute(field, field.name) for field in FIELDS)
-    return Description(4, raw, {}, {}, 1, repeat_biases=False, neighbours=False, index="exact")
+    filters = {"tags": "", "price": "."}
+    return Description(4, raw, filters, {}, 1, repeat_biases=False, neighbours=False, index="exact")
 
 
 @pytest.fixture
@@ -44,12 +45,14 @@ def test_a_request_comes_over_as_it_was(request_: Request, version: Description)
 def test_candidates_outside_of_the_catalogue_come_behind_the_session(
     request_: Request, version: Description
 ) -> None:
-    told = dataclasses.replace(request_, rows=np.array([5, -1]), outside=["mine"], places=[0, 3])
+    told = dataclasses.replace(request_, rows=np.array([5, -1]), outside={"mine": {}}, places=[0, 3])
     taken = take_over(hand_over(told, version), version, lambda catalogue: 6)
-    assert (taken.outside, taken.places) == (["mine"], [0, 3])
+    assert (taken.outside, taken.places) == ({"mine": {}}, [0, 3])
     assert all(len(column) == 2 for column in taken.new_items.values())
-    alone = dataclasses.replace(told, rows=np.array([5, 4]), outside=["mine", "other"])
-    assert take_over(hand_over(alone, version), version, lambda catalogue: 6).outside == ["mine", "other"]
+    values = {"mine": {"tags": ["a", "b"], "price": 2.5}, "other": {"tags": None, "price": None}}
+    alone = dataclasses.replace(told, rows=np.array([5, 4]), outside=values)
+    read = take_over(hand_over(alone, version), version, lambda catalogue: 6).outside
+    assert read == values and list(read) == ["mine", "other"]
 
 
 def test_known_items_take_no_room(request_: Request, version: Description) -> None:
@@ -95,9 +98,12 @@ TAMPERED = {
     "no JSON": lambda t: {"checked": of_text("{")},
     "JSON of something else": lambda t: {"checked": of_text("[]")},
     "an option of nobody": lambda t: {"checked": of_text(json.dumps({"options": {"x": 1}, "notes": []}))},
-    "candidates that are no items": lambda t: {"checked": said(t, outside=["mine"])},
-    "candidates that are no texts": lambda t: {"checked": said(t, outside=[7])},
-    "candidates that are no list": lambda t: {"checked": said(t, outside=3)},
+    "candidates that are no items": lambda t: {"checked": said(t, outside={"mine": {}})},
+    "candidates without values": lambda t: {"checked": said(t, outside=["mine"])},
+    "candidates that are none": lambda t: {"checked": said(t, outside=3)},
+    "values of no attribute": lambda t: {"checked": said(t, rows=[5, -1], outside={"mine": {"x": "a"}})},
+    "numbers that are texts": lambda t: {"checked": said(t, outside={"mine": {"price": "a"}})},
+    "texts that are numbers": lambda t: {"checked": said(t, outside={"mine": {"tags": 7}})},
     "ids held that are no texts": lambda t: {"checked": said(t, held=[7])},
     "places of other events": lambda t: {"checked": said(t, places=[0, 1])},
     "places that are no numbers": lambda t: {"checked": said(t, places=["a", "b", "c", "d"])},
