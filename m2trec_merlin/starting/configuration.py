@@ -165,7 +165,7 @@ def compose(found: Examination, output: Path) -> str:
         lines += ["model:", "  next_attributes:  # of the next item, predicted beside it: coarse to fine"]
         for task in found.tasks:
             entry = {"attribute": names[task.column.name], "weight": 0.2}
-            lines.append(f"    - {_yaml(entry)}{_comment(f'{task.column.distinct:,} values')}")
+            lines.append(f"    - {_yaml(entry)}{_comment(f'{task.n_values:,} values')}")
     if (title := _title_column(found.choices)) is not None:
         lines.append(f"serving: {_yaml({'title_column': title})}  # what people know an item by")
     if found.clicks.rows < _FEW_EVENTS:

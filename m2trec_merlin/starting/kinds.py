@@ -53,6 +53,7 @@ class ChosenKind:
         reason: why so.
         settings: of the attribute, besides its name.
         unsure: what a person should look at; empty if nothing.
+        values: how many different ones lists are made of; None where a column holds no lists.
     """
 
     column: Column
@@ -60,6 +61,12 @@ class ChosenKind:
     reason: str
     settings: dict[str, Any] = field(default_factory=dict)
     unsure: str = ""
+    values: int | None = None
+
+    @property
+    def n_values(self) -> int:
+        """How many different values items have."""
+        return self.column.distinct if self.values is None else self.values
 
     @property
     def is_title(self) -> bool:
@@ -75,8 +82,9 @@ class ChosenKind:
 
     @property
     def is_category(self) -> bool:
-        """Whether it has one value under a name that categories have."""
-        return self.kind == "categorical" and speaks_of(self.column.name, "category")
+        """Whether it has one value, or several, under a name that categories have."""
+        named = speaks_of(self.column.name, "category")
+        return self.kind in ("categorical", "multi_categorical") and named
 
 
 def _is_titled(column: Column) -> bool:
@@ -136,8 +144,9 @@ def _lists(column: Column) -> ChosenKind | None:
     if pd.api.types.infer_dtype(texts) == "string" and texts.str.split().str.len().mean() > _WORDS_OF_A_VALUE:
         what = f"lists of sentences, {column.examples(1)}: join those of an item to one text, for kind text"
         return ChosenKind(column, None, what)
-    reason = f"lists of {lengths.mean():.1f} values on average, {len(values.unique()):,} different"
-    return ChosenKind(column, "multi_categorical", reason, _kept(lengths))
+    distinct = texts.nunique()
+    reason = f"lists of {lengths.mean():.1f} values on average, {distinct:,} different"
+    return ChosenKind(column, "multi_categorical", reason, _kept(lengths), values=distinct)
 
 
 def _written_lists(column: Column) -> ChosenKind | None:
@@ -254,10 +263,12 @@ def _several_values(column: Column) -> ChosenKind | None:
         if values.nunique() > min(most, max(0.3 * len(values), 3)):
             continue
         size = f"{lists.str.len().mean():.1f} values"
-        reason = f"{size} with '{separator}' between them, {values.nunique():,} different"
-        settings = {} if separator == "|" else {"separator": separator}
+        distinct = values.nunique()
+        reason = f"{size} with '{separator}' between them, {distinct:,} different"
+        settings: dict[str, Any] = {} if separator == "|" else {"separator": separator}
+        settings |= _kept(lists.str.len())
         unsure = "" if separator in "|>;" else f"or text or categorical, if '{separator}' separates nothing"
-        return ChosenKind(column, "multi_categorical", reason, {**settings, **_kept(lists.str.len())}, unsure)
+        return ChosenKind(column, "multi_categorical", reason, settings, unsure, distinct)
     return None
 
 

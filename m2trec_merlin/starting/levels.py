@@ -55,15 +55,15 @@ def choose_tasks(choices: Sequence[ChosenKind]) -> list[ChosenKind]:
     possible = [
         choice
         for choice in choices
-        if choice.kind == "categorical"
-        and 2 < choice.column.distinct <= _MOST_VALUES
+        if (choice.kind == "categorical" or choice.is_category)
+        and 2 < choice.n_values <= _MOST_VALUES
         and choice.column.gaps < 0.3
         and (choice.is_category or not choice.unsure)
         and not choice.names_items
-        and choice.column.distinct < 0.3 * len(choice.column.texts)
+        and choice.n_values < 0.3 * len(choice.column.values) * (1 - choice.column.gaps)
     ]
     named = [choice for choice in possible if choice.is_category]
-    levels = sorted(named or possible[:1], key=lambda choice: choice.column.distinct)
+    levels = sorted(named or possible[:1], key=lambda choice: choice.n_values)
     if len(levels) <= _MOST_TASKS:
         return levels
     # Of many levels the coarsest, the finest, and one between.

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from m2trec_merlin.config import Config
 from m2trec_merlin.starting.run import start
 
 N_ITEMS = 60
@@ -34,6 +35,24 @@ def test_titles_that_are_no_text_are_shown_all_the_same(tmp_path: Path) -> None:
     assert {"name": "title", "kind": "categorical"} in found["attributes"]
     assert found["serving"] == {"title_column": "title"}
     assert [task["attribute"] for task in found["model"]["next_attributes"]] == ["colour"]
+
+
+@pytest.mark.parametrize("as_lists", [False, True])
+def test_categories_of_which_an_item_has_several_are_predicted(tmp_path: Path, as_lists: bool) -> None:
+    genres = [["rock", "pop", "jazz", "folk"][n % 4 : n % 4 + 1 + n % 2] for n in range(N_ITEMS)]
+    items = pd.DataFrame({"sku": [f"A{n}" for n in range(N_ITEMS)], "colour": ["red", "blue", "green"] * 20})
+    items["genres"] = genres if as_lists else ["|".join(each) for each in genres]
+    items.to_parquet(tmp_path / "items.parquet")
+    visits = [(f"s{visit}", f"A{(7 * visit + n) % N_ITEMS}") for visit in range(40) for n in range(4)]
+    times = pd.date_range("2024-03-01", periods=len(visits), freq="7min")
+    pd.DataFrame(visits, columns=["session", "sku"]).assign(time=times).to_csv(
+        tmp_path / "c.csv", index=False
+    )
+    start(tmp_path / "c.csv", tmp_path / "items.parquet", tmp_path / "shop.yaml")
+    text = (tmp_path / "shop.yaml").read_text()
+    tasks = yaml.safe_load(text)["model"]["next_attributes"]
+    assert tasks == [{"attribute": "genres", "weight": 0.2}] and "4 values" in text
+    Config.model_validate(yaml.safe_load(text))
 
 
 def test_the_title_is_one_that_hardly_an_item_lacks(tmp_path: Path) -> None:
