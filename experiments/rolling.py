@@ -38,8 +38,9 @@ from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.storage import load_model
 from m2trec_merlin.preprocessing.run import preprocess
 from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, SESSION_ID, SPLIT, TIMESTAMP
+from m2trec_merlin.readers.positions import order_keys, parse_positions
 from m2trec_merlin.readers.tables import TablesData
-from m2trec_merlin.readers.times import parse_timestamps
+from m2trec_merlin.readers.times import parse_instants, parse_timestamps
 from m2trec_merlin.runs import Run
 from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.training.run import train
@@ -107,13 +108,16 @@ class Days:
             raise ConfigError(
                 f"{source.name} begins on {day.min():%F}: too late for {count} days after {window}"
             )
-        in_session = events.groupby(SESSION_ID).cumcount()
+        if POSITION in events:
+            place = pd.Series(order_keys(parse_positions(events[POSITION])), events.index)
+        else:
+            place = parse_instants(events[TIMESTAMP], source.time_format)
         hashed = pd.util.hash_array(events[SESSION_ID].astype(str).to_numpy(object))
         found = pd.DataFrame(
             {
                 SESSION_ID: events[SESSION_ID],
                 ITEM_ID: events[ITEM_ID],
-                "order": events.get(POSITION, in_session),
+                "order": place,
                 "day": (day - last).dt.days + count,
                 "is_valid": hashed % _VALIDATION == 0,
             }

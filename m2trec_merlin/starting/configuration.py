@@ -304,5 +304,6 @@ def _yaml(value: Any) -> str:
 
 
 def _relative(path: Path, output: Path) -> str:
-    relative = os.path.relpath(path, output.parent)
+    # Behind a link to a folder, `..` is not where the link stands.
+    relative = os.path.relpath(path.parent.resolve() / path.name, output.parent.resolve())
     return relative if relative.count("..") < 4 else str(path.resolve())

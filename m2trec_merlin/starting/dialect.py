@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 
@@ -115,16 +116,7 @@ def _separator(file: Path, text: str) -> str:
         if len(counts := {line.count(mark) for line in sampled if line.strip()}) == 1 and counts != {0}:
             what = f"its fields have {mark!r} between them; one character is read: write a tab in its place"
             raise DataError(str(file), [f"{file}: {what}, and the names of the columns in the first line"])
-    header, scores = lines[0], {}
-    for separator in _CANDIDATES:
-        rows = csv.reader(io.StringIO(sample, newline=""), delimiter=separator)
-        try:
-            fields = [len(row) for row in rows if row]
-        except csv.Error:  # a quoted field that does not end
-            continue
-        most, count = Counter(fields).most_common(1)[0]
-        if most > 1 and count >= _MOST * len(fields) and separator in header:
-            scores[separator] = (fields[0] == most, separator == usual_separator(file), most)
+    scores = _scores(file, sample, csv.QUOTE_MINIMAL) or _scores(file, sample, csv.QUOTE_NONE)
     if not scores:
         for _ in TableFile(file).blocks():
             pass  # which says more, if it is no text at all
@@ -136,6 +128,21 @@ def _separator(file: Path, text: str) -> str:
             ],
         )
     return max(scores, key=lambda separator: scores[separator])
+
+
+def _scores(file: Path, sample: str, quoting: Literal[0, 3]) -> dict[str, tuple[bool, bool, int]]:
+    """Return the separators that part the rows of a sample alike, and how well, the best greatest."""
+    scores = {}
+    for separator in _CANDIDATES:
+        rows = csv.reader(io.StringIO(sample, newline=""), delimiter=separator, quoting=quoting)
+        try:
+            fields = [len(row) for row in rows if row]
+        except csv.Error:  # a quoted field that does not end
+            continue
+        most, count = Counter(fields).most_common(1)[0]
+        if most > 1 and count >= _MOST * len(fields) and fields[0] > 1:
+            scores[separator] = (fields[0] == most, separator == usual_separator(file), most)
+    return scores
 
 
 def _quoting(path: Path, dialect: Dialect) -> bool:

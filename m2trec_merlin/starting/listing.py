@@ -42,7 +42,8 @@ def find_listing(
             continue
         listed = dates.times[described.texts.index].set_axis(described.texts).groupby(level=0).first()
         told = clicked.texts.map(listed).dropna()
-        after = events.times[told.index].dropna() >= told
+        happened = events.times[told.index].dropna()
+        after = happened >= told[happened.index]
         if len(after) and after.mean() >= _AFTER:
             return dates
     return None

@@ -34,21 +34,26 @@ class Column:
     @cached_property
     def is_list(self) -> bool:
         """Whether values are lists."""
-        try:
-            return is_list(to_arrow(self.values).type)
-        except pa.ArrowException:
-            return False
+        return self._type is not None and is_list(self._type)
 
     @cached_property
     def is_time(self) -> bool:
         """Whether values are typed dates, times of day, durations and the like."""
-        return not self.is_list and pa.types.is_temporal(to_arrow(self.values).type)
+        return not self.is_list and self._type is not None and pa.types.is_temporal(self._type)
 
     @property
     def is_moment(self) -> bool:
         """Whether values are typed dates, with or without a time of day."""
-        kind = to_arrow(self.values).type
-        return pa.types.is_timestamp(kind) or pa.types.is_date(kind)
+        kind = self._type
+        return kind is not None and (pa.types.is_timestamp(kind) or pa.types.is_date(kind))
+
+    @cached_property
+    def _type(self) -> pa.DataType | None:
+        """What Arrow takes the values for; None where these are of several types, as of several files."""
+        try:
+            return to_arrow(self.values).type
+        except pa.ArrowException:
+            return None
 
     @cached_property
     def texts(self) -> pd.Series:

@@ -7,6 +7,7 @@ import pandas as pd
 from m2trec_merlin.columns import to_arrow
 from m2trec_merlin.readers.canonical import KnownItems, normalise_ids
 from m2trec_merlin.starting.look import Column, Look
+from m2trec_merlin.starting.times import times_of
 
 #: Rows that are looked at, and ids that a row holds at least, on average, where it holds several.
 _LOOKED_AT = 2000
@@ -48,7 +49,7 @@ def _parts(column: Column) -> pd.Series:
         lists = to_arrow(column.values.dropna().iloc[:_LOOKED_AT])
         flat = lists.flatten().to_pandas()
         return pd.Series(flat.to_numpy(), lists.value_parent_indices().to_numpy())
-    if column.is_time or column.numbers is not None:
+    if column.is_time or column.numbers is not None or times_of(column) is not None:
         return pd.Series(dtype=object)
     return column.texts.iloc[:_LOOKED_AT].reset_index(drop=True).str.split(_MARKS, regex=True).explode()
 

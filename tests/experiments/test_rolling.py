@@ -68,6 +68,16 @@ def test_a_session_belongs_to_the_day_it_begins_on_and_the_next_day_is_the_test(
     assert first and second and not first & trained_later
 
 
+def test_events_are_in_order_of_time_however_they_stand(tmp_path: Path) -> None:
+    config = write_shop(tmp_path)
+    events = pd.read_csv(tmp_path / "events.csv")
+    expected = events.groupby("session_id")["item_id"].agg(list)
+    events[::-1].to_csv(tmp_path / "events.csv", index=False)
+    days = Days.read(load_config(config), date(2024, 3, 5), count=2, window=2)
+    found = days.up_to(1).sort_values(["session_id", "position"]).groupby("session_id")["item_id"].agg(list)
+    assert len(found) and found.to_dict() == expected[found.index].to_dict()
+
+
 def test_data_that_do_not_reach_back_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="begins on 2024-03-01: too late for 5 days after 3"):
         Days.read(load_config(write_shop(tmp_path)), None, count=5, window=3)

@@ -55,6 +55,16 @@ def test_categories_of_which_an_item_has_several_are_predicted(tmp_path: Path, a
     Config.model_validate(yaml.safe_load(text))
 
 
+def test_tables_are_found_also_where_the_draft_lies_behind_a_link(tmp_path: Path) -> None:
+    draft(tmp_path)
+    elsewhere = tmp_path / "far" / "away"
+    elsewhere.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(elsewhere)
+    start(tmp_path / "clicks.csv", tmp_path / "items.csv", tmp_path / "link" / "shop.yaml")
+    read = yaml.safe_load((elsewhere / "shop.yaml").read_text())
+    assert read["data"]["items"] == "../../items.csv"
+
+
 def test_the_title_is_one_that_hardly_an_item_lacks(tmp_path: Path) -> None:
     titles = [f"a lamp of {n} bulbs" for n in range(N_ITEMS)]
     found = draft(tmp_path, original_title=[t if n % 9 else None for n, t in enumerate(titles)], title=titles)

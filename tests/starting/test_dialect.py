@@ -63,6 +63,8 @@ def test_an_umlaut_at_the_very_end_is_seen(tmp_path: Path) -> None:
         ('id,name\n1,17" screen\n2,"old\n3,y\n', False),
         ('id,name\n1,"a" wine\n2,x\n', False),
         ("id,name\n1,a\n", True),
+        ('id;name\n1;"old\n2;x\n3;y, z\n', False),
+        ('"id\n(#)",name\n1,a\n2,b\n', True),
     ],
 )
 def test_quotation_marks(tmp_path: Path, text: str, quoting: bool) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from m2trec_merlin.errors import DataError
 from m2trec_merlin.starting.run import start
 
 N_ITEMS = 60
@@ -38,6 +39,16 @@ def test_dates_before_the_events_are_those_of_listing(tmp_path: Path, name: str)
     assert draft(tmp_path, **{name: dates(0)})["data"]["listed"] == {"column": name}
     text = (tmp_path / "shop.yaml").read_text()
     assert "# since when items are listed" in text and f"'{name}': dates" not in text
+
+
+def test_events_without_a_time_say_nothing_of_listing(tmp_path: Path) -> None:
+    draft(tmp_path, released=dates(0))
+    clicks = pd.read_csv(tmp_path / "clicks.csv")
+    clicks.loc[[3, 77], "time"] = None
+    clicks.to_csv(tmp_path / "clicks.csv", index=False)
+    with pytest.raises(DataError, match="is missing in 2 rows"):
+        start(tmp_path / "clicks.csv", tmp_path / "items.csv", tmp_path / "shop.yaml", force=True)
+    assert "listed: {column: released}" in (tmp_path / "shop.yaml").read_text()
 
 
 def test_how_they_are_written_is_told(tmp_path: Path) -> None:

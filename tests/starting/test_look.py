@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pandas as pd
@@ -50,6 +51,12 @@ def test_what_a_column_says() -> None:
     column = Column("a", pd.Series(["x", " ", None, "y z", "x"]))
     assert (column.distinct, column.gaps, column.words) == (2, 0.4, pytest.approx(4 / 3))
     assert column.numbers is None and not column.is_unique and column.examples(3) == "'x', 'y z'"
+
+
+@pytest.mark.parametrize("mixed", [["a", 2.5], [Decimal("1.5"), 2.5], ["a", ["b"]]])
+def test_values_of_several_types_are_neither_times_nor_lists(mixed: list[object]) -> None:
+    column = Column("a", pd.Series(mixed, dtype=object))
+    assert not column.is_time and not column.is_moment and not column.is_list
 
 
 @pytest.mark.parametrize(

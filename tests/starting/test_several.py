@@ -52,6 +52,12 @@ def test_single_values_and_short_lists_of_others_are_none(look: LookAt) -> None:
     assert not rows_of_several(look(pd.DataFrame(clicks), "clicks"), items)
 
 
+def test_times_are_no_lists_of_numbers(look: LookAt) -> None:
+    items = look(pd.DataFrame({"track": range(1, 61)}), "items")
+    times = pd.date_range("2024-01-01 00:13:45", periods=60, freq="7min").strftime("%Y-%m-%d %H:%M:%S")
+    assert not rows_of_several(look(pd.DataFrame({"playlist": range(60), "time": times}), "clicks"), items)
+
+
 @pytest.mark.parametrize("column", ["user", "next_item"])
 def test_they_are_refused_also_where_a_few_are_single_or_the_last_item_stands_apart(
     tmp_path: Path, column: str

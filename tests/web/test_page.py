@@ -188,6 +188,24 @@ def test_unknown_items_and_cut_addresses_are_told(page: Page) -> None:
     assert page.session() == ["green bread 1", "nothing"] and len(page.recommended()) == 5
 
 
+@pytest.mark.parametrize("name", ["unit price", "Größe", "price (€)", "a.b", "."])
+def test_a_filter_that_a_run_does_not_have_is_told_whatever_it_is_called(page: Page, name: str) -> None:
+    page.open(f"#item=sku-1&options={quote(json.dumps({'filters': {name: 3}}))}")
+    page.wait(lambda: any("no such column" in text for text in page.texts(".fault")))
+
+
+@pytest.mark.parametrize("typed", ["1.299", "7.50", "0x10", "12"])
+def test_a_number_is_sent_as_it_is_typed(page: Page, typed: str) -> None:
+    page.open("#item=sku-1")
+    page.find("#describe").click()
+    page.press("red bread", Keys.TAB, Keys.TAB, Keys.TAB, typed)
+    page.find("#new-item-add").click()
+    page.wait(lambda: len(page.session()) == 2)
+    page.settle()
+    sent = page.find("#code pre").get_attribute("textContent")
+    assert f'"price": {typed}' in sent if typed == "12" else f'"price": "{typed}"' in sent
+
+
 @pytest.mark.parametrize(
     ("broken", "told"),
     [

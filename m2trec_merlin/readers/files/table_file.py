@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from m2trec_merlin.columns import is_list
-from m2trec_merlin.errors import DataError
+from m2trec_merlin.errors import DataError, reason_of
 from m2trec_merlin.readers.files.delimited import DelimitedFile
 from m2trec_merlin.readers.files.dialect import SEPARATORS, Dialect
 from m2trec_merlin.readers.files.formats import other_format
@@ -300,10 +300,19 @@ def _is_table(file: Path) -> bool:
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
-    """Yield files, but for what is not meant as data, such as .ipynb_checkpoints; each folder once."""
+    """Yield files, but for what is not meant as data, such as .ipynb_checkpoints; each folder once.
+
+    Raises:
+        DataError: a folder cannot be read.
+    """
     seen: set[Path] = set()
+
+    def unreadable(error: OSError) -> None:
+        what = f"{error.filename}: cannot be read: {reason_of(error)}: what is in it would be left out"
+        raise DataError(str(folder), [what])
+
     # Not by `rglob`, which passes over folders that are links.
-    for place, folders, files in os.walk(folder, followlinks=True):
+    for place, folders, files in os.walk(folder, onerror=unreadable, followlinks=True):
         here = Path(place).resolve()
         folders[:] = [] if here in seen else sorted(name for name in folders if not _is_aside(name))
         yield from (Path(place, name) for name in files if here not in seen and not _is_aside(name))

@@ -65,14 +65,17 @@ def listed(what: str, items: Iterable[T]) -> list[T]:
 def id_text(item_id: object) -> str:
     """Return an id as text, "" where it is missing: in a table that is None or NaN.
 
-    Of whole numbers, tables with gaps make floats; of texts, some sources bytes.
+    Of whole numbers, tables with gaps make floats, and databases decimals; of texts, some sources bytes.
     """
     # What is not itself is NaN.
     if item_id is None or type(item_id).__name__ == "NAType" or item_id != item_id:
         return ""
     if isinstance(item_id, bytes):
         return item_id.decode(errors="replace")
-    return str(int(item_id) if isinstance(item_id, float | np.floating) and item_id.is_integer() else item_id)
+    is_whole = (isinstance(item_id, float | np.floating) and item_id.is_integer()) or (
+        isinstance(item_id, Decimal) and item_id.is_finite() and item_id == item_id.to_integral_value()
+    )
+    return str(int(item_id) if is_whole else item_id)  # type: ignore[call-overload]
 
 
 def id_and_attributes(item: SessionItem) -> tuple[str, str]:

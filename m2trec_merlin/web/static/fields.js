@@ -115,8 +115,9 @@ const makers = {
     });
     input.value = value ?? "";
     input.addEventListener("input", () => {
-      const text = input.value.trim(), number = Number(text);
-      change(text === "" ? undefined : numeric && Number.isFinite(number) ? number : input.value);
+      const text = input.value.trim();
+      // What a point or a comma means, the recommender knows.
+      change(text === "" ? undefined : numeric && /^-?\d{1,15}$/.test(text) ? Number(text) : input.value);
     });
     const suggest = async () => {
       try {

@@ -7,7 +7,8 @@ function placeOf(name, column) {
   while (path) {
     const found = document.querySelector(`[data-field="${CSS.escape(path)}"]`);
     if (found) return found.querySelector(":scope > .messages");
-    path = path.replace(/(?:\[\d+\]|\.\w+|\w+)$/, "");
+    // The name of a column may hold anything; what remains is shorter, whatever it is.
+    path = path.replace(/(?:\[\d+\]|\.[^.]*|[^.]+)$/, "");
   }
   return column.querySelector(".messages.general");
 }

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import gzip
+import os
 import re
 from pathlib import Path
 
@@ -121,6 +123,24 @@ def test_links_are_followed_and_no_folder_is_read_twice(tmp_path: Path) -> None:
     (tmp_path / "days" / "d").symlink_to(tmp_path / "days")
     (tmp_path / "elsewhere" / "b.csv").symlink_to(tmp_path / "elsewhere" / "a.csv")
     assert TableFile(tmp_path / "days").read()["a"].tolist() == ["1", "2", "2"]
+
+
+def test_a_folder_that_cannot_be_read_is_not_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day in ("DAY=1", "DAY=2"):
+        (tmp_path / day).mkdir()
+        (tmp_path / day / "a.csv").write_text("x\n1\n")
+    scan = os.scandir
+
+    def refuse(path: str) -> object:
+        if str(path).endswith("DAY=2"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(DataError, match="DAY=2: cannot be read: Permission denied"):
+        TableFile(tmp_path).columns()
 
 
 def test_files_of_a_folder_that_are_not_read_are_told(tmp_path: Path) -> None:

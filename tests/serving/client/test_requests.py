@@ -110,6 +110,7 @@ def test_items_are_ids_or_attributes_or_both() -> None:
     assert id_and_attributes(17.0) == id_and_attributes(np.float32(17)) == ("17", "")
     assert id_and_attributes("7ä".encode()) == id_and_attributes(np.bytes_("7ä".encode())) == ("7ä", "")
     assert id_and_attributes(17.5) == ("17.5", "")
+    assert id_and_attributes(Decimal("7.00")) == ("7", "") and id_and_attributes(Decimal("7.50"))[0] == "7.50"
     item_id, attributes = id_and_attributes({"item_id": "a", "price": 2.5})
     assert item_id == "a" and json.loads(attributes) == {"price": 2.5}
     assert id_and_attributes({"title": "x"})[0] == ""

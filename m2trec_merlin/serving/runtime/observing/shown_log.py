@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from itertools import count
@@ -154,9 +155,12 @@ class ShownLog:
             OSError: it cannot be written; it is lost.
         """
         batches, self._batches = self._batches, []
+        self._since = time.monotonic()
+        if batches:
+            self._write(batches)
         self._remove_old()
-        if not batches:
-            return
+
+    def _write(self, batches: list[pa.RecordBatch]) -> None:
         table = pa.Table.from_batches(batches)
         now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S")
         path = self._folder / f"{PREFIX}{now}-{self._name}-{next(self._number)}{SUFFIX}"
@@ -173,12 +177,10 @@ class ShownLog:
         oldest = time.time() - self._days * _SECONDS_A_DAY
         for pattern in (f"{PREFIX}*{SUFFIX}", f".{PREFIX}*.tmp"):
             for path in self._folder.glob(pattern):
-                # Another worker may have removed it in the meantime.
-                try:
+                # Another worker may have removed it in the meantime, or it may be another's to remove.
+                with suppress(OSError):
                     if path.stat().st_mtime < oldest:
                         path.unlink()
-                except FileNotFoundError:
-                    continue
 
 
 def _texts(array: np.ndarray) -> list[str]:

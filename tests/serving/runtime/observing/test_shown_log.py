@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,28 @@ def test_old_files_go_and_others_stay(log: ShownLog, tmp_path: Path) -> None:
         os.utime(tmp_path / name, (now, now - days * 86_400))
     log.flush()
     assert {path.name for path in tmp_path.iterdir()} == {"shown-b.parquet", "mine.parquet"}
+
+
+def test_what_is_not_ours_to_remove_keeps_nothing_from_being_written(log: ShownLog, tmp_path: Path) -> None:
+    other = tmp_path / "shown-old.parquet"
+    other.mkdir()
+    os.utime(other, (0, 0))
+    put(log, "a")
+    log.write()
+    log.flush()
+    [written] = [path for path in tmp_path.iterdir() if path != other]
+    assert pq.read_table(written).column("request_id").to_pylist() == ["a"]
+
+
+def test_a_log_that_has_nothing_to_write_looks_at_its_folder_once_a_minute(
+    log: ShownLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[None] = []
+    monkeypatch.setattr(ShownLog, "_remove_old", lambda self: looks.append(None))
+    monkeypatch.setattr(log, "_since", time.monotonic() - 1000)
+    for _ in range(5):
+        log.write()
+    assert len(looks) == 1
 
 
 def test_what_cannot_be_written_is_lost_and_counted(log: ShownLog, tmp_path: Path, lost: list[int]) -> None:
