@@ -195,7 +195,7 @@ def _training_rates(work_dir: Path, steps: int) -> dict[str, float]:
     folders = RunFolder(work_dir, work_dir)
     preprocessed = require_manifest(folders.preprocessed, "preprocess")
     counts = preprocessed["sessions"]["train"]
-    batch_size = load_config(CONFIG).training.batch_size
+    batch_size = load_config(CONFIG).training.batch_of(counts["sessions"])
     steps = min(steps, -(-counts["sessions"] // batch_size))
     step = read_json(folders.history, "train")[0]["seconds"] / steps
     # Every event but the first of its session is a target.

@@ -228,6 +228,15 @@ def session_files(directory: Path) -> list[Path]:
     return files
 
 
+def count_sessions(files: Sequence[Path]) -> int:
+    """Return how many sessions files hold."""
+    count = 0
+    for file in files:
+        with reading(file, "preprocess"):
+            count += pq.read_metadata(file).num_rows
+    return count
+
+
 def event_fields(files: Sequence[Path]) -> list[Field]:
     """Return what attributes of events are encoded to in files of sessions; none without such attributes."""
     described = (_schema(files[0]).metadata or {}).get(_METADATA) if files else None

@@ -32,7 +32,7 @@ from m2trec_merlin.preprocessing.starting import LONGEST_SESSION
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
 from m2trec_merlin.scores import CategoryScorer, ItemScorer
-from m2trec_merlin.sessions import Prefixes, Sessions
+from m2trec_merlin.sessions import Prefixes, Sessions, count_sessions, session_files
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.run import train
 
@@ -79,8 +79,12 @@ class Prepared:
 
     def loader(self) -> SessionLoader:
         """Return batches of training sessions as training sees them."""
-        batch_size = self.config.training.batch_size
-        return SessionLoader(self.run.sessions("train"), batch_size, self.config.seed)
+        return SessionLoader(self.run.sessions("train"), self.batch_size, self.config.seed)
+
+    @property
+    def batch_size(self) -> int:
+        """Sessions a step, as training takes them."""
+        return self.config.training.batch_of(count_sessions(session_files(self.run.sessions("train"))))
 
     def rank(
         self,

@@ -16,7 +16,7 @@ from m2trec_merlin.evaluation.ranking import top_rows
 from m2trec_merlin.model.m2trec import build_model, fit_before_training
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.runs import Run
-from m2trec_merlin.sessions import Prefixes, Sessions
+from m2trec_merlin.sessions import Prefixes, Sessions, count_sessions, session_files
 from m2trec_merlin.training.checkpoint import TrainingState
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.trainer import Trainer
@@ -53,7 +53,8 @@ def main(job: Job) -> None:
     torch.manual_seed(job.seed)
     model = build_model(config, catalogue, job.max_length)
     fit_before_training(model, catalogue)
-    loader = SessionLoader(Path(job.train_folder), config.training.batch_size, job.seed)
+    train = Path(job.train_folder)
+    loader = SessionLoader(train, config.training.batch_of(count_sessions(session_files(train))), job.seed)
 
     def rank() -> np.ndarray:
         training = model.training

@@ -8,6 +8,9 @@ from pydantic import Field
 
 from m2trec_merlin.sections import MANY, Count, Section
 
+#: Of an epoch whose batches are of no configured size: steps, and sessions of one at least and at most.
+_STEPS, _FEWEST, _MOST = 400, 32, 256
+
 
 class ContinuedConfig(Section):
     """What is otherwise where training goes on from an earlier run (`train --from`)."""
@@ -29,7 +32,13 @@ class TrainingConfig(Section):
     """Optimisation, stopping, checkpoints."""
 
     epochs: Count = 4
-    batch_size: int = Field(256, ge=1, le=1_000_000, description="sessions a step")
+    batch_size: int | None = Field(
+        None,
+        ge=1,
+        le=1_000_000,
+        description="sessions a step, in each process; default: 32 to 256, so that an epoch has hundreds of "
+        "steps",
+    )
     learning_rate: float = Field(3e-3, ge=1e-9, le=10)
     item_learning_rate: float = Field(
         0.1,
@@ -70,3 +79,19 @@ class TrainingConfig(Section):
         "rehearsed without a GPU, not run on one",
     )
     threads: int | None = Field(None, ge=1, le=1024, description="CPU threads; default: all cores")
+
+    def batch_of(self, sessions: int, processes: int = 1) -> int:
+        """Return the sessions of a step in each process.
+
+        Where it is not configured, an epoch has 400 steps at least, if that takes no fewer than 32 sessions a
+        step of all processes together; more than 256 are never taken (docs/quality-log.md).
+
+        Args:
+            sessions: of training.
+            processes: that train together.
+        """
+        if self.batch_size is not None:
+            return self.batch_size
+        wanted = max(sessions // _STEPS, 1)
+        together = min(max(1 << (wanted.bit_length() - 1), _FEWEST), _MOST)
+        return max(together // processes, 1)

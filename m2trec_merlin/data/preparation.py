@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from m2trec_merlin.artifacts import atomic_directory, require_manifest, write_ma
 from m2trec_merlin.columns import to_arrow
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.counting import split_sessions
+from m2trec_merlin.data.report.counts import SplitCounts
 from m2trec_merlin.data.report.page import write_report
 from m2trec_merlin.data.report.statistics import VERSION, describe
 from m2trec_merlin.data.session_length import MANIFEST_NAME, length_for_most_events
@@ -34,6 +36,9 @@ from m2trec_merlin.runs.folder import (
 )
 from m2trec_merlin.shares import percent
 from m2trec_merlin.version import __version__
+
+#: Sessions of a split from which on one is hardly a tenth of it by chance.
+_SEVERAL, _OF_ALL = 50, 0.1
 
 
 def prepare_data(config: Config, force: bool = False, progress: Progress = SILENT) -> Path:
@@ -82,6 +87,8 @@ def _prepare(config: Config, step: Step, force: bool, progress: Progress) -> Pat
         if config.data.cold_item_share:
             pq.write_table(pa.table({ITEM_ID: data.known_items.ids[counted.cold]}), folder / COLD_ITEMS_FILE)
         suggested = length_for_most_events(counted.splits[0].lengths, config.data.min_session_length)
+        data = replace(data, notices=[*data.notices, *_very_long(counted.splits)])
+        counted = replace(counted, data=data)
         statistics = describe(config, source.name, counted)
         if cut := statistics.left_out.cut_events:
             progress.say(
@@ -122,6 +129,17 @@ def summarise_data(directory: Path) -> str:
             f"  {counts['cold_items']:,} cold items took {counts['cold_sessions']:,} sessions out of training"
         )
     return "\n".join([*lines, *(f"  {notice}" for notice in manifest["notices"])])
+
+
+def _very_long(splits: Sequence[SplitCounts]) -> Iterator[str]:
+    """Say of which splits one session holds a part that decides what is learned, or measured."""
+    for split, counts in zip(SPLITS, splits, strict=True):
+        longest = len(counts.lengths) - 1
+        if counts.sessions >= _SEVERAL and longest > _OF_ALL * counts.total:
+            yield (
+                f"one session holds {longest:,} of the {counts.total:,} events of {split}: if a program made "
+                "it, leave it out of the interactions"
+            )
 
 
 def _times_of(source: Source) -> dict[str, str] | None:

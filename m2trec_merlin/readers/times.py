@@ -26,6 +26,8 @@ _ISO_8601, _BEGINS = (
 
 _NO_TIME = np.iinfo(np.int64).min
 _COMMA = r"(?<=:\d{2}),(?=\d)"
+#: Names of zones that are read.
+_UTC = r"(?<![A-Za-z])(?:UTC|GMT|Z)(?![A-Za-z])"
 #: A time of day, and how far it is from UTC.
 _OFFSET = r"[Tt ].*(?:[Zz]|[+-]\d{2}(?::?\d{2})?)$"
 
@@ -112,6 +114,9 @@ def _from_texts(values: pd.Series, time_format: str) -> np.ndarray:
         # pandas gives a time without an offset that of the time above it (pandas-dev/pandas#61389).
         has_offset = written.str.contains(_OFFSET).to_numpy(bool)
         groups = [has_offset, ~has_offset]
+    if "%Z" in time_format:
+        # Others may mean several, and one with summer time fails where an hour comes twice.
+        texts = texts.where(texts.astype(str).str.contains(_UTC))
     found = np.full(len(texts), np.datetime64("NaT", "ns"))
     read_by = _ISO_8601 if time_format == ISO_8601 else time_format
     for group in groups:

@@ -24,8 +24,6 @@ from m2trec_merlin.starting.look import Column, Look
 from m2trec_merlin.starting.sessions import Grouping, Order
 from m2trec_merlin.starting.times import Times
 
-#: Fewer rows of interactions than this are learnt from in smaller batches.
-_FEW_EVENTS = 100_000
 #: Letters of a column's name that the name of its attribute may have, before what makes it another one.
 _LONGEST_NAME = 80
 
@@ -168,8 +166,6 @@ def compose(found: Examination, output: Path) -> str:
             lines.append(f"    - {_yaml(entry)}{_comment(f'{task.n_values:,} values')}")
     if (title := _title_column(found.choices)) is not None:
         lines.append(f"serving: {_yaml({'title_column': title})}  # what people know an item by")
-    if found.clicks.rows < _FEW_EVENTS:
-        lines.append("training: {batch_size: 64}  # few events: more steps an epoch")
     lines.append("evaluation: {max_prefixes: 20000}  # a sample of the test sessions; leave it out for all")
     return "\n".join(lines) + "\n"
 

@@ -34,6 +34,8 @@ _PARTED = r"[-+]?[1-9]\d{0,2}(?:,\d{3})+"
 _BETWEEN = ("|", ">", ";", ",", "/")
 #: As web pages write `&`: its semicolon separates nothing.
 _ENTITY = r"&#?\w+;"
+#: One of HTML, and the share of values from which on they are no slip.
+_TAG, _FEW_TAGS = r"(?is).*</?[a-z][a-z0-9]*(?:\s[^<>]*)?/?>.*", 0.1
 #: Mean number of words of what is no single value any more.
 _WORDS_OF_A_VALUE = 3.5
 _FEW = 30
@@ -244,7 +246,8 @@ def _almost_numbers(column: Column) -> ChosenKind | None:
 
 
 def _several_values(column: Column) -> ChosenKind | None:
-    if written_lists(column.texts).any():
+    # Signs of HTML separate nothing.
+    if written_lists(column.texts).any() or column.share(_TAG) > _FEW_TAGS:
         return None
     texts = column.texts.str.replace(_ENTITY, "&", regex=True)
     for separator in _BETWEEN:

@@ -13,6 +13,8 @@ from m2trec_merlin.starting.names import speaks_of
 #: What the model learns to predict beside the next item has at most so many values.
 _MOST_VALUES = 5000
 _MOST_TASKS = 3
+#: Share of the items of which either of two columns says something that both have to be known of.
+_TWINS = 0.9
 
 
 def without_twins(choices: Sequence[ChosenKind]) -> list[ChosenKind]:
@@ -39,6 +41,10 @@ def _say_the_same(one: ChosenKind, other: ChosenKind) -> bool:
     if kinds != {"categorical"} and not (kinds == {"text"} and one.column.texts.equals(other.column.texts)):
         return False
     if one.column.distinct != other.column.distinct or one.column.distinct < 3:
+        return False
+    known, also = one.column.texts.index, other.column.texts.index
+    # Of a few items, any two columns may say the same.
+    if len(known.intersection(also)) < _TWINS * max(len(known), len(also)):
         return False
     return follows(one, other) and follows(other, one)
 

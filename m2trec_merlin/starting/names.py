@@ -6,10 +6,11 @@ import re
 
 #: Words by subject: most begin a word of the name; those behind a ~ may stand anywhere, as in Verkaufspreis.
 _WORDS = {
-    "session": "sess visit(?!or) basket cart(?!on) order invoice transaction receipt trip sitzung bestell"
-    " warenkorb bon(?!us) beleg",
+    "session": "sess visit(?!or) basket cart(?!on) order invoice transaction receipt trip utrip sitzung"
+    " bestell warenkorb bon(?!us) beleg",
     "user": "user customer client cust(?![a-z]) member visitor household account cookie device person uid"
     " login kunde",
+    "venue": "store shop(?!p) branch outlet register terminal kasse filiale markt(?![a-z])",
     "time": "time date(?!i) day when created clicked ts(?![a-z]) at(?![a-z]) ~stamp ~zeit ~datum",
     "place": "pos(?![a-z]) position seq step rank index idx sort order number nr(?![a-z]) event"
     " reihen schritt",
@@ -19,8 +20,8 @@ _WORDS = {
     "quantity": "cost msrp weight height width leng depth size volume rating score stock qty amount"
     " count(?!r) num(?=[^a-z]+[a-z]) reviews discount margin age(?![a-z]) year pages duration minutes breite"
     " tiefe jahr ~price ~preis ~gewicht ~menge ~anzahl ~quantity",
-    "category": "categor cat(?![a-z]) cats(?![a-z]) depart dept aisle class group genre section level type"
-    " segment family ~kategorie ~abteilung ~gruppe",
+    "category": "categor subcat subclass cat(?![a-z]) cats(?![a-z]) depart dept aisle class group genre"
+    " section level type segment family ~kategorie ~abteilung ~gruppe",
     "code": "id(?![a-z]) no(?![a-z]) nr(?![a-z]) code key(?![a-z]) brand manufact vendor colou?r zip plz"
     " seller merchant supplier publisher author artist ~nummer",
     "title": "title name label headline titel bezeichnung produkt$ product$ ~name",

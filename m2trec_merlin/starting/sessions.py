@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -23,6 +23,8 @@ _LAST = "results on such data are mostly published with data.split kind leave_on
 _TIED = 0.05
 #: Share of the different times of another column from which on a column is about as fine.
 _AS_FINE = 0.9
+#: Values an item has on average of what follows from it.
+_OF_ITEMS = 1.2
 #: Share of events without company from which on users may make better sessions than orders do.
 _MANY_ALONE = 0.3
 
@@ -113,12 +115,15 @@ def find_grouping(clicks: Look, times: list[Times], taken: set[str]) -> Grouping
     Raises:
         DataError: no column repeats as that of sessions or users would.
     """
+    items = [clicks.columns[name] for name in taken if name in clicks.columns]
     taken = taken | {each.column for each in times}
     groups = [c for name, c in clicks.columns.items() if name not in taken and _groups(c, clicks.first)]
     # When and how much was ordered is called after the order, too.
     groups = [c for c in groups if not _measures(c) and not _tells_time(c)]
-    sessions = [c for c in groups if speaks_of(c.name, "session")]
     users = [c for c in groups if _names_users(c)]
+    named = [c for c in groups if speaks_of(c.name, "session")]
+    again = {c.name: other for c in named if (other := _begins_again_in(c, users, clicks.first))}
+    sessions = [c for c in named if c.name not in again]
     if sessions:
         most = max(c.distinct for c in sessions)
         # The city or the channel of a session has few values.
@@ -132,9 +137,20 @@ def find_grouping(clicks: Look, times: list[Times], taken: set[str]) -> Grouping
             reason += (
                 f"; {percent(alone)} of events are alone in theirs: data.sessions can cut those of '{user}'"
             )
-        return Grouping(chosen.name, None, reason, unsure=bool(users) and alone > _MANY_ALONE)
+        venues = [
+            c for n, c in clicks.columns.items() if n not in taken and speaks_of(n, "venue") and not c.is_list
+        ]
+        venues = [c for c in venues if c is not chosen and not _is_of_items(c, items, clicks.first)]
+        if venue := _begins_again_in(chosen, venues, clicks.first):
+            reason += f"; {_write_both(chosen.name, venue)}"
+        return Grouping(
+            chosen.name, None, reason, unsure=(bool(users) and alone > _MANY_ALONE) or venue is not None
+        )
     if users:
-        return _cut(max(users, key=lambda c: c.distinct), times, clicks.first)
+        grouping = _cut(max(users, key=lambda c: c.distinct), times, clicks.first)
+        for name, other in again.items():
+            grouping = replace(grouping, reason=f"{_write_both(name, other)}; {grouping.reason}", unsure=True)
+        return grouping
     if not groups:
         columns = ", ".join(f"{c.name} ({c.distinct:,} values)" for c in clicks.columns.values())
         problem = (
@@ -146,6 +162,35 @@ def find_grouping(clicks: Look, times: list[Times], taken: set[str]) -> Grouping
     if times and _longest(chosen, times[0], clicks.first) > pd.Timedelta("1 day"):
         return _cut(chosen, times, clicks.first)
     return Grouping(chosen.name, None, f"{_sizes(chosen)}; no column is called like a session", unsure=True)
+
+
+def _begins_again_in(column: Column, others: list[Column], first: int) -> str | None:
+    """Return the column within whose values numbers of sessions begin again; None if they do not."""
+    for other in others:
+        table = pd.DataFrame({"own": column.texts, "other": other.texts}).loc[: first - 1].dropna()
+        several = table.groupby("own")["other"].agg(["size", "nunique"])
+        several = several[several["size"] > 1]
+        if several["size"][several["nunique"] > 1].sum() > several["size"].sum() / 2:
+            return other.name
+    return None
+
+
+def _is_of_items(column: Column, items: list[Column], first: int) -> bool:
+    """Tell whether a value follows from the item, as where each shop sells its own."""
+    return any(
+        pd.DataFrame({"item": item.texts, "own": column.texts})
+        .loc[: first - 1]
+        .dropna()
+        .groupby("item")["own"]
+        .nunique()
+        .mean()
+        < _OF_ITEMS
+        for item in items
+    )
+
+
+def _write_both(name: str, other: str) -> str:
+    return f"'{name}' begins again within each '{other}': write both into one column"
 
 
 def _measures(column: Column) -> bool:

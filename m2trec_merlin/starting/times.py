@@ -24,6 +24,8 @@ _DATES = [
 ]
 _CLOCKS = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%H%M%S", "%H.%M.%S")
 _AFTER_DATES = ("", *map("".join, product((" ", "T", "", ", ", ":"), _CLOCKS, ("", " %z", "%z", " %Z"))))
+#: As C and Twitter write times.
+_YEAR_LAST = ("%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S %z %Y", "%a %b %d %H:%M:%S %Z %Y")
 #: An hour may be of one digit where it does not run into the minutes.
 _HOUR = r"(?:\d{2}|\d(?=[:.]))"
 _PARTS = {
@@ -177,7 +179,7 @@ def _formats_like(text: str) -> list[str]:
     for date in _DATES:
         if (start := _shape(date).match(text)) is not None:
             found += [date + rest for rest in _AFTER_DATES if _shape(rest).fullmatch(text, start.end())]
-    return found
+    return found + [whole for whole in _YEAR_LAST if _shape(whole).fullmatch(text)]
 
 
 @cache

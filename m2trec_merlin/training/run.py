@@ -20,7 +20,7 @@ from m2trec_merlin.evaluation.ranking import prefixes_of, sample_prefixes
 from m2trec_merlin.model.storage import FORMAT, save_model
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run, Step
-from m2trec_merlin.sessions import Sessions
+from m2trec_merlin.sessions import Sessions, count_sessions, session_files
 from m2trec_merlin.tracking import Recording, recordings
 from m2trec_merlin.training.captured_steps import cannot_capture
 from m2trec_merlin.training.checkpoint import TrainingState
@@ -53,7 +53,8 @@ def train(
         force: train again even if the stored model is current; also ignores checkpoints.
         progress: is told each step and the record of each epoch.
 
-    Under `torchrun`, its processes train together, each on batches of `training.batch_size` sessions.
+    Under `torchrun`, its processes train together, each on batches of `training.batch_size` sessions, by
+    default a part of those of one process.
 
     Returns:
         The folder of the model.
@@ -145,12 +146,14 @@ def _trainer(
 ) -> Trainer:
     """Return what trains, as configured; its monitors are open."""
     config, settings, model = run.config, run.config.training, start.model
-    if processes.count > 1:
-        progress.say(f"{processes.count} processes, {settings.batch_size} sessions a step in each")
+    # Of all sessions, also where some are drawn: a model goes on as it began.
+    batch_size = settings.batch_of(count_sessions(session_files(run.sessions("train"))), processes.count)
+    each = f" in each of {processes.count} processes" if processes.count > 1 else ""
+    progress.say(f"{batch_size} sessions a step{each}")
     if settings.logits_mib:
         model.next_item_task.logits_at_a_time = settings.logits_mib * _LOGITS_IN_A_MIB
     loader = SessionLoader(
-        start.sessions, settings.batch_size, config.seed, device, processes, settings.sessions_at_a_time
+        start.sessions, batch_size, config.seed, device, processes, settings.sessions_at_a_time
     )
     if start.drawn:
         settings = continued(settings, len(loader))

@@ -10,14 +10,12 @@ import math
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from m2trec_merlin.config import TrainingConfig
 from m2trec_merlin.devices import choose
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.merlin_adapter import make_evaluation_work, training_arguments
 from m2trec_merlin.model.m2trec import M2TRec
-from m2trec_merlin.sessions import session_files, tells_targets
+from m2trec_merlin.sessions import count_sessions, session_files, tells_targets
 from m2trec_merlin.training.schedule import warm_up
 
 
@@ -46,17 +44,18 @@ def build_transformers4rec_trainer(
         )
     import transformers4rec.torch as tr
 
-    batches = math.ceil(sum(pq.read_metadata(file).num_rows for file in sessions) / config.batch_size)
+    count = count_sessions(sessions)
+    batch_size = config.batch_of(count)
     arguments = training_arguments(
         on_gpu=choose("training", config.device).device == "cuda",
         output_dir=str(output),
         num_train_epochs=config.epochs,
         learning_rate=config.learning_rate,
         weight_decay=config.weight_decay,
-        warmup_steps=warm_up(config, config.epochs * batches),
+        warmup_steps=warm_up(config, config.epochs * math.ceil(count / batch_size)),
         max_grad_norm=config.clip_norm,
-        per_device_train_batch_size=config.batch_size,
-        per_device_eval_batch_size=config.batch_size,
+        per_device_train_batch_size=batch_size,
+        per_device_eval_batch_size=batch_size,
         max_sequence_length=model.max_length,
         seed=seed,
         lr_scheduler_type=config.schedule,

@@ -295,6 +295,19 @@ def test_days_that_cannot_be_divided_say_so(make_config: MakeConfig, items: pd.D
         prepare_data(config)
 
 
+def test_a_session_that_is_a_large_part_of_a_split_is_told(
+    make_config: MakeConfig, items: pd.DataFrame
+) -> None:
+    lengths = np.repeat(2, 200)
+    lengths[199] = 60
+    session = np.repeat(np.arange(200), lengths)
+    events = pd.DataFrame({"session_id": session, "item_id": np.arange(len(session)) % 4 * 10 + 10})
+    events["split"] = np.select([session < 80, session < 140], ["train", "valid"], "test")
+    config = make_config(events, items, split={"kind": "column"}, columns={"split": "split"})
+    summary = summarise_data(prepare_data(config))
+    assert "one session holds 60 of the 178 events of test" in summary and summary.count("one session") == 1
+
+
 def test_too_many_cold_items_say_so(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"taking out 36 cold items: change data\.split or data\.cold_item_share"

@@ -170,3 +170,11 @@ def test_columns_hold_the_nearest_microsecond() -> None:
         pd.Timestamp("2024-01-05 00:00:00.000001"),
     ]
     assert parse_timestamps(times).isna()[2]
+
+
+def test_names_of_zones_that_may_mean_several_are_not_read() -> None:
+    """CET has summer time to pandas, which fails where an hour comes twice."""
+    written = pd.Series(["2024-10-27 02:05:53 CET", "2024-10-27 02:05:53 UTC", "2024-10-27 02:05:53 GMT"])
+    found = parse_timestamps(written, "%Y-%m-%d %H:%M:%S %Z")
+    assert found.isna().tolist() == [True, False, False]
+    assert found[1] == found[2] == pd.Timestamp("2024-10-27 02:05:53")

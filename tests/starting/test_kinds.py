@@ -89,6 +89,7 @@ KINDS = {
     "sold": (["yes", *[None] * 3] * (N // 4), "categorical", {}),
     "tags": (drawn(["a|b", "b|c", "c", "a|b|c"]), "multi_categorical", {}),
     "path": (drawn(["Home > Wine", "Home > Mugs", "Toys > Dolls"]), "multi_categorical", {"separator": ">"}),
+    "markup": ([f"<b>word {n}</b> of {n % 5}" for n in range(N)], "text", {}),
     "genres": (drawn(["rock, pop", "pop", "jazz, pop"]), "multi_categorical", {"separator": ","}),
     "pairs": (drawn(["rock, pop", "pop, jazz", "jazz, rock"]), "multi_categorical", {"separator": ","}),
     "labels": (drawn([["a"], ["a", "b"], []]), "multi_categorical", {}),
@@ -215,6 +216,13 @@ def test_what_items_are_called_is_no_level() -> None:
     assert days.kind is not None, "a number of days is one of an item"
     sizes = choose("CURR_SIZE_OF_PRODUCT", [f"{i % 40} {'OZ' if i % 3 else 'LB'}" for i in range(N)])
     assert not sizes.names_items, "nobody knows an item by its size"
+
+
+def test_what_is_known_of_other_items_is_no_twin() -> None:
+    few = [["x", "y", "z"][n] if n < 3 else None for n in range(N)]
+    many = [["red", "blue", "green"][n % 3] for n in range(N)]
+    choices = [choose("style", many), choose("stone", [*few[:3], *["x", "y", "z"] * 2, *[None] * (N - 9)])]
+    assert [c.kind for c in without_twins(choices)] == [c.kind for c in choices]
 
 
 def test_lists_are_no_twins() -> None:

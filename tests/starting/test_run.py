@@ -88,7 +88,6 @@ EXPECTED = {
             {"attribute": "category", "weight": 0.2},
         ]
     },
-    "training": {"batch_size": 64},
     "evaluation": {"max_prefixes": 20000},
 }
 

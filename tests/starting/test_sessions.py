@@ -53,6 +53,28 @@ def test_names_of_sessions(look: LookAt, name: str) -> None:
     assert (grouping.column, grouping.gap) == (name, None)
 
 
+def test_numbers_that_begin_again_for_each_user_are_no_sessions(look: LookAt) -> None:
+    clicks = log("2min", "2days", users=25, visits=25)
+    clicks["session"] = clicks["session"].str.split("-").str[1].astype(int) + 1
+    grouping, order = understood(look, clicks)
+    assert (grouping.column, grouping.gap, grouping.unsure) == ("user", "30 min", True)
+    assert "'session' begins again within each 'user': write both into one column" in grouping.reason
+    assert order.column == "time"
+
+
+def test_numbers_that_begin_again_in_each_store_are_told(look: LookAt) -> None:
+    clicks = log("2min", "2days", users=6, visits=30).rename(columns={"user": "store", "session": "receipt"})
+    own = clicks.assign(receipt=clicks["store"] + clicks["receipt"])
+    assert not understood(look, own)[0].unsure
+    clicks["receipt"] = clicks["receipt"].str.split("-").str[1]
+    grouping, _ = understood(look, clicks)
+    assert grouping.column == "receipt" and grouping.unsure
+    assert "'receipt' begins again within each 'store'" in grouping.reason
+    # What follows from the item is no place where it was bought.
+    sellers = clicks.assign(store=clicks["product"].astype(str))
+    assert "begins again" not in understood(look, sellers)[0].reason
+
+
 @pytest.mark.parametrize("name", ["order_qty", "session_duration", "basketValue", "num_orders"])
 def test_amounts_are_no_sessions(look: LookAt, name: str) -> None:
     clicks = log("2min", "2days").drop(columns="session")

@@ -24,6 +24,8 @@ WRITINGS = {
     "%Y-%m-%d %H:%M:%S,000": None,
     "%d/%b/%Y:%H:%M:%S +0000": "%d/%b/%Y:%H:%M:%S %z",
     "%Y-%m-%d %H:%M:%S UTC": "%Y-%m-%d %H:%M:%S %Z",
+    "%a %b %d %H:%M:%S %Y": "%a %b %d %H:%M:%S %Y",
+    "%a %b %d %H:%M:%S +0000 %Y": "%a %b %d %H:%M:%S %z %Y",
 }
 
 

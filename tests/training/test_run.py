@@ -114,7 +114,7 @@ def test_a_restarted_training_forgets_the_checkpoints_of_the_first_try(prepared:
 def test_steps_and_epochs_are_told(prepared: Config) -> None:
     told = Told()
     folder = train(settings(prepared, "told"), progress=told)
-    assert [line[:8] for line in told.lines[2:5]] == ["epoch  1", "epoch  2", "epoch  3"]
+    assert [line[:8] for line in told.lines[3:6]] == ["epoch  1", "epoch  2", "epoch  3"]
     assert [done for done, _, _ in told.tasks["training"]] == [0, 1, 2, 3, 3]
     assert all(note.startswith("loss ") for _, _, note in told.tasks["training"])
     again = Told()

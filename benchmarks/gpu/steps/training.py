@@ -210,7 +210,7 @@ def _build(data: Prepared, config: Config, device: str) -> tuple[M2TRec, Session
     model = build_model(config, data.catalogue, data.max_length)
     fit_before_training(model, data.catalogue)
     sessions = data.run.sessions("train")
-    return model.to(device), SessionLoader(sessions, config.training.batch_size, config.seed, device)
+    return model.to(device), SessionLoader(sessions, data.batch_size, config.seed, device)
 
 
 def _on(config: Config, device: str, precision: str) -> Config:
