@@ -266,7 +266,8 @@ def recommend(
     ] = False,
 ) -> None:
     """Ask a running server over gRPC and print its recommendations."""
-    found = found_config(config, settings)
+    # At an address there is whatever shop: the default configuration is not that of it.
+    found = config if address is not None and not settings else found_config(config, settings)
     if found is None and address is None:
         found = DEFAULT_CONFIG
     verbs.run_recommend(

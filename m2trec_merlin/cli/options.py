@@ -10,6 +10,7 @@ import typer
 from m2trec_merlin.cli.remedies import remember
 from m2trec_merlin.cli.terminal import errors
 from m2trec_merlin.config import VARIANTS, Config, load_config, parse_overrides
+from m2trec_merlin.errors import ConfigError
 
 DEFAULT_CONFIG = Path("configs/complete_journey.yaml")
 
@@ -38,6 +39,23 @@ def found_config(path: Path | None, settings: list[str] | None = None) -> Path |
     Where settings are given there must be one.
     """
     return DEFAULT_CONFIG if path is None and (settings or DEFAULT_CONFIG.is_file()) else path
+
+
+def require_no_others(what: str, config: Path, settings: list[str] | None, variant: str | None) -> None:
+    """Check that nothing is said of a configuration where a run is named, which has its own.
+
+    Args:
+        what: names the run, for the message.
+        config: as given, or the default.
+        settings: KEY=VALUE.
+        variant: of the model.
+
+    Raises:
+        ConfigError: something is; names it.
+    """
+    given = {"-c": config != DEFAULT_CONFIG, "--set": bool(settings), "--variant": variant is not None}
+    if named := [option for option, is_given in given.items() if is_given]:
+        raise ConfigError(f"{', '.join(named)}: changes nothing of {what}: leave it out")
 
 
 def read_config(path: Path, settings: list[str] | None = None, variant: str | None = None) -> Config:

@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from m2trec_merlin.cli.options import DEFAULT_CONFIG, ConfigOption, SetOption, VariantOption, read_config
+from m2trec_merlin.cli.options import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    SetOption,
+    VariantOption,
+    read_config,
+    require_no_others,
+)
 from m2trec_merlin.cli.progress import TerminalProgress
 from m2trec_merlin.runs import Run
 
@@ -34,6 +41,10 @@ def try_(
     """Show a page in the browser on which sessions are tried: no server is needed."""
     from m2trec_merlin.web.run import show_page
 
-    first = Run(read_config(config, settings, variant)).triton if run is None else run
+    if run is None:
+        first = Run(read_config(config, settings, variant)).triton
+    else:
+        require_no_others("a run that is named", config, settings, variant)
+        first = run
     with TerminalProgress() as progress:
         show_page([first] if against is None else [first, against], host, port, progress)
