@@ -29,18 +29,14 @@ from tests.worlds.shop import Shop
 pytestmark = pytest.mark.triton
 
 SERVE = """
-import os, sys
+import sys
 from pathlib import Path
 from m2trec_merlin.progress import Lines
 from m2trec_merlin.serving.server import process
 from m2trec_merlin.serving.server.keeping import serve
 from m2trec_merlin.serving.server.ports import Ports
-assemble = process.assemble_triton
-def assemble_triton(target):
-    triton = assemble(target)
-    triton.environment["PYTHONPATH"] += os.pathsep + sys.argv[5]
-    return triton
-process.assemble_triton = assemble_triton
+# Workers look for modules where this process does.
+sys.path.append(sys.argv[5])
 ports = Ports(*map(int, sys.argv[2:5]))
 lines = Lines(lambda line: print(line, flush=True))
 serve(process.TritonServer(Path(sys.argv[1]), ports), lines, drain_seconds=60)
