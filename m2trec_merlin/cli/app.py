@@ -267,9 +267,7 @@ def recommend(
 ) -> None:
     """Ask a running server over gRPC and print its recommendations."""
     # At an address there is whatever shop: the default configuration is not that of it.
-    found = config if address is not None and not settings else found_config(config, settings)
-    if found is None and address is None:
-        found = DEFAULT_CONFIG
+    found = config or (DEFAULT_CONFIG if address is None or settings else None)
     verbs.run_recommend(
         None if found is None else read_config(found, settings),
         session,

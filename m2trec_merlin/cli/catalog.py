@@ -15,17 +15,9 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from m2trec_merlin.cli.options import (
-    DEFAULT_CONFIG,
-    ConfigOption,
-    SetOption,
-    VariantOption,
-    read_config,
-    require_no_others,
-)
+from m2trec_merlin.cli.options import DEFAULT_CONFIG, ConfigOption, SetOption, VariantOption, exported_by
 from m2trec_merlin.cli.progress import TerminalProgress
 from m2trec_merlin.cli.terminal import console, escape, print_plain
-from m2trec_merlin.runs import Run
 from m2trec_merlin.serving.contract.repository import find_repository
 
 if TYPE_CHECKING:
@@ -195,10 +187,7 @@ _COLUMNS = ("number", "parent", "did", "written", "export", "items")
 
 
 def _repository(run: Path | None, config: Path, settings: Sequence[str] | None, variant: str | None) -> Path:
-    if run is not None:
-        require_no_others("a run that is named", config, list(settings or []), variant)
-        return find_repository(run)
-    return find_repository(Run(read_config(config, list(settings or []), variant)).triton)
+    return find_repository(exported_by(run, config, list(settings or []), variant))
 
 
 def _change(act: Callable[[CatalogueVerbs], CatalogueVersion], repository: Path) -> None:

@@ -11,6 +11,7 @@ from m2trec_merlin.cli.remedies import remember
 from m2trec_merlin.cli.terminal import errors
 from m2trec_merlin.config import VARIANTS, Config, load_config, parse_overrides
 from m2trec_merlin.errors import ConfigError
+from m2trec_merlin.runs import Run
 
 DEFAULT_CONFIG = Path("configs/complete_journey.yaml")
 
@@ -41,23 +42,6 @@ def found_config(path: Path | None, settings: list[str] | None = None) -> Path |
     return DEFAULT_CONFIG if path is None and (settings or DEFAULT_CONFIG.is_file()) else path
 
 
-def require_no_others(what: str, config: Path, settings: list[str] | None, variant: str | None) -> None:
-    """Check that nothing is said of a configuration where a run is named, which has its own.
-
-    Args:
-        what: names the run, for the message.
-        config: as given, or the default.
-        settings: KEY=VALUE.
-        variant: of the model.
-
-    Raises:
-        ConfigError: something is; names it.
-    """
-    given = {"-c": config != DEFAULT_CONFIG, "--set": bool(settings), "--variant": variant is not None}
-    if named := [option for option, is_given in given.items() if is_given]:
-        raise ConfigError(f"{', '.join(named)}: changes nothing of {what}: leave it out")
-
-
 def read_config(path: Path, settings: list[str] | None = None, variant: str | None = None) -> Config:
     """Load a configuration with command-line settings and a variant applied, and print its warnings.
 
@@ -68,3 +52,23 @@ def read_config(path: Path, settings: list[str] | None = None, variant: str | No
     for line in config.warnings():
         errors.print(f"Warning: {line}", markup=False, highlight=False, soft_wrap=True)
     return config
+
+
+def exported_by(run: Path | None, config: Path, settings: list[str] | None, variant: str | None) -> Path:
+    """Return where an export is: the run that is named, or the model repository of a configuration's.
+
+    Args:
+        run: a folder, or a link to one.
+        config: as given, or the default.
+        settings: KEY=VALUE.
+        variant: of the model.
+
+    Raises:
+        ConfigError: something is said of a configuration beside a run, which has its own; names it.
+    """
+    if run is None:
+        return Run(read_config(config, settings, variant)).triton
+    given = {"-c": config != DEFAULT_CONFIG, "--set": bool(settings), "--variant": variant is not None}
+    if named := [option for option, is_given in given.items() if is_given]:
+        raise ConfigError(f"{', '.join(named)}: changes nothing of a run that is named: leave it out")
+    return run

@@ -7,16 +7,8 @@ from typing import Annotated
 
 import typer
 
-from m2trec_merlin.cli.options import (
-    DEFAULT_CONFIG,
-    ConfigOption,
-    SetOption,
-    VariantOption,
-    read_config,
-    require_no_others,
-)
+from m2trec_merlin.cli.options import DEFAULT_CONFIG, ConfigOption, SetOption, VariantOption, exported_by
 from m2trec_merlin.cli.progress import TerminalProgress
-from m2trec_merlin.runs import Run
 
 app = typer.Typer()
 
@@ -41,10 +33,6 @@ def try_(
     """Show a page in the browser on which sessions are tried: no server is needed."""
     from m2trec_merlin.web.run import show_page
 
-    if run is None:
-        first = Run(read_config(config, settings, variant)).triton
-    else:
-        require_no_others("a run that is named", config, settings, variant)
-        first = run
+    first = exported_by(run, config, settings, variant)
     with TerminalProgress() as progress:
         show_page([first] if against is None else [first, against], host, port, progress)
