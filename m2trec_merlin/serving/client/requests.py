@@ -72,10 +72,11 @@ def id_text(item_id: object) -> str:
         return ""
     if isinstance(item_id, bytes):
         return item_id.decode(errors="replace")
-    is_whole = (isinstance(item_id, float | np.floating) and item_id.is_integer()) or (
-        isinstance(item_id, Decimal) and item_id.is_finite() and item_id == item_id.to_integral_value()
-    )
-    return str(int(item_id) if is_whole else item_id)  # type: ignore[call-overload]
+    if isinstance(item_id, float | np.floating) and item_id.is_integer():
+        return str(int(item_id))
+    if isinstance(item_id, Decimal) and item_id.is_finite() and item_id == item_id.to_integral_value():
+        return str(int(item_id))
+    return str(item_id)
 
 
 def id_and_attributes(item: SessionItem) -> tuple[str, str]:
