@@ -26,14 +26,10 @@ from benchmarks.frame.parse import Parser
 from benchmarks.indexes import enlarge, sample_of
 from benchmarks.serving import read_sessions
 from m2trec_merlin.artifacts import atomic_directory, require_manifest, write_manifest
-from m2trec_merlin.neighbours.item_lists import LISTS
-from m2trec_merlin.neighbours.metadata_knn import SAME
-from m2trec_merlin.neighbours.word_likeness import TEXTS, WORDS
-from m2trec_merlin.progress import SILENT
-from m2trec_merlin.serving.contract.checksums import seal
-from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
-from m2trec_merlin.serving.contract.repository import version_folder
-from m2trec_merlin.serving.contract.version import (
+from m2trec_merlin.contract.checksums import seal
+from m2trec_merlin.contract.names import PREDICT, PREPROCESS
+from m2trec_merlin.contract.repository import version_folder
+from m2trec_merlin.contract.version import (
     BIASES,
     CANDIDATE_VECTORS,
     CATALOGUE_IDS,
@@ -42,10 +38,14 @@ from m2trec_merlin.serving.contract.version import (
     NEIGHBOUR_TRENDS,
     Description,
 )
+from m2trec_merlin.neighbours.item_lists import LISTS
+from m2trec_merlin.neighbours.metadata_knn import SAME
+from m2trec_merlin.neighbours.word_likeness import TEXTS, WORDS
+from m2trec_merlin.progress import SILENT
+from m2trec_merlin.search.indexes import INDEXES
 from m2trec_merlin.serving.export.index import AUTO, write_index
 from m2trec_merlin.serving.export.repository import seal_models
 from m2trec_merlin.serving.runtime.answering.neighbours import ExportedNeighbours
-from m2trec_merlin.serving.runtime.search.indexes import INDEXES
 
 _QUERIES, _SEED = 256, 0
 

@@ -23,10 +23,9 @@ import pyarrow.parquet as pq
 from benchmarks.frame.parse import Parser
 from benchmarks.frame.publish import publish, table
 from benchmarks.serving import read_sessions
-from m2trec_merlin.rows import RowsOfIds
-from m2trec_merlin.serving.contract.names import PREDICT
-from m2trec_merlin.serving.contract.repository import version_folder
-from m2trec_merlin.serving.contract.version import (
+from m2trec_merlin.contract.names import PREDICT
+from m2trec_merlin.contract.repository import version_folder
+from m2trec_merlin.contract.version import (
     BIASES,
     CANDIDATE_VECTORS,
     ITEM_VECTORS,
@@ -34,10 +33,11 @@ from m2trec_merlin.serving.contract.version import (
     SESSION_GRAPH,
     Description,
 )
+from m2trec_merlin.rows import RowsOfIds
+from m2trec_merlin.search.candidates import Asked, Base, Candidates, Wish
+from m2trec_merlin.search.indexes import INDEXES
 from m2trec_merlin.serving.export.index import Sample, measure_recall
 from m2trec_merlin.serving.runtime.answering.session_encoding import SessionEncoder, VectorSession
-from m2trec_merlin.serving.runtime.search.candidates import Asked, Base, Candidates, Wish
-from m2trec_merlin.serving.runtime.search.indexes import INDEXES
 
 _SEED, _TOGETHER, _TOP = 0, 8, 20
 _NOISE = 0.5

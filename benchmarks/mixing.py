@@ -17,9 +17,9 @@ import numpy as np
 from benchmarks.frame.parse import Parser
 from benchmarks.frame.publish import Records, publish, table
 from benchmarks.observing import draw, take_turns, unobserved
-from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
-from m2trec_merlin.serving.contract.repository import version_folder
-from m2trec_merlin.serving.contract.version import CATALOGUE_IDS, Description
+from m2trec_merlin.contract.names import PREDICT, PREPROCESS
+from m2trec_merlin.contract.repository import version_folder
+from m2trec_merlin.contract.version import CATALOGUE_IDS, Description
 
 PERCENTILES = (10, 50, 90, 99)
 

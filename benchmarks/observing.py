@@ -21,10 +21,10 @@ import pyarrow.parquet as pq
 
 from benchmarks.frame.parse import Parser
 from benchmarks.frame.publish import Records, publish, table
-from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
-from m2trec_merlin.serving.contract.repository import version_folder
-from m2trec_merlin.serving.contract.surroundings import Surroundings
-from m2trec_merlin.serving.contract.version import CATALOGUE_IDS
+from m2trec_merlin.contract.names import PREDICT, PREPROCESS
+from m2trec_merlin.contract.repository import version_folder
+from m2trec_merlin.contract.surroundings import Surroundings
+from m2trec_merlin.contract.version import CATALOGUE_IDS
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep, Tensors
 from m2trec_merlin.serving.runtime.tally import Series, Tally
 from m2trec_merlin.serving.runtime.worker import Worker

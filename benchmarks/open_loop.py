@@ -15,7 +15,7 @@ import grpc
 import numpy as np
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
-from m2trec_merlin.serving.contract.names import ENSEMBLE
+from m2trec_merlin.contract.names import ENSEMBLE
 
 _LONGEST_WAIT = 30.0
 

@@ -30,12 +30,12 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ),
     ("evaluation",),
     ("serving.catalogue",),
-    ("preprocessing", "serving.client"),
+    ("preprocessing", "serving.client", "serving.runtime"),
     ("model", "data", "tracking"),
     ("runs",),
     ("config",),
-    ("baselines", "serving.runtime"),
-    ("neighbours", "workflows", "serving.contract"),
+    ("baselines", "search"),
+    ("neighbours", "workflows", "contract"),
     ("attributes", "readers"),
     ("merlin_adapter",),
     ("frames",),
@@ -50,6 +50,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "devices",
         "encoded",
         "errors",
+        "graphs",
         "histories",
         "ids",
         "pages",
@@ -63,8 +64,16 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "version",
     ),
 )
-#: What runs inside Triton knows the contract and the ground; the rest only where a request asks for it.
-RUNTIME_MAY_USE = {"serving.contract", "neighbours", "workflows", "merlin_adapter", "attributes", "readers"}
+#: What runs inside Triton knows search, contract and the ground; the rest only where a request asks for it.
+RUNTIME_MAY_USE = {
+    "search",
+    "contract",
+    "neighbours",
+    "workflows",
+    "merlin_adapter",
+    "attributes",
+    "readers",
+}
 #: The rooms inside `serving.runtime`, as above.
 RUNTIME_FLOORS: tuple[tuple[str, ...], ...] = (
     ("python_backend",),
@@ -75,9 +84,8 @@ RUNTIME_FLOORS: tuple[tuple[str, ...], ...] = (
     ("reading", "answering"),
     ("options",),
     ("catalogue",),
-    ("search",),
     ("request_json",),
-    ("background", "bounds", "graphs", "notes", "tally"),
+    ("background", "bounds", "notes", "tally"),
 )
 #: Programs above the package, in their own folders.
 ABOVE = ("experiments", "benchmarks", "audit")

@@ -18,11 +18,11 @@ from rich.table import Table
 from m2trec_merlin.cli.options import DEFAULT_CONFIG, ConfigOption, SetOption, VariantOption, exported_by
 from m2trec_merlin.cli.progress import TerminalProgress
 from m2trec_merlin.cli.terminal import console, escape, print_plain
-from m2trec_merlin.serving.contract.repository import find_repository
+from m2trec_merlin.contract.repository import find_repository
 
 if TYPE_CHECKING:
+    from m2trec_merlin.contract.catalogue import CatalogueVersion
     from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
-    from m2trec_merlin.serving.contract.catalogue import CatalogueVersion
 
 app = typer.Typer(
     name="catalog",

@@ -134,7 +134,7 @@ def run_serve(
         beside: of a second one.
         share: of the sessions that the second one answers.
     """
-    from m2trec_merlin.serving.contract.repository import find_repository
+    from m2trec_merlin.contract.repository import find_repository
     from m2trec_merlin.serving.server.door import Door
     from m2trec_merlin.serving.server.instructions import Beside, Instructions
     from m2trec_merlin.serving.server.keeping import serve

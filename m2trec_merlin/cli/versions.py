@@ -11,8 +11,8 @@ from rich.table import Table
 
 from m2trec_merlin.cli.progress import TerminalProgress
 from m2trec_merlin.cli.terminal import console, errors, print_plain
+from m2trec_merlin.contract.repository import find_repository
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.serving.contract.repository import find_repository
 
 #: Exit codes; 1 is what every verb that fails returns, 2 what a wrong command line does.
 YES, NO = 0, 3

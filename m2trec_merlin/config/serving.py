@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, create_model, model_validator
 
+from m2trec_merlin.contract.surroundings import LogJson
 from m2trec_merlin.neighbours.weights import WEIGHTS
+from m2trec_merlin.search.indexes import INDEXES
 from m2trec_merlin.sections import Count, Name, Section, SettingPath
-from m2trec_merlin.serving.contract.surroundings import LogJson
-from m2trec_merlin.serving.runtime.search.indexes import INDEXES
 
 if TYPE_CHECKING:
     IndexName = str

@@ -9,12 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from m2trec_merlin.config import Config
+from m2trec_merlin.contract.names import PREDICT, PREPROCESS
+from m2trec_merlin.contract.repository import version_folder
 from m2trec_merlin.diagnosis.findings import Finding, State, ready
 from m2trec_merlin.diagnosis.machine import size, size_of
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.runs import Run
-from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
-from m2trec_merlin.serving.contract.repository import version_folder
 
 #: A process that has imported torch and Transformers4Rec, before it did anything.
 IMPORTED = 540 << 20

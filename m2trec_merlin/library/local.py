@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from m2trec_merlin.contract.names import ITEM_ATTRIBUTES, OPTIONS, PREDICT, PREPROCESS
+from m2trec_merlin.contract.repository import find_repository, version_folder
+from m2trec_merlin.contract.version import Description
 from m2trec_merlin.encoded import NO_ITEM, join_items
 from m2trec_merlin.errors import M2TRecError, RefusedError, ServerError
 from m2trec_merlin.library.item_search import CatalogueItem, ItemSearch
+from m2trec_merlin.search.similar import SimilarItems
 from m2trec_merlin.serving.client.answers import Recommendations, parse_answer
 from m2trec_merlin.serving.client.options import RequestOptions, write_options
 from m2trec_merlin.serving.client.requests import (
@@ -25,14 +29,10 @@ from m2trec_merlin.serving.client.requests import (
     id_text,
     listed,
 )
-from m2trec_merlin.serving.contract.names import ITEM_ATTRIBUTES, OPTIONS, PREDICT, PREPROCESS
-from m2trec_merlin.serving.contract.repository import find_repository, version_folder
-from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.answering.recommending import Request
 from m2trec_merlin.serving.runtime.catalogue.served_catalogue import ServedCatalogue
 from m2trec_merlin.serving.runtime.notes import show
 from m2trec_merlin.serving.runtime.options import check_options
-from m2trec_merlin.serving.runtime.search.similar import SimilarItems
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep, Tensors, answer_by_both
 
 if TYPE_CHECKING:

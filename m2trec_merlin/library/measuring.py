@@ -12,6 +12,7 @@ import pandas as pd
 
 from m2trec_merlin.arrays import offsets_of
 from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.contract.names import ENSEMBLE
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.errors import ArtifactError, DataError, shorten
 from m2trec_merlin.evaluation.measurements import Measurement, summarise
@@ -27,7 +28,6 @@ from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, SESSION_ID, TIMES
 from m2trec_merlin.readers.near_ids import explain_unknown
 from m2trec_merlin.readers.positions import order_keys, parse_positions
 from m2trec_merlin.runs import Run
-from m2trec_merlin.serving.contract.names import ENSEMBLE
 from m2trec_merlin.sessions import Sessions
 
 

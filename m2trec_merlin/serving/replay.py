@@ -15,9 +15,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from m2trec_merlin.artifacts import reading
-from m2trec_merlin.errors import ArtifactError, M2TRecError
-from m2trec_merlin.progress import SILENT, Progress
-from m2trec_merlin.serving.contract.names import (
+from m2trec_merlin.contract.names import (
     EVENT_ATTRIBUTES,
     ITEM_ATTRIBUTES,
     ITEM_IDS,
@@ -26,8 +24,10 @@ from m2trec_merlin.serving.contract.names import (
     PREPROCESS,
     RECOMMENDED_IDS,
 )
-from m2trec_merlin.serving.contract.repository import version_folder
-from m2trec_merlin.serving.contract.shown import LATER, PREFIX, SCHEMA, SUFFIX
+from m2trec_merlin.contract.repository import version_folder
+from m2trec_merlin.contract.shown import LATER, PREFIX, SCHEMA, SUFFIX
+from m2trec_merlin.errors import ArtifactError, M2TRecError
+from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep, answer_by_both
 
 #: Sessions that are answered together, as the server does under load.

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from m2trec_merlin.contract.about import EXPORTED_CATALOGUE
+from m2trec_merlin.contract.version import Description
 from m2trec_merlin.encoded import to_tensors
-from m2trec_merlin.serving.contract.about import EXPORTED_CATALOGUE
-from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.catalogue.exported_ids import ExportedIds
 from m2trec_merlin.serving.runtime.reading import sessions as moved
 from m2trec_merlin.serving.runtime.reading.events import EventReader

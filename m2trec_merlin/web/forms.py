@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from m2trec_merlin.attributes import parse_attribute
-from m2trec_merlin.serving.contract.version import Description
+from m2trec_merlin.contract.version import Description
 
 
 def item_schema(version: Description) -> dict[str, Any] | None:

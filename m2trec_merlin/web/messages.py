@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from m2trec_merlin.serving.contract.names import EVENT_ATTRIBUTES, ITEM_ATTRIBUTES, ITEM_IDS, OPTIONS
+from m2trec_merlin.contract.names import EVENT_ATTRIBUTES, ITEM_ATTRIBUTES, ITEM_IDS, OPTIONS
 
 _OF_ITEMS = "|".join([ITEM_IDS, ITEM_ATTRIBUTES, EVENT_ATTRIBUTES])
 #: How messages name a place of a request: options.filters.unit price, item_ids[3], item_attributes[0]. The

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from m2trec_merlin.contract.names import LOCALHOST, is_loopback
 from m2trec_merlin.errors import MissingDependencyError, ServerError
 from m2trec_merlin.library.local import load
 from m2trec_merlin.progress import Progress
-from m2trec_merlin.serving.contract.names import LOCALHOST, is_loopback
 
 _EVERYWHERE = "0.0.0.0"
 

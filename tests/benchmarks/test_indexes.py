@@ -9,7 +9,7 @@ import pytest
 from benchmarks.__main__ import MEMBERS
 from benchmarks.frame.commands import main
 from benchmarks.indexes import enlarge
-from m2trec_merlin.serving.runtime.search.indexes import INDEXES
+from m2trec_merlin.search.indexes import INDEXES
 from tests.worlds.shop import Shop
 
 

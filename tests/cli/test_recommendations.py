@@ -5,8 +5,8 @@ from io import StringIO
 from rich.console import Console
 
 from m2trec_merlin.cli.recommendations import describe_item, print_recommendations
+from m2trec_merlin.contract.about import About
 from m2trec_merlin.serving.client import Explanation, Recommendations
-from m2trec_merlin.serving.contract.about import About
 
 ABOUT = About("r-1", "m", "0")
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from m2trec_merlin.config import ServingConfig
-from m2trec_merlin.serving.contract.metrics import METRICS
+from m2trec_merlin.contract.metrics import METRICS
 from tests.docker.observability import FOLDER, Selector, expressions, selectors
 
 EXPOSED = {name for metric in METRICS for name in metric.series}

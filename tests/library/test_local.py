@@ -16,16 +16,16 @@ import torch
 import yaml
 
 import m2trec_merlin as m2trec
+from m2trec_merlin.contract.checksums import seal
+from m2trec_merlin.contract.names import PREDICT, PREPROCESS
+from m2trec_merlin.contract.repository import version_folder
+from m2trec_merlin.contract.version import BIASES
 from m2trec_merlin.errors import ArtifactError, MissingDependencyError, RefusedError, ServerError
 from m2trec_merlin.library import local
 from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
 from m2trec_merlin.serving.client import RecommendationClient, Recommendations
 from m2trec_merlin.serving.client.answers import parse_answer
 from m2trec_merlin.serving.client.requests import build_request
-from m2trec_merlin.serving.contract.checksums import seal
-from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
-from m2trec_merlin.serving.contract.repository import version_folder
-from m2trec_merlin.serving.contract.version import BIASES
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep, Tensors
 from tests.serving.runtime.answering.test_recommending import NEW_BREAD, NEW_THING, SESSIONS
 from tests.serving.runtime.test_light_imports import HEAVY, modules_of

@@ -15,6 +15,8 @@ import pytest
 
 import m2trec_merlin as m2trec
 from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.contract.names import PREDICT, PREPROCESS
+from m2trec_merlin.contract.repository import version_folder
 from m2trec_merlin.data.preparation import prepare_data
 from m2trec_merlin.errors import RefusedError
 from m2trec_merlin.evaluation.protocol import describe_protocol
@@ -27,8 +29,6 @@ from m2trec_merlin.runs import Run
 from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.serving.client import AsyncRecommendationClient, RecommendationClient
 from m2trec_merlin.serving.client.requests import build_request
-from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
-from m2trec_merlin.serving.contract.repository import version_folder
 from m2trec_merlin.serving.export.run import describe_events, export
 from m2trec_merlin.serving.replay import answer_again
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from m2trec_merlin.serving.contract.names import ENSEMBLE, PREDICT, PREPROCESS
+from m2trec_merlin.contract.names import ENSEMBLE, PREDICT, PREPROCESS
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep
 from m2trec_merlin.workflows.items import encode_items
 from m2trec_merlin.workflows.storage import load_workflow

@@ -14,10 +14,10 @@ import pytest
 from typer.testing import CliRunner
 
 from m2trec_merlin.cli.app import app
+from m2trec_merlin.contract.repository import find_repository
+from m2trec_merlin.contract.shown import SCHEMA
+from m2trec_merlin.contract.surroundings import Surroundings
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.serving.contract.repository import find_repository
-from m2trec_merlin.serving.contract.shown import SCHEMA
-from m2trec_merlin.serving.contract.surroundings import Surroundings
 from m2trec_merlin.serving.replay import compare, replay
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep
 from m2trec_merlin.serving.runtime.worker import Worker

@@ -18,13 +18,13 @@ import numpy as np
 import pytest
 
 import m2trec_merlin as m2trec
+from m2trec_merlin.contract.checksums import require_sealed
 from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.client import (
     AsyncRecommendationClient,
     RecommendationClient,
     Recommendations,
 )
-from m2trec_merlin.serving.contract.checksums import require_sealed
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.process import TritonServer
 from tests.serving.runtime.answering.test_recommending import NEW_BREAD, NEW_THING, SESSIONS

@@ -11,11 +11,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from m2trec_merlin.contract.catalogue import catalogue_folder
 from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
 from m2trec_merlin.serving.client import RecommendationClient
 from m2trec_merlin.serving.client.answers import Recommendations
-from m2trec_merlin.serving.contract.catalogue import catalogue_folder
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.process import TritonServer
 from tests.serving.catalogue.test_run import NEW

@@ -17,8 +17,8 @@ import pytest
 from tritonclient.grpc import service_pb2_grpc
 
 from benchmarks.open_loop import request
-from m2trec_merlin.serving.contract.identity import export_version
-from m2trec_merlin.serving.contract.metrics import METRICS
+from m2trec_merlin.contract.identity import export_version
+from m2trec_merlin.contract.metrics import METRICS
 from m2trec_merlin.serving.runtime.side_by_side import falls_within
 from m2trec_merlin.serving.server.ports import Ports
 from tests.docker.observability import expressions, selectors

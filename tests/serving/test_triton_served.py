@@ -18,9 +18,9 @@ import pytest
 from tritonclient.grpc import service_pb2_grpc
 
 from benchmarks.open_loop import request
+from m2trec_merlin.contract.names import PREPROCESS
 from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.client import RecommendationClient
-from m2trec_merlin.serving.contract.names import PREPROCESS
 from m2trec_merlin.serving.server.draining import UnderWay
 from m2trec_merlin.serving.server.instructions import UNDER_WAY
 from m2trec_merlin.serving.server.ports import Ports

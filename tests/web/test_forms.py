@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from m2trec_merlin.contract.version import RawAttribute
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.library.local import LocalRecommender
-from m2trec_merlin.serving.contract.version import RawAttribute
 from m2trec_merlin.web.forms import item_schema
 
 

@@ -11,8 +11,8 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 from starlette.responses import JSONResponse, Response
 
+from m2trec_merlin.contract.version import Description
 from m2trec_merlin.library.local import LocalRecommender
-from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.options import options_schema
 from m2trec_merlin.web import answering
 from m2trec_merlin.web.app import build_app

@@ -9,9 +9,9 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
+from m2trec_merlin.contract.catalogue import Availability, SaidOfTimes
 from m2trec_merlin.errors import DataError, shorten
 from m2trec_merlin.readers.near_ids import explain_unknown
-from m2trec_merlin.serving.contract.catalogue import Availability, SaidOfTimes
 
 #: An item's raw values, as JSON.
 Raw = str

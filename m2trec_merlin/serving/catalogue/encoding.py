@@ -18,13 +18,13 @@ import pyarrow.compute as pc
 
 from m2trec_merlin.attributes import ITEM_ID, parse_attribute
 from m2trec_merlin.columns import as_text
+from m2trec_merlin.contract.checksums import require_sealed
+from m2trec_merlin.contract.item_format import ItemFormat
+from m2trec_merlin.contract.version import CATALOGUE_GRAPH, ITEMS_WORKFLOW, Description
 from m2trec_merlin.encoded import join_items, no_items
 from m2trec_merlin.progress import Progress
 from m2trec_merlin.serving.catalogue.changes import Raw
 from m2trec_merlin.serving.catalogue.shown import shown_columns
-from m2trec_merlin.serving.contract.checksums import require_sealed
-from m2trec_merlin.serving.contract.item_format import ItemFormat
-from m2trec_merlin.serving.contract.version import CATALOGUE_GRAPH, ITEMS_WORKFLOW, Description
 from m2trec_merlin.serving.runtime.catalogue.graph import CatalogueGraph
 from m2trec_merlin.serving.runtime.reading.new_items import Ignored, NewItemEncoder, summed_up
 

@@ -8,6 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from m2trec_merlin.contract.about import EXPORTED_CATALOGUE
+from m2trec_merlin.contract.catalogue import CatalogueVersion, catalogue_folder, current_version
+from m2trec_merlin.contract.item_format import ItemFormat
+from m2trec_merlin.contract.names import PREDICT
+from m2trec_merlin.contract.repository import version_folder
 from m2trec_merlin.errors import ArtifactError, DataError
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers.near_ids import explain_unknown
@@ -15,11 +20,6 @@ from m2trec_merlin.runs.locks import lock
 from m2trec_merlin.serving.catalogue.changes import Changes, ChangingCatalogue
 from m2trec_merlin.serving.catalogue.tables import read_ids, read_items
 from m2trec_merlin.serving.catalogue.versions import CatalogueVersions
-from m2trec_merlin.serving.contract.about import EXPORTED_CATALOGUE
-from m2trec_merlin.serving.contract.catalogue import CatalogueVersion, catalogue_folder, current_version
-from m2trec_merlin.serving.contract.item_format import ItemFormat
-from m2trec_merlin.serving.contract.names import PREDICT
-from m2trec_merlin.serving.contract.repository import version_folder
 
 
 @dataclass(frozen=True)

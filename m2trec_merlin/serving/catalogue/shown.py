@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from m2trec_merlin.attributes import Attribute
-from m2trec_merlin.serving.contract.version import OWN_COLUMNS
+from m2trec_merlin.contract.version import OWN_COLUMNS
 
 
 def filter_attributes(attributes: Iterable[Attribute]) -> list[Attribute]:

@@ -16,6 +16,8 @@ import pyarrow.compute as pc
 
 from m2trec_merlin.attributes import ITEM_ID, Attribute, parse_attribute
 from m2trec_merlin.columns import as_text, is_list, to_arrow
+from m2trec_merlin.contract.catalogue import Availability, SaidOfTimes
+from m2trec_merlin.contract.item_format import ItemFormat
 from m2trec_merlin.data.tables import canonical_items
 from m2trec_merlin.data.validation import check_item_ids, check_items
 from m2trec_merlin.errors import DataError
@@ -27,8 +29,6 @@ from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
 from m2trec_merlin.readers.source import Origin
 from m2trec_merlin.readers.times import parse_instants
 from m2trec_merlin.serving.catalogue.changes import Raw
-from m2trec_merlin.serving.contract.catalogue import Availability, SaidOfTimes
-from m2trec_merlin.serving.contract.item_format import ItemFormat
 from m2trec_merlin.serving.runtime.notes import name_some
 
 HIDDEN, FROM, UNTIL = "hidden", "available_from", "available_until"

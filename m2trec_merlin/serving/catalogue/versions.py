@@ -16,15 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from m2trec_merlin.artifacts import atomic_directory, atomic_write, reading, writing
-from m2trec_merlin.encoded import NO_ITEM
-from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.progress import Progress
-from m2trec_merlin.rows import RowsOfIds
-from m2trec_merlin.runs.locks import lock
-from m2trec_merlin.serving.catalogue.changes import Changes, ChangingCatalogue
-from m2trec_merlin.serving.catalogue.encoding import EncodedRows, RowEncoder
-from m2trec_merlin.serving.contract.about import EXPORTED_CATALOGUE
-from m2trec_merlin.serving.contract.catalogue import (
+from m2trec_merlin.contract.about import EXPORTED_CATALOGUE
+from m2trec_merlin.contract.catalogue import (
     CURRENT,
     HISTORIES,
     RAW_ITEMS,
@@ -33,18 +26,25 @@ from m2trec_merlin.serving.contract.catalogue import (
     catalogue_folder,
     current_version,
 )
-from m2trec_merlin.serving.contract.checksums import require_sealed, seal
-from m2trec_merlin.serving.contract.identity import export_version, written
-from m2trec_merlin.serving.contract.item_format import ItemFormat
-from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
-from m2trec_merlin.serving.contract.repository import version_folder
-from m2trec_merlin.serving.contract.version import (
+from m2trec_merlin.contract.checksums import require_sealed, seal
+from m2trec_merlin.contract.identity import export_version, written
+from m2trec_merlin.contract.item_format import ItemFormat
+from m2trec_merlin.contract.names import PREDICT, PREPROCESS
+from m2trec_merlin.contract.repository import version_folder
+from m2trec_merlin.contract.version import (
     BIASES,
     CANDIDATE_VECTORS,
     ITEM_FORMAT,
     ITEM_VECTORS,
     ITEMS,
 )
+from m2trec_merlin.encoded import NO_ITEM
+from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.progress import Progress
+from m2trec_merlin.rows import RowsOfIds
+from m2trec_merlin.runs.locks import lock
+from m2trec_merlin.serving.catalogue.changes import Changes, ChangingCatalogue
+from m2trec_merlin.serving.catalogue.encoding import EncodedRows, RowEncoder
 
 #: Versions that stay on disk, the current one among them. Each holds all that changed since the export.
 KEPT = 20

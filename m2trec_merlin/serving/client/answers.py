@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from m2trec_merlin.errors import NoAnswerError, RefusedError, ServerError
-from m2trec_merlin.serving.contract.about import About
-from m2trec_merlin.serving.contract.explanation import Explanation
-from m2trec_merlin.serving.contract.names import (
+from m2trec_merlin.contract.about import About
+from m2trec_merlin.contract.explanation import Explanation
+from m2trec_merlin.contract.names import (
     ABOUT,
     ENSEMBLE,
     EXPLANATIONS,
@@ -20,6 +19,7 @@ from m2trec_merlin.serving.contract.names import (
     WARNINGS,
     category_tensors,
 )
+from m2trec_merlin.errors import NoAnswerError, RefusedError, ServerError
 
 
 @dataclass(frozen=True)

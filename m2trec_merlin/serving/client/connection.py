@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from m2trec_merlin.contract.names import LOCALHOST
 from m2trec_merlin.errors import MissingDependencyError, ServerError, reason_of
-from m2trec_merlin.serving.contract.names import LOCALHOST
 
 _ADDRESS = re.compile(r"(?P<host>[\w.-]+|\[[\w.:%-]+\]):(?P<port>[0-9]{1,5})")
 

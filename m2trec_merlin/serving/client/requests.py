@@ -11,8 +11,8 @@ from uuid import UUID
 
 import numpy as np
 
+from m2trec_merlin.contract.names import EVENT_ATTRIBUTES, ITEM_ATTRIBUTES, ITEM_IDS, OPTIONS
 from m2trec_merlin.errors import RefusedError, shorten
-from m2trec_merlin.serving.contract.names import EVENT_ATTRIBUTES, ITEM_ATTRIBUTES, ITEM_IDS, OPTIONS
 
 #: An item of a session: its id, or raw attributes by column, `item_id` among them or not. What was so at that
 #: event alone, such as its type, stands in a mapping of its own, `event_attributes`.

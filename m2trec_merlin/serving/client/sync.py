@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from m2trec_merlin.contract.names import ENSEMBLE, LOCALHOST
 from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.client.answers import Recommendations, explain, explain_failure, parse_answer
 from m2trec_merlin.serving.client.connection import (
@@ -18,7 +19,6 @@ from m2trec_merlin.serving.client.connection import (
 )
 from m2trec_merlin.serving.client.options import RequestOptions, write_options
 from m2trec_merlin.serving.client.requests import SessionItem, build_request
-from m2trec_merlin.serving.contract.names import ENSEMBLE, LOCALHOST
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from m2trec_merlin.arrays import offsets_of
+from m2trec_merlin.contract.version import EVENT_INPUT, OTHER_INPUT, PLACES
 from m2trec_merlin.encoded import FIRST_VALUE, EncodedColumn, Field, Layout
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, EncodedAttributes, on_device
 from m2trec_merlin.model.item_vectors import ItemVectors
 from m2trec_merlin.model.m2trec import M2TRec
-from m2trec_merlin.serving.contract.version import EVENT_INPUT, OTHER_INPUT, PLACES
 from m2trec_merlin.serving.export.onnx_files import require_equal, write_graph
 from m2trec_merlin.serving.runtime.answering.session_encoding import places_of
 from m2trec_merlin.sessions import Sessions

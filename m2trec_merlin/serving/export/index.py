@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 import torch
 
+from m2trec_merlin.contract.version import BIASES, CANDIDATE_VECTORS
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.histories import most_recent
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.neighbours.mixture import Lifts
 from m2trec_merlin.progress import Progress
 from m2trec_merlin.scores import NO_LIFT, Lift
-from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
+from m2trec_merlin.search.candidates import Asked, Base, Candidates, Wish
+from m2trec_merlin.search.indexes import INDEXES
 from m2trec_merlin.serving.export.graphs import event_inputs, session_graph
 from m2trec_merlin.serving.export.onnx_files import TOLERANCE
-from m2trec_merlin.serving.runtime.search.candidates import Asked, Base, Candidates, Wish
-from m2trec_merlin.serving.runtime.search.indexes import INDEXES
 from m2trec_merlin.sessions import Sessions
 
 AUTO = "auto"

@@ -6,8 +6,8 @@ import pyarrow as pa
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
+from m2trec_merlin.contract.version import LISTED
 from m2trec_merlin.serving.catalogue.shown import shown_columns
-from m2trec_merlin.serving.contract.version import LISTED
 
 
 def item_columns(config: Config, catalogue: Catalogue) -> pa.Table:

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from m2trec_merlin.attributes import ITEM_ID, AnyAttribute, Attribute
 from m2trec_merlin.config import Config
-from m2trec_merlin.serving.contract.version import EVENTS_WORKFLOW, ITEMS_WORKFLOW
-from m2trec_merlin.serving.runtime.search.indexes import INDEXES
+from m2trec_merlin.contract.version import EVENTS_WORKFLOW, ITEMS_WORKFLOW
+from m2trec_merlin.search.indexes import INDEXES
 
 _Fact = TypeVar("_Fact")
 

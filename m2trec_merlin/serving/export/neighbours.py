@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.neighbours.pasts import trends_of
-from m2trec_merlin.neighbours.weights import VIEWS, Weights
-from m2trec_merlin.serving.contract.version import (
+from m2trec_merlin.contract.version import (
     NEIGHBOUR_OFFSETS,
     NEIGHBOUR_ROWS,
     NEIGHBOUR_TARGETS,
     NEIGHBOUR_TRENDS,
 )
+from m2trec_merlin.neighbours.pasts import trends_of
+from m2trec_merlin.neighbours.weights import VIEWS, Weights
 from m2trec_merlin.sessions import Sessions
 
 

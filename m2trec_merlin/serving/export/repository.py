@@ -7,8 +7,8 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from m2trec_merlin.serving.contract.checksums import seal
-from m2trec_merlin.serving.contract.names import (
+from m2trec_merlin.contract.checksums import seal
+from m2trec_merlin.contract.names import (
     ENSEMBLE,
     EVENT_ATTRIBUTES,
     EVENTS,
@@ -16,7 +16,7 @@ from m2trec_merlin.serving.contract.names import (
     PREPROCESS,
     category_tensors,
 )
-from m2trec_merlin.serving.contract.repository import FIRST_VERSION, version_folder
+from m2trec_merlin.contract.repository import FIRST_VERSION, version_folder
 
 #: Scores that a batch may hold: bounds its memory to 64 MiB of float32.
 _BATCH_SCORES = 2**24

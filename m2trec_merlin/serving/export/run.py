@@ -23,6 +23,27 @@ from m2trec_merlin.artifacts import (
 from m2trec_merlin.attributes import ITEM_ID, Attribute
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
+from m2trec_merlin.contract.checksums import FORMAT, seal
+from m2trec_merlin.contract.identity import export_version
+from m2trec_merlin.contract.item_format import ItemFormat
+from m2trec_merlin.contract.names import PREDICT, PREPROCESS
+from m2trec_merlin.contract.repository import version_folder
+from m2trec_merlin.contract.version import (
+    BIASES,
+    CANDIDATE_VECTORS,
+    CATALOGUE_GRAPH,
+    CATALOGUE_IDS,
+    CATEGORIES,
+    EVENTS_WORKFLOW,
+    ITEM_GRAPH,
+    ITEM_VECTORS,
+    ITEMS,
+    ITEMS_WORKFLOW,
+    REPEAT_BIASES,
+    SESSION_GRAPH,
+    Description,
+    RawAttribute,
+)
 from m2trec_merlin.data.event_columns import canonical_attributes
 from m2trec_merlin.derived import is_derived
 from m2trec_merlin.encoded import FIRST_VALUE, NO_ITEM
@@ -39,27 +60,6 @@ from m2trec_merlin.runs import Run
 from m2trec_merlin.runs.folder import TIMES
 from m2trec_merlin.serving.catalogue.run import carry_over
 from m2trec_merlin.serving.catalogue.shown import filter_attributes
-from m2trec_merlin.serving.contract.checksums import FORMAT, seal
-from m2trec_merlin.serving.contract.identity import export_version
-from m2trec_merlin.serving.contract.item_format import ItemFormat
-from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
-from m2trec_merlin.serving.contract.repository import version_folder
-from m2trec_merlin.serving.contract.version import (
-    BIASES,
-    CANDIDATE_VECTORS,
-    CATALOGUE_GRAPH,
-    CATALOGUE_IDS,
-    CATEGORIES,
-    EVENTS_WORKFLOW,
-    ITEM_GRAPH,
-    ITEM_VECTORS,
-    ITEMS,
-    ITEMS_WORKFLOW,
-    REPEAT_BIASES,
-    SESSION_GRAPH,
-    Description,
-    RawAttribute,
-)
 from m2trec_merlin.serving.export.card import MODEL_CARD, write_card
 from m2trec_merlin.serving.export.graphs import export_catalogue, export_items, export_sessions
 from m2trec_merlin.serving.export.index import draw_sample, write_index

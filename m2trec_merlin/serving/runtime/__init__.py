@@ -7,5 +7,4 @@ reading/       what a request says: rows, encoded new items and events
 answering/     from rows to recommendations, and why
 options/       what a request may ask for, an object each
 catalogue/     the items as they are now, version after version
-search/        the best candidates for a query: the indexes
 """

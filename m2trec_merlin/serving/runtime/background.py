@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-from m2trec_merlin.serving.contract.names import TOLD_BY_WORKER
+from m2trec_merlin.contract.names import TOLD_BY_WORKER
 
 T = TypeVar("T")
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import triton_python_backend_utils as backend
 
+from m2trec_merlin.contract.metrics import METRICS
+from m2trec_merlin.contract.surroundings import Surroundings
+from m2trec_merlin.contract.under_way import Counter
 from m2trec_merlin.errors import M2TRecError, RefusedError
-from m2trec_merlin.serving.contract.metrics import METRICS
-from m2trec_merlin.serving.contract.surroundings import Surroundings
-from m2trec_merlin.serving.contract.under_way import Counter
 from m2trec_merlin.serving.runtime.observing.observed import Step
 from m2trec_merlin.serving.runtime.tally import Series, Tally
 from m2trec_merlin.serving.runtime.worker import Worker

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from m2trec_merlin.contract.names import CHECKED, OPTIONS, PREPROCESS
 from m2trec_merlin.errors import M2TRecError
-from m2trec_merlin.serving.contract.names import CHECKED, OPTIONS, PREPROCESS
 from m2trec_merlin.serving.runtime.observing.observed import Answers, Observed, Tensors
 from m2trec_merlin.serving.runtime.options.session_key import SessionKey
 from m2trec_merlin.serving.runtime.steps.handover import add_to_checked

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from typing import Protocol
 
-from m2trec_merlin.serving.contract.metrics import (
+from m2trec_merlin.contract.metrics import (
     BUCKETS,
     CATALOGUE,
     CATALOGUE_ITEMS,

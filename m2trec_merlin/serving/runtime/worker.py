@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from m2trec_merlin.serving.contract.repository import version_folder
-from m2trec_merlin.serving.contract.surroundings import Surroundings
+from m2trec_merlin.contract.repository import version_folder
+from m2trec_merlin.contract.surroundings import Surroundings
 from m2trec_merlin.serving.runtime.background import Background
 from m2trec_merlin.serving.runtime.observing.observed import Answers, Observed, Step
 from m2trec_merlin.serving.runtime.side_by_side import SideBySide

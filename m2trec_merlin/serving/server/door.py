@@ -11,8 +11,8 @@ import ssl
 from dataclasses import dataclass
 
 from m2trec_merlin.config.serving import ServingConfig, TlsConfig
+from m2trec_merlin.contract.names import LOCALHOST, is_loopback
 from m2trec_merlin.errors import ServerError, reason_of
-from m2trec_merlin.serving.contract.names import LOCALHOST, is_loopback
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
-from m2trec_merlin.serving.contract.under_way import Counts, read_counts
+from m2trec_merlin.contract.names import PREDICT, PREPROCESS
+from m2trec_merlin.contract.under_way import Counts, read_counts
 from m2trec_merlin.serving.server.local_http import answer_of
 
 _POLL_SECONDS = 0.02

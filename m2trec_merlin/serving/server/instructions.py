@@ -12,9 +12,9 @@ from pathlib import Path
 
 from m2trec_merlin.artifacts import reading
 from m2trec_merlin.config.serving import ShownLogConfig
+from m2trec_merlin.contract.names import ENSEMBLE
+from m2trec_merlin.contract.surroundings import LogJson, Surroundings
 from m2trec_merlin.errors import ServerError, reason_of
-from m2trec_merlin.serving.contract.names import ENSEMBLE
-from m2trec_merlin.serving.contract.surroundings import LogJson, Surroundings
 
 #: What the largest batch is by, which the first repository decides for both.
 _BATCH = re.compile(r"^max_batch_size: \d+$", re.MULTILINE)

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from m2trec_merlin.config import ServingConfig
+from m2trec_merlin.contract.names import LOCALHOST
 from m2trec_merlin.errors import ServerError
-from m2trec_merlin.serving.contract.names import LOCALHOST
 
 
 @dataclass(frozen=True)

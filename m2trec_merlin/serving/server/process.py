@@ -14,10 +14,10 @@ from types import TracebackType
 
 import psutil
 
+from m2trec_merlin.contract.checksums import require_sealed
+from m2trec_merlin.contract.names import ENSEMBLE, LOCALHOST
 from m2trec_merlin.errors import ArtifactError, ServerError
 from m2trec_merlin.progress import SILENT, Progress
-from m2trec_merlin.serving.contract.checksums import require_sealed
-from m2trec_merlin.serving.contract.names import ENSEMBLE, LOCALHOST
 from m2trec_merlin.serving.server.door import LOOPBACK, Door
 from m2trec_merlin.serving.server.draining import UnderWay, drain
 from m2trec_merlin.serving.server.guard import Guard

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from m2trec_merlin.serving.contract.names import TOLD_BY_WORKER
+from m2trec_merlin.contract.names import TOLD_BY_WORKER
 
 #: Of Triton's last messages, in an error.
 _TOLD_LINES = 30

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from m2trec_merlin.contract.catalogue import Availability
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.serving.catalogue.changes import Changes, ChangingCatalogue
-from m2trec_merlin.serving.contract.catalogue import Availability
 
 HIDDEN = Availability(hidden=True)
 

@@ -13,11 +13,11 @@ import torch
 from m2trec_merlin.artifacts import write_manifest
 from m2trec_merlin.config import Config
 from m2trec_merlin.config.serving import FixedMixture
+from m2trec_merlin.contract import checksums
+from m2trec_merlin.contract.catalogue import catalogue_folder
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.storage import save_model
 from m2trec_merlin.serving.catalogue.run import CatalogueVerbs, left_behind
-from m2trec_merlin.serving.contract import checksums
-from m2trec_merlin.serving.contract.catalogue import catalogue_folder
 from m2trec_merlin.serving.export.run import export
 from tests.serving.catalogue.test_run import NEW, Served, everything
 from tests.told import Told

@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from m2trec_merlin.contract.catalogue import Availability, catalogue_folder
+from m2trec_merlin.contract.names import PREDICT, PREPROCESS
+from m2trec_merlin.contract.repository import version_folder
 from m2trec_merlin.errors import ArtifactError, DataError
 from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
-from m2trec_merlin.serving.contract.catalogue import Availability, catalogue_folder
-from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
-from m2trec_merlin.serving.contract.repository import version_folder
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep
 from tests.worlds.shop import N_ITEMS, raw_items
 

@@ -13,11 +13,11 @@ import pytest
 
 from m2trec_merlin.attributes import parse_attribute
 from m2trec_merlin.columns import is_list
+from m2trec_merlin.contract.item_format import ItemFormat
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.files.dialect import Dialect
 from m2trec_merlin.readers.files.table_file import TableFile
 from m2trec_merlin.serving.catalogue.tables import read_ids, read_items
-from m2trec_merlin.serving.contract.item_format import ItemFormat
 
 ATTRIBUTE_OF_IDS = {"name": "code", "kind": "text", "column": "sku"}
 FORMAT = ItemFormat("sku", ({"name": "title", "kind": "text"},), None, "title", {})

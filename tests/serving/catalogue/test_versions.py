@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from m2trec_merlin.config.serving import FixedMixture
+from m2trec_merlin.contract.catalogue import CURRENT, catalogue_folder
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
 from m2trec_merlin.serving.catalogue.versions import KEPT
-from m2trec_merlin.serving.contract.catalogue import CURRENT, catalogue_folder
 from m2trec_merlin.serving.export.run import export
 from tests.serving.catalogue.test_run import NEW, Served, everything
 from tests.worlds.disks import small_disk

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from m2trec_merlin.contract.about import About
+from m2trec_merlin.contract.explanation import Explanation
 from m2trec_merlin.errors import NoAnswerError, RefusedError, ServerError
 from m2trec_merlin.serving.client.answers import explain, explain_failure, parse_answer
-from m2trec_merlin.serving.contract.about import About
-from m2trec_merlin.serving.contract.explanation import Explanation
 
 
 def test_outputs_become_recommendations() -> None:

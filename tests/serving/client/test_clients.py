@@ -15,9 +15,9 @@ from typing import Any
 import grpc
 import pytest
 
+from m2trec_merlin.contract.about import About
 from m2trec_merlin.errors import NoAnswerError, RefusedError, ServerError
 from m2trec_merlin.serving.client import AsyncRecommendationClient, RecommendationClient, Recommendations, Tls
-from m2trec_merlin.serving.contract.about import About
 from tests.serving.certificates import Certificates
 from tests.serving.client.stand_in import StandIn, serving
 

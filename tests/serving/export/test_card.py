@@ -12,11 +12,11 @@ import pytest
 
 from m2trec_merlin.artifacts import write_manifest
 from m2trec_merlin.config import Config
+from m2trec_merlin.contract.checksums import require_sealed
+from m2trec_merlin.contract.identity import export_version
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.measurements import METRICS_FILE, Measurement
 from m2trec_merlin.runs import Run
-from m2trec_merlin.serving.contract.checksums import require_sealed
-from m2trec_merlin.serving.contract.identity import export_version
 from m2trec_merlin.serving.export import licences
 from m2trec_merlin.serving.export.card import MODEL_CARD, write_card
 from m2trec_merlin.serving.export.licences import UNKNOWN, licence_of, licence_of_data, packages_of, parts_of

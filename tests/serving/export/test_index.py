@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from m2trec_merlin.contract.version import BIASES, CANDIDATE_VECTORS
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.neighbours.mixture import Lifts
 from m2trec_merlin.neighbours.pasts import ItemPasts
 from m2trec_merlin.neighbours.weights import Weights
-from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
+from m2trec_merlin.search import ivf
+from m2trec_merlin.search.candidates import Asked, Base, Found, Wish
+from m2trec_merlin.search.indexes import INDEXES
 from m2trec_merlin.serving.export import index
-from m2trec_merlin.serving.runtime.search import ivf
-from m2trec_merlin.serving.runtime.search.candidates import Asked, Base, Found, Wish
-from m2trec_merlin.serving.runtime.search.indexes import INDEXES
 from m2trec_merlin.sessions import Sessions
 from tests.neighbours.test_mixture import FixedView
 from tests.told import Told

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from m2trec_merlin.contract.version import Description
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.export.repository import version_folder
 from m2trec_merlin.serving.export.run import export
 from m2trec_merlin.serving.server.ports import Ports

@@ -9,7 +9,7 @@ import pytest
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
-from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
+from m2trec_merlin.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.serving.export.repository import create_models
 from tests.worlds.shop import Shop
 

@@ -11,9 +11,9 @@ import pytest
 
 from m2trec_merlin.artifacts import MANIFEST, fingerprint, require_manifest
 from m2trec_merlin.attributes import parse_attribute
+from m2trec_merlin.contract.version import Description
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.runs import Run
-from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.export import run as exporting
 from m2trec_merlin.serving.export.item_columns import item_columns
 from m2trec_merlin.serving.export.run import describe, export

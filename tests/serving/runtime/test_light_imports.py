@@ -11,8 +11,8 @@ import pytest
 from packaging.requirements import Requirement
 
 from m2trec_merlin.config.serving import FixedMixture, NoMixture
-from m2trec_merlin.serving.contract.names import PREDICT
-from m2trec_merlin.serving.contract.repository import version_folder
+from m2trec_merlin.contract.names import PREDICT
+from m2trec_merlin.contract.repository import version_folder
 from m2trec_merlin.serving.export.licences import packages_of
 from m2trec_merlin.serving.export.run import export
 from tests.worlds.shop import Shop, build_shop

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from m2trec_merlin.contract.names import PREPROCESS
+from m2trec_merlin.contract.surroundings import Surroundings
+from m2trec_merlin.contract.under_way import Counts, read_counts
 from m2trec_merlin.errors import MissingDependencyError
-from m2trec_merlin.serving.contract.names import PREPROCESS
-from m2trec_merlin.serving.contract.surroundings import Surroundings
-from m2trec_merlin.serving.contract.under_way import Counts, read_counts
 from m2trec_merlin.serving.runtime.reading.new_items import NewItemEncoder
 from m2trec_merlin.serving.runtime.steps import PreprocessStep
 from m2trec_merlin.serving.runtime.tally import Series

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from m2trec_merlin.contract.identity import export_version
+from m2trec_merlin.contract.repository import version_folder
+from m2trec_merlin.contract.surroundings import Surroundings
 from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
-from m2trec_merlin.serving.contract.identity import export_version
-from m2trec_merlin.serving.contract.repository import version_folder
-from m2trec_merlin.serving.contract.surroundings import Surroundings
 from m2trec_merlin.serving.runtime.observing.observed import Answers
 from m2trec_merlin.serving.runtime.side_by_side import falls_within
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep

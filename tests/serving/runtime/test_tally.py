@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from m2trec_merlin.serving.contract.metrics import (
+from m2trec_merlin.contract.metrics import (
     BUCKETS,
     IDS,
     METRICS,
@@ -13,7 +13,7 @@ from m2trec_merlin.serving.contract.metrics import (
     SECONDS,
     Kind,
 )
-from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
+from m2trec_merlin.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.serving.runtime.tally import StepTally, Tally
 from tests.serving.runtime.counted import Counted
 

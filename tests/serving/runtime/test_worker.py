@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from m2trec_merlin.contract.metrics import SECONDS
+from m2trec_merlin.contract.names import PREDICT
+from m2trec_merlin.contract.repository import version_folder
+from m2trec_merlin.contract.surroundings import Surroundings
 from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
-from m2trec_merlin.serving.contract.metrics import SECONDS
-from m2trec_merlin.serving.contract.names import PREDICT
-from m2trec_merlin.serving.contract.repository import version_folder
-from m2trec_merlin.serving.contract.surroundings import Surroundings
 from m2trec_merlin.serving.runtime.observing.observed import Step, Tensors
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep
 from m2trec_merlin.serving.runtime.tally import Tally

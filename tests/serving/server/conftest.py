@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from m2trec_merlin.serving.contract.checksums import seal
+from m2trec_merlin.contract.checksums import seal
 from m2trec_merlin.serving.server import process as serving
 from m2trec_merlin.serving.server.triton_folder import TritonFolder
 

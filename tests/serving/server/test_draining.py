@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
-from m2trec_merlin.serving.contract.under_way import Counts
+from m2trec_merlin.contract.names import PREDICT, PREPROCESS
+from m2trec_merlin.contract.under_way import Counts
 from m2trec_merlin.serving.server import draining
 from m2trec_merlin.serving.server.draining import UnderWay, drain
 

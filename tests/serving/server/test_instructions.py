@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from m2trec_merlin.config.serving import ShownLogConfig
+from m2trec_merlin.contract.surroundings import VARIABLE, Surroundings
 from m2trec_merlin.errors import ArtifactError, ConfigError, ServerError
-from m2trec_merlin.serving.contract.surroundings import VARIABLE, Surroundings
 from m2trec_merlin.serving.server.instructions import NOTHING, UNDER_WAY, Beside, Instructions
 
 

@@ -5,8 +5,8 @@ import socket
 import pytest
 
 from m2trec_merlin.config import ServingConfig
+from m2trec_merlin.contract.names import LOCALHOST
 from m2trec_merlin.errors import ServerError
-from m2trec_merlin.serving.contract.names import LOCALHOST
 from m2trec_merlin.serving.server.ports import Ports
 
 

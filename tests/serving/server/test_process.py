@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from m2trec_merlin.contract.names import LOCALHOST
 from m2trec_merlin.errors import ArtifactError, ServerError
-from m2trec_merlin.serving.contract.names import LOCALHOST
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.process import TritonServer
 from tests.serving.server.stand_in import BUSY, ENDING, FAILING, HANGING, READY, becomes_true, is_alive, write

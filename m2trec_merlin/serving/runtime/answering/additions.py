@@ -10,12 +10,12 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from m2trec_merlin.contract.version import REPEAT_BIASES, Description
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.histories import most_recent
-from m2trec_merlin.serving.contract.version import REPEAT_BIASES, Description
+from m2trec_merlin.search.candidates import Addition, Base, Candidates, Wish
 from m2trec_merlin.serving.runtime.catalogue.served_catalogue import OpenVersion, ServedCatalogue
-from m2trec_merlin.serving.runtime.search.candidates import Addition, Base, Candidates, Wish
 
 if TYPE_CHECKING:
     from m2trec_merlin.serving.runtime.answering.neighbours import ExportedNeighbours

@@ -14,8 +14,7 @@ from itertools import accumulate
 
 import numpy as np
 
-from m2trec_merlin.encoded import NO_ITEM
-from m2trec_merlin.serving.contract.explanation import (
+from m2trec_merlin.contract.explanation import (
     BOOST,
     METADATA,
     NEIGHBOURS,
@@ -24,11 +23,12 @@ from m2trec_merlin.serving.contract.explanation import (
     TREND,
     Explanation,
 )
+from m2trec_merlin.encoded import NO_ITEM
+from m2trec_merlin.search.candidates import Wish
 from m2trec_merlin.serving.runtime.answering.additions import SessionAdditions
 from m2trec_merlin.serving.runtime.answering.session_encoding import SessionEncoder, VectorSession
 from m2trec_merlin.serving.runtime.catalogue.served_catalogue import ServedCatalogue
 from m2trec_merlin.serving.runtime.options import Draft
-from m2trec_merlin.serving.runtime.search.candidates import Wish
 
 #: Items of an answer that are explained, the first ones.
 MOST_EXPLAINED = 20

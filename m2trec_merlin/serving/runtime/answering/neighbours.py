@@ -16,14 +16,8 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.encoded import NO_ITEM
-from m2trec_merlin.neighbours.mixture import Lifts
-from m2trec_merlin.neighbours.pasts import ItemPasts
-from m2trec_merlin.neighbours.views import Relisting, SessionView
-from m2trec_merlin.neighbours.weights import VIEWS, Weights
-from m2trec_merlin.scores import Lift
-from m2trec_merlin.serving.contract.explanation import BOOST, TREND
-from m2trec_merlin.serving.contract.version import (
+from m2trec_merlin.contract.explanation import BOOST, TREND
+from m2trec_merlin.contract.version import (
     ITEMS,
     LISTED,
     NEIGHBOUR_OFFSETS,
@@ -31,8 +25,14 @@ from m2trec_merlin.serving.contract.version import (
     NEIGHBOUR_TARGETS,
     NEIGHBOUR_TRENDS,
 )
+from m2trec_merlin.encoded import NO_ITEM
+from m2trec_merlin.neighbours.mixture import Lifts
+from m2trec_merlin.neighbours.pasts import ItemPasts
+from m2trec_merlin.neighbours.views import Relisting, SessionView
+from m2trec_merlin.neighbours.weights import VIEWS, Weights
+from m2trec_merlin.scores import Lift
+from m2trec_merlin.search.candidates import Base
 from m2trec_merlin.serving.runtime.catalogue.served_catalogue import Listing, ServedCatalogue
-from m2trec_merlin.serving.runtime.search.candidates import Base
 from m2trec_merlin.sessions import Sessions
 
 

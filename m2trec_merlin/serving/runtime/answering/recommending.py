@@ -13,17 +13,20 @@ from typing import Any
 import numpy as np
 
 from m2trec_merlin.artifacts import read_json
-from m2trec_merlin.encoded import NO_ITEM, EncodedItems, join_items, split_items, to_tensors
-from m2trec_merlin.serving.contract.about import EXPORTED_CATALOGUE, About
-from m2trec_merlin.serving.contract.catalogue import CatalogueVersion
-from m2trec_merlin.serving.contract.explanation import POPULARITY, Explanation
-from m2trec_merlin.serving.contract.identity import export_version, repository_of
-from m2trec_merlin.serving.contract.version import (
+from m2trec_merlin.contract.about import EXPORTED_CATALOGUE, About
+from m2trec_merlin.contract.catalogue import CatalogueVersion
+from m2trec_merlin.contract.explanation import POPULARITY, Explanation
+from m2trec_merlin.contract.identity import export_version, repository_of
+from m2trec_merlin.contract.version import (
     CATEGORIES,
     ITEM_GRAPH,
     SESSION_GRAPH,
     Description,
 )
+from m2trec_merlin.encoded import NO_ITEM, EncodedItems, join_items, split_items, to_tensors
+from m2trec_merlin.graphs import open_graph
+from m2trec_merlin.search.candidates import Found, find_best
+from m2trec_merlin.search.similar import SimilarItems
 from m2trec_merlin.serving.runtime.answering.additions import SessionAdditions
 from m2trec_merlin.serving.runtime.answering.explaining import MOST_EXPLAINED, Explainer
 from m2trec_merlin.serving.runtime.answering.session_encoding import (
@@ -38,12 +41,9 @@ from m2trec_merlin.serving.runtime.catalogue.served_catalogue import (
     OpenVersion,
     ServedCatalogue,
 )
-from m2trec_merlin.serving.runtime.graphs import open_graph
 from m2trec_merlin.serving.runtime.options import Draft, apply_options, without_effect
 from m2trec_merlin.serving.runtime.options.explaining import Explain
 from m2trec_merlin.serving.runtime.options.newness import NewItemBoost
-from m2trec_merlin.serving.runtime.search.candidates import Found, find_best
-from m2trec_merlin.serving.runtime.search.similar import SimilarItems
 
 #: Per predicted attribute the most probable values of the next item, and their probabilities.
 Categories = dict[str, tuple[list[str], np.ndarray]]

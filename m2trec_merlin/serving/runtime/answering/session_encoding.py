@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
+from m2trec_merlin.contract.version import EVENT_INPUT, PLACES
 from m2trec_merlin.encoded import EncodedColumn, EncodedItems, Field, join_items, to_tensors
+from m2trec_merlin.graphs import open_graph
 from m2trec_merlin.histories import most_recent
-from m2trec_merlin.serving.contract.version import EVENT_INPUT, PLACES
 from m2trec_merlin.serving.runtime.answering.length_groups import group_by_length
-from m2trec_merlin.serving.runtime.graphs import open_graph
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from m2trec_merlin.contract.catalogue import CatalogueVersion
+from m2trec_merlin.contract.version import CATALOGUE_IDS, ITEMS
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.rows import RowsOfIds
-from m2trec_merlin.serving.contract.catalogue import CatalogueVersion
-from m2trec_merlin.serving.contract.version import CATALOGUE_IDS, ITEMS
 
 
 class ExportedIds:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from m2trec_merlin.contract.version import OTHER_INPUT
 from m2trec_merlin.encoded import EncodedColumn, EncodedItems, to_tensors
-from m2trec_merlin.serving.contract.version import OTHER_INPUT
-from m2trec_merlin.serving.runtime.graphs import open_graph
+from m2trec_merlin.graphs import open_graph
 
 #: Items that are encoded together, always so many: sums of floats may depend on how many there are.
 _AT_ONCE = 256

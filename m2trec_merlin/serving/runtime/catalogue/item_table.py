@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from m2trec_merlin.contract.version import LISTED, OWN_COLUMNS
 from m2trec_merlin.rows import RowsOfIds
-from m2trec_merlin.serving.contract.version import LISTED, OWN_COLUMNS
 from m2trec_merlin.serving.runtime.notes import name_some
 from m2trec_merlin.spelling import spell_json
 

@@ -10,14 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from m2trec_merlin.errors import ArtifactError, ServerError
-from m2trec_merlin.serving.contract.about import EXPORTED_CATALOGUE
-from m2trec_merlin.serving.contract.catalogue import (
+from m2trec_merlin.contract.about import EXPORTED_CATALOGUE
+from m2trec_merlin.contract.catalogue import (
     CURRENT,
     CatalogueVersion,
     catalogue_folder,
     current_version,
 )
+from m2trec_merlin.errors import ArtifactError, ServerError
 from m2trec_merlin.serving.runtime.background import Background, tell
 
 T = TypeVar("T")

@@ -15,21 +15,21 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from m2trec_merlin.encoded import NO_ITEM
-from m2trec_merlin.serving.contract.catalogue import HISTORIES, Availability, CatalogueVersion
-from m2trec_merlin.serving.contract.identity import written
-from m2trec_merlin.serving.contract.version import (
+from m2trec_merlin.contract.catalogue import HISTORIES, Availability, CatalogueVersion
+from m2trec_merlin.contract.identity import written
+from m2trec_merlin.contract.version import (
     BIASES,
     CANDIDATE_VECTORS,
     ITEM_VECTORS,
     ITEMS,
     Description,
 )
+from m2trec_merlin.encoded import NO_ITEM
+from m2trec_merlin.search.candidates import Candidates
+from m2trec_merlin.search.indexes import open_index
+from m2trec_merlin.search.similar import Directions
 from m2trec_merlin.serving.runtime.catalogue.item_table import Items, ItemTable, StackedItems
 from m2trec_merlin.serving.runtime.catalogue.outside import OutsideItems
-from m2trec_merlin.serving.runtime.search.candidates import Candidates
-from m2trec_merlin.serving.runtime.search.indexes import open_index
-from m2trec_merlin.serving.runtime.search.similar import Directions
 
 
 class RowsOfVectors:

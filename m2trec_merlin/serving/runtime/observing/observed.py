@@ -11,10 +11,10 @@ from typing import Protocol
 
 import numpy as np
 
+from m2trec_merlin.contract.metrics import ANSWERED, DROPPED, FAILED, REFUSED, REQUESTS
+from m2trec_merlin.contract.names import PREDICT, PREPROCESS, RECOMMENDED_IDS, WARNINGS
+from m2trec_merlin.contract.surroundings import Surroundings
 from m2trec_merlin.errors import M2TRecError, RefusedError
-from m2trec_merlin.serving.contract.metrics import ANSWERED, DROPPED, FAILED, REFUSED, REQUESTS
-from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS, RECOMMENDED_IDS, WARNINGS
-from m2trec_merlin.serving.contract.surroundings import Surroundings
 from m2trec_merlin.serving.runtime.background import Background, Waiting
 from m2trec_merlin.serving.runtime.observing.lines import Line, write_lines
 from m2trec_merlin.serving.runtime.observing.request_ids import id_of_answer, id_of_refused

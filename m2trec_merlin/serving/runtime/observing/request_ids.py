@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from m2trec_merlin.serving.contract.names import ABOUT, OPTIONS
+from m2trec_merlin.contract.names import ABOUT, OPTIONS
 from m2trec_merlin.serving.runtime.options.identity import RequestId
 
 _OPTION = RequestId()

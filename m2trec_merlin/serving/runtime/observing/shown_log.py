@@ -21,8 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from m2trec_merlin.errors import M2TRecError
-from m2trec_merlin.serving.contract.names import (
+from m2trec_merlin.contract.names import (
     CHECKED,
     EVENT_ATTRIBUTES,
     ITEM_ATTRIBUTES,
@@ -31,7 +30,8 @@ from m2trec_merlin.serving.contract.names import (
     RECOMMENDED_IDS,
     SCORES,
 )
-from m2trec_merlin.serving.contract.shown import PREFIX, SCHEMA, SUFFIX
+from m2trec_merlin.contract.shown import PREFIX, SCHEMA, SUFFIX
+from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.serving.runtime.background import Waiting
 from m2trec_merlin.serving.runtime.observing.request_ids import id_of_answer
 from m2trec_merlin.serving.runtime.steps.handover import add_to_checked

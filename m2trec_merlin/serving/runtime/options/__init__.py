@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from m2trec_merlin.contract.version import Description
 from m2trec_merlin.errors import RefusedError
-from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.notes import cut
 from m2trec_merlin.serving.runtime.options.amount import TopK
 from m2trec_merlin.serving.runtime.options.base import Draft, Option

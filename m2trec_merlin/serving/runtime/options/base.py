@@ -12,12 +12,12 @@ from typing import Any, Generic, TypeGuard, TypeVar
 
 import numpy as np
 
+from m2trec_merlin.contract.version import Description
 from m2trec_merlin.encoded import NO_ITEM
-from m2trec_merlin.serving.contract.version import Description
+from m2trec_merlin.search.candidates import Addition, Found, Wish
+from m2trec_merlin.search.choosing import POOL, Choice
 from m2trec_merlin.serving.runtime.catalogue.item_table import Items
 from m2trec_merlin.serving.runtime.notes import cut, name_some
-from m2trec_merlin.serving.runtime.search.candidates import Addition, Found, Wish
-from m2trec_merlin.serving.runtime.search.choosing import POOL, Choice
 
 T = TypeVar("T")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from m2trec_merlin.serving.contract.version import Description
+from m2trec_merlin.contract.version import Description
+from m2trec_merlin.search.choosing import POOL, Choice
 from m2trec_merlin.serving.runtime.notes import cut
 from m2trec_merlin.serving.runtime.options.base import NUMBER, Draft, Option, is_number
-from m2trec_merlin.serving.runtime.search.choosing import POOL, Choice
 
 
 class Diversity(Option[dict[str, Any] | None]):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from m2trec_merlin.contract.version import Description
 from m2trec_merlin.encoded import NO_ITEM
-from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.options.base import ITEM_ID, Draft, Option, as_ids, is_list_of_ids
 
 

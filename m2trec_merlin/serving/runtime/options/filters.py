@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from m2trec_merlin.contract.version import Description
 from m2trec_merlin.encoded import NO_ITEM
-from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.notes import cut
 from m2trec_merlin.serving.runtime.options.base import NUMBER, SCALAR, Draft, Option
 from m2trec_merlin.spelling import number_in

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from m2trec_merlin.serving.contract.version import Description
+from m2trec_merlin.contract.version import Description
 from m2trec_merlin.serving.runtime.bounds import LONGEST_REQUEST_ID
 from m2trec_merlin.serving.runtime.options.base import Draft, Option
 

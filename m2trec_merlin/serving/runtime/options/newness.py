@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from m2trec_merlin.serving.contract.version import Description
+from m2trec_merlin.contract.version import Description
 from m2trec_merlin.serving.runtime.notes import name_some
 from m2trec_merlin.serving.runtime.options.base import (
     ITEM_ID,

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from m2trec_merlin.contract.names import EVENT_ATTRIBUTES
+from m2trec_merlin.contract.version import EVENTS_WORKFLOW, Description
 from m2trec_merlin.derived import DERIVED, is_derived
 from m2trec_merlin.encoded import EncodedColumn, EncodedItems
 from m2trec_merlin.errors import RefusedError
-from m2trec_merlin.serving.contract.names import EVENT_ATTRIBUTES
-from m2trec_merlin.serving.contract.version import EVENTS_WORKFLOW, Description
 from m2trec_merlin.serving.runtime.notes import name_some, show
 from m2trec_merlin.serving.runtime.reading.new_items import NewItemEncoder
 from m2trec_merlin.serving.runtime.reading.remembered import RememberedItems

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from m2trec_merlin.contract.checksums import seal_of
+from m2trec_merlin.contract.version import ITEMS_WORKFLOW, Description, RawAttribute
 from m2trec_merlin.encoded import OUT_OF_VOCABULARY, EncodedColumn, EncodedItems, split_items
 from m2trec_merlin.errors import ArtifactError, MissingDependencyError
-from m2trec_merlin.serving.contract.checksums import seal_of
-from m2trec_merlin.serving.contract.version import ITEMS_WORKFLOW, Description, RawAttribute
 from m2trec_merlin.serving.runtime.notes import name_some, show
 from m2trec_merlin.serving.runtime.reading.remembered import NewItem
 

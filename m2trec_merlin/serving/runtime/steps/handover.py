@@ -15,9 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from m2trec_merlin.encoded import NO_ITEM, EncodedItems, Field, from_tensors, no_items, to_tensors
-from m2trec_merlin.errors import RefusedError, ServerError
-from m2trec_merlin.serving.contract.names import (
+from m2trec_merlin.contract.names import (
     CHECKED,
     ENSEMBLE,
     EVENTS,
@@ -25,7 +23,9 @@ from m2trec_merlin.serving.contract.names import (
     PREDICT,
     ROWS,
 )
-from m2trec_merlin.serving.contract.version import Description
+from m2trec_merlin.contract.version import Description
+from m2trec_merlin.encoded import NO_ITEM, EncodedItems, Field, from_tensors, no_items, to_tensors
+from m2trec_merlin.errors import RefusedError, ServerError
 from m2trec_merlin.serving.runtime.answering.recommending import Request
 from m2trec_merlin.serving.runtime.options import check_read_options
 from m2trec_merlin.serving.runtime.options.base import is_number

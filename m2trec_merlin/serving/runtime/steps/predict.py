@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from m2trec_merlin.errors import M2TRecError
-from m2trec_merlin.serving.contract.metrics import EMPTY, FALLBACKS, RECOMMENDED, RECOMMENDED_NEW
-from m2trec_merlin.serving.contract.names import (
+from m2trec_merlin.contract.metrics import EMPTY, FALLBACKS, RECOMMENDED, RECOMMENDED_NEW
+from m2trec_merlin.contract.names import (
     ABOUT,
     EXPLANATIONS,
     PREDICT,
@@ -19,6 +18,7 @@ from m2trec_merlin.serving.contract.names import (
     WARNINGS,
     category_tensors,
 )
+from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.serving.runtime.answering.recommending import Answer, Recommender, Request
 from m2trec_merlin.serving.runtime.steps.batches import Tensors, answer_good, session_tensors
 from m2trec_merlin.serving.runtime.steps.handover import as_arrays, take_over, tensors_of

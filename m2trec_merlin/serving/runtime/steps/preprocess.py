@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from m2trec_merlin.errors import M2TRecError, RefusedError
-from m2trec_merlin.serving.contract.identity import export_version, repository_of
-from m2trec_merlin.serving.contract.metrics import IDS, RAW_ITEMS, UNKNOWN_IDS
-from m2trec_merlin.serving.contract.names import (
+from m2trec_merlin.contract.identity import export_version, repository_of
+from m2trec_merlin.contract.metrics import IDS, RAW_ITEMS, UNKNOWN_IDS
+from m2trec_merlin.contract.names import (
     EVENT_ATTRIBUTES,
     ITEM_ATTRIBUTES,
     ITEM_IDS,
     OPTIONS,
     PREPROCESS,
 )
-from m2trec_merlin.serving.contract.version import Description
+from m2trec_merlin.contract.version import Description
+from m2trec_merlin.errors import M2TRecError, RefusedError
 from m2trec_merlin.serving.runtime.answering.recommending import Request
 from m2trec_merlin.serving.runtime.bounds import LONGEST_REQUEST_ID, require_short_session, require_small
 from m2trec_merlin.serving.runtime.catalogue.exported_ids import ExportedIds

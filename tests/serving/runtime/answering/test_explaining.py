@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from m2trec_merlin.contract.explanation import Explanation
 from m2trec_merlin.serving.client.answers import Recommendations
-from m2trec_merlin.serving.contract.explanation import Explanation
 from m2trec_merlin.serving.runtime.answering.explaining import MOST_EXPLAINED, Variant, explain
 from m2trec_merlin.serving.runtime.answering.session_encoding import VectorSession
 from tests.serving.runtime.answering.test_recommending import NEW_BREAD, NEW_THING

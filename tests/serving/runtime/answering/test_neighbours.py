@@ -13,6 +13,8 @@ import pytest
 
 from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.config.serving import FixedMixture, NoMixture
+from m2trec_merlin.contract.names import PREDICT
+from m2trec_merlin.contract.repository import version_folder
 from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.evaluation.served import mixture_of
 from m2trec_merlin.model.scoring import ModelScorer
@@ -22,8 +24,6 @@ from m2trec_merlin.neighbours.weights import Weights
 from m2trec_merlin.scores import Lift
 from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
 from m2trec_merlin.serving.client import Recommendations
-from m2trec_merlin.serving.contract.names import PREDICT
-from m2trec_merlin.serving.contract.repository import version_folder
 from m2trec_merlin.serving.export.run import export
 from m2trec_merlin.serving.runtime.answering.recommending import Recommender, Request
 from m2trec_merlin.serving.runtime.options import OPTIONS

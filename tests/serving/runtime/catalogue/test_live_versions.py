@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from m2trec_merlin.contract.catalogue import CURRENT, CatalogueVersion, catalogue_folder
+from m2trec_merlin.contract.checksums import seal
 from m2trec_merlin.errors import ServerError
-from m2trec_merlin.serving.contract.catalogue import CURRENT, CatalogueVersion, catalogue_folder
-from m2trec_merlin.serving.contract.checksums import seal
 from m2trec_merlin.serving.runtime.catalogue import live_versions
 from m2trec_merlin.serving.runtime.catalogue.live_versions import LiveVersions
 

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from m2trec_merlin.contract.shown import SCHEMA
 from m2trec_merlin.errors import ServerError
-from m2trec_merlin.serving.contract.shown import SCHEMA
 from m2trec_merlin.serving.runtime.observing import shown_log
 from m2trec_merlin.serving.runtime.observing.shown_log import ShownLog, remember_asked
 

@@ -12,8 +12,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from m2trec_merlin.attributes import parse_attribute
+from m2trec_merlin.contract.version import Description
 from m2trec_merlin.errors import ServerError
-from m2trec_merlin.serving.contract.version import Description
 from m2trec_merlin.serving.runtime.catalogue.item_table import ItemTable
 from m2trec_merlin.serving.runtime.options import OPTIONS, Draft, Option, check_options, options_schema
 from m2trec_merlin.serving.runtime.options.exclusions import Exclude, ExcludeSessionItems

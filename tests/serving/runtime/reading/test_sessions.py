@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from m2trec_merlin.contract.version import Description, RawAttribute
 from m2trec_merlin.encoded import EncodedColumn, Field, Layout
 from m2trec_merlin.errors import DataError, M2TRecError, ServerError
 from m2trec_merlin.rows import RowsOfIds
-from m2trec_merlin.serving.contract.version import Description, RawAttribute
 from m2trec_merlin.serving.runtime.reading.remembered import NewItem
 from m2trec_merlin.serving.runtime.reading.sessions import ReadSession, SessionReader
 

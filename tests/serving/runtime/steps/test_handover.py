@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
+from m2trec_merlin.contract.version import Description, RawAttribute
 from m2trec_merlin.encoded import split_items
 from m2trec_merlin.errors import ServerError
-from m2trec_merlin.serving.contract.version import Description, RawAttribute
 from m2trec_merlin.serving.runtime.answering.recommending import Request
 from m2trec_merlin.serving.runtime.options import check_options
 from m2trec_merlin.serving.runtime.steps.handover import as_arrays, hand_over, one_session, take_over

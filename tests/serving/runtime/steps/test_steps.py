@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from m2trec_merlin.contract.checksums import seal
+from m2trec_merlin.contract.names import PREDICT, PREPROCESS
+from m2trec_merlin.contract.repository import version_folder
+from m2trec_merlin.contract.version import CATALOGUE_IDS, Description
 from m2trec_merlin.errors import ArtifactError, ServerError
-from m2trec_merlin.serving.contract.checksums import seal
-from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
-from m2trec_merlin.serving.contract.repository import version_folder
-from m2trec_merlin.serving.contract.version import CATALOGUE_IDS, Description
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep, Tensors
 from tests.serving.runtime.asking import Asking
 from tests.worlds.shop import Shop

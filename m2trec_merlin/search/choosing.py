@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from m2trec_merlin.serving.runtime.search.candidates import Found
+from m2trec_merlin.search.candidates import Found
 
 #: Rows among which is chosen, and at most so many are.
 POOL = 1000

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from m2trec_merlin.serving.runtime.search import products as module
-from m2trec_merlin.serving.runtime.search.products import products
+from m2trec_merlin.search import products as module
+from m2trec_merlin.search.products import products
 
 #: Write what a server reads: nobody waits for an answer while they do.
 WRITERS = {"quantised.py", "ivf.py"}

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from m2trec_merlin.artifacts import atomic_write, read_json, reading
-from m2trec_merlin.serving.contract.about import EXPORTED_CATALOGUE
-from m2trec_merlin.serving.contract.checksums import require_sealed
-from m2trec_merlin.serving.contract.names import PREDICT
-from m2trec_merlin.serving.contract.repository import CATALOGUE
+from m2trec_merlin.contract.about import EXPORTED_CATALOGUE
+from m2trec_merlin.contract.checksums import require_sealed
+from m2trec_merlin.contract.names import PREDICT
+from m2trec_merlin.contract.repository import CATALOGUE
 
 CURRENT, STATE = "current", "version.json"
 #: Ids, and raw values as JSON: all that another model needs to encode the items again.

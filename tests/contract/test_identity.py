@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from m2trec_merlin.serving.contract.checksums import seal
-from m2trec_merlin.serving.contract.identity import export_version, repository_of, written
-from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
-from m2trec_merlin.serving.contract.repository import version_folder
+from m2trec_merlin.contract.checksums import seal
+from m2trec_merlin.contract.identity import export_version, repository_of, written
+from m2trec_merlin.contract.names import PREDICT, PREPROCESS
+from m2trec_merlin.contract.repository import version_folder
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from m2trec_merlin.artifacts import fingerprint, read_json
-from m2trec_merlin.serving.contract.checksums import CHECKSUMS
-from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
-from m2trec_merlin.serving.contract.repository import version_folder
+from m2trec_merlin.contract.checksums import CHECKSUMS
+from m2trec_merlin.contract.names import PREDICT, PREPROCESS
+from m2trec_merlin.contract.repository import version_folder
 
 
 def export_version(repository: Path) -> str:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
-from m2trec_merlin.serving.contract.under_way import Counter, Counts, read_counts
+from m2trec_merlin.contract.names import PREDICT, PREPROCESS
+from m2trec_merlin.contract.under_way import Counter, Counts, read_counts
 
 
 def count(folder: Path) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
-from m2trec_merlin.serving.runtime.search.candidates import Asked, Base, Wish
-from m2trec_merlin.serving.runtime.search.quantised import QuantisedIndex, main_directions
+from m2trec_merlin.contract.version import BIASES, CANDIDATE_VECTORS
+from m2trec_merlin.search.candidates import Asked, Base, Wish
+from m2trec_merlin.search.quantised import QuantisedIndex, main_directions
 
 WIDTH, N_ROWS = 64, 3_000
 NOTHING = Asked(np.zeros((0, WIDTH), np.float32), np.zeros(0, np.float32))

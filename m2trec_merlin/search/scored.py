@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from m2trec_merlin.contract.version import BIASES, CANDIDATE_VECTORS
+from m2trec_merlin.graphs import open_graph
 from m2trec_merlin.scores import best_rows
 from m2trec_merlin.scratch import Zeros
-from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
-from m2trec_merlin.serving.runtime.graphs import open_graph
-from m2trec_merlin.serving.runtime.search.candidates import Asked, Base, Found, Selection, Wish, find_best
-from m2trec_merlin.serving.runtime.search.products import products
+from m2trec_merlin.search.candidates import Asked, Base, Found, Selection, Wish, find_best
+from m2trec_merlin.search.products import products
 
 if TYPE_CHECKING:
     from onnx import NodeProto

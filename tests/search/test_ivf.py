@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from m2trec_merlin.serving.runtime.search.candidates import Asked
-from m2trec_merlin.serving.runtime.search.ivf import IvfShortlist
+from m2trec_merlin.search.candidates import Asked
+from m2trec_merlin.search.ivf import IvfShortlist
 
 N_ROWS = 500
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from m2trec_merlin.contract.names import ENSEMBLE
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.serving.contract.names import ENSEMBLE
 
 FIRST_VERSION = "1"
 #: Beside it: what changed since the export.

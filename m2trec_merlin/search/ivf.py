@@ -21,11 +21,11 @@ from typing import Protocol
 
 import numpy as np
 
+from m2trec_merlin.contract.version import CANDIDATE_VECTORS
 from m2trec_merlin.errors import MissingDependencyError
-from m2trec_merlin.serving.contract.version import CANDIDATE_VECTORS
-from m2trec_merlin.serving.runtime.search.candidates import Asked, Base, Candidates
-from m2trec_merlin.serving.runtime.search.quantised import QuantisedIndex, rough
-from m2trec_merlin.serving.runtime.search.scored import Ranking, ScoredCandidates
+from m2trec_merlin.search.candidates import Asked, Base, Candidates
+from m2trec_merlin.search.quantised import QuantisedIndex, rough
+from m2trec_merlin.search.scored import Ranking, ScoredCandidates
 
 _LISTS, _BASE = "lists.faiss", "lists_base.npy"
 

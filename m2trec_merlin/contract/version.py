@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from m2trec_merlin.artifacts import atomic_write, read_json
+from m2trec_merlin.contract.checksums import require_sealed
 from m2trec_merlin.encoded import Field
-from m2trec_merlin.serving.contract.checksums import require_sealed
 
 DESCRIPTION = "settings.json"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from m2trec_merlin.serving.contract.version import CANDIDATE_VECTORS
-from m2trec_merlin.serving.runtime.search.candidates import Asked, Base, Candidates
-from m2trec_merlin.serving.runtime.search.scored import GraphRanking, ScoredCandidates, write_graph
+from m2trec_merlin.contract.version import CANDIDATE_VECTORS
+from m2trec_merlin.search.candidates import Asked, Base, Candidates
+from m2trec_merlin.search.scored import GraphRanking, ScoredCandidates, write_graph
 
 _GRAPH = "scores.onnx"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.serving.runtime.search.candidates import Candidates, Index
-from m2trec_merlin.serving.runtime.search.exact import ExactIndex
-from m2trec_merlin.serving.runtime.search.ivf import IvfIndex
-from m2trec_merlin.serving.runtime.search.quantised import QuantisedIndex
+from m2trec_merlin.search.candidates import Candidates, Index
+from m2trec_merlin.search.exact import ExactIndex
+from m2trec_merlin.search.ivf import IvfIndex
+from m2trec_merlin.search.quantised import QuantisedIndex
 
 #: By the name that the configuration uses, in the order in which `auto` tries them; the last one misses
 #: nothing. A new one is a module of its own and a line here.

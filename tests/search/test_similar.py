@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from m2trec_merlin.serving.runtime.search import similar
-from m2trec_merlin.serving.runtime.search.similar import Directions
+from m2trec_merlin.search import similar
+from m2trec_merlin.search.similar import Directions
 
 #: The last but one has no direction.
 VECTORS = np.array([[3, 0], [0, 0.5], [1, 1], [0, 0], [-2, 0]], np.float32)

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from m2trec_merlin.serving.runtime.search.candidates import Found
-from m2trec_merlin.serving.runtime.search.choosing import Choice
+from m2trec_merlin.search.candidates import Found
+from m2trec_merlin.search.choosing import Choice
 
 FOUND = Found(np.array([10, 11, 12, 13, 14]), np.array([5.0, 4.0, 3.0, 2.0, 1.0], np.float32))
 VALUES = [("a",), ("a",), ("a", "b"), ("b",), ()]

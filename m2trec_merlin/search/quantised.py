@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from m2trec_merlin.serving.contract.version import CANDIDATE_VECTORS
-from m2trec_merlin.serving.runtime.search.candidates import Asked, Base, Candidates
-from m2trec_merlin.serving.runtime.search.scored import GraphRanking, ScoredCandidates, write_graph
+from m2trec_merlin.contract.version import CANDIDATE_VECTORS
+from m2trec_merlin.search.candidates import Asked, Base, Candidates
+from m2trec_merlin.search.scored import GraphRanking, ScoredCandidates, write_graph
 
 _GRAPH, _VECTORS = "quantised.onnx", "quantised_vectors.npy"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from m2trec_merlin.serving.contract.names import PREDICT, PREPROCESS
+from m2trec_merlin.contract.names import PREDICT, PREPROCESS
 
 
 class Kind(Enum):

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from m2trec_merlin.serving.runtime.search.products import products
+from m2trec_merlin.search.products import products
 
 _ROWS_AT_A_TIME = 65_536
 

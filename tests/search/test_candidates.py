@@ -9,11 +9,11 @@ import pytest
 from pydantic import ValidationError
 
 from m2trec_merlin.config import ServingConfig
+from m2trec_merlin.contract.version import BIASES, CANDIDATE_VECTORS
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.scores import Lift
-from m2trec_merlin.serving.contract.version import BIASES, CANDIDATE_VECTORS
-from m2trec_merlin.serving.runtime.search.candidates import Asked, Base, Candidates, Wish
-from m2trec_merlin.serving.runtime.search.indexes import INDEXES, open_index
+from m2trec_merlin.search.candidates import Asked, Base, Candidates, Wish
+from m2trec_merlin.search.indexes import INDEXES, open_index
 
 N_ROWS, WIDTH = 41, 6
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from m2trec_merlin.artifacts import atomic_write, command_of, fingerprint, read_json, reading, sha256
+from m2trec_merlin.contract.repository import CATALOGUE
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.serving.contract.repository import CATALOGUE
 from m2trec_merlin.version import __version__
 
 CHECKSUMS = "checksums.json"

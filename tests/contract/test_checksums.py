@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from m2trec_merlin.contract.checksums import CHECKSUMS, require_sealed, seal
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.serving.contract.checksums import CHECKSUMS, require_sealed, seal
 
 
 @pytest.fixture

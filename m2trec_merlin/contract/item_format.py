@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from m2trec_merlin.artifacts import atomic_write, read_json, reading
-from m2trec_merlin.serving.contract.version import ITEM_FORMAT
+from m2trec_merlin.contract.version import ITEM_FORMAT
 
 
 @dataclass(frozen=True)
