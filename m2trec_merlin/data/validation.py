@@ -134,7 +134,8 @@ def check_item_ids(items: pd.DataFrame, log: ProblemLog) -> pd.Series | None:
         log.add(describe_missing_column(own, names, "data.columns.item_id names"))
         return None
     ids = check_ids(items[ITEM_ID], ITEM_ID, log)
-    log.add_rows(ITEM_ID, "repeats the id of an earlier row", ids, ids.notna() & ids.duplicated())
+    repeated = ids.notna() & ids.duplicated()
+    log.add_rows(ITEM_ID, "repeats the id of an earlier row", ids, repeated, "keep one row of each item")
     return ids
 
 

@@ -11,13 +11,14 @@ from m2trec_merlin.starting.names import speaks_of
 #: Values by which a column says yes or no.
 _FLAGS = ({"0", "1"}, {"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"})
 _FEW = 20
+#: An amount below nothing, with whatever decimal mark.
+_NEGATIVE = r"[-\u2212]\s*\d.*"
 
 
 def taken_back(columns: Iterable[Column]) -> Iterator[str]:
     """Say which columns hold amounts below nothing, such as those of returned goods."""
     for column in columns:
-        numbers = column.numbers if speaks_of(column.name, "quantity") else None
-        if numbers is not None and 0 < (share := float((numbers < 0).mean())) < 1:
+        if speaks_of(column.name, "quantity") and 0 < (share := column.share(_NEGATIVE)) < 1:
             yield (
                 f"'{column.name}' is below 0 in {percent(share)} of events: if these were cancelled or "
                 "returned, filter the file, or they count as others do"

@@ -46,6 +46,8 @@ _PROBES = 20
 #: Damaged values that a column of times may hold; the data step reports them.
 _DAMAGED = 0.01
 #: Share of values that are times where the others are hardly meant to be something else.
+#: An hour, a day of the month: 08.
+_PART_OF_A_TIME = r"\d{1,2}"
 _MOSTLY = 0.3
 
 
@@ -108,6 +110,8 @@ def unread_times(columns: Iterable[Column]) -> Iterator[str]:
     """Say of columns that are called like times that they hold none that can be read."""
     for column in columns:
         if column.is_list or column.is_time or column.texts.empty or column.share(r".*\d.*") < 1 - _DAMAGED:
+            continue
+        if column.share(_PART_OF_A_TIME) == 1:
             continue
         how = "data.options.time_format says how times are written"
         if (days := column.numbers) is not None:

@@ -16,6 +16,7 @@ from m2trec_merlin.starting.look import Column
     [
         ("Quantity", [1, 6, -2, 12], "'Quantity' is below 0 in 25 % of events: if these were cancelled"),
         ("amount", ["3", "-1.5"], "'amount' is below 0 in 50 % of events"),
+        ("amount", ["3", "-1,5", "2,5", "1"], "'amount' is below 0 in 25 % of events"),
         ("Quantity", [1, 6, 2, 0], None),
         ("quantity", [-1, -2], None),
         ("latitude", [1, -6], None),

@@ -194,6 +194,7 @@ def test_times_of_day_beside_days_are_told(clock: str) -> None:
         ),
         ([f"{hour}" for hour in range(24)] * 9, ""),
         (["7", "12"], ""),
+        (["08", "23"], ""),
         (["morning", "noon"], ""),
     ],
 )
