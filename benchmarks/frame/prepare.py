@@ -23,7 +23,7 @@ from m2trec_merlin.evaluation.metrics import hit_and_mrr
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.ranking import evaluate, prefixes_of, sample_prefixes
 from m2trec_merlin.evaluation.served import mixture_of
-from m2trec_merlin.evaluation.tuning.chosen import weights_of
+from m2trec_merlin.evaluation.tuning.chosen import mixture_weights
 from m2trec_merlin.evaluation.tuning.run import tune
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.neighbours.mixture import Mixture
@@ -131,7 +131,7 @@ def as_served(
     """
     with TerminalProgress(console) as progress:
         tune(config, progress=progress)
-    weights = weights_of(Run(config))
+    weights = mixture_weights(Run(config))
     if weights is None:
         raise ConfigError(f"{config.name}: serving.mixture is off, so that the model is served alone")
     catalogue = data.catalogue if listed is None else replace(data.catalogue, listed=listed)

@@ -20,7 +20,7 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True)
-class Metric:
+class ServerMetric:
     """A metric; each has the labels `step` and `model`, the version that answers.
 
     Attributes:
@@ -50,48 +50,50 @@ BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 _BOTH, _FIRST, _SECOND = (PREPROCESS, PREDICT), (PREPROCESS,), (PREDICT,)
 
 ANSWERED, REFUSED, FAILED = "answered", "refused", "failed"
-REQUESTS = Metric(
+REQUESTS = ServerMetric(
     "m2trec_requests_total",
     Kind.COUNTER,
     "Requests that a step answered, refused, or failed at by its own fault",
     _BOTH,
     ("outcome", (ANSWERED, REFUSED, FAILED)),
 )
-SECONDS = Metric(
+SECONDS = ServerMetric(
     "m2trec_step_seconds", Kind.HISTOGRAM, "Seconds that the batch of a request took in a step", _BOTH
 )
-IDS = Metric("m2trec_ids_total", Kind.COUNTER, "Item ids that sessions held", _FIRST)
-UNKNOWN_IDS = Metric("m2trec_unknown_ids_total", Kind.COUNTER, "Of these ids not in the catalogue", _FIRST)
-RAW_ITEMS = Metric(
+IDS = ServerMetric("m2trec_ids_total", Kind.COUNTER, "Item ids that sessions held", _FIRST)
+UNKNOWN_IDS = ServerMetric(
+    "m2trec_unknown_ids_total", Kind.COUNTER, "Of these ids not in the catalogue", _FIRST
+)
+RAW_ITEMS = ServerMetric(
     "m2trec_raw_items_total", Kind.COUNTER, "Items of sessions that were encoded from raw attributes", _FIRST
 )
-FALLBACKS = Metric(
+FALLBACKS = ServerMetric(
     "m2trec_fallback_answers_total",
     Kind.COUNTER,
     "Answers with the most frequent items, as nothing in the session could be used",
     _SECOND,
 )
-EMPTY = Metric("m2trec_empty_answers_total", Kind.COUNTER, "Answers without any item", _SECOND)
-RECOMMENDED = Metric("m2trec_recommended_total", Kind.COUNTER, "Items recommended", _SECOND)
-RECOMMENDED_NEW = Metric(
+EMPTY = ServerMetric("m2trec_empty_answers_total", Kind.COUNTER, "Answers without any item", _SECOND)
+RECOMMENDED = ServerMetric("m2trec_recommended_total", Kind.COUNTER, "Items recommended", _SECOND)
+RECOMMENDED_NEW = ServerMetric(
     "m2trec_recommended_new_total", Kind.COUNTER, "Of these items without training history", _SECOND
 )
-DROPPED = Metric(
+DROPPED = ServerMetric(
     "m2trec_log_dropped_total",
     Kind.COUNTER,
     "Entries that a log lost: they came faster than they could be written, or could not be written",
     _BOTH,
     ("log", ("lines", "shown")),
 )
-CATALOGUE = Metric(
+CATALOGUE = ServerMetric(
     "m2trec_catalogue_info",
     Kind.GAUGE,
     "1 for the catalogue that is in use, 0 for those before it",
     _SECOND,
     ("catalogue", ()),
 )
-CATALOGUE_ITEMS = Metric("m2trec_catalogue_items", Kind.GAUGE, "Items of the catalogue", _SECOND)
-CATALOGUE_WRITTEN = Metric(
+CATALOGUE_ITEMS = ServerMetric("m2trec_catalogue_items", Kind.GAUGE, "Items of the catalogue", _SECOND)
+CATALOGUE_WRITTEN = ServerMetric(
     "m2trec_catalogue_written_timestamp_seconds",
     Kind.GAUGE,
     "When the catalogue was written, in seconds since 1970; time() - this is its age",

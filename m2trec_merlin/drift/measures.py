@@ -79,7 +79,7 @@ class Difference:
 _Count = Callable[[Sample, np.ndarray | None], np.ndarray]
 
 
-def compare(
+def compare_samples(
     trained: Sample,
     new: Sample,
     catalogue: Catalogue,

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from m2trec_merlin.artifacts import atomic_directory, read_json, reading
 from m2trec_merlin.catalogue import VOCABULARIES, Catalogue
-from m2trec_merlin.drift.measures import Limits, Names, compare
+from m2trec_merlin.drift.measures import Limits, Names, compare_samples
 from m2trec_merlin.drift.page import to_html
 from m2trec_merlin.drift.result import Drift
 from m2trec_merlin.drift.sample import WholeSessions, read_sample
@@ -48,7 +48,7 @@ def find_drift(new: RunFolder, trained: Run, limits: Limits, progress: Progress 
     unread = _unread(new, trained)
     for name, column in unread.items():
         progress.say(f"{name} is not compared: {new.items} was made without its column '{column}'")
-    differences = compare(before, now, catalogue, _names(catalogue), limits, seed, unread)
+    differences = compare_samples(before, now, catalogue, _names(catalogue), limits, seed, unread)
     page = new.drift / REPORT_PAGE
     drift = Drift(
         new.data, trained.model, len(now.sessions), len(before.sessions), differences, page, list(unread)

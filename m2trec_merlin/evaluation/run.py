@@ -9,7 +9,7 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.comparison import compare
 from m2trec_merlin.evaluation.measurements import overview, read_measurements
 from m2trec_merlin.evaluation.served import Boosted, mixture_of, model_scorer
-from m2trec_merlin.evaluation.tuning.chosen import weights_of
+from m2trec_merlin.evaluation.tuning.chosen import mixture_weights
 from m2trec_merlin.evaluation.tuning.run import tune
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import HeldOut, Run
@@ -88,7 +88,7 @@ def our_scorers(
         ArtifactError: the model was not trained, or not on this catalogue.
     """
     model = model_scorer(run, catalogue, progress)
-    weights = weights_of(run)
+    weights = mixture_weights(run)
     served: ItemScorer = model if weights is None else mixture_of(weights, catalogue, train, model)
     if boost := run.config.serving.new_item_boost:
         served = Boosted(served, catalogue, boost)

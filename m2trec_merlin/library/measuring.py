@@ -32,7 +32,7 @@ from m2trec_merlin.sessions import Sessions
 
 
 @runtime_checkable
-class Table(Protocol):
+class ForeignFrame(Protocol):
     """A frame of another library: pyarrow, polars, cuDF."""
 
     def to_pandas(self) -> pd.DataFrame:
@@ -42,7 +42,7 @@ class Table(Protocol):
 #: Unknown ids that are held against those of the catalogue.
 _COMPARED = 5
 #: Of `evaluate`.
-Own = pd.DataFrame | Table | Sequence[Sequence[Hashable]]
+Own = pd.DataFrame | ForeignFrame | Sequence[Sequence[Hashable]]
 
 
 def evaluate(
@@ -175,8 +175,8 @@ def _places(events: pd.DataFrame, times: pd.Series | None) -> list[np.ndarray]:
     return [order_keys(places) if by_time is None else by_time.to_numpy()]
 
 
-def _events(sessions: Table | Sequence[Sequence[Hashable]]) -> pd.DataFrame:
-    if isinstance(sessions, Table):
+def _events(sessions: ForeignFrame | Sequence[Sequence[Hashable]]) -> pd.DataFrame:
+    if isinstance(sessions, ForeignFrame):
         return sessions.to_pandas()
     if isinstance(sessions, str) or not isinstance(sessions, Iterable):
         raise DataError("sessions", [f"expected a frame, or a list of sessions, found {_shown(sessions)}"])

@@ -16,7 +16,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Group:
+class LengthGroup:
     """Sessions of about the same length.
 
     Attributes:
@@ -80,7 +80,7 @@ class Packing:
         return padded.index_copy(0, self.flat, packed).unflatten(0, (len(self.lengths), self.longest))
 
     @cached_property
-    def groups(self) -> list[Group]:
+    def groups(self) -> list[LengthGroup]:
         """The sessions by length, between one power of two and the next.
 
         The work of attention grows with the square of the padded length, and most sessions are far shorter
@@ -89,7 +89,7 @@ class Packing:
         """
         firsts = self.lengths.cumsum(0) - self.lengths
         if self.lengths.device.type != "cpu":
-            return [Group(self.lengths, _events(firsts, self.lengths, self.longest), self.flat)]
+            return [LengthGroup(self.lengths, _events(firsts, self.lengths, self.longest), self.flat)]
         powers = torch.log2(self.lengths.double()).ceil()
         members = ((powers == power).nonzero().squeeze(1) for power in powers.unique())
         return [_group(firsts[sessions], self.lengths[sessions]) for sessions in members]
@@ -108,10 +108,10 @@ class Packing:
         return real[0] if len(real) == 1 else torch.cat(real).index_select(0, self._from_groups)
 
 
-def _group(firsts: Tensor, lengths: Tensor) -> Group:
+def _group(firsts: Tensor, lengths: Tensor) -> LengthGroup:
     longest = int(lengths.max())
     real = torch.arange(longest) < lengths.unsqueeze(1)
-    return Group(lengths, _events(firsts, lengths, longest), real.flatten().nonzero().squeeze(1))
+    return LengthGroup(lengths, _events(firsts, lengths, longest), real.flatten().nonzero().squeeze(1))
 
 
 def _events(firsts: Tensor, lengths: Tensor, longest: int) -> Tensor:

@@ -15,7 +15,7 @@ from m2trec_merlin.config import SessionEncoderConfig
 from m2trec_merlin.model.catalogue_tensors import EncodedAttributes
 from m2trec_merlin.model.dropout import Dropout
 from m2trec_merlin.model.event_encoder import EventEncoder
-from m2trec_merlin.model.layout import Group, Packing
+from m2trec_merlin.model.layout import LengthGroup, Packing
 
 
 class TransformerLayer(nn.Module):
@@ -79,7 +79,7 @@ class TransformerLayer(nn.Module):
         return self.feedforward_norm(x + self.dropout(self.feedforward(x)))
 
 
-def _before_end(group: Group) -> Tensor:
+def _before_end(group: LengthGroup) -> Tensor:
     """bool [b, 1, l], which events of a group are no padding."""
     steps = torch.arange(group.events.shape[1], device=group.lengths.device)
     return (steps < group.lengths.unsqueeze(1)).unsqueeze(1)

@@ -23,7 +23,7 @@ def held_by(sessions: Sessions, n_rows: int) -> sparse.csr_matrix:
     return matrix
 
 
-class Lines:
+class SparseLines:
     """A sparse matrix of which some lines are asked for at a time.
 
     SciPy's product of a vector and a matrix is the same as `sums`, and takes longer to get ready.

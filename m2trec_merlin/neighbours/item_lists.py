@@ -21,7 +21,7 @@ from scipy import sparse
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.neighbours.background import sessions_repeat_items
-from m2trec_merlin.neighbours.incidence import Lines
+from m2trec_merlin.neighbours.incidence import SparseLines
 from m2trec_merlin.neighbours.views import MixedView, Said, Weight, steps_back
 from m2trec_merlin.sessions import Sessions
 
@@ -101,7 +101,7 @@ class ItemLists(MixedView):
 
     def __init__(self, catalogue: Catalogue, train: Sessions, lists: sparse.csr_matrix | None = None) -> None:
         self.repeats = sessions_repeat_items(train)
-        self.lists = Lines(lists_of(train, catalogue.n_rows) if lists is None else lists)
+        self.lists = SparseLines(lists_of(train, catalogue.n_rows) if lists is None else lists)
         self.usual = np.where(catalogue.train_counts > 0, 0, -np.inf).astype(np.float32)
 
     @classmethod

@@ -25,7 +25,7 @@ from m2trec_merlin.arrays import offsets_of, ragged_positions
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.neighbours.background import popularity_share, sessions_repeat_items
-from m2trec_merlin.neighbours.incidence import Lines, held_by
+from m2trec_merlin.neighbours.incidence import SparseLines, held_by
 from m2trec_merlin.neighbours.views import MixedView, Said, Weight, steps_back
 from m2trec_merlin.sessions import Sessions
 
@@ -75,8 +75,8 @@ class SessionKnn(MixedView):
         self._rows, self._numbers = _numbered(train, catalogue.n_rows)
         held = held_by(Sessions(self._numbers[train.rows], train.offsets), len(self._rows))
         lengths, frequency = np.diff(held.indptr), np.bincount(held.indices, minlength=len(self._rows))
-        self.sessions = Lines(held)
-        self.index = Lines(_keep_last(held.T.tocsr(), self.parameters.sessions_per_item))
+        self.sessions = SparseLines(held)
+        self.index = SparseLines(_keep_last(held.T.tocsr(), self.parameters.sessions_per_item))
         self.rarity = np.log(max(len(train), 1) / np.maximum(frequency, 1)).astype(np.float32)
         self.damping = (np.maximum(lengths, 1.0) ** -self.parameters.length_norm).astype(np.float32)
         self.usual = self.parameters.popularity_weight * popularity_share(catalogue)

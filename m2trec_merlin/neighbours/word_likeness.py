@@ -17,7 +17,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.compiled import compiled
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.neighbours.background import sessions_repeat_items
-from m2trec_merlin.neighbours.incidence import Lines
+from m2trec_merlin.neighbours.incidence import SparseLines
 from m2trec_merlin.neighbours.views import MixedView, Relisting, Said, Weight, steps_back
 from m2trec_merlin.sessions import Sessions
 
@@ -105,8 +105,8 @@ class WordLikeness(MixedView):
         self.usual = np.zeros(words.texts.shape[0], np.float32)
         self.group_of: np.ndarray = words.text_of
         self.repeats = repeats
-        self._vocabulary, self._texts = vocabulary, Lines(words.texts)
-        self._holders = Lines(words.texts.T.tocsr())
+        self._vocabulary, self._texts = vocabulary, SparseLines(words.texts)
+        self._holders = SparseLines(words.texts.T.tocsr())
 
     @classmethod
     def fit(cls, catalogue: Catalogue, train: Sessions) -> WordLikeness | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from m2trec_merlin.data.order_statistics import NumbersOnDisk
-from m2trec_merlin.preprocessing.recent import times_of
+from m2trec_merlin.preprocessing.recent import event_times
 from m2trec_merlin.progress import Progress
 from m2trec_merlin.shares import percent
 
@@ -38,7 +38,7 @@ def newly_listed(
     if not sold.any():
         return sold
     times = NumbersOnDisk()
-    for of_part in times_of(parts):
+    for of_part in event_times(parts):
         times.add(of_part)
     last, late = (
         np.datetime64(times.nth(place), "us") for place in (len(times) - 1, len(times) - int(sold.sum()))

@@ -28,7 +28,7 @@ def count_recent(parts: Sequence[Path], items: IdIndex, in_order: bool) -> np.nd
         in_order: whether events without a timestamp are in order of time.
     """
     if all(TIMESTAMP in pq.read_schema(part).names for part in parts):
-        moments = times_of
+        moments = event_times
     elif in_order:
         moments = _numbers
     else:
@@ -43,7 +43,7 @@ def count_recent(parts: Sequence[Path], items: IdIndex, in_order: bool) -> np.nd
     return counts
 
 
-def times_of(parts: Sequence[Path]) -> Iterator[np.ndarray]:
+def event_times(parts: Sequence[Path]) -> Iterator[np.ndarray]:
     """Yield the times of each part in microseconds, int64."""
     for part in parts:
         yield read_part(part, [TIMESTAMP])[TIMESTAMP].to_numpy().astype("datetime64[us]").astype(np.int64)

@@ -20,7 +20,7 @@ from m2trec_merlin.runs.folder import CATALOGUE, SESSIONS
 from m2trec_merlin.version import __version__
 
 if TYPE_CHECKING:
-    from m2trec_merlin.preprocessing.starting import Start
+    from m2trec_merlin.preprocessing.starting import Prepared
 
 #: Of what the files mean: raised when those that were written before no longer fit the code.
 FORMAT = 3
@@ -122,14 +122,14 @@ def _half(inputs: dict[str, Any]) -> dict[str, Any]:
     return {"items only": inputs}
 
 
-def _start(earlier: Run, run: Run) -> Start:
-    from m2trec_merlin.preprocessing.starting import Start
+def _start(earlier: Run, run: Run) -> Prepared:
+    from m2trec_merlin.preprocessing.starting import Prepared
 
-    return Start.of(earlier, run, FORMAT)
+    return Prepared.of(earlier, run, FORMAT)
 
 
 def _build_catalogue(
-    run: Run, output: Path, client: Any, progress: Progress, start: Start | None = None
+    run: Run, output: Path, client: Any, progress: Progress, start: Prepared | None = None
 ) -> None:
     from m2trec_merlin.preprocessing.items import build_catalogue
 
@@ -138,7 +138,7 @@ def _build_catalogue(
 
 
 def _build_sessions(
-    run: Run, catalogue: Path, output: Path, client: Any, progress: Progress, start: Start | None = None
+    run: Run, catalogue: Path, output: Path, client: Any, progress: Progress, start: Prepared | None = None
 ) -> dict[str, Any]:
     from m2trec_merlin.preprocessing.sessions import build_sessions
 

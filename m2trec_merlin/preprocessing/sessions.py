@@ -28,7 +28,7 @@ from m2trec_merlin.preprocessing.device import frames_on
 from m2trec_merlin.preprocessing.event_attributes import EVENT_VOCABULARIES, fit_events
 from m2trec_merlin.preprocessing.fitting import fit_workflow
 from m2trec_merlin.preprocessing.parts import find_parts
-from m2trec_merlin.preprocessing.starting import LONGEST_SESSION, Start
+from m2trec_merlin.preprocessing.starting import LONGEST_SESSION, Prepared
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers.canonical import SPLITS, TARGET
 from m2trec_merlin.runs.folder import EVENTS_WORKFLOW
@@ -45,7 +45,7 @@ def build_sessions(
     client: Any = None,
     progress: Progress = SILENT,
     device: str = "cpu",
-    start: Start | None = None,
+    start: Prepared | None = None,
 ) -> dict[str, Any]:
     """Write the sessions of each split, in rows of a finished catalogue.
 

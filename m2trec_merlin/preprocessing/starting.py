@@ -21,7 +21,7 @@ LONGEST_SESSION = "max_session_length"
 
 
 @dataclass(frozen=True)
-class Start:
+class Prepared:
     """What an earlier run prepared.
 
     Attributes:
@@ -37,7 +37,7 @@ class Start:
     identity: Any
 
     @classmethod
-    def of(cls, earlier: Run, run: Run, made_by: int) -> Start:
+    def of(cls, earlier: Run, run: Run, made_by: int) -> Prepared:
         """Return what a run takes over of an earlier one.
 
         Args:

@@ -15,7 +15,7 @@ POOL = 1000
 
 
 @dataclass(frozen=True)
-class Choice:
+class DiverseChoice:
     """Chooses different rows among the best.
 
     Attributes:

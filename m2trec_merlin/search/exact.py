@@ -6,7 +6,7 @@ from pathlib import Path
 
 from m2trec_merlin.contract.version import CANDIDATE_VECTORS
 from m2trec_merlin.search.candidates import Asked, Base, Candidates
-from m2trec_merlin.search.scored import GraphRanking, ScoredCandidates, write_graph
+from m2trec_merlin.search.scored import GraphRanking, ScoredCandidates, write_ranking_graph
 
 _GRAPH = "scores.onnx"
 
@@ -26,7 +26,7 @@ class ExactIndex:
         from onnx import helper
 
         product = helper.make_node("Gemm", ["queries", "candidates"], ["products"], transB=1)
-        write_graph(folder / _GRAPH, [product], {"candidates": folder / CANDIDATE_VECTORS})
+        write_ranking_graph(folder / _GRAPH, [product], {"candidates": folder / CANDIDATE_VECTORS})
 
     def open(self, folder: Path) -> Candidates:
         """See `Index.open`."""

@@ -100,7 +100,7 @@ class IvfIndex:
         return ScoredCandidates.open(folder, ranking, rough)
 
 
-class Lists(Protocol):
+class FaissIndex(Protocol):
     """What is asked of FAISS.
 
     Attributes:
@@ -122,7 +122,7 @@ class IvfRanking:
         everything: multiplies all rows.
     """
 
-    def __init__(self, lists: Lists, written: np.ndarray, everything: Ranking) -> None:
+    def __init__(self, lists: FaissIndex, written: np.ndarray, everything: Ranking) -> None:
         self._lists, self._written_2G, self._everything = lists, written, everything
 
     def products(self, queries: np.ndarray) -> np.ndarray:
@@ -150,7 +150,7 @@ class IvfShortlist:
         n_void: points that say nothing any more.
     """
 
-    def __init__(self, lists: Lists, moved: np.ndarray, is_other: np.ndarray, n_void: int) -> None:
+    def __init__(self, lists: FaissIndex, moved: np.ndarray, is_other: np.ndarray, n_void: int) -> None:
         self._lists, self._moved, self._is_other_G, self._n_void = lists, moved, is_other, n_void
 
     def best(self, asked: Asked, counts: Sequence[int]) -> list[np.ndarray | None]:
@@ -195,7 +195,7 @@ def _points_of(asked: Asked) -> np.ndarray:
     return points
 
 
-def _enough_lists(lists: Lists, n_lists: int, points: np.ndarray, sample: np.ndarray) -> int:
+def _enough_lists(lists: FaissIndex, n_lists: int, points: np.ndarray, sample: np.ndarray) -> int:
     """Return how many lists have to be looked through for nearly all of the best points of a sample."""
     top = min(_TOP, len(points))
     lengths = np.square(points).sum(axis=1)

@@ -11,7 +11,7 @@ import numpy as np
 
 from m2trec_merlin.contract.version import CANDIDATE_VECTORS
 from m2trec_merlin.search.candidates import Asked, Base, Candidates
-from m2trec_merlin.search.scored import GraphRanking, ScoredCandidates, write_graph
+from m2trec_merlin.search.scored import GraphRanking, ScoredCandidates, write_ranking_graph
 
 _GRAPH, _VECTORS = "quantised.onnx", "quantised_vectors.npy"
 
@@ -71,7 +71,7 @@ class QuantisedIndex:
             ),
             helper.make_node("Mul", ["scaled", "largest"], ["products"]),
         ]
-        write_graph(folder / _GRAPH, product, weights)
+        write_ranking_graph(folder / _GRAPH, product, weights)
 
     def open(self, folder: Path) -> Candidates:
         """See `Index.open`."""

@@ -57,7 +57,7 @@ class Ranking(Protocol):
 
 
 class GraphRanking:
-    """Implements `Ranking` by a graph that `write_graph` left.
+    """Implements `Ranking` by a graph that `write_ranking_graph` left.
 
     Args:
         path: of the graph.
@@ -210,7 +210,9 @@ def _places(rows: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return places[known], known
 
 
-def write_graph(path: Path, product: Sequence[NodeProto], weights: dict[str, Path | np.ndarray]) -> None:
+def write_ranking_graph(
+    path: Path, product: Sequence[NodeProto], weights: dict[str, Path | np.ndarray]
+) -> None:
     """Write a graph for `GraphRanking`.
 
     Args:

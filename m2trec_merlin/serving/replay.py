@@ -36,7 +36,7 @@ _REMOVE = "remove it, and the requests in it are left out"
 
 
 @dataclass(frozen=True)
-class Difference:
+class AnswerDifference:
     """How far the answers of an export differ from those that were shown, on the first k items.
 
     Attributes:
@@ -63,7 +63,7 @@ class Difference:
     against: str
 
 
-def replay(log: Path, repository: Path, k: int, progress: Progress = SILENT) -> Difference:
+def replay(log: Path, repository: Path, k: int, progress: Progress = SILENT) -> AnswerDifference:
     """Answer again what a log holds.
 
     Args:
@@ -94,10 +94,10 @@ def replay(log: Path, repository: Path, k: int, progress: Progress = SILENT) -> 
                     pairs.append((row["recommended_ids"][:k], answer[:k]))
             done += len(rows)
             progress.advance("answering again", done, total)
-    overlaps, shifts = zip(*(compare(*pair) for pair in pairs), strict=True) if pairs else ((), ())
+    overlaps, shifts = zip(*(compare_answers(*pair) for pair in pairs), strict=True) if pairs else ((), ())
     places = [place for shift in shifts for place in shift]
     none = [0.0] * refused
-    return Difference(
+    return AnswerDifference(
         requests=total,
         refused=refused,
         k=k,
@@ -110,7 +110,7 @@ def replay(log: Path, repository: Path, k: int, progress: Progress = SILENT) -> 
     )
 
 
-def compare(shown: Sequence[str], now: Sequence[str]) -> tuple[float, list[int]]:
+def compare_answers(shown: Sequence[str], now: Sequence[str]) -> tuple[float, list[int]]:
     """Return the overlap of two answers, and by how many places each item moved that both have."""
     places = {item: place for place, item in enumerate(now)}
     moved = [abs(places[item] - place) for place, item in enumerate(shown) if item in places]

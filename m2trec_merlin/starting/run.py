@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Start:
+class Started:
     """What `init` did.
 
     Attributes:
@@ -52,7 +52,7 @@ class Start:
 
 def start(
     clicks: Path, items: Path | None, output: Path, force: bool = False, progress: Progress = SILENT
-) -> Start:
+) -> Started:
     """Write a commented configuration for two tables, or for one.
 
     Args:
@@ -75,7 +75,7 @@ def start(
     if found.clicks.rows <= _TRIED_EVENTS:
         progress.say("trying the data step")
         tried = _try(config, output)
-    return Start(found, config, tried)
+    return Started(found, config, tried)
 
 
 def tables_of(paths: Sequence[Path]) -> tuple[Path, Path | None]:

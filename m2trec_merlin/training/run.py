@@ -30,7 +30,7 @@ from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.monitors import Monitors, ProgressMonitor, Recorded, TensorBoard
 from m2trec_merlin.training.processes import Processes, join_processes
 from m2trec_merlin.training.schedule import warm_up
-from m2trec_merlin.training.start import Start, go_on, start_anew
+from m2trec_merlin.training.start import TrainingStart, go_on, start_anew
 from m2trec_merlin.training.trainer import Trainer
 
 _LOGITS_IN_A_MIB = (1 << 20) // 4
@@ -137,7 +137,7 @@ def _train(
 
 def _trainer(
     run: Run,
-    start: Start,
+    start: TrainingStart,
     device: torch.device,
     training: str,
     progress: Progress,

@@ -23,7 +23,7 @@ from m2trec_merlin.training.processes import Processes
 
 
 @dataclass(frozen=True)
-class Start:
+class TrainingStart:
     """What is trained, and on what.
 
     Attributes:
@@ -53,18 +53,18 @@ class Start:
             shutil.rmtree(self.sessions, ignore_errors=True)
 
 
-def start_anew(run: Run, catalogue: Catalogue) -> Start:
+def start_anew(run: Run, catalogue: Catalogue) -> TrainingStart:
     """Return a new model, and all training sessions of the run."""
     sessions = run.sessions("train")
     prepared = require_manifest(run.preprocessed, "preprocess")["sessions"]["train"]
     events = event_fields(session_files(sessions))
     model = build_model(run.config, catalogue, prepared[LONGEST_SESSION], events=events)
-    return Start(model, catalogue, sessions)
+    return TrainingStart(model, catalogue, sessions)
 
 
 def go_on(
     run: Run, earlier: Run, catalogue: Catalogue, training: str, processes: Processes, progress: Progress
-) -> Start:
+) -> TrainingStart:
     """Return what an earlier run learned, and the sessions that are new to it with a share of the others.
 
     Args:
@@ -86,4 +86,4 @@ def go_on(
         progress.say(f"from {earlier.model}: {drawn.new:,} new sessions, {drawn.old:,} known ones again")
         facts = {"earlier": str(earlier.model), "new_sessions": drawn.new, "old_sessions": drawn.old}
     processes.wait()
-    return Start(model, catalogue, sessions, drawn=True, facts=facts)
+    return TrainingStart(model, catalogue, sessions, drawn=True, facts=facts)

@@ -13,7 +13,7 @@ import yaml
 from m2trec_merlin.artifacts import read_json, write_manifest
 from m2trec_merlin.config import Config, load_config
 from m2trec_merlin.config.serving import FixedMixture
-from m2trec_merlin.evaluation.tuning.chosen import weights_of
+from m2trec_merlin.evaluation.tuning.chosen import mixture_weights
 from m2trec_merlin.neighbours.weights import Weights
 from m2trec_merlin.runs import Run
 from tests.cli.test_app import error_of, run
@@ -264,7 +264,7 @@ def test_warnings_of_the_configuration_are_printed_once(shop: Shop) -> None:
 
 def test_the_mixture_is_chosen_where_it_was_not_and_only_then(shop: Shop) -> None:
     said = "too few to choose a mixture on: the default one is taken"
-    assert weights_of(shop.run) == Weights(**FixedMixture().weights())
+    assert mixture_weights(shop.run) == Weights(**FixedMixture().weights())
     assert said not in shop.says("tune") + shop.says("evaluate")
     shutil.rmtree(shop.run.mixture)
     assert said in shop.says("evaluate")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.drift.measures import Difference, Limits, compare
+from m2trec_merlin.drift.measures import Difference, Limits, compare_samples
 from m2trec_merlin.drift.page import to_html
 from m2trec_merlin.drift.result import Drift, in_words
 from m2trec_merlin.drift.sample import Sample
@@ -55,7 +55,7 @@ DEFAULTS = Limits()
 
 
 def differences(trained: Sample, new: Sample, limits: Limits = DEFAULTS) -> dict[tuple[str, str], Difference]:
-    found = compare(trained, new, CATALOGUE, lambda _: None, limits, seed=0)
+    found = compare_samples(trained, new, CATALOGUE, lambda _: None, limits, seed=0)
     return {(each.what, each.measure): each for each in found}
 
 
@@ -116,7 +116,7 @@ def test_numbers_that_most_events_have_are_told_apart() -> None:
         Sample(Sessions.from_lists(draw(1000, each.tolist(), seed)), {"price": prices}, np.arange(1, 101))
         for seed, each in enumerate([shares, shares, lowest])
     ]
-    same, other = (compare(of[0], new, catalogue, lambda _: None, DEFAULTS, 0) for new in of[1:])
+    same, other = (compare_samples(of[0], new, catalogue, lambda _: None, DEFAULTS, 0) for new in of[1:])
     assert [each.is_drift for found in (same, other) for each in found if each.what == "price"] == [
         False,
         True,
@@ -124,7 +124,9 @@ def test_numbers_that_most_events_have_are_told_apart() -> None:
 
 
 def test_attributes_are_left_out_where_there_is_nothing_to_compare() -> None:
-    found = compare(TRAINED, TRAINED, CATALOGUE, lambda _: None, DEFAULTS, 0, without=["tags", "price"])
+    found = compare_samples(
+        TRAINED, TRAINED, CATALOGUE, lambda _: None, DEFAULTS, 0, without=["tags", "price"]
+    )
     assert {each.what for each in found} == {
         "items",
         "brand",
@@ -159,7 +161,9 @@ def test_as_many_new_items_as_rare_ones_are_no_drift() -> None:
     """Of 12 training events three are of items that occur once: a quarter of the new ones may be new."""
     rare = Catalogue(np.arange(6), np.array([0, 9, 1, 1, 1, 0]), items([1, 3, 4, 5, 6, 6]))
     new = sample([[0, 0, 0, 1]] * 5, brands=(3, 6), rows=(1, 5))
-    found = {d.measure: d for d in compare(TRAINED, new, rare, lambda _: None, Limits(share=0.01), seed=0)}
+    found = {
+        d.measure: d for d in compare_samples(TRAINED, new, rare, lambda _: None, Limits(share=0.01), seed=0)
+    }
     assert (found["never trained on"].new, found["never trained on"].chance) == (0.25, 0.25)
     assert not found["never trained on"].is_drift
 

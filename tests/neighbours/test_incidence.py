@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from m2trec_merlin.neighbours.incidence import Lines
+from m2trec_merlin.neighbours.incidence import SparseLines
 
 DENSE = np.array([[0, 5, 6], [0, 0, 0], [7, 0, 8]], np.float32)
 
@@ -34,7 +34,7 @@ def as_dict(found: tuple[np.ndarray, np.ndarray]) -> dict[int, float]:
 def test_lines_are_added_up_by_their_weights(
     lines: list[int], weights: list[float], expected: dict[int, float]
 ) -> None:
-    of = Lines(sparse.csr_matrix(DENSE))
+    of = SparseLines(sparse.csr_matrix(DENSE))
     for _ in range(2):  # nothing is left of the sums before
         assert as_dict(of.sums(np.array(lines, np.int64), np.array(weights))) == expected
 
@@ -50,18 +50,18 @@ def test_sums_are_products_of_a_vector_and_the_matrix(
     lines = np.array([line % len(rows) for line, _ in asked], np.int64)
     weights = np.array([weight for _, weight in asked], float)
     expected = weights @ dense[lines]
-    found = as_dict(Lines(sparse.csr_matrix(dense)).sums(lines, weights))
+    found = as_dict(SparseLines(sparse.csr_matrix(dense)).sums(lines, weights))
     assert found == {column: value for column, value in enumerate(expected.tolist()) if value > 0}
 
 
 def test_the_greatest_value_of_the_columns_of_each_line_is_found() -> None:
-    of = Lines(sparse.csr_matrix(DENSE))
+    of = SparseLines(sparse.csr_matrix(DENSE))
     assert of.greatest(np.array([2, 1, 0]), np.array([3.0, 1.0, 2.0])).tolist() == [3, 0, 2]
 
 
 def test_threads_do_not_add_to_each_others_sums() -> None:
     generator = np.random.default_rng(0)
-    of = Lines(
+    of = SparseLines(
         sparse.random_array((40, 3000), density=0.5, format="csr", random_state=generator, dtype=np.float32)
     )
     asked = [generator.integers(0, 40, 30) for _ in range(200)]

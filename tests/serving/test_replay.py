@@ -18,7 +18,7 @@ from m2trec_merlin.contract.repository import find_repository
 from m2trec_merlin.contract.shown import SCHEMA
 from m2trec_merlin.contract.surroundings import Surroundings
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.serving.replay import compare, replay
+from m2trec_merlin.serving.replay import compare_answers, replay
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep
 from m2trec_merlin.serving.runtime.worker import Worker
 from tests.serving.runtime.counted import Counted
@@ -79,10 +79,10 @@ def test_in_a_process_of_its_own_neighbours_are_there_before_raw_items_are(shop:
 
 
 def test_overlap_and_shift_by_hand() -> None:
-    assert compare(["a", "b", "c"], ["c", "x", "a", "y"]) == (2 / 4, [2, 2])
-    assert compare(["a", "b"], ["b", "a"]) == (1.0, [1, 1])
-    assert compare([], []) == (1.0, [])
-    assert compare(["a"], []) == (0.0, [])
+    assert compare_answers(["a", "b", "c"], ["c", "x", "a", "y"]) == (2 / 4, [2, 2])
+    assert compare_answers(["a", "b"], ["b", "a"]) == (1.0, [1, 1])
+    assert compare_answers([], []) == (1.0, [])
+    assert compare_answers(["a"], []) == (0.0, [])
 
 
 def write(folder: Path, rows: list[dict[str, Any]]) -> Path:

@@ -16,7 +16,7 @@ from m2trec_merlin.cli.app import main
 from m2trec_merlin.config import load_config
 from m2trec_merlin.data import prepare_data
 from m2trec_merlin.errors import ConfigError, DataError
-from m2trec_merlin.starting.run import Start, start
+from m2trec_merlin.starting.run import Started, start
 
 RANDOM = np.random.default_rng(7)
 NOUNS = ["mug", "lamp", "chair", "wine", "table", "shoe"]
@@ -58,7 +58,7 @@ def shop(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def draft(folder: Path, one: str = "clicks.csv", other: str = "products.csv", **options: Any) -> Start:
+def draft(folder: Path, one: str = "clicks.csv", other: str = "products.csv", **options: Any) -> Started:
     return start(folder / one, folder / other, folder / "shop.yaml", **options)
 
 

@@ -41,7 +41,7 @@ class AttributeStatistics:
 
 
 @dataclass(frozen=True)
-class Group:
+class EqualGroup:
     """Items that are equal in all attributes.
 
     Attributes:
@@ -75,7 +75,7 @@ class EqualItems:
     groups: int
     without_metadata: int
     without_metadata_events: int
-    largest: list[Group]
+    largest: list[EqualGroup]
 
 
 def describe_items(
@@ -135,11 +135,11 @@ def _describe_group(
     attributes: Sequence[Attribute],
     title_column: str,
     training_events: np.ndarray,
-) -> Group:
+) -> EqualGroup:
     few = items.iloc[rows[:_ITEMS_SHOWN]]
     titles = few[title_column].astype(object)
     values = {a.name: a.spell(a.comparable(few[a.source_column])[0].as_py()) for a in attributes}
-    return Group(
+    return EqualGroup(
         items=len(rows),
         training_events=int(training_events[rows].sum()),
         item_ids=[str(i) for i in few[ITEM_ID]],

@@ -12,7 +12,7 @@ import numpy as np
 
 from m2trec_merlin.attributes.profiles import weighted_quantiles
 from m2trec_merlin.data.report.findings import find
-from m2trec_merlin.data.report.items import AttributeStatistics, Group
+from m2trec_merlin.data.report.items import AttributeStatistics, EqualGroup
 from m2trec_merlin.data.report.plots import STYLE, plot_bars, plot_curve
 from m2trec_merlin.data.report.statistics import DataStatistics
 from m2trec_merlin.pages import CARDS, write_page, write_table
@@ -242,7 +242,7 @@ def _equal(s: DataStatistics) -> str:
     return f"<p>{words}</p>{table}"
 
 
-def _describe(group: Group) -> str:
+def _describe(group: EqualGroup) -> str:
     title = next((title for title in group.titles if title), "(no title)")
     others = [value for value in group.values.values() if value not in group.titles]
     return " · ".join([title, *others])

@@ -75,7 +75,7 @@ class Timeline:
 
 
 @dataclass(frozen=True)
-class Popularity:
+class PopularitySpread:
     """How the events of training are spread over the items.
 
     Attributes:
@@ -95,7 +95,7 @@ class Popularity:
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class NotTrainedOn:
     """What does not take part in training, or not wholly.
 
     Attributes:
@@ -141,8 +141,8 @@ class DataStatistics:
     items: int
     splits: dict[str, SplitStatistics]
     timeline: Timeline
-    popularity: Popularity
-    left_out: LeftOut
+    popularity: PopularitySpread
+    left_out: NotTrainedOn
     attributes: list[AttributeStatistics]
     equal_items: EqualItems
     notices: list[str]
@@ -176,7 +176,7 @@ def describe(config: Config, source: str, counted: Counted) -> DataStatistics:
         splits={name: _describe_split(counts, train) for name, counts in splits.items()},
         timeline=_timeline(splits),
         popularity=_popularity(train.events),
-        left_out=LeftOut(
+        left_out=NotTrainedOn(
             data.short_sessions,
             int(counted.cold.sum()),
             counted.cold_sessions,
@@ -234,17 +234,17 @@ def _timeline(splits: Mapping[str, SplitCounts]) -> Timeline:
     return Timeline(begin, width, {name: bars.astype(int).tolist() for name, bars in sessions.items()})
 
 
-def _popularity(events: np.ndarray) -> Popularity:
+def _popularity(events: np.ndarray) -> PopularitySpread:
     ranked = np.sort(events[events > 0])[::-1]
     if not len(ranked):
-        return Popularity(0, 0.0, 0.0, 0, [])
+        return PopularitySpread(0, 0.0, 0.0, 0, [])
     reached = np.cumsum(ranked) / ranked.sum()
     places = np.unique(np.geomspace(1, len(ranked), _CURVE_POINTS).round().astype(np.int64))
 
     def top(share: float) -> float:
         return float(reached[max(round(share * len(ranked)), 1) - 1])
 
-    return Popularity(
+    return PopularitySpread(
         items=len(ranked),
         top_1_percent=top(0.01),
         top_10_percent=top(0.1),

@@ -11,7 +11,7 @@ from m2trec_merlin.runs import Run
 MIXTURE_FILE = "mixture.json"
 
 
-def weights_of(run: Run) -> Weights | None:
+def mixture_weights(run: Run) -> Weights | None:
     """Return the weights that a run evaluates and exports with; None where the model is served alone.
 
     Raises:

@@ -25,7 +25,7 @@ from m2trec_merlin.encoded import join_items, no_items
 from m2trec_merlin.progress import Progress
 from m2trec_merlin.serving.catalogue.changes import Raw
 from m2trec_merlin.serving.catalogue.shown import shown_columns
-from m2trec_merlin.serving.runtime.catalogue.graph import CatalogueGraph
+from m2trec_merlin.serving.runtime.catalogue.graph import CatalogueEncoder
 from m2trec_merlin.serving.runtime.reading.new_items import Ignored, NewItemEncoder, summed_up
 
 _AT_ONCE = 10_000
@@ -64,7 +64,7 @@ class RowEncoder:
         description = Description.open(preprocess)
         require_sealed(predict, files=(CATALOGUE_GRAPH,))
         self._format = written
-        self._graph = CatalogueGraph(predict / CATALOGUE_GRAPH)
+        self._graph = CatalogueEncoder(predict / CATALOGUE_GRAPH)
         self._workflow, self._attributes = preprocess / ITEMS_WORKFLOW, description.attributes
 
     def encode(

@@ -36,7 +36,7 @@ _TOP = 20
 
 
 @dataclass(frozen=True)
-class Sample:
+class IndexSample:
     """What indexes are measured with.
 
     Attributes:
@@ -67,7 +67,7 @@ class Sample:
         return Base(biases + self.neighbours.usual, self.neighbours.newness)
 
 
-def write_index(wanted: str, folder: Path, sample: Sample, progress: Progress) -> tuple[str, float]:
+def write_index(wanted: str, folder: Path, sample: IndexSample, progress: Progress) -> tuple[str, float]:
     """Write an index into a version folder that has its candidates.
 
     Args:
@@ -97,17 +97,17 @@ def write_index(wanted: str, folder: Path, sample: Sample, progress: Progress) -
     return name, recall
 
 
-def _worth_trying(folder: Path, sample: Sample) -> list[str]:
+def _worth_trying(folder: Path, sample: IndexSample) -> list[str]:
     n_rows = len(np.load(folder / BIASES, mmap_mode="r"))
     return [name for name, index in INDEXES.items() if index.is_worth_trying(n_rows)]
 
 
-def _write(name: str, folder: Path, sample: Sample) -> float:
+def _write(name: str, folder: Path, sample: IndexSample) -> float:
     INDEXES[name].write(folder, sample.base(np.load(folder / BIASES)), sample.asked())
     return measure_recall(INDEXES[name].open(folder), folder, sample)
 
 
-def measure_recall(candidates: Candidates, folder: Path, sample: Sample) -> float:
+def measure_recall(candidates: Candidates, folder: Path, sample: IndexSample) -> float:
     """Return the share of the best 20 rows that an index finds; of rows that score the same, any will do.
 
     Args:
@@ -146,7 +146,7 @@ def measure_recall(candidates: Candidates, folder: Path, sample: Sample) -> floa
 @torch.inference_mode()
 def draw_sample(
     model: M2TRec, item_vectors: np.ndarray, sessions: Sessions, neighbours: Lifts | None
-) -> Sample:
+) -> IndexSample:
     """Return at most 256 sessions, spread over all, and their queries, as the server makes them.
 
     Args:
@@ -164,7 +164,7 @@ def draw_sample(
     rows = [each.rows for each in singly]
     queries = [graph(**_inputs(item_vectors, each))[0].numpy() for each in singly]
     width = model.session_encoder.width
-    return Sample(np.concatenate([np.zeros((0, width), np.float32), *queries]), rows, neighbours)
+    return IndexSample(np.concatenate([np.zeros((0, width), np.float32), *queries]), rows, neighbours)
 
 
 def _inputs(item_vectors: np.ndarray, session: Sessions) -> dict[str, Any]:

@@ -48,7 +48,7 @@ from m2trec_merlin.data.event_columns import canonical_attributes
 from m2trec_merlin.derived import is_derived
 from m2trec_merlin.encoded import FIRST_VALUE, NO_ITEM
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.evaluation.tuning.chosen import weights_of
+from m2trec_merlin.evaluation.tuning.chosen import mixture_weights
 from m2trec_merlin.evaluation.tuning.run import tune
 from m2trec_merlin.model.heads import HEADS
 from m2trec_merlin.model.m2trec import M2TRec
@@ -67,7 +67,7 @@ from m2trec_merlin.serving.export.item_columns import item_columns
 from m2trec_merlin.serving.export.neighbours import write_neighbours
 from m2trec_merlin.serving.export.repository import create_models, seal_models
 from m2trec_merlin.serving.runtime.answering.neighbours import ExportedNeighbours
-from m2trec_merlin.serving.runtime.catalogue.graph import CatalogueGraph
+from m2trec_merlin.serving.runtime.catalogue.graph import CatalogueEncoder
 from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.tracking import recordings
 from m2trec_merlin.version import __version__
@@ -137,7 +137,7 @@ def write_repository(
     """
     model.eval()
     trained = fingerprint(require_manifest(run.model, "train")["sha256"])
-    weights = weights_of(run)
+    weights = mixture_weights(run)
     mixture = {} if weights is None else dict(weights)
     version = replace(describe(run, model, catalogue, mixture), model=trained)
     train = Sessions.load(run.sessions("train"))
@@ -275,7 +275,7 @@ def _write_vectors(folder: Path, model: M2TRec, catalogue: Catalogue, inputs: Se
     if (folder / CATALOGUE_GRAPH).is_file():
         # By the graph, so that an item is the same to the bit whether it is exported or comes later.
         items = {name: catalogue.attributes[name] for name in inputs}
-        graph = CatalogueGraph(folder / CATALOGUE_GRAPH)
+        graph = CatalogueEncoder(folder / CATALOGUE_GRAPH)
         item_vectors, candidates, biases = graph.encode(items, np.arange(catalogue.n_rows))
     else:
         vectors, *others = encode_catalogue(model)

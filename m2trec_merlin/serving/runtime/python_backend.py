@@ -14,7 +14,7 @@ from m2trec_merlin.contract.metrics import METRICS
 from m2trec_merlin.contract.surroundings import Surroundings
 from m2trec_merlin.contract.under_way import Counter
 from m2trec_merlin.errors import M2TRecError, RefusedError
-from m2trec_merlin.serving.runtime.observing.observed import Step
+from m2trec_merlin.serving.runtime.observing.observed import EnsembleStep
 from m2trec_merlin.serving.runtime.tally import Series, Tally
 from m2trec_merlin.serving.runtime.worker import Worker
 
@@ -26,7 +26,7 @@ class StepModel:
         step_class: which step, from a version folder; a model's `TritonPythonModel` says.
     """
 
-    step_class: Callable[[Path, Tally, bool], Step]
+    step_class: Callable[[Path, Tally, bool], EnsembleStep]
 
     def initialize(self, args: dict[str, str]) -> None:
         """Load this version's files."""

@@ -19,7 +19,7 @@ from m2trec_merlin.contract.metrics import (
     METRICS,
     SECONDS,
     Kind,
-    Metric,
+    ServerMetric,
 )
 
 #: Names and values.
@@ -100,7 +100,7 @@ class StepTally:
                 for value in metric.label[1] if metric.label else ("",):
                     self.count(metric, 0, value)
 
-    def count(self, metric: Metric, amount: float, value: str = "") -> None:
+    def count(self, metric: ServerMetric, amount: float, value: str = "") -> None:
         """Raise a counter; `value` is that of the metric's own label."""
         self._tally.add(amount, self._series(metric, value))
 
@@ -124,7 +124,7 @@ class StepTally:
         self._tally.set(self._series(CATALOGUE_ITEMS), items)
         self._tally.set(self._series(CATALOGUE_WRITTEN), written)
 
-    def _series(self, metric: Metric, value: str = "") -> Series:
+    def _series(self, metric: ServerMetric, value: str = "") -> Series:
         # Kept, as a request needs a dozen of them.
         key = metric.name, value
         if key not in self._known:

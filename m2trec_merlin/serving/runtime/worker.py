@@ -11,7 +11,7 @@ import numpy as np
 from m2trec_merlin.contract.repository import version_folder
 from m2trec_merlin.contract.surroundings import Surroundings
 from m2trec_merlin.serving.runtime.background import Background
-from m2trec_merlin.serving.runtime.observing.observed import Answers, Observed, Step
+from m2trec_merlin.serving.runtime.observing.observed import Answers, EnsembleStep, Observed
 from m2trec_merlin.serving.runtime.side_by_side import SideBySide
 from m2trec_merlin.serving.runtime.tally import Sink, Tally
 
@@ -30,7 +30,7 @@ class Worker:
 
     def __init__(
         self,
-        step_class: Callable[[Path, Tally, bool], Step],
+        step_class: Callable[[Path, Tally, bool], EnsembleStep],
         folder: Path,
         surroundings: Surroundings,
         sink: Sink,

@@ -13,7 +13,7 @@ from m2trec_merlin.errors import ArtifactError, MissingDependencyError
 from m2trec_merlin.model.m2trec import M2TRec, build_model
 from m2trec_merlin.serving.export import graphs
 from m2trec_merlin.serving.export.onnx_files import require_equal, write_graph
-from m2trec_merlin.serving.runtime.catalogue.graph import CatalogueGraph
+from m2trec_merlin.serving.runtime.catalogue.graph import CatalogueEncoder
 from tests.worlds.encoded import ATTRIBUTES, tiny_catalogue, tiny_config
 from tests.worlds.shop import Shop, encode_raw, shop_config
 
@@ -68,7 +68,7 @@ def test_attributes_may_be_called_like_inputs_and_outputs_of_a_graph(tmp_path: P
     model, histories = build_model(config, catalogue).eval(), np.array([1, 0, 30])
     graphs.export_catalogue(model, tmp_path / "catalogue.onnx")
     items = {name: column.take(np.array([1, 2, 30])) for name, column in renamed.items()}
-    _, _, biases = CatalogueGraph(tmp_path / "catalogue.onnx").encode(items, histories)
+    _, _, biases = CatalogueEncoder(tmp_path / "catalogue.onnx").encode(items, histories)
     with torch.inference_mode():
         vectors = model.encode_rows(torch.tensor([1, 2, 30]))
         expected = model.next_item_head.candidate_biases(vectors, torch.from_numpy(histories))

@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
 
 QUERIES = np.random.default_rng(1).normal(size=(40, 8)).astype(np.float32)
 PASTS = ItemPasts.known(np.zeros(500, np.int64))
-SAMPLE = index.Sample(QUERIES, [np.array([1])] * 40, None)
+SAMPLE = index.IndexSample(QUERIES, [np.array([1])] * 40, None)
 
 
 class Forgetful:
@@ -74,7 +74,7 @@ def test_it_is_measured_as_it_is_served_with_neighbours(folder: Path) -> None:
     """The best of all by its lift: whoever misses it misses 1 of 20, whoever forgets the lift refuses."""
     view = FixedView([-np.inf, *[0.0] * 498, 1.0])
     lifts = Lifts({"by_id": view}, PASTS, Weights(by_id=10))
-    sample = index.Sample(QUERIES, SAMPLE.sessions, lifts)
+    sample = index.IndexSample(QUERIES, SAMPLE.sessions, lifts)
     forgetful = Forgetful()
     forgetful.write(folder, Base(np.load(folder / BIASES)), SAMPLE.asked())
     assert index.measure_recall(forgetful.open(folder), folder, sample) == pytest.approx(19 / 20)

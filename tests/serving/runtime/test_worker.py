@@ -18,7 +18,7 @@ from m2trec_merlin.contract.repository import version_folder
 from m2trec_merlin.contract.surroundings import Surroundings
 from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
-from m2trec_merlin.serving.runtime.observing.observed import Step, Tensors
+from m2trec_merlin.serving.runtime.observing.observed import EnsembleStep, Tensors
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep
 from m2trec_merlin.serving.runtime.tally import Tally
 from m2trec_merlin.serving.runtime.worker import Worker
@@ -136,7 +136,7 @@ def test_a_refusal_of_the_second_step_is_logged_and_counted(shop: Shop, pipe: Pi
 
 def test_counters_are_exposed_before_the_first_request(shop: Shop) -> None:
     counted = Counted()
-    step: Callable[[Path, Tally], Step] = PredictStep
+    step: Callable[[Path, Tally], EnsembleStep] = PredictStep
     Worker(step, shop.predict, Surroundings(), counted).close()
     assert counted.value("m2trec_recommended_total") == 0
 

@@ -26,7 +26,7 @@ from m2trec_merlin.contract.explanation import (
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.search.candidates import Wish
 from m2trec_merlin.serving.runtime.answering.additions import SessionAdditions
-from m2trec_merlin.serving.runtime.answering.session_encoding import SessionEncoder, VectorSession
+from m2trec_merlin.serving.runtime.answering.session_encoding import QueryEncoder, VectorSession
 from m2trec_merlin.serving.runtime.catalogue.served_catalogue import ServedCatalogue
 from m2trec_merlin.serving.runtime.options import Draft
 
@@ -41,7 +41,7 @@ _NO_ROWS, _NO_NEIGHBOURS = np.zeros(0, np.int64), np.array([NO_ITEM])
 
 
 @dataclass(frozen=True)
-class Variant:
+class Counterfactual:
     """What might have been asked instead.
 
     Attributes:
@@ -54,7 +54,7 @@ class Variant:
 
 
 #: Scores of the items in question, float32 [V, K].
-Score = Callable[[Sequence[Variant]], np.ndarray]
+Score = Callable[[Sequence[Counterfactual]], np.ndarray]
 
 
 class Explainer:
@@ -66,9 +66,7 @@ class Explainer:
         widths: of the attributes in an item vector, in their order there.
     """
 
-    def __init__(
-        self, encoder: SessionEncoder, additions: SessionAdditions, widths: Mapping[str, int]
-    ) -> None:
+    def __init__(self, encoder: QueryEncoder, additions: SessionAdditions, widths: Mapping[str, int]) -> None:
         self._encoder, self._additions, self._widths = encoder, additions, widths
 
     def explain(
@@ -101,7 +99,7 @@ class Explainer:
         sources = [source for source, is_there in there.items() if is_there]
         nothing = catalogue.vectors.take(np.array([NO_ITEM]))[0]
 
-        def score(variants: Sequence[Variant]) -> np.ndarray:
+        def score(variants: Sequence[Counterfactual]) -> np.ndarray:
             found = []
             for start in range(0, len(variants), _AT_ONCE):
                 block = variants[start : start + _AT_ONCE]
@@ -146,10 +144,10 @@ def explain(
         score: of variants of the session, for the items to explain.
     """
     length = len(session.rows)
-    fewer = [Variant(session.without(event)) for event in range(length)] if length > 1 else []
-    blank = Variant(replace(session, vectors=np.broadcast_to(nothing, session.vectors.shape)))
-    sourceless = [blank, *(Variant(session, source) for source in sources)]
-    scores = score([Variant(session), *sourceless, *fewer])
+    fewer = [Counterfactual(session.without(event)) for event in range(length)] if length > 1 else []
+    blank = Counterfactual(replace(session, vectors=np.broadcast_to(nothing, session.vectors.shape)))
+    sourceless = [blank, *(Counterfactual(session, source) for source in sources)]
+    scores = score([Counterfactual(session), *sourceless, *fewer])
     falls = scores[0] - scores[1:]
     by_source, by_event = falls[: len(sourceless)], falls[len(sourceless) :]
     # Without its only event a session is none: there is nothing to compare.
@@ -182,7 +180,7 @@ def _falls_by_attribute(
         for stop, width in zip(stops, widths.values(), strict=True):
             vectors = session.vectors.copy()
             vectors[event, stop - width : stop] = nothing[stop - width : stop]
-            variants.append(Variant(replace(session, vectors=vectors)))
+            variants.append(Counterfactual(replace(session, vectors=vectors)))
     fallen = scores - score(variants) if variants else np.zeros((0, len(scores)), np.float32)
     return {int(e): each for e, each in zip(events, np.split(fallen, len(events)), strict=True)}
 

@@ -30,7 +30,7 @@ from m2trec_merlin.search.similar import SimilarItems
 from m2trec_merlin.serving.runtime.answering.additions import SessionAdditions
 from m2trec_merlin.serving.runtime.answering.explaining import MOST_EXPLAINED, Explainer
 from m2trec_merlin.serving.runtime.answering.session_encoding import (
-    SessionEncoder,
+    QueryEncoder,
     VectorSession,
     missing_events,
 )
@@ -139,7 +139,7 @@ class Recommender:
         first = self._additions.prepared(exported.as_exported())
         self.catalogues = LiveVersions(repository, self.model, first, opened, in_background)
         self._categories: dict[str, list[str]] = read_json(directory / CATEGORIES, "export")
-        self._encoder = SessionEncoder(directory / SESSION_GRAPH)
+        self._encoder = QueryEncoder(directory / SESSION_GRAPH)
         self._item_graph = open_graph(directory / ITEM_GRAPH) if self.version.attributes else None
         self._clock = Clock()
         self._explainer = Explainer(self._encoder, self._additions, self.version.widths)

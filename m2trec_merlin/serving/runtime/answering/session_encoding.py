@@ -45,7 +45,7 @@ def missing_events(fields: Sequence[Field], count: int) -> EncodedItems:
     return {field.name: EncodedColumn.no_item(field).take(nothing) for field in fields}
 
 
-class SessionEncoder:
+class QueryEncoder:
     """Encodes sessions together, those of about equal length in one pass.
 
     Args:

@@ -17,7 +17,7 @@ from m2trec_merlin.graphs import open_graph
 _AT_ONCE = 256
 
 
-class CatalogueGraph:
+class CatalogueEncoder:
     """Makes all that a server knows of items, for an export and for what comes after it alike.
 
     Args:

@@ -28,7 +28,7 @@ _SECONDS_BETWEEN_LINES, _SECONDS_BETWEEN_BATCHES = 0.1, 1.0
 _MOST_LINES = 10_000
 
 
-class Step(Protocol):
+class EnsembleStep(Protocol):
     """One step of the ensemble, see `steps.py`.
 
     Attributes:
@@ -58,7 +58,7 @@ class Observed:
         surroundings: which logs to write.
     """
 
-    def __init__(self, step: Step, surroundings: Surroundings) -> None:
+    def __init__(self, step: EnsembleStep, surroundings: Surroundings) -> None:
         self.step = step
         self._only_faulty = surroundings.log_json == "faulty"
         self._beside: list[Background] = []

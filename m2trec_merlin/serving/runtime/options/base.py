@@ -15,7 +15,7 @@ import numpy as np
 from m2trec_merlin.contract.version import Description
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.search.candidates import Addition, Found, Wish
-from m2trec_merlin.search.choosing import POOL, Choice
+from m2trec_merlin.search.choosing import POOL, DiverseChoice
 from m2trec_merlin.serving.runtime.catalogue.item_table import Items
 from m2trec_merlin.serving.runtime.notes import cut, name_some
 
@@ -56,7 +56,7 @@ class Draft:
     forbidden: list[int] = field(default_factory=list)
     allowed: np.ndarray | None = None
     only: np.ndarray | None = None
-    choice: Choice | None = None
+    choice: DiverseChoice | None = None
 
     def rows_of(self, item_ids: list[str], option: str) -> list[int]:
         """Return the rows of those ids that the catalogue has; the others are noted."""

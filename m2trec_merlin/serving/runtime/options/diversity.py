@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from m2trec_merlin.contract.version import Description
-from m2trec_merlin.search.choosing import POOL, Choice
+from m2trec_merlin.search.choosing import POOL, DiverseChoice
 from m2trec_merlin.serving.runtime.notes import cut
 from m2trec_merlin.serving.runtime.options.base import NUMBER, Draft, Option, is_number
 
@@ -58,4 +58,4 @@ class Diversity(Option[dict[str, Any] | None]):
             if draft.k > POOL:
                 draft.notes.append(f"options.{self.name}: chooses {POOL:,} items at most")
                 draft.k = POOL
-            draft.choice = Choice(value["by"], value.get("most"), float(value.get("weight", 0)))
+            draft.choice = DiverseChoice(value["by"], value.get("most"), float(value.get("weight", 0)))

@@ -66,7 +66,7 @@ def add_to_checked(handed_over: Mapping[str, np.ndarray], name: str, value: Any)
     return {**handed_over, CHECKED: np.array([[checked]], dtype=object)}
 
 
-def take_over(
+def receive(
     tensors: Mapping[str, np.ndarray], version: Description, rows_of: Callable[[str], int]
 ) -> Request:
     """Return the request that tensors hold: the reverse of `hand_over`.

@@ -21,7 +21,7 @@ from m2trec_merlin.contract.names import (
 from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.serving.runtime.answering.recommending import Answer, Recommender, Request
 from m2trec_merlin.serving.runtime.steps.batches import Tensors, answer_good, session_tensors
-from m2trec_merlin.serving.runtime.steps.handover import as_arrays, take_over, tensors_of
+from m2trec_merlin.serving.runtime.steps.handover import as_arrays, receive, tensors_of
 from m2trec_merlin.serving.runtime.tally import StepTally, Tally
 
 
@@ -66,7 +66,7 @@ class PredictStep:
 
     def _parse(self, inputs: Mapping[str, np.ndarray]) -> Request:
         tensors = session_tensors(inputs, required=tensors_of(self._recommender.version))
-        return take_over(tensors, self._recommender.version, self._rows_of)
+        return receive(tensors, self._recommender.version, self._rows_of)
 
     def _rows_of(self, catalogue: str) -> int:
         return self._recommender.catalogues.get(catalogue).n_rows

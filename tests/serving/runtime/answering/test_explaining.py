@@ -10,7 +10,7 @@ import pytest
 
 from m2trec_merlin.contract.explanation import Explanation
 from m2trec_merlin.serving.client.answers import Recommendations
-from m2trec_merlin.serving.runtime.answering.explaining import MOST_EXPLAINED, Variant, explain
+from m2trec_merlin.serving.runtime.answering.explaining import MOST_EXPLAINED, Counterfactual, explain
 from m2trec_merlin.serving.runtime.answering.session_encoding import VectorSession
 from tests.serving.runtime.answering.test_recommending import NEW_BREAD, NEW_THING
 from tests.serving.runtime.asking import Asking
@@ -134,7 +134,7 @@ EVENTS = np.array([[1, 0], [0, 4], [2, 3]], np.float32)
 WEIGHTS = np.array([[1, 1], [3, -1]], np.float32)
 
 
-def summed(variants: Sequence[Variant]) -> np.ndarray:
+def summed(variants: Sequence[Counterfactual]) -> np.ndarray:
     given = {"": 10.0, "boost": 7.5}
     sums = [variant.session.vectors.sum(axis=0) @ WEIGHTS.T + given[variant.without] for variant in variants]
     return np.array(sums, np.float32)

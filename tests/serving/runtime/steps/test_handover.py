@@ -12,7 +12,7 @@ from m2trec_merlin.encoded import split_items
 from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.runtime.answering.recommending import Request
 from m2trec_merlin.serving.runtime.options import check_options
-from m2trec_merlin.serving.runtime.steps.handover import as_arrays, hand_over, one_session, take_over
+from m2trec_merlin.serving.runtime.steps.handover import as_arrays, hand_over, one_session, receive
 from tests.worlds.encoded import tiny_catalogue
 
 FIELDS = [column.field for column in tiny_catalogue().attributes.values()]
@@ -33,7 +33,7 @@ def request_(version: Description) -> Request:
 
 
 def test_a_request_comes_over_as_it_was(request_: Request, version: Description) -> None:
-    taken = take_over(hand_over(request_, version), version, lambda catalogue: 6)
+    taken = receive(hand_over(request_, version), version, lambda catalogue: 6)
     assert taken.rows.tolist() == [5, -1, 2, -2]
     assert (taken.options, taken.notes) == (request_.options, request_.notes)
     assert (taken.request_id, taken.catalogue) == ("r-1", "7")
@@ -46,12 +46,12 @@ def test_candidates_outside_of_the_catalogue_come_behind_the_session(
     request_: Request, version: Description
 ) -> None:
     told = dataclasses.replace(request_, rows=np.array([5, -1]), outside={"mine": {}}, places=[0, 3])
-    taken = take_over(hand_over(told, version), version, lambda catalogue: 6)
+    taken = receive(hand_over(told, version), version, lambda catalogue: 6)
     assert (taken.outside, taken.places) == ({"mine": {}}, [0, 3])
     assert all(len(column) == 2 for column in taken.new_items.values())
     values = {"mine": {"tags": ["a", "b"], "price": 2.5}, "other": {"tags": None, "price": None}}
     alone = dataclasses.replace(told, rows=np.array([5, 4]), outside=values)
-    read = take_over(hand_over(alone, version), version, lambda catalogue: 6).outside
+    read = receive(hand_over(alone, version), version, lambda catalogue: 6).outside
     assert read == values and list(read) == ["mine", "other"]
 
 
@@ -59,7 +59,7 @@ def test_known_items_take_no_room(request_: Request, version: Description) -> No
     tensors = hand_over(dataclasses.replace(request_, rows=np.array([1, 2])), version)
     assert tensors["new_items"].tolist() == [b""]
     assert all(
-        len(column) == 0 for column in take_over(tensors, version, lambda catalogue: 6).new_items.values()
+        len(column) == 0 for column in receive(tensors, version, lambda catalogue: 6).new_items.values()
     )
 
 
@@ -134,7 +134,7 @@ def test_what_the_first_step_did_not_send_is_refused(
 ) -> None:
     tensors = hand_over(request_, version)
     with pytest.raises(ServerError, match=r"^m2trec_predict answers what the first step .* to 'm2trec'$"):
-        take_over({**tensors, **TAMPERED[how](tensors)}, version, lambda catalogue: 6)
+        receive({**tensors, **TAMPERED[how](tensors)}, version, lambda catalogue: 6)
 
 
 def test_a_version_that_cannot_be_opened_is_no_fault_of_who_asks(
@@ -144,14 +144,14 @@ def test_a_version_that_cannot_be_opened_is_no_fault_of_who_asks(
         raise ServerError(f"version {catalogue} of the catalogue is damaged")
 
     with pytest.raises(ServerError, match=r"^version 7 of the catalogue is damaged$"):
-        take_over(hand_over(request_, version), version, rows_of)
+        receive(hand_over(request_, version), version, rows_of)
 
 
 def test_half_a_character_in_what_is_said_can_be_written_again(
     request_: Request, version: Description
 ) -> None:
     tensors = hand_over(dataclasses.replace(request_, notes=["so \ud83d is"]), version)
-    assert take_over(tensors, version, lambda catalogue: 6).notes == ["so \ufffd\ufffd\ufffd is"]
+    assert receive(tensors, version, lambda catalogue: 6).notes == ["so \ufffd\ufffd\ufffd is"]
 
 
 @pytest.mark.parametrize("array", [np.zeros((2, 3)), np.zeros(()), np.zeros((0, 3))])
