@@ -29,12 +29,12 @@ from benchmarks.frame.parse import Parser, read
 from benchmarks.frame.plot import Panel, draw
 from benchmarks.frame.prepare import K, Prepared, as_served, hit_and_mrr_at_20, prepare, train_model
 from benchmarks.frame.publish import Stamp, publish, table
+from m2trec_merlin.baselines.content_knn import ContentKnn
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.evaluation.slices import cold_target_only
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.storage import load_model
-from m2trec_merlin.neighbours.content_knn import ContentKnn
 from m2trec_merlin.neighbours.word_likeness import category_words
 from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Prefixes

@@ -33,7 +33,7 @@ from m2trec_merlin.data.preparation import prepare_data
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.evaluation.bootstrap import session_intervals
 from m2trec_merlin.evaluation.promotion import parse_metric, translate, weigh
-from m2trec_merlin.evaluation.ranking import evaluate, sample_prefixes
+from m2trec_merlin.evaluation.ranking import rank_prefixes, scored_prefixes
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.storage import load_model
 from m2trec_merlin.preprocessing.run import preprocess
@@ -219,11 +219,10 @@ def compare(runs: Mapping[str, Run], line: Line) -> None:
     outcomes = {}
     for name, run in runs.items():
         own = Catalogue.load(run.catalogue)
-        prefixes = sample_prefixes(
-            translate(sessions, catalogue, own).prefixes(), settings.max_prefixes, seed
-        )
+        told = translate(sessions, catalogue, own)
+        prefixes = scored_prefixes(told, settings, settings.max_prefixes, seed)
         scorer = ModelScorer(load_model(run.model, own), name)
-        outcomes[name] = evaluate(scorer, prefixes, own, settings.model_copy(update={"ks": [20]}))
+        outcomes[name] = rank_prefixes(scorer, prefixes, own, settings.model_copy(update={"ks": [20]}))
     for text in METRICS:
         metric, k = parse_metric(text)
         line.values[text] = {}

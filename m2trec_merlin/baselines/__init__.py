@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from m2trec_merlin.baselines.als import Als
 from m2trec_merlin.baselines.categories import FrequentCategories, PredictedCategories
+from m2trec_merlin.baselines.content_knn import ContentKnn
 from m2trec_merlin.baselines.ease import Ease
 from m2trec_merlin.baselines.item_knn import ItemKnn
 from m2trec_merlin.baselines.markov import Markov
 from m2trec_merlin.baselines.popularity import Popularity
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.neighbours.content_knn import ContentKnn
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Sessions
@@ -31,7 +31,7 @@ BASELINES: dict[str, Callable[[Catalogue, Sessions], ItemScorer]] = {
     "item_knn": ItemKnn,
     "ease": Ease,
     "als": Als,
-    "session_knn": SessionKnn,
+    "session_knn": SessionKnn.fit,
     "content_knn": ContentKnn,
 }
 

@@ -17,12 +17,12 @@ import pandas as pd
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
+from m2trec_merlin.baselines.base import Baseline, popularity_of_seen
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.histories import distinct_events_before
 from m2trec_merlin.merlin_adapter import prepare_merlin
-from m2trec_merlin.neighbours.background import Baseline, popularity_of_seen
 from m2trec_merlin.sessions import Prefixes, Sessions
 
 if TYPE_CHECKING:

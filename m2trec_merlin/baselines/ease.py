@@ -10,10 +10,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import inv
 
+from m2trec_merlin.baselines.base import Baseline, popularity_of_seen
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.histories import distinct_events_before
-from m2trec_merlin.neighbours.background import Baseline, popularity_of_seen
 from m2trec_merlin.neighbours.incidence import held_by, weights_before
 from m2trec_merlin.sessions import Prefixes, Sessions
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
+from m2trec_merlin.baselines.base import Baseline, popularity_of_seen
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM
-from m2trec_merlin.neighbours.background import Baseline, popularity_of_seen
 from m2trec_merlin.sessions import Prefixes, Sessions
 
 #: Multiple of `popularity_share` that orders what never followed.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from m2trec_merlin.baselines.base import Baseline
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.neighbours.background import Baseline
 from m2trec_merlin.sessions import Prefixes, Sessions
 
 

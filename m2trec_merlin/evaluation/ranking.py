@@ -49,7 +49,7 @@ class CategoryTensorScorer(Protocol):
 MAX_BLOCK_SCORES = 1 << 27
 
 
-def evaluate(
+def rank_prefixes(
     scorer: ItemScorer | CategoryScorer,
     prefixes: Prefixes,
     catalogue: Catalogue,
@@ -62,7 +62,7 @@ def evaluate(
 
     Args:
         scorer: of items, of categories, or of both.
-        prefixes: what to score; see `sample_prefixes`.
+        prefixes: what to score; see `scored_prefixes`.
         catalogue: the items that the scorer's columns stand for.
         config: cut-offs, block size, and whether the session's own items may be recommended.
         candidates: bool [R], rows that may be recommended; default: all.
@@ -110,6 +110,11 @@ def prefixes_of(sessions: Sessions, config: EvaluationConfig) -> Prefixes:
     if config.prefixes == "all":
         return prefixes
     return prefixes.take(np.flatnonzero(prefixes.length == sessions.lengths[prefixes.session] - 1))
+
+
+def scored_prefixes(sessions: Sessions, config: EvaluationConfig, most: int | None, seed: int) -> Prefixes:
+    """Return the prefixes that are scored: `prefixes_of`, and of these a sample where there are more."""
+    return sample_prefixes(prefixes_of(sessions, config), most, seed)
 
 
 def sample_prefixes(prefixes: Prefixes, size: int | None, seed: int) -> Prefixes:

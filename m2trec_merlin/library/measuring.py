@@ -17,8 +17,7 @@ from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.errors import ArtifactError, DataError, shorten
 from m2trec_merlin.evaluation.measurements import Measurement, summarise
 from m2trec_merlin.evaluation.promotion import open_run
-from m2trec_merlin.evaluation.ranking import evaluate as rank
-from m2trec_merlin.evaluation.ranking import prefixes_of, sample_prefixes
+from m2trec_merlin.evaluation.ranking import rank_prefixes, scored_prefixes
 from m2trec_merlin.evaluation.run import our_scorers
 from m2trec_merlin.evaluation.served import as_served
 from m2trec_merlin.ids import numbered
@@ -92,13 +91,11 @@ def evaluate(
     for what in ignored:
         warnings.warn(what, stacklevel=2)
     config = opened.config
-    prefixes = sample_prefixes(
-        prefixes_of(own, config.evaluation), config.evaluation.max_prefixes, config.seed
-    )
+    prefixes = scored_prefixes(own, config.evaluation, config.evaluation.max_prefixes, config.seed)
     train = Sessions.load(opened.sessions("train"))
     measured: list[Measurement] = []
     for scorer in our_scorers(opened, catalogue, train, progress):
-        outcome = rank(
+        outcome = rank_prefixes(
             as_served(scorer, catalogue), prefixes, catalogue, config.evaluation, progress=progress
         )
         measured += summarise(

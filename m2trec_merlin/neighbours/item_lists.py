@@ -20,8 +20,8 @@ from scipy import sparse
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM
-from m2trec_merlin.neighbours.background import sessions_repeat_items
 from m2trec_merlin.neighbours.incidence import SparseLines
+from m2trec_merlin.neighbours.repeats import sessions_repeat_items
 from m2trec_merlin.neighbours.views import MixedView, Said, Weight, steps_back
 from m2trec_merlin.sessions import Sessions
 
@@ -84,9 +84,9 @@ class ItemLists(MixedView):
     """Scores what stands in the lists of a session's items, divided by the highest score.
 
     Args:
-        catalogue: with the number of training occurrences of each item.
+        lists: `lists_of` training sessions.
+        occurrences: of each item in training, int64 [R].
         train: decides whether a session's own items are recommended (`sessions_repeat_items`).
-        lists: where they are known already; default: `lists_of` `train`.
     """
 
     name = "item lists"
@@ -99,15 +99,15 @@ class ItemLists(MixedView):
     guess = (1.0, 1.0)
     settings = (STEPS, SHRINKAGE, KEPT)
 
-    def __init__(self, catalogue: Catalogue, train: Sessions, lists: sparse.csr_matrix | None = None) -> None:
+    def __init__(self, lists: sparse.csr_matrix, occurrences: np.ndarray, train: Sessions) -> None:
         self.repeats = sessions_repeat_items(train)
-        self.lists = SparseLines(lists_of(train, catalogue.n_rows) if lists is None else lists)
-        self.usual = np.where(catalogue.train_counts > 0, 0, -np.inf).astype(np.float32)
+        self.lists = SparseLines(lists)
+        self.usual = np.where(occurrences > 0, 0, -np.inf).astype(np.float32)
 
     @classmethod
     def fit(cls, catalogue: Catalogue, train: Sessions) -> ItemLists:
         """See `MixedView.fit`."""
-        return cls(catalogue, train)
+        return cls(lists_of(train, catalogue.n_rows), catalogue.train_counts, train)
 
     @classmethod
     def write(cls, folder: Path, catalogue: Catalogue, train: Sessions) -> None:
@@ -115,9 +115,9 @@ class ItemLists(MixedView):
         sparse.save_npz(folder / LISTS, lists_of(train, catalogue.n_rows))
 
     @classmethod
-    def read(cls, folder: Path, past: Catalogue, train: Sessions) -> ItemLists:
+    def read(cls, folder: Path, occurrences: np.ndarray, train: Sessions) -> ItemLists:
         """See `MixedView.read`."""
-        return cls(past, train, sparse.load_npz(folder / LISTS))
+        return cls(sparse.load_npz(folder / LISTS), occurrences, train)
 
     def say(self, session: np.ndarray) -> Said:
         """See `SessionView.say`."""

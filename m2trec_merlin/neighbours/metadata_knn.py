@@ -8,7 +8,7 @@ import numpy as np
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import Layout
-from m2trec_merlin.neighbours.background import sessions_repeat_items
+from m2trec_merlin.neighbours.repeats import sessions_repeat_items
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.neighbours.views import MixedView, Said, Weight
 from m2trec_merlin.sessions import Sessions
@@ -30,9 +30,9 @@ class MetadataKnn(MixedView):
     are not. Hence this is asked of ids: sessions that repeat none may well hold twins.
 
     Args:
-        catalogue: encoded attributes say which items are the same.
+        same: which items are the same, int64 [R]: `first_of_equal_metadata`.
+        occurrences: of each item in training, int64 [R].
         train: the sessions that can be neighbours, the most recent ones last.
-        same: where that is known already: `first_of_equal_metadata` of the catalogue.
     """
 
     name = "metadata kNN"
@@ -40,12 +40,11 @@ class MetadataKnn(MixedView):
     weight = Weight("by_metadata", 0.0, 0.5, "likewise, to which items of equal metadata are the same")
     guess = (4.0, 0.0)
 
-    def __init__(self, catalogue: Catalogue, train: Sessions, same: np.ndarray | None = None) -> None:
-        same = first_of_equal_metadata(catalogue) if same is None else same
-        first, group_of = np.unique(same, return_inverse=True)
-        counts = np.bincount(group_of, catalogue.train_counts).astype(np.int64)
-        merged, sessions = Catalogue(first, counts, {}), Sessions(group_of[train.rows], train.offsets)
-        self._neighbours = SessionKnn(merged, sessions, repeats=True)
+    def __init__(self, same: np.ndarray, occurrences: np.ndarray, train: Sessions) -> None:
+        _, group_of = np.unique(same, return_inverse=True)
+        of_groups = np.bincount(group_of, occurrences).astype(np.int64)
+        sessions = Sessions(group_of[train.rows], train.offsets)
+        self._neighbours = SessionKnn(of_groups, sessions, repeats=True)
         self.usual = self._neighbours.usual
         self.group_of: np.ndarray = group_of
         self.repeats = sessions_repeat_items(train)
@@ -59,7 +58,7 @@ class MetadataKnn(MixedView):
     @classmethod
     def fit(cls, catalogue: Catalogue, train: Sessions) -> MetadataKnn:
         """See `MixedView.fit`."""
-        return cls(catalogue, train)
+        return cls(first_of_equal_metadata(catalogue), catalogue.train_counts, train)
 
     @classmethod
     def write(cls, folder: Path, catalogue: Catalogue, train: Sessions) -> None:
@@ -67,9 +66,9 @@ class MetadataKnn(MixedView):
         np.save(folder / SAME, first_of_equal_metadata(catalogue))
 
     @classmethod
-    def read(cls, folder: Path, past: Catalogue, train: Sessions) -> MetadataKnn:
+    def read(cls, folder: Path, occurrences: np.ndarray, train: Sessions) -> MetadataKnn:
         """See `MixedView.read`."""
-        return cls(past, train, np.load(folder / SAME))
+        return cls(np.load(folder / SAME), occurrences, train)
 
     def say(self, session: np.ndarray) -> Said:
         """See `SessionView.say`; the first group is that of NO_ITEM."""

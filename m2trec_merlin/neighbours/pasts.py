@@ -61,15 +61,15 @@ class ItemPasts:
         return past_terms(self.rarity, self.trends, self.listed)
 
 
-def past_terms(rare: np.ndarray, trend: np.ndarray, listed: np.ndarray) -> dict[str, np.ndarray]:
+def past_terms(rarity: np.ndarray, trend: np.ndarray, listed: np.ndarray) -> dict[str, np.ndarray]:
     """Return the terms of any items; see `ItemPasts`.
 
     Args:
-        rare: rarity, float32 of any shape.
+        rarity: float32 of any shape.
         trend: float32, likewise.
         listed: bool, likewise.
     """
-    seldom_sold = np.where(listed, np.float32(0), rare)
+    seldom_sold = np.where(listed, np.float32(0), rarity)
     return {"rare": seldom_sold, "new": seldom_sold**3, "listed": listed.astype(np.float32), "trend": trend}
 
 

@@ -17,6 +17,7 @@ which the neighbours suggest nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from scipy import sparse
@@ -24,8 +25,9 @@ from scipy import sparse
 from m2trec_merlin.arrays import offsets_of, ragged_positions
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM
-from m2trec_merlin.neighbours.background import popularity_share, sessions_repeat_items
 from m2trec_merlin.neighbours.incidence import SparseLines, held_by
+from m2trec_merlin.neighbours.popularity import popularity_share
+from m2trec_merlin.neighbours.repeats import sessions_repeat_items
 from m2trec_merlin.neighbours.views import MixedView, Said, Weight, steps_back
 from m2trec_merlin.sessions import Sessions
 
@@ -51,7 +53,7 @@ class SessionKnn(MixedView):
     """Recommends what similar training sessions hold.
 
     Args:
-        catalogue: with the number of training occurrences of each item.
+        occurrences: of each item in training, int64 [R].
         train: the sessions that can be neighbours, the most recent ones last.
         parameters: see there.
         repeats: whether a session's own items may be recommended; default: `sessions_repeat_items`.
@@ -65,27 +67,32 @@ class SessionKnn(MixedView):
 
     def __init__(
         self,
-        catalogue: Catalogue,
+        occurrences: np.ndarray,
         train: Sessions,
         parameters: SessionKnnParameters | None = None,
         repeats: bool | None = None,
     ) -> None:
         self.parameters = parameters or SessionKnnParameters()
         self.repeats = sessions_repeat_items(train) if repeats is None else repeats
-        self._rows, self._numbers = _numbered(train, catalogue.n_rows)
+        self._rows, self._numbers = _numbered(train, len(occurrences))
         held = held_by(Sessions(self._numbers[train.rows], train.offsets), len(self._rows))
         lengths, frequency = np.diff(held.indptr), np.bincount(held.indices, minlength=len(self._rows))
         self.sessions = SparseLines(held)
         self.index = SparseLines(_keep_last(held.T.tocsr(), self.parameters.sessions_per_item))
-        self.rarity = np.log(max(len(train), 1) / np.maximum(frequency, 1)).astype(np.float32)
+        self.idf = np.log(max(len(train), 1) / np.maximum(frequency, 1)).astype(np.float32)
         self.damping = (np.maximum(lengths, 1.0) ** -self.parameters.length_norm).astype(np.float32)
-        self.usual = self.parameters.popularity_weight * popularity_share(catalogue)
+        self.usual = self.parameters.popularity_weight * popularity_share(occurrences)
         self.usual[self._numbers == NO_ITEM] = -np.inf
 
     @classmethod
     def fit(cls, catalogue: Catalogue, train: Sessions) -> SessionKnn:
         """See `MixedView.fit`."""
-        return cls(catalogue, train)
+        return cls(catalogue.train_counts, train)
+
+    @classmethod
+    def read(cls, folder: Path, occurrences: np.ndarray, train: Sessions) -> SessionKnn:
+        """See `MixedView.read`."""
+        return cls(occurrences, train)
 
     def say(self, session: np.ndarray) -> Said:
         """See `SessionView.say`."""
@@ -95,13 +102,13 @@ class SessionKnn(MixedView):
             return Said(neighbours, similarities)
         weights = similarities * self._recency(items, distances, neighbours)
         numbers, votes = self.sessions.sums(neighbours, weights)
-        scores = votes.astype(np.float32) * (1 + self.rarity[numbers])
+        scores = votes.astype(np.float32) * (1 + self.idf[numbers])
         rows = self._rows[numbers]
         return Said(rows, scores / scores.max(initial=np.finfo(np.float32).tiny) + self.usual[rows])
 
     def _most_similar(self, items: np.ndarray, distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the k training sessions most like one, int64 [k], and how similar they are, float32 [k]."""
-        weights = np.maximum(1 - 0.1 * distances, 0.01) * self.rarity[items]
+        weights = np.maximum(1 - 0.1 * distances, 0.01) * self.idf[items]
         sessions, similarities = self.index.sums(items, weights)
         found = similarities.astype(np.float32) * self.damping[sessions]
         kept = _highest(found, sessions, self.parameters.neighbours)

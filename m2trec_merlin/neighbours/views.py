@@ -133,15 +133,15 @@ class MixedView(SessionView):
         """Write what `read` needs besides the training sessions into a version folder of `m2trec_predict`."""
 
     @classmethod
-    def read(cls, folder: Path, past: Catalogue, train: Sessions) -> MixedView | None:
+    @abstractmethod
+    def read(cls, folder: Path, occurrences: np.ndarray, train: Sessions) -> MixedView | None:
         """Return the view that an export wrote into a version folder.
 
         Args:
             folder: of a version of `m2trec_predict`.
-            past: the exported catalogue, of which only training occurrences are known.
+            occurrences: of each exported item in training, int64 [R].
             train: the training sessions.
         """
-        return cls.fit(past, train)
 
     def relisted(self, listing: Relisting) -> SessionView:
         """Return the view of a catalogue with more items."""

@@ -16,8 +16,8 @@ from m2trec_merlin.attributes.words import words_of
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.compiled import compiled
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.neighbours.background import sessions_repeat_items
 from m2trec_merlin.neighbours.incidence import SparseLines
+from m2trec_merlin.neighbours.repeats import sessions_repeat_items
 from m2trec_merlin.neighbours.views import MixedView, Relisting, Said, Weight, steps_back
 from m2trec_merlin.sessions import Sessions
 
@@ -129,7 +129,7 @@ class WordLikeness(MixedView):
             pq.write_table(pa.table(columns), folder / VOCABULARY)
 
     @classmethod
-    def read(cls, folder: Path, past: Catalogue, train: Sessions) -> WordLikeness | None:
+    def read(cls, folder: Path, occurrences: np.ndarray, train: Sessions) -> WordLikeness | None:
         """See `MixedView.read`."""
         if not (folder / WORDS).is_file():
             return None

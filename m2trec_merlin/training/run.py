@@ -16,7 +16,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.devices import choose
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.evaluation.ranking import prefixes_of, sample_prefixes
+from m2trec_merlin.evaluation.ranking import scored_prefixes
 from m2trec_merlin.model.storage import FORMAT, save_model
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run, Step
@@ -157,7 +157,7 @@ def _trainer(
     )
     if start.drawn:
         settings = continued(settings, len(loader))
-    validation = prefixes_of(Sessions.load(run.sessions("valid")), config.evaluation)
+    validation = Sessions.load(run.sessions("valid"))
     captured = False
     if settings.cuda_graphs:
         lacks = cannot_capture(model, device, processes, loader.says_more)
@@ -173,7 +173,7 @@ def _trainer(
         model,
         start.catalogue,
         loader,
-        sample_prefixes(validation, settings.validation_prefixes, config.seed),
+        scored_prefixes(validation, config.evaluation, settings.validation_prefixes, config.seed),
         settings,
         run.checkpoints(training),
         training,

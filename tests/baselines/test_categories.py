@@ -6,7 +6,7 @@ import numpy as np
 from m2trec_merlin.baselines import FrequentCategories, PredictedCategories
 from m2trec_merlin.config import EvaluationConfig
 from m2trec_merlin.encoded import EncodedColumn, Field, Layout
-from m2trec_merlin.evaluation.ranking import evaluate
+from m2trec_merlin.evaluation.ranking import rank_prefixes
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.scores import CategoryScorer, ItemScorer
 from m2trec_merlin.sessions import Sessions
@@ -64,12 +64,12 @@ def test_items_of_several_categories_count_for_each() -> None:
 
 def test_both_know_the_checkerboard(tmp_path: Path) -> None:
     world = checkerboard(tmp_path)
-    knn = SessionKnn(world.catalogue, world.train)
+    knn = SessionKnn.fit(world.catalogue, world.train)
     for heuristic in (
         FrequentCategories(world.catalogue, ["colour"]),
         PredictedCategories(world.catalogue, ["colour"], knn, items=1),
     ):
         assert isinstance(heuristic, CategoryScorer)
         assert not isinstance(heuristic, ItemScorer)
-        outcome = evaluate(heuristic, world.test.prefixes(), world.catalogue, EvaluationConfig())
+        outcome = rank_prefixes(heuristic, world.test.prefixes(), world.catalogue, EvaluationConfig())
         assert (outcome.categories["colour"] == 1).all()

@@ -29,7 +29,7 @@ def titled(titles: list[list[int]], colours: list[int], counts: list[int]) -> Ca
 
 class TestMetadataKnn(ItemScorerContract):
     def build(self, catalogue: Catalogue, train: Sessions) -> MetadataKnn:
-        return MetadataKnn(catalogue, train)
+        return MetadataKnn.fit(catalogue, train)
 
 
 def test_all_of_the_metadata_has_to_be_equal() -> None:
@@ -42,7 +42,7 @@ def test_where_no_two_items_are_alike_it_is_session_knn() -> None:
     catalogue = tiny_catalogue()
     train = Sessions.from_lists([[1, 2, 3], [2, 3, 4], [1, 4], [5, 6, 1]])
     prefixes = Sessions.from_lists([[1, 2, 9], [3, 5, 7, 2]]).prefixes()
-    ours, theirs = MetadataKnn(catalogue, train), SessionKnn(catalogue, train)
+    ours, theirs = MetadataKnn.fit(catalogue, train), SessionKnn.fit(catalogue, train)
     np.testing.assert_array_equal(ours.score(prefixes), theirs.score(prefixes))
 
 
@@ -50,13 +50,15 @@ def test_an_item_listed_anew_has_the_neighbours_and_the_votes_of_the_old_one() -
     """Item 4 is item 1 under another id, item 5 is item 2; neither was ever bought."""
     catalogue = titled([[3], [4], [5], [3], [4]], [7] * 5, counts=[2, 2, 1, 0, 0])
     train = Sessions.from_lists([[1, 2], [1, 2], [3, 1]])
-    knn = MetadataKnn(catalogue, train)
+    knn = MetadataKnn.fit(catalogue, train)
     old, new = (knn.score(Sessions.from_lists([[item, 3]]).prefixes())[0] for item in (1, 4))
     others = [2, 3, 5]
     np.testing.assert_array_equal(old[others], new[others])
     assert old[4] == new[1] and np.isneginf([old[1], new[4]]).all(), "each leaves out its own id alone"
     assert old[2] == old[5] == old[others].max()
-    assert not np.isfinite(SessionKnn(catalogue, train).score(Sessions.from_lists([[1, 3]]).prefixes())[0, 5])
+    assert not np.isfinite(
+        SessionKnn.fit(catalogue, train).score(Sessions.from_lists([[1, 3]]).prefixes())[0, 5]
+    )
 
 
 def test_vectors_do_not_keep_equal_items_apart() -> None:
@@ -70,7 +72,7 @@ def test_a_sessions_own_ids_are_left_out_and_their_twins_are_not() -> None:
     """Items 1 and 4 are twins, which sessions hold together; no session holds an id twice."""
     catalogue = titled([[3], [4], [5], [3]], [7] * 4, counts=[3, 2, 1, 2])
     train = Sessions.from_lists([[1, 4, 2], [4, 1, 2], [1, 3]])
-    scores = MetadataKnn(catalogue, train).score(Sessions.from_lists([[1, 2]]).prefixes())[0]
+    scores = MetadataKnn.fit(catalogue, train).score(Sessions.from_lists([[1, 2]]).prefixes())[0]
     assert np.isneginf(scores[1])
     assert scores[4] == scores.max()
 
@@ -78,5 +80,5 @@ def test_a_sessions_own_ids_are_left_out_and_their_twins_are_not() -> None:
 def test_own_ids_stay_where_sessions_repeat_them() -> None:
     catalogue = titled([[3], [4], [5]], [7] * 3, counts=[4, 2, 1])
     train = Sessions.from_lists([[1, 2, 1], [1, 2, 1], [3, 2]])
-    scores = MetadataKnn(catalogue, train).score(Sessions.from_lists([[1, 2]]).prefixes())[0]
+    scores = MetadataKnn.fit(catalogue, train).score(Sessions.from_lists([[1, 2]]).prefixes())[0]
     assert np.isfinite(scores[1])

@@ -62,9 +62,9 @@ class FixedView(SessionView):
 class TestMixture(ItemScorerContract):
     def build(self, catalogue: Catalogue, train: Sessions) -> Mixture:
         views: dict[str, SessionView] = {
-            "by_id": SessionKnn(catalogue, train),
-            "by_metadata": MetadataKnn(catalogue, train),
-            "beside": ItemLists(catalogue, train),
+            "by_id": SessionKnn.fit(catalogue, train),
+            "by_metadata": MetadataKnn.fit(catalogue, train),
+            "beside": ItemLists.fit(catalogue, train),
             "content": WordLikeness(fit_words(catalogue)[0], repeats=False),
         }
         lifts = Lifts(views, ItemPasts.of(catalogue), Weights(**dict.fromkeys(WEIGHTS, 1.0)))
@@ -187,7 +187,7 @@ def test_neighbours_are_shown_the_last_events_only() -> None:
     """Of the session 1, 2 all but the last event is cut: item 1 has no neighbours any more."""
     train = Sessions.from_lists([[1, 3], [2, 4], [5, 6]])
     catalogue = make_catalogue([1] * 6)
-    lifts = Lifts({"by_id": SessionKnn(catalogue, train)}, ItemPasts.of(catalogue), Weights(by_id=1))
+    lifts = Lifts({"by_id": SessionKnn.fit(catalogue, train)}, ItemPasts.of(catalogue), Weights(by_id=1))
     short, long = (
         Mixture("cut", Fixed([0.0] * 7), lifts, most).score(PREFIXES.take(np.array([1])))[0]
         for most in (1, 2)

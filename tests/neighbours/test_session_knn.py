@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import EvaluationConfig
 from m2trec_merlin.evaluation.metrics import hit
-from m2trec_merlin.evaluation.ranking import evaluate
+from m2trec_merlin.evaluation.ranking import rank_prefixes
 from m2trec_merlin.neighbours.session_knn import SessionKnn, SessionKnnParameters
 from m2trec_merlin.sessions import Sessions
 from tests.evaluation.contracts import ItemScorerContract
@@ -20,13 +20,13 @@ from tests.worlds.checkerboard import checkerboard, make_catalogue
 
 class TestSessionKnn(ItemScorerContract):
     def build(self, catalogue: Catalogue, train: Sessions) -> SessionKnn:
-        return SessionKnn(catalogue, train)
+        return SessionKnn.fit(catalogue, train)
 
     def test_finds_the_colour_of_the_session(self, tmp_path: Path) -> None:
         world = checkerboard(tmp_path)
         prefixes = world.test.prefixes()
         scorer = self.build(world.catalogue, world.train)
-        outcome = evaluate(scorer, prefixes, world.catalogue, EvaluationConfig(ks=[5]))
+        outcome = rank_prefixes(scorer, prefixes, world.catalogue, EvaluationConfig(ks=[5]))
         assert hit(outcome, 5).all(), "five items of the colour are left at most"
         for index, line in enumerate(scorer.score(prefixes)):
             same = np.arange(1, 13) % 2 == prefixes.items(index)[0] % 2
@@ -78,7 +78,7 @@ SESSION = st.lists(st.integers(0, 6), min_size=1, max_size=5)
 )
 def test_scores_equal_the_formulas(train: list[list[int]], test: list[int], k: int, norm: float) -> None:
     parameters = SessionKnnParameters(neighbours=k, length_norm=norm, popularity_weight=0.0)
-    scorer = SessionKnn(catalogue_of(train, 6), Sessions.from_lists(train), parameters)
+    scorer = SessionKnn(catalogue_of(train, 6).train_counts, Sessions.from_lists(train), parameters)
     scorer.repeats = True
     prefixes = Sessions.from_lists([test]).prefixes()
     for index, line in enumerate(scorer.score(prefixes)):
@@ -90,7 +90,7 @@ def test_scores_equal_the_formulas(train: list[list[int]], test: list[int], k: i
 def test_the_index_keeps_the_last_sessions_of_an_item() -> None:
     train = [[1, 2], [1, 3], [1, 4], [5, 6]]
     parameters = SessionKnnParameters(sessions_per_item=2, popularity_weight=0.0)
-    scorer = SessionKnn(catalogue_of(train, 6), Sessions.from_lists(train), parameters)
+    scorer = SessionKnn(catalogue_of(train, 6).train_counts, Sessions.from_lists(train), parameters)
     line = scorer.score(Sessions.from_lists([[1, 2]]).prefixes())[0]
     assert line[2] == 0, "the first session is too old to count"
     assert line[3] > 0
@@ -100,14 +100,14 @@ def test_the_index_keeps_the_last_sessions_of_an_item() -> None:
 def test_of_equally_similar_sessions_the_latest_are_neighbours() -> None:
     train = [[1, 2], [1, 3], [1, 4], [5, 6]]
     parameters = SessionKnnParameters(neighbours=1, popularity_weight=0.0)
-    scorer = SessionKnn(catalogue_of(train, 6), Sessions.from_lists(train), parameters)
+    scorer = SessionKnn(catalogue_of(train, 6).train_counts, Sessions.from_lists(train), parameters)
     line = scorer.score(Sessions.from_lists([[1, 2]]).prefixes())[0]
     assert np.flatnonzero(line > 0).tolist() == [4]
 
 
 def test_without_neighbours_popularity_decides() -> None:
     train = [[1, 2], [2, 3], [4, 2]]
-    scorer = SessionKnn(catalogue_of(train, 5), Sessions.from_lists(train))
+    scorer = SessionKnn.fit(catalogue_of(train, 5), Sessions.from_lists(train))
     line = scorer.score(Sessions.from_lists([[5, 1]]).prefixes())[0]
     assert line[2] == line[1:5].max() > line[1] > 0
     assert line[5] == -np.inf, "an item without training sessions is no candidate"
@@ -115,5 +115,5 @@ def test_without_neighbours_popularity_decides() -> None:
 
 @pytest.mark.parametrize("train", [[], [[0]], [[0, 0], []]])
 def test_training_without_known_items_gives_no_candidates(train: list[list[int]]) -> None:
-    scorer = SessionKnn(make_catalogue([0, 0]), Sessions.from_lists(train))
+    scorer = SessionKnn.fit(make_catalogue([0, 0]), Sessions.from_lists(train))
     assert np.isneginf(scorer.score(Sessions.from_lists([[1, 2]]).prefixes())).all()

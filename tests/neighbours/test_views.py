@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config.serving import FixedMixture
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.errors import DataError
@@ -34,8 +33,7 @@ def fit(name: str, world: World) -> MixedView:
 def test_a_view_says_the_same_beside_an_exported_model(name: str, world: World, tmp_path: Path) -> None:
     fitted = fit(name, world)
     VIEWS[name].write(tmp_path, world.catalogue, world.train)
-    past = Catalogue(np.arange(world.catalogue.n_rows), world.catalogue.train_counts, {})
-    read = VIEWS[name].read(tmp_path, past, world.train)
+    read = VIEWS[name].read(tmp_path, world.catalogue.train_counts, world.train)
     assert read is not None
     prefixes = world.test.prefixes()
     np.testing.assert_array_equal(read.score(prefixes), fitted.score(prefixes))
@@ -70,7 +68,7 @@ def test_views_without_anything_to_say_are_none(tmp_path: Path, world: World) ->
         fit_words(silent)
     assert VIEWS["content"].fit(silent, world.train) is None
     VIEWS["content"].write(tmp_path, silent, world.train)
-    assert VIEWS["content"].read(tmp_path, silent, world.train) is None
+    assert VIEWS["content"].read(tmp_path, silent.train_counts, world.train) is None
 
 
 def test_each_weight_has_one_name_and_one_setting() -> None:

@@ -11,6 +11,7 @@ from itertools import combinations, product
 
 import numpy as np
 
+from m2trec_merlin.evaluation.outcomes import UNRANKED
 from m2trec_merlin.evaluation.tuning.samples import Parts
 from m2trec_merlin.evaluation.tuning.shortlists import BEST, Shortlists
 from m2trec_merlin.neighbours.views import Weight
@@ -146,7 +147,7 @@ class Trials:
         return scores
 
     def _measure(self, weights: Weights, scores: np.ndarray) -> Point:
-        ranks = np.full(len(self._counted.anywhere), np.iinfo(np.int64).max)
+        ranks = np.full(len(self._counted.anywhere), UNRANKED)
         ranks[self._within] = self._lists.ranks(scores)
         hits, anywhere = ranks <= _K, self._counted.anywhere
         reciprocal = np.where(hits, 1 / ranks, 0)[anywhere]
@@ -227,7 +228,7 @@ def terms(lists: Shortlists) -> dict[str, np.ndarray]:
     for view, lifted in lists.lifts.items():
         found[view] = lifted
         if (more := VIEWS[view].rare_weight) is not None:
-            found[more.name] = lists.rare * lifted
+            found[more.name] = lists.rarity * lifted
     return found
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from m2trec_merlin.encoded import NO_ITEM
+from m2trec_merlin.evaluation.outcomes import UNRANKED
 from m2trec_merlin.evaluation.ranking import leave_out
 from m2trec_merlin.neighbours.mixture import lift, session_novelty
 from m2trec_merlin.neighbours.pasts import ItemPasts, past_terms
@@ -39,7 +40,7 @@ class Shortlists:
     Attributes:
         model: score, float32 [P, S].
         lifts: float32 [P, S] by view, see `neighbours.mixture.lift`.
-        rare: rarity, float32 [P, S].
+        rarity: of the items, float32 [P, S]; see `neighbours.pasts.ItemPasts`.
         trend: float32 [P, S], see `neighbours.pasts.trends_of`; 0 where nothing is known of time.
         listed: bool [P, S], which came after training.
         novelty: of the sessions, float32 [P].
@@ -48,7 +49,7 @@ class Shortlists:
 
     model: np.ndarray
     lifts: dict[str, np.ndarray]
-    rare: np.ndarray
+    rarity: np.ndarray
     trend: np.ndarray
     listed: np.ndarray
     novelty: np.ndarray
@@ -62,7 +63,7 @@ class Shortlists:
         return cls(
             _stack([part.model for part in parts], width, -np.inf),
             {name: _stack([part.lifts[name] for part in parts], width) for name in parts[0].lifts},
-            _stack([part.rare for part in parts], width),
+            _stack([part.rarity for part in parts], width),
             _stack([part.trend for part in parts], width),
             _stack([part.listed for part in parts], width),
             np.concatenate([part.novelty for part in parts]),
@@ -71,7 +72,7 @@ class Shortlists:
 
     def past_terms(self) -> dict[str, np.ndarray]:
         """Return what the past of the items adds at a weight of 1, float32 [P, S] by name."""
-        return past_terms(self.rare, self.trend, self.listed)
+        return past_terms(self.rarity, self.trend, self.listed)
 
     def alone(self, view: str) -> np.ndarray:
         """Return the scores of one view, float32 [P, S]; the model decides among equal ones."""
@@ -80,7 +81,7 @@ class Shortlists:
     def take(self, prefixes: np.ndarray) -> Shortlists:
         """Return those of some prefixes, int64 [n]."""
         lifts = {view: each[prefixes] for view, each in self.lifts.items()}
-        rest = (self.rare, self.trend, self.listed, self.novelty, self.target)
+        rest = (self.rarity, self.trend, self.listed, self.novelty, self.target)
         return Shortlists(self.model[prefixes], lifts, *(each[prefixes] for each in rest))
 
     def ranks(self, scores: np.ndarray) -> np.ndarray:
@@ -91,7 +92,7 @@ class Shortlists:
         """
         own = scores[np.arange(len(scores)), self.target]
         ranks = np.count_nonzero(scores >= own[:, np.newaxis], axis=1)
-        return np.where((self.target >= 0) & np.isfinite(own), ranks, np.iinfo(np.int64).max)
+        return np.where((self.target >= 0) & np.isfinite(own), ranks, UNRANKED)
 
 
 def shortlist(

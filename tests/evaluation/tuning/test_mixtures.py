@@ -10,7 +10,7 @@ import pytest
 from m2trec_merlin.baselines import Popularity
 from m2trec_merlin.config import EvaluationConfig
 from m2trec_merlin.evaluation.metrics import hit_and_mrr
-from m2trec_merlin.evaluation.ranking import evaluate
+from m2trec_merlin.evaluation.ranking import rank_prefixes
 from m2trec_merlin.evaluation.tuning.mixtures import (
     STARTS,
     Point,
@@ -51,9 +51,9 @@ def point(hit: float, mrr: float, tail: float = 0.0) -> Point:
 
 def all_views(world: World) -> dict[str, SessionView]:
     return {
-        "by_id": SessionKnn(world.catalogue, world.train),
-        "by_metadata": MetadataKnn(world.catalogue, world.train),
-        "beside": ItemLists(world.catalogue, world.train),
+        "by_id": SessionKnn.fit(world.catalogue, world.train),
+        "by_metadata": MetadataKnn.fit(world.catalogue, world.train),
+        "beside": ItemLists.fit(world.catalogue, world.train),
         "content": WordLikeness(fit_words(world.catalogue)[0]),
     }
 
@@ -82,11 +82,11 @@ def test_points_are_what_the_mixture_of_their_weights_measures(
     for each in points[:: max(len(points) // 20, 1)]:
         assert not set(each.weights.views()) - set(names)
         tested = Mixture("tested", model, Lifts(views, pasts, each.weights), MOST)
-        outcome = evaluate(tested, prefixes, world.catalogue, EvaluationConfig(ks=[20]))
+        outcome = rank_prefixes(tested, prefixes, world.catalogue, EvaluationConfig(ks=[20]))
         assert outcome.items is not None
         hits = outcome.items.target <= 20
         assert (each.rare, each.new) == pytest.approx((hits[sample.rare].mean(), hits[sample.new].mean()))
-        over_all = evaluate(
+        over_all = rank_prefixes(
             tested,
             prefixes.take(np.flatnonzero(sample.anywhere)),
             world.catalogue,
@@ -155,7 +155,7 @@ def test_a_climb_ends_where_no_two_weights_make_it_better() -> None:
 def test_a_search_starts_with_the_model_alone_and_with_what_does_well_anywhere(tmp_path: Path) -> None:
     world = checkerboard(tmp_path)
     prefixes, model = world.test.prefixes(), Popularity(world.catalogue, world.train)
-    views: dict[str, SessionView] = {"by_id": SessionKnn(world.catalogue, world.train)}
+    views: dict[str, SessionView] = {"by_id": SessionKnn.fit(world.catalogue, world.train)}
     lists = shortlist(prefixes, model, views, ItemPasts.of(world.catalogue), MOST)
     points = search(lists, parts_of(prefixes), 0.01)
     assert points[0].weights == Weights()

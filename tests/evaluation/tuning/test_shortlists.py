@@ -41,7 +41,7 @@ def test_the_best_of_each_view_are_kept() -> None:
     # Rows 1 by the model and 5 by neighbours; after the second prefix row 9 by both.
     assert kept.tolist() == [2, 1]
     assert np.sort(lists.lifts["by_id"][0]).tolist() == [0, np.float32(np.log(21))]
-    assert sorted(lists.rare[1].tolist()) == [0.0, 1.0]
+    assert sorted(lists.rarity[1].tolist()) == [0.0, 1.0]
     assert lists.target.tolist() == [-1, -1]
 
 

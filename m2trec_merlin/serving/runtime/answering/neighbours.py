@@ -15,7 +15,6 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import pyarrow.parquet as pq
 
-from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.contract.explanation import BOOST, TREND
 from m2trec_merlin.contract.version import (
     ITEMS,
@@ -47,17 +46,12 @@ class ExportedNeighbours:
     def __init__(self, folder: Path, weights: Mapping[str, float]) -> None:
         told = [name for name in ("train_count", LISTED) if name in pq.read_schema(folder / ITEMS).names]
         counts, *listed = (each.to_numpy() for each in pq.read_table(folder / ITEMS, columns=told).columns)
-        past = Catalogue(
-            np.arange(len(counts) + 1),
-            np.concatenate([[0], counts]),
-            {},
-            listed=np.concatenate([[False], *listed]) if listed else None,
-        )
+        self._occurrences = np.concatenate([[0], counts])
+        self._listed = np.concatenate([[False], *listed]) if listed else None
         train = _training_sessions(folder)
         self._weights, self._example = Weights(**weights), train.rows[: train.lengths[:1].sum()]
-        found = {name: VIEWS[name].read(folder, past, train) for name in self._weights.views()}
+        found = {name: VIEWS[name].read(folder, self._occurrences, train) for name in self._weights.views()}
         self._views = {name: view for name, view in found.items() if view is not None}
-        self._occurrences, self._listed = past.train_counts, past.listed
         trends = folder / NEIGHBOUR_TRENDS
         self._trends = np.load(trends) if trends.is_file() else np.zeros(len(counts) + 1, np.float32)
         self._lifts_of: WeakKeyDictionary[Listing, Lifts] = WeakKeyDictionary()

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from m2trec_merlin.baselines.content_knn import ContentKnn
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import EncodedColumn, Field, Layout
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.evaluation.ranking import top_rows
-from m2trec_merlin.neighbours.content_knn import ContentKnn
 from m2trec_merlin.neighbours.word_likeness import WordLikeness, category_words, fit_words, item_words
 from m2trec_merlin.sessions import Sessions
 from tests.evaluation.contracts import ItemScorerContract

@@ -7,10 +7,9 @@ import pandas as pd
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.histories import distinct_events_before
+from m2trec_merlin.neighbours.popularity import popularity_share
+from m2trec_merlin.neighbours.repeats import sessions_repeat_items
 from m2trec_merlin.sessions import Prefixes, Sessions
-
-#: Share of repeats among training targets from which on a session's own items are worth recommending.
-REPEATS_WORTH_RECOMMENDING = 0.01
 
 
 class Baseline:
@@ -40,15 +39,9 @@ class Baseline:
         return scores
 
 
-def popularity_share(catalogue: Catalogue) -> np.ndarray:
-    """Return log(1 + training occurrences), divided by its maximum: float32 [R], between 0 and 1."""
-    logarithm = np.log1p(catalogue.train_counts)
-    return (logarithm / max(float(logarithm.max()), 1.0)).astype(np.float32)
-
-
 def popularity_of_seen(catalogue: Catalogue, weight: float) -> np.ndarray:
     """Return a multiple of `popularity_share`; -inf for items that training never saw: float32 [R]."""
-    shares = weight * popularity_share(catalogue)
+    shares = weight * popularity_share(catalogue.train_counts)
     shares[catalogue.train_counts == 0] = -np.inf
     return shares
 
@@ -60,17 +53,3 @@ def arbitrary_order(catalogue: Catalogue) -> np.ndarray:
     """
     hashes = pd.util.hash_array(catalogue.item_ids.astype(str).astype(object))
     return (hashes / 2.0**64).astype(np.float32)
-
-
-def sessions_repeat_items(train: Sessions) -> bool:
-    """Tell whether the next item of a training session is often one that the session already holds.
-
-    Click streams do repeat, baskets hardly ever. Where sessions do not, recommending their own items
-    only wastes places at the top, and a baseline that did so would be weak without need.
-    """
-    session = np.repeat(np.arange(len(train)), train.lengths)
-    _, first = np.unique(session * (train.rows.max(initial=0) + 1) + train.rows, return_index=True)
-    may_repeat = np.ones(len(train.rows), bool) if train.is_target is None else train.is_target.copy()
-    may_repeat[first] = False
-    repeats = int(may_repeat.sum())
-    return repeats >= REPEATS_WORTH_RECOMMENDING * max(train.n_prefixes, 1)

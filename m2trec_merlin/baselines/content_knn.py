@@ -6,13 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from m2trec_merlin.baselines.base import Baseline, arbitrary_order
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM
-from m2trec_merlin.neighbours.background import (
-    Baseline,
-    arbitrary_order,
-    popularity_share,
-)
+from m2trec_merlin.neighbours.popularity import popularity_share
 from m2trec_merlin.neighbours.word_likeness import WordLikeness, fit_words
 from m2trec_merlin.sessions import Prefixes, Sessions
 
@@ -51,7 +48,7 @@ class ContentKnn(Baseline):
         name: str = "content kNN",
     ) -> None:
         self.name = name
-        background = POPULARITY_WEIGHT * popularity_share(catalogue)
+        background = POPULARITY_WEIGHT * popularity_share(catalogue.train_counts)
         background += ORDER_WEIGHT * arbitrary_order(catalogue)
         background[NO_ITEM] = -np.inf
         super().__init__(train, background)

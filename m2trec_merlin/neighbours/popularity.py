@@ -1,0 +1,15 @@
+"""How often an item occurred in training, as a number between 0 and 1."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def popularity_share(occurrences: np.ndarray) -> np.ndarray:
+    """Return log(1 + training occurrences), divided by its maximum: float32 [R], between 0 and 1.
+
+    Args:
+        occurrences: int64 [R].
+    """
+    logarithm = np.log1p(occurrences)
+    return (logarithm / max(float(logarithm.max()), 1.0)).astype(np.float32)
