@@ -233,7 +233,7 @@ def columns_without_copies() -> Iterator[None]:
         yield
 
 
-class Steps:
+class OperatorChain:
     """The operators of a fitted workflow one after another, for frames of few rows.
 
     Upstream: `merlin.dag.executors.LocalExecutor` makes a frame for each node, most of which only rename, tag

@@ -85,7 +85,7 @@ RUNTIME_FLOORS: tuple[tuple[str, ...], ...] = (
     ("options",),
     ("catalogue",),
     ("request_json",),
-    ("background", "bounds", "notes", "tally"),
+    ("background", "bounds", "notes", "requests", "tally"),
 )
 #: Programs above the package, in their own folders.
 ABOVE = ("experiments", "benchmarks", "audit")

@@ -27,10 +27,10 @@ from nvtabular.ops import AddTags, Rename, TagAsItemFeatures
 
 from m2trec_merlin.attributes import ITEM_ID, Attribute
 from m2trec_merlin.attributes.base import Node
-from m2trec_merlin.merlin_adapter import Steps
+from m2trec_merlin.merlin_adapter import OperatorChain
 
 #: Of the workflows that have encoded something.
-_STEPS: WeakKeyDictionary[Workflow, Steps] = WeakKeyDictionary()
+_CHAINS: WeakKeyDictionary[Workflow, OperatorChain] = WeakKeyDictionary()
 
 
 def items_workflow(attributes: Sequence[Attribute], storage: Path) -> Workflow:
@@ -85,6 +85,6 @@ def encode_items(workflow: Workflow, frame: pd.DataFrame) -> pd.DataFrame:
     for column in wanted:
         if column not in raw.columns:
             raw[column] = None
-    if workflow not in _STEPS:
-        _STEPS[workflow] = Steps(workflow)
-    return _STEPS[workflow].transform(raw[wanted])
+    if workflow not in _CHAINS:
+        _CHAINS[workflow] = OperatorChain(workflow)
+    return _CHAINS[workflow].transform(raw[wanted])

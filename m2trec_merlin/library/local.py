@@ -29,10 +29,10 @@ from m2trec_merlin.serving.client.requests import (
     id_text,
     listed,
 )
-from m2trec_merlin.serving.runtime.answering.recommending import Request
 from m2trec_merlin.serving.runtime.catalogue.served_catalogue import ServedCatalogue
 from m2trec_merlin.serving.runtime.notes import show
 from m2trec_merlin.serving.runtime.options import check_options
+from m2trec_merlin.serving.runtime.requests import Request
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep, Tensors, answer_by_both
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from torch import Tensor
 from m2trec_merlin.encoded import NO_ITEM, Field
 from m2trec_merlin.model.catalogue_tensors import EncodedAttributes, on_device
 from m2trec_merlin.model.event_encoder import take_events
-from m2trec_merlin.model.layout import Packing
+from m2trec_merlin.model.packing import Packing
 from m2trec_merlin.sessions import Sessions
 
 

@@ -15,7 +15,7 @@ from m2trec_merlin.config import SessionEncoderConfig
 from m2trec_merlin.model.catalogue_tensors import EncodedAttributes
 from m2trec_merlin.model.dropout import Dropout
 from m2trec_merlin.model.event_encoder import EventEncoder
-from m2trec_merlin.model.layout import LengthGroup, Packing
+from m2trec_merlin.model.packing import LengthGroup, Packing
 
 
 class TransformerLayer(nn.Module):

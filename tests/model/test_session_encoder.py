@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from m2trec_merlin.config import SessionEncoderConfig
-from m2trec_merlin.model.layout import Packing
+from m2trec_merlin.model.packing import Packing
 from m2trec_merlin.model.session_encoder import SessionEncoder
 
 MODES = ["causal", "bidirectional"]

@@ -23,7 +23,7 @@ ANSWER = """
 import sys
 from pathlib import Path
 from m2trec_merlin.serving.runtime.steps.handover import as_arrays, hand_over
-from m2trec_merlin.serving.runtime.answering.recommending import Request
+from m2trec_merlin.serving.runtime.requests import Request
 from m2trec_merlin.serving.runtime.options import check_options
 from m2trec_merlin.serving.runtime.steps import PredictStep
 from m2trec_merlin.rows import RowsOfIds

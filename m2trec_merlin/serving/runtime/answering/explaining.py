@@ -74,7 +74,6 @@ class Explainer:
         catalogue: ServedCatalogue,
         session: VectorSession,
         draft: Draft,
-        unboosted: Draft,
         rows: np.ndarray,
         places: Sequence[int],
     ) -> list[Explanation]:
@@ -84,7 +83,6 @@ class Explainer:
             catalogue: that they are of.
             session: with one event at least.
             draft: the search that found them.
-            unboosted: the same without a boost.
             rows: int64 [m], of the items.
             places: of the events in the client's request.
         """
@@ -92,7 +90,7 @@ class Explainer:
         of_past = self._additions.lifts_of_past(catalogue, rows)
         there = {
             NEIGHBOURS: self._additions.neighbours,
-            BOOST: BOOST in of_past or len(unboosted.additions) < len(draft.additions),
+            BOOST: BOOST in of_past or BOOST in draft.additions,
             TREND: TREND in of_past,
             REPEAT: self._additions.repeats,
         }
@@ -104,10 +102,9 @@ class Explainer:
             for start in range(0, len(variants), _AT_ONCE):
                 block = variants[start : start + _AT_ONCE]
                 queries = self._encoder.encode([variant.session for variant in block])[0]
-                boosts = [(unboosted if each.without == BOOST else draft).additions for each in block]
                 wishes = self._additions.complete(
                     catalogue,
-                    [Wish(len(rows), only=rows, additions=additions) for additions in boosts],
+                    [Wish(len(rows), only=rows, additions=draft.without(each.without)) for each in block],
                     [_NO_ROWS if v.without == REPEAT else v.session.rows for v in block],
                     [_NO_NEIGHBOURS if v.without == NEIGHBOURS else v.session.rows for v in block],
                 )

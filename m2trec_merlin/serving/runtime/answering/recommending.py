@@ -6,9 +6,8 @@ Shape legend: B sessions, L longest session, I item width, R catalogue rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -43,70 +42,9 @@ from m2trec_merlin.serving.runtime.catalogue.served_catalogue import (
 )
 from m2trec_merlin.serving.runtime.options import Draft, apply_options, without_effect
 from m2trec_merlin.serving.runtime.options.explaining import Explain
-from m2trec_merlin.serving.runtime.options.newness import NewItemBoost
-
-#: Per predicted attribute the most probable values of the next item, and their probabilities.
-Categories = dict[str, tuple[list[str], np.ndarray]]
+from m2trec_merlin.serving.runtime.requests import Answer, Categories, Request
 
 _POPULAR = Explanation(None, None, None, None, POPULARITY)
-
-
-@dataclass(frozen=True)
-class Request:
-    """One session to recommend for.
-
-    Attributes:
-        rows: int64 [at most max_length], a catalogue row, or -1 - i for new item i.
-        new_items: encoded attributes of the items outside of the catalogue.
-        options: what the client asked for, checked.
-        notes: warnings so far.
-        request_id: what the answer calls it.
-        catalogue: version of the items in which rows are meant.
-        outside: candidates that the catalogue does not have, the last of the new items: by id, the values by
-            which they are filtered.
-        places: of the events in the client's request; none if nobody wants to know.
-        held: ids of all that the client's session holds, also of what is too long ago for `rows`; none
-            if nothing of it is to be left out.
-        events: encoded attributes of the events; empty where nothing is said of any, or the model reads none.
-    """
-
-    rows: np.ndarray
-    new_items: EncodedItems
-    options: dict[str, Any]
-    notes: list[str]
-    request_id: str = ""
-    catalogue: str = EXPORTED_CATALOGUE
-    outside: dict[str, dict[str, Any]] = field(default_factory=dict)
-    places: list[int] = field(default_factory=list)
-    held: list[str] = field(default_factory=list)
-    events: EncodedItems = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What is recommended, best first.
-
-    Attributes:
-        item_ids: at most top_k.
-        titles: of these items.
-        scores: float32, as many.
-        categories: per predicted attribute the most probable values and their probabilities.
-        warnings: what was ignored, and why the answer is not what was asked for.
-        about: which request is answered, and from what.
-        explanations: of the first items, where they were asked for.
-        new_items: how many of them have no training history.
-        is_fallback: whether they are the most frequent ones, as nothing in the session could be used.
-    """
-
-    item_ids: list[str]
-    titles: list[str]
-    scores: np.ndarray
-    categories: Categories
-    warnings: list[str]
-    about: About
-    explanations: list[Explanation] = field(default_factory=list)
-    new_items: int = 0
-    is_fallback: bool = False
 
 
 class Recommender:
@@ -239,15 +177,8 @@ class Recommender:
             found = draft.settle(found)
             answer = self._answer(catalogue, request, draft, found, categories[index])
             if request.options[Explain.name]:
-                unboosted = replace(request, options={**request.options, NewItemBoost.name: 0.0})
-                reasons = self._explainer.explain(
-                    catalogue,
-                    sessions[index],
-                    draft,
-                    _draft(catalogue, unboosted),
-                    found.rows,
-                    request.places or range(len(request.rows)),
-                )
+                places = request.places or range(len(request.rows))
+                reasons = self._explainer.explain(catalogue, sessions[index], draft, found.rows, places)
                 answer = replace(answer, explanations=reasons)
             answers.append(answer)
         return answers

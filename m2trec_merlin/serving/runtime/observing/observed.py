@@ -29,7 +29,7 @@ _MOST_LINES = 10_000
 
 
 class EnsembleStep(Protocol):
-    """One step of the ensemble, see `steps.py`.
+    """One step of the ensemble, see `serving.runtime.steps`.
 
     Attributes:
         name: of the model in Triton.

@@ -33,11 +33,11 @@ class Draft:
         session_rows: int64 [L], rows of the session; negative for items outside of the catalogue.
         held: ids of all that the session holds, where it is to be left out.
         new: int64, rows that count as new.
-        new_are_named: whether the request says which.
         notes: warnings of the answer.
         biases: float32 [R], of the candidates; -inf for rows that are none.
+        new_are_named: whether the request says which rows are new.
         k: rows wanted.
-        additions: to scores.
+        additions: to scores, by what an explanation calls their source.
         forbidden: rows that must not be found.
         allowed: bool [R], what filters let pass; None for everything.
         only: int64, rows of a list, beside which nothing is looked at; None for everything.
@@ -52,7 +52,7 @@ class Draft:
     biases: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     new_are_named: bool = False
     k: int = 0
-    additions: list[Addition] = field(default_factory=list)
+    additions: dict[str, Addition] = field(default_factory=dict)
     forbidden: list[int] = field(default_factory=list)
     allowed: np.ndarray | None = None
     only: np.ndarray | None = None
@@ -70,7 +70,11 @@ class Draft:
         k = self.k if self.choice is None else POOL
         # Each once: a search looks the farther for every one of them.
         forbidden = np.unique(np.array(self.forbidden, np.int64))
-        return Wish(k, forbidden, self.allowed, self.only, self.additions)
+        return Wish(k, forbidden, self.allowed, self.only, list(self.additions.values()))
+
+    def without(self, source: str) -> list[Addition]:
+        """Return the additions but that of a source, if it is there."""
+        return [addition for name, addition in self.additions.items() if name != source]
 
     def settle(self, found: Found) -> Found:
         """Return the rows of the answer, of those that the search found."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from m2trec_merlin.contract.explanation import BOOST
 from m2trec_merlin.contract.version import Description
 from m2trec_merlin.serving.runtime.notes import name_some
 from m2trec_merlin.serving.runtime.options.base import (
@@ -76,6 +77,6 @@ class NewItemBoost(Option[float]):
     def apply(self, value: float, draft: Draft) -> None:
         """Add it to the rows that are new by now: `new_items` comes first."""
         if value:
-            draft.additions.append((draft.new, value))
+            draft.additions[BOOST] = draft.new, value
         elif draft.new_are_named:
             draft.notes.append(f"options.{NewItems.name}: ignored, since {self.name} is 0")

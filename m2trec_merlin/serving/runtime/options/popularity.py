@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from m2trec_merlin.contract.explanation import POPULARITY
 from m2trec_merlin.contract.version import Description
 from m2trec_merlin.serving.runtime.options.base import Draft, Option, is_number
 
@@ -38,4 +39,4 @@ class Popularity(Option[float]):
         if not len(rows):
             draft.notes.append(f"options.{self.name}: ignored, since this model has no popularity bias")
             return
-        draft.additions.append((rows, draft.biases[rows] * np.float32(value - 1)))
+        draft.additions[POPULARITY] = rows, draft.biases[rows] * np.float32(value - 1)

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from m2trec_merlin.errors import M2TRecError
-from m2trec_merlin.serving.runtime.answering.recommending import Request
+from m2trec_merlin.serving.runtime.requests import Request
 from m2trec_merlin.serving.runtime.steps.batches import Tensors
 from m2trec_merlin.serving.runtime.steps.predict import PredictStep
 from m2trec_merlin.serving.runtime.steps.preprocess import PreprocessStep

@@ -26,10 +26,10 @@ from m2trec_merlin.contract.names import (
 from m2trec_merlin.contract.version import Description
 from m2trec_merlin.encoded import NO_ITEM, EncodedItems, Field, from_tensors, no_items, to_tensors
 from m2trec_merlin.errors import RefusedError, ServerError
-from m2trec_merlin.serving.runtime.answering.recommending import Request
 from m2trec_merlin.serving.runtime.options import check_read_options
 from m2trec_merlin.serving.runtime.options.base import is_number
 from m2trec_merlin.serving.runtime.request_json import parse_json
+from m2trec_merlin.serving.runtime.requests import Request
 
 #: Entries of `CHECKED` that are left out where they are empty, and what they are.
 _SELDOM: dict[str, type] = {"outside": dict, "places": list, "held": list}

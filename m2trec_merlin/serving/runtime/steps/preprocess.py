@@ -21,7 +21,6 @@ from m2trec_merlin.contract.names import (
 )
 from m2trec_merlin.contract.version import Description
 from m2trec_merlin.errors import M2TRecError, RefusedError
-from m2trec_merlin.serving.runtime.answering.recommending import Request
 from m2trec_merlin.serving.runtime.bounds import LONGEST_REQUEST_ID, require_short_session, require_small
 from m2trec_merlin.serving.runtime.catalogue.exported_ids import ExportedIds
 from m2trec_merlin.serving.runtime.catalogue.live_versions import LiveVersions
@@ -32,6 +31,7 @@ from m2trec_merlin.serving.runtime.options.reranking import Candidates, ids_of
 from m2trec_merlin.serving.runtime.reading.events import EventReader
 from m2trec_merlin.serving.runtime.reading.new_items import NewItemEncoder
 from m2trec_merlin.serving.runtime.reading.sessions import ReadSession, SessionReader
+from m2trec_merlin.serving.runtime.requests import Request
 from m2trec_merlin.serving.runtime.steps.batches import Tensors, answer_good, session_tensors
 from m2trec_merlin.serving.runtime.steps.handover import as_arrays, hand_over
 from m2trec_merlin.serving.runtime.tally import StepTally, Tally

@@ -25,8 +25,9 @@ from m2trec_merlin.scores import Lift
 from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
 from m2trec_merlin.serving.client import Recommendations
 from m2trec_merlin.serving.export.run import export
-from m2trec_merlin.serving.runtime.answering.recommending import Recommender, Request
+from m2trec_merlin.serving.runtime.answering.recommending import Recommender
 from m2trec_merlin.serving.runtime.options import OPTIONS
+from m2trec_merlin.serving.runtime.requests import Request
 from m2trec_merlin.sessions import Sessions
 from tests.serving.runtime.asking import Asking
 from tests.worlds.shop import MAX_LENGTH, N_ITEMS, N_SEEN, TRAIN, Shop, build_shop, raw_items

@@ -13,9 +13,10 @@ import pytest
 from m2trec_merlin.encoded import FIRST_VALUE
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.serving.runtime.answering.additions import repeat_addition
-from m2trec_merlin.serving.runtime.answering.recommending import Answer, Recommender, Request
+from m2trec_merlin.serving.runtime.answering.recommending import Recommender
 from m2trec_merlin.serving.runtime.options import check_options
 from m2trec_merlin.serving.runtime.reading.sessions import ReadSession, SessionReader
+from m2trec_merlin.serving.runtime.requests import Answer, Request
 from m2trec_merlin.serving.runtime.steps import PreprocessStep
 from tests.worlds.shop import MAX_LENGTH, N_ITEMS, N_SEEN, Shop, offline_scores
 

@@ -88,7 +88,7 @@ class TestContract:
     def test_its_default_forbids_nothing_and_adds_nothing(self, option: Option[Any]) -> None:
         draft = draft_of_nothing()
         option.apply(option.default, draft)
-        assert (draft.additions, draft.forbidden, draft.allowed, draft.notes) == ([], [], None, [])
+        assert (draft.additions, draft.forbidden, draft.allowed, draft.notes) == ({}, [], None, [])
         assert draft.new.tolist() == [2, 3]
 
 
@@ -128,7 +128,7 @@ def test_what_has_no_effect_is_noted() -> None:
     draft = draft_of_nothing()
     NewItems().apply(["sku-1", "3"], draft)
     NewItemBoost().apply(0.0, draft)
-    assert draft.new.tolist() == [3] and draft.additions == []
+    assert draft.new.tolist() == [3] and draft.additions == {}
     assert draft.notes == [
         "options.new_items: 'sku-1' ignored, since new are items without training history that can be "
         "recommended",

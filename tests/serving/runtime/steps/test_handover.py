@@ -10,8 +10,8 @@ import pytest
 from m2trec_merlin.contract.version import Description, RawAttribute
 from m2trec_merlin.encoded import split_items
 from m2trec_merlin.errors import ServerError
-from m2trec_merlin.serving.runtime.answering.recommending import Request
 from m2trec_merlin.serving.runtime.options import check_options
+from m2trec_merlin.serving.runtime.requests import Request
 from m2trec_merlin.serving.runtime.steps.handover import as_arrays, hand_over, one_session, receive
 from tests.worlds.encoded import tiny_catalogue
 

@@ -2,7 +2,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m2trec_merlin.model.layout import Packing
+from m2trec_merlin.model.packing import Packing
 
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=6))
