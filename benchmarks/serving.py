@@ -24,9 +24,9 @@ from benchmarks.frame.parse import Parser
 from benchmarks.frame.publish import publish, table
 from benchmarks.open_loop import ask, request
 from m2trec_merlin.artifacts import require_manifest
+from m2trec_merlin.column_names import LISTED
 from m2trec_merlin.contract.names import ITEM_ATTRIBUTES, ITEM_IDS, OPTIONS
 from m2trec_merlin.errors import ConfigError
-from m2trec_merlin.readers.canonical import LISTED_SINCE
 from m2trec_merlin.runs.folder import INTERACTIONS, ITEMS_FILE
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.process import TritonServer
@@ -117,7 +117,7 @@ def raw_items(data: Path) -> dict[str, str]:
     """Return the raw columns of each item as JSON, by its id."""
     items = pq.read_table(data / ITEMS_FILE)
     # Since when an item is listed is none of its attributes.
-    items = items.drop_columns([name for name in items.column_names if name == LISTED_SINCE])
+    items = items.drop_columns([name for name in items.column_names if name == LISTED])
     return {str(item.pop("item_id")): json.dumps(item) for item in items.to_pylist()}
 
 

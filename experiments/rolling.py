@@ -28,16 +28,16 @@ import pandas as pd
 from benchmarks.frame.parse import Parser, read
 from benchmarks.frame.publish import Stamp, publish, table
 from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.column_names import ITEM_ID, POSITION, SESSION_ID, SPLIT, TIMESTAMP
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.preparation import prepare_data
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.evaluation.bootstrap import session_intervals
 from m2trec_merlin.evaluation.promotion import parse_metric, translate, weigh
-from m2trec_merlin.evaluation.ranking import rank_prefixes, scored_prefixes
+from m2trec_merlin.evaluation.ranking import evaluate, scored_prefixes
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.storage import load_model
 from m2trec_merlin.preprocessing.run import preprocess
-from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, SESSION_ID, SPLIT, TIMESTAMP
 from m2trec_merlin.readers.positions import order_keys, parse_positions
 from m2trec_merlin.readers.tables import TablesData
 from m2trec_merlin.readers.times import parse_instants, parse_timestamps
@@ -222,7 +222,7 @@ def compare(runs: Mapping[str, Run], line: Line) -> None:
         told = translate(sessions, catalogue, own)
         prefixes = scored_prefixes(told, settings, settings.max_prefixes, seed)
         scorer = ModelScorer(load_model(run.model, own), name)
-        outcomes[name] = rank_prefixes(scorer, prefixes, own, settings.model_copy(update={"ks": [20]}))
+        outcomes[name] = evaluate(scorer, prefixes, own, settings.model_copy(update={"ks": [20]}))
     for text in METRICS:
         metric, k = parse_metric(text)
         line.values[text] = {}

@@ -26,15 +26,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from m2trec_merlin.artifacts import read_json, reading
+from m2trec_merlin.column_names import ITEM_ID, LISTED, RECENT_COUNT, TRAIN_COUNT
 from m2trec_merlin.encoded import NO_ITEM, EncodedColumn, Field
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.ids import IdIndex
 
 #: Files of a catalogue, and the folder of its vocabularies; see above.
 ENCODED, DISPLAY, SCHEMA, VOCABULARIES = "items.parquet", "display.parquet", "schema.json", "vocabularies"
-
-#: Columns of `items.parquet` that tell of an item's past.
-TRAIN_COUNT, RECENT_COUNT, LISTED = "train_count", "recent_count", "@listed"
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,7 @@ class Catalogue:
             except ValueError as error:
                 raise ArtifactError(f"{path}: {error}: run `m2trec preprocess --force`") from None
             attributes[field.name] = EncodedColumn.join([EncodedColumn.no_item(field), column])
-        ids = table.column("item_id").to_numpy()
+        ids = table.column(ITEM_ID).to_numpy()
         return cls(
             item_ids=np.concatenate([_no_id(ids), ids]),
             train_counts=_past(table, TRAIN_COUNT),

@@ -11,7 +11,8 @@ one value is decided here, for each text by itself, and nowhere else:
 - a time of a day is written as UTC, a midnight as its date: 2024-01-05T00:00:00Z is "2024-01-05"; seconds of
   a time have no zeros behind their fraction: 10:30:00.000 is "10:30:00".
 
-Ids of items and sessions are not categories, and stay as they are.
+Ids of items and sessions are not categories, and stay as they are, but for whole numbers in a type of
+fractions (`text_of_id`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ import re
 import unicodedata
 from datetime import datetime, timedelta
 from decimal import Decimal
+from numbers import Integral, Real
+from typing import TypeGuard
 
 #: Numbers with more digits before the point, or so many zeros behind it, keep an exponent.
 _LONGEST, _ZEROS = 21, 6
@@ -40,6 +43,30 @@ _TIME = re.compile(
     r" ?(?P<offset>Z|[+-][0-9]{2}(?::?[0-9]{2})?)?",
     re.IGNORECASE,
 )
+
+
+def text_of_id(value: object) -> str:
+    """Return an id as text: whole numbers without a fraction, whatever type holds them.
+
+    Of whole numbers, tables with gaps make floats, and databases decimals. Floats of 2^63 and more tell no
+    neighbouring numbers apart, and stay as they are written.
+    """
+    if not has_point(value) or has_fraction(value):
+        return str(value)
+    return str(int(value)) if isinstance(value, Decimal) or abs(value) < 2**63 else str(value)
+
+
+def has_point(value: object) -> TypeGuard[float | Decimal]:
+    """Tell whether a value is of a type of numbers that may have a fraction."""
+    return isinstance(value, Decimal) or (isinstance(value, Real) and not isinstance(value, Integral))
+
+
+def has_fraction(value: float | Decimal) -> bool:
+    """Tell whether a number is not whole, as infinity and NaN are not."""
+    if isinstance(value, Decimal):
+        # The remainder of a decimal has no more digits than its context, which are fewer than Arrow's.
+        return not value.is_finite() or value != value.to_integral_value()
+    return value % 1 != 0
 
 
 def spell(text: str) -> str:

@@ -45,6 +45,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "scratch",
         "artifacts",
         "catalogue",
+        "column_names",
         "columns",
         "derived",
         "devices",

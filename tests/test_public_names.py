@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1] / "m2trec_merlin"
 
 PUBLIC = {
     "": {"LocalRecommender", "evaluate", "load"},
-    "attributes": {"ITEM_ID", "AnyAttribute", "Attribute", "Embedding", "Fault", "parse_attribute"},
+    "attributes": {"AnyAttribute", "Attribute", "Embedding", "Fault", "parse_attribute"},
     "config": {
         "M2TREC",
         "VARIANTS",

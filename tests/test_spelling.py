@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m2trec_merlin.spelling import spell, spell_json
+from m2trec_merlin.serving.client.requests import id_text
+from m2trec_merlin.spelling import spell, spell_json, text_of_id
 
 
 @pytest.mark.parametrize(
@@ -90,3 +92,23 @@ def test_spelling_twice_changes_nothing(text: str) -> None:
 def test_no_digit_of_a_number_is_lost(number: float) -> None:
     assert float(spell(repr(number))) == number
     assert spell(str(Decimal(repr(number)))) == spell(repr(number))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (7, "7"),
+        ("007", "007"),
+        (7.0, "7"),
+        (np.float32(7), "7"),
+        (np.int64(7), "7"),
+        (Decimal("7.00"), "7"),
+        (Decimal(10) ** 30, "1" + "0" * 30),
+        (7.5, "7.5"),
+        (1e19, "1e+19"),
+        (float("inf"), "inf"),
+        (True, "True"),
+    ],
+)
+def test_ids_are_whole_numbers_whatever_type_holds_them(value: object, text: str) -> None:
+    assert text_of_id(value) == id_text(value) == text

@@ -25,8 +25,9 @@ from merlin.schema import Tags
 from nvtabular import Workflow
 from nvtabular.ops import AddTags, Rename, TagAsItemFeatures
 
-from m2trec_merlin.attributes import ITEM_ID, Attribute
+from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.attributes.base import Node
+from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.merlin_adapter import OperatorChain
 
 #: Of the workflows that have encoded something.

@@ -28,11 +28,12 @@ from nvtabular.ops import AddTags, Filter, Groupby, JoinExternal, ListSlice, Ope
 
 from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.attributes.base import Node
+from m2trec_merlin.column_names import ITEM_ID, POSITION, SESSION_ID
 from m2trec_merlin.frames import Column, Frame, frames_of
 from m2trec_merlin.ids import IdIndex
 from m2trec_merlin.workflows.items import encoded_groups
 
-EVENT_COLUMNS = ("session_id", "item_id", "position")
+EVENT_COLUMNS = (SESSION_ID, ITEM_ID, POSITION)
 
 
 class NumberSessions(Operator):
@@ -41,11 +42,11 @@ class NumberSessions(Operator):
     def transform(self, col_selector: ColumnSelector, df: Frame) -> Frame:
         """Return the frame with the new column."""
         frames = frames_of(df)
-        return frames.with_columns(df, {"session": frames.number(df["session_id"])})
+        return frames.with_columns(df, {"session": frames.number(df[SESSION_ID])})
 
     def column_mapping(self, col_selector: ColumnSelector) -> dict[str, list[str]]:
         """All columns, and the new one made of `session_id`."""
-        return {**super().column_mapping(col_selector), "session": ["session_id"]}
+        return {**super().column_mapping(col_selector), "session": [SESSION_ID]}
 
     def _compute_dtype(self, col_schema: ColumnSchema, input_schema: Schema) -> ColumnSchema:
         if col_schema.name == "session":
@@ -64,21 +65,21 @@ class JoinRows(JoinExternal):
     """
 
     def __init__(self, rows: pd.DataFrame) -> None:
-        super().__init__(rows, on="item_id", how="inner", columns_ext=["item_id", "row"])
-        self.index = IdIndex(rows["item_id"])
+        super().__init__(rows, on=ITEM_ID, how="inner", columns_ext=[ITEM_ID, "row"])
+        self.index = IdIndex(rows[ITEM_ID])
         self.rows = rows["row"].to_numpy()
 
     def transform(self, col_selector: ColumnSelector, df: Frame) -> Frame:
         """Return the events of known items with their rows."""
         frames = frames_of(df)
-        positions = frames.find(df["item_id"], self.index)
+        positions = frames.find(df[ITEM_ID], self.index)
         known = positions >= 0
         rows = frames.values_at(self.rows, positions[known])
         return frames.with_columns(frames.keep(df, known), {"row": rows})
 
     def count_unknown(self, events: Frame) -> int:
         """Return how many events `transform` drops."""
-        return int((frames_of(events).find(events["item_id"], self.index) < 0).sum())
+        return int((frames_of(events).find(events[ITEM_ID], self.index) < 0).sum())
 
 
 class GroupSessions(Groupby):
@@ -93,7 +94,7 @@ class GroupSessions(Groupby):
 
     def __init__(self, more: Sequence[str] = ()) -> None:
         super().__init__(
-            groupby_cols=["session", "session_id"],
+            groupby_cols=["session", SESSION_ID],
             sort_cols=["session", "position"],
             aggs={"row": ["list", "count"], **{name: ["list"] for name in more}},
         )

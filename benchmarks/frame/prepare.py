@@ -21,7 +21,7 @@ from m2trec_merlin.data.preparation import prepare_data
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.evaluation.metrics import hit_and_mrr
 from m2trec_merlin.evaluation.outcomes import Outcome
-from m2trec_merlin.evaluation.ranking import rank_prefixes, scored_prefixes
+from m2trec_merlin.evaluation.ranking import evaluate, scored_prefixes
 from m2trec_merlin.evaluation.served import mixture_of
 from m2trec_merlin.evaluation.tuning.chosen import mixture_weights
 from m2trec_merlin.evaluation.tuning.run import tune
@@ -93,7 +93,7 @@ class Prepared:
         progress: Progress = SILENT,
     ) -> Outcome:
         """Rank as `m2trec evaluate` does."""
-        return rank_prefixes(scorer, prefixes, self.catalogue, self.config.evaluation, progress=progress)
+        return evaluate(scorer, prefixes, self.catalogue, self.config.evaluation, progress=progress)
 
 
 def prepare(config: Config) -> Prepared:
@@ -155,4 +155,4 @@ def hit_and_mrr_at_20(
         settings: of the evaluation.
     """
     wanted = EvaluationConfig(ks=[K], baselines=[], **settings)
-    return hit_and_mrr(rank_prefixes(scorer, prefixes, catalogue, wanted, candidates=candidates), K)
+    return hit_and_mrr(evaluate(scorer, prefixes, catalogue, wanted, candidates=candidates), K)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field as Setting
 from pydantic import TypeAdapter
 
-from m2trec_merlin.attributes.base import ITEM_ID, Attribute, Embedding, Fault
+from m2trec_merlin.attributes.base import Attribute, Embedding, Fault
 from m2trec_merlin.attributes.categorical import Categorical
 from m2trec_merlin.attributes.multi_categorical import MultiCategorical
 from m2trec_merlin.attributes.numeric import Numeric
@@ -15,7 +15,7 @@ from m2trec_merlin.attributes.sentence import Sentence
 from m2trec_merlin.attributes.text import Text
 from m2trec_merlin.attributes.vector import Vector
 
-__all__ = ["ITEM_ID", "AnyAttribute", "Attribute", "Embedding", "Fault", "parse_attribute"]
+__all__ = ["AnyAttribute", "Attribute", "Embedding", "Fault", "parse_attribute"]
 
 #: All kinds. A new one is a module of its own and a name in this line.
 AnyAttribute = Annotated[

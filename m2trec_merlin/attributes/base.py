@@ -19,6 +19,7 @@ from pydantic import Field as Setting
 from pydantic import field_validator
 
 from m2trec_merlin.attributes.profiles import Profile, most_frequent
+from m2trec_merlin.column_names import ITEM_ID, RECENT_COUNT, TRAIN_COUNT
 from m2trec_merlin.columns import are_missing_words, as_text, to_arrow
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.errors import shorten
@@ -27,11 +28,8 @@ from m2trec_merlin.sections import Name, Section
 if TYPE_CHECKING:
     from nvtabular import Workflow
 
-#: Name of the id pseudo-attribute: one embedding per training item, for the id-based variants only.
-ITEM_ID = "item_id"
-
 #: Columns of the catalogue, the pseudo-attribute, and a name that NVTabular's Categorify uses for itself.
-RESERVED_NAMES = (ITEM_ID, "row", "train_count", "recent_count", "labels")
+RESERVED_NAMES = (ITEM_ID, "row", TRAIN_COUNT, RECENT_COUNT, "labels")
 
 #: What to do about lists that are written as text.
 WRITTEN_LISTS_HINT = "use Parquet, which has lists, or kind multi_categorical with texts like red|cheap"

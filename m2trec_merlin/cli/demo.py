@@ -13,12 +13,12 @@ from typing import Any
 import pandas as pd
 
 from m2trec_merlin.artifacts import writing
-from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.cli import verbs
 from m2trec_merlin.cli.options import DEFAULT_CONFIG
 from m2trec_merlin.cli.remedies import complete
 from m2trec_merlin.cli.terminal import console, print_plain
+from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.config import Config
 from m2trec_merlin.encoded import Layout
 from m2trec_merlin.errors import ArtifactError

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from m2trec_merlin.cli.terminal import escape
+from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.serving.client import Explanation, Recommendations, SessionItem
 
 
@@ -61,7 +62,7 @@ def describe_reason(explanation: Explanation) -> str:
 def describe_item(item: SessionItem, titles: Mapping[str, str]) -> str:
     """Return one line about an item of a session: id and title, or its raw attributes."""
     if isinstance(item, Mapping):
-        attributes = ", ".join(f"{name}={value}" for name, value in item.items() if name != "item_id")
+        attributes = ", ".join(f"{name}={value}" for name, value in item.items() if name != ITEM_ID)
         return f"{item.get('item_id', 'new item')}  ({attributes})"
     title = titles.get(str(item))
     return f"{item}  {title}" if title else str(item)

@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
-from m2trec_merlin.attributes import ITEM_ID, AnyAttribute, Attribute
+from m2trec_merlin.attributes import AnyAttribute, Attribute
+from m2trec_merlin.column_names import ITEM_ID, LISTED, POSITION, SESSION_ID, SPLIT, TARGET, TIMESTAMP
 from m2trec_merlin.config.evaluation import EvaluationConfig
 from m2trec_merlin.config.model import ModelConfig
 from m2trec_merlin.config.preprocessing import PreprocessingConfig
@@ -19,7 +20,6 @@ from m2trec_merlin.config.variants import M2TREC, VARIANTS
 from m2trec_merlin.derived import DERIVED, is_derived
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.readers import DEFAULT_SOURCE, AnyData, Source
-from m2trec_merlin.readers.canonical import LISTED_SINCE, POSITION, SESSION_ID, SPLIT, TARGET, TIMESTAMP
 from m2trec_merlin.readers.complete_journey import CompleteJourneyData
 from m2trec_merlin.sections import Section, SettingPath
 from m2trec_merlin.sessions import IS_TARGET
@@ -163,8 +163,8 @@ class Config(Section):
     @classmethod
     def _columns_are_of_the_source(cls, attributes: list[Attribute]) -> list[Attribute]:
         # Canonical items hold the dates of `data.listed` under a name of their own.
-        if taken := [a.name for a in attributes if a.source_column == LISTED_SINCE]:
-            raise ValueError(f"attribute '{taken[0]}': the column '{LISTED_SINCE}' is reserved: rename yours")
+        if taken := [a.name for a in attributes if a.source_column == LISTED]:
+            raise ValueError(f"attribute '{taken[0]}': the column '{LISTED}' is reserved: rename yours")
         return attributes
 
     @field_validator("event_attributes")

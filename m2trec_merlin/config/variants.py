@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from m2trec_merlin.attributes import ITEM_ID, Attribute
+from m2trec_merlin.attributes import Attribute
+from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.config.model import ModelConfig
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from m2trec_merlin.artifacts import atomic_write, read_json
+from m2trec_merlin.column_names import ITEM_ID, TRAIN_COUNT
 from m2trec_merlin.contract.checksums import require_sealed
 from m2trec_merlin.encoded import Field
 
@@ -24,10 +25,7 @@ CATALOGUE_IDS, ITEMS_WORKFLOW, EVENTS_WORKFLOW = "item_ids.parquet", "items_work
 #: Of the second step.
 ITEMS, CATEGORIES = "items.parquet", "categories.json"
 #: Columns of the table of items that are there for every model; it is filtered by the others.
-OWN_COLUMNS = ("item_id", "title", "train_count")
-#: Another one where it is known of exported items: whether they were listed too late for training to see them
-#: sell. No attribute is called so.
-LISTED = "@listed"
+OWN_COLUMNS = (ITEM_ID, "title", TRAIN_COUNT)
 ITEM_GRAPH, SESSION_GRAPH = "items.onnx", "sessions.onnx"
 ITEM_VECTORS, CANDIDATE_VECTORS = "item_vectors.npy", "candidate_vectors.npy"
 BIASES, REPEAT_BIASES = "biases.npy", "repeat_biases.npy"

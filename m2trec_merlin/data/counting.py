@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from m2trec_merlin.column_names import POSITION, SESSION_ID
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.event_columns import EventColumns
 from m2trec_merlin.data.report.counts import SplitCounts
@@ -25,7 +26,7 @@ from m2trec_merlin.errors import DataError
 from m2trec_merlin.ids import numbered
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers import Source
-from m2trec_merlin.readers.canonical import POSITION, SESSION_ID, SPLITS, KnownItems
+from m2trec_merlin.readers.canonical import SPLITS, KnownItems
 
 
 @dataclass(frozen=True)

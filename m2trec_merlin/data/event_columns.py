@@ -10,10 +10,10 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from m2trec_merlin.attributes import Attribute
+from m2trec_merlin.column_names import POSITION, TARGET, TIMESTAMP
 from m2trec_merlin.columns import as_category, of_one_type
 from m2trec_merlin.config import Config
 from m2trec_merlin.derived import DERIVED, is_derived
-from m2trec_merlin.readers.canonical import POSITION, TARGET, TIMESTAMP
 from m2trec_merlin.readers.problems import ProblemLog
 
 

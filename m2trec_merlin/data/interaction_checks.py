@@ -9,24 +9,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from m2trec_merlin.column_names import ITEM_ID, POSITION, SESSION_ID, SPLIT, TARGET, TIMESTAMP
 from m2trec_merlin.columns import are_missing_words
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.event_columns import EventColumns
 from m2trec_merlin.data.time_checks import TimeChecks
 from m2trec_merlin.ids import numbered
 from m2trec_merlin.readers import Origin, Source
-from m2trec_merlin.readers.canonical import (
-    ITEM_ID,
-    POSITION,
-    SESSION_ID,
-    SPLIT,
-    SPLITS,
-    TARGET,
-    TIMESTAMP,
-    KnownItems,
-    has_fractions,
-    normalise_ids,
-)
+from m2trec_merlin.readers.canonical import SPLITS, KnownItems, has_fractions, normalise_ids
 from m2trec_merlin.readers.near_ids import AlikeIds, doubt_of, explain_unknown
 from m2trec_merlin.readers.positions import parse_positions, parse_whole_numbers
 from m2trec_merlin.readers.problems import SHOWN, ProblemLog, describe_missing_column

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from m2trec_merlin.column_names import LISTED, TIMESTAMP
 from m2trec_merlin.data.time_checks import doubt_of_unit
-from m2trec_merlin.readers.canonical import LISTED_SINCE, TIMESTAMP
 from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
 from m2trec_merlin.readers.settings import ListingDates
 from m2trec_merlin.readers.source import Origin
@@ -48,7 +48,7 @@ def doubt_of_listing_dates(items: pd.DataFrame, dates: ListingDates, file: str) 
         dates: which column it is, and how it is written.
         file: that the items come from.
     """
-    doubt = doubt_of_unit(items[LISTED_SINCE].max(), dates.time_format, "data.listed.time_format")
+    doubt = doubt_of_unit(items[LISTED].max(), dates.time_format, "data.listed.time_format")
     return [f"{file}, column '{dates.column}': {doubt}"] if doubt else []
 
 
@@ -61,4 +61,4 @@ def with_listing_dates(items: pd.DataFrame, raw: pd.DataFrame, dates: ListingDat
         dates: which column it is, and how it is written.
     """
     times = parse_timestamps(raw[dates.column], dates.time_format).to_numpy()
-    return items.assign(**{LISTED_SINCE: times})
+    return items.assign(**{LISTED: times})

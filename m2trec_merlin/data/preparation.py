@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from m2trec_merlin.artifacts import atomic_directory, require_manifest, write_manifest
+from m2trec_merlin.column_names import ITEM_ID, SPLIT, TIMESTAMP
 from m2trec_merlin.columns import to_arrow
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.counting import split_sessions
@@ -22,7 +23,7 @@ from m2trec_merlin.data.report.statistics import VERSION, describe
 from m2trec_merlin.data.session_length import MANIFEST_NAME, length_for_most_events
 from m2trec_merlin.data.validation import validate
 from m2trec_merlin.progress import SILENT, Progress
-from m2trec_merlin.readers.canonical import ITEM_ID, SPLIT, SPLITS, TIMESTAMP
+from m2trec_merlin.readers.canonical import SPLITS
 from m2trec_merlin.readers.source import Source
 from m2trec_merlin.runs import Run, Step
 from m2trec_merlin.runs.folder import (

@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from m2trec_merlin.attributes import Attribute
+from m2trec_merlin.column_names import ITEM_ID, POSITION, SESSION_ID, SPLIT, TARGET, TIMESTAMP
 from m2trec_merlin.config import Config
 from m2trec_merlin.readers import Origin
-from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, SESSION_ID, SPLIT, SPLITS, TARGET, TIMESTAMP
+from m2trec_merlin.readers.canonical import SPLITS
 from m2trec_merlin.readers.times import COUNTS, ISO_8601
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

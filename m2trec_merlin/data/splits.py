@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from m2trec_merlin.column_names import ITEM_ID, POSITION, SESSION_ID, SPLIT, TIMESTAMP
 from m2trec_merlin.data.order_statistics import NumbersOnDisk
-from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, SESSION_ID, SPLIT, TIMESTAMP, KnownItems
+from m2trec_merlin.readers.canonical import KnownItems
 from m2trec_merlin.readers.positions import parse_whole_numbers
 from m2trec_merlin.readers.settings import (
     LeaveOneOut,

@@ -10,18 +10,11 @@ import pandas as pd
 
 from m2trec_merlin.arrays import is_in_order
 from m2trec_merlin.attributes import Attribute
+from m2trec_merlin.column_names import ITEM_ID, POSITION, SESSION_ID, SPLIT, TIMESTAMP
 from m2trec_merlin.columns import of_one_type
 from m2trec_merlin.data.event_columns import EventColumns
 from m2trec_merlin.ids import numbered
-from m2trec_merlin.readers.canonical import (
-    ITEM_ID,
-    POSITION,
-    SESSION_ID,
-    SPLIT,
-    TIMESTAMP,
-    KnownItems,
-    normalise_ids,
-)
+from m2trec_merlin.readers.canonical import KnownItems, normalise_ids
 from m2trec_merlin.readers.positions import order_keys, parse_positions
 from m2trec_merlin.readers.times import ISO_8601, parse_instants, to_microseconds
 

@@ -10,13 +10,14 @@ import pandas as pd
 
 from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.attributes.base import are_lists
+from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.interaction_checks import InteractionChecker, check_ids
 from m2trec_merlin.data.listing_dates import check_listing_dates, doubt_of_listing_dates, with_listing_dates
 from m2trec_merlin.data.tables import canonical_items
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers import Origin, Source
-from m2trec_merlin.readers.canonical import ITEM_ID, KnownItems
+from m2trec_merlin.readers.canonical import KnownItems
 from m2trec_merlin.readers.near_ids import AlikeIds, doubt_of_items
 from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
 

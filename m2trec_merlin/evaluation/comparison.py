@@ -14,7 +14,7 @@ from m2trec_merlin.errors import ArtifactError, ConfigError, DataError, MissingD
 from m2trec_merlin.evaluation.measurements import Measurement, read_measurements
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.protocol import empty_cut_offs
-from m2trec_merlin.evaluation.ranking import rank_prefixes, scored_prefixes
+from m2trec_merlin.evaluation.ranking import evaluate, scored_prefixes
 from m2trec_merlin.evaluation.results import write_results
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs.definitions import STEPS
@@ -111,7 +111,7 @@ def _score(
         raise ArtifactError("there is no prefix to score: no session has two events")
     outcomes = []
     for scorer in everyone:
-        outcomes.append(rank_prefixes(scorer, prefixes, catalogue, config.evaluation, progress=progress))
+        outcomes.append(evaluate(scorer, prefixes, catalogue, config.evaluation, progress=progress))
         rate = len(prefixes) / max(outcomes[-1].seconds, 1e-9)
         progress.say(f"{scorer.name}: {len(prefixes):,} prefixes, {rate:,.0f} a second")
     return outcomes

@@ -49,7 +49,7 @@ class CategoryTensorScorer(Protocol):
 MAX_BLOCK_SCORES = 1 << 27
 
 
-def rank_prefixes(
+def evaluate(
     scorer: ItemScorer | CategoryScorer,
     prefixes: Prefixes,
     catalogue: Catalogue,

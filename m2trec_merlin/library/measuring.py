@@ -12,18 +12,19 @@ import pandas as pd
 
 from m2trec_merlin.arrays import offsets_of
 from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.column_names import ITEM_ID, POSITION, SESSION_ID, TIMESTAMP
 from m2trec_merlin.contract.names import ENSEMBLE
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.errors import ArtifactError, DataError, shorten
+from m2trec_merlin.evaluation import ranking
 from m2trec_merlin.evaluation.measurements import Measurement, summarise
 from m2trec_merlin.evaluation.promotion import open_run
-from m2trec_merlin.evaluation.ranking import rank_prefixes, scored_prefixes
 from m2trec_merlin.evaluation.run import our_scorers
 from m2trec_merlin.evaluation.served import as_served
 from m2trec_merlin.ids import numbered
 from m2trec_merlin.library.own_events import Tell, encode_events, read_times, targets_of
 from m2trec_merlin.progress import SILENT, Progress
-from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, SESSION_ID, TIMESTAMP, normalise_ids
+from m2trec_merlin.readers.canonical import normalise_ids
 from m2trec_merlin.readers.near_ids import explain_unknown
 from m2trec_merlin.readers.positions import order_keys, parse_positions
 from m2trec_merlin.runs import Run
@@ -91,11 +92,11 @@ def evaluate(
     for what in ignored:
         warnings.warn(what, stacklevel=2)
     config = opened.config
-    prefixes = scored_prefixes(own, config.evaluation, config.evaluation.max_prefixes, config.seed)
+    prefixes = ranking.scored_prefixes(own, config.evaluation, config.evaluation.max_prefixes, config.seed)
     train = Sessions.load(opened.sessions("train"))
     measured: list[Measurement] = []
     for scorer in our_scorers(opened, catalogue, train, progress):
-        outcome = rank_prefixes(
+        outcome = ranking.evaluate(
             as_served(scorer, catalogue), prefixes, catalogue, config.evaluation, progress=progress
         )
         measured += summarise(

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from m2trec_merlin.column_names import POSITION, TARGET, TIMESTAMP
 from m2trec_merlin.columns import to_arrow
 from m2trec_merlin.data.event_columns import EventColumns
 from m2trec_merlin.encoded import EncodedColumn, EncodedItems
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.readers.canonical import POSITION, TARGET, TIMESTAMP
 from m2trec_merlin.readers.times import ISO_8601, parse_instants, to_microseconds
 from m2trec_merlin.runs import Run
 from m2trec_merlin.runs.folder import TIMES

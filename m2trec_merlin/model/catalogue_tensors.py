@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.encoded import (
     FIRST_VALUE,
     NO_ITEM,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from m2trec_merlin.attributes import ITEM_ID
+from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.encoded import FIRST_VALUE, NO_ITEM, OUT_OF_VOCABULARY
 from m2trec_merlin.model.attribute_encoders import CategoricalEncoder, ListEncoder
 from m2trec_merlin.model.expected_popularity import ExpectedPopularity

@@ -14,8 +14,8 @@ from scipy import sparse
 from torch import Tensor
 from torch.nn import functional as F
 
-from m2trec_merlin.attributes import ITEM_ID
 from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.encoded import EncodedColumn, Layout
 from m2trec_merlin.model.attribute_encoders import AttributeEncoder
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, EncodedAttributes, lists_of

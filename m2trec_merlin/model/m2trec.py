@@ -8,8 +8,9 @@ from typing import Any
 import transformers4rec.torch as tr
 from torch import Tensor, nn
 
-from m2trec_merlin.attributes import ITEM_ID, Attribute
+from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.config import Config
 from m2trec_merlin.encoded import EncodedColumn, Field
 from m2trec_merlin.errors import ArtifactError

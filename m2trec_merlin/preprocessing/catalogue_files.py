@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 from nvtabular import Workflow
 
 from m2trec_merlin.artifacts import atomic_write
-from m2trec_merlin.attributes import ITEM_ID, Attribute
+from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.catalogue import SCHEMA, VOCABULARIES
+from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.columns import as_text
 from m2trec_merlin.config import Config
 from m2trec_merlin.encoded import Field

@@ -14,9 +14,10 @@ from dask import delayed
 from nvtabular import Workflow
 
 from m2trec_merlin.artifacts import reading
-from m2trec_merlin.attributes import ITEM_ID, Attribute
+from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.attributes.operators import load_operators
-from m2trec_merlin.catalogue import DISPLAY, ENCODED, LISTED, RECENT_COUNT, TRAIN_COUNT, VOCABULARIES
+from m2trec_merlin.catalogue import DISPLAY, ENCODED, VOCABULARIES
+from m2trec_merlin.column_names import ITEM_ID, LISTED, RECENT_COUNT, TRAIN_COUNT
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.validation import check_attributes
 from m2trec_merlin.errors import DataError
@@ -32,7 +33,6 @@ from m2trec_merlin.preprocessing.recent import count_recent
 from m2trec_merlin.preprocessing.starting import start_from
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers import Origin
-from m2trec_merlin.readers.canonical import LISTED_SINCE
 from m2trec_merlin.readers.problems import ProblemLog
 from m2trec_merlin.runs.folder import CATALOGUE, ITEMS_FILE, ITEMS_WORKFLOW
 from m2trec_merlin.workflows.items import items_workflow
@@ -119,8 +119,8 @@ def _order_items(config: Config, data: Path, progress: Progress) -> tuple[pa.Tab
     # Sessions that a column divides are read as being in order, as `valid_share_of_train` does.
     if (recent := count_recent(parts, index, config.data.split.is_named)) is not None:
         told[RECENT_COUNT] = recent
-    if LISTED_SINCE in items.column_names:
-        since = items.column(LISTED_SINCE).to_numpy()
+    if LISTED in items.column_names:
+        since = items.column(LISTED).to_numpy()
         told[LISTED] = newly_listed(parts, since, told[TRAIN_COUNT], progress)
     # A stable sort keeps the order of the source among items with equal counts.
     order = np.argsort(-told[TRAIN_COUNT], kind="stable")

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from m2trec_merlin.artifacts import reading
+from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.frames.pandas_frames import PandasFrames
 from m2trec_merlin.ids import IdIndex
@@ -32,7 +33,7 @@ def count_events(parts: Iterable[Path], items: IdIndex) -> np.ndarray:
     """Return the number of events of each of `items`; one part is read at a time."""
     counts = np.zeros(len(items), dtype=np.int64)
     for part in parts:
-        counts += count_ids(read_part(part, ["item_id"])["item_id"], items)
+        counts += count_ids(read_part(part, [ITEM_ID])[ITEM_ID], items)
     return counts
 
 

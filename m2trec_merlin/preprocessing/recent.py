@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
+from m2trec_merlin.column_names import ITEM_ID, TIMESTAMP
 from m2trec_merlin.data.order_statistics import NumbersOnDisk
 from m2trec_merlin.ids import IdIndex
 from m2trec_merlin.preprocessing.parts import count_ids, read_part
-from m2trec_merlin.readers.canonical import ITEM_ID, TIMESTAMP
 
 #: Share of the training events that is recent. Chosen on validation (docs/quality-log.md).
 RECENT = 0.1

@@ -10,13 +10,13 @@ import pandas as pd
 
 from m2trec_merlin.artifacts import reading
 from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.data.event_columns import EventColumns, canonical_attributes
 from m2trec_merlin.encoded import NO_ITEM, EncodedItems
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.merlin_adapter import dataset_of_parts
 from m2trec_merlin.preprocessing.parts import find_parts
 from m2trec_merlin.preprocessing.sessions import write_part
-from m2trec_merlin.readers.canonical import ITEM_ID
 from m2trec_merlin.runs import Run
 from m2trec_merlin.runs.settings import differences
 from m2trec_merlin.sessions import Sessions, event_fields, session_files
@@ -49,7 +49,7 @@ def encode_again(run: Run, catalogue: Catalogue, split: str, by: Run) -> Encoded
         )
     attributes = canonical_attributes(by.config.event_attributes)
     columns = [*EVENT_COLUMNS, *there]
-    rows = {"item_id": catalogue.item_ids[1:], "row": np.arange(1, catalogue.n_rows, dtype=np.int64)}
+    rows = {ITEM_ID: catalogue.item_ids[1:], "row": np.arange(1, catalogue.n_rows, dtype=np.int64)}
     parts = find_parts(run.data, split)
     with TemporaryDirectory() as folder:
         shortest = run.config.data.min_session_length

@@ -17,6 +17,7 @@ from nvtabular import Workflow
 
 from m2trec_merlin.artifacts import reading
 from m2trec_merlin.catalogue import ENCODED
+from m2trec_merlin.column_names import ITEM_ID, SESSION_ID, TARGET
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.event_columns import canonical_attributes
 from m2trec_merlin.data.session_length import longest_session
@@ -30,7 +31,7 @@ from m2trec_merlin.preprocessing.fitting import fit_workflow
 from m2trec_merlin.preprocessing.parts import find_parts
 from m2trec_merlin.preprocessing.starting import LONGEST_SESSION, Prepared
 from m2trec_merlin.progress import SILENT, Progress
-from m2trec_merlin.readers.canonical import SPLITS, TARGET
+from m2trec_merlin.readers.canonical import SPLITS
 from m2trec_merlin.runs.folder import EVENTS_WORKFLOW
 from m2trec_merlin.sessions import IS_TARGET, Sessions, event_metadata
 from m2trec_merlin.workflows.sessions import EVENT_COLUMNS, JoinRows, sessions_workflow
@@ -69,7 +70,7 @@ def build_sessions(
         DataError: no event of a split may be a target, or a part of the interactions holds no
             item of the catalogue.
     """
-    items = pq.read_table(catalogue / ENCODED, columns=["item_id"]).to_pandas()
+    items = pq.read_table(catalogue / ENCODED, columns=[ITEM_ID]).to_pandas()
     rows = items.assign(row=np.arange(1, len(items) + 1, dtype=np.int64))
     attributes = canonical_attributes(config.event_attributes)
     targets = [TARGET] if config.data.targets else []
@@ -149,7 +150,7 @@ def write_part(
     with columns_without_copies():
         sessions = workflow.transform(events)
     rows = frames.to_host(sessions["row_list"]).cast(pa.list_(pa.int64()))
-    table = pa.table({"session_id": frames.to_host(sessions["session_id"]), "row": rows})
+    table = pa.table({SESSION_ID: frames.to_host(sessions[SESSION_ID]), "row": rows})
     for field in fields:
         lists = frames.to_host(sessions[f"{field.name}_list"])
         table = table.append_column(field.name, lists.cast(pa.list_(field.arrow_type)))

@@ -8,9 +8,6 @@ a session) and, where the source has times, timestamp; of `data.targets` whether
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -18,12 +15,8 @@ import pyarrow.compute as pc
 
 from m2trec_merlin.columns import to_arrow
 from m2trec_merlin.ids import IdIndex
+from m2trec_merlin.spelling import has_fraction, has_point, text_of_id
 
-SESSION_ID, ITEM_ID, POSITION, TIMESTAMP, SPLIT = "session_id", "item_id", "position", "timestamp", "split"
-#: Of an item, since when it is listed; no column of a table is called so.
-LISTED_SINCE = "@listed"
-#: Whether an event may be a target; in raw chunks the value that tells it.
-TARGET = "target"
 SPLITS = ("train", "valid", "test")
 
 
@@ -50,25 +43,10 @@ def normalise_ids(values: pd.Series) -> pd.Series:
     return values.astype(object).where(values.notna(), None).map(text, na_action="ignore")
 
 
-def text_of_id(value: Any) -> str:
-    """Return a value as text: whole numbers without a fraction, whatever type holds them."""
-    if not isinstance(value, float | Decimal):
-        return str(value)
-    is_exact = isinstance(value, Decimal) or -(2**63) < value < 2**63
-    return str(int(value)) if is_exact and _is_whole(value) else str(value)
-
-
-def _is_whole(value: float | Decimal) -> bool:
-    # The remainder of a decimal has no more digits than its context, which are fewer than Arrow's.
-    if isinstance(value, Decimal):
-        return value.is_finite() and value == value.to_integral_value()
-    return value % 1 == 0
-
-
 def has_fractions(values: pd.Series) -> np.ndarray:
     """Tell which numbers are not whole, bool; all False for columns of texts."""
     if values.dtype == object and pd.api.types.infer_dtype(values, skipna=True) != "string":
-        fractions = values.map(lambda v: isinstance(v, float | Decimal) and v == v and not _is_whole(v))
+        fractions = values.map(lambda v: has_point(v) and v == v and has_fraction(v))
         return fractions.to_numpy(bool)
     if not pd.api.types.is_float_dtype(values):
         return np.zeros(len(values), dtype=bool)

@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from m2trec_merlin.column_names import ITEM_ID, POSITION, SESSION_ID, TIMESTAMP
 from m2trec_merlin.errors import MissingDependencyError
-from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, SESSION_ID, TIMESTAMP
 from m2trec_merlin.readers.grouping import GroupedSessions
 from m2trec_merlin.readers.settings import DataSettings
 from m2trec_merlin.readers.source import Origin

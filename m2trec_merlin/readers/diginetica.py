@@ -17,15 +17,9 @@ from typing import Any, ClassVar, Literal
 import pandas as pd
 from pydantic import Field
 
+from m2trec_merlin.column_names import ITEM_ID, POSITION, SESSION_ID, TIMESTAMP
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.readers.canonical import (
-    ITEM_ID,
-    POSITION,
-    SESSION_ID,
-    TIMESTAMP,
-    digits_to_integers,
-    normalise_ids,
-)
+from m2trec_merlin.readers.canonical import digits_to_integers, normalise_ids
 from m2trec_merlin.readers.files.dialect import Dialect
 from m2trec_merlin.readers.files.table_file import TableFile
 from m2trec_merlin.readers.grouping import GroupedSessions

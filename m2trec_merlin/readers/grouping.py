@@ -19,8 +19,10 @@ import pyarrow as pa
 import pyarrow.feather as feather
 
 from m2trec_merlin.arrays import run_starts
+from m2trec_merlin.column_names import SESSION_ID
 from m2trec_merlin.ids import numbered
-from m2trec_merlin.readers.canonical import SESSION_ID, normalise_ids, text_of_id
+from m2trec_merlin.readers.canonical import normalise_ids
+from m2trec_merlin.spelling import text_of_id
 
 _HASH_FILES = 256
 #: Events that a session is taken to have when a number of sessions is turned into a number of rows.

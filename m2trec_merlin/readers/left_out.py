@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from m2trec_merlin.readers.canonical import ITEM_ID, KnownItems, normalise_ids
+from m2trec_merlin.column_names import ITEM_ID
+from m2trec_merlin.readers.canonical import KnownItems, normalise_ids
 from m2trec_merlin.readers.near_ids import explain_unknown
 from m2trec_merlin.readers.problems import SHOWN
 

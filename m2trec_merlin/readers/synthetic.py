@@ -27,7 +27,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, SESSION_ID, TIMESTAMP
+from m2trec_merlin.column_names import ITEM_ID, POSITION, SESSION_ID, TIMESTAMP
 from m2trec_merlin.readers.grouping import cut_sessions
 from m2trec_merlin.readers.settings import DataSettings
 from m2trec_merlin.readers.source import Origin

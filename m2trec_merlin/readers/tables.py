@@ -10,14 +10,9 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
+from m2trec_merlin.column_names import ITEM_ID, POSITION, SESSION_ID, SPLIT, TARGET, TIMESTAMP
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.canonical import (
-    ITEM_ID,
-    POSITION,
-    SESSION_ID,
-    SPLIT,
-    TARGET,
-    TIMESTAMP,
     KnownItems,
     digits_to_integers,
     normalise_ids,

@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator
 
+from m2trec_merlin.column_names import SESSION_ID, TIMESTAMP
 from m2trec_merlin.ids import numbered
-from m2trec_merlin.readers.canonical import SESSION_ID, TIMESTAMP, normalise_ids
+from m2trec_merlin.readers.canonical import normalise_ids
 from m2trec_merlin.readers.grouping import cut_sessions
 from m2trec_merlin.readers.times import parse_timestamps
 from m2trec_merlin.sections import Name, Section

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.config import Config, load_config
 from m2trec_merlin.data import prepare_data, summarise_data
 from m2trec_merlin.errors import ConfigError, DataError, reason_of
 from m2trec_merlin.progress import SILENT, Progress
-from m2trec_merlin.readers.canonical import ITEM_ID, KnownItems, normalise_ids
+from m2trec_merlin.readers.canonical import KnownItems, normalise_ids
 from m2trec_merlin.starting.configuration import Examination, compose
 from m2trec_merlin.starting.dialect import writing_of
 from m2trec_merlin.starting.hindsight import counts_of_events

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from m2trec_merlin.artifacts import atomic_directory, reading
 from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.column_names import SESSION_ID
 from m2trec_merlin.config import TrainingConfig
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.continuing import take_over
@@ -166,6 +167,6 @@ def _identify(file: Path, row_of: np.ndarray | None = None) -> np.ndarray:
     """
     sessions = Sessions.read([file])
     with reading(file, "preprocess"):
-        ids = pq.read_table(file, columns=["session_id"]).column("session_id").to_pandas().astype(str)
+        ids = pq.read_table(file, columns=[SESSION_ID]).column(SESSION_ID).to_pandas().astype(str)
     rows = sessions.rows if row_of is None else row_of[sessions.rows]
     return identify(ids.to_numpy(object), rows.astype(np.uint64), sessions.offsets)

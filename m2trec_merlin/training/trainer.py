@@ -24,7 +24,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import EvaluationConfig, TrainingConfig
 from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.evaluation.metrics import hit_and_mrr
-from m2trec_merlin.evaluation.ranking import rank_prefixes
+from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.session_batch import SessionBatch
@@ -251,7 +251,7 @@ class Trainer:
 
     def _measure(self) -> list[float]:
         settings = self.evaluation.model_copy(update={"ks": [20], "baselines": []})
-        outcome = rank_prefixes(ModelScorer(self.model), self.validation, self.catalogue, settings)
+        outcome = evaluate(ModelScorer(self.model), self.validation, self.catalogue, settings)
         return list(hit_and_mrr(outcome, 20))
 
     def _precision(self) -> AbstractContextManager[object]:

@@ -6,7 +6,7 @@ import numpy as np
 from m2trec_merlin.baselines import FrequentCategories, PredictedCategories
 from m2trec_merlin.config import EvaluationConfig
 from m2trec_merlin.encoded import EncodedColumn, Field, Layout
-from m2trec_merlin.evaluation.ranking import rank_prefixes
+from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.neighbours.session_knn import SessionKnn
 from m2trec_merlin.scores import CategoryScorer, ItemScorer
 from m2trec_merlin.sessions import Sessions
@@ -71,5 +71,5 @@ def test_both_know_the_checkerboard(tmp_path: Path) -> None:
     ):
         assert isinstance(heuristic, CategoryScorer)
         assert not isinstance(heuristic, ItemScorer)
-        outcome = rank_prefixes(heuristic, world.test.prefixes(), world.catalogue, EvaluationConfig())
+        outcome = evaluate(heuristic, world.test.prefixes(), world.catalogue, EvaluationConfig())
         assert (outcome.categories["colour"] == 1).all()

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from m2trec_merlin.attributes import ITEM_ID
+from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.config import VARIANTS, load_config, restore_config
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.readers import AnyData

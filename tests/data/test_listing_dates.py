@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from m2trec_merlin.column_names import LISTED
 from m2trec_merlin.data.validation import validate
-from m2trec_merlin.readers.canonical import LISTED_SINCE
 from tests.worlds.tables import MakeConfig, problems_of
 
 #: Of the four items: a day, a moment of another zone, blank, nothing.
@@ -27,7 +27,7 @@ def test_dates_are_kept_as_times(
     items = items.assign(released=DATES)
     config = make_config(timed, items, suffix, columns={"order": "when"}, listed={"column": "released"})
     found = validate(config.open_source(), config).items
-    np.testing.assert_array_equal(found[LISTED_SINCE].to_numpy(), READ)
+    np.testing.assert_array_equal(found[LISTED].to_numpy(), READ)
     assert found["price"].tolist()[:2] == [1.5, 2.0]
 
 
@@ -39,7 +39,7 @@ def test_a_column_may_be_an_attribute_as_well(
     config = make_config(timed, items, columns={"order": "when"}, listed=listed)
     found = validate(config.open_source(), config).items
     assert found["price"].tolist()[:2] == [18_322, 18_323]
-    assert found[LISTED_SINCE][0] == pd.Timestamp("2020-03-01") and found[LISTED_SINCE].isna()[2]
+    assert found[LISTED][0] == pd.Timestamp("2020-03-01") and found[LISTED].isna()[2]
 
 
 def test_what_cannot_be_read_is_named(

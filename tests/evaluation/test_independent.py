@@ -16,7 +16,7 @@ from torchmetrics.retrieval import (
 from m2trec_merlin.config import EvaluationConfig
 from m2trec_merlin.evaluation.metrics import METRICS
 from m2trec_merlin.evaluation.outcomes import Outcome
-from m2trec_merlin.evaluation.ranking import rank_prefixes
+from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.sessions import Sessions
 from tests.worlds.checkerboard import FunctionScorer, make_catalogue
 
@@ -64,7 +64,7 @@ def test_metrics_equal_a_slow_implementation(
 
     prefixes = sessions.prefixes()
     config = EvaluationConfig(ks=list(KS), block_prefixes=block, exclude_session_items=exclude)
-    outcome = rank_prefixes(FunctionScorer(scores_after), prefixes, make_catalogue([1] * N_ITEMS), config)
+    outcome = evaluate(FunctionScorer(scores_after), prefixes, make_catalogue([1] * N_ITEMS), config)
     for index in range(len(prefixes)):
         prefix = prefixes.items(index).tolist()
         scores = scores_after(prefix)
@@ -87,7 +87,7 @@ def random_outcome() -> tuple[Outcome, np.ndarray]:
     scores = generator.permuted(np.tile(np.arange(31.0), (len(prefixes), 1)), axis=1).astype(np.float32)
     scores[:, 0] = -np.inf
     lines = iter(scores.tolist())
-    outcome = rank_prefixes(
+    outcome = evaluate(
         FunctionScorer(lambda prefix: next(lines)),
         prefixes,
         make_catalogue([1] * 30),

@@ -4,7 +4,7 @@ import pytest
 from m2trec_merlin.config import EvaluationConfig
 from m2trec_merlin.evaluation.lists import RankedLists
 from m2trec_merlin.evaluation.metrics import reciprocal_rank
-from m2trec_merlin.evaluation.ranking import rank_prefixes
+from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.sessions import Sessions
 from tests.worlds.checkerboard import make_catalogue
 
@@ -15,7 +15,7 @@ LISTS = np.array([[4, 2, 0], [3, 1, 2], [1, 2, 3]])
 def test_places_in_the_lists_become_ranks() -> None:
     scorer = RankedLists("other", SESSIONS.prefixes(), LISTS, n_rows=5)
     config = EvaluationConfig(ks=[3], block_prefixes=2)
-    outcome = rank_prefixes(scorer, SESSIONS.prefixes(), make_catalogue([1] * 4), config)
+    outcome = evaluate(scorer, SESSIONS.prefixes(), make_catalogue([1] * 4), config)
     np.testing.assert_allclose(reciprocal_rank(outcome, 3), [1 / 2, 1, 0])
     assert outcome.candidates == "training items, top 3 lists"
 

@@ -5,7 +5,7 @@ import pytest
 
 from m2trec_merlin.config import EvaluationConfig
 from m2trec_merlin.evaluation.measurements import Measurement, overview, summarise
-from m2trec_merlin.evaluation.ranking import rank_prefixes
+from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.sessions import Sessions
 from tests.worlds.checkerboard import FunctionScorer, make_catalogue
 
@@ -16,7 +16,7 @@ def measurements() -> dict[tuple[str, str, int], Measurement]:
     catalogue = make_catalogue([50, 40, 5, 0])
     sessions = Sessions.from_lists([[1, 2], [2, 1], [1, 3]])
     scorer = FunctionScorer(lambda prefix: [0, 4, 3, 2, 1])
-    outcome = rank_prefixes(scorer, sessions.prefixes(), catalogue, CONFIG)
+    outcome = evaluate(scorer, sessions.prefixes(), catalogue, CONFIG)
     rows = summarise(outcome, catalogue, CONFIG, data="shop", split="valid", seed=9)
     return {(m.slice, m.metric, m.k): m for m in rows}
 
@@ -50,7 +50,7 @@ def test_categories_count_only_next_items_that_have_one() -> None:
 
     catalogue = make_catalogue([5, 5, 5], colours=[3, 3, 1])
     prefixes = Sessions.from_lists([[1, 2, 3]]).prefixes()
-    outcome = rank_prefixes(ColourScorer(catalogue), prefixes, catalogue, CONFIG)
+    outcome = evaluate(ColourScorer(catalogue), prefixes, catalogue, CONFIG)
     rows = summarise(outcome, catalogue, CONFIG, data="shop", split="test", seed=0)
     row = next(m for m in rows if m.slice == "All" and m.k == 1)
     assert (row.metric, row.value, row.n) == ("HIT[colour]", 1.0, 1)

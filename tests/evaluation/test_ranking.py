@@ -10,11 +10,11 @@ from m2trec_merlin.encoded import EncodedColumn, Field, Layout
 from m2trec_merlin.evaluation import ranking
 from m2trec_merlin.evaluation.outcomes import UNMEASURED, UNRANKED
 from m2trec_merlin.evaluation.ranking import (
+    evaluate,
     prefixes_of,
     rank,
     rank_categories,
     rank_items,
-    rank_prefixes,
     sample_prefixes,
     top_rows,
     top_values,
@@ -112,7 +112,7 @@ def test_scores_of_a_model_are_ranked_where_they_are() -> None:
     for kind in (FunctionScorer, OnDevice):
         scorer = kind(lambda items: [-INF, *(row % 3 + len(items) for row in range(1, 6))])
         allowed = np.array([False, True, True, True, True, False])
-        found.append(rank_prefixes(scorer, prefixes, catalogue, settings, candidates=allowed).items)
+        found.append(evaluate(scorer, prefixes, catalogue, settings, candidates=allowed).items)
     np.testing.assert_array_equal(found[0].target, found[1].target)
     np.testing.assert_array_equal(found[0].found, found[1].found)
     # Scores are 1, 2, 0, 1, 2; row 5 may not be recommended, nor what the prefix holds.
@@ -186,8 +186,8 @@ def test_candidates_restrict_what_is_ranked() -> None:
     prefixes = Sessions.from_lists([[1, 4], [1, 2]]).prefixes()
     candidates = np.array([False, False, False, True, True])
     config = EvaluationConfig(ks=[1, 2])
-    everything = rank_prefixes(by_row(4), prefixes, catalogue, config)
-    restricted = rank_prefixes(by_row(4), prefixes, catalogue, config, candidates=candidates)
+    everything = evaluate(by_row(4), prefixes, catalogue, config)
+    restricted = evaluate(by_row(4), prefixes, catalogue, config, candidates=candidates)
     assert everything.items is not None and restricted.items is not None
     assert everything.items.target.tolist() == [4, 2]
     assert restricted.items.target.tolist() == [2, UNRANKED]
@@ -198,9 +198,7 @@ def test_candidates_restrict_what_is_ranked() -> None:
 def test_session_items_can_be_excluded() -> None:
     catalogue = make_catalogue([3, 2, 1])
     prefixes = Sessions.from_lists([[1, 2, 1, 3]]).prefixes()
-    outcome = rank_prefixes(
-        by_row(3), prefixes, catalogue, EvaluationConfig(ks=[1], exclude_session_items=True)
-    )
+    outcome = evaluate(by_row(3), prefixes, catalogue, EvaluationConfig(ks=[1], exclude_session_items=True))
     assert outcome.items is not None
     assert outcome.items.target.tolist() == [1, UNRANKED, 1]
 
@@ -215,8 +213,8 @@ def test_block_size_changes_nothing_but_the_calls(size: int, tmp_path: Path) -> 
         return [float((row * 7 + sum(prefix)) % 5) for row in range(13)]
 
     config = EvaluationConfig(block_prefixes=size)
-    outcome = rank_prefixes(FunctionScorer(score), prefixes, world.catalogue, config, progress=told)
-    reference = rank_prefixes(FunctionScorer(score), prefixes, world.catalogue, EvaluationConfig())
+    outcome = evaluate(FunctionScorer(score), prefixes, world.catalogue, config, progress=told)
+    reference = evaluate(FunctionScorer(score), prefixes, world.catalogue, EvaluationConfig())
     assert outcome.items is not None and reference.items is not None
     np.testing.assert_array_equal(outcome.items.target, reference.items.target)
     np.testing.assert_array_equal(outcome.items.found, reference.items.found)
@@ -230,14 +228,14 @@ def test_memory_is_bounded_for_large_catalogues(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(ranking, "MAX_BLOCK_SCORES", 12)
     told = Told()
     prefixes = Sessions.from_lists([[1, 2, 3, 1, 2, 3]]).prefixes()
-    rank_prefixes(by_row(3), prefixes, make_catalogue([3, 2, 1]), EvaluationConfig(), progress=told)
+    evaluate(by_row(3), prefixes, make_catalogue([3, 2, 1]), EvaluationConfig(), progress=told)
     [looks] = told.tasks.values()
     assert [done for done, _, _ in looks] == [3, 5]
 
 
 def test_a_scorer_of_categories_only(tmp_path: Path) -> None:
     world = checkerboard(tmp_path)
-    outcome = rank_prefixes(
+    outcome = evaluate(
         ColourScorer(world.catalogue), world.test.prefixes(), world.catalogue, EvaluationConfig()
     )
     assert outcome.items is None
@@ -246,7 +244,7 @@ def test_a_scorer_of_categories_only(tmp_path: Path) -> None:
 
 def test_nothing_to_score_gives_an_empty_outcome() -> None:
     prefixes = Sessions.from_lists([[1]]).prefixes()
-    outcome = rank_prefixes(by_row(2), prefixes, make_catalogue([1, 1]), EvaluationConfig())
+    outcome = evaluate(by_row(2), prefixes, make_catalogue([1, 1]), EvaluationConfig())
     assert outcome.items is not None
     assert outcome.items.target.shape == (0,)
     assert outcome.items.found.shape == (0, 3)
@@ -270,4 +268,4 @@ def test_broken_scorers_are_refused(broken: np.ndarray, message: str) -> None:
 
     prefixes = Sessions.from_lists([[1, 2]]).prefixes()
     with pytest.raises(ValueError, match=message):
-        rank_prefixes(Broken(), prefixes, make_catalogue([1, 1]), EvaluationConfig())
+        evaluate(Broken(), prefixes, make_catalogue([1, 1]), EvaluationConfig())

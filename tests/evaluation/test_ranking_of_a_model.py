@@ -8,7 +8,7 @@ import torch
 
 from m2trec_merlin.config import EvaluationConfig
 from m2trec_merlin.errors import M2TRecError
-from m2trec_merlin.evaluation.ranking import rank_prefixes
+from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.model.m2trec import build_model
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.sessions import Prefixes
@@ -36,7 +36,7 @@ def test_tensors_and_arrays_are_ranked_alike(device: str, exclude: bool, some: b
     allowed = np.arange(catalogue.n_rows) % 2 == 0 if some else None
     prefixes = tiny_sessions().prefixes()
     tensors, arrays = (
-        rank_prefixes(one, prefixes, catalogue, settings, candidates=allowed).items
+        evaluate(one, prefixes, catalogue, settings, candidates=allowed).items
         for one in (scorer, OnTheHost(scorer))
     )
     assert tensors is not None and arrays is not None
@@ -53,4 +53,4 @@ def test_a_model_whose_weights_are_no_numbers_is_told() -> None:
             weight.fill_(float("nan"))
     settings = EvaluationConfig(ks=[1], baselines=[])
     with pytest.raises(M2TRecError, match=r"scores are no numbers, .* a lower training\.learning_rate"):
-        rank_prefixes(ModelScorer(model), tiny_sessions().prefixes(), catalogue, settings)
+        evaluate(ModelScorer(model), tiny_sessions().prefixes(), catalogue, settings)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import EvaluationConfig
 from m2trec_merlin.evaluation.metrics import hit
-from m2trec_merlin.evaluation.ranking import rank_prefixes
+from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.neighbours.session_knn import SessionKnn, SessionKnnParameters
 from m2trec_merlin.sessions import Sessions
 from tests.evaluation.contracts import ItemScorerContract
@@ -26,7 +26,7 @@ class TestSessionKnn(ItemScorerContract):
         world = checkerboard(tmp_path)
         prefixes = world.test.prefixes()
         scorer = self.build(world.catalogue, world.train)
-        outcome = rank_prefixes(scorer, prefixes, world.catalogue, EvaluationConfig(ks=[5]))
+        outcome = evaluate(scorer, prefixes, world.catalogue, EvaluationConfig(ks=[5]))
         assert hit(outcome, 5).all(), "five items of the colour are left at most"
         for index, line in enumerate(scorer.score(prefixes)):
             same = np.arange(1, 13) % 2 == prefixes.items(index)[0] % 2

@@ -10,11 +10,11 @@ import pytest
 
 from m2trec_merlin.artifacts import write_manifest
 from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.column_names import LISTED
 from m2trec_merlin.neighbours.pasts import ItemPasts
 from m2trec_merlin.preprocessing.listed import newly_listed
 from m2trec_merlin.preprocessing.run import preprocess
 from m2trec_merlin.progress import Progress
-from m2trec_merlin.readers.canonical import LISTED_SINCE
 from tests.worlds.raw_run import ITEMS, make_config, write_data
 
 DAY = np.datetime64("2026-01-01", "us")
@@ -70,7 +70,7 @@ def test_where_nothing_sold_nobody_asks(tmp_path: Path) -> None:
 def dated(tmp_path: Path) -> Catalogue:
     """Of the items that never sold 14 came late, 13 did not. Row 1 is 11, which sold three times."""
     config = make_config(tmp_path)
-    data = write_data(tmp_path, ITEMS.assign(**{LISTED_SINCE: days(0, 0, 0, 0, 5)}))
+    data = write_data(tmp_path, ITEMS.assign(**{LISTED: days(0, 0, 0, 0, 5)}))
     for number, part in enumerate(sorted((data / "interactions" / "train").iterdir())):
         frame = pd.read_parquet(part)
         frame.assign(timestamp=days(*(number + frame["position"] / 24))).to_parquet(part, index=False)

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from m2trec_merlin.column_names import ITEM_ID, SESSION_ID
 from m2trec_merlin.readers import AnyData, DataSettings
-from m2trec_merlin.readers.canonical import ITEM_ID, SESSION_ID
 from m2trec_merlin.readers.complete_journey import CompleteJourneyData
 from m2trec_merlin.readers.diginetica import DigineticaData
 from m2trec_merlin.readers.synthetic import SyntheticData

@@ -20,7 +20,7 @@ from m2trec_merlin.contract.repository import version_folder
 from m2trec_merlin.data.preparation import prepare_data
 from m2trec_merlin.errors import RefusedError
 from m2trec_merlin.evaluation.protocol import describe_protocol
-from m2trec_merlin.evaluation.ranking import rank_prefixes
+from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.evaluation.run import our_scorers
 from m2trec_merlin.model.m2trec import build_model
 from m2trec_merlin.model.storage import load_model
@@ -318,9 +318,7 @@ def test_the_card_and_the_report_say_what_is_known_of_events(eventful: Eventful)
     card = (eventful.run.triton / "MODEL_CARD.md").read_text()
     assert "- It knows of an event: event\\_type (categorical), paid (numeric), flags (multi" in card
     assert "- What may come next are events whose event is buy or cart." in card
-    outcome = rank_prefixes(
-        eventful.scorer, eventful.prefixes, eventful.catalogue, eventful.run.config.evaluation
-    )
+    outcome = evaluate(eventful.scorer, eventful.prefixes, eventful.catalogue, eventful.run.config.evaluation)
     sessions = eventful.prefixes.sessions
     entries = dict(describe_protocol(eventful.run.config, eventful.catalogue, sessions, [outcome], "test"))
     assert entries["Targets"].startswith("events whose event is buy or cart; all others are read as context")

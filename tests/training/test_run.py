@@ -14,7 +14,7 @@ from m2trec_merlin.config.evaluation import EvaluationConfig
 from m2trec_merlin.data import prepare_data
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.metrics import hit_and_mrr
-from m2trec_merlin.evaluation.ranking import prefixes_of, rank_prefixes
+from m2trec_merlin.evaluation.ranking import evaluate, prefixes_of
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.storage import load_model
 from m2trec_merlin.preprocessing.run import preprocess
@@ -146,9 +146,7 @@ def test_validation_is_what_evaluation_measures_and_another_training_where_it_is
         best = read_json(run.history, "train")[manifest["best_epoch"] - 1]
         catalogue = Catalogue.load(run.catalogue)
         validation = prefixes_of(Sessions.load(run.sessions("valid")), evaluation)
-        found = rank_prefixes(
-            ModelScorer(load_model(run.model, catalogue)), validation, catalogue, evaluation
-        )
+        found = evaluate(ModelScorer(load_model(run.model, catalogue)), validation, catalogue, evaluation)
         assert (best["HIT@20"], best["MRR@20"]) == pytest.approx(hit_and_mrr(found, 20))
         return hit_and_mrr(found, 20)
 

@@ -8,7 +8,7 @@ import torch
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config, EvaluationConfig
 from m2trec_merlin.errors import M2TRecError
-from m2trec_merlin.evaluation.ranking import rank_prefixes
+from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.model.m2trec import M2TRec, build_model
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.sessions import Prefixes, Sessions
@@ -159,7 +159,7 @@ class TestTrainer:
         tested, model, catalogue = trainer(tmp_path, config, Recorder())
         progress = tested.train(seed=1)
         assert progress.best_epoch < progress.epoch
-        outcome = rank_prefixes(
+        outcome = evaluate(
             ModelScorer(model), tested.validation, catalogue, EvaluationConfig(ks=[20], baselines=[])
         )
         assert outcome.items is not None

@@ -11,8 +11,9 @@ from merlin.dag.ops.concat_columns import ConcatColumns
 from merlin.io import Dataset
 from nvtabular.ops import AddTags, Rename
 
-from m2trec_merlin.attributes import ITEM_ID, parse_attribute
+from m2trec_merlin.attributes import parse_attribute
 from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.errors import ArtifactError, DataError
 from m2trec_merlin.preprocessing.items import build_catalogue
 from m2trec_merlin.workflows.items import encode_items, items_workflow

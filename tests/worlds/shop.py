@@ -18,6 +18,7 @@ import torch
 
 from m2trec_merlin.artifacts import write_manifest
 from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.column_names import LISTED
 from m2trec_merlin.config import Config
 from m2trec_merlin.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.contract.repository import version_folder
@@ -25,7 +26,6 @@ from m2trec_merlin.encoded import FIRST_VALUE, Layout
 from m2trec_merlin.model.m2trec import M2TRec, build_model
 from m2trec_merlin.model.storage import save_model
 from m2trec_merlin.preprocessing.items import build_catalogue
-from m2trec_merlin.readers.canonical import LISTED_SINCE
 from m2trec_merlin.sessions import IS_TARGET, Sessions
 from m2trec_merlin.workflows.items import encode_items
 from m2trec_merlin.workflows.storage import load_workflow
@@ -127,8 +127,8 @@ def build_shop(
     events.to_parquet(train / "part-00000.parquet", index=False)
     items = raw_items() if more_items is None else pd.concat([raw_items(), more_items])
     if listed is not None:
-        items[LISTED_SINCE] = events["timestamp"].min()
-        items.loc[[*listed], LISTED_SINCE] = events["timestamp"].max() + pd.Timedelta(1, "D")
+        items[LISTED] = events["timestamp"].min()
+        items.loc[[*listed], LISTED] = events["timestamp"].max() + pd.Timedelta(1, "D")
     items.to_parquet(directory / "data" / "items.parquet", index=False)
     preprocessed = directory / "preprocessed"
     build_catalogue(config, directory / "data", preprocessed)

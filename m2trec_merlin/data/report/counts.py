@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from m2trec_merlin.readers.canonical import ITEM_ID, POSITION, TARGET, TIMESTAMP, KnownItems
+from m2trec_merlin.column_names import ITEM_ID, POSITION, TARGET, TIMESTAMP
+from m2trec_merlin.readers.canonical import KnownItems
 
 
 class SplitCounts:

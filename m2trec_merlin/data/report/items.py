@@ -10,7 +10,7 @@ import pandas as pd
 
 from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.attributes.profiles import Profile
-from m2trec_merlin.readers.canonical import ITEM_ID
+from m2trec_merlin.column_names import ITEM_ID
 
 _GROUPS_SHOWN, _ITEMS_SHOWN = 8, 3
 

@@ -16,7 +16,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from m2trec_merlin.attributes import ITEM_ID, parse_attribute
+from m2trec_merlin.attributes import parse_attribute
+from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.columns import as_text
 from m2trec_merlin.contract.checksums import require_sealed
 from m2trec_merlin.contract.item_format import ItemFormat

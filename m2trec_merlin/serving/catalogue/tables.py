@@ -14,7 +14,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from m2trec_merlin.attributes import ITEM_ID, Attribute, parse_attribute
+from m2trec_merlin.attributes import Attribute, parse_attribute
+from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.columns import as_text, is_list, to_arrow
 from m2trec_merlin.contract.catalogue import Availability, SaidOfTimes
 from m2trec_merlin.contract.item_format import ItemFormat

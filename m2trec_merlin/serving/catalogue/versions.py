@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from m2trec_merlin.artifacts import atomic_directory, atomic_write, reading, writing
+from m2trec_merlin.column_names import ITEM_ID, TRAIN_COUNT
 from m2trec_merlin.contract.about import EXPORTED_CATALOGUE
 from m2trec_merlin.contract.catalogue import (
     CURRENT,
@@ -77,9 +78,9 @@ class CatalogueVersions:
             )
         self._export = export_version(repository)
         with reading(self._predict / ITEMS, "export"):
-            table = pq.read_table(self._predict / ITEMS, columns=["item_id", "train_count"])
-        self.exported_ids: list[str] = table.column("item_id").to_pylist()
-        self._counts = np.concatenate([[0], table.column("train_count").to_numpy()])
+            table = pq.read_table(self._predict / ITEMS, columns=[ITEM_ID, TRAIN_COUNT])
+        self.exported_ids: list[str] = table.column(ITEM_ID).to_pylist()
+        self._counts = np.concatenate([[0], table.column(TRAIN_COUNT).to_numpy()])
         self.exported = RowsOfIds(self.exported_ids)
 
     @contextmanager
@@ -142,7 +143,7 @@ class CatalogueVersions:
             raise ArtifactError(f"there is no version {number} of the catalogue; kept are {kept}")
         version = CatalogueVersion.open(folder, any_format=True)
         table = pq.read_table(folder / RAW_ITEMS)
-        items = dict(zip(table.column("item_id").to_pylist(), table.column("raw").to_pylist(), strict=True))
+        items = dict(zip(table.column(ITEM_ID).to_pylist(), table.column("raw").to_pylist(), strict=True))
         return Changes(items, frozenset(version.removed), version.availability, frozenset(version.listed))
 
     def rules(self, source: str) -> ChangingCatalogue:
@@ -228,7 +229,7 @@ class CatalogueVersions:
             histories = np.array([self.exported.row(item_id) for item_id in ids], np.int64)
             rows = self._encode(changes, histories, parent, before, progress)
             raw = {
-                "item_id": pa.array(ids, pa.string()),
+                ITEM_ID: pa.array(ids, pa.string()),
                 "raw": pa.array(list(changes.items.values()), pa.string()),
             }
             pq.write_table(pa.table(raw), folder / RAW_ITEMS)

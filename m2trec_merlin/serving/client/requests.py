@@ -11,15 +11,14 @@ from uuid import UUID
 
 import numpy as np
 
+from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.contract.names import EVENT_ATTRIBUTES, ITEM_ATTRIBUTES, ITEM_IDS, OPTIONS
 from m2trec_merlin.errors import RefusedError, shorten
+from m2trec_merlin.spelling import text_of_id
 
 #: An item of a session: its id, or raw attributes by column, `item_id` among them or not. What was so at that
 #: event alone, such as its type, stands in a mapping of its own, `event_attributes`.
 SessionItem = str | int | Mapping[str, Any]
-
-#: What an item is called among its attributes.
-ITEM_ID = "item_id"
 
 T = TypeVar("T")
 
@@ -65,18 +64,14 @@ def listed(what: str, items: Iterable[T]) -> list[T]:
 def id_text(item_id: object) -> str:
     """Return an id as text, "" where it is missing: in a table that is None or NaN.
 
-    Of whole numbers, tables with gaps make floats, and databases decimals; of texts, some sources bytes.
+    Of texts, some sources make bytes.
     """
     # What is not itself is NaN.
     if item_id is None or type(item_id).__name__ == "NAType" or item_id != item_id:
         return ""
     if isinstance(item_id, bytes):
         return item_id.decode(errors="replace")
-    if isinstance(item_id, float | np.floating) and item_id.is_integer():
-        return str(int(item_id))
-    if isinstance(item_id, Decimal) and item_id.is_finite() and item_id == item_id.to_integral_value():
-        return str(int(item_id))
-    return str(item_id)
+    return text_of_id(item_id)
 
 
 def id_and_attributes(item: SessionItem) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from m2trec_merlin.attributes import ITEM_ID
+from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.measurements import Measurement, read_measurements
 from m2trec_merlin.evaluation.slices import SLICES

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 
 from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.column_names import LISTED
 from m2trec_merlin.config import Config
-from m2trec_merlin.contract.version import LISTED
 from m2trec_merlin.serving.catalogue.shown import shown_columns
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, metadata
 from typing import Any, TypeVar
 
-from m2trec_merlin.attributes import ITEM_ID, AnyAttribute, Attribute
+from m2trec_merlin.attributes import AnyAttribute, Attribute
+from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.config import Config
 from m2trec_merlin.contract.version import EVENTS_WORKFLOW, ITEMS_WORKFLOW
 from m2trec_merlin.search.indexes import INDEXES

@@ -20,8 +20,9 @@ from m2trec_merlin.artifacts import (
     require_manifest,
     write_manifest,
 )
-from m2trec_merlin.attributes import ITEM_ID, Attribute
+from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.config import Config
 from m2trec_merlin.contract.checksums import FORMAT, seal
 from m2trec_merlin.contract.identity import export_version
@@ -151,7 +152,7 @@ def write_repository(
     )
     preprocess, predict = (version_folder(repository, name) for name in (PREPROCESS, PREDICT))
     items = item_columns(run.config, catalogue)
-    pq.write_table(items.select(["item_id"]), preprocess / CATALOGUE_IDS)
+    pq.write_table(items.select([ITEM_ID]), preprocess / CATALOGUE_IDS)
     if version.attributes:
         shutil.copytree(run.items_workflow, preprocess / ITEMS_WORKFLOW)
     if version.events:

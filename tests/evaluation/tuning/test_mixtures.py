@@ -10,7 +10,7 @@ import pytest
 from m2trec_merlin.baselines import Popularity
 from m2trec_merlin.config import EvaluationConfig
 from m2trec_merlin.evaluation.metrics import hit_and_mrr
-from m2trec_merlin.evaluation.ranking import rank_prefixes
+from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.evaluation.tuning.mixtures import (
     STARTS,
     Point,
@@ -82,11 +82,11 @@ def test_points_are_what_the_mixture_of_their_weights_measures(
     for each in points[:: max(len(points) // 20, 1)]:
         assert not set(each.weights.views()) - set(names)
         tested = Mixture("tested", model, Lifts(views, pasts, each.weights), MOST)
-        outcome = rank_prefixes(tested, prefixes, world.catalogue, EvaluationConfig(ks=[20]))
+        outcome = evaluate(tested, prefixes, world.catalogue, EvaluationConfig(ks=[20]))
         assert outcome.items is not None
         hits = outcome.items.target <= 20
         assert (each.rare, each.new) == pytest.approx((hits[sample.rare].mean(), hits[sample.new].mean()))
-        over_all = rank_prefixes(
+        over_all = evaluate(
             tested,
             prefixes.take(np.flatnonzero(sample.anywhere)),
             world.catalogue,

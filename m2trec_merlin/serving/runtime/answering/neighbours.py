@@ -15,10 +15,10 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import pyarrow.parquet as pq
 
+from m2trec_merlin.column_names import LISTED, TRAIN_COUNT
 from m2trec_merlin.contract.explanation import BOOST, TREND
 from m2trec_merlin.contract.version import (
     ITEMS,
-    LISTED,
     NEIGHBOUR_OFFSETS,
     NEIGHBOUR_ROWS,
     NEIGHBOUR_TARGETS,
@@ -44,7 +44,7 @@ class ExportedNeighbours:
     """
 
     def __init__(self, folder: Path, weights: Mapping[str, float]) -> None:
-        told = [name for name in ("train_count", LISTED) if name in pq.read_schema(folder / ITEMS).names]
+        told = [name for name in (TRAIN_COUNT, LISTED) if name in pq.read_schema(folder / ITEMS).names]
         counts, *listed = (each.to_numpy() for each in pq.read_table(folder / ITEMS, columns=told).columns)
         self._occurrences = np.concatenate([[0], counts])
         self._listed = np.concatenate([[False], *listed]) if listed else None

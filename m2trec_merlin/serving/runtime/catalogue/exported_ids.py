@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.contract.catalogue import CatalogueVersion
 from m2trec_merlin.contract.version import CATALOGUE_IDS, ITEMS
 from m2trec_merlin.encoded import NO_ITEM
@@ -31,5 +32,5 @@ class ExportedIds:
 
 def _ids(path: Path) -> list[str]:
     # `read_table` would import pandas, which takes a second and is not used.
-    ids: list[str] = pq.ParquetFile(path).read(["item_id"]).column("item_id").to_pylist()
+    ids: list[str] = pq.ParquetFile(path).read([ITEM_ID]).column(ITEM_ID).to_pylist()
     return ids

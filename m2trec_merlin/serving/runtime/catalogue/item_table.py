@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from m2trec_merlin.contract.version import LISTED, OWN_COLUMNS
+from m2trec_merlin.column_names import ITEM_ID, LISTED, TRAIN_COUNT
+from m2trec_merlin.contract.version import OWN_COLUMNS
 from m2trec_merlin.rows import RowsOfIds
 from m2trec_merlin.serving.runtime.notes import name_some
 from m2trec_merlin.spelling import spell_json
@@ -168,11 +169,11 @@ class ItemTable(Items):
     """
 
     def __init__(self, table: pa.Table) -> None:
-        self._ids = Texts(table.column("item_id"))
+        self._ids = Texts(table.column(ITEM_ID))
         self._titles = Texts(table.column("title"))
-        counts = _numbers(_combined(table.column("train_count")), np.float64)
+        counts = _numbers(_combined(table.column(TRAIN_COUNT)), np.float64)
         self.shares = np.concatenate([[0.0], counts / max(counts.sum(), 1.0)]).astype(np.float32)
-        self.rows = RowsOfIds(table.column("item_id").to_pylist())
+        self.rows = RowsOfIds(table.column(ITEM_ID).to_pylist())
         self.listed = np.zeros(len(self.shares), bool)
         if LISTED in table.column_names:
             self.listed[1:] = _combined(table.column(LISTED)).to_numpy(zero_copy_only=False)

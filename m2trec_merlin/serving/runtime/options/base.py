@@ -129,7 +129,7 @@ class Option(Generic[T]):
 
 #: JSON Schemas that several options are made of.
 NUMBER = {"type": "number", "minimum": -_LARGEST, "maximum": _LARGEST}
-ITEM_ID = {"type": ["string", "integer"], "format": "item-id"}
+ID_SCHEMA = {"type": ["string", "integer"], "format": "item-id"}
 SCALAR = {"type": ["string", "number", "boolean"]}
 
 

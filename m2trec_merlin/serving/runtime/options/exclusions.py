@@ -6,7 +6,7 @@ from typing import Any
 
 from m2trec_merlin.contract.version import Description
 from m2trec_merlin.encoded import NO_ITEM
-from m2trec_merlin.serving.runtime.options.base import ITEM_ID, Draft, Option, as_ids, is_list_of_ids
+from m2trec_merlin.serving.runtime.options.base import ID_SCHEMA, Draft, Option, as_ids, is_list_of_ids
 
 
 class Exclude(Option[list[str]]):
@@ -19,7 +19,7 @@ class Exclude(Option[list[str]]):
 
     def schema(self, version: Description) -> dict[str, Any]:
         """See `Option.schema`."""
-        return {"type": "array", "items": ITEM_ID}
+        return {"type": "array", "items": ID_SCHEMA}
 
     def fits(self, value: object) -> bool:
         """See `Option.fits`."""

@@ -10,7 +10,7 @@ from m2trec_merlin.contract.explanation import BOOST
 from m2trec_merlin.contract.version import Description
 from m2trec_merlin.serving.runtime.notes import name_some
 from m2trec_merlin.serving.runtime.options.base import (
-    ITEM_ID,
+    ID_SCHEMA,
     Draft,
     Option,
     as_ids,
@@ -32,7 +32,7 @@ class NewItems(Option[list[str] | None]):
 
     def schema(self, version: Description) -> dict[str, Any]:
         """See `Option.schema`."""
-        return {"type": ["array", "null"], "items": ITEM_ID}
+        return {"type": ["array", "null"], "items": ID_SCHEMA}
 
     def fits(self, value: object) -> bool:
         """See `Option.fits`."""

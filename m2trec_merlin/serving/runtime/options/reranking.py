@@ -6,14 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.contract.version import Description
 from m2trec_merlin.serving.runtime.bounds import MOST_CANDIDATES, MOST_RAW_CANDIDATES
 from m2trec_merlin.serving.runtime.notes import name_some
-from m2trec_merlin.serving.runtime.options import base
-from m2trec_merlin.serving.runtime.options.base import Draft, Option, is_id
-
-#: What a candidate is called in an object of raw attributes.
-ITEM_ID = "item_id"
+from m2trec_merlin.serving.runtime.options.base import ID_SCHEMA, Draft, Option, is_id
 
 #: As a request gives them: an id, or raw attributes and the id by which the answer names the item.
 Candidate = str | dict[str, Any]
@@ -35,8 +32,8 @@ class Candidates(Option[list[Candidate] | None]):
 
     def schema(self, version: Description) -> dict[str, Any]:
         """See `Option.schema`."""
-        described = {"type": "object", "required": [ITEM_ID], "properties": {ITEM_ID: base.ITEM_ID}}
-        each = {"anyOf": [base.ITEM_ID, described]}
+        described = {"type": "object", "required": [ITEM_ID], "properties": {ITEM_ID: ID_SCHEMA}}
+        each = {"anyOf": [ID_SCHEMA, described]}
         return {"type": ["array", "null"], "items": each, "maxItems": MOST_CANDIDATES}
 
     def fits(self, value: object) -> bool:

@@ -9,13 +9,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.contract.names import EVENT_ATTRIBUTES, ITEM_ATTRIBUTES
 from m2trec_merlin.contract.version import Description
 from m2trec_merlin.encoded import NO_ITEM, EncodedItems, join_items, no_items
 from m2trec_merlin.errors import DataError, M2TRecError, RefusedError, ServerError, shorten
 from m2trec_merlin.rows import RowsOfIds
 from m2trec_merlin.serving.runtime.notes import bounded, name_some, show
-from m2trec_merlin.serving.runtime.options.reranking import ITEM_ID, Candidate
+from m2trec_merlin.serving.runtime.options.reranking import Candidate
 from m2trec_merlin.serving.runtime.reading.events import EventReader, ReadEvents, SaidEvent
 from m2trec_merlin.serving.runtime.reading.remembered import NewItem, RawItemEncoder, RememberedItems
 from m2trec_merlin.serving.runtime.request_json import parse_json

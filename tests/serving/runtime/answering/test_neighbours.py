@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from m2trec_merlin.attributes import ITEM_ID
+from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.config.serving import FixedMixture, NoMixture
 from m2trec_merlin.contract.names import PREDICT
 from m2trec_merlin.contract.repository import version_folder
