@@ -86,7 +86,7 @@ RUNTIME_FLOORS: tuple[tuple[str, ...], ...] = (
     ("options",),
     ("catalogue",),
     ("request_json",),
-    ("background", "bounds", "notes", "requests", "tally"),
+    ("background", "bounds", "faults", "notes", "requests", "tally"),
 )
 #: Programs above the package, in their own folders.
 ABOVE = ("experiments", "benchmarks", "audit")

@@ -78,6 +78,7 @@ class CatalogueVersion:
         removed: ids that are no items any more; the export need not have had them.
         availability: by id, of items that are not available at all times.
         listed: ids of exported items that count as newly listed, as those do that came since.
+        model: fingerprint of the model that was exported; empty in versions of before it was written.
     """
 
     number: int
@@ -89,6 +90,7 @@ class CatalogueVersion:
     removed: tuple[str, ...] = ()
     availability: Mapping[str, Availability] = field(default_factory=dict)
     listed: tuple[str, ...] = ()
+    model: str = ""
 
     def write(self, folder: Path) -> None:
         """Write into a version's folder."""

@@ -22,7 +22,8 @@ class ItemRanks:
     Attributes:
         target: int64 [P], rank of the immediate next item, 1 is best; UNRANKED if it was no candidate.
         found: int32 [P, len(ks)], distinct remaining items among the top K, for each K of the outcome.
-        remaining: int32 [P], distinct items that remain in the session after the prefix, at least 1.
+        remaining: int32 [P], distinct items that remain in the session after the prefix, at least 1; each
+            event of an item that the catalogue lacks counts as one.
     """
 
     target: np.ndarray

@@ -136,8 +136,9 @@ def rank_items(scores: Scores, prefixes: Prefixes, ks: tuple[int, ...]) -> ItemR
     scores = torch.as_tensor(scores)
     target = rank(scores, prefixes.targets)
     after = events_after(prefixes)
-    # An item counts once, however often it is still to come.
-    distinct = np.unique(after.prefix * scores.shape[1] + after.row)
+    # An item counts once, however often it is still to come; unknown ones cannot be told apart.
+    known = after.row != NO_ITEM
+    distinct = np.unique(after.prefix[known] * scores.shape[1] + after.row[known])
     prefix, row = np.divmod(distinct, scores.shape[1])
     on_device = _to(prefix, scores)
     values = scores[on_device, _to(row, scores)]
@@ -146,7 +147,7 @@ def rank_items(scores: Scores, prefixes: Prefixes, ks: tuple[int, ...]) -> ItemR
     best = top_values(scores, max(ks) + 1)
     hits = [values.isfinite() & (values > best[on_device, k]) for k in ks]
     found = [np.bincount(prefix[hit], minlength=len(prefixes)) for hit in torch.stack(hits).cpu().numpy()]
-    remaining = np.bincount(prefix, minlength=len(prefixes))
+    remaining = np.bincount(np.concatenate([prefix, after.prefix[~known]]), minlength=len(prefixes))
     return ItemRanks(target, np.stack(found, axis=1).astype(np.int32), remaining.astype(np.int32))
 
 

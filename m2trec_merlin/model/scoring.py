@@ -102,6 +102,8 @@ class ModelScorer:
         return self._encoded[1]
 
     def _encode_prefixes(self, prefixes: Prefixes) -> Tensor:
+        if not len(prefixes):
+            return torch.empty((0, self.model.session_encoder.width), device=self.device)
         if not self.model.session_encoder.causal:
             return self._encode(_last_events(prefixes, self.model.max_length))
         short = prefixes.length <= self.model.max_length

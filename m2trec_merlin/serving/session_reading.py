@@ -14,6 +14,7 @@ from m2trec_merlin.serving.runtime.catalogue.exported_ids import ExportedIds
 from m2trec_merlin.serving.runtime.reading import sessions as moved
 from m2trec_merlin.serving.runtime.reading.events import EventReader
 from m2trec_merlin.serving.runtime.reading.new_items import NewItemEncoder
+from m2trec_merlin.serving.runtime.reading.parsing import SaidSession
 from m2trec_merlin.serving.runtime.reading.sessions import ReadSession
 
 
@@ -31,14 +32,22 @@ class SessionReader(moved.SessionReader):
         events = EventReader(directory, version) if version.events else None
         return cls(lambda: (EXPORTED_CATALOGUE, rows), version, NewItemEncoder.of(directory, version), events)
 
-    def read(
+    def read(  # type: ignore[override]
         self,
         sessions: Sequence[tuple[Sequence[str], Sequence[str] | None]],
         candidates: Any = None,
         events: Any = None,
     ) -> list[Any]:
         """See `serving.runtime.reading.sessions.SessionReader.read`."""
-        read = super().read(sessions, candidates, events)
+        count = len(sessions)
+        read = super().read(
+            [
+                SaidSession(ids, attributes, candidate or (), said)
+                for (ids, attributes), candidate, said in zip(
+                    sessions, candidates or [()] * count, events or [None] * count, strict=True
+                )
+            ]
+        )
         # The type of `new_items` is what changed since.
         return [
             replace(each, new_items=to_tensors(each.new_items))  # type: ignore[arg-type]

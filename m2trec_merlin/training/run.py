@@ -104,8 +104,6 @@ def _train(
     training = fingerprint([inputs, processes.count] if processes.count > 1 else inputs)
     if not resume and processes.is_first:
         shutil.rmtree(run.checkpoints(training), ignore_errors=True)
-    for recording in recorded:
-        recording.begin(run, training)
     if earlier is None:
         start = start_anew(run, catalogue)
     else:
@@ -116,6 +114,9 @@ def _train(
     parameters = f"{start.model.count_parameters():,} parameters"
     progress.say(f"{parameters}, {catalogue.n_seen:,} training items, {device}, {precision}")
     trainer = _trainer(run, start, device, training, progress, processes, recorded)
+    # Not before: what ends above leaves nothing that is said to run.
+    for recording in recorded:
+        recording.begin(run, training)
     try:
         with writing(folder):
             state = trainer.train(config.seed, resume=resume)

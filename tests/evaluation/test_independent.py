@@ -35,13 +35,14 @@ def slow_metrics(scores: list[float], prefix: list[int], remaining: list[int], k
 
     target = remaining[0]
     place = len([other for other in range(1, N_ITEMS + 1) if scores[other] >= scores[target]])
-    distinct = set(remaining)
+    distinct = {item for item in remaining if item != 0}
+    unknown = remaining.count(0)
     found = [item for item in distinct if is_in_top(item)]
     return {
         "HIT": float(is_in_top(target)),
         "MRR": 1 / place if is_in_top(target) else 0.0,
         "NDCG": 1 / np.log2(1 + place) if is_in_top(target) else 0.0,
-        "Recall": len(found) / len(distinct),
+        "Recall": len(found) / (len(distinct) + unknown),
         "HitRemaining": float(len(found) > 0),
     }
 

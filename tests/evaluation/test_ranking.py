@@ -119,6 +119,12 @@ def test_scores_of_a_model_are_ranked_where_they_are() -> None:
     assert found[0].target.tolist() == [1, 2, 1, 4]
 
 
+def test_each_unknown_item_that_remains_is_one() -> None:
+    prefixes = Sessions.from_lists([[1, 2, 0, 0, 0]]).prefixes().take(np.array([0]))
+    ranks = rank_items(scores_of([-INF, 0, 8]), prefixes, (1,))
+    assert (ranks.remaining.tolist(), ranks.found.tolist()) == ([4], [[1]])
+
+
 def test_remaining_items_are_counted_once_and_lose_ties() -> None:
     # After item 1 there remain 2, 3, 2 and 4. Scores: 5 is first, 2 second, 3 and 6 tie for third.
     prefixes = Sessions.from_lists([[1, 2, 3, 2, 4]]).prefixes().take(np.array([0]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,8 @@ from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.storage import load_model
 from m2trec_merlin.preprocessing.run import preprocess
 from m2trec_merlin.runs import Run
+from m2trec_merlin.tracking import Recording
+from m2trec_merlin.training import run as run_module
 from m2trec_merlin.training.continuing import Continuation, continued
 from m2trec_merlin.training.run import train
 from tests.told import Told
@@ -135,11 +138,16 @@ def test_a_run_that_was_preprocessed_by_itself_is_refused(yesterday: Run, tmp_pa
         train(config, earlier=yesterday)
 
 
-def test_without_new_sessions_there_is_nothing_to_go_on_with(yesterday: Run, tmp_path: Path) -> None:
+def test_without_new_sessions_there_is_nothing_to_go_on_with(
+    yesterday: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = day(tmp_path, SESSIONS)
     preprocess(config, earlier=yesterday)
+    tracker = Mock()
+    monkeypatch.setattr(run_module, "recordings", lambda config, progress: [Recording(tracker, progress)])
     with pytest.raises(ArtifactError, match=r"holds no session that .* was not trained on"):
         train(config, earlier=yesterday)
+    tracker.state.assert_not_called()
 
 
 def test_learning_rates_and_warm_up_are_those_of_going_on() -> None:

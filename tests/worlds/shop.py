@@ -172,7 +172,8 @@ def offline_scores(shop: Shop, session: list[Any]) -> tuple[np.ndarray, np.ndarr
             vectors.append(model.encode_rows(torch.tensor(rows[-1:])).described)
     items, length = torch.cat(vectors).unsqueeze(0), torch.tensor([len(rows)])
     vector = model.session_encoder.encode_last(items, length)
-    counted = torch.tensor([[row == 0 or row not in rows[place + 1 :] for place, row in enumerate(rows)]])
+    taken = session[-model.max_length :]
+    counted = torch.tensor([[item not in taken[place + 1 :] for place, item in enumerate(taken)]])
     all_rows = torch.arange(shop.catalogue.n_rows)
     head = model.next_item_head
     everything = model.encode_rows(all_rows)

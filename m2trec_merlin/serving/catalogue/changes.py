@@ -124,16 +124,17 @@ class ChangingCatalogue:
         kept = {item_id: each for item_id, each in merged.items() if each != always}
         return replace(changes, availability=kept)
 
-    def carry_over(self, changes: Changes, updated: Container[str]) -> Changes:
+    def carry_over(self, changes: Changes, updated: Container[str], is_same_model: bool) -> Changes:
         """Return what is left of changes that were made to an earlier export.
 
         Items that were added then are taken from this export if it has them; those that have not sold in its
-        training had hardly time to, and count as newly listed once more. What was updated, removed or hidden
-        stays so, as far as this export has it.
+        training had hardly time to, and count as newly listed once more, until another model is exported.
+        What was updated, removed or hidden stays so, as far as this export has it.
 
         Args:
             changes: to the earlier export.
             updated: ids of the items that it had itself.
+            is_same_model: whether it was an export of the same model.
         """
         items = {
             item_id: raw
@@ -143,7 +144,7 @@ class ChangingCatalogue:
         kept = Changes(items, frozenset(each for each in changes.removed if each in self._exported))
         availability = {i: each for i, each in changes.availability.items() if self.has(kept, i)}
         added = (item_id for item_id in changes.items if item_id not in updated)
-        listed = frozenset(filter(self._is_unsold, added))
+        listed = frozenset(filter(self._is_unsold, chain(added, changes.listed if is_same_model else ())))
         return replace(kept, availability=availability, listed=listed)
 
     def _require(self, changes: Changes, item_ids: Iterable[str]) -> None:

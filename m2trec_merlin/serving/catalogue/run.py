@@ -18,6 +18,7 @@ from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers.near_ids import explain_unknown
 from m2trec_merlin.runs.locks import lock
 from m2trec_merlin.serving.catalogue.changes import Changes, ChangingCatalogue
+from m2trec_merlin.serving.catalogue.kept import KeptVersions
 from m2trec_merlin.serving.catalogue.tables import read_ids, read_items
 from m2trec_merlin.serving.catalogue.versions import CatalogueVersions
 
@@ -216,7 +217,7 @@ def carry_over(before: Path, after: Path, progress: Progress) -> None:
         f"{known:,} are in the new export itself, {len(left) - known:,} updated ones are no items any more; "
         f"{len(kept.removed):,} of its items stay removed, {len(kept.availability):,} hidden or available at "
         "times only; "
-        f"{len(kept.listed):,} that have not sold yet count as newly listed until the next export"
+        f"{len(kept.listed):,} that have not sold yet count as newly listed until another model is exported"
     )
 
 
@@ -237,10 +238,11 @@ def left_behind(before: Path, after: Path) -> str:
         return ""
     if reason := ItemFormat.open(version_folder(after, PREDICT)).unchangeable:
         return f"the changes of the catalogue are left behind: this model {reason}"
-    old, new = CatalogueVersions(before), CatalogueVersions(after)
+    old, new = KeptVersions(catalogue_folder(before)), CatalogueVersions(after)
     number, rules = old.current(), new.rules("promote")
     changes = old.changes(number)
-    wanted = rules.carry_over(changes, old.updated(number, changes))
+    is_same_model = old.about(number).model == new.model
+    wanted = rules.carry_over(changes, old.updated(number, changes), is_same_model)
     there = new.changes(new.current())
     lacking = {
         "added or updated": [i for i, raw in wanted.items.items() if there.items.get(i) != raw],

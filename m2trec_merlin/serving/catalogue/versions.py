@@ -15,17 +15,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from m2trec_merlin.artifacts import atomic_directory, atomic_write, reading, writing
+from m2trec_merlin.artifacts import atomic_directory, atomic_write, read_json, reading, writing
 from m2trec_merlin.column_names import ITEM_ID, TRAIN_COUNT
 from m2trec_merlin.contract.about import EXPORTED_CATALOGUE
 from m2trec_merlin.contract.catalogue import (
     CURRENT,
     HISTORIES,
     RAW_ITEMS,
-    STATE,
     CatalogueVersion,
     catalogue_folder,
-    current_version,
 )
 from m2trec_merlin.contract.checksums import require_sealed, seal
 from m2trec_merlin.contract.identity import export_version, written
@@ -35,23 +33,24 @@ from m2trec_merlin.contract.repository import version_folder
 from m2trec_merlin.contract.version import (
     BIASES,
     CANDIDATE_VECTORS,
+    DESCRIPTION,
     ITEM_FORMAT,
     ITEM_VECTORS,
     ITEMS,
 )
-from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.progress import Progress
 from m2trec_merlin.rows import RowsOfIds
 from m2trec_merlin.runs.locks import lock
 from m2trec_merlin.serving.catalogue.changes import Changes, ChangingCatalogue
 from m2trec_merlin.serving.catalogue.encoding import EncodedRows, RowEncoder
+from m2trec_merlin.serving.catalogue.kept import KeptVersions
 
 #: Versions that stay on disk, the current one among them. Each holds all that changed since the export.
 KEPT = 20
 
 
-class CatalogueVersions:
+class CatalogueVersions(KeptVersions):
     """The catalogue of a model repository, with its past.
 
     Args:
@@ -63,13 +62,14 @@ class CatalogueVersions:
     Attributes:
         exported: rows of the ids of the export.
         format: how tables of items are written.
+        model: fingerprint of the trained model.
     """
 
     def __init__(self, repository: Path) -> None:
         self._repository = repository
         self._preprocess, self._predict = (version_folder(repository, name) for name in (PREPROCESS, PREDICT))
-        self.folder = catalogue_folder(repository)
-        require_sealed(self._predict, files=(ITEM_FORMAT, ITEMS))
+        super().__init__(catalogue_folder(repository))
+        require_sealed(self._predict, files=(ITEM_FORMAT, ITEMS, DESCRIPTION))
         self.format = ItemFormat.open(self._predict)
         if self.format.unchangeable:
             raise ArtifactError(
@@ -77,6 +77,7 @@ class CatalogueVersions:
                 "train again, or train a model of metadata"
             )
         self._export = export_version(repository)
+        self.model: str = read_json(self._predict / DESCRIPTION, "export")["model"]
         with reading(self._predict / ITEMS, "export"):
             table = pq.read_table(self._predict / ITEMS, columns=[ITEM_ID, TRAIN_COUNT])
         self.exported_ids: list[str] = table.column(ITEM_ID).to_pylist()
@@ -103,14 +104,6 @@ class CatalogueVersions:
                 shutil.rmtree(path, ignore_errors=True)
             yield
 
-    def current(self) -> int:
-        """Return the number of the version that is served; 0: as exported."""
-        return int(current_version(self.folder))
-
-    def all(self) -> list[CatalogueVersion]:
-        """Return all versions that are kept, oldest first."""
-        return [self.about(number) for number in self._numbers()]
-
     def about(self, number: int) -> CatalogueVersion:
         """Return what a version says of itself; 0: as exported.
 
@@ -119,32 +112,8 @@ class CatalogueVersions:
         """
         if str(number) == EXPORTED_CATALOGUE:
             at, items = written(self._predict), len(self.exported_ids)
-            return CatalogueVersion(number, number, "as exported", at, self._export, items, (), {})
-        return CatalogueVersion.read(self.folder / str(number))
-
-    def before(self, number: int) -> int:
-        """Return the version that one was made from; of a damaged one, the newest that is older."""
-        try:
-            return self.about(number).parent
-        except ArtifactError:
-            return max((each for each in self._numbers() if each < number), default=0)
-
-    def changes(self, number: int) -> Changes:
-        """Return what a version holds.
-
-        Raises:
-            ArtifactError: there is no such version, or it is damaged.
-        """
-        if str(number) == EXPORTED_CATALOGUE:
-            return Changes()
-        folder = self.folder / str(number)
-        if not (folder / STATE).is_file():
-            kept = ", ".join(str(each) for each in (0, *self._numbers()))
-            raise ArtifactError(f"there is no version {number} of the catalogue; kept are {kept}")
-        version = CatalogueVersion.open(folder, any_format=True)
-        table = pq.read_table(folder / RAW_ITEMS)
-        items = dict(zip(table.column(ITEM_ID).to_pylist(), table.column("raw").to_pylist(), strict=True))
-        return Changes(items, frozenset(version.removed), version.availability, frozenset(version.listed))
+            return CatalogueVersion(number, number, "as exported", at, self._export, items, model=self.model)
+        return super().about(number)
 
     def rules(self, source: str) -> ChangingCatalogue:
         """Return the rules of changes to this export.
@@ -156,16 +125,6 @@ class CatalogueVersions:
 
     def _is_unsold(self, item_id: str) -> bool:
         return item_id in self.exported and bool(self._counts[self.exported.row(item_id)] == 0)
-
-    def updated(self, number: int, changes: Changes) -> set[str]:
-        """Return which items of a version its export had: they were updated, the others were added.
-
-        Args:
-            number: of the version.
-            changes: that it holds.
-        """
-        histories = np.load(self.folder / str(number) / HISTORIES).tolist()
-        return {item_id for item_id, row in zip(changes.items, histories, strict=True) if row != NO_ITEM}
 
     def count_items(self, changes: Changes) -> int:
         """Return how many items the catalogue has after changes."""
@@ -188,7 +147,8 @@ class CatalogueVersions:
             ArtifactError: it is not there or damaged, or nothing can be written.
         """
         changes = self.changes(number)
-        kept = self.rules(source).carry_over(changes, self.updated(number, changes))
+        is_same_model = self.about(number).model == self.model
+        kept = self.rules(source).carry_over(changes, self.updated(number, changes), is_same_model)
         return self.write(kept, did, progress, self.before(number))
 
     def write(
@@ -212,7 +172,7 @@ class CatalogueVersions:
         Raises:
             ArtifactError: nothing can be written.
         """
-        number = max((*self._numbers(), parent), default=0) + 1
+        number = max((*self.numbers(), parent), default=0) + 1
         ids = list(changes.items)
         version = CatalogueVersion(
             number,
@@ -224,6 +184,7 @@ class CatalogueVersions:
             tuple(sorted(changes.removed)),
             changes.availability,
             tuple(sorted(changes.listed)),
+            self.model,
         )
         with atomic_directory(self.folder / str(number)) as folder:
             histories = np.array([self.exported.row(item_id) for item_id in ids], np.int64)
@@ -241,7 +202,8 @@ class CatalogueVersions:
             version.write(folder)
             seal(folder)
         self.lead_to(number)
-        for old in self._numbers()[:-KEPT]:
+        # A rollback leads to the parent, however old it is.
+        for old in {*self.numbers()[:-KEPT]} - {parent}:
             shutil.rmtree(self.folder / str(old), ignore_errors=True)
         return version
 
@@ -252,10 +214,6 @@ class CatalogueVersions:
     def fits(self, number: int) -> bool:
         """Tell whether a version was made for this export."""
         return self.about(number).export == self._export
-
-    def _numbers(self) -> list[int]:
-        folders = self.folder.iterdir() if self.folder.is_dir() else []
-        return sorted(int(folder.name) for folder in folders if folder.name.isdecimal())
 
     def _encode(
         self, changes: Changes, histories: np.ndarray, parent: int, before: Changes | None, progress: Progress

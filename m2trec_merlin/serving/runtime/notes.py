@@ -9,6 +9,8 @@ from m2trec_merlin.errors import shorten
 
 #: Warnings about the items of a session; values named in one of them; letters shown of a value.
 _MOST_NOTES, _MOST_VALUES, _MOST_LETTERS = 20, 5, 40
+#: Letters of an error that names all that is wrong with a request.
+LONGEST_MESSAGE = 1000
 
 
 def bounded(notes: Sequence[str]) -> list[str]:

@@ -17,6 +17,7 @@ from m2trec_merlin.contract import checksums
 from m2trec_merlin.contract.catalogue import catalogue_folder
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.storage import save_model
+from m2trec_merlin.runs import Run
 from m2trec_merlin.serving.catalogue.run import CatalogueVerbs, left_behind
 from m2trec_merlin.serving.export.run import export
 from tests.serving.catalogue.test_run import NEW, Served, everything
@@ -147,7 +148,13 @@ def test_items_that_the_new_export_has_itself_are_taken_from_there(tmp_path: Pat
     assert list(versions.changes(versions.current()).items) == ["new-3"]
 
 
-def test_what_was_listed_before_an_export_is_newly_listed_until_the_next_one(tmp_path: Path) -> None:
+def trained_again(model: Path) -> None:
+    """Let a model be another one of the same weights."""
+    (model / "history.json").write_text("[]", encoding="utf-8")
+    write_manifest(model, "train", {})
+
+
+def test_what_was_listed_before_an_export_is_newly_listed_until_the_next_model(tmp_path: Path) -> None:
     """In the training of the first it had hardly time to sell; what training never saw sell counts less."""
 
     def built(more: pd.DataFrame | None = None) -> Config:
@@ -179,7 +186,11 @@ def test_what_was_listed_before_an_export_is_newly_listed_until_the_next_one(tmp
     NEW.iloc[:1].to_parquet(table, index=False)
     verbs.update(table)
     updated = scores(repository)
-    stock = scores(export(with_serving(config, top_k=7), force=True))
+    again = scores(export(with_serving(config, top_k=7), force=True))
+    assert CatalogueVerbs(repository).versions.all()[-1].listed == ("new-1",), "the training is the same one"
+    assert again["new-1"] == pytest.approx(listed["new-1"], abs=1e-4)
+    trained_again(Run(config).model)
+    stock = scores(export(config, force=True))
     assert CatalogueVerbs(repository).versions.all()[-1].listed == ()
     assert listed["new-1"] - stock["new-1"] == pytest.approx(4, abs=1e-4)
     assert updated["new-1"] == pytest.approx(listed["new-1"], abs=1e-4), "an update changes nothing of that"

@@ -108,6 +108,15 @@ def test_old_versions_are_cleared_away_but_for_the_last_ones(repository: Path, n
     assert list(verbs.versions.changes(numbers[-1]).items) == ["new-1", "new-2", "new-3"]
 
 
+def test_the_version_that_a_change_was_made_from_stays_however_old_it_is(repository: Path) -> None:
+    verbs = CatalogueVerbs(repository)
+    for number in range(KEPT):
+        verbs.hide([f"sku-{number + 1}"])
+    verbs.rollback(1)
+    verbs.hide(["sku-1"], hidden=False)
+    assert verbs.rollback().number == 1
+
+
 @pytest.mark.parametrize("how", ["truncated", "altered", "removed"])
 def test_a_damaged_version_is_never_served(
     repository: Path, new_items: Path, how: str, capfd: pytest.CaptureFixture[str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
 from m2trec_merlin.serving.runtime.observing.observed import EnsembleStep, Tensors
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep
-from m2trec_merlin.serving.runtime.tally import Tally
+from m2trec_merlin.serving.runtime.tally import StepTally, Tally
 from m2trec_merlin.serving.runtime.worker import Worker
 from tests.serving.runtime.counted import Counted
 from tests.worlds.shop import N_ITEMS, N_SEEN, Shop
@@ -132,6 +132,43 @@ def test_a_refusal_of_the_second_step_is_logged_and_counted(shop: Shop, pipe: Pi
     [line] = pipe.lines()
     assert (line["request_id"], line["step"]) == ("x", "m2trec_predict")
     assert counted.value("m2trec_requests_total", outcome="refused") == 1
+
+
+class Failing:
+    """A step whose disk fails."""
+
+    name, model = PREDICT, "v1"
+
+    def __init__(self, folder: Path, tally: Tally, in_background: bool) -> None:
+        self.tally = StepTally(tally, self.name, self.model)
+
+    def answer(self, requests: Sequence[Any], request_ids: Sequence[str] | None = None) -> Any:
+        raise OSError(5, "Input/output error")
+
+    def close(self) -> None:
+        pass
+
+
+def test_failures_that_nobody_foresaw_are_counted_and_logged(shop: Shop, pipe: Pipe) -> None:
+    counted = Counted()
+    worker = Worker(Failing, shop.predict, Surroundings("faulty", pipe.write), counted)
+    with pytest.raises(OSError, match="Input/output error"):
+        worker.answer([{}, {}], ["x", "y"])
+    worker.close()
+    assert [line["event"] for line in pipe.lines()] == ["failed", "failed"]
+    assert counted.value("m2trec_requests_total", outcome="failed") == 2
+
+
+def test_lines_that_cannot_be_written_are_counted_as_lost(shop: Shop) -> None:
+    counted = Counted()
+    reading, writing = os.pipe()
+    os.close(reading)
+    worker = Worker(Failing, shop.predict, Surroundings("faulty", writing), counted)
+    with pytest.raises(OSError, match="Input/output error"):
+        worker.answer([{}, {}], ["x", "y"])
+    worker.close()
+    os.close(writing)
+    assert counted.value("m2trec_log_dropped_total", log="lines") == 2
 
 
 def test_counters_are_exposed_before_the_first_request(shop: Shop) -> None:

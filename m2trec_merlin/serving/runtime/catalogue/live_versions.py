@@ -83,7 +83,7 @@ class LiveVersions(Generic[T]):
                 return known
             try:
                 opened = self._opened(number)
-            except (ArtifactError, ValueError) as error:
+            except (ArtifactError, ValueError, OSError) as error:
                 raise ServerError(f"version {number} of the catalogue cannot be read: {error}") from None
             with self._lock:
                 self._open[number] = opened
@@ -121,19 +121,19 @@ class LiveVersions(Generic[T]):
         # There is none for a moment while an export replaces the repository: what was served goes on.
         if state is None or (state == self._looked_at and time.monotonic() < self._tried_again):
             return
-        self._looked_at, self._tried_again = state, math.inf
+        # Whatever goes wrong from here on, it is looked at again.
+        self._looked_at, self._tried_again = state, time.monotonic() + _SECONDS_UNTIL_TRIED_AGAIN
         number = current_version(self._folder)
         try:
             self.get(number)
         except ServerError as error:
             raise ArtifactError(str(error)) from None
-        self.current, self._told = number, ""
+        self.current, self._told, self._tried_again = number, "", math.inf
 
     def _look_or_tell(self) -> None:
         try:
             self._look()
         except ArtifactError as error:
-            self._tried_again = time.monotonic() + _SECONDS_UNTIL_TRIED_AGAIN
             why = f"{error}; version {self.current} goes on being served"
             if why != self._told:
                 tell(why)

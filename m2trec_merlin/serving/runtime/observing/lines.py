@@ -60,9 +60,12 @@ class Line:
         return json.dumps(said, ensure_ascii=False) + "\n"
 
 
-def write_lines(descriptor: int, lines: list[Line]) -> None:
-    """Write lines to a file descriptor, each in one piece."""
-    for line in lines:
-        text = line.text().encode(errors="replace")
-        while text:
-            text = text[os.write(descriptor, text) :]
+def write_line(descriptor: int, line: Line) -> None:
+    """Write a line to a file descriptor, in one piece.
+
+    Raises:
+        OSError: nobody reads it any more, or the disk is full.
+    """
+    text = line.text().encode(errors="replace")
+    while text:
+        text = text[os.write(descriptor, text) :]

@@ -14,9 +14,9 @@ import numpy as np
 from m2trec_merlin.contract.metrics import ANSWERED, DROPPED, FAILED, REFUSED, REQUESTS
 from m2trec_merlin.contract.names import PREDICT, PREPROCESS, RECOMMENDED_IDS, WARNINGS
 from m2trec_merlin.contract.surroundings import Surroundings
-from m2trec_merlin.errors import M2TRecError, RefusedError
+from m2trec_merlin.errors import M2TRecError, RefusedError, ServerError
 from m2trec_merlin.serving.runtime.background import Background, Waiting
-from m2trec_merlin.serving.runtime.observing.lines import Line, write_lines
+from m2trec_merlin.serving.runtime.observing.lines import Line, write_line
 from m2trec_merlin.serving.runtime.observing.request_ids import id_of_answer, id_of_refused
 from m2trec_merlin.serving.runtime.observing.shown_log import ShownLog, remember_asked
 from m2trec_merlin.serving.runtime.tally import StepTally
@@ -65,7 +65,7 @@ class Observed:
         self._lines: Waiting[Line] | None = None
         if surroundings.log_json != "none":
             self._lines = Waiting(_MOST_LINES, partial(self._lose, "lines"))
-            write = partial(_write, surroundings.lines_to, self._lines)
+            write = partial(self._write, surroundings.lines_to, self._lines)
             self._beside.append(Background(write, _SECONDS_BETWEEN_LINES))
         self._remember = bool(surroundings.shown) and step.name == PREPROCESS
         self._shown: ShownLog | None = None
@@ -77,15 +77,14 @@ class Observed:
     def answer(self, requests: Sequence[Mapping[str, np.ndarray]], request_ids: Sequence[str]) -> Answers:
         """Answer a batch of requests, which their clients may have given ids."""
         started = time.perf_counter()
-        answers = self.step.answer(requests, request_ids)
-        seconds = time.perf_counter() - started
-        outcomes = Counter(map(_outcome_of, answers))
-        tally = self.step.tally
-        tally.took(seconds, len(answers))
-        for outcome, count in outcomes.items():
-            tally.count(REQUESTS, count, outcome)
-        if self._lines is not None and (outcomes[ANSWERED] < len(answers) or not self._only_faulty):
-            self._lines.put(self._lines_of(requests, answers, request_ids, seconds))
+        try:
+            answers = self.step.answer(requests, request_ids)
+        except Exception as error:
+            # Whoever calls answers all of them with the error, and these are failures as others are.
+            failed = [ServerError(f"{type(error).__name__}: {error}")] * len(requests)
+            self._note(requests, failed, request_ids, time.perf_counter() - started)
+            raise
+        self._note(requests, answers, request_ids, time.perf_counter() - started)
         if self._shown is not None:
             self._shown.put(requests, answers)
         if not self._remember:
@@ -94,6 +93,22 @@ class Observed:
             answer if isinstance(answer, M2TRecError) else remember_asked(request, answer)
             for request, answer in zip(requests, answers, strict=True)
         ]
+
+    def _note(
+        self,
+        requests: Sequence[Mapping[str, np.ndarray]],
+        answers: Answers,
+        request_ids: Sequence[str],
+        seconds: float,
+    ) -> None:
+        """Count answers, and put their lines with those that are to be written."""
+        outcomes = Counter(map(_outcome_of, answers))
+        tally = self.step.tally
+        tally.took(seconds, len(answers))
+        for outcome, count in outcomes.items():
+            tally.count(REQUESTS, count, outcome)
+        if self._lines is not None and (outcomes[ANSWERED] < len(answers) or not self._only_faulty):
+            self._lines.put(self._lines_of(requests, answers, request_ids, seconds))
 
     def close(self) -> None:
         """Write what is left."""
@@ -124,6 +139,16 @@ class Observed:
             )
         return lines
 
+    def _write(self, descriptor: int, lines: Waiting[Line]) -> None:
+        taken, written = lines.take(), 0
+        try:
+            for line in taken:
+                write_line(descriptor, line)
+                written += 1
+        finally:
+            if written < len(taken):
+                self._lose("lines", len(taken) - written)
+
     def _lose(self, log: str, entries: int) -> None:
         self.step.tally.count(DROPPED, entries, log)
 
@@ -132,7 +157,3 @@ def _outcome_of(answer: Tensors | M2TRecError) -> str:
     if isinstance(answer, M2TRecError):
         return REFUSED if isinstance(answer, RefusedError) else FAILED
     return ANSWERED
-
-
-def _write(descriptor: int, lines: Waiting[Line]) -> None:
-    write_lines(descriptor, lines.take())

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 
-from m2trec_merlin.column_names import ITEM_ID
-from m2trec_merlin.contract.names import EVENT_ATTRIBUTES, ITEM_ATTRIBUTES
+from m2trec_merlin.contract.names import EVENT_ATTRIBUTES
 from m2trec_merlin.contract.version import Description
 from m2trec_merlin.encoded import NO_ITEM, EncodedItems, join_items, no_items
 from m2trec_merlin.errors import DataError, M2TRecError, RefusedError, ServerError, shorten
 from m2trec_merlin.rows import RowsOfIds
-from m2trec_merlin.serving.runtime.notes import bounded, name_some, show
-from m2trec_merlin.serving.runtime.options.reranking import Candidate
+from m2trec_merlin.serving.runtime.faults import answer_good
+from m2trec_merlin.serving.runtime.notes import LONGEST_MESSAGE, bounded
 from m2trec_merlin.serving.runtime.reading.events import EventReader, ReadEvents, SaidEvent
+from m2trec_merlin.serving.runtime.reading.parsing import ParsedSession, SaidSession, SessionParser
 from m2trec_merlin.serving.runtime.reading.remembered import NewItem, RawItemEncoder, RememberedItems
-from m2trec_merlin.serving.runtime.request_json import parse_json
-
-_LONGEST_MESSAGE = 1000
 
 # What a session says, and what that is encoded to.
 Group = TypeVar("Group")
@@ -60,55 +57,6 @@ class ReadSession:
         return int(np.count_nonzero(self.rows < NO_ITEM))
 
 
-@dataclass(frozen=True)
-class _Event:
-    """An event that can be used.
-
-    Attributes:
-        place: of it in the request.
-        row: of the catalogue; NO_ITEM for an item that the catalogue does not have.
-        raw: attributes of that item, by column.
-    """
-
-    place: int
-    row: int = NO_ITEM
-    raw: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Parsed:
-    """A session whose raw items are still to be encoded.
-
-    Attributes:
-        events: the last ones, as many as the model takes.
-        outside: of each candidate that has to be encoded, by its id, where it stands and its attributes.
-        notes: what was ignored and why.
-        ids: that the request held.
-        unknown_ids: of them, not in the catalogue.
-        said: attributes of these events and of the one before them; empty where nothing is said of any.
-    """
-
-    events: list[_Event]
-    outside: dict[str, tuple[str, dict[str, Any]]]
-    notes: list[str]
-    ids: int
-    unknown_ids: int
-    said: list[SaidEvent]
-
-    @cached_property
-    def raw_items(self) -> dict[str, dict[str, Any]]:
-        """What is to be encoded, by where it stands: items of events, and behind them candidates."""
-        items = {f"{ITEM_ATTRIBUTES}[{each.place}]": each.raw for each in self.events if each.row == NO_ITEM}
-        return {**items, **dict(self.outside.values())}
-
-    @property
-    def rows(self) -> np.ndarray:
-        """Rows of the events, int64 [L]; -1 - i for raw item i."""
-        rows = np.array([each.row for each in self.events], np.int64)
-        new = rows == NO_ITEM
-        return np.where(new, -np.cumsum(new), rows)
-
-
 class SessionReader:
     """Looks ids up and encodes raw attributes.
 
@@ -129,134 +77,24 @@ class SessionReader:
         self.version = version
         self._said = events
         self._catalogue = catalogue
-        self._columns = list(dict.fromkeys(attribute.column for attribute in version.attributes))
+        columns = list(dict.fromkeys(attribute.column for attribute in version.attributes))
         self._no_items = no_items(version.fields)
-        self._new_items = RememberedItems(encoder, self._columns) if encoder else None
+        self._new_items = RememberedItems(encoder, columns) if encoder else None
+        self._parser = SessionParser(columns if encoder else [], version.max_length, events)
 
-    def read(
-        self,
-        sessions: Sequence[tuple[Sequence[str], Sequence[str] | None]],
-        candidates: Sequence[Sequence[Candidate]] | None = None,
-        events: Sequence[Sequence[str] | None] | None = None,
-    ) -> list[ReadSession | M2TRecError]:
-        """Read sessions in one version of the catalogue; a faulty one gets its error and spoils no other.
-
-        Args:
-            sessions: per session the item ids (empty where the position has attributes only) and, if
-                any, one JSON object of raw attributes per position (or empty).
-            candidates: per session those that may be recommended, as the option `candidates` has them.
-            events: per session, if any, one JSON object of attributes of the event per position (or empty).
-        """
+    def read(self, sessions: Sequence[SaidSession]) -> list[ReadSession | M2TRecError]:
+        """Read sessions in one version of the catalogue; a faulty one gets its error and spoils no other."""
         number, rows = self._catalogue()
-        count = len(sessions)
-        asked = zip(sessions, candidates or [()] * count, events or [None] * count, strict=True)
-        parsed = [self._parse_or_error(rows, *session, each, said) for session, each, said in asked]
-        good = [each for each in parsed if isinstance(each, _Parsed)]
-        encoded = iter(self._encode([list(each.raw_items.values()) for each in good]))
-        of_events = iter(self._encode_events([each.said for each in good]))
-        return [
-            self._finish(p, next(encoded), next(of_events), number) if isinstance(p, _Parsed) else p
-            for p in parsed
-        ]
 
-    def _parse_or_error(
-        self,
-        rows: RowsOfIds,
-        item_ids: Sequence[str],
-        attributes: Sequence[str] | None,
-        candidates: Sequence[Candidate],
-        said: Sequence[str] | None,
-    ) -> _Parsed | M2TRecError:
-        try:
-            return self._parse(rows, item_ids, attributes, candidates, said)
-        except M2TRecError as error:
-            return error
+        def encoded(parsed: list[ParsedSession]) -> list[ReadSession | M2TRecError]:
+            items = self._encode([list(each.raw_items.values()) for each in parsed])
+            events = self._encode_events([each.said for each in parsed])
+            return [
+                self._finish(each, of_items, of_events, number)
+                for each, of_items, of_events in zip(parsed, items, events, strict=True)
+            ]
 
-    def _parse(
-        self,
-        rows: RowsOfIds,
-        item_ids: Sequence[str],
-        attributes: Sequence[str] | None,
-        candidates: Sequence[Candidate],
-        said: Sequence[str] | None,
-    ) -> _Parsed:
-        _require_one_each(item_ids, attributes, said)
-        notes: list[str] = []
-        problems: list[str] = []
-        events = self._events_of(rows, item_ids, attributes, notes, problems)
-        told = self._said.parse(said, notes, problems) if self._said and said and any(said) else []
-        outside = self._outside(rows, candidates, notes, problems)
-        if problems:
-            raise RefusedError(shorten("; ".join(problems), _LONGEST_MESSAGE))
-        most = self.version.max_length
-        if told:
-            # With the one before, from which it may be told how long ago the first one was.
-            told = [told[event.place] for event in events[-most - 1 :]]
-        ids = sum(1 for item_id in item_ids if item_id)
-        unknown = ids - sum(1 for event in events if event.row != NO_ITEM)
-        return _Parsed(events[-most:], outside, notes, ids, unknown, told)
-
-    def _events_of(
-        self,
-        rows: RowsOfIds,
-        item_ids: Sequence[str],
-        attributes: Sequence[str] | None,
-        notes: list[str],
-        problems: list[str],
-    ) -> list[_Event]:
-        """Return the events that can be used: of known items, and of others that are described."""
-        events = []
-        for place, item_id in enumerate(item_ids):
-            text = attributes[place] if attributes is not None else ""
-            row = rows.row(item_id)
-            if row != NO_ITEM:
-                events.append(_Event(place, row))
-            elif text:
-                where = f"{ITEM_ATTRIBUTES}[{place}]"
-                try:
-                    events.append(_Event(place, raw=self._check(where, parse_json(text, where), notes)))
-                except RefusedError as error:
-                    problems.append(str(error))
-            elif item_id:
-                notes.append(
-                    f"item_ids[{place}]: the catalogue has no item {show(item_id)} and item_attributes "
-                    "says nothing about it, so it was ignored"
-                )
-        return events
-
-    def _outside(
-        self, rows: RowsOfIds, candidates: Sequence[Candidate], notes: list[str], problems: list[str]
-    ) -> dict[str, tuple[str, dict[str, Any]]]:
-        """Return of each candidate that has to be encoded, by its id, where it stands and its attributes."""
-        found: dict[str, tuple[str, dict[str, Any]]] = {}
-        for place, candidate in enumerate(candidates):
-            if isinstance(candidate, str) or candidate.keys() == {ITEM_ID}:
-                continue
-            where, item_id = f"options.candidates[{place}]", candidate[ITEM_ID]
-            if rows.row(item_id) != NO_ITEM:
-                continue
-            if item_id in found:
-                notes.append(f"{where}: ignored, since {show(item_id)} was listed before")
-                continue
-            item = {name: value for name, value in candidate.items() if name != ITEM_ID}
-            try:
-                found[item_id] = where, self._check(where, item, notes)
-            except RefusedError as error:
-                problems.append(str(error))
-        return found
-
-    def _check(self, where: str, item: object, notes: list[str]) -> dict[str, Any]:
-        if self._new_items is None:
-            raise RefusedError(f"{where}: this model needs the id of each item, not its attributes")
-        accepted = ", ".join(self._columns)
-        if not isinstance(item, dict):
-            raise RefusedError(f"{where}: expected a JSON object with any of {accepted}")
-        ignored = [key for key in item if key not in self._columns]
-        if len(ignored) == len(item):
-            raise RefusedError(f"{where}: holds none of the attributes that the model reads ({accepted})")
-        if ignored:
-            notes.append(f"{where}: ignored {name_some(ignored)}; the model reads {accepted}")
-        return item
+        return answer_good(sessions, partial(self._parser.parse, rows), encoded)
 
     def _encode(self, groups: list[list[dict[str, Any]]]) -> list[list[NewItem] | M2TRecError]:
         if self._new_items is None or not any(groups):
@@ -276,7 +114,7 @@ class SessionReader:
 
     def _finish(
         self,
-        parsed: _Parsed,
+        parsed: ParsedSession,
         new_items: list[NewItem] | M2TRecError,
         events: ReadEvents | M2TRecError,
         catalogue: str,
@@ -305,23 +143,12 @@ class SessionReader:
         )
 
 
-def _require_one_each(
-    item_ids: Sequence[str], attributes: Sequence[str] | None, said: Sequence[str] | None
-) -> None:
-    for name, given in ((ITEM_ATTRIBUTES, attributes), (EVENT_ATTRIBUTES, said)):
-        if given is not None and len(given) != len(item_ids):
-            raise RefusedError(
-                f"{name} has {len(given)} positions and item_ids {len(item_ids)}: give both "
-                "one entry per position, empty where there is nothing to say"
-            )
-
-
 def _told_where(where: str, error: M2TRecError) -> ServerError:
     """Return an error of encoding in one line: values that are at fault are refused."""
     said = f"{error.source}: {'; '.join(error.problems)}" if isinstance(error, DataError) else str(error)
     kind = RefusedError if isinstance(error, DataError | RefusedError) else ServerError
     # Arrow quotes the value that it cannot read, however long, and gRPC carries short messages only.
-    return kind(shorten(f"{where}: {said}", _LONGEST_MESSAGE))
+    return kind(shorten(f"{where}: {said}", LONGEST_MESSAGE))
 
 
 def _encode_or_error(

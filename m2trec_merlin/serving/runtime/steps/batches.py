@@ -1,38 +1,16 @@
-"""What both steps do with a batch of requests, each of which may be at fault."""
+"""The tensors of one request of a batch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from m2trec_merlin.errors import M2TRecError, RefusedError
+from m2trec_merlin.errors import RefusedError
 from m2trec_merlin.serving.runtime.notes import cut
 from m2trec_merlin.serving.runtime.steps.handover import one_session
 
 Tensors = dict[str, np.ndarray]
-Asked = TypeVar("Asked")
-Parsed = TypeVar("Parsed")
-Answered = TypeVar("Answered")
-
-
-def answer_good(
-    requests: Sequence[Asked],
-    parse: Callable[[Asked], Parsed],
-    answer: Callable[[list[Parsed]], list[Answered | M2TRecError]],
-) -> list[Answered | M2TRecError]:
-    """Parse each request by itself, answer those without an error together, keep the order."""
-    parsed: dict[int, Parsed] = {}
-    results: dict[int, Answered | M2TRecError] = {}
-    for index, request in enumerate(requests):
-        try:
-            parsed[index] = parse(request)
-        except M2TRecError as error:
-            results[index] = error
-    if parsed:
-        results.update(zip(parsed, answer(list(parsed.values())), strict=True))
-    return [results[index] for index in range(len(requests))]
 
 
 def session_tensors(

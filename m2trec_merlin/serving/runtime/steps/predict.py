@@ -20,8 +20,9 @@ from m2trec_merlin.contract.names import (
 )
 from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.serving.runtime.answering.recommending import Recommender
+from m2trec_merlin.serving.runtime.faults import answer_good
 from m2trec_merlin.serving.runtime.requests import Answer, Request
-from m2trec_merlin.serving.runtime.steps.batches import Tensors, answer_good, session_tensors
+from m2trec_merlin.serving.runtime.steps.batches import Tensors, session_tensors
 from m2trec_merlin.serving.runtime.steps.handover import as_arrays, receive, tensors_of
 from m2trec_merlin.serving.runtime.tally import StepTally, Tally
 

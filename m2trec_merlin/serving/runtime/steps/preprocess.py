@@ -24,31 +24,28 @@ from m2trec_merlin.errors import M2TRecError, RefusedError
 from m2trec_merlin.serving.runtime.bounds import LONGEST_REQUEST_ID, require_short_session, require_small
 from m2trec_merlin.serving.runtime.catalogue.exported_ids import ExportedIds
 from m2trec_merlin.serving.runtime.catalogue.live_versions import LiveVersions
+from m2trec_merlin.serving.runtime.faults import answer_good
 from m2trec_merlin.serving.runtime.options import check_options
 from m2trec_merlin.serving.runtime.options.exclusions import ExcludeSessionItems
 from m2trec_merlin.serving.runtime.options.explaining import Explain
 from m2trec_merlin.serving.runtime.options.reranking import Candidates, ids_of
 from m2trec_merlin.serving.runtime.reading.events import EventReader
 from m2trec_merlin.serving.runtime.reading.new_items import NewItemEncoder
+from m2trec_merlin.serving.runtime.reading.parsing import SaidSession
 from m2trec_merlin.serving.runtime.reading.sessions import ReadSession, SessionReader
 from m2trec_merlin.serving.runtime.requests import Request
-from m2trec_merlin.serving.runtime.steps.batches import Tensors, answer_good, session_tensors
+from m2trec_merlin.serving.runtime.steps.batches import Tensors, session_tensors
 from m2trec_merlin.serving.runtime.steps.handover import as_arrays, hand_over
 from m2trec_merlin.serving.runtime.tally import StepTally, Tally
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """A request as the first step takes it: its id, item ids, raw attributes if any, checked options.
-
-    Raw attributes of the items, and of the events.
-    """
+    """A request as the first step takes it: its id, its session, checked options."""
 
     request_id: str
-    item_ids: list[str]
-    attributes: list[str] | None
+    session: SaidSession
     options: dict[str, Any]
-    events: list[str] | None = None
 
 
 class PreprocessStep:
@@ -122,13 +119,12 @@ class PreprocessStep:
         # Before anything is looked up or encoded.
         checked = check_options("".join(options), self._reader.version)
         request_id = checked["request_id"] or request_id or uuid.uuid4().hex
-        said = texts.get(ITEM_ATTRIBUTES), checked, texts.get(EVENT_ATTRIBUTES)
-        return _Asked(request_id, texts[ITEM_IDS], *said)
+        candidates = checked[Candidates.name] or ()
+        said = texts[ITEM_IDS], texts.get(ITEM_ATTRIBUTES), candidates, texts.get(EVENT_ATTRIBUTES)
+        return _Asked(request_id, SaidSession(*said), checked)
 
     def _read(self, asked: list[_Asked]) -> list[Request | M2TRecError]:
-        candidates = [each.options[Candidates.name] or () for each in asked]
-        both = [(each.item_ids, each.attributes) for each in asked]
-        sessions = self._reader.read(both, candidates, [each.events for each in asked])
+        sessions = self._reader.read([each.session for each in asked])
         good = [session for session in sessions if isinstance(session, ReadSession)]
         self.tally.count(IDS, sum(session.ids for session in good))
         self.tally.count(UNKNOWN_IDS, sum(session.unknown_ids for session in good))
@@ -153,7 +149,7 @@ def _request(asked: _Asked, read: ReadSession) -> Request:
         catalogue=read.catalogue,
         outside=read.outside,
         places=read.places if options[Explain.name] else [],
-        held=[each for each in asked.item_ids if each] if options[ExcludeSessionItems.name] else [],
+        held=[each for each in asked.session.item_ids if each] if options[ExcludeSessionItems.name] else [],
         events=read.events,
     )
 

@@ -54,6 +54,26 @@ def test_what_is_not_there_yet_is_tried_again_and_told_once(
     assert versions.served() == ("1", "items of 1")
 
 
+def test_whatever_keeps_a_version_from_being_opened_it_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(live_versions, "_SECONDS_UNTIL_TRIED_AGAIN", 0.0)
+    errors: list[Exception] = [OSError(116, "Stale file handle"), MemoryError("of this moment")]
+
+    def at_last(folder: Path, version: CatalogueVersion) -> str:
+        if errors:
+            raise errors.pop(0)
+        return opened(folder, version)
+
+    versions = LiveVersions(tmp_path, "mine", "as exported", at_last)
+    write(tmp_path, 1)
+    assert versions.served() == ("0", "as exported")
+    assert "Stale file handle; version 0 goes on being served" in capsys.readouterr().err
+    with pytest.raises(MemoryError):
+        versions.served()
+    assert versions.served() == ("1", "items of 1")
+
+
 def test_requests_do_not_wait_for_another_version_to_be_opened(tmp_path: Path) -> None:
     started, go_on = threading.Event(), threading.Event()
 

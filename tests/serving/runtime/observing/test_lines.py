@@ -6,7 +6,7 @@ import select
 
 import pytest
 
-from m2trec_merlin.serving.runtime.observing.lines import Line, write_lines
+from m2trec_merlin.serving.runtime.observing.lines import Line, write_line
 
 GOOD = Line(0.25, "r-1", "m2trec_predict", "v1", 1.23456, "answered", "", 5, (b"caf\xc3\xa9",))
 
@@ -27,7 +27,7 @@ def test_pipes_keep_every_line_whole(letter: str) -> None:
         Line(0, letter * 5000, "m2trec_predict", "v" * 16, 1.0, "failed", letter * 5000, 0, ()),
     ):
         read, write = os.pipe()
-        write_lines(write, [line, GOOD])
+        write_line(write, line), write_line(write, GOOD)
         assert select.select([read], [], [], 0)[0]
         text = os.read(read, 1 << 16)
         os.close(read), os.close(write)

@@ -10,6 +10,7 @@ import pytest
 
 from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.runtime.reading.new_items import Ignored, summed_up
+from m2trec_merlin.serving.runtime.reading.parsing import SaidSession
 from m2trec_merlin.serving.runtime.reading.sessions import ReadSession, SessionReader
 from m2trec_merlin.serving.runtime.steps import PreprocessStep
 from tests.worlds.shop import Shop
@@ -21,7 +22,7 @@ def reader(shop: Shop) -> SessionReader:
 
 
 def read(reader: SessionReader, *items: dict[str, Any]) -> ReadSession:
-    [session] = reader.read([([""] * len(items), [json.dumps(item) for item in items])])
+    [session] = reader.read([SaidSession([""] * len(items), [json.dumps(item) for item in items])])
     assert isinstance(session, ReadSession), session
     return session
 
@@ -125,6 +126,6 @@ def test_what_holds_several_values_counts_as_missing_and_is_told(
 
 
 def test_a_vector_of_another_length_is_refused_in_one_line(reader: SessionReader) -> None:
-    [error] = reader.read([([""], [json.dumps({"image": [1.0, 2.0]})])])
+    [error] = reader.read([SaidSession([""], [json.dumps({"image": [1.0, 2.0]})])])
     assert isinstance(error, ServerError)
     assert str(error).startswith("item_attributes: attribute 'image': ") and "\n" not in str(error)

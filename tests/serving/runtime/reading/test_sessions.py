@@ -11,6 +11,7 @@ from m2trec_merlin.contract.version import Description, RawAttribute
 from m2trec_merlin.encoded import EncodedColumn, Field, Layout
 from m2trec_merlin.errors import DataError, M2TRecError, ServerError
 from m2trec_merlin.rows import RowsOfIds
+from m2trec_merlin.serving.runtime.reading.parsing import SaidSession
 from m2trec_merlin.serving.runtime.reading.remembered import NewItem
 from m2trec_merlin.serving.runtime.reading.sessions import ReadSession, SessionReader
 
@@ -51,8 +52,14 @@ def reader(encoder: DoublingEncoder) -> SessionReader:
     return SessionReader(lambda: ("0", RowsOfIds(["a", "b", "c"])), version(PRICE), encoder)
 
 
+def read_all(
+    reader: SessionReader, *sessions: tuple[list[str], list[str] | None]
+) -> list[ReadSession | M2TRecError]:
+    return reader.read([SaidSession(*session) for session in sessions])
+
+
 def read(reader: SessionReader, ids: list[str], attributes: list[str] | None = None) -> ReadSession:
-    [session] = reader.read([(ids, attributes)])
+    [session] = reader.read([SaidSession(ids, attributes)])
     if isinstance(session, M2TRecError):
         raise session
     return session
@@ -125,21 +132,32 @@ def test_all_faulty_positions_are_reported(reader: SessionReader) -> None:
 
 
 def test_a_batch_is_encoded_in_one_pass(reader: SessionReader, encoder: DoublingEncoder) -> None:
-    sessions = reader.read([([""], [raw(1)]), (["a"], None), (["", ""], [raw(2), raw(3)])])
+    sessions = read_all(reader, ([""], [raw(1)]), (["a"], None), (["", ""], [raw(2), raw(3)]))
     assert encoder.calls == 1
     prices = [s.new_items["price"].values.tolist() for s in sessions if isinstance(s, ReadSession)]
     assert prices == [[2], [], [4, 6]]
 
 
+def test_an_item_that_is_described_twice_is_one_item(reader: SessionReader, encoder: DoublingEncoder) -> None:
+    session = read(reader, ["x", "a", "x", "y"], [raw(1), "", raw(1), raw(1)])
+    assert session.rows.tolist() == [-1, 1, -1, -2], "another id is another item"
+    assert session.new_items["price"].values.tolist() == [2, 2]
+    assert (session.raw_items, session.unknown_ids) == (3, 3)
+    assert read(reader, ["", "", ""], [raw(2), raw(2), raw(3)]).rows.tolist() == [-1, -1, -2]
+
+
 def test_a_faulty_session_spoils_no_other(reader: SessionReader) -> None:
-    sessions = reader.read([([""], [raw(1)]), ([""], [raw(-1)]), ([""], ["{"]), (["a"], None)])
+    sessions = read_all(reader, ([""], [raw(1)]), ([""], [raw(-1)]), ([""], ["{"]), (["a"], None))
     kinds = [isinstance(session, ReadSession) for session in sessions]
     assert kinds == [True, False, False, True]
 
 
 def test_what_is_ignored_of_an_item_is_told_with_its_position(reader: SessionReader) -> None:
-    sessions = reader.read(
-        [(["", "a", ""], [raw(1), "", raw(101)]), (["", "nope"], [raw(102), ""]), ([""], [raw(2)])]
+    sessions = read_all(
+        reader,
+        (["", "a", ""], [raw(1), "", raw(101)]),
+        (["", "nope"], [raw(102), ""]),
+        ([""], [raw(2)]),
     )
     notes = [session.notes for session in sessions if isinstance(session, ReadSession)]
     assert notes[0] == ["item_attributes[2]: list_price is high"]

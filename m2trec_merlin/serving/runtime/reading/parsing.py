@@ -1,0 +1,219 @@
+"""What a session says, as events of known items and of described ones, before anything is encoded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from m2trec_merlin.column_names import ITEM_ID
+from m2trec_merlin.contract.names import EVENT_ATTRIBUTES, ITEM_ATTRIBUTES, ITEM_IDS
+from m2trec_merlin.encoded import NO_ITEM
+from m2trec_merlin.errors import RefusedError, shorten
+from m2trec_merlin.rows import RowsOfIds
+from m2trec_merlin.serving.runtime.notes import LONGEST_MESSAGE, name_some, show
+from m2trec_merlin.serving.runtime.options.reranking import Candidate
+from m2trec_merlin.serving.runtime.reading.events import EventReader, SaidEvent
+from m2trec_merlin.serving.runtime.request_json import parse_json
+
+
+@dataclass(frozen=True)
+class SaidSession:
+    """A session as a request has it; attributes are JSON objects, or empty where nothing is said.
+
+    Attributes:
+        item_ids: one a position, empty where there are attributes only.
+        attributes: of the items, one a position, if any are given.
+        candidates: the only items that may be recommended, as the option `candidates` has them.
+        events: attributes of the events, one a position, if any are given.
+    """
+
+    item_ids: Sequence[str]
+    attributes: Sequence[str] | None = None
+    candidates: Sequence[Candidate] = ()
+    events: Sequence[str] | None = None
+
+
+@dataclass(frozen=True)
+class Event:
+    """An event that can be used.
+
+    Attributes:
+        place: of it in the request.
+        row: of the catalogue; NO_ITEM for an item that the catalogue does not have.
+        raw: attributes of that item, by column.
+        item_id: of that item, if it has one.
+    """
+
+    place: int
+    row: int = NO_ITEM
+    raw: dict[str, Any] = field(default_factory=dict)
+    item_id: str = ""
+
+    @property
+    def item(self) -> tuple[str, str]:
+        """What is the same of two events of one item that the catalogue does not have."""
+        return self.item_id, json.dumps(self.raw, sort_keys=True)
+
+
+@dataclass(frozen=True)
+class ParsedSession:
+    """A session whose raw items are still to be encoded.
+
+    Attributes:
+        events: the last ones, as many as the model takes.
+        outside: of each candidate that has to be encoded, by its id, where it stands and its attributes.
+        notes: what was ignored and why.
+        ids: that the request held.
+        unknown_ids: of them, not in the catalogue.
+        said: attributes of these events and of the one before them; empty where nothing is said of any.
+    """
+
+    events: list[Event]
+    outside: dict[str, tuple[str, dict[str, Any]]]
+    notes: list[str]
+    ids: int
+    unknown_ids: int
+    said: list[SaidEvent]
+
+    @cached_property
+    def _new(self) -> dict[tuple[str, str], Event]:
+        """The first event of each item that the catalogue does not have, in the order of the session."""
+        found: dict[tuple[str, str], Event] = {}
+        for event in self.events:
+            if event.row == NO_ITEM:
+                found.setdefault(event.item, event)
+        return found
+
+    @cached_property
+    def raw_items(self) -> dict[str, dict[str, Any]]:
+        """What is to be encoded, by where it stands: items of events, and behind them candidates."""
+        items = {f"{ITEM_ATTRIBUTES}[{each.place}]": each.raw for each in self._new.values()}
+        return {**items, **dict(self.outside.values())}
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Rows of the events, int64 [L]; -1 - i for raw item i, as often as it occurs."""
+        number = {item: -1 - place for place, item in enumerate(self._new)}
+        rows = (each.row if each.row != NO_ITEM else number[each.item] for each in self.events)
+        return np.fromiter(rows, np.int64, len(self.events))
+
+
+@dataclass(frozen=True)
+class _Remarks:
+    """What is to be said of a session: what was ignored, and what is wrong, all of it at once."""
+
+    notes: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def of_problems(self) -> Iterator[None]:
+        """Keep what a block refuses."""
+        try:
+            yield
+        except RefusedError as error:
+            self.problems.append(str(error))
+
+    def require_no_problem(self) -> None:
+        if self.problems:
+            raise RefusedError(shorten("; ".join(self.problems), LONGEST_MESSAGE))
+
+
+class SessionParser:
+    """Looks ids up, and checks the form of everything else.
+
+    Args:
+        columns: raw columns of which items are encoded; none if the model needs their ids.
+        max_length: events that the model takes of a session.
+        said: reads attributes of events; None if the model reads none.
+    """
+
+    def __init__(self, columns: Sequence[str], max_length: int, said: EventReader | None) -> None:
+        self._columns, self._most, self._said = columns, max_length, said
+
+    def parse(self, rows: RowsOfIds, session: SaidSession) -> ParsedSession:
+        """Parse a session in one version of the catalogue.
+
+        Raises:
+            RefusedError: something is wrong with it; all of it.
+        """
+        _require_one_each(session)
+        remarks, said = _Remarks(), session.events
+        events = self._events_of(rows, session, remarks)
+        told: list[SaidEvent] = []
+        if self._said and said and any(said):
+            told = self._said.parse(said, remarks.notes, remarks.problems)
+        outside = self._outside(rows, session.candidates, remarks)
+        remarks.require_no_problem()
+        if told:
+            # With the one before, from which it may be told how long ago the first one was.
+            told = [told[event.place] for event in events[-self._most - 1 :]]
+        ids = sum(1 for item_id in session.item_ids if item_id)
+        unknown = ids - sum(1 for event in events if event.row != NO_ITEM)
+        return ParsedSession(events[-self._most :], outside, remarks.notes, ids, unknown, told)
+
+    def _events_of(self, rows: RowsOfIds, session: SaidSession, remarks: _Remarks) -> list[Event]:
+        """Return the events that can be used: of known items, and of others that are described."""
+        events = []
+        for place, item_id in enumerate(session.item_ids):
+            text = session.attributes[place] if session.attributes is not None else ""
+            row = rows.row(item_id)
+            if row != NO_ITEM:
+                events.append(Event(place, row))
+            elif text:
+                where = f"{ITEM_ATTRIBUTES}[{place}]"
+                with remarks.of_problems():
+                    raw = self._check(where, parse_json(text, where), remarks)
+                    events.append(Event(place, raw=raw, item_id=item_id))
+            elif item_id:
+                remarks.notes.append(
+                    f"{ITEM_IDS}[{place}]: the catalogue has no item {show(item_id)} and item_attributes "
+                    "says nothing about it, so it was ignored"
+                )
+        return events
+
+    def _outside(
+        self, rows: RowsOfIds, candidates: Sequence[Candidate], remarks: _Remarks
+    ) -> dict[str, tuple[str, dict[str, Any]]]:
+        """Return of each candidate that has to be encoded, by its id, where it stands and its attributes."""
+        found: dict[str, tuple[str, dict[str, Any]]] = {}
+        for place, candidate in enumerate(candidates):
+            if isinstance(candidate, str) or candidate.keys() == {ITEM_ID}:
+                continue
+            where, item_id = f"options.candidates[{place}]", candidate[ITEM_ID]
+            if rows.row(item_id) != NO_ITEM:
+                continue
+            if item_id in found:
+                remarks.notes.append(f"{where}: ignored, since {show(item_id)} was listed before")
+                continue
+            item = {name: value for name, value in candidate.items() if name != ITEM_ID}
+            with remarks.of_problems():
+                found[item_id] = where, self._check(where, item, remarks)
+        return found
+
+    def _check(self, where: str, item: object, remarks: _Remarks) -> dict[str, Any]:
+        if not self._columns:
+            raise RefusedError(f"{where}: this model needs the id of each item, not its attributes")
+        accepted = ", ".join(self._columns)
+        if not isinstance(item, dict):
+            raise RefusedError(f"{where}: expected a JSON object with any of {accepted}")
+        ignored = [key for key in item if key not in self._columns]
+        if len(ignored) == len(item):
+            raise RefusedError(f"{where}: holds none of the attributes that the model reads ({accepted})")
+        if ignored:
+            remarks.notes.append(f"{where}: ignored {name_some(ignored)}; the model reads {accepted}")
+        return item
+
+
+def _require_one_each(session: SaidSession) -> None:
+    for name, given in ((ITEM_ATTRIBUTES, session.attributes), (EVENT_ATTRIBUTES, session.events)):
+        if given is not None and len(given) != len(session.item_ids):
+            raise RefusedError(
+                f"{name} has {len(given)} positions and {ITEM_IDS} {len(session.item_ids)}: give both "
+                "one entry per position, empty where there is nothing to say"
+            )
