@@ -211,8 +211,14 @@ def write_manifest(directory: Path, step: str, inputs: dict[str, Any], **facts: 
     atomic_write(directory / MANIFEST, json.dumps(manifest, indent=2, default=str))
 
 
-def is_current(directory: Path, inputs: dict[str, Any]) -> bool:
-    """Tell whether `directory` was completed from exactly these inputs; if files are gone, it was not."""
+def is_current(directory: Path, inputs: dict[str, Any], parts: str = "") -> bool:
+    """Tell whether `directory` was completed from exactly these inputs, and is as it was then.
+
+    Args:
+        directory: of a result.
+        inputs: as `write_manifest` was given them.
+        parts: see `require_unaltered`.
+    """
     path = directory / MANIFEST
     try:
         manifest = _read_manifest(path, "") if path.is_file() else None
@@ -220,7 +226,7 @@ def is_current(directory: Path, inputs: dict[str, Any]) -> bool:
         return False
     if manifest is None or manifest["inputs"] != fingerprint(inputs):
         return False
-    return all((directory / name).is_file() for name in _read_by_others(manifest))
+    return next(_alterations(directory, manifest, parts), None) is None
 
 
 def require_manifest(directory: Path, verb: str) -> dict[str, Any]:
@@ -247,22 +253,25 @@ def require_unaltered(directory: Path, verb: str, parts: str) -> None:
         ArtifactError: names the first file that is missing, altered, or one too many in the folder of a
             table, and the verb that mends it.
     """
-    written = _read_by_others(require_manifest(directory, verb))
+    for what in _alterations(directory, require_manifest(directory, verb), parts):
+        raise ArtifactError(f"{what}: run `m2trec {verb} --force` to make it anew")
+
+
+def _alterations(directory: Path, manifest: dict[str, Any], parts: str) -> Iterator[str]:
+    """Say of each file that others read what became of it since the manifest was written."""
+    written = _read_by_others(manifest)
     # What an unfinished training keeps in folders of its own is nobody's table.
-    tables = {directory / Path(name).parent for name in written if Path(name).match(parts)}
+    tables = {directory / Path(name).parent for name in written if parts and Path(name).match(parts)}
     kind = f"*{Path(parts).suffix}"
     read = {str(path.relative_to(directory)) for table in tables for path in table.glob(kind)}
     for name in [*written, *sorted(read - written.keys())]:
         path = directory / name
         if name not in written:
-            what = "was added"
+            yield f"{path} was added"
         elif not path.is_file():
-            what = "is missing"
+            yield f"{path} is missing"
         elif _digest_of(path, path.stat().st_size, path.stat().st_mtime_ns) != written[name]:
-            what = "is altered"
-        else:
-            continue
-        raise ArtifactError(f"{path} {what}: run `m2trec {verb} --force` to make it anew")
+            yield f"{path} is altered"
 
 
 def _read_by_others(manifest: dict[str, Any]) -> dict[str, str]:

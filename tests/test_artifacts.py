@@ -265,6 +265,7 @@ def test_files_that_are_gone_or_altered_are_named_and_made_again(written: Path, 
     remedy = r"run `m2trec train --force` to make it anew"
     with pytest.raises(ArtifactError, match=rf"{name} is altered: {remedy}"):
         require_unaltered(written, "train", PARTS)
+    assert not is_current(written, {"seed": 1}), "a step makes it anew"
     (written / name).unlink()
     with pytest.raises(ArtifactError, match=rf"{name} is missing: {remedy}"):
         require_unaltered(written, "train", PARTS)

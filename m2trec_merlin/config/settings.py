@@ -120,7 +120,7 @@ class Config(Section):
 
     def warnings(self) -> list[str]:
         """Return which settings are accepted and yet change nothing, one line each."""
-        lines = []
+        lines = self.data.without_effect()
         head = self.model.next_item
         # A variant changes the head itself, whatever the file says of it.
         for name in head.without_effect() if self.variant == M2TREC else []:

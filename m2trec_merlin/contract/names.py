@@ -14,6 +14,9 @@ def is_loopback(host: str) -> bool:
 #: The ensemble that clients call, and its two steps.
 ENSEMBLE, PREPROCESS, PREDICT = "m2trec", "m2trec_preprocess", "m2trec_predict"
 
+#: Letters of an item's id that a request may hold.
+LONGEST_ID = 2048
+
 #: What a request says.
 ITEM_IDS, ITEM_ATTRIBUTES, OPTIONS = "item_ids", "item_attributes", "options"
 

@@ -12,6 +12,7 @@ from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.attributes.base import are_lists
 from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.config import Config
+from m2trec_merlin.contract.names import LONGEST_ID
 from m2trec_merlin.data.interaction_checks import InteractionChecker, check_ids
 from m2trec_merlin.data.listing_dates import check_listing_dates, doubt_of_listing_dates, with_listing_dates
 from m2trec_merlin.data.tables import canonical_items
@@ -135,6 +136,9 @@ def check_item_ids(items: pd.DataFrame, log: ProblemLog) -> pd.Series | None:
         log.add(describe_missing_column(own, names, "data.columns.item_id names"))
         return None
     ids = check_ids(items[ITEM_ID], ITEM_ID, log)
+    if ids.dtype == object:
+        long = ids.str.len() > LONGEST_ID
+        log.add_rows(ITEM_ID, f"has more than {LONGEST_ID:,} letters, which no request may name", ids, long)
     repeated = ids.notna() & ids.duplicated()
     log.add_rows(ITEM_ID, "repeats the id of an earlier row", ids, repeated, "keep one row of each item")
     return ids

@@ -155,7 +155,7 @@ class LocalRecommender:
         said = build_request([], write_options(top_k, options))[OPTIONS]
         answers: list[Recommendations] = []
         for start, some in _parts(listed("sessions", sessions), _SESSIONS_AT_ONCE):
-            requests = [{**build_request(session), OPTIONS: said} for session in some]
+            requests = [{**_built(session, start + n), OPTIONS: said} for n, session in enumerate(some)]
             for place, answer in enumerate(self._answer(requests), start):
                 if isinstance(answer, M2TRecError):
                     raise _retold(answer, f"sessions[{place}]: {answer}")
@@ -257,7 +257,7 @@ class LocalRecommender:
 
     def _read(self, items: Sequence[SessionItem], places: Sequence[str], options: dict[str, Any]) -> Request:
         """Read each item as a session of its own, and put them together; messages name its place."""
-        said = [id_and_attributes(item) for item in items]
+        said = [id_and_attributes(item, where) for item, where in zip(items, places, strict=True)]
         read = self._first.reader.read([SaidSession([item_id], [attributes]) for item_id, attributes in said])
         good, notes = [], []
         for where, each, (item_id, _) in zip(places, read, said, strict=True):
@@ -274,6 +274,14 @@ class LocalRecommender:
         rows[rows < NO_ITEM] = -1 - np.arange(len(described))
         new_items = join_items(described or [good[0].new_items])
         return Request(rows, new_items, options, notes, catalogue=good[0].catalogue)
+
+
+def _built(session: Sequence[SessionItem], place: int) -> Tensors:
+    """Return the request of one of many sessions; an error names it."""
+    try:
+        return build_request(session)
+    except RefusedError as error:
+        raise RefusedError(f"sessions[{place}]: {error}") from None
 
 
 def _retold(error: M2TRecError, message: str) -> ServerError:

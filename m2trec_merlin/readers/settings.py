@@ -181,6 +181,10 @@ class DataSettings(Section):
         """How a table of items is written, as CSV."""
         return Dialect(options=None)
 
+    def without_effect(self) -> list[str]:
+        """Say which settings change nothing beside the others, a line each."""
+        return []
+
     def open(self, seed: int, more: Mapping[str, str] | None = None) -> Source:
         """Return the reader, which has read nothing yet.
 

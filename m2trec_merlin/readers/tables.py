@@ -147,6 +147,23 @@ class TablesData(DataSettings):
             raise ValueError("; ".join(problems))
         return self
 
+    def without_effect(self) -> list[str]:
+        """See `DataSettings.without_effect`."""
+        lines = []
+        if self.names_splits and not self.split.is_named:
+            lines.append(
+                f"data.columns.split changes nothing with data.split.kind '{self.split.kind}': set kind: "
+                f"column to split as the column '{self.columns.split}' says"
+            )
+        if self.options.time_format is not None and self.columns.order is None:
+            lines.append("data.options.time_format changes nothing without data.columns.order")
+        if self.options.drop_unknown_items and self.items is None:
+            lines.append(
+                "data.options.drop_unknown_items changes nothing without data.items: the interactions "
+                "describe all of their items"
+            )
+        return lines
+
     def _no_split_column(self) -> str:
         return f"split.kind '{self.split.kind}' needs columns.split: the column that names the split"
 
@@ -205,9 +222,16 @@ class TableFiles:
 
     @property
     def notices(self) -> list[str]:
-        """Events and files left out."""
+        """Events and files left out, and settings that nothing was read by."""
         files = (notice for file in self._files for notice in file.notices())
-        return [*self._left_out.notices(self._items_file.path.name), *files]
+        return [*self._left_out.notices(self._items_file.path.name), *files, *self._unused_dialects()]
+
+    def _unused_dialects(self) -> Iterator[str]:
+        for dialect in dict.fromkeys(file.dialect for file in self._files):
+            files = [file for file in self._files if file.dialect == dialect]
+            if not dialect.is_usual and not any(file.text_files() for file in files):
+                names = " and ".join(file.path.name for file in files)
+                yield f"{dialect.options} changes nothing: it says how text is written, and {names} is none"
 
     def items(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Return the items table: ids as item_id, and of `columns` those that the file has; default: all."""

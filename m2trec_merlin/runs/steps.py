@@ -74,8 +74,8 @@ class Step:
         return {**earlier, **self.settings, **facts}
 
     def is_current(self, inputs: dict[str, Any]) -> bool:
-        """Tell whether the folder was completed from exactly these inputs."""
-        return is_current(self.folder, inputs)
+        """Tell whether the folder was completed from exactly these inputs, and is as it was then."""
+        return is_current(self.folder, inputs, PARTS)
 
     def require(self) -> Manifest:
         """Return the manifest of the folder, which was made for this configuration and is unaltered.

@@ -15,7 +15,7 @@ from typing import Literal
 import pyarrow as pa
 
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.readers.files.dialect import Dialect, usual_separator, utf16_of
+from m2trec_merlin.readers.files.dialect import Dialect, usual_separator, wide_encoding_of
 from m2trec_merlin.readers.files.table_file import TableFile
 
 _CANDIDATES = ",;\t|^~"
@@ -89,7 +89,7 @@ def _decode(head: bytes, encoding: str) -> str:
 
 
 def _encoding(file: Path, head: bytes) -> str | None:
-    if wide := utf16_of(head):
+    if wide := wide_encoding_of(head):
         return wide
     if all(block.isascii() for block in _blocks(file)):
         return None

@@ -300,3 +300,33 @@ def test_state_follows_the_files_of_a_folder(tmp_path: Path) -> None:
     assert all(earlier != later for earlier, later in pairwise(states))
     moved = (tmp_path / "days").rename(tmp_path / "moved")
     assert TableFile(moved).state() == states[-1], "where the folder is does not matter"
+
+
+def test_settings_that_change_nothing_beside_the_others_are_told(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    def told(columns: dict[str, str], **options: object) -> list[str]:
+        config = make_config(events, items, columns=columns, options=options)
+        return config.data.without_effect()
+
+    assert told({}) == []
+    assert told({"order": "position", "split": "part"}) == [
+        "data.columns.split changes nothing with data.split.kind 'modulus': set kind: column to split as the "
+        "column 'part' says"
+    ]
+    assert told({}, time_format="ms") == [
+        "data.options.time_format changes nothing without data.columns.order"
+    ]
+
+
+def test_how_text_is_written_is_told_where_there_is_none(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
+) -> None:
+    def told(suffix: str, **options: object) -> list[str]:
+        source = make_config(events, items, suffix, options=options).data.open(0)
+        list(source.interactions())
+        return source.notices
+
+    what = "it says how text is written, and interactions.parquet and items.parquet is none"
+    assert told("parquet", separator=";") == [f"data.options changes nothing: {what}"]
+    assert told("parquet") == told("csv", quoting=False) == []

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.readers.files.dialect import Dialect, Utf8Watch, usual_separator, utf16_of
+from m2trec_merlin.readers.files.dialect import Dialect, Utf8Watch, usual_separator, wide_encoding_of
 from m2trec_merlin.readers.files.formats import is_binary, other_format
 from m2trec_merlin.readers.files.quoting import RowCutter, StrayQuotesError
 from m2trec_merlin.readers.problems import SHOWN
@@ -145,10 +145,10 @@ class DelimitedFile:
         if what := other_format(start) or (is_binary(start) if self._is_utf8 else ""):
             raise self._problem(f"this is {what}")
         if self._is_utf8:
-            if encoding := utf16_of(start):
+            if encoding := wide_encoding_of(start):
                 hint = self._dialect.hint("encoding", encoding)
                 what = "save it as UTF-8" + (f", or set {hint}" if hint else "")
-                raise self._problem(f"is not UTF-8 but UTF-16: {what}")
+                raise self._problem(f"is not UTF-8 but {encoding[: len('utf-16')].upper()}: {what}")
         elif start.startswith(codecs.BOM_UTF8):
             raise self._utf8_after_all()
 

@@ -30,6 +30,11 @@ class Dialect:
     quoting: bool = True
     options: str | None = "data.options"
 
+    @property
+    def is_usual(self) -> bool:
+        """Whether nothing is said of how text is written."""
+        return self == Dialect(options=self.options)
+
     def hint(self, name: str, value: str) -> str:
         """Return a setting as the configuration writes it; empty if it cannot be set."""
         return f"{self.options}.{name}: {value}" if self.options else ""
@@ -74,8 +79,11 @@ def usual_separator(path: Path) -> str:
     return by_name[-1] if by_name else ","
 
 
-def utf16_of(start: bytes) -> str | None:
-    """Return which UTF-16 a text begins like; None: none."""
+def wide_encoding_of(start: bytes) -> str | None:
+    """Return which UTF-16 or UTF-32 a text begins like; None: neither."""
+    # The mark of one begins like that of the other.
+    if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     line = start.partition(b"\n")[0]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
-from urllib.parse import unquote
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -19,6 +19,7 @@ from m2trec_merlin.errors import DataError, reason_of
 from m2trec_merlin.readers.files.delimited import DelimitedFile
 from m2trec_merlin.readers.files.dialect import SEPARATORS, Dialect
 from m2trec_merlin.readers.files.formats import other_format
+from m2trec_merlin.readers.files.named_folders import Part, contradictions, with_columns_of
 from m2trec_merlin.readers.files.parquet import ParquetFile
 from m2trec_merlin.readers.files.raw_types import Convert, NotTextError, conversion, plain_type
 from m2trec_merlin.readers.problems import SHOWN
@@ -35,19 +36,8 @@ _VERSIONED = {
     "an Iceberg": "metadata/*.metadata.json",
     "a Hudi": ".hoodie",
 }
-#: How Hive names the folder of rows without a value.
-_HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
-
-
-class _Part(Protocol):
-    """A file of a table."""
-
-    path: Path
-    names: list[str]
-
-    def type_of(self, name: str) -> pa.DataType: ...
-    def batches(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]: ...
-    def explain_bytes(self, row: int, name: str) -> str: ...
+#: What every Parquet file begins with.
+_MAGIC = b"PAR1"
 
 
 class TableFile:
@@ -129,22 +119,23 @@ class TableFile:
         return [[str(f.relative_to(folder)), f.stat().st_size, f.stat().st_mtime_ns] for f in self._files()]
 
     def notices(self) -> list[str]:
-        """Tell which files of a folder are not read: those of other formats, and links that lead nowhere."""
+        """Tell which files of a folder are not read, and which say otherwise than the names of folders."""
         if not self.path.is_dir():
             return []
+        told = [line for part in self._parts for line in contradictions(part)]
         read = set(self._files())
         left = sorted(
             str(file.relative_to(self.path)) for file in _files_below(self.path) if file not in read
         )
         if not left:
-            return []
+            return told
         named = ", ".join(left[:SHOWN]) + (", ..." if len(left) > SHOWN else "")
         what = (
             "file is no .parquet, .csv or .tsv file and was"
             if len(left) == 1
             else ("files are no .parquet, .csv or .tsv files and were")
         )
-        return [f"{self.path}: {len(left):,} {what} not read: {named}"]
+        return [*told, f"{self.path}: {len(left):,} {what} not read: {named}"]
 
     def mixture(self) -> str:
         """Say that the files of a folder share no column, and so are several tables; nothing if they do."""
@@ -168,17 +159,20 @@ class TableFile:
         return sorted(file for file in _files_below(self.path) if file.is_file() and _is_table(file))
 
     @cached_property
-    def _parts(self) -> list[_Part]:
-        parts: list[_Part] = []
+    def _parts(self) -> list[Part]:
+        parts: list[Part] = []
         problems = [] if self._files() else [self._explain_nothing()]
         for name, sign in _VERSIONED.items():
             if any(self.path.glob(sign)):
                 what = f"is {name} table, whose files hold deleted rows, too: write it as Parquet"
                 raise DataError(str(self.path), [f"{self.path}: {what}"])
+        for file in _files_below(self.path) if self.path.is_dir() else ():
+            if _is_table(file) and not file.exists():
+                problems.append(f"{file}: is a link to {file.readlink()}, which is not there")
         for file in self._files():
             try:
                 folders = file.relative_to(self.path).parts[:-1] if self.path.is_dir() else ()
-                parts.append(_with_columns_of(folders, self._open(file)))
+                parts.append(with_columns_of(folders, self._open(file)))
             except _UNREADABLE as error:
                 problems.append(_explain_unreadable(file, error))
             except DataError as error:
@@ -187,7 +181,7 @@ class TableFile:
             raise DataError(str(self.path), problems)
         return parts
 
-    def _open(self, file: Path) -> _Part:
+    def _open(self, file: Path) -> Part:
         if file.stat().st_size == 0:
             raise OSError("the file is empty")
         if _suffix(file) in _PARQUET:
@@ -201,10 +195,7 @@ class TableFile:
             return f"{self.path}: the folder holds no .parquet, .csv or .tsv file"
         if self.path.exists():
             return f"{self.path}: is neither a file nor a folder"
-        pattern = (
-            "; a pattern names no files: name their folder" if re.search(r"[*?]", self.path.name) else ""
-        )
-        return f"{self.path}: no such file or folder{pattern}"
+        return f"{self.path}: no such file or folder{_explain_missing(self.path)}"
 
     def _conversions(self, names: Sequence[str], single: Collection[str]) -> dict[str, Convert]:
         """Return how each column comes to one type, or raise all reasons why one does not."""
@@ -240,7 +231,7 @@ class TableFile:
         return found
 
     def _block(
-        self, part: _Part, batch: pa.RecordBatch, conversions: dict[str, Convert], row: int
+        self, part: Part, batch: pa.RecordBatch, conversions: dict[str, Convert], row: int
     ) -> pd.DataFrame:
         columns = {}
         for name, convert in conversions.items():
@@ -251,41 +242,6 @@ class TableFile:
                 problem = f"{part.path}: {part.explain_bytes(place, name)}: {error.value!r}"
                 raise DataError(str(self.path), [problem]) from None
         return pd.DataFrame(columns).set_index(pd.RangeIndex(row, row + len(batch)))
-
-
-class _BelowNamedFolders:
-    """A file of folders called NAME=VALUE, as Hive and Spark write them: columns of one value each."""
-
-    def __init__(self, part: _Part, values: dict[str, str | None]) -> None:
-        self._part = part
-        self._values = values
-        self.path, self.names = part.path, [*part.names, *values]
-
-    def type_of(self, name: str) -> pa.DataType:
-        return pa.string() if name in self._values else self._part.type_of(name)
-
-    def batches(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        # Of a file, the number of rows is known of a column that is read.
-        own = [name for name in names if name not in self._values] or self._part.names[:1]
-        for batch in self._part.batches(own):
-            arrays = [
-                pa.repeat(pa.scalar(self._values[n], pa.string()), len(batch))
-                if n in self._values
-                else batch.column(n)
-                for n in names
-            ]
-            yield pa.RecordBatch.from_arrays(arrays, names=list(names))
-
-    def explain_bytes(self, row: int, name: str) -> str:
-        return self._part.explain_bytes(row, name)
-
-
-def _with_columns_of(folders: Sequence[str], part: _Part) -> _Part:
-    named = (folder.split("=", 1) for folder in folders if "=" in folder.strip("="))
-    values = {name: None if value == _HIVE_NULL else unquote(value) for name, value in named}
-    # What a file says itself is not said again.
-    values = {name: value for name, value in values.items() if name not in part.names}
-    return _BelowNamedFolders(part, values) if values else part
 
 
 def _suffix(file: Path) -> str:
@@ -333,7 +289,24 @@ def _explain_name(file: Path) -> str:
     return f"this is {what}" if what else f"{name}: rename it, if it is such a table"
 
 
+def _explain_missing(path: Path) -> str:
+    if re.search(r"[*?]", path.name):
+        return "; a pattern names no files: name their folder"
+    beside = path.parent.iterdir() if path.parent.is_dir() else ()
+    wanted = unicodedata.normalize("NFC", path.name)
+    if any(unicodedata.normalize("NFC", each.name) == wanted for each in beside):
+        return "; one there is called so with letters composed otherwise (Unicode NFC, NFD): copy its name"
+    return ""
+
+
+def _begins_with(file: Path, start: bytes) -> bool:
+    with file.open("rb") as opened:
+        return opened.read(len(start)) == start
+
+
 def _explain_unreadable(file: Path, error: Exception) -> str:
-    kind = "Parquet" if _suffix(file) in _PARQUET else "CSV"
+    is_parquet = _suffix(file) in _PARQUET
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return f"{file}: cannot be read as {kind}: {reason}"
+    if is_parquet and file.stat().st_size and not _begins_with(file, _MAGIC):
+        reason = f"it begins otherwise; if it is text, its name must end in .csv or .tsv ({reason})"
+    return f"{file}: cannot be read as {'Parquet' if is_parquet else 'CSV'}: {reason}"

@@ -155,7 +155,7 @@ class ChangingCatalogue:
 
     def _refuse(self, item_ids: Sequence[str], where: str) -> None:
         if item_ids:
-            named = ", ".join(shorten(item_id, 40) for item_id in item_ids[:_NAMED])
+            named = ", ".join(shorten(item_id, 40) or "''" for item_id in item_ids[:_NAMED])
             more = f" and {len(item_ids) - _NAMED:,} more" if len(item_ids) > _NAMED else ""
             subject = f"item {named} is" if len(item_ids) == 1 else f"items {named}{more} are"
             raise DataError(self._source, [f"{subject} {where}"])

@@ -36,7 +36,7 @@ def build_request(
         RefusedError: one item stands where a list of items is wanted, or a value has no form in JSON.
     """
     session = listed("a session", session)
-    items = [id_and_attributes(item) for item in session]
+    items = [id_and_attributes(item, f"{ITEM_IDS}[{place}]") for place, item in enumerate(session)]
     events = [event_attributes_of(item) for item in session]
     return {
         ITEM_IDS: _tensor([item_id for item_id, _ in items]),
@@ -74,8 +74,12 @@ def id_text(item_id: object) -> str:
     return text_of_id(item_id)
 
 
-def id_and_attributes(item: SessionItem) -> tuple[str, str]:
+def id_and_attributes(item: SessionItem, where: str = ITEM_IDS) -> tuple[str, str]:
     """Return the id of an item of a session, and its attributes as JSON; "" where it has none.
+
+    Args:
+        item: of the session.
+        where: it stands, as errors say it.
 
     Raises:
         RefusedError: it is neither an id nor attributes, but a gap.
@@ -84,7 +88,7 @@ def id_and_attributes(item: SessionItem) -> tuple[str, str]:
     if said is None:
         item_id = id_text(item)
         if not item_id and not isinstance(item, str | bytes):
-            raise RefusedError(f"item_ids: an item is an id or a mapping of attributes, not {item}")
+            raise RefusedError(f"{where}: an item is an id or a mapping of attributes, not {item}")
         return item_id, ""
     attributes = {name: value for name, value in said.items() if name not in (ITEM_ID, EVENT_ATTRIBUTES)}
     return id_text(said.get(ITEM_ID)), _to_json(attributes) if attributes else ""

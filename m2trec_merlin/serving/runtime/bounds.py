@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from m2trec_merlin.contract.names import LONGEST_ID
 from m2trec_merlin.errors import RefusedError
 
 #: Bytes of all tensors of a request together.
@@ -14,8 +15,8 @@ MOST_BYTES = 2**20
 MOST_EVENTS = 10_000
 #: Items that may be listed to be ranked, and of these such that have to be encoded first.
 MOST_CANDIDATES, MOST_RAW_CANDIDATES = 10_000, 1000
-#: Letters of an item's id, and of a request's.
-LONGEST_ID, LONGEST_REQUEST_ID = 2048, 128
+#: Letters of the id of a request.
+LONGEST_REQUEST_ID = 128
 #: Lists and objects within each other, and digits of a number, in JSON.
 DEEPEST, MOST_DIGITS = 32, 100
 

@@ -61,6 +61,11 @@ def test_encodings(tmp_path: Path, encoding: str) -> None:
             "is not UTF-8 but UTF-16: save it as UTF-8, or set data.options.encoding: utf-16",
         ),
         (
+            TEXT.encode("utf-32"),
+            "utf-8",
+            "is not UTF-8 but UTF-32: save it as UTF-8, or set data.options.encoding: utf-32",
+        ),
+        (
             TEXT.encode("utf-16-le"),
             "utf-8",
             "is not UTF-8 but UTF-16: save it as UTF-8, or set data.options.encoding: utf-16-le",

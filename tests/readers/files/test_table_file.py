@@ -4,6 +4,7 @@ import errno
 import gzip
 import os
 import re
+import unicodedata
 from pathlib import Path
 
 import pandas as pd
@@ -147,10 +148,9 @@ def test_files_of_a_folder_that_are_not_read_are_told(tmp_path: Path) -> None:
     for name in ("a.csv", "b.csv.zip", "day=2/part-0", "_SUCCESS", ".a.csv.crc", ".git/config"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("a\n1\n")
-    (tmp_path / "gone.csv").symlink_to(tmp_path / "nowhere.csv")
     table = TableFile(tmp_path)
-    told = f"{tmp_path}: 3 files are no .parquet, .csv or .tsv files and were not read: "
-    assert table.notices() == [told + "b.csv.zip, day=2/part-0, gone.csv"]
+    told = f"{tmp_path}: 2 files are no .parquet, .csv or .tsv files and were not read: "
+    assert table.notices() == [told + "b.csv.zip, day=2/part-0"]
     assert len(table.read()) == 1 and TableFile(tmp_path / "a.csv").notices() == []
 
 
@@ -310,3 +310,22 @@ def test_a_decimal_of_parquet_beside_texts_with_decimal_commas_keeps_its_size(tm
     price = TableFile(tmp_path).read()["price"]
     assert as_doubles(price, ",").tolist() == [1299.5, 3.5, 1.299, 2.0]
     assert as_category(price).to_pylist() == ["1.299,50", "3,5", "1.299", "2"]
+
+
+def test_a_file_that_a_link_misses_is_no_less_than_a_missing_file(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    (tmp_path / "gone.csv").symlink_to(tmp_path / "nowhere.csv")
+    with pytest.raises(DataError, match=r"gone\.csv: is a link to .*nowhere\.csv, which is not there"):
+        TableFile(tmp_path).read()
+
+
+def test_a_name_that_differs_by_its_unicode_form_alone_is_told(tmp_path: Path) -> None:
+    (tmp_path / unicodedata.normalize("NFD", "café.csv")).write_text("a\n1\n")
+    with pytest.raises(DataError, match=r"no such file or folder; one there is called so with letters"):
+        TableFile(tmp_path / unicodedata.normalize("NFC", "café.csv")).columns()
+
+
+def test_text_that_is_called_parquet_is_told_its_name(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").write_text("a\n1\n")
+    with pytest.raises(DataError, match=r"begins otherwise; if it is text, its name must end in \.csv"):
+        TableFile(tmp_path / "a.parquet").columns()

@@ -99,6 +99,11 @@ def test_an_id_that_a_table_lacks_is_none(missing: object) -> None:
     assert id_and_attributes({"item_id": missing, "title": "oat milk"}) == ("", '{"title": "oat milk"}')
 
 
+def test_a_gap_in_a_session_is_refused_by_its_place() -> None:
+    with pytest.raises(RefusedError, match=r"^item_ids\[2\]: an item is an id or a mapping .* not None"):
+        built(["a", {"title": "x"}, None])
+
+
 def test_half_a_character_is_sent_as_something() -> None:
     assert built(["\ud83d"])["item_ids"] == ["?"]
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from m2trec_merlin.contract.names import LONGEST_ID
 from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.runtime.bounds import (
-    LONGEST_ID,
     MOST_BYTES,
     MOST_EVENTS,
     require_short_session,

@@ -94,6 +94,8 @@ def _schema(name: str, numeric: bool) -> dict[str, Any]:
 def _passing(draft: Draft, name: str, wanted: Any) -> np.ndarray:
     """Return which rows a filter lets pass, bool [R]."""
     if not isinstance(wanted, dict) or not wanted.keys() & {_ALL, _NOT}:
+        if nobody := _nobody(wanted):
+            draft.notes.append(f"options.filters.{name}: {nobody}, so no item has it")
         return draft.items.passing(name, wanted, f"options.filters.{name}", draft.notes)
     parts = [_passing(draft, name, value) for value in wanted.get(_ALL, ())]
     if bounds := {key: bound for key, bound in wanted.items() if key in _BOUNDS}:
@@ -104,6 +106,14 @@ def _passing(draft: Draft, name: str, wanted: Any) -> np.ndarray:
         parts.append(others)
     passing: np.ndarray = np.logical_and.reduce(parts)
     return passing
+
+
+def _nobody(wanted: Any) -> str:
+    """Say why what is wanted is nothing; nothing if it may be something."""
+    if wanted == []:
+        return "an empty list names no value"
+    low, high = (wanted.get(key) for key in _BOUNDS) if isinstance(wanted, dict) else (None, None)
+    return f"min {low:g} is above max {high:g}" if low is not None and high is not None and low > high else ""
 
 
 def _fits(wanted: object, mark: str, inside_not: bool = False) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import numpy as np
 from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.contract.version import Description
 from m2trec_merlin.serving.runtime.bounds import MOST_CANDIDATES, MOST_RAW_CANDIDATES
-from m2trec_merlin.serving.runtime.notes import name_some
+from m2trec_merlin.serving.runtime.notes import cut, name_some
 from m2trec_merlin.serving.runtime.options.base import ID_SCHEMA, Draft, Option, is_id
 
 #: As a request gives them: an id, or raw attributes and the id by which the answer names the item.
@@ -38,15 +40,23 @@ class Candidates(Option[list[Candidate] | None]):
 
     def fits(self, value: object) -> bool:
         """See `Option.fits`."""
-        if value is None:
-            return True
-        if not isinstance(value, list) or len(value) > MOST_CANDIDATES:
-            return False
-        raw = [each for each in value if isinstance(each, dict)]
-        ids = [each.get(ITEM_ID) if isinstance(each, dict) else each for each in value]
-        are_ids = all(map(is_id, ids))
-        # By nothing, an answer could not name it.
-        return len(raw) <= MOST_RAW_CANDIDATES and are_ids and all(each[ITEM_ID] != "" for each in raw)
+        return value is None or (
+            isinstance(value, list)
+            and len(value) <= MOST_CANDIDATES
+            and sum(isinstance(each, dict) for each in value) <= MOST_RAW_CANDIDATES
+        )
+
+    def problems(self, value: object, version: Description) -> list[str]:
+        """Return what is wrong with the list, or with the first of its entries."""
+        if found := super().problems(value, version):
+            return found
+        assert value is None or isinstance(value, list)
+        wrong = ((place, each) for place, each in enumerate(value or []) if not _is_candidate(each))
+        return [
+            f"options.{self.name}[{place}]: expected an item id, or an object with an {ITEM_ID} and raw "
+            f"attributes, found {cut(json.dumps(each))}"
+            for place, each in islice(wrong, 1)
+        ]
 
     def read(self, value: Any, version: Description) -> list[Candidate] | None:
         """Return ids as text."""
@@ -68,6 +78,12 @@ class Candidates(Option[list[Candidate] | None]):
         draft.only, draft.k = possible, min(draft.k, len(possible))
         if not len(possible):
             draft.notes.append(f"options.{self.name}: none of them can be recommended")
+
+
+def _is_candidate(value: object) -> bool:
+    # By nothing, an answer could not name it.
+    item_id = value.get(ITEM_ID) if isinstance(value, dict) else value
+    return is_id(item_id) and (item_id != "" or not isinstance(value, dict))
 
 
 def ids_of(candidates: list[Candidate]) -> list[str]:

@@ -160,6 +160,7 @@ class SessionParser:
     def _events_of(self, rows: RowsOfIds, session: SaidSession, remarks: _Remarks) -> list[Event]:
         """Return the events that can be used: of known items, and of others that are described."""
         events = []
+        said = session.events or [""] * len(session.item_ids)
         for place, item_id in enumerate(session.item_ids):
             text = session.attributes[place] if session.attributes is not None else ""
             row = rows.row(item_id)
@@ -175,6 +176,8 @@ class SessionParser:
                     f"{ITEM_IDS}[{place}]: the catalogue has no item {show(item_id)} and item_attributes "
                     "says nothing about it, so it was ignored"
                 )
+            elif said[place]:
+                remarks.notes.append(f"{EVENT_ATTRIBUTES}[{place}]: ignored, since there is no item")
         return events
 
     def _outside(

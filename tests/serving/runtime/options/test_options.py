@@ -17,6 +17,7 @@ from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.runtime.catalogue.item_table import ItemTable
 from m2trec_merlin.serving.runtime.options import OPTIONS, Draft, Option, check_options, options_schema
 from m2trec_merlin.serving.runtime.options.exclusions import Exclude, ExcludeSessionItems
+from m2trec_merlin.serving.runtime.options.filters import Filters
 from m2trec_merlin.serving.runtime.options.newness import NewItemBoost, NewItems
 
 VERSION = Description(
@@ -185,7 +186,7 @@ def test_the_boost_of_new_items_is_the_exported_one_unless_a_request_says_otherw
         ({"exclude": "a"}, "options.exclude"),
         ({"exclude": [["a"]]}, "options.exclude"),
         ({"exclude": [True]}, "options.exclude"),
-        ({"candidates": ["a", False]}, "options.candidates"),
+        ({"candidates": ["a", False]}, "options.candidates[1]"),
         ({"exclude_session_items": 1}, "options.exclude_session_items"),
         ({"filters": ["a"]}, "options.filters"),
         ({"new_item_boost": "high"}, "options.new_item_boost"),
@@ -202,8 +203,8 @@ def test_the_boost_of_new_items_is_the_exported_one_unless_a_request_says_otherw
         ({"diversity": {"by": "aisle", "most": 0}}, "options.diversity"),
         ({"diversity": {"by": "colour", "most": 1}}, "options.diversity.by"),
         ({"candidates": "a"}, "options.candidates"),
-        ({"candidates": [{"price": 1}]}, "options.candidates"),
-        ({"candidates": [{"item_id": "", "price": 1}]}, "options.candidates"),
+        ({"candidates": [{"price": 1}]}, "options.candidates[0]"),
+        ({"candidates": ["a", {"item_id": "", "price": 1}]}, "options.candidates[1]"),
         ({"candidates": ["a"] * 10_001}, "options.candidates"),
         ({"candidates": [{"item_id": n} for n in range(1001)]}, "options.candidates"),
         ({"explain": 1}, "options.explain"),
@@ -269,3 +270,17 @@ def test_numbers_in_texts_are_those_of_the_table(mark: str, wanted: object, read
 def test_unusable_numbers(wanted: object) -> None:
     with pytest.raises(ServerError, match=r"options\.filters\.price: expected a number"):
         check_options(json.dumps({"filters": {"price": wanted}}), VERSION)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        ({"price": {"min": 10, "max": 5}}, "options.filters.price: min 10 is above max 5, so no item has it"),
+        ({"aisle": []}, "options.filters.aisle: an empty list names no value, so no item has it"),
+    ],
+)
+def test_a_filter_that_lets_nothing_pass_is_told(wanted: dict[str, Any], told: str) -> None:
+    draft = draft_of_nothing()
+    Filters().apply(Filters().read(wanted, VERSION), draft)
+    assert told in draft.notes
+    assert draft.allowed is not None and not draft.allowed[1:].any()

@@ -1,0 +1,50 @@
+"""Columns that the names of folders say, beside those of the files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from m2trec_merlin.readers.files.table_file import TableFile
+
+
+def table(folder: Path, name: str, values: list[object]) -> TableFile:
+    (folder / name).mkdir()
+    pd.DataFrame({name.split("=")[0]: values, "n": range(len(values))}).to_parquet(
+        folder / name / "a.parquet", index=False
+    )
+    return TableFile(folder)
+
+
+def test_a_folder_is_a_column_of_its_files(tmp_path: Path) -> None:
+    for name in ("event=buy", "event=__HIVE_DEFAULT_PARTITION__", "event=add%20to"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.csv").write_text("n\n1\n")
+    assert TableFile(tmp_path).read()["event"].tolist() == [None, "add to", "buy"]
+
+
+def test_what_a_file_says_otherwise_than_its_folder_is_told(tmp_path: Path) -> None:
+    found = table(tmp_path, "event=buy", ["buy", "view", None])
+    assert found.read()["event"].tolist() == ["buy", "view", None]
+    [told] = found.notices()
+    assert told.endswith(
+        "a.parquet: its folder says event=buy, and its own column 'event', which counts, holds 'view': "
+        "leave one of them out"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("event=buy", ["buy", None]),
+        ("month=01", [1, 1]),
+        ("day=2024-03-01", ["2024-03-01 10:30:00"]),
+        ("tags=a", [["b", "c"]]),
+    ],
+)
+def test_what_says_the_same_is_not_told(tmp_path: Path, name: str, values: list[object]) -> None:
+    found = table(tmp_path, name, values)
+    found.read()
+    assert found.notices() == []
