@@ -29,7 +29,7 @@ from benchmarks.frame.parse import Parser
 from benchmarks.frame.publish import publish, table
 from benchmarks.open_loop import Measured, ask
 from benchmarks.serving import draw, read_sessions
-from m2trec_merlin.artifacts import require_manifest
+from m2trec_merlin.manifests import require_manifest
 from m2trec_merlin.runs.folder import ITEMS_FILE
 from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
 from m2trec_merlin.serving.client import RecommendationClient

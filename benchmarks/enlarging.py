@@ -25,7 +25,7 @@ from scipy import sparse
 from benchmarks.frame.parse import Parser
 from benchmarks.indexes import enlarge, sample_of
 from benchmarks.serving import read_sessions
-from m2trec_merlin.artifacts import atomic_directory, require_manifest, write_manifest
+from m2trec_merlin.artifacts import atomic_directory
 from m2trec_merlin.contract.checksums import seal
 from m2trec_merlin.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.contract.repository import version_folder
@@ -38,6 +38,7 @@ from m2trec_merlin.contract.version import (
     NEIGHBOUR_TRENDS,
     Description,
 )
+from m2trec_merlin.manifests import require_manifest, write_manifest
 from m2trec_merlin.neighbours.item_lists import LISTS
 from m2trec_merlin.neighbours.metadata_knn import SAME
 from m2trec_merlin.neighbours.word_likeness import TEXTS, WORDS

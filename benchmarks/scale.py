@@ -29,8 +29,9 @@ from benchmarks.frame.keep import Store
 from benchmarks.frame.parse import Parser
 from benchmarks.frame.plot import Panel, Point, draw
 from benchmarks.frame.publish import Record, Records, Stamp, commit, publish, table
-from m2trec_merlin.artifacts import MANIFEST, read_json, require_manifest
+from m2trec_merlin.artifacts import MANIFEST, read_json
 from m2trec_merlin.config import load_config
+from m2trec_merlin.manifests import require_manifest
 from m2trec_merlin.runs import RunFolder
 
 CONFIG = Path(__file__).parents[1] / "configs" / "scale.yaml"

@@ -23,10 +23,10 @@ from tritonclient.grpc.service_pb2 import ModelInferRequest
 from benchmarks.frame.parse import Parser
 from benchmarks.frame.publish import publish, table
 from benchmarks.open_loop import ask, request
-from m2trec_merlin.artifacts import require_manifest
 from m2trec_merlin.column_names import LISTED
 from m2trec_merlin.contract.names import ITEM_ATTRIBUTES, ITEM_IDS, OPTIONS
 from m2trec_merlin.errors import ConfigError
+from m2trec_merlin.manifests import require_manifest
 from m2trec_merlin.runs.folder import INTERACTIONS, ITEMS_FILE
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.process import TritonServer

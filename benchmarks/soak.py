@@ -23,7 +23,7 @@ from benchmarks.frame.parse import Parser
 from benchmarks.frame.publish import publish, table
 from benchmarks.open_loop import ask
 from benchmarks.serving import draw, raw_items, read_sessions
-from m2trec_merlin.artifacts import require_manifest
+from m2trec_merlin.manifests import require_manifest
 from m2trec_merlin.serving.server.ports import Ports
 from m2trec_merlin.serving.server.process import TritonServer
 

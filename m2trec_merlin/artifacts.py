@@ -1,4 +1,4 @@
-"""Write results atomically, with a manifest that says what they are made of.
+"""Write results atomically.
 
 A step writes into a temporary folder beside its target and renames it when it is complete,
 so that whoever finds the target finds all of it.
@@ -10,14 +10,10 @@ import errno
 import hashlib
 import json
 import os
-import platform
 import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timezone
-from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +22,6 @@ from m2trec_merlin.errors import ArtifactError, reason_of
 MANIFEST = "manifest.json"
 #: Ends of the names of a folder that is being written, and of an earlier one whose place it takes.
 _NEW, _RETIRED = ".tmp", ".old"
-#: Ends of the names of files for people: who takes them away takes nothing from later steps.
-_PAGES = {".html", ".svg", ".md"}
-_PACKAGES = (
-    "m2trec-merlin",
-    "torch",
-    "nvtabular",
-    "transformers4rec",
-    "merlin-dataloader",
-    "numpy",
-    "pandas",
-)
 #: What the operating system says of a place where nothing can be written.
 _OF_THE_DISK = {
     *(errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EFBIG, errno.EIO, errno.EISDIR, errno.ELOOP),
@@ -188,109 +173,6 @@ def fingerprint(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-def write_manifest(directory: Path, step: str, inputs: dict[str, Any], **facts: Any) -> None:
-    """Write `manifest.json` into a finished folder.
-
-    Args:
-        directory: the folder of artifacts.
-        step: the verb that wrote them.
-        inputs: everything the result depends on; `is_current` compares it.
-        facts: whatever else a reader wants to know (counts, metrics, seconds).
-    """
-    files = sorted(path for path in directory.rglob("*") if path.is_file() and path.name != MANIFEST)
-    manifest = {
-        "step": step,
-        "inputs": fingerprint(inputs),
-        "written": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "python": platform.python_version(),
-        "packages": _versions(),
-        **facts,
-        "settings": inputs,
-        "sha256": {str(p.relative_to(directory)): sha256(p) for p in files},
-    }
-    atomic_write(directory / MANIFEST, json.dumps(manifest, indent=2, default=str))
-
-
-def is_current(directory: Path, inputs: dict[str, Any], parts: str = "") -> bool:
-    """Tell whether `directory` was completed from exactly these inputs, and is as it was then.
-
-    Args:
-        directory: of a result.
-        inputs: as `write_manifest` was given them.
-        parts: see `require_unaltered`.
-    """
-    path = directory / MANIFEST
-    try:
-        manifest = _read_manifest(path, "") if path.is_file() else None
-    except ArtifactError:
-        return False
-    if manifest is None or manifest["inputs"] != fingerprint(inputs):
-        return False
-    return next(_alterations(directory, manifest, parts), None) is None
-
-
-def require_manifest(directory: Path, verb: str) -> dict[str, Any]:
-    """Return the manifest of an earlier step.
-
-    Raises:
-        ArtifactError: that step has not run; the message names the verb to run.
-    """
-    if not (directory / MANIFEST).is_file():
-        raise ArtifactError(f"{directory} is not there yet: run `m2trec {verb}` first")
-    return _read_manifest(directory / MANIFEST, verb)
-
-
-def require_unaltered(directory: Path, verb: str, parts: str) -> None:
-    """Check that the files of an earlier step's result are those that it wrote, but for what people read.
-
-    Args:
-        directory: of the result.
-        verb: that wrote it.
-        parts: how parts of a table are called. Whoever reads a table takes all files of their kind in its
-            folder, so there must be no other.
-
-    Raises:
-        ArtifactError: names the first file that is missing, altered, or one too many in the folder of a
-            table, and the verb that mends it.
-    """
-    for what in _alterations(directory, require_manifest(directory, verb), parts):
-        raise ArtifactError(f"{what}: run `m2trec {verb} --force` to make it anew")
-
-
-def _alterations(directory: Path, manifest: dict[str, Any], parts: str) -> Iterator[str]:
-    """Say of each file that others read what became of it since the manifest was written."""
-    written = _read_by_others(manifest)
-    # What an unfinished training keeps in folders of its own is nobody's table.
-    tables = {directory / Path(name).parent for name in written if parts and Path(name).match(parts)}
-    kind = f"*{Path(parts).suffix}"
-    read = {str(path.relative_to(directory)) for table in tables for path in table.glob(kind)}
-    for name in [*written, *sorted(read - written.keys())]:
-        path = directory / name
-        if name not in written:
-            yield f"{path} was added"
-        elif not path.is_file():
-            yield f"{path} is missing"
-        elif _digest_of(path, path.stat().st_size, path.stat().st_mtime_ns) != written[name]:
-            yield f"{path} is altered"
-
-
-def _read_by_others(manifest: dict[str, Any]) -> dict[str, str]:
-    """Return the digests of the files that later steps read."""
-    return {name: digest for name, digest in manifest["sha256"].items() if Path(name).suffix not in _PAGES}
-
-
-@lru_cache(maxsize=10_000)
-def _digest_of(path: Path, size: int, changed: int) -> str:
-    """Return the SHA-256 of a file, once as long as it does not change."""
-    return sha256(path)
-
-
-def _read_manifest(path: Path, verb: str) -> dict[str, Any]:
-    manifest = read_json(path, verb)
-    with reading(path, verb):
-        return {**manifest, **{name: manifest[name] for name in ("step", "inputs", "settings", "sha256")}}
-
-
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
@@ -298,16 +180,6 @@ def sha256(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _refusal(error: BaseException, target: Path) -> str | None:

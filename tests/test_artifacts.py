@@ -19,20 +19,9 @@ import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models
 
-from m2trec_merlin.artifacts import (
-    atomic_directory,
-    atomic_files,
-    atomic_write,
-    is_current,
-    read_json,
-    reading,
-    recover,
-    require_manifest,
-    require_unaltered,
-    write_manifest,
-)
+from m2trec_merlin.artifacts import atomic_directory, atomic_files, atomic_write, read_json, reading, recover
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.runs.folder import PARTS
+from m2trec_merlin.manifests import is_current, require_manifest, write_manifest
 from tests.worlds.disks import small_disk
 
 LARGE = np.arange(100_000)
@@ -244,47 +233,3 @@ def test_what_cannot_be_read_names_the_verb_that_writes_it(tmp_path: Path) -> No
         read_json(tmp_path / "a.json", "data")
     with refused(r"cannot be read \(Is a directory\): make it again"):
         read_json(tmp_path)
-
-
-@pytest.fixture
-def written(tmp_path: Path) -> Path:
-    """A finished folder: two parts of a table, weights, and a page for people."""
-    folder = tmp_path / "model"
-    (folder / "train").mkdir(parents=True)
-    for name in ("train/part-00000.parquet", "train/part-00001.parquet", "weights", "report.html"):
-        (folder / name).write_text(name)
-    write_manifest(folder, "train", {"seed": 1})
-    return folder
-
-
-@pytest.mark.parametrize("name", ["train/part-00001.parquet", "weights"])
-def test_files_that_are_gone_or_altered_are_named_and_made_again(written: Path, name: str) -> None:
-    require_unaltered(written, "train", PARTS)
-    size = (written / name).stat().st_size
-    (written / name).write_text("x" * size)
-    remedy = r"run `m2trec train --force` to make it anew"
-    with pytest.raises(ArtifactError, match=rf"{name} is altered: {remedy}"):
-        require_unaltered(written, "train", PARTS)
-    assert not is_current(written, {"seed": 1}), "a step makes it anew"
-    (written / name).unlink()
-    with pytest.raises(ArtifactError, match=rf"{name} is missing: {remedy}"):
-        require_unaltered(written, "train", PARTS)
-    assert not is_current(written, {"seed": 1})
-
-
-def test_parts_that_nobody_wrote_are_not_read(written: Path) -> None:
-    (written / "notes.txt").write_text("mine")
-    (written / "checkpoints").mkdir()
-    (written / "checkpoints" / "part-00000.parquet").write_text("of a training that was killed")
-    require_unaltered(written, "train", PARTS)
-    for name in ("part-00002.parquet", "other.parquet"):
-        (written / "train" / name).write_text("of another run")
-        with pytest.raises(ArtifactError, match=rf"{name} was added"):
-            require_unaltered(written, "train", PARTS)
-        (written / "train" / name).unlink()
-
-
-def test_who_takes_a_page_away_need_not_do_the_step_again(written: Path) -> None:
-    (written / "report.html").unlink()
-    require_unaltered(written, "train", PARTS)
-    assert is_current(written, {"seed": 1})

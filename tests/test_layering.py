@@ -53,6 +53,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "errors",
         "graphs",
         "histories",
+        "manifests",
         "ids",
         "pages",
         "shares",

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from m2trec_merlin.artifacts import require_manifest
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.cli.progress import TerminalProgress
 from m2trec_merlin.config import Config, EvaluationConfig
@@ -25,6 +24,7 @@ from m2trec_merlin.evaluation.ranking import evaluate, scored_prefixes
 from m2trec_merlin.evaluation.served import mixture_of
 from m2trec_merlin.evaluation.tuning.chosen import mixture_weights
 from m2trec_merlin.evaluation.tuning.run import tune
+from m2trec_merlin.manifests import require_manifest
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.neighbours.mixture import Mixture
 from m2trec_merlin.preprocessing.run import preprocess

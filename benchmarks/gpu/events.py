@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from m2trec_merlin.artifacts import write_manifest
 from m2trec_merlin.config import Config
+from m2trec_merlin.manifests import write_manifest
 from m2trec_merlin.runs.folder import INTERACTIONS, ITEMS_FILE, PART, RunFolder
 
 _LENGTH, _WORDS = 8, 6

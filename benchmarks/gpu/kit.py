@@ -21,8 +21,8 @@ from pathlib import Path
 from benchmarks.frame.parse import Parser
 from benchmarks.gpu.fatbin import keep_architecture
 from benchmarks.gpu.parts import PART_SIZE, pack
-from m2trec_merlin.artifacts import require_manifest
 from m2trec_merlin.errors import M2TRecError
+from m2trec_merlin.manifests import require_manifest
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 #: Of the packages, folders and files; CuPy's own headers stay, as it compiles against them.

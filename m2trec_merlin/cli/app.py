@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from m2trec_merlin.cli import catalog, comparisons, trying, verbs
+from m2trec_merlin.cli import asking, catalog, comparisons, trying, verbs
 from m2trec_merlin.cli.options import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -268,7 +268,7 @@ def recommend(
     """Ask a running server over gRPC and print its recommendations."""
     # At an address there is whatever shop: the default configuration is not that of it.
     found = config or (DEFAULT_CONFIG if address is None or settings else None)
-    verbs.run_recommend(
+    asking.run_recommend(
         None if found is None else read_config(found, settings),
         session,
         address,

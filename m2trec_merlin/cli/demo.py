@@ -15,6 +15,7 @@ import pandas as pd
 from m2trec_merlin.artifacts import writing
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.cli import verbs
+from m2trec_merlin.cli.asking import known_titles
 from m2trec_merlin.cli.options import DEFAULT_CONFIG
 from m2trec_merlin.cli.remedies import complete
 from m2trec_merlin.cli.terminal import console, print_plain
@@ -101,7 +102,7 @@ def _recommend(config: Config) -> None:
         for title, session in sessions:
             console.print(f"[bold cyan]{title}[/bold cyan]")
             answer = client.recommend(session, top_k=_TOP_K, exclude_session_items=True)
-            print_recommendations(console, session, answer, verbs.known_titles(config, known))
+            print_recommendations(console, session, answer, known_titles(config, known))
             console.print()
         _list_item(config, client, known[-1])
 
@@ -132,7 +133,7 @@ def _list_item(config: Config, client: RecommendationClient, like: str) -> None:
             f"[bold cyan]That item, listed by `m2trec catalog add`: served {seconds:.1f} s later[/bold cyan]"
         )
         answer = client.recommend([like], top_k=_TOP_K, exclude_session_items=True)
-        print_recommendations(console, [like], answer, verbs.known_titles(config, [like]))
+        print_recommendations(console, [like], answer, known_titles(config, [like]))
         whole = client.recommend([like], top_k=_LONGEST_ANSWER, exclude_session_items=True).item_ids
         place = (
             f"place {whole.index(new_id) + 1}" if new_id in whole else f"a place below {_LONGEST_ANSWER:,}"

@@ -1,3 +1,3 @@
-"""Where scripts of before the rooms were moved look for what reads filters; see `cli.verbs`."""
+"""Where scripts of before the rooms were moved look for what reads filters; see `cli.asking`."""
 
-from m2trec_merlin.cli.verbs import parse_filters as parse_filters
+from m2trec_merlin.cli.asking import parse_filters as parse_filters

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from m2trec_merlin.artifacts import atomic_directory, require_manifest, write_manifest
+from m2trec_merlin.artifacts import atomic_directory
 from m2trec_merlin.column_names import ITEM_ID, SPLIT, TIMESTAMP
 from m2trec_merlin.columns import to_arrow
 from m2trec_merlin.config import Config
@@ -22,6 +22,7 @@ from m2trec_merlin.data.report.page import write_report
 from m2trec_merlin.data.report.statistics import VERSION, describe
 from m2trec_merlin.data.session_length import MANIFEST_NAME, length_for_most_events
 from m2trec_merlin.data.validation import validate
+from m2trec_merlin.manifests import require_manifest, write_manifest
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers.canonical import SPLITS
 from m2trec_merlin.readers.source import Source

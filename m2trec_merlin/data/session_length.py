@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from m2trec_merlin.artifacts import require_manifest
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.manifests import require_manifest
 
 #: Share of the training events that are kept, and the longest session whatever is lost: what attention holds
 #: of a batch grows with the square of its longest session.

@@ -14,11 +14,12 @@ from nvtabular import Workflow
 from pydantic import TypeAdapter
 
 from m2trec_merlin.arrays import offsets_of, run_starts
-from m2trec_merlin.artifacts import reading, require_manifest
+from m2trec_merlin.artifacts import reading
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.column_names import ITEM_ID, SESSION_ID
 from m2trec_merlin.encoded import EncodedColumn, EncodedItems
 from m2trec_merlin.ids import IdIndex, numbered
+from m2trec_merlin.manifests import require_manifest
 from m2trec_merlin.preprocessing.parts import find_parts, read_part
 from m2trec_merlin.readers.canonical import SPLITS
 from m2trec_merlin.readers.settings import Split, SplitConfig

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from m2trec_merlin.artifacts import atomic_directory, is_current, write_manifest
+from m2trec_merlin.artifacts import atomic_directory
 from m2trec_merlin.baselines import FrequentCategories, PredictedCategories, build_baseline
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
@@ -16,6 +16,7 @@ from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.protocol import empty_cut_offs
 from m2trec_merlin.evaluation.ranking import evaluate, scored_prefixes
 from m2trec_merlin.evaluation.results import write_results
+from m2trec_merlin.manifests import is_current, write_manifest
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs.definitions import STEPS
 from m2trec_merlin.scores import CategoryScorer, ItemScorer

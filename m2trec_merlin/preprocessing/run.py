@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from m2trec_merlin.artifacts import atomic_directory, is_current, require_manifest, write_manifest
+from m2trec_merlin.artifacts import atomic_directory
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.manifests import is_current, require_manifest, write_manifest
 from m2trec_merlin.preprocessing.event_attributes import EVENT_VOCABULARIES
 from m2trec_merlin.preprocessing.places import require_place
 from m2trec_merlin.progress import SILENT, Progress

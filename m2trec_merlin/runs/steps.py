@@ -8,14 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from m2trec_merlin.artifacts import (
-    MANIFEST,
-    is_current,
-    require_manifest,
-    require_unaltered,
-    writing,
-)
+from m2trec_merlin.artifacts import MANIFEST, writing
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.manifests import is_current, require_manifest, require_unaltered
 from m2trec_merlin.runs.definitions import STEPS, Manifest, StepDefinition, Verb
 from m2trec_merlin.runs.folder import PARTS
 from m2trec_merlin.runs.locks import lock

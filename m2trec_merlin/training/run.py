@@ -11,12 +11,13 @@ from typing import Any
 
 import torch
 
-from m2trec_merlin.artifacts import atomic_files, atomic_write, fingerprint, write_manifest, writing
+from m2trec_merlin.artifacts import atomic_files, atomic_write, fingerprint, writing
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.devices import choose
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.ranking import scored_prefixes
+from m2trec_merlin.manifests import write_manifest
 from m2trec_merlin.model.storage import FORMAT, save_model
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run, Step

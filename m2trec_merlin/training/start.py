@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from m2trec_merlin.artifacts import require_manifest
 from m2trec_merlin.catalogue import ENCODED, Catalogue
+from m2trec_merlin.manifests import require_manifest
 from m2trec_merlin.model.m2trec import M2TRec, build_model, fit_before_training
 from m2trec_merlin.preprocessing.starting import LONGEST_SESSION
 from m2trec_merlin.progress import Progress

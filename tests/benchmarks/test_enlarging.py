@@ -7,8 +7,8 @@ import pytest
 import m2trec_merlin as m2trec
 from benchmarks.__main__ import MEMBERS
 from benchmarks.frame.commands import main
-from m2trec_merlin.artifacts import require_manifest
 from m2trec_merlin.contract.checksums import require_sealed
+from m2trec_merlin.manifests import require_manifest
 from tests.worlds.shop import N_ITEMS, Shop
 
 

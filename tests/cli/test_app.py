@@ -7,7 +7,6 @@ import pytest
 import yaml
 
 from m2trec_merlin.cli.app import app, main, read_config
-from m2trec_merlin.cli.verbs import parse_filters, parse_session_item
 from m2trec_merlin.config import ServingConfig
 from m2trec_merlin.errors import ConfigError
 from tests.serving.client.stand_in import StandIn, serving
@@ -217,49 +216,3 @@ def test_settings_and_variants_from_the_command_line(shop: Path) -> None:
         read_config(shop, ["training.epochs"])
     with pytest.raises(ConfigError, match=r"baselines\.0: .*'popularity'.*got 'oracle'"):
         read_config(shop, ["evaluation.baselines=[oracle]"])
-
-
-def test_items_of_a_session_are_ids_or_attributes() -> None:
-    assert parse_session_item("4711") == "4711"
-    assert parse_session_item('{"title": "oat milk"}') == {"title": "oat milk"}
-    with pytest.raises(ConfigError, match="not valid JSON"):
-        parse_session_item('{"title": oat}')
-
-
-def test_filters_of_one_column_are_alternatives() -> None:
-    assert parse_filters(["a=1", "b=x=y", "a=2"]) == {"a": [1, 2], "b": ["x=y"]}
-    with pytest.raises(ConfigError, match="expected COLUMN=VALUE"):
-        parse_filters(["produce"])
-
-
-@pytest.mark.parametrize(
-    ("value", "sent"),
-    [
-        *(("7", 7), ("-7", -7), ("7.5", 7.5), ("0", 0), ("007", "007"), ("7.50", "7.50"), ("1e3", "1e3")),
-        *(("", ""), ("NaN", "NaN"), ("1e999", "1e999"), ("true", "true"), ("[7]", "[7]"), ("+7", "+7")),
-    ],
-)
-def test_a_filter_sends_a_number_where_that_says_the_same(value: str, sent: str | float) -> None:
-    found = parse_filters([f"price={value}"])
-    assert found == {"price": [sent]} and type(found["price"][0]) is type(sent)  # type: ignore[index]
-
-
-def test_filters_can_name_what_is_not_wanted() -> None:
-    read = parse_filters(["a!=1", "a!=x", "price>=2", "price!=3", "b=y"])
-    assert read == {"a": {"not": [1, "x"]}, "price": {"min": 2, "not": [3]}, "b": ["y"]}
-    with pytest.raises(ConfigError, match="a: give either values or"):
-        parse_filters(["a=1", "a!=2"])
-
-
-def test_filters_of_numbers_can_be_bounds() -> None:
-    bounds = parse_filters(["price>=1", "price<=5.5", "weight<=-1e3"])
-    assert bounds == {"price": {"min": 1, "max": 5.5}, "weight": {"max": -1000}}
-    for filters, message in (
-        (["price>=cheap"], "price>=cheap: expected a number behind >="),
-        (["price<=NaN"], "expected a number"),
-        (["price>=1", "price>=2"], "price has a bound >= already"),
-        (["price=3", "price>=2"], "price: give either values or bounds"),
-        (["price<5"], "expected COLUMN=VALUE.*or COLUMN>=NUMBER"),
-    ):
-        with pytest.raises(ConfigError, match=message):
-            parse_filters(filters)

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from m2trec_merlin.artifacts import read_json, write_manifest
+from m2trec_merlin.artifacts import read_json
 from m2trec_merlin.config import Config, load_config
 from m2trec_merlin.config.serving import FixedMixture
 from m2trec_merlin.evaluation.tuning.chosen import mixture_weights
+from m2trec_merlin.manifests import write_manifest
 from m2trec_merlin.neighbours.weights import Weights
 from m2trec_merlin.runs import Run
 from tests.cli.test_app import error_of, run

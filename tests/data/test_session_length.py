@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from m2trec_merlin.artifacts import write_manifest
 from m2trec_merlin.data.session_length import MANIFEST_NAME, length_for_most_events, longest_session
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.manifests import write_manifest
 from tests.worlds.encoded import tiny_config
 
 

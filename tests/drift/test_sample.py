@@ -7,11 +7,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from m2trec_merlin.artifacts import write_manifest
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.drift import sample as sampling
 from m2trec_merlin.drift.sample import WholeSessions, read_sample
 from m2trec_merlin.encoded import NO_ITEM, OUT_OF_VOCABULARY
+from m2trec_merlin.manifests import write_manifest
 from m2trec_merlin.readers.canonical import SPLITS
 from m2trec_merlin.runs import Run
 from m2trec_merlin.workflows.storage import load_workflow

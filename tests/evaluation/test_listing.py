@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from m2trec_merlin.artifacts import write_manifest
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.listing import different_settings, find_run, list_runs
 from m2trec_merlin.evaluation.measurements import METRICS_FILE, Measurement
+from m2trec_merlin.manifests import write_manifest
 from m2trec_merlin.runs import VERBS, Run, Verb
 from tests.runs import folders
 from tests.runs.folders import FACTS, do

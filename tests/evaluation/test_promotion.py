@@ -12,7 +12,6 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from m2trec_merlin.artifacts import write_manifest
 from m2trec_merlin.cli.app import app
 from m2trec_merlin.config.serving import FixedMixture
 from m2trec_merlin.errors import ArtifactError, ConfigError
@@ -20,6 +19,7 @@ from m2trec_merlin.evaluation.metrics import METRICS
 from m2trec_merlin.evaluation.outcomes import ItemRanks, Outcome
 from m2trec_merlin.evaluation.promotion import judge, open_run, parse_metric, translate, weigh
 from m2trec_merlin.evaluation.served import WithoutUnknown
+from m2trec_merlin.manifests import write_manifest
 from m2trec_merlin.model.storage import save_model
 from m2trec_merlin.runs import Run
 from m2trec_merlin.sessions import Prefixes, Sessions

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from m2trec_merlin.artifacts import write_manifest
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.data.preparation import prepare_data
 from m2trec_merlin.errors import ArtifactError, ConfigError
 from m2trec_merlin.evaluation.promotion import judge
+from m2trec_merlin.manifests import write_manifest
 from m2trec_merlin.model.storage import load_model
 from m2trec_merlin.preprocessing.rereading import encode_again
 from m2trec_merlin.preprocessing.run import preprocess

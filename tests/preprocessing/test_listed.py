@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from m2trec_merlin.artifacts import write_manifest
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.column_names import LISTED
+from m2trec_merlin.manifests import write_manifest
 from m2trec_merlin.neighbours.pasts import ItemPasts
 from m2trec_merlin.preprocessing.listed import newly_listed
 from m2trec_merlin.preprocessing.run import preprocess

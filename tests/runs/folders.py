@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from m2trec_merlin.artifacts import write_manifest
 from m2trec_merlin.config import Config
+from m2trec_merlin.manifests import write_manifest
 from m2trec_merlin.runs import Run, Verb
 
 SETTINGS: dict[str, Any] = {

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from m2trec_merlin.artifacts import write_manifest
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.manifests import write_manifest
 from m2trec_merlin.runs import VERBS, Run, Verb
 from tests.runs.folders import FACTS, configure, do
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from m2trec_merlin.artifacts import write_manifest
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import TrackingError
+from m2trec_merlin.manifests import write_manifest
 from m2trec_merlin.runs import Run
 from m2trec_merlin.tracking.base import Beginning, Status
 from m2trec_merlin.tracking.recording import Recording, flat

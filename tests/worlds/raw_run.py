@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from m2trec_merlin.artifacts import write_manifest
 from m2trec_merlin.attributes import parse_attribute
 from m2trec_merlin.config import Config
+from m2trec_merlin.manifests import write_manifest
 
 ATTRIBUTES = [
     {"name": "title", "kind": "text", "max_tokens": 4, "vocabulary_size": 60},

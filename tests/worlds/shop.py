@@ -16,13 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from m2trec_merlin.artifacts import write_manifest
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.column_names import LISTED
 from m2trec_merlin.config import Config
 from m2trec_merlin.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.contract.repository import version_folder
 from m2trec_merlin.encoded import FIRST_VALUE, Layout
+from m2trec_merlin.manifests import write_manifest
 from m2trec_merlin.model.m2trec import M2TRec, build_model
 from m2trec_merlin.model.storage import save_model
 from m2trec_merlin.preprocessing.items import build_catalogue

@@ -19,8 +19,8 @@ from nvtabular import ops
 
 from benchmarks.gpu.events import write_shop
 from benchmarks.gpu.step import Step
-from m2trec_merlin.artifacts import require_manifest
 from m2trec_merlin.config import Config
+from m2trec_merlin.manifests import require_manifest
 from m2trec_merlin.merlin_adapter import dataset_of_parts
 from m2trec_merlin.preprocessing.parts import find_parts
 from m2trec_merlin.preprocessing.run import preprocess

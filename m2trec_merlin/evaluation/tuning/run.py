@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from m2trec_merlin.artifacts import atomic_directory, atomic_write, read_json, reading, write_manifest
+from m2trec_merlin.artifacts import atomic_directory, atomic_write, read_json, reading
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.config.serving import FixedMixture, TunedMixture
@@ -23,6 +23,7 @@ from m2trec_merlin.evaluation.tuning.mixtures import Point, choose, frontier, se
 from m2trec_merlin.evaluation.tuning.newly_listed import choose_listed, listing_points, listing_settings
 from m2trec_merlin.evaluation.tuning.samples import draw
 from m2trec_merlin.evaluation.tuning.shortlists import shortlist
+from m2trec_merlin.manifests import write_manifest
 from m2trec_merlin.neighbours.pasts import ItemPasts
 from m2trec_merlin.neighbours.weights import VIEWS, WEIGHTS, Weights
 from m2trec_merlin.progress import SILENT, Progress

@@ -13,13 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from m2trec_merlin.artifacts import (
-    atomic_directory,
-    atomic_write,
-    fingerprint,
-    require_manifest,
-    write_manifest,
-)
+from m2trec_merlin.artifacts import atomic_directory, atomic_write, fingerprint
 from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.column_names import ITEM_ID
@@ -51,6 +45,7 @@ from m2trec_merlin.encoded import FIRST_VALUE, NO_ITEM
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.tuning.chosen import mixture_weights
 from m2trec_merlin.evaluation.tuning.run import tune
+from m2trec_merlin.manifests import require_manifest, write_manifest
 from m2trec_merlin.model.heads import HEADS
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.scoring import encode_catalogue

@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 import torch
 
-from m2trec_merlin.artifacts import write_manifest
 from m2trec_merlin.config import Config
 from m2trec_merlin.config.serving import FixedMixture
 from m2trec_merlin.contract import checksums
 from m2trec_merlin.contract.catalogue import catalogue_folder
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.manifests import write_manifest
 from m2trec_merlin.model.storage import save_model
 from m2trec_merlin.runs import Run
 from m2trec_merlin.serving.catalogue.run import CatalogueVerbs, left_behind

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from m2trec_merlin.artifacts import write_manifest
 from m2trec_merlin.config import Config
 from m2trec_merlin.contract.checksums import require_sealed
 from m2trec_merlin.contract.identity import export_version
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.measurements import METRICS_FILE, Measurement
+from m2trec_merlin.manifests import write_manifest
 from m2trec_merlin.runs import Run
 from m2trec_merlin.serving.export import licences
 from m2trec_merlin.serving.export.card import MODEL_CARD, write_card

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from m2trec_merlin.artifacts import MANIFEST, fingerprint, require_manifest
+from m2trec_merlin.artifacts import MANIFEST, fingerprint
 from m2trec_merlin.attributes import parse_attribute
 from m2trec_merlin.contract.version import Description
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.manifests import require_manifest
 from m2trec_merlin.runs import Run
 from m2trec_merlin.serving.export import run as exporting
 from m2trec_merlin.serving.export.item_columns import item_columns
