@@ -8,12 +8,11 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from dask import config as dask_settings
-from distributed import Client, LocalCluster, as_completed
+from distributed import Client, LocalCluster
 
 from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.merlin_adapter import WORKER_ENVIRONMENT, dask_client_for_merlin
 from m2trec_merlin.preprocessing.places import require_place, workers_of
-from m2trec_merlin.progress import Progress
 
 #: No dashboard, and no warning where workers are slow to stop after their work is done.
 _QUIET: dict[str, Any] = {"dashboard_address": None, "silence_logs": logging.ERROR}
@@ -78,21 +77,3 @@ class _LocalCluster(LocalCluster):  # type: ignore[misc]
             environment = {"CUDA_VISIBLE_DEVICES": self._gpus[name % len(self._gpus)]}
             spec = {**spec, "options": {**spec["options"], "env": environment}}
         return {name: spec}
-
-
-def run(tasks: Sequence[Any], client: Client | None, label: str, progress: Progress) -> list[Any]:
-    """Compute Dask tasks and return their results in order.
-
-    In this process one task is computed at a time, so no more than one part is in memory.
-    """
-    progress.advance(label, 0, len(tasks))
-    if client is None:
-        results = []
-        for task in tasks:
-            results.append(task.compute(scheduler="synchronous"))
-            progress.advance(label, len(results), len(tasks))
-        return results
-    futures = client.compute(list(tasks))
-    for done, _ in enumerate(as_completed(futures), start=1):
-        progress.advance(label, done, len(tasks))
-    return list(client.gather(futures))

@@ -1,8 +1,8 @@
-"""Fit the part of the sessions workflow that encodes attributes of events, on those of training sessions."""
+"""The part of the sessions workflow that encodes attributes of events, fitted on those of training."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,7 +12,6 @@ from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.attributes.operators import load_operators
 from m2trec_merlin.encoded import Field
 from m2trec_merlin.preprocessing.starting import start_from
-from m2trec_merlin.progress import Progress
 from m2trec_merlin.runs.folder import EVENTS_WORKFLOW
 from m2trec_merlin.workflows.storage import save_workflow
 
@@ -20,26 +19,13 @@ from m2trec_merlin.workflows.storage import save_workflow
 EVENT_VOCABULARIES = "event_vocabularies"
 
 
-def fit_events(
-    workflow: Workflow,
-    attributes: Sequence[Attribute],
-    output: Path,
-    fit: Callable[..., Workflow],
-    start: Path | None,
-    progress: Progress,
-) -> list[Field]:
-    """Fit and save a sessions workflow.
+def start_events(workflow: Workflow, attributes: Sequence[Attribute], start: Path | None) -> None:
+    """Make a sessions workflow ready to be fitted.
 
     Args:
         workflow: from `sessions_workflow`, its schema fitted.
         attributes: of events.
-        output: the folder of sessions.
-        fit: fits a workflow on the parts of training.
         start: where an earlier run saved such a workflow, whose vocabularies are extended.
-        progress: is told about each part of the work.
-
-    Returns:
-        What the attributes are encoded to.
 
     Raises:
         ArtifactError: the earlier workflow has other attributes.
@@ -47,7 +33,10 @@ def fit_events(
     if start is not None:
         start_from(workflow, attributes, start)
     load_operators(workflow)
-    fit(workflow, progress=progress)
+
+
+def save_events(workflow: Workflow, attributes: Sequence[Attribute], output: Path) -> list[Field]:
+    """Save a fitted sessions workflow into the folder of sessions; return what attributes are encoded to."""
     save_workflow(workflow, attributes, output / EVENTS_WORKFLOW)
     with TemporaryDirectory() as vocabularies:
         # Of items they are written for people; of events nobody is shown any.

@@ -14,18 +14,15 @@ from nvtabular import Workflow
 
 from m2trec_merlin.attributes.fitting import FittedByParts
 from m2trec_merlin.merlin_adapter import dataset_of_parts
-from m2trec_merlin.preprocessing.cluster import run
 from m2trec_merlin.preprocessing.device import frames_on
-from m2trec_merlin.progress import SILENT, Progress
+from m2trec_merlin.preprocessing.workers import ALONE, Workers
 
 
 def fit_workflow(
     workflow: Workflow,
     parts: Sequence[Path],
     columns: Sequence[str],
-    device: str = "cpu",
-    client: Any = None,
-    progress: Progress = SILENT,
+    workers: Workers = ALONE,
 ) -> Workflow:
     """Do what `nvtabular.Workflow.fit` does, without a Dask dataframe.
 
@@ -33,9 +30,7 @@ def fit_workflow(
         workflow: of operators that are `FittedByParts`, or need no fitting.
         parts: Parquet files.
         columns: to read of them.
-        device: `cpu` or `cuda`.
-        client: of the Dask cluster to run on; None runs in this process.
-        progress: is told about each part of the work.
+        workers: that read the parts.
 
     Returns:
         The workflow.
@@ -56,9 +51,8 @@ def fit_workflow(
     while waiting:
         ready = [node for node, before in waiting.items() if not before]
         shared, fit = delayed(ready), delayed(fit_part)
-        found = run(
-            [fit(shared, str(part), columns, device) for part in parts], client, "vocabularies", progress
-        )
+        tasks = [fit(shared, str(part), columns, workers.device) for part in parts]
+        found = workers.run(tasks, "vocabularies")
         for node, results in zip(ready, zip(*found, strict=True), strict=True):
             node.op.fit_finalize(node.op.join(results))
             node.op.fitted = True

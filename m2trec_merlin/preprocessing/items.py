@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,14 +23,14 @@ from m2trec_merlin.errors import DataError
 from m2trec_merlin.ids import IdIndex
 from m2trec_merlin.merlin_adapter import dataset_of_parts
 from m2trec_merlin.preprocessing.catalogue_files import arrow_schema, write_display, write_vocabularies
-from m2trec_merlin.preprocessing.cluster import run
 from m2trec_merlin.preprocessing.device import frames_on
 from m2trec_merlin.preprocessing.fitting import fit_workflow
 from m2trec_merlin.preprocessing.listed import newly_listed
 from m2trec_merlin.preprocessing.parts import count_events, find_parts
 from m2trec_merlin.preprocessing.recent import count_recent
 from m2trec_merlin.preprocessing.starting import start_from
-from m2trec_merlin.progress import SILENT, Progress
+from m2trec_merlin.preprocessing.workers import ALONE, Workers
+from m2trec_merlin.progress import Progress
 from m2trec_merlin.readers import Origin
 from m2trec_merlin.readers.problems import ProblemLog
 from m2trec_merlin.runs.folder import CATALOGUE, ITEMS_FILE, ITEMS_WORKFLOW
@@ -43,9 +42,7 @@ def build_catalogue(
     config: Config,
     data: Path,
     output: Path,
-    client: Any = None,
-    progress: Progress = SILENT,
-    device: str = "cpu",
+    workers: Workers = ALONE,
     start: Path | None = None,
 ) -> None:
     """Fit the items workflow and write `catalogue/` and `items_workflow/`.
@@ -54,9 +51,7 @@ def build_catalogue(
         config: its attributes, and the title column of `serving`.
         data: folder that `m2trec data` wrote.
         output: folder to write into.
-        client: of the Dask cluster to run on, which must see `output`; None runs in this process.
-        progress: is told about each part of the work.
-        device: `cpu` or `cuda`.
+        workers: that encode parts of it; they must see `output`.
         start: folder of an earlier items workflow, whose vocabularies are extended.
 
     Raises:
@@ -64,7 +59,7 @@ def build_catalogue(
         DataError: the items do not fit the attributes (all problems at once), or none occurs in training.
         MissingDependencyError: sentences are to be encoded, and the encoder is not installed.
     """
-    items, told = _order_items(config, data, progress)
+    items, told = _order_items(config, data, workers.progress)
     _require_fit(items, config.attributes, data / ITEMS_FILE)
     n_seen = int((told[TRAIN_COUNT] > 0).sum())
     if not n_seen:
@@ -81,7 +76,7 @@ def build_catalogue(
             workflow.fit_schema(dataset_of_parts(seen[:1], columns).schema)
             start_from(workflow, config.attributes, start)
         load_operators(workflow)
-        fit_workflow(workflow, seen, columns, device, client, progress)
+        fit_workflow(workflow, seen, columns, workers)
         save_workflow(workflow, config.attributes, output / ITEMS_WORKFLOW)
         fields = write_vocabularies(workflow, config.attributes, catalogue)
         schema = arrow_schema(list(fields.values()), items.schema.field(ITEM_ID).type)
@@ -89,10 +84,10 @@ def build_catalogue(
         shared = delayed(workflow)
         encode = delayed(encode_part)
         tasks = [
-            encode(shared, str(part), str(to), schema, device)
+            encode(shared, str(part), str(to), schema, workers.device)
             for part, to in zip(parts, targets, strict=True)
         ]
-        run(tasks, client, "catalogue", progress)
+        workers.run(tasks, "catalogue")
         _combine(targets, told, catalogue / ENCODED)
     write_display(items, config, catalogue / DISPLAY)
 

@@ -22,6 +22,7 @@ from m2trec_merlin.version import __version__
 
 if TYPE_CHECKING:
     from m2trec_merlin.preprocessing.starting import Prepared
+    from m2trec_merlin.preprocessing.workers import Workers
 
 #: Of what the files mean: raised when those that were written before no longer fit the code.
 FORMAT = 3
@@ -65,13 +66,11 @@ def preprocess(
             progress.say(f"{target} is up to date")
             return target
         with atomic_directory(target) as output:
-            with _cluster(run, dask, progress) as client:
+            with _at_hand(run, dask, progress) as workers:
                 started = time.monotonic()
-                _build_catalogue(run, output, client, progress, start)
+                _build_catalogue(run, output, workers, start)
                 halfway = time.monotonic()
-                sessions = _build_sessions(
-                    run, output / CATALOGUE, output / SESSIONS, client, progress, start
-                )
+                sessions = _build_sessions(run, output / CATALOGUE, output / SESSIONS, workers, start)
                 seconds = {"items": halfway - started, "sessions": time.monotonic() - halfway}
             _finish(output, inputs, sessions, seconds)
     _summarise(target, progress)
@@ -83,8 +82,8 @@ def preprocess_items(config: Config, dask: str | None = None, progress: Progress
     run = Run(config)
     require_place(dask)
     with _at_work(run) as inputs, atomic_directory(run.preprocessed) as output:
-        with _cluster(run, dask, progress) as client:
-            _build_catalogue(run, output, client, progress)
+        with _at_hand(run, dask, progress) as workers:
+            _build_catalogue(run, output, workers)
         write_manifest(output, "items", _half(inputs))
     return run.preprocessed
 
@@ -104,8 +103,8 @@ def preprocess_sessions(config: Config, dask: str | None = None, progress: Progr
                 f"{target} holds no catalogue made from these data and settings: run workflows/items.py first"
             )
         started = time.monotonic()
-        with atomic_directory(target / SESSIONS) as output, _cluster(run, dask, progress) as client:
-            sessions = _build_sessions(run, run.catalogue, output, client, progress)
+        with atomic_directory(target / SESSIONS) as output, _at_hand(run, dask, progress) as workers:
+            sessions = _build_sessions(run, run.catalogue, output, workers)
         _finish(target, inputs, sessions, {"sessions": time.monotonic() - started})
     _summarise(target, progress)
     return target
@@ -129,31 +128,18 @@ def _start(earlier: Run, run: Run) -> Prepared:
     return Prepared.of(earlier, run, FORMAT)
 
 
-def _build_catalogue(
-    run: Run, output: Path, client: Any, progress: Progress, start: Prepared | None = None
-) -> None:
+def _build_catalogue(run: Run, output: Path, workers: Workers, start: Prepared | None = None) -> None:
     from m2trec_merlin.preprocessing.items import build_catalogue
 
-    workflow = None if start is None else start.workflow
-    build_catalogue(run.config, run.data, output, client, progress, _device(run, progress), workflow)
+    build_catalogue(run.config, run.data, output, workers, None if start is None else start.workflow)
 
 
 def _build_sessions(
-    run: Run, catalogue: Path, output: Path, client: Any, progress: Progress, start: Prepared | None = None
+    run: Run, catalogue: Path, output: Path, workers: Workers, start: Prepared | None = None
 ) -> dict[str, Any]:
     from m2trec_merlin.preprocessing.sessions import build_sessions
 
-    return build_sessions(
-        run.config, run.data, catalogue, output, client, progress, _device(run, SILENT), start
-    )
-
-
-def _device(run: Run, progress: Progress) -> str:
-    from m2trec_merlin.preprocessing.device import choose_preprocessing_device
-
-    choice = choose_preprocessing_device(run.config.preprocessing.device)
-    progress.say(choice.line)
-    return choice.device
+    return build_sessions(run.config, run.data, catalogue, output, workers, start)
 
 
 def _finish(
@@ -186,16 +172,14 @@ def _summarise(target: Path, progress: Progress) -> None:
 
 
 @contextmanager
-def _cluster(run: Run, dask: str | None, progress: Progress) -> Iterator[Any]:
+def _at_hand(run: Run, dask: str | None, progress: Progress) -> Iterator[Workers]:
     # Imported here: NVTabular takes seconds, which nobody should wait for who asks for --help.
     progress.say("starting NVTabular" + (f" on Dask, {dask}" if dask else ""))
     from m2trec_merlin.preprocessing.cluster import open_cluster
+    from m2trec_merlin.preprocessing.device import choose_preprocessing_device, gpus
+    from m2trec_merlin.preprocessing.workers import Workers
 
-    with open_cluster(dask, _gpus(run)) as client:
-        yield client
-
-
-def _gpus(run: Run) -> list[str]:
-    from m2trec_merlin.preprocessing.device import gpus
-
-    return gpus() if _device(run, SILENT) == "cuda" else []
+    choice = choose_preprocessing_device(run.config.preprocessing.device)
+    with open_cluster(dask, gpus() if choice.device == "cuda" else []) as client:
+        progress.say(choice.line)
+        yield Workers(client, choice.device, progress)

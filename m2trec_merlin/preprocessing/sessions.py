@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,18 +23,20 @@ from m2trec_merlin.data.session_length import longest_session
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.merlin_adapter import columns_without_copies, dataset_of_parts
-from m2trec_merlin.preprocessing.cluster import run
 from m2trec_merlin.preprocessing.device import frames_on
-from m2trec_merlin.preprocessing.event_attributes import EVENT_VOCABULARIES, fit_events
+from m2trec_merlin.preprocessing.event_attributes import EVENT_VOCABULARIES, save_events, start_events
 from m2trec_merlin.preprocessing.fitting import fit_workflow
 from m2trec_merlin.preprocessing.parts import find_parts
 from m2trec_merlin.preprocessing.starting import LONGEST_SESSION, Prepared
-from m2trec_merlin.progress import SILENT, Progress
+from m2trec_merlin.preprocessing.workers import ALONE, Workers
 from m2trec_merlin.readers.canonical import SPLITS
 from m2trec_merlin.runs.folder import EVENTS_WORKFLOW
 from m2trec_merlin.sessions import IS_TARGET, Sessions, event_metadata
 from m2trec_merlin.workflows.sessions import EVENT_COLUMNS, JoinRows, sessions_workflow
 from m2trec_merlin.workflows.storage import read_learned
+
+#: What is told of each split.
+_COUNTED = ("sessions", "events", "unknown_items_dropped")
 
 
 def build_sessions(
@@ -43,9 +44,7 @@ def build_sessions(
     data: Path,
     catalogue: Path,
     output: Path,
-    client: Any = None,
-    progress: Progress = SILENT,
-    device: str = "cpu",
+    workers: Workers = ALONE,
     start: Prepared | None = None,
 ) -> dict[str, Any]:
     """Write the sessions of each split, in rows of a finished catalogue.
@@ -55,9 +54,7 @@ def build_sessions(
         data: folder that `m2trec data` wrote.
         catalogue: folder that `build_catalogue` wrote.
         output: folder to write `train`, `valid` and `test` into.
-        client: of the Dask cluster to run on; None runs in this process.
-        progress: is told about each part of the work.
-        device: `cpu` or `cuda`.
+        workers: that write the parts.
         start: of an earlier run, whose vocabularies are extended. Training sessions are cut to the same
             length; without one as configured, or as the data suggest.
 
@@ -90,19 +87,20 @@ def build_sessions(
                 workflow.fit_schema(dataset_of_parts(parts[:1], columns).schema)
             if attributes and split == "train":
                 before = None if start is None else start.events
-                fit = partial(fit_workflow, parts=parts, columns=columns, device=device, client=client)
-                fields = fit_events(workflow, attributes, output, fit, before, progress)
+                start_events(workflow, attributes, before)
+                fit_workflow(workflow, parts, columns, workers)
+                fields = save_events(workflow, attributes, output)
             elif attributes:
                 read_learned(workflow, output / EVENTS_WORKFLOW)
             folder = output / split
             folder.mkdir(parents=True)
             # Whole tasks of our own, one a part: with a Merlin Dataset, each would carry the graph of all.
             shared, write = delayed(workflow), delayed(write_part)
-            tasks = [write(shared, str(p), str(folder / p.name), device, fields, targets) for p in parts]
-            written = run(tasks, client, f"sessions, {split}", progress)
-            names = ("sessions", "events", "unknown_items_dropped")
+            names = [(str(part), str(folder / part.name)) for part in parts]
+            tasks = [write(shared, *each, workers.device, fields, targets) for each in names]
+            written = workers.run(tasks, f"sessions, {split}")
             *counts, prefixes = map(sum, zip(*written, strict=True))
-            facts[split] = dict(zip(names, counts, strict=True))
+            facts[split] = dict(zip(_COUNTED, counts, strict=True))
             if targets and not prefixes:
                 raise DataError(
                     str(data), [f"no event of the {split} sessions may be a target (data.targets)"]

@@ -15,6 +15,7 @@ from nvtabular.ops import Normalize
 from m2trec_merlin.merlin_adapter import dataset_of_parts
 from m2trec_merlin.preprocessing.fitting import fit_workflow
 from m2trec_merlin.preprocessing.items import workflow_columns
+from m2trec_merlin.preprocessing.workers import Workers
 from m2trec_merlin.workflows.items import encode_items, items_workflow
 from tests.told import Told
 from tests.worlds.raw_run import ITEMS, make_config
@@ -31,7 +32,7 @@ def parts(tmp_path: Path) -> list[Path]:
 def test_workflow_and_schema_are_those_of_nvtabular(parts: list[Path], tmp_path: Path) -> None:
     attributes = make_config(tmp_path).attributes
     columns, told = workflow_columns(attributes), Told()
-    ours = fit_workflow(items_workflow(attributes, tmp_path / "ours"), parts, columns, progress=told)
+    ours = fit_workflow(items_workflow(attributes, tmp_path / "ours"), parts, columns, Workers(progress=told))
     theirs = items_workflow(attributes, tmp_path / "theirs").fit(dataset_of_parts(parts, columns))
     assert told.tasks["vocabularies"][-1] == (2, 2, "")
     for name, column in ours.output_schema.column_schemas.items():
