@@ -41,7 +41,7 @@ def run_drift(
         else:
             if settings:
                 raise ConfigError(f"--set: changes nothing, as {data} is no configuration: leave it out")
-            new = RunFolder(data, data)
+            new = RunFolder.at(data)
             if not new.data.is_dir():
                 raise ArtifactError(
                     f"{data} is neither a configuration nor the folder of a run with data in it: name one of "

@@ -207,14 +207,11 @@ def different_settings(runs: Sequence[ListedRun]) -> dict[str, list[Any]]:
 
 def _runs_of(place: Path) -> Iterator[RunFolder]:
     """Yield the run that a folder is, if it is one, and its variants."""
-    is_variant = place.resolve().parent.name == VARIANTS_FOLDER
-    run = RunFolder(place.resolve().parents[1] if is_variant else place, place)
-    own = _OF_THE_MODEL if is_variant else VERBS
+    run = RunFolder.at(place)
+    own = _OF_THE_MODEL if run.is_variant else VERBS
     if any(step_of(run, verb).folder.is_dir() for verb in own):
         yield run
-    variants = place / VARIANTS_FOLDER
-    if variants.is_dir():
-        yield from (RunFolder(place, path) for path in sorted(variants.iterdir()) if path.is_dir())
+    yield from run.variants()
 
 
 def _files(run: RunFolder) -> Iterator[Path]:

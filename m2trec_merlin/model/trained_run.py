@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 from m2trec_merlin.config import Config, load_config
-from m2trec_merlin.config.settings import VARIANTS_FOLDER
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.storage import DESCRIPTION, saved_config
 from m2trec_merlin.progress import Progress
@@ -55,11 +54,10 @@ def config_of_run(path: Path) -> Config:
             f"there is no {path} yet: it is a link, at first to any trained and exported run beside it: "
             f"`ln -s NAME_OF_THE_RUN {path}`"
         )
-    if not (RunFolder(folder, folder).model / DESCRIPTION).is_file():
+    run = RunFolder.at(folder)
+    if not (run.model / DESCRIPTION).is_file():
         raise ArtifactError(
             f"{path} holds no trained model: name the folder of a trained run (`m2trec runs` lists them), "
             "a link to it, or its configuration file"
         )
-    saved = saved_config(RunFolder(folder, folder).model)
-    shared = folder.parents[1] if folder.parent.name == VARIANTS_FOLDER else folder
-    return saved.model_copy(update={"work_dir": shared})
+    return saved_config(run.model).model_copy(update={"work_dir": run.directory})

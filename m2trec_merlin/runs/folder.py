@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from m2trec_merlin.config.settings import VARIANTS_FOLDER
+
 #: Sessions that no model is trained on.
 HeldOut = Literal["valid", "test"]
 
@@ -34,6 +36,23 @@ class RunFolder:
 
     directory: Path
     model_directory: Path
+
+    @classmethod
+    def at(cls, path: Path) -> RunFolder:
+        """Return the run that a folder is; a variant shares the data of the run that it stands in."""
+        real = path.resolve()
+        return RunFolder(real.parents[1] if real.parent.name == VARIANTS_FOLDER else path, path)
+
+    @property
+    def is_variant(self) -> bool:
+        """Whether its data are those of another one."""
+        return self.directory != self.model_directory
+
+    def variants(self) -> list[RunFolder]:
+        """Return the variants that are there, which share its data."""
+        folder = self.model_directory / VARIANTS_FOLDER
+        paths = sorted(folder.iterdir()) if folder.is_dir() else []
+        return [RunFolder(self.directory, path) for path in paths if path.is_dir()]
 
     @property
     def data(self) -> Path:

@@ -17,7 +17,8 @@ NAMES = (
 def paths(run: RunFolder) -> dict[str, Path]:
     names = [name for name, value in vars(RunFolder).items() if isinstance(value, property)]
     split = {f"sessions {split}": run.sessions(split) for split in ("train", "valid", "test")}
-    return {**{name: getattr(run, name) for name in names}, **split, "checkpoints": run.checkpoints("abc")}
+    found = {name: value for name in names if isinstance(value := getattr(run, name), Path)}
+    return {**found, **split, "checkpoints": run.checkpoints("abc")}
 
 
 def test_every_path_is_below_the_folder_of_the_run() -> None:
@@ -73,3 +74,11 @@ def test_variants_share_the_data_but_no_model(tmp_path: Path) -> None:
         *("sessions train", "sessions valid", "sessions test"),
     }
     assert other["model"] == tmp_path / "variants" / "metrec" / "model"
+
+
+def test_a_variant_is_known_by_where_it_stands(tmp_path: Path) -> None:
+    other = tmp_path / "run" / "variants" / "metrec"
+    other.mkdir(parents=True)
+    run, variant = RunFolder.at(tmp_path / "run"), RunFolder.at(other)
+    assert (run.directory, run.is_variant, run.variants()) == (tmp_path / "run", False, [variant])
+    assert (variant.directory, variant.is_variant, variant.variants()) == (tmp_path / "run", True, [])

@@ -19,12 +19,10 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import NO_ITEM, EncodedColumn
 from m2trec_merlin.evaluation.tuning.mixtures import ENOUGH_OF_A_PART, Point, Trials
 from m2trec_merlin.evaluation.tuning.samples import Parts, affordable, draw_of
-from m2trec_merlin.evaluation.tuning.shortlists import Shortlists, shortlist
-from m2trec_merlin.neighbours.pasts import ItemPasts
+from m2trec_merlin.evaluation.tuning.shortlists import Judges, Shortlists, shortlist
 from m2trec_merlin.neighbours.views import MixedView, Relisting, SessionView
 from m2trec_merlin.neighbours.weights import Weights
 from m2trec_merlin.progress import SILENT, Progress
-from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Prefixes
 
 #: One of so many training items is listed anew in each draw: one popular item can decide a single one.
@@ -106,13 +104,10 @@ def _without(counts: np.ndarray, more: int) -> np.ndarray:
 def listing_points(
     valid: Prefixes,
     catalogue: Catalogue,
-    model_of: Callable[[Catalogue], ItemScorer],
-    views: Mapping[str, MixedView],
+    judges_of: Callable[[ListedAnew], Judges],
     weights: Weights,
     size: int,
-    most: int,
     seed: int,
-    exclude_session_items: bool = False,
     progress: Progress = SILENT,
 ) -> list[Point]:
     """Return what each weight of newly listed items is worth beside the other weights of a mixture.
@@ -120,13 +115,10 @@ def listing_points(
     Args:
         valid: validation prefixes.
         catalogue: of the model.
-        model_of: the model over a catalogue that has more items.
-        views: of the catalogue, by name.
+        judges_of: the model and its views over a catalogue that has more items.
         weights: of the others.
         size: prefixes wanted, over all draws.
-        most: events of a session that views are shown.
         seed: of the draws.
-        exclude_session_items: what a session holds is no candidate.
         progress: is told how many draws are done.
 
     Returns:
@@ -142,11 +134,7 @@ def listing_points(
         new = prefixes.targets >= catalogue.n_rows
         rare = np.zeros(len(new), bool)
         some, parts = draw_of(prefixes, rare, new, affordable(size, catalogue) // DRAWS, rng)
-        pasts = ItemPasts.of(anew.catalogue)
-        model, near = model_of(anew.catalogue), anew.views(views)
-        lists.append(
-            shortlist(some, model, near, pasts, most, SILENT, exclude_session_items, anew.candidates)
-        )
+        lists.append(shortlist(some, judges_of(anew)))
         drawn.append(parts)
         progress.advance("listing items anew", done, DRAWS)
     joined = Parts.join(drawn)

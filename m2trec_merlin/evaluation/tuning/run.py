@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,14 @@ from m2trec_merlin.evaluation.ranking import prefixes_of
 from m2trec_merlin.evaluation.served import model_scorer, views_of
 from m2trec_merlin.evaluation.tuning.chosen import MIXTURE_FILE
 from m2trec_merlin.evaluation.tuning.mixtures import Point, choose, frontier, search, search_settings
-from m2trec_merlin.evaluation.tuning.newly_listed import choose_listed, listing_points, listing_settings
+from m2trec_merlin.evaluation.tuning.newly_listed import (
+    ListedAnew,
+    choose_listed,
+    listing_points,
+    listing_settings,
+)
 from m2trec_merlin.evaluation.tuning.samples import draw
-from m2trec_merlin.evaluation.tuning.shortlists import shortlist
+from m2trec_merlin.evaluation.tuning.shortlists import Judges, shortlist
 from m2trec_merlin.manifests import write_manifest
 from m2trec_merlin.neighbours.pasts import ItemPasts
 from m2trec_merlin.neighbours.weights import VIEWS, WEIGHTS, Weights
@@ -152,25 +157,27 @@ def _choose_for(
     train = Sessions.load(run.sessions("train"))
     scorer = model_scorer(run, catalogue, progress)
     views = views_of(views_to_try(catalogue), catalogue, train)
-    most, no_own = scorer.model.max_length, evaluation.exclude_session_items
-    lists = shortlist(prefixes, scorer, views, ItemPasts.of(catalogue), most, progress, no_own)
-    points = search(lists, parts, settings.loss, progress)
+    judges = Judges(
+        scorer, views, ItemPasts.of(catalogue), scorer.model.max_length, evaluation.exclude_session_items
+    )
+    points = search(shortlist(prefixes, judges, progress), parts, settings.loss, progress)
     alone = next(point for point in points if point.weights == Weights())
     chosen = choose(points, settings.loss)
     tried = []
     if scorer.model.next_item_head.all_items:
-        tried = listing_points(
-            valid,
-            catalogue,
-            lambda more: model_scorer(run, more),
-            {name: views[name] for name in chosen.weights.views() if name in views},
-            chosen.weights,
-            settings.prefixes // 2,
-            most,
-            seed,
-            no_own,
-            progress,
-        )
+        counting = {name: views[name] for name in chosen.weights.views() if name in views}
+
+        def judges_of(anew: ListedAnew) -> Judges:
+            return replace(
+                judges,
+                model=model_scorer(run, anew.catalogue),
+                views=anew.views(counting),
+                pasts=ItemPasts.of(anew.catalogue),
+                candidates=anew.candidates,
+            )
+
+        size = settings.prefixes // 2
+        tried = listing_points(valid, catalogue, judges_of, chosen.weights, size, seed, progress)
     listed = choose_listed(tried, settings.loss) if tried else None
     served = WEIGHTS["listed"].default if listed is None else listed.weights["listed"]
     weights = chosen.weights.but(listed=served)

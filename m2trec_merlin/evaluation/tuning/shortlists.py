@@ -95,39 +95,48 @@ class Shortlists:
         return np.where((self.target >= 0) & np.isfinite(own), ranks, UNRANKED)
 
 
+@dataclass(frozen=True)
+class Judges:
+    """What scores prefixes: a model, and the views that may be mixed with it.
+
+    Attributes:
+        model: decides what can be recommended.
+        views: what is mixed with it, by name.
+        pasts: of the items.
+        most: events of a session that views are shown, the last ones.
+        exclude_session_items: whether what a session holds is no candidate.
+        candidates: bool [R], items that may be recommended; None for all that the model can.
+    """
+
+    model: ItemScorer
+    views: Mapping[str, ItemScorer]
+    pasts: ItemPasts
+    most: int
+    exclude_session_items: bool = False
+    candidates: np.ndarray | None = None
+
+
 def shortlist(
-    prefixes: Prefixes,
-    model: ItemScorer,
-    views: Mapping[str, ItemScorer],
-    pasts: ItemPasts,
-    most: int,
-    progress: Progress = SILENT,
-    exclude_session_items: bool = False,
-    candidates: np.ndarray | None = None,
-    best: int = BEST,
+    prefixes: Prefixes, judges: Judges, progress: Progress = SILENT, best: int = BEST
 ) -> Shortlists:
     """Score prefixes by all views and keep the best items of each.
 
     Args:
         prefixes: at least one.
-        model: decides what can be recommended.
-        views: what is mixed with it.
-        pasts: of the items.
-        most: events of a session that views are shown, the last ones.
+        judges: that score them.
         progress: is told after each block how many prefixes have been scored.
-        exclude_session_items: what a session holds is no candidate.
-        candidates: bool [R], items that may be recommended; default: all that the model can.
         best: items that each view contributes.
     """
     parts = []
     done = 0
-    for block in prefixes.blocks(max(1, _BLOCK_SCORES // len(pasts.occurrences))):
-        scores = model.score(block)
-        leave_out(torch.from_numpy(scores), block, candidates, exclude_session_items)
-        shown = block.last(most)
-        lifts = {name: lift(view.score(shown)) for name, view in views.items()}
-        novelty = np.array([session_novelty(shown.items(i), pasts.rarity) for i in range(len(shown))])
-        parts.append(_keep(scores, lifts, pasts, novelty, block.targets, best))
+    for block in prefixes.blocks(max(1, _BLOCK_SCORES // len(judges.pasts.occurrences))):
+        scores = judges.model.score(block)
+        leave_out(torch.from_numpy(scores), block, judges.candidates, judges.exclude_session_items)
+        shown = block.last(judges.most)
+        lifts = {name: lift(view.score(shown)) for name, view in judges.views.items()}
+        rarity = judges.pasts.rarity
+        novelty = np.array([session_novelty(shown.items(i), rarity) for i in range(len(shown))])
+        parts.append(_keep(scores, lifts, judges.pasts, novelty, block.targets, best))
         done += len(block)
         progress.advance("scoring by all views", done, len(prefixes))
     return Shortlists.join(parts)

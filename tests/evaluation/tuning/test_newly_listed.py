@@ -16,8 +16,9 @@ from m2trec_merlin.evaluation.tuning.newly_listed import (
     choose_listed,
     listing_points,
 )
+from m2trec_merlin.evaluation.tuning.shortlists import Judges
 from m2trec_merlin.neighbours.item_lists import ItemLists
-from m2trec_merlin.neighbours.views import MixedView
+from m2trec_merlin.neighbours.pasts import ItemPasts
 from m2trec_merlin.neighbours.weights import Weights
 from m2trec_merlin.neighbours.word_likeness import WordLikeness
 from m2trec_merlin.sessions import Prefixes, Sessions
@@ -36,6 +37,11 @@ class FirstRowsFirst:
 
     def score(self, prefixes: Prefixes) -> np.ndarray:
         return np.tile(self._scores, (len(prefixes), 1))
+
+
+def by_the_model_alone(anew: ListedAnew) -> Judges:
+    pasts = ItemPasts.of(anew.catalogue)
+    return Judges(FirstRowsFirst(anew.catalogue), {}, pasts, 10, candidates=anew.candidates)
 
 
 def test_what_is_listed_anew_has_no_past_and_the_same_attributes() -> None:
@@ -76,10 +82,8 @@ def test_weights_are_worth_what_the_places_cost_that_they_give() -> None:
     """Every item is the next one as often. Five of 100 are listed anew: above 1 they are first."""
     catalogue = make_catalogue([3] * 100)
     valid = Sessions.from_lists([[1, row] for row in range(1, 101)] * 20).prefixes()
-    told, views = Told(), dict[str, MixedView]()
-    points = listing_points(
-        valid, catalogue, FirstRowsFirst, views, Weights(rare=1), 2000, 10, 1, progress=told
-    )
+    told = Told()
+    points = listing_points(valid, catalogue, by_the_model_alone, Weights(rare=1), 2000, 1, told)
     assert [point.weights["listed"] for point in points] == list(TRIED)
     assert all(point.weights["rare"] == 1 for point in points)
     first = np.array([point.weights["listed"] > 1 for point in points])
@@ -93,8 +97,7 @@ def test_weights_are_worth_what_the_places_cost_that_they_give() -> None:
 
 def test_a_handful_of_prefixes_says_nothing() -> None:
     valid = Sessions.from_lists([[1, row] for row in range(1, 101)]).prefixes()
-    views = dict[str, MixedView]()
-    assert not listing_points(valid, make_catalogue([3] * 100), FirstRowsFirst, views, Weights(), 100, 10, 1)
+    assert not listing_points(valid, make_catalogue([3] * 100), by_the_model_alone, Weights(), 100, 1)
 
 
 def listed(weight: float, hit: float, mrr: float) -> Point:
