@@ -69,9 +69,8 @@ def prepare_data(config: Config, force: bool = False, progress: Progress = SILEN
 
 def _prepare(config: Config, step: Step, force: bool, progress: Progress) -> Path:
     source, target = config.open_source(), step.folder
-    inputs = step.inputs(
-        seed=config.seed, source=source.state(), version=__version__, report=_report_settings(config)
-    )
+    facts = step.inputs(source=source.state(), version=__version__, report=_report_settings(config))
+    inputs = {**facts, "seed": config.seed}
     if not force and step.is_current(inputs):
         progress.say(f"{target} is up to date")
         return target

@@ -25,8 +25,6 @@ from m2trec_merlin.runs.settings import differences
 NO_MIXTURE = NoMixture().kind
 #: The steps whose results variants do not share.
 _OF_THE_MODEL = tuple(verb for verb in VERBS if STEPS[verb].of_the_model)
-#: What manifests tell beside the settings of the configuration: facts, and by which results a step was made.
-_FACTS = {"source", "report", "version", "format", "model_format", "split", "start", "from", "chosen", "grid"}
 
 
 @dataclass(frozen=True)
@@ -228,7 +226,7 @@ def _settings(run: ListedRun, verb: Verb) -> dict[str, Any] | None:
     """
     if verb not in run.manifests:
         return None
-    left_out = {*STEPS[verb].before, *_FACTS}
+    left_out = {*STEPS[verb].earlier(), *STEPS[verb].facts}
     settings = run.manifests[verb]["settings"].items()
     return {name: _by_name(value) for name, value in settings if name not in left_out}
 

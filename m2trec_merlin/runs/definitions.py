@@ -22,6 +22,9 @@ Verb = Literal["data", "preprocess", "train", "tune", "evaluate", "export"]
 #: As `write_manifest` wrote it.
 Manifest = dict[str, Any]
 
+#: What manifests call the choice of a mixture that a result was made with.
+CHOSEN = "chosen"
+
 
 def _files(manifest: Manifest) -> Any:
     return manifest["sha256"]
@@ -49,6 +52,7 @@ class StepDefinition:
         of_the_model: whether variants of a model have each their own.
         names: what the configuration file calls settings that the manifest has by another name.
         section: of the configuration file that all other settings stand in; "" for none.
+        facts: what no setting tells and the result depends on, too, by what the manifest calls it.
         left_out: settings that the manifest names only where they say something, so that results of before
             they existed stay current.
         identity: what tells one result from another, as the manifests of later steps keep it.
@@ -61,8 +65,13 @@ class StepDefinition:
     of_the_model: bool = True
     names: Mapping[str, str] = field(default_factory=dict)
     section: str = ""
+    facts: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     identity: Callable[[Manifest], Any] = _files
+
+    def earlier(self) -> tuple[str, ...]:
+        """Return what a manifest calls the results that this one was made of."""
+        return (*self.before, CHOSEN) if self.reads_choice else tuple(self.before)
 
     def full_name(self, name: str) -> str:
         """Return what the configuration file calls a setting that the manifest calls `name`."""
@@ -84,6 +93,7 @@ STEPS: dict[Verb, StepDefinition] = {
         before={},
         of_the_model=False,
         names={"files": "data"},
+        facts=("source", "report", "version"),
         left_out=("event_attributes",),
         identity=_tables,
     ),
@@ -97,6 +107,7 @@ STEPS: dict[Verb, StepDefinition] = {
             "max_session_length": "data.max_session_length",
             **_TITLES,
         },
+        facts=("version", "format", "start"),
         left_out=("event_attributes",),
         identity=_encoding,
     ),
@@ -105,6 +116,7 @@ STEPS: dict[Verb, StepDefinition] = {
         settings=settings.of_train,
         before={"preprocessed": "preprocess"},
         names={**_SCORED, "continued": "training.continued"},
+        facts=("model_format", "from"),
         left_out=("event_attributes", *_SCORED),
     ),
     "tune": StepDefinition(
@@ -117,6 +129,7 @@ STEPS: dict[Verb, StepDefinition] = {
             "mixture": "serving.mixture",
             "sparse_below": "evaluation.sparse_below",
         },
+        facts=("version", "grid"),
         left_out=(*_SCORED, *_TITLES),
     ),
     "evaluate": StepDefinition(
@@ -130,6 +143,7 @@ STEPS: dict[Verb, StepDefinition] = {
             "new_item_boost": "serving.new_item_boost",
             **_TITLES,
         },
+        facts=("version", "split"),
         left_out=("new_item_boost", *_TITLES),
     ),
     "export": StepDefinition(
@@ -138,6 +152,7 @@ STEPS: dict[Verb, StepDefinition] = {
         before=_OF_A_MODEL,
         reads_choice=True,
         section="serving",
+        facts=("format", "version"),
     ),
 }
 VERBS: tuple[Verb, ...] = tuple(STEPS)

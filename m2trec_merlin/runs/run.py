@@ -8,7 +8,7 @@ from typing import Any
 from m2trec_merlin.config import Config
 from m2trec_merlin.config.serving import TunedMixture
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.runs.definitions import STEPS, VERBS, Verb
+from m2trec_merlin.runs.definitions import CHOSEN, STEPS, VERBS, Verb
 from m2trec_merlin.runs.folder import RunFolder
 from m2trec_merlin.runs.settings import differences, made_of
 from m2trec_merlin.runs.steps import Step
@@ -86,7 +86,7 @@ def step_of(run: RunFolder, verb: Verb, config: Config | None = None) -> Step:
     definition = STEPS[verb]
     verbs = dict(definition.before)
     if definition.reads_choice and config is not None and isinstance(config.serving.mixture, TunedMixture):
-        verbs["chosen"] = "tune"
+        verbs[CHOSEN] = "tune"
     before = {name: step_of(run, earlier, config) for name, earlier in verbs.items()}
     wanted = {} if config is None else definition.settings(config)
     return Step(verb, definition.folder(run), wanted, before)

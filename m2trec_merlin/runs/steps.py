@@ -65,6 +65,8 @@ class Step:
         Raises:
             ArtifactError: a step before it has not run.
         """
+        undeclared = facts.keys() - set(self.definition.facts)
+        assert not undeclared, f"facts that {self.verb} does not declare: {undeclared}"
         earlier = {name: step.identity(step.manifest()) for name, step in self.before.items()}
         return {**earlier, **self.settings, **facts}
 
