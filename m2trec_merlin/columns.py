@@ -71,7 +71,9 @@ def of_one_type(series: pd.Series) -> pd.Series:
         return series
     if not any(isinstance(value, list | np.ndarray) for value in series):
         return as_text(series).to_pandas().set_axis(series.index).astype(object)
-    return series.map(lambda v: as_text(pd.Series(list(v), dtype=object)).to_pylist(), na_action="ignore")
+    # A text is no list of its letters.
+    lists = series.map(lambda value: [value] if isinstance(value, str) else list(value), na_action="ignore")
+    return lists.map(lambda value: as_text(pd.Series(value, dtype=object)).to_pylist(), na_action="ignore")
 
 
 def are_missing_words(texts: pa.Array) -> np.ndarray:

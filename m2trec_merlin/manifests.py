@@ -36,7 +36,9 @@ def write_manifest(directory: Path, step: str, inputs: dict[str, Any], **facts: 
         inputs: everything the result depends on; `is_current` compares it.
         facts: whatever else a reader wants to know (counts, metrics, seconds).
     """
-    files = sorted(path for path in directory.rglob("*") if path.is_file() and path.name != MANIFEST)
+    everything = (path for path in directory.rglob("*") if path.is_file() and path.name != MANIFEST)
+    # What is being written, or was when a process was killed, stands in folders that begin with a dot.
+    files = sorted(p for p in everything if not p.relative_to(directory).parts[0].startswith("."))
     manifest = {
         "step": step,
         "inputs": fingerprint(inputs),

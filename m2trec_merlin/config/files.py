@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -143,3 +144,23 @@ for _tag, _pattern, _first in (
 ):
     _Yaml12.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})\Z"), _first)
 _Yaml12.add_constructor("tag:yaml.org,2002:float", _construct_number)
+
+
+class _Writer(yaml.SafeDumper):
+    """Quotes what is no text to one of YAML 1.1 and 1.2: whoever reads the file may know either."""
+
+    yaml_implicit_resolvers = {
+        first: [*yaml.SafeDumper.yaml_implicit_resolvers.get(first, []), *own]
+        for first in {**yaml.SafeDumper.yaml_implicit_resolvers, **_Yaml12.yaml_implicit_resolvers}
+        for own in [_Yaml12.yaml_implicit_resolvers.get(first, [])]
+    }
+
+
+def write_value(value: Any) -> str:
+    """Return a value of JSON as a configuration has it, in one line."""
+    dumped: str = yaml.dump(
+        value, Dumper=_Writer, default_flow_style=True, allow_unicode=True, sort_keys=False, width=1 << 30
+    )
+    dumped = dumped.removesuffix("...\n").strip()
+    # YAML would break a text with line breaks in two; JSON is YAML, too.
+    return json.dumps(value, ensure_ascii=False) if "\n" in dumped else dumped

@@ -177,8 +177,14 @@ def _numbers(column: EncodedColumn) -> Callable[[Sample], np.ndarray]:
     if column.field.layout is not Layout.VECTORS:
         return lambda sample: sample.items[name].values
     few = column.values[:_MOST_VECTORS]
-    direction = np.linalg.svd(few - few.mean(0), full_matrices=False)[2][0]
-    return lambda sample: sample.items[name].values @ direction
+    direction = np.linalg.svd(few - few.mean(0), full_matrices=False)[2][0].astype(np.float64)
+
+    def along(sample: Sample) -> np.ndarray:
+        # Products of equal vectors differ in the last digits, and must not fall into different bins for it.
+        lie = sample.items[name].values.astype(np.float64) @ direction
+        return lie.astype(np.float32).astype(np.float64)
+
+    return along
 
 
 def _lengths(sample: Sample, drawn: np.ndarray | None, longest: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from m2trec_merlin.errors import ArtifactError, ConfigError, DataError, MissingD
 from m2trec_merlin.evaluation.measurements import Measurement, read_measurements
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.protocol import empty_cut_offs
-from m2trec_merlin.evaluation.ranking import evaluate, scored_prefixes
+from m2trec_merlin.evaluation.ranking import evaluate, scored_prefixes, why_none
 from m2trec_merlin.evaluation.results import write_results
 from m2trec_merlin.manifests import is_current, write_manifest
 from m2trec_merlin.progress import SILENT, Progress
@@ -109,7 +109,7 @@ def _score(
 ) -> list[Outcome]:
     prefixes = scored_prefixes(sessions, config.evaluation, config.evaluation.max_prefixes, config.seed)
     if not len(prefixes):
-        raise ArtifactError("there is no prefix to score: no session has two events")
+        raise ArtifactError(f"there is no prefix to score: {why_none(config)}")
     outcomes = []
     for scorer in everyone:
         outcomes.append(evaluate(scorer, prefixes, catalogue, config.evaluation, progress=progress))

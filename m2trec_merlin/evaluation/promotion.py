@@ -152,7 +152,7 @@ def weigh(candidate: Outcome, current: Outcome, metric: Metric, k: int, samples:
         ArtifactError: there is no prefix.
     """
     if not len(candidate.prefixes):
-        raise ArtifactError("there is no prefix to compare on: no validation session has two events")
+        raise ArtifactError("there is no prefix to compare on: no validation session has one")
     values = [metric.values(outcome, k).astype(np.float64) for outcome in (candidate, current)]
     difference = values[0] - values[1]
     low, high = session_intervals(difference[:, None], candidate.prefixes.session, samples, seed)

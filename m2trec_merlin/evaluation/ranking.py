@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.config import EvaluationConfig
+from m2trec_merlin.config import Config, EvaluationConfig
 from m2trec_merlin.encoded import FIRST_VALUE, MISSING, NO_ITEM, EncodedColumn
 from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.evaluation.outcomes import UNMEASURED, UNRANKED, ItemRanks, Outcome
@@ -115,6 +115,13 @@ def prefixes_of(sessions: Sessions, config: EvaluationConfig) -> Prefixes:
 def scored_prefixes(sessions: Sessions, config: EvaluationConfig, most: int | None, seed: int) -> Prefixes:
     """Return the prefixes that are scored: `prefixes_of`, and of these a sample where there are more."""
     return sample_prefixes(prefixes_of(sessions, config), most, seed)
+
+
+def why_none(config: Config) -> str:
+    """Say why sessions that follow the rules of data/ may have no prefix that is scored."""
+    if config.evaluation.prefixes == "last" and config.data.targets is not None:
+        return "no session ends in an event that may be a target (evaluation.prefixes: last, data.targets)"
+    return "no session has two events"
 
 
 def sample_prefixes(prefixes: Prefixes, size: int | None, seed: int) -> Prefixes:

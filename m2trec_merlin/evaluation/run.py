@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from m2trec_merlin.artifacts import recover
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.comparison import compare
@@ -53,6 +54,8 @@ def evaluate_model(
 
 def _evaluate(run: Run, split: HeldOut, force: bool, progress: Progress) -> Path:
     output = run.evaluation_of(split)
+    # The lock of the step is that of the evaluation on test sessions.
+    recover(output)
     catalogue = Catalogue.load(run.catalogue)
     train = Sessions.load(run.sessions("train"))
     compare(

@@ -24,6 +24,8 @@ from m2trec_merlin.model.lists import Lists, hashed_pairs
 #: L2 penalty of the regression, and length that vectors are brought to: chosen by cross-validation over items
 #: (docs/quality.md).
 PENALTY, VECTOR_LENGTH = 0.01, 5.0
+#: Deviations beyond which numbers say no more: of what no item was, a line that goes on says nothing.
+FARTHEST = 5.0
 
 _PAIRS = "__pairs"
 
@@ -118,7 +120,9 @@ class ExpectedPopularity(AttributeEncoder):
                 values = attributes[name]
                 if layout is Layout.VECTORS:
                     values = VECTOR_LENGTH * F.normalize(values, dim=1)
-                yield name, values.unsqueeze(1) if layout is Layout.NUMBERS else values
+                elif layout is Layout.NUMBERS:
+                    values = values.clamp(-FARTHEST, FARTHEST).unsqueeze(1)
+                yield name, values
                 continue
             lists = lists_of(attributes, name)
             yield name, lists

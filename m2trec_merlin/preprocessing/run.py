@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from m2trec_merlin.artifacts import atomic_directory
+from m2trec_merlin.artifacts import atomic_directory, recover
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ArtifactError
@@ -103,6 +103,7 @@ def preprocess_sessions(config: Config, dask: str | None = None, progress: Progr
                 f"{target} holds no catalogue made from these data and settings: run workflows/items.py first"
             )
         started = time.monotonic()
+        recover(target / SESSIONS)
         with atomic_directory(target / SESSIONS) as output, _at_hand(run, dask, progress) as workers:
             sessions = _build_sessions(run, run.catalogue, output, workers)
         _finish(target, inputs, sessions, {"sessions": time.monotonic() - started})

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -126,11 +127,25 @@ def _to_arrow(rows: pd.DataFrame) -> pa.Table:
     try:
         return pa.Table.from_pandas(rows, preserve_index=False)
     except pa.ArrowException:
-        # Arrow has no type for whole numbers beside decimals: as texts they say the same.
-        rows = rows.copy()
-        for name in rows.select_dtypes(object):
-            rows[name] = rows[name].map(text_of_id, na_action="ignore")
-        return pa.Table.from_pandas(rows, preserve_index=False)
+        return pa.Table.from_pandas(rows.apply(_of_one_type), preserve_index=False)
+
+
+def _of_one_type(values: pd.Series) -> pd.Series:
+    """Return values as texts, or lists of texts, where Arrow has no type for all of them.
+
+    It has none for whole numbers beside decimals; as texts they say the same.
+    """
+    try:
+        pa.array(values, from_pandas=True)
+    except pa.ArrowException:
+        return values.map(_as_text, na_action="ignore")
+    return values
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, list | np.ndarray):
+        return [None if each is None else text_of_id(each) for each in value]
+    return text_of_id(value)
 
 
 def _read_folder(folder: Path) -> pd.DataFrame:

@@ -40,8 +40,10 @@ class RunFolder:
     @classmethod
     def at(cls, path: Path) -> RunFolder:
         """Return the run that a folder is; a variant shares the data of the run that it stands in."""
+        own = RunFolder(path, path)
         real = path.resolve()
-        return RunFolder(real.parents[1] if real.parent.name == VARIANTS_FOLDER else path, path)
+        is_variant = real.parent.name == VARIANTS_FOLDER and not own.data.is_dir()
+        return RunFolder(real.parents[1], path) if is_variant else own
 
     @property
     def is_variant(self) -> bool:

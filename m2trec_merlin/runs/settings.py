@@ -33,6 +33,8 @@ def of_data(config: Config) -> Settings:
         "attributes": [attribute.reading_settings() for attribute in config.attributes],
         # Interactions hold their columns by the names of the attributes.
         **_of_events([{"name": a.name, **a.reading_settings()} for a in config.event_attributes]),
+        # The table keeps the column as it is, whatever attributes read of it.
+        "title_column": config.serving.title_column,
     }
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from m2trec_merlin.attributes.base import RESERVED_NAMES
+from m2trec_merlin.config.files import write_value
 from m2trec_merlin.readers.files.dialect import Dialect
 from m2trec_merlin.readers.problems import looks_like_a_value
 from m2trec_merlin.shares import percent
@@ -145,11 +142,11 @@ def compose(found: Examination, output: Path) -> str:
         *_block("Looked at", found.looked_at()),
         *_block("Unsure", found.doubts()),
         *_block("Left out", found.left_out()),
-        f"name: {_yaml(run_name(output))}",
+        f"name: {write_value(run_name(output))}",
         "data:",
         "  source: tables",
-        f"  interactions: {_yaml(_relative(found.clicks.path, output))}",
-        *([] if found.is_one_table else [f"  items: {_yaml(_relative(found.items.path, output))}"]),
+        f"  interactions: {write_value(_relative(found.clicks.path, output))}",
+        *([] if found.is_one_table else [f"  items: {write_value(_relative(found.items.path, output))}"]),
         *_columns(found),
         *_sessions(found),
         *_listed(found),
@@ -163,9 +160,9 @@ def compose(found: Examination, output: Path) -> str:
         lines += ["model:", "  next_attributes:  # of the next item, predicted beside it: coarse to fine"]
         for task in found.tasks:
             entry = {"attribute": names[task.column.name], "weight": 0.2}
-            lines.append(f"    - {_yaml(entry)}{_comment(f'{task.n_values:,} values')}")
+            lines.append(f"    - {write_value(entry)}{_comment(f'{task.n_values:,} values')}")
     if (title := _title_column(found.choices)) is not None:
-        lines.append(f"serving: {_yaml({'title_column': title})}  # what people know an item by")
+        lines.append(f"serving: {write_value({'title_column': title})}  # what people know an item by")
     lines.append("evaluation: {max_prefixes: 20000}  # a sample of the test sessions; leave it out for all")
     return "\n".join(lines) + "\n"
 
@@ -194,37 +191,37 @@ def _columns(found: Examination) -> Iterator[str]:
     ids = found.ids
     yield "  columns:"
     if found.grouping.gap is None:
-        yield f"    session_id: {_yaml(found.grouping.column)}{_comment(found.grouping.reason)}"
+        yield f"    session_id: {write_value(found.grouping.column)}{_comment(found.grouping.reason)}"
     meeting = f"{percent(ids.known)} of the events looked at find their item"
-    yield f"    item_id: {_yaml(ids.clicked)}{_comment(meeting)}"
+    yield f"    item_id: {write_value(ids.clicked)}{_comment(meeting)}"
     if ids.described != ids.clicked:
-        yield f"    items_item_id: {_yaml(ids.described)}{_comment('what the items table calls it')}"
+        yield f"    items_item_id: {write_value(ids.described)}{_comment('what the items table calls it')}"
     if found.order.column is not None:
-        yield f"    order: {_yaml(found.order.column)}{_comment(found.order.reason)}"
+        yield f"    order: {write_value(found.order.column)}{_comment(found.order.reason)}"
     else:
         yield f"    # order: {found.order.reason}"
     if found.split is not None:
-        yield f"    split: {_yaml(found.split)}"
+        yield f"    split: {write_value(found.split)}"
 
 
 def _sessions(found: Examination) -> Iterator[str]:
     if found.grouping.gap is not None:
         entry = {"user": found.grouping.column, "gap": found.grouping.gap}
-        yield f"  sessions: {_yaml(entry)}{_comment(found.grouping.reason)}"
+        yield f"  sessions: {write_value(entry)}{_comment(found.grouping.reason)}"
 
 
 def _listed(found: Examination) -> Iterator[str]:
     if (dates := found.listed) is not None:
         written = {} if dates.time_format is None else {"time_format": dates.time_format}
         why = "since when items are listed: what came late is no dead stock because it never sold"
-        yield f"  listed: {_yaml({'column': dates.column, **written})}{_comment(why)}"
+        yield f"  listed: {write_value({'column': dates.column, **written})}{_comment(why)}"
 
 
 def _split(found: Examination) -> Iterator[str]:
     if found.split is not None:
         named = set(found.clicks.columns[found.split].counts.index)
         share = {} if "valid" in named else {"valid_share_of_train": 0.1}
-        yield f"  split: {_yaml({'kind': 'column', **share})}{_comment('as the interactions say')}"
+        yield f"  split: {write_value({'kind': 'column', **share})}{_comment('as the interactions say')}"
     elif found.order.times is not None and found.order.times.times.nunique() > 20:
         yield "  split: {kind: time, test_share: 0.1, valid_share: 0.1}  # the last sessions are held out"
     else:
@@ -241,7 +238,7 @@ def _options(found: Examination) -> Iterator[str]:
     if found.order.times is not None and found.order.times.time_format is not None:
         example = found.clicks.columns[found.order.times.column].texts.iloc[0]
         options.append(
-            f"    time_format: {_yaml(found.order.times.time_format)}{_comment(f'as in {example!r}')}"
+            f"    time_format: {write_value(found.order.times.time_format)}{_comment(f'as in {example!r}')}"
         )
     if found.unknown:
         share = _comment(f"{percent(found.unknown)} of events name no known item")
@@ -255,7 +252,7 @@ def _dialect(dialect: Dialect) -> Iterator[str]:
     usual = Dialect()
     for name in ("separator", "encoding", "quoting"):
         if (value := getattr(dialect, name)) != getattr(usual, name):
-            yield f"{name}: {_yaml(value)}"
+            yield f"{name}: {write_value(value)}"
 
 
 def _attributes(choices: list[ChosenKind]) -> Iterator[str]:
@@ -268,7 +265,7 @@ def _attributes(choices: list[ChosenKind]) -> Iterator[str]:
         source = {} if column == name else {"column": column}
         entry = {"name": name, "kind": choice.kind, **source, **choice.settings}
         unsure = f"; unsure: {choice.unsure}" if choice.unsure else ""
-        yield f"  - {_yaml(entry)}{_comment(choice.reason + unsure)}"
+        yield f"  - {write_value(entry)}{_comment(choice.reason + unsure)}"
 
 
 def _title_column(choices: list[ChosenKind]) -> str | None:
@@ -288,15 +285,6 @@ def _block(title: str, lines: list[str]) -> Iterator[str]:
 def _comment(text: str) -> str:
     """Return a comment behind a setting: one line of printable characters."""
     return "  # " + " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
-def _yaml(value: Any) -> str:
-    dumped: str = yaml.safe_dump(
-        value, default_flow_style=True, allow_unicode=True, sort_keys=False, width=1 << 30
-    )
-    dumped = dumped.removesuffix("...\n").strip()
-    # YAML would break a text with line breaks in two; JSON is YAML, too.
-    return json.dumps(value, ensure_ascii=False) if "\n" in dumped else dumped
 
 
 def _relative(path: Path, output: Path) -> str:

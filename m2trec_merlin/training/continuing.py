@@ -45,11 +45,16 @@ class Continuation:
 
     Raises:
         ArtifactError: the run was not preprocessed to start from that one, or its model is another one; the
-            message names each setting.
+            message names each setting. Or items are to be measured that no training saw.
     """
 
     def __init__(self, run: Run, earlier: Run, catalogue: Catalogue) -> None:
         require_same_model(run, earlier)
+        if run.config.data.cold_item_share:
+            raise ArtifactError(
+                f"data.cold_item_share takes items out of training that {earlier.model_directory} learned "
+                "from: leave it out, or train without --from"
+            )
         step = earlier.step("preprocess")
         started = run.step("preprocess").manifest()["settings"].get(START)
         if started != step.identity(step.manifest()):

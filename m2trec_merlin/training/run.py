@@ -16,7 +16,7 @@ from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.devices import choose
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.evaluation.ranking import scored_prefixes
+from m2trec_merlin.evaluation.ranking import scored_prefixes, why_none
 from m2trec_merlin.manifests import write_manifest
 from m2trec_merlin.model.storage import FORMAT, save_model
 from m2trec_merlin.progress import SILENT, Progress
@@ -159,7 +159,11 @@ def _trainer(
     )
     if start.drawn:
         settings = continued(settings, len(loader))
-    validation = Sessions.load(run.sessions("valid"))
+    sessions = Sessions.load(run.sessions("valid"))
+    validation = scored_prefixes(sessions, config.evaluation, settings.validation_prefixes, config.seed)
+    if not len(validation):
+        what = f"{run.sessions('valid')} has no prefix that tells which epoch is best"
+        raise ArtifactError(f"{what}: {why_none(config)}")
     captured = False
     if settings.cuda_graphs:
         lacks = cannot_capture(model, device, processes, loader.says_more)
@@ -175,7 +179,7 @@ def _trainer(
         model,
         start.catalogue,
         loader,
-        scored_prefixes(validation, config.evaluation, settings.validation_prefixes, config.seed),
+        validation,
         settings,
         run.checkpoints(training),
         training,

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from m2trec_merlin.config import load_config, parse_overrides
-from m2trec_merlin.config.files import parse_yaml, read_settings
+from m2trec_merlin.config.files import parse_yaml, read_settings, write_value
 from m2trec_merlin.errors import ConfigError
 
 SHOP = "name: shop\nattributes: [{name: title, kind: text}]\n"
@@ -212,3 +213,29 @@ def test_settings_of_a_command_line_are_yaml() -> None:
 def test_a_value_goes_on_to_its_end(text: str, value: object) -> None:
     """To YAML "#" is a comment, which left the separator unset without a word."""
     assert parse_overrides([f"key={text}"]) == {"key": value}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "08",
+        "083",
+        "1e3",
+        "07E5",
+        "-.5",
+        ".1e4",
+        "0x1F",
+        "no",
+        "12:30",
+        "2024-01-01",
+        "null",
+        "",
+        "a: b",
+        "- x",
+        "#",
+    ],
+)
+def test_a_text_is_written_so_that_either_yaml_reads_a_text(text: str) -> None:
+    for value in (text, [text, 1], {"column": text, "gap": 1.5, "all": True, "none": None}):
+        written = write_value(value)
+        assert parse_yaml(written, "it") == value == yaml.safe_load(written)

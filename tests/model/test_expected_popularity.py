@@ -9,7 +9,7 @@ import torch
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.encoded import EncodedColumn, Field, Layout
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, id_column
-from m2trec_merlin.model.expected_popularity import PENALTY, ExpectedPopularity
+from m2trec_merlin.model.expected_popularity import FARTHEST, PENALTY, ExpectedPopularity
 from m2trec_merlin.model.heads import MetadataHead
 from m2trec_merlin.model.m2trec import build_model, fit_before_training
 from m2trec_merlin.model.scoring import ModelScorer
@@ -83,6 +83,9 @@ def test_numbers_count_too() -> None:
     encoder.fit(catalogue)
     new = expected(encoder, catalogue)[-2:]
     assert new[1] > new[0] + 1, "cheap items are bought more here"
+    catalogue.attributes["price"].values[-2:] = [-FARTHEST, -1000 * FARTHEST]
+    far = expected(encoder, catalogue)[-2:]
+    assert far[0] == far[1] > new[1], "and no mistyped price makes the most popular of all"
 
 
 def test_only_training_items_take_part_in_the_fit() -> None:

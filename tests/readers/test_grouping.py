@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -73,3 +75,19 @@ def test_no_rows_give_no_chunks() -> None:
 def test_cut_sessions_counts_sessions_not_rows() -> None:
     frame = pd.DataFrame({"session_id": np.repeat([5, 4, 9], [3, 1, 2])})
     assert [len(c) for c in cut_sessions(frame, 2)] == [4, 2]
+
+
+@pytest.mark.parametrize("limit", [1, 1000])
+def test_columns_that_arrow_has_a_type_for_stay_as_they_are_beside_those_it_has_none_for(limit: int) -> None:
+    frame = pd.DataFrame(
+        {
+            "session_id": [1, 2, 1],
+            "number": [1, Decimal("2.5"), "x"],
+            "tags": [["a", "b"], None, ["c"]],
+            "day": [date(2024, 3, 1)] * 3,
+        }
+    )
+    read = pd.concat(GroupedSessions(lambda: iter([frame]), limit))
+    assert [each if each is None else list(each) for each in read["tags"]] == [["a", "b"], ["c"], None]
+    assert read["day"].tolist() == [date(2024, 3, 1)] * 3
+    assert read["number"].astype(str).tolist() == ["1", "x", "2.5"]

@@ -82,3 +82,7 @@ def test_a_variant_is_known_by_where_it_stands(tmp_path: Path) -> None:
     run, variant = RunFolder.at(tmp_path / "run"), RunFolder.at(other)
     assert (run.directory, run.is_variant, run.variants()) == (tmp_path / "run", False, [variant])
     assert (variant.directory, variant.is_variant, variant.variants()) == (tmp_path / "run", True, [])
+    (other / "data").mkdir()
+    assert not RunFolder.at(other).is_variant, (
+        "what has data of its own is a run, whatever its folder is called"
+    )

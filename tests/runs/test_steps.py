@@ -45,7 +45,7 @@ ALL, OF_THE_MODEL = list(VERBS), ["train", "tune", "evaluate", "export"]
         ("data.cold_item_share", 0.1, ALL),
         ("data.options", {"n_sessions": 9}, ALL),
         ("attributes.brand.column", "maker", ALL),
-        ("serving.title_column", "name", ["preprocess", *OF_THE_MODEL]),
+        ("serving.title_column", "name", ["data", "preprocess", *OF_THE_MODEL]),
         ("data.min_session_length", 3, ALL),
         ("data.max_session_length", 9, ["preprocess", *OF_THE_MODEL]),
         ("attributes.title.vocabulary_size", 99, ["preprocess", *OF_THE_MODEL]),
@@ -112,6 +112,7 @@ def test_the_chain_is_current_again_when_it_was_done_again(done: Path) -> None:
 def test_what_items_are_shown_as_needs_no_training(done: Path) -> None:
     # But words of titles count beside the model.
     changed = configure(done, "serving.title_column", "name")
+    do(Run(changed), "data")
     do(Run(changed), "preprocess")
     assert stale(changed) == ["tune", "evaluate", "export"]
     for number, verb in enumerate(("tune", "evaluate", "export")):

@@ -160,3 +160,10 @@ def test_learning_rates_and_warm_up_are_those_of_going_on() -> None:
         [found.learning_rate, found.item_learning_rate],
         [config.learning_rate / 2, config.item_learning_rate / 2],
     )
+
+
+def test_items_that_no_training_saw_need_a_training_of_their_own(yesterday: Run, today: Run) -> None:
+    data = today.config.data.model_copy(update={"cold_item_share": 0.1})
+    run = Run(today.config.model_copy(update={"data": data}))
+    with pytest.raises(ArtifactError, match=r"^data\.cold_item_share takes items out of training that"):
+        Continuation(run, yesterday, Catalogue.load(today.catalogue))
