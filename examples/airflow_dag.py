@@ -1,8 +1,8 @@
 """A shop's day as a DAG of Airflow 3: docs/daily.md.
 
-The tasks are commands of m2trec, and exit code 3, which is an answer and no failure, skips what it should:
-where `drift` finds the new data unlike those of the current model, training starts from scratch, and where
-`promote` finds the model of today worse, nothing is restarted.
+The tasks are commands of m2trec, and exit codes 3 and 4, which are answers and no failures, skip what they
+should: where `drift` finds the new data unlike those of the current model, or nothing new, training starts
+from scratch, and where `promote` finds the model of today worse, or current already, nothing is restarted.
 """
 
 from datetime import datetime
@@ -12,7 +12,7 @@ from airflow.sdk import DAG
 
 CONFIG, CURRENT, TODAY = "shop.yaml", "runs/current", "runs/{{ ds }}"
 THERE = f"-c {CONFIG} -s work_dir={TODAY}"
-ANSWERED_NO = 3
+ANSWERED_NO, NOTHING_TO_DO = 3, 4
 
 with DAG(
     "m2trec_daily",
@@ -27,7 +27,7 @@ with DAG(
     drift = BashOperator(
         task_id="drift",
         bash_command=f"m2trec drift {CONFIG} -s work_dir={TODAY} --from {CURRENT}",
-        skip_on_exit_code=ANSWERED_NO,
+        skip_on_exit_code=[ANSWERED_NO, NOTHING_TO_DO],
     )
     go_on = BashOperator(task_id="go_on", bash_command=f"m2trec train {THERE} --from {CURRENT}")
     from_scratch = BashOperator(
@@ -44,7 +44,7 @@ with DAG(
     promote = BashOperator(
         task_id="promote",
         bash_command=f"m2trec promote {TODAY} --over {CURRENT} --margin 0.005",
-        skip_on_exit_code=ANSWERED_NO,
+        skip_on_exit_code=[ANSWERED_NO, NOTHING_TO_DO],
     )
     restart = BashOperator(task_id="restart", bash_command="systemctl restart m2trec")
 

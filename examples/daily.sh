@@ -7,7 +7,7 @@ today=${3:-runs/$(date +%F)}
 
 m2trec data -c "$config" -s "work_dir=$today"
 
-# Exit code 3 is an answer, all others but 0 are failures.
+# Exit code 3 is an answer, and 4 says that nothing is to be done; all others but 0 are failures.
 status=0
 m2trec drift "$config" -s "work_dir=$today" --from "$current" || status=$?
 case $status in
@@ -17,6 +17,10 @@ case $status in
 3)
     m2trec preprocess -c "$config" -s "work_dir=$today"
     m2trec train -c "$config" -s "work_dir=$today"
+    ;;
+4)
+    echo "nothing is new since $current"
+    exit 0
     ;;
 *) exit "$status" ;;
 esac

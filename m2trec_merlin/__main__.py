@@ -1,5 +1,16 @@
-"""`python -m m2trec_merlin` is `m2trec`: what `torchrun -m m2trec_merlin train` starts."""
+"""`m2trec`, and `python -m m2trec_merlin`: what `torchrun -m m2trec_merlin train` starts."""
 
-from m2trec_merlin.cli.app import main
+import sys
 
-main()
+
+def main() -> None:
+    """Run the command line, whose import takes a moment in which Ctrl-C is no error either."""
+    try:
+        from m2trec_merlin.cli.app import main as run
+    except KeyboardInterrupt:
+        sys.exit(130)
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -4,6 +4,7 @@ M2TRecError                     one message for the user, no traceback on the co
 ├── ConfigError                 the configuration file, all mistakes at once
 ├── DataError                   the raw tables, all problems at once
 ├── ArtifactError               something an earlier step should have written is missing or damaged
+│   └── NothingToDoError        nothing came since: done again, it is the same
 ├── MissingDependencyError      an optional package or system library is not installed
 ├── TrackingError               a service that records runs does not take something
 └── ServerError                 Triton did not start, did not answer, or refused a request
@@ -53,6 +54,10 @@ class DataError(M2TRecError):
 
 class ArtifactError(M2TRecError):
     """A file or folder that an earlier step writes is missing, incomplete or altered."""
+
+
+class NothingToDoError(ArtifactError):
+    """What is asked for is so already, or nothing came that it could be done with."""
 
 
 class MissingDependencyError(M2TRecError):

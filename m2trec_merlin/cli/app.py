@@ -23,9 +23,12 @@ from m2trec_merlin.cli.options import (
 from m2trec_merlin.cli.remedies import complete
 from m2trec_merlin.cli.terminal import console, errors, escape
 from m2trec_merlin.config import parse_overrides, serving_of
-from m2trec_merlin.errors import message_of
+from m2trec_merlin.errors import NothingToDoError, message_of
 from m2trec_merlin.runs import HeldOut
 from m2trec_merlin.version import __version__
+
+#: Exit code of a verb that Ctrl-C ended.
+STOPPED = 130
 
 app = typer.Typer(
     name="m2trec",
@@ -313,7 +316,14 @@ def main() -> None:
             raise
         text = escape(complete(message))
         errors.print(f"[bold red]Error:[/bold red] {text}", soft_wrap=True, highlight=False)
-        sys.exit(1)
+        sys.exit(4 if isinstance(error, NothingToDoError) else 1)
     except KeyboardInterrupt:
-        errors.print("Stopped. Run the same command again to go on.")
-        sys.exit(130)
+        raise SystemExit(_stopped()) from None
+    except SystemExit as end:
+        # What typer makes of Ctrl-C, without a word.
+        raise SystemExit(_stopped() if end.code == STOPPED else end.code) from None
+
+
+def _stopped() -> int:
+    errors.print("Stopped. Run the same command again to go on.")
+    return STOPPED

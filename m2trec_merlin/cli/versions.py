@@ -12,7 +12,7 @@ from rich.table import Table
 from m2trec_merlin.cli.progress import TerminalProgress
 from m2trec_merlin.cli.terminal import console, errors, print_plain
 from m2trec_merlin.contract.repository import find_repository
-from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.errors import NothingToDoError
 
 #: Exit codes; 1 is what every verb that fails returns, 2 what a wrong command line does.
 YES, NO = 0, 3
@@ -66,7 +66,7 @@ def run_promote(candidate: Path, over: Path, metric: str, margin: float, as_json
     with TerminalProgress(errors if as_json else console) as progress:
         new, old = open_run(candidate, progress), open_run(over, progress)
         if new.model_directory.resolve() == old.model_directory.resolve():
-            raise ArtifactError(f"{over} is {candidate} already")
+            raise NothingToDoError(f"{over} is {candidate} already")
         # Before anything is measured: all that could fail afterwards.
         new.step("export").require_unaltered()
         link = link_over(old.model_directory if over.is_file() else over)

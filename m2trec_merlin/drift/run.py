@@ -13,7 +13,7 @@ from m2trec_merlin.drift.measures import Limits, Names, compare_samples
 from m2trec_merlin.drift.page import to_html
 from m2trec_merlin.drift.result import Drift
 from m2trec_merlin.drift.sample import WholeSessions, read_sample
-from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.errors import NothingToDoError
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run, RunFolder
 from m2trec_merlin.runs.folder import REPORT_NUMBERS, REPORT_PAGE
@@ -34,7 +34,8 @@ def find_drift(new: RunFolder, trained: Run, limits: Limits, progress: Progress 
         progress: is told what is read.
 
     Raises:
-        ArtifactError: data are not there, or none of the sessions is new.
+        ArtifactError: data are not there.
+        NothingToDoError: none of the sessions is new.
     """
     catalogue, workflow = Catalogue.load(trained.catalogue), load_workflow(trained.items_workflow)
     seed = trained.config.seed
@@ -43,7 +44,9 @@ def find_drift(new: RunFolder, trained: Run, limits: Limits, progress: Progress 
     known = WholeSessions.of(trained.data).hashes()
     now = read_sample(WholeSessions.of(new.data), workflow, catalogue, seed, known)
     if not len(now.sessions):
-        raise ArtifactError(f"{new.data} holds no session that {trained.data} does not hold: nothing is new")
+        raise NothingToDoError(
+            f"{new.data} holds no session that {trained.data} does not hold: nothing is new"
+        )
     progress.say(f"{new.data}: {len(now.sessions):,} sessions are new")
     unread = _unread(new, trained)
     for name, column in unread.items():

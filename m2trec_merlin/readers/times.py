@@ -28,6 +28,8 @@ _NO_TIME = np.iinfo(np.int64).min
 _COMMA = r"(?<=:\d{2}),(?=\d)"
 #: Names of zones that are read.
 _UTC = r"(?<![A-Za-z])(?:UTC|GMT|Z)(?![A-Za-z])"
+#: More letters than a day, a time to the nanosecond and an offset have: the pattern takes the square of them.
+_LONGEST_TIME = 50
 #: A time of day, and how far it is from UTC.
 _OFFSET = r"[Tt ].*(?:[Zz]|[+-]\d{2}(?::?\d{2})?)$"
 
@@ -112,7 +114,7 @@ def _from_texts(values: pd.Series, time_format: str) -> np.ndarray:
             texts = texts.where(~with_comma, written)
         texts = texts.where(written.str.match(_BEGINS))  # "now" would be read as the present
         # pandas gives a time without an offset that of the time above it (pandas-dev/pandas#61389).
-        has_offset = written.str.contains(_OFFSET).to_numpy(bool)
+        has_offset = written.str.slice(-_LONGEST_TIME).str.contains(_OFFSET).to_numpy(bool)
         groups = [has_offset, ~has_offset]
     if "%Z" in time_format:
         # Others may mean several, and one with summer time fails where an hour comes twice.

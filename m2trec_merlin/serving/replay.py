@@ -140,11 +140,18 @@ def log_files(log: Path) -> list[Path]:
     return files
 
 
+#: Columns that every request and every answer has.
+_NEVER_NULL = ("model", "item_ids", "recommended_ids")
+
+
 def _rows(file: Path) -> int:
     with reading(file, remedy=_REMOVE):
         parquet = pq.ParquetFile(file)
         if missing := set(SCHEMA.names) - LATER - set(parquet.schema_arrow.names):
             raise ValueError(f"it has no column {', '.join(sorted(missing))}")
+        own = [name for name in SCHEMA.names if name in parquet.schema_arrow.names]
+        if other := [n for n in own if parquet.schema_arrow.field(n).type != SCHEMA.field(n).type]:
+            raise ValueError(f"another type has {', '.join(other)}")
         rows: int = parquet.metadata.num_rows
     return rows
 
@@ -152,7 +159,10 @@ def _rows(file: Path) -> int:
 def _batches(files: Sequence[Path]) -> Iterator[list[dict[str, Any]]]:
     for file in files:
         with reading(file, remedy=_REMOVE):
-            yield from (batch.to_pylist() for batch in pq.ParquetFile(file).iter_batches(_BATCH))
+            for batch in pq.ParquetFile(file).iter_batches(_BATCH):
+                if empty := [name for name in _NEVER_NULL if batch.column(name).null_count]:
+                    raise ValueError(f"{', '.join(empty)} is missing in some rows")
+                yield batch.to_pylist()
 
 
 def _inputs(row: dict[str, Any]) -> dict[str, np.ndarray]:

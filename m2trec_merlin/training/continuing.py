@@ -14,7 +14,7 @@ from m2trec_merlin.artifacts import atomic_directory, reading
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.column_names import SESSION_ID
 from m2trec_merlin.config import TrainingConfig
-from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.errors import ArtifactError, NothingToDoError
 from m2trec_merlin.model.continuing import take_over
 from m2trec_merlin.model.m2trec import M2TRec, build_model
 from m2trec_merlin.model.storage import WEIGHTS, load_model
@@ -98,7 +98,7 @@ class Continuation:
             seed: of the draw.
 
         Raises:
-            ArtifactError: there is no such session.
+            NothingToDoError: there is no such session.
         """
         trained = [_identify(file, self.row_of) for file in session_files(self._earlier.sessions("train"))]
         known = np.unique(np.concatenate([np.empty(0, np.uint64), *trained]))
@@ -112,7 +112,7 @@ class Continuation:
                 with reading(file, "preprocess"):
                     pq.write_table(pq.read_table(file).filter(pa.array(taken)), target / file.name)
             if not new:
-                raise ArtifactError(
+                raise NothingToDoError(
                     f"{self._run.sessions('train')} holds no session that {self._earlier.model} was not "
                     "trained on: there is nothing to go on with"
                 )

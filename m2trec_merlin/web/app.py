@@ -61,13 +61,13 @@ def build_app(versions: Mapping[str, LocalRecommender], hosts: Sequence[str] = L
 
     async def items(request: Request) -> Response:
         [ids] = await read_object(request, item_ids=list)
-        require_items(ids)
+        require_items("item_ids", ids)
         found = await run_in_threadpool(first.describe, ids)
         return JSONResponse({"items": described(found)})
 
     async def recommend(request: Request) -> Response:
         session, options = await read_object(request, session=list, options=dict)
-        require_items(session)
+        require_items("session", session, dict)
         return JSONResponse({"answers": await run_in_threadpool(answer, versions, session, options)})
 
     return Starlette(

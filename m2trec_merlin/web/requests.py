@@ -29,7 +29,9 @@ async def read_object(request: Request, **fields: type) -> list[Any]:
             raise HTTPException(413, f"more than {MOST_BYTES:,} bytes")
     try:
         said = parse_json(body.decode(), "body")
-    except (ServerError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise HTTPException(400, "body: not valid UTF-8") from None
+    except ServerError as error:
         raise HTTPException(400, str(error)) from None
     for name, kind in fields.items():
         if not isinstance(said, dict) or not isinstance(said.get(name), kind):
@@ -37,17 +39,23 @@ async def read_object(request: Request, **fields: type) -> list[Any]:
     return [said[name] for name in fields]
 
 
-def require_items(items: list[Any]) -> None:
-    """Check that each item of a session is an id or an object of attributes.
+def require_items(field: str, items: list[Any], *kinds: type) -> None:
+    """Check that each item is an id, or of one of these kinds.
+
+    Args:
+        field: that holds them.
+        items: of a session, or to be described.
+        kinds: besides ids.
 
     Raises:
         HTTPException: one is not, or there are too many.
     """
     if len(items) > MOST_EVENTS:
-        raise HTTPException(400, f"session: more than {MOST_EVENTS:,} items")
+        raise HTTPException(400, f"{field}: more than {MOST_EVENTS:,} items")
     for place, item in enumerate(items):
-        if isinstance(item, bool) or not isinstance(item, str | int | dict):
-            raise HTTPException(400, f"session[{place}]: expected an id or an object of attributes")
+        if isinstance(item, bool) or not isinstance(item, (str, int, *kinds)):
+            wanted = "an id or an object of attributes" if kinds else "an id"
+            raise HTTPException(400, f"{field}[{place}]: expected {wanted}")
 
 
 def number_of(request: Request, name: str, default: int, most: int) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from m2trec_merlin.cli import app as app_module
 from m2trec_merlin.cli.app import app, main, read_config
 from m2trec_merlin.config import ServingConfig
 from m2trec_merlin.errors import ConfigError
@@ -216,3 +217,17 @@ def test_settings_and_variants_from_the_command_line(shop: Path) -> None:
         read_config(shop, ["training.epochs"])
     with pytest.raises(ConfigError, match=r"baselines\.0: .*'popularity'.*got 'oracle'"):
         read_config(shop, ["evaluation.baselines=[oracle]"])
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt(), SystemExit(130)])
+def test_a_verb_that_is_stopped_says_how_to_go_on(
+    raised: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped() -> None:
+        raise raised
+
+    monkeypatch.setattr(app_module, "app", stopped)
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 130
+    assert "Run the same command again to go on." in capsys.readouterr().err

@@ -314,7 +314,7 @@ def test_new_data_are_compared_with_what_was_trained_on(shop: Shop) -> None:
     clicks, items = shop.folder / "interactions.csv", shop.folder / "items.csv"
     first = clicks.read_text()
     there = ("--from", shop.folder / "run", "-s", f"work_dir={shop.folder / 'today'}")
-    assert run(shop.monkeypatch, "drift", shop.folder / "run", "--from", shop.folder / "run") == 1
+    assert run(shop.monkeypatch, "drift", shop.folder / "run", "--from", shop.folder / "run") == 4
     assert "nothing is new" in error_of(shop.capsys)
     for place in ("nowhere", "empty"):
         (shop.folder / "empty").mkdir(exist_ok=True)

@@ -130,7 +130,7 @@ def stand_in(folder: Path, drift: int, promote: int) -> dict[str, str]:
     return {"PATH": f"{folder}:/usr/bin:/bin"}
 
 
-@pytest.mark.parametrize(("drift", "promote", "status", "called"), ANSWERS)
+@pytest.mark.parametrize(("drift", "promote", "status", "called"), [*ANSWERS, (4, 0, 0, "data drift")])
 def test_the_script_tells_answers_from_failures(
     tmp_path: Path, drift: int, promote: int, status: int, called: str
 ) -> None:

@@ -61,7 +61,7 @@ def test_metadata(wheel: zipfile.ZipFile, metadata: Message) -> None:
     assert metadata["License"] == "Apache-2.0"
     assert {"serve", "sentences", "gpu"} <= set(metadata.get_all("Provides-Extra", []))
     scripts = wheel.read(f"m2trec_merlin-{__version__}.dist-info/entry_points.txt").decode().split()
-    assert scripts == ["[console_scripts]", "m2trec", "=", "m2trec_merlin.cli.app:main"]
+    assert scripts == ["[console_scripts]", "m2trec", "=", "m2trec_merlin.__main__:main"]
 
 
 def test_the_heavy_packages_are_asked_for_without_any_extra(metadata: Message) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -140,3 +141,17 @@ def test_what_cannot_be_replayed_is_named(shop: Shop, tmp_path: Path) -> None:
         replay(tmp_path, shop.repository, 5)
     with pytest.raises(ArtifactError, match="holds no Triton model 'm2trec': run `m2trec export` first"):
         find_repository(tmp_path)
+
+
+def test_logs_that_no_server_wrote_are_named(shop: Shop, log: Path, tmp_path: Path) -> None:
+    log = Path(shutil.copytree(log, tmp_path / "log"))
+    [path] = log.glob("shown-*.parquet")
+    table = pq.read_table(path)
+    place = table.schema.get_field_index("item_ids")
+    pq.write_table(table.set_column(place, "item_ids", pa.array([[1]] * len(table))), path)
+    with pytest.raises(ArtifactError, match=rf"{path.name} is damaged \(another type has item_ids\)"):
+        replay(log, shop.repository, 5)
+    nothing = pa.array([None] * len(table), pa.string())
+    pq.write_table(table.set_column(table.schema.get_field_index("model"), "model", nothing), path)
+    with pytest.raises(ArtifactError, match=rf"{path.name} is damaged \(model is missing in some rows\)"):
+        replay(log, shop.repository, 5)

@@ -98,7 +98,7 @@ def test_no_form_of_an_option_is_lost_or_crashes(client: TestClient) -> None:
     ("body", "status", "error"),
     [
         (b"{", 400, "body: not valid JSON"),
-        (b"\xff", 400, "codec can't decode"),
+        (b"\xff", 400, "body: not valid UTF-8"),
         (b"[]", 400, "session: expected a list"),
         (b'{"session": "sku-1", "options": {}}', 400, "session: expected a list"),
         (b'{"session": []}', 400, "options: expected an object"),
@@ -112,6 +112,12 @@ def test_no_form_of_an_option_is_lost_or_crashes(client: TestClient) -> None:
 def test_what_cannot_be_read_is_refused(client: TestClient, body: bytes, status: int, error: str) -> None:
     response = client.post("/api/recommend", content=body, headers={"content-type": "application/json"})
     assert response.status_code == status and error in response.json()["error"]
+
+
+def test_items_to_describe_are_ids(client: TestClient) -> None:
+    for wrong in ([["sku-1"]], [{"item_id": "sku-1"}]):
+        response = client.post("/api/items", json={"item_ids": wrong})
+        assert (response.status_code, response.json()) == (400, {"error": "item_ids[0]: expected an id"})
 
 
 def test_forms_of_other_pages_are_refused(client: TestClient) -> None:
