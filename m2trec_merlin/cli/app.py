@@ -49,7 +49,7 @@ DEFAULT_DRAFT = Path("shop.yaml")
 @app.command(context_settings={"allow_extra_args": True})
 def init(
     context: typer.Context,
-    clicks: Annotated[Path, typer.Argument(help="Table of events: who touched which item, and when.")],
+    events: Annotated[Path, typer.Argument(help="Table of events: who touched which item, and when.")],
     items: Annotated[
         Path | None,
         typer.Argument(
@@ -63,7 +63,7 @@ def init(
 ) -> None:
     """Look at your tables and write a commented configuration for them."""
     more = [items] if items else []
-    verbs.run_init([clicks, *more, *map(Path, context.args)], output, force)
+    verbs.run_init([events, *more, *map(Path, context.args)], output, force)
 
 
 @app.command()

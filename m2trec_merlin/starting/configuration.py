@@ -30,7 +30,7 @@ class Examination:
     """What was found out about the tables.
 
     Attributes:
-        clicks: the interactions.
+        events: the interactions.
         items: the items, of the same file where the interactions say what these are.
         ids: the columns of ids.
         unknown: share of all events whose item has no row, or is missing.
@@ -43,7 +43,7 @@ class Examination:
         unsure: what else a person should look at.
     """
 
-    clicks: Look
+    events: Look
     items: Look
     ids: ItemIds
     unknown: float
@@ -58,22 +58,22 @@ class Examination:
     @property
     def is_one_table(self) -> bool:
         """Whether the interactions say what the items are."""
-        return self.clicks.path == self.items.path
+        return self.events.path == self.items.path
 
     def looked_at(self) -> list[str]:
         """Return what is known of how many rows."""
         if not self.is_one_table:
-            return [self.clicks.describe(), self.items.describe()]
+            return [self.events.describe(), self.items.describe()]
         described = ", ".join(repr(name) for name in self.items.columns if name != self.ids.described)
         items = f"{self.items.rows:,} items by '{self.ids.described}' in these rows"
         if described:
             items += f"; of each, the first row that says most has {described}"
-        return [self.clicks.describe(), items]
+        return [self.events.describe(), items]
 
     def doubts(self) -> list[str]:
         """Return what a person should look at."""
         lines = [*self.unsure, *taken_back(self._unused())]
-        for look in (self.clicks,) if self.is_one_table else (self.clicks, self.items):
+        for look in (self.events,) if self.is_one_table else (self.events, self.items):
             if any(
                 looks_like_a_value(name) and column.numbers is not None
                 for name, column in look.columns.items()
@@ -92,7 +92,7 @@ class Examination:
             lines.append(f"order: {self.order.reason}")
         times = self.order.times
         if times is not None and times.other_format:
-            example = self.clicks.columns[times.column].texts.iloc[0]
+            example = self.events.columns[times.column].texts.iloc[0]
             lines.append(
                 f"times such as {example!r} are read as {times.time_format}, but could be "
                 f"{times.other_format}: see that days and months are right"
@@ -114,18 +114,18 @@ class Examination:
             for choice in self.choices
             if choice.kind is None and (self.listed is None or choice.column.name != self.listed.column)
         ]
-        for look in (self.items, self.clicks):
+        for look in (self.items, self.events):
             lines += [f"{look.path.name}, '{name}': {why}" for name, why in look.unreadable.items()]
-        events = self.clicks.path.name
+        log = self.events.path.name
         if unused:
-            lines.append(f"{events}, {', '.join(map(repr, unused))}: an event is its session, item and order")
-        return [*lines, *(f"{events}, {line}" for line in told_apart(self._unused()))]
+            lines.append(f"{log}, {', '.join(map(repr, unused))}: an event is its session, item and order")
+        return [*lines, *(f"{log}, {line}" for line in told_apart(self._unused()))]
 
     def _unused(self) -> list[Column]:
         """Return the columns of the interactions that nothing reads."""
         used = {self.ids.clicked, self.grouping.column, self.order.column, self.split}
         used.update(self.items.columns if self.is_one_table else ())
-        return [column for name, column in self.clicks.columns.items() if name not in used]
+        return [column for name, column in self.events.columns.items() if name not in used]
 
 
 def compose(found: Examination, output: Path) -> str:
@@ -145,7 +145,7 @@ def compose(found: Examination, output: Path) -> str:
         f"name: {write_value(run_name(output))}",
         "data:",
         "  source: tables",
-        f"  interactions: {write_value(_relative(found.clicks.path, output))}",
+        f"  interactions: {write_value(_relative(found.events.path, output))}",
         *([] if found.is_one_table else [f"  items: {write_value(_relative(found.items.path, output))}"]),
         *_columns(found),
         *_sessions(found),
@@ -219,7 +219,7 @@ def _listed(found: Examination) -> Iterator[str]:
 
 def _split(found: Examination) -> Iterator[str]:
     if found.split is not None:
-        named = set(found.clicks.columns[found.split].counts.index)
+        named = set(found.events.columns[found.split].counts.index)
         share = {} if "valid" in named else {"valid_share_of_train": 0.1}
         yield f"  split: {write_value({'kind': 'column', **share})}{_comment('as the interactions say')}"
     elif found.order.times is not None and found.order.times.times.nunique() > 20:
@@ -230,13 +230,13 @@ def _split(found: Examination) -> Iterator[str]:
 
 
 def _options(found: Examination) -> Iterator[str]:
-    dialect, other = found.clicks.file.dialect, found.items.file.dialect
+    dialect, other = found.events.file.dialect, found.items.file.dialect
     options = [f"    {line}" for line in _dialect(dialect)]
     if other != dialect:
         lines = [f"      {line}" for line in _dialect(other)]
         options += [f"    items:{'' if lines else ' {}'}  # are written otherwise", *lines]
     if found.order.times is not None and found.order.times.time_format is not None:
-        example = found.clicks.columns[found.order.times.column].texts.iloc[0]
+        example = found.events.columns[found.order.times.column].texts.iloc[0]
         options.append(
             f"    time_format: {write_value(found.order.times.time_format)}{_comment(f'as in {example!r}')}"
         )

@@ -44,7 +44,7 @@ class ItemIds:
         return self.are_unique and self.known > MET
 
 
-def find_item_ids(clicks: Look, items: Look) -> ItemIds | None:
+def find_item_ids(events: Look, items: Look) -> ItemIds | None:
     """Return the columns of both tables whose values are the same ids; None if there are none."""
     candidates = [c for c in items.columns.values() if not c.is_list and not c.is_time and c.distinct > 1]
     # Titles are often unique, too, and long to read.
@@ -52,7 +52,7 @@ def find_item_ids(clicks: Look, items: Look) -> ItemIds | None:
     nearly = [c for c in candidates if c.distinct > 0.5 * len(c.values)]
     known = {c.name: KnownItems(items.ids(c.name)) for c in unique or nearly}
     chosen: ItemIds | None = None
-    for tier in _tiers(clicks):
+    for tier in _tiers(events):
         # A few values are ids by chance, too: another tier may know most of its own.
         if chosen is not None and (chosen.known > MET or speaks_of(chosen.clicked, "item")):
             break
@@ -60,7 +60,7 @@ def find_item_ids(clicks: Look, items: Look) -> ItemIds | None:
         best = max(pairs, key=lambda pair: pair[0])[1] if pairs else None
         if best is not None and (chosen is None or best.known > MET):
             chosen = best
-    if chosen is None or (_groups(chosen.clicked) and not _are_grouped_beside(clicks, chosen.clicked)):
+    if chosen is None or (_groups(chosen.clicked) and not _are_grouped_beside(events, chosen.clicked)):
         return None
     return replace(chosen, are_unique=bool(unique))
 
@@ -70,9 +70,9 @@ def _groups(name: str) -> bool:
     return not speaks_of(name, "item") and (speaks_of(name, "user") or "sess" in name.lower())
 
 
-def _are_grouped_beside(clicks: Look, ids: str) -> bool:
+def _are_grouped_beside(events: Look, ids: str) -> bool:
     """Tell whether another column than that of ids is called like users or sessions."""
-    return any(name != ids and speaks_of(name, "user", "session") for name in clicks.columns)
+    return any(name != ids and speaks_of(name, "user", "session") for name in events.columns)
 
 
 def _pairs(clicked: Column, known: dict[str, KnownItems], items: Look) -> Iterator[tuple[float, ItemIds]]:
@@ -92,22 +92,22 @@ def _pairs(clicked: Column, known: dict[str, KnownItems], items: Look) -> Iterat
             yield score, ItemIds(clicked.name, described, share, True)
 
 
-def without_header(clicks: Look, items: Look, ids: ItemIds | None) -> list[str]:
+def without_header(events: Look, items: Look, ids: ItemIds | None) -> list[str]:
     """Say which table begins with a row: what its column of ids is called is an id.
 
     Args:
-        clicks: the interactions.
+        events: the interactions.
         items: the items.
         ids: the columns of ids; None: none meet, and a name that is written as the values below it tells.
     """
     found = []
-    for look in (clicks, items):
+    for look in (events, items):
         is_numbered = list(look.columns) == [str(number) for number in range(len(look.columns))]
         if ids is None:
             is_row = any(_is_written_like(name, column) for name, column in look.columns.items())
         else:
-            name = ids.clicked if look is clicks else ids.described
-            known = {*clicks.columns[ids.clicked].texts, *items.columns[ids.described].texts}
+            name = ids.clicked if look is events else ids.described
+            known = {*events.columns[ids.clicked].texts, *items.columns[ids.described].texts}
             # Names without a digit stand between the rows of files that were put together.
             is_row = name in known and re.search(r"\d", name) is not None
         if is_row and not is_numbered:
@@ -127,13 +127,13 @@ def _is_written_like(name: str, column: Column) -> bool:
     )
 
 
-def _tiers(clicks: Look) -> list[list[Column]]:
+def _tiers(events: Look) -> list[list[Column]]:
     """Return the columns that may hold ids of items, by what their names say.
 
     Numbers of sessions, positions and the like meet ids by chance: they are asked only if no column is called
     like an item.
     """
-    columns = [c for c in clicks.columns.values() if not c.is_list and not c.is_time and len(c.texts)]
+    columns = [c for c in events.columns.values() if not c.is_list and not c.is_time and len(c.texts)]
     named = [c for c in columns if speaks_of(c.name, "item")]
     others = [c for c in columns if speaks_of(c.name, *_OTHERS)]
     neutral = [c for c in columns if c not in named and c not in others]

@@ -52,12 +52,12 @@ class Started:
 
 
 def start(
-    clicks: Path, items: Path | None, output: Path, force: bool = False, progress: Progress = SILENT
+    events: Path, items: Path | None, output: Path, force: bool = False, progress: Progress = SILENT
 ) -> Started:
     """Write a commented configuration for two tables, or for one.
 
     Args:
-        clicks: the interactions, as source `tables` reads them; if they are the items, the two are exchanged.
+        events: the interactions, as source `tables` reads them; if they are the items, the two are exchanged.
         items: the items; None: the interactions say what these are.
         output: the file to write.
         force: replace it if it is there.
@@ -68,12 +68,12 @@ def start(
         DataError: a table cannot be read, the two do not belong together, or the data step refuses them; all
             problems at once. In the last case the configuration is written.
     """
-    _check_paths(clicks, items, output, force)
-    found = examine(clicks, items, progress)
+    _check_paths(events, items, output, force)
+    found = examine(events, items, progress)
     text = compose(found, output)
     config = _write(text, output)
     tried = None
-    if found.clicks.rows <= _TRIED_EVENTS:
+    if found.events.rows <= _TRIED_EVENTS:
         progress.say("trying the data step")
         tried = _try(config, output)
     return Started(found, config, tried)
@@ -95,17 +95,17 @@ def tables_of(paths: Sequence[Path]) -> tuple[Path, Path | None]:
     return paths[0], paths[1] if len(paths) > 1 else None
 
 
-def examine(clicks: Path, items: Path | None, progress: Progress = SILENT) -> Examination:
+def examine(events: Path, items: Path | None, progress: Progress = SILENT) -> Examination:
     """Find out what the tables hold.
 
     Raises:
         DataError: as `start`.
     """
     if items is None:
-        progress.say(f"looking at {clicks}")
-        return _examine(*_one_table(clicks))
-    progress.say(f"looking at {clicks} and {items}")
-    return _examine(*_two_tables(clicks, items))
+        progress.say(f"looking at {events}")
+        return _examine(*_one_table(events))
+    progress.say(f"looking at {events} and {items}")
+    return _examine(*_two_tables(events, items))
 
 
 def _one_table(path: Path) -> tuple[Look, Look, ItemIds, list[str]]:
@@ -120,11 +120,11 @@ def _one_table(path: Path) -> tuple[Look, Look, ItemIds, list[str]]:
     return events, items, ids, [*writing.unsure]
 
 
-def _two_tables(clicks: Path, items: Path) -> tuple[Look, Look, ItemIds, list[str]]:
+def _two_tables(events: Path, items: Path) -> tuple[Look, Look, ItemIds, list[str]]:
     """Return the same of two tables, whichever of them holds the events."""
-    writings = _both(writing_of, clicks, items)
-    dialects = {clicks: writings[0].beside(writings[1]), items: writings[1].beside(writings[0])}
-    one, other = _both(lambda path: look_at(path, dialects[path], _KEPT_ROWS), clicks, items)
+    writings = _both(writing_of, events, items)
+    dialects = {events: writings[0].beside(writings[1]), items: writings[1].beside(writings[0])}
+    one, other = _both(lambda path: look_at(path, dialects[path], _KEPT_ROWS), events, items)
     unsure = [note for writing in writings for note in writing.unsure]
     ids, exchanged = find_item_ids(one, other), find_item_ids(other, one)
     if exchanged is not None and exchanged.is_sure and (ids is None or not ids.are_unique):
@@ -132,7 +132,7 @@ def _two_tables(clicks: Path, items: Path) -> tuple[Look, Look, ItemIds, list[st
         one, other, ids = other, one, exchanged
     problems = without_header(one, other, ids)
     if ids is None or problems:
-        raise DataError(f"{clicks.name} and {items.name}", problems or [explain_strangers(one, other)])
+        raise DataError(f"{events.name} and {items.name}", problems or [explain_strangers(one, other)])
     return one, other, ids, unsure
 
 
@@ -198,24 +198,24 @@ def _choose(column: Column, ids: Column) -> ChosenKind:
     return choose_kind(column, ids)
 
 
-def _both(ask: Callable[[Path], T], clicks: Path, items: Path) -> tuple[T, T]:
+def _both(ask: Callable[[Path], T], events: Path, items: Path) -> tuple[T, T]:
     """Ask the same of both tables; what is wrong with either is raised together."""
     answers, problems = [], []
-    for path in (clicks, items):
+    for path in (events, items):
         try:
             answers.append(ask(path))
         except DataError as error:
             problems += error.problems
     if problems:
-        raise DataError(f"{clicks.name} and {items.name}", problems)
+        raise DataError(f"{events.name} and {items.name}", problems)
     return answers[0], answers[1]
 
 
-def _check_paths(clicks: Path, items: Path | None, output: Path, force: bool) -> None:
-    named = [clicks, *([] if items is None else [items])]
+def _check_paths(events: Path, items: Path | None, output: Path, force: bool) -> None:
+    named = [events, *([] if items is None else [items])]
     problems = [f"{path}: no such file or folder" for path in named if not path.exists()]
-    if items is not None and clicks.exists() and items.exists() and clicks.samefile(items):
-        problems.append(f"{clicks} and {items} are one table: name it once if it says what the items are")
+    if items is not None and events.exists() and items.exists() and events.samefile(items):
+        problems.append(f"{events} and {items} are one table: name it once if it says what the items are")
     if output.suffix not in (".yaml", ".yml"):
         problems.append(f"{output}: the name of a configuration must end in .yaml")
     if output.is_dir():
@@ -228,14 +228,14 @@ def _check_paths(clicks: Path, items: Path | None, output: Path, force: bool) ->
         raise ConfigError("\n".join(problems))
 
 
-def _unknown(clicks: Look, items: Look, ids: ItemIds) -> float:
+def _unknown(events: Look, items: Look, ids: ItemIds) -> float:
     """Return the share of all events whose item has no row, or that name none."""
     known = KnownItems(items.ids(ids.described))
     unknown = sum(
         int((known.positions(normalise_ids(block[ids.clicked])) < 0).sum())
-        for block in clicks.file.blocks([ids.clicked])
+        for block in events.file.blocks([ids.clicked])
     )
-    return unknown / clicks.rows
+    return unknown / events.rows
 
 
 def _write(text: str, output: Path) -> Config:

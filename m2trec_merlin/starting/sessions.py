@@ -63,25 +63,25 @@ class Order:
     unsure: bool = False
 
 
-def find_split(clicks: Look) -> str | None:
+def find_split(events: Look) -> str | None:
     """Return the column that names the split, if there is one."""
-    for column in clicks.columns.values():
+    for column in events.columns.values():
         named = set() if column.is_list else set(column.counts.index)
         if not column.gaps and {"train", "test"} <= named <= set(SPLITS):
             return column.name
     return None
 
 
-def find_times(clicks: Look, taken: set[str]) -> list[Times]:
+def find_times(events: Look, taken: set[str]) -> list[Times]:
     """Return the columns of times, the likeliest first.
 
     A user has a birthday or joined once, so what is always the same of a user is hardly the time of an event.
     What follows from an event, such as its delivery, is written beside it: of columns that are about as fine,
     the earliest is the event's own.
     """
-    users = [c for n, c in clicks.columns.items() if n not in taken and not c.is_list and _names_users(c)]
+    users = [c for n, c in events.columns.items() if n not in taken and not c.is_list and _names_users(c)]
     found = []
-    for column in clicks.columns.values():
+    for column in events.columns.values():
         likely = column.is_time or speaks_of(column.name, "time")
         # Ids may look like numbers since 1970, so that a number needs a name that speaks of time.
         if column.name in taken or (column.numbers is not None and not likely):
@@ -109,20 +109,20 @@ def _is_fixed(times: pd.Series, of: pd.Series) -> bool:
     return bool(again.any() and (times.loc[of.index] == first)[again].mean() > 1 - _TIED)
 
 
-def find_grouping(clicks: Look, times: list[Times], taken: set[str]) -> Grouping:
+def find_grouping(events: Look, times: list[Times], taken: set[str]) -> Grouping:
     """Return how the events become sessions.
 
     Raises:
         DataError: no column repeats as that of sessions or users would.
     """
-    items = [clicks.columns[name] for name in taken if name in clicks.columns]
+    items = [events.columns[name] for name in taken if name in events.columns]
     taken = taken | {each.column for each in times}
-    groups = [c for name, c in clicks.columns.items() if name not in taken and _groups(c, clicks.first)]
+    groups = [c for name, c in events.columns.items() if name not in taken and _groups(c, events.first)]
     # When and how much was ordered is called after the order, too.
     groups = [c for c in groups if not _measures(c) and not _tells_time(c)]
     users = [c for c in groups if _names_users(c)]
     named = [c for c in groups if speaks_of(c.name, "session")]
-    again = {c.name: other for c in named if (other := _begins_again_in(c, users, clicks.first))}
+    again = {c.name: other for c in named if (other := _begins_again_in(c, users, events.first))}
     sessions = [c for c in named if c.name not in again]
     if sessions:
         most = max(c.distinct for c in sessions)
@@ -131,36 +131,36 @@ def find_grouping(clicks: Look, times: list[Times], taken: set[str]) -> Grouping
             sessions, key=lambda c: ("sess" in c.name.lower() and c.distinct > most / 10, c.distinct)
         )
         reason = f"{_sizes(chosen)}, and is called like a session"
-        alone = _alone(chosen, clicks.first)
+        alone = _alone(chosen, events.first)
         if users and alone > _MANY_ALONE:
             user = max(users, key=lambda c: c.distinct).name
             reason += (
                 f"; {percent(alone)} of events are alone in theirs: data.sessions can cut those of '{user}'"
             )
         venues = [
-            c for n, c in clicks.columns.items() if n not in taken and speaks_of(n, "venue") and not c.is_list
+            c for n, c in events.columns.items() if n not in taken and speaks_of(n, "venue") and not c.is_list
         ]
-        venues = [c for c in venues if c is not chosen and not _is_of_items(c, items, clicks.first)]
-        if venue := _begins_again_in(chosen, venues, clicks.first):
+        venues = [c for c in venues if c is not chosen and not _is_of_items(c, items, events.first)]
+        if venue := _begins_again_in(chosen, venues, events.first):
             reason += f"; {_write_both(chosen.name, venue)}"
         return Grouping(
             chosen.name, None, reason, unsure=(bool(users) and alone > _MANY_ALONE) or venue is not None
         )
     if users:
-        grouping = _cut(max(users, key=lambda c: c.distinct), times, clicks.first)
+        grouping = _cut(max(users, key=lambda c: c.distinct), times, events.first)
         for name, other in again.items():
             grouping = replace(grouping, reason=f"{_write_both(name, other)}; {grouping.reason}", unsure=True)
         return grouping
     if not groups:
-        columns = ", ".join(f"{c.name} ({c.distinct:,} values)" for c in clicks.columns.values())
+        columns = ", ".join(f"{c.name} ({c.distinct:,} values)" for c in events.columns.values())
         problem = (
-            f"{clicks.path}: no column groups the events into sessions: one is needed that names the session "
+            f"{events.path}: no column groups the events into sessions: one is needed that names the session "
             f"or the user, each in several rows; there are {columns}"
         )
-        raise DataError(str(clicks.path), [problem])
-    chosen = max(groups, key=lambda c: (_side_by_side(c, clicks.first) > 0.3, c.distinct))
-    if times and _longest(chosen, times[0], clicks.first) > pd.Timedelta("1 day"):
-        return _cut(chosen, times, clicks.first)
+        raise DataError(str(events.path), [problem])
+    chosen = max(groups, key=lambda c: (_side_by_side(c, events.first) > 0.3, c.distinct))
+    if times and _longest(chosen, times[0], events.first) > pd.Timedelta("1 day"):
+        return _cut(chosen, times, events.first)
     return Grouping(chosen.name, None, f"{_sizes(chosen)}; no column is called like a session", unsure=True)
 
 
@@ -259,10 +259,10 @@ def _cut(user: Column, times: list[Times], first: int) -> Grouping:
     return Grouping(user.name, None, reason, unsure=True)
 
 
-def find_order(clicks: Look, times: list[Times], grouping: Grouping, taken: set[str]) -> Order:
+def find_order(events: Look, times: list[Times], grouping: Grouping, taken: set[str]) -> Order:
     """Return what orders the events of a session."""
-    session = clicks.columns[grouping.column].values.iloc[: clicks.first]
-    ties = _ties(session, times[0].times.iloc[: clicks.first]) if times else 1.0
+    session = events.columns[grouping.column].values.iloc[: events.first]
+    ties = _ties(session, times[0].times.iloc[: events.first]) if times else 1.0
     same = f"{percent(ties)} of events have the time of the one before"
     if grouping.gap is not None:
         reason, are_tied = "the times by which sessions are cut", ties > _TIED
@@ -275,7 +275,7 @@ def find_order(clicks: Look, times: list[Times], grouping: Grouping, taken: set[
         if others:
             reason += f"; {', '.join(map(repr, others))} could be those of the events, too"
         return Order(times[0].column, times[0], reason, unsure=bool(others))
-    for column in clicks.columns.values():
+    for column in events.columns.values():
         if column.name not in taken | {grouping.column} and _are_places(column, session):
             if times and _rise(column, session):
                 reason = f"times; {same}, and stay in the order of the file, which is that of '{column.name}'"

@@ -17,22 +17,22 @@ _MARKS = r"[\s,;|\[\](){}'\":]+"
 _WHAT_TO_DO = "write a row for each, with the session beside it"
 
 
-def rows_of_several(clicks: Look, items: Look, described: str | None = None) -> dict[str, str]:
+def rows_of_several(events: Look, items: Look, described: str | None = None) -> dict[str, str]:
     """Return the columns that hold several items of the other table in a row, or several events, and say so.
 
     Args:
-        clicks: the interactions.
+        events: the interactions.
         items: the items.
         described: the column of their ids; None: not known.
     """
     names = [described] if described else [c.name for c in items.columns.values() if _may_be_ids(c)]
     known, found = [KnownItems(items.ids(name)) for name in names], {}
-    for column in clicks.columns.values():
+    for column in events.columns.values():
         values = _parts(column)
         if len(values) and any(_per_row(values, index) >= _SEVERAL for index in known):
             what = f"holds several items in a row, {column.examples(1)}: {_WHAT_TO_DO}"
             found[column.name] = f"'{column.name}' {what}"
-    for name, why in clicks.unreadable.items():
+    for name, why in events.unreadable.items():
         # A structure may be of one event; where no column holds items, they must be there.
         if described is None and "struct" in why:
             found[name] = f"'{name}' holds several events in a row: {_WHAT_TO_DO}"

@@ -15,22 +15,22 @@ from m2trec_merlin.starting.several import rows_of_several
 _COMPARED = 5
 
 
-def explain_strangers(clicks: Look, items: Look) -> str:
+def explain_strangers(events: Look, items: Look) -> str:
     """Say what is in the way of two tables that no ids connect: how ids are written, or rows an item."""
-    events, described = clicks.path.name, items.path.name
-    reasons = list(dict.fromkeys(_reasons(clicks, items)))
+    log, described = events.path.name, items.path.name
+    reasons = list(dict.fromkeys(_reasons(events, items)))
     why = f"{'; '.join(reasons)}." if reasons else "are both the right files, and the ids written alike?"
     return (
-        f"no column of {events} holds ids from a column of {described} that has one for each item: {why} "
-        f"In {events} {_shown(clicks)}. In {described} {_shown(items)}"
+        f"no column of {log} holds ids from a column of {described} that has one for each item: {why} "
+        f"In {log} {_shown(events)}. In {described} {_shown(items)}"
     )
 
 
-def _reasons(clicks: Look, items: Look) -> Iterator[str]:
+def _reasons(events: Look, items: Look) -> Iterator[str]:
     """Yield what is nearly the same in columns that are called like items, or alike."""
-    yield from rows_of_several(clicks, items).values()
-    yield from (f"{look.path.name} holds one row" for look in (clicks, items) if look.rows == 1)
-    for clicked in _named(clicks):
+    yield from rows_of_several(events, items).values()
+    yield from (f"{look.path.name} holds one row" for look in (events, items) if look.rows == 1)
+    for clicked in _named(events):
         ids = normalise_ids(clicked.values).dropna()
         for column in sorted(items.columns.values(), key=lambda column: column.name != clicked.name):
             if column.is_list or column.is_time or not _are_called_alike(clicked, column):
