@@ -16,23 +16,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
-
-#: Before each problem in a message that lists several.
-_BULLET = "  - "
 
 
 class M2TRecError(Exception):
-    """Base class: the message says what is wrong, where, and what to do."""
+    """Base class: the message says what is wrong, where, and what to do.
 
-    @cached_property
-    def problems(self) -> list[str]:
-        """Every problem that the message lists, as one line each; the whole message if it is no list."""
-        _, *listed = str(self).splitlines()
-        if listed and all(line.startswith(_BULLET) for line in listed):
-            return [line.removeprefix(_BULLET) for line in listed]
-        return [" ".join(str(self).split())]
+    Args:
+        message: of one problem, or what stands above several.
+        problems: several, a line each.
+
+    Attributes:
+        problems: all of them, a line each; the whole message if it is one.
+    """
+
+    def __init__(self, message: str = "", problems: Sequence[str] = ()) -> None:
+        super().__init__("\n".join([message, *(f"  - {problem}" for problem in problems)]))
+        self.problems = list(problems) or [" ".join(message.split())]
 
 
 class ConfigError(M2TRecError):
@@ -43,9 +43,9 @@ class DataError(M2TRecError):
     """The raw tables are invalid; `problems` lists every problem found."""
 
     def __init__(self, source: str, problems: Sequence[str]) -> None:
-        self.source, self.problems = source, list(problems)
-        count = f"{len(self.problems)} problem{'s' if len(self.problems) != 1 else ''}"
-        super().__init__(f"{source}: {count} found\n" + "\n".join(f"{_BULLET}{p}" for p in self.problems))
+        self.source = source
+        count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
+        super().__init__(f"{source}: {count} found", problems)
 
     def __reduce__(self) -> Any:
         # A Dask worker sends its errors pickled; by default only the message would arrive at __init__.

@@ -13,8 +13,9 @@ def test_errors_in_the_data_survive_the_way_back_from_a_worker():
 
 def test_every_error_lists_its_problems_one_a_line():
     assert DataError("shop", ["first", "second"]).problems == ["first", "second"]
-    listed = ConfigError("shop.yaml: 2 mistakes in the configuration\n  - name: missing\n  - seed: too small")
+    listed = ConfigError("shop.yaml: 2 mistakes", ["name: missing", "seed: too small"])
     assert listed.problems == ["name: missing", "seed: too small"]
+    assert str(listed) == "shop.yaml: 2 mistakes\n  - name: missing\n  - seed: too small"
     assert ConfigError("shop.yaml: no such file").problems == ["shop.yaml: no such file"]
     told_over_lines = ConfigError("shop.yaml: cannot be parsed: while scanning\n  in line 3\n    - found ']'")
     assert told_over_lines.problems == ["shop.yaml: cannot be parsed: while scanning in line 3 - found ']'"]

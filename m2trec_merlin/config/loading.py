@@ -45,7 +45,7 @@ def load_config(
     try:
         config = Config.model_validate(raw)
     except ValidationError as error:
-        raise ConfigError(explain(path, error, raw, Config)) from None
+        raise explain(path, error, raw, Config) from None
     return config.with_variant(config.variant)
 
 
@@ -69,7 +69,7 @@ def serving_of(overrides: Mapping[str, Any]) -> ServingConfig:
     try:
         return ServingConfig.model_validate(raw.get("serving", {}))
     except ValidationError as error:
-        raise ConfigError(explain("--set serving", error, raw.get("serving", {}), ServingConfig)) from None
+        raise explain("--set serving", error, raw.get("serving", {}), ServingConfig) from None
 
 
 def restore_config(saved: Mapping[str, Any]) -> Config:

@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from m2trec_merlin.config.files import describe_value
+from m2trec_merlin.errors import ConfigError
 
 #: Kinds of mistakes whose message says what was found.
 _TELL_WHAT_THEY_GOT = ("model_type", "model_attributes_type", "union_tag_invalid")
@@ -22,8 +23,10 @@ _IN_WORDS_OF_THE_FILE = {
 }
 
 
-def explain(path: Path | str, error: ValidationError, raw: dict[str, Any], model: type[BaseModel]) -> str:
-    """Return all mistakes, one a line.
+def explain(
+    path: Path | str, error: ValidationError, raw: dict[str, Any], model: type[BaseModel]
+) -> ConfigError:
+    """Return an error that lists all mistakes.
 
     Args:
         path: the file, or what it is called.
@@ -32,14 +35,14 @@ def explain(path: Path | str, error: ValidationError, raw: dict[str, Any], model
         model: of the whole file.
     """
     count = error.error_count()
-    lines = [f"{path}: {count} mistake{'s' if count != 1 else ''} in the configuration"]
+    mistakes = []
     for mistake in error.errors(include_url=False):
         where = ".".join(_place(mistake["loc"], raw)) or "(whole file)"
         shown = mistake.get("input")
         tells_enough = isinstance(shown, dict | list) or mistake["type"] in ("missing", *_TELL_WHAT_THEY_GOT)
         got = "" if tells_enough else f" (got {describe_value(shown)})"
-        lines.append(f"  - {where}: {_message(mistake, model)}{got}")
-    return "\n".join(lines)
+        mistakes.append(f"{where}: {_message(mistake, model)}{got}")
+    return ConfigError(f"{path}: {count} mistake{'s' if count != 1 else ''} in the configuration", mistakes)
 
 
 def _message(mistake: ErrorDetails, model: type[BaseModel]) -> str:
