@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from m2trec_merlin.cli.remedies import remember
+from m2trec_merlin.cli.remedies import remember, remember_folder
 from m2trec_merlin.cli.terminal import errors
 from m2trec_merlin.config import VARIANTS, Config, load_config, parse_overrides
 from m2trec_merlin.errors import ConfigError
@@ -49,6 +49,7 @@ def read_config(path: Path, settings: list[str] | None = None, variant: str | No
     """
     remember(None if path == DEFAULT_CONFIG else path, settings or [], variant)
     config = load_config(path, parse_overrides(settings or []), variant)
+    remember_folder(config.directory)
     for line in config.warnings():
         errors.print(f"Warning: {line}", markup=False, highlight=False, soft_wrap=True)
     return config

@@ -1,0 +1,38 @@
+"""Commands in messages are those that mend what the message is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from m2trec_merlin.cli.remedies import complete, remember, remember_folder
+from m2trec_merlin.manifests import write_manifest
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Iterator[Path]:
+    """Two runs with data, of which this call's is `mine`."""
+    for name in ("mine", "other"):
+        (tmp_path / name / "data").mkdir(parents=True)
+        write_manifest(tmp_path / name / "data", "data", {})
+    remember(Path("my shop.yaml"), ["seed=1"], None)
+    remember_folder(tmp_path / "mine")
+    yield tmp_path
+    remember(None, [], None)
+
+
+def test_advice_for_the_own_run_has_the_options_of_the_call(runs: Path) -> None:
+    for what in (f"{runs}/mine/preprocessed is not there yet", f"{runs}/clicks.csv: no such file"):
+        assert complete(f"{what}: run `m2trec preprocess` first") == (
+            f"{what}: run `m2trec preprocess -c 'my shop.yaml' -s seed=1` first"
+        )
+
+
+@pytest.mark.parametrize("begin", ["", "the model in "])
+def test_advice_for_another_run_names_it(runs: Path, begin: str) -> None:
+    what = f"{begin}{runs}/other/model is of an earlier format"
+    assert complete(f"{what}: run `m2trec train --force`") == (
+        f"{what}: run `m2trec train --force` with the configuration of {runs}/other"
+    )
