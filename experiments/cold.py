@@ -29,10 +29,12 @@ from benchmarks.frame.parse import Parser, read
 from benchmarks.frame.plot import Panel, draw
 from benchmarks.frame.prepare import K, Prepared, as_served, hit_and_mrr_at_20, prepare, train_model
 from benchmarks.frame.publish import Stamp, publish, table
+from m2trec_merlin.arrays import offsets_of
 from m2trec_merlin.baselines.content_knn import ContentKnn
-from m2trec_merlin.config import Config
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.config import Config, EvaluationConfig
 from m2trec_merlin.errors import ConfigError
-from m2trec_merlin.evaluation.slices import cold_target_only
+from m2trec_merlin.evaluation.slices import cold_target
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.storage import load_model
 from m2trec_merlin.neighbours.word_likeness import category_words
@@ -319,3 +321,11 @@ def plot(scores: Sequence[Score]) -> str:
     }
     x, y = "HIT@20 of all test prefixes, %", "HIT@20 of cold targets, all candidates, %"
     return draw(Panel(x, y, lines, loose=True, levels=levels, notes=notes))
+
+
+def cold_target_only(prefixes: Prefixes, catalogue: Catalogue, config: EvaluationConfig) -> np.ndarray:
+    """Select the prefixes of seen items only whose next item was never seen: the cold-item protocol."""
+    cold = offsets_of(catalogue.train_counts[prefixes.sessions.rows] == 0)
+    starts = prefixes.sessions.offsets[prefixes.session]
+    before = cold[starts + prefixes.length] - cold[starts]
+    return (before == 0) & cold_target(prefixes, catalogue, config)

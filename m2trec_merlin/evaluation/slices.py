@@ -59,14 +59,6 @@ def cold_target(prefixes: Prefixes, catalogue: Catalogue, config: EvaluationConf
     return np.asarray(catalogue.train_counts[prefixes.targets] == 0)
 
 
-def cold_target_only(prefixes: Prefixes, catalogue: Catalogue, config: EvaluationConfig) -> np.ndarray:
-    """Select the prefixes of seen items only whose next item was never seen: the cold-item protocol."""
-    cold = offsets_of(catalogue.train_counts[prefixes.sessions.rows] == 0)
-    starts = prefixes.sessions.offsets[prefixes.session]
-    before = cold[starts + prefixes.length] - cold[starts]
-    return (before == 0) & cold_target(prefixes, catalogue, config)
-
-
 #: The slices of every table, in order.
 SLICES: tuple[Slice, ...] = (
     Slice(ALL, "every prefix", all_prefixes),

@@ -37,21 +37,3 @@ def top(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
     columns = torch.cat([columns, rest], dim=1)
     best = scores.gather(1, columns).topk(kept, dim=1)
     return best.values, columns.gather(1, best.indices)
-
-
-def top_of_products(queries: Tensor, vectors: Tensor, count: int, block: int) -> tuple[Tensor, Tensor]:
-    """Return the highest products of queries and vectors, and rows of these vectors, block by block.
-
-    Args:
-        queries: [P, D].
-        vectors: [R, D].
-        count: K, not above R.
-        block: vectors multiplied at a time; bounds memory.
-    """
-    parts = []
-    for begin in range(0, len(vectors), block):
-        values, rows = top(queries @ vectors[begin : begin + block].T, count)
-        parts.append((values, rows + begin))
-    values, rows = (torch.cat(found, dim=1) for found in zip(*parts, strict=True))
-    best = values.topk(count, dim=1)
-    return best.values, rows.gather(1, best.indices)

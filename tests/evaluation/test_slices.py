@@ -3,7 +3,6 @@ import numpy as np
 from m2trec_merlin.config import EvaluationConfig
 from m2trec_merlin.evaluation.slices import (
     SLICES,
-    cold_target_only,
     length_slices,
     occurrence_slices,
 )
@@ -42,11 +41,6 @@ def test_rare_target_is_the_tail_without_what_was_never_seen() -> None:
 
 def test_cold_target_holds_what_was_never_seen() -> None:
     assert chosen("Cold target") == [[2, 1, 4], [1, 0]]
-
-
-def test_cold_protocol_wants_a_prefix_of_seen_items() -> None:
-    prefixes = Sessions.from_lists([[1, 4, 4], [4, 4], [1, 2]]).prefixes()
-    assert cold_target_only(prefixes, CATALOGUE, CONFIG).tolist() == [True, False, False, False]
 
 
 def test_the_threshold_comes_from_the_configuration() -> None:

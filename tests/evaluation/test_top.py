@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from m2trec_merlin.evaluation.top import top, top_of_products
+from m2trec_merlin.evaluation.top import top
 
 
 @pytest.mark.parametrize("columns", [1, 19, 64, 700, 3_001])
@@ -21,13 +21,3 @@ def test_the_highest_scores_and_where_they_are(columns: int, count: int) -> None
     torch.testing.assert_close(values, expected, rtol=0, atol=0, equal_nan=True)
     torch.testing.assert_close(scores.gather(1, found), values, rtol=0, atol=0, equal_nan=True)
     assert all(len(set(line)) == len(line) for line in found.tolist())
-
-
-@pytest.mark.parametrize("block", [25, 1_000, 10_000])
-def test_products_in_blocks(block: int) -> None:
-    torch.manual_seed(0)
-    queries, vectors = torch.randn(5, 8), torch.randn(2_510, 8)
-    values, rows = top_of_products(queries, vectors, 20, block)
-    expected = (queries @ vectors.T).topk(20, dim=1)
-    torch.testing.assert_close(values, expected.values)
-    assert torch.equal(rows, expected.indices)

@@ -21,13 +21,15 @@ from experiments.cold import (
     ColdBench,
     Score,
     choose_boost,
+    cold_target_only,
     draw_of,
     over_draws,
 )
-from m2trec_merlin.config import load_config
+from m2trec_merlin.config import EvaluationConfig, load_config
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.sessions import Sessions
 from tests.experiments.test_paper import SHOP
+from tests.worlds.checkerboard import make_catalogue
 
 
 def test_the_boost_is_the_highest_that_costs_little_on_validation() -> None:
@@ -118,3 +120,9 @@ def test_the_default_configuration_draws_what_the_committed_page_says() -> None:
     page = (ROOT / "experiments" / "results" / f"cold-{config.name}.md").read_text()
     assert f"\n{100 * config.data.cold_item_share:g} % of the seen items drawn to be new" in page
     assert config.data.cold_item_share > 0
+
+
+def test_cold_protocol_wants_a_prefix_of_seen_items() -> None:
+    prefixes = Sessions.from_lists([[1, 4, 4], [4, 4], [1, 2]]).prefixes()
+    cold = cold_target_only(prefixes, make_catalogue([500, 10, 9, 0]), EvaluationConfig())
+    assert cold.tolist() == [True, False, False, False]

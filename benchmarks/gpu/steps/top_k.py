@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
+from torch import Tensor
 
 from benchmarks.gpu.step import Step
-from m2trec_merlin.evaluation.top import top_of_products
+from m2trec_merlin.evaluation.top import top
 
 SESSIONS, WIDTH, BEST = 256, 128, 20
 #: Items scored at a time; a block of scores is 256 MiB in float32.
@@ -33,6 +34,24 @@ def measure(step: Step, n_items: int, kind: torch.dtype, of: Mapping[str, object
     torch.testing.assert_close(values[:4].float(), expected, rtol=0.02, atol=0.02)
     seconds = step.seconds(lambda: top_of_products(queries, vectors, BEST, block))
     step.add("top-20", round(seconds, 5), "s", sessions=SESSIONS, width=WIDTH, **of)
+
+
+def top_of_products(queries: Tensor, vectors: Tensor, count: int, block: int) -> tuple[Tensor, Tensor]:
+    """Return the highest products of queries and vectors, and rows of these vectors, block by block.
+
+    Args:
+        queries: [P, D].
+        vectors: [R, D].
+        count: K, not above R.
+        block: vectors multiplied at a time; bounds memory.
+    """
+    parts = []
+    for begin in range(0, len(vectors), block):
+        values, rows = top(queries @ vectors[begin : begin + block].T, count)
+        parts.append((values, rows + begin))
+    values, rows = (torch.cat(found, dim=1) for found in zip(*parts, strict=True))
+    best = values.topk(count, dim=1)
+    return best.values, rows.gather(1, best.indices)
 
 
 if __name__ == "__main__":
