@@ -134,11 +134,6 @@ class ServingConfig(Section):
         """Whether the model is served with its neighbours."""
         return not isinstance(self.mixture, NoMixture)
 
-    @property
-    def adds_to_model(self) -> bool:
-        """Whether more than the model alone is served."""
-        return self.is_mixed or self.new_item_boost != 0
-
     @model_validator(mode="after")
     def _ports_differ(self) -> ServingConfig:
         ports = [self.http_port, self.grpc_port, self.metrics_port]

@@ -11,7 +11,7 @@ from m2trec_merlin.baselines import FrequentCategories, PredictedCategories, bui
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ArtifactError, ConfigError, DataError, MissingDependencyError
-from m2trec_merlin.evaluation.measurements import Measurement, read_measurements
+from m2trec_merlin.evaluation.measurements import OURS, Measurement, read_measurements
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.protocol import empty_cut_offs
 from m2trec_merlin.evaluation.ranking import evaluate, scored_prefixes, why_none
@@ -68,12 +68,14 @@ def compare(
         progress.say(f"{output} is up to date")
         return read_measurements(output)
     with atomic_directory(output) as folder:
-        everyone = _with_baselines(scorers(), config, catalogue, train, progress)
+        ours = scorers()
+        everyone = _with_baselines(ours, config, catalogue, train, progress)
         outcomes = _score(everyone, sessions, catalogue, config, progress)
         for text in empty_cut_offs(config, catalogue):
             progress.say(f"{text} (evaluation.ks)")
         measurements = write_results(outcomes, config, catalogue, sessions, folder, split, history)
-        write_manifest(folder, "evaluate", everything, split=split, prefixes=len(outcomes[0].prefixes))
+        facts = {"split": split, "prefixes": len(outcomes[0].prefixes), OURS: [each.name for each in ours]}
+        write_manifest(folder, "evaluate", everything, **facts)
     return measurements
 
 

@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from m2trec_merlin.config.serving import NoMixture
 from m2trec_merlin.config.settings import VARIANTS_FOLDER
 from m2trec_merlin.config.variants import M2TREC
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.evaluation.measurements import Measurement, read_measurements
+from m2trec_merlin.evaluation.measurements import OURS, Measurement, read_measurements
 from m2trec_merlin.evaluation.slices import ALL
 from m2trec_merlin.runs import VERBS, RunFolder, Verb
 from m2trec_merlin.runs.current import CURRENT
@@ -22,7 +21,6 @@ from m2trec_merlin.runs.definitions import STEPS, Manifest
 from m2trec_merlin.runs.run import step_of
 from m2trec_merlin.runs.settings import differences
 
-NO_MIXTURE = NoMixture().kind
 #: The steps whose results variants do not share.
 _OF_THE_MODEL = tuple(verb for verb in VERBS if STEPS[verb].of_the_model)
 
@@ -75,10 +73,7 @@ class ListedRun:
     @property
     def ours(self) -> list[str]:
         """Names of what was measured of the run itself: its model, and last what is served."""
-        models = dict.fromkeys(m.model for m in self.measurements)
-        settings = self.manifests.get("evaluate", {}).get("settings", {})
-        mixed = settings.get("mixture", {}).get("kind", NO_MIXTURE) != NO_MIXTURE
-        return list(models)[: 2 if mixed or settings.get("new_item_boost") else 1]
+        return list(self.manifests.get("evaluate", {}).get(OURS, ()))
 
     def measured(self, metric: str, k: int, part: str = ALL) -> Measurement | None:
         """Return what was measured of what is served, or None.

@@ -17,6 +17,8 @@ from m2trec_merlin.evaluation.metrics import measure
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.slices import ALL, SLICES, Slice
 
+#: What the manifest calls the names of scorers that are no baselines: the model, and last what is served.
+OURS = "ours"
 METRICS_FILE = "metrics.json"
 
 

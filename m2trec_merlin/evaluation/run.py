@@ -79,7 +79,7 @@ def our_scorers(
 ) -> list[ItemScorer]:
     """Return the model of a run, and last what is served: mixed with its neighbours, and new items boosted.
 
-    The model is the only one where it is served alone (`ServingConfig.adds_to_model`).
+    The model is the only one where it is served alone.
 
     Args:
         run: as its model was trained.

@@ -10,7 +10,7 @@ import pytest
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.listing import different_settings, find_run, list_runs
-from m2trec_merlin.evaluation.measurements import METRICS_FILE, Measurement
+from m2trec_merlin.evaluation.measurements import METRICS_FILE, OURS, Measurement
 from m2trec_merlin.manifests import write_manifest
 from m2trec_merlin.runs import VERBS, Run, Verb
 from tests.runs import folders
@@ -37,8 +37,12 @@ def make(config: Config, rows: list[Measurement] = ROWS) -> Config:
     (run.evaluation / METRICS_FILE).write_text(json.dumps([row.as_dict() for row in rows]))
     train = run.step("train")
     write_manifest(run.model, "train", train.inputs(**FACTS["train"]), best_hit_20=0.375, parameters=7)
-    for verb in ("evaluate", "export"):
-        do(run, verb)
+    do(run, "evaluate")
+    models = dict.fromkeys(row.model for row in rows)
+    ours = [model for model in models if model not in ("popularity", "top-N frequent")]
+    inputs = run.step("evaluate").inputs(**FACTS["evaluate"])
+    write_manifest(run.evaluation, "evaluate", inputs, **{OURS: ours})
+    do(run, "export")
     return config
 
 

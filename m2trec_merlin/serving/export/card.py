@@ -11,7 +11,7 @@ from typing import Any
 
 from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.evaluation.measurements import Measurement, read_measurements
+from m2trec_merlin.evaluation.measurements import OURS, Measurement, read_measurements
 from m2trec_merlin.evaluation.slices import SLICES
 from m2trec_merlin.evaluation.tables import category_table, slice_table, to_markdown
 from m2trec_merlin.runs import Run, Verb
@@ -126,7 +126,7 @@ def _measured(run: Run) -> Iterator[str]:
         f"{manifest.get('prefixes', 0):,} prefixes of {manifest.get('split', 'test')} sessions; the whole "
         "catalogue is ranked, ties count against the model. In percent; ± is the wider side of the 95 % "
         "interval; bold is the best of its column. Lines after "
-        f"{' and '.join(_plain(name) for name in _ours(run, measurements))} are baselines.\n"
+        f"{' and '.join(_plain(name) for name in manifest.get(OURS, ()))} are baselines.\n"
     )
     for table in (slice_table(measurements, k), category_table(measurements)):
         if table is not None:
@@ -135,11 +135,6 @@ def _measured(run: Run) -> Iterator[str]:
     for part in SLICES:
         if part.name in names:
             yield f"- {part.name}: {part.meaning.format(tail=evaluation.sparse_below)}"
-
-
-def _ours(run: Run, measurements: list[Measurement]) -> list[str]:
-    """Return what was measured of the run itself: its model, and what is served if that is more."""
-    return list(dict.fromkeys(m.model for m in measurements))[: 1 + run.config.serving.adds_to_model]
 
 
 def _evaluation(run: Run) -> tuple[list[Measurement], str]:

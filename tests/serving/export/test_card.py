@@ -55,7 +55,7 @@ def evaluate(run: Run, models: tuple[str, ...] = ("M2TRec", "popularity")) -> No
         for part in ("All", "Cold target")
     ]
     (run.evaluation / METRICS_FILE).write_text(json.dumps([row.as_dict() for row in rows]))
-    manifest(run, "evaluate", split="test", prefixes=1234)
+    manifest(run, "evaluate", split="test", prefixes=1234, ours=models[:-1])
 
 
 def test_an_export_has_a_card_that_its_checksums_cover(shop: Shop, tmp_path: Path) -> None:
