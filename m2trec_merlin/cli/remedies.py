@@ -61,7 +61,10 @@ def _other_run(message: str) -> str | None:
     if (found := _OF_A_RUN.match(message)) is None:
         return None
     folder = Path(found[1])
-    if not any((STEPS[verb].folder(RunFolder.at(folder)) / MANIFEST).is_file() for verb in VERBS):
-        return None
+    try:
+        if not any((STEPS[verb].folder(RunFolder.at(folder)) / MANIFEST).is_file() for verb in VERBS):
+            return None
+    except OSError:
+        return None  # text before a slash need be no path
     is_own = any(folder.resolve().is_relative_to(own.resolve()) for own in _own)
     return None if is_own else found[1]

@@ -24,7 +24,12 @@ def runs(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_advice_for_the_own_run_has_the_options_of_the_call(runs: Path) -> None:
-    for what in (f"{runs}/mine/preprocessed is not there yet", f"{runs}/clicks.csv: no such file"):
+    begins = [
+        f"{runs}/mine/preprocessed is not there yet",
+        f"{runs}/clicks.csv: no such file",
+        "x" * 999 + "/data",
+    ]
+    for what in begins:
         assert complete(f"{what}: run `m2trec preprocess` first") == (
             f"{what}: run `m2trec preprocess -c 'my shop.yaml' -s seed=1` first"
         )
