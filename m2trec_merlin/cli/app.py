@@ -317,13 +317,9 @@ def main() -> None:
         text = escape(complete(message))
         errors.print(f"[bold red]Error:[/bold red] {text}", soft_wrap=True, highlight=False)
         sys.exit(4 if isinstance(error, NothingToDoError) else 1)
-    except KeyboardInterrupt:
-        raise SystemExit(_stopped()) from None
-    except SystemExit as end:
-        # What typer makes of Ctrl-C, without a word.
-        raise SystemExit(_stopped() if end.code == STOPPED else end.code) from None
-
-
-def _stopped() -> int:
-    errors.print("Stopped. Run the same command again to go on.")
-    return STOPPED
+    except (KeyboardInterrupt, SystemExit) as end:
+        # Typer makes the latter of the former, without a word.
+        code = STOPPED if isinstance(end, KeyboardInterrupt) else end.code
+        if code == STOPPED:
+            errors.print("Stopped. Run the same command again to go on.")
+        raise SystemExit(code) from None

@@ -63,6 +63,6 @@ def describe_item(item: SessionItem, titles: Mapping[str, str]) -> str:
     """Return one line about an item of a session: id and title, or its raw attributes."""
     if isinstance(item, Mapping):
         attributes = ", ".join(f"{name}={value}" for name, value in item.items() if name != ITEM_ID)
-        return f"{item.get('item_id', 'new item')}  ({attributes})"
+        return f"{item.get(ITEM_ID, 'new item')}  ({attributes})"
     title = titles.get(str(item))
     return f"{item}  {title}" if title else str(item)

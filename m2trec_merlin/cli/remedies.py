@@ -44,11 +44,10 @@ def remember_folder(directory: Path) -> None:
 
 def complete(message: str) -> str:
     """Return a message whose commands have the options of this call, if they are for its run."""
-    other = _other_run(message)
 
     def command(match: re.Match[str]) -> str:
         verb, rest = match.groups()
-        if other is not None:
+        if (other := _other_run(message)) is not None:
             return f"{match[0]} with the configuration of {other}"
         words = [*_options, *([] if verb in _OF_NO_MODEL else _of_the_model)]
         return f"`{shlex.join(['m2trec', verb, *words])}{rest}`"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import pandas as pd
+from pandas.core.groupby import SeriesGroupBy
 
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.canonical import SPLITS
@@ -132,7 +133,8 @@ def find_grouping(events: Look, times: list[Times], taken: set[str]) -> Grouping
         )
         reason = f"{_sizes(chosen)}, and is called like a session"
         alone = _alone(chosen, events.first)
-        if users and alone > _MANY_ALONE:
+        unsure = bool(users) and alone > _MANY_ALONE
+        if unsure:
             user = max(users, key=lambda c: c.distinct).name
             reason += (
                 f"; {percent(alone)} of events are alone in theirs: data.sessions can cut those of '{user}'"
@@ -143,9 +145,8 @@ def find_grouping(events: Look, times: list[Times], taken: set[str]) -> Grouping
         venues = [c for c in venues if c is not chosen and not _is_of_items(c, items, events.first)]
         if venue := _begins_again_in(chosen, venues, events.first):
             reason += f"; {_write_both(chosen.name, venue)}"
-        return Grouping(
-            chosen.name, None, reason, unsure=(bool(users) and alone > _MANY_ALONE) or venue is not None
-        )
+            unsure = True
+        return Grouping(chosen.name, None, reason, unsure)
     if users:
         grouping = _cut(max(users, key=lambda c: c.distinct), times, events.first)
         for name, other in again.items():
@@ -167,8 +168,7 @@ def find_grouping(events: Look, times: list[Times], taken: set[str]) -> Grouping
 def _begins_again_in(column: Column, others: list[Column], first: int) -> str | None:
     """Return the column within whose values numbers of sessions begin again; None if they do not."""
     for other in others:
-        table = pd.DataFrame({"own": column.texts, "other": other.texts}).loc[: first - 1].dropna()
-        several = table.groupby("own")["other"].agg(["size", "nunique"])
+        several = _values_of_each(column, other, first).agg(["size", "nunique"])
         several = several[several["size"] > 1]
         if several["size"][several["nunique"] > 1].sum() > several["size"].sum() / 2:
             return other.name
@@ -177,16 +177,13 @@ def _begins_again_in(column: Column, others: list[Column], first: int) -> str | 
 
 def _is_of_items(column: Column, items: list[Column], first: int) -> bool:
     """Tell whether a value follows from the item, as where each shop sells its own."""
-    return any(
-        pd.DataFrame({"item": item.texts, "own": column.texts})
-        .loc[: first - 1]
-        .dropna()
-        .groupby("item")["own"]
-        .nunique()
-        .mean()
-        < _OF_ITEMS
-        for item in items
-    )
+    return any(_values_of_each(item, column, first).nunique().mean() < _OF_ITEMS for item in items)
+
+
+def _values_of_each(one: Column, other: Column, first: int) -> SeriesGroupBy:
+    """Return the values of another column in the first events, by the value beside them."""
+    table = pd.DataFrame({"one": one.texts, "other": other.texts}).loc[: first - 1].dropna()
+    return table.groupby("one")["other"]
 
 
 def _write_both(name: str, other: str) -> str:

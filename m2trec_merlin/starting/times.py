@@ -45,9 +45,9 @@ _MOST_OF_A_CALENDAR = 31
 _PROBES = 20
 #: Damaged values that a column of times may hold; the data step reports them.
 _DAMAGED = 0.01
-#: Share of values that are times where the others are hardly meant to be something else.
 #: An hour, a day of the month: 08.
 _PART_OF_A_TIME = r"\d{1,2}"
+#: Share of values that are times where the others are hardly meant to be something else.
 _MOSTLY = 0.3
 
 

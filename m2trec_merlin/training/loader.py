@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
@@ -26,7 +25,7 @@ from m2trec_merlin.frames import Frames
 from m2trec_merlin.model.catalogue_tensors import EncodedAttributes, on_device, ragged_entries
 from m2trec_merlin.model.event_encoder import take_events
 from m2trec_merlin.model.session_batch import SessionBatch, count_pairs
-from m2trec_merlin.sessions import Sessions, event_fields, session_files, tells_targets
+from m2trec_merlin.sessions import Sessions, count_sessions, event_fields, session_files, tells_targets
 from m2trec_merlin.training.hardware import frames_for
 from m2trec_merlin.training.processes import ALONE, Processes
 
@@ -210,6 +209,4 @@ def _with_targets(sessions: Sessions) -> Sessions:
 def _count_sessions(file: Path) -> int:
     if tells_targets([file]):
         return len(_with_targets(Sessions.read([file])))
-    with reading(file, "preprocess"):
-        sessions: int = pq.read_metadata(file).num_rows
-    return sessions
+    return count_sessions([file])
