@@ -71,8 +71,7 @@ def update(
 ) -> None:
     """Give items of the catalogue other attributes, or say when they are available. They keep their history.
 
-    A table has all of their attributes, not only those that change; or none, and hidden, available_from
-    or available_until, which changes these alone.
+    What the table has no column for stays as it is; an empty cell takes the value away.
     """
     _change(lambda verbs: verbs.update(table), _repository(run, config, settings, variant))
 

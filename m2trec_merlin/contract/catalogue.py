@@ -25,7 +25,7 @@ from m2trec_merlin.contract.names import PREDICT
 from m2trec_merlin.contract.repository import CATALOGUE
 
 CURRENT, STATE = "current", "version.json"
-#: Ids, and raw values as JSON: all that another model needs to encode the items again.
+#: Ids, and what was said of each, as JSON: all that an export needs to encode the items again.
 RAW_ITEMS = "raw_items.parquet"
 #: int64, the row of the export whose training history an item has; NO_ITEM for those that it never had.
 HISTORIES = "histories.npy"

@@ -12,9 +12,8 @@ from itertools import chain
 from m2trec_merlin.contract.catalogue import Availability, SaidOfTimes
 from m2trec_merlin.errors import DataError, shorten
 from m2trec_merlin.readers.near_ids import explain_unknown
+from m2trec_merlin.serving.catalogue.raw_items import Raw, overridden
 
-#: An item's raw values, as JSON.
-Raw = str
 _NAMED = 5
 
 
@@ -23,7 +22,8 @@ class Changes:
     """All that has changed since an export.
 
     Attributes:
-        items: by id, those that were added or updated, in this order.
+        items: by id, what was said of those that were added or updated, in this order; of one that the export
+            has, what is not said is as exported.
         removed: ids that are no items any more, even if a later export has them.
         availability: by id, of items that are not available at all times.
         listed: exported items that were listed after the training before, and have not sold since.
@@ -73,11 +73,19 @@ class ChangingCatalogue:
     def update(self, changes: Changes, items: Mapping[str, Raw]) -> Changes:
         """Give items, all of which the catalogue has, other attributes; they keep their history.
 
+        Args:
+            changes: so far.
+            items: what is said of each; what is not stays as it is.
+
         Raises:
             DataError: it lacks some.
         """
         self._require(changes, items)
-        return replace(changes, items={**changes.items, **items})
+        said = {
+            item_id: overridden(changes.items[item_id], raw) if item_id in changes.items else raw
+            for item_id, raw in items.items()
+        }
+        return replace(changes, items={**changes.items, **said})
 
     def remove(self, changes: Changes, item_ids: Iterable[str]) -> Changes:
         """Take items out: from then on their ids are unknown.

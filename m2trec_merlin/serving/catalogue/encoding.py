@@ -24,7 +24,7 @@ from m2trec_merlin.contract.item_format import ItemFormat
 from m2trec_merlin.contract.version import CATALOGUE_GRAPH, ITEMS_WORKFLOW, Description
 from m2trec_merlin.encoded import join_items, no_items
 from m2trec_merlin.progress import Progress
-from m2trec_merlin.serving.catalogue.changes import Raw
+from m2trec_merlin.serving.catalogue.raw_items import Raw
 from m2trec_merlin.serving.catalogue.shown import shown_columns
 from m2trec_merlin.serving.runtime.catalogue.graph import CatalogueEncoder
 from m2trec_merlin.serving.runtime.reading.new_items import Ignored, NewItemEncoder, summed_up
@@ -86,7 +86,9 @@ class RowEncoder:
             progress: is told of each part, and which values tell the model nothing.
         """
         parts = [no_items([attribute.field for attribute in self._attributes])]
-        raw: list[dict[str, Any]] = [json.loads(item) for item in items]
+        raw: list[dict[str, Any]] = [
+            {name: value for name, value in json.loads(item).items() if value is not None} for item in items
+        ]
         if raw:
             # As a request's items: what is said of an item means the same whichever way it comes.
             encoder = NewItemEncoder(self._workflow, self._attributes, in_background=True)

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from m2trec_merlin.attributes import Attribute, parse_attribute
+from m2trec_merlin.attributes import parse_attribute
 from m2trec_merlin.column_names import ITEM_ID
-from m2trec_merlin.columns import as_text, is_list, to_arrow
+from m2trec_merlin.columns import as_text
 from m2trec_merlin.contract.catalogue import Availability, SaidOfTimes
 from m2trec_merlin.contract.item_format import ItemFormat
 from m2trec_merlin.data.tables import canonical_items
@@ -29,17 +24,11 @@ from m2trec_merlin.readers.near_ids import doubt_of_items
 from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
 from m2trec_merlin.readers.source import Origin
 from m2trec_merlin.readers.times import parse_instants
-from m2trec_merlin.serving.catalogue.changes import Raw
+from m2trec_merlin.serving.catalogue.raw_items import Raw, as_raw, described_columns, is_bare
 from m2trec_merlin.serving.runtime.notes import name_some
 
 HIDDEN, FROM, UNTIL = "hidden", "available_from", "available_until"
-_ALL_COLUMNS = (
-    "gives only some of the attributes, and an export keeps no raw values from which to take the others: "
-    "give all columns, as data/items.parquet of the run has them, with the changes written in"
-)
 _ROW_NUMBERS = "__index_level_"
-#: Of an item without a value.
-_NOTHING = "{}"
 _YES, _NO = ("true", "1", "yes"), ("false", "0", "no")
 
 
@@ -49,7 +38,7 @@ class GivenItems:
 
     Attributes:
         ids: of its rows, as text.
-        items: by id, raw values as JSON; empty if the table has no column that describes items.
+        items: by id, what is said of it; empty if the table has no column that describes items.
         availability: what is said of it, by id; empty if the table has no column about it.
         notices: what of the table was left aside.
     """
@@ -66,23 +55,25 @@ def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = Fals
     Args:
         path: a Parquet or CSV file, or a folder of them.
         written: how such a table is written.
-        may_lack_attributes: whether it may say of items when they are available and nothing else.
+        may_lack_attributes: whether it may say some of what describes items, or only when they are available.
 
     Raises:
         DataError: anything at all is wrong with it, all problems at once.
     """
     attributes = [parse_attribute(**settings) for settings in written.attributes]
     table = _open(path, written)
-    columns = _Columns.of(table.columns(), written, attributes)
+    columns = _Columns.of(table.columns(), written)
     raw = table.read(columns.read, single=[columns.ids] if columns.ids in columns.read else [])
     items = columns.named(raw, written.whole_ids)
     log = ProblemLog(Origin(str(path), {ITEM_ID: columns.ids}, table.locate, lambda: columns.available))
     # Where names alone are known of items, their ids say all that there is to say.
     describes = columns.describe_items or not (may_lack_attributes and columns.about)
+    title_column = written.title_column
+    if may_lack_attributes and columns.describe_items:
+        attributes = [each for each in attributes if each.source_column in items]
+        title_column = title_column if title_column in items else None
     if describes:
-        check_items(items, log, attributes, written.title_column)
-        if may_lack_attributes and not set(columns.described) <= {*columns.available, columns.ids}:
-            log.add(_ALL_COLUMNS)
+        check_items(items, log, attributes, title_column)
     else:
         check_item_ids(items, log)
     availability = _availability(items, columns.about, log)
@@ -94,9 +85,12 @@ def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = Fals
         said.append(odd)
     rows: dict[str, Raw] = {}
     if describes:
-        canonical = canonical_items(items.drop(columns=columns.about), attributes, written.title_column)
-        rows = dict(zip(ids, _as_json(canonical.drop(columns=ITEM_ID)), strict=True))
-        if bare := [item_id for item_id, raw in rows.items() if raw == _NOTHING]:
+        canonical = canonical_items(items.drop(columns=columns.about), attributes, title_column)
+        rows = dict(zip(ids, as_raw(canonical.drop(columns=ITEM_ID)), strict=True))
+        bare = [item_id for item_id, raw in rows.items() if is_bare(raw)]
+        if staying := [name for name in columns.described if name not in {*columns.available, columns.ids}]:
+            said.append(f"gives no {', '.join(staying)}, which {'stays' if len(staying) == 1 else 'stay'} so")
+        elif bare:
             said.append(f"nothing describes {name_some(bare)}: all of their attributes count as missing")
     return GivenItems(
         ids,
@@ -128,10 +122,8 @@ class _Columns:
     about: list[str]
 
     @classmethod
-    def of(cls, available: list[str], written: ItemFormat, attributes: Sequence[Attribute]) -> _Columns:
-        described = list(dict.fromkeys(a.source_column for a in attributes))
-        if written.title_column is not None and written.title_column not in described:
-            described.append(written.title_column)
+    def of(cls, available: list[str], written: ItemFormat) -> _Columns:
+        described = described_columns(written)
         about = [name for name in (HIDDEN, FROM, UNTIL) if name in available and name not in described]
         return cls(available, _column_of_ids(available, written), described, about)
 
@@ -225,35 +217,3 @@ def _availability(items: pd.DataFrame, about: Sequence[str], log: ProblemLog) ->
         ends_first = np.array([Availability(**row).ends_first for row in said])
         log.add_rows(UNTIL, f"is not after {FROM}", items[UNTIL], ends_first)
     return said
-
-
-def _as_json(frame: pd.DataFrame) -> list[Raw]:
-    """Return a JSON object for each row, of what is not missing, as a request would send the item."""
-    columns = {str(name): _as_sent(frame[name]) for name in frame}
-    return [
-        json.dumps({name: values[row] for name, values in columns.items() if values[row] is not None})
-        for row in range(len(frame))
-    ]
-
-
-def _as_sent(column: pd.Series) -> list[Any]:
-    """Return values for JSON which the workflow reads as it reads the column itself; None where missing."""
-    try:
-        return _of_arrow(to_arrow(column))
-    except pa.ArrowException:
-        # Values of several types, each of which means what it means alone.
-        return [_as_sent(pd.Series([value], dtype=object))[0] for value in column]
-
-
-def _of_arrow(array: pa.Array) -> list[Any]:
-    if is_list(array.type):
-        values = iter(_of_arrow(array.flatten()))
-        lengths = pc.list_value_length(array).to_pylist()
-        return [None if length is None else list(islice(values, length)) for length in lengths]
-    kind = pa.types
-    if kind.is_float16(array.type) or kind.is_float32(array.type):
-        array = array.cast(pa.float32()).cast(pa.string()).cast(pa.float64())  # as it is written: 7.1
-    plain = (kind.is_floating, kind.is_integer, kind.is_boolean, kind.is_string, kind.is_large_string)
-    if any(is_plain(array.type) for is_plain in plain):
-        return [None if value != value else value for value in array.to_pylist()]
-    return as_text(array.to_pandas(types_mapper=pd.ArrowDtype)).to_pylist()

@@ -45,6 +45,7 @@ from m2trec_merlin.runs.locks import lock
 from m2trec_merlin.serving.catalogue.changes import Changes, ChangingCatalogue
 from m2trec_merlin.serving.catalogue.encoding import EncodedRows, RowEncoder
 from m2trec_merlin.serving.catalogue.kept import KeptVersions
+from m2trec_merlin.serving.catalogue.raw_items import complete
 
 #: Versions that stay on disk, the current one among them. Each holds all that changed since the export.
 KEPT = 20
@@ -225,9 +226,12 @@ class CatalogueVersions(KeptVersions):
         fresh = [place for place, item_id in enumerate(ids) if there.get(item_id) != items[item_id]]
         encoder = RowEncoder(self._preprocess, self._predict, self.format)
         counts = self._counts[histories]
+        said = {ids[place]: items[ids[place]] for place in fresh}
+        exported = filter(self.exported.__contains__, said)
+        whole = complete(said, exported, self.format, self._predict)
         encoded = encoder.encode(
-            [ids[place] for place in fresh],
-            [items[ids[place]] for place in fresh],
+            list(whole),
+            list(whole.values()),
             histories[fresh],
             counts[fresh],
             progress,

@@ -53,7 +53,8 @@ from m2trec_merlin.model.storage import load_model
 from m2trec_merlin.model.trained_run import run_as_trained
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
-from m2trec_merlin.runs.folder import TIMES
+from m2trec_merlin.runs.folder import ITEMS_FILE, TIMES
+from m2trec_merlin.serving.catalogue.raw_items import write_items_as_given
 from m2trec_merlin.serving.catalogue.run import carry_over
 from m2trec_merlin.serving.catalogue.shown import filter_attributes
 from m2trec_merlin.serving.export.card import MODEL_CARD, write_card
@@ -156,6 +157,7 @@ def write_repository(
     item_format = describe_items(run.config, version, catalogue)
     item_format.write(predict)
     if not item_format.unchangeable:
+        write_items_as_given(run.data / ITEMS_FILE, item_format, predict)
         export_catalogue(model, predict / CATALOGUE_GRAPH)
     item_vectors = _write_vectors(predict, model, catalogue, run.config.inputs)
     export_sessions(model, item_vectors, predict / SESSION_GRAPH)

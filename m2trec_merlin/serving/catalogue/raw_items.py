@@ -1,0 +1,121 @@
+"""Raw values of items as JSON: what tables say of items, and what the export was made from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from m2trec_merlin.artifacts import reading
+from m2trec_merlin.attributes import parse_attribute
+from m2trec_merlin.column_names import ITEM_ID
+from m2trec_merlin.columns import as_text, is_list, to_arrow
+from m2trec_merlin.contract.checksums import require_sealed
+from m2trec_merlin.contract.item_format import ItemFormat
+from m2trec_merlin.contract.version import ITEMS_AS_GIVEN
+from m2trec_merlin.errors import ArtifactError
+
+#: Values of an item by column, as a JSON object; null where one is missing. Of what it does not name, it says
+#: nothing.
+Raw = str
+
+
+def as_raw(frame: pd.DataFrame) -> list[Raw]:
+    """Return what each row says of its item, with values as a request would send them."""
+    columns = {str(name): _as_sent(frame[name]) for name in frame}
+    return [json.dumps({name: values[row] for name, values in columns.items()}) for row in range(len(frame))]
+
+
+def overridden(before: Raw, after: Raw) -> Raw:
+    """Return what is said of an item by `before`, but for what `after` says."""
+    return json.dumps(json.loads(before) | json.loads(after))
+
+
+def is_bare(raw: Raw) -> bool:
+    """Tell whether no value is left to describe the item."""
+    return not any(value is not None for value in json.loads(raw).values())
+
+
+def described_columns(written: ItemFormat) -> list[str]:
+    """Return the columns that attributes and titles are made of."""
+    attributes = (parse_attribute(**settings) for settings in written.attributes)
+    titles = [] if written.title_column is None else [written.title_column]
+    return list(dict.fromkeys([*(attribute.source_column for attribute in attributes), *titles]))
+
+
+def write_items_as_given(items: Path, written: ItemFormat, folder: Path) -> None:
+    """Write what the tables of a run say of its items into a version folder of the second step.
+
+    Args:
+        items: the canonical table; nothing is written if there is none, as where a model alone was copied.
+        written: how tables of items are written.
+        folder: to write into.
+    """
+    if items.is_file():
+        table = pq.read_table(items, columns=list(dict.fromkeys([ITEM_ID, *described_columns(written)])))
+        ids = as_text(table.column(ITEM_ID).to_pandas())
+        pq.write_table(table.set_column(0, ITEM_ID, ids), folder / ITEMS_AS_GIVEN)
+
+
+def complete(
+    said: Mapping[str, Raw], exported: Iterable[str], written: ItemFormat, folder: Path
+) -> dict[str, Raw]:
+    """Return all that is known of items: what is said of them, and for the rest what the export had.
+
+    Args:
+        said: by id.
+        exported: those of them that the export has.
+        written: how tables of items are written.
+        folder: version folder of the second step.
+
+    Raises:
+        ArtifactError: the export holds no such values, or they were altered.
+    """
+    columns = described_columns(written)
+    needed = [item_id for item_id in exported if not set(columns) <= json.loads(said[item_id]).keys()]
+    return {**said, **_override_export(said, needed, folder)} if needed else dict(said)
+
+
+def _override_export(said: Mapping[str, Raw], ids: Sequence[str], folder: Path) -> dict[str, Raw]:
+    path = folder / ITEMS_AS_GIVEN
+    if not path.is_file():
+        raise ArtifactError(
+            f"{folder}: only some of the attributes are given, and this export lacks the others: it was made "
+            "without data/items.parquet. Give all columns, or run `m2trec export --force` beside that file"
+        )
+    require_sealed(folder, files=(ITEMS_AS_GIVEN,))
+    with reading(path, "export"):
+        table = pq.read_table(path, filters=[(ITEM_ID, "in", list(ids))])
+    before = as_raw(table.drop_columns(ITEM_ID).to_pandas(integer_object_nulls=True))
+    found = zip(table.column(ITEM_ID).to_pylist(), before, strict=True)
+    return {item_id: overridden(raw, said[item_id]) for item_id, raw in found}
+
+
+def _as_sent(column: pd.Series) -> list[Any]:
+    """Return values for JSON which the workflow reads as it reads the column itself; None where missing."""
+    try:
+        return _of_arrow(to_arrow(column))
+    except pa.ArrowException:
+        # Values of several types, each of which means what it means alone.
+        return [_as_sent(pd.Series([value], dtype=object))[0] for value in column]
+
+
+def _of_arrow(array: pa.Array) -> list[Any]:
+    if is_list(array.type):
+        values = iter(_of_arrow(array.flatten()))
+        lengths = pc.list_value_length(array).to_pylist()
+        return [None if length is None else list(islice(values, length)) for length in lengths]
+    kind = pa.types
+    if kind.is_float16(array.type) or kind.is_float32(array.type):
+        array = array.cast(pa.float32()).cast(pa.string()).cast(pa.float64())  # as it is written: 7.1
+    plain = (kind.is_floating, kind.is_integer, kind.is_boolean, kind.is_string, kind.is_large_string)
+    if any(is_plain(array.type) for is_plain in plain):
+        return [None if value != value else value for value in array.to_pylist()]
+    return as_text(array.to_pandas(types_mapper=pd.ArrowDtype)).to_pylist()
