@@ -48,9 +48,10 @@ $(WRITERS): $(STAMP)
 demo: setup
 	@$(BIN)/m2trec demo
 
-# Side by side, as most of them wait for servers and other processes; each file in one process, which builds its world once.
+# Side by side, one more than there are cores, as many wait for servers and other processes; each file in one process,
+# which builds its world once.
 test: setup
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $$(( $$(nproc) + 1 )) --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: setup
 	@$(BIN)/ruff check .

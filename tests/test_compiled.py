@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -50,23 +51,36 @@ def test_numba_is_not_imported_before_the_first_call() -> None:
 def test_code_is_kept_where_that_can_be(tmp_path: Path, may_write: bool) -> None:
     (tmp_path / "sums.py").write_text(MODULE)
     # A file in the place of each folder that a cache could be in.
-    environment = {"PATH": "", "HOME": str(tmp_path / "home"), "PYTHONPATH": str(Path.cwd())}
     if not may_write:
         (tmp_path / "__pycache__").touch()
         (tmp_path / "home").touch()
     command = [sys.executable, "-B", "-c", RUN, str(tmp_path)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, env=environment(tmp_path), capture_output=True, text=True)
     assert done.stdout == "6.0\n", done.stderr
     assert bool(list(tmp_path.glob("__pycache__/sums.*.nbi"))) == may_write
 
 
+@pytest.fixture(scope="module")
+def cached(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a module and what was compiled of it."""
+    folder = tmp_path_factory.mktemp("cached")
+    (folder / "sums.py").write_text(MODULE)
+    command = [sys.executable, "-B", "-c", RUN, str(folder)]
+    subprocess.run(command, env=environment(folder), check=True, capture_output=True)
+    return folder
+
+
+def environment(folder: Path) -> dict[str, str]:
+    return {"PATH": "", "HOME": str(folder / "home"), "PYTHONPATH": str(Path.cwd())}
+
+
 @pytest.mark.parametrize("damage", [b"", b"no pickle", None], ids=["cut off", "other bytes", "unreadable"])
 @pytest.mark.parametrize("kind", ["nbi", "nbc"])
-def test_what_a_crash_left_of_the_cache_is_made_anew(tmp_path: Path, kind: str, damage: bytes | None) -> None:
-    (tmp_path / "sums.py").write_text(MODULE)
-    environment = {"PATH": "", "HOME": str(tmp_path / "home"), "PYTHONPATH": str(Path.cwd())}
+def test_what_a_crash_left_of_the_cache_is_made_anew(
+    cached: Path, tmp_path: Path, kind: str, damage: bytes | None
+) -> None:
+    shutil.copytree(cached, tmp_path, dirs_exist_ok=True)
     command = [sys.executable, "-B", "-c", RUN, str(tmp_path)]
-    subprocess.run(command, env=environment, check=True, capture_output=True)
     [file] = tmp_path.glob(f"__pycache__/sums.*.{kind}")
     if damage is None:
         file.unlink()
@@ -74,7 +88,7 @@ def test_what_a_crash_left_of_the_cache_is_made_anew(tmp_path: Path, kind: str, 
     else:
         file.write_bytes(damage)
     for _ in range(2):
-        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        done = subprocess.run(command, env=environment(tmp_path), capture_output=True, text=True)
         assert done.stdout == "6.0\n", done.stderr
     if damage is not None:
         healed = [each.stat().st_size for each in tmp_path.glob("__pycache__/sums.*.nb[ci]")]
