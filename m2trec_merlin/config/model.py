@@ -111,6 +111,11 @@ class ModelConfig(Section):
         for setting, names in (("inputs", self.inputs or []), ("next_attributes", tasks)):
             if repeated := sorted({name for name in names if names.count(name) > 1}):
                 problems.append(f"{setting} names {repeated} more than once")
+        if "item" in tasks:
+            problems.append(
+                "next_attributes names 'item', whose task would be called as that of the next item: give the "
+                "attribute another name, and column: item"
+            )
         problems += [
             f"next_attributes names '{name}' and '{name}_probabilities', whose answers are called alike"
             for name in tasks

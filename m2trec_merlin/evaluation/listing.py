@@ -5,7 +5,9 @@ Whatever is broken or half made is listed as that, and keeps nothing else from b
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -163,7 +165,7 @@ def read_run(run: RunFolder) -> ListedRun:
         manifests,
         measurements,
         list(dict.fromkeys(remarks)),
-        sum(path.lstat().st_size for path in _files(run)),
+        _size(run),
         link.is_symlink() and link.resolve() == run.model_directory.resolve(),
     )
 
@@ -207,11 +209,16 @@ def _runs_of(place: Path) -> Iterator[RunFolder]:
     yield from run.variants()
 
 
-def _files(run: RunFolder) -> Iterator[Path]:
-    for path in run.model_directory.rglob("*"):
-        variants = run.model_directory / VARIANTS_FOLDER
-        if path.is_file() and not path.is_relative_to(variants):
-            yield path
+def _size(run: RunFolder) -> int:
+    """Return the bytes of a run without its variants; files may come and go meanwhile."""
+    size = 0
+    for folder, folders, files in os.walk(run.model_directory):
+        if Path(folder) == run.model_directory and VARIANTS_FOLDER in folders:
+            folders.remove(VARIANTS_FOLDER)
+        for name in files:
+            with suppress(OSError):
+                size += Path(folder, name).lstat().st_size
+    return size
 
 
 def _settings(run: ListedRun, verb: Verb) -> dict[str, Any] | None:

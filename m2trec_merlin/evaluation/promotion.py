@@ -18,7 +18,7 @@ from m2trec_merlin.evaluation.metrics import METRICS, Metric
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.ranking import evaluate, scored_prefixes
 from m2trec_merlin.evaluation.run import our_scorers
-from m2trec_merlin.evaluation.served import as_served
+from m2trec_merlin.evaluation.served import WithoutUnknown
 from m2trec_merlin.preprocessing.rereading import encode_again
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
@@ -142,7 +142,8 @@ def _outcome(
 ) -> Outcome:
     prefixes = scored_prefixes(sessions, config, config.max_prefixes, seed)
     served = our_scorers(run, catalogue, Sessions.load(run.sessions("train")))[-1]
-    return evaluate(as_served(served, catalogue), prefixes, catalogue, config, progress=progress)
+    # Of items alone: no metric of a promotion asks for categories.
+    return evaluate(WithoutUnknown(served, catalogue), prefixes, catalogue, config, progress=progress)
 
 
 def weigh(candidate: Outcome, current: Outcome, metric: Metric, k: int, samples: int, seed: int) -> Verdict:

@@ -38,16 +38,23 @@ class WithoutUnknown:
         self._scorer = scorer
         self._most_frequent = catalogue.train_counts.astype(np.float32)
         self._most_frequent[NO_ITEM] = -np.inf
+        self._last: tuple[Prefixes, np.ndarray, Prefixes] | None = None
 
     def score(self, prefixes: Prefixes) -> np.ndarray:
         """See `ItemScorer.score`."""
-        usable, known = _known_part(prefixes)
+        usable, known = self._known_part(prefixes)
         if known is prefixes:
             return self._scorer.score(prefixes)
         scores = np.tile(self._most_frequent, (len(prefixes), 1))
         if len(usable):
             scores[usable] = self._scorer.score(known)
         return scores
+
+    def _known_part(self, prefixes: Prefixes) -> tuple[np.ndarray, Prefixes]:
+        """See `_without_unknown`: the same for all that is asked of a block, so that it is encoded once."""
+        if self._last is None or self._last[0] is not prefixes:
+            self._last = (prefixes, *_without_unknown(prefixes))
+        return self._last[1:]
 
 
 class CategoriesWithoutUnknown(WithoutUnknown):
@@ -56,7 +63,7 @@ class CategoriesWithoutUnknown(WithoutUnknown):
     def category_scores(self, prefixes: Prefixes) -> dict[str, np.ndarray]:
         """See `CategoryScorer.category_scores`."""
         assert isinstance(self._scorer, CategoryScorer)
-        usable, known = _known_part(prefixes)
+        usable, known = self._known_part(prefixes)
         asked = known if len(usable) else prefixes.take(usable)
         scores = {}
         for name, values in self._scorer.category_scores(asked).items():
@@ -92,7 +99,7 @@ def as_served(scorer: ItemScorer, catalogue: Catalogue) -> ItemScorer:
     return kind(scorer, catalogue)
 
 
-def _known_part(prefixes: Prefixes) -> tuple[np.ndarray, Prefixes]:
+def _without_unknown(prefixes: Prefixes) -> tuple[np.ndarray, Prefixes]:
     """Return which prefixes hold a known item, int64, and these without the unknown ones."""
     each = prefixes.sessions.cut(prefixes.sessions.offsets[prefixes.session], prefixes.length + 1)
     wanted = each.rows != NO_ITEM

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -115,6 +117,25 @@ def test_what_is_broken_is_said_and_keeps_nothing_else_from_being_listed(runs: P
     assert e.manifests == {} and e.written == "" and len(e.remarks) == 1
     for run in (a, b, c, d, e):
         json.dumps(run.as_dict())
+
+
+def test_files_that_go_while_a_run_is_looked_at_are_passed_over(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As checkpoints of a training do."""
+    run, *_ = list_runs(runs)
+    folder = run.folder.model_directory / "model"
+    (folder / "passing").write_bytes(b"12345")
+    walk = os.walk
+
+    def late(top: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+        for found in [*walk(top)]:
+            (folder / "passing").unlink(missing_ok=True)
+            yield found
+
+    monkeypatch.setattr(os, "walk", late)
+    again, *_ = list_runs(runs)
+    assert again.size == run.size
 
 
 def test_variants_share_data_and_have_the_rest_of_their_own(runs: Path) -> None:

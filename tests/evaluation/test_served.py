@@ -4,13 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import Tensor
 
 import m2trec_merlin as m2trec
 from m2trec_merlin.config.serving import FixedMixture, NoMixture
 from m2trec_merlin.evaluation.run import our_scorers
+from m2trec_merlin.evaluation.served import as_served
+from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.runs import Run
+from m2trec_merlin.scores import CategoryScorer
 from m2trec_merlin.serving.export.run import export
-from m2trec_merlin.sessions import Sessions
+from m2trec_merlin.sessions import Prefixes, Sessions
 from tests.worlds.shop import N_ITEMS, TRAIN, build_shop
 
 
@@ -36,3 +40,25 @@ def test_what_is_served_is_measured_with_the_boost_of_new_items(
         Sessions.from_lists(TRAIN),
     )[-1].score(prefixes.take(np.array([1])))[0]
     np.testing.assert_allclose(measured[unsold], plain[unsold] + 2.5, atol=1e-4)
+
+
+def test_items_and_categories_of_a_block_are_asked_of_the_same_prefixes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By their identity a model knows again what it has encoded."""
+    _, catalogue, model = build_shop(tmp_path)
+    encoded: list[Prefixes] = []
+    encode = ModelScorer._encode_prefixes
+
+    def counting(scorer: ModelScorer, prefixes: Prefixes) -> Tensor:
+        encoded.append(prefixes)
+        return encode(scorer, prefixes)
+
+    monkeypatch.setattr(ModelScorer, "_encode_prefixes", counting)
+    served = as_served(ModelScorer(model), catalogue)
+    assert isinstance(served, CategoryScorer)
+    for sessions in ([[3, 0, 4, 2], [0, 1, 5]], [[2, 0, 1]]):
+        prefixes = Sessions.from_lists(sessions).prefixes()
+        assert len(served.score(prefixes)) == len(prefixes)
+        assert len(served.category_scores(prefixes)["department"]) == len(prefixes)
+    assert len(encoded) == 2

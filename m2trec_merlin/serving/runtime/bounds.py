@@ -15,6 +15,8 @@ MOST_BYTES = 2**20
 MOST_EVENTS = 10_000
 #: Items that may be listed to be ranked, and of these such that have to be encoded first.
 MOST_CANDIDATES, MOST_RAW_CANDIDATES = 10_000, 1000
+#: Recommendations of an answer.
+MOST_RECOMMENDED = 10_000
 #: Letters of the id of a request.
 LONGEST_REQUEST_ID = 128
 #: Lists and objects within each other, and digits of a number, in JSON.

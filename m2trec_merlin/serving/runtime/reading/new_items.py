@@ -218,7 +218,14 @@ def _started(load: Callable[[], Loaded]) -> Callable[[], Loaded]:
     executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="items-workflow")
     loading = executor.submit(load)
     executor.shutdown(wait=False)
-    return loading.result
+
+    def loaded() -> Loaded:
+        if (failure := loading.exception()) is not None:
+            # One exception for all who ask: raised again, it would hold on to the frames of each of them.
+            raise failure.with_traceback(None)
+        return loading.result()
+
+    return loaded
 
 
 def _load(

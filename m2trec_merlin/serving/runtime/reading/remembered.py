@@ -10,8 +10,10 @@ from typing import Any, Protocol
 
 from m2trec_merlin.encoded import EncodedItems
 
-#: Of a few kilobytes each.
-_MOST = 10_000
+#: Bytes, about, of all that is remembered together.
+_MOST = 100_000_000
+#: The same of an item: arrays of its attributes, and so much for each letter of its values.
+_EACH, _A_LETTER = 10_000, 5
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,13 @@ class RememberedItems:
     Args:
         encoder: of those not met yet.
         columns: raw columns on which the result depends.
-        most: items remembered; those asked for longest ago are forgotten first.
+        most: bytes, about, of what is remembered; those asked for longest ago are forgotten first.
     """
 
     def __init__(self, encoder: RawItemEncoder, columns: Sequence[str], most: int = _MOST) -> None:
         self._encoder, self._columns, self._most = encoder, columns, most
         self._known: OrderedDict[str, NewItem] = OrderedDict()
+        self._bytes = 0
 
     def encode(self, items: Sequence[dict[str, Any]]) -> list[NewItem]:
         """Encode items as JSON gives them; those not met yet in one pass.
@@ -59,9 +62,15 @@ class RememberedItems:
         unmet = {key: item for key, item in zip(keys, items, strict=True) if key not in self._known}
         if unmet:
             self._known.update(zip(unmet, self._encoder.encode(list(unmet.values())), strict=True))
+            self._bytes += sum(map(_size, unmet))
         for key in keys:
             self._known.move_to_end(key)
         found = [self._known[key] for key in keys]
-        while len(self._known) > self._most:
-            self._known.popitem(last=False)
+        while self._bytes > self._most:
+            forgotten, _ = self._known.popitem(last=False)
+            self._bytes -= _size(forgotten)
         return found
+
+
+def _size(key: str) -> int:
+    return _EACH + _A_LETTER * len(key)

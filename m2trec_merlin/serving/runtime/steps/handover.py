@@ -126,7 +126,11 @@ def _events(tensors: Mapping[str, np.ndarray], version: Description) -> EncodedI
 
 def _pack(items: EncodedItems) -> bytes:
     packed = io.BytesIO()
-    np.savez(packed, **to_tensors(items))
+    # As `np.savez` does, which takes no array called `file`.
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, array in to_tensors(items).items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
     return packed.getvalue()
 
 

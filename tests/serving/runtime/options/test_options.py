@@ -182,6 +182,7 @@ def test_the_boost_of_new_items_is_the_exported_one_unless_a_request_says_otherw
     [
         ({"top_k": 0}, "options.top_k"),
         ({"top_k": True}, "options.top_k"),
+        ({"top_k": 10_001}, "options.top_k"),
         ({"top_k": "5"}, "options.top_k"),
         ({"exclude": "a"}, "options.exclude"),
         ({"exclude": [["a"]]}, "options.exclude"),

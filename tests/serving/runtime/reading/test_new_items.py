@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import numpy as np
 import pytest
 
-from m2trec_merlin.errors import ServerError
-from m2trec_merlin.serving.runtime.reading.new_items import Ignored, summed_up
+from m2trec_merlin.contract.version import Description
+from m2trec_merlin.errors import MissingDependencyError, ServerError
+from m2trec_merlin.serving.runtime.reading.new_items import Ignored, NewItemEncoder, summed_up
 from m2trec_merlin.serving.runtime.reading.parsing import SaidSession
 from m2trec_merlin.serving.runtime.reading.sessions import ReadSession, SessionReader
 from m2trec_merlin.serving.runtime.steps import PreprocessStep
@@ -129,3 +131,18 @@ def test_a_vector_of_another_length_is_refused_in_one_line(reader: SessionReader
     [error] = reader.read([SaidSession([""], [json.dumps({"image": [1.0, 2.0]})])])
     assert isinstance(error, ServerError)
     assert str(error).startswith("item_attributes: attribute 'image': ") and "\n" not in str(error)
+
+
+def test_what_keeps_items_from_being_read_is_told_again_and_again_without_growing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One exception is raised for all requests, and would hold on to what each of them was."""
+    monkeypatch.setitem(sys.modules, "m2trec_merlin.workflows.storage", None)
+    encoder = NewItemEncoder.of(shop.preprocess, Description.open(shop.preprocess), in_background=True)
+    assert encoder is not None
+    frames = []
+    for _ in range(3):
+        with pytest.raises(MissingDependencyError, match="raw attributes need NVTabular") as failure:
+            encoder.encode([{"product_name": "red apple"}])
+        frames.append(len(failure.traceback))
+    assert len(set(frames)) == 1

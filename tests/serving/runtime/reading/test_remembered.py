@@ -68,7 +68,7 @@ def test_values_that_json_tells_apart_are_told_apart(
 
 
 def test_those_asked_for_longest_ago_are_forgotten(encoder: Encoder) -> None:
-    remembered = RememberedItems(encoder, ["price"], most=2)
+    remembered = RememberedItems(encoder, ["price"], most=25_000)
     encode(remembered, 1, 2)
     encode(remembered, 1)
     encode(remembered, 3)  # 2 goes
@@ -76,6 +76,19 @@ def test_those_asked_for_longest_ago_are_forgotten(encoder: Encoder) -> None:
     assert encode(remembered, 4, 5, 6, 4)[3][0] == 8
     encode(remembered, 2)
     assert encoder.asked == [[1, 2], [3], [4, 5, 6], [2]]
+
+
+def test_long_items_take_the_room_of_many(encoder: Encoder) -> None:
+    remembered = RememberedItems(encoder, ["price", "text"], most=100_000)
+    for price in range(1, 6):
+        encode(remembered, price, text="short")
+    encode(remembered, 6, text="x" * 15_000)  # all but one of the others go
+    encode(remembered, 5, text="short")
+    assert encoder.asked == [[1], [2], [3], [4], [5], [6]]
+    encode(remembered, 4, text="short")
+    encode(remembered, 7, text="x" * 50_000)  # too long to be remembered at all
+    assert encode(remembered, 7, text="x" * 50_000) == [(14, ["7 is ignored"])]
+    assert encoder.asked[6:] == [[4], [7], [7]]
 
 
 def test_nothing_of_items_that_cannot_be_encoded_is_remembered(encoder: Encoder) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from m2trec_merlin.contract.version import Description, RawAttribute
-from m2trec_merlin.encoded import split_items
+from m2trec_merlin.encoded import EncodedColumn, Field, Layout, split_items
 from m2trec_merlin.errors import ServerError
 from m2trec_merlin.serving.runtime.options import check_options
 from m2trec_merlin.serving.runtime.requests import Request
@@ -40,6 +40,14 @@ def test_a_request_comes_over_as_it_was(request_: Request, version: Description)
     for name, column in request_.new_items.items():
         for mine, other in zip(column.tensors.values(), taken.new_items[name].tensors.values(), strict=True):
             np.testing.assert_array_equal(mine, other)
+
+
+def test_attributes_may_be_called_like_an_argument_of_savez(version: Description) -> None:
+    numbers = EncodedColumn(Field("file", Layout.NUMBERS), np.array([0.5], np.float32))
+    files = dataclasses.replace(version, attributes=(RawAttribute(numbers.field, "file"),))
+    request = Request(np.array([-1]), {"file": numbers}, check_options("", version), [], "r-1", "7")
+    taken = receive(hand_over(request, files), files, lambda catalogue: 6)
+    assert taken.new_items["file"].values.tolist() == [0.5]
 
 
 def test_candidates_outside_of_the_catalogue_come_behind_the_session(
