@@ -126,6 +126,11 @@ class EncodedColumn:
         return cls(field, np.full(shape, fill, field.layout.dtype), offsets)
 
     @classmethod
+    def missing(cls, field: Field, count: int) -> EncodedColumn:
+        """Return the column of so many items of which nothing is known."""
+        return cls.no_item(field).take(np.zeros(count, np.int64))
+
+    @classmethod
     def from_arrow(cls, field: Field, array: pa.Array | pa.ChunkedArray) -> EncodedColumn:
         """Take over a column as the items workflow wrote it.
 
@@ -202,6 +207,11 @@ class EncodedColumn:
 
 #: Encoded items: their attributes by name, columns of one length.
 EncodedItems = Mapping[str, EncodedColumn]
+
+
+def missing_items(fields: Sequence[Field], count: int) -> EncodedItems:
+    """Return the encoded form of so many items, or events, of which nothing is known."""
+    return {field.name: EncodedColumn.missing(field, count) for field in fields}
 
 
 def no_items(fields: Sequence[Field]) -> EncodedItems:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,15 @@ class Sessions:
     def lengths(self) -> np.ndarray:
         """int64 [S], events per session."""
         return np.diff(self.offsets)
+
+    @cached_property
+    def n_repeats(self) -> int:
+        """Events that may be targets, and whose item is one that the session held before."""
+        session = np.repeat(np.arange(len(self)), self.lengths)
+        _, first = np.unique(session * (self.rows.max(initial=0) + 1) + self.rows, return_index=True)
+        repeats = np.ones(len(self.rows), bool) if self.is_target is None else self.is_target.copy()
+        repeats[first] = False
+        return int(repeats.sum())
 
     @property
     def n_prefixes(self) -> int:

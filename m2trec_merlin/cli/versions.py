@@ -13,6 +13,7 @@ from m2trec_merlin.cli.progress import TerminalProgress
 from m2trec_merlin.cli.terminal import console, errors, print_plain
 from m2trec_merlin.contract.repository import find_repository
 from m2trec_merlin.errors import NothingToDoError
+from m2trec_merlin.evaluation.bootstrap import CONFIDENCE_TEXT
 
 #: Exit codes; 1 is what every verb that fails returns, 2 what a wrong command line does.
 YES, NO = 0, 3
@@ -86,7 +87,7 @@ def run_promote(candidate: Path, over: Path, metric: str, margin: float, as_json
             f"{verdict.metric} of the candidate": f"{verdict.candidate:.4f}",
             f"{verdict.metric} of the current one": f"{verdict.current:.4f}",
             "better by": f"{verdict.difference:+.4f}",
-            "95 % interval": f"{verdict.low:+.4f} to {verdict.high:+.4f}",
+            f"{CONFIDENCE_TEXT} interval": f"{verdict.low:+.4f} to {verdict.high:+.4f}",
             "events that the current one cannot know": f"{verdict.unknown:.1%}",
         },
     )

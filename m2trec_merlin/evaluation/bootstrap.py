@@ -6,6 +6,8 @@ import numpy as np
 
 #: Share of the resampled means that lies within the interval.
 CONFIDENCE = 0.95
+#: The same for people.
+CONFIDENCE_TEXT = f"{100 * CONFIDENCE:.0f} %"
 
 #: Drawn sessions held at a time.
 _CHUNK = 1 << 22

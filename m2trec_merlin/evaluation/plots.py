@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 
 from m2trec_merlin.evaluation.measurements import Measurement
 from m2trec_merlin.evaluation.slices import ALL
-from m2trec_merlin.evaluation.tuning.mixtures import Point
 
 _SIZE = (8.0, 3.6)
 
@@ -21,7 +20,7 @@ _SIZE = (8.0, 3.6)
 def plot_bars(measurements: Sequence[Measurement], metric: str, k: int) -> str:
     """Draw one bar a model for each slice, with its interval."""
     models, slices = _models(measurements), _slices(measurements)
-    figure, axes = _start(f"{metric}@{k} by slice")
+    figure, axes = start_figure(f"{metric}@{k} by slice")
     width = 0.8 / len(models)
     for index, model in enumerate(models):
         value, low, high = _series(measurements, model, metric, k, slices)
@@ -29,7 +28,7 @@ def plot_bars(measurements: Sequence[Measurement], metric: str, k: int) -> str:
         errors = np.nan_to_num(_error_bars(value, low, high))
         axes.bar(left, np.nan_to_num(value), width, yerr=errors, label=model, capsize=2)
     _name_slices(axes, measurements, slices, metric)
-    return _finish(figure, axes, f"{metric}@{k}, %")
+    return finish_figure(figure, axes, f"{metric}@{k}, %")
 
 
 def plot_lines(measurements: Sequence[Measurement], metric: str, k: int, axis: str) -> str:
@@ -42,20 +41,20 @@ def plot_lines(measurements: Sequence[Measurement], metric: str, k: int, axis: s
         axis: what the slices are ordered by.
     """
     slices = _slices(measurements)
-    figure, axes = _start(f"{metric}@{k} by {axis}")
+    figure, axes = start_figure(f"{metric}@{k} by {axis}")
     for model in _models(measurements):
         value, low, high = _series(measurements, model, metric, k, slices)
         (line,) = axes.plot(range(len(slices)), value, marker="o", markersize=4, label=model)
         axes.fill_between(range(len(slices)), low, high, color=line.get_color(), alpha=0.15, linewidth=0)
     _name_slices(axes, measurements, slices, metric)
     axes.set_xlabel(f"{axis} (prefixes)")
-    return _finish(figure, axes, f"{metric}@{k}, %")
+    return finish_figure(figure, axes, f"{metric}@{k}, %")
 
 
 def plot_cut_offs(measurements: Sequence[Measurement], metric: str) -> str:
     """Draw one line a model over the cut-offs of one metric on all prefixes, with its intervals."""
     chosen = [m for m in measurements if (m.metric, m.slice) == (metric, ALL) and m.value is not None]
-    figure, axes = _start(f"{metric} by cut-off")
+    figure, axes = start_figure(f"{metric} by cut-off")
     for model in _models(chosen):
         own = sorted((m for m in chosen if m.model == model), key=lambda m: m.k)
         ends = [_series(own, model, metric, m.k, [ALL]) for m in own]
@@ -64,7 +63,7 @@ def plot_cut_offs(measurements: Sequence[Measurement], metric: str) -> str:
         axes.errorbar([m.k for m in own], value, errors, marker="o", markersize=4, capsize=2, label=model)
     axes.set_xticks(sorted({m.k for m in chosen}))
     axes.set_xlabel("K")
-    return _finish(figure, axes, f"{metric}@K, %")
+    return finish_figure(figure, axes, f"{metric}@K, %")
 
 
 def plot_learning_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
@@ -91,38 +90,21 @@ def plot_learning_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -
     return to_svg(figure)
 
 
-def plot_frontier(frontier: Sequence[Point], others: Mapping[str, Point]) -> str:
-    """Draw HIT@20 on rare and on new targets against HIT@20 over all.
-
-    Args:
-        frontier: of mixtures, joined by lines.
-        others: single points by name.
-    """
-    figure, axes = _start("HIT@20 of mixtures on validation")
-    for name, colour in (("rare", "C0"), ("new", "C1")):
-        places = [(100 * p.hit, 100 * value) for p in frontier if (value := getattr(p, name)) is not None]
-        if places:
-            axes.plot(*zip(*places, strict=True), color=colour, label=f"{name} targets")
-        for marker, (title, point) in zip("ox", others.items(), strict=True):
-            if (value := getattr(point, name)) is not None:
-                axes.plot(100 * point.hit, 100 * value, marker, color=colour, label=f"{name}, {title}")
-    axes.set_xlabel("HIT@20 over all, %")
-    return _finish(figure, axes, "HIT@20, %")
-
-
 def _error_bars(value: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Return their lengths below and above [2, ...]; one of few resamples may lie beside the value."""
     return np.stack([value - low, high - value]).clip(0)
 
 
-def _start(title: str) -> tuple[Figure, Axes]:
+def start_figure(title: str) -> tuple[Figure, Axes]:
+    """Return a figure of one panel, and the panel."""
     figure = Figure(figsize=_SIZE, layout="constrained")
     axes = figure.subplots()
     axes.set_title(title, loc="left", fontsize=11)
     return figure, axes
 
 
-def _finish(figure: Figure, axes: Axes, label: str) -> str:
+def finish_figure(figure: Figure, axes: Axes, label: str) -> str:
+    """Return a figure of one panel as SVG, its axis named and a legend beside it."""
     axes.set_ylabel(label)
     axes.set_ylim(bottom=0)
     axes.grid(axis="y", alpha=0.3)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.encoded import FIRST_VALUE, NO_ITEM
+from m2trec_merlin.evaluation.bootstrap import CONFIDENCE_TEXT
 from m2trec_merlin.evaluation.metrics import METRICS
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.ranking import prefixes_of
@@ -73,7 +74,10 @@ def describe_protocol(
             "same score; an item that is no candidate is a miss",
         ),
         *(("Cut-offs", text) for text in empty_cut_offs(config, catalogue)),
-        ("Intervals", f"95 %, from {evaluation.bootstrap_samples:,} bootstrap samples of sessions"),
+        (
+            "Intervals",
+            f"{CONFIDENCE_TEXT}, from {evaluation.bootstrap_samples:,} bootstrap samples of sessions",
+        ),
         *((f"{metric.name}@K", metric.formula) for metric in METRICS),
         (
             "Category HIT@K",

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from m2trec_merlin.evaluation.bootstrap import CONFIDENCE_TEXT
 from m2trec_merlin.evaluation.measurements import Measurement
 from m2trec_merlin.evaluation.protocol import Entry
 from m2trec_merlin.evaluation.tables import (
@@ -73,7 +74,8 @@ def write_html(
     terms = "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in protocol)
     return write_page(
         title,
-        "<p>In percent; ± is the wider side of the 95 % interval; bold is the best of its column.</p>"
+        f"<p>In percent; ± is the wider side of the {CONFIDENCE_TEXT} interval; "
+        "bold is the best of its column.</p>"
         f"{tables}<h2>Plots</h2>{images}<h2>Scoring time</h2><ul>{speeds}</ul>"
         f"<h2>How it was measured</h2><dl>{terms}</dl>",
     )

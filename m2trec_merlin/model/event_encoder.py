@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.config import ModelConfig
-from m2trec_merlin.encoded import EncodedColumn, Field
+from m2trec_merlin.encoded import Field, missing_items
 from m2trec_merlin.model.attribute_encoders import AttributeEncoder, build_attribute_encoder
 from m2trec_merlin.model.catalogue_tensors import EncodedAttributes, on_device, take_ragged
 
@@ -39,9 +38,7 @@ class EventEncoder(nn.Module):
     @property
     def widths(self) -> dict[str, int]:
         """Length of each attribute's vectors, by name."""
-        return {
-            field.name: encoder.width for field, encoder in zip(self.fields, self._encoders(), strict=True)
-        }
+        return {encoder.name: encoder.width for encoder in self._encoders()}
 
     def forward(self, attributes: EncodedAttributes) -> Tensor:
         """Return a vector an event, [E, D]."""
@@ -49,9 +46,7 @@ class EventEncoder(nn.Module):
 
     def missing(self, count: int, device: torch.device) -> EncodedAttributes:
         """Return the attributes of events of which none is known."""
-        first = np.zeros(count, np.int64)
-        columns = {field.name: EncodedColumn.no_item(field).take(first) for field in self.fields}
-        return on_device(columns, device)
+        return on_device(missing_items(self.fields, count), device)
 
     def _encoders(self) -> list[AttributeEncoder]:
         return [encoder for encoder in self.encoders if isinstance(encoder, AttributeEncoder)]

@@ -113,7 +113,7 @@ class M2TRec(tr.Model):
     @property
     def widths(self) -> dict[str, int]:
         """Length of each attribute's vectors, by name."""
-        return {encoder.name: encoder.width for encoder in self.item_encoder.attributes}
+        return self.item_encoder.widths
 
     @property
     def events(self) -> list[Field]:

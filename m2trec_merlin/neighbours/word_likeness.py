@@ -241,7 +241,7 @@ def fit_words(catalogue: Catalogue, words: Sequence[str] | None = None) -> tuple
         vectorizer.fit([words[index] for index in seen])
     except ValueError:
         raise DataError(
-            "content kNN",
+            "words of items",
             ["no training item has a title or category"],
         ) from None
     # Row NO_ITEM has no words.

@@ -97,7 +97,7 @@ class Trainer:
         model: to train.
         catalogue: its items.
         loader: training sessions.
-        validation: prefixes that are scored after each epoch; none stops early on nothing.
+        validation: prefixes that are scored after each epoch; without any, training never stops early.
         config: optimisation, stopping, checkpoints.
         folder: of checkpoints.
         inputs: fingerprint of model and data; a checkpoint of other inputs is not resumed.

@@ -5,12 +5,9 @@ import pytest
 from m2trec_merlin.evaluation.plots import (
     plot_bars,
     plot_cut_offs,
-    plot_frontier,
     plot_learning_curves,
     plot_lines,
 )
-from m2trec_merlin.evaluation.tuning.mixtures import Point
-from m2trec_merlin.neighbours.weights import Weights
 from tests.evaluation.test_tables import ROWS, row
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -46,21 +43,6 @@ def test_one_line_over_the_cut_offs_for_each_model_that_was_measured(n_models: i
     # An interval each, in the plot and in the legend.
     assert len(shapes(svg, "LineCollection")) == 2 * n_models
     assert "items only" not in svg
-
-
-def test_the_frontier_shows_the_kinds_of_targets_that_were_measured() -> None:
-    def named(new: float | None) -> str:
-        first, last = Point(Weights(), 0.2, 0.1, 0.01, new), Point(Weights(), 0.1, 0.1, 0.05, new)
-        return plot_frontier([first, last], {"model alone": last, "chosen": first})
-
-    assert "rare, chosen" in named(0.1) and "new, model alone" in named(0.1)
-    assert "rare, chosen" in named(None) and "new" not in named(None)
-
-
-@pytest.mark.filterwarnings("error::UserWarning")
-def test_a_frontier_of_which_nothing_was_measured_is_drawn_without_a_word() -> None:
-    nothing = Point(Weights(), 0.2, 0.1, None, None)
-    assert "rare" not in plot_frontier([nothing], {"model alone": nothing, "chosen": nothing})
 
 
 def test_equal_results_give_equal_files() -> None:

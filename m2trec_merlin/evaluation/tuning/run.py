@@ -15,7 +15,6 @@ from m2trec_merlin.artifacts import atomic_directory, atomic_write, read_json, r
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.config.serving import FixedMixture, TunedMixture
-from m2trec_merlin.evaluation.plots import plot_frontier
 from m2trec_merlin.evaluation.ranking import prefixes_of
 from m2trec_merlin.evaluation.served import model_scorer, views_of
 from m2trec_merlin.evaluation.tuning.chosen import MIXTURE_FILE
@@ -26,6 +25,7 @@ from m2trec_merlin.evaluation.tuning.newly_listed import (
     listing_points,
     listing_settings,
 )
+from m2trec_merlin.evaluation.tuning.plots import plot_frontier
 from m2trec_merlin.evaluation.tuning.samples import draw
 from m2trec_merlin.evaluation.tuning.shortlists import Judges, shortlist
 from m2trec_merlin.manifests import write_manifest

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from m2trec_merlin.contract.names import ENSEMBLE, LOCALHOST
-from m2trec_merlin.errors import ServerError
-from m2trec_merlin.serving.client.answers import Recommendations, explain, explain_failure, parse_answer
-from m2trec_merlin.serving.client.connection import (
-    Connection,
-    Tls,
-    needing_tritonclient,
-    status_of,
-    to_arrays,
-    to_inputs,
-)
-from m2trec_merlin.serving.client.options import RequestOptions, write_options
-from m2trec_merlin.serving.client.requests import SessionItem, build_request
+from m2trec_merlin.serving.client.answers import Recommendations, parse_answer
+from m2trec_merlin.serving.client.base import BaseClient
+from m2trec_merlin.serving.client.connection import Tls, needing_tritonclient, to_arrays
+from m2trec_merlin.serving.client.options import RequestOptions
+from m2trec_merlin.serving.client.requests import SessionItem
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-class RecommendationClient:
+class RecommendationClient(BaseClient):
     """A connection to a server; a context manager, too. Threads may share it.
 
     Args:
@@ -49,11 +42,7 @@ class RecommendationClient:
     ) -> None:
         with needing_tritonclient():
             import tritonclient.grpc as triton
-        self._triton = triton
-        self._connection = Connection(address, tls, retry)
-        self.address = address
-        self.timeout = timeout
-        self._client = self._triton.InferenceServerClient(**self._connection.arguments())
+        super().__init__(triton, address, timeout, tls, retry)
 
     def recommend(
         self,
@@ -76,13 +65,15 @@ class RecommendationClient:
             NoAnswerError: the server cannot be reached, or does not answer in time.
             ServerError: the server failed.
         """
-        tensors = build_request(session, write_options(top_k, options))
         seconds = self.timeout if timeout is None else timeout
         try:
-            inputs = to_inputs(self._triton, tensors)
-            answer = self._client.infer(ENSEMBLE, inputs, client_timeout=seconds)
+            answer = self._client.infer(
+                ENSEMBLE, self._inputs(session, top_k, options), client_timeout=seconds
+            )
         except self._triton.InferenceServerException as error:
-            raise self._explain(error, seconds) from None
+            raise (
+                self._explain(error, seconds) or self._explain_failure(error, self._is_live(seconds))
+            ) from None
         return parse_answer(to_arrays(answer))
 
     def close(self) -> None:
@@ -97,12 +88,8 @@ class RecommendationClient:
     ) -> None:
         self.close()
 
-    def _is_live(self) -> bool:
+    def _is_live(self, seconds: float) -> bool:
         try:
-            return bool(self._client.is_server_live(client_timeout=self.timeout))
+            return bool(self._client.is_server_live(client_timeout=seconds))
         except self._triton.InferenceServerException:
             return False
-
-    def _explain(self, error: Any, seconds: float) -> ServerError:
-        told, encrypted = (*status_of(error), self.address), self._connection.tls is not None
-        return explain(*told, seconds) or explain_failure(*told, self._is_live(), encrypted)

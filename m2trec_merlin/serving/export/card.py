@@ -11,6 +11,7 @@ from typing import Any
 
 from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.evaluation.bootstrap import CONFIDENCE_TEXT
 from m2trec_merlin.evaluation.measurements import OURS, Measurement, read_measurements
 from m2trec_merlin.evaluation.slices import SLICES
 from m2trec_merlin.evaluation.tables import category_table, slice_table, to_markdown
@@ -124,8 +125,8 @@ def _measured(run: Run) -> Iterator[str]:
     k = max(m.k for m in measurements)
     yield (
         f"{manifest.get('prefixes', 0):,} prefixes of {manifest.get('split', 'test')} sessions; the whole "
-        "catalogue is ranked, ties count against the model. In percent; ± is the wider side of the 95 % "
-        "interval; bold is the best of its column. Lines after "
+        "catalogue is ranked, ties count against the model. In percent; ± is the wider side of the "
+        f"{CONFIDENCE_TEXT} interval; bold is the best of its column. Lines after "
         f"{' and '.join(_plain(name) for name in manifest.get(OURS, ()))} are baselines.\n"
     )
     for table in (slice_table(measurements, k), category_table(measurements)):

@@ -213,7 +213,7 @@ def describe(run: Run, model: M2TRec, catalogue: Catalogue, mixture: dict[str, f
         index=config.serving.index,
         mixture=mixture,
         items=fingerprint([str(item_id) for item_id in catalogue.item_ids[1:]]),
-        widths=model.item_encoder.widths,
+        widths=model.widths,
         events=events,
         time=time,
     )

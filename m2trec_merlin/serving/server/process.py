@@ -130,7 +130,10 @@ class TritonServer:
             shared = _SHARED_MEMORY / self._shared_memory_prefix
             self._guard = Guard(self._process.pid, folder, shared)
             self._wait_until_ready()
-            self._workers = psutil.Process(self._process.pid).children()
+            try:
+                self._workers = psutil.Process(self._process.pid).children()
+            except psutil.NoSuchProcess:
+                raise self._stopped_while_starting() from None
         except BaseException:
             self.stop()
             raise
@@ -232,15 +235,18 @@ class TritonServer:
         deadline = time.monotonic() + self.start_timeout
         while not self._model_is_ready():
             if self._process.poll() is not None:
-                raise ServerError(
-                    f"Triton stopped while starting (code {self._process.returncode}).\n{self.log_tail()}"
-                )
+                raise self._stopped_while_starting()
             if time.monotonic() > deadline:
                 raise ServerError(
                     f"Triton's model '{ENSEMBLE}' was not ready after {self.start_timeout:g} seconds; "
                     f"a slow machine needs a larger serving.start_timeout.\n{self.log_tail()}"
                 )
             time.sleep(_POLL_SECONDS)
+
+    def _stopped_while_starting(self) -> ServerError:
+        assert self._process is not None
+        code = self._process.poll()
+        return ServerError(f"Triton stopped while starting (code {code}).\n{self.log_tail()}")
 
     def _model_is_ready(self) -> bool:
         return answer_of(f"{self.http_address}/v2/models/{ENSEMBLE}/ready") is not None

@@ -88,24 +88,6 @@ def test_a_new_export_goes_on_with_the_catalogue(tmp_path: Path) -> None:
     served.close()
 
 
-def test_an_update_carries_over_what_it_said_and_nothing_else(tmp_path: Path) -> None:
-    """A price by hand does not bring back the title of before the next day's tables."""
-    config, *_ = build_shop(tmp_path / "run")
-    table = tmp_path / "price.csv"
-    pd.DataFrame({"item_id": ["sku-4"], "price": [0.5]}).to_csv(table, index=False)
-    CatalogueVerbs(export(config)).update(table)
-    items = tmp_path / "run" / "data" / "items.parquet"
-    renamed = pd.read_parquet(items)
-    renamed.loc[renamed["item_id"] == "sku-4", "product_name"] = "silver cake"
-    renamed.to_parquet(items, index=False)
-    repository = export(config, force=True)
-    CatalogueVerbs(repository).summary(now=0)
-    served = Served(repository)
-    found = served.ask(["sku-3"], filters={"price": {"max": 0.5}})
-    assert (found["recommended_ids"], found["titles"]) == (["sku-4"], ["silver cake"])
-    served.close()
-
-
 def test_an_export_in_another_format_goes_on_with_the_catalogue(
     tmp_path: Path, new_items: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,10 +14,8 @@ import pandas as pd
 import pytest
 
 from m2trec_merlin.contract.catalogue import Availability, catalogue_folder
-from m2trec_merlin.contract.checksums import seal
 from m2trec_merlin.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.contract.repository import version_folder
-from m2trec_merlin.contract.version import ITEMS_AS_GIVEN
 from m2trec_merlin.errors import ArtifactError, DataError
 from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep
@@ -177,48 +175,6 @@ def test_updating_with_the_same_attributes_changes_no_answer(repository, serve, 
     after = everything(served, ["sku-3", "sku-4"])
     assert list(after) == list(before)
     assert after == before, "to the last bit"
-
-
-@pytest.mark.parametrize("columns", [["price"], ["product_name", "tags"], ["image"], ["department", "price"]])
-def test_an_update_of_some_columns_is_one_of_all_to_the_bit(repository, tmp_path, table, columns) -> None:
-    other = Path(shutil.copytree(repository, tmp_path / "other"))
-    for each in (repository, other):
-        CatalogueVerbs(each).add(table(NEW))
-    items = pd.concat([raw_items().iloc[[4, 20, 2]], NEW.iloc[[1]]])
-    changed = items.assign(
-        product_name="silver cake",
-        tags=[None, "local", "vegan", "local"],
-        price=[0.5, None, 7.0, 2.0],
-        department=["dairy", "dairy", None, "bakery"],
-        image=[[1.0, 2.0, 3.0], [0.0, 0.0, 1.0], [0.5, 0.5, 0.5], [0.0, 2.0, 0.0]],
-    )
-    CatalogueVerbs(repository).update(table(changed[["item_id", *columns]]))
-    CatalogueVerbs(other).update(table(items.assign(**{name: changed[name] for name in columns})))
-    some, all_ = (catalogue_folder(each) / "2" for each in (repository, other))
-    for name in SHOWN:
-        assert (some / name).read_bytes() == (all_ / name).read_bytes(), name
-
-
-def test_updates_of_other_columns_add_up(repository, serve, table) -> None:
-    served, verbs = serve(), CatalogueVerbs(repository)
-    ids = pd.DataFrame({"item_id": ["sku-4"]})
-    verbs.update(table(ids.assign(product_name="silver cake"), "title.csv"))
-    verbs.update(table(ids.assign(price=0.5), "price.csv"))
-    served.until("2")
-    found = served.ask(["sku-3"], filters={"price": {"max": 0.5}})
-    assert (found["recommended_ids"], found["titles"]) == (["sku-4"], ["silver cake"])
-
-
-def test_an_export_without_the_run_s_tables_takes_updates_of_all_columns_only(repository, table) -> None:
-    folder = version_folder(repository, PREDICT)
-    (folder / ITEMS_AS_GIVEN).unlink()
-    seal(folder)
-    verbs = CatalogueVerbs(repository)
-    price = table(pd.DataFrame({"item_id": ["sku-4"], "price": [0.5]}))
-    with pytest.raises(ArtifactError, match=r"was made without data/items.parquet. Give all columns"):
-        verbs.update(price)
-    assert verbs.versions.numbers() == []
-    assert verbs.update(table(raw_items().iloc[[4]])).number == 1
 
 
 def test_removed_items_are_unknown_and_hidden_ones_are_not(repository, serve) -> None:

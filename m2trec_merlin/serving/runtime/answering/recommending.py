@@ -22,7 +22,14 @@ from m2trec_merlin.contract.version import (
     SESSION_GRAPH,
     Description,
 )
-from m2trec_merlin.encoded import NO_ITEM, EncodedItems, join_items, split_items, to_tensors
+from m2trec_merlin.encoded import (
+    NO_ITEM,
+    EncodedItems,
+    join_items,
+    missing_items,
+    split_items,
+    to_tensors,
+)
 from m2trec_merlin.graphs import open_graph
 from m2trec_merlin.search.candidates import Found, find_best
 from m2trec_merlin.search.similar import SimilarItems
@@ -31,7 +38,6 @@ from m2trec_merlin.serving.runtime.answering.explaining import MOST_EXPLAINED, E
 from m2trec_merlin.serving.runtime.answering.session_encoding import (
     QueryEncoder,
     VectorSession,
-    missing_events,
 )
 from m2trec_merlin.serving.runtime.catalogue.live_versions import LiveVersions
 from m2trec_merlin.serving.runtime.catalogue.served_catalogue import (
@@ -195,7 +201,7 @@ class Recommender:
             if new.any():
                 vectors[new] = new_vectors[used - 1 - rows[new]]
                 used -= int(rows.min())
-            events = request.events or missing_events(self.version.event_fields, len(rows))
+            events = request.events or missing_items(self.version.event_fields, len(rows))
             sessions.append(VectorSession(rows, vectors, events))
         return sessions
 

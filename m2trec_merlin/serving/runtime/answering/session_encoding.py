@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from m2trec_merlin.contract.version import EVENT_INPUT, PLACES
-from m2trec_merlin.encoded import EncodedColumn, EncodedItems, Field, join_items, to_tensors
+from m2trec_merlin.encoded import EncodedItems, join_items, to_tensors
 from m2trec_merlin.graphs import open_graph
 from m2trec_merlin.histories import most_recent
 from m2trec_merlin.serving.runtime.answering.length_groups import group_by_length
@@ -37,12 +37,6 @@ class VectorSession:
         others = np.delete(np.arange(len(self.rows)), event)
         events = {name: column.take(others) for name, column in self.events.items()}
         return VectorSession(self.rows[others], self.vectors[others], events)
-
-
-def missing_events(fields: Sequence[Field], count: int) -> EncodedItems:
-    """Return the attributes of so many events of which nothing is known."""
-    nothing = np.zeros(count, np.int64)
-    return {field.name: EncodedColumn.no_item(field).take(nothing) for field in fields}
 
 
 class QueryEncoder:

@@ -52,4 +52,4 @@ class CatalogueEncoder:
 
 
 def _filled(column: EncodedColumn) -> EncodedColumn:
-    return EncodedColumn.join([column, *[EncodedColumn.no_item(column.field)] * (_AT_ONCE - len(column))])
+    return EncodedColumn.join([column, EncodedColumn.missing(column.field, _AT_ONCE - len(column))])

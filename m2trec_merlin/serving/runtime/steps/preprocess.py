@@ -28,6 +28,7 @@ from m2trec_merlin.serving.runtime.faults import answer_good
 from m2trec_merlin.serving.runtime.options import check_options
 from m2trec_merlin.serving.runtime.options.exclusions import ExcludeSessionItems
 from m2trec_merlin.serving.runtime.options.explaining import Explain
+from m2trec_merlin.serving.runtime.options.identity import RequestId
 from m2trec_merlin.serving.runtime.options.reranking import Candidates, ids_of
 from m2trec_merlin.serving.runtime.reading.events import EventReader
 from m2trec_merlin.serving.runtime.reading.new_items import NewItemEncoder
@@ -118,7 +119,7 @@ class PreprocessStep:
             raise RefusedError(f"options: expected one JSON object for the request, found {len(options)}")
         # Before anything is looked up or encoded.
         checked = check_options("".join(options), self._reader.version)
-        request_id = checked["request_id"] or request_id or uuid.uuid4().hex
+        request_id = checked[RequestId.name] or request_id or uuid.uuid4().hex
         candidates = checked[Candidates.name] or ()
         said = texts[ITEM_IDS], texts.get(ITEM_ATTRIBUTES), candidates, texts.get(EVENT_ATTRIBUTES)
         return _Asked(request_id, SaidSession(*said), checked)
