@@ -94,7 +94,8 @@ def encode_events(
             times = pd.Series(np.full(len(events), np.datetime64("NaT", "ns")))
         moments = to_microseconds(times).reset_index(drop=True)
         timed = pd.DataFrame({TIMESTAMP: moments, POSITION: positions})
-        frame = frame.assign(**columns.derive(timed, known))
+        for name, values in columns.derive(timed, known).items():
+            frame[name] = values
     encoded = encode_items(load_workflow(run.events_workflow, events_workflow), frame)
     fields = event_fields(session_files(run.sessions("train")))
     return {f.name: EncodedColumn.from_arrow(f, to_arrow(encoded[f.name])) for f in fields}

@@ -74,5 +74,7 @@ def _made_again(part: Path, columns: EventColumns, catalogue: Catalogue, target:
     with reading(part, "data"):
         events = pd.read_parquet(part)
     known = catalogue.rows_of(events[ITEM_ID].tolist()) != NO_ITEM
-    events.assign(**columns.derive(events, known)).to_parquet(target, index=False)
+    for name, values in columns.derive(events, known).items():
+        events[name] = values
+    events.to_parquet(target, index=False)
     return target

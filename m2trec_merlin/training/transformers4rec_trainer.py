@@ -10,22 +10,30 @@ import math
 from pathlib import Path
 from typing import Any
 
+from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import TrainingConfig
 from m2trec_merlin.devices import choose
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.merlin_adapter import make_evaluation_work, training_arguments
-from m2trec_merlin.model.m2trec import M2TRec
+from m2trec_merlin.model.m2trec import M2TRec, fit_before_training
 from m2trec_merlin.sessions import count_sessions, session_files, tells_targets
 from m2trec_merlin.training.schedule import warm_up
 
 
 def build_transformers4rec_trainer(
-    model: M2TRec, config: TrainingConfig, train: Path, validation: Path, output: Path, seed: int
+    model: M2TRec,
+    catalogue: Catalogue,
+    config: TrainingConfig,
+    train: Path,
+    validation: Path,
+    output: Path,
+    seed: int,
 ) -> Any:
     """Return a `transformers4rec.torch.Trainer`; call its `train()` and `evaluate()`.
 
     Args:
         model: to train.
+        catalogue: its items, to which what is expected of their popularity is fitted.
         config: epochs, batch size, learning rate and its warm-up, device. The warm-up takes half of the
             steps at most, as with our own trainer.
         train: folder of training sessions.
@@ -44,6 +52,7 @@ def build_transformers4rec_trainer(
         )
     import transformers4rec.torch as tr
 
+    fit_before_training(model, catalogue)
     count = count_sessions(sessions)
     batch_size = config.batch_of(count)
     arguments = training_arguments(

@@ -127,7 +127,8 @@ def test_runs_with_and_without_them_do_not_go_on_from_each_other(
 
 def test_the_trainer_of_transformers4rec_refuses_them(runs: tuple[Run, Run], tmp_path: Path) -> None:
     run = runs[0]
-    model = load_model(run.model, Catalogue.load(run.catalogue))
+    catalogue = Catalogue.load(run.catalogue)
+    model = load_model(run.model, catalogue)
     folders = run.sessions("train"), run.sessions("valid"), tmp_path
     with pytest.raises(ConfigError, match=r"event_attributes and data\.targets are for `m2trec train`"):
-        build_transformers4rec_trainer(model, run.config.training, *folders, seed=1)
+        build_transformers4rec_trainer(model, catalogue, run.config.training, *folders, seed=1)

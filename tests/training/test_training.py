@@ -249,10 +249,15 @@ def test_the_warm_up_takes_half_of_few_steps() -> None:
 def test_transformers4rec_s_own_trainer_trains_the_same_model(tmp_path: Path) -> None:
     config = tiny_config(training={"epochs": 8, "learning_rate": 0.01, "warmup_steps": 100})
     torch.manual_seed(0)
-    model = build_model(config, tiny_catalogue())
+    catalogue = tiny_catalogue()
+    model = build_model(config, catalogue)
     train = write_sessions(tmp_path / "train", tiny_sessions())
     validation = write_sessions(tmp_path / "valid", tiny_sessions(seed=2))
-    tested = build_transformers4rec_trainer(model, config.training, train, validation, tmp_path / "out", 1)
+    tested = build_transformers4rec_trainer(
+        model, catalogue, config.training, train, validation, tmp_path / "out", 1
+    )
+    assert model.item_encoder.popularity is not None
+    assert model.item_encoder.popularity.get_buffer("category__weights").any(), "fitted, as by ours"
     before = tested.evaluate()["eval_/loss"]
     tested.train()
     assert (tested.state.global_step, tested.args.warmup_steps) == (40, 20)
