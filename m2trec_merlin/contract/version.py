@@ -34,10 +34,10 @@ BIASES, REPEAT_BIASES = "biases.npy", "repeat_biases.npy"
 NEIGHBOUR_ROWS, NEIGHBOUR_OFFSETS = "neighbour_rows.npy", "neighbour_offsets.npy"
 NEIGHBOUR_TARGETS = "neighbour_targets.npy"
 NEIGHBOUR_TRENDS = "neighbour_trends.npy"
-#: What the server itself never reads: how items are encoded into rows of the catalogue, and what the table of
-#: the run says of them.
-CATALOGUE_GRAPH, ITEM_FORMAT = "catalogue.onnx", "item_format.json"
-ITEMS_AS_GIVEN = "items_as_given.parquet"
+#: What training told of its items, a line each, by what the graph of items calls it.
+HISTORY = "history_{}.npy"
+#: What the server itself never reads: how tables of items are written, and what that of the run says.
+ITEM_FORMAT, ITEMS_AS_GIVEN = "item_format.json", "items_as_given.parquet"
 #: What inputs of a graph of items are called beside attributes, none of which can be called so.
 OTHER_INPUT = "__{}"
 #: What inputs of the session graph are called that hold attributes of events, and where these stand.

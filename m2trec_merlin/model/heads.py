@@ -9,6 +9,7 @@ M (prefix, item) pairs of a history.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -147,10 +148,22 @@ class NextItemHead(nn.Module):
         """
         raise NotImplementedError
 
-    def outside_candidates(self, items: ItemVectors) -> tuple[Tensor, Tensor]:
-        """Vectors [C, D] and biases [C] of items outside of the catalogue: for the exported graph.
+    def history(self, rows: Tensor) -> dict[str, Tensor]:
+        """What training tells of items beside their metadata, by name, float32 [C, ...].
 
-        Those of NO_ITEM, without a look into tables of the catalogue; of heads with `all_items` alone.
+        Of heads with `all_items` alone, which take it as it is in `with_history`.
+
+        Args:
+            rows: int64 [C], catalogue rows; NO_ITEM for items without a history.
+        """
+        raise NotImplementedError
+
+    def with_history(self, items: ItemVectors, history: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Vectors [C, D] and biases [C] without a look into tables of the catalogue: for the exported graph.
+
+        Args:
+            items: their item vectors.
+            history: of these items, see `history`.
         """
         raise NotImplementedError
 
@@ -207,40 +220,55 @@ class MetadataHead(NextItemHead):
 
     def candidate_vectors(self, items: ItemVectors, rows: Tensor, hidden: Tensor | None = None) -> Tensor:
         """Unit vectors of projected metadata, plus the residual where an item shows one."""
-        assert self.project is not None
-        vectors: Tensor = self.project(items.described)
-        if self.residual is not None:
-            shown = torch.where(self._shows_history(rows, hidden), rows, NO_ITEM)
-            vectors = vectors + self.residual(shown) * self.trust[shown].unsqueeze(1)
-        return self._normalised(vectors)
+        residuals = None if self.residual is None else self._residuals(self._shown(rows, hidden))
+        return self._vectors(items, residuals)
 
     def candidate_biases(self, items: ItemVectors, rows: Tensor, hidden: Tensor | None = None) -> Tensor:
         """Popularity of items that show theirs; of all others, NO_ITEM included, what to expect."""
         if self.popularity is None:
             return torch.zeros(len(rows), device=rows.device)
-        shown = self._shows_history(rows, hidden)
-        biases: Tensor = self.popularity(items, rows, shown, hiding=hidden is not None)
+        shown = self._shown(rows, hidden)
+        biases: Tensor = self.popularity(items, self.popularity.log_counts[shown])
+        if hidden is not None:
+            biases = biases + self.popularity.surplus_of_hidden(items, rows, shown != NO_ITEM)
         return biases
 
-    def outside_candidates(self, items: ItemVectors) -> tuple[Tensor, Tensor]:
-        """Projected metadata, and what to expect of it."""
-        assert self.project is not None
-        vectors: Tensor = self.project(items.described)
-        biases = (
-            torch.zeros_like(vectors[:, 0]) if self.popularity is None else self.popularity.expected(items)
-        )
-        return self._normalised(vectors), biases
+    def history(self, rows: Tensor) -> dict[str, Tensor]:
+        """`residual` [C, D] and `log_count` [C], where the settings have them; zeros, and -inf, for none."""
+        shown, history = self._shown(rows), {}
+        if self.residual is not None:
+            history["residual"] = self._residuals(shown)
+        if self.popularity is not None:
+            history["log_count"] = self.popularity.log_counts[shown]
+        return history
+
+    def with_history(self, items: ItemVectors, history: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """As `candidate_vectors` and `candidate_biases`."""
+        vectors = self._vectors(items, history.get("residual"))
+        if self.popularity is None:
+            return vectors, torch.zeros_like(vectors[:, 0])
+        return vectors, self.popularity(items, history["log_count"])
 
     def hide(self, rows: Tensor) -> Tensor | None:
         """Draw a random share of the candidates."""
         return torch.rand(len(rows), device=rows.device) < self.hidden_share if self.hidden_share else None
 
-    def _normalised(self, vectors: Tensor) -> Tensor:
+    def _vectors(self, items: ItemVectors, residuals: Tensor | None) -> Tensor:
+        assert self.project is not None
+        vectors: Tensor = self.project(items.described)
+        if residuals is not None:
+            vectors = vectors + residuals
         return F.normalize(vectors, dim=-1) if self.cosine else vectors
 
-    def _shows_history(self, rows: Tensor, hidden: Tensor | None) -> Tensor:
+    def _residuals(self, shown: Tensor) -> Tensor:
+        assert self.residual is not None
+        residuals: Tensor = self.residual(shown) * self.trust[shown].unsqueeze(1)
+        return residuals
+
+    def _shown(self, rows: Tensor, hidden: Tensor | None = None) -> Tensor:
+        """Rows of the items that show their history, NO_ITEM in the place of the others."""
         known = self.is_known(rows)
-        return known if hidden is None else known & ~hidden
+        return torch.where(known if hidden is None else known & ~hidden, rows, NO_ITEM)
 
 
 class SoftmaxHead(NextItemHead):

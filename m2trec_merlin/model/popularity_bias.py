@@ -46,30 +46,29 @@ class PopularityBias(nn.Module):
         """See `NextItemHead.calibration_parameters`."""
         return [self.weight, self.log_prior_weight]
 
-    def forward(self, items: ItemVectors, rows: Tensor, known: Tensor, hiding: bool) -> Tensor:
+    def forward(self, items: ItemVectors, log_counts: Tensor) -> Tensor:
         """Return biases, [C].
 
         Args:
             items: the candidates; what to expect of them included.
-            rows: int64 [C], catalogue rows.
-            known: bool [C], which show their history.
-            hiding: whether those that do not are training items, most of them.
+            log_counts: float32 [C], log n; -inf of those that show no history.
         """
         assert items.expected_popularity is not None
-        log_known = self.log_counts[rows].masked_fill(~known, -torch.inf)
         log_expected = self.log_prior_weight + items.expected_popularity
         # The logarithm of the sum, which neither overflows nor ends at zero however far training goes.
-        biases = self.weight * (log_expected + F.softplus(log_known - log_expected))
-        if hiding:
-            # Centred, so that leaving it out afterwards lifts no item and lowers none.
-            surplus = self.surplus(items.described).squeeze(1)
-            real = rows != NO_ITEM
-            mean = surplus.masked_fill(~real, 0).sum() / real.sum().clamp(min=1)
-            biases = biases + torch.where(known, 0, surplus - mean)
+        biases: Tensor = self.weight * (log_expected + F.softplus(log_counts - log_expected))
         return biases
 
-    def expected(self, items: ItemVectors) -> Tensor:
-        """Return the biases of items without a history, [C]: what `forward` makes of those not known."""
-        assert items.expected_popularity is not None
-        biases: Tensor = self.weight * (self.log_prior_weight + items.expected_popularity)
-        return biases
+    def surplus_of_hidden(self, items: ItemVectors, rows: Tensor, shown: Tensor) -> Tensor:
+        """Return what is added in training to the biases of training items whose history is hidden, [C].
+
+        Args:
+            items: the candidates.
+            rows: int64 [C], catalogue rows.
+            shown: bool [C], which show their history.
+        """
+        surplus = self.surplus(items.described).squeeze(1)
+        real = rows != NO_ITEM
+        # Centred, so that leaving it out afterwards lifts no item and lowers none.
+        mean = surplus.masked_fill(~real, 0).sum() / real.sum().clamp(min=1)
+        return torch.where(shown, 0, surplus - mean)

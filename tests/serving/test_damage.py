@@ -69,7 +69,9 @@ def test_items_are_added_by_nothing_but_what_was_exported(repository: Path, tmp_
     predict, preprocess = (
         version_folder(repository, name) for name in ("m2trec_predict", "m2trec_preprocess")
     )
-    read = [predict / name for name in ("items.parquet", "item_format.json", "catalogue.onnx")]
+    read = [
+        predict / name for name in ("items.parquet", "item_format.json", "items.onnx", "history_residual.npy")
+    ]
     read += [path for path in (preprocess / "items_workflow").rglob("*") if path.is_file()]
     raw_items().head(1).assign(item_id="new-1").to_parquet(table := tmp_path / "new.parquet")
     for path in read:

@@ -21,12 +21,12 @@ from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.columns import as_text
 from m2trec_merlin.contract.checksums import require_sealed
 from m2trec_merlin.contract.item_format import ItemFormat
-from m2trec_merlin.contract.version import CATALOGUE_GRAPH, ITEMS_WORKFLOW, Description
+from m2trec_merlin.contract.version import ITEM_GRAPH, ITEMS_WORKFLOW, Description
 from m2trec_merlin.encoded import join_items, no_items
 from m2trec_merlin.progress import Progress
 from m2trec_merlin.serving.catalogue.raw_items import Raw
 from m2trec_merlin.serving.catalogue.shown import shown_columns
-from m2trec_merlin.serving.runtime.catalogue.graph import CatalogueEncoder
+from m2trec_merlin.serving.runtime.catalogue.graph import CatalogueEncoder, history_tables
 from m2trec_merlin.serving.runtime.reading.new_items import Ignored, NewItemEncoder, summed_up
 
 _AT_ONCE = 10_000
@@ -63,9 +63,10 @@ class RowEncoder:
 
     def __init__(self, preprocess: Path, predict: Path, written: ItemFormat) -> None:
         description = Description.open(preprocess)
-        require_sealed(predict, files=(CATALOGUE_GRAPH,))
+        tables = [path.name for path in history_tables(predict).values()]
+        require_sealed(predict, files=(ITEM_GRAPH, *tables))
         self._format = written
-        self._graph = CatalogueEncoder(predict / CATALOGUE_GRAPH)
+        self._graph = CatalogueEncoder(predict)
         self._workflow, self._attributes = preprocess / ITEMS_WORKFLOW, description.attributes
 
     def encode(

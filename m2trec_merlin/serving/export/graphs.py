@@ -5,7 +5,7 @@ Shape legend: B sessions, L longest session, D model width, I item width, n item
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from m2trec_merlin.arrays import offsets_of
-from m2trec_merlin.contract.version import EVENT_INPUT, OTHER_INPUT, PLACES
+from m2trec_merlin.contract.version import EVENT_INPUT, HISTORY, ITEM_GRAPH, OTHER_INPUT, PLACES
 from m2trec_merlin.encoded import FIRST_VALUE, EncodedColumn, Field, Layout
 from m2trec_merlin.model.catalogue_tensors import CatalogueTensors, EncodedAttributes, on_device
 from m2trec_merlin.model.item_vectors import ItemVectors
@@ -94,9 +94,9 @@ def event_inputs(sessions: Sessions) -> dict[str, Any]:
 
 
 class ItemGraph(nn.Module):
-    """Encoded attributes of items outside of the catalogue to what the model makes of them.
+    """Encoded attributes of items, and what training told of them, to what the model makes of them.
 
-    Inputs are named as in `EncodedAttributes`.
+    Attributes are named as in `EncodedAttributes`, the rest as in `NextItemHead.history`.
     """
 
     def __init__(self, model: M2TRec) -> None:
@@ -109,32 +109,12 @@ class ItemGraph(nn.Module):
         """Names of what `forward` returns."""
         return ITEM_GRAPH_OUTPUTS[: 3 if self.next_item_head.all_items else 1]
 
-    def forward(self, attributes: EncodedAttributes) -> tuple[Tensor, ...]:
+    def forward(self, attributes: EncodedAttributes, history: dict[str, Tensor]) -> tuple[Tensor, ...]:
         """Return item vectors [n, I]; vectors [n, D] and biases [n] of candidates, if any item can be one."""
         items: ItemVectors = self.item_encoder(attributes)
         if not self.next_item_head.all_items:
             return (items.described,)
-        return (items.described, *self.next_item_head.outside_candidates(items))
-
-
-class CatalogueGraph(nn.Module):
-    """Encoded attributes of items, and whose training history they have, to all that a catalogue holds."""
-
-    def __init__(self, model: M2TRec) -> None:
-        super().__init__()
-        self.item_encoder = model.item_encoder
-        self.next_item_head = model.next_item_head
-
-    def forward(self, attributes: EncodedAttributes, rows: Tensor) -> tuple[Tensor, ...]:
-        """Return item vectors [n, I], candidate vectors [n, D] and biases [n].
-
-        Args:
-            attributes: of n items.
-            rows: int64 [n], rows of the catalogue that the model was trained on; NO_ITEM for other items.
-        """
-        items: ItemVectors = self.item_encoder(attributes)
-        candidates = self.next_item_head.candidate_vectors(items, rows)
-        return items.described, candidates, self.next_item_head.candidate_biases(items, rows)
+        return (items.described, *self.next_item_head.with_history(items, history))
 
 
 def export_sessions(model: M2TRec, item_vectors: np.ndarray, path: Path) -> None:
@@ -165,57 +145,44 @@ def export_sessions(model: M2TRec, item_vectors: np.ndarray, path: Path) -> None
         require_equal(path, feeds, [tensor.numpy() for tensor in expected])
 
 
-def export_items(model: M2TRec, path: Path) -> None:
-    """Write the item graph.
+def export_items(model: M2TRec, folder: Path) -> None:
+    """Write the item graph, and beside it what training told of its items, line 0 of no item.
 
     Args:
         model: in evaluation mode, on the CPU.
-        path: of the ONNX file.
+        folder: to write to.
 
     Raises:
         ArtifactError: the graph's answers differ from the model's.
     """
-    graph = ItemGraph(model).eval()
-    _write_items(graph, model, path, graph.outputs, lambda rows: {})
-
-
-def export_catalogue(model: M2TRec, path: Path) -> None:
-    """Write the catalogue graph.
-
-    Args:
-        model: in evaluation mode, on the CPU.
-        path: of the ONNX file.
-
-    Raises:
-        ArtifactError: the graph's answers differ from the model's.
-    """
-    outputs = ["item_vectors", "candidate_vectors", "biases"]
-    # Every other item shows no history.
-    _write_items(CatalogueGraph(model).eval(), model, path, outputs, lambda rows: {"rows": rows * (rows % 2)})
-
-
-def _write_items(
-    graph: nn.Module,
-    model: M2TRec,
-    path: Path,
-    outputs: Sequence[str],
-    besides: Callable[[Tensor], dict[str, Tensor]],
-) -> None:
-    """Write a graph of items, given by their attributes and what goes with their rows besides."""
-    catalogue: CatalogueTensors = model.body.inputs.catalogue
-    n_rows = model.next_item_task.n_rows
-    rows = torch.arange(n_rows)[-3:] if n_rows > 3 else torch.tensor([0, 1, 1])
-    example, more = catalogue(rows), besides(rows)
-    names = [*example, *map(OTHER_INPUT.format, more)]
-    dynamic = {"attributes": {name: {0: _DYNAMIC} for name in example}, **{n: {0: _DYNAMIC} for n in more}}
-    write_graph(graph, {"attributes": example, **more}, names, outputs, dynamic, path)
+    graph, n_rows, path = ItemGraph(model).eval(), model.next_item_task.n_rows, folder / ITEM_GRAPH
+    for name, table in _history(model, torch.arange(model.next_item_head.n_seen + 1)).items():
+        np.save(folder / HISTORY.format(name), table.numpy())
+    example = _some_items(model, torch.arange(n_rows)[-3:] if n_rows > 3 else torch.tensor([0, 1, 1]))
+    dynamic = {what: {name: {0: _DYNAMIC} for name in tensors} for what, tensors in example.items()}
+    write_graph(graph, example, list(_item_feeds(example)), graph.outputs, dynamic, path)
     for rows in (torch.arange(min(n_rows, 1)), torch.arange(n_rows)[:100], torch.arange(n_rows)[-100:]):
-        attributes, more = catalogue(rows), besides(rows)
+        items = _some_items(model, rows)
         with torch.inference_mode():
-            expected = graph(attributes, **more)
-        tensors = [*attributes.values(), *more.values()]
-        feeds = {name: tensor.numpy() for name, tensor in zip(names, tensors, strict=True)}
-        require_equal(path, feeds, [tensor.numpy() for tensor in expected])
+            expected = graph(**items)
+        require_equal(path, _item_feeds(items), [tensor.numpy() for tensor in expected])
+
+
+def _some_items(model: M2TRec, rows: Tensor) -> dict[str, dict[str, Tensor]]:
+    """Return the inputs of the item graph for rows of the catalogue; every other item shows no history."""
+    catalogue: CatalogueTensors = model.body.inputs.catalogue
+    return {"attributes": catalogue(rows), "history": _history(model, rows * (rows % 2))}
+
+
+@torch.no_grad()
+def _history(model: M2TRec, rows: Tensor) -> dict[str, Tensor]:
+    return model.next_item_head.history(rows) if model.next_item_head.all_items else {}
+
+
+def _item_feeds(items: dict[str, dict[str, Tensor]]) -> dict[str, np.ndarray]:
+    """Return the inputs of the item graph by the names that they have in its file."""
+    history = {OTHER_INPUT.format(name): tensor for name, tensor in items["history"].items()}
+    return {name: tensor.numpy() for name, tensor in {**items["attributes"], **history}.items()}
 
 
 def _feeds(inputs: dict[str, Any]) -> dict[str, Tensor]:

@@ -26,11 +26,9 @@ from m2trec_merlin.contract.repository import version_folder
 from m2trec_merlin.contract.version import (
     BIASES,
     CANDIDATE_VECTORS,
-    CATALOGUE_GRAPH,
     CATALOGUE_IDS,
     CATEGORIES,
     EVENTS_WORKFLOW,
-    ITEM_GRAPH,
     ITEM_VECTORS,
     ITEMS,
     ITEMS_WORKFLOW,
@@ -58,7 +56,7 @@ from m2trec_merlin.serving.catalogue.raw_items import write_items_as_given
 from m2trec_merlin.serving.catalogue.run import carry_over
 from m2trec_merlin.serving.catalogue.shown import filter_attributes
 from m2trec_merlin.serving.export.card import MODEL_CARD, write_card
-from m2trec_merlin.serving.export.graphs import export_catalogue, export_items, export_sessions
+from m2trec_merlin.serving.export.graphs import export_items, export_sessions
 from m2trec_merlin.serving.export.index import draw_sample, write_index
 from m2trec_merlin.serving.export.item_columns import item_columns
 from m2trec_merlin.serving.export.neighbours import write_neighbours
@@ -156,13 +154,12 @@ def write_repository(
     progress.say("exporting the model to ONNX and comparing the two")
     item_format = describe_items(run.config, version, catalogue)
     item_format.write(predict)
+    if version.attributes:
+        export_items(model, predict)
     if not item_format.unchangeable:
         write_items_as_given(run.data / ITEMS_FILE, item_format, predict)
-        export_catalogue(model, predict / CATALOGUE_GRAPH)
-    item_vectors = _write_vectors(predict, model, catalogue, run.config.inputs)
+    item_vectors = _write_vectors(predict, model, catalogue, run.config.inputs, item_format)
     export_sessions(model, item_vectors, predict / SESSION_GRAPH)
-    if version.attributes:
-        export_items(model, predict / ITEM_GRAPH)
     pq.write_table(items, predict / ITEMS)
     atomic_write(predict / CATEGORIES, json.dumps(categories, indent=2))
     lifts = None
@@ -268,13 +265,15 @@ def describe_items(config: Config, version: Description, catalogue: Catalogue) -
     )
 
 
-def _write_vectors(folder: Path, model: M2TRec, catalogue: Catalogue, inputs: Sequence[str]) -> np.ndarray:
+def _write_vectors(
+    folder: Path, model: M2TRec, catalogue: Catalogue, inputs: Sequence[str], written: ItemFormat
+) -> np.ndarray:
     """Write item vectors [R, I], candidate vectors [R, D] and biases [R]; return the first."""
-    if (folder / CATALOGUE_GRAPH).is_file():
+    if not written.unchangeable:
         # By the graph, so that an item is the same to the bit whether it is exported or comes later.
         items = {name: catalogue.attributes[name] for name in inputs}
-        graph = CatalogueEncoder(folder / CATALOGUE_GRAPH)
-        item_vectors, candidates, biases = graph.encode(items, np.arange(catalogue.n_rows))
+        encoder = CatalogueEncoder(folder)
+        item_vectors, candidates, biases = encoder.encode(items, np.arange(catalogue.n_rows))
     else:
         vectors, *others = encode_catalogue(model)
         item_vectors, candidates, biases = (each.numpy() for each in (vectors.described, *others))

@@ -35,7 +35,7 @@ def test_without_onnxscript_the_message_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     with pytest.raises(MissingDependencyError, match=r"onnxscript.*m2trec-merlin\[serve\]"):
-        graphs.export_items(shop.model, tmp_path / "items.onnx")
+        graphs.export_items(shop.model, tmp_path)
 
 
 def test_graphs_tell_nothing_of_the_machine_they_were_made_on(shop: Shop) -> None:
@@ -52,7 +52,7 @@ def test_attributes_may_be_called_like_a_step_of_the_computation(tmp_path: Path)
     example = {"cat": torch.tensor([[1.0, -2.0]]), "relu": torch.tensor([[3.0]])}
     shapes = {name: {0: "n"} for name in example}
     write_graph(Joined(), example, ["cat", "relu"], ["joined"], shapes, tmp_path / "joined.onnx")
-    found = run_items(tmp_path / "joined.onnx", example)
+    found = run_graph(tmp_path / "joined.onnx", example)
     assert found["joined"].tolist() == [[1.0, 0.0, 3.0]]
 
 
@@ -66,24 +66,31 @@ def test_attributes_may_be_called_like_inputs_and_outputs_of_a_graph(tmp_path: P
     config = tiny_config(attributes=attributes, model={"next_attributes": [{"attribute": "rows"}]})
     catalogue = replace(whole, attributes=renamed)
     model, histories = build_model(config, catalogue).eval(), np.array([1, 0, 30])
-    graphs.export_catalogue(model, tmp_path / "catalogue.onnx")
+    graphs.export_items(model, tmp_path)
     items = {name: column.take(np.array([1, 2, 30])) for name, column in renamed.items()}
-    _, _, biases = CatalogueEncoder(tmp_path / "catalogue.onnx").encode(items, histories)
+    _, _, biases = CatalogueEncoder(tmp_path).encode(items, histories)
     with torch.inference_mode():
         vectors = model.encode_rows(torch.tensor([1, 2, 30]))
         expected = model.next_item_head.candidate_biases(vectors, torch.from_numpy(histories))
     np.testing.assert_allclose(biases, expected.numpy(), atol=1e-5)
 
 
-def run_items(path: Path, attributes: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
+def run_graph(path: Path, inputs: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
     graph = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    found = graph.run(None, {name: tensor.numpy() for name, tensor in attributes.items()})
+    found = graph.run(None, {name: tensor.numpy() for name, tensor in inputs.items()})
     return dict(zip((output.name for output in graph.get_outputs()), found, strict=True))
+
+
+def run_items(folder: Path, attributes: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    """Return what the graph makes of one item without a history."""
+    nothing = {path.stem: torch.from_numpy(np.load(path)[:1]) for path in folder.glob("history_*.npy")}
+    history = {f"__{name.removeprefix('history_')}": table for name, table in nothing.items()}
+    return run_graph(folder / "items.onnx", {**attributes, **history})
 
 
 def test_one_graph_says_what_an_item_never_seen_is_as_an_event_and_as_a_candidate(shop: Shop) -> None:
     attributes = encode_raw(shop, {"product_name": "purple bread 7", "department": "bakery", "price": 2.5})
-    found = run_items(shop.predict / "items.onnx", attributes)
+    found = run_items(shop.predict, attributes)
     with torch.inference_mode():
         items = shop.model.item_encoder(attributes)
         nowhere, head = torch.zeros(1, dtype=torch.int64), shop.model.next_item_head
@@ -108,8 +115,8 @@ def test_a_model_exports_candidates_of_items_that_it_can_recommend(
     shop: Shop, tmp_path: Path, next_item: dict[str, object], outputs: list[str]
 ) -> None:
     model: M2TRec = build_model(shop_config(tmp_path, next_item=next_item), shop.catalogue).eval()
-    graphs.export_items(model, tmp_path / "items.onnx")
+    graphs.export_items(model, tmp_path)
     attributes = encode_raw(shop, {"product_name": "purple bread 7"})
-    found = run_items(tmp_path / "items.onnx", attributes)
+    found = run_items(tmp_path, attributes)
     assert list(found) == outputs
     assert not found.get("candidate_biases", np.zeros(1)).any()

@@ -72,7 +72,7 @@ def test_after_a_kill_the_earlier_export_is_whole_and_the_next_one_leaves_nothin
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == -signal.SIGKILL, done.stderr
 
-    killed_at("export_catalogue")
+    killed_at("export_items")
     assert len([name for name in hidden(work) if name.endswith(".tmp")]) == 1
     require_served(work / "triton")
 

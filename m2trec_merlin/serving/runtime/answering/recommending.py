@@ -18,7 +18,6 @@ from m2trec_merlin.contract.explanation import POPULARITY, Explanation
 from m2trec_merlin.contract.identity import export_version, repository_of
 from m2trec_merlin.contract.version import (
     CATEGORIES,
-    ITEM_GRAPH,
     SESSION_GRAPH,
     Description,
 )
@@ -28,9 +27,7 @@ from m2trec_merlin.encoded import (
     join_items,
     missing_items,
     split_items,
-    to_tensors,
 )
-from m2trec_merlin.graphs import open_graph
 from m2trec_merlin.search.candidates import Found, find_best
 from m2trec_merlin.search.similar import SimilarItems
 from m2trec_merlin.serving.runtime.answering.additions import SessionAdditions
@@ -39,6 +36,7 @@ from m2trec_merlin.serving.runtime.answering.session_encoding import (
     QueryEncoder,
     VectorSession,
 )
+from m2trec_merlin.serving.runtime.catalogue.graph import ItemGraph
 from m2trec_merlin.serving.runtime.catalogue.live_versions import LiveVersions
 from m2trec_merlin.serving.runtime.catalogue.served_catalogue import (
     Clock,
@@ -84,7 +82,7 @@ class Recommender:
         self.catalogues = LiveVersions(repository, self.model, first, opened, in_background)
         self._categories: dict[str, list[str]] = read_json(directory / CATEGORIES, "export")
         self._encoder = QueryEncoder(directory / SESSION_GRAPH)
-        self._item_graph = open_graph(directory / ITEM_GRAPH) if self.version.attributes else None
+        self._item_graph = ItemGraph(directory) if self.version.attributes else None
         self._clock = Clock()
         self._explainer = Explainer(self._encoder, self._additions, self.version.widths)
 
@@ -165,7 +163,7 @@ class Recommender:
         assert self._item_graph is not None
         last = len(next(iter(request.new_items.values()))) - len(request.outside)
         session, outside = split_items(request.new_items, [last, len(request.outside)])
-        _, *candidates = self._item_graph.run(None, to_tensors(outside))
+        _, *candidates = self._item_graph.encode(outside)
         if candidates:
             catalogue = catalogue.with_outside(request.outside, *candidates)
         return catalogue, replace(request, new_items=session, outside={})
@@ -208,8 +206,7 @@ class Recommender:
     def _encode_new(self, groups: list[EncodedItems]) -> np.ndarray:
         if not groups or self._item_graph is None:
             return np.zeros((0, 0), np.float32)
-        vectors: np.ndarray = self._item_graph.run(None, to_tensors(join_items(groups)))[0]
-        return vectors
+        return self._item_graph.encode(join_items(groups))[0]
 
     def _most_popular(self, catalogue: ServedCatalogue, request: Request) -> Answer:
         why = "no item of the session could be used: these are the items most frequent in training"
