@@ -11,8 +11,8 @@ from m2trec_merlin.model.item_vectors import ItemVectors
 from m2trec_merlin.model.popularity_bias import PopularityBias
 from tests.worlds.encoded import tiny_catalogue
 
-NEW, HIDDEN = torch.full((400,), 25), torch.ones(400, dtype=torch.long)
-NOBODY = torch.zeros(400, dtype=torch.bool)
+TRAINED, NOBODY = torch.ones(400, dtype=torch.long), torch.zeros(400, dtype=torch.bool)
+NEVER = -torch.inf
 
 
 @pytest.fixture
@@ -32,33 +32,30 @@ def expecting(occurrences: float, count: int) -> ItemVectors:
 
 
 def test_occurrences_and_expectation_add_up(tested: PopularityBias) -> None:
-    rows, known = torch.tensor([1, 1, 25]), torch.tensor([True, False, False])
-    biases = tested(expecting(6, 3), rows, known, hiding=False)
-    assert biases.tolist() == pytest.approx([2 * math.log(24 + 3), 2 * math.log(3), 2 * math.log(3)])
+    biases = tested(expecting(6, 2), torch.tensor([math.log(24), NEVER]))
+    assert biases.tolist() == pytest.approx([2 * math.log(24 + 3), 2 * math.log(3)])
 
 
 @pytest.mark.parametrize("expected", [0.01, 1, 50])
 def test_each_sale_is_worth_something_and_the_first_one_most(tested: PopularityBias, expected: float) -> None:
     """Rows 25 (new), 24 (sold once), 23 and so on, alike but for their histories."""
     rows = torch.arange(25, 0, -1)
-    biases = tested(expecting(expected, 25), rows, rows < 25, hiding=False)
+    biases = tested(expecting(expected, 25), tested.log_counts[rows])
     steps = biases.diff()
     assert (steps > 0).all()
     assert (steps.diff() < 0).all()
 
 
 def test_a_long_history_leaves_nothing_to_expect(tested: PopularityBias) -> None:
-    tested.log_counts[1] = math.log(1e6)
-    rows, known = torch.tensor([1, 1]), torch.ones(2, dtype=torch.bool)
     items = ItemVectors.of([torch.randn(2, 4)], torch.tensor([-2.0, 3.0]))
-    few, many = tested(items, rows, known, hiding=False).tolist()
+    few, many = tested(items, torch.full((2,), math.log(1e6))).tolist()
     assert few == pytest.approx(many, abs=1e-4) == pytest.approx(2 * math.log(1e6), abs=1e-4)
 
 
 def test_neither_a_wild_expectation_nor_a_wild_weight_breaks_it(tested: PopularityBias) -> None:
-    rows, known = torch.tensor([1, 25, 1, 25]), torch.tensor([True, False, True, False])
+    log_counts = torch.tensor([math.log(24), NEVER, math.log(24), NEVER])
     items = ItemVectors.of([torch.randn(4, 4)], torch.tensor([-300.0, -300.0, 300.0, 300.0]))
-    biases = tested(items, rows, known, hiding=False)
+    biases = tested(items, log_counts)
     biases.sum().backward()
     low, high = math.log(0.5) - 300, math.log(0.5) + 300
     assert biases.tolist() == pytest.approx([2 * math.log(24), 2 * low, 2 * high, 2 * high], rel=1e-4)
@@ -67,10 +64,11 @@ def test_neither_a_wild_expectation_nor_a_wild_weight_breaks_it(tested: Populari
 
 def test_the_surplus_of_training_items_is_theirs_alone(tested: PopularityBias) -> None:
     items = expecting(2, 400)
-    hidden = tested(items, HIDDEN, NOBODY, hiding=True)
-    assert hidden.std() > 0.1
-    assert hidden.mean().item() == pytest.approx(0, abs=1e-4), "it is centred"
-    assert tested(items, NEW, NOBODY, hiding=False).abs().max() < 1e-6
+    surplus = tested.surplus_of_hidden(items, TRAINED, NOBODY)
+    assert surplus.std() > 0.1
+    assert surplus.mean().item() == pytest.approx(0, abs=1e-4), "it is centred"
+    assert not tested.surplus_of_hidden(items, TRAINED, ~NOBODY).any(), "of those that show their history"
+    assert tested(items, torch.full((400,), NEVER)).abs().max() < 1e-6, "nor is it asked of new items"
 
 
 def test_calibration_moves_faster_than_the_surplus(tested: PopularityBias) -> None:
