@@ -22,7 +22,7 @@ from m2trec_merlin.model.session_batch import SessionBatch, count_pairs
 from m2trec_merlin.training.processes import Processes
 
 #: A step of training: updates the weights, and returns the loss before.
-Step = Callable[[SessionBatch], Tensor]
+TrainStep = Callable[[SessionBatch], Tensor]
 #: From a step that reads the same tensors each time to what does it again, and returns the loss.
 Capture = Callable[[Callable[[], Tensor]], Callable[[], Tensor]]
 
@@ -61,7 +61,7 @@ class CapturedSteps:
         capture: a CUDA graph, or what stands in for one.
     """
 
-    def __init__(self, step: Step, longest: int, capture: Capture | None = None) -> None:
+    def __init__(self, step: TrainStep, longest: int, capture: Capture | None = None) -> None:
         self._step, self._longest = step, longest
         self._capture = capture or cuda_graphs()
         self._seen: set[tuple[int, int, int, int]] = set()
@@ -83,7 +83,7 @@ class CapturedSteps:
 class _Captured:
     """A step on tensors of its own, into which batches are copied."""
 
-    def __init__(self, step: Step, batch: SessionBatch, capture: Capture) -> None:
+    def __init__(self, step: TrainStep, batch: SessionBatch, capture: Capture) -> None:
         self._rows, self._lengths = batch.rows.clone(), batch.lengths.clone()
         longest, n_pairs = batch.longest, batch.n_pairs
         self._again = capture(lambda: step(SessionBatch(self._rows, self._lengths, longest, n_pairs)))
@@ -138,7 +138,7 @@ def filled_up(batch: SessionBatch, longest: int) -> SessionBatch:
     return SessionBatch(rows, lengths, length, -(-n_pairs // digits) * digits)
 
 
-def _beside(step: Step, batch: SessionBatch) -> Tensor:
+def _beside(step: TrainStep, batch: SessionBatch) -> Tensor:
     """Do a step on a stream of its own, if CUDA is there: what it leaves behind can be captured then."""
     if batch.rows.device.type != "cuda" or not torch.cuda.is_available():
         return step(batch)

@@ -30,7 +30,7 @@ from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.session_batch import SessionBatch
 from m2trec_merlin.model.storage import save_weights
 from m2trec_merlin.sessions import Prefixes
-from m2trec_merlin.training.captured_steps import CapturedSteps, Step
+from m2trec_merlin.training.captured_steps import CapturedSteps, TrainStep
 from m2trec_merlin.training.checkpoint import TrainingState, find_checkpoint, load_checkpoint, save_checkpoint
 from m2trec_merlin.training.hardware import choose_precision
 from m2trec_merlin.training.loader import SessionLoader
@@ -131,7 +131,7 @@ class Trainer:
         """
         torch.manual_seed(seed + self.processes.rank)
         optimizer = build_optimizer(self.model, self.config, self.captured)
-        step: Step = partial(self._step, optimizer=optimizer)
+        step: TrainStep = partial(self._step, optimizer=optimizer)
         if self.captured:
             step = CapturedSteps(step, self.model.max_length)
         state = TrainingState()
@@ -174,7 +174,7 @@ class Trainer:
     def _best(self, state: TrainingState) -> Path:
         return self.folder / _BEST.format(state.best_epoch)
 
-    def _train_epoch(self, do: Step, optimizer: Optimizers, state: TrainingState) -> None:
+    def _train_epoch(self, do: TrainStep, optimizer: Optimizers, state: TrainingState) -> None:
         self.model.train()
         started = time.perf_counter()
         every = self.config.checkpoint_steps
