@@ -36,6 +36,9 @@ _NUMBER = re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?
 #: As tables hold numbers; and with points at thousands: 0.812 is none of these, but one of another writing.
 _WRITTEN = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _WITH_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+(?:,[0-9]*)?(?:[eE][+-]?[0-9]+)?")
+#: Also such as do not break a line, narrow ones among them.
+_BLANK_AT_THOUSANDS = re.compile(r"(?<=[0-9])[ \u00a0\u202f](?=[0-9]{3})")
+_WITH_BLANKS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:[ \u00a0\u202f][0-9]{3})+(?:,[0-9]*)?")
 _WHOLE = re.compile(r"-?[1-9][0-9]*|0")
 _SECONDS = re.compile(r"([0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]*?)0+")
 _TIME = re.compile(
@@ -92,7 +95,12 @@ def spell_json(value: str | float | bool) -> str:
 
 
 def with_point(number: str) -> str:
-    """Return a number with a decimal comma as Python writes it; in quotes if points part no thousands."""
+    """Return a number with a decimal comma as Python writes it; in quotes if points part no thousands.
+
+    Blanks may part them, too, as in 1 299,00.
+    """
+    if _WITH_BLANKS.fullmatch(number.strip()):
+        number = _BLANK_AT_THOUSANDS.sub("", number)
     if "." in number and not _WITH_THOUSANDS.fullmatch(number.strip()):
         return f"'{number}'"
     return number.replace(".", "").replace(",", ".")

@@ -30,7 +30,9 @@ class Numeric(Attribute):
     kind: Literal["numeric"]
     log: bool = Setting(False, description="take log(1 + x) first")
     decimal: Literal[".", ","] = Setting(
-        ".", description="what begins the fraction where the table holds text; with ',' points part thousands"
+        ".",
+        description="what begins the fraction where the table holds text; with ',' points or blanks part "
+        "thousands",
     )
 
     layout: ClassVar[Layout] = Layout.NUMBERS
@@ -72,7 +74,7 @@ class Numeric(Attribute):
         sign, least = ("[+]?", 0.0) if self.log else ("[+-]?", -largest)
         digits = r"\d+\.?\d*|\.\d+"
         if self.decimal == ",":
-            digits = r"(\d+|[1-9]\d{0,2}(\.\d{3})+),?\d*|,\d+"
+            digits = r"(\d+|[1-9]\d{0,2}((\.\d{3})+|([ \u00a0\u202f]\d{3})+)),?\d*|,\d+"
         written = rf"^\s*({sign}({digits})([eE][+-]?\d+)?\s*)?$"
         return {"type": ["number", "string"], "pattern": written, "minimum": least, "maximum": largest}
 

@@ -27,6 +27,7 @@ _ROUNDED = "may have lost digits"
 _HEADER_HINT = "the header stands between the rows: remove it there"
 #: Fewer events than that may well happen twice within the unit of their times.
 _NOTABLE = 0.05
+_MISSING_HINTS = {SESSION_ID: "leave these events out, or give each session, or guest, an id of its own"}
 #: Shorter sessions may well repeat themselves.
 _LONG_ENOUGH = 4
 #: Odd numbers that spread over 64 bits.
@@ -38,7 +39,7 @@ def check_ids(values: pd.Series, column: str, log: ProblemLog) -> pd.Series:
     ids = normalise_ids(values)
     if column == ITEM_ID:
         log.add_rows(column, "is the name of its column", ids, _headers(ids, log.origin), _HEADER_HINT)
-    log.add_rows(column, "is missing", ids, ids.isna())
+    log.add_rows(column, "is missing", ids, ids.isna(), _MISSING_HINTS.get(column, ""))
     log.add_rows(column, "is no whole number", values, has_fractions(values), "ids are whole numbers or text")
     log.add_rows(column, _ROUNDED, values, are_rounded_ids(values), ID_HINT)
     return ids

@@ -28,6 +28,7 @@ _NO_TIME = np.iinfo(np.int64).min
 _COMMA = r"(?<=:\d{2}),(?=\d)"
 #: Names of zones that are read.
 _UTC = r"(?<![A-Za-z])(?:UTC|GMT|Z)(?![A-Za-z])"
+_ZONE = r"(?<=\d) ?(?:UTC|GMT)$| Z$"
 #: More letters than a day, a time to the nanosecond and an offset have: the pattern takes the square of them.
 _LONGEST_TIME = 50
 #: A time of day, and how far it is from UTC.
@@ -112,6 +113,10 @@ def _from_texts(values: pd.Series, time_format: str) -> np.ndarray:
             # A fraction may begin with one, which pandas does not know.
             written = written.str.replace(_COMMA, ".", regex=True)
             texts = texts.where(~with_comma, written)
+        if (with_zone := written.str.contains(_ZONE)).any():
+            # As BigQuery writes times.
+            written = written.str.replace(_ZONE, "Z", regex=True)
+            texts = texts.where(~with_zone, written)
         texts = texts.where(written.str.match(_BEGINS))  # "now" would be read as the present
         # pandas gives a time without an offset that of the time above it (pandas-dev/pandas#61389).
         has_offset = written.str.slice(-_LONGEST_TIME).str.contains(_OFFSET).to_numpy(bool)

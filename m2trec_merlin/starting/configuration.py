@@ -14,11 +14,12 @@ from m2trec_merlin.config.files import write_value
 from m2trec_merlin.readers.files.dialect import Dialect
 from m2trec_merlin.readers.problems import looks_like_a_value
 from m2trec_merlin.shares import percent
+from m2trec_merlin.starting.choice import ChosenKind
 from m2trec_merlin.starting.events import taken_back, told_apart
 from m2trec_merlin.starting.item_ids import ItemIds
-from m2trec_merlin.starting.kinds import ChosenKind
 from m2trec_merlin.starting.look import Column, Look
-from m2trec_merlin.starting.sessions import Grouping, Order
+from m2trec_merlin.starting.order import Order
+from m2trec_merlin.starting.sessions import Grouping
 from m2trec_merlin.starting.times import Times
 
 #: Letters of a column's name that the name of its attribute may have, before what makes it another one.

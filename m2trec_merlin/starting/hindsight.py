@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
-from m2trec_merlin.starting.kinds import ChosenKind
+from m2trec_merlin.starting.choice import ChosenKind
 from m2trec_merlin.starting.look import Column
 
 #: Rank correlation from which on a number is hardly something else than a count of the events.

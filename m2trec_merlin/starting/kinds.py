@@ -6,7 +6,6 @@ The rules are asked in order; the first that has an opinion decides.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,22 +14,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from m2trec_merlin.attributes.base import WRITTEN_LISTS_HINT, written_lists
-from m2trec_merlin.attributes.numeric import may_have_points_at_thousands
 from m2trec_merlin.columns import are_missing_words, to_arrow
 from m2trec_merlin.errors import shorten
 from m2trec_merlin.readers.times import DAYS
 from m2trec_merlin.shares import percent
-from m2trec_merlin.spelling import with_point
+from m2trec_merlin.starting.amounts import almost_numbers, numbers
+from m2trec_merlin.starting.choice import ChosenKind, is_titled, is_varied
 from m2trec_merlin.starting.look import Column
 from m2trec_merlin.starting.names import speaks_of
 from m2trec_merlin.starting.times import times_of
 
 _FILE = r"(?i)(https?://|www\.|s3://|/|data:)?\S+\.(jpe?g|png|gif|webp|svg|html?|pdf|mp4|php)\S*|https?://\S+|www\.\S+"
-_AMOUNT = r"^([€$£¥]|[A-Z]{3})?\s*[\d.,]+\s*([€$£¥%]|[A-Za-z]{1,3})?$"
-_DURATION = r"(?i)(?=\d)(\d+\s*h(ours?|rs?)?)?\s*(\d+\s*m(in(utes?|s)?)?)?\s*(\d+\s*s(ec(onds?|s)?)?)?"
-_POINTS_AT_THOUSANDS = "or decimal: ',', if its points part thousands"
-#: A number whose commas part thousands, or one begins a fraction of three digits.
-_PARTED = r"[-+]?[1-9]\d{0,2}(?:,\d{3})+"
 _BETWEEN = ("|", ">", ";", ",", "/")
 #: As web pages write `&`: its semicolon separates nothing.
 _ENTITY = r"&#?\w+;"
@@ -39,67 +33,9 @@ _TAG, _FEW_TAGS = r"(?is).*</?[a-z][a-z0-9]*(?:\s[^<>]*)?/?>.*", 0.1
 #: Mean number of words of what is no single value any more.
 _WORDS_OF_A_VALUE = 3.5
 _FEW = 30
+_FRACTION = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 #: Share of missing values above which a column says too little.
 _MOSTLY_MISSING = 0.98
-#: Share of values that are different above which a column does not sort the items into groups.
-_VARIED = 0.05
-
-
-@dataclass(frozen=True)
-class ChosenKind:
-    """What becomes of a column.
-
-    Attributes:
-        column: of the items table.
-        kind: of attribute; None: left out.
-        reason: why so.
-        settings: of the attribute, besides its name.
-        unsure: what a person should look at; empty if nothing.
-        values: how many different ones lists are made of; None where a column holds no lists.
-    """
-
-    column: Column
-    kind: str | None
-    reason: str
-    settings: dict[str, Any] = field(default_factory=dict)
-    unsure: str = ""
-    values: int | None = None
-
-    @property
-    def n_values(self) -> int:
-        """How many different values items have."""
-        return self.column.distinct if self.values is None else self.values
-
-    @property
-    def is_title(self) -> bool:
-        """Whether it is text under a name that titles have."""
-        return self.kind == "text" and speaks_of(self.column.name, "title")
-
-    @property
-    def names_items(self) -> bool:
-        """Whether people know an item by it: varied texts under a name that titles have."""
-        column = self.column
-        titled = _is_titled(column) and not speaks_of(column.name, "code")
-        return titled and not column.is_list and column.numbers is None and _is_varied(column)
-
-    @property
-    def is_category(self) -> bool:
-        """Whether it has one value, or several, under a name that categories have."""
-        named = speaks_of(self.column.name, "category")
-        return self.kind in ("categorical", "multi_categorical") and named
-
-
-def _is_titled(column: Column) -> bool:
-    return speaks_of(column.name, "title") and not speaks_of(column.name, "category", "quantity")
-
-
-def _names_something(column: Column) -> bool:
-    """Tell whether numbers are codes or persons, by the name of their column."""
-    return speaks_of(column.name, "code", "category", "user")
-
-
-def _is_varied(column: Column) -> bool:
-    return column.distinct > _VARIED * len(column.texts)
 
 
 def choose_kind(column: Column, ids: Column) -> ChosenKind:
@@ -180,69 +116,16 @@ def _addresses(column: Column) -> ChosenKind | None:
     return None
 
 
-def _numbers(column: Column) -> ChosenKind | None:
-    settings: dict[str, Any] = {}
-    if (numbers := column.numbers) is None:
-        if (numbers := _with_decimal_commas(column)) is None:
-            return None
-        settings = {"decimal": ","}
-    if len(column.texts) < column.values.notna().sum():
-        return ChosenKind(column, None, "numbers, but for blanks: leave the fields empty to use it")
-    if np.abs(numbers).max() > np.finfo(np.float32).max:
-        return ChosenKind(column, None, "holds numbers beyond those of float32 (3.4e38)")
-    is_quantity, described = speaks_of(column.name, "quantity"), f"{column.distinct:,} different numbers"
-    if column.whole_numbers is not None and not is_quantity:
-        if column.is_unique and len(column.texts) > _FEW:
-            return ChosenKind(
-                column, None, f"a number of its own for each item, {column.examples(1)}: a code"
-            )
-        if _names_something(column):
-            return ChosenKind(column, "categorical", f"{column.distinct:,} numbers that name something")
-        if column.distinct <= _FEW or column.distinct * 5 <= len(column.texts):
-            reason = f"{column.distinct:,} whole numbers, repeated: taken for codes"
-            return ChosenKind(column, "categorical", reason, unsure="or numeric, if the numbers are amounts")
-    skewed = numbers.min() >= 0 and numbers.max() > 10 * max(float(np.median(numbers)), 1e-9)
-    reason = f"{described} from {numbers.min():g} to {numbers.max():g}"
-    unsure = _POINTS_AT_THOUSANDS if not settings and may_have_points_at_thousands(column.values) else ""
-    if skewed:
-        settings, reason = {"log": True, **settings}, f"{reason}, most of them small"
-    return ChosenKind(column, "numeric", reason, settings, unsure)
-
-
-def _with_decimal_commas(column: Column) -> np.ndarray | None:
-    """Return numbers such as 1.234,50; None if there are others, or if the commas may part thousands."""
-    if column.share(r"-?([1-9]\d{0,2}(\.\d{3})+|\d+)(,\d+)?") < 1 or column.share(rf"-?\d+|{_PARTED}") == 1:
+def _vectors(column: Column) -> ChosenKind | None:
+    """Numbers of a vector, written as text."""
+    if column.share(rf"{_FRACTION}([\s;|,]+{_FRACTION}){{3,}}") < 0.9:
         return None
-    with_comma = column.texts.str.contains(",").any()
-    return column.texts.map(with_point).astype(float).to_numpy() if with_comma else None
-
-
-def _almost_numbers(column: Column) -> ChosenKind | None:
-    """Numbers in a writing that is not read: commas at thousands, units, words for what is missing."""
-    with_commas = column.texts[column.texts.str.contains(",")]
-    if len(with_commas) and column.share(rf"-?\d+(\.\d+)?|{_PARTED}(\.\d+)?") > 0.9:
-        what = f"numbers with commas at thousands, {with_commas.iloc[0]!r}: leave these out"
-        if not with_commas.str.contains(r",.*[,.]").any():
-            what += ", or use kind numeric with decimal: ',' if they begin fractions"
-        return ChosenKind(column, None, what)
-    found = pd.to_numeric(column.texts, errors="coerce")
-    others = column.texts[found.isna()]
-    if (
-        0 < len(others) < 0.5 * len(column.texts)
-        and not _names_something(column)
-        and found.nunique() > _FEW
-        and not column.are_codes
-    ):
-        words = ", ".join(map(repr, others.value_counts().index[:3]))
-        reason = f"numbers, but for {len(others):,} values such as {words}: leave the fields empty to use it"
-        return ChosenKind(column, None, reason)
-    if column.share(_DURATION) > 0.9:
-        return ChosenKind(column, None, f"durations, {column.examples(1)}: write them as numbers of one unit")
-    # One unit for all: sizes in ounces and pounds are words.
-    unit = column.texts.str.extract(_AMOUNT).dropna(how="all").fillna("").agg("".join, axis=1)
-    if len(unit) > 0.9 * len(column.texts) and unit.value_counts(normalize=True).iloc[0] > 0.9:
-        return ChosenKind(column, None, f"numbers with a unit, {column.examples(1)}: write the number alone")
-    return None
+    lengths = column.texts.str.split(r"[\s;|,]+", regex=True).str.len()
+    # Of several lengths they may be measures of any kind.
+    if lengths.nunique() > 1 or not column.texts.str.contains(r"\d\.\d").mean() > 0.9:
+        return None
+    what = f"{lengths.iloc[0]} numbers written as text, {column.examples(1)}"
+    return ChosenKind(column, None, f"{what}: write lists in Parquet, for kind vector")
 
 
 def _several_values(column: Column) -> ChosenKind | None:
@@ -257,7 +140,7 @@ def _several_values(column: Column) -> ChosenKind | None:
             continue
         lists = column.texts.str.split(separator, regex=False)
         values = lists.explode().str.strip()
-        if separator == "," and _are_composed(lists):
+        if separator == "," and (_are_composed(lists) or column.share(r"-?\d+,\d+") > 0.5):
             continue
         if (values == "").mean() > 0.2 or values.str.split().str.len().mean() > _WORDS_OF_A_VALUE:
             continue
@@ -265,6 +148,9 @@ def _several_values(column: Column) -> ChosenKind | None:
         most = 1.5 * column.distinct + 3 if separator in "|>;" else column.distinct
         if values.nunique() > min(most, max(0.3 * len(values), 3)):
             continue
+        if other := _separates_too(values, separator):
+            what = f"'{separator}' and '{other}' between values, {holding.iloc[0]!r}: write one of them alone"
+            return ChosenKind(column, None, what)
         size = f"{lists.str.len().mean():.1f} values"
         distinct = values.nunique()
         reason = f"{size} with '{separator}' between them, {distinct:,} different"
@@ -272,6 +158,18 @@ def _several_values(column: Column) -> ChosenKind | None:
         settings |= _kept(lists.str.len())
         unsure = "" if separator in "|>;" else f"or text or categorical, if '{separator}' separates nothing"
         return ChosenKind(column, "multi_categorical", reason, settings, unsure, distinct)
+    return None
+
+
+def _separates_too(values: pd.Series, separator: str) -> str | None:
+    """Return another mark whose sides are values themselves, as where a field holds several paths."""
+    known = set(values)
+    for other in _BETWEEN:
+        parted = values[values.str.contains(other, regex=False)].unique()
+        sides = [[side.strip() for side in value.split(other)] for value in parted]
+        are_values = [not known.isdisjoint(each) for each in sides]
+        if other != separator and are_values and np.mean(are_values) > 0.5:
+            return other
     return None
 
 
@@ -291,9 +189,9 @@ def _codes(column: Column) -> ChosenKind | None:
 
 
 def _words(column: Column) -> ChosenKind | None:
-    titled, share = _is_titled(column), column.distinct / len(column.texts)
+    titled, share = is_titled(column), column.distinct / len(column.texts)
     foreign = not column.texts.map(str.isascii).all() and column.texts.str.len().mean() > 8
-    many = share > 0.2 or column.distinct > 1000 or (titled and _is_varied(column))
+    many = share > 0.2 or column.distinct > 1000 or (titled and is_varied(column))
     if ((column.words >= 2 or foreign) and (many or column.words > 6)) or (titled and share > 0.5):
         reason = (
             f"{column.distinct:,} different of {len(column.texts):,}, {column.words:.1f} words on average"
@@ -329,8 +227,9 @@ _RULES: tuple[Callable[[Column], ChosenKind | None], ...] = (
     _written_lists,
     _dates,
     _addresses,
-    _numbers,
-    _almost_numbers,
+    numbers,
+    almost_numbers,
+    _vectors,
     _several_values,
     _codes,
     _words,

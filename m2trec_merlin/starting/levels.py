@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from m2trec_merlin.starting.kinds import ChosenKind
+from m2trec_merlin.starting.choice import ChosenKind
 from m2trec_merlin.starting.look import Column
 from m2trec_merlin.starting.names import speaks_of
 

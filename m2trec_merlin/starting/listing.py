@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from m2trec_merlin.starting.kinds import ChosenKind
+from m2trec_merlin.starting.choice import ChosenKind
 from m2trec_merlin.starting.look import Column
 from m2trec_merlin.starting.times import Times, times_of
 
@@ -17,6 +17,8 @@ _LISTED = re.compile(
 _OTHER = re.compile(r"until|end(?![a-z])|expir|updat|modif|last|birth|unavail|discontin|bis(?![a-z])")
 #: Share of the events that come after their item was listed, at least.
 _AFTER = 0.95
+#: Share of the events whose item was listed when it was first met that tells where the dates come from.
+_FROM_EVENTS = 0.9
 
 
 def find_listing(
@@ -44,6 +46,11 @@ def find_listing(
         told = clicked.texts.map(listed).dropna()
         happened = events.times[told.index].dropna()
         after = happened >= told[happened.index]
-        if len(after) and after.mean() >= _AFTER:
+        if not len(after) or after.mean() < _AFTER:
+            continue
+        first = happened.groupby(clicked.texts[happened.index]).transform("min")
+        # Taken from the events, it knows of items when they will sell.
+        first = first.dt.normalize() if dates.are_days else first
+        if (first == told[happened.index]).mean() < _FROM_EVENTS:
             return dates
     return None

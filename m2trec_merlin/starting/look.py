@@ -16,7 +16,8 @@ from m2trec_merlin.readers.canonical import digits_to_integers, normalise_ids
 from m2trec_merlin.readers.files.dialect import Dialect
 from m2trec_merlin.readers.files.table_file import TableFile
 
-_CODE = r"(?=.*\d)[\x21-\x7e]+"
+#: No blanks, and digits among the letters.
+CODE = r"(?=.*\d)[\x21-\x7e]+"
 _LEADING_ZERO = r"-?0\d+"
 
 
@@ -110,7 +111,7 @@ class Column:
     @property
     def are_codes(self) -> bool:
         """Whether values look like codes: no blanks, and digits among them."""
-        return self.share(_CODE) > 0.9
+        return self.share(CODE) > 0.9
 
     def examples(self, count: int) -> str:
         """Return some values to show."""

@@ -11,7 +11,8 @@ _WORDS = {
     "user": "user customer client cust(?![a-z]) member visitor household account cookie device person uid"
     " login kunde",
     "venue": "store shop(?!p) branch outlet register terminal kasse filiale markt(?![a-z])",
-    "time": "time date(?!i) day when created clicked ts(?![a-z]) at(?![a-z]) ~stamp ~zeit ~datum",
+    "time": "time date(?!i) day when created clicked ts(?![a-z]) tst(?![a-z])"
+    " at(?![a-z]) epoch unix ~stamp ~zeit ~datum erdat budat bldat",
     "place": "pos(?![a-z]) position seq step rank index idx sort order number nr(?![a-z]) event"
     " reihen schritt",
     "event": "event action aktion behaviou?r type kind status",

@@ -14,17 +14,20 @@ from m2trec_merlin.data import prepare_data, summarise_data
 from m2trec_merlin.errors import ConfigError, DataError, reason_of
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers.canonical import KnownItems, normalise_ids
+from m2trec_merlin.starting.choice import ChosenKind
 from m2trec_merlin.starting.configuration import Examination, compose
 from m2trec_merlin.starting.dialect import writing_of
+from m2trec_merlin.starting.event_times import find_times
 from m2trec_merlin.starting.hindsight import counts_of_events
 from m2trec_merlin.starting.item_ids import MET, ItemIds, find_item_ids, without_header
 from m2trec_merlin.starting.items_of_events import look_at_items
-from m2trec_merlin.starting.kinds import ChosenKind, choose_kind
+from m2trec_merlin.starting.kinds import choose_kind
 from m2trec_merlin.starting.levels import choose_tasks, without_twins
 from m2trec_merlin.starting.listing import find_listing
 from m2trec_merlin.starting.look import Column, Look, look_at
 from m2trec_merlin.starting.names import speaks_of
-from m2trec_merlin.starting.sessions import find_grouping, find_order, find_split, find_times
+from m2trec_merlin.starting.order import find_order
+from m2trec_merlin.starting.sessions import find_grouping, find_split
 from m2trec_merlin.starting.several import rows_of_several
 from m2trec_merlin.starting.strangers import explain_strangers
 from m2trec_merlin.starting.times import apart_from, nearly_times, unread_times

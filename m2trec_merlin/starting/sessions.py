@@ -10,9 +10,10 @@ from pandas.core.groupby import SeriesGroupBy
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.canonical import SPLITS
 from m2trec_merlin.shares import percent
+from m2trec_merlin.starting.event_times import names_users
 from m2trec_merlin.starting.look import Column, Look
 from m2trec_merlin.starting.names import speaks_of
-from m2trec_merlin.starting.times import Times, times_of
+from m2trec_merlin.starting.times import Times
 
 #: A pause after which a session is over, from the shortest; the first that leaves most events in sessions.
 _GAPS = ("30 min", "1 h", "12 h", "7 days")
@@ -20,12 +21,11 @@ _GAPS = ("30 min", "1 h", "12 h", "7 days")
 _ENOUGH = 0.5
 _WHOLE = "all that a user did is one session"
 _LAST = "results on such data are mostly published with data.split kind leave_one_out"
-#: Share of events with the time of the one before from which on times are no order.
-_TIED = 0.05
-#: Share of the different times of another column from which on a column is about as fine.
-_AS_FINE = 0.9
 #: Values an item has on average of what follows from it.
 _OF_ITEMS = 1.2
+#: Share of the events in company that are in sessions of several users, from which on this is told; share of
+#: all events, and times the mean, from which on one user may be many.
+_SHARED, _OF_ALL, _TIMES_THE_MEAN = 0.02, 0.05, 10
 #: Share of events without company from which on users may make better sessions than orders do.
 _MANY_ALONE = 0.3
 
@@ -47,23 +47,6 @@ class Grouping:
     unsure: bool = False
 
 
-@dataclass(frozen=True)
-class Order:
-    """What orders the events of a session.
-
-    Attributes:
-        column: a position or a time; None: the order of the file.
-        times: what the column holds, if they are times.
-        reason: why so.
-        unsure: whether a person should look at it.
-    """
-
-    column: str | None
-    times: Times | None
-    reason: str
-    unsure: bool = False
-
-
 def find_split(events: Look) -> str | None:
     """Return the column that names the split, if there is one."""
     for column in events.columns.values():
@@ -71,43 +54,6 @@ def find_split(events: Look) -> str | None:
         if not column.gaps and {"train", "test"} <= named <= set(SPLITS):
             return column.name
     return None
-
-
-def find_times(events: Look, taken: set[str]) -> list[Times]:
-    """Return the columns of times, the likeliest first.
-
-    A user has a birthday or joined once, so what is always the same of a user is hardly the time of an event.
-    What follows from an event, such as its delivery, is written beside it: of columns that are about as fine,
-    the earliest is the event's own.
-    """
-    users = [c for n, c in events.columns.items() if n not in taken and not c.is_list and _names_users(c)]
-    found = []
-    for column in events.columns.values():
-        likely = column.is_time or speaks_of(column.name, "time")
-        # Ids may look like numbers since 1970, so that a number needs a name that speaks of time.
-        if column.name in taken or (column.numbers is not None and not likely):
-            continue
-        if (times := times_of(column)) is not None:
-            of_users = any(_is_fixed(times.times, user.texts) for user in users)
-            found.append(((likely, column.gaps == 0, not of_users), times.times.nunique(), times))
-    found.sort(key=lambda entry: entry[:2], reverse=True)
-    alike: list[Times] = []
-    others: list[Times] = []
-    for kind, fineness, times in found:
-        is_alike = kind == found[0][0] and fineness >= _AS_FINE * found[0][1]
-        (alike if is_alike else others).append(times)
-    return [*sorted(alike, key=lambda each: each.times.mean()), *others]
-
-
-def _names_users(column: Column) -> bool:
-    return speaks_of(column.name, "user") and not speaks_of(column.name, "session")
-
-
-def _is_fixed(times: pd.Series, of: pd.Series) -> bool:
-    """Tell whether hardly a value comes back at another time."""
-    first = times.loc[of.index].groupby(of).transform("first")
-    again = of.duplicated()
-    return bool(again.any() and (times.loc[of.index] == first)[again].mean() > 1 - _TIED)
 
 
 def find_grouping(events: Look, times: list[Times], taken: set[str]) -> Grouping:
@@ -121,7 +67,7 @@ def find_grouping(events: Look, times: list[Times], taken: set[str]) -> Grouping
     groups = [c for name, c in events.columns.items() if name not in taken and _groups(c, events.first)]
     # When and how much was ordered is called after the order, too.
     groups = [c for c in groups if not _measures(c) and not _tells_time(c)]
-    users = [c for c in groups if _names_users(c)]
+    users = [c for c in groups if names_users(c)]
     named = [c for c in groups if speaks_of(c.name, "session")]
     again = {c.name: other for c in named if (other := _begins_again_in(c, users, events.first))}
     sessions = [c for c in named if c.name not in again]
@@ -146,6 +92,11 @@ def find_grouping(events: Look, times: list[Times], taken: set[str]) -> Grouping
         if venue := _begins_again_in(chosen, venues, events.first):
             reason += f"; {_write_both(chosen.name, venue)}"
             unsure = True
+        for each in users:
+            if (share := _share_of_several(chosen, each, events.first)) > _SHARED:
+                reason += f"; {percent(share)} of events are in sessions of several '{each.name}': "
+                reason += f"if '{chosen.name}' begins again with each, write both into one column"
+                unsure = True
         return Grouping(chosen.name, None, reason, unsure)
     if users:
         grouping = _cut(max(users, key=lambda c: c.distinct), times, events.first)
@@ -167,12 +118,14 @@ def find_grouping(events: Look, times: list[Times], taken: set[str]) -> Grouping
 
 def _begins_again_in(column: Column, others: list[Column], first: int) -> str | None:
     """Return the column within whose values numbers of sessions begin again; None if they do not."""
-    for other in others:
-        several = _values_of_each(column, other, first).agg(["size", "nunique"])
-        several = several[several["size"] > 1]
-        if several["size"][several["nunique"] > 1].sum() > several["size"].sum() / 2:
-            return other.name
-    return None
+    return next((other.name for other in others if _share_of_several(column, other, first) > 0.5), None)
+
+
+def _share_of_several(column: Column, other: Column, first: int) -> float:
+    """Return the share of the events in company whose session has several values of another column."""
+    found = _values_of_each(column, other, first).agg(["size", "nunique"])
+    found = found[found["size"] > 1]
+    return float(found["size"][found["nunique"] > 1].sum() / max(found["size"].sum(), 1))
 
 
 def _is_of_items(column: Column, items: list[Column], first: int) -> bool:
@@ -194,7 +147,8 @@ def _measures(column: Column) -> bool:
     """Tell whether a column holds amounts: numbers under a name that speaks of them, or with fractions."""
     if column.numbers is None:
         return False
-    return column.whole_numbers is None or speaks_of(column.name, "quantity")
+    # Google Analytics calls users by two numbers with a point between them.
+    return speaks_of(column.name, "quantity") or (column.whole_numbers is None and not names_users(column))
 
 
 def _tells_time(column: Column) -> bool:
@@ -250,63 +204,23 @@ def _cut(user: Column, times: list[Times], first: int) -> Grouping:
         if share >= _ENOUGH:
             company = f"{percent(share)} of events are in sessions of two and more"
             reason = f"no column names sessions; cut where more than {gap} pass, {company}"
-            reason += f", {sizes[sizes > 1].mean():.1f} on average"
+            reason += f", {sizes[sizes > 1].mean():.1f} on average{_of_many(user, first)}"
             return Grouping(user.name, gap, reason, unsure=True)
-    reason = f"{_sizes(user)}; {_WHOLE}, as even pauses of {gaps[-1]} are common; {_LAST}"
+    reason = (
+        f"{_sizes(user)}; {_WHOLE}, as even pauses of {gaps[-1]} are common; {_LAST}{_of_many(user, first)}"
+    )
     return Grouping(user.name, None, reason, unsure=True)
 
 
-def find_order(events: Look, times: list[Times], grouping: Grouping, taken: set[str]) -> Order:
-    """Return what orders the events of a session."""
-    session = events.columns[grouping.column].values.iloc[: events.first]
-    ties = _ties(session, times[0].times.iloc[: events.first]) if times else 1.0
-    same = f"{percent(ties)} of events have the time of the one before"
-    if grouping.gap is not None:
-        reason, are_tied = "the times by which sessions are cut", ties > _TIED
-        reason += f"; {same}, and stay in the order of the file" if are_tied else ""
-        return Order(times[0].column, times[0], reason, unsure=are_tied)
-    if ties <= _TIED:
-        reason = "times, which also tell the last sessions from the first"
-        distinct = [each.times.nunique() for each in times]
-        others = [t.column for t, n in zip(times[1:], distinct[1:], strict=True) if n > distinct[0] / 2]
-        if others:
-            reason += f"; {', '.join(map(repr, others))} could be those of the events, too"
-        return Order(times[0].column, times[0], reason, unsure=bool(others))
-    for column in events.columns.values():
-        if column.name not in taken | {grouping.column} and _are_places(column, session):
-            if times and _rise(column, session):
-                reason = f"times; {same}, and stay in the order of the file, which is that of '{column.name}'"
-                return Order(times[0].column, times[0], reason)
-            by_time = f"; by '{times[0].column}', {same}" if times else ""
-            return Order(column.name, None, f"counts the events of a session{by_time}")
-    if times:
-        return Order(times[0].column, times[0], f"{same}, and stay in the order of the file", unsure=True)
-    return Order(None, None, "no column of times or positions: events stay in the order of the file", True)
-
-
-def _ties(session: pd.Series, times: pd.Series) -> float:
-    """Return the share of events that have the time of the event before in their session."""
-    table = pd.DataFrame({"session": session, "time": times}).dropna().sort_values(["session", "time"])
-    same = table["session"] == table["session"].shift()
-    return float((table["time"] == table["time"].shift())[same].mean()) if same.any() else 0.0
-
-
-def _places(column: Column, session: pd.Series) -> pd.DataFrame:
-    numbers = pd.Series(column.whole_numbers, column.texts.index)
-    return pd.DataFrame({"session": session, "place": numbers}).dropna()
-
-
-def _rise(column: Column, session: pd.Series) -> bool:
-    """Tell whether the places of each session rise from row to row."""
-    return bool(_places(column, session).groupby("session")["place"].is_monotonic_increasing.all())
-
-
-def _are_places(column: Column, session: pd.Series) -> bool:
-    """Tell whether a column counts the events of each session, from 0 or 1, or in any steps."""
-    if column.whole_numbers is None or column.gaps:
-        return False
-    table = _places(column, session)
-    groups = table.groupby("session")["place"]
-    counted = (groups.min() <= 1) & (groups.max() - groups.min() + 1 == groups.size())
-    distinct = not table.duplicated().any()
-    return bool(distinct and (counted.mean() > 0.7 or speaks_of(column.name, "place")))
+def _of_many(user: Column, first: int) -> str:
+    """Say which value may stand for many users, and how many events have none; nothing if all is well."""
+    values, told = user.values.iloc[:first], ""
+    counts = values.value_counts()
+    if len(counts) and counts.iloc[0] > max(_OF_ALL * counts.sum(), _TIMES_THE_MEAN * counts.mean()):
+        told += f"; {percent(counts.iloc[0] / counts.sum())} of events are of {counts.index[0]!r}: if guests "
+        told += "share it, leave these out, or give each guest another"
+    if missing := int(values.isna().sum()):
+        told += (
+            f"; {missing:,} events have none, which the data step refuses: leave these out, or give them one"
+        )
+    return told

@@ -22,7 +22,9 @@ _DATES = [
     *("%Y%m%d", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%y-%m-%d", "%d %b %Y", "%d-%b-%Y", "%d/%b/%Y"),
     *("%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%d-%b-%y", "%a %b %d %Y", "%a, %d %b %Y", "%Y-%m-%d"),
 ]
-_CLOCKS = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%H%M%S", "%H.%M.%S")
+_CLOCKS = (
+    *("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%H%M%S", "%H%M", "%H.%M.%S"),
+)
 _AFTER_DATES = ("", *map("".join, product((" ", "T", "", ", ", ":"), _CLOCKS, ("", " %z", "%z", " %Z"))))
 #: As C and Twitter write times.
 _YEAR_LAST = ("%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S %z %Y", "%a %b %d %H:%M:%S %Z %Y")
@@ -41,6 +43,8 @@ _DAY = r"(?i)^(?!.*(since|ago|until|year|jahr|age(?![a-z]))).*(?<![a-z])(day|tag
 _DAYS_TO_1970 = 25_569
 #: Hours, weekdays and days of a month are fewer.
 _MOST_OF_A_CALENDAR = 31
+#: More days than from any first one that people count from.
+_MOST_DAYS = 1_000_000
 #: Values tried before a format is tried on all.
 _PROBES = 20
 #: Damaged values that a column of times may hold; the data step reports them.
@@ -119,6 +123,10 @@ def unread_times(columns: Iterable[Column]) -> Iterator[str]:
                 (days > _EARLIEST / 86_400 + _DAYS_TO_1970) & (days < _LATEST / 86_400 + _DAYS_TO_1970)
             ).all():
                 how = "are these days since 1900, as spreadsheets count? Write dates"
+            elif units := _several_units(days):
+                how = f"some count {' and some '.join(units)} since 1970: write all in one unit"
+            elif days.max() > _MOST_DAYS:
+                how = "write dates, or set data.options.time_format"
             elif column.whole_numbers is not None and column.distinct > _MOST_OF_A_CALENDAR:
                 how = "write dates, or set data.options.time_format: days if they count days"
             else:
@@ -141,13 +149,22 @@ def nearly_times(column: Column) -> str:
 
 
 def _unix_unit(column: Column) -> str | None:
-    if (numbers := column.numbers) is None:
+    if column.numbers is None:
         return None
+    return next((unit for unit, are_times in _in_units(column.numbers) if are_times.all()), None)
+
+
+def _several_units(numbers: np.ndarray) -> list[str]:
+    """Return the units of which each number is a time by one; nothing if one is none."""
+    found = [(unit, are_times) for unit, are_times in _in_units(numbers) if are_times.any()]
+    return [unit for unit, _ in found] if np.sum([are for _, are in found], axis=0).all() else []
+
+
+def _in_units(numbers: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the units of Unix time, and which numbers are times in them."""
     for number, unit in enumerate(UNIX_UNITS):
         scale = 1000.0**number
-        if ((numbers >= _EARLIEST * scale) & (numbers <= _LATEST * scale)).all():
-            return unit
-    return None
+        yield unit, (numbers >= _EARLIEST * scale) & (numbers <= _LATEST * scale)
 
 
 def _counts_days(column: Column) -> bool:

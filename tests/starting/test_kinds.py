@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from m2trec_merlin.starting.kinds import ChosenKind, choose_kind
+from m2trec_merlin.attributes import parse_attribute
+from m2trec_merlin.starting.choice import ChosenKind
+from m2trec_merlin.starting.kinds import choose_kind
 from m2trec_merlin.starting.levels import choose_tasks, follows, without_twins
 from m2trec_merlin.starting.look import Column
 
@@ -46,6 +48,23 @@ LEFT_OUT = {
     "list": (["['a', 'b']", "['c']"] * (N // 2), "lists written as text"),
     "thousands": ([f"{i + 1},000,{i:03d}.50" for i in range(N)], "commas at thousands"),
     "price": (["NULL" if i % 9 == 0 else f"{i}.25" for i in range(N)], "but for 45 values such as 'NULL'"),
+    "on request": (
+        ["TBD" if i % 40 == 0 else f"{i}.25" for i in range(N)],
+        "but for 10 values such as 'TBD'",
+    ),
+    "in brackets": (
+        [f"({i}.5)" if i % 40 == 0 else f"{i}.25" for i in range(N)],
+        "numbers, but for 10 values",
+    ),
+    "prix": (
+        ["n/a" if i % 20 == 0 else f"{i},50" for i in range(N)],
+        "numbers, but for 20 values such as 'n/a'",
+    ),
+    "in euros": ([f"{i},50 €" if i % 2 else f"{i},50" for i in range(N)], "numbers with a unit"),
+    "preco": ([f"R$ {i},50" for i in range(N)], "numbers with a unit"),
+    "embedding": ([f"0.{i} 0.5 -0.{i % 7} 1e-3" for i in range(N)], "4 numbers written as text"),
+    "embedded": ([f"0.{i};0.5;-0.{i % 7};0.25" for i in range(N)], "4 numbers written as text"),
+    "paths": (["Home > Hats, Sale > Hats", "Home > Shoes", "Sale", "Shoes > Hats"] * (N // 4), "'>' and ','"),
     "runtime": ([f"{i % 3}h {i % 60}m" for i in range(N)], "durations"),
     "length": ([f"{i % 60} min 5 sec" for i in range(N)], "durations"),
     "weight": ([f"{i}.5 kg" for i in range(N)], "numbers with a unit"),
@@ -234,3 +253,18 @@ def test_what_is_often_missing_or_as_good_as_an_id_is_no_task() -> None:
     missing = category("category", [None if i % 2 else i % 6 for i in range(N)])
     many = category("class", [i // 2 for i in range(N)])
     assert choose_tasks([missing, many]) == []
+
+
+@pytest.mark.parametrize("blank", [" ", "\u00a0", "\u202f"])
+def test_blanks_part_thousands_where_a_comma_begins_the_fraction(blank: str) -> None:
+    prices = [f"{i % 9 + 1}{blank}{i:03d},50" if i % 3 else f"{i},95" for i in range(N)]
+    choice = choose("prix", prices)
+    assert (choice.kind, choice.settings["decimal"]) == ("numeric", ",")
+    (numeric,) = [parse_attribute(name="prix", kind="numeric", **choice.settings)]
+    assert numeric.canonical(pd.Series(prices)).tolist()[:3] == [0.95, 2001.5, 3002.5]
+    assert not [fault for fault in numeric.faults(pd.Series(prices)) if fault.wrong.any()]
+
+
+def test_codes_are_no_numbers_although_most_are() -> None:
+    choice = choose("sku2", [f"{i}-A" if i % 9 == 0 else str(1000 + i % 60) for i in range(N)])
+    assert choice.kind == "categorical"

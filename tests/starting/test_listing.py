@@ -18,6 +18,7 @@ FIRST = pd.Timestamp("2024-03-01")
 
 def draft(folder: Path, timed: bool = True, **columns: Any) -> dict[str, Any]:
     """Write two tables, in which no event comes before the first of March, and what `init` makes of them."""
+    folder.mkdir(exist_ok=True)
     items = {"sku": [f"A{n}" for n in range(N_ITEMS)], "colour": ["red", "blue", "green"] * 20, **columns}
     visits = [(f"s{visit}", f"A{(7 * visit + n) % N_ITEMS}") for visit in range(40) for n in range(4)]
     clicks = pd.DataFrame(visits, columns=["session", "sku"])
@@ -77,3 +78,14 @@ def test_how_they_are_written_is_told(tmp_path: Path) -> None:
 )
 def test_other_dates_are_not(tmp_path: Path, timed: bool, columns: dict[str, Any]) -> None:
     assert "listed" not in draft(tmp_path, timed, **columns)["data"]
+
+
+@pytest.mark.parametrize("written", ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d"])
+def test_the_first_event_of_each_item_is_no_date_of_listing(tmp_path: Path, written: str) -> None:
+    """It was taken from what is to be predicted."""
+    draft(tmp_path)
+    clicks = pd.read_csv(tmp_path / "clicks.csv", parse_dates=["time"])
+    first = clicks.groupby("sku")["time"].min().dt.strftime(written)
+    assert (
+        "listed" not in draft(tmp_path / "again", first_sold=[first[f"A{n}"] for n in range(N_ITEMS)])["data"]
+    )

@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.starting.sessions import Grouping, Order, find_grouping, find_order, find_split, find_times
+from m2trec_merlin.starting.event_times import find_times
+from m2trec_merlin.starting.order import Order, find_order
+from m2trec_merlin.starting.sessions import Grouping, find_grouping, find_split
 from tests.starting.conftest import LookAt
 
 START = pd.Timestamp("2024-03-01")
@@ -151,13 +153,14 @@ def test_times_that_are_equal_in_a_session_are_better_than_none(look: LookAt) ->
     assert order.column == "time" and order.times is not None and order.unsure
 
 
-def test_counts_since_1970_are_times_under_a_telling_name_only(look: LookAt) -> None:
+def test_counts_since_1970_are_times_and_doubted_without_a_telling_name(look: LookAt) -> None:
     clicks = log("2min", "2days").drop(columns="step")
     clicks["time"] = clicks["time"].astype("int64") // 10**9
     _, order = understood(look, clicks)
     assert order.times is not None and order.times.time_format == "s"
     _, order = understood(look, clicks.rename(columns={"time": "x"}))
-    assert order.times is None
+    assert order.times is not None and order.times.time_format == "s" and order.unsure
+    assert "'x' is taken for Unix time by its numbers" in order.reason
 
 
 @pytest.mark.parametrize(
@@ -252,3 +255,42 @@ def test_a_time_that_is_always_the_same_of_a_user_is_none_of_events(look: LookAt
     assert clicks[once].nunique() > clicks["time"].nunique()
     _, order = understood(look, clicks)
     assert order.column == "time"
+
+
+def test_sessions_of_several_users_are_told(look: LookAt) -> None:
+    """As those of Google Analytics, which are the second in which a session began."""
+    clicks = log("2min", "2days").rename(columns={"user": "user_pseudo_id", "session": "ga_session_id"})
+    clicks["user_pseudo_id"] = "1700000." + clicks["user_pseudo_id"].str[1:].str.zfill(7)
+    assert not understood(look, clicks)[0].unsure
+    ids = clicks["ga_session_id"].unique()
+    clicks["ga_session_id"] = clicks["ga_session_id"].replace(dict(zip(ids[:9], ids[-9:], strict=True)))
+    grouping, _ = understood(look, clicks)
+    assert grouping.column == "ga_session_id" and grouping.unsure
+    assert "of events are in sessions of several 'user_pseudo_id'" in grouping.reason
+
+
+def test_guests_who_share_an_id_or_have_none_are_told(look: LookAt) -> None:
+    clicks = log("2min", "2days", users=60).drop(columns="session")
+    assert "guests" not in understood(look, clicks)[0].reason
+    guests = clicks["user"].str[1:].astype(int) % 3 == 0
+    grouping, _ = understood(look, clicks.assign(user=clicks["user"].where(~guests, "0")))
+    assert "33 % of events are of '0': if guests share it" in grouping.reason
+    grouping, _ = understood(look, clicks.assign(user=clicks["user"].where(~guests)))
+    assert f"{guests.sum():,} events have none, which the data step refuses" in grouping.reason
+
+
+def test_dates_that_do_not_order_events_are_told_not_to_split_them(look: LookAt) -> None:
+    clicks = log("2min", "2days")
+    clicks["time"] = clicks["time"].dt.normalize()
+    _, order = understood(look, clicks.sample(frac=1, random_state=0, ignore_index=True))
+    assert order.column == "step" and order.times is None and order.unsure
+    assert "sort the file by 'time' and 'step', and set order: time" in order.reason
+
+
+@pytest.mark.parametrize("name", ["event_ms", "hit"])
+def test_counts_since_1970_are_no_positions(look: LookAt, name: str) -> None:
+    clicks = log("2min", "2days").drop(columns="step").rename(columns={"time": name})
+    clicks[name] = clicks[name].astype("int64") // 10**6
+    _, order = understood(look, clicks)
+    assert (order.column, order.unsure) == (name, True)
+    assert order.times is not None and order.times.time_format == "ms"

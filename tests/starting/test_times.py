@@ -23,7 +23,7 @@ WRITINGS = {
     "%a, %d %b %Y %H:%M:%S GMT": "%a, %d %b %Y %H:%M:%S %Z",
     "%Y-%m-%d %H:%M:%S,000": None,
     "%d/%b/%Y:%H:%M:%S +0000": "%d/%b/%Y:%H:%M:%S %z",
-    "%Y-%m-%d %H:%M:%S UTC": "%Y-%m-%d %H:%M:%S %Z",
+    "%Y-%m-%d %H:%M:%S UTC": None,
     "%a %b %d %H:%M:%S %Y": "%a %b %d %H:%M:%S %Y",
     "%a %b %d %H:%M:%S +0000 %Y": "%a %b %d %H:%M:%S %z %Y",
 }
@@ -203,3 +203,17 @@ def test_columns_called_like_times_that_are_not_read_are_told(values: list[str],
     assert times_of(column) is None
     said = "".join(unread_times([column]))
     assert said.startswith(told) and bool(said) is bool(told)
+
+
+@pytest.mark.parametrize(
+    ("values", "what"),
+    [
+        ([1_711_643_016 + n for n in range(50)] + [1_711_643_016_000], "some count s and some ms since 1970"),
+        ([20_240_301_032_399 + n for n in range(50)], "write dates, or set data.options.time_format"),
+        ([100 + n for n in range(50)], "days if they count days"),
+    ],
+)
+def test_what_is_advised_fits_the_size_of_the_numbers(values: list[int], what: str) -> None:
+    (said,) = unread_times([Column("time", pd.Series(values))])
+    assert said.endswith(what) or what in said
+    assert ("days if they count days" in said) == (values[0] == 100)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from m2trec_merlin.errors import DataError
+from m2trec_merlin.errors import DataError, shorten
 from m2trec_merlin.readers.files.dialect import Dialect, Utf8Watch, usual_separator, wide_encoding_of
 from m2trec_merlin.readers.files.formats import is_binary, other_format
 from m2trec_merlin.readers.files.quoting import RowCutter, StrayQuotesError
@@ -21,6 +21,8 @@ from m2trec_merlin.readers.problems import SHOWN
 
 _OTHER_SEPARATORS = (";", "\t", "|", ",")
 _CHUNK_BYTES = 1 << 22
+#: Share of rows without the fields of the header from which on it is hardly the header.
+_NEARLY_ALL = 0.9
 
 
 class DelimitedFile:
@@ -89,6 +91,8 @@ class DelimitedFile:
             if not self._dialect.quoting:
                 setting = self._dialect.hint("quoting", "false")
                 hint = "no field may hold the separator" + (f", with {setting}" if setting else "")
+            if bad.are_nearly_all:
+                hint = f"is its first line, {self._shown_header}, the header? Remove what stands above that"
             raise self._problem(f"{bad.message(len(self.names))}; {hint}")
 
     def explain_bytes(self, row: int, name: str) -> str:
@@ -123,7 +127,13 @@ class DelimitedFile:
             raise self._problem(f"its columns seem to be separated by {other}: {what}")
         if len(names) == 1 and names[0].startswith("#"):
             raise self._problem(no_header)
+        if len(names) == 1 and self._separator in names[0]:
+            raise self._problem("each of its lines stands in quotation marks as a whole: remove these")
         return names
+
+    @property
+    def _shown_header(self) -> str:
+        return repr(shorten(self._separator.join(self.names), 40))
 
     @property
     def _encoding_hint(self) -> str:
@@ -219,6 +229,11 @@ class _BadRows:
         """Take so many good rows: Arrow counts rows within a piece."""
         self._rows_before += good + self.count - self._count_before
         self._count_before = self.count
+
+    @property
+    def are_nearly_all(self) -> bool:
+        """Whether hardly a row is another one."""
+        return self.count > _NEARLY_ALL * self._rows_before
 
     def message(self, expected: int) -> str:
         """Say how many, and which."""

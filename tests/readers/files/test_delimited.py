@@ -205,3 +205,17 @@ def test_empty_and_repeated_names_do_not_matter_where_nobody_reads_them(tmp_path
 def test_fields_and_rows_of_any_length(tmp_path: Path) -> None:
     long = "x" * 9_000_000
     assert read(tmp_path, f"id,title\n1,{long}\n2,y\n")[0]["title"] == long.encode()
+
+
+def test_what_stands_above_the_header_is_to_be_removed(tmp_path: Path) -> None:
+    content = b"Report: Orders\nFrom 2024-03-01\n\nsession,item\n" + b"s,i\n" * 40
+    assert "is its first line, 'Report: Orders', the header? Remove what stands above that" in problem(
+        tmp_path, content
+    )
+
+
+def test_lines_that_are_quoted_as_a_whole_are_told(tmp_path: Path) -> None:
+    content = b'"session,item"\n"s,i"\n'
+    assert "each of its lines stands in quotation marks as a whole: remove these" in problem(
+        tmp_path, content
+    )

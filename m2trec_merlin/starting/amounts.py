@@ -1,0 +1,106 @@
+"""Columns that hold numbers, or nearly so: the kind that suits them, or why they are left out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from m2trec_merlin.attributes.numeric import may_have_points_at_thousands
+from m2trec_merlin.spelling import number_in
+from m2trec_merlin.starting.choice import ChosenKind, names_something
+from m2trec_merlin.starting.look import CODE, Column
+from m2trec_merlin.starting.names import speaks_of
+
+_AMOUNT = (
+    r"^([^\W\d_]{0,3}[€$£¥]|[A-Za-z]{1,3}\s)?\s*[\d.,]+(?:[ \u00a0\u202f]\d{3})*(?:[.,]\d*)?-?"
+    r"\s*([€$£¥%]|[^\W\d_]{1,3})?$"
+)
+_DURATION = r"(?i)(?=\d)(\d+\s*h(ours?|rs?)?)?\s*(\d+\s*m(in(utes?|s)?)?)?\s*(\d+\s*s(ec(onds?|s)?)?)?"
+_POINTS_AT_THOUSANDS = "or decimal: ',', if its points part thousands"
+#: A number whose commas part thousands, or one begins a fraction of three digits.
+_PARTED = r"[-+]?[1-9]\d{0,2}(?:,\d{3})+"
+#: Share of the values from which on what stands behind them is a unit: a few may be marks of codes.
+_HAVE_A_UNIT = 0.3
+#: Different numbers that may be codes.
+_FEW = 30
+
+
+def numbers(column: Column) -> ChosenKind | None:
+    """Choose for a column that holds numbers and nothing else."""
+    settings: dict[str, Any] = {}
+    if (found := column.numbers) is None:
+        if (found := _with_decimal_commas(column)) is None:
+            return None
+        settings = {"decimal": ","}
+    if len(column.texts) < column.values.notna().sum():
+        return ChosenKind(column, None, "numbers, but for blanks: leave the fields empty to use it")
+    if np.abs(found).max() > np.finfo(np.float32).max:
+        return ChosenKind(column, None, "holds numbers beyond those of float32 (3.4e38)")
+    is_quantity, described = speaks_of(column.name, "quantity"), f"{column.distinct:,} different numbers"
+    if column.whole_numbers is not None and not is_quantity:
+        if column.is_unique and len(column.texts) > _FEW:
+            return ChosenKind(
+                column, None, f"a number of its own for each item, {column.examples(1)}: a code"
+            )
+        if names_something(column):
+            return ChosenKind(column, "categorical", f"{column.distinct:,} numbers that name something")
+        if column.distinct <= _FEW or column.distinct * 5 <= len(column.texts):
+            reason = f"{column.distinct:,} whole numbers, repeated: taken for codes"
+            return ChosenKind(column, "categorical", reason, unsure="or numeric, if the numbers are amounts")
+    skewed = found.min() >= 0 and found.max() > 10 * max(float(np.median(found)), 1e-9)
+    reason = f"{described} from {found.min():g} to {found.max():g}"
+    unsure = _POINTS_AT_THOUSANDS if not settings and may_have_points_at_thousands(column.values) else ""
+    if skewed:
+        settings, reason = {"log": True, **settings}, f"{reason}, most of them small"
+    return ChosenKind(column, "numeric", reason, settings, unsure)
+
+
+def _with_decimal_commas(column: Column) -> np.ndarray | None:
+    """Return numbers such as 1.234,50; None if there are others, or if the commas may part thousands."""
+    if not column.texts.str.contains(",").any() or column.share(rf"-?\d+|{_PARTED}") == 1:
+        return None
+    found = _by_decimal_commas(column)
+    return None if found.isna().any() else found.to_numpy()
+
+
+def _by_decimal_commas(column: Column) -> pd.Series:
+    """Return the numbers that texts are, NaN for what is none, where a comma begins the fraction."""
+    return column.texts.map(lambda text: number_in(text, ",")).astype(float)
+
+
+def almost_numbers(column: Column) -> ChosenKind | None:
+    """Choose for numbers in a writing that is not read: with commas at thousands, units, or words."""
+    with_commas = column.texts[column.texts.str.contains(",")]
+    if len(with_commas) and column.share(rf"-?\d+(\.\d+)?|{_PARTED}(\.\d+)?") > 0.9:
+        what = f"numbers with commas at thousands, {with_commas.iloc[0]!r}: leave these out"
+        if not with_commas.str.contains(r",.*[,.]").any():
+            what += ", or use kind numeric with decimal: ',' if they begin fractions"
+        return ChosenKind(column, None, what)
+    as_written = (pd.to_numeric(column.texts, errors="coerce"), _by_decimal_commas(column))
+    found = max(as_written, key=lambda each: each.notna().sum())
+    others = column.texts[found.isna()]
+    if (
+        0 < len(others) < 0.5 * len(column.texts)
+        and not names_something(column)
+        and found.nunique() > _FEW
+        and not _are_codes(found, others)
+    ):
+        words = ", ".join(map(repr, others.value_counts().index[:3]))
+        reason = f"numbers, but for {len(others):,} values such as {words}: leave the fields empty to use it"
+        return ChosenKind(column, None, reason)
+    if column.share(_DURATION) > 0.9:
+        return ChosenKind(column, None, f"durations, {column.examples(1)}: write them as numbers of one unit")
+    # One unit for all that have one: sizes in ounces and pounds are words.
+    parts = column.texts.str.extract(_AMOUNT).fillna("")
+    unit = (parts[0] + parts[1]).str.strip().loc[lambda each: each != ""]
+    has_unit = len(unit) > _HAVE_A_UNIT * len(column.texts)
+    if has_unit and column.share(_AMOUNT) > 0.9 and unit.value_counts(normalize=True).iloc[0] > 0.9:
+        return ChosenKind(column, None, f"numbers with a unit, {column.examples(1)}: write the number alone")
+    return None
+
+
+def _are_codes(found: pd.Series, others: pd.Series) -> bool:
+    """Tell whether others make codes of numbers, as 1234-A does of 1234, but not of 12.50."""
+    return not (found % 1 > 0).any() and others.str.fullmatch(CODE).mean() > 0.5

@@ -1,0 +1,105 @@
+"""What orders the events of a session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from m2trec_merlin.shares import percent
+from m2trec_merlin.starting.event_times import unnamed_times
+from m2trec_merlin.starting.look import Column, Look
+from m2trec_merlin.starting.names import speaks_of
+from m2trec_merlin.starting.sessions import Grouping
+from m2trec_merlin.starting.times import Times
+
+#: Share of events with the time of the one before from which on times are no order.
+_TIED = 0.05
+
+
+@dataclass(frozen=True)
+class Order:
+    """What orders the events of a session.
+
+    Attributes:
+        column: a position or a time; None: the order of the file.
+        times: what the column holds, if they are times.
+        reason: why so.
+        unsure: whether a person should look at it.
+    """
+
+    column: str | None
+    times: Times | None
+    reason: str
+    unsure: bool = False
+
+
+def find_order(events: Look, times: list[Times], grouping: Grouping, taken: set[str]) -> Order:
+    """Return what orders the events of a session."""
+    order = _find_order(events, times, grouping, taken)
+    column = None if order.times is None else events.columns[order.times.column]
+    if column is None or column.numbers is None or speaks_of(column.name, "time"):
+        return order
+    reason = f"{order.reason}; '{column.name}' is taken for Unix time by its numbers"
+    return replace(order, reason=reason, unsure=True)
+
+
+def _find_order(events: Look, times: list[Times], grouping: Grouping, taken: set[str]) -> Order:
+    session = events.columns[grouping.column].values.iloc[: events.first]
+    ties = _ties(session, times[0].times.iloc[: events.first]) if times else 1.0
+    same = f"{percent(ties)} of events have the time of the one before"
+    if grouping.gap is not None:
+        reason, are_tied = "the times by which sessions are cut", ties > _TIED
+        reason += f"; {same}, and stay in the order of the file" if are_tied else ""
+        return Order(times[0].column, times[0], reason, unsure=are_tied)
+    if ties <= _TIED:
+        reason = "times, which also tell the last sessions from the first"
+        distinct = [each.times.nunique() for each in times]
+        others = [t.column for t, n in zip(times[1:], distinct[1:], strict=True) if n > distinct[0] / 2]
+        if others:
+            reason += f"; {', '.join(map(repr, others))} could be those of the events, too"
+        return Order(times[0].column, times[0], reason, unsure=bool(others))
+    for column in events.columns.values():
+        if column.name not in taken | {grouping.column} and _are_places(column, session):
+            if times and _rise(column, session):
+                reason = f"times; {same}, and stay in the order of the file, which is that of '{column.name}'"
+                return Order(times[0].column, times[0], reason)
+            reason = "counts the events of a session"
+            if not times:
+                return Order(column.name, None, reason)
+            reason += (
+                f"; by '{times[0].column}', {same}. Sessions are not split by these times: for that, sort "
+            )
+            reason += f"the file by '{times[0].column}' and '{column.name}', and set order: {times[0].column}"
+            return Order(column.name, None, reason, unsure=True)
+    if times:
+        return Order(times[0].column, times[0], f"{same}, and stay in the order of the file", unsure=True)
+    return Order(None, None, "no column of times or positions: events stay in the order of the file", True)
+
+
+def _ties(session: pd.Series, times: pd.Series) -> float:
+    """Return the share of events that have the time of the event before in their session."""
+    table = pd.DataFrame({"session": session, "time": times}).dropna().sort_values(["session", "time"])
+    same = table["session"] == table["session"].shift()
+    return float((table["time"] == table["time"].shift())[same].mean()) if same.any() else 0.0
+
+
+def _places(column: Column, session: pd.Series) -> pd.DataFrame:
+    numbers = pd.Series(column.whole_numbers, column.texts.index)
+    return pd.DataFrame({"session": session, "place": numbers}).dropna()
+
+
+def _rise(column: Column, session: pd.Series) -> bool:
+    """Tell whether the places of each session rise from row to row."""
+    return bool(_places(column, session).groupby("session")["place"].is_monotonic_increasing.all())
+
+
+def _are_places(column: Column, session: pd.Series) -> bool:
+    """Tell whether a column counts the events of each session, from 0 or 1, or in any steps."""
+    if column.whole_numbers is None or column.gaps or unnamed_times(column, set()) is not None:
+        return False
+    table = _places(column, session)
+    groups = table.groupby("session")["place"]
+    counted = (groups.min() <= 1) & (groups.max() - groups.min() + 1 == groups.size())
+    distinct = not table.duplicated().any()
+    return bool(distinct and (counted.mean() > 0.7 or speaks_of(column.name, "place")))
