@@ -72,6 +72,16 @@ def has_fraction(value: float | Decimal) -> bool:
     return value % 1 != 0
 
 
+def json_number(value: Decimal) -> int | float | str:
+    """Return a decimal as JSON has numbers; as text where it is none, or has more digits than a float."""
+    if not value.is_finite():
+        return str(value)
+    if not has_fraction(value):
+        return int(value)
+    number = float(value)
+    return number if Decimal(repr(number)) == value else str(value)
+
+
 def spell(text: str) -> str:
     """Return the one text of the category that a text stands for; empty if it says nothing."""
     if not text.isascii():

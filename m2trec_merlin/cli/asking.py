@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from m2trec_merlin.cli.terminal import console
 from m2trec_merlin.config import Config, ServingConfig
 from m2trec_merlin.errors import ArtifactError, ConfigError
 from m2trec_merlin.runs import Run
-from m2trec_merlin.spelling import spell_json
+from m2trec_merlin.spelling import number_in
 
 
 def run_recommend(
@@ -79,47 +78,35 @@ def parse_session_item(text: str) -> str | dict[str, Any]:
 def parse_filters(filters: Sequence[str]) -> dict[str, Any]:
     """Read filters: COLUMN=VALUE, several being alternatives, COLUMN!=VALUE, COLUMN>=NUMBER, COLUMN<=NUMBER.
 
-    A value is sent as a number if that says the same: 7, but neither 007 nor 7.50.
+    Values are sent as they stand: what is a number is known to the server, and what begins its fraction.
 
     Raises:
         ConfigError: one is of another form, or a column has both a value and a bound, or a bound twice.
     """
-    values: dict[str, list[str | float]] = {}
-    bounds: dict[str, dict[str, float]] = {}
-    unwanted: dict[str, list[str | float]] = {}
+    values: dict[str, list[str]] = {}
+    bounds: dict[str, dict[str, str]] = {}
+    unwanted: dict[str, list[str]] = {}
     for text in filters:
         parts = re.fullmatch(r"(.+?)(<=|>=|!=|=)(.*)", text, re.DOTALL)
         if parts is None:
             expected = "COLUMN=VALUE, as in department=produce, or COLUMN>=NUMBER or COLUMN<=NUMBER"
             raise ConfigError(f"--filter {text}: expected {expected}")
         column, sign, value = parts.groups()
-        number = _number(value)
         if sign in ("=", "!="):
-            same = number is not None and spell_json(number) == value
-            chosen = values if sign == "=" else unwanted
-            chosen.setdefault(column, []).append(number if same and number is not None else value)
+            (values if sign == "=" else unwanted).setdefault(column, []).append(value)
             continue
-        if number is None:
+        if all(number_in(value, decimal) is None for decimal in ".,"):
             raise ConfigError(f"--filter {text}: expected a number behind {sign}")
         bound = "min" if sign == ">=" else "max"
         if column in bounds and bound in bounds[column]:
             raise ConfigError(f"--filter {text}: {column} has a bound {sign} already")
-        bounds.setdefault(column, {})[bound] = number
+        bounds.setdefault(column, {})[bound] = value
     if both := values.keys() & (bounds.keys() | unwanted.keys()):
         raise ConfigError(f"--filter {', '.join(sorted(both))}: give either values or bounds of a column")
     conditions: dict[str, dict[str, Any]] = {name: {**bounds.get(name, {})} for name in [*bounds, *unwanted]}
     for name, others in unwanted.items():
         conditions[name]["not"] = others
     return {**values, **conditions}
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = json.loads(text)
-    except ValueError:
-        return None
-    is_number = isinstance(number, int | float) and not isinstance(number, bool)
-    return number if is_number and math.isfinite(number) else None
 
 
 def known_titles(config: Config, item_ids: Sequence[str]) -> dict[str, str]:

@@ -29,11 +29,12 @@ def run_drift(
     from m2trec_merlin.data import prepare_data
     from m2trec_merlin.drift.measures import Limits
     from m2trec_merlin.drift.result import in_words
-    from m2trec_merlin.drift.run import find_drift
+    from m2trec_merlin.drift.run import find_drift, require_data
     from m2trec_merlin.model.trained_run import config_of_run, run_as_trained
 
     with TerminalProgress(errors if as_json else console) as progress:
         trained = run_as_trained(config_of_run(earlier), progress)
+        require_data(trained)
         if data.is_file():
             config = load_config(data, parse_overrides(settings))
             prepare_data(config, progress=progress)

@@ -60,7 +60,7 @@ def run_promote(candidate: Path, over: Path, metric: str, margin: float, as_json
         margin: by which the candidate may be worse.
         as_json: print one JSON object rather than a table.
     """
-    from m2trec_merlin.evaluation.promotion import judge, open_run
+    from m2trec_merlin.evaluation.promotion import FEWEST_SESSIONS, judge, open_run
     from m2trec_merlin.runs.current import lead_to, link_over
     from m2trec_merlin.serving.catalogue.run import left_behind
 
@@ -91,8 +91,10 @@ def run_promote(candidate: Path, over: Path, metric: str, margin: float, as_json
             "events that the current one cannot know": f"{verdict.unknown:.1%}",
         },
     )
-    than = "no better" if not margin else f"not within {margin:g}"
-    what = f"{link} leads to it now" if verdict.takes_over else f"{than} for certain: {over} stays as it was"
+    why = f"{'no better' if not margin else f'not within {margin:g}'} for certain"
+    if verdict.is_of_few:
+        why = f"{verdict.sessions:,} validation sessions say nothing of others, {FEWEST_SESSIONS} would"
+    what = f"{link} leads to it now" if verdict.takes_over else f"{why}: {over} stays as it was"
     print_plain(f"{candidate}: {what}")
     return YES if verdict.takes_over else NO
 

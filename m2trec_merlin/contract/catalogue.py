@@ -27,6 +27,8 @@ from m2trec_merlin.contract.repository import CATALOGUE
 CURRENT, STATE = "current", "version.json"
 #: Ids, and what was said of each, as JSON: all that an export needs to encode the items again.
 RAW_ITEMS = "raw_items.parquet"
+#: Its columns besides the ids: what was said when an item was added, and what by updates; null for nothing.
+ADDED, UPDATE = "added", "update"
 #: int64, the row of the export whose training history an item has; NO_ITEM for those that it never had.
 HISTORIES = "histories.npy"
 

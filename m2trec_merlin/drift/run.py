@@ -7,17 +7,30 @@ from collections.abc import Sequence
 
 import pyarrow.parquet as pq
 
-from m2trec_merlin.artifacts import atomic_directory, read_json, reading
+from m2trec_merlin.artifacts import MANIFEST, atomic_directory, read_json, reading
 from m2trec_merlin.catalogue import VOCABULARIES, Catalogue
 from m2trec_merlin.drift.measures import Limits, Names, compare_samples
 from m2trec_merlin.drift.page import to_html
 from m2trec_merlin.drift.result import Drift
 from m2trec_merlin.drift.sample import WholeSessions, read_sample
-from m2trec_merlin.errors import NothingToDoError
+from m2trec_merlin.errors import ArtifactError, NothingToDoError
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run, RunFolder
 from m2trec_merlin.runs.folder import REPORT_NUMBERS, REPORT_PAGE
 from m2trec_merlin.workflows.storage import load_workflow
+
+
+def require_data(trained: Run) -> None:
+    """Check that the data are there that a run was trained on.
+
+    Raises:
+        ArtifactError: they are not.
+    """
+    if not (trained.data / MANIFEST).is_file():
+        raise ArtifactError(
+            f"{trained.data} is not there: drift is measured from the data that the model was trained on. "
+            "Keep that folder with the run, or restore it; made anew, it would hold the data of today"
+        )
 
 
 def find_drift(new: RunFolder, trained: Run, limits: Limits, progress: Progress = SILENT) -> Drift:
@@ -37,6 +50,7 @@ def find_drift(new: RunFolder, trained: Run, limits: Limits, progress: Progress 
         ArtifactError: data are not there.
         NothingToDoError: none of the sessions is new.
     """
+    require_data(trained)
     catalogue, workflow = Catalogue.load(trained.catalogue), load_workflow(trained.items_workflow)
     seed = trained.config.seed
     before = read_sample(WholeSessions.of(trained.data, training=True), workflow, catalogue, seed)

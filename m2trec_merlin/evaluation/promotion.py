@@ -24,6 +24,9 @@ from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
 from m2trec_merlin.sessions import Sessions
 
+#: Sessions of which an interval says something of others.
+FEWEST_SESSIONS = 20
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -40,6 +43,7 @@ class Verdict:
         unknown: share of the sessions' events, of those that the candidate's catalogue holds, that the other
             one does not.
         margin: by which the candidate may be worse and still take over.
+        sessions: that the prefixes are of.
     """
 
     metric: str
@@ -51,11 +55,20 @@ class Verdict:
     prefixes: int
     unknown: float = 0.0
     margin: float = 0.0
+    sessions: int = 0
+
+    @property
+    def is_of_few(self) -> bool:
+        """Whether there are so few sessions that their interval says nothing of others."""
+        return self.sessions < FEWEST_SESSIONS
 
     @property
     def takes_over(self) -> bool:
-        """Whether the whole interval of the difference is above 0, or above what the margin allows."""
-        return self.low > -self.margin
+        """Whether the whole interval of the difference is above 0, or above what the margin allows.
+
+        Of few sessions it says nothing, and the current model stays.
+        """
+        return self.low > -self.margin and not self.is_of_few
 
 
 def open_run(path: Path, progress: Progress = SILENT) -> Run:
@@ -104,13 +117,17 @@ def judge(
     Raises:
         ArtifactError: there are no validation sessions, the other catalogue has none of their items, or the
             other model reads attributes of events that the candidate's data lack.
-        ConfigError: there is no such metric, or no intervals are wanted.
+        ConfigError: there is no such metric, its cut-off is all of the catalogue, or no intervals are wanted.
     """
     measured, k = parse_metric(metric)
     config, seed = candidate.config.evaluation.model_copy(update={"ks": [k]}), candidate.config.seed
     if not config.bootstrap_samples:
         raise ConfigError("evaluation.bootstrap_samples is 0: to promote a model takes intervals")
     ours, theirs = Catalogue.load(candidate.catalogue), Catalogue.load(current.catalogue)
+    if k >= (fewest := min(ours.n_rows, theirs.n_rows) - 1):
+        raise ConfigError(
+            f"metric '{metric}': any model finds all of {fewest:,} items: take a smaller cut-off"
+        )
     sessions = Sessions.load(candidate.sessions("valid"))
     # Ids of values are those of one run's workflow.
     of_events = encode_again(candidate, ours, "valid", current)
@@ -166,6 +183,7 @@ def weigh(candidate: Outcome, current: Outcome, metric: Metric, k: int, samples:
         low=float(low[0]),
         high=float(high[0]),
         prefixes=len(difference),
+        sessions=len(np.unique(candidate.prefixes.session)),
     )
 
 

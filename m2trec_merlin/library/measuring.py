@@ -22,7 +22,7 @@ from m2trec_merlin.evaluation.promotion import open_run
 from m2trec_merlin.evaluation.run import our_scorers
 from m2trec_merlin.evaluation.served import as_served
 from m2trec_merlin.ids import numbered
-from m2trec_merlin.library.own_events import Tell, encode_events, read_times, targets_of
+from m2trec_merlin.library.own_events import Tell, encode_events, lines_of, read_times, targets_of
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers.canonical import normalise_ids
 from m2trec_merlin.readers.near_ids import explain_unknown
@@ -124,8 +124,10 @@ def read_sessions(sessions: Own, catalogue: Catalogue, run: Run, tell: Tell) -> 
         raise DataError("sessions", [f"several columns are called {column}" for column in twice])
     session_ids, item_ids = (normalise_ids(events[column]) for column in (SESSION_ID, ITEM_ID))
     both = {SESSION_ID: session_ids, ITEM_ID: item_ids}
-    if gaps := [column for column, ids in both.items() if ids.isna().any()]:
-        raise DataError("sessions", [f"{column} is missing in some lines" for column in gaps])
+    if gaps := [
+        f"{column} is missing in {lines_of(i.isna())}" for column, i in both.items() if i.isna().any()
+    ]:
+        raise DataError("sessions", gaps)
     rows = catalogue.rows_of(item_ids.tolist())
     numbers, first = numbered(session_ids)
     # Sessions may lie among each other.
@@ -168,7 +170,8 @@ def _places(events: pd.DataFrame, times: pd.Series | None) -> list[np.ndarray]:
     places = parse_positions(events[column]) if by_time is None else by_time
     if places.isna().any():
         wanted = "a number" if by_time is None else "a time"
-        what = f"{column} is not {wanted} in some lines: mend it, or leave it out if the lines are in order"
+        where = lines_of(pd.Series(places.isna().to_numpy(), events.index))
+        what = f"{column} is not {wanted} in {where}: mend it, or leave it out if the lines are in order"
         raise DataError("sessions", [what])
     return [order_keys(places) if by_time is None else by_time.to_numpy()]
 

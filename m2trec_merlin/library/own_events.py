@@ -17,6 +17,8 @@ from m2trec_merlin.runs import Run
 from m2trec_merlin.runs.folder import TIMES
 from m2trec_merlin.sessions import event_fields, session_files
 
+#: Lines that an error names.
+_NAMED = 5
 #: Is told what is ignored.
 Tell = Callable[[str], None]
 
@@ -42,13 +44,21 @@ def read_times(events: pd.DataFrame, run: Run) -> pd.Series | None:
             return instants
     if are_numbers:
         return None
+    where = lines_of(instants.isna() & values.notna())
     raise DataError(
         "sessions",
         [
-            f"{TIMESTAMP} is not a time ({' or '.join(formats)}) in some lines: mend it, or leave it out if "
-            "the lines are in order"
+            f"{TIMESTAMP} is not a time ({' or '.join(formats)}) in {where}: mend it, or leave it out if the "
+            "lines are in order"
         ],
     )
+
+
+def lines_of(wrong: pd.Series) -> str:
+    """Return which lines of a frame are meant, by their labels: some of them, and how many."""
+    labels = wrong.index[wrong.to_numpy(bool)]
+    more = f" and {len(labels) - _NAMED:,} more" if len(labels) > _NAMED else ""
+    return f"{'line' if len(labels) == 1 else 'lines'} {', '.join(map(str, labels[:_NAMED]))}{more}"
 
 
 def encode_events(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from m2trec_merlin.config import Config, load_config
+from m2trec_merlin.config import M2TREC, Config, load_config
+from m2trec_merlin.config.settings import VARIANTS_FOLDER
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.storage import DESCRIPTION, saved_config
 from m2trec_merlin.progress import Progress
@@ -54,10 +55,27 @@ def config_of_run(path: Path) -> Config:
             f"there is no {path} yet: it is a link, at first to any trained and exported run beside it: "
             f"`ln -s NAME_OF_THE_RUN {path}`"
         )
+    if path.is_symlink() and not path.exists():
+        raise ArtifactError(
+            f"{path} is a link to {path.readlink()}, which is not there: lead it to a trained run, "
+            f"`ln -sfn NAME_OF_THE_RUN {path}`"
+        )
     run = RunFolder.at(folder)
     if not (run.model / DESCRIPTION).is_file():
         raise ArtifactError(
             f"{path} holds no trained model: name the folder of a trained run (`m2trec runs` lists them), "
             "a link to it, or its configuration file"
         )
-    return saved_config(run.model).model_copy(update={"work_dir": run.directory})
+    saved = saved_config(run.model)
+    # A folder that was renamed or copied is the one that is meant.
+    variant = run.model_directory.name if run.is_variant else M2TREC
+    if _kind(variant) != _kind(saved.variant):
+        own = f"{VARIANTS_FOLDER}/{_kind(saved.variant)}"
+        places = f"{own}, or {own}-NAME, in that of its run" if saved.variant != M2TREC else "that of a run"
+        raise ArtifactError(f"{path} holds a model of the variant {saved.variant}: its folder is {places}")
+    return saved.model_copy(update={"work_dir": run.directory, "variant": variant})
+
+
+def _kind(variant: str) -> str:
+    """Return which of the paper's variants one is, without what keeps several of it apart."""
+    return variant.partition("-")[0]

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from m2trec_merlin.artifacts import atomic_directory, read_json
+from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.storage import weights_of
 from m2trec_merlin.training.optimizer import Optimizers
 from m2trec_merlin.training.processes import ALONE, Processes
@@ -97,10 +99,28 @@ def _random_states(model: nn.Module, processes: Processes) -> dict[str, Tensor]:
 
 
 def find_checkpoint(folder: Path, inputs: str) -> Path | None:
-    """Return the newest checkpoint of the same training, or None."""
+    """Return the newest checkpoint of the same training that can be read, or None if there is none at all.
+
+    Raises:
+        ArtifactError: there are some, and none can be read.
+    """
+    damaged: list[Path] = []
     for path in sorted(folder.glob(_STEPS), reverse=True):
-        if read_json(path / _STATE, "train")["inputs"] == inputs:
+        try:
+            content = read_json(path / _STATE, "train")
+            # A file that was cut off is known by its length.
+            with safe_open(path / _TENSORS, "pt"):
+                pass
+        except (ArtifactError, SafetensorError, OSError):
+            damaged.append(path)
+            continue
+        if content.get("inputs") == inputs:
             return path
+    if damaged:
+        raise ArtifactError(
+            f"{', '.join(map(str, damaged))} cannot be read, and there is no other checkpoint to go on from: "
+            "run `m2trec train --restart`"
+        )
     return None
 
 

@@ -13,7 +13,7 @@ import torch
 
 from m2trec_merlin.artifacts import atomic_files, atomic_write, fingerprint, writing
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.config import Config
+from m2trec_merlin.config import Config, TrainingConfig
 from m2trec_merlin.devices import choose
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.evaluation.ranking import scored_prefixes, why_none
@@ -124,7 +124,7 @@ def _train(
     finally:
         trainer.monitor.close()
     if processes.is_first:
-        if not start.drawn and state.best_epoch and state.best_epoch < config.training.epochs:
+        if not start.drawn and _peaked_early(state, config.training):
             progress.say(_early_peak(state.best_epoch, config.training.epochs))
         replaced = _training_of(step) or training
         hardware = {"device": str(device), "precision": precision, "processes": processes.count}
@@ -194,6 +194,12 @@ def _trainer(
             f"training.warmup_steps {settings.warmup_steps:,} would leave less than half of them"
         )
     return trainer
+
+
+def _peaked_early(state: TrainingState, settings: TrainingConfig) -> bool:
+    """Tell whether validation was best before a learning rate that comes down had come down."""
+    comes_down = settings.schedule != "constant" and settings.max_steps is None
+    return comes_down and 0 < state.best_epoch < settings.epochs
 
 
 def _early_peak(best: int, epochs: int) -> str:

@@ -338,3 +338,7 @@ def test_new_data_are_compared_with_what_was_trained_on(shop: Shop) -> None:
     page = (shop.folder / "today" / "drift" / "report.html").read_text()
     assert "not in the catalogue: 100 % of events, 0 % expected" in page
     assert run(shop.monkeypatch, "drift", shop.file, *there, "--distance", "1", "--share", "1") == 0
+    (shop.folder / "run" / "data").rename(shop.folder / "gone")
+    assert run(shop.monkeypatch, "drift", shop.file, *there) == 1
+    said = error_of(shop.capsys)
+    assert "Keep that folder with the run, or restore it; made anew, it would hold the data of today" in said

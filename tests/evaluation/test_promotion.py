@@ -56,6 +56,15 @@ def test_better_by_chance_is_not_better() -> None:
     assert same.difference == 0 and not same.takes_over
 
 
+def test_few_sessions_decide_nothing() -> None:
+    """All of them alike, they have an interval without a width."""
+    few, enough = (Sessions.from_lists([[1, 2]] * count) for count in (19, 20))
+    verdict = weigh(outcome(few, [1] * 19), outcome(few, [9] * 19), HIT, 1, 100, 0)
+    assert verdict.low == 1 and verdict.is_of_few and not verdict.takes_over
+    verdict = weigh(outcome(enough, [1] * 20), outcome(enough, [9] * 20), HIT, 1, 100, 0)
+    assert verdict.sessions == 20 and verdict.takes_over
+
+
 def test_sessions_are_read_in_the_rows_of_another_catalogue(tmp_path: Path) -> None:
     ours = checkerboard(tmp_path)
     theirs = checkerboard(tmp_path, np.array([7, 12, 1, 9, 4, 11, 2, 8, 5, 3, 10, 6]))
@@ -209,4 +218,7 @@ def test_what_cannot_be_compared_is_named(runs: Path, tmp_path: Path) -> None:
     )
     with pytest.raises(ArtifactError, match=r"was made before the model was trained: run `m2trec export`"):
         open_run(runs / "new")
+    old = open_run(runs / "old")
+    with pytest.raises(ConfigError, match=f"any model finds all of {N_ITEMS} items: take a smaller cut-off"):
+        judge(old, old, f"HIT@{N_ITEMS}")
     (runs / "new" / "triton" / "manifest.json").write_text(manifest)

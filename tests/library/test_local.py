@@ -179,7 +179,7 @@ def test_similar_items_can_be_chosen_among(recommender: m2trec.LocalRecommender)
     wanted = {f"sku-{number}" for number in range(1, N_ITEMS, 3)} - {"sku-4", "sku-7"}
     assert bakery.item_ids == [each for each in everything.item_ids if each in wanted][:5]
     assert bakery.warnings == ["options.exclude: '?' ignored, since the catalogue has no such item"]
-    with pytest.raises(RefusedError, match=r"^options\.top_k: expected a whole number of at least 1"):
+    with pytest.raises(RefusedError, match=r"^options\.top_k: expected a whole number from 1 to 10,000"):
         recommender.similar("sku-7", top_k=0)
     with pytest.raises(RefusedError, match=r"^item: the catalogue has no item 'x'"):
         recommender.similar("x")

@@ -154,12 +154,12 @@ def test_sessions_are_scored_as_a_server_reads_them(shop: Shop) -> None:
     ("frame", "message"),
     [
         ({"session": [1], "item_id": ["sku-1"]}, "no column session_id: rename yours"),
-        ({"session_id": [1, None], "item_id": ["sku-1", "sku-2"]}, "session_id is missing in some lines"),
-        ({"session_id": [1, 1], "item_id": ["sku-1", None]}, "item_id is missing in some lines"),
+        ({"session_id": [1, None], "item_id": ["sku-1", "sku-2"]}, "session_id is missing in line 1"),
+        ({"session_id": [1, 1], "item_id": ["sku-1", None]}, "item_id is missing in line 1"),
         ({"session_id": [1, 2], "item_id": ["sku-1", "sku-2"]}, "none has two events"),
         (
             {"session_id": [1, 1], "item_id": ["sku-1"] * 2, "timestamp": ["2024-01-01", "soon"]},
-            r"timestamp is not a time \(ISO8601\) in some lines",
+            r"timestamp is not a time \(ISO8601\) in line 1",
         ),
         ({"session_id": [1, 1], "item_id": ["sku-1"] * 2, "position": [1, None]}, "position is not a number"),
         ({"session_id": [1, 1], "item_id": [7, 8]}, "the catalogue has none of their items, such as 7$"),

@@ -130,6 +130,16 @@ def test_a_training_that_stops_early_is_over(prepared: Config) -> None:
     assert told.lines[-1].startswith("validation was best in epoch 1 of 20, whose weights are kept")
 
 
+@pytest.mark.parametrize("other", [{"schedule": "constant"}, {"max_steps": 2}])
+def test_no_earlier_end_is_advised_where_the_learning_rate_would_not_come_down_by_it(
+    prepared: Config, other: dict[str, object]
+) -> None:
+    told = Told()
+    name = "-".join(other)
+    train(settings(prepared, name, epochs=20, patience=1, learning_rate=1e-9, **other), progress=told)
+    assert "validation was best" not in told.text
+
+
 def test_validation_is_what_evaluation_measures_and_another_training_where_it_is_another(
     tmp_path: Path,
 ) -> None:

@@ -7,7 +7,7 @@ import torch
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config, EvaluationConfig
-from m2trec_merlin.errors import M2TRecError
+from m2trec_merlin.errors import ArtifactError, M2TRecError
 from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.model.m2trec import M2TRec, build_model
 from m2trec_merlin.model.scoring import ModelScorer
@@ -209,6 +209,21 @@ class TestTrainer:
         tested.train(seed=1)
         assert find_checkpoint(tmp_path / "checkpoints", "same") is not None
         assert find_checkpoint(tmp_path / "checkpoints", "other") is None
+
+    @pytest.mark.parametrize("damaged", ["tensors.safetensors", "state.json"])
+    def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(
+        self, tmp_path: Path, damaged: str
+    ) -> None:
+        """As a power cut may leave one."""
+        tested, _, _ = trainer(tmp_path, tiny_config(training={"checkpoint_steps": 2}), Recorder())
+        tested.train(seed=1)
+        before, newest = sorted((tmp_path / "checkpoints").glob("step-*"))
+        for path in (newest, before):
+            assert find_checkpoint(tmp_path / "checkpoints", "same") == path
+            file = path / damaged
+            file.write_bytes(file.read_bytes()[:-40])
+        with pytest.raises(ArtifactError, match=r"step-.* cannot be read, .*run `m2trec train --restart`"):
+            find_checkpoint(tmp_path / "checkpoints", "same")
 
     def test_checkpoints_are_no_pickles_and_only_the_last_ones_stay(self, tmp_path: Path) -> None:
         config = tiny_config(training={"checkpoint_steps": 2})

@@ -120,7 +120,7 @@ def test_options_are_set_explained_and_refused_where_they_stand(page: Page) -> N
     page.wait(lambda: len(page.recommended()) == 2)
     page.fill("[data-field='options.top_k'] input", "0")
     fault = "[data-field='options.top_k'] .fault"
-    assert page.wait(lambda: page.texts(fault)) == ["expected a whole number of at least 1, found 0"]
+    assert page.wait(lambda: page.texts(fault)) == ["expected a whole number from 1 to 10,000, found 0"]
     assert page.find("[data-field='options.top_k'] input").get_attribute("aria-invalid") == "true"
     page.fill("[data-field='options.top_k'] input", "")
     page.wait(lambda: len(page.recommended()) == 5)

@@ -12,7 +12,7 @@ from torch import Tensor
 from m2trec_merlin.config import Config
 from m2trec_merlin.model.m2trec import build_model, fit_before_training
 from m2trec_merlin.model.session_batch import SessionBatch
-from m2trec_merlin.training.captured_steps import Step
+from m2trec_merlin.training.captured_steps import TrainStep
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.optimizer import build_optimizer, clip_gradients
 from tests.worlds.asking_the_device import AskingTheDevice
@@ -43,7 +43,7 @@ class Steps:
         folder: Path,
         pretends: bool,
         count: int = 2,
-        wrapped: Callable[[Step], Step] = lambda step: step,
+        wrapped: Callable[[TrainStep], TrainStep] = lambda step: step,
     ) -> None:
         torch.manual_seed(0)
         catalogue = tiny_catalogue()

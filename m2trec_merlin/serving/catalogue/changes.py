@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import chain
 
 from m2trec_merlin.contract.catalogue import Availability, SaidOfTimes
 from m2trec_merlin.errors import DataError, shorten
 from m2trec_merlin.readers.near_ids import explain_unknown
-from m2trec_merlin.serving.catalogue.raw_items import Raw, overridden
+from m2trec_merlin.serving.catalogue.raw_items import Raw, overridden, says
 
 _NAMED = 5
 
@@ -22,17 +23,27 @@ class Changes:
     """All that has changed since an export.
 
     Attributes:
-        items: by id, what was said of those that were added or updated, in this order; of one that the export
-            has, what is not said is as exported.
+        added: by id, what was said of items when they were added.
+        updates: by id, what updates have said of items since; the rest is as exported, or as added.
         removed: ids that are no items any more, even if a later export has them.
         availability: by id, of items that are not available at all times.
         listed: exported items that were listed after the training before, and have not sold since.
     """
 
-    items: Mapping[str, Raw] = field(default_factory=dict)
+    added: Mapping[str, Raw] = field(default_factory=dict)
+    updates: Mapping[str, Raw] = field(default_factory=dict)
     removed: frozenset[str] = frozenset()
     availability: Mapping[str, Availability] = field(default_factory=dict)
     listed: frozenset[str] = frozenset()
+
+    @cached_property
+    def items(self) -> dict[str, Raw]:
+        """By id, all that was said of items that were added or updated, those that were added first."""
+        changed = {
+            item_id: overridden(raw, self.updates[item_id]) if item_id in self.updates else raw
+            for item_id, raw in self.added.items()
+        }
+        return changed | {item_id: raw for item_id, raw in self.updates.items() if item_id not in changed}
 
 
 class ChangingCatalogue:
@@ -56,7 +67,7 @@ class ChangingCatalogue:
 
     def has(self, changes: Changes, item_id: str) -> bool:
         """Tell whether the catalogue has an item."""
-        return item_id in changes.items or (item_id in self._exported and item_id not in changes.removed)
+        return item_id in changes.added or (item_id in self._exported and item_id not in changes.removed)
 
     def add(self, changes: Changes, items: Mapping[str, Raw]) -> Changes:
         """Add items, none of which the catalogue has. One that was exported and removed is what it was.
@@ -67,7 +78,7 @@ class ChangingCatalogue:
         known = [item_id for item_id in items if self.has(changes, item_id)]
         self._refuse(known, "in the catalogue already: to change items, run `m2trec catalog update`")
         return replace(
-            changes, items={**changes.items, **items}, removed=changes.removed.difference(items.keys())
+            changes, added={**changes.added, **items}, removed=changes.removed.difference(items.keys())
         )
 
     def update(self, changes: Changes, items: Mapping[str, Raw]) -> Changes:
@@ -81,11 +92,13 @@ class ChangingCatalogue:
             DataError: it lacks some.
         """
         self._require(changes, items)
+        before, so_far = changes.items, changes.updates
         said = {
-            item_id: overridden(changes.items[item_id], raw) if item_id in changes.items else raw
+            item_id: overridden(so_far[item_id], raw) if item_id in so_far else raw
             for item_id, raw in items.items()
+            if not (item_id in before and says(before[item_id], raw))
         }
-        return replace(changes, items={**changes.items, **said})
+        return replace(changes, updates={**changes.updates, **said})
 
     def remove(self, changes: Changes, item_ids: Iterable[str]) -> Changes:
         """Take items out: from then on their ids are unknown.
@@ -97,7 +110,8 @@ class ChangingCatalogue:
         self._require(changes, gone)
         return replace(
             changes,
-            items={item_id: raw for item_id, raw in changes.items.items() if item_id not in gone},
+            added={item_id: raw for item_id, raw in changes.added.items() if item_id not in gone},
+            updates={item_id: raw for item_id, raw in changes.updates.items() if item_id not in gone},
             removed=changes.removed.union(gone),
             availability={i: each for i, each in changes.availability.items() if i not in gone},
         )
@@ -132,32 +146,27 @@ class ChangingCatalogue:
         kept = {item_id: each for item_id, each in merged.items() if each != always}
         return replace(changes, availability=kept)
 
-    def carry_over(self, changes: Changes, updated: Container[str], is_same_model: bool) -> Changes:
+    def carry_over(self, changes: Changes, is_same_model: bool) -> Changes:
         """Return what is left of changes that were made to an earlier export.
 
         Items that were added then are taken from this export if it has them; those that have not sold in its
         training had hardly time to, and count as newly listed once more, until another model is exported.
-        What was updated, removed or hidden stays so, as far as this export has it.
+        What updates said, and what was removed or hidden, stays so, as far as there are such items.
 
         Args:
             changes: to the earlier export.
-            updated: ids of the items that it had itself.
             is_same_model: whether it was an export of the same model.
         """
-        items = {
-            item_id: raw
-            for item_id, raw in changes.items.items()
-            if (item_id in updated) == (item_id in self._exported)
-        }
-        kept = Changes(items, frozenset(each for each in changes.removed if each in self._exported))
+        added = {i: raw for i, raw in changes.added.items() if i not in self._exported}
+        updates = {i: raw for i, raw in changes.updates.items() if i in self._exported or i in added}
+        kept = Changes(added, updates, frozenset(each for each in changes.removed if each in self._exported))
         availability = {i: each for i, each in changes.availability.items() if self.has(kept, i)}
-        added = (item_id for item_id in changes.items if item_id not in updated)
-        listed = frozenset(filter(self._is_unsold, chain(added, changes.listed if is_same_model else ())))
-        return replace(kept, availability=availability, listed=listed)
+        came = chain(changes.added, changes.listed if is_same_model else ())
+        return replace(kept, availability=availability, listed=frozenset(filter(self._is_unsold, came)))
 
     def _require(self, changes: Changes, item_ids: Iterable[str]) -> None:
         unknown = [item_id for item_id in item_ids if not self.has(changes, item_id)]
-        there = (each for each in chain(self._ids, changes.items) if self.has(changes, each))
+        there = (each for each in chain(self._ids, changes.added) if self.has(changes, each))
         near = explain_unknown(unknown[:_NAMED], there)
         self._refuse(unknown, f"not in the catalogue: {near}" if near else "not in the catalogue")
 

@@ -6,7 +6,7 @@ Shape legend: M items, I item width, D model width.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,7 @@ class RowEncoder:
         items: Sequence[Raw],
         histories: np.ndarray,
         counts: np.ndarray,
+        told: Sequence[Container[str]],
         progress: Progress,
     ) -> EncodedRows:
         """Encode items.
@@ -84,6 +85,7 @@ class RowEncoder:
             items: their raw values.
             histories: int64 [M], rows of the export whose history they have; NO_ITEM for none.
             counts: int64 [M], training occurrences.
+            told: of each, the columns whose values somebody wants to be told of.
             progress: is told of each part, and which values tell the model nothing.
         """
         parts = [no_items([attribute.field for attribute in self._attributes])]
@@ -100,7 +102,11 @@ class RowEncoder:
                 parts.append(encoded)
                 ignored += of_part
             progress.advance("items", len(raw), len(raw))
-            for note in summed_up(ignored):
+            news = [
+                [note for note in notes if note.column in columns]
+                for notes, columns in zip(ignored, told, strict=True)
+            ]
+            for note in summed_up(news):
                 progress.say(note)
         vectors, candidates, biases = self._graph.encode(join_items(parts), histories)
         return EncodedRows(self._shown(ids, raw, counts), vectors, candidates, biases)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +11,19 @@ import pyarrow.parquet as pq
 
 from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.contract.about import EXPORTED_CATALOGUE
-from m2trec_merlin.contract.catalogue import HISTORIES, RAW_ITEMS, STATE, CatalogueVersion, current_version
+from m2trec_merlin.contract.catalogue import (
+    ADDED,
+    HISTORIES,
+    RAW_ITEMS,
+    STATE,
+    UPDATE,
+    CatalogueVersion,
+    current_version,
+)
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.serving.catalogue.changes import Changes
+from m2trec_merlin.serving.catalogue.raw_items import Raw, overridden
 
 
 class KeptVersions:
@@ -20,10 +31,11 @@ class KeptVersions:
 
     Args:
         folder: of the versions, see `contract.catalogue`.
+        columns: that describe items.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, columns: Sequence[str]) -> None:
+        self.folder, self.columns = folder, columns
 
     def current(self) -> int:
         """Return the number of the version that is served; 0: as exported."""
@@ -66,16 +78,30 @@ class KeptVersions:
             kept = ", ".join(str(each) for each in (0, *self.numbers()))
             raise ArtifactError(f"there is no version {number} of the catalogue; kept are {kept}")
         version = CatalogueVersion.open(folder, any_format=True)
+        added, updates = self._said(folder)
+        return Changes(
+            added, updates, frozenset(version.removed), version.availability, frozenset(version.listed)
+        )
+
+    def _said(self, folder: Path) -> tuple[dict[str, Raw], dict[str, Raw]]:
+        """Return what a version says of items that were added, and by updates."""
         table = pq.read_table(folder / RAW_ITEMS)
-        items = dict(zip(table.column(ITEM_ID).to_pylist(), table.column("raw").to_pylist(), strict=True))
-        return Changes(items, frozenset(version.removed), version.availability, frozenset(version.listed))
-
-    def updated(self, number: int, changes: Changes) -> set[str]:
-        """Return which items of a version its export had: they were updated, the others were added.
-
-        Args:
-            number: of the version.
-            changes: that it holds.
-        """
-        histories = np.load(self.folder / str(number) / HISTORIES).tolist()
-        return {item_id for item_id, row in zip(changes.items, histories, strict=True) if row != NO_ITEM}
+        ids = table.column(ITEM_ID).to_pylist()
+        if UPDATE in table.column_names:
+            columns = (table.column(name).to_pylist() for name in (ADDED, UPDATE))
+            added, updates = (
+                {item_id: raw for item_id, raw in zip(ids, column, strict=True) if raw is not None}
+                for column in columns
+            )
+            return added, updates
+        # Before format 20 each item was said whole, without what it lacks.
+        was_there = np.load(folder / HISTORIES) != NO_ITEM
+        nothing = json.dumps(dict.fromkeys(self.columns))
+        said = dict(
+            zip(ids, (overridden(nothing, raw) for raw in table.column("raw").to_pylist()), strict=True)
+        )
+        updated = {item_id for item_id, before in zip(ids, was_there.tolist(), strict=True) if before}
+        return (
+            {item_id: raw for item_id, raw in said.items() if item_id not in updated},
+            {item_id: raw for item_id, raw in said.items() if item_id in updated},
+        )

@@ -21,10 +21,13 @@ from m2trec_merlin.contract.checksums import require_sealed
 from m2trec_merlin.contract.item_format import ItemFormat
 from m2trec_merlin.contract.version import ITEMS_AS_GIVEN
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.spelling import json_number
 
 #: Values of an item by column, as a JSON object; null where one is missing. Of what it does not name, it says
 #: nothing.
 Raw = str
+#: Items of a group of rows on disk.
+_GROUP = 10_000
 
 
 def as_raw(frame: pd.DataFrame) -> list[Raw]:
@@ -36,6 +39,12 @@ def as_raw(frame: pd.DataFrame) -> list[Raw]:
 def overridden(before: Raw, after: Raw) -> Raw:
     """Return what is said of an item by `before`, but for what `after` says."""
     return json.dumps(json.loads(before) | json.loads(after))
+
+
+def says(one: Raw, other: Raw) -> bool:
+    """Tell whether one says all that another one does."""
+    known = json.loads(one)
+    return all(name in known and known[name] == value for name, value in json.loads(other).items())
 
 
 def is_bare(raw: Raw) -> bool:
@@ -58,10 +67,17 @@ def write_items_as_given(items: Path, written: ItemFormat, folder: Path) -> None
         written: how tables of items are written.
         folder: to write into.
     """
-    if items.is_file():
-        table = pq.read_table(items, columns=list(dict.fromkeys([ITEM_ID, *described_columns(written)])))
-        ids = as_text(table.column(ITEM_ID).to_pandas())
-        pq.write_table(table.set_column(0, ITEM_ID, ids), folder / ITEMS_AS_GIVEN)
+    if not items.is_file():
+        return
+    file = pq.ParquetFile(items)
+    names = list(dict.fromkeys([ITEM_ID, *described_columns(written)]))
+    schema = pa.schema([file.schema_arrow.field(name) for name in names])
+    with pq.ParquetWriter(folder / ITEMS_AS_GIVEN, schema.set(0, pa.field(ITEM_ID, pa.string()))) as writer:
+        # In small groups, of which an update reads few.
+        for batch in file.iter_batches(_GROUP, columns=names):
+            table = pa.Table.from_batches([batch]).select(names)
+            ids = as_text(table.column(ITEM_ID).to_pandas()).cast(pa.string())
+            writer.write_table(table.set_column(0, ITEM_ID, ids))
 
 
 def complete(
@@ -91,11 +107,18 @@ def _override_export(said: Mapping[str, Raw], ids: Sequence[str], folder: Path) 
             "without data/items.parquet. Give all columns, or run `m2trec export --force` beside that file"
         )
     require_sealed(folder, files=(ITEMS_AS_GIVEN,))
+    found: dict[str, Raw] = {}
     with reading(path, "export"):
-        table = pq.read_table(path, filters=[(ITEM_ID, "in", list(ids))])
-    before = as_raw(table.drop_columns(ITEM_ID).to_pandas(integer_object_nulls=True))
-    found = zip(table.column(ITEM_ID).to_pylist(), before, strict=True)
-    return {item_id: overridden(raw, said[item_id]) for item_id, raw in found}
+        file = pq.ParquetFile(path)
+        wanted = pa.array(ids, pa.string())
+        for group in range(file.num_row_groups):
+            known = file.read_row_group(group, columns=[ITEM_ID]).column(ITEM_ID)
+            is_wanted = pc.is_in(known, wanted)
+            if pc.any(is_wanted).as_py():
+                rows = file.read_row_group(group).filter(is_wanted)
+                before = as_raw(rows.drop_columns(ITEM_ID).to_pandas(integer_object_nulls=True))
+                found |= dict(zip(rows.column(ITEM_ID).to_pylist(), before, strict=True))
+    return {item_id: overridden(raw, said[item_id]) for item_id, raw in found.items()}
 
 
 def _as_sent(column: pd.Series) -> list[Any]:
@@ -118,4 +141,6 @@ def _of_arrow(array: pa.Array) -> list[Any]:
     plain = (kind.is_floating, kind.is_integer, kind.is_boolean, kind.is_string, kind.is_large_string)
     if any(is_plain(array.type) for is_plain in plain):
         return [None if value != value else value for value in array.to_pylist()]
+    if kind.is_decimal(array.type):
+        return [None if value is None else json_number(value) for value in array.to_pylist()]
     return as_text(array.to_pandas(types_mapper=pd.ArrowDtype)).to_pylist()

@@ -142,11 +142,10 @@ class CatalogueVerbs:
         """
         number = self.versions.current()
         changes = self.versions.changes(number)
-        exported = self.versions.exported
         closed = [i for i, each in changes.availability.items() if not each.hidden and not each.holds_at(now)]
         changed = {
-            "added": [item_id for item_id in changes.items if item_id not in exported],
-            "updated": [item_id for item_id in changes.items if item_id in exported],
+            "added": list(changes.added),
+            "updated": list(changes.updates),
             "removed": sorted(changes.removed),
             "hidden": [item_id for item_id, each in changes.availability.items() if each.hidden],
             "not available now": closed,
@@ -238,11 +237,12 @@ def left_behind(before: Path, after: Path) -> str:
         return ""
     if reason := ItemFormat.open(version_folder(after, PREDICT)).unchangeable:
         return f"the changes of the catalogue are left behind: this model {reason}"
-    old, new = KeptVersions(catalogue_folder(before)), CatalogueVersions(after)
+    new = CatalogueVersions(after)
+    old = KeptVersions(catalogue_folder(before), new.columns)
     number, rules = old.current(), new.rules("promote")
     changes = old.changes(number)
     is_same_model = old.about(number).model == new.model
-    wanted = rules.carry_over(changes, old.updated(number, changes), is_same_model)
+    wanted = rules.carry_over(changes, is_same_model)
     there = new.changes(new.current())
     lacking = {
         "added or updated": [i for i, raw in wanted.items.items() if there.items.get(i) != raw],

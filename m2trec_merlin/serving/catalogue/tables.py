@@ -72,7 +72,11 @@ def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = Fals
     if may_lack_attributes and columns.describe_items:
         attributes = [each for each in attributes if each.source_column in items]
         title_column = title_column if title_column in items else None
-    if describes:
+    if may_lack_attributes and not columns.describe_items and not columns.about:
+        known = ", ".join([*columns.described, HIDDEN, FROM, UNTIL])
+        log.add(f"holds no column that an update could take: those are {known}; there are {columns.shown}")
+        check_item_ids(items, log)
+    elif describes:
         check_items(items, log, attributes, title_column)
     else:
         check_item_ids(items, log)
@@ -134,6 +138,11 @@ class _Columns:
         return [name for name in self.available if name in used] or self.available[:1]
 
     @property
+    def shown(self) -> str:
+        """All that are there, for people."""
+        return ", ".join(self.available)
+
+    @property
     def left(self) -> list[str]:
         """Those that nobody reads, but for row numbers, which pandas writes without being asked."""
         unread = (name for name in self.available if name not in self.read)
@@ -153,8 +162,9 @@ class _Columns:
         """
         if self.ids not in raw:
             return raw
-        left = raw if self.ids in self.described else raw.drop(columns=self.ids)
-        return left.assign(**{ITEM_ID: _as_the_run(raw[self.ids], whole)})
+        ids = _as_the_run(raw[self.ids], whole)
+        left = raw.assign(**{self.ids: ids}) if self.ids in self.described else raw.drop(columns=self.ids)
+        return left.assign(**{ITEM_ID: ids})
 
 
 def read_ids(path: Path, written: ItemFormat) -> list[str]:

@@ -5,6 +5,7 @@ Shape legend: M items of a version.
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Iterator
@@ -19,9 +20,11 @@ from m2trec_merlin.artifacts import atomic_directory, atomic_write, read_json, r
 from m2trec_merlin.column_names import ITEM_ID, TRAIN_COUNT
 from m2trec_merlin.contract.about import EXPORTED_CATALOGUE
 from m2trec_merlin.contract.catalogue import (
+    ADDED,
     CURRENT,
     HISTORIES,
     RAW_ITEMS,
+    UPDATE,
     CatalogueVersion,
     catalogue_folder,
 )
@@ -45,7 +48,7 @@ from m2trec_merlin.runs.locks import lock
 from m2trec_merlin.serving.catalogue.changes import Changes, ChangingCatalogue
 from m2trec_merlin.serving.catalogue.encoding import EncodedRows, RowEncoder
 from m2trec_merlin.serving.catalogue.kept import KeptVersions
-from m2trec_merlin.serving.catalogue.raw_items import complete
+from m2trec_merlin.serving.catalogue.raw_items import complete, described_columns
 
 #: Versions that stay on disk, the current one among them. Each holds all that changed since the export.
 KEPT = 20
@@ -69,9 +72,9 @@ class CatalogueVersions(KeptVersions):
     def __init__(self, repository: Path) -> None:
         self._repository = repository
         self._preprocess, self._predict = (version_folder(repository, name) for name in (PREPROCESS, PREDICT))
-        super().__init__(catalogue_folder(repository))
         require_sealed(self._predict, files=(ITEM_FORMAT, ITEMS, DESCRIPTION))
         self.format = ItemFormat.open(self._predict)
+        super().__init__(catalogue_folder(repository), described_columns(self.format))
         if self.format.unchangeable:
             raise ArtifactError(
                 f"{repository}: this model {self.format.unchangeable}, so its catalogue cannot change: "
@@ -149,7 +152,7 @@ class CatalogueVersions(KeptVersions):
         """
         changes = self.changes(number)
         is_same_model = self.about(number).model == self.model
-        kept = self.rules(source).carry_over(changes, self.updated(number, changes), is_same_model)
+        kept = self.rules(source).carry_over(changes, is_same_model)
         return self.write(kept, did, progress, self.before(number))
 
     def write(
@@ -190,11 +193,10 @@ class CatalogueVersions(KeptVersions):
         with atomic_directory(self.folder / str(number)) as folder:
             histories = np.array([self.exported.row(item_id) for item_id in ids], np.int64)
             rows = self._encode(changes, histories, parent, before, progress)
-            raw = {
-                ITEM_ID: pa.array(ids, pa.string()),
-                "raw": pa.array(list(changes.items.values()), pa.string()),
-            }
-            pq.write_table(pa.table(raw), folder / RAW_ITEMS)
+            said = {ADDED: map(changes.added.get, ids), UPDATE: map(changes.updates.get, ids)}
+            columns = {ITEM_ID: ids, **{name: list(each) for name, each in said.items()}}
+            table = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
+            pq.write_table(table, folder / RAW_ITEMS)
             pq.write_table(rows.shown, folder / ITEMS)
             np.save(folder / ITEM_VECTORS, rows.vectors)
             np.save(folder / CANDIDATE_VECTORS, rows.candidates)
@@ -234,6 +236,7 @@ class CatalogueVersions(KeptVersions):
             list(whole.values()),
             histories[fresh],
             counts[fresh],
+            [json.loads(raw).keys() for raw in said.values()],
             progress,
         )
         if held is None:

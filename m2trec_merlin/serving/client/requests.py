@@ -14,7 +14,7 @@ import numpy as np
 from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.contract.names import EVENT_ATTRIBUTES, ITEM_ATTRIBUTES, ITEM_IDS, OPTIONS
 from m2trec_merlin.errors import RefusedError, shorten
-from m2trec_merlin.spelling import text_of_id
+from m2trec_merlin.spelling import json_number, text_of_id
 
 #: An item of a session: its id, or raw attributes by column, `item_id` among them or not. What was so at that
 #: event alone, such as its type, stands in a mapping of its own, `event_attributes`.
@@ -65,7 +65,12 @@ def id_text(item_id: object) -> str:
     """Return an id as text, "" where it is missing: in a table that is None or NaN.
 
     Of texts, some sources make bytes.
+
+    Raises:
+        RefusedError: it is something that no id can be.
     """
+    if isinstance(item_id, bool | list | tuple | dict | set | np.ndarray):
+        raise RefusedError(f"{ITEM_ID}: an id is a text or a whole number, not {shorten(repr(item_id), 80)}")
     # What is not itself is NaN.
     if item_id is None or type(item_id).__name__ == "NAType" or item_id != item_id:
         return ""
@@ -130,7 +135,10 @@ def _plain(value: Any) -> Any:
         return None
     if isinstance(value, bytes):
         return value.decode(errors="replace")
-    if isinstance(value, date | time | Decimal | UUID):
+    if isinstance(value, Decimal):
+        # Text may have points at thousands.
+        return json_number(value)
+    if isinstance(value, date | time | UUID):
         return str(value)
     if isinstance(value, set | frozenset):
         return sorted(value, key=str)

@@ -13,27 +13,30 @@ HIDDEN = Availability(hidden=True)
 
 def test_another_export_keeps_what_was_changed_of_its_items_and_what_it_lacks() -> None:
     changes = Changes(
-        {name: f"raw {name}" for name in ("added", "added, learned", "updated", "updated, gone")},
+        dict.fromkeys(("added", "added, learned"), '{"price": 1}'),
+        dict.fromkeys(("added, learned", "added", "updated", "updated, gone"), '{"price": 2}'),
         frozenset({"removed", "removed, gone"}),
         dict.fromkeys(["kept", "added", "updated, gone", "removed"], HIDDEN),
     )
     exported = ["added, learned", "updated", "removed", "kept"]
     rules = ChangingCatalogue(set(exported), "export", exported, {"added, learned", "kept"}.__contains__)
-    kept = rules.carry_over(changes, {"updated", "updated, gone"}, is_same_model=False)
-    assert dict(kept.items) == {"added": "raw added", "updated": "raw updated"}
+    kept = rules.carry_over(changes, is_same_model=False)
+    assert kept.added == {"added": '{"price": 1}'}
+    assert kept.updates == dict.fromkeys(("added, learned", "added", "updated"), '{"price": 2}')
+    assert kept.items == dict.fromkeys(("added", "added, learned", "updated"), '{"price": 2}')
     assert kept.removed == {"removed"}
     assert dict(kept.availability) == {"kept": HIDDEN, "added": HIDDEN}
     assert kept.listed == {"added, learned"}, "it has not sold yet, and one that was there before is stock"
-    again = rules.carry_over(kept, {"updated"}, is_same_model=True)
+    again = rules.carry_over(kept, is_same_model=True)
     assert again.listed == kept.listed, "another export of the same model makes no stock of it"
-    assert not rules.carry_over(kept, {"updated"}, is_same_model=False).listed, "by the next model it is"
+    assert not rules.carry_over(kept, is_same_model=False).listed, "by the next model it is"
     assert rules.remove(kept, ["kept"]).listed == kept.listed
     # As where an item is recalled on the day that it came: tables of the next day may hold it.
     recalled = rules.remove(rules.add(Changes(), {"new": "raw"}), ["new"])
     assert not recalled.items and recalled.removed == {"new"}
     next_day = ChangingCatalogue({"new", "kept"}, "export", ["new", "kept"])
-    assert next_day.carry_over(recalled, set(), is_same_model=False).removed == {"new"}
-    assert not rules.carry_over(recalled, set(), is_same_model=False).removed, (
+    assert next_day.carry_over(recalled, is_same_model=False).removed == {"new"}
+    assert not rules.carry_over(recalled, is_same_model=False).removed, (
         "an export that lacks it has nothing to take out"
     )
     assert not rules.add(recalled, {"new": "raw"}).removed

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from decimal import Decimal
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
+from m2trec_merlin.attributes import parse_attribute
 from m2trec_merlin.contract.catalogue import catalogue_folder
 from m2trec_merlin.contract.checksums import seal
 from m2trec_merlin.contract.names import PREDICT
 from m2trec_merlin.contract.repository import version_folder
 from m2trec_merlin.contract.version import ITEMS_AS_GIVEN
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.serving.catalogue.raw_items import as_raw
 from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
+from m2trec_merlin.serving.client.requests import id_and_attributes
 from m2trec_merlin.serving.export.run import export
 from tests.serving.catalogue.test_run import NEW, SHOWN, Served
 from tests.worlds.shop import build_shop, raw_items
@@ -84,3 +90,70 @@ def test_an_export_without_the_tables_of_the_run_takes_whole_items_only(
         verbs.update(price)
     assert verbs.versions.numbers() == []
     assert verbs.update(table(tmp_path, raw_items().iloc[[4]])).number == 1
+
+
+def test_an_item_that_was_taken_out_and_added_again_follows_the_next_tables(tmp_path: Path) -> None:
+    config, *_ = build_shop(tmp_path / "run")
+    verbs = CatalogueVerbs(export(config))
+    verbs.remove(["sku-4"])
+    verbs.add(table(tmp_path, raw_items().iloc[[4]]))
+    verbs.add(table(tmp_path, NEW))
+    verbs.update(table(tmp_path, pd.DataFrame({"item_id": ["new-1"], "price": [0.25]})))
+    assert verbs.summary(now=0).changed["added"] == ["sku-4", "new-1", "new-2", "new-3"]
+    items = tmp_path / "run" / "data" / "items.parquet"
+    later = pd.concat([pd.read_parquet(items), NEW])
+    later.loc[later["item_id"] == "sku-4", ["product_name", "price"]] = "silver cake", 0.5
+    shutil.move(config.directory / "triton", tmp_path / "kept")
+    shutil.rmtree(tmp_path / "run")
+    build_shop(tmp_path / "run", NEW)
+    later.to_parquet(items, index=False)
+    shutil.move(tmp_path / "kept", config.directory / "triton")
+    repository = export(config, force=True)
+    changes = CatalogueVerbs(repository).versions.changes(5)
+    assert not changes.added and list(changes.updates) == ["new-1"]
+    ids, titles = found(repository)
+    assert dict(zip(ids, titles, strict=True)) == {"new-1": "purple bread 7"}, "its price was set by hand"
+
+
+def test_changes_of_before_format_20_mean_what_they_meant(repository: Path, tmp_path: Path) -> None:
+    """Items were said whole then, without the values that they lacked."""
+    verbs = CatalogueVerbs(repository)
+    verbs.add(table(tmp_path, NEW.iloc[:1]))
+    verbs.update(table(tmp_path, raw_items().iloc[[4]].assign(price=None)))
+    folder = catalogue_folder(repository) / "2"
+    before = verbs.versions.changes(2)
+    raw = {
+        item_id: json.dumps({name: value for name, value in json.loads(said).items() if value is not None})
+        for item_id, said in before.items.items()
+    }
+    ids = pd.read_parquet(folder / "raw_items.parquet")["item_id"]
+    old = pd.DataFrame({"item_id": ids, "raw": [raw[item_id] for item_id in ids]})
+    old.to_parquet(folder / "raw_items.parquet", index=False)
+    seal(folder)
+    read = CatalogueVerbs(repository).versions.changes(2)
+    assert list(read.added) == ["new-1"] and list(read.updates) == ["sku-4"]
+    assert json.loads(read.updates["sku-4"]) == json.loads(before.updates["sku-4"])
+
+
+@pytest.mark.parametrize("decimal", [".", ","])
+def test_decimals_are_numbers_whatever_begins_a_fraction(decimal: str) -> None:
+    numeric = parse_attribute(name="price", kind="numeric", decimal=decimal)
+    prices = pd.Series([Decimal("12.500"), Decimal("7.000"), None])
+    raw = [json.loads(said)["price"] for said in as_raw(pd.DataFrame({"price": prices}))]
+    assert raw == [12.5, 7, None]
+    assert numeric.canonical(pd.Series(raw, dtype=object)).tolist()[:2] == [12.5, 7.0]
+    assert id_and_attributes({"price": Decimal("12.500")}) == ("", '{"price": 12.5}')
+
+
+def test_an_update_reads_the_groups_of_rows_that_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("m2trec_merlin.serving.catalogue.raw_items._GROUP", 10)
+    config, *_ = build_shop(tmp_path / "run")
+    repository = export(config)
+    file = pq.ParquetFile(version_folder(repository, PREDICT) / ITEMS_AS_GIVEN)
+    assert (file.num_row_groups, file.metadata.num_rows) == (3, 30)
+    two = pd.DataFrame({"item_id": ["sku-4", "sku-29"], "price": [0.5, 0.25]})
+    CatalogueVerbs(repository).update(table(tmp_path, two))
+    ids, titles = found(repository)
+    assert dict(zip(ids, titles, strict=True)) == {"sku-4": "red bread 4", "sku-29": "green milk 4"}

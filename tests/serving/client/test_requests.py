@@ -137,7 +137,7 @@ def test_attributes_may_come_out_of_a_table() -> None:
         (pd.Timestamp("2024-01-05 10:00"), "2024-01-05 10:00:00"),
         (datetime.date(2024, 1, 5), "2024-01-05"),
         (np.datetime64("2024-01-05T10:00", "ns"), "2024-01-05T10:00:00.000000000"),
-        (Decimal("12.50"), "12.50"),
+        (Decimal("12.50"), 12.5),
         *((pd.NA, None), (pd.NaT, None), (np.datetime64("NaT"), None)),
         ({"b", "a"}, ["a", "b"]),
         ("größe".encode(), "größe"),
