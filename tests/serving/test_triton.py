@@ -156,7 +156,9 @@ def test_unknown_and_empty_sessions_get_popular_items(client: RecommendationClie
 
 
 def test_refused_requests_say_what_to_do(client: RecommendationClient) -> None:
-    with pytest.raises(ServerError, match=r"refused the request: options\.top_k: .*at least 1, found 0$"):
+    with pytest.raises(
+        ServerError, match=r"refused the request: options\.top_k: .*from 1 to 10,000, found 0$"
+    ):
         client.recommend(["sku-1"], top_k=0)
     with pytest.raises(ServerError, match=r"options\.filters\.colour: no such column; accepted: department"):
         client.recommend(["sku-1"], filters={"colour": "red"})

@@ -69,7 +69,7 @@ def id_text(item_id: object) -> str:
     Raises:
         RefusedError: it is something that no id can be.
     """
-    if isinstance(item_id, bool | list | tuple | dict | set | np.ndarray):
+    if isinstance(item_id, list | tuple | dict | set | np.ndarray):
         raise RefusedError(f"{ITEM_ID}: an id is a text or a whole number, not {shorten(repr(item_id), 80)}")
     # What is not itself is NaN.
     if item_id is None or type(item_id).__name__ == "NAType" or item_id != item_id:

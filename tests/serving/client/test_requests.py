@@ -153,6 +153,12 @@ def test_what_json_cannot_say_is_refused(value: object) -> None:
         id_and_attributes({"x": value})
 
 
+@pytest.mark.parametrize("item_id", [["sku-1"], {"a": 1}, {"sku-1"}, np.array([1, 2])])
+def test_what_no_id_can_be_is_refused(item_id: object) -> None:
+    with pytest.raises(RefusedError, match="item_id: an id is a text or a whole number, not"):
+        id_and_attributes({"item_id": item_id, "title": "oat milk"})
+
+
 def test_attributes_of_events_go_apart_from_those_of_items() -> None:
     told = {"event": "view", "paid": np.float32(2.5)}
     tensors = built(
