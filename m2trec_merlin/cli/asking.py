@@ -78,14 +78,14 @@ def parse_session_item(text: str) -> str | dict[str, Any]:
 def parse_filters(filters: Sequence[str]) -> dict[str, Any]:
     """Read filters: COLUMN=VALUE, several being alternatives, COLUMN!=VALUE, COLUMN>=NUMBER, COLUMN<=NUMBER.
 
-    Values are sent as they stand: what is a number is known to the server, and what begins its fraction.
+    Whole numbers are sent as such, and all else as it stands: the server knows what begins a fraction.
 
     Raises:
         ConfigError: one is of another form, or a column has both a value and a bound, or a bound twice.
     """
-    values: dict[str, list[str]] = {}
-    bounds: dict[str, dict[str, str]] = {}
-    unwanted: dict[str, list[str]] = {}
+    values: dict[str, list[str | int]] = {}
+    bounds: dict[str, dict[str, str | int]] = {}
+    unwanted: dict[str, list[str | int]] = {}
     for text in filters:
         parts = re.fullmatch(r"(.+?)(<=|>=|!=|=)(.*)", text, re.DOTALL)
         if parts is None:
@@ -93,20 +93,25 @@ def parse_filters(filters: Sequence[str]) -> dict[str, Any]:
             raise ConfigError(f"--filter {text}: expected {expected}")
         column, sign, value = parts.groups()
         if sign in ("=", "!="):
-            (values if sign == "=" else unwanted).setdefault(column, []).append(value)
+            (values if sign == "=" else unwanted).setdefault(column, []).append(_sent(value))
             continue
         if all(number_in(value, decimal) is None for decimal in ".,"):
             raise ConfigError(f"--filter {text}: expected a number behind {sign}")
         bound = "min" if sign == ">=" else "max"
         if column in bounds and bound in bounds[column]:
             raise ConfigError(f"--filter {text}: {column} has a bound {sign} already")
-        bounds.setdefault(column, {})[bound] = value
+        bounds.setdefault(column, {})[bound] = _sent(value)
     if both := values.keys() & (bounds.keys() | unwanted.keys()):
         raise ConfigError(f"--filter {', '.join(sorted(both))}: give either values or bounds of a column")
     conditions: dict[str, dict[str, Any]] = {name: {**bounds.get(name, {})} for name in [*bounds, *unwanted]}
     for name, others in unwanted.items():
         conditions[name]["not"] = others
     return {**values, **conditions}
+
+
+def _sent(value: str) -> str | int:
+    """Return a whole number that is written as JSON writes it; any other text as it is."""
+    return int(value) if re.fullmatch(r"0|-?[1-9][0-9]{0,17}", value) else value
 
 
 def known_titles(config: Config, item_ids: Sequence[str]) -> dict[str, str]:
