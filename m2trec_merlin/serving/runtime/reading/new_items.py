@@ -187,11 +187,11 @@ def _without_useless(
     What stays are single values other than texts, which are missing to the attribute that cannot use them.
     """
     readers = Counter(attribute.source_column for attribute in attributes)
-    refusals = Counter((each.item, each.column) for each in refused)
+    useless = (each for each in refused if isinstance(each.value, str | dict | list))
+    refusals = Counter((each.item, each.column) for each in useless)
     left = frame.copy() if refusals else frame
     for (item, column), count in refusals.items():
-        # Of a vector what is refused is its length.
-        if count == readers[column] and isinstance(frame.at[item, column], str | dict | list):
+        if count == readers[column]:
             left.at[item, column] = None
     return left
 

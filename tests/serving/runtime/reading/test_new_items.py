@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from m2trec_merlin.contract.version import Description
-from m2trec_merlin.errors import MissingDependencyError
+from m2trec_merlin.errors import MissingDependencyError, ServerError
 from m2trec_merlin.serving.runtime.reading.new_items import Ignored, NewItemEncoder, summed_up
 from m2trec_merlin.serving.runtime.reading.parsing import SaidSession
 from m2trec_merlin.serving.runtime.reading.sessions import ReadSession, SessionReader
@@ -127,13 +127,10 @@ def test_what_holds_several_values_counts_as_missing_and_is_told(
     }
 
 
-def test_a_vector_of_another_length_counts_as_missing_and_is_told_where_it_stands(
-    reader: SessionReader,
-) -> None:
-    session = read(reader, {"product_name": "red apple"}, {"product_name": "oat", "image": [1.0, 2.0]})
-    (note,) = session.notes
-    assert note == "item_attributes[1]: image 2 is not of length 3, so it counts as missing"
-    assert session.new_items["image"].values.tolist() == [[0, 0, 0], [0, 0, 0]]
+def test_a_vector_of_another_length_is_refused_in_one_line(reader: SessionReader) -> None:
+    [error] = reader.read([SaidSession([""], [json.dumps({"image": [1.0, 2.0]})])])
+    assert isinstance(error, ServerError)
+    assert str(error).startswith("item_attributes: attribute 'image': ") and "\n" not in str(error)
 
 
 def test_what_keeps_items_from_being_read_is_told_again_and_again_without_growing(
