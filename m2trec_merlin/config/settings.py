@@ -16,7 +16,7 @@ from m2trec_merlin.config.preprocessing import PreprocessingConfig
 from m2trec_merlin.config.serving import ServingConfig
 from m2trec_merlin.config.tracking import TrackingConfig
 from m2trec_merlin.config.training import TrainingConfig
-from m2trec_merlin.config.variants import M2TREC, VARIANTS
+from m2trec_merlin.config.variants import M2TREC, VARIANTS, kind_of
 from m2trec_merlin.derived import DERIVED, is_derived
 from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.readers import DEFAULT_SOURCE, AnyData, Source
@@ -69,7 +69,7 @@ class Config(Section):
     @property
     def variant_title(self) -> str:
         """What tables call the variant."""
-        return VARIANTS[self.variant.partition("-")[0]].title
+        return VARIANTS[kind_of(self.variant)].title
 
     @property
     def inputs(self) -> list[str]:
@@ -109,7 +109,7 @@ class Config(Section):
         Raises:
             ConfigError: there is no such variant, or the attributes lack what it needs.
         """
-        named = variant.partition("-")[0]
+        named = kind_of(variant)
         if named not in VARIANTS:
             raise ConfigError(f"no variant '{variant}'; accepted: {', '.join(VARIANTS)}")
         try:

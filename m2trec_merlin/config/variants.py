@@ -58,3 +58,8 @@ VARIANTS = {
     # Beyond the paper: ids beside the metadata, for items that training knows.
     "m2trec_id": Variant("M2TRec + ids", _metadata_and_ids),
 }
+
+
+def kind_of(variant: str) -> str:
+    """Return which of the paper's variants one is, without what keeps several of it apart (trec_id-again)."""
+    return variant.partition("-")[0]

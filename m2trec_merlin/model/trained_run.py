@@ -7,6 +7,7 @@ from pathlib import Path
 
 from m2trec_merlin.config import M2TREC, Config, load_config
 from m2trec_merlin.config.settings import VARIANTS_FOLDER
+from m2trec_merlin.config.variants import kind_of
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.storage import DESCRIPTION, saved_config
 from m2trec_merlin.progress import Progress
@@ -69,13 +70,8 @@ def config_of_run(path: Path) -> Config:
     saved = saved_config(run.model)
     # A folder that was renamed or copied is the one that is meant.
     variant = run.model_directory.name if run.is_variant else M2TREC
-    if _kind(variant) != _kind(saved.variant):
-        own = f"{VARIANTS_FOLDER}/{_kind(saved.variant)}"
+    if kind_of(variant) != kind_of(saved.variant):
+        own = f"{VARIANTS_FOLDER}/{kind_of(saved.variant)}"
         places = f"{own}, or {own}-NAME, in that of its run" if saved.variant != M2TREC else "that of a run"
         raise ArtifactError(f"{path} holds a model of the variant {saved.variant}: its folder is {places}")
     return saved.model_copy(update={"work_dir": run.directory, "variant": variant})
-
-
-def _kind(variant: str) -> str:
-    """Return which of the paper's variants one is, without what keeps several of it apart."""
-    return variant.partition("-")[0]

@@ -95,13 +95,9 @@ class KeptVersions:
             )
             return added, updates
         # Before format 20 each item was said whole, without what it lacks.
-        was_there = np.load(folder / HISTORIES) != NO_ITEM
         nothing = json.dumps(dict.fromkeys(self.columns))
-        said = dict(
-            zip(ids, (overridden(nothing, raw) for raw in table.column("raw").to_pylist()), strict=True)
-        )
-        updated = {item_id for item_id, before in zip(ids, was_there.tolist(), strict=True) if before}
-        return (
-            {item_id: raw for item_id, raw in said.items() if item_id not in updated},
-            {item_id: raw for item_id, raw in said.items() if item_id in updated},
-        )
+        added, updates = {}, {}
+        rows = zip(ids, table.column("raw").to_pylist(), np.load(folder / HISTORIES).tolist(), strict=True)
+        for item_id, raw, history in rows:
+            (added if history == NO_ITEM else updates)[item_id] = overridden(nothing, raw)
+        return added, updates

@@ -74,7 +74,8 @@ def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = Fals
         title_column = title_column if title_column in items else None
     if may_lack_attributes and not columns.describe_items and not columns.about:
         known = ", ".join([*columns.described, HIDDEN, FROM, UNTIL])
-        log.add(f"holds no column that an update could take: those are {known}; there are {columns.shown}")
+        there = ", ".join(columns.available)
+        log.add(f"holds no column that an update could take: those are {known}; there are {there}")
         check_item_ids(items, log)
     elif describes:
         check_items(items, log, attributes, title_column)
@@ -136,11 +137,6 @@ class _Columns:
         """Those that are used; one at least, so that a table without any can be told what it lacks."""
         used = (self.ids, *self.described, *self.about)
         return [name for name in self.available if name in used] or self.available[:1]
-
-    @property
-    def shown(self) -> str:
-        """All that are there, for people."""
-        return ", ".join(self.available)
 
     @property
     def left(self) -> list[str]:
