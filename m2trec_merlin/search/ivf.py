@@ -35,9 +35,9 @@ _MANY = 300_000
 _LISTS_PER_ROOT, _POINTS_PER_LIST = 4, 40
 #: Points a list from which their centres are learned, and how often these are moved.
 _TRAINED_ON, _ROUNDS, _SEED = 64, 10, 1
-#: So many lists are looked through at least, and twice as many until they hold such a share of the best rows
-#: of a sample of queries.
-_AT_LEAST, _TOP, _NEARLY_ALL = 16, 20, 0.995
+#: So many lists are looked through at least, and as many more, to an eighth, as hold such a share of the best
+#: rows of a sample of queries.
+_AT_LEAST, _EIGHTHS, _TOP, _NEARLY_ALL = 16, 8, 20, 0.995
 #: Rows that are asked of the lists at most: the next ones lie farther away.
 _MOST = 80
 #: Rows on another base than in the lists, which are looked at besides, at most.
@@ -82,7 +82,7 @@ class IvfIndex:
         lists.cp.max_points_per_centroid = _TRAINED_ON
         lists.train(points)
         lists.add_with_ids(points, rows)
-        lists.nprobe = _enough_lists(lists, n_lists, points, _points_of(asked))
+        lists.nprobe = enough_lists(lists, n_lists, points, _points_of(asked))
         faiss.write_index(lists, str(folder / _LISTS))
 
     def open(self, folder: Path) -> Candidates:
@@ -195,20 +195,25 @@ def _points_of(asked: Asked) -> np.ndarray:
     return points
 
 
-def _enough_lists(lists: FaissIndex, n_lists: int, points: np.ndarray, sample: np.ndarray) -> int:
+def enough_lists(lists: FaissIndex, n_lists: int, points: np.ndarray, sample: np.ndarray) -> int:
     """Return how many lists have to be looked through for nearly all of the best points of a sample."""
     top = min(_TOP, len(points))
     lengths = np.square(points).sum(axis=1)
     best = [np.partition(lengths - 2 * (points @ each), top - 1)[top - 1] for each in sample]
-    probed = min(_AT_LEAST, n_lists)
-    while probed < n_lists:
+    farthest = np.array(best)[:, None] + 1e-4 * np.abs(best).max(initial=1)
+
+    def are_enough(probed: int) -> bool:
         lists.nprobe = probed
         distances = lists.search(sample, top)[0] - np.square(sample).sum(axis=1, keepdims=True)
-        within = distances <= np.array(best)[:, None] + 1e-4 * np.abs(best).max(initial=1)
-        if within.mean() >= _NEARLY_ALL:
-            break
-        probed = min(2 * probed, n_lists)
-    return probed
+        return bool((distances <= farthest).mean() >= _NEARLY_ALL)
+
+    too_few, enough = 0, min(_AT_LEAST, n_lists)
+    while enough < n_lists and not are_enough(enough):
+        too_few, enough = enough, min(2 * enough, n_lists)
+    while too_few and enough - too_few > max(1, too_few // _EIGHTHS):
+        between = (too_few + enough) // 2
+        too_few, enough = (too_few, between) if are_enough(between) else (between, enough)
+    return enough
 
 
 def _faiss() -> ModuleType:
