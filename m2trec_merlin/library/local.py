@@ -224,7 +224,8 @@ class LocalRecommender:
     def describe(self, item_ids: Sequence[str | int]) -> list[CatalogueItem | None]:
         """Return title and values of items; None for each that the catalogue does not have."""
         with self._turn:
-            return self._items().describe([id_text(item_id) for item_id in listed("item_ids", item_ids)])
+            ids = enumerate(listed("item_ids", item_ids))
+            return self._items().describe([id_text(each, f"item_ids[{place}]") for place, each in ids])
 
     def values(self, attribute: str) -> dict[str, int]:
         """Return the values of an attribute that people read, by falling number of items, and these numbers.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict
 
+from m2trec_merlin.contract.names import OPTIONS
 from m2trec_merlin.serving.client.requests import SessionItem, candidate_of, id_text, listed
 
 
@@ -59,11 +60,11 @@ def write_options(top_k: int | None, options: Mapping[str, object]) -> dict[str,
 
 
 def _ids(name: str, value: Any) -> list[str]:
-    return [id_text(item_id) for item_id in listed(name, value)]
+    return [id_text(each, f"{OPTIONS}.{name}[{n}]") for n, each in enumerate(listed(name, value))]
 
 
 def _items(name: str, value: Any) -> list[object]:
-    return [candidate_of(each) for each in listed(name, value)]
+    return [candidate_of(each, f"{OPTIONS}.{name}[{n}]") for n, each in enumerate(listed(name, value))]
 
 
 #: How a value is written, where JSON does not have it as it is.

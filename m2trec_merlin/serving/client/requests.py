@@ -61,16 +61,20 @@ def listed(what: str, items: Iterable[T]) -> list[T]:
     return list(items)
 
 
-def id_text(item_id: object) -> str:
+def id_text(item_id: object, where: str = ITEM_ID) -> str:
     """Return an id as text, "" where it is missing: in a table that is None or NaN.
 
     Of texts, some sources make bytes.
 
+    Args:
+        item_id: of an item.
+        where: it stands, as errors say it.
+
     Raises:
-        RefusedError: it is something that no id can be.
+        RefusedError: it holds several values, as no id does.
     """
-    if isinstance(item_id, list | tuple | dict | set | np.ndarray):
-        raise RefusedError(f"{ITEM_ID}: an id is a text or a whole number, not {shorten(repr(item_id), 80)}")
+    if isinstance(item_id, Iterable) and not isinstance(item_id, str | bytes):
+        raise RefusedError(f"{where}: an id is a text or a whole number, not {shorten(repr(item_id), 80)}")
     # What is not itself is NaN.
     if item_id is None or type(item_id).__name__ == "NAType" or item_id != item_id:
         return ""
@@ -91,18 +95,26 @@ def id_and_attributes(item: SessionItem, where: str = ITEM_IDS) -> tuple[str, st
     """
     said = _mapping_of(item)
     if said is None:
-        item_id = id_text(item)
+        item_id = id_text(item, where)
         if not item_id and not isinstance(item, str | bytes):
             raise RefusedError(f"{where}: an item is an id or a mapping of attributes, not {item}")
         return item_id, ""
     attributes = {name: value for name, value in said.items() if name not in (ITEM_ID, EVENT_ATTRIBUTES)}
-    return id_text(said.get(ITEM_ID)), _to_json(attributes) if attributes else ""
+    return id_text(said.get(ITEM_ID), where), _to_json(attributes) if attributes else ""
 
 
-def candidate_of(item: SessionItem) -> str | dict[str, Any]:
-    """Return an item to be ranked as the option `candidates` has it: an id, or attributes with one."""
+def candidate_of(item: SessionItem, where: str) -> str | dict[str, Any]:
+    """Return an item to be ranked as the option `candidates` has it: an id, or attributes with one.
+
+    Args:
+        item: of the list.
+        where: it stands, as errors say it.
+
+    Raises:
+        RefusedError: its id is something that no id can be.
+    """
     said = _mapping_of(item)
-    return id_text(item) if said is None else {**said, ITEM_ID: id_text(said.get(ITEM_ID))}
+    return id_text(item, where) if said is None else {**said, ITEM_ID: id_text(said.get(ITEM_ID), where)}
 
 
 def event_attributes_of(item: SessionItem) -> str:

@@ -153,10 +153,18 @@ def test_what_json_cannot_say_is_refused(value: object) -> None:
         id_and_attributes({"x": value})
 
 
-@pytest.mark.parametrize("item_id", [["sku-1"], {"a": 1}, {"sku-1"}, np.array([1, 2])])
-def test_what_no_id_can_be_is_refused(item_id: object) -> None:
-    with pytest.raises(RefusedError, match="item_id: an id is a text or a whole number, not"):
-        id_and_attributes({"item_id": item_id, "title": "oat milk"})
+@pytest.mark.parametrize(
+    "item_id", [["sku-1"], {"a": 1}, {"sku-1"}, np.array([1, 2]), pd.Series(["sku-1"]), range(2)]
+)
+def test_what_no_id_can_be_is_refused_by_its_place(item_id: Any) -> None:
+    wrong = r"\[1\]: an id is a text or a whole number, not"
+    with pytest.raises(RefusedError, match=f"^item_ids{wrong}"):
+        built(["a", {"item_id": item_id, "title": "oat milk"}])
+    for option in ("exclude", "new_items"):
+        with pytest.raises(RefusedError, match=rf"^options\.{option}{wrong}"):
+            built(["a"], **{option: ["a", item_id]})
+    with pytest.raises(RefusedError, match=rf"^options\.candidates{wrong}"):
+        built(["a"], candidates=["a", {"item_id": item_id}])
 
 
 def test_attributes_of_events_go_apart_from_those_of_items() -> None:
