@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -126,8 +127,16 @@ def _as_sent(column: pd.Series) -> list[Any]:
     try:
         return _of_arrow(to_arrow(column))
     except pa.ArrowException:
-        # Values of several types, each of which means what it means alone.
-        return [_as_sent(pd.Series([value], dtype=object))[0] for value in column]
+        # Values of several types, each of which means what it means alone, or numbers beyond 64 bits.
+        return [_alone(value) for value in column]
+
+
+def _alone(value: Any) -> Any:
+    if isinstance(value, int):
+        return value  # of any size, as JSON has them
+    if isinstance(value, list | np.ndarray):
+        return _as_sent(pd.Series(list(value), dtype=object))
+    return _of_arrow(to_arrow(pd.Series([value], dtype=object)))[0]
 
 
 def _of_arrow(array: pa.Array) -> list[Any]:

@@ -158,8 +158,8 @@ def _plain(value: Any) -> Any:
         # The plain form of times in nanoseconds is a number.
         return None if np.isnat(value).all() else value.astype(str).tolist()
     if isinstance(value, np.ndarray | np.generic) and value.dtype in (np.float32, np.float16):
-        # As it is written: 7.1, not the 7.0999999 that is nearest to it.
-        return value.astype(str).astype(np.float64).tolist()
+        # As it is written: 7.1, not the 7.0999999 that is nearest to it. Tables take 16 bits as 32, too.
+        return value.astype(np.float32).astype(str).astype(np.float64).tolist()
     if hasattr(value, "tolist"):
         return value.tolist()
     raise TypeError(f"there is no JSON for a {type(value).__name__}")

@@ -145,6 +145,17 @@ def test_decimals_are_numbers_whatever_begins_a_fraction(decimal: str) -> None:
     assert id_and_attributes({"price": Decimal("12.500")}) == ("", '{"price": 12.5}')
 
 
+def test_whole_numbers_beyond_64_bits_are_sent_as_they_are() -> None:
+    """A column of such numbers with gaps has no type in Arrow; it was looked at again without end."""
+    values: dict[str, list[object]] = {
+        "code": [2**63 + 5, None, 2**70],
+        "codes": [[2**64, 7, None], None, []],
+    }
+    frame = pd.DataFrame({name: pd.Series(each, dtype=object) for name, each in values.items()})
+    raw = [json.loads(said) for said in as_raw(frame)]
+    assert {name: [said[name] for said in raw] for name in values} == values
+
+
 def test_an_update_reads_the_groups_of_rows_that_it_needs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from m2trec_merlin.errors import RefusedError
+from m2trec_merlin.serving.catalogue.raw_items import as_raw
 from m2trec_merlin.serving.client.options import RequestOptions, write_options
 from m2trec_merlin.serving.client.requests import build_request, event_attributes_of, id_and_attributes
 from m2trec_merlin.serving.runtime.options import OPTIONS
@@ -165,6 +166,15 @@ def test_what_no_id_can_be_is_refused_by_its_place(item_id: Any) -> None:
             built(["a"], **{option: ["a", item_id]})
     with pytest.raises(RefusedError, match=rf"^options\.candidates{wrong}"):
         built(["a"], candidates=["a", {"item_id": item_id}])
+
+
+def test_half_floats_are_the_numbers_that_tables_take_them_for() -> None:
+    halves = np.float16([7.1, 0.1, 2.5])
+    assert json.loads(id_and_attributes({"image": halves})[1]) == {"image": [7.1015625, 0.099975586, 2.5]}
+    assert np.array_equal(np.float32([7.1015625, 0.099975586, 2.5]), halves.astype(np.float32))
+    assert json.loads(as_raw(pd.DataFrame({"image": [halves]}))[0]) == {
+        "image": [7.1015625, 0.099975586, 2.5]
+    }
 
 
 def test_attributes_of_events_go_apart_from_those_of_items() -> None:
