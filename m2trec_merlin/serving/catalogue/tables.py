@@ -11,7 +11,7 @@ import pandas as pd
 
 from m2trec_merlin.attributes import parse_attribute
 from m2trec_merlin.column_names import ITEM_ID
-from m2trec_merlin.columns import as_text
+from m2trec_merlin.columns import as_category
 from m2trec_merlin.contract.catalogue import Availability, SaidOfTimes
 from m2trec_merlin.contract.item_format import ItemFormat
 from m2trec_merlin.data.tables import canonical_items
@@ -201,7 +201,7 @@ def _availability(items: pd.DataFrame, about: Sequence[str], log: ProblemLog) ->
         return []
     said: list[SaidOfTimes] = [{} for _ in range(len(items))]
     if HIDDEN in about:
-        texts = as_text(items[HIDDEN]).to_pandas().set_axis(items.index).str.lower()
+        texts = as_category(items[HIDDEN]).to_pandas().set_axis(items.index).str.lower()
         wrong = texts.notna() & ~texts.isin([*_YES, *_NO])
         log.add_rows(HIDDEN, "is neither true nor false", items[HIDDEN], wrong)
         for row, text in zip(said, texts, strict=True):

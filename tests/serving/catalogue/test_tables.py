@@ -67,6 +67,15 @@ def test_items_may_have_names_and_nothing_else(tmp_path: Path) -> None:
     assert not hidden.items and hidden.availability == {"oat milk": {"hidden": True}}
 
 
+def test_whether_an_item_is_hidden_has_one_spelling(tmp_path: Path) -> None:
+    """Programs that write whole numbers with gaps write 1.0, in CSV as in Parquet."""
+    table, said = tmp_path / "items.csv", {"A": "1.0", "B": "", "C": "0.0", "D": " TRUE ", "E": "No"}
+    table.write_text("sku,hidden\n" + "".join(f"{item},{text}\n" for item, text in said.items()))
+    found = read_items(table, FORMAT, may_lack_attributes=True).availability
+    hidden = {item: each.get("hidden") for item, each in found.items()}
+    assert hidden == {"A": True, "B": None, "C": False, "D": True, "E": False}
+
+
 def test_ids_with_white_space_are_told(tmp_path: Path) -> None:
     table = tmp_path / "items.csv"
     table.write_text("sku,title\n A,red\n")
