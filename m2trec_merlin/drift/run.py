@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pyarrow.parquet as pq
 
 from m2trec_merlin.artifacts import MANIFEST, atomic_directory, read_json, reading
 from m2trec_merlin.catalogue import VOCABULARIES, Catalogue
+from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.drift.measures import Limits, Names, compare_samples
 from m2trec_merlin.drift.page import to_html
 from m2trec_merlin.drift.result import Drift
@@ -36,7 +38,8 @@ def require_data(trained: Run) -> None:
 def find_drift(new: RunFolder, trained: Run, limits: Limits, progress: Progress = SILENT) -> Drift:
     """Compare the sessions of new data that a run did not have with those that it was trained on.
 
-    New are also those with other items since, as they are to `train --from`.
+    New are also those with other items since, as they are to `train --from`, but not those that only lack
+    items that are no longer there.
 
     Writes `drift/report.html` and `drift/report.json` beside the new data.
 
@@ -55,7 +58,9 @@ def find_drift(new: RunFolder, trained: Run, limits: Limits, progress: Progress 
     seed = trained.config.seed
     before = read_sample(WholeSessions.of(trained.data, training=True), workflow, catalogue, seed)
     progress.say(f"{trained.data}: {len(before.sessions):,} training sessions")
-    known = WholeSessions.of(trained.data).hashes()
+    with reading(new.items, "data"):
+        there = pq.read_table(new.items, columns=[ITEM_ID]).column(ITEM_ID).to_pandas().astype(str)
+    known = replace(WholeSessions.of(trained.data), only=frozenset(there)).hashes()
     now = read_sample(WholeSessions.of(new.data), workflow, catalogue, seed, known)
     if not len(now.sessions):
         raise NothingToDoError(

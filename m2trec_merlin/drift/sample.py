@@ -60,11 +60,13 @@ class WholeSessions:
         splits: that are read.
         ends: the split that holds again, and to their end, sessions that `train` holds without their last
             events; None if no split does.
+        only: items of which events are read, as if there were no others; None for all.
     """
 
     data: Path
     splits: Sequence[str]
     ends: str | None = None
+    only: frozenset[str] | None = None
 
     @classmethod
     def of(cls, data: Path, training: bool = False) -> WholeSessions:
@@ -87,7 +89,7 @@ class WholeSessions:
         return np.concatenate([hashes for hashes, _, _ in self.parts()])
 
     def parts(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Yield of each file hashes of its sessions, the items of all events, and lengths."""
+        """Yield of each file hashes of its sessions, the items of all events, and lengths; none is empty."""
         again = np.empty(0, np.uint64)
         if self.ends is not None:
             again = np.concatenate([_hashes_of(ids) for ids, _, _ in _read(self.data, self.ends)])
@@ -96,8 +98,10 @@ class WholeSessions:
                 wanted = np.ones(len(ids), bool)
                 if split != self.ends:
                     wanted = ~np.isin(_hashes_of(ids), again)
-                items, lengths = items[np.repeat(wanted, lengths)], lengths[wanted]
-                yield identify(ids[wanted], pd.util.hash_array(items), offsets_of(lengths)), items, lengths
+                ids, items, lengths = ids[wanted], items[np.repeat(wanted, lengths)], lengths[wanted]
+                if self.only is not None:
+                    ids, items, lengths = _without_others(ids, items, lengths, self.only)
+                yield identify(ids, pd.util.hash_array(items), offsets_of(lengths)), items, lengths
 
 
 #: Settings of a split, as a manifest holds them.
@@ -146,6 +150,15 @@ def _read(data: Path, split: str) -> Iterator[tuple[np.ndarray, np.ndarray, np.n
         items = events[ITEM_ID].astype(str).to_numpy(object)
         starts = run_starts(numbered(events[SESSION_ID])[0])
         yield ids[starts], items, np.diff(np.append(starts, len(ids)))
+
+
+def _without_others(
+    ids: np.ndarray, items: np.ndarray, lengths: np.ndarray, only: frozenset[str]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return sessions without the events of other items, and without those that held nothing else."""
+    there = np.fromiter((item in only for item in items), bool, len(items))
+    left = np.diff(np.append(0, np.cumsum(there))[offsets_of(lengths)])
+    return ids[left > 0], items[there], left[left > 0]
 
 
 def _hashes_of(ids: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from m2trec_merlin.artifacts import atomic_directory, reading
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.column_names import SESSION_ID
 from m2trec_merlin.config import TrainingConfig
+from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.errors import ArtifactError, NothingToDoError
 from m2trec_merlin.model.continuing import take_over
 from m2trec_merlin.model.m2trec import M2TRec, build_model
@@ -90,7 +91,8 @@ class Continuation:
     def write_sessions(self, folder: Path, share: float, seed: int) -> Drawn:
         """Write the training sessions that the earlier run was not trained on, and a share of the others.
 
-        A session of the same id that has other items now, because it has gone on, counts as new.
+        A session of the same id that has other items now, because it has gone on, counts as new; one that
+        only lacks items that are no longer there does not.
 
         Args:
             folder: to write; replaced.
@@ -168,10 +170,16 @@ def _identify(file: Path, row_of: np.ndarray | None = None) -> np.ndarray:
 
     Args:
         file: of sessions, none of them empty.
-        row_of: see `Continuation`; the rows are of the catalogue of today if there is none.
+        row_of: see `Continuation`; the rows are of the catalogue of today if there is none. Events of items
+            that it has no more count as never been, as in the sessions of today, and so do empty sessions.
     """
     sessions = Sessions.read([file])
     with reading(file, "preprocess"):
         ids = pq.read_table(file, columns=[SESSION_ID]).column(SESSION_ID).to_pandas().astype(str)
-    rows = sessions.rows if row_of is None else row_of[sessions.rows]
-    return identify(ids.to_numpy(object), rows.astype(np.uint64), sessions.offsets)
+    names = ids.to_numpy(object)
+    if row_of is not None:
+        there = Sessions(row_of[sessions.rows], sessions.offsets)
+        there = there.keep(there.rows != NO_ITEM)
+        left = np.flatnonzero(there.lengths)
+        sessions, names = there.take(left), names[left]
+    return identify(names, sessions.rows.astype(np.uint64), sessions.offsets)

@@ -9,11 +9,14 @@ import pytest
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.drift import sample as sampling
+from m2trec_merlin.drift.measures import Limits
+from m2trec_merlin.drift.run import find_drift
 from m2trec_merlin.drift.sample import WholeSessions, read_sample
 from m2trec_merlin.encoded import NO_ITEM, OUT_OF_VOCABULARY
+from m2trec_merlin.errors import NothingToDoError
 from m2trec_merlin.manifests import write_manifest
 from m2trec_merlin.readers.canonical import SPLITS
-from m2trec_merlin.runs import Run
+from m2trec_merlin.runs import Run, RunFolder
 from m2trec_merlin.workflows.storage import load_workflow
 from tests.worlds.raw_run import ITEMS, SESSIONS, preprocessed, write_data
 
@@ -57,6 +60,28 @@ def test_a_session_is_another_one_with_its_id_its_items_or_their_order(tmp_path:
         data = write_data(tmp_path / str(number), ITEMS, {"train": {session: items}})
         found += WholeSessions(data, ["train"]).hashes().tolist()
     assert found[:5] == found[5:] and len(set(found)) == 5
+
+
+def test_sessions_that_only_lack_items_that_are_gone_are_known(tmp_path: Path) -> None:
+    then = {"train": {"b": [11, 10, 12], "a": [12, 11], "g": [10, 10]}}
+    old = WholeSessions(write_data(tmp_path / "then", ITEMS, then), ["train"], only=frozenset({"11", "12"}))
+    now = {"train": {"b": [11, 12], "a": [12, 11]}}
+    new = WholeSessions(write_data(tmp_path / "now", ITEMS[1:], now), ["train"])
+    assert old.hashes().tolist() == new.hashes().tolist()
+
+
+def test_where_items_are_gone_and_nothing_else_is_other_there_is_nothing_to_compare(tmp_path: Path) -> None:
+    trained = Run(preprocessed(tmp_path / "trained"))
+    sessions = {
+        "train": {"a": [12, 11, 11]},
+        "valid": {"d": [11, 13]},
+        "test": {"c": [14, 13], "e": [12, 12]},
+    }
+    new = RunFolder.at(tmp_path / "today")
+    for data in (trained.data, write_data(new.directory, ITEMS[1:], sessions)):
+        write_manifest(data, "data", {"data": {"split": {"kind": "hash"}}})
+    with pytest.raises(NothingToDoError, match="nothing is new"):
+        find_drift(new, trained, Limits())
 
 
 @pytest.mark.parametrize("per_part", [1, 9])

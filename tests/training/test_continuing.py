@@ -77,6 +77,24 @@ def test_sessions_that_are_new_or_went_on_are_trained_on_and_a_share_of_the_othe
     assert [name for table in written for name in table["session_id"].to_pylist()] == expected
 
 
+def test_sessions_that_only_lack_items_that_are_gone_are_known(tmp_path: Path) -> None:
+    """What a shop lists no more is in no table of today: nothing of these sessions is new."""
+    longer = {"data": make_config(tmp_path, max_session_length=4).data}
+    then = {**SESSIONS, "train": {"b": [11, 10, 12], "a": [12, 11, 11], "g": [10, 10]}}
+    earlier = day(tmp_path / "yesterday", then, **longer)
+    preprocess(earlier)
+    now = {"train": {"b": [11, 12], "a": [12, 11], "f": [12, 11]}, "valid": {"d": [11, 13]}}
+    config = day(tmp_path / "today", {**SESSIONS, **now}, **longer)
+    write_data(tmp_path / "today", ITEMS[1:], {})
+    preprocess(config, earlier=Run(earlier))
+    continuation = Continuation(Run(config), Run(earlier), Catalogue.load(Run(config).catalogue))
+    drawn = continuation.write_sessions(tmp_path / "sessions", 0.0, seed=0)
+    written = [pq.read_table(file) for file in sorted((tmp_path / "sessions").iterdir())]
+    # Of "a", an event is gone whose item is still there.
+    assert [name for table in written for name in table["session_id"].to_pylist()] == ["a", "f"]
+    assert (drawn.new, drawn.old) == (2, 0)
+
+
 def test_training_goes_on_from_the_earlier_weights_and_stores_a_model_like_any(
     yesterday: Run, today: Run
 ) -> None:
