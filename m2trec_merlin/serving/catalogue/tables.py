@@ -27,7 +27,7 @@ from m2trec_merlin.readers.times import parse_instants
 from m2trec_merlin.serving.catalogue.raw_items import Raw, as_raw, described_columns, is_bare
 from m2trec_merlin.serving.runtime.notes import name_some
 
-HIDDEN, FROM, UNTIL = "hidden", "available_from", "available_until"
+_ABOUT = HIDDEN, FROM, UNTIL = "hidden", "available_from", "available_until"
 _ROW_NUMBERS = "__index_level_"
 _YES, _NO = ("true", "1", "yes"), ("false", "0", "no")
 
@@ -73,7 +73,7 @@ def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = Fals
         attributes = [each for each in attributes if each.source_column in items]
         title_column = title_column if title_column in items else None
     if may_lack_attributes and not columns.describe_items and not columns.about:
-        known = ", ".join([*columns.described, HIDDEN, FROM, UNTIL])
+        known = ", ".join(dict.fromkeys([*columns.described, *_ABOUT]))
         there = ", ".join(columns.available)
         log.add(f"holds no column that an update could take: those are {known}; there are {there}")
         check_item_ids(items, log)
@@ -86,6 +86,11 @@ def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = Fals
         raise DataError(str(path), problems)
     ids = [str(item_id) for item_id in normalise_ids(items[ITEM_ID])]
     said = [f"not read: {', '.join(columns.left)}"] if columns.left else []
+    if columns.taken:
+        named = f"{', '.join(columns.taken)} of this table"
+        said.append(
+            f"{named} describes items, as in the run's own, and says nothing of when they are available"
+        )
     if odd := doubt_of_items(ids):
         said.append(odd)
     rows: dict[str, Raw] = {}
@@ -129,7 +134,7 @@ class _Columns:
     @classmethod
     def of(cls, available: list[str], written: ItemFormat) -> _Columns:
         described = described_columns(written)
-        about = [name for name in (HIDDEN, FROM, UNTIL) if name in available and name not in described]
+        about = [name for name in _ABOUT if name in available and name not in described]
         return cls(available, _column_of_ids(available, written), described, about)
 
     @property
@@ -137,6 +142,11 @@ class _Columns:
         """Those that are used; one at least, so that a table without any can be told what it lacks."""
         used = (self.ids, *self.described, *self.about)
         return [name for name in self.available if name in used] or self.available[:1]
+
+    @property
+    def taken(self) -> list[str]:
+        """Those that are called as if they were about availability, and describe items."""
+        return [name for name in _ABOUT if name in self.available and name in self.described]
 
     @property
     def left(self) -> list[str]:

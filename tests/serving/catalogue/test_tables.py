@@ -17,7 +17,7 @@ from m2trec_merlin.contract.item_format import ItemFormat
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.files.dialect import Dialect
 from m2trec_merlin.readers.files.table_file import TableFile
-from m2trec_merlin.serving.catalogue.tables import read_ids, read_items
+from m2trec_merlin.serving.catalogue.tables import UNTIL, read_ids, read_items
 
 ATTRIBUTE_OF_IDS = {"name": "code", "kind": "text", "column": "sku"}
 FORMAT = ItemFormat("sku", ({"name": "title", "kind": "text"},), None, "title", {})
@@ -65,6 +65,19 @@ def test_items_may_have_names_and_nothing_else(tmp_path: Path) -> None:
     assert read_items(table, by_name).items.keys() == {"oat milk"}
     hidden = read_items(table, by_name, may_lack_attributes=True)
     assert not hidden.items and hidden.availability == {"oat milk": {"hidden": True}}
+
+
+def test_a_column_of_the_run_that_is_called_hidden_hides_nothing_and_that_is_told(tmp_path: Path) -> None:
+    own = {"name": "locked", "kind": "categorical", "column": "hidden"}
+    table, written = tmp_path / "items.csv", replace(FORMAT, attributes=(*FORMAT.attributes, own))
+    table.write_text("sku,hidden,available_until\nA,1,2030-01-01\n")
+    given = read_items(table, written, may_lack_attributes=True)
+    assert json.loads(given.items["A"]) == {"hidden": "1"} and given.availability["A"].keys() == {UNTIL}
+    told = "hidden of this table describes items, as in the run's own, and says nothing of when"
+    assert any(told in notice for notice in given.notices)
+    table.write_text("sku\nA\n")
+    with pytest.raises(DataError, match="those are title, hidden, available_from, available_until; there"):
+        read_items(table, written, may_lack_attributes=True)
 
 
 def test_whether_an_item_is_hidden_has_one_spelling(tmp_path: Path) -> None:
