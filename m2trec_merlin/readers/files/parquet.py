@@ -10,6 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 _BLOCK_ROWS = 1 << 16
+#: Of times in INT96, as Spark, Hive and Impala write them. By default Arrow counts nanoseconds since 1970, of
+#: which 64 bits hold the years 1678 to 2261: 9999-12-31 would become a day of 1816.
+_INT96_UNIT = "us"
 
 
 class ParquetFile:
@@ -27,8 +30,8 @@ class ParquetFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        described = pq.read_metadata(path).schema
-        self._schema = described.to_arrow_schema()
+        with self._open() as parquet:
+            described, self._schema = parquet.schema, parquet.schema_arrow
         self._uuids = _uuids_of(described) | {field.name for field in self._schema if _is_uuid(field.type)}
         self.names = list(self._schema.names)
 
@@ -38,7 +41,7 @@ class ParquetFile:
 
     def batches(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield the rows in order."""
-        with pq.ParquetFile(self.path) as parquet:
+        with self._open() as parquet:
             for batch in parquet.iter_batches(_BLOCK_ROWS, columns=list(names)):
                 arrays = [_text_of(batch.column(n)) if n in self._uuids else batch.column(n) for n in names]
                 yield pa.RecordBatch.from_arrays(arrays, names=list(names))
@@ -46,6 +49,9 @@ class ParquetFile:
     def explain_bytes(self, row: int, name: str) -> str:
         """Say what to do about a value that is not UTF-8."""
         return f"column '{name}' holds bytes that are not UTF-8 text in row {row}; write the column as text"
+
+    def _open(self) -> pq.ParquetFile:
+        return pq.ParquetFile(self.path, coerce_int96_timestamp_unit=_INT96_UNIT)
 
 
 def _uuids_of(described: pq.ParquetSchema) -> set[str]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import struct
 from pathlib import Path
 from uuid import UUID
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.files.table_file import TableFile
+from m2trec_merlin.readers.times import parse_instants
 
 IDS = ["0f8fad5b-d9cb-469f-a165-70867728950e", None, "7c9e6679-7425-40de-944b-e07fc1f90ae7"]
 BYTES = [None if each is None else UUID(each).bytes for each in IDS]
@@ -51,3 +54,11 @@ def test_uuids_of_arrow_are_the_usual_text(tmp_path: Path) -> None:
 def test_other_bytes_are_text_or_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="column 'u' holds bytes that are not UTF-8 text in row 1"):
         TableFile(written(tmp_path / "t.parquet")).read()
+
+
+def test_times_of_spark_beyond_64_bits_of_nanoseconds_are_none_of_another_year(tmp_path: Path) -> None:
+    path, known = tmp_path / "t.parquet", dt.datetime(2024, 5, 6, 7, 8, 9, 123456)
+    times = pa.array([dt.datetime(9999, 12, 31), known, dt.datetime(1, 1, 1), None], pa.timestamp("us"))
+    pq.write_table(pa.table({"t": times}), path, use_deprecated_int96_timestamps=True)
+    instants = parse_instants(TableFile(path).read()["t"])
+    assert instants[1] == pd.Timestamp(known) and instants.isna().tolist() == [True, False, True, True]
