@@ -15,6 +15,7 @@ from typing import Literal
 import pyarrow as pa
 
 from m2trec_merlin.errors import DataError
+from m2trec_merlin.readers.files.compressed import open_bytes
 from m2trec_merlin.readers.files.dialect import Dialect, usual_separator, wide_encoding_of
 from m2trec_merlin.readers.files.table_file import TableFile
 
@@ -172,7 +173,7 @@ def _holds(file: Path, mark: bytes) -> bool:
 
 def _blocks(file: Path) -> Iterator[bytes]:
     try:
-        with pa.input_stream(str(file)) as stream:
+        with open_bytes(file) as stream:
             while block := stream.read(_BLOCK_BYTES):
                 yield block
     except (OSError, pa.ArrowException) as error:

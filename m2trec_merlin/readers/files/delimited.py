@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from m2trec_merlin.errors import DataError, shorten
+from m2trec_merlin.readers.files.compressed import open_bytes
 from m2trec_merlin.readers.files.dialect import Dialect, Utf8Watch, usual_separator, wide_encoding_of
 from m2trec_merlin.readers.files.formats import is_binary, other_format
 from m2trec_merlin.readers.files.quoting import RowCutter, StrayQuotesError
@@ -100,7 +101,7 @@ class DelimitedFile:
         return f"is not UTF-8 (row {row}, column '{name}'): {self._encoding_hint}"
 
     def _read_header(self) -> list[str]:
-        with pa.input_stream(str(self.path)) as stream:
+        with open_bytes(self.path) as stream:
             start = stream.read(_CHUNK_BYTES)
         self._refuse_other_formats(start)
         try:
@@ -169,7 +170,7 @@ class DelimitedFile:
         chunk, mark, lines = b"-", codecs.BOM_UTF8, 0
         watch = Utf8Watch("utf-8" if self._is_utf8 else self._dialect.encoding)
         try:
-            with pa.input_stream(str(self.path)) as file:
+            with open_bytes(self.path) as file:
                 while chunk:
                     chunk = file.read(_CHUNK_BYTES)
                     if watch.sees_utf8(chunk):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
+from m2trec_merlin.readers.files.compressed import suffix_of
 from m2trec_merlin.sections import Section
 
 SEPARATORS = {".csv": ",", ".txt": ",", ".dat": ",", ".tsv": "\t"}
@@ -75,8 +76,7 @@ class DialectOptions(Section):
 
 def usual_separator(path: Path) -> str:
     """Return what the name of a file promises."""
-    by_name = [SEPARATORS[s.lower()] for s in path.suffixes if s.lower() in SEPARATORS]
-    return by_name[-1] if by_name else ","
+    return SEPARATORS.get(suffix_of(path), ",")
 
 
 def wide_encoding_of(start: bytes) -> str | None:

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from m2trec_merlin.columns import is_list
 from m2trec_merlin.errors import DataError, reason_of
+from m2trec_merlin.readers.files.compressed import open_bytes, suffix_of
 from m2trec_merlin.readers.files.delimited import DelimitedFile
 from m2trec_merlin.readers.files.dialect import SEPARATORS, Dialect
 from m2trec_merlin.readers.files.formats import other_format
@@ -25,9 +26,10 @@ from m2trec_merlin.readers.files.raw_types import Convert, NotTextError, convers
 from m2trec_merlin.readers.problems import SHOWN
 
 _PARQUET = (".parquet", ".pq")
-_COMPRESSED = (".gz", ".bz2", ".zst")
 _ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar")
 _PEEKED_BYTES = 1 << 10
+#: Numbers in names of files have no more digits, or are none.
+_PADDED = 30
 #: What Arrow raises at damaged files; names of columns may be no text.
 _UNREADABLE = (pa.ArrowException, OSError, UnicodeError)
 #: Formats whose folders keep earlier versions beside the newest one, and what lies there.
@@ -48,9 +50,9 @@ class TableFile:
 
     Args:
         path: a `.parquet`, `.csv` or `.tsv` file (CSV also with .gz, .bz2 or .zst), or a folder of such
-            files, which are read in the order of their names; links are followed. Files and folders that
-            begin with a dot or an underscore are passed over; a folder DAY=2024-03-01 is a column of its
-            files.
+            files, which are read in the order of their names, part-2 before part-10; links are followed.
+            Files and folders that begin with a dot or an underscore are passed over; a folder DAY=2024-03-01
+            is a column of its files.
         dialect: how CSV files are written.
     """
 
@@ -63,7 +65,7 @@ class TableFile:
     def is_typed(self) -> bool:
         """Whether values carry types: Parquet, not CSV."""
         files = self._files()
-        return bool(files) and _suffix(files[0]) in _PARQUET
+        return bool(files) and suffix_of(files[0]) in _PARQUET
 
     def columns(self) -> list[str]:
         """Return the names of the columns of all files.
@@ -149,14 +151,15 @@ class TableFile:
 
     def text_files(self) -> list[Path]:
         """Return its files of delimited text."""
-        return [file for file in self._files() if _suffix(file) in SEPARATORS]
+        return [file for file in self._files() if suffix_of(file) in SEPARATORS]
 
     def _files(self) -> list[Path]:
         if self.path.is_file():
             return [self.path]
         if not self.path.is_dir():
             return []
-        return sorted(file for file in _files_below(self.path) if file.is_file() and _is_table(file))
+        found = [file for file in _files_below(self.path) if file.is_file() and _is_table(file)]
+        return sorted(found, key=_order_of)
 
     @cached_property
     def _parts(self) -> list[Part]:
@@ -184,9 +187,9 @@ class TableFile:
     def _open(self, file: Path) -> Part:
         if file.stat().st_size == 0:
             raise OSError("the file is empty")
-        if _suffix(file) in _PARQUET:
+        if suffix_of(file) in _PARQUET:
             return ParquetFile(file)
-        if _suffix(file) in SEPARATORS:
+        if suffix_of(file) in SEPARATORS:
             return DelimitedFile(file, self.dialect)
         raise DataError(str(file), [f"{file}: {_explain_name(file)}"])
 
@@ -244,15 +247,8 @@ class TableFile:
         return pd.DataFrame(columns).set_index(pd.RangeIndex(row, row + len(batch)))
 
 
-def _suffix(file: Path) -> str:
-    suffixes = [s.lower() for s in file.suffixes]
-    if suffixes and suffixes[-1] in _COMPRESSED:
-        suffixes.pop()
-    return suffixes[-1] if suffixes else ""
-
-
 def _is_table(file: Path) -> bool:
-    return _suffix(file) in _PARQUET or _suffix(file) in SEPARATORS
+    return suffix_of(file) in _PARQUET or suffix_of(file) in SEPARATORS
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
@@ -275,15 +271,21 @@ def _files_below(folder: Path) -> Iterator[Path]:
         seen.add(here)
 
 
+def _order_of(file: Path) -> tuple[list[str], Path]:
+    """Return what files are sorted by: their names, in which numbers count as such, whether padded or not."""
+    padded = [re.sub("[0-9]+", lambda digits: digits[0].zfill(_PADDED), part) for part in file.parts]
+    return padded, file
+
+
 def _is_aside(name: str) -> bool:
     return name.startswith((".", "_"))
 
 
 def _explain_name(file: Path) -> str:
     """Say what to do about a file whose name promises no table that is read."""
-    if _suffix(file) in _ARCHIVES:
+    if suffix_of(file) in _ARCHIVES:
         return "is an archive: unpack it first"
-    with pa.input_stream(str(file)) as stream:
+    with open_bytes(file) as stream:
         what = other_format(stream.read(_PEEKED_BYTES))
     name = "its name must end in .parquet, .csv or .tsv (or .csv.gz and so on)"
     return f"this is {what}" if what else f"{name}: rename it, if it is such a table"
@@ -305,7 +307,7 @@ def _begins_with(file: Path, start: bytes) -> bool:
 
 
 def _explain_unreadable(file: Path, error: Exception) -> str:
-    is_parquet = _suffix(file) in _PARQUET
+    is_parquet = suffix_of(file) in _PARQUET
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if is_parquet and file.stat().st_size and not _begins_with(file, _MAGIC):
         reason = f"it begins otherwise; if it is text, its name must end in .csv or .tsv ({reason})"

@@ -40,12 +40,14 @@ def test_separators_and_compression(tmp_path: Path) -> None:
     (tmp_path / "s.csv").write_text("a;b\n1;2\n")
     with gzip.open(tmp_path / "z.csv.gz", "wt") as file:
         file.write("a,b\n1,2\n")
+    (tmp_path / "CAPITALS.CSV.GZ").write_bytes((tmp_path / "z.csv.gz").read_bytes())
     tables = [
         TableFile(tmp_path / "t.tsv"),
         TableFile(tmp_path / "s.csv", Dialect(";")),
         TableFile(tmp_path / "z.csv.gz"),
+        TableFile(tmp_path / "CAPITALS.CSV.GZ"),
     ]
-    assert [t.read().to_numpy().tolist() for t in tables] == [[["1", "2"]]] * 3
+    assert [t.read().to_numpy().tolist() for t in tables] == [[["1", "2"]]] * 4
 
 
 def test_folder_is_one_table_whose_rows_are_located_in_their_files(tmp_path: Path) -> None:
@@ -92,6 +94,14 @@ def test_unreadable_files(tmp_path: Path, name: str, content: bytes, message: st
     assert len(caught.value.problems) == 1
     assert str(tmp_path / name) in caught.value.problems[0]
     assert re.search(message, caught.value.problems[0])
+
+
+def test_files_are_read_in_the_order_of_the_numbers_in_their_names(tmp_path: Path) -> None:
+    names = ("month=2/part-2.csv", "month=2/part-10.csv", "month=010/part-1.csv", "month=11/a.csv")
+    for name in reversed(names):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"a\n{name}\n")
+    assert TableFile(tmp_path).read(["a"])["a"].tolist() == [*names]
 
 
 def test_copies_that_programs_keep_aside_are_no_data(tmp_path: Path) -> None:
