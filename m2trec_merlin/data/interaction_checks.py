@@ -27,19 +27,18 @@ _ROUNDED = "may have lost digits"
 _HEADER_HINT = "the header stands between the rows: remove it there"
 #: Fewer events than that may well happen twice within the unit of their times.
 _NOTABLE = 0.05
-_MISSING_HINTS = {SESSION_ID: "leave these events out, or give each session, or guest, an id of its own"}
 #: Shorter sessions may well repeat themselves.
 _LONG_ENOUGH = 4
 #: Odd numbers that spread over 64 bits.
 _FACTORS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9))
 
 
-def check_ids(values: pd.Series, column: str, log: ProblemLog) -> pd.Series:
+def check_ids(values: pd.Series, column: str, log: ProblemLog, missing_hint: str = "") -> pd.Series:
     """Note which values are no ids; return them as ids, as `normalise_ids` does."""
     ids = normalise_ids(values)
     if column == ITEM_ID:
         log.add_rows(column, "is the name of its column", ids, _headers(ids, log.origin), _HEADER_HINT)
-    log.add_rows(column, "is missing", ids, ids.isna(), _MISSING_HINTS.get(column, ""))
+    log.add_rows(column, "is missing", ids, ids.isna(), missing_hint)
     log.add_rows(column, "is no whole number", values, has_fractions(values), "ids are whole numbers or text")
     log.add_rows(column, _ROUNDED, values, are_rounded_ids(values), ID_HINT)
     return ids
@@ -102,7 +101,12 @@ class InteractionChecker:
         self._split = config.data.split
         self._shortest = config.data.min_session_length
         self._known = known
-        self._unknown_hint = config.data.unknown_items_hint
+        left_out = config.data.left_out_hint
+        self._unknown_hint = f"add the items, or {left_out}"
+        self._missing_hints = {
+            SESSION_ID: "leave these events out, or give each session, or guest, an id of its own",
+            ITEM_ID: left_out,
+        }
         self._times_hint = config.data.times_hint
         if "%Z" in source.time_format:
             self._times_hint = f"write offsets (%z): few names of zones are known; {self._times_hint}"
@@ -122,8 +126,8 @@ class InteractionChecker:
         """Note what is wrong with whole sessions side by side, and count them."""
         self._rows += len(chunk)
         ids = {
-            column: check_ids(chunk[column], column, self._log)
-            for column in (SESSION_ID, ITEM_ID)
+            column: check_ids(chunk[column], column, self._log, hint)
+            for column, hint in self._missing_hints.items()
             if column in chunk
         }
         sessions = numbered(ids[SESSION_ID]) if SESSION_ID in ids else None

@@ -167,7 +167,7 @@ class DataSettings(Section):
     #: Settings that are paths, relative to the configuration file. Where data lie does not change them.
     paths: ClassVar[tuple[str, ...]] = ()
     #: What to do about events of items that the items table lacks.
-    unknown_items_hint: ClassVar[str] = "add the items, or leave these events out"
+    left_out_hint: ClassVar[str] = "leave these events out"
     #: What to do about times that cannot be read.
     times_hint: ClassVar[str] = "the years 1678 to 2261 can be read"
 

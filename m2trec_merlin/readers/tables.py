@@ -71,7 +71,9 @@ class TablesOptions(DialectOptions):
         "or a strptime format",
     )
     drop_unknown_items: bool = Field(
-        False, description="leave out events of items without metadata, instead of refusing them"
+        False,
+        description="leave out events of items without metadata, and those that name no item, instead of "
+        "refusing them",
     )
 
     @field_validator("time_format")
@@ -97,9 +99,7 @@ class TablesData(DataSettings):
     options: TablesOptions = TablesOptions()
 
     paths: ClassVar[tuple[str, ...]] = ("interactions", "items")
-    unknown_items_hint: ClassVar[str] = (
-        "add the items, or leave these events out with data.options.drop_unknown_items: true"
-    )
+    left_out_hint: ClassVar[str] = "leave these events out with data.options.drop_unknown_items: true"
     times_hint: ClassVar[str] = (
         "data.options.time_format says how times are written, such as %d/%m/%Y %H:%M:%S or ms; "
         "the years 1678 to 2261 can be read"
@@ -157,11 +157,6 @@ class TablesData(DataSettings):
             )
         if self.options.time_format is not None and self.columns.order is None:
             lines.append("data.options.time_format changes nothing without data.columns.order")
-        if self.options.drop_unknown_items and self.items is None:
-            lines.append(
-                "data.options.drop_unknown_items changes nothing without data.items: the interactions "
-                "describe all of their items"
-            )
         return lines
 
     def _no_split_column(self) -> str:

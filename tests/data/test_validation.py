@@ -51,7 +51,8 @@ def test_everything_at_once(make_config: MakeConfig) -> None:
         in text
     )
     assert f"{where}, column 'session_id': is missing in 1 row: row 3" in text
-    assert f"{where}, column 'item_id': is missing in 1 row: row 4" in text
+    left_out = "leave these events out with data.options.drop_unknown_items: true"
+    assert f"{where}, column 'item_id': is missing in 1 row: row 4; {left_out}" in text
     assert (
         f"{where}, column 'item_id': names an item that has no row in {where_items} in 2 rows: "
         "row 2 ('99.0'), row 5 ('98.0'); add the items, or leave these events out "

@@ -91,7 +91,9 @@ def test_a_source_without_items_says_where_it_looked(table: Path) -> None:
 
 
 def test_ids_that_are_missing_may_be_left_out(table: Path) -> None:
-    source = data(table, options={"drop_unknown_items": True}).open(1)
+    settings = data(table, options={"drop_unknown_items": True})
+    assert settings.without_effect() == []
+    source = settings.open(1)
     assert sum(map(len, source.interactions())) == 5
     assert source.notices == ["1 events left out: they name no item"]
 
