@@ -20,11 +20,15 @@ _NOTABLE = 0.01
 _FEW, _MANY = 1, 30
 #: White space at an end, or the same characters as Arrow's expressions write them.
 _ODD = r"^[\s\pZ]|[\s\pZ]$|[\x{ad}\x{200b}-\x{200f}\x{2060}\x{feff}]"
+#: Texts in quotation marks, behind one, or in a formula: so exports keep spreadsheets from taking 007 for 7.
+_IN_MARKS = re.compile(r"""\A(?:=?(["'])(.*)\1|'(.*))\Z""", re.DOTALL)
+_MARKED = r"""^=?".*"$|^'"""
 
 #: Ways to write an id that a person may take for the same, the least ones first.
 _WAYS: dict[str, Callable[[str], str]] = {
     "white space at its ends": str.strip,
     "characters that nobody sees": lambda text: _UNSEEN.sub("", text).strip(),
+    "quotation marks": lambda text: _IN_MARKS.sub(r"\2\3", text),
     "the Unicode form of its letters": lambda text: unicodedata.normalize("NFKC", text),
     "leading zeros or a fraction": lambda text: (
         _NUMBER.sub(r"\1\2", text) if _NUMBER.fullmatch(text) else text
@@ -54,7 +58,7 @@ def explain_unknown(unknown: Iterable[object], known: Iterable[object]) -> str:
 
 
 def doubt_of(ids: Iterable[object]) -> str:
-    """Say that some ids hold what nobody sees, with the first of them; nothing if none does."""
+    """Say that some ids hold what nobody sees or means, with the first of them; nothing if none does."""
     return _doubt_of(_texts(ids))
 
 
@@ -63,10 +67,14 @@ def _texts(ids: Iterable[object]) -> pa.StringArray:
 
 
 def _doubt_of(texts: pa.StringArray) -> str:
-    odd = texts.filter(pc.match_substring_regex(texts, _ODD))
-    if not len(odd):
-        return ""
-    return f"ids such as {odd[0].as_py()!r} have white space at an end or characters that nobody sees"
+    for pattern, what in (
+        (_ODD, "white space at an end or characters that nobody sees"),
+        (_MARKED, "quotation marks that belong to them"),
+    ):
+        odd = texts.filter(pc.match_substring_regex(texts, pattern))
+        if len(odd):
+            return f"ids such as {odd[0].as_py()!r} have {what}"
+    return ""
 
 
 def doubt_of_items(ids: Iterable[object]) -> str:
@@ -84,7 +92,7 @@ def doubt_of_items(ids: Iterable[object]) -> str:
 class AlikeIds:
     """Counts the ids of one column that are nearly another one of it, chunk by chunk.
 
-    Ids that differ by white space and what nobody sees are told by `doubt_of`.
+    Ids that differ by white space, what nobody sees or quotation marks are told by `doubt_of`.
     """
 
     def __init__(self) -> None:

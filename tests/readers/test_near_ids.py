@@ -19,6 +19,9 @@ from m2trec_merlin.readers.near_ids import (
     [
         ("7 ", "7", "white space at its ends"),
         ("\ufeff7\u200b", "7", "characters that nobody sees"),
+        ('="007"', "007", "quotation marks"),
+        ("7", "'7", "quotation marks"),
+        ('"a b"', "a b", "quotation marks"),
         ("cafe\u0301", "caf\u00e9", "the Unicode form of its letters"),
         ("007", "7", "leading zeros or a fraction"),
         ("7.0", "7", "leading zeros or a fraction"),
@@ -52,6 +55,12 @@ def test_ids_with_what_nobody_sees_are_named(odd: str) -> None:
     said = f"ids such as {odd!r} have white space at an end or characters that nobody sees"
     assert doubt_of(["7", None, 8, "7 7", odd, " x"]) == said
     assert doubt_of(["7", None, 8, "7 7", "\u0645\u06cc"]) == doubt_of([]) == ""
+
+
+@pytest.mark.parametrize("odd", ['="007"', '"7"', "'7", "'a'"])
+def test_ids_with_quotation_marks_are_named(odd: str) -> None:
+    assert doubt_of(["7", odd]) == f"ids such as {odd!r} have quotation marks that belong to them"
+    assert doubt_of(['7"', "o'clock", "=7"]) == ""
 
 
 def _doubt(ids: list[object], others: int) -> str:
