@@ -12,6 +12,14 @@ import yaml
 
 from m2trec_merlin.errors import ConfigError, reason_of, shorten
 
+#: What to do about mistakes in YAML, by signs of them in the message, or in the text below that.
+_HINTS = {
+    r"'\\t' that cannot start": "YAML indents with spaces, not with tabs",
+    "'.' that cannot start": "a text that begins so needs quotation marks, as in '%d.%m.%Y' or '@hour'",
+    "unknown escape character": r"a backslash in double quotes is an escape: write 'C:\shop' in single ones",
+    r"(?m)^ *[\u00a0\u2000-\u200b\u3000]": "a line begins with blanks of a web page, which are no spaces",
+}
+
 
 def read_settings(path: Path) -> dict[str, Any]:
     """Return what a file says, unchecked.
@@ -60,8 +68,8 @@ def parse_yaml(text: str, source: str) -> Any:
     try:
         return yaml.load(text, _Yaml12)
     except yaml.YAMLError as error:
-        hint = "\n  YAML indents with spaces, not with tabs" if r"'\t'" in str(error) else ""
-        raise ValueError(str(error).replace("<unicode string>", source) + hint) from None
+        hints = (f"\n  {hint}" for sign, hint in _HINTS.items() if re.search(sign, f"{error}\n{text}"))
+        raise ValueError(str(error).replace("<unicode string>", source) + next(hints, "")) from None
     except RecursionError:
         raise ValueError("nested too deeply") from None
 

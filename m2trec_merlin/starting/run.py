@@ -14,6 +14,7 @@ from m2trec_merlin.data import prepare_data, summarise_data
 from m2trec_merlin.errors import ConfigError, DataError, reason_of
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers.canonical import KnownItems, normalise_ids
+from m2trec_merlin.readers.files.missing import explain_missing
 from m2trec_merlin.starting.choice import ChosenKind
 from m2trec_merlin.starting.configuration import Examination, compose
 from m2trec_merlin.starting.dialect import writing_of
@@ -216,7 +217,7 @@ def _both(ask: Callable[[Path], T], events: Path, items: Path) -> tuple[T, T]:
 
 def _check_paths(events: Path, items: Path | None, output: Path, force: bool) -> None:
     named = [events, *([] if items is None else [items])]
-    problems = [f"{path}: no such file or folder" for path in named if not path.exists()]
+    problems = [explain_missing(path) for path in named if not path.exists()]
     if items is not None and events.exists() and items.exists() and events.samefile(items):
         problems.append(f"{events} and {items} are one table: name it once if it says what the items are")
     if output.suffix not in (".yaml", ".yml"):

@@ -56,6 +56,10 @@ def test_yaml_is_read_by_version_1_2(text: str, value: Any) -> None:
     [
         ("a:\n\t- 1", r"'\\t' that cannot start.*\n.*c\.yaml\", line 2(.|\n)*spaces, not with tabs"),
         ("a: 1\n---\na: 2", r"single document(.|\n)*c\.yaml\", line 2"),
+        ("a: {b: %d.%m.%Y}", r"line 1, column 8:(.|\n)*begins so needs quotation marks, as in '%d"),
+        ("a: @hour", "begins so needs quotation marks"),
+        (r'a: "C:\data\new.csv"', r"line 1(.|\n)*backslash(.|\n)*in single ones"),
+        ("a:\n\u00a0\u00a0b: 1\n  c: 2\n", "line 3(.|\n)*which are no spaces"),
         ("a: !!python/object:os.system 1", "could not determine a constructor"),
         ("? [a]\n: 1", "unhashable key"),
         ("a: *nowhere", "undefined alias"),

@@ -61,7 +61,10 @@ class DialectOptions(Section):
     @classmethod
     def _separates(cls, separator: str | None) -> str | None:
         if separator is not None and (len(separator) != 1 or not separator.isascii() or separator in '"\r\n'):
-            raise ValueError("expected one ASCII character that is no quotation mark and no end of line")
+            raise ValueError(
+                "expected one ASCII character that is no quotation mark and no end of line; a tab is written "
+                'as "\\t", in double quotes'
+            )
         return separator
 
     @field_validator("encoding")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
@@ -20,6 +19,7 @@ from m2trec_merlin.readers.files.compressed import open_bytes, suffix_of
 from m2trec_merlin.readers.files.delimited import DelimitedFile
 from m2trec_merlin.readers.files.dialect import SEPARATORS, Dialect
 from m2trec_merlin.readers.files.formats import other_format
+from m2trec_merlin.readers.files.missing import explain_missing
 from m2trec_merlin.readers.files.named_folders import Part, contradictions, with_columns_of
 from m2trec_merlin.readers.files.parquet import ParquetFile
 from m2trec_merlin.readers.files.raw_types import Convert, NotTextError, conversion, plain_type
@@ -198,7 +198,7 @@ class TableFile:
             return f"{self.path}: the folder holds no .parquet, .csv or .tsv file"
         if self.path.exists():
             return f"{self.path}: is neither a file nor a folder"
-        return f"{self.path}: no such file or folder{_explain_missing(self.path)}"
+        return explain_missing(self.path)
 
     def _conversions(self, names: Sequence[str], single: Collection[str]) -> dict[str, Convert]:
         """Return how each column comes to one type, or raise all reasons why one does not."""
@@ -289,16 +289,6 @@ def _explain_name(file: Path) -> str:
         what = other_format(stream.read(_PEEKED_BYTES))
     name = "its name must end in .parquet, .csv or .tsv (or .csv.gz and so on)"
     return f"this is {what}" if what else f"{name}: rename it, if it is such a table"
-
-
-def _explain_missing(path: Path) -> str:
-    if re.search(r"[*?]", path.name):
-        return "; a pattern names no files: name their folder"
-    beside = path.parent.iterdir() if path.parent.is_dir() else ()
-    wanted = unicodedata.normalize("NFC", path.name)
-    if any(unicodedata.normalize("NFC", each.name) == wanted for each in beside):
-        return "; one there is called so with letters composed otherwise (Unicode NFC, NFD): copy its name"
-    return ""
 
 
 def _begins_with(file: Path, start: bytes) -> bool:

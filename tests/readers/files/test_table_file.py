@@ -182,9 +182,14 @@ def test_tables_that_keep_earlier_versions_are_refused(tmp_path: Path, sign: str
 
 @pytest.mark.parametrize(
     ("name", "told"),
-    [("clicks-*.csv", "a pattern names no files: name their folder"), ("clicks.csv", "file or folder$")],
+    [
+        ("clicks-*.csv", "a pattern names no files: name their folder"),
+        ("clicks.csv", "file or folder$"),
+        ("s3://bucket/clicks.csv", "what lies at an address is not fetched"),
+        ("${DATA}/clicks.csv", "variables are not replaced"),
+    ],
 )
-def test_a_pattern_is_no_file(tmp_path: Path, name: str, told: str) -> None:
+def test_patterns_addresses_and_variables_are_no_files(tmp_path: Path, name: str, told: str) -> None:
     (tmp_path / "clicks-1.csv").write_text("x\n1\n")
     with pytest.raises(DataError, match=told):
         TableFile(tmp_path / name).columns()
