@@ -198,7 +198,8 @@ class InteractionChecker:
             self._log.add_rows(SESSION_ID, what, chunk[SESSION_ID], wrong)
         if self._split.is_named and SPLIT in chunk:
             names = chunk[SPLIT].astype(object).where(chunk[SPLIT].notna(), None)
-            self._log.add_rows(SPLIT, f"is none of {', '.join(SPLITS)}", names, ~names.isin(SPLITS))
+            what, hint = f"is none of {', '.join(SPLITS)}", "splits are called so, in small letters"
+            self._log.add_rows(SPLIT, what, names, ~names.isin(SPLITS), hint)
             other = names.to_numpy(object) != names.to_numpy(object)[first][session]
             what = "is not the split of its session's first event"
             self._log.add_rows(SPLIT, what, names, other & names.isin(SPLITS).to_numpy())

@@ -28,7 +28,7 @@ from m2trec_merlin.starting.listing import find_listing
 from m2trec_merlin.starting.look import Column, Look, look_at
 from m2trec_merlin.starting.names import speaks_of
 from m2trec_merlin.starting.order import find_order
-from m2trec_merlin.starting.sessions import find_grouping, find_split
+from m2trec_merlin.starting.sessions import find_grouping, find_split, nearly_splits
 from m2trec_merlin.starting.several import rows_of_several
 from m2trec_merlin.starting.strangers import explain_strangers
 from m2trec_merlin.starting.times import apart_from, nearly_times, unread_times
@@ -146,6 +146,7 @@ def _examine(one: Look, other: Look, ids: ItemIds, unsure: list[str]) -> Examina
     if several and not (ids.known > MET and any(speaks_of(name, "session", "user") for name in one.columns)):
         raise DataError(str(one.path), [f"{one.path}: {why}" for why in several.values()])
     split = find_split(one)
+    unsure += [] if split else nearly_splits(one)
     # What an item is called, and when it came out, is neither session nor time of an event.
     of_items = other.columns.keys() if other.file is one.file else {ids.clicked}
     taken = {*of_items, *([split] if split else [])}

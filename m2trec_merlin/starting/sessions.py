@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -28,6 +29,8 @@ _OF_ITEMS = 1.2
 _SHARED, _OF_ALL, _TIMES_THE_MEAN = 0.02, 0.05, 10
 #: Share of events without company from which on users may make better sessions than orders do.
 _MANY_ALONE = 0.3
+#: What others call splits; of the same column one is for training.
+_CALLED_SPLITS = r"(?i)train(ing)?|test(ing)?|val(id(ation)?)?|dev|eval(uation)?"
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,16 @@ def find_split(events: Look) -> str | None:
         if not column.gaps and {"train", "test"} <= named <= set(SPLITS):
             return column.name
     return None
+
+
+def nearly_splits(events: Look) -> Iterator[str]:
+    """Say which columns seem to name splits otherwise than the product does."""
+    for column in events.columns.values():
+        if not column.is_list and column.distinct > 1 and column.share(_CALLED_SPLITS) == 1:
+            yield (
+                f"'{column.name}' has {column.examples(5)}: if these are splits, call them "
+                f"{', '.join(SPLITS)}; as they are, other sessions are held out"
+            )
 
 
 def find_grouping(events: Look, times: list[Times], taken: set[str]) -> Grouping:

@@ -102,6 +102,7 @@ def test_numbers_that_name_no_split(
     columns = {"order": "position", "split": "part"}
     (problem,) = problems_of(make_config(events, items, "parquet", columns=columns, split={"kind": "column"}))
     assert "column 'part': is none of train, valid, test in 9 rows: row 1 (1), row 2, row 3 (2)" in problem
+    assert problem.endswith("splits are called so, in small letters")
 
 
 def test_ids_that_are_written_otherwise_in_the_other_table_are_named(

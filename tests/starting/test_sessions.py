@@ -9,7 +9,7 @@ import pytest
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.starting.event_times import find_times
 from m2trec_merlin.starting.order import Order, find_order
-from m2trec_merlin.starting.sessions import Grouping, find_grouping, find_split
+from m2trec_merlin.starting.sessions import Grouping, find_grouping, find_split, nearly_splits
 from tests.starting.conftest import LookAt
 
 START = pd.Timestamp("2024-03-01")
@@ -191,6 +191,23 @@ def test_a_column_of_row_numbers_groups_nothing(look: LookAt) -> None:
 def test_a_column_that_names_the_split(look: LookAt, values: list[Any], is_split: bool) -> None:
     clicks = pd.DataFrame({"a": range(30), "fold": (values * 30)[:30]})
     assert find_split(look(clicks)) == ("fold" if is_split else None)
+
+
+@pytest.mark.parametrize(
+    ("values", "are_told"),
+    [
+        (["Train", "Test"], True),
+        (["train", "validation", "test"], True),
+        (["training", "dev", "eval"], True),
+        (["train", "bus"], False),
+        (["train"], False),
+        ([["train"], ["test"]], False),
+    ],
+)
+def test_splits_under_other_names_are_told(look: LookAt, values: list[Any], are_told: bool) -> None:
+    clicks = pd.DataFrame({"session": range(12), "fold": (values * 12)[:12]})
+    told = [*nearly_splits(look(clicks))]
+    assert bool(told) == are_told and all("'fold' has" in one for one in told)
 
 
 def test_what_is_said_of_sessions_is_no_session(look: LookAt) -> None:
