@@ -27,7 +27,7 @@ from m2trec_merlin.readers.positions import parse_positions
 from m2trec_merlin.readers.settings import DataSettings
 from m2trec_merlin.readers.source import Origin
 from m2trec_merlin.readers.times import ISO_8601, require_format
-from m2trec_merlin.readers.user_sessions import UserSessions
+from m2trec_merlin.readers.user_sessions import BusiestUser, UserSessions
 from m2trec_merlin.sections import Name, Section, SettingPath
 
 
@@ -184,6 +184,7 @@ class TableFiles:
         self._chunk_sessions = config.chunk_sessions
         self._groups = GroupedSessions(self._rows, config.chunk_sessions)
         self._left_out = LeftOut()
+        self._busiest = BusiestUser()
         self._files = list(dict.fromkeys([self._interactions_file, self._items_file]))
         self.name = " and ".join(file.path.name for file in self._files)
         self.time_format = self._options.time_format or ISO_8601
@@ -217,9 +218,11 @@ class TableFiles:
 
     @property
     def notices(self) -> list[str]:
-        """Events and files left out, and settings that nothing was read by."""
+        """Events and files left out, users who may be many, and settings that nothing was read by."""
         files = (notice for file in self._files for notice in file.notices())
-        return [*self._left_out.notices(self._items_file.path.name), *files, *self._unused_dialects()]
+        users = filter(None, [self._busiest.doubt(self._grouped_by)])
+        left_out = self._left_out.notices(self._items_file.path.name)
+        return [*left_out, *users, *files, *self._unused_dialects()]
 
     def _unused_dialects(self) -> Iterator[str]:
         for dialect in dict.fromkeys(file.dialect for file in self._files):
@@ -256,7 +259,7 @@ class TableFiles:
     def interactions(self) -> Iterator[pd.DataFrame]:
         """Yield whole sessions, in the order in which they, or their users, begin in the file."""
         known = self._known_items()
-        self._left_out = LeftOut()
+        self._left_out, self._busiest = LeftOut(), BusiestUser()
         for chunk in self._whole_sessions():
             kept = chunk if known is None or ITEM_ID not in chunk else self._left_out.drop(chunk, known)
             if len(kept):
@@ -271,7 +274,8 @@ class TableFiles:
             yield from self._groups
         elif TIMESTAMP in self.interactions_origin.columns:
             # What a user did with items that are not known bridges a pause, too: these are left out later.
-            yield from self._cut.cut(self._groups, self.time_format, self._chunk_sessions)
+            users = self._busiest.among(self._groups)
+            yield from self._cut.cut(users, self.time_format, self._chunk_sessions)
         else:
             problem = (
                 f"{self._interactions_file.path}, column '{order}': holds numbers, and data.sessions needs "

@@ -21,8 +21,11 @@ from m2trec_merlin.readers.canonical import normalise_ids
 from m2trec_merlin.readers.grouping import cut_sessions
 from m2trec_merlin.readers.times import parse_timestamps
 from m2trec_merlin.sections import Name, Section
+from m2trec_merlin.shares import percent
 
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "day": 86_400, "days": 86_400}
+#: Share of all events, and times the mean of the users, from which on one user may be many.
+_OF_ALL, _TIMES_THE_MEAN = 0.05, 10
 _DURATION = re.compile(rf"(\d{{1,9}}(?:\.\d{{1,6}})?)\s*({'|'.join(_SECONDS)})")
 
 
@@ -67,6 +70,41 @@ class UserSessions(Section):
         """
         for chunk in users:
             yield from cut_sessions(_sessions_of(chunk, time_format, self.longest_pause), chunk_sessions)
+
+
+class BusiestUser:
+    """The user with the most events of all: guests who share an id are none whose sessions can be cut."""
+
+    def __init__(self) -> None:
+        self._name: object = None
+        self._most = self._events = self._users = 0
+
+    def among(self, users: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        """Yield chunks of whole users as they are, and look at them."""
+        for chunk in users:
+            counts = chunk[SESSION_ID].value_counts()
+            if len(counts) and counts.iloc[0] > self._most:
+                self._name, self._most = counts.index[0], int(counts.iloc[0])
+            self._events, self._users = self._events + int(counts.sum()), self._users + len(counts)
+            yield chunk
+
+    def doubt(self, column: str) -> str:
+        """Say who may stand for many; nothing if nobody does.
+
+        Args:
+            column: of the users, as the source calls it.
+        """
+        if not may_be_many(self._most, self._events, self._users):
+            return ""
+        return (
+            f"{percent(self._most, self._events)} of the events have {self._name!r} in column '{column}': if "
+            "guests share it, leave these out, or give each guest another, as their sessions are mixed"
+        )
+
+
+def may_be_many(most: int, events: int, users: int) -> bool:
+    """Tell whether one user of `users` has so many of all events that it may stand for several."""
+    return most > max(_OF_ALL * events, _TIMES_THE_MEAN * events / max(users, 1))
 
 
 def _sessions_of(events: pd.DataFrame, time_format: str, gap: np.timedelta64) -> pd.DataFrame:

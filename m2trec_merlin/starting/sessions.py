@@ -10,6 +10,7 @@ from pandas.core.groupby import SeriesGroupBy
 
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers.canonical import SPLITS
+from m2trec_merlin.readers.user_sessions import may_be_many
 from m2trec_merlin.shares import percent
 from m2trec_merlin.starting.event_times import names_users
 from m2trec_merlin.starting.look import Column, Look
@@ -24,9 +25,8 @@ _WHOLE = "all that a user did is one session"
 _LAST = "results on such data are mostly published with data.split kind leave_one_out"
 #: Values an item has on average of what follows from it.
 _OF_ITEMS = 1.2
-#: Share of the events in company that are in sessions of several users, from which on this is told; share of
-#: all events, and times the mean, from which on one user may be many.
-_SHARED, _OF_ALL, _TIMES_THE_MEAN = 0.02, 0.05, 10
+#: Share of the events in company that are in sessions of several users, from which on this is told.
+_SHARED = 0.02
 #: Share of events without company from which on users may make better sessions than orders do.
 _MANY_ALONE = 0.3
 #: What others call splits; of the same column one is for training.
@@ -229,7 +229,7 @@ def _of_many(user: Column, first: int) -> str:
     """Say which value may stand for many users, and how many events have none; nothing if all is well."""
     values, told = user.values.iloc[:first], ""
     counts = values.value_counts()
-    if len(counts) and counts.iloc[0] > max(_OF_ALL * counts.sum(), _TIMES_THE_MEAN * counts.mean()):
+    if len(counts) and may_be_many(counts.iloc[0], counts.sum(), len(counts)):
         told += f"; {percent(counts.iloc[0] / counts.sum())} of events are of {counts.index[0]!r}: if guests "
         told += "share it, leave these out, or give each guest another"
     if missing := int(values.isna().sum()):
