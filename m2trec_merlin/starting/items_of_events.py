@@ -41,6 +41,7 @@ def look_at_items(events: Look) -> Look:
             f"describes it. This one does not say it: of its columns {shown} none is called like ids of "
             "items or their names, comes back, and has the same beside it then, such as a title or a category"
         )
+        problem += "".join(f"; '{name}' cannot be read: {why}" for name, why in events.unreadable.items())
         raise DataError(str(events.path), [problem])
     *_, name, described = max(found)
     names = [name, *described]

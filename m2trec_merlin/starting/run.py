@@ -116,7 +116,11 @@ def _one_table(path: Path) -> tuple[Look, Look, ItemIds, list[str]]:
     """Return a look at the events and at the items among them, the ids of these, and what is unsure."""
     writing = writing_of(path)
     events = look_at(path, writing.dialect, _KEPT_ROWS)
-    items = look_at_items(events)
+    try:
+        items = look_at_items(events)
+    except DataError as error:
+        problems = without_header(events, events, None)
+        raise DataError(path.name, problems[:1] or error.problems) from None
     name = next(iter(items.columns))
     ids = ItemIds(name, name, 1.0, True)
     if problems := without_header(events, items, ids):

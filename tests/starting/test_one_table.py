@@ -9,6 +9,7 @@ import pytest
 
 from m2trec_merlin.config import load_config
 from m2trec_merlin.data import prepare_data
+from m2trec_merlin.errors import DataError
 from m2trec_merlin.starting.run import start
 from tests.starting.test_run import EXPECTED, clicks, products, settings
 
@@ -35,6 +36,19 @@ def test_one_table_that_says_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     items = pd.read_parquet(prepare_data(load_config("shop.yaml")) / "items.parquet")
     assert len(items) == n_items
     assert items.set_index("item_id")["name"].to_dict() == both.set_index("product")["name"].to_dict()
+
+
+def test_one_table_that_says_nothing_of_items_is_told_why(tmp_path: Path) -> None:
+    headless = tmp_path / "clicks.dat"
+    rows = [f"{n // 3},2014-04-07T10:5{n % 9}:09.277Z,2145{n % 7:05d},0" for n in range(90)]
+    headless.write_text("\n".join(rows))
+    with pytest.raises(DataError, match=r"clicks\.dat: its first line is a row: '2014-04"):
+        start(headless, None, tmp_path / "shop.yaml")
+    (tmp_path / "both").mkdir()
+    clicks().rename(columns={"product": "sku"}).to_csv(tmp_path / "both" / "clicks.csv", index=False)
+    products().to_csv(tmp_path / "both" / "products.csv", index=False)
+    with pytest.raises(DataError, match=r"'name' cannot be read: .*lacks the columns name of prod"):
+        start(tmp_path / "both", None, tmp_path / "shop.yaml")
 
 
 @pytest.mark.parametrize("name", ["Item", "itemDescription", "Product"])
