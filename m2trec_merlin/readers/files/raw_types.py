@@ -42,7 +42,8 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
     """Return the type in which a column is read: bytes as text, categories as their values.
 
     Raises:
-        TypeError: it holds structures, which no kind of attribute reads.
+        TypeError: it holds structures, which no kind of attribute reads, or lengths of time, which as texts
+            would be counts of the unit that the file happens to have.
     """
     if isinstance(kind, pa.BaseExtensionType):
         return plain_type(kind.storage_type)
@@ -57,7 +58,7 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
         if is_list(value):
             raise TypeError("lists of lists")
         return kind if value == kind.value_type else pa.list_(value)
-    if _TYPES.is_nested(kind) or _TYPES.is_interval(kind):
+    if _TYPES.is_nested(kind) or _TYPES.is_interval(kind) or _TYPES.is_duration(kind):
         raise TypeError(str(kind))
     return kind
 

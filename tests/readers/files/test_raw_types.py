@@ -98,12 +98,14 @@ def test_types_that_do_not_go_together(one: pa.DataType, other: pa.DataType) -> 
         pa.map_(pa.string(), pa.int64()),
         pa.struct([("x", pa.int64())]),
         pa.list_(pa.struct([("x", pa.int64())])),
+        pa.duration("us"),
+        pa.list_(pa.duration("ns")),
         pa.list_(pa.list_(pa.int64())),
         pa.dense_union([pa.field("x", pa.int64())]),
     ],
 )
 def test_structures_are_refused(kind: pa.DataType) -> None:
-    with pytest.raises(TypeError, match=r"map|struct|lists of lists|union"):
+    with pytest.raises(TypeError, match=r"map|struct|lists of lists|union|duration"):
         conversion([kind])
 
 
