@@ -7,8 +7,10 @@ import re
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from m2trec_merlin.columns import as_text
+from m2trec_merlin.columns import as_text, to_arrow
 from m2trec_merlin.readers.positions import parse_positions
 
 #: Time formats that mean a count since 1970 rather than a text, and their nanoseconds; and days since any
@@ -28,7 +30,7 @@ _NO_TIME = np.iinfo(np.int64).min
 _COMMA = r"(?<=:\d{2}),(?=\d)"
 #: Names of zones that are read.
 _UTC = r"(?<![A-Za-z])(?:UTC|GMT|Z)(?![A-Za-z])"
-_ZONE = r"(?<=\d) ?(?:UTC|GMT)$| Z$"
+_ZONE = r"(?<=\d) ?(?:UTC|GMT|z)$| Z$"
 #: More letters than a day, a time to the nanosecond and an offset have: the pattern takes the square of them.
 _LONGEST_TIME = 50
 #: A time of day, and how far it is from UTC.
@@ -104,8 +106,8 @@ def parse_instants(values: pd.Series, time_format: str = ISO_8601) -> pd.Series:
 
 
 def _from_texts(values: pd.Series, time_format: str) -> np.ndarray:
-    """Return datetime64[ns] of texts, or of numbers as they are written."""
-    texts = as_text(values).to_pandas() if pd.api.types.is_numeric_dtype(values) else values.astype(object)
+    """Return datetime64[ns] of texts, or of numbers as they are written; white space around them is none."""
+    texts = as_text(values).to_pandas() if pd.api.types.is_numeric_dtype(values) else _trimmed(values)
     groups = [np.ones(len(texts), bool)]
     if time_format == ISO_8601:
         written = texts.astype(str)
@@ -114,7 +116,7 @@ def _from_texts(values: pd.Series, time_format: str) -> np.ndarray:
             written = written.str.replace(_COMMA, ".", regex=True)
             texts = texts.where(~with_comma, written)
         if (with_zone := written.str.contains(_ZONE)).any():
-            # As BigQuery writes times.
+            # As BigQuery writes times, and some programs the letter.
             written = written.str.replace(_ZONE, "Z", regex=True)
             texts = texts.where(~with_zone, written)
         texts = texts.where(written.str.match(_BEGINS))  # "now" would be read as the present
@@ -125,12 +127,23 @@ def _from_texts(values: pd.Series, time_format: str) -> np.ndarray:
         # Others may mean several, and one with summer time fails where an hour comes twice.
         texts = texts.where(texts.astype(str).str.contains(_UTC))
     found = np.full(len(texts), np.datetime64("NaT", "ns"))
-    read_by = _ISO_8601 if time_format == ISO_8601 else time_format
+    read_by = _ISO_8601 if time_format == ISO_8601 else time_format.strip()
     for group in groups:
         if group.any():
             times = pd.to_datetime(texts[group], format=read_by, utc=True, errors="coerce")
             found[group] = _naive(times)
     return found
+
+
+def _trimmed(values: pd.Series) -> pd.Series:
+    """Return texts without white space around them, and other values as they are, as objects."""
+    if pd.api.types.infer_dtype(values, skipna=True) == "string":
+        held = to_arrow(values).cast(pa.string())
+        trimmed = pc.utf8_trim_whitespace(held)
+        # Hardly any column has some, and objects cost more than the look.
+        if not trimmed.equals(held):
+            return trimmed.to_pandas().astype(object)
+    return values.astype(object)
 
 
 def _are_times(values: pd.Series) -> np.ndarray:
