@@ -36,8 +36,9 @@ Width = Annotated[int, Field(ge=1, le=65_536)]
 Dropout = Annotated[float, Field(ge=0, le=0.95)]
 #: What a loss counts beside the others.
 Weight = Annotated[float, Field(ge=1e-6, le=1e6)]
+LONGEST_NAME = 255
 #: A name of a column, a split or a file.
-Name = Annotated[str, Field(max_length=255)]
+Name = Annotated[str, Field(max_length=LONGEST_NAME)]
 #: A file or folder; `~` is one's home.
 SettingPath = Annotated[Path, AfterValidator(_at_home)]
 

@@ -15,6 +15,7 @@ from m2trec_merlin.errors import DataError, shorten
 from m2trec_merlin.readers.canonical import digits_to_integers, normalise_ids
 from m2trec_merlin.readers.files.dialect import Dialect
 from m2trec_merlin.readers.files.table_file import TableFile
+from m2trec_merlin.sections import LONGEST_NAME
 
 #: No blanks, and digits among the letters.
 CODE = r"(?=.*\d)[\x21-\x7e]+"
@@ -179,8 +180,12 @@ def _readable(file: TableFile) -> tuple[list[str], dict[str, str]]:
     names = file.columns()
     if problem := file.mixture():
         raise DataError(str(file.path), [problem])
-    unreadable: dict[str, str] = dict.fromkeys([name for name in names if not name], "has no name")
-    for name in filter(None, names):
+    unreadable: dict[str, str] = {}
+    for name in names:
+        if not 0 < len(name) <= LONGEST_NAME:
+            what = f"has a name of more than {LONGEST_NAME} letters: rename it to use it"
+            unreadable[name] = what if name else "has no name"
+            continue
         try:
             next(iter(file.blocks([name])), None)
         except DataError as error:

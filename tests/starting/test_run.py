@@ -200,12 +200,13 @@ def test_parquet_with_lists_and_vectors(shop: Path) -> None:
 
 
 def test_columns_that_no_setting_can_name(shop: Path) -> None:
-    table = products().rename(columns={"department": "item_id", "category": ""})
+    table = products().rename(columns={"department": "item_id", "category": "", "currency": "x" * 256})
     table.to_csv(shop / "products.csv", index=False)
     clicks().rename(columns={"action": ""}).to_csv(shop / "clicks.csv", index=False)
     left_out = "\n".join(draft(shop).found.left_out())
     assert "'item_id': is called as ids are here, which 'sku' holds" in left_out
     assert "products.csv, '': has no name" in left_out and "clicks.csv, '': has no name" in left_out
+    assert "has a name of more than 255 letters" in left_out
 
 
 def test_typed_columns_that_hold_no_times_and_days(shop: Path) -> None:
