@@ -68,6 +68,10 @@ def digits_to_integers(ids: pd.Series) -> pd.Series:
 
 def without_zero_fractions(ids: pd.Series) -> pd.Series:
     """Return texts such as 12.0 as 12: programs make decimals of whole numbers with gaps, which CSV keeps."""
+    if pd.api.types.infer_dtype(ids, skipna=True) not in ("string", "empty"):
+        # Files of CSV and of Parquet side by side: numbers with a fraction are left among the texts.
+        is_text = ids.map(lambda value: isinstance(value, str))
+        return ids.where(~is_text, without_zero_fractions(ids[is_text]))
     texts = pa.array(ids, pa.string(), from_pandas=True)
     if not pc.any(pc.ends_with(texts, ".0")).as_py():
         return ids

@@ -63,9 +63,9 @@ class TableFile:
 
     @property
     def is_typed(self) -> bool:
-        """Whether values carry types: Parquet, not CSV."""
+        """Whether values carry types: Parquet, without any CSV."""
         files = self._files()
-        return bool(files) and suffix_of(files[0]) in _PARQUET
+        return bool(files) and all(suffix_of(file) in _PARQUET for file in files)
 
     def columns(self) -> list[str]:
         """Return the names of the columns of all files.
