@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from m2trec_merlin.data.tables import canonical_items
 from m2trec_merlin.errors import DataError
 from m2trec_merlin.readers import Origin, Source
 from m2trec_merlin.readers.canonical import KnownItems
+from m2trec_merlin.readers.files.table_file import is_aside
 from m2trec_merlin.readers.near_ids import AlikeIds, doubt_of_items
 from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
 
@@ -50,7 +51,7 @@ def validate(source: Source, config: Config) -> ValidData:
     Raises:
         DataError: anything at all is wrong; `problems` lists every problem, with the first offending rows.
     """
-    problems: list[str] = []
+    problems: list[str] = [*_results_among_data(config)]
     # Without item ids there is nothing to look events up in; everything else is still checked.
     items = ids = None
     dates = config.data.listed
@@ -93,6 +94,20 @@ def validate(source: Source, config: Config) -> ValidData:
             *checker.notices(),
         ],
     )
+
+
+def _results_among_data(config: Config) -> Iterator[str]:
+    """Say which folders of the source would hold what this run makes, and be read with it the next time."""
+    results = config.directory.resolve()
+    for name in config.data.tables:
+        folder: Path | None = getattr(config.data, name)
+        if folder is None or not folder.is_dir() or not results.is_relative_to(folder.resolve()):
+            continue
+        if not any(map(is_aside, results.relative_to(folder.resolve()).parts)):
+            yield (
+                f"{folder}: the results of this run, in {config.directory}, would be read as {name} the next "
+                "time: set work_dir to a folder elsewhere"
+            )
 
 
 def columns_read(config: Config) -> list[str]:

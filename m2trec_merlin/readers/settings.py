@@ -166,6 +166,8 @@ class DataSettings(Section):
 
     #: Settings that are paths, relative to the configuration file. Where data lie does not change them.
     paths: ClassVar[tuple[str, ...]] = ()
+    #: Those of them of which, where they are folders, all that is below is read.
+    tables: ClassVar[tuple[str, ...]] = ()
     #: What to do about events of items that the items table lacks.
     left_out_hint: ClassVar[str] = "leave these events out"
     #: What to do about times that cannot be read.

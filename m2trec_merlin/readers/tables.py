@@ -99,6 +99,7 @@ class TablesData(DataSettings):
     options: TablesOptions = TablesOptions()
 
     paths: ClassVar[tuple[str, ...]] = ("interactions", "items")
+    tables: ClassVar[tuple[str, ...]] = paths
     left_out_hint: ClassVar[str] = "leave these events out with data.options.drop_unknown_items: true"
     times_hint: ClassVar[str] = (
         "data.options.time_format says how times are written, such as %d/%m/%Y %H:%M:%S or ms; "

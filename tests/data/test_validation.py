@@ -179,6 +179,21 @@ def test_values_suit_the_kind_of_the_attribute(
     assert message in problem
 
 
+def test_results_must_not_lie_among_the_data(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame, tmp_path: Path
+) -> None:
+    config = make_config(events, items)
+    (tmp_path / "shop").mkdir()
+    table = config.data.interactions.rename(tmp_path / "shop" / "clicks.csv")
+    data = config.data.model_copy(update={"interactions": table.parent})
+    (problem,) = problems_of(
+        config.model_copy(update={"data": data, "work_dir": table.parent / "runs" / "shop"})
+    )
+    assert "would be read as interactions the next time: set work_dir" in problem
+    for elsewhere in ("shopping", "shop/_runs"):  # which is passed over
+        validate(data.open(0), config.model_copy(update={"data": data, "work_dir": tmp_path / elsewhere}))
+
+
 def test_the_title_column_must_exist(
     make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
 ) -> None:
