@@ -156,7 +156,7 @@ def _without_others(
     ids: np.ndarray, items: np.ndarray, lengths: np.ndarray, only: frozenset[str]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return sessions without the events of other items, and without those that held nothing else."""
-    there = np.fromiter((item in only for item in items), bool, len(items))
+    there = pd.Series(items).isin(only).to_numpy()
     left = np.diff(np.append(0, np.cumsum(there))[offsets_of(lengths)])
     return ids[left > 0], items[there], left[left > 0]
 
