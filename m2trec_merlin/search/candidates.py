@@ -149,8 +149,13 @@ class Index(Protocol):
     meaning: str
     packages: tuple[str, ...]
 
-    def is_worth_trying(self, n_rows: int) -> bool:
-        """Tell whether `auto` may choose it for so many rows."""
+    def is_worth_trying(self, n_rows: int, n_added: int) -> bool:
+        """Tell whether `auto` may choose it.
+
+        Args:
+            n_rows: of the catalogue.
+            n_added: rows that most sessions add to, at least.
+        """
 
     def write(self, folder: Path, base: Base, asked: Asked) -> None:
         """Write files of its own beside CANDIDATE_VECTORS [R, D] in a version folder.

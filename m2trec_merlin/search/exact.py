@@ -17,7 +17,7 @@ class ExactIndex:
     meaning = "all candidates are scored"
     packages: tuple[str, ...] = ()
 
-    def is_worth_trying(self, n_rows: int) -> bool:
+    def is_worth_trying(self, n_rows: int, n_added: int) -> bool:
         """See `Index.is_worth_trying`."""
         return True
 

@@ -25,12 +25,12 @@ from m2trec_merlin.contract.version import CANDIDATE_VECTORS
 from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.search.candidates import Asked, Base, Candidates
 from m2trec_merlin.search.quantised import QuantisedIndex, rough
-from m2trec_merlin.search.scored import Ranking, ScoredCandidates
+from m2trec_merlin.search.scored import Ranking, ScoredCandidates, most_listed
 
 _LISTS, _BASE = "lists.faiss", "lists_base.npy"
 
 #: Rows from which on lists are worth their place.
-_MANY = 300_000
+_MANY = 50_000
 #: Lists are so many times the root of the points, with so many points each at least.
 _LISTS_PER_ROOT, _POINTS_PER_LIST = 4, 40
 #: Points a list from which their centres are learned, and how often these are moved.
@@ -52,15 +52,15 @@ class IvfIndex:
     Where the scores of all rows are needed, by filters say, the 8-bit index gives them.
     """
 
-    meaning = f"in some of many lists, by FAISS; for {_MANY:,} items or more"
+    meaning = f"in some of many lists, by FAISS; for {_MANY:,} items or more, of which sessions lift few"
     packages: tuple[str, ...] = ("faiss-cpu",)
 
     def __init__(self) -> None:
         self._all = QuantisedIndex()
 
-    def is_worth_trying(self, n_rows: int) -> bool:
+    def is_worth_trying(self, n_rows: int, n_added: int) -> bool:
         """See `Index.is_worth_trying`."""
-        return n_rows >= _MANY
+        return n_rows >= _MANY and n_added <= most_listed(n_rows)
 
     def write(self, folder: Path, base: Base, asked: Asked) -> None:
         """See `Index.write`.

@@ -29,7 +29,7 @@ class QuantisedIndex:
     meaning = "in 8 bits, the best of them exactly"
     packages: tuple[str, ...] = ()
 
-    def is_worth_trying(self, n_rows: int) -> bool:
+    def is_worth_trying(self, n_rows: int, n_added: int) -> bool:
         """See `Index.is_worth_trying`."""
         return True
 

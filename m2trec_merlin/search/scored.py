@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 #: Rows that are scored exactly, at least, where rough scores of all rows are at hand; and where the answer
 #: lies far below the best: there rows lie so close together that rough scores mistake more of them.
 _NEAR, _FAR = 200, 1024
-#: So many rows may be added to a shortlist to be scored exactly, or one of so many of the catalogue: beyond,
-#: scoring all of them roughly costs less.
-_SHORT, _ONE_OF = 8192, 32
+#: One in so many rows of the catalogue may be added to a shortlist to be scored exactly: beyond, scoring all
+#: of them roughly costs less.
+_ONE_IN = 64
 
 
 class Shortlist(Protocol):
@@ -128,7 +128,7 @@ class ScoredCandidates:
         few = {place: wish.only for place, wish in enumerate(wishes) if wish.only is not None}
         if self._shortlist is None:
             return few
-        most = max(_SHORT, len(self._base.biases) // _ONE_OF)
+        most = most_listed(len(self._base.biases))
         counts = {p: _rows_to_list(w, most) for p, w in enumerate(wishes) if p not in few}
         short = [place for place, count in counts.items() if count]
         if not short:
@@ -182,6 +182,11 @@ class ScoredCandidates:
             scores[~wish.allowed[rows]] = -np.inf
         best = best_rows(scores, wish.k)
         return Found(rows[best], scores[best])
+
+
+def most_listed(n_rows: int) -> int:
+    """Return how many rows of a catalogue a wish may add to and still be answered by a shortlist."""
+    return n_rows // _ONE_IN
 
 
 def _added(wish: Wish) -> list[np.ndarray]:

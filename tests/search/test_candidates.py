@@ -12,6 +12,7 @@ from m2trec_merlin.config import ServingConfig
 from m2trec_merlin.contract.version import BIASES, CANDIDATE_VECTORS
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.scores import Lift
+from m2trec_merlin.search import scored
 from m2trec_merlin.search.candidates import Asked, Base, Candidates, Wish
 from m2trec_merlin.search.indexes import INDEXES, open_index
 
@@ -29,6 +30,10 @@ def write(name: str, folder: Path, vectors: np.ndarray, biases: np.ndarray) -> C
 
 @pytest.mark.parametrize("name", INDEXES)
 class TestContract:
+    @pytest.fixture(autouse=True, params=[64, 1], ids=["short lists", "lists of all"])
+    def one_in(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(scored, "_ONE_IN", request.param)
+
     @pytest.fixture
     def vectors(self) -> np.ndarray:
         vectors = np.random.default_rng(0).normal(size=(N_ROWS, WIDTH)).astype(np.float32)

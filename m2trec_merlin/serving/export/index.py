@@ -82,7 +82,7 @@ def write_index(wanted: str, folder: Path, sample: IndexSample, progress: Progre
     Raises:
         ArtifactError: scores of the index are not those of the candidates.
     """
-    *rough, last = _worth_trying(folder) if wanted == AUTO else [wanted]
+    *rough, last = _worth_trying(folder, sample) if wanted == AUTO else [wanted]
     for name in rough:
         before = set(folder.iterdir())
         recall = _write(name, folder, sample)
@@ -97,9 +97,10 @@ def write_index(wanted: str, folder: Path, sample: IndexSample, progress: Progre
     return name, recall
 
 
-def _worth_trying(folder: Path) -> list[str]:
+def _worth_trying(folder: Path, sample: IndexSample) -> list[str]:
     n_rows = len(np.load(folder / BIASES, mmap_mode="r"))
-    return [name for name, index in INDEXES.items() if index.is_worth_trying(n_rows)]
+    n_added = int(np.median([len(lift.rows) for lift in sample.lifts])) if sample.lifts else 0
+    return [name for name, index in INDEXES.items() if index.is_worth_trying(n_rows, n_added)]
 
 
 def _write(name: str, folder: Path, sample: IndexSample) -> float:

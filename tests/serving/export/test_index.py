@@ -11,7 +11,7 @@ from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.neighbours.mixture import Lifts
 from m2trec_merlin.neighbours.pasts import ItemPasts
 from m2trec_merlin.neighbours.weights import Weights
-from m2trec_merlin.search import ivf
+from m2trec_merlin.search import ivf, scored
 from m2trec_merlin.search.candidates import Asked, Base, Found, Wish
 from m2trec_merlin.search.indexes import INDEXES
 from m2trec_merlin.serving.export import index
@@ -39,7 +39,7 @@ class Forgetful:
 
     meaning = "all but the best"
 
-    def is_worth_trying(self, n_rows: int) -> bool:
+    def is_worth_trying(self, n_rows: int, n_added: int) -> bool:
         return True
 
     def __init__(self, off: float = 0.0) -> None:
@@ -94,11 +94,15 @@ def test_an_index_that_misses_too_much_is_not_chosen_and_leaves_nothing(
     assert not (folder / "forgotten.npy").exists()
 
 
-def test_lists_are_tried_first_for_many_items(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lists_are_tried_first_for_many_items_of_which_sessions_lift_few(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(ivf, "_MANY", 500)
     assert index.write_index("auto", folder, SAMPLE, Told()) == ("ivf", 1.0)
-    lifts = Lifts({"by_id": FixedView([0.0] * 500)}, PASTS, Weights(by_id=1))
-    mixed = replace(SAMPLE, neighbours=lifts)
+    half = Lifts({"by_id": FixedView([0.0] * 500)}, PASTS, Weights(by_id=1))
+    mixed = replace(SAMPLE, neighbours=half)
+    assert index.write_index("auto", folder, mixed, Told()) == ("quantised", 1.0)
+    monkeypatch.setattr(scored, "_ONE_IN", 2)
     assert index.write_index("auto", folder, mixed, Told()) == ("ivf", 1.0)
     monkeypatch.setattr(ivf, "_MANY", 501)
     assert index.write_index("auto", folder, SAMPLE, Told()) == ("quantised", 1.0)
