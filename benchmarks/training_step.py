@@ -30,6 +30,7 @@ WARM_UP = 2
 SYSTEMS: dict[str, dict[str, Any]] = {
     "causal": {"mode": "causal"},
     "causal, float32": {"mode": "causal", "precision": "float32"},
+    "causal, bfloat16": {"mode": "causal", "precision": "bfloat16"},
     "bidirectional": {"mode": "bidirectional"},
     "causal, full softmax": {"mode": "causal", "loss": "full"},
 }
@@ -62,7 +63,8 @@ class System:
             config.model_copy(update={"model": changed}), data.catalogue, data.max_length
         )
         self.optimizer = build_optimizer(self.model, config.training)
-        self.precision = choose_precision(settings.get("precision", "auto"), torch.device("cpu"))
+        events = data.loader().events_a_batch
+        self.precision = choose_precision(settings.get("precision", "auto"), torch.device("cpu"), events)
         self.seconds: list[float] = []
 
     def step(self, batch: SessionBatch) -> None:

@@ -247,6 +247,18 @@ def count_sessions(files: Sequence[Path]) -> int:
     return count
 
 
+def count_events(files: Sequence[Path]) -> int:
+    """Return how many events files of sessions hold."""
+    count = 0
+    for file in files:
+        with reading(file, "preprocess"):
+            described = pq.read_metadata(file)
+            groups = map(described.row_group, range(described.num_row_groups))
+            columns = (group.column(place) for group in groups for place in range(group.num_columns))
+            count += sum(each.num_values for each in columns if each.path_in_schema.startswith("row."))
+    return count
+
+
 def event_fields(files: Sequence[Path]) -> list[Field]:
     """Return what attributes of events are encoded to in files of sessions; none without such attributes."""
     described = (_schema(files[0]).metadata or {}).get(_METADATA) if files else None

@@ -60,7 +60,7 @@ class TrainingConfig(Section):
     max_steps: Count | None = Field(None, description="stop after so many steps, whatever epochs says")
     continued: ContinuedConfig = ContinuedConfig()
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="of matrix products; auto: bfloat16 where the hardware has it"
+        "auto", description="of matrix products; auto: bfloat16 where that is faster"
     )
     logits_mib: int | None = Field(
         None,

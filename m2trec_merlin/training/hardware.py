@@ -8,6 +8,10 @@ from m2trec_merlin.devices import choose
 from m2trec_merlin.frames import Frames, library
 from m2trec_merlin.preprocessing.device import lacks
 
+#: Events of a step from which on a CPU gains by bfloat16. oneDNN compiles a kernel for each shape of a product
+#: and keeps a thousand of them, a gigabyte; and the shapes of a step are seldom those of another.
+_LONG_STEP = 2048
+
 
 def choose_device(wanted: str, number: int = 0) -> torch.device:
     """Return the device for `auto`, `cpu` or `cuda`.
@@ -32,14 +36,22 @@ def frames_for(device: torch.device) -> Frames:
     return library("cudf" if on_gpu else "pandas")
 
 
-def choose_precision(wanted: str, device: torch.device) -> torch.dtype:
+def choose_precision(wanted: str, device: torch.device, events_a_step: int) -> torch.dtype:
     """Return the type of matrix products for `auto`, `float32` or `bfloat16`.
 
-    `auto` takes bfloat16 where the hardware multiplies it natively; elsewhere it would be slower.
+    `auto` takes bfloat16 where it is faster: where the hardware multiplies it, on a CPU in long steps only.
+
+    Args:
+        wanted: as configured.
+        device: that multiplies.
+        events_a_step: of which a step is made.
     """
     if wanted == "auto":
-        native = torch.cuda.is_bf16_supported() if device.type == "cuda" else _cpu_multiplies_bfloat16()
-        return torch.bfloat16 if native else torch.float32
+        if device.type == "cuda":
+            faster = torch.cuda.is_bf16_supported()
+        else:
+            faster = events_a_step >= _LONG_STEP and _cpu_multiplies_bfloat16()
+        return torch.bfloat16 if faster else torch.float32
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[wanted]
 
 

@@ -25,7 +25,14 @@ from m2trec_merlin.frames import Frames
 from m2trec_merlin.model.catalogue_tensors import EncodedAttributes, on_device, ragged_entries
 from m2trec_merlin.model.event_encoder import take_events
 from m2trec_merlin.model.session_batch import SessionBatch, count_pairs
-from m2trec_merlin.sessions import Sessions, count_sessions, event_fields, session_files, tells_targets
+from m2trec_merlin.sessions import (
+    Sessions,
+    count_events,
+    count_sessions,
+    event_fields,
+    session_files,
+    tells_targets,
+)
 from m2trec_merlin.training.hardware import frames_for
 from m2trec_merlin.training.processes import ALONE, Processes
 
@@ -51,6 +58,7 @@ class SessionLoader:
 
     Attributes:
         says_more: whether more is known of events than their rows: attributes, or which may be targets.
+        events_a_batch: in each process, in the mean.
 
     Raises:
         ArtifactError: the folder holds too few sessions.
@@ -82,6 +90,7 @@ class SessionLoader:
             for k in range(n_chunks)
         ]
         self.batch_size = batch_size
+        self.events_a_batch = batch_size * count_events(files) // max(count_sessions(files), 1)
         self.seed = seed
         self.processes = processes
         self._kept: _Chunk | None = None

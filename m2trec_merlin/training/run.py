@@ -26,7 +26,7 @@ from m2trec_merlin.tracking import Recording, recordings
 from m2trec_merlin.training.captured_steps import cannot_capture
 from m2trec_merlin.training.checkpoint import TrainingState
 from m2trec_merlin.training.continuing import continued, identity_of
-from m2trec_merlin.training.hardware import choose_device, choose_precision
+from m2trec_merlin.training.hardware import choose_device
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.monitors import Monitors, ProgressMonitor, Recorded, TensorBoard
 from m2trec_merlin.training.processes import Processes, join_processes
@@ -110,11 +110,11 @@ def _train(
     else:
         start = go_on(run, earlier, catalogue, training, processes, progress)
     start.bring_to(device, run)
-    precision = str(choose_precision(config.training.precision, device)).removeprefix("torch.")
     progress.say(choose("training", config.training.device).line)
+    trainer = _trainer(run, start, device, training, progress, processes, recorded)
+    precision = str(trainer.precision).removeprefix("torch.")
     parameters = f"{start.model.count_parameters():,} parameters"
     progress.say(f"{parameters}, {catalogue.n_seen:,} training items, {device}, {precision}")
-    trainer = _trainer(run, start, device, training, progress, processes, recorded)
     # Not before: what ends above leaves nothing that is said to run.
     for recording in recorded:
         recording.begin(run, training)

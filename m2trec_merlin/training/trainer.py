@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -160,6 +160,11 @@ class Trainer:
         steps = self.config.epochs * len(self.loader)
         return min(steps, self.config.max_steps or steps)
 
+    @cached_property
+    def precision(self) -> torch.dtype:
+        """Type of the matrix products."""
+        return choose_precision(self.config.precision, self._device, self.loader.events_a_batch)
+
     def _is_over(self, state: TrainingState) -> bool:
         stalled = state.best_epoch > 0 and state.epoch - state.best_epoch >= self.config.patience
         return stalled or state.step >= self.total_steps
@@ -224,7 +229,7 @@ class Trainer:
     def _step(self, batch: SessionBatch, optimizer: Optimizers) -> Tensor:
         """Update the weights; returns the loss before, which nobody has waited for."""
         parameters = list(self.model.parameters())
-        with self._precision():
+        with self._in_precision():
             loss = self.model(batch, training=True)["loss"]
         optimizer.zero_grad()
         loss.backward()
@@ -254,9 +259,8 @@ class Trainer:
         outcome = evaluate(ModelScorer(self.model), self.validation, self.catalogue, settings)
         return list(hit_and_mrr(outcome, 20))
 
-    def _precision(self) -> AbstractContextManager[object]:
-        precision = choose_precision(self.config.precision, self._device)
-        if precision == torch.float32:
+    def _in_precision(self) -> AbstractContextManager[object]:
+        if self.precision == torch.float32:
             return nullcontext()
         # What the cache holds would be of another graph.
-        return torch.autocast(self._device.type, dtype=precision, cache_enabled=not self.captured)
+        return torch.autocast(self._device.type, dtype=self.precision, cache_enabled=not self.captured)

@@ -17,14 +17,17 @@ def test_asking_for_a_gpu_that_is_not_there() -> None:
         choose_device("cuda")
 
 
-@pytest.mark.parametrize(("native", "precision"), [(True, torch.bfloat16), (False, torch.float32)])
-def test_auto_takes_bfloat16_only_where_it_is_native(
-    monkeypatch: pytest.MonkeyPatch, native: bool, precision: torch.dtype
+@pytest.mark.parametrize(
+    ("native", "events", "precision"),
+    [(True, 2048, torch.bfloat16), (True, 2047, torch.float32), (False, 1 << 20, torch.float32)],
+)
+def test_auto_takes_bfloat16_only_where_it_is_native_and_steps_are_long(
+    monkeypatch: pytest.MonkeyPatch, native: bool, events: int, precision: torch.dtype
 ) -> None:
     monkeypatch.setattr(hardware, "_cpu_multiplies_bfloat16", lambda: native)
-    assert choose_precision("auto", CPU) == precision
-    assert choose_precision("float32", CPU) == torch.float32
-    assert choose_precision("bfloat16", CPU) == torch.bfloat16
+    assert choose_precision("auto", CPU, events) == precision
+    assert choose_precision("float32", CPU, events) == torch.float32
+    assert choose_precision("bfloat16", CPU, events) == torch.bfloat16
 
 
 @pytest.mark.parametrize(("avx512", "amx"), [(True, True), (True, False), (False, True), (False, False)])

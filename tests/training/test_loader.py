@@ -77,6 +77,16 @@ def test_batches_are_as_long_as_their_longest_session_and_hold_no_padding(tmp_pa
     assert sorted(sessions_of([batch])) == [[1, 2], [3, 4, 5], [6, 7], [8, 9]]
 
 
+def test_how_many_events_a_batch_holds_is_known_before_it_is_read(tmp_path: Path) -> None:
+    """41 sessions in four files of several lengths, batches of 8."""
+    sessions = tiny_sessions(count=41)
+    tested = loader(tmp_path, sessions)
+    assert tested.events_a_batch == 8 * len(sessions.rows) // 41
+    for file in (tmp_path / "train").iterdir():
+        file.unlink()
+    assert loader(tmp_path / "other", Sessions.from_lists([[1, 2], [3, 4, 5, 6]])).events_a_batch == 24
+
+
 def test_no_process_is_left_without_a_session(tmp_path: Path) -> None:
     """17 sessions in joint batches of 16: the last one would be for one process alone."""
     tested = loader(tmp_path, tiny_sessions(count=17), processes=Processes(0, 2))
