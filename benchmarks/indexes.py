@@ -36,7 +36,7 @@ from m2trec_merlin.contract.version import (
 from m2trec_merlin.rows import RowsOfIds
 from m2trec_merlin.search.candidates import Asked, Base, Candidates, Wish
 from m2trec_merlin.search.indexes import INDEXES
-from m2trec_merlin.serving.export.index import IndexSample, measure_recall
+from m2trec_merlin.serving.export.index import IndexSample, measure_recall, others_for
 from m2trec_merlin.serving.runtime.answering.session_encoding import QueryEncoder, VectorSession
 
 _SEED, _TOGETHER, _TOP = 0, 8, 20
@@ -83,16 +83,18 @@ def run(options: Namespace) -> None:
 
 
 def sample_of(predict: Path, sessions: list[list[str]], count: int) -> IndexSample:
-    """Return at most so many sessions as indexes are measured with, of a version folder's items."""
+    """Return at most so many sessions of a version folder's items, and as many of others, to measure with."""
     ids = RowsOfIds(pq.read_table(predict / ITEMS, columns=["item_id"]).column(0).to_pylist())
     vectors, most = np.load(predict / ITEM_VECTORS, mmap_mode="r"), Description.open(predict).max_length
     drawn = np.random.default_rng(_SEED).permutation(len(sessions))[:count]
     known = [np.array(ids.known(sessions[index])[-most:], np.int64) for index in drawn]
-    rows = [each for each in known if len(each)]
+    usual = [each for each in known if len(each)]
+    others = others_for(np.concatenate([*usual, np.zeros(0, np.int64)]), len(vectors))
+    rows = [*usual, *np.split(others, np.cumsum([len(each) for each in usual])[:-1])]
     encoded = QueryEncoder(predict / SESSION_GRAPH).encode(
         [VectorSession(each, np.asarray(vectors[each])) for each in rows]
     )
-    return IndexSample(encoded[0], rows, None)
+    return IndexSample(encoded[0], rows, None, len(usual))
 
 
 def enlarge(vectors: np.ndarray, biases: np.ndarray, n_items: int) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ from m2trec_merlin.devices import choose
 from m2trec_merlin.frames import Frames, library
 from m2trec_merlin.preprocessing.device import lacks
 
-#: Events of a step from which on a CPU gains by bfloat16: for each shape of a product oneDNN compiles a kernel
+#: Events of a step from which on a CPU gains by bfloat16: for each shape of products oneDNN compiles a kernel
 #: and keeps a thousand of them, a gigabyte; the shapes of a step are seldom those of another.
 _LONG_STEP = 2048
 

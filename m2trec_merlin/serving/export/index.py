@@ -6,7 +6,7 @@ Shape legend: S sample sessions, L events of one, D model width, R catalogue row
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ import numpy as np
 import torch
 
 from m2trec_merlin.contract.version import BIASES, CANDIDATE_VECTORS
-from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.encoded import NO_ITEM
+from m2trec_merlin.errors import ArtifactError, MissingDependencyError
 from m2trec_merlin.histories import most_recent
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.neighbours.mixture import Lifts
@@ -31,8 +32,8 @@ AUTO = "auto"
 #: Share of the best rows of this model that an index has to find for `auto` to take it.
 _NEXT_TO_ALL = 0.99
 
-_SESSIONS, _AT_ONCE = 256, 16
-_TOP = 20
+_SESSIONS, _AT_ONCE = 128, 16
+_TOP, _SEED = 20, 0
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,14 @@ class IndexSample:
         queries: float32 [S, D].
         sessions: int64 [L] each, the rows that they were made of.
         neighbours: what they add to scores; None where the model is served alone.
+        n_usual: how many of them, the first ones, are as most sessions are; others are of items at random,
+            as far from what was trained on as sessions of new items are.
     """
 
     queries: np.ndarray
     sessions: Sequence[np.ndarray]
     neighbours: Lifts | None
+    n_usual: int
 
     @cached_property
     def lifts(self) -> list[Lift]:
@@ -81,11 +85,16 @@ def write_index(wanted: str, folder: Path, sample: IndexSample, progress: Progre
 
     Raises:
         ArtifactError: scores of the index are not those of the candidates.
+        MissingDependencyError: the index that is wanted by its name needs what is not installed.
     """
     *rough, last = _worth_trying(folder, sample) if wanted == AUTO else [wanted]
     for name in rough:
         before = set(folder.iterdir())
-        recall = _write(name, folder, sample)
+        try:
+            recall = _write(name, folder, sample)
+        except MissingDependencyError as error:
+            progress.say(f"index {name} is not tried: {error}")
+            continue
         if recall >= _NEXT_TO_ALL:
             break
         progress.say(f"index {name} finds only {recall:.2%} of the best {_TOP} items")
@@ -99,7 +108,8 @@ def write_index(wanted: str, folder: Path, sample: IndexSample, progress: Progre
 
 def _worth_trying(folder: Path, sample: IndexSample) -> list[str]:
     n_rows = len(np.load(folder / BIASES, mmap_mode="r"))
-    n_added = int(np.median([len(lift.rows) for lift in sample.lifts])) if sample.lifts else 0
+    usual = sample.lifts[: sample.n_usual]
+    n_added = int(np.median([len(lift.rows) for lift in usual])) if usual else 0
     return [name for name, index in INDEXES.items() if index.is_worth_trying(n_rows, n_added)]
 
 
@@ -148,7 +158,7 @@ def measure_recall(candidates: Candidates, folder: Path, sample: IndexSample) ->
 def draw_sample(
     model: M2TRec, item_vectors: np.ndarray, sessions: Sessions, neighbours: Lifts | None
 ) -> IndexSample:
-    """Return at most 256 sessions, spread over all, and their queries, as the server makes them.
+    """Return at most 128 sessions, spread over all, as many of other items, and their queries as served.
 
     Args:
         model: trained, on the CPU.
@@ -161,11 +171,19 @@ def draw_sample(
     chosen = np.unique(spread) if len(sessions) else spread[:0]
     lengths = np.minimum(sessions.lengths[chosen], model.max_length)
     last = sessions.cut(sessions.offsets[chosen] + sessions.lengths[chosen] - lengths, lengths)
-    singly = [last.take(np.array([place])) for place in np.flatnonzero(lengths)]
+    others = replace(last, rows=others_for(last.rows, len(item_vectors)))
+    usual = np.flatnonzero(lengths)
+    singly = [each.take(np.array([place])) for each in (last, others) for place in usual]
     rows = [each.rows for each in singly]
     queries = [graph(**_inputs(item_vectors, each))[0].numpy() for each in singly]
     width = model.session_encoder.width
-    return IndexSample(np.concatenate([np.zeros((0, width), np.float32), *queries]), rows, neighbours)
+    together = np.concatenate([np.zeros((0, width), np.float32), *queries])
+    return IndexSample(together, rows, neighbours, len(usual))
+
+
+def others_for(rows: np.ndarray, n_rows: int) -> np.ndarray:
+    """Return rows at random, of a catalogue of `n_rows`, in the place of others, int64 [L]."""
+    return np.random.default_rng(_SEED).integers(NO_ITEM + 1, n_rows, len(rows))
 
 
 def _inputs(item_vectors: np.ndarray, session: Sessions) -> dict[str, Any]:

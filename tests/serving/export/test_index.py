@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from m2trec_merlin.contract.version import BIASES, CANDIDATE_VECTORS
-from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.errors import ArtifactError, MissingDependencyError
 from m2trec_merlin.neighbours.mixture import Lifts
 from m2trec_merlin.neighbours.pasts import ItemPasts
 from m2trec_merlin.neighbours.weights import Weights
@@ -31,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 
 QUERIES = np.random.default_rng(1).normal(size=(40, 8)).astype(np.float32)
 PASTS = ItemPasts.known(np.zeros(500, np.int64))
-SAMPLE = index.IndexSample(QUERIES, [np.array([1])] * 40, None)
+SAMPLE = index.IndexSample(QUERIES, [np.array([1])] * 40, None, 40)
 
 
 class Forgetful:
@@ -74,7 +75,7 @@ def test_it_is_measured_as_it_is_served_with_neighbours(folder: Path) -> None:
     """The best of all by its lift: whoever misses it misses 1 of 20, whoever forgets the lift refuses."""
     view = FixedView([-np.inf, *[0.0] * 498, 1.0])
     lifts = Lifts({"by_id": view}, PASTS, Weights(by_id=10))
-    sample = index.IndexSample(QUERIES, SAMPLE.sessions, lifts)
+    sample = index.IndexSample(QUERIES, SAMPLE.sessions, lifts, 40)
     forgetful = Forgetful()
     forgetful.write(folder, Base(np.load(folder / BIASES)), SAMPLE.asked())
     assert index.measure_recall(forgetful.open(folder), folder, sample) == pytest.approx(19 / 20)
@@ -108,6 +109,20 @@ def test_lists_are_tried_first_for_many_items_of_which_sessions_lift_few(
     assert index.write_index("auto", folder, SAMPLE, Told()) == ("quantised", 1.0)
 
 
+def test_auto_does_without_an_index_whose_library_is_missing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Told()
+    monkeypatch.setattr(ivf, "_MANY", 500)
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    assert index.write_index("auto", folder, SAMPLE, told) == ("quantised", 1.0)
+    assert told.lines[0].startswith(
+        "index ivf is not tried: serving.index: ivf needs FAISS, which is not installed"
+    )
+    with pytest.raises(MissingDependencyError, match="needs FAISS"):
+        index.write_index("ivf", folder, SAMPLE, told)
+
+
 def test_an_index_with_other_scores_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(INDEXES, "quantised", Forgetful(off=0.1))
     with pytest.raises(ArtifactError, match=r"scores items otherwise than the model, by up to 0\.1"):
@@ -119,10 +134,13 @@ def test_it_is_measured_with_queries_as_the_server_makes_them(shop: Shop) -> Non
     vectors = np.load(shop.predict / "item_vectors.npy")
     sample = index.draw_sample(shop.model, vectors, sessions, None)
     queries = sample.queries
-    assert [rows.tolist() for rows in sample.sessions] == [[1, 2, 3, 2], [5]]
+    assert [rows.tolist() for rows in sample.sessions[:2]] == [[1, 2, 3, 2], [5]]
+    others = [rows.tolist() for rows in sample.sessions[2:]]
+    assert sample.n_usual == 2 and [len(rows) for rows in others] == [4, 1]
+    assert all(0 < row < len(vectors) for rows in others for row in rows)
     scores = queries @ np.load(shop.predict / CANDIDATE_VECTORS).T + np.load(shop.predict / BIASES)
-    assert len(queries) == 2
-    for found, rows in zip(scores, [[1, 2, 3, 2], [5]], strict=True):
+    assert len(queries) == 4
+    for found, rows in zip(scores, [[1, 2, 3, 2], [5], *others], strict=True):
         expected, _ = offline_scores(shop, [str(shop.catalogue.item_ids[row]) for row in rows])
         repeats = np.load(shop.predict / "repeat_biases.npy")
         for row in set(rows):
