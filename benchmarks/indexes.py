@@ -83,14 +83,15 @@ def run(options: Namespace) -> None:
 
 
 def sample_of(predict: Path, sessions: list[list[str]], count: int) -> IndexSample:
-    """Return at most so many sessions of a version folder's items, and as many of others, to measure with."""
+    """Return at most so many sessions of a version folder's items, and a few of others, to measure with."""
     ids = RowsOfIds(pq.read_table(predict / ITEMS, columns=["item_id"]).column(0).to_pylist())
     vectors, most = np.load(predict / ITEM_VECTORS, mmap_mode="r"), Description.open(predict).max_length
     drawn = np.random.default_rng(_SEED).permutation(len(sessions))[:count]
     known = [np.array(ids.known(sessions[index])[-most:], np.int64) for index in drawn]
     usual = [each for each in known if len(each)]
-    others = others_for(np.concatenate([*usual, np.zeros(0, np.int64)]), len(vectors))
-    rows = [*usual, *np.split(others, np.cumsum([len(each) for each in usual])[:-1])]
+    replaced = usual[::4]
+    others = others_for(np.concatenate(replaced), len(vectors))
+    rows = [*usual, *np.split(others, np.cumsum([len(each) for each in replaced])[:-1])]
     encoded = QueryEncoder(predict / SESSION_GRAPH).encode(
         [VectorSession(each, np.asarray(vectors[each])) for each in rows]
     )

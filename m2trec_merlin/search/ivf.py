@@ -37,7 +37,7 @@ _LISTS_PER_ROOT, _POINTS_PER_LIST = 4, 40
 _TRAINED_ON, _ROUNDS, _SEED = 64, 10, 1
 #: So many lists are looked through at least, and as many more, to an eighth, as hold such a share of the best
 #: rows of a sample of queries.
-_AT_LEAST, _EIGHTHS, _TOP, _NEARLY_ALL = 16, 8, 20, 0.998
+_AT_LEAST, _EIGHTHS, _TOP, _NEARLY_ALL = 16, 8, 20, 0.995
 #: Rows that are asked of the lists at most: the next ones lie farther away.
 _MOST = 80
 #: Rows on another base than in the lists, which are looked at besides, at most.

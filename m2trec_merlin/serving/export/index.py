@@ -33,6 +33,8 @@ AUTO = "auto"
 _NEXT_TO_ALL = 0.99
 
 _SESSIONS, _AT_ONCE = 128, 16
+#: One in so many sessions comes with other items, too.
+_OTHERS = 4
 _TOP, _SEED = 20, 0
 
 
@@ -158,7 +160,7 @@ def measure_recall(candidates: Candidates, folder: Path, sample: IndexSample) ->
 def draw_sample(
     model: M2TRec, item_vectors: np.ndarray, sessions: Sessions, neighbours: Lifts | None
 ) -> IndexSample:
-    """Return at most 128 sessions, spread over all, as many of other items, and their queries as served.
+    """Return at most 128 sessions, spread over all, a few of other items, and their queries as served.
 
     Args:
         model: trained, on the CPU.
@@ -173,7 +175,8 @@ def draw_sample(
     last = sessions.cut(sessions.offsets[chosen] + sessions.lengths[chosen] - lengths, lengths)
     others = replace(last, rows=others_for(last.rows, len(item_vectors)))
     usual = np.flatnonzero(lengths)
-    singly = [each.take(np.array([place])) for each in (last, others) for place in usual]
+    singly = [last.take(np.array([place])) for place in usual]
+    singly += [others.take(np.array([place])) for place in usual[::_OTHERS]]
     rows = [each.rows for each in singly]
     queries = [graph(**_inputs(item_vectors, each))[0].numpy() for each in singly]
     width = model.session_encoder.width
