@@ -113,7 +113,6 @@ def test_ids_are_whole_numbers_where_those_of_the_run_are(
 VALUES: dict[str, pa.Array] = {
     "float32": pa.array([7.1, None, 2.0], pa.float32()),
     "float16": pa.array(np.array([7.1, 0.5, 2.0], np.float16)),
-    "duration": pa.array([1, None, 90], pa.duration("s")),
     "decimal": pa.array([Decimal("7.10"), None, Decimal("2.00")]),
     "date": pa.array([1, None, 20_000], pa.date32()),
     "time": pa.array([1, None, 5], pa.timestamp("ms", "Europe/Berlin")),
@@ -121,7 +120,6 @@ VALUES: dict[str, pa.Array] = {
     "whole": pa.array([2**60 + 1, None, 3]),
     "text": pa.array(["007", None, "1e5"]),
     "lists of float32": pa.array([[7.1, 2.0], None, []], pa.list_(pa.float32())),
-    "lists of durations": pa.array([[1, 2], None, [90]], pa.list_(pa.duration("s"))),
     "lists of texts": pa.array([["a", "b"], None, []]),
 }
 
