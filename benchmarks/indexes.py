@@ -36,7 +36,7 @@ from m2trec_merlin.contract.version import (
 from m2trec_merlin.rows import RowsOfIds
 from m2trec_merlin.search.candidates import Asked, Base, Candidates, Wish
 from m2trec_merlin.search.indexes import INDEXES
-from m2trec_merlin.serving.export.index import IndexSample, measure_recall, others_for
+from m2trec_merlin.serving.export.index import ONE_IN_WITH_OTHERS, IndexSample, measure_recall, others_for
 from m2trec_merlin.serving.runtime.answering.session_encoding import QueryEncoder, VectorSession
 
 _SEED, _TOGETHER, _TOP = 0, 8, 20
@@ -89,7 +89,7 @@ def sample_of(predict: Path, sessions: list[list[str]], count: int) -> IndexSamp
     drawn = np.random.default_rng(_SEED).permutation(len(sessions))[:count]
     known = [np.array(ids.known(sessions[index])[-most:], np.int64) for index in drawn]
     usual = [each for each in known if len(each)]
-    replaced = usual[::4]
+    replaced = usual[::ONE_IN_WITH_OTHERS]
     others = others_for(np.concatenate(replaced), len(vectors))
     rows = [*usual, *np.split(others, np.cumsum([len(each) for each in replaced])[:-1])]
     encoded = QueryEncoder(predict / SESSION_GRAPH).encode(

@@ -34,7 +34,7 @@ _NEXT_TO_ALL = 0.99
 
 _SESSIONS, _AT_ONCE = 128, 16
 #: One in so many sessions comes with other items, too.
-_OTHERS = 4
+ONE_IN_WITH_OTHERS = 4
 _TOP, _SEED = 20, 0
 
 
@@ -176,7 +176,7 @@ def draw_sample(
     others = replace(last, rows=others_for(last.rows, len(item_vectors)))
     usual = np.flatnonzero(lengths)
     singly = [last.take(np.array([place])) for place in usual]
-    singly += [others.take(np.array([place])) for place in usual[::_OTHERS]]
+    singly += [others.take(np.array([place])) for place in usual[::ONE_IN_WITH_OTHERS]]
     rows = [each.rows for each in singly]
     queries = [graph(**_inputs(item_vectors, each))[0].numpy() for each in singly]
     width = model.session_encoder.width
