@@ -13,6 +13,7 @@ from m2trec_merlin.column_names import ITEM_ID, POSITION, SESSION_ID, SPLIT, TAR
 from m2trec_merlin.columns import are_missing_words
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.event_columns import EventColumns
+from m2trec_merlin.data.position_checks import PositionChecks
 from m2trec_merlin.data.time_checks import TimeChecks
 from m2trec_merlin.ids import numbered
 from m2trec_merlin.readers import Origin, Source
@@ -110,7 +111,7 @@ class InteractionChecker:
         self._times_hint = config.data.times_hint
         if "%Z" in source.time_format:
             self._times_hint = f"write offsets (%z): few names of zones are known; {self._times_hint}"
-        self._times = TimeChecks(source.time_format)
+        self._times, self._positions = TimeChecks(source.time_format), PositionChecks()
         self._event_columns = EventColumns(config)
         self._repeated = 0
         self._doubled = np.zeros(2, np.int64)
@@ -139,6 +140,7 @@ class InteractionChecker:
         if POSITION in chunk:
             numbers = parse_positions(chunk[POSITION])
             self._log.add_rows(POSITION, "is not a position (a number)", chunk[POSITION], numbers.isna())
+            self._positions.add(numbers)
         if TIMESTAMP in chunk:
             times = parse_instants(chunk[TIMESTAMP], self._time_format)
             what, missing = f"is not a timestamp ({self._time_format})", chunk[TIMESTAMP].isna()
@@ -234,6 +236,7 @@ class InteractionChecker:
                 f"{doubled:,} of {long:,} sessions of {_LONG_ENOUGH} events and more hold the same events "
                 f"twice, one after another: does {self._origin.label} hold something twice?"
             )
+        found += self._positions.notices(self._origin.column(POSITION))
         return [*found, *self._times.notices(column), *self._event_columns.notices()]
 
     def finish(self, notices: Sequence[str]) -> list[str]:

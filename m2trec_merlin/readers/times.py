@@ -26,11 +26,18 @@ _ISO_8601, _BEGINS = (
     (ISO_8601, r"\d") if int(pd.__version__.split(".")[0]) >= 2 else (None, r"\d{4}(?!\d{5})")
 )
 
+#: Dates after those that can be read, as tables write what has no end.
+_WITHOUT_END = r"^\s*(?:226[2-9]|22[7-9]\d|2[3-9]\d\d|[3-9]\d{3})-\d{2}-\d{2}(?:\D.*)?$"
+
 _NO_TIME = np.iinfo(np.int64).min
+#: Digits of what a time is written with, where nothing stands between.
+_WIDTHS = {"Y": 4, "y": 2, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2, "j": 3}
 _COMMA = r"(?<=:\d{2}),(?=\d)"
 #: Names of zones that are read.
 _UTC = r"(?<![A-Za-z])(?:UTC|GMT|Z)(?![A-Za-z])"
 _ZONE = r"(?<=\d) ?(?:UTC|GMT|z)$| Z$"
+#: A zone by its name behind the offset that it has, as Java writes it.
+_NAMED_BESIDE_OFFSET = r"([Zz]|[+-]\d{2}:\d{2})\[[\w/+-]+\]$"
 #: More letters than a day, a time to the nanosecond and an offset have: the pattern takes the square of them.
 _LONGEST_TIME = 50
 #: A time of day, and how far it is from UTC.
@@ -105,12 +112,24 @@ def parse_instants(values: pd.Series, time_format: str = ISO_8601) -> pd.Series:
     return pd.Series(found, values.index, name=values.name)
 
 
+def without_end(values: pd.Series) -> np.ndarray:
+    """Return bool [n], which values are dates of the years 2262 to 9999: what ends on 9999-12-31 never does.
+
+    Args:
+        values: dates, times, or text by ISO 8601.
+    """
+    return values.astype(str).str.contains(_WITHOUT_END).to_numpy(bool)
+
+
 def _from_texts(values: pd.Series, time_format: str) -> np.ndarray:
     """Return datetime64[ns] of texts, or of numbers as they are written; white space around them is none."""
     texts = as_text(values).to_pandas() if pd.api.types.is_numeric_dtype(values) else _trimmed(values)
     groups = [np.ones(len(texts), bool)]
     if time_format == ISO_8601:
         written = texts.astype(str)
+        if (named := written.str.contains("[", regex=False)).any():
+            written = written.str.replace(_NAMED_BESIDE_OFFSET, r"\1", regex=True)
+            texts = texts.where(~named, written)
         if (with_comma := written.str.contains(",", regex=False)).any():
             # A fraction may begin with one, which pandas does not know.
             written = written.str.replace(_COMMA, ".", regex=True)
@@ -123,6 +142,12 @@ def _from_texts(values: pd.Series, time_format: str) -> np.ndarray:
         # pandas gives a time without an offset that of the time above it (pandas-dev/pandas#61389).
         has_offset = written.str.slice(-_LONGEST_TIME).str.contains(_OFFSET).to_numpy(bool)
         groups = [has_offset, ~has_offset]
+    if re.fullmatch("(%[YymdHMSj])+", time_format.strip()):
+        # Numbers have no zeros at their front: 1112024 is of November, and would be read as of January.
+        width = sum(_WIDTHS[part] for part in re.findall("%(.)", time_format))
+        written = texts.astype(str)
+        padded = written.str.zfill(width)
+        texts = texts.where(~(written.str.isdecimal() & (written != padded)), padded)
     if "%Z" in time_format:
         # Others may mean several, and one with summer time fails where an hour comes twice.
         texts = texts.where(texts.astype(str).str.contains(_UTC))

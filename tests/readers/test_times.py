@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from m2trec_merlin.readers.times import parse_instants, parse_timestamps
+from m2trec_merlin.readers.times import parse_instants, parse_timestamps, without_end
 
 EAST = datetime.timezone(datetime.timedelta(hours=2))
 
@@ -33,6 +33,9 @@ def test_pandas_gives_a_time_without_an_offset_that_of_the_one_above() -> None:
         (" 2017-01-02 03:04:05 UTC\t", "ISO8601", "2017-01-02 03:04:05"),
         ("2017-01-02T03:04:05z", "ISO8601", "2017-01-02 03:04:05"),
         ("2017-01-02 03:04:05 CET", "ISO8601", None),
+        ("2017-01-02T03:04:05+01:00[Europe/Berlin]", "ISO8601", "2017-01-02 02:04:05"),
+        ("2017-01-02T03:04:05.5Z[UTC]", "ISO8601", "2017-01-02 03:04:05.500"),
+        ("2017-01-02T03:04:05[Europe/Berlin]", "ISO8601", None),
         ("2017,01,02", "ISO8601", None),
         (datetime.date(2017, 1, 2), "ISO8601", "2017-01-02"),
         (pd.Timestamp("2017-01-02", tz="UTC"), "ISO8601", "2017-01-02"),
@@ -154,6 +157,24 @@ def test_typed_times_beyond_nanoseconds_are_no_times(kind: str) -> None:
     assert parse_timestamps(times)[2] == pd.Timestamp("2024-01-05")
 
 
+@pytest.mark.parametrize(
+    ("value", "ends"),
+    [
+        ("9999-12-31", False),
+        (" 9999-12-31T23:59:59Z ", False),
+        (datetime.date(9999, 12, 31), False),
+        (np.datetime64("2262-04-12", "us"), False),
+        ("2261-12-31", True),
+        ("9999-12-311", True),
+        ("99999-12-31", True),
+        ("soon", True),
+        (None, True),
+    ],
+)
+def test_dates_beyond_those_that_can_be_read_are_without_end(value: object, ends: bool) -> None:
+    assert without_end(pd.Series([value])).tolist() == [not ends]
+
+
 def test_durations_are_no_times() -> None:
     assert parse_instants(pd.Series([pd.Timedelta("1h")])).isna().all()
 
@@ -165,6 +186,9 @@ def test_durations_are_no_times() -> None:
         (["05.01.2024 08:00Z", "05.01.2024 10:00+0200"], "%d.%m.%Y %H:%M%z", ["2024-01-05 08:00"] * 2),
         ([20240105, 20240106], "%Y%m%d", ["2024-01-05", "2024-01-06"]),
         ([20240105.0, 20240106.0], "%Y%m%d", ["2024-01-05", "2024-01-06"]),
+        ([1112024, 11112024], "%d%m%Y", ["2024-11-01", "2024-11-11"]),
+        (["1112024", "01112024"], "%m%d%Y", ["2024-01-11", "2024-01-11"]),
+        ([501240930.0], "%d%m%y%H%M", ["2024-01-05 09:30"]),
     ],
 )
 def test_other_formats(texts: list[object], time_format: str, expected: list[str]) -> None:

@@ -23,7 +23,7 @@ from m2trec_merlin.readers.files.table_file import TableFile
 from m2trec_merlin.readers.near_ids import doubt_of_items
 from m2trec_merlin.readers.problems import ProblemLog, describe_missing_column
 from m2trec_merlin.readers.source import Origin
-from m2trec_merlin.readers.times import parse_instants
+from m2trec_merlin.readers.times import parse_instants, without_end
 from m2trec_merlin.serving.catalogue.raw_items import Raw, as_raw, described_columns, is_bare
 from m2trec_merlin.serving.runtime.notes import name_some
 
@@ -220,6 +220,8 @@ def _availability(items: pd.DataFrame, about: Sequence[str], log: ProblemLog) ->
         if name in about:
             found = parse_instants(items[name])
             wrong = items[name].notna() & found.isna()
+            if name == UNTIL:
+                wrong &= ~without_end(items[name])
             log.add_rows(
                 name,
                 "is not a time of 1678 to 2261 (ISO8601; without an offset it is UTC)",

@@ -246,6 +246,10 @@ def test_what_a_table_does_not_say_of_availability_stays(repository, table) -> N
     assert dict(version.availability) == {"sku-1": Availability(True, 1577836800.0, 1577923200.0)}
     with pytest.raises(DataError, match="item sku-1 is available until a time that is not after"):
         verbs.update(table(ids.assign(available_from="2020-01-03")))
+    version = verbs.update(table(ids.assign(available_until="9999-12-31")))
+    assert dict(version.availability) == {"sku-1": Availability(True, 1577836800.0, None)}
+    with pytest.raises(DataError, match="'available_from': is not a time of 1678 to 2261"):
+        verbs.update(table(ids.assign(available_from="9999-12-31")))
     version = verbs.update(table(ids.assign(hidden=False, available_from=None, available_until=None)))
     assert dict(version.availability) == {}
 
