@@ -15,8 +15,13 @@ M2TRecError                     one message for the user, no traceback on the co
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+#: Things that one message names; the rest are counted.
+_NAMED = 5
+
+T = TypeVar("T")
 
 
 class M2TRecError(Exception):
@@ -90,6 +95,12 @@ def message_of(error: Exception) -> str | None:
 def shorten(text: str, longest: int, end: str = "...") -> str:
     """Return a text as a message shows it, cut at so many characters."""
     return text if len(text) <= longest else text[: longest - len(end)] + end
+
+
+def name_first(values: Sequence[T], show: Callable[[T], str] = str) -> str:
+    """Return the first values, and how many more there are: "a, b, c, d, e and 1,204 more"."""
+    more = len(values) - _NAMED
+    return ", ".join(map(show, values[:_NAMED])) + (f" and {more:,} more" if more > 0 else "")
 
 
 def reason_of(error: OSError) -> str:

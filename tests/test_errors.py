@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pickle
 
-from m2trec_merlin.errors import ConfigError, DataError
+from m2trec_merlin.errors import ConfigError, DataError, name_first
 
 
 def test_errors_in_the_data_survive_the_way_back_from_a_worker():
@@ -19,3 +19,9 @@ def test_every_error_lists_its_problems_one_a_line():
     assert ConfigError("shop.yaml: no such file").problems == ["shop.yaml: no such file"]
     told_over_lines = ConfigError("shop.yaml: cannot be parsed: while scanning\n  in line 3\n    - found ']'")
     assert told_over_lines.problems == ["shop.yaml: cannot be parsed: while scanning in line 3 - found ']'"]
+
+
+def test_a_message_names_five_things_and_counts_the_rest() -> None:
+    assert name_first([1, 2]) == "1, 2" and name_first([]) == ""
+    assert name_first(list("abcde")) == "a, b, c, d, e"
+    assert name_first(range(1_234), lambda number: f"<{number}>") == "<0>, <1>, <2>, <3>, <4> and 1,229 more"

@@ -11,14 +11,12 @@ from m2trec_merlin.column_names import POSITION, TARGET, TIMESTAMP
 from m2trec_merlin.columns import to_arrow
 from m2trec_merlin.data.event_columns import EventColumns
 from m2trec_merlin.encoded import EncodedColumn, EncodedItems
-from m2trec_merlin.errors import DataError
+from m2trec_merlin.errors import DataError, name_first
 from m2trec_merlin.readers.times import ISO_8601, parse_instants, to_microseconds
 from m2trec_merlin.runs import Run
 from m2trec_merlin.runs.folder import TIMES
 from m2trec_merlin.sessions import event_fields, session_files
 
-#: Lines that an error names.
-_NAMED = 5
 #: Is told what is ignored.
 Tell = Callable[[str], None]
 
@@ -57,8 +55,7 @@ def read_times(events: pd.DataFrame, run: Run) -> pd.Series | None:
 def lines_of(wrong: pd.Series) -> str:
     """Return which lines of a frame are meant, by their labels: some of them, and how many."""
     labels = wrong.index[wrong.to_numpy(bool)]
-    more = f" and {len(labels) - _NAMED:,} more" if len(labels) > _NAMED else ""
-    return f"{'line' if len(labels) == 1 else 'lines'} {', '.join(map(str, labels[:_NAMED]))}{more}"
+    return f"{'line' if len(labels) == 1 else 'lines'} {name_first(labels.tolist())}"
 
 
 def encode_events(

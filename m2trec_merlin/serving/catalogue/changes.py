@@ -11,11 +11,10 @@ from functools import cached_property
 from itertools import chain
 
 from m2trec_merlin.contract.catalogue import Availability, SaidOfTimes
-from m2trec_merlin.errors import DataError, shorten
+from m2trec_merlin.errors import DataError, name_first, shorten
 from m2trec_merlin.readers.near_ids import explain_unknown
+from m2trec_merlin.readers.problems import SHOWN
 from m2trec_merlin.serving.catalogue.raw_items import Raw, overridden, says
-
-_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -167,12 +166,11 @@ class ChangingCatalogue:
     def _require(self, changes: Changes, item_ids: Iterable[str]) -> None:
         unknown = [item_id for item_id in item_ids if not self.has(changes, item_id)]
         there = (each for each in chain(self._ids, changes.added) if self.has(changes, each))
-        near = explain_unknown(unknown[:_NAMED], there)
+        near = explain_unknown(unknown[:SHOWN], there)
         self._refuse(unknown, f"not in the catalogue: {near}" if near else "not in the catalogue")
 
     def _refuse(self, item_ids: Sequence[str], where: str) -> None:
         if item_ids:
-            named = ", ".join(shorten(item_id, 40) or "''" for item_id in item_ids[:_NAMED])
-            more = f" and {len(item_ids) - _NAMED:,} more" if len(item_ids) > _NAMED else ""
-            subject = f"item {named} is" if len(item_ids) == 1 else f"items {named}{more} are"
+            named = name_first(item_ids, lambda item_id: shorten(item_id, 40) or "''")
+            subject = f"item {named} is" if len(item_ids) == 1 else f"items {named} are"
             raise DataError(self._source, [f"{subject} {where}"])

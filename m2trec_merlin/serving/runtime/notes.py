@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from m2trec_merlin.errors import shorten
+from m2trec_merlin.errors import name_first, shorten
 
-#: Warnings about the items of a session; values named in one of them; letters shown of a value.
-_MOST_NOTES, _MOST_VALUES, _MOST_LETTERS = 20, 5, 40
+#: Warnings about the items of a session; letters shown of a value.
+_MOST_NOTES, _MOST_LETTERS = 20, 40
 #: Letters of an error that names all that is wrong with a request.
 LONGEST_MESSAGE = 1000
 
@@ -32,6 +32,4 @@ def cut(text: str) -> str:
 
 def name_some(values: Sequence[object]) -> str:
     """Return the first values, and how many more there are."""
-    more = len(values) - _MOST_VALUES
-    named = ", ".join(map(show, values[:_MOST_VALUES]))
-    return named if more <= 0 else f"{named} and {more:,} more"
+    return name_first(values, show)
