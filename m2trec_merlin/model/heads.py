@@ -103,24 +103,13 @@ class NextItemHead(nn.Module):
             session_vectors = self.session_items.forward_padded(session_vectors, items, counted, lengths)
         return self.scale(session_vectors)
 
-    def scores(
-        self,
-        queries: Tensor,
-        vectors: Tensor,
-        biases: Tensor,
-        history: History,
-        out: Tensor | None = None,
-    ) -> Tensor:
-        """Scores of all catalogue rows, [P, R]: query . vector + bias, and what items that come back have.
+    def with_repeats(self, scores: Tensor, history: History) -> Tensor:
+        """Add to the scores of all catalogue rows, [P, R], what items that come back have, in place.
 
         Args:
-            queries: [P, D].
-            vectors: [R, D], of the rows as candidates.
-            biases: [R].
+            scores: query . vector + bias.
             history: the items that each prefix holds.
-            out: float32 [P, R] to write to, which no gradient reaches.
         """
-        scores = torch.addmm(biases, queries, vectors.T, out=out)
         if self.repeat_biases is not None:
             returning = self.repeat_biases[history.distance]
             scores.index_put_((history.prefix, history.rows), returning, accumulate=True)
@@ -176,6 +165,10 @@ class NextItemHead(nn.Module):
     def hide(self, rows: Tensor) -> Tensor | None:
         """Draw the candidates whose history is hidden in a step of training, bool [C]; None for none."""
         return None
+
+    def told_apart(self, rows: Tensor) -> Tensor:
+        """What tells candidates apart beside their item vectors, int64 [C]: equal where nothing does."""
+        return rows
 
     def is_known(self, rows: Tensor) -> Tensor:
         """Which rows are training items, bool [C]."""
@@ -241,6 +234,11 @@ class MetadataHead(NextItemHead):
         if self.popularity is not None:
             history["log_count"] = self.popularity.log_counts[shown]
         return history
+
+    def told_apart(self, rows: Tensor) -> Tensor:
+        """Rows that have a history; 0 for others, and for all where nothing is learned of it."""
+        learns = self.residual is not None or self.popularity is not None
+        return self._shown(rows) if learns else torch.zeros_like(rows)
 
     def with_history(self, items: ItemVectors, history: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """As `candidate_vectors` and `candidate_biases`."""

@@ -6,6 +6,8 @@ rows, V values of an attribute, M (prefix, item) pairs.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -16,28 +18,49 @@ from m2trec_merlin.model.encoded_prefixes import History
 from m2trec_merlin.model.item_vectors import ItemVectors
 from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.session_batch import SessionBatch
+from m2trec_merlin.model.twins import Twins, codes_of
 from m2trec_merlin.sessions import Prefixes, Sessions
 
 _ROWS_AT_A_TIME = 65_536
 
 
-@torch.inference_mode()
-def encode_catalogue(model: M2TRec) -> tuple[ItemVectors, Tensor, Tensor]:
-    """Return item vectors [R, I], candidate vectors [R, D] and biases [R] of all rows; row NO_ITEM is none.
+@dataclass(frozen=True)
+class EncodedCatalogue:
+    """What the model makes of all rows; row NO_ITEM is no candidate.
 
-    Args:
-        model: in evaluation mode.
+    Attributes:
+        items: their item vectors.
+        vectors: of the rows as candidates, [R, D].
+        biases: of these, [R].
+        twins: rows that are the same in all of that.
     """
-    items, vectors, biases = [], [], []
+
+    items: ItemVectors
+    vectors: Tensor
+    biases: Tensor
+    twins: Twins
+
+
+@torch.inference_mode()
+def encode_catalogue(model: M2TRec) -> EncodedCatalogue:
+    """Encode all items of a model in evaluation mode."""
+    items, vectors, biases, codes = [], [], [], []
+    inputs, head = model.body.inputs, model.next_item_head
     rows_R = torch.arange(model.next_item_task.n_rows, device=next(model.parameters()).device)
     for rows in rows_R.split(_ROWS_AT_A_TIME):
-        items.append(model.encode_rows(rows))
-        candidate_vectors, candidate_biases = model.next_item_head.candidates(items[-1], rows)
+        attributes = inputs.catalogue(rows)
+        items.append(inputs.item_encoder(attributes))
+        candidate_vectors, candidate_biases = head.candidates(items[-1], rows)
         vectors.append(candidate_vectors)
         biases.append(candidate_biases)
-    biases_R = torch.cat(biases)
+        told_apart = head.told_apart(rows).masked_fill(rows == NO_ITEM, -1)
+        codes.append(codes_of(inputs.catalogue.fields, attributes, told_apart))
+    twins = Twins.of(torch.cat(codes))
+    biases_R = twins.level(torch.cat(biases))
     biases_R[NO_ITEM] = -torch.inf
-    return ItemVectors.join(items), torch.cat(vectors), biases_R
+    joined = ItemVectors.join(items)
+    twins.level(joined.joint)
+    return EncodedCatalogue(joined, twins.level(torch.cat(vectors)), biases_R, twins)
 
 
 class ModelScorer:
@@ -58,7 +81,8 @@ class ModelScorer:
         self._kept: Tensor | None = None
         self._encoded: tuple[Prefixes, Tensor] | None = None
         with torch.inference_mode():
-            self._items, self._vectors_RD, self._biases_R = encode_catalogue(self.model)
+            self._catalogue = encode_catalogue(self.model)
+            self._items = self._catalogue.items
             self._own_vectors_RD = self.model.next_item_head.session_item_vectors(self._items.described)
 
     @torch.inference_mode()
@@ -72,9 +96,10 @@ class ModelScorer:
         head = self.model.next_item_head
         queries_PD = head.queries(self.session_vectors(prefixes), own_MD, history)
         if self._kept is None or len(self._kept) < len(prefixes):
-            self._kept = queries_PD.new_empty(len(prefixes), len(self._vectors_RD))
+            self._kept = queries_PD.new_empty(len(prefixes), len(self._catalogue.biases))
         kept_PR = self._kept[: len(prefixes)]
-        return head.scores(queries_PD, self._vectors_RD, self._biases_R, history, kept_PR)
+        torch.addmm(self._catalogue.biases, queries_PD, self._catalogue.vectors.T, out=kept_PR)
+        return head.with_repeats(self._catalogue.twins.level(kept_PR, dim=1), history)
 
     def score(self, prefixes: Prefixes) -> np.ndarray:
         """Return the scores of all catalogue rows on the host; see `score_tensor`."""

@@ -100,7 +100,8 @@ class NextItem(PredictionTask):
         rows = torch.arange(self.n_rows, device=prefixes.vectors.device)
         vectors, biases = self.scorer.candidates(self.encode_rows(rows), rows)
         held = torch.searchsorted(prefixes.rows, prefixes.history.rows)
-        scores = self.scorer.scores(self._queries(prefixes, held), vectors, biases, prefixes.history)
+        scores = torch.addmm(biases, self._queries(prefixes, held), vectors.T)
+        scores = self.scorer.with_repeats(scores, prefixes.history)
         scores[:, NO_ITEM] = -torch.inf
         return scores
 

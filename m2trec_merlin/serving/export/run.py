@@ -275,8 +275,9 @@ def _write_vectors(
         encoder = CatalogueEncoder(folder)
         item_vectors, candidates, biases = encoder.encode(items, np.arange(catalogue.n_rows))
     else:
-        vectors, *others = encode_catalogue(model)
-        item_vectors, candidates, biases = (each.numpy() for each in (vectors.described, *others))
+        encoded = encode_catalogue(model)
+        made = encoded.items.described, encoded.vectors, encoded.biases
+        item_vectors, candidates, biases = (each.numpy() for each in made)
     biases[NO_ITEM] = -np.inf
     np.save(folder / ITEM_VECTORS, item_vectors)
     np.save(folder / CANDIDATE_VECTORS, candidates)
