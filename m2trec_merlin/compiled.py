@@ -11,21 +11,34 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+#: What may be done to sums besides what the order of their terms allows.
+_IN_ANY_ORDER = frozenset({"reassoc", "contract"})
+
+
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function of arrays and numbers, once for each of their types, when it is called first.
 
     numba is imported then, too. The code is kept beside the module, as Python keeps its own, or in the user's
     cache; where neither can be written, or what is there cannot be read, every process compiles anew.
     """
+    return _compiled(function, frozenset())
+
+
+def compiled_in_any_order(function: Callable[P, R]) -> Callable[P, R]:
+    """Do what `compiled` does, and let several terms of a sum be added at a time: always in the same way."""
+    return _compiled(function, _IN_ANY_ORDER)
+
+
+def _compiled(function: Callable[P, R], allowed: frozenset[str]) -> Callable[P, R]:
 
     @cache
     def machine_code() -> Callable[P, R]:
         from numba import njit
 
         try:
-            code = njit(cache=True)(function)
+            code = njit(cache=True, fastmath=set(allowed))(function)
         except RuntimeError:  # how numba says that there is no place for a cache
-            code = njit(function)
+            code = njit(fastmath=set(allowed))(function)
         else:
             code._cache = _Forgiving(code._cache)
         found: Callable[P, R] = code

@@ -94,11 +94,11 @@ def best_rows(scores: np.ndarray, top_k: int) -> np.ndarray:
     Returns:
         int64 [at most top_k].
     """
-    rows = _reaching(scores, top_k)
+    rows = reaching(scores, top_k)
     return rows[np.argsort(-scores[rows], kind="stable")][:top_k]
 
 
-def _reaching(scores: np.ndarray, top_k: int) -> np.ndarray:
+def reaching(scores: np.ndarray, top_k: int) -> np.ndarray:
     """Return rows, rising, that hold the best and few more: the rest need not be sorted.
 
     At least `top_k` rows reach the `top_k`-th largest of the maxima of blocks, which is found much faster

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from m2trec_merlin.compiled import compiled
-from m2trec_merlin.scores import NO_LIFT, Lift, best_rows
+from m2trec_merlin.scores import NO_LIFT, Lift, best_rows, reaching
 
 #: Rows, int64, each of them once, and what is added to their scores.
 Addition = tuple[np.ndarray, np.ndarray | float]
@@ -177,7 +177,14 @@ def find_best(scores: np.ndarray, selection: Selection) -> Found:
         scores[~selection.allowed] = -np.inf
     if selection.only is not None:
         rows = np.unique(selection.only)
-        best = best_rows(scores[rows], selection.k)
-        return Found(rows[best], scores[rows[best]])
+        return best_of_rows(rows, scores[rows], selection.k)
     rows = best_rows(scores, selection.k)
     return Found(rows, scores[rows])
+
+
+def best_of_rows(rows: np.ndarray, scores: np.ndarray, k: int) -> Found:
+    """Return the best of some rows, int64 [m], each named once, by their scores, float32 [m]."""
+    places = reaching(scores, k)
+    rows, scores = rows[places], scores[places]
+    best = np.lexsort([rows, -scores])[:k]
+    return Found(rows[best], scores[best])

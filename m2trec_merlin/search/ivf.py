@@ -25,12 +25,12 @@ from m2trec_merlin.contract.version import CANDIDATE_VECTORS
 from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.search.candidates import Asked, Base, Candidates
 from m2trec_merlin.search.quantised import QuantisedIndex, rough
-from m2trec_merlin.search.scored import Ranking, ScoredCandidates, most_listed
+from m2trec_merlin.search.scored import Ranking, ScoredCandidates
 
 _LISTS, _BASE = "lists.faiss", "lists_base.npy"
 
-#: Rows from which on lists are worth their place.
-_MANY = 50_000
+#: Rows from which on lists are worth their place, if half of the sessions lift no more than one in so many.
+_MANY, _ONE_IN = 50_000, 64
 #: Lists are so many times the root of the points, with so many points each at least.
 _LISTS_PER_ROOT, _POINTS_PER_LIST = 4, 40
 #: Points a list from which their centres are learned, and how often these are moved.
@@ -38,8 +38,9 @@ _TRAINED_ON, _ROUNDS, _SEED = 64, 10, 1
 #: So many lists are looked through at least, and as many more, to an eighth, as hold such a share of the best
 #: rows of a sample of queries.
 _AT_LEAST, _EIGHTHS, _TOP, _NEARLY_ALL = 16, 8, 20, 0.995
-#: Rows that are asked of the lists at most: the next ones lie farther away.
-_MOST = 80
+#: Rows that are asked of the lists at most, for sessions of which many own items make room: the next ones lie
+#: farther away.
+_MOST = 200
 #: Rows on another base than in the lists, which are looked at besides, at most.
 _MOST_MOVED = 4096
 #: Queries that FAISS answers one by one; it compares larger batches by a product that rounds otherwise.
@@ -60,7 +61,7 @@ class IvfIndex:
 
     def is_worth_trying(self, n_rows: int, n_added: int) -> bool:
         """See `Index.is_worth_trying`."""
-        return n_rows >= _MANY and n_added <= most_listed(n_rows)
+        return n_rows >= _MANY and n_added <= n_rows // _ONE_IN
 
     def write(self, folder: Path, base: Base, asked: Asked) -> None:
         """See `Index.write`.

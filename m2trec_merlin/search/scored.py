@@ -18,10 +18,10 @@ import numpy as np
 
 from m2trec_merlin.contract.version import BIASES, CANDIDATE_VECTORS
 from m2trec_merlin.graphs import open_graph
-from m2trec_merlin.scores import best_rows
+from m2trec_merlin.scores import Lift, best_rows
 from m2trec_merlin.scratch import Zeros
-from m2trec_merlin.search.candidates import Asked, Base, Found, Selection, Wish, find_best
-from m2trec_merlin.search.products import products
+from m2trec_merlin.search.candidates import Asked, Base, Found, Selection, Wish, best_of_rows, find_best
+from m2trec_merlin.search.products import products, products_of
 
 if TYPE_CHECKING:
     from onnx import NodeProto
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _NEAR, _FAR = 200, 1024
 #: One in so many rows of the catalogue may be added to a shortlist to be scored exactly: beyond, scoring all
 #: of them roughly costs less.
-_ONE_IN = 64
+_ONE_IN = 32
 
 
 class Shortlist(Protocol):
@@ -125,10 +125,10 @@ class ScoredCandidates:
 
     def _few_rows(self, queries: np.ndarray, wishes: Sequence[Wish]) -> dict[int, np.ndarray]:
         """Return by their places the rows that hold answers, where that takes no look at all of them."""
-        few = {place: wish.only for place, wish in enumerate(wishes) if wish.only is not None}
+        few = {place: np.unique(wish.only) for place, wish in enumerate(wishes) if wish.only is not None}
         if self._shortlist is None:
             return few
-        most = most_listed(len(self._base.biases))
+        most = len(self._base.biases) // _ONE_IN
         counts = {p: _rows_to_list(w, most) for p, w in enumerate(wishes) if p not in few}
         short = [place for place, count in counts.items() if count]
         if not short:
@@ -139,7 +139,9 @@ class ScoredCandidates:
         for place, listed in zip(short, lists, strict=True):
             if listed is not None:
                 best = best_rows(self._scores_of_more(queries[place], wishes[place]), counts[place])
-                few[place] = np.concatenate([listed, best + len(self._vectors_GD), *_added(wishes[place])])
+                added = (rows for rows, _ in wishes[place].additions)
+                rows = np.concatenate([listed, best + len(self._vectors_GD), *added])
+                few[place] = self._with_lifted(rows, wishes[place].lift)
         return few
 
     def _near(self, products_G: np.ndarray, query: np.ndarray, wish: Wish) -> np.ndarray:
@@ -160,33 +162,44 @@ class ScoredCandidates:
         base_M = self._base.of(slice(len(self._vectors_GD), None), wish.lift.novelty)
         return products(self._more_MD, query) + base_M
 
-    def _best_of(self, rows: np.ndarray, query: np.ndarray, wish: Wish) -> Found:
-        """Score rows, in any order, as the wish has it; return the best."""
+    def _with_lifted(self, rows: np.ndarray, lift: Lift) -> np.ndarray:
+        """Return rows, each once, and those that a session lifts, in any order."""
+        changes_R = self._zeros_R.array
+        changes_R[lift.rows] = lift.changes
         rows = np.unique(rows)
-        first = int(np.searchsorted(rows, len(self._vectors_GD)))
-        vectors = self._vectors_GD[rows[:first]]
-        if first < len(rows):
-            vectors = np.concatenate([vectors, self._more_MD[rows[first:] - len(self._vectors_GD)]])
-        scores = products(vectors, query) + self._base.of(rows, wish.lift.novelty)
-        if len(wish.lift.rows):
-            changes_R = self._zeros_R.array
-            changes_R[wish.lift.rows] = wish.lift.changes
-            scores += changes_R[rows]
-            changes_R[wish.lift.rows] = 0
+        others = rows[changes_R[rows] == 0]
+        changes_R[lift.rows] = 0
+        return np.concatenate([others, lift.rows[lift.changes != 0]])
+
+    def _best_of(self, rows: np.ndarray, query: np.ndarray, wish: Wish) -> Found:
+        """Score rows, each named once, as the wish has it; return the best."""
+        scores = self._scores_of(rows, query, wish.lift.novelty)
+        changes_R = self._zeros_R.array
+        changes_R[wish.lift.rows] = wish.lift.changes
         for changed, values in wish.additions:
-            places, known = _places(rows, changed)
-            scores[places] += values[known] if isinstance(values, np.ndarray) else values
-        if len(wish.forbidden):
-            scores[_places(rows, wish.forbidden)[0]] = -np.inf
+            changes_R[changed] += values
+        changes_R[wish.forbidden] = -np.inf
+        scores += changes_R[rows]
+        for changed in (*_added(wish), wish.forbidden):
+            changes_R[changed] = 0
         if wish.allowed is not None:
             scores[~wish.allowed[rows]] = -np.inf
-        best = best_rows(scores, wish.k)
-        return Found(rows[best], scores[best])
+        return best_of_rows(rows, scores, wish.k)
 
+    def _scores_of(self, rows: np.ndarray, query: np.ndarray, novelty: np.float32) -> np.ndarray:
+        """Return the products of rows, and what is added to them after every session, float32 [m]."""
+        is_known, n_known = rows < len(self._vectors_GD), len(self._vectors_GD)
+        scores = np.empty(len(rows), np.float32)
+        scores[is_known] = self._products_of(self._vectors_GD, rows[is_known], query)
+        scores[~is_known] = self._products_of(self._more_MD, rows[~is_known] - n_known, query)
+        scores += self._base.of(rows, novelty)
+        return scores
 
-def most_listed(n_rows: int) -> int:
-    """Return how many rows of a catalogue a wish may add to and still be answered by a shortlist."""
-    return n_rows // _ONE_IN
+    def _products_of(self, vectors: np.ndarray, rows: np.ndarray, query: np.ndarray) -> np.ndarray:
+        # Neighbours name thousands of rows, and bring the compiler.
+        if self._base.newness is not None:
+            return products_of(vectors, rows, query)
+        return products(vectors[rows], query)
 
 
 def _added(wish: Wish) -> list[np.ndarray]:
@@ -206,13 +219,6 @@ def _rows_to_list(wish: Wish, most: int) -> int:
         int(np.count_nonzero(np.broadcast_to(values, rows.shape) < 0)) for rows, values in wish.additions
     )
     return wish.k + len(wish.forbidden) + lowered + int(np.count_nonzero(wish.lift.changes < 0))
-
-
-def _places(rows: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the places in sorted rows of those wanted that are among them, and which ones these are."""
-    places = np.searchsorted(rows, wanted)
-    known = np.append(rows, -1)[places] == wanted
-    return places[known], known
 
 
 def write_ranking_graph(

@@ -218,6 +218,28 @@ class TestContractAmongMany:
         scores[far] += changes
         np.testing.assert_allclose(found.scores, scores[found.rows], rtol=1e-5)
 
+    @pytest.mark.parametrize("spread", [0.01, 3.0, 100.0])
+    def test_of_thousands_that_are_lifted_the_best_are_found(
+        self, index, queries, biases, vectors, exact, spread, monkeypatch
+    ):
+        """Little, as much as scores differ, and so much that it alone decides."""
+        monkeypatch.setattr(scored, "_ONE_IN", 1)
+        generator = np.random.default_rng(7)
+        index = index.changed(Base(biases, np.zeros(self.N_ROWS, np.float32)), vectors[:0])
+        recalls = []
+        for number, query in enumerate(queries):
+            rows = 1 + generator.permutation(self.N_ROWS - 1)[:6000]
+            changes = generator.exponential(spread, 6000).astype(np.float32)
+            changes[-5:] *= -1
+            wish = Wish(20, np.array([rows[0]]), lift=Lift(np.float32(0), rows, changes))
+            (found,) = index.search(query[None], [wish])
+            scores = exact[number].copy()
+            scores[rows] += changes
+            scores[rows[0]] = -np.inf
+            np.testing.assert_allclose(found.scores, scores[found.rows], atol=1e-3)
+            recalls.append(self.recall(scores, found.rows))
+        assert np.mean(recalls) >= 0.99
+
     def test_what_is_pulled_down_makes_room_for_the_next(self, index, queries, exact):
         best = np.argsort(-exact[0])
         lift = Lift(np.float32(0), best[:30], np.full(30, -1000, np.float32))

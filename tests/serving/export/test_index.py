@@ -12,7 +12,7 @@ from m2trec_merlin.errors import ArtifactError, MissingDependencyError
 from m2trec_merlin.neighbours.mixture import Lifts
 from m2trec_merlin.neighbours.pasts import ItemPasts
 from m2trec_merlin.neighbours.weights import Weights
-from m2trec_merlin.search import ivf, scored
+from m2trec_merlin.search import ivf
 from m2trec_merlin.search.candidates import Asked, Base, Found, Wish
 from m2trec_merlin.search.indexes import INDEXES
 from m2trec_merlin.serving.export import index
@@ -103,7 +103,7 @@ def test_lists_are_tried_first_for_many_items_of_which_sessions_lift_few(
     half = Lifts({"by_id": FixedView([0.0] * 500)}, PASTS, Weights(by_id=1))
     mixed = replace(SAMPLE, neighbours=half)
     assert index.write_index("auto", folder, mixed, Told()) == ("quantised", 1.0)
-    monkeypatch.setattr(scored, "_ONE_IN", 2)
+    monkeypatch.setattr(ivf, "_ONE_IN", 2)
     assert index.write_index("auto", folder, mixed, Told()) == ("ivf", 1.0)
     monkeypatch.setattr(ivf, "_MANY", 501)
     assert index.write_index("auto", folder, SAMPLE, Told()) == ("quantised", 1.0)
