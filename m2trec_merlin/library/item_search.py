@@ -69,12 +69,12 @@ class ItemSearch:
         occurs most in training. Capitals and accents do not matter. Without words, all items are found.
 
         Raises:
-            RefusedError: `text` is none, or `top_k` is below 1.
+            RefusedError: `text` is none, or `top_k` is no whole number from 1.
         """
         if not isinstance(text, str):
             raise RefusedError(f"text: expected a text, found {text!r}")
-        if top_k < 1:
-            raise RefusedError(f"top_k: expected a whole number of at least 1, found {top_k}")
+        if isinstance(top_k, bool) or not isinstance(top_k, int | np.integer) or top_k < 1:
+            raise RefusedError(f"top_k: expected a whole number of at least 1, found {top_k!r}")
         whole = _fold(text.strip())
         words = _split(whole)
         scores = np.zeros(len(self._rows), np.int64)

@@ -27,7 +27,7 @@ from m2trec_merlin.serving.client.requests import (
     build_request,
     id_and_attributes,
     id_text,
-    listed,
+    in_order,
 )
 from m2trec_merlin.serving.runtime.catalogue.served_catalogue import ServedCatalogue
 from m2trec_merlin.serving.runtime.notes import show
@@ -154,7 +154,7 @@ class LocalRecommender:
         # Written once: every session is asked with them.
         said = build_request([], write_options(top_k, options))[OPTIONS]
         answers: list[Recommendations] = []
-        for start, some in _parts(listed("sessions", sessions), _SESSIONS_AT_ONCE):
+        for start, some in _parts(in_order("sessions", sessions), _SESSIONS_AT_ONCE):
             requests = [{**_built(session, start + n), OPTIONS: said} for n, session in enumerate(some)]
             for place, answer in enumerate(self._answer(requests), start):
                 if isinstance(answer, M2TRecError):
@@ -178,7 +178,7 @@ class LocalRecommender:
         """
         parts = [np.zeros((0, self._second.recommender.item_width), np.float32)]
         with self._turn:
-            for start, some in _parts(listed("items", items), _ITEMS_AT_ONCE):
+            for start, some in _parts(in_order("items", items), _ITEMS_AT_ONCE):
                 request = self._read(some, [f"items[{start + place}]" for place in range(len(some))], {})
                 for note in request.notes:
                     warnings.warn(note, stacklevel=2)
@@ -216,7 +216,7 @@ class LocalRecommender:
         what occurs most in training; the items that occur most are the answer to no words.
 
         Raises:
-            RefusedError: `text` is none, or `top_k` is below 1.
+            RefusedError: `text` is none, or `top_k` is no whole number from 1.
         """
         with self._turn:
             return self._items().find(text, top_k)
@@ -224,7 +224,7 @@ class LocalRecommender:
     def describe(self, item_ids: Sequence[str | int]) -> list[CatalogueItem | None]:
         """Return title and values of items; None for each that the catalogue does not have."""
         with self._turn:
-            ids = enumerate(listed("item_ids", item_ids))
+            ids = enumerate(in_order("item_ids", item_ids))
             return self._items().describe([id_text(each, f"item_ids[{place}]") for place, each in ids])
 
     def values(self, attribute: str) -> dict[str, int]:

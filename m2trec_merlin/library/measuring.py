@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -183,7 +183,8 @@ def _events(sessions: ForeignFrame | Sequence[Sequence[Hashable]]) -> pd.DataFra
         raise DataError("sessions", [f"expected a frame, or a list of sessions, found {_shown(sessions)}"])
     told: list[list[Hashable]] = []
     for session in sessions:
-        if isinstance(session, str) or not isinstance(session, Iterable):
+        # What has no order, or of whose entries only keys would be read, is no session either.
+        if isinstance(session, str | bytes | set | frozenset | Mapping) or not isinstance(session, Iterable):
             raise DataError("sessions", [f"a session is a list of item ids, not {_shown(session)}"])
         told.append(list(session))
     lengths = np.array([len(session) for session in told], np.int64)

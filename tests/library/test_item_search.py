@@ -94,9 +94,12 @@ def test_a_request_of_somebody_else_is_checked_as_a_server_does(recommender: m2t
         recommender.answer(["sku-1"], {"exclude": "sku-1", "exclude_session_items": 3, "session": []})
 
 
-@pytest.mark.parametrize(("text", "top_k"), [(None, 5), (b"bread", 5), ("bread", 0), ("bread", -1)])
+@pytest.mark.parametrize(
+    ("text", "top_k"),
+    [(None, 5), (b"bread", 5), *(("bread", top_k) for top_k in (0, -1, 1.5, "3", None, True))],
+)
 def test_what_cannot_be_looked_for_is_refused(
-    recommender: m2trec.LocalRecommender, text: Any, top_k: int
+    recommender: m2trec.LocalRecommender, text: Any, top_k: Any
 ) -> None:
     with pytest.raises(RefusedError, match=r"(text|top_k): expected a .*, found"):
         recommender.search(text, top_k)

@@ -117,6 +117,18 @@ def test_a_wrong_request_is_named(recommender: m2trec.LocalRecommender) -> None:
         recommender.recommend("sku-1")
 
 
+@pytest.mark.parametrize("unordered", [{"sku-1", "sku-2"}, frozenset(["sku-1"])])
+def test_sets_are_no_lists_in_order(recommender: m2trec.LocalRecommender, unordered: Any) -> None:
+    """Their order is another one in each process, and so would answers and lines of vectors be."""
+    for ask in (recommender.recommend, recommender.recommend_many, recommender.encode, recommender.describe):
+        with pytest.raises(RefusedError, match="is a list of items in order: a set has none"):
+            ask(unordered)
+    with pytest.raises(RefusedError, match=r"^sessions\[1\]: a session is a list of items in order"):
+        recommender.recommend_many([["sku-1"], unordered])
+    without = recommender.recommend(["sku-1"], exclude=unordered)
+    assert not unordered & set(without.item_ids)
+
+
 def test_local_and_remote_recommenders_take_the_same() -> None:
     def parameters(method: Any) -> dict[str, Any]:
         found = inspect.signature(method).parameters

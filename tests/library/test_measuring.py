@@ -180,6 +180,8 @@ def test_frames_that_cannot_be_measured(read: Read, frame: dict[str, list[object
         ([], "none has two events"),
         (["sku-1"], "a session is a list of item ids, not 'sku-1'"),
         ([1, 2], "a session is a list of item ids, not 1"),
+        ([{"sku-1"}], "a session is a list of item ids, not {'sku-1'}"),
+        ([{"sku-1": 1, "sku-2": 2}], "a session is a list of item ids, not {'sku-1': 1, 'sku-2': 2}"),
         ("sku-1", "expected a frame, or a list of sessions, found 'sku-1'"),
         (None, "expected a frame, or a list of sessions, found None"),
     ],

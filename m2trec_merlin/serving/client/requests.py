@@ -35,7 +35,7 @@ def build_request(
     Raises:
         RefusedError: one item stands where a list of items is wanted, or a value has no form in JSON.
     """
-    session = listed("a session", session)
+    session = in_order("a session", session)
     items = [id_and_attributes(item, f"{ITEM_IDS}[{place}]") for place, item in enumerate(session)]
     events = [event_attributes_of(item) for item in session]
     return {
@@ -59,6 +59,17 @@ def listed(what: str, items: Iterable[T]) -> list[T]:
     if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
         raise RefusedError(f"{what} is a list of items: put {shorten(repr(items), 80)} into brackets")
     return list(items)
+
+
+def in_order(what: str, items: Iterable[T]) -> list[T]:
+    """Return items whose order says something as a list.
+
+    Raises:
+        RefusedError: see `listed`; or they are a set, whose order is another one in each process.
+    """
+    if isinstance(items, set | frozenset):
+        raise RefusedError(f"{what} is a list of items in order: a set has none")
+    return listed(what, items)
 
 
 def id_text(item_id: object, where: str = ITEM_ID) -> str:
