@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from m2trec_merlin.artifacts import fingerprint, read_json
+from m2trec_merlin.artifacts import fingerprint, read_json, reading
 from m2trec_merlin.contract.checksums import CHECKSUMS
 from m2trec_merlin.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.contract.repository import version_folder
@@ -18,8 +19,13 @@ def export_version(repository: Path) -> str:
     Where Triton fetches models one by one, as from a bucket, only one step's folder is there, and counts.
     """
     seals = [version_folder(repository, name) / CHECKSUMS for name in (PREPROCESS, PREDICT)]
-    contents = [read_json(seal, "export") for seal in seals if seal.is_file()]
-    return fingerprint([[content["format"], content["sha256"]] for content in contents])
+    return fingerprint([_sealed(seal) for seal in seals if seal.is_file()])
+
+
+def _sealed(seal: Path) -> list[Any]:
+    content = read_json(seal, "export")
+    with reading(seal, "export"):
+        return [content["format"], content["sha256"]]
 
 
 def repository_of(folder: Path) -> Path:

@@ -99,7 +99,9 @@ def saved_config(directory: Path) -> Config:
 
 
 def _read_description(directory: Path) -> dict[str, Any]:
-    description: dict[str, Any] = read_json(directory / DESCRIPTION, "train")
+    content = read_json(directory / DESCRIPTION, "train")
+    with reading(directory / DESCRIPTION, "train"):
+        description: dict[str, Any] = {**content}
     if (found := description.get("format", 1)) != FORMAT:
         raise ArtifactError(
             f"the model in {directory} has format {found} and this code needs {FORMAT}: run `m2trec train`"

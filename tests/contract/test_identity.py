@@ -9,6 +9,7 @@ from m2trec_merlin.contract.checksums import seal
 from m2trec_merlin.contract.identity import export_version, repository_of, written
 from m2trec_merlin.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.contract.repository import version_folder
+from m2trec_merlin.errors import ArtifactError
 
 
 @pytest.fixture
@@ -45,3 +46,10 @@ def test_a_step_that_is_alone_has_a_name(repository: Path) -> None:
     version = export_version(repository)
     shutil.rmtree(repository / PREPROCESS)
     assert len(export_version(repository)) == 16 and export_version(repository) != version
+
+
+@pytest.mark.parametrize("content", ["[1]", "{}", "{"])
+def test_a_damaged_seal_is_named(repository: Path, content: str) -> None:
+    (version_folder(repository, PREDICT) / "checksums.json").write_text(content)
+    with pytest.raises(ArtifactError, match=r"checksums\.json is damaged .*: run `m2trec export --force`"):
+        export_version(repository)

@@ -90,6 +90,10 @@ def test_missing_and_damaged_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"not a model")
     with pytest.raises(ArtifactError, match=r"model\.safetensors cannot be loaded"):
         load_model(tmp_path, catalogue)
+    (tmp_path / "model.json").write_text("[1]")
+    for read in (saved_config, lambda folder: load_model(folder, catalogue)):
+        with pytest.raises(ArtifactError, match=r"model\.json is damaged .*: run `m2trec train --force`"):
+            read(tmp_path)
 
 
 def test_a_model_of_older_code_is_refused(tmp_path: Path) -> None:
