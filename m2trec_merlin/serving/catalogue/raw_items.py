@@ -67,18 +67,23 @@ def write_items_as_given(items: Path, written: ItemFormat, folder: Path) -> None
         items: the canonical table; nothing is written if there is none, as where a model alone was copied.
         written: how tables of items are written.
         folder: to write into.
+
+    Raises:
+        ArtifactError: the table is damaged.
     """
     if not items.is_file():
         return
-    file = pq.ParquetFile(items)
-    names = list(dict.fromkeys([ITEM_ID, *described_columns(written)]))
-    schema = pa.schema([file.schema_arrow.field(name) for name in names])
-    with pq.ParquetWriter(folder / ITEMS_AS_GIVEN, schema.set(0, pa.field(ITEM_ID, pa.string()))) as writer:
-        # In small groups, of which an update reads few.
-        for batch in file.iter_batches(_GROUP, columns=names):
-            table = pa.Table.from_batches([batch]).select(names)
-            ids = as_text(table.column(ITEM_ID).to_pandas()).cast(pa.string())
-            writer.write_table(table.set_column(0, ITEM_ID, ids))
+    with reading(items, "data"):
+        file = pq.ParquetFile(items)
+        names = list(dict.fromkeys([ITEM_ID, *described_columns(written)]))
+        schema = pa.schema([file.schema_arrow.field(name) for name in names])
+        schema = schema.set(0, pa.field(ITEM_ID, pa.string()))
+        with pq.ParquetWriter(folder / ITEMS_AS_GIVEN, schema) as writer:
+            # In small groups, of which an update reads few.
+            for batch in file.iter_batches(_GROUP, columns=names):
+                table = pa.Table.from_batches([batch]).select(names)
+                ids = as_text(table.column(ITEM_ID).to_pandas()).cast(pa.string())
+                writer.write_table(table.set_column(0, ITEM_ID, ids))
 
 
 def complete(

@@ -14,11 +14,12 @@ import pytest
 from m2trec_merlin.attributes import parse_attribute
 from m2trec_merlin.contract.catalogue import catalogue_folder
 from m2trec_merlin.contract.checksums import seal
+from m2trec_merlin.contract.item_format import ItemFormat
 from m2trec_merlin.contract.names import PREDICT
 from m2trec_merlin.contract.repository import version_folder
 from m2trec_merlin.contract.version import ITEMS_AS_GIVEN
 from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.serving.catalogue.raw_items import as_raw
+from m2trec_merlin.serving.catalogue.raw_items import as_raw, write_items_as_given
 from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
 from m2trec_merlin.serving.client.requests import id_and_attributes
 from m2trec_merlin.serving.export.run import export
@@ -90,6 +91,17 @@ def test_an_export_without_the_tables_of_the_run_takes_whole_items_only(
         verbs.update(price)
     assert verbs.versions.numbers() == []
     assert verbs.update(table(tmp_path, raw_items().iloc[[4]])).number == 1
+
+
+def test_damaged_tables_of_the_run_are_named(tmp_path: Path) -> None:
+    config, *_ = build_shop(tmp_path / "run")
+    written = ItemFormat.open(version_folder(export(config), PREDICT))
+    items = tmp_path / "run" / "data" / "items.parquet"
+    content = bytearray(items.read_bytes())
+    content[4:200] = bytes(196)
+    items.write_bytes(content)
+    with pytest.raises(ArtifactError, match=r"(?s)data/items\.parquet .*: run `m2trec data --force`"):
+        write_items_as_given(items, written, tmp_path)
 
 
 def test_an_item_that_was_taken_out_and_added_again_follows_the_next_tables(tmp_path: Path) -> None:
