@@ -56,29 +56,38 @@ class ProgressMonitor:
 
 
 class TensorBoard:
-    """Writes loss and validation metrics for TensorBoard."""
+    """Writes loss and validation metrics for TensorBoard.
+
+    A curve is that of one training: points of an earlier one in the folder, and those that a killed one
+    wrote behind its checkpoint, count no more.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self.writer = SummaryWriter(str(folder))
+        self.folder = folder
+        self._writers: list[SummaryWriter] = []
 
     def start(self, total_steps: int, state: TrainingState) -> None:
-        """Nothing to write yet."""
+        """Begin a file, whose points follow those up to the checkpoint."""
+        self._writers = [SummaryWriter(str(self.folder), purge_step=state.step + 1)]
 
     def step(self, state: TrainingState, loss: float) -> None:
         """Write the loss now and then."""
         if state.step % _STEPS_BETWEEN_POINTS == 0:
-            self.writer.add_scalar("train/loss", loss, state.step)
+            for writer in self._writers:
+                writer.add_scalar("train/loss", loss, state.step)
 
     def epoch(self, state: TrainingState) -> None:
         """Write the epoch's record."""
-        for name, value in state.history[-1].items():
-            if name != "epoch":
-                self.writer.add_scalar(f"epoch/{name}", value, state.epoch)
-        self.writer.flush()
+        for writer in self._writers:
+            for name, value in state.history[-1].items():
+                if name != "epoch":
+                    writer.add_scalar(f"epoch/{name}", value, state.epoch)
+            writer.flush()
 
     def close(self) -> None:
-        """Close the file."""
-        self.writer.close()
+        """Close the file, if training came that far."""
+        for writer in self._writers:
+            writer.close()
 
 
 class Recorded:

@@ -146,7 +146,7 @@ def _trainer(
     processes: Processes,
     recorded: Sequence[Recording],
 ) -> Trainer:
-    """Return what trains, as configured; its monitors are open."""
+    """Return what trains, as configured."""
     config, settings, model = run.config, run.config.training, start.model
     # Of all sessions, also where some are drawn: a model goes on as it began.
     batch_size = settings.batch_of(count_sessions(session_files(run.sessions("train"))), processes.count)
@@ -169,12 +169,11 @@ def _trainer(
         lacks = cannot_capture(model, device, processes, loader.says_more)
         captured = lacks is None
         progress.say("steps are CUDA graphs" if captured else f"steps are no CUDA graphs: {lacks}")
-    with writing(run.model):
-        monitor = Monitors(
-            [ProgressMonitor(progress), TensorBoard(run.tensorboard), *map(Recorded, recorded)]
-            if processes.is_first
-            else []
-        )
+    monitor = Monitors(
+        [ProgressMonitor(progress), TensorBoard(run.tensorboard), *map(Recorded, recorded)]
+        if processes.is_first
+        else []
+    )
     trainer = Trainer(
         model,
         start.catalogue,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -106,6 +107,32 @@ def test_tensorboard_has_each_record_at_its_epoch(tmp_path: Path) -> None:
         (3, 0.5),
     ]
     assert "epoch/epoch" not in written.Tags()["scalars"]
+
+
+def test_tensorboard_shows_one_training(tmp_path: Path) -> None:
+    """The one before had more epochs; the one after it was killed between its checkpoint and the next."""
+
+    def shown(tag: str) -> list[tuple[int, float]]:
+        written = EventAccumulator(str(tmp_path))
+        written.Reload()
+        return [(point.step, point.value) for point in written.Scalars(tag)]
+
+    def steps(monitor: Monitor, state: TrainingState, until: int, loss: float) -> None:
+        monitor.start(80, state)
+        for step in range(state.step + 1, until + 1):
+            monitor.step(replace(state, step=step, step_in_epoch=step), loss)
+        monitor.close()
+
+    before = TensorBoard(tmp_path)
+    watch(before, 3, TrainingState(), **{"HIT@20": 0.25})
+    steps(before, TrainingState(), 80, 1.0)
+    watch(after := TensorBoard(tmp_path), 2, TrainingState(), **{"HIT@20": 0.5})
+    after.close()
+    assert shown("epoch/HIT@20") == [(1, 0.5), (2, 0.5)]
+    steps(TensorBoard(tmp_path), TrainingState(), 60, 2.0)
+    assert shown("train/loss") == [(20, 2.0), (40, 2.0), (60, 2.0)]
+    steps(TensorBoard(tmp_path), TrainingState(step=40), 60, 3.0)
+    assert shown("train/loss") == [(20, 2.0), (40, 2.0), (60, 3.0)]
 
 
 def test_a_record_gets_the_epochs_that_it_may_have_missed() -> None:
