@@ -25,6 +25,10 @@ from m2trec_merlin.sessions import Sessions
 
 _DYNAMIC = torch.export.Dim.DYNAMIC
 
+#: Events of the longest session that a graph is tried on: what attention holds grows with their square, and
+#: `data.max_session_length` may be far beyond any session that there is.
+_LONGEST_TRIED = 512
+
 #: What an item is as an event of a session, and as a candidate.
 ITEM_GRAPH_OUTPUTS = ["item_vectors", "candidate_vectors", "candidate_biases"]
 
@@ -137,8 +141,9 @@ def export_sessions(model: M2TRec, item_vectors: np.ndarray, path: Path) -> None
         dynamic |= {PLACES: both, "attributes": {name: {0: _DYNAMIC} for name in example["attributes"]}}
     write_graph(graph, example, list(_feeds(example)), names, dynamic, path)
     # A graph may hold on to a shape of its example, so others are tried: one event, the longest session.
-    for longest, sessions in ((1, 1), (1, 4), (model.max_length, 1), (model.max_length, 5)):
-        inputs = _some_sessions(item_vectors, longest, sessions, model.events)
+    longest = min(model.max_length, _LONGEST_TRIED)
+    for length, sessions in ((1, 1), (1, 4), (longest, 1), (longest, 5)):
+        inputs = _some_sessions(item_vectors, length, sessions, model.events)
         with torch.inference_mode():
             expected = graph(**inputs)
         feeds = {name: tensor.numpy() for name, tensor in _feeds(inputs).items()}

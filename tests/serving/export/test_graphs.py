@@ -56,6 +56,19 @@ def test_attributes_may_be_called_like_a_step_of_the_computation(tmp_path: Path)
     assert found["joined"].tolist() == [[1.0, 0.0, 3.0]]
 
 
+def test_graphs_are_tried_on_sessions_that_fit_into_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Attention over 10,000 events, the most that can be configured, would take 20 GB."""
+    catalogue, tried = tiny_catalogue(), []
+    model = build_model(tiny_config(data={"max_session_length": 10_000}), catalogue).eval()
+    monkeypatch.setattr(graphs, "write_graph", lambda *args: None)
+    monkeypatch.setattr(graphs, "require_equal", lambda path, feeds, expected: tried.append(feeds["vectors"]))
+    vectors = np.ones((3, model.item_encoder.width), np.float32)
+    graphs.export_sessions(model, vectors, tmp_path / "sessions.onnx")
+    assert [each.shape[:2] for each in tried] == [(1, 1), (4, 1), (1, 512), (5, 512)]
+
+
 @pytest.mark.usefixtures("graphs_written_anew")
 def test_attributes_may_be_called_like_inputs_and_outputs_of_a_graph(tmp_path: Path) -> None:
     names = {"category": "rows", "price": "biases", "image": "item_vectors"}
