@@ -34,7 +34,7 @@ class Measurement:
         metric: name without the cut-off.
         k: cut-off.
         value: mean over the slice's prefixes, between 0 and 1; None if it holds none.
-        low: lower end of the 95 % interval, or None.
+        low: lower end of the 95 % interval; None without any, as of a single session.
         high: upper end, or None.
         n: prefixes that were measured.
         seed: of the sample and of the bootstrap.
@@ -106,7 +106,10 @@ def summarise(
         held = values[mask]
         low, high = session_intervals(held, outcome.prefixes.session[mask], config.bootstrap_samples, seed)
         for column, (metric, k, _) in enumerate(measures):
-            counted = held[~np.isnan(held[:, column]), column]
+            measured = ~np.isnan(held[:, column])
+            counted, sessions = held[measured, column], outcome.prefixes.session[mask][measured]
+            # Drawn again, a single session is always itself: an interval of no width would look certain.
+            of_several = len(counted) and np.ptp(sessions) > 0
             summary.append(
                 Measurement(
                     model=outcome.model,
@@ -116,8 +119,8 @@ def summarise(
                     metric=metric,
                     k=k,
                     value=float(counted.mean(dtype=np.float64)) if len(counted) else None,
-                    low=_number(low[column]),
-                    high=_number(high[column]),
+                    low=_number(low[column]) if of_several else None,
+                    high=_number(high[column]) if of_several else None,
                     n=len(counted),
                     seed=seed,
                     seconds=round(outcome.seconds, 3),

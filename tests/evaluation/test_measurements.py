@@ -39,6 +39,19 @@ def test_every_row_says_what_it_was_measured_on() -> None:
     assert Measurement(**json.loads(json.dumps(row.as_dict()))) == row
 
 
+def test_a_single_session_has_no_interval() -> None:
+    """However many prefixes it has; those of other sessions may have nothing to measure."""
+    assert all(m.low is None and m.high is None for m in measurements().values() if m.slice == "Sparse")
+    from tests.worlds.checkerboard import ColourScorer
+
+    catalogue = make_catalogue([5, 5, 5, 5], colours=[3, 3, 1, 3])
+    for last, of_several in ((3, False), (4, True)):
+        prefixes = Sessions.from_lists([[1, 2, 1], [1, last]]).prefixes()
+        outcome = evaluate(ColourScorer(catalogue), prefixes, catalogue, CONFIG)
+        rows = summarise(outcome, catalogue, CONFIG, data="shop", split="test", seed=0)
+        assert {m.low is not None for m in rows if m.slice == "All"} == {of_several}
+
+
 def test_an_empty_slice_has_no_value() -> None:
     row = measurements()["Cold target", "MRR", 2]
     assert (row.value, row.low, row.high, row.n) == (None, None, None, 0)
