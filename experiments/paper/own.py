@@ -76,4 +76,6 @@ def _build(cell: Cell, data: Prepared) -> ItemScorer | CategoryScorer:
         return FrequentCategories(data.catalogue, attributes)
     # As the paper has it: the categories of the items that the single-task model ranks first.
     metrec = load_scorer(cell.trained, data)
-    return PredictedCategories(data.catalogue, attributes, metrec, max(data.config.evaluation.ks))
+    settings = data.config.evaluation
+    places, exclude = max(settings.ks), settings.exclude_session_items
+    return PredictedCategories(data.catalogue, attributes, metrec, places, exclude)

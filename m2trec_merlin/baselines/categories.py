@@ -60,19 +60,29 @@ class PredictedCategories:
         attributes: categorical ones to predict.
         scorer: ranks the items.
         items: how many of them are looked at.
+        exclude_session_items: whether what a session holds is no candidate.
     """
 
     def __init__(
-        self, catalogue: Catalogue, attributes: Sequence[str], scorer: ItemScorer, items: int
+        self,
+        catalogue: Catalogue,
+        attributes: Sequence[str],
+        scorer: ItemScorer,
+        items: int,
+        exclude_session_items: bool = False,
     ) -> None:
         self.name = f"top-N predicted ({scorer.name})"
         self.columns = {name: catalogue.attributes[name] for name in attributes}
         self.scorer = scorer
-        self.items = items
+        self.items, self.exclude_session_items = items, exclude_session_items
 
     def category_scores(self, prefixes: Prefixes) -> dict[str, np.ndarray]:
         """Return 1 / rank of the best item of each category, float32 [P, V] for each attribute."""
-        best = [best_rows(line, self.items)[::-1] for line in self.scorer.score(prefixes)]
+        found = self.scorer.score(prefixes)
+        if self.exclude_session_items:
+            held = events_before(prefixes)
+            found[held.prefix, held.row] = -np.inf
+        best = [best_rows(line, self.items)[::-1] for line in found]
         scores = {}
         for name, column in self.columns.items():
             values = np.full((len(prefixes), column.field.size), -np.inf, np.float32)

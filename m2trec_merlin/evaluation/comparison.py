@@ -93,8 +93,8 @@ def _with_baselines(
     if attributes:
         everyone.append(FrequentCategories(catalogue, attributes))
         if ours and isinstance(ours[0], ItemScorer):
-            places = max(config.evaluation.ks)
-            everyone.append(PredictedCategories(catalogue, attributes, ours[0], places))
+            places, exclude = max(config.evaluation.ks), config.evaluation.exclude_session_items
+            everyone.append(PredictedCategories(catalogue, attributes, ours[0], places, exclude))
     names = [scorer.name for scorer in everyone]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:

@@ -48,6 +48,14 @@ def test_predicted_categories_follow_the_items() -> None:
     assert heuristic.name == "top-N predicted (function)"
 
 
+def test_categories_of_items_that_are_no_candidates_are_not_predicted() -> None:
+    best_first = FunctionScorer(lambda prefix: [0, 6, 5, 4, 3, 2, 1])
+    heuristic = PredictedCategories(CATALOGUE, ["colour"], best_first, 1, exclude_session_items=True)
+    scores = heuristic.category_scores(Sessions.from_lists([[1, 2, 6]]).prefixes())["colour"]
+    # Item 2 after item 1, both of colour 3, and then item 3.
+    np.testing.assert_array_equal(scores[:, 3:], [[1, -np.inf], [-np.inf, 1]])
+
+
 def test_items_of_several_categories_count_for_each() -> None:
     tags, offsets = ragged([[1], [3], [4, 3], [4]])
     column = EncodedColumn(Field("tags", Layout.ID_LISTS, 5), tags, offsets)
