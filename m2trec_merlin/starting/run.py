@@ -11,7 +11,7 @@ from typing import TypeVar
 from m2trec_merlin.column_names import ITEM_ID
 from m2trec_merlin.config import Config, load_config
 from m2trec_merlin.data import prepare_data, summarise_data
-from m2trec_merlin.errors import ConfigError, DataError, reason_of
+from m2trec_merlin.errors import ArtifactError, ConfigError, DataError, reason_of
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers.canonical import KnownItems, normalise_ids
 from m2trec_merlin.readers.files.missing import explain_missing
@@ -270,3 +270,7 @@ def _try(config: Config, output: Path) -> str:
         except DataError as error:
             where = f"{output} is written, but the tables need to be mended first: {error.source}"
             raise DataError(where, error.problems) from None
+        except ArtifactError as error:
+            # No setting says where that is, and the configuration is none the worse for it.
+            reason = reason_of(error.__cause__) if isinstance(error.__cause__, OSError) else str(error)
+            return f"the data step could not be tried in {tempfile.gettempdir()} (TMPDIR): {reason}"
