@@ -90,8 +90,15 @@ class Days:
         """Read the events of a source that tells when they were.
 
         Raises:
-            ConfigError: it does not, or has too few days.
+            ConfigError: it does not, or has too few days; or something is configured that would be left out.
         """
+        told = {
+            "event_attributes": config.event_attributes,
+            "data.targets": config.data.targets,
+            "data.cold_item_share": config.data.cold_item_share,
+        }
+        if left_out := [name for name, value in told.items() if value]:
+            raise ConfigError(f"rolling knows sessions and items alone: leave out {', '.join(left_out)}")
         source = config.open_source()
         events = pd.concat(list(source.interactions()), ignore_index=True)
         if TIMESTAMP not in events:

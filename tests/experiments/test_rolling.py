@@ -83,6 +83,13 @@ def test_data_that_do_not_reach_back_are_refused(tmp_path: Path) -> None:
         Days.read(load_config(write_shop(tmp_path)), None, count=5, window=3)
 
 
+def test_what_would_be_left_out_is_refused(tmp_path: Path) -> None:
+    """Every event would be a target without a word."""
+    targets = {"targets": {"column": "item_id", "values": ["i1"]}}
+    with pytest.raises(ConfigError, match=r"alone: leave out data\.targets, data\.cold_item_share$"):
+        Days.read(load_config(write_shop(tmp_path, **targets, cold_item_share=0.1)), None, count=2, window=2)
+
+
 @pytest.mark.slow
 def test_both_models_are_measured_on_each_day(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shop = write_shop(tmp_path)
