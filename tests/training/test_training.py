@@ -218,10 +218,12 @@ class TestTrainer:
         tested, _, _ = trainer(tmp_path, tiny_config(training={"checkpoint_steps": 2}), Recorder())
         tested.train(seed=1)
         before, newest = sorted((tmp_path / "checkpoints").glob("step-*"))
+        told: list[str] = []
         for path in (newest, before):
-            assert find_checkpoint(tmp_path / "checkpoints", "same") == path
+            assert find_checkpoint(tmp_path / "checkpoints", "same", told.append) == path
             file = path / damaged
             file.write_bytes(file.read_bytes()[:-40])
+        assert told == [f"{newest} cannot be read: going on from {before.name}, before it"]
         with pytest.raises(ArtifactError, match=r"step-.* cannot be read, .*run `m2trec train --restart`"):
             find_checkpoint(tmp_path / "checkpoints", "same")
 
