@@ -164,27 +164,30 @@ class ScoredCandidates:
 
     def _with_lifted(self, rows: np.ndarray, lift: Lift) -> np.ndarray:
         """Return rows, each once, and those that a session lifts, in any order."""
-        changes_R = self._zeros_R.array
-        changes_R[lift.rows] = lift.changes
         rows = np.unique(rows)
-        others = rows[changes_R[rows] == 0]
-        changes_R[lift.rows] = 0
+        others = rows[self._changes_of(rows, Wish(0, lift=lift)) == 0]
         return np.concatenate([others, lift.rows[lift.changes != 0]])
 
     def _best_of(self, rows: np.ndarray, query: np.ndarray, wish: Wish) -> Found:
         """Score rows, each named once, as the wish has it; return the best."""
         scores = self._scores_of(rows, query, wish.lift.novelty)
-        changes_R = self._zeros_R.array
-        changes_R[wish.lift.rows] = wish.lift.changes
-        for changed, values in wish.additions:
-            changes_R[changed] += values
-        changes_R[wish.forbidden] = -np.inf
-        scores += changes_R[rows]
-        for changed in (*_added(wish), wish.forbidden):
-            changes_R[changed] = 0
+        scores += self._changes_of(rows, wish)
         if wish.allowed is not None:
             scores[~wish.allowed[rows]] = -np.inf
         return best_of_rows(rows, scores, wish.k)
+
+    def _changes_of(self, rows: np.ndarray, wish: Wish) -> np.ndarray:
+        """Return what a wish adds to the scores of rows, float32 [m]; -inf to those that are forbidden."""
+        changes_R = self._zeros_R.array
+        try:
+            changes_R[wish.lift.rows] = wish.lift.changes
+            for changed, values in wish.additions:
+                changes_R[changed] += values
+            changes_R[wish.forbidden] = -np.inf
+            return changes_R[rows]
+        finally:
+            for changed in (*_added(wish), wish.forbidden):
+                changes_R[changed] = 0
 
     def _scores_of(self, rows: np.ndarray, query: np.ndarray, novelty: np.float32) -> np.ndarray:
         """Return the products of rows, and what is added to them after every session, float32 [m]."""
