@@ -95,7 +95,8 @@ class ScoredCandidates:
         more: np.ndarray,
     ) -> None:
         self._ranking, self._looked_at, self._base = ranking, looked_at, base
-        self._vectors_GD, self._more_MD = vectors, more
+        # Compiled once for both: what may be written into is of another type.
+        self._vectors_GD, self._more_MD = _read_only(vectors), _read_only(more)
         self._shortlist = ranking.on(base)
         self._zeros_R = Zeros(len(base.biases), np.float32)
 
@@ -203,6 +204,12 @@ class ScoredCandidates:
         if self._base.newness is not None:
             return products_of(vectors, rows, query)
         return products(vectors[rows], query)
+
+
+def _read_only(vectors: np.ndarray) -> np.ndarray:
+    view = vectors.view()
+    view.flags.writeable = False
+    return view
 
 
 def _added(wish: Wish) -> list[np.ndarray]:

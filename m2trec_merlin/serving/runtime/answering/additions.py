@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from m2trec_merlin.contract.version import REPEAT_BIASES, Description
+from m2trec_merlin.contract.version import CANDIDATE_VECTORS, REPEAT_BIASES, Description
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.errors import MissingDependencyError
 from m2trec_merlin.histories import most_recent
@@ -41,12 +41,20 @@ class SessionAdditions:
         self._neighbours = _open_neighbours(directory, version.mixture) if version.neighbours else None
         self.repeats, self.neighbours = version.repeat_biases, version.neighbours
         self._candidates: WeakKeyDictionary[ServedCatalogue, Candidates] = WeakKeyDictionary()
+        self._width: int = np.load(directory / CANDIDATE_VECTORS, mmap_mode="r").shape[1]
 
     def prepared(self, version: OpenVersion) -> OpenVersion:
         """Return a version of the catalogue, made ready for sessions so that no request waits for that."""
         if self._neighbours is not None:
             self._neighbours.prepare(version.listing)
         return version
+
+    def rehearse(self, catalogue: ServedCatalogue) -> None:
+        """Search once in each way, so that no request waits until what searches is compiled."""
+        if self._neighbours is not None:
+            query, all_rows = np.zeros((1, self._width), np.float32), np.ones(len(catalogue.biases), bool)
+            for wish in (Wish(1), Wish(1, allowed=all_rows)):
+                self.candidates(catalogue).search(query, [wish])
 
     def candidates(self, catalogue: ServedCatalogue) -> Candidates:
         """Return all rows of a catalogue, to be searched by what `complete` returns."""

@@ -85,6 +85,7 @@ class Recommender:
         self._item_graph = ItemGraph(directory) if self.version.attributes else None
         self._clock = Clock()
         self._explainer = Explainer(self._encoder, self._additions, self.version.widths)
+        self._additions.rehearse(self.catalogue())
 
     @property
     def item_width(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from m2trec_merlin.neighbours.mixture import Lifts
 from m2trec_merlin.neighbours.pasts import trends_of
 from m2trec_merlin.neighbours.weights import Weights
 from m2trec_merlin.scores import Lift
+from m2trec_merlin.search import candidates, scored
 from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
 from m2trec_merlin.serving.client import Recommendations
 from m2trec_merlin.serving.export.run import export
@@ -232,6 +233,34 @@ def test_no_request_waits_for_what_sessions_of_a_catalogue_are_told(
     monkeypatch.setattr(Lifts, "__init__", lambda *_: pytest.fail("made while a request waits"))
     [answer] = recommender.recommend([replace(request([2], 3), catalogue=number)])
     assert answer.about.catalogue == number and len(answer.item_ids) == 3
+
+
+def test_no_request_waits_for_a_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """numba compiles a function for each type of its arguments; what may be written to is another."""
+    shop = mixed_shop(tmp_path)
+    types: set[tuple[object, ...]] = set()
+
+    def noted(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            arrays = [each for each in arguments if isinstance(each, np.ndarray)]
+            flags = ((a.dtype, a.ndim, a.flags.writeable, a.flags.c_contiguous) for a in arrays)
+            types.add((name, *flags))
+            return function(*arguments)
+
+        return call
+
+    for module, name in ((scored, "products_of"), (candidates, "_add")):
+        monkeypatch.setattr(module, name, noted(name, getattr(module, name)))
+    recommender = Recommender(shop.predict)
+    compiled = set(types)
+    assert {name for name, *_ in compiled} == {"products_of", "_add"}
+    recommender.recommend([request([2], 3)])
+    table = tmp_path / "new.parquet"
+    raw_items().iloc[[3]].assign(item_id="new-1").to_parquet(table, index=False)
+    CatalogueVerbs(shop.repository).add(table)
+    number, _ = recommender.catalogues.served()
+    recommender.recommend([replace(request([2], N_ITEMS), catalogue=number)])
+    assert types == compiled
 
 
 def scores_of(answer: Recommendations) -> dict[str, float]:
