@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.summary.writer import event_file_writer
 
 from m2trec_merlin.tracking import Recording
 from m2trec_merlin.training.checkpoint import TrainingState
@@ -109,8 +110,10 @@ def test_tensorboard_has_each_record_at_its_epoch(tmp_path: Path) -> None:
     assert "epoch/epoch" not in written.Tags()["scalars"]
 
 
-def test_tensorboard_shows_one_training(tmp_path: Path) -> None:
+def test_tensorboard_shows_one_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The one before had more epochs; the one after it was killed between its checkpoint and the next."""
+    # Files of one second are read in the order of their numbers as text: after other tests 10 comes before 9.
+    monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(0))
 
     def shown(tag: str) -> list[tuple[int, float]]:
         written = EventAccumulator(str(tmp_path))
