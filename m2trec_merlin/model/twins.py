@@ -76,12 +76,10 @@ def codes_of(fields: Sequence[Field], attributes: EncodedAttributes, told_apart:
 
 def _of_lists(attributes: EncodedAttributes, name: str) -> Tensor:
     lists = lists_of(attributes, name)
-    if lists.offsets is None:
-        places = torch.arange(lists.values.shape[1], device=lists.values.device)
-    else:
-        places = torch.arange(len(lists.values), device=lists.values.device) - lists.spread(
-            lists.offsets[:-1]
-        )
+    # Of a value in its list: filled lists have a column a place, others lie one behind the other.
+    places = torch.arange(lists.values.shape[-1], device=lists.values.device)
+    if lists.offsets is not None:
+        places = places - lists.spread(lists.offsets[:-1])
     mixed = _mix(lists.values + _mix(places + 1))
     return lists.total(mixed.masked_fill(lists.values == PADDING, 0))
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,12 +21,9 @@ from torch import Tensor, nn
 from m2trec_merlin.artifacts import atomic_directory, read_json
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.storage import weights_of
-from m2trec_merlin.progress import SILENT
+from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.training.optimizer import Optimizers
 from m2trec_merlin.training.processes import ALONE, Processes
-
-#: Is told in one line what a person may want to know.
-Tell = Callable[[str], object]
 
 _KEEP = 2
 #: Of the folder of a checkpoint, by its step; what finds them; and of the files in it.
@@ -103,13 +99,13 @@ def _random_states(model: nn.Module, processes: Processes) -> dict[str, Tensor]:
     }
 
 
-def find_checkpoint(folder: Path, inputs: str, tell: Tell = SILENT.say) -> Path | None:
+def find_checkpoint(folder: Path, inputs: str, progress: Progress = SILENT) -> Path | None:
     """Return the newest checkpoint of the same training that can be read, or None if there is none at all.
 
     Args:
         folder: of the checkpoints of this training.
         inputs: see `save_checkpoint`.
-        tell: is told which newer ones cannot be read.
+        progress: is told which newer ones cannot be read.
 
     Raises:
         ArtifactError: there are some, and none can be read.
@@ -126,7 +122,8 @@ def find_checkpoint(folder: Path, inputs: str, tell: Tell = SILENT.say) -> Path 
             continue
         if content.get("inputs") == inputs:
             if damaged:
-                tell(f"{', '.join(map(str, damaged))} cannot be read: going on from {path.name}, before it")
+                named = ", ".join(map(str, damaged))
+                progress.say(f"{named} cannot be read: going on from {path.name}, before it")
             return path
     if damaged:
         raise ArtifactError(

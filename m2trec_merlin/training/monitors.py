@@ -64,30 +64,29 @@ class TensorBoard:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._writers: list[SummaryWriter] = []
+        self._writer: SummaryWriter | None = None
 
     def start(self, total_steps: int, state: TrainingState) -> None:
         """Begin a file, whose points follow those up to the checkpoint."""
-        self._writers = [SummaryWriter(str(self.folder), purge_step=state.step + 1)]
+        self._writer = SummaryWriter(str(self.folder), purge_step=state.step + 1)
 
     def step(self, state: TrainingState, loss: float) -> None:
         """Write the loss now and then."""
-        if state.step % _STEPS_BETWEEN_POINTS == 0:
-            for writer in self._writers:
-                writer.add_scalar("train/loss", loss, state.step)
+        if self._writer and state.step % _STEPS_BETWEEN_POINTS == 0:
+            self._writer.add_scalar("train/loss", loss, state.step)
 
     def epoch(self, state: TrainingState) -> None:
         """Write the epoch's record."""
-        for writer in self._writers:
+        if self._writer:
             for name, value in state.history[-1].items():
                 if name != "epoch":
-                    writer.add_scalar(f"epoch/{name}", value, state.epoch)
-            writer.flush()
+                    self._writer.add_scalar(f"epoch/{name}", value, state.epoch)
+            self._writer.flush()
 
     def close(self) -> None:
         """Close the file, if training came that far."""
-        for writer in self._writers:
-            writer.close()
+        if self._writer:
+            self._writer.close()
 
 
 class Recorded:

@@ -186,7 +186,7 @@ def _trainer(
         processes,
         captured=captured,
         evaluation=config.evaluation,
-        tell=progress.say if processes.is_first else SILENT.say,
+        progress=progress if processes.is_first else SILENT,
     )
     if (rising := warm_up(settings, trainer.total_steps)) < settings.warmup_steps and processes.is_first:
         progress.say(

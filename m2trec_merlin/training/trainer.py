@@ -29,16 +29,10 @@ from m2trec_merlin.model.m2trec import M2TRec
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.session_batch import SessionBatch
 from m2trec_merlin.model.storage import save_weights
-from m2trec_merlin.progress import SILENT
+from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.sessions import Prefixes
 from m2trec_merlin.training.captured_steps import CapturedSteps, TrainStep
-from m2trec_merlin.training.checkpoint import (
-    Tell,
-    TrainingState,
-    find_checkpoint,
-    load_checkpoint,
-    save_checkpoint,
-)
+from m2trec_merlin.training.checkpoint import TrainingState, find_checkpoint, load_checkpoint, save_checkpoint
 from m2trec_merlin.training.hardware import choose_precision
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.optimizer import Optimizers, build_optimizer, clip_gradients
@@ -112,7 +106,7 @@ class Trainer:
         processes: that train together; the first one validates, and writes what is written.
         captured: whether steps are CUDA graphs; see `cannot_capture`.
         evaluation: how validation is ranked, but for cut-offs: by HIT@20 and MRR@20 of the model alone.
-        tell: is told of checkpoints that cannot be read.
+        progress: is told of checkpoints that cannot be read.
     """
 
     model: M2TRec
@@ -126,7 +120,7 @@ class Trainer:
     processes: Processes = ALONE
     captured: bool = False
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
-    tell: Tell = SILENT.say
+    progress: Progress = SILENT
 
     def train(self, seed: int, resume: bool = True) -> TrainingState:
         """Train until the last epoch or until validation stops improving.
@@ -144,7 +138,7 @@ class Trainer:
         if self.captured:
             step = CapturedSteps(step, self.model.max_length)
         state = TrainingState()
-        checkpoint = find_checkpoint(self.folder, self.inputs, self.tell) if resume else None
+        checkpoint = find_checkpoint(self.folder, self.inputs, self.progress) if resume else None
         # All have looked before the first one may write another.
         self.processes.wait()
         if checkpoint is not None:

@@ -17,6 +17,7 @@ from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.schedule import learning_rate
 from m2trec_merlin.training.trainer import _LOSSES_AT_ONCE, Trainer
 from m2trec_merlin.training.transformers4rec_trainer import build_transformers4rec_trainer
+from tests.told import Told
 from tests.worlds.encoded import tiny_catalogue, tiny_config, tiny_sessions, write_sessions
 
 
@@ -218,12 +219,12 @@ class TestTrainer:
         tested, _, _ = trainer(tmp_path, tiny_config(training={"checkpoint_steps": 2}), Recorder())
         tested.train(seed=1)
         before, newest = sorted((tmp_path / "checkpoints").glob("step-*"))
-        told: list[str] = []
+        told = Told()
         for path in (newest, before):
-            assert find_checkpoint(tmp_path / "checkpoints", "same", told.append) == path
+            assert find_checkpoint(tmp_path / "checkpoints", "same", told) == path
             file = path / damaged
             file.write_bytes(file.read_bytes()[:-40])
-        assert told == [f"{newest} cannot be read: going on from {before.name}, before it"]
+        assert told.lines == [f"{newest} cannot be read: going on from {before.name}, before it"]
         with pytest.raises(ArtifactError, match=r"step-.* cannot be read, .*run `m2trec train --restart`"):
             find_checkpoint(tmp_path / "checkpoints", "same")
 
