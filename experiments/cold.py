@@ -37,7 +37,9 @@ from m2trec_merlin.errors import ConfigError
 from m2trec_merlin.evaluation.slices import cold_target
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.model.storage import load_model
+from m2trec_merlin.neighbours.mixture import Mixture
 from m2trec_merlin.neighbours.word_likeness import category_words
+from m2trec_merlin.runs import HeldOut
 from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Prefixes
 
@@ -230,24 +232,23 @@ def measure_draw(config: Config, console: Console) -> list[Score]:
     """Prepare the data of one draw, train on them or go on with it, and measure."""
     data = prepare(config)
     bench, catalogue = ColdBench(data), data.catalogue
+    told = data.known.told(catalogue)
     folder = train_model(config, console)
     ours = ModelScorer(load_model(folder, catalogue), "M2TRec")
-    served = {
-        kind: as_served(config, data, ours, console, listed)
-        for kind, listed in ((WITHOUT_HISTORY, None), (LISTED_NEW, bench.drawn))
-    }
-    for kind, scorer in served.items():
-        scorer.name = SERVED[kind]
+    served: dict[tuple[str, HeldOut], Mixture] = {}
+    splits: tuple[HeldOut, ...] = ("valid", "test")
+    for kind, listed in ((WITHOUT_HISTORY, None), (LISTED_NEW, bench.drawn)):
+        for split in splits:
+            served[kind, split] = as_served(config, data, ours, console, listed, before=split)
+            served[kind, split].name = SERVED[kind]
     scorers: list[ItemScorer] = [
         ours,
-        *served.values(),
-        ContentKnn(catalogue, data.train, name="content kNN (titles)"),
-        ContentKnn(catalogue, data.train, category_words(catalogue), "profile of categories"),
+        *(scorer for (_, split), scorer in served.items() if split == "test"),
+        ContentKnn(told, data.known.sessions, name="content kNN (titles)"),
+        ContentKnn(told, data.known.sessions, category_words(catalogue), "profile of categories"),
     ]
     scores = []
-    curves = (
-        bench.curve(scorer, split, kind) for kind, scorer in served.items() for split in ("valid", "test")
-    )
+    curves = (bench.curve(scorer, split, kind) for (kind, split), scorer in served.items())
     for score in chain(bench.compare(scorers), *curves):
         at = "" if score.boost is None else f", {score.boosted} boosted by {score.boost:g}"
         console.print(

@@ -6,8 +6,9 @@ items, so arrays over all rows have N + 1 entries.
 
 On disk (folder `catalogue/`):
 
-    items.parquet       item_id, train_count, recent_count where time is known, @listed where dates of listing
-                        are, and one column per attribute; line i is row i + 1
+    items.parquet       item_id, train_count and known_count, recent_count and known_recent_count where times
+                        are, @listed where dates of listing are, and one column per attribute; line i is
+                        row i + 1
     display.parquet     item_id, title, and the raw columns by which results can be filtered; same order
     schema.json         kind, layout and size of each attribute, and whether any of them gives titles
     vocabularies/       text: NAME.json (HuggingFace tokenizer); categorical: NAME.parquet (id -> value)
@@ -26,7 +27,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from m2trec_merlin.artifacts import read_json, reading
-from m2trec_merlin.column_names import ITEM_ID, LISTED, RECENT_COUNT, TRAIN_COUNT
+from m2trec_merlin.column_names import (
+    ITEM_ID,
+    KNOWN_COUNT,
+    KNOWN_RECENT_COUNT,
+    LISTED,
+    RECENT_COUNT,
+    TRAIN_COUNT,
+)
 from m2trec_merlin.encoded import NO_ITEM, EncodedColumn, Field
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.ids import IdIndex
@@ -49,6 +57,9 @@ class Catalogue:
         recent_counts: int64 [N + 1], those of the last training events; None where time is not known.
         listed: bool [N + 1], which items were listed too late for training to see them sell; None where
             nobody knows since when they are listed.
+        known_counts: int64 [N + 1], occurrences in training and validation sessions; None where an earlier
+            version did not count them.
+        known_recent_counts: int64 [N + 1], those of the last of these events; None where time is not known.
     """
 
     item_ids: np.ndarray
@@ -59,6 +70,8 @@ class Catalogue:
     categories: tuple[str, ...] = ()
     recent_counts: np.ndarray | None = None
     listed: np.ndarray | None = None
+    known_counts: np.ndarray | None = None
+    known_recent_counts: np.ndarray | None = None
 
     @classmethod
     def load(cls, directory: Path) -> Catalogue:
@@ -96,13 +109,15 @@ class Catalogue:
         ids = table.column(ITEM_ID).to_numpy()
         return cls(
             item_ids=np.concatenate([_no_id(ids), ids]),
-            train_counts=_past(table, TRAIN_COUNT),
+            train_counts=_counts(table, TRAIN_COUNT),
             attributes=attributes,
             directory=directory,
             titled=schema["titled"],
             categories=tuple(f.name for f in fields if _vocabulary(directory, f.name).is_file()),
-            recent_counts=_past(table, RECENT_COUNT) if RECENT_COUNT in table.column_names else None,
-            listed=_past(table, LISTED) if LISTED in table.column_names else None,
+            recent_counts=_past(table, RECENT_COUNT),
+            listed=_past(table, LISTED),
+            known_counts=_past(table, KNOWN_COUNT),
+            known_recent_counts=_past(table, KNOWN_RECENT_COUNT),
         )
 
     @property
@@ -155,7 +170,12 @@ def _vocabulary(directory: Path, attribute: str) -> Path:
     return directory / VOCABULARIES / f"{attribute}.parquet"
 
 
-def _past(table: pa.Table, name: str) -> np.ndarray:
+def _past(table: pa.Table, name: str) -> np.ndarray | None:
+    """Return a column as `_counts` does; None where there is none."""
+    return _counts(table, name) if name in table.column_names else None
+
+
+def _counts(table: pa.Table, name: str) -> np.ndarray:
     """Return a column of whole numbers or truth values, behind that of no item: 0, or False."""
     values = table.column(name).to_numpy()
     return np.concatenate([np.zeros(1, values.dtype), values])

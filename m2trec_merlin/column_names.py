@@ -8,6 +8,7 @@ TARGET = "target"
 
 #: Of an encoded item: how often it occurred in training, and how often of late.
 TRAIN_COUNT, RECENT_COUNT = "train_count", "recent_count"
+KNOWN_COUNT, KNOWN_RECENT_COUNT = "known_count", "known_recent_count"
 #: Of a raw item, since when it is listed; of an encoded one, whether that was too late for training to see it
 #: sell. No column of a source and no attribute is called so.
 LISTED = "@listed"

@@ -18,6 +18,7 @@ from m2trec_merlin.cli.progress import TerminalProgress
 from m2trec_merlin.config import Config, EvaluationConfig
 from m2trec_merlin.data.preparation import prepare_data
 from m2trec_merlin.errors import ConfigError
+from m2trec_merlin.evaluation.known import Known, known_before
 from m2trec_merlin.evaluation.metrics import hit_and_mrr
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.ranking import evaluate, scored_prefixes
@@ -30,7 +31,7 @@ from m2trec_merlin.neighbours.mixture import Mixture
 from m2trec_merlin.preprocessing.run import preprocess
 from m2trec_merlin.preprocessing.starting import LONGEST_SESSION
 from m2trec_merlin.progress import SILENT, Progress
-from m2trec_merlin.runs import Run
+from m2trec_merlin.runs import HeldOut, Run
 from m2trec_merlin.scores import CategoryScorer, ItemScorer
 from m2trec_merlin.sessions import Prefixes, Sessions, count_sessions, session_files
 from m2trec_merlin.training.loader import SessionLoader
@@ -71,6 +72,11 @@ class Prepared:
     def train(self) -> Sessions:
         """Training sessions."""
         return Sessions.load(self.run.sessions("train"))
+
+    @cached_property
+    def known(self) -> Known:
+        """What is known when test sessions come."""
+        return known_before(self.run, self.catalogue)
 
     def prefixes(self, split: str, size: int | None = None) -> Prefixes:
         """Return the prefixes of a split, or a seeded sample of them."""
@@ -116,6 +122,7 @@ def as_served(
     model: ModelScorer,
     console: Console,
     listed: np.ndarray | None = None,
+    before: HeldOut = "test",
 ) -> Mixture:
     """Return a trained model in the mixture that `m2trec tune` chooses on validation, or has chosen.
 
@@ -125,6 +132,7 @@ def as_served(
         model: as a scorer.
         console: where progress is shown.
         listed: bool [N + 1], items that are taken for listed after training; default: those of the catalogue.
+        before: the split whose sessions come.
 
     Raises:
         ConfigError: `serving.mixture` leaves the model alone.
@@ -135,7 +143,8 @@ def as_served(
     if weights is None:
         raise ConfigError(f"{config.name}: serving.mixture is off, so that the model is served alone")
     catalogue = data.catalogue if listed is None else replace(data.catalogue, listed=listed)
-    return mixture_of(weights, catalogue, data.train, model)
+    known = data.known if before == "test" else known_before(data.run, data.catalogue, before)
+    return mixture_of(weights, catalogue, known, model)
 
 
 def hit_and_mrr_at_20(

@@ -59,7 +59,7 @@ def load_scorer(cell: Cell, data: Prepared) -> ModelScorer:
 
 
 def run_fitted(cell: Cell, data: Prepared, prefixes: Prefixes, commit: str) -> CellResult:
-    """Fit a baseline to the training sessions and measure it on the test prefixes."""
+    """Fit a baseline to what is known before the test sessions and measure it on the test prefixes."""
     started = time.perf_counter()
     scorer = _build(cell, data)
     seconds = time.perf_counter() - started
@@ -70,10 +70,10 @@ def run_fitted(cell: Cell, data: Prepared, prefixes: Prefixes, commit: str) -> C
 
 def _build(cell: Cell, data: Prepared) -> ItemScorer | CategoryScorer:
     if cell.kind == "baseline":
-        return build_baseline(cell.model, data.catalogue, data.train)
+        return build_baseline(cell.model, data.known.told(data.catalogue), data.known.sessions)
     attributes = [task.attribute for task in data.config.model.next_attributes]
     if cell.model == "frequent":
-        return FrequentCategories(data.catalogue, attributes)
+        return FrequentCategories(data.known.told(data.catalogue), attributes)
     # As the paper has it: the categories of the items that the single-task model ranks first.
     metrec = load_scorer(cell.trained, data)
     settings = data.config.evaluation

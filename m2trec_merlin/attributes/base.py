@@ -19,7 +19,13 @@ from pydantic import Field as Setting
 from pydantic import field_validator
 
 from m2trec_merlin.attributes.profiles import Profile, most_frequent
-from m2trec_merlin.column_names import ITEM_ID, RECENT_COUNT, TRAIN_COUNT
+from m2trec_merlin.column_names import (
+    ITEM_ID,
+    KNOWN_COUNT,
+    KNOWN_RECENT_COUNT,
+    RECENT_COUNT,
+    TRAIN_COUNT,
+)
 from m2trec_merlin.columns import are_missing_words, as_text, to_arrow
 from m2trec_merlin.encoded import Field, Layout
 from m2trec_merlin.errors import shorten
@@ -29,7 +35,7 @@ if TYPE_CHECKING:
     from nvtabular import Workflow
 
 #: Columns of the catalogue, the pseudo-attribute, and a name that NVTabular's Categorify uses for itself.
-RESERVED_NAMES = (ITEM_ID, "row", TRAIN_COUNT, RECENT_COUNT, "labels")
+RESERVED_NAMES = (ITEM_ID, "row", TRAIN_COUNT, RECENT_COUNT, KNOWN_COUNT, KNOWN_RECENT_COUNT, "labels")
 
 #: What to do about lists that are written as text.
 WRITTEN_LISTS_HINT = "use Parquet, which has lists, or kind multi_categorical with texts like red|cheap"

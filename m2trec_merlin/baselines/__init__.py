@@ -1,4 +1,4 @@
-"""Scorers to compare with, built from the catalogue and the training sessions."""
+"""Scorers to compare with, built from the catalogue and the sessions that are known."""
 
 from __future__ import annotations
 
@@ -36,11 +36,16 @@ BASELINES: dict[str, Callable[[Catalogue, Sessions], ItemScorer]] = {
 }
 
 
-def build_baseline(name: str, catalogue: Catalogue, train: Sessions) -> ItemScorer:
-    """Fit a baseline to the training sessions.
+def build_baseline(name: str, catalogue: Catalogue, sessions: Sessions) -> ItemScorer:
+    """Fit a baseline to the sessions that are known when those come that it scores.
+
+    Args:
+        name: of `BASELINES`.
+        catalogue: with what these sessions tell of its items, in the place of what training told.
+        sessions: that are known.
 
     Raises:
         DataError: the data lack what it needs.
         MissingDependencyError: a package that it needs is not installed.
     """
-    return BASELINES[name](catalogue, train)
+    return BASELINES[name](catalogue, sessions)

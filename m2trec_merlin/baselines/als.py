@@ -1,7 +1,7 @@
 """Implicit matrix factorisation, by merlin-models' wrapper of the library implicit.
 
 After Y. Hu, Y. Koren, C. Volinsky, "Collaborative Filtering for Implicit Feedback Datasets", ICDM 2008, by
-alternating least squares. It knows users, not sessions: each training session is a user of its own, and one
+alternating least squares. It knows users, not sessions: each known session is a user of its own, and one
 that it has never seen gets its vector by the same least squares from the items that it holds. So what is
 scored is not the vector of a user learned over months, and the order of the session's items is lost.
 """
@@ -43,7 +43,7 @@ class Als(Baseline):
 
     Args:
         catalogue: gives the order of items, which vectors start from.
-        train: one user each.
+        sessions: one user each.
 
     Raises:
         MissingDependencyError: implicit is not installed.
@@ -52,14 +52,14 @@ class Als(Baseline):
     name = "ALS"
     candidates = "training items"
 
-    def __init__(self, catalogue: Catalogue, train: Sessions) -> None:
-        super().__init__(train, popularity_of_seen(catalogue, POPULARITY_WEIGHT))
-        rows = np.unique(train.rows[train.rows != NO_ITEM])
+    def __init__(self, catalogue: Catalogue, sessions: Sessions) -> None:
+        super().__init__(sessions, popularity_of_seen(catalogue, POPULARITY_WEIGHT))
+        rows = np.unique(sessions.rows[sessions.rows != NO_ITEM])
         # By id, so that another order of the catalogue gives the same vectors.
         self.rows = rows[np.argsort(catalogue.item_ids[rows].astype(str), kind="stable")]
         self.number = np.full(catalogue.n_rows, -1)
         self.number[self.rows] = np.arange(len(self.rows))
-        self.model = _fit(train, self.number)
+        self.model = _fit(sessions, self.number)
 
     def told_by(self, prefixes: Prefixes) -> np.ndarray:
         """See `Baseline`."""
@@ -76,8 +76,8 @@ class Als(Baseline):
         return told
 
 
-def _fit(train: Sessions, number: np.ndarray) -> AlternatingLeastSquares:
-    """Return implicit's model of the training sessions, by items as they are numbered."""
+def _fit(sessions: Sessions, number: np.ndarray) -> AlternatingLeastSquares:
+    """Return implicit's model of sessions, by items as they are numbered."""
     prepare_merlin()
     try:
         from merlin.models.implicit import AlternatingLeastSquares as Wrapper
@@ -89,8 +89,8 @@ def _fit(train: Sessions, number: np.ndarray) -> AlternatingLeastSquares:
     from merlin.io import Dataset
     from merlin.schema import ColumnSchema, Schema, Tags
 
-    session = np.repeat(np.arange(len(train)), train.lengths)
-    held = pd.DataFrame({"session": session, "item": number[train.rows]})
+    session = np.repeat(np.arange(len(sessions)), sessions.lengths)
+    held = pd.DataFrame({"session": session, "item": number[sessions.rows]})
     held = held[held["item"] >= 0].drop_duplicates()
     schema = Schema([ColumnSchema("session", tags=[Tags.USER_ID]), ColumnSchema("item", tags=[Tags.ITEM_ID])])
     with threadpool_limits(1, _BLAS), warnings.catch_warnings():

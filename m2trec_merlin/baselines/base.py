@@ -15,15 +15,15 @@ from m2trec_merlin.sessions import Prefixes, Sessions
 class Baseline:
     """score(j) = what a session tells of item j, plus what is known of j before; an `ItemScorer`.
 
-    The session's own items are left out where training sessions hardly repeat any (`sessions_repeat_items`).
+    The session's own items are left out where known sessions hardly repeat any (`sessions_repeat_items`).
 
     Args:
-        train: the training sessions.
+        sessions: that are known.
         background: float32 [R], known of each item; -inf for what is no candidate.
     """
 
-    def __init__(self, train: Sessions, background: np.ndarray) -> None:
-        self.repeats, self.background = sessions_repeat_items(train), background
+    def __init__(self, sessions: Sessions, background: np.ndarray) -> None:
+        self.repeats, self.background = sessions_repeat_items(sessions), background
 
     def told_by(self, prefixes: Prefixes) -> np.ndarray:
         """Return what each prefix tells of all items, float32 [P, R]; the caller may write into it."""
@@ -40,7 +40,7 @@ class Baseline:
 
 
 def popularity_of_seen(catalogue: Catalogue, weight: float) -> np.ndarray:
-    """Return a multiple of `popularity_share`; -inf for items that training never saw: float32 [R]."""
+    """Return a multiple of `popularity_share`; -inf for items that never occurred: float32 [R]."""
     shares = weight * popularity_share(catalogue.train_counts)
     shares[catalogue.train_counts == 0] = -np.inf
     return shares

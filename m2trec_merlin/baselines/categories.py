@@ -16,7 +16,7 @@ class FrequentCategories:
     """Personalised top-N frequent: the categories that the session's items had most often.
 
     Of equally frequent ones the more recent comes first; then follow the categories that the session
-    lacks, by training occurrences of their items.
+    lacks, by occurrences of their items.
 
     Args:
         catalogue: the items.
@@ -34,7 +34,7 @@ class FrequentCategories:
             self.shares[name] = counts / max(float(counts.sum()), 1.0)
 
     def category_scores(self, prefixes: Prefixes) -> dict[str, np.ndarray]:
-        """Return count + recency / 2 + share of training events / 10,000, float32 [P, V] for each attribute.
+        """Return count + recency / 2 + share of known events / 10,000, float32 [P, V] for each attribute.
 
         Recency is 1 / (1 + steps since). Each term is too small to overrule the one before it.
         """

@@ -25,17 +25,17 @@ class ContentKnn(Baseline):
 
     The profile is the mean of the TF-IDF vectors of the prefix's items, weighted by 1 / (1 + d) where d
     is the number of steps to the end of the prefix. Every item with words is a candidate, also items
-    never seen; the vocabulary and the inverse document frequencies come from training items only. Where
+    never seen; the vocabulary and the inverse document frequencies come from known items only. Where
     there are many texts, the cosine is that of the nearest ones, and 0 of all others (`WordLikeness`).
 
     Args:
         catalogue: the items.
-        train: the training sessions.
+        sessions: that are known.
         words: what describes each item, N texts; default: `item_words`.
         name: for the report.
 
     Raises:
-        DataError: no training item has any word.
+        DataError: no known item has any word.
     """
 
     candidates = "all catalogue items"
@@ -43,7 +43,7 @@ class ContentKnn(Baseline):
     def __init__(
         self,
         catalogue: Catalogue,
-        train: Sessions,
+        sessions: Sessions,
         words: Sequence[str] | None = None,
         name: str = "content kNN",
     ) -> None:
@@ -51,7 +51,7 @@ class ContentKnn(Baseline):
         background = POPULARITY_WEIGHT * popularity_share(catalogue.train_counts)
         background += ORDER_WEIGHT * arbitrary_order(catalogue)
         background[NO_ITEM] = -np.inf
-        super().__init__(train, background)
+        super().__init__(sessions, background)
         self.likeness = WordLikeness(fit_words(catalogue, words)[0])
 
     def told_by(self, prefixes: Prefixes) -> np.ndarray:

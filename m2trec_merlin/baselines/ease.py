@@ -1,7 +1,7 @@
 """EASE: a linear model of which items stand together, in closed form.
 
 After H. Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", The Web Conference 2019. With X the
-training sessions by items, P = (X'X + penalty I)^-1 and the weights B = I - P diag(1 / P), by which each
+known sessions by items, P = (X'X + penalty I)^-1 and the weights B = I - P diag(1 / P), by which each
 item of a session is predicted from the others.
 """
 
@@ -19,7 +19,7 @@ from m2trec_merlin.sessions import Prefixes, Sessions
 
 #: Added to the diagonal.
 PENALTY = 100.0
-#: Training items whose matrix of pairs is inverted: 1.8 GB twice over.
+#: Items whose matrix of pairs is inverted: 1.8 GB twice over.
 MOST_ITEMS = 15_000
 #: Multiple of `popularity_share` that orders what the weights say nothing of.
 POPULARITY_WEIGHT = 1e-4
@@ -31,25 +31,26 @@ class Ease(Baseline):
     d(i) is the number of steps from i to the end of the prefix.
 
     Args:
-        catalogue: training items come first in it.
-        train: the sessions X.
+        catalogue: with the number of occurrences of each item.
+        sessions: the sessions X.
 
     Raises:
-        DataError: there are more training items than can be inverted.
+        DataError: there are more known items than can be inverted.
     """
 
     name = "EASE"
     candidates = "training items"
 
-    def __init__(self, catalogue: Catalogue, train: Sessions) -> None:
-        n_items = catalogue.n_seen
+    def __init__(self, catalogue: Catalogue, sessions: Sessions) -> None:
+        self.rows = np.flatnonzero(catalogue.train_counts)
+        n_items = len(self.rows)
         if n_items > MOST_ITEMS:
             raise DataError(
                 "EASE",
-                [f"it inverts all pairs of training items: {MOST_ITEMS:,} items at most, not {n_items:,}"],
+                [f"it inverts all pairs of known items: {MOST_ITEMS:,} items at most, not {n_items:,}"],
             )
-        super().__init__(train, popularity_of_seen(catalogue, POPULARITY_WEIGHT))
-        held = held_by(train, catalogue.n_rows)[:, 1 : n_items + 1]
+        super().__init__(sessions, popularity_of_seen(catalogue, POPULARITY_WEIGHT))
+        held = held_by(sessions, catalogue.n_rows)[:, self.rows]
         pairs = (held.T @ held).toarray()
         pairs[np.diag_indices(n_items)] += np.float32(PENALTY)
         inverse = inv(pairs, overwrite_a=True, check_finite=False)
@@ -60,8 +61,7 @@ class Ease(Baseline):
     def told_by(self, prefixes: Prefixes) -> np.ndarray:
         """See `Baseline`."""
         items = distinct_events_before(prefixes)
-        n_items = len(self.weights)
         told = np.zeros((len(prefixes), len(self.background)), np.float32)
-        before = weights_before(items, *told.shape)[:, 1 : n_items + 1]
-        told[:, 1 : n_items + 1] = before @ self.weights
+        before = weights_before(items, *told.shape)[:, self.rows]
+        told[:, self.rows] = before @ self.weights
         return told

@@ -1,4 +1,4 @@
-"""Item kNN: items that stand in the same training sessions as those of the session."""
+"""Item kNN: items that stand in the same known sessions as those of the session."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ POPULARITY_WEIGHT = 1e-4
 class ItemKnn(Baseline):
     """score(j) = sum over the prefix's items i of likeness(i, j) / (1 + d(i)), plus a little popularity.
 
-    likeness(i, j) = c(i, j) / (sqrt(c(i) c(j)) + 10), where c counts the training sessions that hold an item,
+    likeness(i, j) = c(i, j) / (sqrt(c(i) c(j)) + 10), where c counts the known sessions that hold an item,
     or both, and d(i) is the number of steps from i to the end of the prefix.
 
     Args:
-        catalogue: with the number of training occurrences of each item.
-        train: the sessions that are counted.
+        catalogue: with the number of occurrences of each item.
+        sessions: the sessions that are counted.
     """
 
     name = "item kNN"
     candidates = "training items"
 
-    def __init__(self, catalogue: Catalogue, train: Sessions) -> None:
-        super().__init__(train, popularity_of_seen(catalogue, POPULARITY_WEIGHT))
-        held = held_by(train, catalogue.n_rows)
+    def __init__(self, catalogue: Catalogue, sessions: Sessions) -> None:
+        super().__init__(sessions, popularity_of_seen(catalogue, POPULARITY_WEIGHT))
+        held = held_by(sessions, catalogue.n_rows)
         together = (held.T @ held).tocoo()
         root = np.sqrt(np.asarray(held.sum(axis=0)).ravel())
         apart = together.row != together.col

@@ -1,4 +1,4 @@
-"""What followed the session's last item in training: a first-order Markov chain."""
+"""What followed the session's last item before: a first-order Markov chain."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ class Markov(Baseline):
     """score(j) = share of the events after the prefix's last item that were j, plus a little popularity.
 
     Args:
-        catalogue: with the number of training occurrences of each item.
-        train: the sessions that are counted.
+        catalogue: with the number of occurrences of each item.
+        sessions: the sessions that are counted.
     """
 
     name = "Markov chain"
     candidates = "training items"
 
-    def __init__(self, catalogue: Catalogue, train: Sessions) -> None:
-        super().__init__(train, popularity_of_seen(catalogue, POPULARITY_WEIGHT))
-        before, after = train.rows[:-1], train.rows[1:]
+    def __init__(self, catalogue: Catalogue, sessions: Sessions) -> None:
+        super().__init__(sessions, popularity_of_seen(catalogue, POPULARITY_WEIGHT))
+        before, after = sessions.rows[:-1], sessions.rows[1:]
         counted = (before != NO_ITEM) & (after != NO_ITEM)
         # The first event of a session follows none of it.
-        counted[train.offsets[1:-1] - 1] = False
+        counted[sessions.offsets[1:-1] - 1] = False
         shape = (catalogue.n_rows, catalogue.n_rows)
         ones = np.ones(int(counted.sum()), np.float32)
         follows = sparse.csr_matrix((ones, (before[counted], after[counted])), shape)

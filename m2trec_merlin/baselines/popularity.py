@@ -1,4 +1,4 @@
-"""The most frequent training items, whatever the session."""
+"""The most frequent items, whatever the session."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from m2trec_merlin.sessions import Prefixes, Sessions
 
 
 class Popularity(Baseline):
-    """score(i) = occurrences of i in training sessions.
+    """score(i) = occurrences of i in known sessions.
 
     Args:
-        catalogue: with the number of training occurrences of each item.
-        train: the training sessions.
+        catalogue: with the number of occurrences of each item.
+        sessions: that are known.
     """
 
     name = "popularity"
     candidates = "training items"
 
-    def __init__(self, catalogue: Catalogue, train: Sessions) -> None:
+    def __init__(self, catalogue: Catalogue, sessions: Sessions) -> None:
         counts = catalogue.train_counts
-        super().__init__(train, np.where(counts > 0, counts, -np.inf).astype(np.float32))
+        super().__init__(sessions, np.where(counts > 0, counts, -np.inf).astype(np.float32))
 
     def told_by(self, prefixes: Prefixes) -> np.ndarray:
         """Return nothing, float32 [P, R]."""

@@ -19,7 +19,7 @@ from m2trec_merlin.version import __version__
 CHECKSUMS = "checksums.json"
 
 #: Raised whenever files of a version folder change their meaning, so that old code refuses new folders.
-FORMAT = 20
+FORMAT = 21
 
 #: Python writes its caches beside the code that Triton runs; the catalogue goes on after the export, and its
 #: versions have seals of their own.

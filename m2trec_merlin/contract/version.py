@@ -73,7 +73,7 @@ class Description:
         defaults: values of request options, where they are not the options' own.
         top_categories: values of a predicted attribute in an answer.
         repeat_biases: whether items of the session have a bias of their own.
-        neighbours: whether the training sessions are there, to be mixed with the model.
+        neighbours: whether sessions are there, to be mixed with the model.
         index: how candidates are searched.
         model: fingerprint of the trained model; equal files, equal fingerprints.
         mixture: weights of the neighbours, see `neighbours.weights.Weights`; none without neighbours.

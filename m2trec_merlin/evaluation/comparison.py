@@ -11,6 +11,7 @@ from m2trec_merlin.baselines import FrequentCategories, PredictedCategories, bui
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ArtifactError, ConfigError, DataError, MissingDependencyError
+from m2trec_merlin.evaluation.known import Known
 from m2trec_merlin.evaluation.measurements import OURS, Measurement, read_measurements
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.protocol import empty_cut_offs
@@ -28,7 +29,7 @@ AnyScorer = ItemScorer | CategoryScorer
 def compare(
     config: Config,
     catalogue: Catalogue,
-    train: Sessions,
+    known: Known,
     sessions: Sessions,
     output: Path,
     scorers: Callable[[], Sequence[AnyScorer]],
@@ -44,7 +45,7 @@ def compare(
     Args:
         config: of the run; `evaluation` says what is measured.
         catalogue: the items.
-        train: what the baselines learn from.
+        known: what the baselines learn from.
         sessions: what is scored.
         output: folder to write; replaced as a whole.
         scorers: called only if something has to be computed; the first one is ours, from whose
@@ -69,7 +70,7 @@ def compare(
         return read_measurements(output)
     with atomic_directory(output) as folder:
         ours = scorers()
-        everyone = _with_baselines(ours, config, catalogue, train, progress)
+        everyone = _with_baselines(ours, config, catalogue, known, progress)
         outcomes = _score(everyone, sessions, catalogue, config, progress)
         for text in empty_cut_offs(config, catalogue):
             progress.say(f"{text} (evaluation.ks)")
@@ -80,18 +81,18 @@ def compare(
 
 
 def _with_baselines(
-    ours: Sequence[AnyScorer], config: Config, catalogue: Catalogue, train: Sessions, progress: Progress
+    ours: Sequence[AnyScorer], config: Config, catalogue: Catalogue, known: Known, progress: Progress
 ) -> list[AnyScorer]:
-    everyone = list(ours)
+    everyone, told = list(ours), known.told(catalogue)
     for name in config.evaluation.baselines:
         try:
-            everyone.append(build_baseline(name, catalogue, train))
+            everyone.append(build_baseline(name, told, known.sessions))
         except (DataError, MissingDependencyError) as error:
             # After hours of training, nobody wants to lose the rest for a baseline.
             progress.say(f"{name} is left out: {'; '.join(error.problems)}")
     attributes = [task.attribute for task in config.model.next_attributes]
     if attributes:
-        everyone.append(FrequentCategories(catalogue, attributes))
+        everyone.append(FrequentCategories(told, attributes))
         if ours and isinstance(ours[0], ItemScorer):
             places, exclude = max(config.evaluation.ks), config.evaluation.exclude_session_items
             everyone.append(PredictedCategories(catalogue, attributes, ours[0], places, exclude))

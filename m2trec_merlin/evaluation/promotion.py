@@ -14,6 +14,7 @@ from m2trec_merlin.config.serving import ServingConfig
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.errors import ArtifactError, ConfigError
 from m2trec_merlin.evaluation.bootstrap import session_intervals
+from m2trec_merlin.evaluation.known import known_before
 from m2trec_merlin.evaluation.metrics import METRICS, Metric
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.ranking import evaluate, scored_prefixes
@@ -158,7 +159,7 @@ def _outcome(
     progress: Progress,
 ) -> Outcome:
     prefixes = scored_prefixes(sessions, config, config.max_prefixes, seed)
-    served = our_scorers(run, catalogue, Sessions.load(run.sessions("train")))[-1]
+    served = our_scorers(run, catalogue, known_before(run, catalogue, "valid"))[-1]
     # Of items alone: no metric of a promotion asks for categories.
     return evaluate(WithoutUnknown(served, catalogue), prefixes, catalogue, config, progress=progress)
 

@@ -20,13 +20,20 @@ Entry = tuple[str, str]
 #: By `evaluation.exclude_session_items`.
 _OWN_ITEMS = {
     True: "are no candidates, for every model",
-    False: "are candidates; the baselines leave them out where training sessions hardly ever repeat an item",
+    False: "are candidates; the baselines leave them out where known sessions hardly ever repeat an item",
 }
 
 #: By `evaluation.prefixes`.
 _PREFIXES = {
     "all": "every proper beginning of a session, one event or more",
     "last": "the whole of a session but its last event, which is the next item",
+}
+
+#: By the split that is scored.
+_KNOWN: dict[str, str] = {
+    "valid": "training sessions",
+    "test": "models are trained on training sessions; baselines, neighbours and trends know those of "
+    "validation, too, as a server does",
 }
 
 
@@ -63,6 +70,7 @@ def describe_protocol(
             f"{unknown:,} of them of items that the catalogue does not hold",
         ),
         ("Prefixes", f"{scored:,} scored{sample}: {_PREFIXES[evaluation.prefixes]}"),
+        ("Known before", _KNOWN.get(split, _KNOWN["test"])),
         *_targets(config),
         ("Catalogue", f"{catalogue.n_rows - 1:,} items, {catalogue.n_seen:,} of them seen in training"),
         ("Candidates", "; ".join(candidates)),

@@ -8,6 +8,7 @@ from m2trec_merlin.artifacts import recover
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.evaluation.comparison import compare
+from m2trec_merlin.evaluation.known import Known, known_before
 from m2trec_merlin.evaluation.measurements import overview, read_measurements
 from m2trec_merlin.evaluation.served import Boosted, mixture_of, model_scorer
 from m2trec_merlin.evaluation.tuning.chosen import mixture_weights
@@ -18,6 +19,9 @@ from m2trec_merlin.scores import ItemScorer
 from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.tracking import recordings
 from m2trec_merlin.version import __version__
+
+#: Of what is measured: raised when results of before are not those of today.
+FORMAT = 2
 
 
 def evaluate_model(
@@ -57,15 +61,15 @@ def _evaluate(run: Run, split: HeldOut, force: bool, progress: Progress) -> Path
     # The lock of the step is that of the evaluation on test sessions.
     recover(output)
     catalogue = Catalogue.load(run.catalogue)
-    train = Sessions.load(run.sessions("train"))
+    known = known_before(run, catalogue, split)
     compare(
         run.config,
         catalogue,
-        train,
+        known,
         Sessions.load(run.sessions(split)),
         output,
-        lambda: our_scorers(run, catalogue, train, progress),
-        inputs=run.step("evaluate").inputs(version=__version__),
+        lambda: our_scorers(run, catalogue, known, progress),
+        inputs=run.step("evaluate").inputs(version=__version__, format=FORMAT),
         split=split,
         history=run.history,
         force=force,
@@ -75,7 +79,7 @@ def _evaluate(run: Run, split: HeldOut, force: bool, progress: Progress) -> Path
 
 
 def our_scorers(
-    run: Run, catalogue: Catalogue, train: Sessions, progress: Progress = SILENT
+    run: Run, catalogue: Catalogue, known: Known, progress: Progress = SILENT
 ) -> list[ItemScorer]:
     """Return the model of a run, and last what is served: mixed with its neighbours, and new items boosted.
 
@@ -84,7 +88,7 @@ def our_scorers(
     Args:
         run: as its model was trained.
         catalogue: of the run.
-        train: its training sessions, among which neighbours are looked for.
+        known: among whose sessions neighbours are looked for.
         progress: is told on which device the model scores.
 
     Raises:
@@ -92,7 +96,7 @@ def our_scorers(
     """
     model = model_scorer(run, catalogue, progress)
     weights = mixture_weights(run)
-    served: ItemScorer = model if weights is None else mixture_of(weights, catalogue, train, model)
+    served: ItemScorer = model if weights is None else mixture_of(weights, catalogue, known, model)
     if boost := run.config.serving.new_item_boost:
         served = Boosted(served, catalogue, boost)
     return [model] if served is model else [model, served]

@@ -10,8 +10,8 @@ import numpy as np
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.devices import choose
 from m2trec_merlin.encoded import NO_ITEM
+from m2trec_merlin.evaluation.known import Known
 from m2trec_merlin.neighbours.mixture import Lifts, Mixture
-from m2trec_merlin.neighbours.pasts import ItemPasts
 from m2trec_merlin.neighbours.views import MixedView
 from m2trec_merlin.neighbours.weights import VIEWS, Weights
 from m2trec_merlin.progress import SILENT, Progress
@@ -111,29 +111,29 @@ def _without_unknown(prefixes: Prefixes) -> tuple[np.ndarray, Prefixes]:
     return usable, Prefixes(known, usable, known.lengths[usable] - 1)
 
 
-def mixture_of(weights: Weights, catalogue: Catalogue, train: Sessions, model: ModelScorer) -> Mixture:
+def mixture_of(weights: Weights, catalogue: Catalogue, known: Known, model: ModelScorer) -> Mixture:
     """Mix a model with what the export writes beside it.
 
     Args:
         weights: of the views; those that count nothing are left out.
         catalogue: of the model.
-        train: its training sessions.
+        known: when the sessions come that are scored.
         model: the model as a scorer.
     """
-    views = views_of(weights.views(), catalogue, train)
-    lifts = Lifts(views, ItemPasts.of(catalogue), weights)
+    views = views_of(weights.views(), catalogue, known.sessions)
+    lifts = Lifts(views, known.pasts(catalogue), weights)
     return Mixture(f"{model.name} mixed", model, lifts, model.model.max_length)
 
 
-def views_of(names: Sequence[str], catalogue: Catalogue, train: Sessions) -> dict[str, MixedView]:
+def views_of(names: Sequence[str], catalogue: Catalogue, sessions: Sessions) -> dict[str, MixedView]:
     """Return views by name, but for those that have nothing to say.
 
     Args:
         names: wanted, of `VIEWS`.
         catalogue: of the model.
-        train: its training sessions.
+        sessions: that are known.
     """
-    found = {name: VIEWS[name].fit(catalogue, train) for name in names}
+    found = {name: VIEWS[name].fit(catalogue, sessions) for name in names}
     return {name: view for name, view in found.items() if view is not None}
 
 

@@ -17,6 +17,7 @@ from m2trec_merlin.contract.names import ENSEMBLE
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.errors import ArtifactError, DataError, shorten
 from m2trec_merlin.evaluation import ranking
+from m2trec_merlin.evaluation.known import known_before
 from m2trec_merlin.evaluation.measurements import Measurement, summarise
 from m2trec_merlin.evaluation.promotion import open_run
 from m2trec_merlin.evaluation.run import our_scorers
@@ -83,7 +84,7 @@ def evaluate(
     run = Path(run)
     if (run / ENSEMBLE).is_dir():
         raise ArtifactError(
-            f"{run} is an export alone: to evaluate takes the run, with its model and training sessions"
+            f"{run} is an export alone: to evaluate takes the run, with its model and sessions"
         )
     opened = open_run(run, progress)
     catalogue = Catalogue.load(opened.catalogue)
@@ -93,9 +94,9 @@ def evaluate(
         warnings.warn(what, stacklevel=2)
     config = opened.config
     prefixes = ranking.scored_prefixes(own, config.evaluation, config.evaluation.max_prefixes, config.seed)
-    train = Sessions.load(opened.sessions("train"))
+    known = known_before(opened, catalogue)
     measured: list[Measurement] = []
-    for scorer in our_scorers(opened, catalogue, train, progress):
+    for scorer in our_scorers(opened, catalogue, known, progress):
         outcome = ranking.evaluate(
             as_served(scorer, catalogue), prefixes, catalogue, config.evaluation, progress=progress
         )

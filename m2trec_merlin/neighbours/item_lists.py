@@ -1,14 +1,14 @@
-"""What stands near the items of a session in training sessions: a short list for each item.
+"""What stands near the items of a session in known sessions: a short list for each item.
 
     likeness(i, j) = sum over their events in one session of 1 / (steps between them)
                      / (sqrt(n(i) n(j)) + 3)
     score(j)       = sum over the session's items i of likeness(i, j) / (1 + d(i))
 
-where n counts the training events of an item, and d(i) is the number of steps from i to the end of the
+where n counts the known events of an item, and d(i) is the number of steps from i to the end of the
 session. Session kNN asks for whole sessions like this one, and hardly finds what sold in a handful of them;
 an item's own list does.
 
-Shape legend: R catalogue rows, L events of a session, E training events.
+Shape legend: R catalogue rows, L events of a session, E events.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ LISTS = "neighbour_lists.npz"
 _BLOCK = 1_000_000
 
 
-def lists_of(train: Sessions, n_rows: int, kept: int = KEPT) -> sparse.csr_matrix:
+def lists_of(sessions: Sessions, n_rows: int, kept: int = KEPT) -> sparse.csr_matrix:
     """Return the greatest likenesses of each item, float32 [R, R] without a diagonal.
 
     Args:
-        train: sessions to count.
+        sessions: sessions to count.
         n_rows: R.
         kept: entries of each row.
     """
-    rows = train.rows
-    first, last = (np.repeat(ends, train.lengths) for ends in (train.offsets[:-1], train.offsets[1:]))
+    rows, offsets = sessions.rows, sessions.offsets
+    first, last = (np.repeat(ends, sessions.lengths) for ends in (offsets[:-1], offsets[1:]))
     counts = np.bincount(rows, minlength=n_rows)
     root, events = np.sqrt(counts), np.argsort(rows, kind="stable")
     ends = np.cumsum(counts)
@@ -84,40 +84,40 @@ class ItemLists(MixedView):
     """Scores what stands in the lists of a session's items, divided by the highest score.
 
     Args:
-        lists: `lists_of` training sessions.
+        lists: `lists_of` known sessions.
         occurrences: of each item in training, int64 [R].
-        train: decides whether a session's own items are recommended (`sessions_repeat_items`).
+        sessions: decides whether a session's own items are recommended (`sessions_repeat_items`).
     """
 
     name = "item lists"
     candidates = "training items"
     group_of = None
-    weight = Weight("beside", 0.25, 0.5, "items that stand beside the session's own in training sessions")
+    weight = Weight("beside", 0.25, 0.5, "items that stand beside the session's own in known sessions")
     rare_weight = Weight(
         "rare_beside", 0.0, 0.6, "the same, of items without history; half of it at 5 occurrences"
     )
     guess = (1.0, 1.0)
     settings = (STEPS, SHRINKAGE, KEPT)
 
-    def __init__(self, lists: sparse.csr_matrix, occurrences: np.ndarray, train: Sessions) -> None:
-        self.repeats = sessions_repeat_items(train)
+    def __init__(self, lists: sparse.csr_matrix, occurrences: np.ndarray, sessions: Sessions) -> None:
+        self.repeats = sessions_repeat_items(sessions)
         self.lists = SparseLines(lists)
         self.usual = np.where(occurrences > 0, 0, -np.inf).astype(np.float32)
 
     @classmethod
-    def fit(cls, catalogue: Catalogue, train: Sessions) -> ItemLists:
+    def fit(cls, catalogue: Catalogue, sessions: Sessions) -> ItemLists:
         """See `MixedView.fit`."""
-        return cls(lists_of(train, catalogue.n_rows), catalogue.train_counts, train)
+        return cls(lists_of(sessions, catalogue.n_rows), catalogue.train_counts, sessions)
 
     @classmethod
-    def write(cls, folder: Path, catalogue: Catalogue, train: Sessions) -> None:
+    def write(cls, folder: Path, catalogue: Catalogue, sessions: Sessions) -> None:
         """See `MixedView.write`."""
-        sparse.save_npz(folder / LISTS, lists_of(train, catalogue.n_rows))
+        sparse.save_npz(folder / LISTS, lists_of(sessions, catalogue.n_rows))
 
     @classmethod
-    def read(cls, folder: Path, occurrences: np.ndarray, train: Sessions) -> ItemLists:
+    def read(cls, folder: Path, occurrences: np.ndarray, sessions: Sessions) -> ItemLists:
         """See `MixedView.read`."""
-        return cls(sparse.load_npz(folder / LISTS), occurrences, train)
+        return cls(sparse.load_npz(folder / LISTS), occurrences, sessions)
 
     def say(self, session: np.ndarray) -> Said:
         """See `SessionView.say`."""

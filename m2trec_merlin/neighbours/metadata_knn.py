@@ -32,7 +32,7 @@ class MetadataKnn(MixedView):
     Args:
         same: which items are the same, int64 [R]: `first_of_equal_metadata`.
         occurrences: of each item in training, int64 [R].
-        train: the sessions that can be neighbours, the most recent ones last.
+        sessions: the sessions that can be neighbours, the most recent ones last.
     """
 
     name = "metadata kNN"
@@ -40,14 +40,14 @@ class MetadataKnn(MixedView):
     weight = Weight("by_metadata", 0.0, 0.5, "likewise, to which items of equal metadata are the same")
     guess = (4.0, 0.0)
 
-    def __init__(self, same: np.ndarray, occurrences: np.ndarray, train: Sessions) -> None:
+    def __init__(self, same: np.ndarray, occurrences: np.ndarray, sessions: Sessions) -> None:
         _, group_of = np.unique(same, return_inverse=True)
-        of_groups = np.bincount(group_of, occurrences).astype(np.int64)
-        sessions = Sessions(group_of[train.rows], train.offsets)
-        self._neighbours = SessionKnn(of_groups, sessions, repeats=True)
+        occurred = np.bincount(group_of, occurrences).astype(np.int64)
+        of_groups = Sessions(group_of[sessions.rows], sessions.offsets)
+        self._neighbours = SessionKnn(occurred, of_groups, repeats=True)
         self.usual = self._neighbours.usual
         self.group_of: np.ndarray = group_of
-        self.repeats = sessions_repeat_items(train)
+        self.repeats = sessions_repeat_items(sessions)
 
     @classmethod
     def is_worth_trying(cls, catalogue: Catalogue) -> bool:
@@ -56,19 +56,19 @@ class MetadataKnn(MixedView):
         return float((np.bincount(same)[same] == 1).mean()) < HARDLY_ANY_TWINS
 
     @classmethod
-    def fit(cls, catalogue: Catalogue, train: Sessions) -> MetadataKnn:
+    def fit(cls, catalogue: Catalogue, sessions: Sessions) -> MetadataKnn:
         """See `MixedView.fit`."""
-        return cls(first_of_equal_metadata(catalogue), catalogue.train_counts, train)
+        return cls(first_of_equal_metadata(catalogue), catalogue.train_counts, sessions)
 
     @classmethod
-    def write(cls, folder: Path, catalogue: Catalogue, train: Sessions) -> None:
+    def write(cls, folder: Path, catalogue: Catalogue, sessions: Sessions) -> None:
         """See `MixedView.write`."""
         np.save(folder / SAME, first_of_equal_metadata(catalogue))
 
     @classmethod
-    def read(cls, folder: Path, occurrences: np.ndarray, train: Sessions) -> MetadataKnn:
+    def read(cls, folder: Path, occurrences: np.ndarray, sessions: Sessions) -> MetadataKnn:
         """See `MixedView.read`."""
-        return cls(np.load(folder / SAME), occurrences, train)
+        return cls(np.load(folder / SAME), occurrences, sessions)
 
     def say(self, session: np.ndarray) -> Said:
         """See `SessionView.say`; the first group is that of NO_ITEM."""

@@ -53,7 +53,7 @@ class Lifts:
     Of an item that was listed after training, `listed` stands in the place of rare, new and new_session:
     that training did not see it sell says nothing of it.
 
-    Neighbours remember single training sessions, which a model smooths over. Of an item that hardly ever
+    Neighbours remember single sessions, which a model smooths over. Of an item that hardly ever
     sold neither knows much, its words do: the rarer it is, the more they count. Most items that never sold
     never will, so places given to them are dear. Sessions of rare items lead to new ones much more often
     than others, and have least to lose.

@@ -37,8 +37,9 @@ class ItemPasts:
 
     @classmethod
     def of(cls, catalogue: Catalogue) -> ItemPasts:
-        """Return those of a catalogue."""
-        return cls.known(catalogue.train_counts, trends_of(catalogue), catalogue.listed)
+        """Return those of a catalogue, as far as training tells."""
+        trends = trends_of(catalogue.train_counts, catalogue.recent_counts)
+        return cls.known(catalogue.train_counts, trends, catalogue.listed)
 
     @classmethod
     def known(
@@ -73,12 +74,15 @@ def past_terms(rarity: np.ndarray, trend: np.ndarray, listed: np.ndarray) -> dic
     return {"rare": seldom_sold, "new": seldom_sold**3, "listed": listed.astype(np.float32), "trend": trend}
 
 
-def trends_of(catalogue: Catalogue) -> np.ndarray | None:
+def trends_of(occurrences: np.ndarray, recent: np.ndarray | None) -> np.ndarray | None:
     """Return log((recent occurrences + 5) / (those by an item's share of all + 5)), float32 [R].
 
     0 of an item without a history; None where nothing is known of time.
+
+    Args:
+        occurrences: int64 [R].
+        recent: int64 [R], those of the last events; None where nothing is known of time.
     """
-    occurrences, recent = catalogue.train_counts, catalogue.recent_counts
     if recent is None:
         return None
     share = recent.sum() / max(occurrences.sum(), 1)

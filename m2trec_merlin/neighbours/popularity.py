@@ -1,4 +1,4 @@
-"""How often an item occurred in training, as a number between 0 and 1."""
+"""How often an item occurred, as a number between 0 and 1."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def popularity_share(occurrences: np.ndarray) -> np.ndarray:
-    """Return log(1 + training occurrences), divided by its maximum: float32 [R], between 0 and 1.
+    """Return log(1 + occurrences), divided by its maximum: float32 [R], between 0 and 1.
 
     Args:
         occurrences: int64 [R].

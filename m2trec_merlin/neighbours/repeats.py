@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from m2trec_merlin.sessions import Sessions
 
-#: Share of repeats among training targets from which on a session's own items are worth recommending.
+#: Share of repeats among targets from which on a session's own items are worth recommending.
 REPEATS_WORTH_RECOMMENDING = 0.01
 
 
-def sessions_repeat_items(train: Sessions) -> bool:
-    """Tell whether the next item of a training session is often one that the session already holds.
+def sessions_repeat_items(sessions: Sessions) -> bool:
+    """Tell whether the next item of a known session is often one that the session already holds.
 
     Click streams do repeat, baskets hardly ever. Where sessions do not, recommending their own items
     only wastes places at the top, and a baseline that did so would be weak without need.
     """
-    return train.n_repeats >= REPEATS_WORTH_RECOMMENDING * max(train.n_prefixes, 1)
+    return sessions.n_repeats >= REPEATS_WORTH_RECOMMENDING * max(sessions.n_prefixes, 1)

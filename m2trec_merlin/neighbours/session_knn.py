@@ -1,9 +1,9 @@
-"""Session kNN: items of the training sessions that are most like the current one (V-SKNN).
+"""Session kNN: items of the known sessions that are most like the current one (V-SKNN).
 
 After M. Ludewig and D. Jannach, "Evaluation of session-based recommendation algorithms", User Modeling
 and User-Adapted Interaction 28 (2018), with two refinements of later work: the index keeps only the
 most recent sessions of each item, so that its cost does not grow with the data, and similarities count
-rare items more. With d(i) the steps from item i to the end of the prefix p, df(i) the training sessions
+rare items more. With d(i) the steps from item i to the end of the prefix p, df(i) the known sessions
 that hold i, and S their number:
 
     similarity(p, s) = sum over i in p and s of max(1 - 0.1 d(i), 0.01) * log(S / df(i)) / |s|^norm
@@ -38,8 +38,8 @@ class SessionKnnParameters:
 
     Attributes:
         neighbours: k.
-        sessions_per_item: training sessions that the index keeps of each item, the last ones.
-        length_norm: how much longer training sessions count less; 0 is V-SKNN's dot product, 0.5 a cosine.
+        sessions_per_item: known sessions that the index keeps of each item, the last ones.
+        length_norm: how much longer known sessions count less; 0 is V-SKNN's dot product, 0.5 a cosine.
         popularity_weight: multiple of `popularity_share` that is added to scores between 0 and 1.
     """
 
@@ -50,11 +50,11 @@ class SessionKnnParameters:
 
 
 class SessionKnn(MixedView):
-    """Recommends what similar training sessions hold.
+    """Recommends what similar known sessions hold.
 
     Args:
         occurrences: of each item in training, int64 [R].
-        train: the sessions that can be neighbours, the most recent ones last.
+        sessions: the sessions that can be neighbours, the most recent ones last.
         parameters: see there.
         repeats: whether a session's own items may be recommended; default: `sessions_repeat_items`.
     """
@@ -62,37 +62,37 @@ class SessionKnn(MixedView):
     name = "session kNN"
     candidates = "training items"
     group_of = None
-    weight = Weight("by_id", 2.0, 1.0, "training sessions that hold the same items")
+    weight = Weight("by_id", 2.0, 1.0, "known sessions that hold the same items")
     guess = (4.0, 0.0)
 
     def __init__(
         self,
         occurrences: np.ndarray,
-        train: Sessions,
+        sessions: Sessions,
         parameters: SessionKnnParameters | None = None,
         repeats: bool | None = None,
     ) -> None:
         self.parameters = parameters or SessionKnnParameters()
-        self.repeats = sessions_repeat_items(train) if repeats is None else repeats
-        self._rows, self._numbers = _numbered(train, len(occurrences))
-        held = held_by(Sessions(self._numbers[train.rows], train.offsets), len(self._rows))
+        self.repeats = sessions_repeat_items(sessions) if repeats is None else repeats
+        self._rows, self._numbers = _numbered(sessions, len(occurrences))
+        held = held_by(Sessions(self._numbers[sessions.rows], sessions.offsets), len(self._rows))
         lengths, frequency = np.diff(held.indptr), np.bincount(held.indices, minlength=len(self._rows))
         self.sessions = SparseLines(held)
         self.index = SparseLines(_keep_last(held.T.tocsr(), self.parameters.sessions_per_item))
-        self.idf = np.log(max(len(train), 1) / np.maximum(frequency, 1)).astype(np.float32)
+        self.idf = np.log(max(len(sessions), 1) / np.maximum(frequency, 1)).astype(np.float32)
         self.damping = (np.maximum(lengths, 1.0) ** -self.parameters.length_norm).astype(np.float32)
         self.usual = self.parameters.popularity_weight * popularity_share(occurrences)
         self.usual[self._numbers == NO_ITEM] = -np.inf
 
     @classmethod
-    def fit(cls, catalogue: Catalogue, train: Sessions) -> SessionKnn:
+    def fit(cls, catalogue: Catalogue, sessions: Sessions) -> SessionKnn:
         """See `MixedView.fit`."""
-        return cls(catalogue.train_counts, train)
+        return cls(catalogue.train_counts, sessions)
 
     @classmethod
-    def read(cls, folder: Path, occurrences: np.ndarray, train: Sessions) -> SessionKnn:
+    def read(cls, folder: Path, occurrences: np.ndarray, sessions: Sessions) -> SessionKnn:
         """See `MixedView.read`."""
-        return cls(occurrences, train)
+        return cls(occurrences, sessions)
 
     def say(self, session: np.ndarray) -> Said:
         """See `SessionView.say`."""
@@ -107,7 +107,7 @@ class SessionKnn(MixedView):
         return Said(rows, scores / scores.max(initial=np.finfo(np.float32).tiny) + self.usual[rows])
 
     def _most_similar(self, items: np.ndarray, distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the k training sessions most like one, int64 [k], and how similar they are, float32 [k]."""
+        """Return the k known sessions most like one, int64 [k], and how similar they are, float32 [k]."""
         weights = np.maximum(1 - 0.1 * distances, 0.01) * self.idf[items]
         sessions, similarities = self.index.sums(items, weights)
         found = similarities.astype(np.float32) * self.damping[sessions]
@@ -120,20 +120,20 @@ class SessionKnn(MixedView):
         Args:
             items: numbers of the session's, int64 [m].
             distances: of these, int64 [m].
-            neighbours: training sessions, int64 [k].
+            neighbours: known sessions, int64 [k].
         """
         inverse = np.zeros(len(self._rows))
         inverse[items] = 1 / (1 + distances)
         return self.sessions.greatest(neighbours, inverse)
 
 
-def _numbered(train: Sessions, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
+def _numbered(sessions: Sessions, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
     """Number the items that sessions hold, the most frequent first: what is looked at stands close together.
 
     Returns:
         The rows of numbers, NO_ITEM first, and the numbers of rows, int64 [R]; NO_ITEM if no session has it.
     """
-    counts = np.bincount(train.rows, minlength=n_rows)
+    counts = np.bincount(sessions.rows, minlength=n_rows)
     counts[NO_ITEM] = 0
     held = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
     rows = np.concatenate([[NO_ITEM], held])

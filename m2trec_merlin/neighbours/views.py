@@ -125,22 +125,22 @@ class MixedView(SessionView):
 
     @classmethod
     @abstractmethod
-    def fit(cls, catalogue: Catalogue, train: Sessions) -> MixedView | None:
-        """Return the view of a catalogue and its training sessions; None where it has nothing to say."""
+    def fit(cls, catalogue: Catalogue, sessions: Sessions) -> MixedView | None:
+        """Return the view of a catalogue and of known sessions; None where it has nothing to say."""
 
     @classmethod
-    def write(cls, folder: Path, catalogue: Catalogue, train: Sessions) -> None:
-        """Write what `read` needs besides the training sessions into a version folder of `m2trec_predict`."""
+    def write(cls, folder: Path, catalogue: Catalogue, sessions: Sessions) -> None:
+        """Write what `read` needs besides the sessions into a version folder of `m2trec_predict`."""
 
     @classmethod
     @abstractmethod
-    def read(cls, folder: Path, occurrences: np.ndarray, train: Sessions) -> MixedView | None:
+    def read(cls, folder: Path, occurrences: np.ndarray, sessions: Sessions) -> MixedView | None:
         """Return the view that an export wrote into a version folder.
 
         Args:
             folder: of a version of `m2trec_predict`.
             occurrences: of each exported item in training, int64 [R].
-            train: the training sessions.
+            sessions: that are known.
         """
 
     def relisted(self, listing: Relisting) -> SessionView:

@@ -109,18 +109,18 @@ class WordLikeness(MixedView):
         self._holders = SparseLines(words.texts.T.tocsr())
 
     @classmethod
-    def fit(cls, catalogue: Catalogue, train: Sessions) -> WordLikeness | None:
+    def fit(cls, catalogue: Catalogue, sessions: Sessions) -> WordLikeness | None:
         """See `MixedView.fit`; None where no training item has any word."""
         try:
             words, vocabulary = fit_words(catalogue)
         except DataError:
             return None
-        return cls(words, sessions_repeat_items(train), vocabulary if catalogue.titled else None)
+        return cls(words, sessions_repeat_items(sessions), vocabulary if catalogue.titled else None)
 
     @classmethod
-    def write(cls, folder: Path, catalogue: Catalogue, train: Sessions) -> None:
+    def write(cls, folder: Path, catalogue: Catalogue, sessions: Sessions) -> None:
         """See `MixedView.write`; nothing where no training item has any word."""
-        if (view := cls.fit(catalogue, train)) is None:
+        if (view := cls.fit(catalogue, sessions)) is None:
             return
         sparse.save_npz(folder / WORDS, view._texts.matrix)
         np.save(folder / TEXTS, view.group_of.astype(np.int32))
@@ -129,7 +129,7 @@ class WordLikeness(MixedView):
             pq.write_table(pa.table(columns), folder / VOCABULARY)
 
     @classmethod
-    def read(cls, folder: Path, occurrences: np.ndarray, train: Sessions) -> WordLikeness | None:
+    def read(cls, folder: Path, occurrences: np.ndarray, sessions: Sessions) -> WordLikeness | None:
         """See `MixedView.read`."""
         if not (folder / WORDS).is_file():
             return None
@@ -138,7 +138,7 @@ class WordLikeness(MixedView):
         if (path := folder / VOCABULARY).is_file():
             table = pq.read_table(path)
             vocabulary = Vocabulary(table.column("word").to_pylist(), table.column("idf").to_numpy())
-        return cls(words, sessions_repeat_items(train), vocabulary)
+        return cls(words, sessions_repeat_items(sessions), vocabulary)
 
     def relisted(self, listing: Relisting) -> WordLikeness:
         """See `MixedView.relisted`; titles that came are read as the first ones were."""

@@ -16,7 +16,14 @@ from m2trec_merlin.artifacts import reading
 from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.attributes.operators import load_operators
 from m2trec_merlin.catalogue import DISPLAY, ENCODED, VOCABULARIES
-from m2trec_merlin.column_names import ITEM_ID, LISTED, RECENT_COUNT, TRAIN_COUNT
+from m2trec_merlin.column_names import (
+    ITEM_ID,
+    KNOWN_COUNT,
+    KNOWN_RECENT_COUNT,
+    LISTED,
+    RECENT_COUNT,
+    TRAIN_COUNT,
+)
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.validation import check_attributes
 from m2trec_merlin.errors import DataError
@@ -26,7 +33,7 @@ from m2trec_merlin.preprocessing.catalogue_files import arrow_schema, write_disp
 from m2trec_merlin.preprocessing.device import frames_on
 from m2trec_merlin.preprocessing.fitting import fit_workflow
 from m2trec_merlin.preprocessing.listed import newly_listed
-from m2trec_merlin.preprocessing.parts import count_events, find_parts
+from m2trec_merlin.preprocessing.parts import Events, count_events, find_parts
 from m2trec_merlin.preprocessing.recent import count_recent
 from m2trec_merlin.preprocessing.starting import start_from
 from m2trec_merlin.preprocessing.workers import ALONE, Workers
@@ -105,18 +112,25 @@ def workflow_columns(attributes: Sequence[Attribute]) -> list[str]:
 
 
 def _order_items(config: Config, data: Path, progress: Progress) -> tuple[pa.Table, dict[str, np.ndarray]]:
-    """Return the items in the order of the catalogue, and what training tells of each, by column."""
+    """Return the items in the order of the catalogue, and what sessions tell of each, by column."""
     with reading(data / ITEMS_FILE, "data"):
         items = pq.read_table(data / ITEMS_FILE)
     index = IdIndex(items.column(ITEM_ID).to_pandas())
-    parts = find_parts(data, "train")
-    told = {TRAIN_COUNT: count_events(parts, index)}
-    # Sessions that a column divides are read as being in order, as `valid_share_of_train` does.
-    if (recent := count_recent(parts, index, config.data.split.is_named)) is not None:
-        told[RECENT_COUNT] = recent
+    split, train, valid = config.data.split, find_parts(data, "train"), find_parts(data, "valid")
+    trained = Events(train)
+    known = Events(train, go_on=valid) if split.is_nested else Events([*train, *valid])
+    told = {}
+    for events, count, recent_count in (
+        (trained, TRAIN_COUNT, RECENT_COUNT),
+        (known, KNOWN_COUNT, KNOWN_RECENT_COUNT),
+    ):
+        told[count] = count_events(events, index)
+        # Sessions that a column divides are read as being in order, as `valid_share_of_train` does.
+        if (recent := count_recent(events, index, split.is_named)) is not None:
+            told[recent_count] = recent
     if LISTED in items.column_names:
         since = items.column(LISTED).to_numpy()
-        told[LISTED] = newly_listed(parts, since, told[TRAIN_COUNT], progress)
+        told[LISTED] = newly_listed(trained, since, told[TRAIN_COUNT], progress)
     # A stable sort keeps the order of the source among items with equal counts.
     order = np.argsort(-told[TRAIN_COUNT], kind="stable")
     return items.take(pa.array(order)), {name: each[order] for name, each in told.items()}

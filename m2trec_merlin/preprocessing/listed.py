@@ -6,12 +6,10 @@ never sold either, which says nothing of it: in a mixture it has a weight of its
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import numpy as np
 
 from m2trec_merlin.data.order_statistics import NumbersOnDisk
+from m2trec_merlin.preprocessing.parts import Events
 from m2trec_merlin.preprocessing.recent import event_times
 from m2trec_merlin.progress import Progress
 from m2trec_merlin.shares import percent
@@ -20,16 +18,14 @@ from m2trec_merlin.shares import percent
 _ODD = 0.05
 
 
-def newly_listed(
-    parts: Sequence[Path], since: np.ndarray, counts: np.ndarray, progress: Progress
-) -> np.ndarray:
+def newly_listed(events: Events, since: np.ndarray, counts: np.ndarray, progress: Progress) -> np.ndarray:
     """Tell which items count as newly listed, bool [items].
 
     They never sold, and since they were listed an average item sold less than once: fewer events came after
     than items sold in training.
 
     Args:
-        parts: files of training events, which have times.
+        events: of training, which have times.
         since: datetime64 [items], when each was listed; NaT where that is not known.
         counts: int64 [items], occurrences in training.
         progress: is told how many they are, or that the dates are none of listing.
@@ -38,7 +34,7 @@ def newly_listed(
     if not sold.any():
         return sold
     times = NumbersOnDisk()
-    for of_part in event_times(parts):
+    for of_part in event_times(events):
         times.add(of_part)
     last, late = (
         np.datetime64(times.nth(place), "us") for place in (len(times) - 1, len(times) - int(sold.sum()))

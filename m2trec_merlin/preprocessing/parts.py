@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from m2trec_merlin.artifacts import reading
-from m2trec_merlin.column_names import ITEM_ID
+from m2trec_merlin.column_names import ITEM_ID, SESSION_ID
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.frames.pandas_frames import PandasFrames
 from m2trec_merlin.ids import IdIndex
@@ -29,11 +31,40 @@ def find_parts(data: Path, split: str) -> list[Path]:
     return parts
 
 
-def count_events(parts: Iterable[Path], items: IdIndex) -> np.ndarray:
-    """Return the number of events of each of `items`; one part is read at a time."""
+@dataclass(frozen=True)
+class Events:
+    """Events of part files; one part is read at a time.
+
+    Attributes:
+        parts: in the order of the source.
+        go_on: parts in which sessions of `parts` may go on: longer there, they are read there alone.
+    """
+
+    parts: Sequence[Path]
+    go_on: Sequence[Path] = ()
+
+    @cached_property
+    def _elsewhere(self) -> pd.Index:
+        ids = [read_part(part, [SESSION_ID])[SESSION_ID].astype(object).unique() for part in self.go_on]
+        return pd.Index(np.concatenate(ids) if ids else [])
+
+    def read(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
+        """Yield the events of each part; see `read_part`."""
+        for part in self.parts:
+            if not self.go_on:
+                yield read_part(part, columns)
+                continue
+            events = read_part(part, list(dict.fromkeys([*columns, SESSION_ID])))
+            yield events[~events[SESSION_ID].astype(object).isin(self._elsewhere)]
+        for part in self.go_on:
+            yield read_part(part, columns)
+
+
+def count_events(events: Events, items: IdIndex) -> np.ndarray:
+    """Return the number of events of each of `items`."""
     counts = np.zeros(len(items), dtype=np.int64)
-    for part in parts:
-        counts += count_ids(read_part(part, [ITEM_ID])[ITEM_ID], items)
+    for part in events.read([ITEM_ID]):
+        counts += count_ids(part[ITEM_ID], items)
     return counts
 
 

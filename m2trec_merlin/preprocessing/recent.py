@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -11,48 +10,47 @@ import pyarrow.parquet as pq
 from m2trec_merlin.column_names import ITEM_ID, TIMESTAMP
 from m2trec_merlin.data.order_statistics import NumbersOnDisk
 from m2trec_merlin.ids import IdIndex
-from m2trec_merlin.preprocessing.parts import count_ids, read_part
+from m2trec_merlin.preprocessing.parts import Events, count_ids
 
 #: Share of the training events that is recent. Chosen on validation (docs/quality-log.md).
 RECENT = 0.1
 
 
-def count_recent(parts: Sequence[Path], items: IdIndex, in_order: bool) -> np.ndarray | None:
+def count_recent(events: Events, items: IdIndex, in_order: bool) -> np.ndarray | None:
     """Return how many of the last events are of each item, int64 [items]; None where time is not known.
 
     Events of the moment at which the last ones begin are all among them.
 
     Args:
-        parts: files of training events, in the order of the source.
+        events: of training, or what else is known.
         items: to count.
         in_order: whether events without a timestamp are in order of time.
     """
-    if all(TIMESTAMP in pq.read_schema(part).names for part in parts):
+    if all(TIMESTAMP in pq.read_schema(part).names for part in [*events.parts, *events.go_on]):
         moments = event_times
     elif in_order:
         moments = _numbers
     else:
         return None
     all_moments = NumbersOnDisk()
-    for of_part in moments(parts):
+    for of_part in moments(events):
         all_moments.add(of_part)
     since = all_moments.nth(int((1 - RECENT) * len(all_moments))) if len(all_moments) else 0
     counts = np.zeros(len(items), np.int64)
-    for part, of_part in zip(parts, moments(parts), strict=True):
-        counts += count_ids(read_part(part, [ITEM_ID])[ITEM_ID][of_part >= since], items)
+    for part, of_part in zip(events.read([ITEM_ID]), moments(events), strict=True):
+        counts += count_ids(part[ITEM_ID][of_part >= since], items)
     return counts
 
 
-def event_times(parts: Sequence[Path]) -> Iterator[np.ndarray]:
+def event_times(events: Events) -> Iterator[np.ndarray]:
     """Yield the times of each part in microseconds, int64."""
-    for part in parts:
-        yield read_part(part, [TIMESTAMP])[TIMESTAMP].to_numpy().astype("datetime64[us]").astype(np.int64)
+    for part in events.read([TIMESTAMP]):
+        yield part[TIMESTAMP].to_numpy().astype("datetime64[us]").astype(np.int64)
 
 
-def _numbers(parts: Sequence[Path]) -> Iterator[np.ndarray]:
+def _numbers(events: Events) -> Iterator[np.ndarray]:
     """Yield the numbers of the events of each part in the order of the source, int64."""
     before = 0
-    for part in parts:
-        count = pq.read_metadata(part).num_rows
-        yield np.arange(before, before + count)
-        before += count
+    for part in events.read([ITEM_ID]):
+        yield np.arange(before, before + len(part))
+        before += len(part)

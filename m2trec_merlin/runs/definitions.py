@@ -143,7 +143,7 @@ STEPS: dict[Verb, StepDefinition] = {
             "new_item_boost": "serving.new_item_boost",
             **_TITLES,
         },
-        facts=("version", "split"),
+        facts=("version", "format", "split"),
         left_out=("new_item_boost", *_TITLES),
     ),
     "export": StepDefinition(

@@ -36,5 +36,5 @@ def test_weights_are_those_of_the_ridge_regression_of_each_item_on_the_others() 
 
 def test_too_many_items_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ease, "MOST_ITEMS", 23)
-    with pytest.raises(DataError, match="all pairs of training items: 23 items at most, not 24"):
+    with pytest.raises(DataError, match="all pairs of known items: 23 items at most, not 24"):
         Ease(tiny_catalogue(), Sessions.from_lists([[1, 2]]))

@@ -17,6 +17,7 @@ from m2trec_merlin.cli.app import read_config
 from m2trec_merlin.cli.verbs import run_data, run_evaluate, run_export, run_preprocess, run_train
 from m2trec_merlin.config import Config
 from m2trec_merlin.encoded import FIRST_VALUE, NO_ITEM
+from m2trec_merlin.evaluation.known import known_before
 from m2trec_merlin.evaluation.run import our_scorers
 from m2trec_merlin.evaluation.tuning.run import read_choice
 from m2trec_merlin.model.m2trec import M2TRec
@@ -99,7 +100,7 @@ def model(finished: Config, catalogue: Catalogue) -> M2TRec:
 def served(finished: Config, catalogue: Catalogue) -> Mixture:
     """What is served, as `evaluate` measured it."""
     run = Run(finished)
-    mixture = our_scorers(run, catalogue, Sessions.load(run.sessions("train")))[-1]
+    mixture = our_scorers(run, catalogue, known_before(run, catalogue))[-1]
     assert isinstance(mixture, Mixture)
     return mixture
 

@@ -11,6 +11,7 @@ from m2trec_merlin.baselines import BASELINES
 from m2trec_merlin.config import Config
 from m2trec_merlin.errors import ArtifactError, ConfigError, DataError, MissingDependencyError
 from m2trec_merlin.evaluation.comparison import AnyScorer, compare
+from m2trec_merlin.evaluation.known import Known
 from m2trec_merlin.evaluation.measurements import Measurement
 from m2trec_merlin.sessions import Sessions
 from tests.told import Told
@@ -58,7 +59,7 @@ class Run:
         return compare(
             config or make_config(),
             self.world.catalogue,
-            self.world.train,
+            Known.training(self.world.catalogue, self.world.train),
             options.pop("sessions", self.world.test),
             self.output,
             options.pop("scorers", self.scorers),

@@ -113,7 +113,6 @@ def runs(shops: dict[str, Shop]) -> Path:
     sessions = [[row, following] for row, following in enumerate(expected(shops["new"]), 1)]
     for shop in shops.values():
         valid = Run(shop.config).sessions("valid")
-        valid.mkdir()
         table = pa.table({"row": pa.array(sessions, pa.list_(pa.int64()))})
         pq.write_table(table, valid / "part-00000.parquet")
         as_if_written(Run(shop.config).preprocessed)

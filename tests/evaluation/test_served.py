@@ -8,6 +8,7 @@ from torch import Tensor
 
 import m2trec_merlin as m2trec
 from m2trec_merlin.config.serving import FixedMixture, NoMixture
+from m2trec_merlin.evaluation.known import known_before
 from m2trec_merlin.evaluation.run import our_scorers
 from m2trec_merlin.evaluation.served import as_served
 from m2trec_merlin.model.scoring import ModelScorer
@@ -15,7 +16,7 @@ from m2trec_merlin.runs import Run
 from m2trec_merlin.scores import CategoryScorer
 from m2trec_merlin.serving.export.run import export
 from m2trec_merlin.sessions import Prefixes, Sessions
-from tests.worlds.shop import N_ITEMS, TRAIN, build_shop
+from tests.worlds.shop import N_ITEMS, build_shop
 
 
 @pytest.mark.parametrize("mixture", [NoMixture(), FixedMixture(by_id=1.0, content=0.5)])
@@ -26,7 +27,8 @@ def test_what_is_served_is_measured_with_the_boost_of_new_items(
     serving = config.serving.model_copy(update={"mixture": mixture, "new_item_boost": 2.5})
     config = config.model_copy(update={"serving": serving})
     answer = m2trec.load(export(config)).recommend(["sku-3", "sku-1"], top_k=N_ITEMS)
-    scorers = our_scorers(Run(config), catalogue, Sessions.from_lists(TRAIN))
+    known = known_before(Run(config), catalogue)
+    scorers = our_scorers(Run(config), catalogue, known)
     assert [scorer.name for scorer in scorers[:-1]] == ["M2TRec"]
     rows = catalogue.rows_of(["sku-3", "sku-1", "sku-0"]).tolist()
     prefixes = Sessions.from_lists([rows]).prefixes()
@@ -37,7 +39,7 @@ def test_what_is_served_is_measured_with_the_boost_of_new_items(
     plain = our_scorers(
         Run(config.model_copy(update={"serving": serving.model_copy(update={"new_item_boost": 0.0})})),
         catalogue,
-        Sessions.from_lists(TRAIN),
+        known,
     )[-1].score(prefixes.take(np.array([1])))[0]
     np.testing.assert_allclose(measured[unsold], plain[unsold] + 2.5, atol=1e-4)
 

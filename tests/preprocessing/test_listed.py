@@ -13,6 +13,7 @@ from m2trec_merlin.column_names import LISTED
 from m2trec_merlin.manifests import write_manifest
 from m2trec_merlin.neighbours.pasts import ItemPasts
 from m2trec_merlin.preprocessing.listed import newly_listed
+from m2trec_merlin.preprocessing.parts import Events
 from m2trec_merlin.preprocessing.run import preprocess
 from m2trec_merlin.progress import Progress
 from tests.worlds.raw_run import ITEMS, make_config, write_data
@@ -33,12 +34,12 @@ def days(*numbers: float | None) -> np.ndarray:
     return DAY + np.array(hours, "timedelta64[us]")
 
 
-def parts(folder: Path, times: np.ndarray) -> list[Path]:
+def parts(folder: Path, times: np.ndarray) -> Events:
     files = []
     for number, some in enumerate(np.array_split(times, 2)):
         files.append(folder / f"part-{number:05d}.parquet")
         pd.DataFrame({"timestamp": some}).to_parquet(files[-1])
-    return files
+    return Events(files)
 
 
 def test_an_item_is_new_while_an_average_one_would_not_have_sold_once(tmp_path: Path) -> None:

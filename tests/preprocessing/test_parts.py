@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from m2trec_merlin.ids import IdIndex
-from m2trec_merlin.preprocessing.parts import count_events, read_part
+from m2trec_merlin.preprocessing.parts import Events, count_events, read_part
 
 
 @pytest.mark.parametrize("items", [[10, 11, 12], ["x", "y", "z"]])
@@ -17,7 +17,16 @@ def test_events_are_counted_by_item_over_all_parts(tmp_path, items):
     for number, ids in enumerate([[first, second, first], [stranger, second]]):
         paths.append(tmp_path / f"{number}.parquet")
         pd.DataFrame({"item_id": ids}).to_parquet(paths[-1])
-    assert count_events(paths, IdIndex(pd.Series([third, second, first]))).tolist() == [0, 2, 2]
+    assert count_events(Events(paths), IdIndex(pd.Series([third, second, first]))).tolist() == [0, 2, 2]
+
+
+def test_sessions_that_go_on_in_later_parts_are_read_there_alone(tmp_path):
+    before, later = tmp_path / "before.parquet", tmp_path / "later.parquet"
+    pd.DataFrame({"session_id": ["a", "a", "b"], "item_id": [1, 2, 3]}).to_parquet(before)
+    pd.DataFrame({"session_id": ["a", "a", "a"], "item_id": [1, 2, 4]}).to_parquet(later)
+    items = IdIndex(pd.Series([1, 2, 3, 4]))
+    assert count_events(Events([before], go_on=[later]), items).tolist() == [1, 1, 1, 1]
+    assert count_events(Events([before, later]), items).tolist() == [2, 2, 1, 1]
 
 
 def test_strings_are_read_as_categories_and_large_integers_exactly(tmp_path):

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from m2trec_merlin.ids import IdIndex
+from m2trec_merlin.preprocessing.parts import Events
 from m2trec_merlin.preprocessing.recent import RECENT, count_recent
 
 ITEMS = IdIndex(pd.Series([1, 2, 3]))
@@ -37,15 +38,15 @@ def test_the_last_events_by_time_are_counted_in_whatever_order_they_stand(tmp_pa
     order = np.random.default_rng(seed).permutation(len(IDS))
     parts = write(tmp_path, IDS[order], moments(np.arange(len(IDS)))[order])
     assert RECENT == 0.1
-    assert count_recent(parts, ITEMS, in_order=False).tolist() == [1, 0, 2]
+    assert count_recent(Events(parts), ITEMS, in_order=False).tolist() == [1, 0, 2]
 
 
 def test_events_of_the_same_moment_are_all_recent(tmp_path: Path) -> None:
     parts = write(tmp_path, IDS, moments(np.minimum(np.arange(len(IDS)), 34)))
-    assert count_recent(parts, ITEMS, in_order=False).tolist() == [2, 1, 2]
+    assert count_recent(Events(parts), ITEMS, in_order=False).tolist() == [2, 1, 2]
 
 
 def test_without_times_the_order_of_the_source_counts_if_it_is_one_of_time(tmp_path: Path) -> None:
     parts = write(tmp_path, IDS)
-    assert count_recent(parts, ITEMS, in_order=True).tolist() == [1, 0, 2]
-    assert count_recent(parts, ITEMS, in_order=False) is None
+    assert count_recent(Events(parts), ITEMS, in_order=True).tolist() == [1, 0, 2]
+    assert count_recent(Events(parts), ITEMS, in_order=False) is None

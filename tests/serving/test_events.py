@@ -19,6 +19,7 @@ from m2trec_merlin.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.contract.repository import version_folder
 from m2trec_merlin.data.preparation import prepare_data
 from m2trec_merlin.errors import RefusedError
+from m2trec_merlin.evaluation.known import known_before
 from m2trec_merlin.evaluation.protocol import describe_protocol
 from m2trec_merlin.evaluation.ranking import evaluate
 from m2trec_merlin.evaluation.run import our_scorers
@@ -87,7 +88,7 @@ def eventful(tmp_path_factory: pytest.TempPathFactory) -> Eventful:
     export(config)
     run = Run(config)
     catalogue = Catalogue.load(run.catalogue)
-    scorer = our_scorers(run, catalogue, Sessions.load(run.sessions("train")))[-1]
+    scorer = our_scorers(run, catalogue, known_before(run, catalogue))[-1]
     assert isinstance(scorer, ItemScorer)
     prefixes = Sessions.load(run.sessions("test")).prefixes()
     return Eventful(run, catalogue, scorer, prefixes, raw, m2trec.load(config.directory))

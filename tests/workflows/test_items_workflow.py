@@ -37,6 +37,7 @@ def test_rows_follow_training_counts_then_the_source(built):
     table = rows(built[0])
     assert list(table["item_id"]) == [11, 10, 12, 13, 14]
     assert list(table["train_count"]) == [3, 1, 1, 0, 0]
+    assert list(table["known_count"]) == [4, 1, 1, 1, 0], "validation holds 11 and 13"
 
 
 def test_values_are_known_from_training_items_only(built):
@@ -202,7 +203,7 @@ def test_all_problems_of_the_items_are_reported_at_once(tmp_path, write, configu
 
 
 def test_training_without_any_known_item_is_refused(tmp_path, write, configure):
-    data = write(tmp_path, sessions={"train": {"a": [98, 99]}})
+    data = write(tmp_path, sessions={"train": {"a": [98, 99]}, "valid": {"b": [98]}})
     with pytest.raises(DataError, match=r"no item of items\.parquet occurs in the training sessions"):
         build_catalogue(configure(tmp_path), data, tmp_path / "out")
 
@@ -219,7 +220,7 @@ def test_texts_can_share_a_vocabulary(tmp_path, write, configure):
         {"name": "title", "kind": "text", "vocabulary_size": 50},
         {"name": "about", "kind": "text", "shared_vocabulary": "title", "max_tokens": 1},
     ]
-    sessions = {"train": {"a": [1, 2]}}
+    sessions = {"train": {"a": [1, 2]}, "valid": {"b": [1]}}
     build_catalogue(configure(tmp_path, attributes), write(tmp_path, items, sessions), tmp_path / "out")
     catalogue = Catalogue.load(tmp_path / "out" / "catalogue")
     sizes = {a.field.size for a in catalogue.attributes.values()}
@@ -237,7 +238,7 @@ def test_attributes_may_share_and_swap_columns(tmp_path, write, configure):
         {"name": "y", "kind": "categorical", "column": "x"},
         {"name": "x_text", "kind": "text", "column": "x"},
     ]
-    sessions = {"train": {"s": [1, 2]}}
+    sessions = {"train": {"s": [1, 2]}, "valid": {"v": [2]}}
     build_catalogue(configure(tmp_path, attributes), write(tmp_path, items, sessions), tmp_path / "out")
     catalogue = Catalogue.load(tmp_path / "out" / "catalogue")
     assert catalogue.category_names("x")[3:] == ["c", "d"]
@@ -251,7 +252,7 @@ def test_attributes_without_any_value_still_work(tmp_path, write, configure):
     )
     kinds = {"brand": "categorical", "tags": "multi_categorical", "price": "numeric"}
     attributes = [{"name": name, "kind": kind} for name, kind in kinds.items()]
-    sessions = {"train": {"s": ["p", "q"]}}
+    sessions = {"train": {"s": ["p", "q"]}, "valid": {"v": ["p"]}}
     build_catalogue(configure(tmp_path, attributes), write(tmp_path, items, sessions), tmp_path / "out")
     catalogue = Catalogue.load(tmp_path / "out" / "catalogue")
     assert list(catalogue.item_ids) == ["", "p", "q"]

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ DEPARTMENTS = ["produce", "bakery", "dairy"]
 UNPLAIN = "my Käse 'n' \"Brot\" (1) [bold] {a,b} $HOME; true & * ? # ~ `x` \\ 店"
 #: Sessions of catalogue rows, for what is made of sessions at the export.
 TRAIN = [[1, 2, 3], [2, 3, 4], [1, 5], [3, 1, 6, 7], [8, 9, 2], [2, 5, 3]]
+#: Likewise, of validation: item 26 never sold in training.
+VALID = [[10, 11], [12, 26]]
 
 
 @dataclass(frozen=True)
@@ -115,8 +117,9 @@ def build_shop(
         model: settings of the section.
     """
     config = shop_config(directory, **model)
-    train = directory / "data" / "interactions" / "train"
-    train.mkdir(parents=True)
+    interactions = directory / "data" / "interactions"
+    for split in ("train", "valid"):
+        (interactions / split).mkdir(parents=True)
     # Item i occurs N_SEEN - i times, so that the order of the catalogue is that of the items.
     sold = [(f"s{n}", f"sku-{i}") for i in range(N_SEEN) for n in range(N_SEEN - i)]
     events = pd.DataFrame(sold, columns=["session_id", "item_id"]).sort_values("session_id", kind="stable")
@@ -124,7 +127,13 @@ def build_shop(
     events["timestamp"] = pd.date_range("2026-01-01", periods=len(events), freq="min").astype(
         "datetime64[us]"
     )
-    events.to_parquet(train / "part-00000.parquet", index=False)
+    events.to_parquet(interactions / "train" / "part-00000.parquet", index=False)
+    later = [
+        (f"v{n}", f"sku-{row - 1}", place) for n, rows in enumerate(VALID) for place, row in enumerate(rows)
+    ]
+    valid = pd.DataFrame(later, columns=["session_id", "item_id", "position"])
+    valid["timestamp"] = events["timestamp"].max() + pd.to_timedelta(valid.index + 1, "min")
+    valid.to_parquet(interactions / "valid" / "part-00000.parquet", index=False)
     items = raw_items() if more_items is None else pd.concat([raw_items(), more_items])
     if listed is not None:
         items[LISTED] = events["timestamp"].min()
@@ -133,7 +142,11 @@ def build_shop(
     preprocessed = directory / "preprocessed"
     build_catalogue(config, directory / "data", preprocessed)
     catalogue = Catalogue.load(preprocessed / "catalogue")
-    write_sessions(sessions or Sessions.from_lists(TRAIN), preprocessed / "sessions" / "train")
+    sessions, later_ones = sessions or Sessions.from_lists(TRAIN), Sessions.from_lists(VALID)
+    if sessions.is_target is not None:
+        later_ones = replace(later_ones, is_target=np.ones(len(later_ones.rows), bool))
+    write_sessions(sessions, preprocessed / "sessions" / "train")
+    write_sessions(later_ones, preprocessed / "sessions" / "valid")
     write_manifest(preprocessed, "preprocess", {})
     torch.manual_seed(3)
     model_ = build_model(config, catalogue).eval()

@@ -70,6 +70,8 @@ class ListedAnew:
             },
             recent_counts=None if before.recent_counts is None else _without(before.recent_counts, len(rows)),
             listed=np.concatenate([before.newly_listed, np.ones(len(rows), bool)]),
+            known_counts=None,
+            known_recent_counts=None,
         )
 
     @property

@@ -15,6 +15,7 @@ from m2trec_merlin.artifacts import atomic_directory, atomic_write, read_json, r
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.config.serving import FixedMixture, TunedMixture
+from m2trec_merlin.evaluation.known import known_before
 from m2trec_merlin.evaluation.ranking import prefixes_of
 from m2trec_merlin.evaluation.served import model_scorer, views_of
 from m2trec_merlin.evaluation.tuning.chosen import MIXTURE_FILE
@@ -154,11 +155,11 @@ def _choose_for(
         default = Point(Weights(**FixedMixture().weights()), 0.0, 0.0, None, None)
         model = Point(Weights(), 0.0, 0.0, None, None)
         return Choice(default, model, [], parts.sizes(), None, default.weights)
-    train = Sessions.load(run.sessions("train"))
+    known = known_before(run, catalogue, "valid")
     scorer = model_scorer(run, catalogue, progress)
-    views = views_of(views_to_try(catalogue), catalogue, train)
+    views = views_of(views_to_try(catalogue), catalogue, known.sessions)
     judges = Judges(
-        scorer, views, ItemPasts.of(catalogue), scorer.model.max_length, evaluation.exclude_session_items
+        scorer, views, known.pasts(catalogue), scorer.model.max_length, evaluation.exclude_session_items
     )
     points = search(shortlist(prefixes, judges, progress), parts, settings.loss, progress)
     alone = next(point for point in points if point.weights == Weights())

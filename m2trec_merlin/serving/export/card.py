@@ -77,7 +77,11 @@ def _identity(run: Run, found: dict[str, Any]) -> Iterator[str]:
             "known ones again."
         )
     yield f"- Answers, metrics and logs call it `{found['version']}` (`about.model`)."
-    served = "mixed with the training sessions most like a session" if config.serving.is_mixed else "alone"
+    served = (
+        "mixed with the sessions of training and validation most like a session"
+        if config.serving.is_mixed
+        else "alone"
+    )
     if boost := config.serving.new_item_boost:
         served += f", with {boost:+g} added to the scores of items without a history"
     yield (
@@ -175,7 +179,7 @@ def _limits(run: Run, items: int) -> Iterator[str]:
     if ITEM_ID in config.inputs:
         yield "- Items that are not in the catalogue cannot be described in a request: it reads ids."
     if config.serving.is_mixed:
-        yield "- The repository holds the training sessions: keep it as the rules for such data say."
+        yield "- The repository holds sessions of training and validation: keep it as such data demand."
     yield "- It ages with the catalogue and the season: train again, and let `m2trec promote` judge."
 
 

@@ -79,7 +79,7 @@ def parts_of(config: Config) -> Iterator[Part]:
             made_of = "".join([f"values of the {values_of}", *more])
             yield Part(f"`m2trec_preprocess/1/{folder}/`", made_of, _OF_THE_DATA)
     if config.serving.is_mixed:
-        made_of = "training sessions as lists of catalogue rows, without users and times"
+        made_of = "sessions of training and validation as lists of catalogue rows, without users and times"
         yield Part("`m2trec_predict/1/neighbour_*`", made_of, _OF_THE_DATA)
     for by, names in _names_by(_read(config), lambda attribute: attribute.pretrained).items():
         yield Part(

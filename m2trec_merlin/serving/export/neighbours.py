@@ -1,4 +1,4 @@
-"""The training sessions beside an exported model, to be mixed with it."""
+"""Sessions beside an exported model, to be mixed with it."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from m2trec_merlin.contract.version import (
     NEIGHBOUR_TARGETS,
     NEIGHBOUR_TRENDS,
 )
-from m2trec_merlin.neighbours.pasts import trends_of
+from m2trec_merlin.evaluation.known import Known
 from m2trec_merlin.neighbours.weights import VIEWS, Weights
-from m2trec_merlin.sessions import Sessions
 
 
-def write_neighbours(folder: Path, catalogue: Catalogue, train: Sessions, weights: Weights) -> None:
-    """Write the training sessions, trends, and what views need besides, as far as it counts.
+def write_neighbours(folder: Path, catalogue: Catalogue, known: Known, weights: Weights) -> None:
+    """Write the sessions that are known, trends, and what views need besides, as far as it counts.
 
     Args:
         folder: a version folder of `m2trec_predict`.
         catalogue: of the model.
-        train: its training sessions.
+        known: when it goes live.
         weights: of the mixture.
     """
-    np.save(folder / NEIGHBOUR_ROWS, train.rows.astype(np.int32))
-    np.save(folder / NEIGHBOUR_OFFSETS, train.offsets)
-    if train.is_target is not None:
-        np.save(folder / NEIGHBOUR_TARGETS, train.is_target)
-    if weights["trend"] and (trends := trends_of(catalogue)) is not None:
+    sessions = known.sessions
+    np.save(folder / NEIGHBOUR_ROWS, sessions.rows.astype(np.int32))
+    np.save(folder / NEIGHBOUR_OFFSETS, sessions.offsets)
+    if sessions.is_target is not None:
+        np.save(folder / NEIGHBOUR_TARGETS, sessions.is_target)
+    if weights["trend"] and (trends := known.trends) is not None:
         np.save(folder / NEIGHBOUR_TRENDS, trends)
     for name in weights.views():
-        VIEWS[name].write(folder, catalogue, train)
+        VIEWS[name].write(folder, catalogue, sessions)

@@ -41,6 +41,7 @@ from m2trec_merlin.data.event_columns import canonical_attributes
 from m2trec_merlin.derived import is_derived
 from m2trec_merlin.encoded import FIRST_VALUE, NO_ITEM
 from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.evaluation.known import known_before
 from m2trec_merlin.evaluation.tuning.chosen import mixture_weights
 from m2trec_merlin.evaluation.tuning.run import tune
 from m2trec_merlin.manifests import require_manifest, write_manifest
@@ -63,7 +64,6 @@ from m2trec_merlin.serving.export.neighbours import write_neighbours
 from m2trec_merlin.serving.export.repository import create_models, seal_models
 from m2trec_merlin.serving.runtime.answering.neighbours import ExportedNeighbours
 from m2trec_merlin.serving.runtime.catalogue.graph import CatalogueEncoder
-from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.tracking import recordings
 from m2trec_merlin.version import __version__
 
@@ -135,7 +135,7 @@ def write_repository(
     weights = mixture_weights(run)
     mixture = {} if weights is None else dict(weights)
     version = replace(describe(run, model, catalogue, mixture), model=trained)
-    train = Sessions.load(run.sessions("train"))
+    known = known_before(run, catalogue)
     categories = {name: catalogue.category_names(name)[FIRST_VALUE:] for name in model.next_attributes}
     create_models(
         repository,
@@ -164,9 +164,9 @@ def write_repository(
     atomic_write(predict / CATEGORIES, json.dumps(categories, indent=2))
     lifts = None
     if weights is not None:
-        write_neighbours(predict, catalogue, train, weights)
+        write_neighbours(predict, catalogue, known, weights)
         lifts = ExportedNeighbours(predict, mixture).at_export()
-    sample = draw_sample(model, item_vectors, train, lifts)
+    sample = draw_sample(model, item_vectors, known.sessions, lifts)
     index, recall = write_index(version.index, predict, sample, progress)
     for folder in (preprocess, predict):
         replace(version, index=index).write(folder)

@@ -78,7 +78,7 @@ def test_what_the_manifests_tell(run: Run) -> None:
     assert "Source: Shop \\[1\\], read on 20" in card and "3 of 9 rows \\| left out" in card
     assert "Sessions, train: 1,200 with 5,000 events." in card
     assert "40 items, 30 of them seen" in card and "10 of 40 items have no training history" in card
-    assert "served alone" in card and "the training sessions: keep it" not in card
+    assert "served alone" in card and "sessions of training and validation" not in card
 
 
 def test_a_training_that_went_on_is_told_as_that(run: Run) -> None:
@@ -113,7 +113,8 @@ def test_of_a_mixture_both_are_told(tmp_path: Path, run: Run) -> None:
     evaluate(mixed, ("M2TRec", "mixed", "popularity"))
     card = write_card(mixed, 40, FOUND)
     assert "Lines after M2TRec and mixed are baselines" in card
-    assert "training sessions as lists of catalogue rows" in card and "the training sessions: keep it" in card
+    assert "sessions of training and validation as lists of catalogue rows" in card
+    assert "The repository holds sessions of training and validation: keep it" in card
 
 
 def test_an_evaluation_of_another_model_is_not_told(tmp_path: Path, run: Run) -> None:

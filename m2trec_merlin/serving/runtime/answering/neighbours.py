@@ -48,9 +48,9 @@ class ExportedNeighbours:
         counts, *listed = (each.to_numpy() for each in pq.read_table(folder / ITEMS, columns=told).columns)
         self._occurrences = np.concatenate([[0], counts])
         self._listed = np.concatenate([[False], *listed]) if listed else None
-        train = _training_sessions(folder)
-        self._weights, self._example = Weights(**weights), train.rows[: train.lengths[:1].sum()]
-        found = {name: VIEWS[name].read(folder, self._occurrences, train) for name in self._weights.views()}
+        known = _known_sessions(folder)
+        self._weights, self._example = Weights(**weights), known.rows[: known.lengths[:1].sum()]
+        found = {name: VIEWS[name].read(folder, self._occurrences, known) for name in self._weights.views()}
         self._views = {name: view for name, view in found.items() if view is not None}
         trends = folder / NEIGHBOUR_TRENDS
         self._trends = np.load(trends) if trends.is_file() else np.zeros(len(counts) + 1, np.float32)
@@ -106,7 +106,7 @@ class ExportedNeighbours:
         return Lifts(views, pasts, self._weights)
 
 
-def _training_sessions(folder: Path) -> Sessions:
+def _known_sessions(folder: Path) -> Sessions:
     rows, offsets = np.load(folder / NEIGHBOUR_ROWS), np.load(folder / NEIGHBOUR_OFFSETS)
     told = folder / NEIGHBOUR_TARGETS
     return Sessions(rows.astype(np.int64), offsets, is_target=np.load(told) if told.is_file() else None)

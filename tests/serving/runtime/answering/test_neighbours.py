@@ -16,11 +16,12 @@ from m2trec_merlin.config.serving import FixedMixture, NoMixture
 from m2trec_merlin.contract.names import PREDICT
 from m2trec_merlin.contract.repository import version_folder
 from m2trec_merlin.errors import MissingDependencyError
+from m2trec_merlin.evaluation.known import known_before
 from m2trec_merlin.evaluation.served import mixture_of
 from m2trec_merlin.model.scoring import ModelScorer
 from m2trec_merlin.neighbours.mixture import Lifts
-from m2trec_merlin.neighbours.pasts import trends_of
 from m2trec_merlin.neighbours.weights import Weights
+from m2trec_merlin.runs import Run
 from m2trec_merlin.scores import Lift
 from m2trec_merlin.search import candidates, scored
 from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
@@ -31,7 +32,7 @@ from m2trec_merlin.serving.runtime.options import OPTIONS
 from m2trec_merlin.serving.runtime.requests import Request
 from m2trec_merlin.sessions import Sessions
 from tests.serving.runtime.asking import Asking
-from tests.worlds.shop import MAX_LENGTH, N_ITEMS, N_SEEN, TRAIN, Shop, build_shop, raw_items
+from tests.worlds.shop import MAX_LENGTH, N_ITEMS, N_SEEN, Shop, build_shop, raw_items
 
 WEIGHTS = Weights(
     by_id=1.0,
@@ -96,11 +97,11 @@ def request(rows: list[int], top_k: int, **options: object) -> Request:
 )
 def test_answers_equal_the_mixture(tmp_path: Path, options: dict[str, Any]) -> None:
     shop = mixed_shop(tmp_path, **options)
-    train = options.get("sessions", Sessions.from_lists(TRAIN))
     weights = options.get("weights", WEIGHTS)
-    trends = trends_of(shop.catalogue)
-    assert trends is not None and trends.min() < 0 < trends.max()
-    offline = mixture_of(weights, shop.catalogue, train, ModelScorer(shop.model))
+    known = known_before(Run(shop.config), shop.catalogue)
+    assert known.trends is not None and known.trends.min() < 0 < known.trends.max()
+    assert known.trends[26] > 0 == shop.catalogue.train_counts[26], "it sold in validation alone"
+    offline = mixture_of(weights, shop.catalogue, known, ModelScorer(shop.model))
     sessions = [[3], [1, 2], [9, 30, 2, 1], list(range(1, MAX_LENGTH + 1)), [30]]
     requests = [request(rows, N_ITEMS) for rows in sessions]
     answers = Recommender(shop.predict).recommend(requests)
@@ -164,7 +165,7 @@ def test_a_list_is_ranked_and_explained_as_the_mixture_has_it(tmp_path: Path) ->
     assert found["sku-3"].falls["neighbours"] > found["sku-29"].falls["neighbours"] > 0.5
     assert found["mine"].falls["neighbours"] == pytest.approx(0, abs=1e-5)
     assert found["mine"].falls["trend"] == found["sku-29"].falls["trend"] == 0, "without a past there is none"
-    trends = trends_of(shop.catalogue)
+    trends = known_before(Run(shop.config), shop.catalogue).trends
     assert trends is not None and trends[4] != 0
     assert found["sku-3"].falls["trend"] == pytest.approx(WEIGHTS["trend"] * trends[4], abs=1e-3)
     assert found["sku-29"].falls["boost"] == pytest.approx(WEIGHTS["rare"] + WEIGHTS["new"], abs=1e-3)

@@ -1,0 +1,116 @@
+"""What is known when validation sessions come, and when test sessions or customers do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from m2trec_merlin.attributes import parse_attribute
+from m2trec_merlin.catalogue import ENCODED, Catalogue
+from m2trec_merlin.config import Config
+from m2trec_merlin.data.preparation import prepare_data
+from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.evaluation.known import Known, known_before
+from m2trec_merlin.preprocessing.run import preprocess
+from m2trec_merlin.runs import Run
+from m2trec_merlin.sessions import Sessions
+
+
+def preprocessed(folder: Path, sessions: dict[str, list[str]], **data: Any) -> tuple[Run, Catalogue]:
+    """Prepare and preprocess sessions, an event a minute in the order given."""
+    events = [(name, item) for name, items in sessions.items() for item in items]
+    table = pd.DataFrame(events, columns=["session_id", "item_id"])
+    table["time"] = pd.date_range("2026-01-01", periods=len(table), freq="min")
+    table["split"] = [name.rstrip("0123456789") for name in table["session_id"]]
+    table.to_parquet(folder / "clicks.parquet", index=False)
+    items = sorted(set(table["item_id"]) | {"never"})
+    pd.DataFrame({"item_id": items, "colour": ["red"] * len(items)}).to_parquet(folder / "items.parquet")
+    tables = {"interactions": folder / "clicks.parquet", "items": folder / "items.parquet"}
+    config = Config(
+        name="known",
+        work_dir=folder / "run",
+        attributes=[parse_attribute(name="colour", kind="categorical")],
+        evaluation={"prefixes": "last"},
+        data={"source": "tables", **tables, **data, "columns": {"order": "time", **data.get("columns", {})}},
+    )
+    prepare_data(config)
+    preprocess(config)
+    run = Run(config)
+    return run, Catalogue.load(run.catalogue)
+
+
+def named(catalogue: Catalogue, sessions: Sessions) -> list[list[str]]:
+    return [catalogue.item_ids[sessions[index]].tolist() for index in range(len(sessions))]
+
+
+def by_item(catalogue: Catalogue, values: np.ndarray | None) -> dict[str, Any]:
+    assert values is not None
+    return dict(zip(catalogue.item_ids[1:].tolist(), values[1:].tolist(), strict=True))
+
+
+BY_COLUMN = {
+    "train1": ["a", "b"] * 8,
+    "valid1": ["b", "c", "c", "c"],
+    "train2": ["a", "b"],
+    "test1": ["a", "d"],
+}
+
+
+def test_validation_is_known_before_test_and_not_before_itself(tmp_path: Path) -> None:
+    data = {"split": {"kind": "column"}, "columns": {"split": "split"}}
+    run, catalogue = preprocessed(tmp_path, BY_COLUMN, **data)
+    before_valid, before_test = (known_before(run, catalogue, split) for split in ("valid", "test"))
+    trained = [["a", "b"] * 8, ["a", "b"]]
+    assert named(catalogue, before_valid.sessions) == trained
+    assert named(catalogue, before_test.sessions) == [*trained, ["b", "c", "c", "c"]]
+    assert by_item(catalogue, before_valid.counts) == {"a": 9, "b": 9, "c": 0, "d": 0, "never": 0}
+    assert by_item(catalogue, before_test.counts) == {"a": 9, "b": 10, "c": 3, "d": 0, "never": 0}
+    # The last tenth of 22 events by time: the two of train2 and the last of valid1.
+    assert by_item(catalogue, before_test.recent_counts) == {"a": 1, "b": 1, "c": 1, "d": 0, "never": 0}
+    trends, rarity = (
+        by_item(catalogue, each) for each in (before_test.trends, before_test.pasts(catalogue).rarity)
+    )
+    assert trends["c"] > 0 and trends["d"] == 0
+    assert rarity["c"] == 1, "training, which the model knows, never saw it sell"
+    told = before_test.told(catalogue)
+    assert by_item(catalogue, told.train_counts)["c"] == 3 and told.item_ids is catalogue.item_ids
+    assert Known.training(catalogue, before_valid.sessions).trends is not None
+
+
+def test_sessions_that_go_on_are_known_once_and_whole(tmp_path: Path) -> None:
+    """Of short sessions, for training alone, nothing is held out."""
+    sessions = {"long": ["a", "b", "c", "d"], "short": ["c", "a"], "longer": ["a", "b", "c", "d", "a"]}
+    run, catalogue = preprocessed(tmp_path, sessions, split={"kind": "leave_one_out"})
+    before_valid, before_test = (known_before(run, catalogue, split) for split in ("valid", "test"))
+    assert sorted(named(catalogue, before_valid.sessions)) == [["a", "b"], ["a", "b", "c"], ["c", "a"]]
+    assert sorted(named(catalogue, before_test.sessions)) == [
+        ["a", "b", "c"],
+        ["a", "b", "c", "d"],
+        ["c", "a"],
+    ]
+    assert by_item(catalogue, before_test.counts) == {"a": 3, "b": 2, "c": 3, "d": 1, "never": 0}
+    counts = np.bincount(before_test.sessions.rows, minlength=catalogue.n_rows)
+    assert counts.tolist() == before_test.counts.tolist()
+
+
+def test_what_is_told_of_events_is_kept(tmp_path: Path) -> None:
+    told = Sessions(np.array([1, 2]), np.array([0, 2]), is_target=np.array([False, True]))
+    joined = Sessions.join([told, told])
+    assert joined.offsets.tolist() == [0, 2, 4] and joined.rows.tolist() == [1, 2, 1, 2]
+    assert joined.is_target is not None and joined.is_target.tolist() == [False, True] * 2
+
+
+def test_catalogues_of_before_are_to_be_made_anew(tmp_path: Path) -> None:
+    data = {"split": {"kind": "column"}, "columns": {"split": "split"}}
+    run, _ = preprocessed(tmp_path, BY_COLUMN, **data)
+    path = run.catalogue / ENCODED
+    pq.write_table(pq.read_table(path).drop_columns(["known_count", "known_recent_count"]), path)
+    old = Catalogue.load(run.catalogue)
+    assert len(known_before(run, old, "valid").sessions) == 2
+    with pytest.raises(ArtifactError, match="lacks known_count: run `m2trec preprocess --force`"):
+        known_before(run, old)
