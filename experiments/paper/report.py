@@ -56,9 +56,10 @@ def publish_results(
         "of the training of RecBole's models, from whose best moment on validation the test lists are. "
         f"{n:,} test prefixes, all items that a model knows as candidates, K = {K}, values in %. "
         "Where a model was trained with several seeds: mean ± standard deviation. "
-        "1-9 and 0: the next item has so many training occurrences. The commit is of the code that trained "
-        "and measured a row; what RecBole learns depends on the sessions and on its own version alone. "
-        "Metrics and slices are defined in docs/evaluation.md."
+        "1-9 and 0: the next item has so many training occurrences. Models are trained on training sessions; "
+        "baselines, and what is served beside a model, know the validation sessions, too. The commit is of "
+        "the code that trained and measured a row; what RecBole learns depends on the sessions and on its "
+        "own version alone. Metrics and slices are defined in docs/evaluation.md."
         + (f" Rows of earlier runs, which are not in the plots: {', '.join(others)}." if others else ""),
         "## Next item (Tables 2 and 3)",
         next_item_table(titles, rows),

@@ -64,15 +64,13 @@ def write_items_as_given(items: Path, written: ItemFormat, folder: Path) -> None
     """Write what the tables of a run say of its items into a version folder of the second step.
 
     Args:
-        items: the canonical table; nothing is written if there is none, as where a model alone was copied.
+        items: the canonical table.
         written: how tables of items are written.
         folder: to write into.
 
     Raises:
         ArtifactError: the table is damaged.
     """
-    if not items.is_file():
-        return
     with reading(items, "data"):
         file = pq.ParquetFile(items)
         names = list(dict.fromkeys([ITEM_ID, *described_columns(written)]))

@@ -52,7 +52,7 @@ from m2trec_merlin.model.storage import load_model
 from m2trec_merlin.model.trained_run import run_as_trained
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.runs import Run
-from m2trec_merlin.runs.folder import ITEMS_FILE, TIMES
+from m2trec_merlin.runs.folder import TIMES
 from m2trec_merlin.serving.catalogue.raw_items import write_items_as_given
 from m2trec_merlin.serving.catalogue.run import carry_over
 from m2trec_merlin.serving.catalogue.shown import filter_attributes
@@ -157,7 +157,13 @@ def write_repository(
     if version.attributes:
         export_items(model, predict)
     if not item_format.unchangeable:
-        write_items_as_given(run.data / ITEMS_FILE, item_format, predict)
+        if run.items.is_file():
+            write_items_as_given(run.items, item_format, predict)
+        else:
+            progress.say(
+                f"{run.items} is not there, so the export holds no raw values: `m2trec catalog update` will "
+                "take whole items alone"
+            )
     item_vectors = _write_vectors(predict, model, catalogue, run.config.inputs, item_format)
     export_sessions(model, item_vectors, predict / SESSION_GRAPH)
     pq.write_table(items, predict / ITEMS)

@@ -24,6 +24,7 @@ from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
 from m2trec_merlin.serving.client.requests import id_and_attributes
 from m2trec_merlin.serving.export.run import export
 from tests.serving.catalogue.test_run import NEW, SHOWN, Served
+from tests.told import Told
 from tests.worlds.shop import build_shop, raw_items
 
 
@@ -79,13 +80,12 @@ def test_another_export_keeps_what_was_said_and_nothing_else(tmp_path: Path) -> 
     assert found(export(config, force=True)) == (["sku-4"], ["silver cake"])
 
 
-def test_an_export_without_the_tables_of_the_run_takes_whole_items_only(
-    repository: Path, tmp_path: Path
-) -> None:
-    folder = version_folder(repository, PREDICT)
-    (folder / ITEMS_AS_GIVEN).unlink()
-    seal(folder)
-    verbs = CatalogueVerbs(repository)
+def test_an_export_without_the_tables_of_the_run_takes_whole_items_only(tmp_path: Path) -> None:
+    config, *_ = build_shop(tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "data")
+    told = Told()
+    verbs = CatalogueVerbs(export(config, progress=told))
+    assert "data/items.parquet is not there, so the export holds no raw values" in told.text
     price = table(tmp_path, pd.DataFrame({"item_id": ["sku-4"], "price": [0.5]}))
     with pytest.raises(ArtifactError, match=r"was made without data/items.parquet. Give all columns"):
         verbs.update(price)
