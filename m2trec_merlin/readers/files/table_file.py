@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from m2trec_merlin.columns import is_list
 from m2trec_merlin.errors import DataError, reason_of
-from m2trec_merlin.readers.files.compressed import open_bytes, suffix_of
+from m2trec_merlin.readers.files.compressed import begins_with, open_bytes, suffix_of
 from m2trec_merlin.readers.files.delimited import DelimitedFile
 from m2trec_merlin.readers.files.dialect import SEPARATORS, Dialect
 from m2trec_merlin.readers.files.formats import other_format
@@ -292,14 +292,9 @@ def _explain_name(file: Path) -> str:
     return f"this is {what}" if what else f"{name}: rename it, if it is such a table"
 
 
-def _begins_with(file: Path, start: bytes) -> bool:
-    with file.open("rb") as opened:
-        return opened.read(len(start)) == start
-
-
 def _explain_unreadable(file: Path, error: Exception) -> str:
     is_parquet = suffix_of(file) in _PARQUET
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    if is_parquet and file.stat().st_size and not _begins_with(file, _MAGIC):
+    if is_parquet and file.stat().st_size and not begins_with(file, _MAGIC):
         reason = f"it begins otherwise; if it is text, its name must end in .csv or .tsv ({reason})"
     return f"{file}: cannot be read as {'Parquet' if is_parquet else 'CSV'}: {reason}"

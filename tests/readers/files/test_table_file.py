@@ -85,6 +85,8 @@ def test_folder_is_one_table_whose_rows_are_located_in_their_files(tmp_path: Pat
             gzip.compress(b"{u'asin': '1'}\n", mtime=0),
             "this is text of Python, not JSON: .* ast.literal_eval",
         ),
+        ("a.csv.gz", b"a,b\n1,2\n", r"is not compressed by gzip, as its name says: call it a\.csv$"),
+        ("a.tsv.zst", b"a\tb\n", r"is not compressed by zstd, as its name says: call it a\.tsv$"),
     ],
 )
 def test_unreadable_files(tmp_path: Path, name: str, content: bytes, message: str) -> None:
