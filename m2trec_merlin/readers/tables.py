@@ -187,7 +187,7 @@ class TableFiles:
         self._left_out = LeftOut()
         self._busiest = BusiestUser()
         self._files = list(dict.fromkeys([self._interactions_file, self._items_file]))
-        self.name = " and ".join(file.path.name for file in self._files)
+        self.name = " and ".join(file.path.absolute().name for file in self._files)
         self.time_format = self._options.time_format or ISO_8601
 
     @property
@@ -229,7 +229,7 @@ class TableFiles:
         for dialect in dict.fromkeys(file.dialect for file in self._files):
             files = [file for file in self._files if file.dialect == dialect]
             if not dialect.is_usual and not any(file.text_files() for file in files):
-                names = " and ".join(file.path.name for file in files)
+                names = " and ".join(file.path.absolute().name for file in files)
                 yield f"{dialect.options} changes nothing: it says how text is written, and {names} is none"
 
     def items(self, columns: Sequence[str] | None = None) -> pd.DataFrame:

@@ -330,3 +330,15 @@ def test_how_text_is_written_is_told_where_there_is_none(
     what = "it says how text is written, and interactions.parquet and items.parquet is none"
     assert told("parquet", separator=";") == [f"data.options changes nothing: {what}"]
     assert told("parquet") == told("csv", quoting=False) == []
+
+
+def test_a_source_is_called_by_its_files_wherever_one_stands(
+    make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = make_config(events, items)
+    folder = config.data.interactions.parent / "clicks"
+    folder.mkdir()
+    config.data.interactions.rename(folder / "part-0.csv")
+    monkeypatch.chdir(folder)
+    here = config.data.model_copy(update={"interactions": Path(".")})
+    assert here.open(0).name == "clicks and items.csv"
