@@ -1,8 +1,9 @@
 """Checkpoints: everything that a killed training needs to go on as if nothing had happened.
 
 A checkpoint is a folder `step-NNNNNNNN` with `tensors.safetensors` (weights, optimiser state, state of
-the random number generators) and `state.json`. It is renamed into place when it is complete. Each training
-(what is trained on what) has a folder of its own for its checkpoints, so that none removes another's.
+the random number generators) and `state.json`, which holds a digest of these. It is renamed into place when
+it is complete. Each training (what is trained on what) has a folder of its own for its checkpoints, so that
+none removes another's.
 """
 
 from __future__ import annotations
@@ -14,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from m2trec_merlin.artifacts import atomic_directory, read_json
+from m2trec_merlin.artifacts import atomic_directory, read_json, sha256
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.model.storage import weights_of
 from m2trec_merlin.progress import SILENT, Progress
@@ -29,6 +29,8 @@ _KEEP = 2
 #: Of the folder of a checkpoint, by its step; what finds them; and of the files in it.
 _STEP, _STEPS = "step-{:08d}", "step-*"
 _TENSORS, _STATE = "tensors.safetensors", "state.json"
+#: In the latter, of the former.
+_DIGEST = "sha256"
 
 
 @dataclass
@@ -80,7 +82,8 @@ def save_checkpoint(
     tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizer.state_tensors().items()}
     with atomic_directory(target) as temporary:
         save_file(tensors | random, temporary / _TENSORS)
-        content = {"inputs": inputs, "progress": asdict(state)}
+        digest = sha256(temporary / _TENSORS)
+        content = {"inputs": inputs, _DIGEST: digest, "progress": asdict(state)}
         (temporary / _STATE).write_text(json.dumps(content, indent=2), encoding="utf-8")
     for old in sorted(folder.glob(_STEPS))[:-_KEEP]:
         shutil.rmtree(old, ignore_errors=True)
@@ -114,13 +117,12 @@ def find_checkpoint(folder: Path, inputs: str, progress: Progress = SILENT) -> P
     for path in sorted(folder.glob(_STEPS), reverse=True):
         try:
             content = read_json(path / _STATE, "train")
-            # A file that was cut off is known by its length.
-            with safe_open(path / _TENSORS, "pt"):
-                pass
-        except (ArtifactError, SafetensorError, OSError):
+            is_whole = content.get(_DIGEST) == sha256(path / _TENSORS)
+        except (ArtifactError, OSError):
+            is_whole = False
+        if not is_whole:
             damaged.append(path)
-            continue
-        if content.get("inputs") == inputs:
+        elif content.get("inputs") == inputs:
             if damaged:
                 named = ", ".join(map(str, damaged))
                 progress.say(f"{named} cannot be read: going on from {path.name}, before it")

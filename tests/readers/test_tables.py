@@ -340,5 +340,5 @@ def test_a_source_is_called_by_its_files_wherever_one_stands(
     folder.mkdir()
     config.data.interactions.rename(folder / "part-0.csv")
     monkeypatch.chdir(folder)
-    here = config.data.model_copy(update={"interactions": Path(".")})
+    here = config.data.model_copy(update={"interactions": Path()})
     assert here.open(0).name == "clicks and items.csv"

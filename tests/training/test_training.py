@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -211,11 +212,22 @@ class TestTrainer:
         assert find_checkpoint(tmp_path / "checkpoints", "same") is not None
         assert find_checkpoint(tmp_path / "checkpoints", "other") is None
 
-    @pytest.mark.parametrize("damaged", ["tensors.safetensors", "state.json"])
+    @pytest.mark.parametrize(
+        ("damaged", "how"),
+        [
+            ("tensors.safetensors", lambda content: content[:-40]),
+            (
+                "tensors.safetensors",
+                lambda content: content[:-40] + bytes([content[-40] ^ 1]) + content[-39:],
+            ),
+            ("state.json", lambda content: content[:-40]),
+        ],
+        ids=["tensors cut off", "a bit of a tensor", "state cut off"],
+    )
     def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(
-        self, tmp_path: Path, damaged: str
+        self, tmp_path: Path, damaged: str, how: Callable[[bytes], bytes]
     ) -> None:
-        """As a power cut may leave one."""
+        """As a power cut or a failing disk may leave one."""
         tested, _, _ = trainer(tmp_path, tiny_config(training={"checkpoint_steps": 2}), Recorder())
         tested.train(seed=1)
         before, newest = sorted((tmp_path / "checkpoints").glob("step-*"))
@@ -223,7 +235,7 @@ class TestTrainer:
         for path in (newest, before):
             assert find_checkpoint(tmp_path / "checkpoints", "same", told) == path
             file = path / damaged
-            file.write_bytes(file.read_bytes()[:-40])
+            file.write_bytes(how(file.read_bytes()))
         assert told.lines == [f"{newest} cannot be read: going on from {before.name}, before it"]
         with pytest.raises(ArtifactError, match=r"step-.* cannot be read, .*run `m2trec train --restart`"):
             find_checkpoint(tmp_path / "checkpoints", "same")
