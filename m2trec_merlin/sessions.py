@@ -88,21 +88,6 @@ class Sessions:
             np.concatenate(targets) if told else None,
         )
 
-    @classmethod
-    def join(cls, parts: Sequence[Sessions]) -> Sessions:
-        """Return the sessions of several sets, at least one, that know the same of their events, in order."""
-        first = parts[0]
-        attributes = {
-            name: EncodedColumn.join([part.attributes[name] for part in parts]) for name in first.attributes
-        }
-        told = [part.is_target for part in parts if part.is_target is not None]
-        return cls(
-            np.concatenate([part.rows for part in parts]),
-            offsets_of(np.concatenate([part.lengths for part in parts])),
-            attributes,
-            np.concatenate(told) if told else None,
-        )
-
     def __len__(self) -> int:
         return len(self.offsets) - 1
 

@@ -22,6 +22,9 @@ from m2trec_merlin.neighbours.pasts import ItemPasts, trends_of
 from m2trec_merlin.runs import HeldOut, Run
 from m2trec_merlin.sessions import Sessions, session_files
 
+#: Splits whose sessions are over when those of `test` come, in their order.
+_OVER = ("train", "valid")
+
 
 @dataclass(frozen=True)
 class Known:
@@ -67,25 +70,26 @@ def known_before(run: Run, catalogue: Catalogue, split: HeldOut = "test") -> Kno
     Raises:
         ArtifactError: `preprocess` has not run, or that of a version that counted training events alone.
     """
-    train = Sessions.load(run.sessions("train"))
     if split == "valid":
-        return Known.training(catalogue, train)
+        return Known.training(catalogue, Sessions.load(run.sessions("train")))
     if catalogue.known_counts is None:
         raise ArtifactError(
             f"{run.catalogue / ENCODED} lacks {KNOWN_COUNT}: run `m2trec preprocess --force`; models stay as "
             "they are"
         )
+    sessions = Sessions.read([file for each in _OVER for file in session_files(run.sessions(each))])
     if run.config.data.split.is_nested:
         # Sessions of validation are those of training, longer.
-        goes_on = pc.is_in(_ids(run, "train"), value_set=_ids(run, "valid")).to_numpy(zero_copy_only=False)
-        train = train.take(np.flatnonzero(~goes_on))
-    sessions = Sessions.join([train, Sessions.load(run.sessions("valid"))])
+        train, valid = (_ids(run, each) for each in _OVER)
+        goes_on = pc.is_in(train, value_set=valid).to_numpy()
+        last = np.append(~goes_on, np.ones(len(valid), bool))
+        sessions = sessions.take(np.flatnonzero(last))
     return Known(sessions, catalogue.known_counts, catalogue.known_recent_counts)
 
 
-def _ids(run: Run, split: str) -> pa.Array:
-    ids = []
+def _ids(run: Run, split: str) -> pa.ChunkedArray:
+    tables = []
     for file in session_files(run.sessions(split)):
         with reading(file, "preprocess"):
-            ids.append(pq.read_table(file, columns=[SESSION_ID]).column(SESSION_ID))
-    return pa.chunked_array([chunk for column in ids for chunk in column.chunks]).combine_chunks()
+            tables.append(pq.read_table(file, columns=[SESSION_ID]))
+    return pa.concat_tables(tables).column(SESSION_ID)

@@ -98,13 +98,6 @@ def test_sessions_that_go_on_are_known_once_and_whole(tmp_path: Path) -> None:
     assert counts.tolist() == before_test.counts.tolist()
 
 
-def test_what_is_told_of_events_is_kept(tmp_path: Path) -> None:
-    told = Sessions(np.array([1, 2]), np.array([0, 2]), is_target=np.array([False, True]))
-    joined = Sessions.join([told, told])
-    assert joined.offsets.tolist() == [0, 2, 4] and joined.rows.tolist() == [1, 2, 1, 2]
-    assert joined.is_target is not None and joined.is_target.tolist() == [False, True] * 2
-
-
 def test_catalogues_of_before_are_to_be_made_anew(tmp_path: Path) -> None:
     data = {"split": {"kind": "column"}, "columns": {"split": "split"}}
     run, _ = preprocessed(tmp_path, BY_COLUMN, **data)
