@@ -58,8 +58,9 @@ def evaluate(
     Every beginning of a session is scored, or what the run's settings of `evaluation` say (`prefixes`, most
     prefixes, cut-offs, intervals), and what comes next is looked for among all items. Nothing is fitted on
     these sessions: how popular an item is, and which items are rare, is known from the run's training
-    sessions. Events of items that its catalogue lacks are told in a warning, and left out as a server does;
-    where one comes next, that is a miss.
+    sessions, and neighbours, as in a server, know those of validation, too, so that both are no test.
+    Events of items that its catalogue lacks are told in a warning, and left out as a server does; where one
+    comes next, that is a miss.
 
     Args:
         run: folder of a run or a link to it, or its configuration file; trained and exported.
