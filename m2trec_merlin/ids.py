@@ -98,6 +98,14 @@ def numbered(ids: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     return found, first
 
 
+def id_hashes(ids: pd.Series) -> np.ndarray:
+    """Return a hash of the text of each id, uint64 [n]; none is missing."""
+    if isinstance(ids.dtype, pd.CategoricalDtype):
+        return id_hashes(ids.cat.categories.to_series())[ids.cat.codes.to_numpy()]
+    found: np.ndarray = pd.util.hash_array(ids.astype(str).to_numpy(object), categorize=False)
+    return found
+
+
 def _fits_int64(ids: pd.Series) -> bool:
     """Whether these are integers without a gap that int64 holds."""
     if isinstance(ids.dtype, np.dtype):

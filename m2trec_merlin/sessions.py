@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 
 from m2trec_merlin.arrays import offsets_of, ragged_positions
 from m2trec_merlin.artifacts import reading
-from m2trec_merlin.encoded import EncodedColumn, EncodedItems, Field
+from m2trec_merlin.column_names import SESSION_ID
+from m2trec_merlin.encoded import NO_ITEM, EncodedColumn, EncodedItems, Field
 from m2trec_merlin.errors import ArtifactError
 
 #: The column that tells which events may be targets.
@@ -224,6 +225,27 @@ def identify(ids: np.ndarray, items: np.ndarray, offsets: np.ndarray) -> np.ndar
     sums = np.add.reduceat(events, offsets[:-1]) if len(ids) else np.empty(0, np.uint64)
     found: np.ndarray = sums ^ pd.util.hash_array(ids, categorize=False)
     return found
+
+
+def identify_file(file: Path, row_of: np.ndarray | None = None) -> np.ndarray:
+    """Return a number for each session of a file, by its id and its items in order, uint64 [S].
+
+    Args:
+        file: of sessions, none of them empty.
+        row_of: int64 [R], rows of the same items in another catalogue, whose rows are meant; None for those
+            that the file has. Events of items that the other one lacks count as never been, and so do
+            sessions that are left empty.
+    """
+    sessions = Sessions.read([file])
+    with reading(file, "preprocess"):
+        ids = pq.read_table(file, columns=[SESSION_ID]).column(SESSION_ID).to_pandas().astype(str)
+    names = ids.to_numpy(object)
+    if row_of is not None:
+        there = Sessions(row_of[sessions.rows], sessions.offsets)
+        there = there.keep(there.rows != NO_ITEM)
+        left = np.flatnonzero(there.lengths)
+        sessions, names = there.take(left), names[left]
+    return identify(names, sessions.rows.astype(np.uint64), sessions.offsets)
 
 
 def session_files(directory: Path) -> list[Path]:

@@ -29,6 +29,7 @@ from m2trec_merlin.attributes import Attribute
 from m2trec_merlin.encoded import Layout
 from m2trec_merlin.errors import M2TRecError
 from m2trec_merlin.model.storage import FORMAT
+from m2trec_merlin.runs.definitions import STEPS
 
 #: Validation prefixes by which RecBole's best moment is chosen.
 VALIDATION_PREFIXES = 5_000
@@ -123,6 +124,8 @@ class PaperBench:
                 "format": FORMAT,
                 "seed": cell.seed,
             }
+        if cell.kind not in ("variant", "recbole"):
+            depends["known"] = STEPS["evaluate"].format
         if cell.kind == "served":
             depends["mixture"] = self.config.serving.mixture.model_dump(mode="json")
         if cell.kind == "recbole":

@@ -50,7 +50,7 @@ class Als(Baseline):
     """
 
     name = "ALS"
-    candidates = "training items"
+    candidates = "items of known sessions"
 
     def __init__(self, catalogue: Catalogue, sessions: Sessions) -> None:
         super().__init__(sessions, popularity_of_seen(catalogue, POPULARITY_WEIGHT))

@@ -39,7 +39,7 @@ class Ease(Baseline):
     """
 
     name = "EASE"
-    candidates = "training items"
+    candidates = "items of known sessions"
 
     def __init__(self, catalogue: Catalogue, sessions: Sessions) -> None:
         self.rows = np.flatnonzero(catalogue.train_counts)

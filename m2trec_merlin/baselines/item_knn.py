@@ -29,7 +29,7 @@ class ItemKnn(Baseline):
     """
 
     name = "item kNN"
-    candidates = "training items"
+    candidates = "items of known sessions"
 
     def __init__(self, catalogue: Catalogue, sessions: Sessions) -> None:
         super().__init__(sessions, popularity_of_seen(catalogue, POPULARITY_WEIGHT))

@@ -23,7 +23,7 @@ class Markov(Baseline):
     """
 
     name = "Markov chain"
-    candidates = "training items"
+    candidates = "items of known sessions"
 
     def __init__(self, catalogue: Catalogue, sessions: Sessions) -> None:
         super().__init__(sessions, popularity_of_seen(catalogue, POPULARITY_WEIGHT))

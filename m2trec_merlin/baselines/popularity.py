@@ -18,7 +18,7 @@ class Popularity(Baseline):
     """
 
     name = "popularity"
-    candidates = "training items"
+    candidates = "items of known sessions"
 
     def __init__(self, catalogue: Catalogue, sessions: Sessions) -> None:
         counts = catalogue.train_counts

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from m2trec_merlin.cli.progress import TerminalProgress
 from m2trec_merlin.cli.terminal import console, errors, print_plain
+from m2trec_merlin.contract.checksums import require_sealed
 from m2trec_merlin.contract.repository import find_repository
 from m2trec_merlin.errors import NothingToDoError
 from m2trec_merlin.evaluation.bootstrap import CONFIDENCE_TEXT
@@ -70,6 +71,7 @@ def run_promote(candidate: Path, over: Path, metric: str, margin: float, as_json
             raise NothingToDoError(f"{over} is {candidate} already")
         # Before anything is measured: all that could fail afterwards.
         new.step("export").require_unaltered()
+        require_sealed(new.triton, files=())
         link = link_over(old.model_directory if over.is_file() else over)
         lost = left_behind(old.triton, new.triton)
         verdict = judge(new, old, metric, progress, margin)

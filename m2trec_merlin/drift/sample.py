@@ -18,7 +18,7 @@ from m2trec_merlin.artifacts import reading
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.column_names import ITEM_ID, SESSION_ID
 from m2trec_merlin.encoded import EncodedColumn, EncodedItems
-from m2trec_merlin.ids import IdIndex, numbered
+from m2trec_merlin.ids import IdIndex, id_hashes, numbered
 from m2trec_merlin.manifests import require_manifest
 from m2trec_merlin.preprocessing.parts import find_parts, read_part
 from m2trec_merlin.readers.canonical import SPLITS
@@ -92,12 +92,12 @@ class WholeSessions:
         """Yield of each file hashes of its sessions, the items of all events, and lengths; none is empty."""
         again = np.empty(0, np.uint64)
         if self.ends is not None:
-            again = np.concatenate([_hashes_of(ids) for ids, _, _ in _read(self.data, self.ends)])
+            again = np.concatenate([id_hashes(pd.Series(ids)) for ids, _, _ in _read(self.data, self.ends)])
         for split in self.splits:
             for ids, items, lengths in _read(self.data, split):
                 wanted = np.ones(len(ids), bool)
                 if split != self.ends:
-                    wanted = ~np.isin(_hashes_of(ids), again)
+                    wanted = ~np.isin(id_hashes(pd.Series(ids)), again)
                 ids, items, lengths = ids[wanted], items[np.repeat(wanted, lengths)], lengths[wanted]
                 if self.only is not None:
                     ids, items, lengths = _without_others(ids, items, lengths, self.only)
@@ -159,11 +159,6 @@ def _without_others(
     there = pd.Series(items).isin(only).to_numpy()
     left = np.diff(np.append(0, np.cumsum(there))[offsets_of(lengths)])
     return ids[left > 0], items[there], left[left > 0]
-
-
-def _hashes_of(ids: np.ndarray) -> np.ndarray:
-    hashes: np.ndarray = pd.util.hash_array(ids, categorize=False)
-    return hashes
 
 
 def _encode(data: Path, ids: np.ndarray, workflow: Workflow, catalogue: Catalogue) -> EncodedItems:

@@ -7,23 +7,23 @@ live does; so do the baselines. Before validation sessions nobody knows more tha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from m2trec_merlin.artifacts import reading
-from m2trec_merlin.catalogue import ENCODED, Catalogue
-from m2trec_merlin.column_names import KNOWN_COUNT, SESSION_ID
-from m2trec_merlin.errors import ArtifactError
+from m2trec_merlin.catalogue import Catalogue
+from m2trec_merlin.column_names import SESSION_ID
+from m2trec_merlin.ids import id_hashes
 from m2trec_merlin.neighbours.pasts import ItemPasts, trends_of
 from m2trec_merlin.runs import HeldOut, Run
-from m2trec_merlin.sessions import Sessions, session_files
+from m2trec_merlin.sessions import Sessions, count_sessions, session_files
 
 #: Splits whose sessions are over when those of `test` come, in their order.
-_OVER = ("train", "valid")
+KNOWN_BEFORE_TEST = ("train", "valid")
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class Known:
     recent_counts: np.ndarray | None = None
 
     @classmethod
-    def training(cls, catalogue: Catalogue, train: Sessions) -> Known:
-        """Return what training sessions tell, and no more."""
-        return cls(train, catalogue.train_counts, catalogue.recent_counts)
+    def training(cls, catalogue: Catalogue, sessions: Sessions) -> Known:
+        """Return sessions with what those of training tell of items."""
+        return cls(sessions, catalogue.train_counts, catalogue.recent_counts)
 
     @property
     def trends(self) -> np.ndarray | None:
@@ -62,34 +62,61 @@ class Known:
 def known_before(run: Run, catalogue: Catalogue, split: HeldOut = "test") -> Known:
     """Return what is known when the sessions of a split come: to a server as before those of `test`.
 
+    Of validation sessions the last events are known, no more than those of training keep.
+
     Args:
         run: preprocessed.
-        catalogue: of the run.
+        catalogue: of the run; where a version that counted training events alone has made it, trends are of
+            these.
         split: whose sessions come.
 
     Raises:
-        ArtifactError: `preprocess` has not run, or that of a version that counted training events alone.
+        ArtifactError: `preprocess` has not run.
     """
     if split == "valid":
         return Known.training(catalogue, Sessions.load(run.sessions("train")))
-    if catalogue.known_counts is None:
-        raise ArtifactError(
-            f"{run.catalogue / ENCODED} lacks {KNOWN_COUNT}: run `m2trec preprocess --force`; models stay as "
-            "they are"
-        )
-    sessions = Sessions.read([file for each in _OVER for file in session_files(run.sessions(each))])
+    files = {each: session_files(run.sessions(each)) for each in KNOWN_BEFORE_TEST}
+    sessions, n_trained = Sessions.read([*files["train"], *files["valid"]]), count_sessions(files["train"])
+    taken = np.ones(len(sessions), bool)
     if run.config.data.split.is_nested:
         # Sessions of validation are those of training, longer.
-        train, valid = (_ids(run, each) for each in _OVER)
-        goes_on = pc.is_in(train, value_set=valid).to_numpy()
-        last = np.append(~goes_on, np.ones(len(valid), bool))
-        sessions = sessions.take(np.flatnonzero(last))
-    return Known(sessions, catalogue.known_counts, catalogue.known_recent_counts)
+        taken[:n_trained] = ~np.isin(_ids(files["train"]), _ids(files["valid"]))
+    lengths = np.minimum(sessions.lengths, sessions.lengths[:n_trained].max(initial=0))[taken]
+    known = sessions.cut(sessions.offsets[1:][taken] - lengths, lengths)
+    if catalogue.known_counts is None:
+        return Known.training(catalogue, known)
+    return Known(known, catalogue.known_counts, catalogue.known_recent_counts)
 
 
-def _ids(run: Run, split: str) -> pa.ChunkedArray:
-    tables = []
-    for file in session_files(run.sessions(split)):
+def known_but_for(run: Run, catalogue: Catalogue, other: Run) -> Known:
+    """Return what a server knows, less the validation sessions of another run, by their ids.
+
+    On these the two are compared. Where some are left out, trends are those of training; where sessions go on
+    from split to split, all is.
+
+    Args:
+        run: that is served.
+        catalogue: of the run.
+        other: whose validation sessions come.
+
+    Raises:
+        ArtifactError: `preprocess` has not run.
+    """
+    if run.config.data.split.is_nested or other.config.data.split.is_nested:
+        return known_before(run, catalogue, "valid")
+    known = known_before(run, catalogue)
+    ours = np.concatenate([_ids(session_files(run.sessions(each))) for each in KNOWN_BEFORE_TEST])
+    theirs = np.isin(ours, _ids(session_files(other.sessions("valid"))))
+    if not theirs.any():
+        return known
+    return Known.training(catalogue, known.sessions.take(np.flatnonzero(~theirs)))
+
+
+def _ids(files: Sequence[Path]) -> np.ndarray:
+    """Return hashes of the ids of sessions, uint64 [S]."""
+    found = []
+    for file in files:
         with reading(file, "preprocess"):
-            tables.append(pq.read_table(file, columns=[SESSION_ID]))
-    return pa.concat_tables(tables).column(SESSION_ID)
+            ids = pq.read_table(file, columns=[SESSION_ID]).column(SESSION_ID)
+        found.append(id_hashes(ids.to_pandas()))
+    return np.concatenate(found)

@@ -19,7 +19,7 @@ from m2trec_merlin.evaluation.measurements import OURS, Measurement, read_measur
 from m2trec_merlin.evaluation.slices import ALL
 from m2trec_merlin.runs import VERBS, RunFolder, Verb
 from m2trec_merlin.runs.current import CURRENT
-from m2trec_merlin.runs.definitions import STEPS, Manifest
+from m2trec_merlin.runs.definitions import FORMAT, STEPS, Manifest
 from m2trec_merlin.runs.run import step_of
 from m2trec_merlin.runs.settings import differences
 
@@ -152,6 +152,8 @@ def read_run(run: RunFolder) -> ListedRun:
                 remarks.append(f"{step.folder.name}/ is half made or being made: run `m2trec {verb}`")
             if found is not None and (changed := step.outdated()):
                 remarks.append(f"{step.folder.name}/ was made before {', '.join(changed)} changed")
+            if step.is_of_before():
+                remarks.append(f"{step.folder.name}/ is of an earlier version: run `m2trec {verb}`")
         except ArtifactError as error:
             remarks.append(str(error))
     if "evaluate" in manifests:
@@ -228,7 +230,7 @@ def _settings(run: ListedRun, verb: Verb) -> dict[str, Any] | None:
     """
     if verb not in run.manifests:
         return None
-    left_out = {*STEPS[verb].earlier(), *STEPS[verb].facts}
+    left_out = {*STEPS[verb].earlier(), *STEPS[verb].facts, FORMAT}
     settings = run.manifests[verb]["settings"].items()
     return {name: _by_name(value) for name, value in settings if name not in left_out}
 

@@ -14,7 +14,7 @@ from m2trec_merlin.config.serving import ServingConfig
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.errors import ArtifactError, ConfigError
 from m2trec_merlin.evaluation.bootstrap import session_intervals
-from m2trec_merlin.evaluation.known import known_before
+from m2trec_merlin.evaluation.known import Known, known_before, known_but_for
 from m2trec_merlin.evaluation.metrics import METRICS, Metric
 from m2trec_merlin.evaluation.outcomes import Outcome
 from m2trec_merlin.evaluation.ranking import evaluate, scored_prefixes
@@ -110,7 +110,8 @@ def judge(
 
     Args:
         candidate: that may take the other's place.
-        current: that is served; if it was trained on some of these sessions, the comparison favours it.
+        current: that is served, with all that it knows but these sessions; if it was trained on some of them,
+            the comparison favours it.
         metric: name and cut-off, as in HIT@20.
         progress: is told how far scoring is.
         margin: by which the candidate may be worse and still take over.
@@ -139,9 +140,13 @@ def judge(
         raise ArtifactError(
             f"{current.catalogue} has no item of the sessions in {valid}: is it the same shop?"
         )
+    known, known_to_current = (
+        known_before(candidate, ours, "valid"),
+        known_but_for(current, theirs, candidate),
+    )
     verdict = weigh(
-        _outcome(candidate, ours, sessions, config, seed, progress),
-        _outcome(current, theirs, translated, config, seed, progress),
+        _outcome(candidate, ours, known, sessions, config, seed, progress),
+        _outcome(current, theirs, known_to_current, translated, config, seed, progress),
         measured,
         k,
         config.bootstrap_samples,
@@ -153,13 +158,14 @@ def judge(
 def _outcome(
     run: Run,
     catalogue: Catalogue,
+    known: Known,
     sessions: Sessions,
     config: EvaluationConfig,
     seed: int,
     progress: Progress,
 ) -> Outcome:
     prefixes = scored_prefixes(sessions, config, config.max_prefixes, seed)
-    served = our_scorers(run, catalogue, known_before(run, catalogue, "valid"))[-1]
+    served = our_scorers(run, catalogue, known)[-1]
     # Of items alone: no metric of a promotion asks for categories.
     return evaluate(WithoutUnknown(served, catalogue), prefixes, catalogue, config, progress=progress)
 

@@ -20,9 +20,6 @@ from m2trec_merlin.sessions import Sessions
 from m2trec_merlin.tracking import recordings
 from m2trec_merlin.version import __version__
 
-#: Of what is measured: raised when results of before are not those of today.
-FORMAT = 2
-
 
 def evaluate_model(
     config: Config, *, split: HeldOut = "test", force: bool = False, progress: Progress = SILENT
@@ -69,7 +66,7 @@ def _evaluate(run: Run, split: HeldOut, force: bool, progress: Progress) -> Path
         Sessions.load(run.sessions(split)),
         output,
         lambda: our_scorers(run, catalogue, known, progress),
-        inputs=run.step("evaluate").inputs(version=__version__, format=FORMAT),
+        inputs=run.step("evaluate").inputs(version=__version__),
         split=split,
         history=run.history,
         force=force,

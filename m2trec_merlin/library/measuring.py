@@ -17,7 +17,7 @@ from m2trec_merlin.contract.names import ENSEMBLE
 from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.errors import ArtifactError, DataError, shorten
 from m2trec_merlin.evaluation import ranking
-from m2trec_merlin.evaluation.known import known_before
+from m2trec_merlin.evaluation.known import KNOWN_BEFORE_TEST, known_before
 from m2trec_merlin.evaluation.measurements import Measurement, summarise
 from m2trec_merlin.evaluation.promotion import open_run
 from m2trec_merlin.evaluation.run import our_scorers
@@ -29,7 +29,7 @@ from m2trec_merlin.readers.canonical import normalise_ids
 from m2trec_merlin.readers.near_ids import explain_unknown
 from m2trec_merlin.readers.positions import order_keys, parse_positions
 from m2trec_merlin.runs import Run
-from m2trec_merlin.sessions import Sessions
+from m2trec_merlin.sessions import Sessions, identify, identify_file, session_files
 
 
 @runtime_checkable
@@ -144,6 +144,11 @@ def read_sessions(sessions: Own, catalogue: Catalogue, run: Run, tell: Tell) -> 
     if not read.n_prefixes:
         few = "two events" if read.is_target is None else "an event behind its first that may be a target"
         raise DataError("sessions", [f"none has {few}, so that nothing comes next"])
+    if again := _known_again(session_ids.iloc[first], read, run):
+        tell(
+            f"{again:,} of {len(read):,} sessions are among those of training and validation, which what is "
+            "served knows: on these it looks better than it is"
+        )
     unknown = int((rows == NO_ITEM).sum())
     near = explain_unknown(
         in_order[ITEM_ID][rows == NO_ITEM].iloc[:_COMPARED], catalogue.item_ids[NO_ITEM + 1 :]
@@ -157,6 +162,22 @@ def read_sessions(sessions: Own, catalogue: Catalogue, run: Run, tell: Tell) -> 
             "next, that is a miss" + (f"; {near}" if near else "")
         )
     return read
+
+
+def _known_again(names: pd.Series, sessions: Sessions, run: Run) -> int:
+    """Return how many sessions the run knows, by their ids and items.
+
+    Args:
+        names: ids of the sessions.
+        sessions: of one's own, in rows of the run's catalogue.
+        run: preprocessed.
+    """
+    there = sessions.keep(sessions.rows != NO_ITEM)
+    left = np.flatnonzero(there.lengths)
+    there, ids = there.take(left), names.astype(str).to_numpy(object)[left]
+    files = [file for split in KNOWN_BEFORE_TEST for file in session_files(run.sessions(split))]
+    known = np.concatenate([identify_file(file) for file in files])
+    return int(np.isin(identify(ids, there.rows.astype(np.uint64), there.offsets), known).sum())
 
 
 def _places(events: pd.DataFrame, times: pd.Series | None) -> list[np.ndarray]:

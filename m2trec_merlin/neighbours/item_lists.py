@@ -90,7 +90,7 @@ class ItemLists(MixedView):
     """
 
     name = "item lists"
-    candidates = "training items"
+    candidates = "items of known sessions"
     group_of = None
     weight = Weight("beside", 0.25, 0.5, "items that stand beside the session's own in known sessions")
     rare_weight = Weight(

@@ -36,7 +36,7 @@ class MetadataKnn(MixedView):
     """
 
     name = "metadata kNN"
-    candidates = "items with the metadata of training items"
+    candidates = "items with the metadata of those of known sessions"
     weight = Weight("by_metadata", 0.0, 0.5, "likewise, to which items of equal metadata are the same")
     guess = (4.0, 0.0)
 

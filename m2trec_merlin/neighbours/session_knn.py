@@ -60,7 +60,7 @@ class SessionKnn(MixedView):
     """
 
     name = "session kNN"
-    candidates = "training items"
+    candidates = "items of known sessions"
     group_of = None
     weight = Weight("by_id", 2.0, 1.0, "known sessions that hold the same items")
     guess = (4.0, 0.0)

@@ -14,7 +14,7 @@ from m2trec_merlin.artifacts import reading
 from m2trec_merlin.column_names import ITEM_ID, SESSION_ID
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.frames.pandas_frames import PandasFrames
-from m2trec_merlin.ids import IdIndex
+from m2trec_merlin.ids import IdIndex, id_hashes
 from m2trec_merlin.runs.folder import INTERACTIONS, PARTS
 
 
@@ -44,9 +44,10 @@ class Events:
     go_on: Sequence[Path] = ()
 
     @cached_property
-    def _elsewhere(self) -> pd.Index:
-        ids = [read_part(part, [SESSION_ID])[SESSION_ID].astype(object).unique() for part in self.go_on]
-        return pd.Index(np.concatenate(ids) if ids else [])
+    def _elsewhere(self) -> np.ndarray:
+        """Hashes of sessions, which are small, rising, uint64 [n]."""
+        found = [np.unique(id_hashes(read_part(part, [SESSION_ID])[SESSION_ID])) for part in self.go_on]
+        return np.unique(np.concatenate(found))
 
     def read(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
         """Yield the events of each part; see `read_part`."""
@@ -55,7 +56,9 @@ class Events:
                 yield read_part(part, columns)
                 continue
             events = read_part(part, list(dict.fromkeys([*columns, SESSION_ID])))
-            yield events[~events[SESSION_ID].astype(object).isin(self._elsewhere)]
+            hashes = id_hashes(events[SESSION_ID])
+            near = np.searchsorted(self._elsewhere[:-1], hashes)
+            yield events[self._elsewhere[near] != hashes]
         for part in self.go_on:
             yield read_part(part, columns)
 

@@ -22,8 +22,8 @@ Verb = Literal["data", "preprocess", "train", "tune", "evaluate", "export"]
 #: As `write_manifest` wrote it.
 Manifest = dict[str, Any]
 
-#: What manifests call the choice of a mixture that a result was made with.
-CHOSEN = "chosen"
+#: What manifests call the choice of a mixture that a result was made with, and the format of a result.
+CHOSEN, FORMAT = "chosen", "format"
 
 
 def _files(manifest: Manifest) -> Any:
@@ -56,6 +56,8 @@ class StepDefinition:
         left_out: settings that the manifest names only where they say something, so that results of before
             they existed stay current.
         identity: what tells one result from another, as the manifests of later steps keep it.
+        format: of what a result means, for steps whose results nothing reads but people: raised when those of
+            before are not comparable with today's.
     """
 
     folder: Callable[[RunFolder], Path]
@@ -68,6 +70,7 @@ class StepDefinition:
     facts: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     identity: Callable[[Manifest], Any] = _files
+    format: int | None = None
 
     def earlier(self) -> tuple[str, ...]:
         """Return what a manifest calls the results that this one was made of."""
@@ -143,8 +146,10 @@ STEPS: dict[Verb, StepDefinition] = {
             "new_item_boost": "serving.new_item_boost",
             **_TITLES,
         },
-        facts=("version", "format", "split"),
+        facts=("version", "split"),
         left_out=("new_item_boost", *_TITLES),
+        # 2: what remembers sessions remembers those of validation.
+        format=2,
     ),
     "export": StepDefinition(
         folder=lambda run: run.triton,

@@ -11,7 +11,7 @@ from typing import Any
 from m2trec_merlin.artifacts import MANIFEST, writing
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.manifests import is_current, require_manifest, require_unaltered
-from m2trec_merlin.runs.definitions import STEPS, Manifest, StepDefinition, Verb
+from m2trec_merlin.runs.definitions import FORMAT, STEPS, Manifest, StepDefinition, Verb
 from m2trec_merlin.runs.folder import PARTS
 from m2trec_merlin.runs.locks import lock
 from m2trec_merlin.runs.settings import Settings, differences
@@ -68,7 +68,8 @@ class Step:
         undeclared = facts.keys() - set(self.definition.facts)
         assert not undeclared, f"facts that {self.verb} does not declare: {undeclared}"
         earlier = {name: step.identity(step.manifest()) for name, step in self.before.items()}
-        return {**earlier, **self.settings, **facts}
+        own = {} if self.definition.format is None else {FORMAT: self.definition.format}
+        return {**earlier, **self.settings, **own, **facts}
 
     def is_current(self, inputs: dict[str, Any]) -> bool:
         """Tell whether the folder was completed from exactly these inputs, and is as it was then."""
@@ -131,6 +132,11 @@ class Step:
         told = (self.found() or {}).get("settings", {})
         now = {name: step.identity(found) for name, step in self.before.items() if (found := step.found())}
         return [name for name, identity in now.items() if told.get(name, identity) != identity]
+
+    def is_of_before(self) -> bool:
+        """Tell whether the folder holds results of a version whose results mean something else."""
+        found = self.found()
+        return found is not None and self.definition.format not in (None, found["settings"].get(FORMAT))
 
     def manifest(self) -> Manifest:
         """Return the manifest of the folder, whatever it was made for.

@@ -12,9 +12,7 @@ import pyarrow.parquet as pq
 
 from m2trec_merlin.artifacts import atomic_directory, reading
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.column_names import SESSION_ID
 from m2trec_merlin.config import TrainingConfig
-from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.errors import ArtifactError, NothingToDoError
 from m2trec_merlin.model.continuing import take_over
 from m2trec_merlin.model.m2trec import M2TRec, build_model
@@ -22,7 +20,7 @@ from m2trec_merlin.model.storage import WEIGHTS, load_model
 from m2trec_merlin.preprocessing.run import START
 from m2trec_merlin.runs import Run
 from m2trec_merlin.runs.settings import differences, made_of
-from m2trec_merlin.sessions import Sessions, event_fields, identify, session_files
+from m2trec_merlin.sessions import event_fields, identify_file, session_files
 
 #: Share of the steps, at most, in which the learning rate still rises.
 _WARM_UP = 0.2
@@ -102,13 +100,14 @@ class Continuation:
         Raises:
             NothingToDoError: there is no such session.
         """
-        trained = [_identify(file, self.row_of) for file in session_files(self._earlier.sessions("train"))]
+        files = session_files(self._earlier.sessions("train"))
+        trained = [identify_file(file, self.row_of) for file in files]
         known = np.unique(np.concatenate([np.empty(0, np.uint64), *trained]))
         random = np.random.default_rng(seed)
         new = old = 0
         with atomic_directory(folder) as target:
             for file in session_files(self._run.sessions("train")):
-                is_old = np.isin(_identify(file), known)
+                is_old = np.isin(identify_file(file), known)
                 taken = ~is_old | (random.random(len(is_old)) < share)
                 new, old = new + int((~is_old).sum()), old + int((is_old & taken).sum())
                 with reading(file, "preprocess"):
@@ -163,23 +162,3 @@ def identity_of(earlier: Run) -> dict[str, Any]:
     which sessions are drawn.
     """
     return {"weights": earlier.step("train").manifest()["sha256"][WEIGHTS]}
-
-
-def _identify(file: Path, row_of: np.ndarray | None = None) -> np.ndarray:
-    """Return a number for each session, by its id and its items in order, uint64 [S].
-
-    Args:
-        file: of sessions, none of them empty.
-        row_of: see `Continuation`; the rows are of the catalogue of today if there is none. Events of items
-            that it has no more count as never been, as in the sessions of today, and so do empty sessions.
-    """
-    sessions = Sessions.read([file])
-    with reading(file, "preprocess"):
-        ids = pq.read_table(file, columns=[SESSION_ID]).column(SESSION_ID).to_pandas().astype(str)
-    names = ids.to_numpy(object)
-    if row_of is not None:
-        there = Sessions(row_of[sessions.rows], sessions.offsets)
-        there = there.keep(there.rows != NO_ITEM)
-        left = np.flatnonzero(there.lengths)
-        sessions, names = there.take(left), names[left]
-    return identify(names, sessions.rows.astype(np.uint64), sessions.offsets)

@@ -8,14 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
-import pytest
 
 from m2trec_merlin.attributes import parse_attribute
 from m2trec_merlin.catalogue import ENCODED, Catalogue
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.preparation import prepare_data
-from m2trec_merlin.errors import ArtifactError
-from m2trec_merlin.evaluation.known import Known, known_before
+from m2trec_merlin.evaluation.known import Known, known_before, known_but_for
 from m2trec_merlin.preprocessing.run import preprocess
 from m2trec_merlin.runs import Run
 from m2trec_merlin.sessions import Sessions
@@ -82,28 +80,61 @@ def test_validation_is_known_before_test_and_not_before_itself(tmp_path: Path) -
     assert Known.training(catalogue, before_valid.sessions).trends is not None
 
 
-def test_sessions_that_go_on_are_known_once_and_whole(tmp_path: Path) -> None:
-    """Of short sessions, for training alone, nothing is held out."""
+def test_sessions_that_go_on_are_known_once(tmp_path: Path) -> None:
+    """Of short sessions nothing is held out; none is known longer than training has any."""
     sessions = {"long": ["a", "b", "c", "d"], "short": ["c", "a"], "longer": ["a", "b", "c", "d", "a"]}
     run, catalogue = preprocessed(tmp_path, sessions, split={"kind": "leave_one_out"})
     before_valid, before_test = (known_before(run, catalogue, split) for split in ("valid", "test"))
     assert sorted(named(catalogue, before_valid.sessions)) == [["a", "b"], ["a", "b", "c"], ["c", "a"]]
-    assert sorted(named(catalogue, before_test.sessions)) == [
-        ["a", "b", "c"],
-        ["a", "b", "c", "d"],
-        ["c", "a"],
-    ]
+    assert sorted(named(catalogue, before_test.sessions)) == [["a", "b", "c"], ["b", "c", "d"], ["c", "a"]]
     assert by_item(catalogue, before_test.counts) == {"a": 3, "b": 2, "c": 3, "d": 1, "never": 0}
-    counts = np.bincount(before_test.sessions.rows, minlength=catalogue.n_rows)
-    assert counts.tolist() == before_test.counts.tolist()
 
 
-def test_catalogues_of_before_are_to_be_made_anew(tmp_path: Path) -> None:
+def test_no_session_is_known_longer_than_those_of_training(tmp_path: Path) -> None:
+    """A program that clicks for a day may come in validation as in training."""
+    sessions = {
+        "train1": ["a", "b", "a", "c", "b"],
+        "train2": ["b", "a"],
+        "valid1": ["a"] * 9 + ["b", "c"],
+        "valid2": ["a", "b"],
+        "test1": ["a", "b"],
+    }
+    data = {"split": {"kind": "column"}, "columns": {"split": "split"}, "max_session_length": 3}
+    run, catalogue = preprocessed(tmp_path, sessions, **data)
+    known = known_before(run, catalogue)
+    assert named(catalogue, known.sessions) == [
+        ["a", "c", "b"],
+        ["b", "a"],
+        ["a", "b", "c"],
+        ["a", "b"],
+    ]
+
+
+def test_two_runs_are_compared_on_sessions_that_neither_knows(tmp_path: Path) -> None:
+    """What the one holds back for validation, the other may have been served with."""
+    data = {"split": {"kind": "column"}, "columns": {"split": "split"}}
+    later = {"valid1": ["a", "b"], "valid7": ["b", "d"]}
+    (tmp_path / "now").mkdir()
+    (tmp_path / "then").mkdir()
+    now, _ = preprocessed(tmp_path / "now", {"train1": ["a", "b"], **later, "test1": ["a", "d"]}, **data)
+    then, catalogue = preprocessed(tmp_path / "then", BY_COLUMN, **data)
+    left = known_but_for(then, catalogue, now)
+    assert named(catalogue, left.sessions) == [["a", "b"] * 8, ["a", "b"]], "valid1 is left out"
+    assert left.counts is catalogue.train_counts
+    other, _ = preprocessed(tmp_path / "now", {**BY_COLUMN, "valid8": ["a", "b"]}, **data)
+    assert len(known_but_for(then, catalogue, other).sessions) == 2
+    only = {"train1": ["a", "b"], "valid9": ["a", "b"], "test1": ["a", "d"]}
+    other, _ = preprocessed(tmp_path / "now", only, **data)
+    everything = known_but_for(then, catalogue, other)
+    assert len(everything.sessions) == 3 and everything.counts is catalogue.known_counts
+
+
+def test_catalogues_of_before_tell_of_training_alone(tmp_path: Path) -> None:
     data = {"split": {"kind": "column"}, "columns": {"split": "split"}}
     run, _ = preprocessed(tmp_path, BY_COLUMN, **data)
     path = run.catalogue / ENCODED
     pq.write_table(pq.read_table(path).drop_columns(["known_count", "known_recent_count"]), path)
     old = Catalogue.load(run.catalogue)
-    assert len(known_before(run, old, "valid").sessions) == 2
-    with pytest.raises(ArtifactError, match="lacks known_count: run `m2trec preprocess --force`"):
-        known_before(run, old)
+    known = known_before(run, old)
+    assert len(known_before(run, old, "valid").sessions) == 2 and len(known.sessions) == 3
+    assert (known.counts is old.train_counts) and (known.recent_counts is old.recent_counts)

@@ -99,6 +99,15 @@ def test_data_are_known_again(runs: Path) -> None:
     assert c.remarks == ["preprocessed/ was made before data changed"]
 
 
+def test_measurements_of_an_earlier_version_are_told(runs: Path) -> None:
+    path = runs / "a" / "evaluation" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    assert manifest["settings"].pop("format")
+    path.write_text(json.dumps(manifest))
+    [run] = list_runs(runs)
+    assert run.remarks == ["evaluation/ is of an earlier version: run `m2trec evaluate`"]
+
+
 def test_what_is_broken_is_said_and_keeps_nothing_else_from_being_listed(runs: Path) -> None:
     for name in ("b", "c", "d"):
         make(configure(runs / name))

@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 
 from m2trec_merlin.cli.app import app
 from m2trec_merlin.config.serving import FixedMixture
+from m2trec_merlin.contract import checksums
+from m2trec_merlin.contract.checksums import seal
 from m2trec_merlin.errors import ArtifactError, ConfigError
 from m2trec_merlin.evaluation.metrics import METRICS
 from m2trec_merlin.evaluation.outcomes import ItemRanks, Outcome
@@ -98,6 +100,7 @@ def shops(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Shop]:
         save_model(model, folder / name / "model", config, catalogue)
         as_if_written(folder / name / "model")
         write_manifest(folder / name / "triton", "export", {"mixture": {"kind": "off"}})
+        seal(folder / name / "triton")
         found[name] = Shop(config, catalogue, model, folder)
     return found
 
@@ -113,7 +116,8 @@ def runs(shops: dict[str, Shop]) -> Path:
     sessions = [[row, following] for row, following in enumerate(expected(shops["new"]), 1)]
     for shop in shops.values():
         valid = Run(shop.config).sessions("valid")
-        table = pa.table({"row": pa.array(sessions, pa.list_(pa.int64()))})
+        ids = [f"v{number}" for number in range(len(sessions))]
+        table = pa.table({"session_id": ids, "row": pa.array(sessions, pa.list_(pa.int64()))})
         pq.write_table(table, valid / "part-00000.parquet")
         as_if_written(Run(shop.config).preprocessed)
     return shops["new"].config.directory.parent
@@ -192,6 +196,17 @@ def test_only_a_better_one_becomes_current(runs: Path) -> None:
     code, said = promote(runs / "old", "--over", link, "--margin", "1")
     assert (code, said["promoted"], said["margin"]) == (0, True, 1) and link.readlink() == Path("old")
     link.unlink()
+
+
+def test_what_no_server_would_read_does_not_become_current(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checksums, "FORMAT", checksums.FORMAT + 1)
+    words = ["promote", str(runs / "new"), "--over", str(runs / "old"), "--metric", "HIT@1"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 1 and isinstance(result.exception, ArtifactError)
+    assert "new/triton is in format" in str(result.exception) and "export again" in str(result.exception)
+    assert not (runs / "current").is_symlink()
 
 
 def test_a_table_says_by_how_much(runs: Path) -> None:

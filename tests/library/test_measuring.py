@@ -18,7 +18,7 @@ from m2trec_merlin.library import measuring
 from m2trec_merlin.library.measuring import read_sessions
 from m2trec_merlin.runs import Run
 from m2trec_merlin.sessions import Sessions
-from tests.worlds.shop import Shop, offline_scores
+from tests.worlds.shop import TRAIN, VALID, Shop, offline_scores
 
 #: sku-25 is the first item without a training occurrence.
 OWN = [["sku-3", "sku-5", "sku-25"], ["sku-0"], ["sku-8", "sku-8"], ["sku-2", "sku-25", "sku-1"]]
@@ -74,6 +74,18 @@ def test_nothing_is_fitted_on_the_sessions(shop: Shop, measured: list[Measuremen
         assert value(often, "MRR", k) == (pytest.approx(value(measured, "MRR", k)[0]), 100)
     assert value(often, "HIT", 20, "Cold target")[1] == 40
     assert {m.split for m in often} == {"often"}
+
+
+def test_sessions_that_the_run_knows_are_told(shop: Shop) -> None:
+    """Two of them by id and items; another one of the same id holds others."""
+    known = {"train-0": TRAIN[0], "valid-1": VALID[1], "train-1": [7, 8]}
+    events = [(name, f"sku-{row - 1}") for name, rows in known.items() for row in rows]
+    frame = pd.DataFrame(events, columns=["session_id", "item_id"])
+    with pytest.warns(UserWarning, match="2 of 3 sessions are among those of training and validation"):
+        m2trec.evaluate(shop.config.directory, frame)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        m2trec.evaluate(shop.config.directory, frame[frame["session_id"] == "train-1"])
 
 
 def test_measurements_make_a_frame(measured: list[Measurement]) -> None:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import torch
 
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.column_names import LISTED
+from m2trec_merlin.column_names import LISTED, SESSION_ID
 from m2trec_merlin.config import Config
 from m2trec_merlin.contract.names import PREDICT, PREPROCESS
 from m2trec_merlin.contract.repository import version_folder
@@ -163,12 +163,13 @@ def write_sessions(sessions: Sessions, folder: Path) -> None:
     """Write sessions as preprocessing does, and which of their events may be targets, where that is told."""
     folder.mkdir(parents=True)
     columns = {"row": sessions.rows, IS_TARGET: sessions.is_target}
+    ids = {SESSION_ID: [f"{folder.name}-{number}" for number in range(len(sessions))]}
     lists = {
         name: pa.LargeListArray.from_arrays(sessions.offsets, values)
         for name, values in columns.items()
         if values is not None
     }
-    pq.write_table(pa.table(lists), folder / "part-00000.parquet")
+    pq.write_table(pa.table({**ids, **lists}), folder / "part-00000.parquet")
 
 
 @torch.inference_mode()

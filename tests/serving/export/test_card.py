@@ -123,6 +123,12 @@ def test_an_evaluation_of_another_model_is_not_told(tmp_path: Path, run: Run) ->
     assert "made with another serving.mixture" in write_card(other, 40, FOUND)
     # What is measured beside it may be another one today.
     assert "25.00" in write_card(Run(configure(tmp_path, "evaluation.baselines", [])), 40, FOUND)
+    path = run.evaluation / "manifest.json"
+    now = json.loads(path.read_text())
+    path.write_text(json.dumps({**now, "settings": {**now["settings"], "format": 1}}))
+    card = write_card(run, 40, FOUND)
+    assert "an earlier version, which measured otherwise" in card and "25.00" not in card
+    path.write_text(json.dumps(now))
     (run.model / "new").write_text("weights")
     manifest(run, "train")
     card = write_card(run, 40, FOUND)
