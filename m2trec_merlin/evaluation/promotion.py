@@ -140,10 +140,8 @@ def judge(
         raise ArtifactError(
             f"{current.catalogue} has no item of the sessions in {valid}: is it the same shop?"
         )
-    known, known_to_current = (
-        known_before(candidate, ours, "valid"),
-        known_but_for(current, theirs, candidate),
-    )
+    known = known_before(candidate, ours, "valid")
+    known_to_current = known_but_for(current, theirs, candidate)
     verdict = weigh(
         _outcome(candidate, ours, known, sessions, config, seed, progress),
         _outcome(current, theirs, known_to_current, translated, config, seed, progress),
