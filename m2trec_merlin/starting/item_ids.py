@@ -20,6 +20,8 @@ _OTHERS = ("session", "user", "time", "place", "quantity")
 _COMPARED = 1000
 #: Share of values that are ids where two columns mean the same.
 MET = 0.5
+#: Share of the ids that one column has from which on another one has about as many.
+_AS_MANY = 0.98
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,14 @@ class ItemIds:
         described: in the items.
         known: share of events whose item has a row.
         are_unique: whether hardly an item has two rows.
+        rivals: other columns of the items in which the same ids stand in other rows.
     """
 
     clicked: str
     described: str
     known: float
     are_unique: bool
+    rivals: tuple[str, ...] = ()
 
     @property
     def is_sure(self) -> bool:
@@ -62,7 +66,32 @@ def find_item_ids(events: Look, items: Look) -> ItemIds | None:
             chosen = best
     if chosen is None or (_groups(chosen.clicked) and not _are_grouped_beside(events, chosen.clicked)):
         return None
-    return replace(chosen, are_unique=bool(unique))
+    chosen = replace(chosen, are_unique=bool(unique))
+    if chosen.clicked == chosen.described:
+        return chosen
+    rivals = [c for c in candidates if c in unique or speaks_of(c.name, "item")]
+    return _against(chosen, rivals, events, items)
+
+
+def _against(chosen: ItemIds, rivals: list[Column], events: Look, items: Look) -> ItemIds:
+    """Return ids with the columns of the items that hold them as well, each in other rows.
+
+    Such numbers count the lines of the table. A column that is called like an item and has several rows of
+    each is that of the ids rather than one that is not: then an item has several rows.
+    """
+    ids = normalise_ids(events.columns[chosen.clicked].values.drop_duplicates()).dropna()
+    own, found = _lines_of(ids, items, chosen.described), []
+    for rival in rivals:
+        others = _lines_of(ids, items, rival.name)
+        as_many = (others >= 0).sum() >= _AS_MANY * (own >= 0).sum()
+        if rival.name != chosen.described and as_many and (others != own)[own >= 0].mean() > 1 - _AS_MANY:
+            found.append(rival)
+    called = [c.name for c in found if not c.is_unique]
+    if called and not speaks_of(chosen.described, "item"):
+        return replace(chosen, described=called[0], are_unique=False)
+    # What counts lines is no rival of what is called like an item.
+    trust = _trust(chosen.clicked, chosen.described)
+    return replace(chosen, rivals=tuple(c.name for c in found if 2 * _trust(chosen.clicked, c.name) >= trust))
 
 
 def _groups(name: str) -> bool:
@@ -87,9 +116,26 @@ def _pairs(clicked: Column, known: dict[str, KnownItems], items: Look) -> Iterat
         is_strange = _groups(clicked.name) != _groups(described) or speaks_of(clicked.name, *_OTHERS)
         if is_strange and not is_item and clicked.share(r"\d+(\.0)?") > MET > met / len(index):
             continue  # small numbers are ids by chance
-        score = met * share**2 * (4 if clicked.name.lower() == described.lower() else 1)
+        score = met * share**2 * _trust(clicked.name, described)
         if met:
             yield score, ItemIds(clicked.name, described, share, True)
+
+
+def _trust(clicked: str, described: str) -> int:
+    """Return how much sooner a column of the items holds the ids of another one, by their names."""
+    if clicked.lower() == described.lower():
+        return 8
+    if speaks_of(described, "item"):
+        return 4
+    # Numbers of lines, and ranks.
+    return 1 if speaks_of(described, "place") or re.match(r"(?i)unnamed|$", described) else 2
+
+
+def _lines_of(ids: pd.Series, items: Look, name: str) -> np.ndarray:
+    """Return in which line of the items a column has each id first, int64; -1 where it does not have it."""
+    known = items.ids(name).dropna().drop_duplicates()
+    lines = np.append(known.index.to_numpy(), -1)
+    return lines[KnownItems(known).positions(ids)]
 
 
 def without_header(events: Look, items: Look, ids: ItemIds | None) -> list[str]:

@@ -141,6 +141,12 @@ def _two_tables(events: Path, items: Path) -> tuple[Look, Look, ItemIds, list[st
     problems = without_header(one, other, ids)
     if ids is None or problems:
         raise DataError(f"{events.name} and {items.name}", problems or [explain_strangers(one, other)])
+    if ids.rivals:
+        rivals = " and ".join(map(repr, ids.rivals))
+        unsure.append(
+            f"the ids in '{ids.clicked}' stand in {rivals} of {other.path.name}, too, in other rows than in "
+            f"'{ids.described}': data.columns.items_item_id says which are meant"
+        )
     return one, other, ids, unsure
 
 

@@ -19,7 +19,18 @@ from m2trec_merlin.starting.look import Column
 _EARLIEST, _LATEST = 631_152_000, 2_524_608_000
 _DATES = [
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d", "%Y/%d/%m"),
-    *("%Y%m%d", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%y-%m-%d", "%d %b %Y", "%d-%b-%Y", "%d/%b/%Y"),
+    *(
+        "%Y%m%d",
+        "%d.%m.%y",
+        "%d/%m/%y",
+        "%d-%m-%y",
+        "%m/%d/%y",
+        "%m-%d-%y",
+        "%y-%m-%d",
+        "%y/%m/%d",
+        "%y.%m.%d",
+    ),
+    *("%d %b %Y", "%d-%b-%Y", "%d/%b/%Y"),
     *("%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%d-%b-%y", "%a %b %d %Y", "%a, %d %b %Y", "%Y-%m-%d"),
 ]
 _CLOCKS = (
@@ -41,6 +52,8 @@ _CLOCK = r"(?i)\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[ap]m)?"
 _DAY = r"(?i)^(?!.*(since|ago|until|year|jahr|age(?![a-z]))).*(?<![a-z])(day|tag)(?![a-z])"
 #: From the day 0 of spreadsheets.
 _DAYS_TO_1970 = 25_569
+#: Times as long as by another reading, in which times are hardly meant to be.
+_MANY_TIMES = 10
 #: Hours, weekdays and days of a month are fewer.
 _MOST_OF_A_CALENDAR = 31
 #: More days than from any first one that people count from.
@@ -190,8 +203,13 @@ def _in_other_writing(column: Column, probes: pd.Series) -> Times | None:
     read = [_read(column, time_format) for time_format in fitting]
     # Where days and months can be exchanged, a log is most likely in order of time, or at least short.
     best = max(read, key=lambda found: (_in_order(found.times), -_span(found.times)))
-    others = [o.time_format for o in read if not o.times.equals(best.times)]
+    others = [o.time_format for o in read if not o.times.equals(best.times) and not _is_far_fetched(o, best)]
     return Times(best.column, best.time_format, best.times, others[0] if others else None)
+
+
+def _is_far_fetched(other: Times, best: Times) -> bool:
+    """Tell whether another reading only takes days for years: one day of a month, over decades."""
+    return "%y" in (other.time_format or "") and _span(other.times) > _MANY_TIMES * (_span(best.times) + 1)
 
 
 def _formats_like(text: str) -> list[str]:

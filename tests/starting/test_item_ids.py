@@ -120,3 +120,24 @@ def test_columns_that_are_numbered_have_names(look: LookAt) -> None:
     items = look(pd.DataFrame({"sku": [1, 2, 3], "name": ["lamp", "mug", "bed"]}), "items")
     ids = find_item_ids(clicks, items)
     assert ids is not None and ids.clicked == "1" and not without_header(clicks, items, ids)
+
+
+def test_numbers_that_count_lines_are_no_ids_of_a_column_that_is_called_like_them(look: LookAt) -> None:
+    """Both hold the numbers of the clicks, in other lines."""
+    articles = RANDOM.permutation(300) + 1
+    clicks = look(pd.DataFrame({"product_id": RANDOM.integers(1, 301, size=2000)}), "clicks")
+    for counter in ("Unnamed: 0", "bestseller_rank", "id"):
+        items = look(pd.DataFrame({counter: np.arange(1, 301), "article": articles}), "items")
+        found = find_item_ids(clicks, items)
+        assert found is not None and (found.clicked, found.described) == ("product_id", "article")
+        assert found.are_unique and found.rivals == (("id",) if counter == "id" else ())
+    twins = pd.DataFrame({"id": articles, "article": articles})
+    assert (same := find_item_ids(clicks, look(twins, "items"))) is not None and not same.rivals
+
+
+def test_rows_of_a_history_are_no_items(look: LookAt) -> None:
+    """Each item has three rows; what counts these meets the ids of the clicks by chance."""
+    history = pd.DataFrame({"id": np.arange(1, 901), "product": RANDOM.permutation(np.arange(900) // 3 + 1)})
+    clicks = look(pd.DataFrame({"product_id": RANDOM.integers(1, 301, size=2000)}), "clicks")
+    found = find_item_ids(clicks, look(history, "items"))
+    assert found is not None and found.described == "product" and not found.are_unique

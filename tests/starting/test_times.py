@@ -18,6 +18,7 @@ WRITINGS = {
         for same in (
             *("%d.%m.%Y %H:%M:%S", "%d.%m.%Y", "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%m/%d/%Y %I:%M:%S %p"),
             *("%d %b %Y %H:%M", "%b %d, %Y", "%d.%m.%y %H:%M", "%Y%m%d", "%Y%m%d%H%M%S"),
+            *("%d-%m-%y %H:%M", "%m-%d-%y %H:%M", "%y/%m/%d", "%y.%m.%d %H:%M:%S"),
         )
     },
     "%a, %d %b %Y %H:%M:%S GMT": "%a, %d %b %Y %H:%M:%S %Z",
