@@ -143,6 +143,7 @@ class InteractionChecker:
             self._positions.add(numbers)
         if TIMESTAMP in chunk:
             times = parse_instants(chunk[TIMESTAMP], self._time_format)
+            self._times.look_at(chunk[TIMESTAMP])
             what, missing = f"is not a timestamp ({self._time_format})", chunk[TIMESTAMP].isna()
             self._log.add_rows(TIMESTAMP, "is missing", chunk[TIMESTAMP], missing)
             self._log.add_rows(TIMESTAMP, what, chunk[TIMESTAMP], times.isna() & ~missing, self._times_hint)

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from m2trec_merlin.arrays import run_starts
-from m2trec_merlin.readers.times import DAYS, ISO_8601, UNIX_UNITS
+from m2trec_merlin.readers.times import DAYS, ISO_8601, UNIX_UNITS, have_offsets
+from m2trec_merlin.shares import percent
 
 #: Seconds that are taken for milliseconds are of January 1970, days and months without a year of 1900.
 _UNLIKELY_BEFORE = pd.Timestamp("1990-01-01")
@@ -16,9 +17,15 @@ _UNLIKELY_BEFORE = pd.Timestamp("1990-01-01")
 _AHEAD = pd.Timedelta(days=1)
 #: A visit is shorter, and a few carts that stand for longer are no reason to ask.
 _LONG, _NOTABLE = np.timedelta64(7, "D"), 0.05
+#: Share of times that are written otherwise than the others from which on this is told.
+_MIXED = 0.01
 #: Rows that are earlier than one above them, for each that is later, in a file that runs backwards.
 _BACKWARDS, _FEW = 10, 20
 _NOTHING = np.timedelta64(0, "us")
+#: Values of a chunk that are looked at as they are written.
+_READ = 10_000
+#: Of a clock with 12 hours: its hours, and times by which one of 24 would have shown others.
+_HALF, _ENOUGH = slice(1, 13), 500
 
 
 def doubt_of_unit(latest: pd.Timestamp, time_format: str, setting: str) -> str:
@@ -52,6 +59,15 @@ class TimeChecks:
         self._times = self._odd = self._sessions = self._long = 0
         self._midnights = self._within_hours = self._tied = self._later = self._earlier = 0
         self._example: pd.Timestamp | None = None
+        #: Of those looked at as they are written: without an offset, and with one. And times by their hour.
+        self._offsets, self._hours = np.zeros(2, np.int64), np.zeros(24, np.int64)
+
+    def look_at(self, written: pd.Series) -> None:
+        """Take some times as the source writes them."""
+        texts = written.iloc[:_READ].dropna()
+        if self._time_format == ISO_8601 and pd.api.types.infer_dtype(texts) == "string":
+            has_offset = have_offsets(texts.astype(str))
+            self._offsets += np.array([(~has_offset).sum(), has_offset.sum()])
 
     def add(self, times: pd.Series, sessions: np.ndarray) -> None:
         """Take the times of some whole sessions.
@@ -82,6 +98,7 @@ class TimeChecks:
         self._later += int((moves & ((steps > _NOTHING) == is_below)).sum())
         self._earlier += int((moves & ((steps > _NOTHING) != is_below)).sum())
         self._midnights += int((found.astype("datetime64[D]") == found).sum())
+        self._hours += np.bincount(found.astype("datetime64[h]").astype(np.int64) % 24, minlength=24)
         self._within_hours += int((found.astype("datetime64[h]") != found).sum())
 
     def _count_long(self, times: np.ndarray, sessions: np.ndarray) -> None:
@@ -107,6 +124,16 @@ class TimeChecks:
                 f"{self._odd:,} of {self._times:,} times are before {_UNLIKELY_BEFORE:%Y} or still to come, "
                 f"such as {self._example}: "
                 + ("are they in another unit?" if is_unix else "do they stand for none?")
+            )
+        if self._offsets.min() > _MIXED * self._offsets.sum():
+            found.append(
+                f"{percent(self._offsets[1] / self._offsets.sum())} of the times say how far they are from "
+                "UTC, and the others, which are taken for UTC, do not: write all of them alike"
+            )
+        if self._hours.sum() == self._hours[_HALF].sum() > _ENOUGH and self._hours[_HALF].all():
+            found.append(
+                "no time is before 1 or after 13 o'clock: are these hours of half a day, of which a format "
+                "with %I and %p tells which (AM or PM)?"
             )
         if self._long > _NOTABLE * self._sessions:
             found.append(

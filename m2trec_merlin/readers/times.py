@@ -121,6 +121,12 @@ def without_end(values: pd.Series) -> np.ndarray:
     return values.astype(str).str.contains(_WITHOUT_END).to_numpy(bool)
 
 
+def have_offsets(texts: pd.Series) -> np.ndarray:
+    """Return bool [n], which texts are times that say how far they are from UTC."""
+    found: np.ndarray = texts.str.slice(-_LONGEST_TIME).str.contains(_OFFSET).to_numpy(bool)
+    return found
+
+
 def _from_texts(values: pd.Series, time_format: str) -> np.ndarray:
     """Return datetime64[ns] of texts, or of numbers as they are written; white space around them is none."""
     texts = as_text(values).to_pandas() if pd.api.types.is_numeric_dtype(values) else _trimmed(values)
@@ -140,7 +146,7 @@ def _from_texts(values: pd.Series, time_format: str) -> np.ndarray:
             texts = texts.where(~with_zone, written)
         texts = texts.where(written.str.match(_BEGINS))  # "now" would be read as the present
         # pandas gives a time without an offset that of the time above it (pandas-dev/pandas#61389).
-        has_offset = written.str.slice(-_LONGEST_TIME).str.contains(_OFFSET).to_numpy(bool)
+        has_offset = have_offsets(written)
         groups = [has_offset, ~has_offset]
     if re.fullmatch("(%[YymdHMSj])+", time_format.strip()):
         # Numbers have no zeros at their front: 1112024 is of November, and would be read as of January.

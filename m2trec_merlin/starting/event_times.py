@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 
 from m2trec_merlin.readers.times import UNIX_UNITS
@@ -34,15 +36,20 @@ def find_times(events: Look, taken: set[str]) -> list[Times]:
         if (times := times_of(column)) is not None:
             of_users = any(_is_fixed(times.times, user.texts) for user in users)
             found.append(((likely, column.gaps == 0, not of_users), times.times.nunique(), times))
+    unnamed: list[Times] = []
+    if all(times.are_days for _, _, times in found):
+        unnamed = [times for column in events.columns.values() if (times := unnamed_times(column, taken))]
     if not found:
-        return [times for column in events.columns.values() if (times := unnamed_times(column, taken))]
+        return unnamed
     found.sort(key=lambda entry: entry[:2], reverse=True)
     alike: list[Times] = []
     others: list[Times] = []
     for kind, fineness, times in found:
         is_alike = kind == found[0][0] and fineness >= _AS_FINE * found[0][1]
         (alike if is_alike else others).append(times)
-    return [*sorted(alike, key=lambda each: each.times.mean()), *others]
+    ranked = [*sorted(alike, key=lambda each: (_is_of_device(each.column), each.times.mean())), *others]
+    # Where days are called so, numbers that fall on them are the times of day.
+    return [*(each for each in unnamed if _fall_on(each.times, ranked[0].times)), *ranked]
 
 
 def unnamed_times(column: Column, taken: set[str]) -> Times | None:
@@ -51,6 +58,18 @@ def unnamed_times(column: Column, taken: set[str]) -> Times | None:
         return None
     times = times_of(column) if column.distinct > _SEVERAL else None
     return times if times is not None and times.time_format in UNIX_UNITS else None
+
+
+def _is_of_device(name: str) -> bool:
+    """Tell whether a time is called like one of a device, which may be wrong, or of a place."""
+    return re.search(r"(?i)dvce|device|client|local", name) is not None
+
+
+def _fall_on(times: pd.Series, days: pd.Series) -> bool:
+    """Tell whether hardly a time is of another day than the one beside it, but for the zone of either."""
+    away = (times - days).dropna()
+    near = (away > -pd.Timedelta("1 day")) & (away < pd.Timedelta("2 days"))
+    return bool(len(away) and near.mean() > 1 - _TIED)
 
 
 def names_users(column: Column) -> bool:

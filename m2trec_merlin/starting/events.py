@@ -9,10 +9,12 @@ from m2trec_merlin.starting.look import Column
 from m2trec_merlin.starting.names import speaks_of
 
 #: Values by which a column says yes or no.
-_FLAGS = ({"0", "1"}, {"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"})
+_FLAGS = ({"0", "1"}, {"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"ja", "nein"}, {"j", "n"})
+#: What stands where something is so, and nothing where it is not.
+_MARK = {"x"}
 _FEW = 20
-#: An amount below nothing, with whatever decimal mark.
-_NEGATIVE = r"[-\u2212]\s*\d.*"
+#: An amount below nothing, with whatever decimal mark; SAP puts its minus last.
+_NEGATIVE = r"[-\u2212]\s*\d.*|\d[\d.,]*\s*[-\u2212]"
 
 
 def taken_back(columns: Iterable[Column]) -> Iterator[str]:
@@ -28,8 +30,9 @@ def taken_back(columns: Iterable[Column]) -> Iterator[str]:
 def told_apart(columns: Iterable[Column]) -> Iterator[str]:
     """Say which columns hold the kind of an event, a yes or no, or how it was rated."""
     for column in columns:
-        named = speaks_of(column.name, "event", "opinion")
-        if 1 < column.distinct <= _FEW and (named or {*column.counts.index.str.lower()} in _FLAGS):
+        named, values = speaks_of(column.name, "event", "opinion"), {*column.counts.index.str.lower()}
+        is_mark = values == _MARK and column.gaps > 0
+        if is_mark or (1 < column.distinct <= _FEW and (named or values in _FLAGS)):
             yield (
                 f"'{column.name}' has {column.examples(_FEW)}: if only some should be predicted, name them "
                 "in data.targets; if only some should count, filter the file"

@@ -48,17 +48,14 @@ def _find_order(events: Look, times: list[Times], grouping: Grouping, taken: set
     session = events.columns[grouping.column].values.iloc[: events.first]
     ties = _ties(session, times[0].times.iloc[: events.first]) if times else 1.0
     same = f"{percent(ties)} of events have the time of the one before"
+    others = _others(times)
     if grouping.gap is not None:
         reason, are_tied = "the times by which sessions are cut", ties > _TIED
         reason += f"; {same}, and stay in the order of the file" if are_tied else ""
-        return Order(times[0].column, times[0], reason, unsure=are_tied)
+        return Order(times[0].column, times[0], reason + others, unsure=are_tied or bool(others))
     if ties <= _TIED:
         reason = "times, which also tell the last sessions from the first"
-        distinct = [each.times.nunique() for each in times]
-        others = [t.column for t, n in zip(times[1:], distinct[1:], strict=True) if n > distinct[0] / 2]
-        if others:
-            reason += f"; {', '.join(map(repr, others))} could be those of the events, too"
-        return Order(times[0].column, times[0], reason, unsure=bool(others))
+        return Order(times[0].column, times[0], reason + others, unsure=bool(others))
     for column in events.columns.values():
         if column.name not in taken | {grouping.column} and _are_places(column, session):
             if times and _rise(column, session):
@@ -75,6 +72,13 @@ def _find_order(events: Look, times: list[Times], grouping: Grouping, taken: set
     if times:
         return Order(times[0].column, times[0], f"{same}, and stay in the order of the file", unsure=True)
     return Order(None, None, "no column of times or positions: events stay in the order of the file", True)
+
+
+def _others(times: list[Times]) -> str:
+    """Say which other times are about as fine as the first ones; nothing if none are."""
+    distinct = [each.times.nunique() for each in times]
+    others = [each.column for each, n in zip(times[1:], distinct[1:], strict=False) if n > distinct[0] / 2]
+    return f"; {', '.join(map(repr, others))} could be those of the events, too" if others else ""
 
 
 def _ties(session: pd.Series, times: pd.Series) -> float:

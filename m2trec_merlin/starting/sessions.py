@@ -29,6 +29,10 @@ _OF_ITEMS = 1.2
 _SHARED = 0.02
 #: Share of events without company from which on users may make better sessions than orders do.
 _MANY_ALONE = 0.3
+#: Share of sessions with events of several days from which on their numbers may begin again.
+_OVER_DAYS = 0.3
+#: Of a machine, in either version of the protocol.
+_ADDRESS = r"\d{1,3}(\.\d{1,3}){3}|[0-9a-fA-F]{0,4}(:[0-9a-fA-F]{0,4}){3,7}"
 #: What others call splits; of the same column one is for training.
 _CALLED_SPLITS = r"(?i)train(ing)?|test(ing)?|val(id(ation)?)?|dev|eval(uation)?"
 
@@ -81,6 +85,8 @@ def find_grouping(events: Look, times: list[Times], taken: set[str]) -> Grouping
     # When and how much was ordered is called after the order, too.
     groups = [c for c in groups if not _measures(c) and not _tells_time(c)]
     users = [c for c in groups if names_users(c)]
+    # Many share an address, and one has several.
+    users = [c for c in users if c.share(_ADDRESS) < _ENOUGH] or users
     named = [c for c in groups if speaks_of(c.name, "session")]
     again = {c.name: other for c in named if (other := _begins_again_in(c, users, events.first))}
     sessions = [c for c in named if c.name not in again]
@@ -91,9 +97,16 @@ def find_grouping(events: Look, times: list[Times], taken: set[str]) -> Grouping
             sessions, key=lambda c: ("sess" in c.name.lower() and c.distinct > most / 10, c.distinct)
         )
         reason = f"{_sizes(chosen)}, and is called like a session"
-        alone = _alone(chosen, events.first)
-        unsure = bool(users) and alone > _MANY_ALONE
+        over_days = _over_days(chosen, times[0], events.first) if times else 0.0
+        unsure = over_days > _OVER_DAYS
         if unsure:
+            reason += (
+                f"; {percent(over_days)} of sessions of two and more have events half a day apart: if "
+                f"'{chosen.name}' begins again each day, write the day and it into one column"
+            )
+        alone = _alone(chosen, events.first)
+        if users and alone > _MANY_ALONE:
+            unsure = True
             user = max(users, key=lambda c: c.distinct).name
             reason += (
                 f"; {percent(alone)} of events are alone in theirs: data.sessions can cut those of '{user}'"
@@ -176,7 +189,9 @@ def _groups(column: Column, first: int) -> bool:
     counts = column.texts.loc[: first - 1].value_counts()
     several = counts[counts > 1].sum() / max(counts.sum(), 1)
     few = len(counts) <= 20 and counts.mean() > 50
-    return bool(several > 0.3 and not few)
+    # A shop may have few customers, whom a column of numbers names.
+    is_named = speaks_of(column.name, "user", "session") and speaks_of(column.name, "code")
+    return bool(several > 0.3 and (is_named or not few))
 
 
 def _alone(column: Column, first: int) -> float:
@@ -200,6 +215,14 @@ def _longest(column: Column, times: Times, first: int) -> pd.Timedelta:
     spans = known.groupby(column.values.iloc[:first]).agg(["min", "max", "size"])
     spans = spans[spans["size"] > 1]
     return pd.Timedelta((spans["max"] - spans["min"]).median())
+
+
+def _over_days(column: Column, times: Times, first: int) -> float:
+    """Return the share of the values of several events whose events are half a day apart and more."""
+    known = times.times.iloc[:first]
+    spans = known.groupby(column.values.iloc[:first]).agg(["min", "max", "size"])
+    spans = spans[spans["size"] > 1]
+    return float(((spans["max"] - spans["min"]) >= pd.Timedelta("12 h")).mean()) if len(spans) else 0.0
 
 
 def _cut(user: Column, times: list[Times], first: int) -> Grouping:

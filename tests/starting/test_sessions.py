@@ -311,3 +311,45 @@ def test_counts_since_1970_are_no_positions(look: LookAt, name: str) -> None:
     _, order = understood(look, clicks)
     assert (order.column, order.unsure) == (name, True)
     assert order.times is not None and order.times.time_format == "ms"
+
+
+def test_numbers_that_begin_again_each_day_are_told(look: LookAt) -> None:
+    clicks = log("2min", "24h").rename(columns={"session": "receipt_no"})
+    again = clicks.assign(receipt_no=clicks["user"].str[1:]).drop(columns="user")
+    grouping, _ = understood(look, again)
+    assert grouping.column == "receipt_no" and grouping.unsure
+    assert "100 % of sessions of two and more have events half a day apart" in grouping.reason
+    whole, _ = understood(look, clicks.drop(columns="user"))
+    assert whole.column == "receipt_no" and not whole.unsure
+
+
+def test_numbers_since_1970_beside_days_are_the_times_of_day(look: LookAt) -> None:
+    clicks = log("2min", "3h").drop(columns=["session", "step"])
+    millis = clicks["time"].astype("datetime64[ms]").astype("int64")
+    dated = clicks.assign(time=clicks["time"].dt.strftime("%Y-%m-%d")).rename(columns={"time": "day"})
+    grouping, order = understood(look, dated.assign(millis=millis))
+    assert (grouping.column, grouping.gap, order.column) == ("user", "30 min", "millis") and order.unsure
+    far = millis + 10 * 86_400_000
+    assert understood(look, dated.assign(millis=far))[1].column == "day"
+
+
+@pytest.mark.parametrize("name", ["dvce_created_time", "event_time_local"])
+def test_clocks_of_devices_and_places_come_after_others(look: LookAt, name: str) -> None:
+    clicks = log("2min", "3h").drop(columns=["session", "step"])
+    earlier = clicks["time"] - pd.Timedelta("3s")
+    _, order = understood(look, clicks.assign(**{name: earlier}))
+    assert order.column == "time" and f"'{name}' could be those of the events, too" in order.reason
+
+
+def test_addresses_are_users_only_where_nothing_else_is(look: LookAt) -> None:
+    clicks = log("2min", "3h").drop(columns=["session", "step"])
+    addresses = [f"10.0.{row % 7}.{row % 250}" for row in range(len(clicks))]
+    assert understood(look, clicks.assign(client_ip=addresses))[0].column == "user"
+
+
+def test_few_customers_are_users(look: LookAt) -> None:
+    clicks = log("2min", "3h", users=8, visits=20).drop(columns=["session", "step"])
+    grouping, _ = understood(look, clicks.rename(columns={"user": "customer_id"}))
+    assert (grouping.column, grouping.gap) == ("customer_id", "30 min")
+    with pytest.raises(DataError, match="no column groups the events into sessions"):
+        understood(look, clicks.rename(columns={"user": "customer_segment"}))

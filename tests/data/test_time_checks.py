@@ -1,0 +1,40 @@
+"""What is told of times that can be read, and are hardly what was meant."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from m2trec_merlin.data.time_checks import TimeChecks
+from m2trec_merlin.readers.times import ISO_8601, parse_instants
+
+HOURS = pd.Series(pd.date_range("2026-03-01 00:07", periods=1000, freq="41min"))
+
+
+def notices(written: pd.Series) -> list[str]:
+    checks = TimeChecks(ISO_8601)
+    for chunk in np.array_split(np.arange(len(written)), 3):
+        texts = written.iloc[chunk]
+        checks.look_at(texts)
+        checks.add(parse_instants(texts), chunk)
+    return checks.notices("session")
+
+
+def test_hours_of_half_a_day_are_told() -> None:
+    half = HOURS.dt.strftime("%Y-%m-%d %I:%M:%S")
+    assert len(notices(half)) == 1 and "no time is before 1 or after 13 o'clock" in notices(half)[0]
+    assert notices(HOURS.dt.strftime("%Y-%m-%d %H:%M:%S")) == []
+    open_in_the_morning = HOURS[HOURS.dt.hour.between(8, 12)]
+    assert notices(open_in_the_morning.dt.strftime("%Y-%m-%d %H:%M:%S")) == []
+
+
+@pytest.mark.parametrize(
+    ("every", "told"), [(2, "50 % of the times say"), (4, "25 % of the times say"), (0, "")]
+)
+def test_times_with_and_without_an_offset_are_told(every: int, told: str) -> None:
+    written = HOURS.dt.strftime("%Y-%m-%d %H:%M:%S")
+    if every:
+        written = written.where(np.arange(len(written)) % every > 0, written + "+0100")
+    assert [told in notice for notice in notices(written)] == [True] * bool(told)
+    assert notices(HOURS.dt.strftime("%Y-%m-%dT%H:%M:%SZ")) == []
