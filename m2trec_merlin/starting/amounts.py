@@ -21,6 +21,8 @@ _DURATION = r"(?i)(?=\d)(\d+\s*h(ours?|rs?)?)?\s*(\d+\s*m(in(utes?|s)?)?)?\s*(\d
 _POINTS_AT_THOUSANDS = "or decimal: ',', if its points part thousands"
 #: A number whose commas part thousands, or one begins a fraction of three digits.
 _PARTED = r"[-+]?[1-9]\d{0,2}(?:,\d{3})+"
+#: As Swiss programs part thousands.
+_BY_APOSTROPHES = r"[-+]?[1-9]\d{0,2}(?:['\u2019]\d{3})+(?:[.,]\d+)?"
 #: Share of the values from which on what stands behind them is a unit: a few may be marks of codes.
 _HAVE_A_UNIT = 0.3
 #: Different numbers that may be codes.
@@ -78,6 +80,11 @@ def almost_numbers(column: Column) -> ChosenKind | None:
         if not with_commas.str.contains(r",.*[,.]").any():
             what += ", or use kind numeric with decimal: ',' if they begin fractions"
         return ChosenKind(column, None, what)
+    with_marks = column.texts[column.texts.str.fullmatch(_BY_APOSTROPHES)]
+    if len(with_marks) and column.share(rf"-?\d+([.,]\d+)?|{_BY_APOSTROPHES}") > 0.9:
+        return ChosenKind(
+            column, None, f"numbers with apostrophes at thousands, {with_marks.iloc[0]!r}: leave these out"
+        )
     as_written = (pd.to_numeric(column.texts, errors="coerce"), _by_decimal_commas(column))
     found = max(as_written, key=lambda each: each.notna().sum())
     others = column.texts[found.isna()]
