@@ -7,40 +7,9 @@ import pandas as pd
 import pytest
 
 from m2trec_merlin.errors import DataError
-from m2trec_merlin.starting.event_times import find_times
-from m2trec_merlin.starting.order import Order, find_order
-from m2trec_merlin.starting.sessions import Grouping, find_grouping, find_split, nearly_splits
+from m2trec_merlin.starting.sessions import find_split, nearly_splits
 from tests.starting.conftest import LookAt
-
-START = pd.Timestamp("2024-03-01")
-
-
-def log(pause: str, between: str, users: int = 30, visits: int = 4, events: int = 5) -> pd.DataFrame:
-    """Visits of some events each: `pause` between two events, `between` between two visits of a user."""
-    rows = [
-        {
-            "user": f"u{user}",
-            "session": f"s{user}-{visit}",
-            "product": (user + visit + event) % 17,
-            "time": START
-            + pd.Timedelta("7min") * user
-            + visit * (pd.Timedelta(between) + events * pd.Timedelta(pause))
-            + event * pd.Timedelta(pause),
-            "step": event + 1,
-            "action": ["view", "buy"][event % 2],
-        }
-        for user in range(users)
-        for visit in range(visits)
-        for event in range(events)
-    ]
-    return pd.DataFrame(rows).sort_values("time", ignore_index=True)
-
-
-def understood(look: LookAt, clicks: pd.DataFrame) -> tuple[Grouping, Order]:
-    found, taken = look(clicks), {"product"}
-    times = find_times(found, taken)
-    grouping = find_grouping(found, times, taken)
-    return grouping, find_order(found, times, grouping, taken)
+from tests.starting.logs import START, log, understood
 
 
 def test_a_column_of_sessions_goes_before_one_of_users(look: LookAt) -> None:
@@ -321,24 +290,6 @@ def test_numbers_that_begin_again_each_day_are_told(look: LookAt) -> None:
     assert "100 % of sessions of two and more have events half a day apart" in grouping.reason
     whole, _ = understood(look, clicks.drop(columns="user"))
     assert whole.column == "receipt_no" and not whole.unsure
-
-
-def test_numbers_since_1970_beside_days_are_the_times_of_day(look: LookAt) -> None:
-    clicks = log("2min", "3h").drop(columns=["session", "step"])
-    millis = clicks["time"].astype("datetime64[ms]").astype("int64")
-    dated = clicks.assign(time=clicks["time"].dt.strftime("%Y-%m-%d")).rename(columns={"time": "day"})
-    grouping, order = understood(look, dated.assign(millis=millis))
-    assert (grouping.column, grouping.gap, order.column) == ("user", "30 min", "millis") and order.unsure
-    far = millis + 10 * 86_400_000
-    assert understood(look, dated.assign(millis=far))[1].column == "day"
-
-
-@pytest.mark.parametrize("name", ["dvce_created_time", "event_time_local"])
-def test_clocks_of_devices_and_places_come_after_others(look: LookAt, name: str) -> None:
-    clicks = log("2min", "3h").drop(columns=["session", "step"])
-    earlier = clicks["time"] - pd.Timedelta("3s")
-    _, order = understood(look, clicks.assign(**{name: earlier}))
-    assert order.column == "time" and f"'{name}' could be those of the events, too" in order.reason
 
 
 def test_addresses_are_users_only_where_nothing_else_is(look: LookAt) -> None:
