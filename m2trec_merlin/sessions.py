@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -24,6 +24,9 @@ from m2trec_merlin.artifacts import reading
 from m2trec_merlin.column_names import SESSION_ID
 from m2trec_merlin.encoded import NO_ITEM, EncodedColumn, EncodedItems, Field
 from m2trec_merlin.errors import ArtifactError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: The column that tells which events may be targets.
 IS_TARGET = "is_target"
@@ -227,6 +230,12 @@ def identify(ids: np.ndarray, items: np.ndarray, offsets: np.ndarray) -> np.ndar
     return found
 
 
+def read_ids(file: Path) -> pd.Series:
+    """Return the ids of the sessions of a file, S."""
+    with reading(file, "preprocess"):
+        return pq.read_table(file, columns=[SESSION_ID]).column(SESSION_ID).to_pandas()
+
+
 def identify_file(file: Path, row_of: np.ndarray | None = None) -> np.ndarray:
     """Return a number for each session of a file, by its id and its items in order, uint64 [S].
 
@@ -236,10 +245,7 @@ def identify_file(file: Path, row_of: np.ndarray | None = None) -> np.ndarray:
             that the file has. Events of items that the other one lacks count as never been, and so do
             sessions that are left empty.
     """
-    sessions = Sessions.read([file])
-    with reading(file, "preprocess"):
-        ids = pq.read_table(file, columns=[SESSION_ID]).column(SESSION_ID).to_pandas().astype(str)
-    names = ids.to_numpy(object)
+    sessions, names = Sessions.read([file]), read_ids(file).astype(str).to_numpy(object)
     if row_of is not None:
         there = Sessions(row_of[sessions.rows], sessions.offsets)
         there = there.keep(there.rows != NO_ITEM)

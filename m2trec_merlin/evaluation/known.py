@@ -12,15 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 
-from m2trec_merlin.artifacts import reading
 from m2trec_merlin.catalogue import Catalogue
-from m2trec_merlin.column_names import SESSION_ID
 from m2trec_merlin.ids import id_hashes
 from m2trec_merlin.neighbours.pasts import ItemPasts, trends_of
 from m2trec_merlin.runs import HeldOut, Run
-from m2trec_merlin.sessions import Sessions, count_sessions, session_files
+from m2trec_merlin.sessions import Sessions, count_sessions, read_ids, session_files
 
 #: Splits whose sessions are over when those of `test` come, in their order.
 KNOWN_BEFORE_TEST = ("train", "valid")
@@ -114,9 +111,4 @@ def known_but_for(run: Run, catalogue: Catalogue, other: Run) -> Known:
 
 def _ids(files: Sequence[Path]) -> np.ndarray:
     """Return hashes of the ids of sessions, uint64 [S]."""
-    found = []
-    for file in files:
-        with reading(file, "preprocess"):
-            ids = pq.read_table(file, columns=[SESSION_ID]).column(SESSION_ID)
-        found.append(id_hashes(ids.to_pandas()))
-    return np.concatenate(found)
+    return np.concatenate([id_hashes(read_ids(file)) for file in files])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -54,7 +55,8 @@ def find_item_ids(events: Look, items: Look) -> ItemIds | None:
     # Titles are often unique, too, and long to read.
     unique = [c for c in candidates if c.is_unique and c.gaps < 0.02 and c.words < 2]
     nearly = [c for c in candidates if c.distinct > 0.5 * len(c.values)]
-    known = {c.name: KnownItems(items.ids(c.name)) for c in unique or nearly}
+    read = cache(items.ids)
+    known = {c.name: KnownItems(read(c.name)) for c in unique or nearly}
     chosen: ItemIds | None = None
     for tier in _tiers(events):
         # A few values are ids by chance, too: another tier may know most of its own.
@@ -70,19 +72,21 @@ def find_item_ids(events: Look, items: Look) -> ItemIds | None:
     if chosen.clicked == chosen.described:
         return chosen
     rivals = [c for c in candidates if c in unique or speaks_of(c.name, "item")]
-    return _against(chosen, rivals, events, items)
+    return _against(chosen, rivals, events.columns[chosen.clicked], read)
 
 
-def _against(chosen: ItemIds, rivals: list[Column], events: Look, items: Look) -> ItemIds:
+def _against(
+    chosen: ItemIds, rivals: list[Column], clicked: Column, read: Callable[[str], pd.Series]
+) -> ItemIds:
     """Return ids with the columns of the items that hold them as well, each in other rows.
 
     Such numbers count the lines of the table. A column that is called like an item and has several rows of
     each is that of the ids rather than one that is not: then an item has several rows.
     """
-    ids = normalise_ids(events.columns[chosen.clicked].values.drop_duplicates()).dropna()
-    own, found = _lines_of(ids, items, chosen.described), []
+    ids = normalise_ids(clicked.values.drop_duplicates()).dropna()
+    own, found = _lines_of(ids, read(chosen.described)), []
     for rival in rivals:
-        others = _lines_of(ids, items, rival.name)
+        others = _lines_of(ids, read(rival.name))
         as_many = (others >= 0).sum() >= _AS_MANY * (own >= 0).sum()
         if rival.name != chosen.described and as_many and (others != own)[own >= 0].mean() > 1 - _AS_MANY:
             found.append(rival)
@@ -131,9 +135,9 @@ def _trust(clicked: str, described: str) -> int:
     return 1 if speaks_of(described, "place") or re.match(r"(?i)unnamed|$", described) else 2
 
 
-def _lines_of(ids: pd.Series, items: Look, name: str) -> np.ndarray:
-    """Return in which line of the items a column has each id first, int64; -1 where it does not have it."""
-    known = items.ids(name).dropna().drop_duplicates()
+def _lines_of(ids: pd.Series, column: pd.Series) -> np.ndarray:
+    """Return in which line a column has each id first, int64; -1 where it does not have it."""
+    known = column.dropna().drop_duplicates()
     lines = np.append(known.index.to_numpy(), -1)
     return lines[KnownItems(known).positions(ids)]
 

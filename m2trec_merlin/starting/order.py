@@ -77,7 +77,7 @@ def _find_order(events: Look, times: list[Times], grouping: Grouping, taken: set
 def _others(times: list[Times]) -> str:
     """Say which other times are about as fine as the first ones; nothing if none are."""
     distinct = [each.times.nunique() for each in times]
-    others = [each.column for each, n in zip(times[1:], distinct[1:], strict=False) if n > distinct[0] / 2]
+    others = [each.column for each, n in zip(times[1:], distinct[1:], strict=True) if n > distinct[0] / 2]
     return f"; {', '.join(map(repr, others))} could be those of the events, too" if others else ""
 
 

@@ -211,18 +211,20 @@ def _sizes(column: Column) -> str:
 
 def _longest(column: Column, times: Times, first: int) -> pd.Timedelta:
     """Return the median time from the first to the last event of a value."""
-    known = times.times.iloc[:first]
-    spans = known.groupby(column.values.iloc[:first]).agg(["min", "max", "size"])
-    spans = spans[spans["size"] > 1]
-    return pd.Timedelta((spans["max"] - spans["min"]).median())
+    return pd.Timedelta(_spans(column, times, first).median())
 
 
 def _over_days(column: Column, times: Times, first: int) -> float:
     """Return the share of the values of several events whose events are half a day apart and more."""
-    known = times.times.iloc[:first]
-    spans = known.groupby(column.values.iloc[:first]).agg(["min", "max", "size"])
-    spans = spans[spans["size"] > 1]
-    return float(((spans["max"] - spans["min"]) >= pd.Timedelta("12 h")).mean()) if len(spans) else 0.0
+    spans = _spans(column, times, first)
+    return float((spans >= pd.Timedelta("12 h")).mean()) if len(spans) else 0.0
+
+
+def _spans(column: Column, times: Times, first: int) -> pd.Series:
+    """Return the time from the first to the last event of each value of several events."""
+    found = times.times.iloc[:first].groupby(column.values.iloc[:first]).agg(["min", "max", "size"])
+    found = found[found["size"] > 1]
+    return found["max"] - found["min"]
 
 
 def _cut(user: Column, times: list[Times], first: int) -> Grouping:
