@@ -17,15 +17,16 @@ from contextlib import contextmanager
 from dataclasses import fields
 from itertools import chain
 from pathlib import Path
+from threading import Lock
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow.parquet as pq
 
 from m2trec_merlin.errors import M2TRecError
 
 if TYPE_CHECKING:
+    import pandas as pd
     from distributed import Client
     from merlin.dag import ColumnSelector, Node
     from merlin.io import Dataset
@@ -45,6 +46,9 @@ DASK_SETTINGS = {
 
 #: For the workers that we start: they import Merlin before anything of ours could silence it.
 WORKER_ENVIRONMENT = {**DASK_SETTINGS, "PYTHONWARNINGS": "ignore"}
+
+_IMPORTING = Lock()
+_lightly = False
 
 #: Stands in a list without a value for as long as it travels between operators. Upstream: while it fits,
 #: merlin-core looks for the type of a list column among the values of a partition
@@ -133,25 +137,39 @@ def teach_merlin(cudf: ModuleType) -> None:
     Workflow.transform.register(cudf.DataFrame)(lambda self, frame: self._transform_df(frame))
 
 
+def import_lightly() -> None:
+    """Let `importing_merlin` leave out what only fitting needs, from now on.
+
+    It is for the program that owns this process, and never trains in it: a library's caller might import
+    torch, or Transformers4Rec, at any moment.
+    """
+    global _lightly
+    _lightly = True
+
+
 @contextmanager
-def light_merlin() -> Iterator[None]:
-    """Keep out of what is imported in the block what no transformation of a frame of pandas needs.
+def importing_merlin() -> Iterator[None]:
+    """Import Merlin in the block, for transforming frames of pandas alone.
+
+    After `import_lightly`, what no transformation needs is kept out of what is imported, and cannot be imported
+    meanwhile. What is there already stays.
 
     Upstream: `merlin.dtypes.mappings` imports torch and tritonclient wherever they are installed, for names
     of types that no workflow has; `merlin.core` imports numba and Dask's `distributed` to look for GPUs and
     for clients, and `nvtabular.ops` numba for kernels of operators that we do not use. Torch aside, that is
     a third of the time that NVTabular takes to import, and 120 MiB; torch is as much again, and hundreds.
-    What is imported in the block never has them, so it is for a process that fits nothing. What is there
-    already stays.
     """
-    absent = [modules for package, modules in _stand_ins().items() if package not in sys.modules]
-    for modules in absent:
-        sys.modules.update(modules)  # type: ignore[arg-type]  # None makes an import fail
-    try:
-        yield
-    finally:
-        for name in chain.from_iterable(absent):
-            del sys.modules[name]
+    # One thread at a time may keep others away.
+    with _IMPORTING:
+        stand_ins = _stand_ins() if _lightly else {}
+        absent = [modules for package, modules in stand_ins.items() if package not in sys.modules]
+        for modules in absent:
+            sys.modules.update(modules)  # type: ignore[arg-type]  # None makes an import fail
+        try:
+            yield
+        finally:
+            for name in chain.from_iterable(absent):
+                del sys.modules[name]
 
 
 def _stand_ins() -> dict[str, dict[str, ModuleType | None]]:
@@ -229,6 +247,8 @@ def columns_without_copies() -> Iterator[None]:
     `frame[names]`, of which pandas makes a copy each time. The option holds for the whole process. It is not
     for `Categorify`, which fills missing values of a selected column in place.
     """
+    import pandas as pd
+
     with pd.option_context("mode.copy_on_write", True):
         yield
 
@@ -285,6 +305,8 @@ class OperatorChain:
 
 
 def _taken(made: Sequence[pd.DataFrame], places: Mapping[str, _Place]) -> pd.DataFrame:
+    import pandas as pd
+
     return pd.DataFrame({name: made[step][column] for name, (step, column) in places.items()}, copy=False)
 
 

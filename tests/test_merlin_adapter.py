@@ -60,23 +60,24 @@ NOT_NEEDED = ("torch", "tritonclient", "numba", "distributed")
 
 
 @pytest.mark.parametrize(
-    ("before", "within", "after", "imported"),
+    ("lightly", "before", "within", "after", "imported"),
     [
-        ("json", "json", "nvtabular", (False, True)),
-        ("json", "nvtabular", "json", (False, False)),
-        ("json", "nvtabular", ", ".join(NOT_NEEDED), (False, True)),
-        (", ".join(NOT_NEEDED), "nvtabular", "json", (True, True)),
+        (False, "json", "nvtabular", "json", (True, True)),
+        (True, "json", "nvtabular", "json", (False, False)),
+        (True, "json", "nvtabular", ", ".join(NOT_NEEDED), (False, True)),
+        (True, ", ".join(NOT_NEEDED), "nvtabular", "json", (True, True)),
     ],
-    ids=["upstream imports them", "not within", "they can be imported later", "or before"],
+    ids=["upstream imports them", "lightly", "they can be imported later", "or before"],
 )
-def test_merlin_imports_what_no_transformation_needs(before, within, after, imported):
+def test_merlin_imports_what_no_transformation_needs(lightly, before, within, after, imported):
     """Upstream: merlin.dtypes.mappings, merlin.core and nvtabular.ops import what is there of these."""
     program = (
         "import sys, m2trec_merlin.merlin_adapter as adapter\n"
         f"names = {NOT_NEEDED}\n"
         "adapter.prepare_merlin()\n"
         f"import {before}\n"
-        "with adapter.light_merlin():\n"
+        f"if {lightly}: adapter.import_lightly()\n"
+        "with adapter.importing_merlin():\n"
         f"    import {within}\n"
         "print([name in sys.modules for name in names])\n"
         f"import {after}\n"

@@ -192,8 +192,10 @@ def _repository(run: Path | None, config: Path, settings: Sequence[str] | None, 
 def _change(act: Callable[[CatalogueVerbs], CatalogueVersion], repository: Path) -> None:
     # The server may run on the same cores, and whoever asks it comes first.
     os.setpriority(os.PRIO_PROCESS, 0, max(_NICE, os.getpriority(os.PRIO_PROCESS, 0)))
+    from m2trec_merlin.merlin_adapter import import_lightly
     from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
 
+    import_lightly()
     with TerminalProgress() as progress:
         version = act(CatalogueVerbs(repository, progress))
         progress.say(f"version {version.number}: {version.did}; {version.items:,} items")

@@ -94,7 +94,7 @@ class RowEncoder:
         ]
         if raw:
             # As a request's items: what is said of an item means the same whichever way it comes.
-            encoder = NewItemEncoder(self._workflow, self._attributes, in_background=True)
+            encoder = NewItemEncoder(self._workflow, self._attributes)
             ignored: list[list[Ignored]] = []
             for start in range(0, len(raw), _AT_ONCE):
                 progress.advance("items", start, len(raw))

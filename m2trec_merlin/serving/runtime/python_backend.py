@@ -14,6 +14,7 @@ from m2trec_merlin.contract.metrics import METRICS
 from m2trec_merlin.contract.surroundings import Surroundings
 from m2trec_merlin.contract.under_way import Counter
 from m2trec_merlin.errors import M2TRecError, RefusedError
+from m2trec_merlin.merlin_adapter import import_lightly
 from m2trec_merlin.serving.runtime.observing.observed import EnsembleStep
 from m2trec_merlin.serving.runtime.tally import Series, Tally
 from m2trec_merlin.serving.runtime.worker import Worker
@@ -30,6 +31,8 @@ class StepModel:
 
     def initialize(self, args: dict[str, str]) -> None:
         """Load this version's files."""
+        # The stub that Triton starts for each model trains nothing.
+        import_lightly()
         folder = Path(args["model_repository"]) / args["model_version"]
         surroundings = Surroundings.read(os.environ)
         self.worker = Worker(type(self).step_class, folder, surroundings, TritonMetrics())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from importlib.metadata import packages_distributions, requires
@@ -15,7 +16,7 @@ from m2trec_merlin.contract.names import PREDICT
 from m2trec_merlin.contract.repository import version_folder
 from m2trec_merlin.serving.export.licences import packages_of
 from m2trec_merlin.serving.export.run import export
-from tests.worlds.shop import Shop, build_shop
+from tests.worlds.shop import Shop, build_shop, raw_items
 
 HEAVY = {"torch", "pandas", "nvtabular", "merlin", "transformers4rec", "dask", "pydantic", "tritonclient"}
 
@@ -44,7 +45,9 @@ ENCODE = """
 import sys
 from pathlib import Path
 import numpy as np
+from m2trec_merlin.merlin_adapter import import_lightly
 from m2trec_merlin.serving.runtime.steps import PreprocessStep
+import_lightly()
 raw = np.array([[b'{"product_name": "red bread", "price": 2}']], object)
 asked = {"item_ids": np.array([[b""]], object), "item_attributes": raw}
 [answer] = PreprocessStep(Path(sys.argv[1]), in_background=True).answer([asked])
@@ -52,6 +55,15 @@ assert answer["rows"].tolist() == [[-1]], answer
 print(*sys.modules)
 import torch  # as an encoder of sentences would
 assert torch.ones(1).sum() == 1
+"""
+
+CHANGE = """
+import sys
+from pathlib import Path
+from m2trec_merlin.serving.catalogue.run import CatalogueVerbs
+CatalogueVerbs(Path(sys.argv[1])).update(Path(sys.argv[2]))
+import transformers4rec.torch  # as training would, in the same process
+print(*sys.modules)
 """
 
 COMMAND = """
@@ -82,6 +94,13 @@ def test_answering_for_known_items_imports_no_heavy_package(shop: Shop) -> None:
 def test_encoding_raw_items_imports_nvtabular_and_little_else(shop: Shop) -> None:
     loaded = modules_of(ENCODE, str(shop.preprocess))
     assert "nvtabular" in loaded and not loaded & {"torch", "tritonclient", "numba", "distributed"}
+
+
+def test_who_changes_a_catalogue_may_train_afterwards(shop: Shop, tmp_path: Path) -> None:
+    repository = shutil.copytree(shop.repository, tmp_path / "triton", symlinks=True)
+    raw_items().head(1).to_parquet(tmp_path / "items.parquet")
+    loaded = modules_of(CHANGE, str(repository), str(tmp_path / "items.parquet"))
+    assert {"nvtabular", "transformers4rec", "numba"} <= loaded
 
 
 @pytest.mark.parametrize("mixture", [NoMixture(), FixedMixture(by_id=1.0, content=0.5, beside=0.5)])

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from functools import cache, partial
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
     #: The workflow, what encodes with it, and attributes by which values are read.
     Loaded = tuple[Any, Any, list[Attribute]]
 
-_IMPORTING = Lock()
-
 
 class NewItemEncoder:
     """Encodes raw attributes exactly as the catalogue's were.
@@ -40,8 +36,7 @@ class NewItemEncoder:
     Args:
         directory: of the saved items workflow, in a version folder of the first step.
         attributes: those the model reads.
-        in_background: import at once, and `light_merlin`, as only a process of its own may: meanwhile any
-            other import of torch there fails. If not, all is imported when it is first needed.
+        in_background: load at once, in a thread; if not, when it is first needed.
         of_events: whether the workflow is that of sessions, and the "items" are events; of these attributes.
         filters: attributes by which items are filtered.
     """
@@ -56,7 +51,7 @@ class NewItemEncoder:
     ) -> None:
         self._attributes, self._filters = attributes, filters
         seal = seal_of(directory.parent)
-        load = partial(_load, directory, seal, attributes, not in_background, of_events)
+        load = partial(_load, directory, seal, attributes, of_events)
         self._loaded = _started(load) if in_background else cache(load)
 
     @classmethod
@@ -228,15 +223,12 @@ def _started(load: Callable[[], Loaded]) -> Callable[[], Loaded]:
     return loaded
 
 
-def _load(
-    directory: Path, seal: str, raw: Sequence[RawAttribute], in_process: bool, of_events: bool
-) -> Loaded:
+def _load(directory: Path, seal: str, raw: Sequence[RawAttribute], of_events: bool) -> Loaded:
     try:
-        from m2trec_merlin.merlin_adapter import light_merlin, prepare_merlin
+        from m2trec_merlin.merlin_adapter import importing_merlin, prepare_merlin
 
         prepare_merlin()
-        # One thread at a time may keep others away.
-        with _IMPORTING, nullcontext() if in_process else light_merlin():
+        with importing_merlin():
             from m2trec_merlin.attributes import parse_attribute
             from m2trec_merlin.attributes.operators import load_operators
             from m2trec_merlin.workflows.items import encode_items, items_workflow
