@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from m2trec_merlin.cli.options import SetOption
+from m2trec_merlin.runs import HeldOut
 
 app = typer.Typer()
 
@@ -55,17 +56,21 @@ def replay(
 def promote(
     candidate: Annotated[Path, typer.Argument(help="A run: its folder, or its configuration file.")],
     over: Annotated[Path, typer.Option(help="The run that is served, or the link to it: runs/current.")],
-    metric: Annotated[str, typer.Option(help="What decides, on validation sessions.")] = "HIT@20",
+    metric: Annotated[str, typer.Option(help="What decides.")] = "HIT@20",
     margin: Annotated[
         float,
         typer.Option(min=0, max=1, help="By which it may be worse, so that a fresher model takes over."),
     ] = 0.0,
+    split: Annotated[
+        HeldOut,
+        typer.Option(help="Whose sessions of the candidate: on valid it looks better, as it was chosen there."),
+    ] = "test",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Make a run the current one if it is better by more than chance; exit code 3: it is not."""
     from m2trec_merlin.cli.versions import run_promote
 
-    raise typer.Exit(run_promote(candidate, over, metric, margin, as_json))
+    raise typer.Exit(run_promote(candidate, over, metric, margin, split, as_json))
 
 
 @app.command()

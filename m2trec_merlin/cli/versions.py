@@ -1,4 +1,4 @@
-"""Which of two models is the better one to serve: by what was really asked, and by validation sessions."""
+"""Which of two models is the better one to serve: by what was really asked, and by sessions held out."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from m2trec_merlin.contract.checksums import require_sealed
 from m2trec_merlin.contract.repository import find_repository
 from m2trec_merlin.errors import NothingToDoError
 from m2trec_merlin.evaluation.bootstrap import CONFIDENCE_TEXT
+from m2trec_merlin.runs import HeldOut
 
 #: Exit codes; 1 is what every verb that fails returns, 2 what a wrong command line does.
 YES, NO = 0, 3
@@ -51,7 +52,9 @@ def run_replay(log: Path, against: Path, k: int, at_least: float | None, as_json
     return NO if at_least is not None and found.overlap < at_least else YES
 
 
-def run_promote(candidate: Path, over: Path, metric: str, margin: float, as_json: bool) -> int:
+def run_promote(
+    candidate: Path, over: Path, metric: str, margin: float, split: HeldOut, as_json: bool
+) -> int:
     """Make a run the current one if it is better by more than chance; print why, return the exit code.
 
     Args:
@@ -59,6 +62,7 @@ def run_promote(candidate: Path, over: Path, metric: str, margin: float, as_json
         over: the same of the run that is served, or the link to it.
         metric: that decides, as in HIT@20.
         margin: by which the candidate may be worse.
+        split: of the candidate's sessions, on which both are measured.
         as_json: print one JSON object rather than a table.
     """
     from m2trec_merlin.evaluation.promotion import FEWEST_SESSIONS, judge, open_run
@@ -74,17 +78,17 @@ def run_promote(candidate: Path, over: Path, metric: str, margin: float, as_json
         require_sealed(new.triton, files=())
         link = link_over(old.model_directory if over.is_file() else over)
         lost = left_behind(old.triton, new.triton)
-        verdict = judge(new, old, metric, progress, margin)
+        verdict = judge(new, old, metric, progress, margin, split)
         if lost and verdict.takes_over:
             progress.say(lost)
     if verdict.takes_over:
         lead_to(link, new.model_directory)
     if as_json:
-        said = {**asdict(verdict), "promoted": verdict.takes_over, "link": str(link)}
+        said = {**asdict(verdict), "promoted": verdict.takes_over, "link": str(link), "split": split}
         print_plain(json.dumps(said, indent=1))
         return YES if verdict.takes_over else NO
     _print_table(
-        f"{candidate} over {over}, {verdict.prefixes:,} prefixes of validation sessions",
+        f"{candidate} over {over}, {verdict.prefixes:,} prefixes of {split} sessions",
         {
             f"{verdict.metric} of the candidate": f"{verdict.candidate:.4f}",
             f"{verdict.metric} of the current one": f"{verdict.current:.4f}",
@@ -95,7 +99,7 @@ def run_promote(candidate: Path, over: Path, metric: str, margin: float, as_json
     )
     why = f"{'no better' if not margin else f'not within {margin:g}'} for certain"
     if verdict.is_of_few:
-        why = f"{verdict.sessions:,} validation sessions say nothing of others, {FEWEST_SESSIONS} would"
+        why = f"{verdict.sessions:,} {split} sessions say nothing of others, {FEWEST_SESSIONS} would"
     what = f"{link} leads to it now" if verdict.takes_over else f"{why}: {over} stays as it was"
     print_plain(f"{candidate}: {what}")
     return YES if verdict.takes_over else NO

@@ -85,8 +85,8 @@ def known_before(run: Run, catalogue: Catalogue, split: HeldOut = "test") -> Kno
     return Known(known, catalogue.known_counts, catalogue.known_recent_counts)
 
 
-def known_but_for(run: Run, catalogue: Catalogue, other: Run) -> Known:
-    """Return what a server knows, less the validation sessions of another run, by their ids.
+def known_but_for(run: Run, catalogue: Catalogue, other: Run, split: HeldOut = "test") -> Known:
+    """Return what a server knows, less the sessions of a split of another run, by their ids.
 
     On these the two are compared. Where some are left out, trends are those of training; where sessions go on
     from split to split, all is.
@@ -94,16 +94,17 @@ def known_but_for(run: Run, catalogue: Catalogue, other: Run) -> Known:
     Args:
         run: that is served.
         catalogue: of the run.
-        other: whose validation sessions come.
+        other: whose sessions come.
+        split: which of them.
 
     Raises:
         ArtifactError: `preprocess` has not run.
     """
     if run.config.data.split.is_nested or other.config.data.split.is_nested:
-        return known_before(run, catalogue, "valid")
+        return known_before(run, catalogue, split)
     known = known_before(run, catalogue)
     ours = np.concatenate([_ids(session_files(run.sessions(each))) for each in KNOWN_BEFORE_TEST])
-    theirs = np.isin(ours, _ids(session_files(other.sessions("valid"))))
+    theirs = np.isin(ours, _ids(session_files(other.sessions(split))))
     if not theirs.any():
         return known
     return Known.training(catalogue, known.sessions.take(np.flatnonzero(~theirs)))

@@ -1,4 +1,8 @@
-"""Is a candidate better than the model that is served? Both on the same validation sessions, pair by pair."""
+"""Is a candidate better than the model that is served? Both on the same sessions, pair by pair.
+
+These are the candidate's test sessions. Its epoch and its mixture are the best of many on its validation
+sessions, where it would look better than an equal that was chosen elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ from m2trec_merlin.evaluation.run import our_scorers
 from m2trec_merlin.evaluation.served import WithoutUnknown
 from m2trec_merlin.preprocessing.rereading import encode_again
 from m2trec_merlin.progress import SILENT, Progress
-from m2trec_merlin.runs import Run
+from m2trec_merlin.runs import HeldOut, Run
 from m2trec_merlin.sessions import Sessions
 
 #: Sessions of which an interval says something of others.
@@ -105,8 +109,9 @@ def judge(
     metric: str = "HIT@20",
     progress: Progress = SILENT,
     margin: float = 0.0,
+    split: HeldOut = "test",
 ) -> Verdict:
-    """Compare two runs on the candidate's validation sessions, by the candidate's settings of evaluation.
+    """Compare two runs on sessions of the candidate, by the candidate's settings of evaluation.
 
     Args:
         candidate: that may take the other's place.
@@ -115,9 +120,10 @@ def judge(
         metric: name and cut-off, as in HIT@20.
         progress: is told how far scoring is.
         margin: by which the candidate may be worse and still take over.
+        split: of the candidate's sessions; `valid` favours the candidate.
 
     Raises:
-        ArtifactError: there are no validation sessions, the other catalogue has none of their items, or the
+        ArtifactError: there are no such sessions, the other catalogue has none of their items, or the
             other model reads attributes of events that the candidate's data lack.
         ConfigError: there is no such metric, its cut-off is all of the catalogue, or no intervals are wanted.
     """
@@ -130,18 +136,22 @@ def judge(
         raise ConfigError(
             f"metric '{metric}': any model finds all of {fewest:,} items: take a smaller cut-off"
         )
-    sessions = Sessions.load(candidate.sessions("valid"))
+    sessions = Sessions.load(candidate.sessions(split))
+    if not len(sessions):
+        raise ArtifactError(
+            f"{candidate.sessions(split)} holds no sessions: data.split of the candidate leaves some for {split}"
+        )
     # Ids of values are those of one run's workflow.
-    of_events = encode_again(candidate, ours, "valid", current)
+    of_events = encode_again(candidate, ours, split, current)
     translated = replace(translate(sessions, ours, theirs), attributes=of_events)
     lacking = translated.rows[sessions.rows != NO_ITEM] == NO_ITEM
     if lacking.all():
-        valid = candidate.sessions("valid")
         raise ArtifactError(
-            f"{current.catalogue} has no item of the sessions in {valid}: is it the same shop?"
+            f"{current.catalogue} has no item of the sessions in {candidate.sessions(split)}: is it the same "
+            "shop?"
         )
-    known = known_before(candidate, ours, "valid")
-    known_to_current = known_but_for(current, theirs, candidate)
+    known = known_before(candidate, ours, split)
+    known_to_current = known_but_for(current, theirs, candidate, split)
     verdict = weigh(
         _outcome(candidate, ours, known, sessions, config, seed, progress),
         _outcome(current, theirs, known_to_current, translated, config, seed, progress),
@@ -175,7 +185,7 @@ def weigh(candidate: Outcome, current: Outcome, metric: Metric, k: int, samples:
         ArtifactError: there is no prefix.
     """
     if not len(candidate.prefixes):
-        raise ArtifactError("there is no prefix to compare on: no validation session has one")
+        raise ArtifactError("there is no prefix to compare on: no session has one")
     values = [metric.values(outcome, k).astype(np.float64) for outcome in (candidate, current)]
     difference = values[0] - values[1]
     low, high = session_intervals(difference[:, None], candidate.prefixes.session, samples, seed)

@@ -111,22 +111,23 @@ def test_no_session_is_known_longer_than_those_of_training(tmp_path: Path) -> No
 
 
 def test_two_runs_are_compared_on_sessions_that_neither_knows(tmp_path: Path) -> None:
-    """What the one holds back for validation, the other may have been served with."""
+    """What the one holds back, the other may have been served with."""
     data = {"split": {"kind": "column"}, "columns": {"split": "split"}}
     later = {"valid1": ["a", "b"], "valid7": ["b", "d"]}
     (tmp_path / "now").mkdir()
     (tmp_path / "then").mkdir()
     now, _ = preprocessed(tmp_path / "now", {"train1": ["a", "b"], **later, "test1": ["a", "d"]}, **data)
     then, catalogue = preprocessed(tmp_path / "then", BY_COLUMN, **data)
-    left = known_but_for(then, catalogue, now)
+    left = known_but_for(then, catalogue, now, "valid")
     assert named(catalogue, left.sessions) == [["a", "b"] * 8, ["a", "b"]], "valid1 is left out"
     assert left.counts is catalogue.train_counts
     other, _ = preprocessed(tmp_path / "now", {**BY_COLUMN, "valid8": ["a", "b"]}, **data)
-    assert len(known_but_for(then, catalogue, other).sessions) == 2
+    assert len(known_but_for(then, catalogue, other, "valid").sessions) == 2
     only = {"train1": ["a", "b"], "valid9": ["a", "b"], "test1": ["a", "d"]}
     other, _ = preprocessed(tmp_path / "now", only, **data)
-    everything = known_but_for(then, catalogue, other)
-    assert len(everything.sessions) == 3 and everything.counts is catalogue.known_counts
+    for split in ("test", "valid"):
+        everything = known_but_for(then, catalogue, other, split)
+        assert len(everything.sessions) == 3 and everything.counts is catalogue.known_counts
 
 
 def test_catalogues_of_before_tell_of_training_alone(tmp_path: Path) -> None:

@@ -112,18 +112,20 @@ def expected(shop: Shop) -> list[int]:
 
 @pytest.fixture(scope="module")
 def runs(shops: dict[str, Shop]) -> Path:
-    """Their folder. In each validation session, the next item is the one that new expects."""
-    sessions = [[row, following] for row, following in enumerate(expected(shops["new"]), 1)]
+    """Their folder. The next item is the one that new expects in test sessions, and old in validation ones."""
     for shop in shops.values():
-        valid = Run(shop.config).sessions("valid")
-        ids = [f"v{number}" for number in range(len(sessions))]
-        table = pa.table({"session_id": ids, "row": pa.array(sessions, pa.list_(pa.int64()))})
-        pq.write_table(table, valid / "part-00000.parquet")
+        for split, right in (("test", "new"), ("valid", "old")):
+            sessions = [[row, following] for row, following in enumerate(expected(shops[right]), 1)]
+            ids = [f"{split}{number}" for number in range(len(sessions))]
+            table = pa.table({"session_id": ids, "row": pa.array(sessions, pa.list_(pa.int64()))})
+            folder = Run(shop.config).sessions(split)
+            folder.mkdir(exist_ok=True)
+            pq.write_table(table, folder / "part-00000.parquet")
         as_if_written(Run(shop.config).preprocessed)
     return shops["new"].config.directory.parent
 
 
-def test_models_are_measured_on_validation_sessions(runs: Path, shops: dict[str, Shop]) -> None:
+def test_models_are_measured_on_test_sessions(runs: Path, shops: dict[str, Shop]) -> None:
     verdict = judge(open_run(runs / "new"), open_run(runs / "old"), "HIT@1")
     new, old = (np.array(expected(shops[name])) for name in ("new", "old"))
     hits = (new == old).sum()
@@ -132,6 +134,8 @@ def test_models_are_measured_on_validation_sessions(runs: Path, shops: dict[str,
     assert verdict.current == pytest.approx(hits / N_ITEMS)
     assert verdict.difference == pytest.approx(1 - hits / N_ITEMS)
     assert 0 < verdict.low < verdict.difference < verdict.high and verdict.takes_over
+    chosen_on = judge(open_run(runs / "new"), open_run(runs / "old"), "HIT@1", split="valid")
+    assert (chosen_on.candidate, chosen_on.current) == (verdict.current, 1) and not chosen_on.takes_over
 
 
 class Counted:
@@ -236,3 +240,11 @@ def test_what_cannot_be_compared_is_named(runs: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=f"any model finds all of {N_ITEMS} items: take a smaller cut-off"):
         judge(old, old, f"HIT@{N_ITEMS}")
     (runs / "new" / "triton" / "manifest.json").write_text(manifest)
+    [part] = old.sessions("test").iterdir()
+    some = pq.read_table(part)
+    pq.write_table(some.slice(0, 0), part)
+    as_if_written(old.preprocessed)
+    with pytest.raises(ArtifactError, match=r"sessions/test holds no sessions: data.split of the candidate"):
+        judge(old, old)
+    pq.write_table(some, part)
+    as_if_written(old.preprocessed)
