@@ -151,8 +151,8 @@ def import_lightly() -> None:
 def importing_merlin() -> Iterator[None]:
     """Import Merlin in the block, for transforming frames of pandas alone.
 
-    After `import_lightly`, what no transformation needs is kept out of what is imported, and cannot be imported
-    meanwhile. What is there already stays.
+    After `import_lightly`, what no transformation needs is kept out of what is imported, and cannot be
+    imported meanwhile. What is there already stays.
 
     Upstream: `merlin.dtypes.mappings` imports torch and tritonclient wherever they are installed, for names
     of types that no workflow has; `merlin.core` imports numba and Dask's `distributed` to look for GPUs and

@@ -105,11 +105,12 @@ class Sessions:
 
     @cached_property
     def n_repeats(self) -> int:
-        """Events that may be targets, and whose item is one that the session held before."""
+        """Events that may be targets, and whose item is a known one that the session held before."""
         session = np.repeat(np.arange(len(self)), self.lengths)
         _, first = np.unique(session * (self.rows.max(initial=0) + 1) + self.rows, return_index=True)
         repeats = np.ones(len(self.rows), bool) if self.is_target is None else self.is_target.copy()
         repeats[first] = False
+        repeats &= self.rows != NO_ITEM
         return int(repeats.sum())
 
     @property

@@ -63,7 +63,7 @@ def promote(
     ] = 0.0,
     split: Annotated[
         HeldOut,
-        typer.Option(help="Whose sessions of the candidate: on valid it looks better, as it was chosen there."),
+        typer.Option(help="Of the candidate: on valid, where it was chosen, it looks better."),
     ] = "test",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

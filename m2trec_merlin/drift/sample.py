@@ -165,6 +165,7 @@ def _encode(data: Path, ids: np.ndarray, workflow: Workflow, catalogue: Catalogu
     with reading(data / ITEMS_FILE, "data"):
         table = pq.read_table(data / ITEMS_FILE).to_pandas(integer_object_nulls=True)
     found = IdIndex(table[ITEM_ID].astype(str)).find(pd.Series(ids, dtype=object))
+    assert (found >= 0).all(), "sessions hold items of the table alone"
     encoded = encode_items(workflow, table.iloc[found])
     return {
         name: EncodedColumn.from_arrow(

@@ -139,7 +139,7 @@ def judge(
     sessions = Sessions.load(candidate.sessions(split))
     if not len(sessions):
         raise ArtifactError(
-            f"{candidate.sessions(split)} holds no sessions: data.split of the candidate leaves some for {split}"
+            f"{candidate.sessions(split)} holds no sessions: data.split has to leave some for {split}"
         )
     # Ids of values are those of one run's workflow.
     of_events = encode_again(candidate, ours, split, current)

@@ -78,10 +78,13 @@ class MetadataKnn(MixedView):
 def first_of_equal_metadata(catalogue: Catalogue) -> np.ndarray:
     """Return for each row the first row with the same attributes, int64 [R]; NO_ITEM is like no other.
 
-    Vectors are left out: they differ in the last digits where they were made of the same text.
+    Vectors are left out: they differ in the last digits where they were made of the same text. Where there is
+    nothing else, no row is like another.
     """
     first: dict[tuple[bytes, ...], int] = {}
     columns = [c for c in catalogue.attributes.values() if c.field.layout is not Layout.VECTORS]
+    if not columns:
+        return np.arange(catalogue.n_rows)
     same = np.zeros(catalogue.n_rows, np.int64)
     for row in range(1, catalogue.n_rows):
         key = tuple(column.of(row).tobytes() for column in columns)

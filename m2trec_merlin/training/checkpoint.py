@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,16 @@ def find_checkpoint(folder: Path, inputs: str, progress: Progress = SILENT) -> P
             "run `m2trec train --restart`"
         )
     return None
+
+
+def best_epochs(folder: Path) -> set[int]:
+    """Return the epochs that the checkpoints in a folder call the best; 0 where there was none yet."""
+    found = set()
+    for path in folder.glob(_STEPS):
+        # Of what cannot be read, nothing goes on.
+        with suppress(ArtifactError, KeyError):
+            found.add(int(read_json(path / _STATE, "train")["progress"]["best_epoch"]))
+    return found
 
 
 def load_checkpoint(

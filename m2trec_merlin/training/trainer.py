@@ -32,7 +32,13 @@ from m2trec_merlin.model.storage import save_weights
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.sessions import Prefixes
 from m2trec_merlin.training.captured_steps import CapturedSteps, TrainStep
-from m2trec_merlin.training.checkpoint import TrainingState, find_checkpoint, load_checkpoint, save_checkpoint
+from m2trec_merlin.training.checkpoint import (
+    TrainingState,
+    best_epochs,
+    find_checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
 from m2trec_merlin.training.hardware import choose_precision
 from m2trec_merlin.training.loader import SessionLoader
 from m2trec_merlin.training.optimizer import Optimizers, build_optimizer, clip_gradients
@@ -150,7 +156,7 @@ class Trainer:
             self._save(optimizer, state)
         if state.best_epoch:
             self.processes.wait()
-            self.model.load_state_dict(load_file(self._best(state)))
+            self.model.load_state_dict(load_file(self._best(state.best_epoch)))
         return state
 
     @property
@@ -175,12 +181,13 @@ class Trainer:
     def _save(self, optimizer: Optimizers, state: TrainingState) -> None:
         save_checkpoint(self.folder, self.model, optimizer, state, self.inputs, self.processes)
         if self.processes.is_first:
-            for path in self.folder.glob(_BESTS):
-                if path != self._best(state):
-                    path.unlink()
+            # The checkpoint before the newest may be gone on from, too.
+            wanted = {self._best(epoch) for epoch in best_epochs(self.folder)}
+            for path in set(self.folder.glob(_BESTS)) - wanted:
+                path.unlink()
 
-    def _best(self, state: TrainingState) -> Path:
-        return self.folder / _BEST.format(state.best_epoch)
+    def _best(self, epoch: int) -> Path:
+        return self.folder / _BEST.format(epoch)
 
     def _train_epoch(self, do: TrainStep, optimizer: Optimizers, state: TrainingState) -> None:
         self.model.train()
@@ -254,7 +261,7 @@ class Trainer:
             if not best or _rank_of(record) > _rank_of(best):
                 state.best_epoch, state.best_value = state.epoch, record["HIT@20"]
                 if self.processes.is_first:
-                    save_weights(self.model, self._best(state))
+                    save_weights(self.model, self._best(state.best_epoch))
         self.monitor.epoch(state)
 
     def _measure(self) -> list[float]:

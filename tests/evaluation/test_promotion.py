@@ -112,7 +112,7 @@ def expected(shop: Shop) -> list[int]:
 
 @pytest.fixture(scope="module")
 def runs(shops: dict[str, Shop]) -> Path:
-    """Their folder. The next item is the one that new expects in test sessions, and old in validation ones."""
+    """The next item is the one that new expects in test sessions, and old in validation ones."""
     for shop in shops.values():
         for split, right in (("test", "new"), ("valid", "old")):
             sessions = [[row, following] for row, following in enumerate(expected(shops[right]), 1)]
@@ -244,7 +244,7 @@ def test_what_cannot_be_compared_is_named(runs: Path, tmp_path: Path) -> None:
     some = pq.read_table(part)
     pq.write_table(some.slice(0, 0), part)
     as_if_written(old.preprocessed)
-    with pytest.raises(ArtifactError, match=r"sessions/test holds no sessions: data.split of the candidate"):
+    with pytest.raises(ArtifactError, match=r"sessions/test holds no sessions: data.split has to"):
         judge(old, old)
     pq.write_table(some, part)
     as_if_written(old.preprocessed)

@@ -38,6 +38,14 @@ def test_all_of_the_metadata_has_to_be_equal() -> None:
     assert first_of_equal_metadata(catalogue).tolist() == [0, 1, 2, 1, 4, 2, 6]
 
 
+def test_vectors_alone_say_of_no_two_items_that_they_are_the_same() -> None:
+    field = Field("image", Layout.VECTORS, 2)
+    images = {"image": EncodedColumn(field, np.ones((4, 2), np.float32))}
+    catalogue = Catalogue(np.arange(4), np.array([0, 1, 1, 1]), images)
+    assert first_of_equal_metadata(catalogue).tolist() == [0, 1, 2, 3]
+    assert not MetadataKnn.is_worth_trying(catalogue)
+
+
 def test_where_no_two_items_are_alike_it_is_session_knn() -> None:
     catalogue = tiny_catalogue()
     train = Sessions.from_lists([[1, 2, 3], [2, 3, 4], [1, 4], [5, 6, 1]])

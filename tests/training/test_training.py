@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from m2trec_merlin.catalogue import Catalogue
 from m2trec_merlin.config import Config, EvaluationConfig
@@ -200,6 +201,25 @@ class TestTrainer:
         assert (progress.epoch, progress.best_epoch) == (2, 1)
         assert torch.equal(next(model.parameters()), weights[0]) and not torch.equal(weights[0], weights[1])
         assert [path.name for path in tmp_path.rglob("best*")] == ["best-0001.safetensors"]
+
+    def test_the_checkpoint_before_the_newest_still_has_its_best_weights(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The newest one is damaged, and the epoch after the other one comes out worse the second time."""
+        config = tiny_config(training={"epochs": 2})
+        for measured in ([[0.5, 0.2], [0.9, 0.4]], [[0.4, 0.2]]):
+            values = iter(measured)
+            monkeypatch.setattr(Trainer, "_measure", lambda self, values=values: next(values))
+            tested, model, _ = trainer(tmp_path, config, Recorder())
+            progress = tested.train(seed=1)
+            best = torch.clone(next(model.parameters()))
+            if len(measured) == 2:
+                assert progress.best_epoch == 2
+                first, newest = sorted((tmp_path / "checkpoints").glob("step-*"))
+                (newest / "tensors.safetensors").write_bytes(b"")
+                of_first = load_file(first / "tensors.safetensors")
+        name = next(name for name, _ in model.named_parameters())
+        assert progress.best_epoch == 1 and torch.equal(best, of_first[f"model.{name}"])
 
     def test_stops_after_max_steps(self, tmp_path: Path) -> None:
         recorder = Recorder()

@@ -24,7 +24,7 @@ class Changes:
     Attributes:
         added: by id, what was said of items when they were added.
         updates: by id, what updates have said of items since; the rest is as exported, or as added.
-        removed: ids that are no items any more, even if a later export has them.
+        removed: ids that are no items any more, though the export has them.
         availability: by id, of items that are not available at all times.
         listed: exported items that were listed after the training before, and have not sold since.
     """

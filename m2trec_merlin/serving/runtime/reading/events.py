@@ -16,7 +16,7 @@ from m2trec_merlin.encoded import EncodedColumn, EncodedItems
 from m2trec_merlin.errors import RefusedError
 from m2trec_merlin.serving.runtime.notes import name_some, show
 from m2trec_merlin.serving.runtime.reading.new_items import NewItemEncoder
-from m2trec_merlin.serving.runtime.reading.remembered import RememberedItems
+from m2trec_merlin.serving.runtime.reading.remembered import MOST_REMEMBERED, RememberedItems
 from m2trec_merlin.serving.runtime.request_json import parse_json
 
 if TYPE_CHECKING:
@@ -69,8 +69,11 @@ class EventReader:
         # Each by itself: most values of most attributes were met before, and NVTabular takes its time. The
         # workflow knows columns by the names of their attributes.
         folder, named = directory / EVENTS_WORKFLOW, [replace(a, column=a.field.name) for a in version.events]
+        most = MOST_REMEMBERED // len(named)
         self._encoders = {
-            a.column: RememberedItems(NewItemEncoder(folder, [a], in_background, of_events=True), [a.column])
+            a.column: RememberedItems(
+                NewItemEncoder(folder, [a], in_background, of_events=True), [a.column], most
+            )
             for a in named
         }
         columns = [a.column for a in version.events if not is_derived(a.column)]

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from m2trec_merlin.encoded import EncodedItems
 
-#: Bytes, about, of all that is remembered together.
-_MOST = 100_000_000
+#: Bytes, about, of all that one reader of requests remembers.
+MOST_REMEMBERED = 100_000_000
 #: The same of an item: arrays of its attributes, and so much for each letter of its values.
 _EACH, _A_LETTER = 10_000, 5
 
@@ -47,7 +47,7 @@ class RememberedItems:
         most: bytes, about, of what is remembered; those asked for longest ago are forgotten first.
     """
 
-    def __init__(self, encoder: RawItemEncoder, columns: Sequence[str], most: int = _MOST) -> None:
+    def __init__(self, encoder: RawItemEncoder, columns: Sequence[str], most: int = MOST_REMEMBERED) -> None:
         self._encoder, self._columns, self._most = encoder, columns, most
         self._known: OrderedDict[str, NewItem] = OrderedDict()
         self._bytes = 0
