@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from m2trec_merlin.contract.version import Description
 from m2trec_merlin.errors import RefusedError
 from m2trec_merlin.serving.runtime.notes import cut
 from m2trec_merlin.serving.runtime.options.amount import TopK
-from m2trec_merlin.serving.runtime.options.base import Draft, Option
+from m2trec_merlin.serving.runtime.options.base import Draft, Need, Option
 from m2trec_merlin.serving.runtime.options.diversity import Diversity
 from m2trec_merlin.serving.runtime.options.exclusions import Exclude, ExcludeSessionItems
 from m2trec_merlin.serving.runtime.options.explaining import Explain
@@ -20,7 +21,16 @@ from m2trec_merlin.serving.runtime.options.reranking import Candidates
 from m2trec_merlin.serving.runtime.options.session_key import SessionKey
 from m2trec_merlin.serving.runtime.request_json import parse_json
 
-__all__ = ["OPTIONS", "Draft", "Option", "apply_options", "check_options", "options_schema", "without_effect"]
+__all__ = [
+    "OPTIONS",
+    "Draft",
+    "Option",
+    "apply_options",
+    "check_options",
+    "needs_of",
+    "options_schema",
+    "without_effect",
+]
 
 #: All options, in the order in which they are applied.
 OPTIONS: tuple[Option[Any], ...] = (
@@ -67,6 +77,11 @@ def check_read_options(raw: object, version: Description) -> dict[str, Any]:
         raise RefusedError("; ".join(problems))
     read = {name: _BY_NAME[name].read(value, version) for name, value in raw.items()}
     return {**_defaults(version), **read}
+
+
+def needs_of(options: Mapping[str, Any]) -> frozenset[Need]:
+    """Return what the second step needs for the options of a request, which were checked."""
+    return frozenset().union(*(option.needs for option in OPTIONS if options[option.name]))
 
 
 def options_schema(version: Description) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeGuard, TypeVar
+from typing import Any, Generic, Literal, TypeGuard, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from m2trec_merlin.serving.runtime.catalogue.item_table import Items
 from m2trec_merlin.serving.runtime.notes import cut, name_some
 
 T = TypeVar("T")
+
+#: What most requests can do without: where in the request the events stood, and ids of all that it holds.
+Need = Literal["places", "held"]
 
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -92,6 +95,7 @@ class Option(Generic[T]):
         default: where the request says nothing and the exported version has no default of its own.
         meaning: what a person is told of it.
         needs_model: whether it changes what the model says, and nothing where that says nothing.
+        needs: what the first step hands over to the second for it, where it is asked for.
     """
 
     name: str
@@ -99,6 +103,7 @@ class Option(Generic[T]):
     default: T
     meaning: str = ""
     needs_model: bool = False
+    needs: frozenset[Need] = frozenset()
 
     def schema(self, version: Description) -> dict[str, Any]:
         """Return the JSON Schema of a value, by which programs make fields for a person to fill in.
@@ -125,6 +130,21 @@ class Option(Generic[T]):
     def apply(self, value: T, draft: Draft) -> None:
         """Change the search."""
         raise NotImplementedError
+
+
+class Flag(Option[bool]):
+    """An option that is asked for or not."""
+
+    expected = "true or false"
+    default = False
+
+    def schema(self, version: Description) -> dict[str, Any]:
+        """See `Option.schema`."""
+        return {"type": "boolean"}
+
+    def fits(self, value: object) -> bool:
+        """See `Option.fits`."""
+        return isinstance(value, bool)
 
 
 #: JSON Schemas that several options are made of.

@@ -6,7 +6,7 @@ from typing import Any
 
 from m2trec_merlin.contract.version import Description
 from m2trec_merlin.encoded import NO_ITEM
-from m2trec_merlin.serving.runtime.options.base import ID_SCHEMA, Draft, Option, as_ids, is_list_of_ids
+from m2trec_merlin.serving.runtime.options.base import ID_SCHEMA, Draft, Flag, Option, as_ids, is_list_of_ids
 
 
 class Exclude(Option[list[str]]):
@@ -34,21 +34,12 @@ class Exclude(Option[list[str]]):
         draft.forbidden += draft.rows_of(value, self.name)
 
 
-class ExcludeSessionItems(Option[bool]):
+class ExcludeSessionItems(Flag):
     """`exclude_session_items`: whether to leave out what the session holds."""
 
     name = "exclude_session_items"
-    expected = "true or false"
-    default = False
     meaning = "leave out what the session holds"
-
-    def schema(self, version: Description) -> dict[str, Any]:
-        """See `Option.schema`."""
-        return {"type": "boolean"}
-
-    def fits(self, value: object) -> bool:
-        """See `Option.fits`."""
-        return isinstance(value, bool)
+    needs = frozenset({"held"})
 
     def apply(self, value: bool, draft: Draft) -> None:
         """Forbid the session's items, however long ago, and candidates that are called like one."""

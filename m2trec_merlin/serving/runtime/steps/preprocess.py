@@ -25,9 +25,7 @@ from m2trec_merlin.serving.runtime.bounds import LONGEST_REQUEST_ID, require_sho
 from m2trec_merlin.serving.runtime.catalogue.exported_ids import ExportedIds
 from m2trec_merlin.serving.runtime.catalogue.live_versions import LiveVersions
 from m2trec_merlin.serving.runtime.faults import answer_good
-from m2trec_merlin.serving.runtime.options import check_options
-from m2trec_merlin.serving.runtime.options.exclusions import ExcludeSessionItems
-from m2trec_merlin.serving.runtime.options.explaining import Explain
+from m2trec_merlin.serving.runtime.options import check_options, needs_of
 from m2trec_merlin.serving.runtime.options.identity import RequestId
 from m2trec_merlin.serving.runtime.options.reranking import Candidates, ids_of
 from m2trec_merlin.serving.runtime.reading.events import EventReader
@@ -137,7 +135,7 @@ class PreprocessStep:
 
 
 def _request(asked: _Asked, read: ReadSession) -> Request:
-    options, candidates = asked.options, asked.options[Candidates.name]
+    options, candidates, needs = asked.options, asked.options[Candidates.name], needs_of(asked.options)
     if candidates is not None:
         # Their attributes have been read.
         options = {**options, Candidates.name: ids_of(candidates)}
@@ -149,8 +147,8 @@ def _request(asked: _Asked, read: ReadSession) -> Request:
         request_id=asked.request_id,
         catalogue=read.catalogue,
         outside=read.outside,
-        places=read.places if options[Explain.name] else [],
-        held=[each for each in asked.session.item_ids if each] if options[ExcludeSessionItems.name] else [],
+        places=read.places if "places" in needs else [],
+        held=[each for each in asked.session.item_ids if each] if "held" in needs else [],
         events=read.events,
     )
 
