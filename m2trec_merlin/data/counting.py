@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from m2trec_merlin.column_names import POSITION, SESSION_ID
+from m2trec_merlin.column_names import ITEM_ID, POSITION, SESSION_ID
 from m2trec_merlin.config import Config
 from m2trec_merlin.data.event_columns import EventColumns
+from m2trec_merlin.data.item_order import ItemOrder
 from m2trec_merlin.data.report.counts import SplitCounts
 from m2trec_merlin.data.splits import (
     LEFT_OUT,
@@ -95,7 +96,9 @@ def split_sessions(
     nested = config.data.split.is_nested
     counts = [SplitCounts(data.known_items, last_only=nested and name != "train") for name in SPLITS]
     cold_sessions, left_out = 0, pd.Index([])
+    order = ItemOrder(data.items, data.known_items)
     for chunk, split in splits:
+        order.add(chunk)
         before, left_out = left_out, _distinct(chunk[SESSION_ID][split == LEFT_OUT])
         # Parts of one session come one after the other, and it is left out once.
         cold_sessions += int((~left_out.isin(before)).sum())
@@ -107,6 +110,8 @@ def split_sessions(
                     write(events, name)
         done = counts[0].sessions if nested else sum(one.sessions for one in counts)
         progress.say(f"split {done:,} of {data.sessions:,} sessions")
+    notices = order.notices(source.interactions_origin.column(ITEM_ID))
+    data = replace(data, notices=[*data.notices, *notices])
     counted = Counted(data, counts, cold, cold_sessions)
     _require_all_splits(config, source, counted)
     return counted

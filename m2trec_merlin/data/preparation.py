@@ -88,7 +88,7 @@ def _prepare(config: Config, step: Step, force: bool, progress: Progress) -> Pat
         if config.data.cold_item_share:
             pq.write_table(pa.table({ITEM_ID: data.known_items.ids[counted.cold]}), folder / COLD_ITEMS_FILE)
         suggested = length_for_most_events(counted.splits[0].lengths, config.data.min_session_length)
-        data = replace(data, notices=[*data.notices, *_very_long(counted.splits)])
+        data = replace(counted.data, notices=[*counted.data.notices, *_very_long(counted.splits)])
         counted = replace(counted, data=data)
         statistics = describe(config, source.name, counted)
         if cut := statistics.left_out.cut_events:

@@ -25,6 +25,7 @@ from m2trec_merlin.readers.grouping import GroupedSessions
 from m2trec_merlin.readers.left_out import LeftOut
 from m2trec_merlin.readers.positions import parse_positions
 from m2trec_merlin.readers.settings import DataSettings
+from m2trec_merlin.readers.shuffling import shuffle_sessions
 from m2trec_merlin.readers.source import Origin
 from m2trec_merlin.readers.times import ISO_8601, require_format
 from m2trec_merlin.readers.user_sessions import BusiestUser, UserSessions
@@ -76,6 +77,12 @@ class TablesOptions(DialectOptions):
         "refusing them",
     )
 
+    shuffle: bool = Field(
+        False,
+        description="put events of a session that `columns.order` does not tell apart in a random order: for "
+        "tables that are sorted by item",
+    )
+
     @field_validator("time_format")
     @classmethod
     def _tells_times(cls, time_format: str | None) -> str | None:
@@ -124,7 +131,7 @@ class TablesData(DataSettings):
 
     def open(self, seed: int, more: Mapping[str, str] | None = None) -> TableFiles:
         """Return the reader."""
-        return TableFiles(self, more or {})
+        return TableFiles(self, more or {}, seed)
 
     @model_validator(mode="after")
     def _items_are_somewhere(self) -> TablesData:
@@ -172,9 +179,9 @@ class TableFiles:
     in CSV are whole numbers if all in the items table are.
     """
 
-    def __init__(self, config: TablesData, more: Mapping[str, str]) -> None:
+    def __init__(self, config: TablesData, more: Mapping[str, str], seed: int) -> None:
         self._options = config.options
-        self._more = more
+        self._more, self._seed = more, seed
         self._interactions_file = TableFile(config.interactions, self._options.dialect("data.options"))
         self._items_file = (
             self._interactions_file if config.items is None else TableFile(config.items, config.items_dialect)
@@ -264,7 +271,10 @@ class TableFiles:
         for chunk in self._whole_sessions():
             kept = chunk if known is None or ITEM_ID not in chunk else self._left_out.drop(chunk, known)
             if len(kept):
-                yield kept
+                yield shuffle_sessions(kept, self._seed) if self._shuffles(kept) else kept
+
+    def _shuffles(self, events: pd.DataFrame) -> bool:
+        return self._options.shuffle and SESSION_ID in events
 
     def _whole_sessions(self) -> Iterator[pd.DataFrame]:
         available = self._interactions_file.columns()

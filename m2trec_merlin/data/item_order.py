@@ -1,0 +1,75 @@
+"""Whether events stand in the order of their items, which is hardly the order in which they happened.
+
+Shape legend: N items.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from m2trec_merlin.column_names import ITEM_ID, POSITION, TIMESTAMP
+from m2trec_merlin.readers.canonical import KnownItems
+from m2trec_merlin.shares import percent
+
+#: Neighbouring events in question, and the share of them that rise, or fall, from which on this is no chance.
+_ENOUGH, _SORTED = 200, 0.95
+
+
+class ItemOrder:
+    """Counts how often an item is followed by one that sorts behind it, chunk by chunk.
+
+    Events at different times are not counted, as their order is known.
+
+    Args:
+        items: the canonical items table.
+        known: its ids.
+    """
+
+    def __init__(self, items: pd.DataFrame, known: KnownItems) -> None:
+        self._known = known
+        self._ranks = {name: ranks for name in items if (ranks := _ranks(items[name])) is not None}
+        self._counts = {name: np.zeros(2, np.int64) for name in self._ranks}
+
+    def add(self, events: pd.DataFrame) -> None:
+        """Take canonical events of whole sessions."""
+        items = self._known.positions(events[ITEM_ID])
+        pairs = events[POSITION].to_numpy()[1:] > 0
+        if TIMESTAMP in events:
+            times = events[TIMESTAMP].to_numpy()
+            pairs &= times[1:] == times[:-1]
+        before, after = items[:-1][pairs], items[1:][pairs]
+        for name, ranks in self._ranks.items():
+            steps = ranks[after] - ranks[before]
+            is_known = (ranks[after] >= 0) & (ranks[before] >= 0)
+            self._counts[name] += np.array([(steps > 0)[is_known].sum(), (steps < 0)[is_known].sum()])
+
+    def notices(self, column: str) -> list[str]:
+        """Say by which column the items of sessions are sorted; nothing if they are by none.
+
+        Args:
+            column: what the interactions call the items.
+        """
+        shares = {
+            name: float(counts.max() / counts.sum())
+            for name, counts in self._counts.items()
+            if counts.sum() >= _ENOUGH
+        }
+        if not shares or max(shares.values()) < _SORTED:
+            return []
+        name = max(shares, key=lambda each: shares[each])
+        by = column if name == ITEM_ID else name
+        return [
+            f"sessions are sorted by '{by}': where no time tells events apart, {percent(shares[name])} of "
+            f"changes go {'up' if np.argmax(self._counts[name]) == 0 else 'down'}. A model learns that, and "
+            "results look better than they are. If the table was written so, set data.options.shuffle: true, "
+            "and name a column in data.columns.order only if it holds times"
+        ]
+
+
+def _ranks(values: pd.Series) -> np.ndarray | None:
+    """Return the place of each value in rising order, int64 [N], -1 if missing; None for lists."""
+    if values.dtype == object and pd.api.types.infer_dtype(values, skipna=True) != "string":
+        return None
+    codes, _ = pd.factorize(values, sort=True)
+    return codes.astype(np.int64)
