@@ -27,7 +27,7 @@ RARE_STARTS = ((0.5, 1.5, 3.0), (0.0, 1.5, 3.0), (-2.0, -1.0, 0.0, 1.0, 2.0))
 PRICES = (0.01, 0.02, 0.04)
 #: The tail from which on more of it is worth nothing: chance has its part in the best of a thousand mixtures.
 ENOUGH_OF_THE_TAIL = 1.2
-#: Prefixes below which a part of the sample says nothing.
+#: Prefixes below which a part of the sample says nothing: that its items are lowered costs nothing that shows.
 ENOUGH_OF_A_PART = 50
 
 _K = 20
@@ -38,7 +38,7 @@ def search_settings() -> list[object]:
     weights = [(weight.name, weight.step, weight.signed) for weight in WEIGHTS.values()]
     views = {name: (view.guess, view.settings) for name, view in VIEWS.items()}
     starts = [dict(start) for start in STARTS]
-    return [weights, views, PRICES, RARE_STARTS, ENOUGH_OF_THE_TAIL, starts, BEST]
+    return [weights, views, PRICES, RARE_STARTS, ENOUGH_OF_THE_TAIL, ENOUGH_OF_A_PART, starts, BEST]
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,10 @@ class Trials:
             max([float(hits[part].mean()) for hits in alone], default=0.0) if enough else None
             for part, enough in self._parts()
         ]
+        # Nobody would see what it costs to lower them.
+        self._kept_up = {
+            name for name, single in zip(("rare", "new"), self.single, strict=True) if single is None
+        }
         # No weights find a next item that no view has among the best.
         self._within = np.flatnonzero(lists.target >= 0)
         self._lists = lists.take(self._within)
@@ -130,7 +134,10 @@ class Trials:
         return [(part, part.sum() >= ENOUGH_OF_A_PART) for part in (self._counted.rare, self._counted.new)]
 
     def _rounded(self, weights: Weights) -> Weights:
-        return Weights(**{name: round(weights[name], 3) for name in self.names})
+        tried = {name: round(weights[name], 3) for name in self.names}
+        return Weights(
+            **{name: max(value, 0.0) if name in self._kept_up else value for name, value in tried.items()}
+        )
 
     def _worth(self, weights: Weights, names: Sequence[str], scores: np.ndarray) -> Point:
         """Return what weights are worth, of which those in `names` are not yet in the scores."""

@@ -133,6 +133,15 @@ def test_the_tail_is_the_harmonic_mean_of_what_it_is_to_the_best_view_alone() ->
     assert both.tail == pytest.approx(2 / (1 / 1 + 1 / 5))
 
 
+@pytest.mark.parametrize(("n_rare", "n_new"), [(100, 100), (10, 190), (190, 10)])
+def test_items_of_which_no_target_is_measured_are_not_lowered(n_rare: int, n_new: int) -> None:
+    """With 10 targets, what it costs would not show."""
+    lists, parts = two_items(n_rare, 5, n_new, 5)
+    tried = Trials(lists, parts).at(Weights(rare=-2.0, new=-3.0)).weights
+    assert tried["rare"] == (-2 if n_rare >= 50 else 0)
+    assert tried["new"] == (-3 if n_new >= 50 else 0)
+
+
 def test_a_part_that_no_view_finds_alone_is_compared_with_one_hit() -> None:
     trials = Trials(*two_items(100, 0, 100, 50))
     everything = trials.at(Weights(rare=2.5))
