@@ -52,7 +52,20 @@ _OF_ONE = r"[\x{80}-\x{bf}\x{152}-\x{192}\x{2c6}\x{2dc}\x{2013}-\x{203a}\x{20ac}
 _LOST = (
     rf"\x{{fffd}}|[\x{{c2}}\x{{c3}}]{_OF_ONE}|\x{{e2}}\x{{20ac}}{_OF_ONE}|^[^/=&]*\p{{L}}\?\p{{Ll}}[^/=&]*$"
 )
-_NOTABLE = 0.01
+#: Control characters that no text has, where another encoding has letters and marks.
+_CONTROLS = r"[\x{80}-\x{9f}]"
+_IN_MARKS = r"""(?s)^=?".*"$|^'.*'$"""
+#: What values hardly mean to hold, by the share of them from which on it is told.
+_DOUBTFUL = (
+    (_MARKUP, 0.01, "marks of web pages, which count as words: write {} without"),
+    (_LOST, 0.01, "letters that another encoding has damaged, such as {}: export them as UTF-8"),
+    (_CONTROLS, 0.01, "control characters, such as {}: a table of cp1252 is not latin-1 (encoding: cp1252)"),
+    (
+        _IN_MARKS,
+        0.5,
+        "quotation marks around their values, which belong to these, such as {}: write them without",
+    ),
+)
 
 #: A node of a graph of NVTabular operators, or the list of columns that it begins with.
 Node = Any
@@ -176,34 +189,36 @@ class Attribute(Section):
         if written.all():
             yield Fault("is a list written as text", values, written, WRITTEN_LISTS_HINT)
 
-    def doubts(self, values: pd.Series) -> Iterator[str]:
+    def doubts(self, values: pd.Series, of: str = "items") -> Iterator[str]:
         """Say of the known values of the raw column what is no fault, but hardly meant so.
 
-        These are words for none, marks of web pages, which count as words, lost letters, and a few lists.
+        These are words for none, marks of web pages, which count as words, lost letters, quotation marks
+        around values, and a few lists.
+
+        Args:
+            values: the known values.
+            of: what has them, in the plural.
         """
         written = written_lists(values)
         if written.any():
             example = repr(shorten(values[written].iloc[0], 60))
-            yield f"{written.sum():,} items hold lists written as text, read as they stand, such as {example}"
+            yield f"{written.sum():,} {of} hold lists written as text, read as they stand, such as {example}"
         compared = self.comparable(values)
         if not pa.types.is_string(compared.type):
             return
         counted = pc.value_counts(compared)
         for entry in counted.filter(pa.array(are_missing_words(counted.field("values")))).to_pylist():
             yield (
-                f"{entry['counts']:,} items have '{entry['values']}', which is taken for a value: leave it "
+                f"{entry['counts']:,} {of} have '{entry['values']}', which is taken for a value: leave it "
                 "empty where there is none"
             )
-        for pattern, what in (
-            (_MARKUP, "marks of web pages, which count as words: write {} without"),
-            (_LOST, "letters that another encoding has damaged, such as {}: export them as UTF-8"),
-        ):
+        for pattern, most, what in _DOUBTFUL:
             held = counted.filter(
                 pc.fill_null(pc.match_substring_regex(counted.field("values"), pattern), False)
             )
-            if (count := pc.sum(held.field("counts")).as_py() or 0) > _NOTABLE * len(values):
+            if (count := pc.sum(held.field("counts")).as_py() or 0) > most * len(values):
                 example = repr(shorten(held.field("values")[0].as_py(), 60))
-                yield f"{count:,} items hold {what.format(example)}"
+                yield f"{count:,} {of} hold {what.format(example)}"
 
     def value_schema(self) -> dict[str, Any]:
         """Return the JSON Schema of a raw value that is not missing: its types, and what else must hold."""

@@ -36,9 +36,9 @@ class Categorical(Attribute):
         """A vector a value."""
         return Embedding(self.dim)
 
-    def doubts(self, values: pd.Series) -> Iterator[str]:
+    def doubts(self, values: pd.Series, of: str = "items") -> Iterator[str]:
         """Say also which values are probably one."""
-        yield from super().doubts(values)
+        yield from super().doubts(values, of)
         yield from doubts_of_capitals(self.comparable(values))
 
     def comparable(self, values: pd.Series) -> pa.Array:

@@ -65,9 +65,9 @@ class MultiCategorical(Attribute):
         odd = are_objects(values, within_lists=True)
         yield Fault("is neither a value nor a list of values", values, odd)
 
-    def doubts(self, values: pd.Series) -> Iterator[str]:
+    def doubts(self, values: pd.Series, of: str = "items") -> Iterator[str]:
         """Say also which values are probably one, and where another mark seems to separate them."""
-        yield from super().doubts(values)
+        yield from super().doubts(values, of)
         yield from doubts_of_capitals(self.filter_values(values).flatten())
         texts = values[~are_lists(values)].astype(str)
         holding = {mark: int(texts.str.contains(mark, regex=False).sum()) for mark in _SEPARATORS}

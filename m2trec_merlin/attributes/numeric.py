@@ -59,7 +59,7 @@ class Numeric(Attribute):
             yield Fault("is below 0, and log needs numbers of at least 0", single, finite & (found < 0))
         yield Fault("is a list, not a number", values, is_list)
 
-    def doubts(self, values: pd.Series) -> Iterator[str]:
+    def doubts(self, values: pd.Series, of: str = "items") -> Iterator[str]:
         """Say where points may part thousands, and which number hardly is one beside all others."""
         if self.decimal == "." and may_have_points_at_thousands(values):
             pointed = values[values.str.contains(".", regex=False)].iloc[0]

@@ -13,6 +13,7 @@ from m2trec_merlin.cli.terminal import console
 from m2trec_merlin.config import Config, ServingConfig
 from m2trec_merlin.errors import ArtifactError, ConfigError
 from m2trec_merlin.runs import Run
+from m2trec_merlin.serving.runtime.request_json import object_of
 from m2trec_merlin.spelling import number_in
 
 
@@ -69,8 +70,8 @@ def parse_session_item(text: str) -> str | dict[str, Any]:
     if not text.lstrip().startswith("{"):
         return text
     try:
-        attributes: dict[str, Any] = json.loads(text)
-    except json.JSONDecodeError as error:
+        attributes: dict[str, Any] = json.loads(text, object_pairs_hook=object_of)
+    except ValueError as error:
         raise ConfigError(f"item {text}: not valid JSON ({error})") from None
     return attributes
 

@@ -3,8 +3,9 @@
 import rich.markup
 from rich.console import Console
 
-console = Console()
-errors = Console(stderr=True)
+# Text between colons may be an id, a path or a value.
+console = Console(emoji=False)
+errors = Console(stderr=True, emoji=False)
 
 
 def print_plain(text: str) -> None:

@@ -137,6 +137,9 @@ def _anchor_paths(raw: dict[str, Any], folder: Path) -> None:
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    if "kind" in over and over["kind"] != base.get("kind"):
+        # To another kind of section the other settings mean nothing.
+        return over
     merged = dict(base)
     for key, value in over.items():
         both = isinstance(value, dict) and isinstance(base.get(key), dict)

@@ -16,6 +16,9 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.derived import DERIVED, is_derived
 from m2trec_merlin.readers.problems import ProblemLog
 
+#: Values of an attribute that are looked at for what is hardly meant so, in all and of a chunk.
+_SAMPLED, _SAMPLED_AT_ONCE = 100_000, 20_000
+
 
 class EventColumns:
     """What a configuration wants of events beyond the canonical columns.
@@ -37,7 +40,9 @@ class EventColumns:
         wanted = self._targets.values if self._targets else []
         self._target_values = as_category(pd.Series(wanted, dtype=object))
         self._met: Counter[str] = Counter()
-        self._unmet = {attribute.name for attribute in self.attributes} - set(self.derived)
+        self._sampled: dict[str, list[pd.Series]] = {
+            a.name: [] for a in self.attributes if a.name not in self.derived
+        }
         self._seen = False
 
     def check(self, chunk: pd.DataFrame, log: ProblemLog) -> None:
@@ -46,8 +51,8 @@ class EventColumns:
             if attribute.name not in chunk:
                 continue
             values = chunk[attribute.name][chunk[attribute.name].notna()]
-            if len(values):
-                self._unmet.discard(attribute.name)
+            if attribute.name in self._sampled and len(values):
+                self._sample(self._sampled[attribute.name], values)
             for fault in attribute.faults(values):
                 what = f"{fault.what} (event attribute '{attribute.name}')"
                 log.add_rows(attribute.name, what, fault.values, fault.wrong, fault.hint)
@@ -81,7 +86,34 @@ class EventColumns:
 
     def notices(self) -> list[str]:
         """Return what is no error, but hardly meant so, once all events have been checked."""
-        return [f"event attribute '{name}' has no value for any event" for name in sorted(self._unmet)]
+        found = self._doubts_of_targets()
+        for attribute in self.attributes:
+            parts = self._sampled.get(attribute.name)
+            if parts == []:
+                found.append(f"event attribute '{attribute.name}' has no value for any event")
+            elif parts:
+                values = pd.concat(parts, ignore_index=True)
+                which = "events" if len(values) < _SAMPLED else f"of {len(values):,} events"
+                found += [f"event attribute '{attribute.name}': {d}" for d in attribute.doubts(values, which)]
+        return found
+
+    def _doubts_of_targets(self) -> list[str]:
+        """Say which values differ from those of targets by capitals alone, and so are none."""
+        if self._targets is None:
+            return []
+        wanted = self._target_values.to_pylist()
+        folded = {value.casefold(): value for value in wanted}
+        return [
+            f"column '{self._targets.column}': {count:,} events have '{value}', which is not '{meant}' of "
+            "data.targets.values, and so are no targets: name both, or write them alike"
+            for value, count in self._met.items()
+            if value not in wanted and (meant := folded.get(value.casefold())) is not None
+        ]
+
+    def _sample(self, parts: list[pd.Series], values: pd.Series) -> None:
+        room = _SAMPLED - sum(map(len, parts))
+        if room > 0:
+            parts.append(values.iloc[: min(room, _SAMPLED_AT_ONCE)])
 
     def canonical(self, raw: pd.DataFrame) -> dict[str, pd.Series]:
         """Return the columns of a valid chunk in their canonical types, but for those that are derived."""

@@ -252,7 +252,8 @@ class InteractionChecker:
         for canonical in missing:
             self._log.add(describe_missing_column(columns[canonical], available, self._purpose(canonical)))
         self._event_columns.finish(self._log, TIMESTAMP in columns)
-        if self._split.needs_times and TIMESTAMP not in columns and not missing:
+        # Of a column without rows nobody knows that it holds times.
+        if self._split.needs_times and TIMESTAMP not in columns and self._rows and not missing:
             self._log.add(
                 f"split.kind '{self._split.kind}' needs a timestamp for each event; there is none: let "
                 "data.columns.order name a column of dates (or of Unix time, with data.options.time_format: "

@@ -27,6 +27,7 @@ from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.readers.canonical import SPLITS
 from m2trec_merlin.readers.source import Source
 from m2trec_merlin.runs import Run, Step
+from m2trec_merlin.runs.definitions import PLACES
 from m2trec_merlin.runs.folder import (
     COLD_ITEMS_FILE,
     INTERACTIONS,
@@ -105,7 +106,7 @@ def _prepare(config: Config, step: Step, force: bool, progress: Progress) -> Pat
             counts=counted.as_dict(),
             repeated_events="kept",
             notices=data.notices,
-            **{MANIFEST_NAME: suggested, TIMES: _times_of(source)},
+            **{MANIFEST_NAME: suggested, TIMES: _times_of(source), PLACES: step.places},
         )
     return target
 

@@ -21,9 +21,12 @@ Verb = Literal["data", "preprocess", "train", "tune", "evaluate", "export"]
 
 #: As `write_manifest` wrote it.
 Manifest = dict[str, Any]
+#: Of tables by the setting that names them: path and bytes.
+Places = dict[str, list[Any]]
 
-#: What manifests call the choice of a mixture that a result was made with, and the format of a result.
-CHOSEN, FORMAT = "chosen", "format"
+#: What manifests call the choice of a mixture that a result was made with, the format of a result, and where
+#: the tables are that it was made from.
+CHOSEN, FORMAT, PLACES = "chosen", "format", "places"
 
 
 def _files(manifest: Manifest) -> Any:
@@ -56,6 +59,7 @@ class StepDefinition:
         left_out: settings that the manifest names only where they say something, so that results of before
             they existed stay current.
         identity: what tells one result from another, as the manifests of later steps keep it.
+        places: of a configuration, where the tables are that the result is made from; see `places_of_data`.
         format: of what a result means, for steps whose results nothing reads but people: raised when those of
             before are not comparable with today's.
     """
@@ -70,6 +74,7 @@ class StepDefinition:
     facts: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     identity: Callable[[Manifest], Any] = _files
+    places: Callable[[Config], Places] = lambda config: {}
     format: int | None = None
 
     def earlier(self) -> tuple[str, ...]:
@@ -99,6 +104,7 @@ STEPS: dict[Verb, StepDefinition] = {
         facts=("source", "report", "version"),
         left_out=("event_attributes",),
         identity=_tables,
+        places=settings.places_of_data,
     ),
     "preprocess": StepDefinition(
         folder=lambda run: run.preprocessed,

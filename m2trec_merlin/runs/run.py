@@ -17,19 +17,26 @@ from m2trec_merlin.runs.steps import Step
 class Run(RunFolder):
     """The run of a configuration.
 
-    Attributes:
+    Args:
         config: what its results are to be made for.
+        names_tables: whether the configuration says where the tables are today, or where they were when the
+            model was trained.
+
+    Attributes:
+        config: see above.
     """
 
     config: Config
+    _names_tables: bool
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, names_tables: bool = True) -> None:
         super().__init__(config.directory, config.model_directory)
         object.__setattr__(self, "config", config)
+        object.__setattr__(self, "_names_tables", names_tables)
 
     def step(self, verb: Verb) -> Step:
         """Return a step of this run."""
-        return step_of(self, verb, self.config)
+        return step_of(self, verb, self.config, self._names_tables)
 
     def as_trained(self, saved: Config) -> tuple[Run, list[str]]:
         """Return the run as its model was trained, and a line for each setting that is another one today.
@@ -42,7 +49,8 @@ class Run(RunFolder):
             ArtifactError: data/ or preprocessed/ were made with other settings than the model.
         """
         parts = ("seed", "data", "attributes", "event_attributes", "model", "training")
-        trained = Run(self.config.model_copy(update={name: getattr(saved, name) for name in parts}))
+        as_saved = {name: getattr(saved, name) for name in parts}
+        trained = Run(self.config.model_copy(update=as_saved), names_tables=False)
         for step in [trained.step(verb) for verb in VERBS if not STEPS[verb].of_the_model]:
             if names := [name for name in step.changes() if not name.startswith("serving.")]:
                 raise ArtifactError(
@@ -75,21 +83,23 @@ class Run(RunFolder):
         ]
 
 
-def step_of(run: RunFolder, verb: Verb, config: Config | None = None) -> Step:
+def step_of(run: RunFolder, verb: Verb, config: Config | None = None, names_tables: bool = False) -> Step:
     """Return a step of a run's folder.
 
     Args:
         run: the folder.
         verb: of the step.
         config: what its result is to be made for; None where that is not asked.
+        names_tables: whether the configuration says where the tables are today.
     """
     definition = STEPS[verb]
     verbs = dict(definition.before)
     if definition.reads_choice and config is not None and isinstance(config.serving.mixture, TunedMixture):
         verbs[CHOSEN] = "tune"
-    before = {name: step_of(run, earlier, config) for name, earlier in verbs.items()}
+    before = {name: step_of(run, earlier, config, names_tables) for name, earlier in verbs.items()}
     wanted = {} if config is None else definition.settings(config)
-    return Step(verb, definition.folder(run), wanted, before)
+    places = definition.places(config) if config is not None and names_tables else {}
+    return Step(verb, definition.folder(run), wanted, before, places)
 
 
 def _shown(value: Any) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from m2trec_merlin.artifacts import MANIFEST, writing
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.manifests import is_current, require_manifest, require_unaltered
-from m2trec_merlin.runs.definitions import FORMAT, STEPS, Manifest, StepDefinition, Verb
+from m2trec_merlin.runs.definitions import FORMAT, PLACES, STEPS, Manifest, Places, StepDefinition, Verb
 from m2trec_merlin.runs.folder import PARTS
 from m2trec_merlin.runs.locks import lock
 from m2trec_merlin.runs.settings import Settings, differences
@@ -26,12 +26,14 @@ class Step:
         folder: what it writes, with a manifest.
         settings: all of the configuration that its result depends on, as the manifest calls it.
         before: the steps whose results it reads, by what the manifest calls these.
+        places: where the tables are that it reads; those that are there.
     """
 
     verb: Verb
     folder: Path
     settings: Settings
     before: Mapping[str, Step]
+    places: Places = field(default_factory=dict)
 
     @property
     def definition(self) -> StepDefinition:
@@ -112,6 +114,10 @@ class Step:
             return f"{self.folder} was made with other settings ({', '.join(changes)}): {remedy}"
         for name in self.outdated():
             return f"{self.folder} was made before {self.before[name].folder} changed: {remedy}"
+        for name, (place, size) in manifest.get(PLACES, {}).items():
+            now, size_now = self.places.get(name, (place, size))
+            if now != place and size_now != size:
+                return f"{self.folder} was made from another file than data.{name} names now: {remedy}"
         return None
 
     def changes(self) -> dict[str, tuple[Any, Any]]:

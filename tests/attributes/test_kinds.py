@@ -227,6 +227,13 @@ def test_another_separator_than_the_values_have_is_told(
         ("multi_categorical", ["tools|home &amp; garden", "tools"], "1 items hold marks of web pages"),
         (
             "text",
+            ["Men\x92s", "bed"],
+            "1 items hold control characters, such as 'Men\\x92s': a table of cp1252",
+        ),
+        ("categorical", ['="bed"', '="lamp"'], "2 items hold quotation marks around their values"),
+        ("categorical", ["'bed'", "'lamp'", "rug"], "2 items hold quotation marks around their values"),
+        (
+            "text",
             ["['pens', 'red']", "pens"],
             "1 items hold lists written as text, read as they stand, such as",
         ),

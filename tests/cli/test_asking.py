@@ -13,6 +13,8 @@ def test_items_of_a_session_are_ids_or_attributes() -> None:
     assert parse_session_item('{"title": "oat milk"}') == {"title": "oat milk"}
     with pytest.raises(ConfigError, match="not valid JSON"):
         parse_session_item('{"title": oat}')
+    with pytest.raises(ConfigError, match="'title' stands there twice"):
+        parse_session_item('{"title": "oat", "title": "rye"}')
 
 
 def test_filters_of_one_column_are_alternatives() -> None:

@@ -88,6 +88,15 @@ def test_what_machines_read_suits_any_terminal(
     assert told.isascii() and "größe" in json.loads(told)["interactions"]["required"]
 
 
+def test_text_between_colons_stays_text(shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    """Rich would make an emoji of it."""
+    name = "data.interactions=home:bed:99.csv"
+    assert run(monkeypatch, "check", "-c", shop, "-s", name, "--json") == 1
+    assert "home:bed:99.csv" in json.loads(capsys.readouterr().out)["problems"][0]
+    assert run(monkeypatch, "data", "-c", shop, "-s", name) == 1
+    assert "home:bed:99.csv" in capsys.readouterr().err
+
+
 def test_wrong_usage_is_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(monkeypatch, "check", "--jsno") == 2
 

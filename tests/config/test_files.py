@@ -243,3 +243,21 @@ def test_a_text_is_written_so_that_either_yaml_reads_a_text(text: str) -> None:
     for value in (text, [text, 1], {"column": text, "gap": 1.5, "all": True, "none": None}):
         written = write_value(value)
         assert parse_yaml(written, "it") == value == yaml.safe_load(written)
+
+
+def test_a_section_of_another_kind_takes_the_place_of_the_one_it_extends(tmp_path: Path) -> None:
+    """What the first kind was told means nothing to the second."""
+    shares = "kind: time, test_share: 0.2, valid_share: 0.2"
+    (tmp_path / "base.yaml").write_text(f"{SHOP}data: {{chunk_sessions: 7, split: {{{shares}}}}}\n")
+    child = tmp_path / "child.yaml"
+    child.write_text(
+        "extends: base.yaml\ndata: {split: {kind: leave_one_out}}\nevaluation: {prefixes: last}\n"
+    )
+    found = load_config(child).data
+    assert (found.split.kind, found.chunk_sessions) == ("leave_one_out", 7)
+    child.write_text("extends: base.yaml\ndata: {split: {kind: time, test_share: 0.3}}\n")
+    assert load_config(child).data.split.model_dump() == {
+        "kind": "time",
+        "test_share": 0.3,
+        "valid_share": 0.2,
+    }

@@ -174,3 +174,43 @@ def test_attributes_that_no_event_has_are_told(tmp_path):
         "event attribute 'event_type' has no value for any event",
         "event attribute 'paid' has no value for any event",
     ]
+
+
+def told(config) -> list[str]:
+    return validate(config.open_source(), config).notices
+
+
+def test_values_of_events_are_doubted_as_those_of_items_are(tmp_path):
+    raw = make_events()
+    raw["event"] = raw["event"].replace({"cart": "View", "buy": "NULL"})
+    raw["paid"] = [f"{1 + n % 9}.{n % 900 + 100}" for n in range(len(raw))]
+    found = [line for line in told(events_config(tmp_path, raw)) if line.startswith("event attribute")]
+    n_null = int((raw["event"] == "NULL").sum())
+    assert (
+        f"event attribute 'event_type': {n_null} events have 'NULL', which is taken for a value" in found[0]
+    )
+    assert "'View'" in found[1] and "by small and capital letters alone" in found[1]
+    assert "event attribute 'paid'" in found[2] and "if points part thousands" in found[2]
+    assert len(found) == 3
+
+
+def test_of_many_events_some_are_looked_at(tmp_path, monkeypatch):
+    monkeypatch.setattr("m2trec_merlin.data.event_columns._SAMPLED", 100)
+    raw = make_events().assign(event="NULL")
+    [line] = [line for line in told(events_config(tmp_path, raw)) if "NULL" in line]
+    assert "100 of 100 events have 'NULL'" in line
+
+
+def test_a_value_that_differs_from_a_target_by_capitals_is_told(tmp_path):
+    raw = make_events()
+    raw.loc[raw.index % 2 == 0, "event"] = raw["event"].replace("buy", "Buy")
+    targets = {"column": "event", "values": ["buy"]}
+    config = events_config(tmp_path, raw, event_attributes=[], data={"targets": targets})
+    count = int((raw["event"] == "Buy").sum())
+    [line] = [line for line in told(config) if "targets" in line]
+    assert line.startswith(
+        f"column 'event': {count} events have 'Buy', which is not 'buy' of data.targets.values"
+    )
+    both = {"column": "event", "values": ["buy", "Buy"]}
+    config = events_config(tmp_path, raw, event_attributes=[], data={"targets": both})
+    assert not any("targets" in line for line in told(config))

@@ -47,6 +47,18 @@ def test_empty_and_missing_files(
     assert len(problems) >= len(expected)
 
 
+def test_of_a_table_without_rows_nothing_else_is_said(tmp_path: Path) -> None:
+    (tmp_path / "interactions.csv").write_text("session_id,item_id,time\n")
+    (tmp_path / "items.csv").write_text("item_id,title\n1,a\n")
+    tables = {"interactions": tmp_path / "interactions.csv", "items": tmp_path / "items.csv"}
+    data = {"source": "tables", **tables, "columns": {"order": "time"}, "split": {"kind": "time"}}
+    config = Config.model_validate(
+        {"name": "bad", "data": data, "attributes": [{"name": "title", "kind": "text"}]}
+    )
+    [problem] = problems_of(config)
+    assert problem.endswith("interactions.csv: holds no rows")
+
+
 def test_a_table_with_rows_is_never_said_to_hold_none(
     make_config: MakeConfig, events: pd.DataFrame, items: pd.DataFrame
 ) -> None:

@@ -27,7 +27,7 @@ RARE_STARTS = ((0.5, 1.5, 3.0), (0.0, 1.5, 3.0), (-2.0, -1.0, 0.0, 1.0, 2.0))
 PRICES = (0.01, 0.02, 0.04)
 #: The tail from which on more of it is worth nothing: chance has its part in the best of a thousand mixtures.
 ENOUGH_OF_THE_TAIL = 1.2
-#: Prefixes below which a part of the sample says nothing: that its items are lowered costs nothing that shows.
+#: Prefixes below which a part of the sample says nothing, and lowering its items costs nothing that shows.
 ENOUGH_OF_A_PART = 50
 
 _K = 20

@@ -92,7 +92,9 @@ class DelimitedFile:
             if not self._dialect.quoting:
                 setting = self._dialect.hint("quoting", "false")
                 hint = "no field may hold the separator" + (f", with {setting}" if setting else "")
-            if bad.are_nearly_all:
+            if self._has_single_quotes():
+                hint = "single quotation marks (') hold no field together: write double ones"
+            elif bad.are_nearly_all:
                 hint = f"is its first line, {self._shown_header}, the header? Remove what stands above that"
             raise self._problem(f"{bad.message(len(self.names))}; {hint}")
 
@@ -151,6 +153,13 @@ class DelimitedFile:
             return next((row for row in rows if row), [])
         except csv.Error as error:
             raise self._problem(f"the header cannot be read: {error}") from None
+
+    def _has_single_quotes(self) -> bool:
+        """Tell whether a field of the first lines holds a separator within single quotation marks."""
+        with open_bytes(self.path) as stream:
+            text = stream.read(_CHUNK_BYTES).decode(self._dialect.encoding, "replace")
+        mark = re.escape(self._separator)
+        return bool(re.search(rf"(?m)(?:^|{mark})'[^'\n{mark}]+{mark}[^'\n]*'\s*(?:{mark}|$)", text))
 
     def _refuse_other_formats(self, start: bytes) -> None:
         if what := other_format(start) or (is_binary(start) if self._is_utf8 else ""):

@@ -13,6 +13,8 @@ def explain_missing(path: Path) -> str:
 
 
 def _explain_path(path: Path) -> str:
+    if path.is_symlink():
+        return f": it is a link to {path.readlink()}, which is not there"
     if re.search(r"[*?]", path.name):
         return "; a pattern names no files: name their folder"
     if re.search(r"(^|/)[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from m2trec_merlin.errors import RefusedError
 from m2trec_merlin.serving.runtime.bounds import DEEPEST, MOST_DIGITS
+from m2trec_merlin.serving.runtime.notes import cut
 
 _LONG_NUMBER = re.compile(rf"[0-9][0-9.eE+-]{{{MOST_DIGITS},}}")
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
@@ -27,16 +28,19 @@ def parse_json(text: str, where: str) -> Any:
         where: it stands in the request.
 
     Raises:
-        RefusedError: it cannot be read, is nested too deep, or has a number too long; names `where`.
+        RefusedError: it cannot be read, is nested too deep, has a number too long, or an object names
+            something twice; names `where`.
     """
     # Nearly all requests are told to be harmless by a look at single letters.
     if text.count("[") + text.count("{") > DEEPEST:
         _require_flat(text, where)
     try:
         if _LONG_NUMBER.search(text):
-            value = json.loads(text, parse_int=_short(int), parse_float=_short(float))
+            value = json.loads(
+                text, object_pairs_hook=object_of, parse_int=_short(int), parse_float=_short(float)
+            )
         else:
-            value = json.loads(text)
+            value = json.loads(text, object_pairs_hook=object_of)
         if "\\ud" in text.lower():
             whole = json.dumps(value, ensure_ascii=False).encode(errors="surrogatepass")
             value = json.loads(whole.decode(errors="replace"))
@@ -45,6 +49,19 @@ def parse_json(text: str, where: str) -> Any:
     except (ValueError, RecursionError) as error:
         raise RefusedError(f"{where}: not valid JSON ({error})") from None
     return value
+
+
+def object_of(entries: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object, as `json.loads` is to make it.
+
+    Raises:
+        ValueError: it names something twice, of which one value would be lost.
+    """
+    found = dict(entries)
+    if len(found) < len(entries):
+        twice = next(name for number, (name, _) in enumerate(entries) if name in dict(entries[:number]))
+        raise ValueError(f"'{cut(twice)}' stands there twice")
+    return found
 
 
 class _TooLongError(Exception):

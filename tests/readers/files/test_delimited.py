@@ -214,6 +214,13 @@ def test_what_stands_above_the_header_is_to_be_removed(tmp_path: Path) -> None:
     )
 
 
+def test_single_quotation_marks_around_separators_are_told(tmp_path: Path) -> None:
+    content = b"id,title\n" + b"1,'lamp, red'\n" * 40
+    assert "single quotation marks (') hold no field together: write double ones" in problem(
+        tmp_path, content
+    )
+
+
 def test_lines_that_are_quoted_as_a_whole_are_told(tmp_path: Path) -> None:
     content = b'"session,item"\n"s,i"\n'
     assert "each of its lines stands in quotation marks as a whole: remove these" in problem(

@@ -4,7 +4,6 @@ import errno
 import gzip
 import os
 import re
-import unicodedata
 from pathlib import Path
 
 import pandas as pd
@@ -334,12 +333,6 @@ def test_a_file_that_a_link_misses_is_no_less_than_a_missing_file(tmp_path: Path
     (tmp_path / "gone.csv").symlink_to(tmp_path / "nowhere.csv")
     with pytest.raises(DataError, match=r"gone\.csv: is a link to .*nowhere\.csv, which is not there"):
         TableFile(tmp_path).read()
-
-
-def test_a_name_that_differs_by_its_unicode_form_alone_is_told(tmp_path: Path) -> None:
-    (tmp_path / unicodedata.normalize("NFD", "café.csv")).write_text("a\n1\n")
-    with pytest.raises(DataError, match=r"no such file or folder; one there is called so with letters"):
-        TableFile(tmp_path / unicodedata.normalize("NFC", "café.csv")).columns()
 
 
 def test_text_that_is_called_parquet_is_told_its_name(tmp_path: Path) -> None:

@@ -26,6 +26,13 @@ def test_what_cannot_be_read_names_its_place(text: str) -> None:
         parse_json(text, "item_attributes[3]")
 
 
+@pytest.mark.parametrize("text", ['{"price": 5, "price": 90}', '[{"a": {"price": 1, "b": 2, "price": 1}}]'])
+def test_an_object_that_names_something_twice_is_refused(text: str) -> None:
+    """One of the values would be lost."""
+    with pytest.raises(ServerError, match=r"^options: not valid JSON \('price' stands there twice\)"):
+        parse_json(text, "options")
+
+
 @pytest.mark.parametrize("text", ["[" * 100_000, "[" * 33 + "]" * 33, '{"a": ' * 33 + "1" + "}" * 33])
 def test_what_is_nested_too_deep_is_refused_before_it_is_read(text: str) -> None:
     with pytest.raises(ServerError, match=r"^options: lists and objects nested deeper than 32"):
