@@ -51,9 +51,9 @@ def reading(path: Path, verb: str = "", remedy: str = "make it again") -> Iterat
     """Raise an error that names `path` and a remedy if the block cannot read it.
 
     Args:
-        path: the file or folder that the block reads.
+        path: what the block reads.
         verb: the verb that writes it, or "".
-        remedy: what to do instead, where no verb writes it.
+        remedy: what to do if no verb writes it.
 
     Raises:
         ArtifactError: the file is missing, may not be read, or does not hold what it should.
@@ -78,8 +78,8 @@ def command_of(verb: str) -> str:
 def atomic_directory(target: Path) -> Iterator[Path]:
     """Yield a temporary folder that becomes `target` when the block ends without an error.
 
-    An earlier `target` is replaced; if it is a link, the folder that it points to is. On an error the earlier
-    folder stays untouched and the temporary one is removed.
+    An earlier `target` is replaced (if it is a link, the folder behind it). On an error, the earlier one
+    stays untouched and the temporary one is removed.
 
     Raises:
         ArtifactError: nothing can be written there.

@@ -57,8 +57,8 @@ def is_current(directory: Path, inputs: dict[str, Any], parts: str = "") -> bool
 
     Args:
         directory: the folder of the result.
-        inputs: everything the result depends on, as for `write_manifest`.
-        parts: name pattern of the files of a table, see `require_unaltered`.
+        inputs: the inputs, as for `write_manifest`.
+        parts: see `require_unaltered`.
     """
     path = directory / MANIFEST
     try:

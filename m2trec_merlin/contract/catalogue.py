@@ -45,8 +45,8 @@ class Availability:
 
     Attributes:
         hidden: whether it is never recommended.
-        available_from: start of its availability in seconds since 1970; None for no start.
-        available_until: end of its availability in seconds since 1970; None for no end.
+        available_from: start in seconds since 1970; None for no start.
+        available_until: end in seconds since 1970; None for no end.
     """
 
     hidden: bool = False
@@ -71,16 +71,16 @@ class CatalogueVersion:
     """The description of a catalogue version.
 
     Attributes:
-        number: number of the version, from 1 on.
+        number: the version's number, from 1 on.
         parent: number of the version that it was made from.
         did: what was changed, for people.
         written: when it was written, in seconds since 1970.
         export: fingerprint of the export that the changes belong to, see `export_version`.
-        items: number of all items of the catalogue, exported ones included.
+        items: number of items in the whole catalogue.
         removed: ids of removed items, which need not have been in the export.
         availability: availability by id, for items that are not available at all times.
-        listed: ids of exported items that count as newly listed, as all items do that were added later.
-        model: fingerprint of the exported model; empty in versions written before this was recorded.
+        listed: ids of exported items that count as newly listed, as added items do.
+        model: fingerprint of the exported model; empty in versions older than this field.
     """
 
     number: int
@@ -104,8 +104,8 @@ class CatalogueVersion:
 
         Args:
             folder: folder of the version.
-            any_format: whether to accept a version of another export format, which cannot be served. Changes
-                are stored alike in all formats, so an upgrade loses nothing.
+            any_format: whether to accept a version of another format, which cannot be served. Its changes
+                read the same in all formats, so that an upgrade loses nothing.
 
         Raises:
             ArtifactError: files are missing, were added or altered.

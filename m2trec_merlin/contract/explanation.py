@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 
 #: Possible reasons, each tested by leaving it out: attributes of the session's items; similar sessions and
-#: words; `new_item_boost` and the lift of rare and newly listed items; recent sales in comparison with an
-#: item's overall share; the bias of items that are in the session already.
+#: words; `new_item_boost` and the lift of rare and newly listed items; recent sales beside an item's overall
+#: share; the bias of items that are in the session already.
 METADATA, NEIGHBOURS, BOOST, TREND, REPEAT = "metadata", "neighbours", "boost", "trend", "repeat"
 #: The reason of an item whose score does not fall without any of those.
 POPULARITY = "popularity"
@@ -20,8 +20,8 @@ class Explanation:
     Attributes:
         event: position in the request's `item_ids` of the event without which the score would fall most; None
             if it would not fall without any event.
-        event_fall: the fall of the score without this event; None also for the only event of a session, since
-            an empty session cannot be scored for comparison.
+        event_fall: the fall of the score without this event; None also for the only event of a session, as
+            an empty session has no scores.
         attribute: the attribute of this event's item that mattered most; None if none did.
         attribute_fall: the fall of the score if this attribute were missing.
         by: key of the largest of `falls`, or "popularity" if none is above 0.

@@ -14,9 +14,8 @@ from m2trec_merlin.contract.repository import version_folder
 def export_version(repository: Path) -> str:
     """Return the fingerprint of a model repository: 16 hexadecimal digits, the same for the same content.
 
-    The format number is part of the content, since the same files mean something else in another format.
-
-    Where Triton fetches models one by one, as from a bucket, only one step's folder is there and counts.
+    The format counts, since the same files mean something else in another format. Where Triton fetches models
+    one by one, as from a bucket, only one step's folder is there and counts.
     """
     seals = [version_folder(repository, name) / CHECKSUMS for name in (PREPROCESS, PREDICT)]
     return fingerprint([_sealed(seal) for seal in seals if seal.is_file()])

@@ -25,11 +25,11 @@ class Surroundings:
     Attributes:
         log_json: which requests are logged as a line of JSON: none, faulty (refused or failed), all.
         lines_to: file descriptor that these lines are written to.
-        shown: folder for the log of requests and recommendations; empty for no log.
+        shown: folder for the log of requests and recommendations, or "".
         shown_days: days after which files of this log are removed.
-        beside: path of a second model repository, which answers some sessions; empty for none.
-        share: share of the sessions that the second model repository answers.
-        under_way: folder where each worker counts its requests, see `under_way.py`; empty for no counting.
+        beside: path of a second model repository, which answers some sessions, or "".
+        share: share of the sessions that the second one answers.
+        under_way: folder where each worker counts its requests, see `under_way.py`, or "".
     """
 
     log_json: str = "none"
@@ -46,10 +46,10 @@ class Surroundings:
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Surroundings:
-        """Read the settings from an environment; without the variable, they are the defaults.
+        """Read the settings from an environment.
 
         Raises:
-            ConfigError: the variable holds something else.
+            ConfigError: the variable is not valid.
         """
         text = environment.get(VARIABLE, "{}")
         try:

@@ -68,20 +68,19 @@ class Description:
     Attributes:
         max_length: number of last events that the model takes of a session.
         attributes: attributes that raw items are encoded by; none if the model needs item ids.
-        filters: columns that recommendations can be filtered by. The value is the decimal mark of numbers
-            written as text, "." or ",", for a column of numbers, and "" for any other column.
+        filters: columns that recommendations can be filtered by. The value is the decimal mark of numbers as
+            text, "." or ",", for columns of numbers, and "" for others.
         defaults: default values of request options, where they differ from those of the options.
         top_categories: number of values of a predicted attribute in an answer.
         repeat_biases: whether items of the session have a bias of their own.
-        neighbours: whether the export has sessions for neighbours, whose scores are mixed with the model's.
+        neighbours: whether scores of neighbours are mixed with those of the model.
         index: name of the index that candidates are searched with.
         model: fingerprint of the trained model; equal files have equal fingerprints.
         mixture: weights of the neighbours, see `neighbours.weights.Weights`; none without neighbours.
         items: fingerprint of the items' ids, in row order.
-        widths: width of each attribute in an item vector, in the order in which the vector holds them.
+        widths: width of each attribute in an item vector, in the vector's order.
         events: attributes of events; none in most exports.
-        time: where an attribute is made of the time of events, the `column` of a request that holds the time
-            and its `format`.
+        time: `column` and `format` of the time of events in a request, if an attribute is made of it.
     """
 
     max_length: int

@@ -56,7 +56,7 @@ def load(path: str | Path) -> LocalRecommender:
     Raises:
         ArtifactError: there is no export, or its files were altered.
         ConfigError: the file is not a valid configuration.
-        MissingDependencyError: ONNX Runtime, or a package that the neighbours need, is not installed.
+        MissingDependencyError: ONNX Runtime, or a package that neighbours need, is not installed.
     """
     path = Path(path)
     if path.is_file():
@@ -116,7 +116,7 @@ class LocalRecommender:
             options: options of the request, see `RequestOptions`.
 
         Raises:
-            RefusedError: the request is wrong; the message names the field.
+            RefusedError: the request is wrong; names the field.
         """
         return self._answer_one(build_request(session, write_options(top_k, options)))
 
@@ -128,7 +128,7 @@ class LocalRecommender:
             options: options of the request by name; the others have their defaults.
 
         Raises:
-            RefusedError: the request is wrong; the message names the fields.
+            RefusedError: the request is wrong; names the fields.
         """
         return self._answer_one(build_request(session, options))
 
@@ -141,15 +141,15 @@ class LocalRecommender:
         """Recommend items for many sessions, in batches: at least twice as fast as one by one.
 
         Args:
-            sessions: the sessions, each as for `recommend`.
-            top_k: number of recommendations for each session; default: that of the export.
-            options: options of all requests, see `RequestOptions`.
+            sessions: sessions, each as for `recommend`.
+            top_k: number of recommendations per session; default: that of the export.
+            options: options for all sessions, see `RequestOptions`.
 
         Returns:
             An answer for each session, in the order of `sessions`.
 
         Raises:
-            RefusedError: a session is wrong; the message names the session and the field.
+            RefusedError: a session is wrong; names the session and the field.
         """
         # Written once, since all sessions have the same options.
         said = build_request([], write_options(top_k, options))[OPTIONS]
@@ -174,7 +174,7 @@ class LocalRecommender:
             float32 [n, I], one row per item.
 
         Raises:
-            RefusedError: an item is neither in the catalogue nor described; the message names it.
+            RefusedError: an item is neither in the catalogue nor described; names it.
         """
         parts = [np.zeros((0, self._second.recommender.item_width), np.float32)]
         with self._turn:

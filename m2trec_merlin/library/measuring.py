@@ -55,12 +55,11 @@ def evaluate(
 ) -> list[Measurement]:
     """Measure what a run serves on sessions of your own.
 
-    Every prefix of a session is scored, and the next item is ranked among all items; the run's settings of
-    `evaluation` say which prefixes, how many at most, which cut-offs and which intervals. Nothing is fitted
-    on these sessions: the popularity of items, and which of them are rare, are known from the run's training
-    sessions; neighbours, as in a server, also know the validation sessions. So sessions of training or
-    validation are no test. Events of items that the catalogue lacks are reported as a warning and left out,
-    as by a server; if one is the next item, that counts as a miss.
+    The next item after every prefix is ranked among all items; the run's settings of `evaluation` may limit
+    the prefixes, and give cut-offs and intervals. Nothing is fitted on these sessions: the popularity of
+    items, and which are rare, are known from the run's training sessions; neighbours, as in a server, also
+    know the validation sessions. So sessions of training or validation are no test. Events of items that the
+    catalogue lacks are reported as a warning and left out, as by a server; one that comes next is a miss.
 
     Args:
         run: the folder of a run or a link to it, or its configuration file; trained and exported.
@@ -70,7 +69,7 @@ def evaluate(
             Attributes of events, and which events may be targets, are read from the columns that the run's
             interactions have for them.
         split: name of these sessions in the measurements.
-        progress: listener for the progress of scoring.
+        progress: listener for the progress.
 
     Returns:
         A measurement for each model, slice, metric and cut-off; `pandas.DataFrame` accepts the list. With
@@ -111,9 +110,9 @@ def read_sessions(sessions: Own, catalogue: Catalogue, run: Run, tell: Tell) -> 
     """Return sessions as catalogue rows, ordered by their first row in the frame; see `evaluate`.
 
     Args:
-        sessions: sessions as `evaluate` takes them.
+        sessions: sessions as for `evaluate`.
         catalogue: the catalogue of the run.
-        run: the run, which says which attributes of events are read.
+        run: the run, which says what is read of events.
         tell: function that takes a message on what is ignored.
 
     Raises:

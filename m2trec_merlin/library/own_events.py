@@ -68,15 +68,13 @@ def encode_events(
 ) -> EncodedItems:
     """Encode attributes of events; all values of an absent column count as missing.
 
-    Shape legend: E events.
-
     Args:
-        events: whole sessions in order, with the column names of the run's source.
+        events: E events of whole sessions, in order, with the column names of the run's source.
         times: times of the events, see `read_times`.
         positions: int64 [E], positions of the events in their sessions.
         known: bool [E], which events are of items that the catalogue has.
         run: a trained run.
-        tell: function that takes messages on absent columns and on values that count as missing.
+        tell: function that takes messages on absent columns and missing values.
     """
     config = run.config
     if not config.event_attributes:

@@ -19,10 +19,10 @@ async def read_object(request: Request, **fields: type) -> list[Any]:
 
     Args:
         request: the request.
-        fields: type of each field, list or dict, by name.
+        fields: type of each field by name.
 
     Raises:
-        HTTPException: the body is too large, not JSON, or a field is missing or of another type.
+        HTTPException: the body is too large, not JSON, or of another form.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _JSON:
         raise HTTPException(415, f"expected {_JSON}")

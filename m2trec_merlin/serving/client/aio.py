@@ -24,7 +24,7 @@ class AsyncRecommendationClient(BaseClient):
 
     Args:
         address: HOST:PORT of Triton's gRPC; an IPv6 address in brackets.
-        timeout: seconds to wait for an answer, including retries; see `RecommendationClient`.
+        timeout: seconds to wait for an answer, including retries.
         tls: files for an encrypted connection; None for an unencrypted one.
         retry: whether to send a request again, up to four times within `timeout`, if no server took it.
 
@@ -56,7 +56,7 @@ class AsyncRecommendationClient(BaseClient):
         """Recommend items for a session; arguments and errors are those of `RecommendationClient.recommend`.
 
         Raises:
-            RefusedError: the request is wrong; the message names the field.
+            RefusedError: the request is wrong; names the field.
             NoAnswerError: the server cannot be reached, or does not answer in time.
             ServerError: the server failed.
         """

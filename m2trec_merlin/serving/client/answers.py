@@ -90,7 +90,7 @@ def explain_failure(status: str, message: str, address: str, is_live: bool, encr
         status: name of the status.
         message: message of the status.
         address: address of the server.
-        is_live: whether a Triton is there, even if it cannot answer the request.
+        is_live: whether a Triton is there at all.
         encrypted: whether the connection uses TLS.
     """
     if is_live:

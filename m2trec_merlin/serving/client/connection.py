@@ -65,7 +65,7 @@ class Tls:
 
 @dataclass(frozen=True)
 class Connection:
-    """The settings of a connection to a server.
+    """Settings of a connection to a server.
 
     Attributes:
         address: HOST:PORT of Triton's gRPC; an IPv6 address in brackets.

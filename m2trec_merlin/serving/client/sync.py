@@ -61,7 +61,7 @@ class RecommendationClient(BaseClient):
             options: options of the request, see `RequestOptions`; the server refuses unknown ones.
 
         Raises:
-            RefusedError: the request is wrong; the message names the field.
+            RefusedError: the request is wrong; names the field.
             NoAnswerError: the server cannot be reached, or does not answer in time.
             ServerError: the server failed.
         """

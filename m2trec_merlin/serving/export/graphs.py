@@ -72,10 +72,10 @@ class EventSessionGraph(SessionGraph):
         """Encode right-padded sessions; see `SessionGraph.forward`.
 
         Args:
-            vectors: float32 [B, L, I], item vectors.
-            lengths: int64 [B], lengths of the sessions.
-            counted: bool [B, L], true for the most recent event of each item.
-            places: int64 [B, L], index into the events for each position; any index for padding.
+            vectors: float32 [B, L, I].
+            lengths: int64 [B].
+            counted: bool [B, L].
+            places: int64 [B, L], index of the event at each position; any index for padding.
             attributes: attributes of all events.
         """
         assert self.session_encoder.events is not None
@@ -122,7 +122,7 @@ class ItemGraph(nn.Module):
 
 
 def export_sessions(model: M2TRec, item_vectors: np.ndarray, path: Path) -> None:
-    """Write the session graph, and compare it with the model.
+    """Write the session graph.
 
     Args:
         model: the model, in evaluation mode, on the CPU.

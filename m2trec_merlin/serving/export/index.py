@@ -67,7 +67,7 @@ class IndexSample:
         return Asked(self.queries, np.array([lift.novelty for lift in self.lifts], np.float32))
 
     def base(self, biases: np.ndarray) -> Base:
-        """Return the additions to scores that all sessions share, as they are served."""
+        """Return the additions to scores that all sessions share."""
         if self.neighbours is None:
             return Base(biases)
         return Base(biases + self.neighbours.usual, self.neighbours.newness)
@@ -77,8 +77,7 @@ def write_index(wanted: str, folder: Path, sample: IndexSample, progress: Progre
     """Write an index into a version folder that already has the candidates.
 
     Args:
-        wanted: name of an index, or "auto" for the first index worth trying that finds 99 % of the best 20
-            items, or else the last one.
+        wanted: name of an index, or "auto" for the first one worth trying that finds 99 % of the best 20.
         folder: version folder of the second step.
         sample: sessions to measure the index with.
         progress: listener for the chosen index and its recall.
@@ -126,7 +125,7 @@ def measure_recall(candidates: Candidates, folder: Path, sample: IndexSample) ->
 
     Args:
         candidates: candidates of the index.
-        folder: folder with the vectors and biases that the index was written from.
+        folder: folder with the vectors and biases of the candidates.
         sample: sessions to measure the index with.
 
     Raises:
@@ -165,9 +164,9 @@ def draw_sample(
 
     Args:
         model: the trained model, on the CPU.
-        item_vectors: float32 [R, I], item vectors of the catalogue.
+        item_vectors: float32 [R, I], of the catalogue.
         sessions: sessions of catalogue rows to draw from.
-        neighbours: lifts of the neighbours that are served with the model; None if there are none.
+        neighbours: lifts of the neighbours served with the model, if any.
     """
     graph = session_graph(model)
     spread = np.linspace(0, len(sessions) - 1, _SESSIONS).astype(int)

@@ -103,7 +103,7 @@ def require_equal(path: Path, feeds: dict[str, np.ndarray], expected: Sequence[n
     Args:
         path: path of the graph.
         feeds: inputs by name.
-        expected: outputs of the module for these inputs.
+        expected: outputs of the module.
 
     Raises:
         ArtifactError: the outputs differ.

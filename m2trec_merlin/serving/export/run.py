@@ -72,9 +72,9 @@ def export(config: Config, force: bool = False, progress: Progress = SILENT) -> 
     """Write `triton/`: the ensemble `m2trec` over `m2trec_preprocess` and `m2trec_predict`.
 
     Args:
-        config: configuration of the run; for model and data, the settings of the training are used instead.
+        config: configuration of the run; for model and data, those of the training are used instead.
         force: whether to export again even if the result is current.
-        progress: listener for a line at each stage, and for settings that differ from those of the training.
+        progress: listener for a line at each stage, and for settings that differ from the training.
 
     Returns:
         The model repository. It appears complete or not at all.
@@ -118,15 +118,15 @@ def write_repository(
     """Write the models of the ensemble, and the card beside them, into an empty folder.
 
     Args:
-        run: the run as the model was trained; its settings of `serving` are the defaults of answers.
+        run: the run as the model was trained; it also gives the defaults of answers.
         model: the trained model, on the CPU.
-        catalogue: the catalogue that the model was trained on, read from a folder, with its display table.
+        catalogue: the catalogue of the training, read from a folder, with its display table.
         repository: the folder to write into.
         progress: listener for a line at each stage.
 
     Returns:
-        The index of candidates (`index`) and the share of the best items that it finds (`recall_at_20`), the
-        `weights` of the mixture, and the fingerprint of the export (`version`).
+        The name of the `index`, the share of the best items that it finds (`recall_at_20`), the `weights` of
+        the mixture, and the fingerprint of the export (`version`).
 
     Raises:
         ArtifactError: the exported graphs differ from the model.

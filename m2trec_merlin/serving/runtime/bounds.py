@@ -30,7 +30,7 @@ def require_small(tensors: Mapping[str, np.ndarray]) -> None:
         tensors: tensors of one session, one-dimensional; texts as bytes or str.
 
     Raises:
-        RefusedError: the request has more than MOST_BYTES bytes; the message names the largest tensor.
+        RefusedError: the request has more than MOST_BYTES bytes; names the largest tensor.
     """
     sizes = {name: _size(array) for name, array in tensors.items()}
     if sum(sizes.values()) > MOST_BYTES:

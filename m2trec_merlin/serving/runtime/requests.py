@@ -59,7 +59,7 @@ class Answer:
         about: which request is answered, with which model and catalogue.
         explanations: explanations of the first items, if they were asked for.
         new_items: number of recommended items without training history.
-        is_fallback: whether these are the most frequent items, as no item of the session could be used.
+        is_fallback: whether these are the most frequent items, as the session had no usable item.
     """
 
     item_ids: list[str]

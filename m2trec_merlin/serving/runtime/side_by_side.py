@@ -27,7 +27,7 @@ class SideBySide:
     """Two versions of a step, one of which answers each request.
 
     Args:
-        first: version that answers all other sessions, including those without a key.
+        first: version that answers all other sessions.
         second: version that answers a share of the sessions with a key.
         share: this share, between 0 and 1.
     """

@@ -63,11 +63,10 @@ class UnderWay:
 def drain(under_way: UnderWay, seconds: float, given_up: Callable[[], bool]) -> int:
     """Wait until the requests that have come so far are answered.
 
-    A request that its client cancels between the steps never arrives at the second step, so the counts of the
-    two steps may differ for ever. That is why this waits until the second step has taken as many requests as
-    the first handed on, or for one second, and then for the requests in its queue. Requests that are sent
-    directly to the second step, as none of our clients does, can hide as many that are on their way from the
-    first, for a moment.
+    A request that its client cancels between the steps never arrives at the second one, so the counts of the
+    steps may differ for ever. So this waits until the second step has taken as many requests as the first
+    handed on, or for one second, and then for the requests in its queue. Requests sent directly to the second
+    step, as none of our clients does, can hide as many that are on their way there, for a moment.
 
     Args:
         under_way: the requests of the server.
@@ -75,7 +74,7 @@ def drain(under_way: UnderWay, seconds: float, given_up: Callable[[], bool]) -> 
         given_up: function that tells whether to stop waiting.
 
     Returns:
-        The number of requests that are still under way after this time, or when waiting was given up; else 0.
+        The number of requests that are still under way when the time is over or waiting is given up, or 0.
     """
     try:
         _Drain(under_way, time.monotonic() + seconds, given_up).wait()

@@ -75,7 +75,7 @@ class _Signals:
 
     Attributes:
         came: number of signals so far.
-        interrupt: whether the first signal raises KeyboardInterrupt.
+        interrupt: whether the first signal raises it.
     """
 
     def __init__(self) -> None:

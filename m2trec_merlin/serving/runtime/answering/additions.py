@@ -75,8 +75,8 @@ class SessionAdditions:
         Args:
             catalogue: the catalogue that is searched.
             wishes: one wish per session, as its options made it.
-            repeated: int64 [L] per session, rows of the items that get a repeat bias.
-            near: int64 [L] per session, rows of the session whose neighbours are looked up.
+            repeated: int64 [L] per session, rows that get a repeat bias.
+            near: int64 [L] per session, rows whose neighbours are looked up.
         """
         wishes = list(wishes)
         if self._biases is not None:

@@ -32,7 +32,7 @@ from m2trec_merlin.serving.runtime.options import Draft
 
 #: Number of items at the top of an answer that are explained.
 MOST_EXPLAINED = 20
-#: Differences of scores that may be rounding, as it depends on which sessions are computed together.
+#: Largest difference of scores that may be rounding, which depends on what is computed together.
 _ROUNDING = 1e-4
 #: Number of variants that are scored together.
 _AT_ONCE = 16
@@ -63,7 +63,7 @@ class Explainer:
     Args:
         encoder: encoder of sessions.
         additions: what sessions add to scores.
-        widths: width of each attribute in an item vector, in the order in which the vector holds them.
+        widths: width of each attribute in an item vector, in the vector's order.
     """
 
     def __init__(self, encoder: QueryEncoder, additions: SessionAdditions, widths: Mapping[str, int]) -> None:
@@ -136,7 +136,7 @@ def explain(
     Args:
         session: the session that they were recommended for, with at least one event.
         nothing: float32 [I], vector of an item all of whose attributes are missing.
-        widths: width of each attribute, in the order in which an item vector holds them.
+        widths: width of each attribute in an item vector, in the vector's order.
         sources: sources of scores that can be left out, besides metadata.
         score: function that scores the items for variants of the session.
     """

@@ -248,7 +248,7 @@ class Recommender:
         """Return the most probable values for each session.
 
         Args:
-            probabilities: float32 [B, values] per task, probabilities of all values.
+            probabilities: float32 [B, values] for each task.
             n_sessions: B.
         """
         found: list[Categories] = [{} for _ in range(n_sessions)]

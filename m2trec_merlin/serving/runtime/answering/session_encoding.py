@@ -81,9 +81,7 @@ def _events(sessions: Sequence[VectorSession], lengths: np.ndarray) -> dict[str,
 
 
 def places_of(lengths: np.ndarray) -> np.ndarray:
-    """Return the index of the event at each position, int64 [B, L]; 0 for padding.
-
-    Events are numbered through all sessions, one session after the other.
+    """Return the index of the event at each position, int64 [B, L], in all sessions joined; 0 for padding.
 
     Args:
         lengths: int64 [B], lengths of the sessions.

@@ -122,10 +122,8 @@ class NumberColumn:
 class Items:
     """Ids, titles and filter columns of all items of a catalogue.
 
-    Shape legend: R catalogue rows.
-
     Attributes:
-        rows: rows by id.
+        rows: the R rows by id.
         shares: float32 [R], share of the training events that are of each item; 0 for NO_ITEM.
     """
 
@@ -155,7 +153,7 @@ class Items:
             name: name of the column.
             wanted: wanted value or values, as in the option `filters`.
             where: name of the filter in warnings.
-            notes: list of warnings; gets a line about the wanted values that no item has.
+            notes: list of warnings, to which wanted values that no item has are added.
         """
         mask, unknown = self.match(name, wanted)
         if unknown:
@@ -217,7 +215,7 @@ class StackedItems(Items):
         before: the first items, with R rows.
         more: the further items; their row i becomes row R - 1 + i, since their row NO_ITEM is no item.
         rows: rows by id, of all items.
-        shares: float32, share of the training events that are of each of the further items.
+        shares: float32, shares of the further items, see `Items`.
     """
 
     def __init__(self, before: Items, more: Items, rows: RowsOfIds, shares: np.ndarray) -> None:

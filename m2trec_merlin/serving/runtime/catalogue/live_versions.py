@@ -34,8 +34,8 @@ class LiveVersions(Generic[T]):
     """The versions of a catalogue, opened in the form that a step needs.
 
     A new version that is damaged is not served: the earlier one stays in use, the operator is told why
-    (`background.tell`), and the new one is tried again. The same holds for a version of another export, which
-    is there after the repository was replaced.
+    (`background.tell`), and the new one is tried again. The same holds for a version of another export, where
+    the repository was replaced.
 
     Args:
         repository: model repository of the step.

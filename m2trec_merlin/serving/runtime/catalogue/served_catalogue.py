@@ -37,8 +37,8 @@ class RowsOfVectors:
 
     Args:
         first: float32 [G, I], vectors of the first rows.
-        more: float32 [M, I], vectors of the rows that follow.
-        directions: directions of the first vectors, which all versions of a catalogue share.
+        more: float32 [M, I], vectors of the other rows.
+        directions: directions of `first`, which all versions share.
     """
 
     def __init__(self, first: np.ndarray, more: np.ndarray, directions: Directions) -> None:
@@ -84,8 +84,8 @@ class OpenVersion:
         listing: items of the version.
         vectors: item vectors of R rows.
         exported: candidates of the export.
-        more: float32 [M, D], candidate vectors of the rows that follow those of the export.
-        biases: float32 [R], biases of all candidates; -inf for rows that are no candidates.
+        more: float32 [M, D], candidate vectors of the rows after those of the export.
+        biases: float32 [R], biases of all candidates; -inf for other rows.
         availability: availability by id, for items that are not available at all times.
         count: number of items, available or not.
         written: when the version was written, in seconds since 1970.
@@ -137,10 +137,10 @@ class ServedCatalogue:
 
     Attributes:
         listing: items of the version.
-        items: ids, titles and filter columns of the version's items, followed by those of the request.
+        items: ids, titles and filter columns of the version, then those of the request.
         vectors: item vectors of the version.
         exported: candidates of the export.
-        more: candidate vectors of the rows that follow those of the export.
+        more: candidate vectors of the rows after those of the export.
         biases: float32, biases of all rows; -inf for rows that may not be recommended now.
         new: int64, rows that may be recommended and have no training history.
         holds_until: when the next item becomes available or unavailable, in seconds since 1970.

@@ -20,10 +20,10 @@ class Line:
 
     Attributes:
         time: time of the answer, in seconds since 1970.
-        request_id: id of the request in the answer; for an error the id that the client gave, if any.
+        request_id: id of the request in the answer; for an error, the client's own, if any.
         step: name of the step's model in Triton.
         model: fingerprint of the export that answered.
-        milliseconds: time that the batch of the request took.
+        milliseconds: duration of the request's batch.
         outcome: answered, refused or failed, as in `contract/metrics.py`.
         error: why there is no answer; empty if there is one.
         recommended: number of items in the answer.

@@ -64,8 +64,8 @@ class Shown:
         time: time of the answer, in seconds since 1970.
         request_id: id of the request in the answer.
         checked: the tensor `CHECKED` from the first step.
-        recommended_ids: bytes [1, K], ids of the recommended items.
-        scores: float32 [1, K], scores of these items.
+        recommended_ids: bytes [1, K], ids of the items.
+        scores: float32 [1, K], scores of the items.
     """
 
     time: float
@@ -99,7 +99,7 @@ class ShownLog:
         folder: an existing folder.
         days: age in days at which files are removed.
         model: fingerprint of the export that answers.
-        dropped: function that takes the number of lost entries.
+        dropped: function to call with the number of lost entries.
     """
 
     def __init__(self, folder: Path, days: int, model: str, dropped: Callable[[int], None]) -> None:

@@ -31,22 +31,20 @@ _LARGEST = float(np.finfo(np.float32).max)
 class Draft:
     """The search of one request, to which its options are applied one after the other.
 
-    Shape legend: L events of the session, R catalogue rows.
-
     Attributes:
         items: ids, titles and filter columns of the catalogue.
         session_rows: int64 [L], rows of the session; negative for items outside of the catalogue.
         held: ids of all items of the session, if they are to be left out.
         new: int64, rows that count as new.
         notes: warnings of the answer.
-        biases: float32 [R], biases of the candidates; -inf for rows that are no candidates.
+        biases: float32 [R], biases of the candidates; -inf for other rows.
         new_are_named: whether the request names the new items.
         k: number of rows to find.
         additions: additions to scores, by their source as explanations call it.
         forbidden: rows that must not be found.
         allowed: bool [R], rows that pass the filters; None for all rows.
         only: int64, the only rows that are searched; None for all rows.
-        choice: selection of diverse rows among the best; None to take the best themselves.
+        choice: selection of diverse rows among the best; None for the best themselves.
     """
 
     items: Items
@@ -96,8 +94,7 @@ class Option(Generic[T]):
         expected: description of a valid value, for error messages.
         default: value where neither the request nor the export gives one.
         meaning: description for people.
-        needs_model: whether it only affects scores of the model, so that it has no effect on an answer
-            without them, which lists the most popular items.
+        needs_model: whether it only affects scores of the model, and so not a list of the most popular items.
         needs: data that the second step needs from the first where the option is set.
     """
 

@@ -84,8 +84,8 @@ class EventReader:
 
         Args:
             texts: texts of the request, one per event.
-            notes: list of warnings, to which what is ignored is added.
-            problems: list of errors, to which what cannot be read is added.
+            notes: list that warnings are added to.
+            problems: list that errors are added to.
         """
         events = [SaidEvent(place, {}) for place in range(len(texts))]
         accepted = ", ".join(self._columns)
@@ -110,8 +110,8 @@ class EventReader:
         """Encode the last events of sessions, none of them empty, in one pass.
 
         Args:
-            sessions: usable events of each session. If there are more than the model takes, at least one
-                earlier event is needed, since attributes may be derived from the time since it.
+            sessions: usable events of each session: those that the model takes, preceded by at least one
+                earlier event, if any, as attributes may be derived from the time since it.
 
         Raises:
             M2TRecError: a value cannot be encoded.

@@ -32,8 +32,8 @@ class PredictStep:
 
     Args:
         directory: version folder of the step.
-        tally: the counts of this process; None if they are not needed.
-        in_background: whether to look for new catalogue versions in a thread, as a server does.
+        tally: counts of the process, if needed.
+        in_background: whether to look for new catalogue versions in a thread.
     """
 
     name = PREDICT

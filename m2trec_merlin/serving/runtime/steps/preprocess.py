@@ -52,9 +52,9 @@ class PreprocessStep:
 
     Args:
         directory: version folder of the step.
-        tally: the counts of this process; None if they are not needed.
-        in_background: whether to load the workflow for raw items (see `NewItemEncoder`), and to look for new
-            catalogue versions, in threads, as a server does.
+        tally: counts of the process, if needed.
+        in_background: whether to load the workflow (see `NewItemEncoder`), and to look for new catalogue
+            versions, in threads.
     """
 
     name = PREPROCESS
