@@ -5,7 +5,7 @@
     recommender = m2trec.load("runs/my_shop")
     recommender.recommend(["4711", {"title": "oat milk"}], top_k=10)
 
-Nothing is imported before it is used: docs/library.md.
+Each name is imported on first use; see docs/library.md.
 """
 
 from typing import TYPE_CHECKING

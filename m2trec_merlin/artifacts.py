@@ -1,7 +1,7 @@
 """Write results atomically.
 
 A step writes into a temporary folder beside its target and renames it when it is complete,
-so that whoever finds the target finds all of it.
+so the target is either complete or not there.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from typing import Any
 from m2trec_merlin.errors import ArtifactError, reason_of
 
 MANIFEST = "manifest.json"
-#: Ends of the names of a folder that is being written, and of an earlier one whose place it takes.
+#: Name suffixes of a folder that is being written, and of the earlier folder that it replaces.
 _NEW, _RETIRED = ".tmp", ".old"
-#: What the operating system says of a place where nothing can be written.
+#: Error codes of the operating system for a place where nothing can be written.
 _OF_THE_DISK = {
     *(errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EFBIG, errno.EIO, errno.EISDIR, errno.ELOOP),
     *(errno.ENAMETOOLONG, errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS),
@@ -31,10 +31,10 @@ _OF_THE_DISK = {
 
 @contextmanager
 def writing(target: Path) -> Iterator[None]:
-    """Name `target` where the operating system refuses what the block does to write it.
+    """Raise an error that names `target` if the operating system refuses to let the block write it.
 
     Raises:
-        ArtifactError: the disk is full, the place is read-only, no folder, of too long a name, and so on.
+        ArtifactError: the disk is full, the place is read-only or no folder, its name is too long, and so on.
     """
     try:
         yield
@@ -48,10 +48,15 @@ def writing(target: Path) -> Iterator[None]:
 
 @contextmanager
 def reading(path: Path, verb: str = "", remedy: str = "make it again") -> Iterator[None]:
-    """Name `path`, and the verb that writes it or what else helps, where the block cannot read it.
+    """Raise an error that names `path` and a remedy if the block cannot read it.
+
+    Args:
+        path: what the block reads.
+        verb: the verb that writes it, or "".
+        remedy: what to do if no verb writes it.
 
     Raises:
-        ArtifactError: it is missing, may not be read, or does not hold what it should.
+        ArtifactError: the file is missing, may not be read, or does not hold what it should.
     """
     remedy = f"run `{command_of(verb)}`" if verb else remedy
     try:
@@ -65,7 +70,7 @@ def reading(path: Path, verb: str = "", remedy: str = "make it again") -> Iterat
 
 
 def command_of(verb: str) -> str:
-    """Return the command that replaces what a verb wrote; `catalog` goes back to what it wrote before."""
+    """Return the command that replaces what a verb wrote; `catalog rollback` returns to what was before."""
     return f"m2trec {verb}" if verb.startswith("catalog ") else f"m2trec {verb} --force"
 
 
@@ -73,8 +78,8 @@ def command_of(verb: str) -> str:
 def atomic_directory(target: Path) -> Iterator[Path]:
     """Yield a temporary folder that becomes `target` when the block ends without an error.
 
-    An earlier `target` is replaced, where it really is if it is a link; on an error it stays untouched and
-    the temporary folder is removed.
+    An earlier `target` is replaced (if it is a link, the folder behind it). On an error, the earlier one
+    stays untouched and the temporary one is removed.
 
     Raises:
         ArtifactError: nothing can be written there.
@@ -100,10 +105,10 @@ def atomic_directory(target: Path) -> Iterator[Path]:
 
 
 def recover(target: Path) -> None:
-    """Put a folder in order that nobody is at work on: `atomic_directory` may have been killed there.
+    """Clean up after an `atomic_directory` that was killed; no process may be writing `target` now.
 
-    What it left is removed. Where it was killed just when the new folder was to take the place of the
-    earlier one, that one is put back.
+    Temporary folders are removed. If the process was killed between moving the earlier folder away and
+    moving the new one in, the earlier one is put back.
     """
     real = Path(os.path.realpath(target))
     left = [path for path in real.parent.iterdir() if path.name.startswith(f".{real.name}.")]
@@ -119,8 +124,8 @@ def recover(target: Path) -> None:
 def atomic_files(folder: Path) -> Iterator[Path]:
     """Yield a temporary folder whose files replace those of `folder` when the block ends without an error.
 
-    What else is in `folder` stays. The manifest goes first and comes last, so that files of two results never
-    count as one.
+    Other files in `folder` stay. The old manifest is removed first and the new one written last, so that a
+    mixture of two results never has a manifest.
 
     Raises:
         ArtifactError: nothing can be written there.
@@ -139,10 +144,10 @@ def atomic_files(folder: Path) -> Iterator[Path]:
 
 
 def atomic_write(path: Path, content: str | bytes) -> None:
-    """Write a file so that a reader sees the old content or the new one, never a part.
+    """Write a file so that a reader sees either the old content or the new, never a part.
 
     Raises:
-        ArtifactError: it cannot be written.
+        ArtifactError: the file cannot be written.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     data = content.encode() if isinstance(content, str) else content
@@ -169,7 +174,7 @@ def read_json(path: Path, verb: str = "") -> Any:
 
 
 def fingerprint(content: Any) -> str:
-    """Return a short hash of anything that JSON can hold; equal content, equal hash."""
+    """Return a short hash of anything that JSON can hold; equal content has an equal hash."""
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
@@ -183,14 +188,14 @@ def sha256(path: Path) -> str:
 
 
 def _refusal(error: BaseException, target: Path) -> str | None:
-    """Return why the operating system does not let `target` be written; None if the error is another one."""
+    """Return why the operating system does not let `target` be written; None for any other error."""
     while isinstance(error, ArtifactError) and error.__cause__ is not None:
         error = error.__cause__
     if code := re.search(r"\(os error (\d+)\)", str(error)):
-        # As libraries written in Rust tell it: safetensors, tokenizers.
+        # The wording of libraries written in Rust, such as safetensors and tokenizers.
         error = OSError(int(code[1]), "")
     elif isinstance(error, OSError) and re.fullmatch(r"\d+ requested and \d+ written", str(error)):
-        return "the disk took only a part of it"  # as NumPy tells it
+        return "the disk took only a part of it"  # NumPy's wording of a full disk
     if isinstance(error, UnicodeEncodeError) and not _is_utf8(Path(os.path.realpath(target))):
         return "its path is not UTF-8, as libraries want it"
     if not isinstance(error, OSError):
@@ -204,7 +209,7 @@ def _refusal(error: BaseException, target: Path) -> str | None:
     on_the_way = place.is_relative_to(real.parent) or real.is_relative_to(place)
     if missing_above or (error.errno in _OF_THE_DISK and on_the_way):
         return reason_of(error)
-    return None  # of something else that the block does
+    return None  # an error of something else that the block does
 
 
 def _is_utf8(path: Path) -> bool:

@@ -4,12 +4,12 @@ M2TRecError                     one message for the user, no traceback on the co
 ├── ConfigError                 the configuration file, all mistakes at once
 ├── DataError                   the raw tables, all problems at once
 ├── ArtifactError               something an earlier step should have written is missing or damaged
-│   └── NothingToDoError        nothing came since: done again, it is the same
+│   └── NothingToDoError        nothing has changed since: the result would be the same
 ├── MissingDependencyError      an optional package or system library is not installed
-├── TrackingError               a service that records runs does not take something
+├── TrackingError               a service that records runs cannot be reached or refuses something
 └── ServerError                 Triton did not start, did not answer, or refused a request
-    ├── RefusedError            a request is wrong: sent again, it is refused again
-    └── NoAnswerError           no server is there, or it is too slow: sent again, it may be answered
+    ├── RefusedError            a request is wrong: it would be refused again
+    └── NoAnswerError           no server is there, or it is too slow: it may be worth another try
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-#: Things that one message names; the rest are counted.
+#: Number of things that one message names; the rest are counted.
 _NAMED = 5
 
 T = TypeVar("T")
@@ -28,11 +28,11 @@ class M2TRecError(Exception):
     """Base class: the message says what is wrong, where, and what to do.
 
     Args:
-        message: of one problem, or what stands above several.
-        problems: several, a line each.
+        message: description of one problem, or the heading above several.
+        problems: several problems, a line each.
 
     Attributes:
-        problems: all of them, a line each; the whole message if it is one.
+        problems: all problems, a line each; the whole message if there is one.
     """
 
     def __init__(self, message: str = "", problems: Sequence[str] = ()) -> None:
@@ -53,7 +53,7 @@ class DataError(M2TRecError):
         super().__init__(f"{source}: {count} found", problems)
 
     def __reduce__(self) -> Any:
-        # A Dask worker sends its errors pickled; by default only the message would arrive at __init__.
+        # Dask workers pickle their errors; by default only the message would be passed to __init__.
         return type(self), (self.source, self.problems)
 
 
@@ -62,7 +62,7 @@ class ArtifactError(M2TRecError):
 
 
 class NothingToDoError(ArtifactError):
-    """What is asked for is so already, or nothing came that it could be done with."""
+    """The wanted state is already there, or there is no new input to work with."""
 
 
 class MissingDependencyError(M2TRecError):
@@ -70,7 +70,7 @@ class MissingDependencyError(M2TRecError):
 
 
 class TrackingError(M2TRecError):
-    """A service that records runs cannot be reached, or does not take what it is told."""
+    """A service that records runs cannot be reached, or refuses what it is sent."""
 
 
 class ServerError(M2TRecError):
@@ -78,7 +78,7 @@ class ServerError(M2TRecError):
 
 
 class RefusedError(ServerError):
-    """The server takes a request for wrong; the message names the field."""
+    """A request is wrong; the message names the field."""
 
 
 class NoAnswerError(ServerError):
@@ -86,14 +86,14 @@ class NoAnswerError(ServerError):
 
 
 def message_of(error: Exception) -> str | None:
-    """Return what a program tells its user of an error: ours, or the disk's. None asks for a traceback."""
+    """Return the message to show for an error of ours or of the system; None asks for a traceback."""
     if isinstance(error, OSError) and error.errno:
         return f"{error.filename}: {reason_of(error)}" if error.filename else error.strerror or str(error)
     return str(error) if isinstance(error, M2TRecError) else None
 
 
 def shorten(text: str, longest: int, end: str = "...") -> str:
-    """Return a text as a message shows it, cut at so many characters."""
+    """Return a text cut to at most `longest` characters, `end` included."""
     return text if len(text) <= longest else text[: longest - len(end)] + end
 
 
@@ -105,5 +105,5 @@ def name_first(values: Sequence[T], show: Callable[[T], str] = str) -> str:
 
 def reason_of(error: OSError) -> str:
     """Return what the operating system says is wrong, without numbers and names of files."""
-    # Libraries put a tale of their own around it: "[Errno 28] Error writing bytes to file. Detail: ...".
+    # Libraries wrap it in a text of their own: "[Errno 28] Error writing bytes to file. Detail: ...".
     return os.strerror(error.errno) if error.errno else str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""Exported graphs, opened for answering one request after the other."""
+"""Opening exported ONNX graphs to answer one request after the other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def open_graph(path: Path) -> InferenceSession:
         MissingDependencyError: ONNX Runtime is not installed.
     """
     try:
-        # Who reads a configuration knows the indexes by name, and need not be able to serve.
+        # Imported late: reading a configuration, which names an index, must work without ONNX Runtime.
         import onnxruntime
     except ImportError:
         raise MissingDependencyError(
@@ -31,6 +31,6 @@ def open_graph(path: Path) -> InferenceSession:
         path,
         options,
         providers=["CPUExecutionProvider"],
-        # Its kernel that adds and normalises in one takes longer than one that adds and one that normalises.
+        # The fused kernel is slower than an addition followed by a normalisation.
         disabled_optimizers=["SkipLayerNormFusion"],
     )

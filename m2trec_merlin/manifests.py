@@ -1,4 +1,4 @@
-"""What a result is made of, and whether it is still what was written: a manifest in its folder."""
+"""A manifest in the folder of each result: what it was made from, and checksums to tell if it was altered."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from m2trec_merlin.artifacts import MANIFEST, atomic_write, fingerprint, read_json, reading, sha256
 from m2trec_merlin.errors import ArtifactError
 
-#: Ends of the names of files for people: who takes them away takes nothing from later steps.
+#: Suffixes of files for people, which later steps do not need.
 _PAGES = {".html", ".svg", ".md"}
 _PACKAGES = (
     "m2trec-merlin",
@@ -31,13 +31,13 @@ def write_manifest(directory: Path, step: str, inputs: dict[str, Any], **facts: 
     """Write `manifest.json` into a finished folder.
 
     Args:
-        directory: the folder of artifacts.
-        step: the verb that wrote them.
+        directory: the folder of the result.
+        step: the verb that wrote it.
         inputs: everything the result depends on; `is_current` compares it.
-        facts: whatever else a reader wants to know (counts, metrics, seconds).
+        facts: further entries for people (counts, metrics, seconds).
     """
     everything = (path for path in directory.rglob("*") if path.is_file() and path.name != MANIFEST)
-    # What is being written, or was when a process was killed, stands in folders that begin with a dot.
+    # Folders that begin with a dot hold files that are being written, or were when a process was killed.
     files = sorted(p for p in everything if not p.relative_to(directory).parts[0].startswith("."))
     manifest = {
         "step": step,
@@ -53,11 +53,11 @@ def write_manifest(directory: Path, step: str, inputs: dict[str, Any], **facts: 
 
 
 def is_current(directory: Path, inputs: dict[str, Any], parts: str = "") -> bool:
-    """Tell whether `directory` was completed from exactly these inputs, and is as it was then.
+    """Tell whether `directory` was completed from exactly these inputs and has not been altered since.
 
     Args:
-        directory: of a result.
-        inputs: as `write_manifest` was given them.
+        directory: the folder of the result.
+        inputs: the inputs, as for `write_manifest`.
         parts: see `require_unaltered`.
     """
     path = directory / MANIFEST
@@ -74,7 +74,7 @@ def require_manifest(directory: Path, verb: str) -> dict[str, Any]:
     """Return the manifest of an earlier step.
 
     Raises:
-        ArtifactError: that step has not run; the message names the verb to run.
+        ArtifactError: the step has not run; the message names the verb to run.
     """
     if not (directory / MANIFEST).is_file():
         raise ArtifactError(f"{directory} is not there yet: run `m2trec {verb}` first")
@@ -82,26 +82,26 @@ def require_manifest(directory: Path, verb: str) -> dict[str, Any]:
 
 
 def require_unaltered(directory: Path, verb: str, parts: str) -> None:
-    """Check that the files of an earlier step's result are those that it wrote, but for what people read.
+    """Check that the result of an earlier step is as the step wrote it; files for people do not count.
 
     Args:
-        directory: of the result.
-        verb: that wrote it.
-        parts: how parts of a table are called. Whoever reads a table takes all files of their kind in its
-            folder, so there must be no other.
+        directory: the folder of the result.
+        verb: the verb that wrote it.
+        parts: name pattern of the files of a table. A reader of a table takes all files with this suffix in
+            its folder, so a file that the step did not write is an error; "" for results without tables.
 
     Raises:
-        ArtifactError: names the first file that is missing, altered, or one too many in the folder of a
-            table, and the verb that mends it.
+        ArtifactError: a file is missing, altered, or was added to the folder of a table; names the first one
+            and the verb to run.
     """
     for what in _alterations(directory, require_manifest(directory, verb), parts):
         raise ArtifactError(f"{what}: run `m2trec {verb} --force` to make it anew")
 
 
 def _alterations(directory: Path, manifest: dict[str, Any], parts: str) -> Iterator[str]:
-    """Say of each file that others read what became of it since the manifest was written."""
+    """Describe each change since the manifest was written to files that later steps read."""
     written = _read_by_others(manifest)
-    # What an unfinished training keeps in folders of its own is nobody's table.
+    # Only folders with parts of a table count: an unfinished training keeps files in folders of its own.
     tables = {directory / Path(name).parent for name in written if parts and Path(name).match(parts)}
     kind = f"*{Path(parts).suffix}"
     read = {str(path.relative_to(directory)) for table in tables for path in table.glob(kind)}
@@ -122,7 +122,7 @@ def _read_by_others(manifest: dict[str, Any]) -> dict[str, str]:
 
 @lru_cache(maxsize=10_000)
 def _digest_of(path: Path, size: int, changed: int) -> str:
-    """Return the SHA-256 of a file, once as long as it does not change."""
+    """Return the SHA-256 of a file, computed again only if its size or time of change differs."""
     return sha256(path)
 
 

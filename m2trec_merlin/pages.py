@@ -1,4 +1,4 @@
-"""Pages that one passes around: one HTML file that needs nothing beside it, legible in light and in dark."""
+"""Self-contained HTML pages: one file each, easy to pass around, legible in light and in dark mode."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ img { max-width: 100%; display: block; margin: 1rem 0; background: #fff }
 dt { font-weight: 600; margin-top: .5rem } dd { margin: 0 0 0 1rem }
 """
 
-#: For a page that begins with what was found, and has cards.
+#: CSS for a page with cards that begins with a list of findings.
 CARDS = """
 .findings { background: var(--card); border-left: 4px solid var(--a); border-radius: 6px;
   padding: .8rem 1rem .8rem 2.4rem } .findings li { margin: .3rem 0 }
@@ -39,9 +39,9 @@ def write_page(title: str, body: str, style: str = "") -> str:
     """Return a whole HTML file.
 
     Args:
-        title: of the page, as plain text; becomes its first heading, too.
+        title: title and first heading of the page, as plain text.
         body: HTML below the heading.
-        style: CSS beyond what all pages share.
+        style: CSS in addition to what all pages share.
     """
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -55,9 +55,9 @@ def write_table(caption: str, headings: Sequence[str], rows: Sequence[Sequence[s
     """Return an HTML table; the first cell of each row is its heading.
 
     Args:
-        caption: above it, as plain text, or "".
-        headings: of all columns, as plain text.
-        rows: of as many cells, as plain text.
+        caption: plain text above the table, or "".
+        headings: plain text, one for each column.
+        rows: cells as plain text, as many per row as there are headings.
     """
     head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
     lines = "".join(

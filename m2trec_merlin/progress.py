@@ -1,6 +1,6 @@
-"""How far a step is: what every long step tells, whoever listens.
+"""Progress of long steps.
 
-Steps never print. They are given a `Progress`; the command line shows it on a terminal, tests keep it, a
+Steps never print. They report to a `Progress`; the command line shows it on a terminal, tests record it, a
 notebook may do as it likes.
 """
 
@@ -11,24 +11,24 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Is told how a step goes."""
+    """A listener that a step reports its progress to."""
 
     def say(self, line: str) -> None:
-        """Show one line to a person: what begins, or what came out."""
+        """Show one line to a person, such as what begins or what the result is."""
 
     def advance(self, task: str, done: int, total: int, note: str = "") -> None:
-        """Tell that `done` of `total` parts of a task are done; `note` is a word on how it goes.
+        """Report that `done` of `total` parts of a task are done; `note` says in a word how it goes.
 
-        The first call names the task, and may say that nothing is done yet. `total` may change, as where a
-        training stops early; with `done` equal to it the task is over.
+        The first call introduces the task, possibly with `done` 0. `total` may change, for example when a
+        training stops early. The task is over when `done` equals `total`.
         """
 
 
 class Lines:
-    """Writes each line, and each task when it is done: for scripts and logs.
+    """A `Progress` for scripts and logs: writes each line, and one for each task when it is done.
 
     Args:
-        write: takes a line.
+        write: function that takes a line.
     """
 
     def __init__(self, write: Callable[[str], object] = print) -> None:
@@ -45,14 +45,14 @@ class Lines:
 
 
 class Silent:
-    """Tells nobody."""
+    """A `Progress` that drops everything."""
 
     def say(self, line: str) -> None:
         """Drop the line."""
 
     def advance(self, task: str, done: int, total: int, note: str = "") -> None:
-        """Drop the news."""
+        """Drop the report."""
 
 
-#: For whoever does not want to know.
+#: The default where a caller gives no `Progress`.
 SILENT = Silent()

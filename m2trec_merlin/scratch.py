@@ -1,4 +1,4 @@
-"""Arrays that are used again, since making one takes longer than what little is done with it."""
+"""Arrays that are reused, since allocating one takes longer than the little work done with it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 
 
 class Zeros(local):
-    """Zeros, for each thread an array of its own; whoever writes into it leaves zeros behind.
+    """An array of zeros per thread; code that writes into it has to reset it to zeros.
 
     Args:
-        size: how many.
-        dtype: of what kind.
+        size: number of entries.
+        dtype: type of the entries.
     """
 
     def __init__(self, size: int, dtype: type[np.generic]) -> None:

@@ -57,6 +57,7 @@ PUBLIC = {
         "Option",
         "apply_options",
         "check_options",
+        "needs_of",
         "options_schema",
         "without_effect",
     },

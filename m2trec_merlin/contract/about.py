@@ -1,22 +1,22 @@
-"""What an answer says of itself: which request it answers, and from what."""
+"""The `about` of an answer: which request it answers, with which model and catalogue."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, fields
 
-#: The catalogue as it was exported, before anything was added to it.
+#: Number of the catalogue as it was exported, before any change.
 EXPORTED_CATALOGUE = "0"
 
 
 @dataclass(frozen=True)
 class About:
-    """Which request was answered, and from what.
+    """Which request was answered, with which model and catalogue.
 
     Attributes:
-        request_id: as the client called the request, or as the server did where the client said nothing.
-        model: fingerprint of the export, as in metrics and logs; equal content, equal fingerprints.
-        catalogue: version of the items that could be recommended.
+        request_id: id of the request, from the client or else made by the server.
+        model: fingerprint of the export, as in metrics and logs; equal content has equal fingerprints.
+        catalogue: number of the catalogue version that was searched.
     """
 
     request_id: str
@@ -29,6 +29,6 @@ class About:
 
     @classmethod
     def from_json(cls, text: str) -> About:
-        """Read what `to_json` wrote; what a newer server says besides is left aside."""
+        """Read what `to_json` wrote; further entries of a newer server are ignored."""
         said = json.loads(text)
         return cls(**{field.name: said[field.name] for field in fields(cls)})

@@ -1,13 +1,13 @@
-"""The catalogue as it goes on after an export: numbered versions, each with all that changed since then.
+"""Versions of the catalogue after an export: numbered folders, each with all changes since the export.
 
-They lie in a folder beside the version folder of the second step, where Triton passes over what is no number:
+They are beside the version folder of the second step; Triton ignores folders whose name is not a number:
 
-    m2trec_predict/1/              what was exported
+    m2trec_predict/1/              the export
     m2trec_predict/catalogue/
-        current                    the number of the version that is served; 0, or no file: as exported
+        current                    the number of the served version; 0, or no file: the catalogue as exported
         7/                         a version, sealed; nothing in it ever changes
 
-The files of a version hold items that were added or updated; line i of all of them is one item.
+The files of a version hold the items that were added or updated; line i of each file is the same item.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ from m2trec_merlin.contract.names import PREDICT
 from m2trec_merlin.contract.repository import CATALOGUE
 
 CURRENT, STATE = "current", "version.json"
-#: Ids, and what was said of each, as JSON: all that an export needs to encode the items again.
+#: Ids and raw attributes of the items, as JSON: all that an export needs to encode the items again.
 RAW_ITEMS = "raw_items.parquet"
-#: Its columns besides the ids: what was said when an item was added, and what by updates; null for nothing.
+#: Its columns besides the ids: attributes given when an item was added, and those given by updates; or null.
 ADDED, UPDATE = "added", "update"
-#: int64, the row of the export whose training history an item has; NO_ITEM for those that it never had.
+#: int64, the row of the export whose training history an item has; NO_ITEM for items that it did not have.
 HISTORIES = "histories.npy"
 
 _VERB = "catalog rollback"
 
 
-#: What is said of when an item is available: fields of `Availability`, and no others.
+#: Changed fields of `Availability` by name, and nothing else.
 SaidOfTimes = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Availability:
-    """When an item may be recommended. It is known at any time: sessions may hold it.
+    """When an item may be recommended; sessions may hold it at any time.
 
     Attributes:
-        hidden: never.
-        available_from: seconds since 1970, or None: from the beginning.
-        available_until: seconds since 1970, or None: without end.
+        hidden: whether it is never recommended.
+        available_from: start in seconds since 1970; None for no start.
+        available_until: end in seconds since 1970; None for no end.
     """
 
     hidden: bool = False
@@ -61,26 +61,26 @@ class Availability:
 
     @property
     def ends_first(self) -> bool:
-        """Whether it would be available until a time that is not after the one from which it is."""
+        """Whether the end of its availability is not after the start."""
         start, end = self.available_from, self.available_until
         return start is not None and end is not None and end <= start
 
 
 @dataclass(frozen=True)
 class CatalogueVersion:
-    """What a version says of itself.
+    """The description of a catalogue version.
 
     Attributes:
-        number: from 1 on.
-        parent: that it was made from.
+        number: the version's number, from 1 on.
+        parent: number of the version that it was made from.
         did: what was changed, for people.
-        written: when, in seconds since 1970.
-        export: of which it holds the changes, see `export_version`.
-        items: of them all, in all.
-        removed: ids that are no items any more; the export need not have had them.
-        availability: by id, of items that are not available at all times.
-        listed: ids of exported items that count as newly listed, as those do that came since.
-        model: fingerprint of the model that was exported; empty in versions of before it was written.
+        written: when it was written, in seconds since 1970.
+        export: fingerprint of the export that the changes belong to, see `export_version`.
+        items: number of items in the whole catalogue.
+        removed: ids of removed items, which need not have been in the export.
+        availability: availability by id, for items that are not available at all times.
+        listed: ids of exported items that count as newly listed, as added items do.
+        model: fingerprint of the exported model; empty in versions older than this field.
     """
 
     number: int
@@ -100,12 +100,12 @@ class CatalogueVersion:
 
     @classmethod
     def open(cls, folder: Path, any_format: bool = False) -> CatalogueVersion:
-        """Read from a version's folder, whose files are those that were written.
+        """Read from a version's folder, and check that its files are as they were written.
 
         Args:
-            folder: of the version.
-            any_format: whether a version will do that cannot be served, as it was written for an export of
-                another format. What was changed reads the same in each, so that an upgrade loses nothing.
+            folder: folder of the version.
+            any_format: whether to accept a version of another format, which cannot be served. Its changes
+                read the same in all formats, so that an upgrade loses nothing.
 
         Raises:
             ArtifactError: files are missing, were added or altered.
@@ -115,10 +115,10 @@ class CatalogueVersion:
 
     @classmethod
     def read(cls, folder: Path) -> CatalogueVersion:
-        """Read from a version's folder, without a look at its other files.
+        """Read from a version's folder without checking its other files.
 
         Raises:
-            ArtifactError: it is missing or damaged.
+            ArtifactError: the description is missing or damaged.
         """
         content: dict[str, Any] = read_json(folder / STATE, _VERB)
         with reading(folder / STATE, _VERB):
@@ -129,15 +129,15 @@ class CatalogueVersion:
 
 
 def catalogue_folder(repository: Path) -> Path:
-    """Return where the versions of a model repository are, if it has any."""
+    """Return the folder of catalogue versions in a model repository, which exists if there are any."""
     return repository / PREDICT / CATALOGUE
 
 
 def current_version(folder: Path) -> str:
-    """Return which version is served.
+    """Return the number of the served version.
 
     Raises:
-        ArtifactError: the file that says so is damaged.
+        ArtifactError: the file `current` is damaged.
     """
     path = folder / CURRENT
     if not path.is_file():

@@ -1,8 +1,8 @@
-"""The Triton repository and its version folders, sealed when they are written, checked when they are loaded.
+"""Checksums of the Triton repository and its version folders: written by the export, checked on loading.
 
 A version folder is checked by the step that reads it. The repository is checked before Triton starts: its
-manifest, the configurations and the code of the models, and the seals of the version folders, which stand for
-their data.
+manifest, the configurations and code of the models, and the checksum files of the version folders, in place
+of their data.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from m2trec_merlin.version import __version__
 
 CHECKSUMS = "checksums.json"
 
-#: Raised whenever files of a version folder change their meaning, so that old code refuses new folders.
+#: Increased whenever files of a version folder change their meaning, so that old code refuses new folders.
 FORMAT = 21
 
-#: Python writes its caches beside the code that Triton runs; the catalogue goes on after the export, and its
-#: versions have seals of their own.
+#: Python writes caches beside the code that Triton runs; the catalogue changes after the export, and its
+#: versions have checksums of their own.
 _ASIDE = {"__pycache__", CATALOGUE}
 
 
 def seal(directory: Path) -> None:
-    """Write the SHA-256 of the files in `directory`, the format they are in, and a hash of all this.
+    """Write the SHA-256 of each file in `directory`, the format number, and a hash of both.
 
-    Of folders inside that are sealed themselves, their seals and code count, and not their data.
+    Of folders inside that are sealed themselves, only checksum files and code count, not the data.
     """
     sealed = {path.parent for path in directory.rglob(CHECKSUMS)} - {directory}
     content = {"format": FORMAT, "m2trec_merlin": __version__, "sha256": _sums(directory, sealed)}
@@ -37,10 +37,10 @@ def seal(directory: Path) -> None:
 
 
 def seal_of(directory: Path) -> str:
-    """Return the hash of all that `seal` saw.
+    """Return the hash that `seal` wrote over all checksums.
 
     Raises:
-        ArtifactError: it is missing or damaged.
+        ArtifactError: the checksum file is missing or damaged.
     """
     content = read_json(directory / CHECKSUMS, "export")
     with reading(directory / CHECKSUMS, "export"):
@@ -50,13 +50,13 @@ def seal_of(directory: Path) -> str:
 def require_sealed(
     directory: Path, verb: str = "export", files: Iterable[str] | None = None, any_format: bool = False
 ) -> None:
-    """Check that `directory` is what `seal` saw.
+    """Check that `directory` has not changed since it was sealed.
 
     Args:
-        directory: that was sealed.
-        verb: that writes it anew.
-        files: by name, those that are read; None for all that there are.
-        any_format: whether only that is read which means the same in every format.
+        directory: a sealed folder.
+        verb: the verb that writes it again.
+        files: names of the files to check; None for all files.
+        any_format: whether to accept another format, for callers that read only what is the same in all.
 
     Raises:
         ArtifactError: files are missing, were added or altered, or are in another format.

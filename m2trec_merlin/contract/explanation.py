@@ -1,31 +1,32 @@
-"""Why an item is in an answer."""
+"""Explanations of why an item is in an answer."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field, fields
 
-#: What may have brought an item into an answer, each checked by leaving it out: attributes of the session's
-#: items; sessions and words like this one; `new_item_boost` and the lift of rare and of newly listed items;
-#: sales of late, beside an item's share of all; the bias of items that come back.
+#: Possible reasons, each tested by leaving it out: attributes of the session's items; similar sessions and
+#: words; `new_item_boost` and the lift of rare and newly listed items; recent sales beside an item's overall
+#: share; the bias of items that are in the session already.
 METADATA, NEIGHBOURS, BOOST, TREND, REPEAT = "metadata", "neighbours", "boost", "trend", "repeat"
-#: None of these.
+#: The reason of an item whose score does not fall without any of those.
 POPULARITY = "popularity"
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What an item's score would lose without each of its reasons.
+    """What an item's score would lose without each possible reason.
 
     Attributes:
-        event: place in the request's `item_ids` of the event without which the score would fall most; None if
-            it would not fall without any.
-        event_fall: by how much; None also if it is the only event, without which nothing is left to compare.
-        attribute: of this event's item, the one that mattered most; None if none did.
-        attribute_fall: by how much the score would fall if it were missing.
-        by: the largest of `falls`, or "popularity" if none is above 0.
-        falls: by how much the score would fall without "metadata", "neighbours", "boost", "trend" and
-            "repeat", those that there are.
+        event: position in the request's `item_ids` of the event without which the score would fall most; None
+            if it would not fall without any event.
+        event_fall: the fall of the score without this event; None also for the only event of a session, as
+            an empty session has no scores.
+        attribute: the attribute of this event's item that mattered most; None if none did.
+        attribute_fall: the fall of the score if this attribute were missing.
+        by: key of the largest of `falls`, or "popularity" if none is above 0.
+        falls: the fall of the score without "metadata", "neighbours", "boost", "trend" and "repeat"; no entry
+            for what neither the export nor the request has.
     """
 
     event: int | None
@@ -41,6 +42,6 @@ class Explanation:
 
     @classmethod
     def from_json(cls, text: str) -> Explanation:
-        """Read what `to_json` wrote; what a newer server says besides is left aside."""
+        """Read what `to_json` wrote; further entries of a newer server are ignored."""
         said = json.loads(text)
         return cls(**{each.name: said[each.name] for each in fields(cls)})

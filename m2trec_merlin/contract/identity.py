@@ -1,4 +1,4 @@
-"""By what an export is known: to metrics, to logs, and to a worker that serves two of them."""
+"""The fingerprint that identifies an export in metrics, in logs, and to a worker that serves two exports."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from m2trec_merlin.contract.repository import version_folder
 
 
 def export_version(repository: Path) -> str:
-    """Return what a model repository is known by: 16 hexadecimal digits, the same for the same content.
+    """Return the fingerprint of a model repository: 16 hexadecimal digits, the same for the same content.
 
-    In another format the same files mean something else.
-
-    Where Triton fetches models one by one, as from a bucket, only one step's folder is there, and counts.
+    The format counts, since the same files mean something else in another format. Where Triton fetches models
+    one by one, as from a bucket, only one step's folder is there and counts.
     """
     seals = [version_folder(repository, name) / CHECKSUMS for name in (PREPROCESS, PREDICT)]
     return fingerprint([_sealed(seal) for seal in seals if seal.is_file()])

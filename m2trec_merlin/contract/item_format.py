@@ -1,4 +1,4 @@
-"""How a table of items is written that is to change the catalogue of an export."""
+"""The format of item tables that change the catalogue of an export."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from m2trec_merlin.contract.version import ITEM_FORMAT
 
 @dataclass(frozen=True)
 class ItemFormat:
-    """The columns of items.
+    """The columns of a table of items, as the source of the run has them.
 
     Attributes:
-        id_column: that the source of the run calls the item's id by.
-        attributes: settings of all attributes, those that the model does not read included.
-        title_column: of the titles, where none of the attributes gives them.
-        titles_from: column of the titles; the ids' own for items without any.
-        dialect: of CSV files, see `readers.files.dialect.Dialect`.
+        id_column: column of the item ids.
+        attributes: settings of all attributes, including those that the model does not read.
+        title_column: column of the titles, where no attribute gives them.
+        titles_from: column that titles are read from; the id column for items without titles.
+        dialect: dialect of CSV files, see `readers.files.dialect.Dialect`.
         whole_ids: whether all ids of the run are whole numbers.
-        unchangeable: why this model cannot take other items than it was trained with; empty if it can.
+        unchangeable: why this model is limited to the items that it was trained with; empty if it is not.
     """
 
     id_column: str
@@ -42,7 +42,7 @@ class ItemFormat:
         """Read from a version folder of the second step.
 
         Raises:
-            ArtifactError: it is missing or damaged.
+            ArtifactError: the file is missing or damaged.
         """
         content = read_json(folder / ITEM_FORMAT, "export")
         with reading(folder / ITEM_FORMAT, "export"):

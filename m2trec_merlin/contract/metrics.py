@@ -1,6 +1,6 @@
 """The metrics that a server exposes, in Prometheus' terms: one table for runtime, boards and alert rules.
 
-Rates and ratios are left to whoever reads: counters only ever rise, and several workers add to the same ones.
+Rates and ratios are left to queries: counters only rise, and several workers add to the same ones.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from m2trec_merlin.contract.names import PREDICT, PREPROCESS
 
 
 class Kind(Enum):
-    """What a metric does."""
+    """Type of a metric."""
 
     COUNTER = "counter"
     GAUGE = "gauge"
@@ -21,14 +21,14 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class ServerMetric:
-    """A metric; each has the labels `step` and `model`, the version that answers.
+    """A metric; each has the labels `step` and `model`, the fingerprint of the export that answers.
 
     Attributes:
-        name: as Prometheus calls it.
-        kind: a histogram is three counters: `_bucket` with the label `le`, `_sum` and `_count`.
-        meaning: one line.
-        steps: which of them expose it.
-        label: a third one, if it has one, and its values as far as they are known beforehand.
+        name: name in Prometheus.
+        kind: type; a histogram is three counters: `_bucket` with the label `le`, `_sum` and `_count`.
+        meaning: description in one line.
+        steps: names of the steps that expose it.
+        label: name of a third label, if it has one, and its values as far as they are known in advance.
     """
 
     name: str
@@ -39,12 +39,12 @@ class ServerMetric:
 
     @property
     def series(self) -> tuple[str, ...]:
-        """Names of what is exposed."""
+        """Names of the exposed series."""
         ends = ("_bucket", "_sum", "_count") if self.kind is Kind.HISTOGRAM else ("",)
         return tuple(f"{self.name}{end}" for end in ends)
 
 
-#: Upper ends of a histogram's buckets in seconds, above which there is one more without end.
+#: Upper bounds of a histogram's buckets in seconds; one more bucket has no upper bound.
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 
 _BOTH, _FIRST, _SECOND = (PREPROCESS, PREDICT), (PREPROCESS,), (PREDICT,)

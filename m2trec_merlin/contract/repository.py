@@ -1,4 +1,4 @@
-"""Where things are in a Triton model repository."""
+"""Paths inside a Triton model repository."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from m2trec_merlin.contract.names import ENSEMBLE
 from m2trec_merlin.errors import ArtifactError
 
 FIRST_VERSION = "1"
-#: Beside it: what changed since the export.
+#: Folder beside it with the versions of the catalogue since the export.
 CATALOGUE = "catalogue"
 
 
@@ -18,15 +18,15 @@ def version_folder(repository: Path, model: str) -> Path:
 
 
 def find_repository(path: Path) -> Path:
-    """Return the model repository that a folder is, or that stands in it, as in that of a run.
+    """Return `path` if it is a model repository, or else the one that it contains, as a run's folder does.
 
-    Links are followed, so that what is found stays what it is when they change.
+    Links are followed, so that the result stays the same when a link changes.
 
     Raises:
-        ArtifactError: there is none, or several.
+        ArtifactError: there is no model repository, or several.
     """
     there = f"{ENSEMBLE}/config.pbtxt"
-    # What begins with a dot is still being written.
+    # Folders that begin with a dot are still being written.
     found = [path] if (path / there).is_file() else sorted(f.parents[1] for f in path.glob(f"[!.]*/{there}"))
     if not found:
         raise ArtifactError(f"{path} holds no Triton model '{ENSEMBLE}': run `m2trec export` first")

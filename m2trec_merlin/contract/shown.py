@@ -1,15 +1,15 @@
-"""The log of what was asked and shown: a folder of Parquet files, one row a request that was answered."""
+"""The log of requests and recommendations: a folder of Parquet files, one row per answered request."""
 
 from __future__ import annotations
 
 import pyarrow as pa
 
-#: Names of complete files begin and end like this; others are still being written.
+#: Prefix and suffix of the names of complete files; other files are still being written.
 PREFIX, SUFFIX = "shown-", ".parquet"
 
-#: What logs lack that were written before requests could say it.
+#: Columns that older logs lack, since requests could not have them yet.
 LATER = frozenset({"event_attributes"})
-#: As the client sent it: ids, attributes of items and events, and options; empty where there was none.
+#: Ids, attributes of items and events, and options are logged as the client sent them, or empty.
 SCHEMA = pa.schema(
     [
         ("time", pa.timestamp("ms", tz="UTC")),

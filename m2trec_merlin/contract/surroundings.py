@@ -1,6 +1,6 @@
-"""What the models are told by whoever starts Triton, and no export decides: an environment variable.
+"""Settings of a server that are not part of the export, passed to the models in an environment variable.
 
-Triton hands its environment on to the workers of its models; nothing else reaches them at their start.
+Triton passes its environment on to the workers of its models; there is no other way to reach them at start.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from m2trec_merlin.errors import ConfigError
 
 VARIABLE = "M2TREC_SERVING"
 
-#: Requests that leave a line of JSON.
+#: Which requests are logged as a line of JSON.
 LogJson = Literal["none", "faulty", "all"]
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What an environment says.
+    """Settings of a server that are not part of the export.
 
     Attributes:
-        log_json: whether each request leaves a line of JSON, or only those refused: none, faulty, all.
-        lines_to: file descriptor that these lines go to.
-        shown: folder for the log of what was asked and shown; empty for none.
-        shown_days: after which its files are removed.
-        beside: a second model repository, which answers some sessions; empty for none.
-        share: of the sessions that the second one answers.
-        under_way: folder where each worker counts its requests, see `under_way.py`; empty for nowhere.
+        log_json: which requests are logged as a line of JSON: none, faulty (refused or failed), all.
+        lines_to: file descriptor that these lines are written to.
+        shown: folder for the log of requests and recommendations, or "".
+        shown_days: days after which files of this log are removed.
+        beside: path of a second model repository, which answers some sessions, or "".
+        share: share of the sessions that the second one answers.
+        under_way: folder where each worker counts its requests, see `under_way.py`, or "".
     """
 
     log_json: str = "none"
@@ -41,15 +41,15 @@ class Surroundings:
     under_way: str = ""
 
     def variables(self) -> dict[str, str]:
-        """Return the environment variable that says this."""
+        """Return the environment variable that holds these settings."""
         return {VARIABLE: json.dumps(asdict(self))}
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Surroundings:
-        """Return what an environment says.
+        """Read the settings from an environment.
 
         Raises:
-            ConfigError: it says something else.
+            ConfigError: the variable is not valid.
         """
         text = environment.get(VARIABLE, "{}")
         try:

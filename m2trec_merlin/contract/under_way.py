@@ -1,7 +1,7 @@
-"""How many requests the workers of a server have: a file a worker, which it alone writes, in a folder.
+"""Counts of the requests that each worker of a server has: one file per worker, in a folder.
 
-Each file is mapped into the memory of its worker, so that counting is a store; whoever ends the server reads
-it. Two processes never write to one file.
+Each file is mapped into the memory of its worker, so counting costs only a store to memory. The process that
+stops the server reads the files. Two processes never write to one file.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _FORMAT = struct.Struct("=3q")
 
 @dataclass(frozen=True)
 class Counts:
-    """Of one worker, or of several together.
+    """Counts of one worker, or the sum of several.
 
     Attributes:
-        taken: requests that came to it.
-        answered: those of them that it answered; the first step of the ensemble hands these on.
-        refused: those that it answered by an error, with which a request ends.
+        taken: number of requests that arrived.
+        answered: number of requests that were answered; the first step hands these to the second.
+        refused: number of requests that were answered by an error, which ends the request.
     """
 
     taken: int = 0
@@ -35,43 +35,43 @@ class Counts:
 
     @property
     def left(self) -> int:
-        """Requests that it no longer has."""
+        """Number of requests that are no longer in the worker."""
         return self.answered + self.refused
 
 
 class Counter:
-    """Counts the requests of this process.
+    """The counts of this process.
 
     Args:
-        folder: with the files of all workers.
-        step: name of its model in Triton.
+        folder: folder with the files of all workers.
+        step: name of the worker's model in Triton.
     """
 
     def __init__(self, folder: Path, step: str) -> None:
         path = folder / f"{step}.{os.getpid()}"
-        # Written, not only made longer: a full disk is told here, and would kill the process at a store.
+        # Written, not only extended: a full disk raises an error here, but would kill the process at a store.
         path.write_bytes(_FORMAT.pack(0, 0, 0))
         with path.open("r+b") as file:
             self._counts = memoryview(mmap.mmap(file.fileno(), _FORMAT.size)).cast("q")
 
     def take(self, requests: int) -> None:
-        """Count requests that came."""
+        """Count requests that arrived."""
         self._counts[0] += requests
 
     def leave(self, answered: int, refused: int) -> None:
-        """Count requests that were answered, and those that were answered by an error."""
+        """Count requests that were answered, and requests that were answered by an error."""
         self._counts[1] += answered
         self._counts[2] += refused
 
 
 def read_counts(folder: Path, step: str) -> dict[str, Counts]:
-    """Return what the workers of a step have counted so far, by the names of their files."""
+    """Return the counts of the workers of a step so far, by the names of their files."""
     return dict(_read(folder, step))
 
 
 def _read(folder: Path, step: str) -> Iterator[tuple[str, Counts]]:
     for path in folder.glob(f"{step}.*"):
         data = path.read_bytes()
-        # It is empty for a moment.
+        # A new file is empty for a moment.
         if len(data) == _FORMAT.size:
             yield path.name, Counts(*_FORMAT.unpack(data))

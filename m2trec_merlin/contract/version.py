@@ -1,7 +1,7 @@
-"""What an exported version is: its description, and the names of its files.
+"""The description of an export, and the names of the files in its version folders.
 
-The export writes the description into the version folders of both steps, the runtime reads it. Each folder is
-sealed by checksums besides (`checksums.py`).
+The export writes the description into the version folders of both steps, and the runtime reads it. Each
+folder is also sealed by checksums (`checksums.py`).
 """
 
 from __future__ import annotations
@@ -19,41 +19,41 @@ from m2trec_merlin.encoded import Field
 
 DESCRIPTION = "settings.json"
 
-#: Of the first step.
+#: Files of the first step.
 CATALOGUE_IDS, ITEMS_WORKFLOW, EVENTS_WORKFLOW = "item_ids.parquet", "items_workflow", "events_workflow"
 
-#: Of the second step.
+#: Files of the second step.
 ITEMS, CATEGORIES = "items.parquet", "categories.json"
-#: Columns of the table of items that are there for every model; it is filtered by the others.
+#: Columns that the table of items always has; the others are filter columns.
 OWN_COLUMNS = (ITEM_ID, "title", TRAIN_COUNT)
 ITEM_GRAPH, SESSION_GRAPH = "items.onnx", "sessions.onnx"
 ITEM_VECTORS, CANDIDATE_VECTORS = "item_vectors.npy", "candidate_vectors.npy"
 BIASES, REPEAT_BIASES = "biases.npy", "repeat_biases.npy"
-#: Training sessions, where it is known which of their events may be targets, and what each item sold of late;
-#: what views need besides is named in `neighbours`.
+#: Sessions that neighbours are found among, which of their events may be targets where that is known, and
+#: the trend of each item; further files that views need are named in `neighbours`.
 NEIGHBOUR_ROWS, NEIGHBOUR_OFFSETS = "neighbour_rows.npy", "neighbour_offsets.npy"
 NEIGHBOUR_TARGETS = "neighbour_targets.npy"
 NEIGHBOUR_TRENDS = "neighbour_trends.npy"
-#: What training told of its items, a line each, by what the graph of items calls it.
+#: Training history of the items, a row each; the name is that of an input of the item graph.
 HISTORY = "history_{}.npy"
-#: What the server itself never reads: how tables of items are written, and what that of the run says.
+#: Files that the server itself never reads: the format of item tables, and the raw items of the run.
 ITEM_FORMAT, ITEMS_AS_GIVEN = "item_format.json", "items_as_given.parquet"
-#: What inputs of a graph of items are called beside attributes, none of which can be called so.
+#: Names of inputs of the item graph that are not attributes; no attribute can have such a name.
 OTHER_INPUT = "__{}"
-#: What inputs of the session graph are called that hold attributes of events, and where these stand.
+#: Names of inputs of the session graph: attributes of events, and the positions of these events.
 EVENT_INPUT, PLACES = "event_{}", "places"
-#: Entries of a description that are left out where they say nothing.
+#: Entries of a description that are left out where they are empty.
 _SELDOM = ("events", "time")
 
 
 @dataclass(frozen=True)
 class RawAttribute:
-    """An attribute by which raw items are encoded.
+    """An attribute that raw items or events are encoded by.
 
     Attributes:
-        field: what it encodes to.
-        column: the raw column that it is made from.
-        settings: on which it depends how raw values are read; none are checked without.
+        field: the encoded field.
+        column: name of the raw column that it is made from.
+        settings: settings of how raw values are read; empty if raw values are not checked.
     """
 
     field: Field
@@ -63,25 +63,24 @@ class RawAttribute:
 
 @dataclass(frozen=True)
 class Description:
-    """An exported version, as far as files and graphs do not say it themselves.
+    """Description of an export, as far as its files and graphs do not tell.
 
     Attributes:
-        max_length: events that the model takes of a session.
-        attributes: those that raw items are encoded by; none if the model needs their ids.
-        filters: columns that recommendations can be filtered by; of those of numbers what begins the fraction
-            of one that is written as text, "." or ",", and of others "".
-        defaults: values of request options, where they are not the options' own.
-        top_categories: values of a predicted attribute in an answer.
+        max_length: number of last events that the model takes of a session.
+        attributes: attributes that raw items are encoded by; none if the model needs item ids.
+        filters: columns that recommendations can be filtered by. The value is the decimal mark of numbers as
+            text, "." or ",", for columns of numbers, and "" for others.
+        defaults: default values of request options, where they differ from those of the options.
+        top_categories: number of values of a predicted attribute in an answer.
         repeat_biases: whether items of the session have a bias of their own.
-        neighbours: whether sessions are there, to be mixed with the model.
-        index: how candidates are searched.
-        model: fingerprint of the trained model; equal files, equal fingerprints.
+        neighbours: whether scores of neighbours are mixed with those of the model.
+        index: name of the index that candidates are searched with.
+        model: fingerprint of the trained model; equal files have equal fingerprints.
         mixture: weights of the neighbours, see `neighbours.weights.Weights`; none without neighbours.
         items: fingerprint of the items' ids, in row order.
-        widths: of the attributes in an item vector, in their order there.
+        widths: width of each attribute in an item vector, in the vector's order.
         events: attributes of events; none in most exports.
-        time: where an attribute is made of the time of events, which `column` of a request holds it, and
-            in which `format`.
+        time: `column` and `format` of the time of events in a request, if an attribute is made of it.
     """
 
     max_length: int
@@ -101,17 +100,17 @@ class Description:
 
     @property
     def made_of(self) -> str:
-        """What rows and encoded items mean something to: the same of both steps of an export."""
+        """Fingerprint of what rows and encoded items refer to; the same in both steps of an export."""
         return f"{self.model}/{self.items}"
 
     @property
     def fields(self) -> list[Field]:
-        """What raw items are encoded to."""
+        """Fields that raw items are encoded to."""
         return [attribute.field for attribute in self.attributes]
 
     @property
     def event_fields(self) -> list[Field]:
-        """What attributes of events are encoded to."""
+        """Fields that attributes of events are encoded to."""
         return [attribute.field for attribute in self.events]
 
     def write(self, folder: Path) -> None:
@@ -121,7 +120,7 @@ class Description:
 
     @classmethod
     def open(cls, folder: Path) -> Description:
-        """Read from a version folder, whose files are those that were exported.
+        """Read from a version folder, and check that its files are as they were exported.
 
         Raises:
             ArtifactError: files are missing, were added or altered, or are of another format.

@@ -1,1 +1,1 @@
-"""What a machine has and lacks for the verbs, and what each lack costs."""
+"""Checks of what a machine has and lacks for the verbs, and what each lack costs."""

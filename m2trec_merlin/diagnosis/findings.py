@@ -1,4 +1,4 @@
-"""What a check of the machine finds."""
+"""The findings of checks of the machine."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from enum import Enum
 
 
 class State(Enum):
-    """How much of the verbs a finding leaves.
+    """How far a finding affects the verbs.
 
     Attributes:
         READY: nothing is lost.
-        LIMITED: every verb runs, at a cost.
+        LIMITED: every verb runs, but at a cost.
         BLOCKED: some verb cannot run here.
     """
 
@@ -22,13 +22,13 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found.
+    """The finding of one check.
 
     Attributes:
-        state: how much it leaves.
-        found: what is there, in words.
-        cost: what a lack costs; empty if nothing does.
-        remedy: what to do about it; empty where nothing need or can be done.
+        state: how far it affects the verbs.
+        found: description of what is there.
+        cost: what a lack costs; empty if it costs nothing.
+        remedy: what to do about it; empty if nothing needs to or can be done.
     """
 
     state: State
@@ -37,10 +37,10 @@ class Finding:
     remedy: str = ""
 
     def as_dict(self, name: str) -> dict[str, str]:
-        """Return what `m2trec doctor --json` prints of the check called `name`."""
+        """Return the entry of `m2trec doctor --json` for the check `name`."""
         return {"name": name, **asdict(self), "state": self.state.value}
 
 
 def ready(found: str) -> Finding:
-    """Return a finding of which nothing is lost."""
+    """Return a finding with nothing lost."""
     return Finding(State.READY, found)

@@ -1,4 +1,4 @@
-"""Merlin, torch and the GPU, cuDF, and what the extras bring."""
+"""Checks of Merlin, torch and the GPU, cuDF, and the packages of the extras."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from m2trec_merlin.attributes.sentence import Sentence
 from m2trec_merlin.config import Config
 from m2trec_merlin.diagnosis.findings import Finding, State, ready
 
-#: Packages by the module that is imported, and what does not run without them.
+#: Modules of the extra `serve`, and the verbs that do not run without each.
 _SERVING = {
     "onnx": "`m2trec export`",
     "onnxscript": "`m2trec export`",
@@ -24,7 +24,7 @@ _SERVING = {
 
 
 def check_merlin(config: Config | None) -> Finding:
-    """Whether the Merlin packages import: with other versions of what they need, they do not."""
+    """Check that the Merlin packages can be imported, as some versions of their dependencies break them."""
     from m2trec_merlin.merlin_adapter import prepare_merlin
 
     prepare_merlin()
@@ -35,7 +35,7 @@ def check_merlin(config: Config | None) -> Finding:
 
 
 def check_versions(config: Config | None) -> Finding:
-    """Whether what is installed are the versions that all of it was run with, as far as they matter."""
+    """Check that packages whose versions matter have those that m2trec-merlin was run with."""
     others = [
         f"{wanted.name} {found}, not {wanted.specifier}"
         for wanted in overrides()
@@ -52,13 +52,13 @@ def check_versions(config: Config | None) -> Finding:
 
 
 def overrides() -> list[Requirement]:
-    """Return the requirements that the package carries with it."""
+    """Return the requirements in the package's own overrides.txt."""
     text = (files("m2trec_merlin") / "overrides.txt").read_text(encoding="utf-8")
     return [Requirement(line) for line in text.splitlines() if line and not line.startswith("#")]
 
 
 def check_gpu(config: Config | None) -> Finding:
-    """Whether torch can use a GPU, and whether the configuration insists on one."""
+    """Check whether torch can use a GPU, and whether the configuration requires one."""
     import torch
 
     from m2trec_merlin.devices import torch_lacks
@@ -82,12 +82,13 @@ def check_gpu(config: Config | None) -> Finding:
 
 
 def check_cudf(config: Config | None) -> Finding:
-    """Whether the workflows can run on cuDF, and whether the configuration insists on it."""
+    """Check whether the workflows can run on cuDF, and whether the configuration requires it."""
     from m2trec_merlin.preprocessing.device import lacks
 
     missing = lacks()
     if missing is None:
-        # Packages of it are called by the release of CUDA, and in an image of Merlin there is none.
+        # Its version comes from the module: package names contain the CUDA release, and Merlin's images have
+        # no package.
         import cudf
 
         return ready(f"cuDF {cudf.__version__}")
@@ -97,7 +98,7 @@ def check_cudf(config: Config | None) -> Finding:
 
 
 def check_serving_packages(config: Config | None) -> Finding:
-    """Whether the extra `serve` is there; Triton itself is another check."""
+    """Check that the packages of the extra `serve` are there; Triton itself has its own check."""
     missing = [name for name in _SERVING if find_spec(name) is None]
     if not missing:
         return ready("the packages of the extra `serve` are there")
@@ -111,12 +112,12 @@ def check_serving_packages(config: Config | None) -> Finding:
 
 
 def check_page(config: Config | None) -> Finding:
-    """Whether the extra `web` is there."""
+    """Check that the packages of the extra `web` are there."""
     return _extra("web", ("starlette", "uvicorn"), False, "not to be had: `m2trec try`")
 
 
 def check_sentences(config: Config | None) -> Finding:
-    """Whether the sentence encoder is there, and whether the configuration has attributes for it."""
+    """Check that the sentence encoder is there, and whether the configuration has attributes for it."""
     described = [*config.attributes, *config.event_attributes] if config else []
     users = [attribute.name for attribute in described if isinstance(attribute, Sentence)]
     cost = "attributes of kind `sentence`, which this configuration does not have"
@@ -126,7 +127,7 @@ def check_sentences(config: Config | None) -> Finding:
 
 
 def check_tracking(config: Config | None) -> Finding:
-    """Whether MLflow is there, and whether the configuration has runs recorded in it."""
+    """Check that MLflow is there, and whether the configuration records runs in it."""
     wanted = config is not None and config.tracking.mlflow is not None
     cost = "runs recorded in MLflow, which this configuration does not ask for"
     if wanted:
@@ -135,14 +136,14 @@ def check_tracking(config: Config | None) -> Finding:
 
 
 def check_baselines(config: Config | None) -> Finding:
-    """Whether what merlin-models wraps is there; a baseline without its library is left out."""
+    """Check that the library of the baseline `als`, which merlin-models wraps, is there."""
     return _extra(
         "baselines", ("implicit",), False, "the baseline `als`, which is left out where it is asked for"
     )
 
 
 def _extra(extra: str, packages: tuple[str, ...], is_needed: bool, cost: str) -> Finding:
-    """Return whether the packages of an extra are there, and what it costs where they are not."""
+    """Return a finding on whether the packages of an extra are there, with the cost if they are not."""
     missing = [name for name in packages if _installed(name) is None]
     if not missing:
         return ready(", ".join(f"{name} {version(name)}" for name in packages))
@@ -160,7 +161,7 @@ def _installed(package: str) -> str | None:
 
 
 def _insisting(config: Config | None, sections: tuple[str, ...]) -> str:
-    """Return the settings that want a GPU or nothing."""
+    """Return the settings that require a GPU, of the given sections."""
     if config is None:
         return ""
     return ", ".join(f"{name}.device" for name in sections if getattr(config, name).device == "cuda")

@@ -1,4 +1,4 @@
-"""Python, processor and disk."""
+"""Checks of Python, processor and disk."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from m2trec_merlin.config import Config
 from m2trec_merlin.diagnosis.findings import Finding, State, ready
 from m2trec_merlin.runs import VERBS, Run
 
-#: First and last version that the package is made for.
+#: First and last Python version that the package is made for.
 PYTHONS = ((3, 10), (3, 12))
 #: Below this much free space a first run may not fit.
 _LITTLE = 1 << 30
 
 
 def check_python(config: Config | None) -> Finding:
-    """Whether this Python is one of those that the package is made for."""
+    """Check that this Python is one of those that the package is made for."""
     found = f"{platform.python_version()} in {sys.prefix}"
     first, last = PYTHONS
     if first <= sys.version_info[:2] <= last:
@@ -34,7 +34,7 @@ def check_python(config: Config | None) -> Finding:
 
 
 def check_processor(config: Config | None) -> Finding:
-    """How many cores this process may use, of which kind."""
+    """Check that there is a Triton for this system and processor, and count the usable cores."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     found = f"{cores} cores of {platform.machine()}"
     if (platform.system(), platform.machine()) in (("Linux", "x86_64"), ("Linux", "aarch64")):
@@ -48,7 +48,7 @@ def check_processor(config: Config | None) -> Finding:
 
 
 def check_disk(config: Config | None) -> Finding:
-    """Whether results can be written where they go, beside those that they replace."""
+    """Check that new results can be written, and that they fit beside those that they replace."""
     folder = (Path() if config is None else config.directory).absolute()
     place = next(path for path in (folder, *folder.parents) if path.is_dir())
     free = shutil.disk_usage(place).free
@@ -78,5 +78,5 @@ def size(count: int) -> str:
 
 
 def size_of(folder: Path) -> int:
-    """Return the bytes of the files in a folder, and below; 0 if it is not there."""
+    """Return the total size in bytes of the files in and below a folder; 0 if it is not there."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

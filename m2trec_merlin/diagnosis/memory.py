@@ -1,6 +1,6 @@
-"""Memory: what is there, and what the catalogue of a run takes of it at the least.
+"""Check of memory: how much is free, and how much a run needs at least for its catalogue.
 
-The needs are estimates from below: what is known to be held at once, and no more.
+The needs are lower bounds: they only count what is known to be in memory at the same time.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from m2trec_merlin.diagnosis.machine import size, size_of
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.runs import Run
 
-#: A process that has imported torch and Transformers4Rec, before it did anything.
+#: Bytes of a process that has imported torch and Transformers4Rec, before it does anything.
 IMPORTED = 540 << 20
-#: Triton and its two workers with what they import, without a catalogue.
+#: Bytes of Triton and its two workers with their imports, without a catalogue.
 WORKERS = 180 << 20
-#: Of a parameter in training: itself, its gradient, and the optimiser's two averages, float32 each.
+#: Bytes per parameter in training: itself, its gradient, and two averages of the optimiser, float32 each.
 _BYTES_A_PARAMETER = 16
 _FLOAT32 = 4
-#: How many times the least a training took at its peak, rounded up; docs/runs.md has the measurement.
+#: Peak memory of a training as a multiple of its lower bound, rounded up; the measurement is in docs/runs.md.
 PEAK = 3
 _REMEDY = "free memory, or a smaller model.width, training.batch_size or evaluation.block_prefixes"
 
 
 def check_memory(config: Config | None) -> Finding:
-    """Whether training and serving the catalogue of a run fit into the memory that is free."""
+    """Check that training and serving the catalogue of a run fit into the free memory."""
     free = available_memory()
     if config is None:
         return ready(f"{size(free)} free; name a configuration to hold it against its catalogue")
@@ -53,7 +53,7 @@ def check_memory(config: Config | None) -> Finding:
 
 
 def available_memory(system: Path = Path("/")) -> int:
-    """Return the bytes that programs can still get: of the machine, or less if the container has a limit.
+    """Return the bytes of memory that are free: those of the machine, or fewer if the container has a limit.
 
     Args:
         system: root of the file system whose /proc and /sys are read.
@@ -66,16 +66,16 @@ def available_memory(system: Path = Path("/")) -> int:
     if limit.is_file() and (text := limit.read_text().strip()) != "max":
         used = int((group / "memory.current").read_text())
         statistics = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
-        # Pages of files that the kernel lets go of when somebody needs the room.
+        # Cached pages of files, which the kernel frees when memory is needed, count as free.
         limits.append(int(text) - used + int(statistics.get("inactive_file", 0)))
     return max(0, min(limits))
 
 
 def training_need(run: Run) -> int:
-    """Return the bytes that training takes at the least: parameters, catalogue, vectors, scores.
+    """Return the bytes that training needs at least: parameters, catalogue, vectors, scores.
 
     Raises:
-        ArtifactError: `preprocess` has not run, or with other attributes.
+        ArtifactError: `preprocess` has not run, or has run with other attributes.
     """
     import torch
 
@@ -102,7 +102,7 @@ def training_need(run: Run) -> int:
 
 
 def serving_need(repository: Path) -> int:
-    """Return the bytes that Triton takes at the least: what it imports, and what its workers read."""
+    """Return the bytes that Triton needs at least: its imports, and the files that its workers read."""
     return WORKERS + sum(size_of(version_folder(repository, model)) for model in (PREPROCESS, PREDICT))
 
 

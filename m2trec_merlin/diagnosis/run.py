@@ -1,4 +1,4 @@
-"""The verb `doctor`: every check of the machine, whatever any of them runs into."""
+"""The verb `doctor`: runs all checks of the machine, even if some of them fail."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from m2trec_merlin.diagnosis.machine import check_disk, check_processor, check_p
 from m2trec_merlin.diagnosis.memory import check_memory
 from m2trec_merlin.diagnosis.triton import check_libpython, check_ports, check_triton
 
-#: A check looks at the machine for a configuration, or for none in particular.
+#: A function that checks the machine for a configuration, or in general if that is None.
 Check = Callable[[Config | None], Finding]
 
 #: The checks by name, in order.
@@ -46,10 +46,10 @@ CHECKS: dict[str, Check] = {
 
 
 def diagnose(config: Config | None) -> dict[str, Finding]:
-    """Return what every check finds, by name.
+    """Return the findings of all checks, by name.
 
     Args:
-        config: of the run that is to be made or served here; None to look at the machine alone.
+        config: configuration of the run to make or serve here; None to check the machine alone.
     """
     return {name: _run(check, config) for name, check in CHECKS.items()}
 
@@ -57,7 +57,7 @@ def diagnose(config: Config | None) -> dict[str, Finding]:
 def _run(check: Check, config: Config | None) -> Finding:
     try:
         return check(config)
-    except Exception as error:  # a broken library raises anything, and is what this verb is asked about
+    except Exception as error:  # a broken library can raise anything, and this verb has to report it
         said = " ".join(str(error).split())
         return Finding(
             State.BLOCKED,

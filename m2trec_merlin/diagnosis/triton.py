@@ -1,4 +1,4 @@
-"""What `m2trec serve` needs of this machine: libpython, Triton, ports."""
+"""Checks of what `m2trec serve` needs of this machine: libpython, Triton, ports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COST = "`m2trec serve` does not start; everything up to `m2trec export` works"
 
 
 def check_libpython(config: Config | None) -> Finding:
-    """Whether there is a shared library of this Python: the models inside Triton run in it."""
+    """Check that there is a shared library of this Python, which the models inside Triton run in."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     name = f"libpython{version}.so.1.0"
     beside = Path(str(sysconfig.get_config_var("LIBDIR"))) / name
@@ -33,7 +33,7 @@ def check_libpython(config: Config | None) -> Finding:
 
 
 def check_triton(config: Config | None) -> Finding:
-    """Whether Triton can be laid out as `m2trec serve` does, with all its libraries."""
+    """Check that Triton can be laid out as by `m2trec serve`, with all its libraries."""
     from m2trec_merlin.serving.server.triton_folder import assemble_triton, make_plain_folder
 
     try:
@@ -45,7 +45,7 @@ def check_triton(config: Config | None) -> Finding:
 
 
 def check_ports(config: Config | None) -> Finding:
-    """Whether the ports of the configuration are free."""
+    """Check that the ports of the configuration are free."""
     from m2trec_merlin.serving.server.ports import Ports
 
     ports = Ports.of(ServingConfig() if config is None else config.serving)

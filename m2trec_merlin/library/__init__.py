@@ -1,1 +1,1 @@
-"""Runs used from another program, without a server; what `import m2trec_merlin` offers stands here."""
+"""Runs used from another program, without a server: the functions that `import m2trec_merlin` offers."""

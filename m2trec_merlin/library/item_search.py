@@ -1,4 +1,4 @@
-"""The items of a catalogue as a person looks for them: by words of titles, by ids, by values."""
+"""Search of a catalogue's items for a person: by words of titles, by ids, by attribute values."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from m2trec_merlin.encoded import NO_ITEM
 from m2trec_merlin.errors import RefusedError
 from m2trec_merlin.serving.runtime.catalogue.served_catalogue import ServedCatalogue
 
-#: How well a word of a title meets one that is looked for.
+#: How well a word of a title matches a word of the query: it contains it, begins with it, or equals it.
 _INSIDE, _BEGINS, _IS = 1, 2, 3
 
 
 @dataclass(frozen=True)
 class CatalogueItem:
-    """An item as a person reads it.
+    """An item as it is shown to a person.
 
     Attributes:
-        item_id: as text.
-        title: of the item; its id where the catalogue has no titles.
-        values: of the attributes that people read, by name; no entry where there is none.
-        share: of the events in training, 0 for an item that training never saw.
+        item_id: the id as text.
+        title: the title; the id where the catalogue has no titles.
+        values: values of the shown attributes, by name; no entry for an attribute without a value.
+        share: share of the training events that are of this item; 0 for an item that training never saw.
         available: whether it may be recommended now.
     """
 
@@ -39,13 +39,13 @@ class CatalogueItem:
 
 
 class ItemSearch:
-    """Finds items of one version of a catalogue.
+    """Search of one version of a catalogue.
 
-    Making one takes as long as splitting all titles into words.
+    The constructor splits all titles into words, which takes a while.
 
     Args:
-        catalogue: the version.
-        columns: attributes that people read.
+        catalogue: the version of the catalogue.
+        columns: names of the attributes that are shown.
     """
 
     def __init__(self, catalogue: ServedCatalogue, columns: Sequence[str]) -> None:
@@ -63,13 +63,13 @@ class ItemSearch:
         self._values: dict[str, dict[str, int]] = {}
 
     def find(self, text: str, top_k: int) -> list[CatalogueItem]:
-        """Return the items that have all words of a text: in their title, or as the beginning of the id.
+        """Return items whose title has all words of `text`, or whose id begins with it.
 
-        Whole words come before beginnings, and these before what stands within a word; among equals, what
-        occurs most in training. Capitals and accents do not matter. Without words, all items are found.
+        Whole words rank before beginnings of words, and those before matches inside a word; ties are ordered
+        by occurrences in training. Capitals and accents do not matter. Without words, all items are found.
 
         Raises:
-            RefusedError: `text` is none, or `top_k` is no whole number from 1.
+            RefusedError: `text` is not a text, or `top_k` is not a whole number of at least 1.
         """
         if not isinstance(text, str):
             raise RefusedError(f"text: expected a text, found {text!r}")
@@ -95,16 +95,16 @@ class ItemSearch:
         return self._items(self._rows[places[order]])
 
     def describe(self, item_ids: Iterable[str]) -> list[CatalogueItem | None]:
-        """Return the items of ids; None where the catalogue has none."""
+        """Return the items with these ids; None for each id that the catalogue does not have."""
         rows = [self._catalogue.items.rows.row(item_id) for item_id in item_ids]
         found = iter(self._items(np.array([row for row in rows if row != NO_ITEM], np.int64)))
         return [next(found) if row != NO_ITEM else None for row in rows]
 
     def values(self, column: str) -> dict[str, int]:
-        """Return the values of an attribute as text, the most frequent first, and how many items have each.
+        """Return the values of an attribute as text, and how many items have each, the most frequent first.
 
         Raises:
-            RefusedError: it is none that people read.
+            RefusedError: it is not one of the shown attributes.
         """
         if column not in self._columns:
             accepted = ", ".join(self._columns) or "none"
@@ -116,7 +116,7 @@ class ItemSearch:
         return self._values[column]
 
     def _levels(self, word: str) -> np.ndarray:
-        """Return how well each item meets a word, 0 if it does not: int8 [items]."""
+        """Return how well each item's title matches a word, int8 [items]; 0 if it does not."""
         levels = np.zeros(len(self._rows), np.int8)
         others = [each for each in self._words if word in each]
         for level, wanted in (
@@ -150,7 +150,7 @@ def _shown(value: Hashable) -> str:
 
 
 def _places(titles: Sequence[str]) -> dict[str, np.ndarray]:
-    """Return of each word the titles that have it, int64."""
+    """Return the positions of the titles that have each word, int64."""
     places: dict[str, list[int]] = {}
     for place, title in enumerate(titles):
         for word in set(_split(_fold(title))):
@@ -163,7 +163,7 @@ def _split(text: str) -> list[str]:
 
 
 def _fold(text: str) -> str:
-    """Return a text without capitals and accents."""
+    """Return a text in small letters, without accents."""
     if text.isascii():
         return text.lower()
     letters = unicodedata.normalize("NFKD", text.casefold())

@@ -1,4 +1,4 @@
-"""Recommendations in this process: what a Triton would answer, from the same two steps.
+"""Recommendations in this process: the answers of a Triton server, from the same two steps.
 
 Shape legend: n items, I item width.
 """
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Sessions that are answered together, as the server does under load.
+#: Size of the batches that sessions are answered in, as by a server under load.
 _SESSIONS_AT_ONCE = 64
-#: Items that are encoded together.
+#: Size of the batches that items are encoded in.
 _ITEMS_AT_ONCE = 4096
 
 
@@ -51,16 +51,16 @@ def load(path: str | Path) -> LocalRecommender:
     """Open what `m2trec export` wrote.
 
     Args:
-        path: folder of a run or a link to it, its configuration file, or the model repository alone.
+        path: the folder of a run or a link to it, its configuration file, or a model repository.
 
     Raises:
-        ArtifactError: there is no export, or its files are not what was exported.
-        ConfigError: the file is no configuration.
-        MissingDependencyError: ONNX Runtime is not installed, or what its neighbours need.
+        ArtifactError: there is no export, or its files were altered.
+        ConfigError: the file is not a valid configuration.
+        MissingDependencyError: ONNX Runtime, or a package that neighbours need, is not installed.
     """
     path = Path(path)
     if path.is_file():
-        # Takes longer to import than the rest to load.
+        # Imported late: the import takes longer than loading everything else.
         from m2trec_merlin.config import load_config
         from m2trec_merlin.runs import Run
 
@@ -72,11 +72,11 @@ class LocalRecommender:
     """An exported model in this process. Threads may share it: they take turns.
 
     Args:
-        repository: the model repository; `load` finds that of a run.
+        repository: the model repository; `load` finds the one of a run.
 
     Raises:
-        ArtifactError: its files are not what was exported.
-        MissingDependencyError: ONNX Runtime is not installed, or what its neighbours need.
+        ArtifactError: files of the repository were altered.
+        MissingDependencyError: ONNX Runtime, or a package that the neighbours need, is not installed.
     """
 
     def __init__(self, repository: Path) -> None:
@@ -87,17 +87,17 @@ class LocalRecommender:
 
     @property
     def version(self) -> Description:
-        """What was exported: by which attributes items are described, and answers filtered."""
+        """Description of the export, such as the attributes that describe items and filter answers."""
         return self._first.reader.version
 
     @property
     def model(self) -> str:
-        """Fingerprint of the export, as in `about` of answers."""
+        """Fingerprint of the export, as in the `about` of answers."""
         return self._second.model
 
     @property
     def n_items(self) -> int:
-        """Items of the catalogue as it is now."""
+        """Number of items in the current version of the catalogue."""
         with self._turn:
             return self._second.recommender.catalogues.served()[1].count
 
@@ -110,25 +110,25 @@ class LocalRecommender:
         """Recommend items for a session, as `RecommendationClient.recommend` does.
 
         Args:
-            session: its items, the latest last: ids, or raw attributes by column. The first item with raw
-                attributes takes some seconds, in which NVTabular is imported.
-            top_k: recommendations wanted; default: as exported.
-            options: see `RequestOptions`.
+            session: items of the session, the latest last: ids, or raw attributes by column. The first item
+                with raw attributes takes some seconds, in which NVTabular is imported.
+            top_k: number of recommendations; default: that of the export.
+            options: options of the request, see `RequestOptions`.
 
         Raises:
-            RefusedError: the request is wrong; says which field.
+            RefusedError: the request is wrong; names the field.
         """
         return self._answer_one(build_request(session, write_options(top_k, options)))
 
     def answer(self, session: Sequence[SessionItem], options: Mapping[str, Any]) -> Recommendations:
-        """Answer what somebody else asks: options by name, as JSON has them, are checked as a server does.
+        """Answer a request whose options come from elsewhere, as JSON; they are checked as by a server.
 
         Args:
-            session: as `recommend` takes it.
-            options: those of a request; others have their defaults.
+            session: items of the session, as for `recommend`.
+            options: options of the request by name; the others have their defaults.
 
         Raises:
-            RefusedError: the request is wrong; says which fields.
+            RefusedError: the request is wrong; names the fields.
         """
         return self._answer_one(build_request(session, options))
 
@@ -141,17 +141,17 @@ class LocalRecommender:
         """Recommend items for many sessions, in batches: at least twice as fast as one by one.
 
         Args:
-            sessions: each as `recommend` takes it.
-            top_k: as of `recommend`, for all sessions alike, and so are the others.
-            options: see there.
+            sessions: sessions, each as for `recommend`.
+            top_k: number of recommendations per session; default: that of the export.
+            options: options for all sessions, see `RequestOptions`.
 
         Returns:
-            An answer for each session, in their order.
+            An answer for each session, in the order of `sessions`.
 
         Raises:
-            RefusedError: a session is wrong; says which one, and which field.
+            RefusedError: a session is wrong; names the session and the field.
         """
-        # Written once: every session is asked with them.
+        # Written once, since all sessions have the same options.
         said = build_request([], write_options(top_k, options))[OPTIONS]
         answers: list[Recommendations] = []
         for start, some in _parts(in_order("sessions", sessions), _SESSIONS_AT_ONCE):
@@ -163,18 +163,18 @@ class LocalRecommender:
         return answers
 
     def encode(self, items: Sequence[SessionItem]) -> np.ndarray:
-        """Return item vectors: what the model makes of attributes, before it looks at sessions.
+        """Return item vectors: what the item encoder makes of attributes, independent of any session.
 
-        Values that count as missing are told as warnings.
+        Values that count as missing are reported as Python warnings.
 
         Args:
             items: ids of the catalogue, or raw attributes by column.
 
         Returns:
-            float32 [n, I], a line an item.
+            float32 [n, I], one row per item.
 
         Raises:
-            RefusedError: an item is neither in the catalogue nor described; says which one.
+            RefusedError: an item is neither in the catalogue nor described; names it.
         """
         parts = [np.zeros((0, self._second.recommender.item_width), np.float32)]
         with self._turn:
@@ -192,13 +192,13 @@ class LocalRecommender:
         exclude: Sequence[str | int] = (),
         filters: Mapping[str, Any] | None = None,
     ) -> SimilarItems:
-        """Return those items that can be recommended which are most like one: by cosines of `encode`.
+        """Return the recommendable items most similar to a given one, by cosine of their `encode` vectors.
 
         Args:
-            item: its id, or raw attributes by column; the item itself is none of the answer.
-            top_k: items wanted; default: as exported.
+            item: id or raw attributes of the given item, which is not in the answer itself.
+            top_k: number of items; default: that of the export.
             exclude: ids that must not be in the answer.
-            filters: wanted values by column, as `recommend` takes them.
+            filters: wanted values by column, as for `recommend`.
 
         Raises:
             RefusedError: the item is neither in the catalogue nor described, or an option is wrong.
@@ -210,25 +210,25 @@ class LocalRecommender:
             return self._second.recommender.similar(self._read([item], ["item"], options))
 
     def search(self, text: str, top_k: int = 20) -> list[CatalogueItem]:
-        """Return the items that have all words of a text, in their title or as the beginning of their id.
+        """Return items whose title has all words of `text`, or whose id begins with it.
 
-        The first search takes as long as splitting all titles into words. Whole words come first, then
-        what occurs most in training; the items that occur most are the answer to no words.
+        They are ordered as in `ItemSearch.find`; an empty text finds the items that occur most in training.
+        The first search takes longer, since it splits all titles into words.
 
         Raises:
-            RefusedError: `text` is none, or `top_k` is no whole number from 1.
+            RefusedError: `text` is not a text, or `top_k` is not a whole number of at least 1.
         """
         with self._turn:
             return self._items().find(text, top_k)
 
     def describe(self, item_ids: Sequence[str | int]) -> list[CatalogueItem | None]:
-        """Return title and values of items; None for each that the catalogue does not have."""
+        """Return title and values of items; None for each id that the catalogue does not have."""
         with self._turn:
             ids = enumerate(in_order("item_ids", item_ids))
             return self._items().describe([id_text(each, f"item_ids[{place}]") for place, each in ids])
 
     def values(self, attribute: str) -> dict[str, int]:
-        """Return the values of an attribute that people read, by falling number of items, and these numbers.
+        """Return the values of a shown attribute, and how many items have each, the most frequent first.
 
         Raises:
             RefusedError: there is no such attribute.
@@ -257,7 +257,7 @@ class LocalRecommender:
         ]
 
     def _read(self, items: Sequence[SessionItem], places: Sequence[str], options: dict[str, Any]) -> Request:
-        """Read each item as a session of its own, and put them together; messages name its place."""
+        """Read each item as a session of its own, and join the results; messages name the item's place."""
         said = [id_and_attributes(item, where) for item, where in zip(items, places, strict=True)]
         read = self._first.reader.read([SaidSession([item_id], [attributes]) for item_id, attributes in said])
         good, notes = [], []
@@ -271,14 +271,14 @@ class LocalRecommender:
             good.append(each)
         rows = np.concatenate([each.rows for each in good])
         described = [each.new_items for each in good if each.raw_items]
-        # In a session of its own, each of them is number -1.
+        # Each described item was the only one of its session, so all of them are numbered -1 so far.
         rows[rows < NO_ITEM] = -1 - np.arange(len(described))
         new_items = join_items(described or [good[0].new_items])
         return Request(rows, new_items, options, notes, catalogue=good[0].catalogue)
 
 
 def _built(session: Sequence[SessionItem], place: int) -> Tensors:
-    """Return the request of one of many sessions; an error names it."""
+    """Return the request for one of many sessions; an error names the session."""
     try:
         return build_request(session)
     except RefusedError as error:
@@ -286,16 +286,16 @@ def _built(session: Sequence[SessionItem], place: int) -> Tensors:
 
 
 def _retold(error: M2TRecError, message: str) -> ServerError:
-    """Return the error with another message: a fault of the request stays one."""
+    """Return the error with another message; a RefusedError stays one."""
     return (RefusedError if isinstance(error, RefusedError) else ServerError)(message)
 
 
 def _elsewhere(message: str, where: str) -> str:
-    """Return a message about the only item of a session, with another place in front."""
+    """Return a message about the only item of a session, with its place replaced by `where`."""
     return f"{where}: {message.removeprefix(f'{ITEM_ATTRIBUTES}[0]: ').removeprefix(f'{ITEM_ATTRIBUTES}: ')}"
 
 
 def _parts(things: Sequence[T], size: int) -> Iterator[tuple[int, Sequence[T]]]:
-    """Cut into parts of at most `size`, each with the place where it starts."""
+    """Yield parts of at most `size` things, each with the position at which it starts."""
     for start in range(0, len(things), size):
         yield start, things[start : start + size]

@@ -1,4 +1,4 @@
-"""How good a run is on sessions of one's own: read in rows of its catalogue, measured as `evaluate` does."""
+"""Evaluation of a run on sessions of your own, measured as by the verb `evaluate`."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ from m2trec_merlin.sessions import Sessions, identify, identify_file, session_fi
 
 @runtime_checkable
 class ForeignFrame(Protocol):
-    """A frame of another library: pyarrow, polars, cuDF."""
+    """A frame of another library, such as pyarrow, polars or cuDF."""
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return the frame that pandas has of it."""
+        """Return it as a pandas frame."""
 
 
-#: Unknown ids that are held against those of the catalogue.
+#: Number of unknown ids that are compared with the ids of the catalogue, to find misspellings.
 _COMPARED = 5
-#: Of `evaluate`.
+#: Sessions as `evaluate` takes them.
 Own = pd.DataFrame | ForeignFrame | Sequence[Sequence[Hashable]]
 
 
@@ -53,34 +53,33 @@ def evaluate(
     split: str = "own",
     progress: Progress = SILENT,
 ) -> list[Measurement]:
-    """Measure what a run serves on sessions of one's own.
+    """Measure what a run serves on sessions of your own.
 
-    Every beginning of a session is scored, or what the run's settings of `evaluation` say (`prefixes`, most
-    prefixes, cut-offs, intervals), and what comes next is looked for among all items. Nothing is fitted on
-    these sessions: how popular an item is, and which items are rare, is known from the run's training
-    sessions, and neighbours, as in a server, know those of validation, too, so that both are no test.
-    Events of items that its catalogue lacks are told in a warning, and left out as a server does; where one
-    comes next, that is a miss.
+    The next item after every prefix is ranked among all items; the run's settings of `evaluation` may limit
+    the prefixes, and give cut-offs and intervals. Nothing is fitted on these sessions: the popularity of
+    items, and which are rare, are known from the run's training sessions; neighbours, as in a server, also
+    know the validation sessions. So sessions of training or validation are no test. Events of items that the
+    catalogue lacks are reported as a warning and left out, as by a server; one that comes next is a miss.
 
     Args:
-        run: folder of a run or a link to it, or its configuration file; trained and exported.
-        sessions: a frame with the columns session_id and item_id, a line an event; or a list of item ids for
-            each session. Events of a frame are ordered by its column position or timestamp, if it has one
-            (times as the run's interactions write them, as ISO 8601, or mere numbers), else as they stand.
-            Attributes of events, and which of these may be targets, are read from columns as the run's
-            interactions call them.
-        split: what the measurements call these sessions.
-        progress: is told how far scoring is.
+        run: the folder of a run or a link to it, or its configuration file; trained and exported.
+        sessions: a frame with the columns session_id and item_id and one row per event, or a list of item ids
+            for each session. Events of a frame are ordered by its column position or timestamp, if it has one
+            (times as the run's interactions write them, as ISO 8601, or plain numbers), else by row.
+            Attributes of events, and which events may be targets, are read from the columns that the run's
+            interactions have for them.
+        split: name of these sessions in the measurements.
+        progress: listener for the progress.
 
     Returns:
-        A row for each model, slice, metric and cut-off, `pandas.DataFrame` takes them as they are. With
-        a mixture (`serving.mixture`) there are two models: alone, and last as served.
+        A measurement for each model, slice, metric and cut-off; `pandas.DataFrame` accepts the list. With
+        a mixture (`serving.mixture`) there are two models: the model alone, and last the mixture as served.
 
     Raises:
         ArtifactError: there is no trained and exported model.
-        ConfigError: the file is no configuration.
-        DataError: columns or values are missing or cannot be read, no session has two events, or no item is
-            known.
+        ConfigError: the file is not a valid configuration.
+        DataError: columns or values are missing or cannot be read, no session has a prefix with a next item,
+            or no item is known.
     """
     run = Path(run)
     if (run / ENSEMBLE).is_dir():
@@ -108,13 +107,13 @@ def evaluate(
 
 
 def read_sessions(sessions: Own, catalogue: Catalogue, run: Run, tell: Tell) -> Sessions:
-    """Return sessions in rows of a catalogue, in the order in which they begin; see `evaluate`.
+    """Return sessions as catalogue rows, ordered by their first row in the frame; see `evaluate`.
 
     Args:
-        sessions: of one's own.
-        catalogue: of the run.
-        run: says what else is read of events.
-        tell: is told what is ignored.
+        sessions: sessions as for `evaluate`.
+        catalogue: the catalogue of the run.
+        run: the run, which says what is read of events.
+        tell: function that takes a message on what is ignored.
 
     Raises:
         DataError: see `evaluate`.
@@ -132,7 +131,7 @@ def read_sessions(sessions: Own, catalogue: Catalogue, run: Run, tell: Tell) -> 
         raise DataError("sessions", gaps)
     rows = catalogue.rows_of(item_ids.tolist())
     numbers, first = numbered(session_ids)
-    # Sessions may lie among each other.
+    # Rows of different sessions may be interleaved.
     times = read_times(events, run)
     order = np.lexsort([np.arange(len(events)), *_places(events, times), numbers])
     offsets = offsets_of(np.bincount(numbers, minlength=len(first)))
@@ -165,12 +164,12 @@ def read_sessions(sessions: Own, catalogue: Catalogue, run: Run, tell: Tell) -> 
 
 
 def _known_again(names: pd.Series, sessions: Sessions, run: Run) -> int:
-    """Return how many sessions the run knows, by their ids and items.
+    """Return how many sessions are among those of training and validation, by their ids and items.
 
     Args:
         names: ids of the sessions.
-        sessions: of one's own, in rows of the run's catalogue.
-        run: preprocessed.
+        sessions: the sessions in rows of the run's catalogue.
+        run: a preprocessed run.
     """
     there = sessions.keep(sessions.rows != NO_ITEM)
     left = np.flatnonzero(there.lengths)
@@ -181,10 +180,10 @@ def _known_again(names: pd.Series, sessions: Sessions, run: Run) -> int:
 
 
 def _places(events: pd.DataFrame, times: pd.Series | None) -> list[np.ndarray]:
-    """Return what orders the events of a session, as a key to sort by; nothing if they stand in order.
+    """Return the sort key of events within a session; an empty list if the frame is in order already.
 
     Raises:
-        DataError: a place or time is missing, or a place is no number.
+        DataError: a position or time is missing, or a position is not a number.
     """
     column = next((name for name in (POSITION, TIMESTAMP) if name in events), None)
     if column is None:
@@ -206,7 +205,7 @@ def _events(sessions: ForeignFrame | Sequence[Sequence[Hashable]]) -> pd.DataFra
         raise DataError("sessions", [f"expected a frame, or a list of sessions, found {_shown(sessions)}"])
     told: list[list[Hashable]] = []
     for session in sessions:
-        # What has no order, or of whose entries only keys would be read, is no session either.
+        # Sets have no order, and of a mapping only the keys would be read.
         if isinstance(session, str | bytes | set | frozenset | Mapping) or not isinstance(session, Iterable):
             raise DataError("sessions", [f"a session is a list of item ids, not {_shown(session)}"])
         told.append(list(session))

@@ -1,4 +1,4 @@
-"""What a frame of one's own sessions says of events, read as a run read its interactions."""
+"""Times, attributes and targets of events in a frame of your own, read as a run read its interactions."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from m2trec_merlin.runs import Run
 from m2trec_merlin.runs.folder import TIMES
 from m2trec_merlin.sessions import event_fields, session_files
 
-#: Is told what is ignored.
+#: Function that takes a message on what is ignored.
 Tell = Callable[[str], None]
 
 
 def read_times(events: pd.DataFrame, run: Run) -> pd.Series | None:
-    """Return when events were, as naive UTC in nanoseconds; None if nothing says it.
+    """Return the times of events, as naive UTC in nanoseconds; None if the frame has no times.
 
-    Times are written as the run's interactions write them, or as ISO 8601; numbers may be mere places.
+    Times are in the format of the run's interactions or in ISO 8601; numbers may be plain positions.
 
     Raises:
-        DataError: texts are no times, in either writing.
+        DataError: a text is not a time in either format.
     """
     if TIMESTAMP not in events:
         return None
     values = events[TIMESTAMP]
     own = ((run.step("data").found() or {}).get(TIMES) or {}).get("format", ISO_8601)
     are_numbers = pd.api.types.is_numeric_dtype(values)
-    # Numbers that are mere places may look like years.
+    # Positions such as 2000 would be read as years of ISO 8601.
     formats = [each for each in dict.fromkeys([own, ISO_8601]) if each != ISO_8601 or not are_numbers]
     for time_format in formats:
         instants = parse_instants(values, time_format)
@@ -53,7 +53,7 @@ def read_times(events: pd.DataFrame, run: Run) -> pd.Series | None:
 
 
 def lines_of(wrong: pd.Series) -> str:
-    """Return which lines of a frame are meant, by their labels: some of them, and how many."""
+    """Name the lines of a frame where `wrong` holds, by their labels: the first ones, and how many more."""
     labels = wrong.index[wrong.to_numpy(bool)]
     return f"{'line' if len(labels) == 1 else 'lines'} {name_first(labels.tolist())}"
 
@@ -66,15 +66,15 @@ def encode_events(
     run: Run,
     tell: Tell,
 ) -> EncodedItems:
-    """Encode attributes of events; a column that is not there counts as missing.
+    """Encode attributes of events; all values of an absent column count as missing.
 
     Args:
-        events: whole sessions in order; columns as the run's source calls them.
-        times: of the events, see `read_times`.
-        positions: int64 [E], of the events in their sessions.
-        known: bool [E], which are of items that the catalogue knows.
-        run: trained.
-        tell: is told of columns that are not there, and of values that count as missing.
+        events: E events of whole sessions, in order, with the column names of the run's source.
+        times: times of the events, see `read_times`.
+        positions: int64 [E], positions of the events in their sessions.
+        known: bool [E], which events are of items that the catalogue has.
+        run: a trained run.
+        tell: function that takes messages on absent columns and missing values.
     """
     config = run.config
     if not config.event_attributes:
@@ -109,10 +109,10 @@ def encode_events(
 
 
 def targets_of(events: pd.DataFrame, run: Run) -> np.ndarray | None:
-    """Return which events may be targets, bool [E]; None for all.
+    """Return which events may be targets, bool [E]; None for all of them.
 
     Raises:
-        DataError: the column is missing that tells it.
+        DataError: the column that `data.targets` names is missing.
     """
     targets = run.config.data.targets
     if targets is None:

@@ -1,4 +1,4 @@
-"""A log of what was asked and shown, answered again by another export: how far would its answers be others?
+"""Replay of logged requests with another export, to see how far its answers differ from those shown.
 
 A shadow test without a second fleet: both steps run here, in one process, on what clients really sent.
 """
@@ -30,26 +30,27 @@ from m2trec_merlin.errors import ArtifactError, M2TRecError
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.serving.runtime.steps import PredictStep, PreprocessStep, answer_by_both
 
-#: Sessions that are answered together, as the server does under load.
+#: Size of the batches that sessions are answered in, as by a server under load.
 _BATCH = 64
 _REMOVE = "remove it, and the requests in it are left out"
 
 
 @dataclass(frozen=True)
 class AnswerDifference:
-    """How far the answers of an export differ from those that were shown, on the first k items.
+    """Differences between the answers of an export and those that were shown, on the first k items.
+
+    A request that the export refuses counts as 0 in `overlap`, `same` and `same_first`.
 
     Attributes:
-        requests: that were answered again.
-        refused: of these, which the export refuses.
-        k: places of an answer that count.
-        overlap: mean share of the items that both answers have, of the longer answer; 1 where both are empty,
-            0 where the request is refused, which is another answer in front, too.
+        requests: number of requests that were answered again.
+        refused: number of these requests that the export refuses.
+        k: number of items of an answer that count.
+        overlap: mean share of the longer answer's items that both answers have; 1 if both are empty.
         same: share of requests with the same items in the same order.
-        same_first: share of requests with the same item in front.
-        rank_shift: mean number of places between where an item that both have was and is; None without any.
-        shown_by: the exports whose answers the log holds.
-        against: the export that answered again.
+        same_first: share of requests with the same first item.
+        rank_shift: mean difference of ranks of the items that both answers have; None if there are none.
+        shown_by: fingerprints of the exports whose answers the log holds.
+        against: fingerprint of the export that answered again.
     """
 
     requests: int
@@ -64,16 +65,16 @@ class AnswerDifference:
 
 
 def replay(log: Path, repository: Path, k: int, progress: Progress = SILENT) -> AnswerDifference:
-    """Answer again what a log holds.
+    """Answer the requests of a log again, and compare the answers.
 
     Args:
-        log: its folder, or one of its files.
+        log: the folder of the log, or one of its files.
         repository: the model repository of the other export.
-        k: places of an answer that count.
-        progress: is told how far it is.
+        k: number of items of an answer that count.
+        progress: listener for the progress.
 
     Raises:
-        ArtifactError: there is no such log, it holds no request, or the repository is damaged.
+        ArtifactError: there is no such log, it holds no request, or the log or the repository is damaged.
     """
     files = log_files(log)
     total = sum(_rows(file) for file in files)
@@ -111,7 +112,7 @@ def replay(log: Path, repository: Path, k: int, progress: Progress = SILENT) -> 
 
 
 def compare_answers(shown: Sequence[str], now: Sequence[str]) -> tuple[float, list[int]]:
-    """Return the overlap of two answers, and by how many places each item moved that both have."""
+    """Return the overlap of two answers, and the difference of ranks of each item that both have."""
     places = {item: place for place, item in enumerate(now)}
     moved = [abs(places[item] - place) for place, item in enumerate(shown) if item in places]
     longer = max(len(shown), len(now))
@@ -121,7 +122,7 @@ def compare_answers(shown: Sequence[str], now: Sequence[str]) -> tuple[float, li
 def answer_again(
     first: PreprocessStep, second: PredictStep, rows: Sequence[dict[str, Any]]
 ) -> list[list[str] | M2TRecError]:
-    """Return what both steps recommend for what the rows of a log asked, or why it is refused."""
+    """Return the recommended ids for each request in rows of a log, or the error that refuses it."""
     return [
         [item.decode() for item in each[RECOMMENDED_IDS][0].tolist()] if isinstance(each, dict) else each
         for each in answer_by_both(first, second, [_inputs(row) for row in rows])
@@ -132,7 +133,7 @@ def log_files(log: Path) -> list[Path]:
     """Return the files of a log, oldest first.
 
     Raises:
-        ArtifactError: there are none.
+        ArtifactError: there are no files.
     """
     files = [log] if log.is_file() else sorted(log.glob(f"{PREFIX}*{SUFFIX}"))
     if not files:
@@ -173,7 +174,7 @@ def _inputs(row: dict[str, Any]) -> dict[str, np.ndarray]:
         EVENT_ATTRIBUTES: row.get("event_attributes"),
         OPTIONS: options,
     }
-    # What the client left out is left out again; only ids have to be there.
+    # Tensors that the client did not send are not sent again; only ids are required.
     return {name: _bytes(entries or []) for name, entries in texts.items() if entries or name == ITEM_IDS}
 
 

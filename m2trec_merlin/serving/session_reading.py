@@ -1,4 +1,4 @@
-"""Where scripts of before the rooms were moved look for `serving.runtime.reading.sessions`."""
+"""The former place of `serving.runtime.reading.sessions`, kept for scripts of earlier versions."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from m2trec_merlin.serving.runtime.reading.sessions import ReadSession
 
 
 class SessionReader(moved.SessionReader):
-    """As it was then: it loads itself, and new items are arrays by the names of their tensors."""
+    """The reader with its former interface: `load`, and new items as arrays by the names of their tensors."""
 
     @classmethod
     def load(cls, directory: Path) -> SessionReader:
         """Load a version folder of `m2trec_preprocess`, with the catalogue as it was exported.
 
         Raises:
-            ArtifactError: its files are not what was exported.
+            ArtifactError: files of the export were altered.
         """
         version, rows = Description.open(directory), ExportedIds(directory).rows
         events = EventReader(directory, version) if version.events else None
@@ -48,7 +48,7 @@ class SessionReader(moved.SessionReader):
                 )
             ]
         )
-        # The type of `new_items` is what changed since.
+        # Scripts of earlier versions expect another type of `new_items`.
         return [
             replace(each, new_items=to_tensors(each.new_items))  # type: ignore[arg-type]
             if isinstance(each, ReadSession)

@@ -1,4 +1,4 @@
-"""Services that runs are recorded in, beside TensorBoard: a module for each."""
+"""Services that record runs, in addition to TensorBoard: a module for each."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ def _mlflow(config: Config) -> Tracker | None:
     return None if section is None else Mlflow(section, config.name)
 
 
-#: What makes a tracker of a configuration that names it. A new one is a module, its section and a line here.
+#: Functions that make a tracker if a configuration asks for it. A new one is a module, its section of the
+#: configuration, and an entry here.
 TRACKERS: tuple[Callable[[Config], Tracker | None], ...] = (_mlflow,)
 
 
 def recordings(config: Config, progress: Progress) -> list[Recording]:
-    """Return what is to be told of trainings, evaluations and exports.
+    """Return a recording for each configured tracker, to report trainings, evaluations and exports to.
 
     Raises:
-        MissingDependencyError: a package that one needs is not installed.
-        TrackingError: the settings of one mean nothing to it.
+        MissingDependencyError: a package that a tracker needs is not installed.
+        TrackingError: a tracker cannot use its settings.
     """
     trackers = [make(config) for make in TRACKERS]
     return [Recording(tracker, progress) for tracker in trackers if tracker is not None]

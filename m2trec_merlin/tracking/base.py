@@ -1,4 +1,4 @@
-"""The seam: what a service that records runs is told, in plain values."""
+"""The interface of services that record runs, in plain values."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Status = Literal["running", "finished", "killed"]
 
 @dataclass(frozen=True)
 class Beginning:
-    """What a record starts with.
+    """The data that a record starts with.
 
     Attributes:
-        title: of the training, as its results are called.
-        parameters: the configuration, by dotted names.
-        tags: what else it may be searched by.
+        title: title of the training, as in its results.
+        parameters: settings of the configuration, by dotted names.
+        tags: further values to search records by.
     """
 
     title: str
@@ -26,39 +26,39 @@ class Beginning:
 
 
 class Tracker(Protocol):
-    """Records trainings, one at a time, from `open` on.
+    """A service that records trainings, one at a time, from `open` on.
 
-    Whatever its service says is wrong comes as a `TrackingError`.
+    All errors of the service are raised as `TrackingError`.
 
     Attributes:
-        name: of the setting that configures it.
-        store: what a record's identity means something in.
+        name: name of the setting that configures it.
+        store: address of the store that identities of records belong to.
     """
 
     name: str
     store: str
 
     def open(self, identity: str | None, beginning: Beginning) -> str:
-        """Go on with a record, or begin one if there is none of this identity (any more).
+        """Continue a record, or begin one if there is none with this identity (any more).
 
         Returns:
-            Its identity, for the next time.
+            The identity of the record, for the next call.
         """
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
-        """Add points to curves; a step that a curve has already is kept as it is."""
+        """Add points to curves; a point is ignored if its curve has the step already."""
 
     def files(self, files: Mapping[str, Path]) -> None:
-        """Store files and folders, by the paths that they are to have there."""
+        """Store files and folders, given by their paths in the record."""
 
     def model(self, repository: Path, version: str, facts: Mapping[str, str]) -> None:
         """Store an exported model repository, as a version that can be deployed.
 
         Args:
-            repository: its folder.
-            version: of the export.
-            facts: about it.
+            repository: folder of the model repository.
+            version: fingerprint of the export.
+            facts: facts about the export, by name.
         """
 
     def state(self, status: Status) -> None:
-        """Say whether it goes on."""
+        """Set whether the training is running, finished or killed."""

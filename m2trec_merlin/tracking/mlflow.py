@@ -1,4 +1,4 @@
-"""MLflow: runs, their parameters, metrics and artifacts, and versions of registered models."""
+"""The tracker MLflow: runs with parameters, metrics and artifacts, and versions of registered models."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Experiment
 
-#: The environment wins. MLflow tells its maker of its use, and asks a server that is away for four minutes.
+#: Defaults of environment variables. Without them, MLflow reports its use to its maker, and retries for four
+#: minutes if a server cannot be reached.
 _QUIETLY = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
@@ -28,9 +29,9 @@ _QUIETLY = {
     "MLFLOW_TRUNCATE_LONG_VALUES": "true",
 }
 _STATUS = {"running": "RUNNING", "finished": "FINISHED", "killed": "KILLED"}
-#: Of parameters and metrics that MLflow takes at a time.
+#: Number of parameters or metrics that MLflow takes at a time.
 _AT_ONCE = 100
-#: What names may hold.
+#: Characters that names must not have.
 _NOT_IN_NAMES = re.compile(r"[^\w\-./: ]", re.ASCII)
 _LONGEST_NAME = 250
 
@@ -41,11 +42,11 @@ class Mlflow:
     """A run of MLflow for each training, and a version of a registered model for each export.
 
     Args:
-        config: where.
-        run: name of our run, where the configuration names nothing.
+        config: settings of MLflow.
+        run: name of our run, the default name of the experiment and of the registered model.
 
     Raises:
-        MissingDependencyError: MLflow is not installed, or what it needs for databases.
+        MissingDependencyError: MLflow, or a package that it needs for databases, is not installed.
         TrackingError: the store cannot be used.
     """
 
@@ -66,7 +67,7 @@ class Mlflow:
         self.experiment = config.experiment or run
         self.registered_model = config.registered_model or run
         uri = config.uri or mlflow.get_tracking_uri()
-        # From the environment it may hold a password, which belongs into no file and no message.
+        # A URI from the environment may hold a password, which must not get into files or messages.
         self.store = re.sub(r"(?<=//)([^/@]*):[^/@]*@", r"\1@", uri)
         with _explained(self.store):
             self.client: MlflowClient = mlflow.MlflowClient(uri, registry_uri=uri)
@@ -74,14 +75,14 @@ class Mlflow:
         self._last_steps: dict[str, int] = {}
 
     def open(self, identity: str | None, beginning: Beginning) -> str:
-        """Go on with a run, or create one in the experiment."""
+        """Continue a run, or create one in the experiment."""
         with _explained(self.store):
             self._last_steps = {}
             self.run_id = identity if identity and self._is_there(identity) else self._create(beginning)
         return self.run_id
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
-        """Log metrics in which `@` is `_`, as MLflow takes none."""
+        """Log metrics; characters of their names that MLflow does not accept, such as `@`, become `_`."""
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
@@ -105,7 +106,7 @@ class Mlflow:
                     self.client.log_artifact(self.run_id, str(path), None if folder == "." else folder)
 
     def model(self, repository: Path, version: str, facts: Mapping[str, str]) -> None:
-        """Log the repository, register it as a version, and let the alias name that one."""
+        """Log the repository, register it as a version, and set the alias to this version."""
         from mlflow.exceptions import MlflowException
 
         if not self.config.repository:
@@ -176,14 +177,14 @@ def _name(name: str) -> str:
 
 
 def _artifacts_beside(store: str) -> str | None:
-    """Return where artifacts of a SQLite file go: beside it, not below the folder one happens to stand in."""
+    """Return the folder of artifacts beside a SQLite file; the default is below the working directory."""
     scheme, _, path = store.partition(":///")
     return str(Path(path).resolve().parent / "mlartifacts") if scheme.startswith("sqlite") and path else None
 
 
 @contextmanager
 def _explained(where: str) -> Iterator[None]:
-    """Turn what MLflow, a database or the disk says into one line of ours."""
+    """Turn errors of MLflow, a database or the disk into a TrackingError of one line."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 

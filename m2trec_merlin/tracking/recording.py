@@ -1,4 +1,4 @@
-"""What becomes of a training is handed to trackers, each result once, whatever was killed in between."""
+"""Reports of a training and its results to a tracker, each once, even if a process is killed in between."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from m2trec_merlin.runs import HeldOut, Run
 from m2trec_merlin.tracking.base import Beginning, Tracker
 from m2trec_merlin.version import __version__
 
-#: Of an epoch's record, what is no curve.
+#: Entry of an epoch's record that is not a curve.
 _NOT_A_CURVE = "epoch"
 
 
 class Recording:
-    """A training in a tracker: begun by `train`, gone on with by `evaluate` and `export`.
+    """The record of a training in a tracker: begun by `train`, continued by `evaluate` and `export`.
 
-    The record's identity is kept beside the checkpoints of its training, so that the same training goes on
-    with it, and another one has its own.
+    The identity of the record is kept beside the checkpoints of its training, so that a resumed training
+    continues its record, and another training has one of its own.
 
     Args:
-        tracker: that is told.
-        progress: is told what could not be recorded: no training is lost for that.
+        tracker: the tracker.
+        progress: listener for what could not be recorded; a training goes on even then.
     """
 
     def __init__(self, tracker: Tracker, progress: Progress) -> None:
@@ -38,25 +38,25 @@ class Recording:
         """Open the record of a training that starts or resumes.
 
         Args:
-            run: that it belongs to.
-            training: its fingerprint.
+            run: run that the training belongs to.
+            training: fingerprint of the training.
 
         Raises:
-            TrackingError: the tracker cannot be reached, while nothing is lost yet.
+            TrackingError: the tracker cannot be reached; raised here, before any training is lost.
         """
         self._open(run, training)
         self.tracker.state("running")
 
     def epoch(self, record: Mapping[str, Any]) -> None:
-        """Hand over the record of an epoch, which the history of the training holds, too."""
+        """Report the metrics of an epoch, which are also in the history of the training."""
         self._try("train", lambda: self._curves(record))
 
     def stop(self) -> None:
-        """Say that no epoch follows for now; `trained` says that none is missing."""
+        """Report that no epoch follows for now; if the training is complete, `trained` is called next."""
         self._try("train", lambda: self.tracker.state("killed"))
 
     def trained(self, run: Run) -> None:
-        """Hand over the model's description and how it came about."""
+        """Report a finished training: its history, and the description and manifest of the model."""
         files = {name: run.model / name for name in (MANIFEST, "model.json", run.history.name)}
 
         def hand_over() -> None:
@@ -68,7 +68,7 @@ class Recording:
         self._once(run, "train", run.model, hand_over)
 
     def evaluated(self, run: Run, split: HeldOut, metrics: Mapping[str, float]) -> None:
-        """Hand over the evaluation on a split: metrics, tables and plots."""
+        """Report the evaluation on a split: metrics, tables and plots."""
         folder = run.evaluation_of(split)
 
         def hand_over() -> None:
@@ -79,7 +79,7 @@ class Recording:
         self._once(run, command, folder, hand_over)
 
     def exported(self, run: Run) -> None:
-        """Hand over the model repository."""
+        """Report an export with its model repository."""
         manifest = run.step("export").manifest()
         facts = {name: str(manifest[name]) for name in ("items", "index")}
 
@@ -89,7 +89,7 @@ class Recording:
         self._once(run, "export", run.triton, hand_over)
 
     def _once(self, run: Run, command: str, folder: Path, hand_over: Callable[[], None]) -> None:
-        """Hand over a folder unless that was done, and note that it was."""
+        """Report a folder unless that was done before, and note that it is done."""
         content = fingerprint(read_json(folder / MANIFEST))
 
         def open_and_hand_over() -> None:
@@ -137,7 +137,7 @@ def _beginning(run: Run, training: str) -> Beginning:
 
 
 def flat(settings: Mapping[str, Any], name: str = "") -> Iterator[tuple[str, str]]:
-    """Yield each setting by its dotted name; entries of lists of sections by number, other lists whole."""
+    """Yield settings by dotted name; lists of sections are numbered, other lists are single values."""
     for key, value in settings.items():
         here = f"{name}.{key}" if name else key
         if isinstance(value, list) and any(isinstance(entry, Mapping) for entry in value):

@@ -1,1 +1,1 @@
-"""A page in the browser on which sessions are tried: `m2trec try`."""
+"""A page in the browser to try sessions on: `m2trec try`."""

@@ -1,4 +1,4 @@
-"""What the page shows: answers of the library, titles and values of their items, and how long it took."""
+"""The data of the page: answers of the library, titles and values of their items, and times."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Json = dict[str, Any]
 
 
 def about(versions: Mapping[str, LocalRecommender]) -> Json:
-    """Return what the page is made from: who answers, and forms for options and new items.
+    """Return the data that the page is built from: the versions, and forms for options and new items.
 
-    Forms are those of the first version, which also finds items.
+    The forms are those of the first version, which is also the one that items are searched in.
     """
     first = next(iter(versions.values())).version
     return {
@@ -37,7 +37,7 @@ def about(versions: Mapping[str, LocalRecommender]) -> Json:
 def answer(
     versions: Mapping[str, LocalRecommender], session: Sequence[SessionItem], options: Mapping[str, Any]
 ) -> list[Json]:
-    """Return what each version answers, or why it does not."""
+    """Return the answer of each version, or why there is none."""
     return [_answer(name, each, session, options) for name, each in versions.items()]
 
 

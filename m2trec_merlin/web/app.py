@@ -1,4 +1,4 @@
-"""The page and what it asks: static files, and JSON from recommenders in this process."""
+"""The web application of the page: static files, and JSON from recommenders in this process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from m2trec_merlin.web.answering import about, answer, described
 from m2trec_merlin.web.requests import number_of, read_object, require_items
 
 _STATIC = Path(__file__).parent / "static"
-#: Names by which a browser on this machine reaches it: any other name in a request is a trick of some page.
+#: Host names in requests from this machine; any other name is an attack by another page (DNS rebinding).
 LOOPBACK_NAMES = ("localhost", "127.0.0.1")
 _MOST_FOUND, _MOST_VALUES = 100, 20
 _HEADERS = {
@@ -38,8 +38,8 @@ def build_app(versions: Mapping[str, LocalRecommender], hosts: Sequence[str] = L
     """Return the application.
 
     Args:
-        versions: what answers, by the name that the page shows; the first one also finds items.
-        hosts: names by which the page may be reached, "*" for any.
+        versions: recommenders by the name that the page shows; items are searched in the first one.
+        hosts: host names that the page may be reached by, "*" for any.
     """
     first = next(iter(versions.values()))
 
@@ -89,7 +89,7 @@ def build_app(versions: Mapping[str, LocalRecommender], hosts: Sequence[str] = L
 
 
 class _WithHeaders:
-    """Tells browsers with each answer that nothing from elsewhere belongs to the page."""
+    """Middleware that adds headers to each answer, which forbid the page to load anything from elsewhere."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

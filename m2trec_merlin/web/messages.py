@@ -1,4 +1,4 @@
-"""Messages of the recommender, each beside the field that it is about."""
+"""Messages of the recommender, split by the field of the request that each is about."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from m2trec_merlin.contract.names import EVENT_ATTRIBUTES, ITEM_ATTRIBUTES, ITEM_IDS, OPTIONS
 
 _OF_ITEMS = "|".join([ITEM_IDS, ITEM_ATTRIBUTES, EVENT_ATTRIBUTES])
-#: How messages name a place of a request: options.filters.unit price, item_ids[3], item_attributes[0]. The
-#: name of a column may hold anything.
+#: The place of a request at the start of a message: options.filters.unit price, item_ids[3],
+#: item_attributes[0]. The name of a column may contain anything.
 _PLACE = rf"(?:{OPTIONS}\.filters\.(?:(?!: |; ).)+|{OPTIONS}(?:\.\w+)+|{_OF_ITEMS})(?:\[\d+\])?"
 _NAMED = re.compile(rf"({_PLACE}): (.*)", re.DOTALL)
 _NEXT = re.compile(rf"; (?={_PLACE}: )")
@@ -17,11 +17,11 @@ _NEXT = re.compile(rf"; (?={_PLACE}: )")
 
 @dataclass(frozen=True)
 class Message:
-    """What a person is told.
+    """A message on a field of a request.
 
     Attributes:
-        field: of the request, by the name that the contract has for it; "" for the request as a whole.
-        text: what is to be said of it.
+        field: place in the request, as named by the recommender; "" for the request as a whole.
+        text: the message.
     """
 
     field: str
@@ -29,7 +29,7 @@ class Message:
 
 
 def messages_of(text: str) -> list[Message]:
-    """Return the messages that one text of the recommender holds: a warning, or all mistakes of a request."""
+    """Split a text of the recommender, a warning or all mistakes of a request, into its messages."""
     found = []
     for part in _NEXT.split(text):
         named = _NAMED.fullmatch(part)

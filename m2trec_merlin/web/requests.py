@@ -1,4 +1,4 @@
-"""What the page sends: as large as the recommender takes it, and of the right form."""
+"""Reading of requests from the page, with checks of their size and form."""
 
 from __future__ import annotations
 
@@ -15,10 +15,14 @@ _JSON = "application/json"
 
 
 async def read_object(request: Request, **fields: type) -> list[Any]:
-    """Return the fields of a JSON object, each of its type.
+    """Return fields of the JSON object in a request.
+
+    Args:
+        request: the request.
+        fields: type of each field by name.
 
     Raises:
-        HTTPException: it is too large, no JSON, or of another form.
+        HTTPException: the body is too large, not JSON, or of another form.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _JSON:
         raise HTTPException(415, f"expected {_JSON}")
@@ -40,15 +44,15 @@ async def read_object(request: Request, **fields: type) -> list[Any]:
 
 
 def require_items(field: str, items: list[Any], *kinds: type) -> None:
-    """Check that each item is an id, or of one of these kinds.
+    """Check that each item is an id, or of one of the given types.
 
     Args:
-        field: that holds them.
-        items: of a session, or to be described.
-        kinds: besides ids.
+        field: name of the field that holds the items.
+        items: the items.
+        kinds: accepted types besides ids.
 
     Raises:
-        HTTPException: one is not, or there are too many.
+        HTTPException: an item is of another type, or there are too many.
     """
     if len(items) > MOST_EVENTS:
         raise HTTPException(400, f"{field}: more than {MOST_EVENTS:,} items")
@@ -59,13 +63,13 @@ def require_items(field: str, items: list[Any], *kinds: type) -> None:
 
 
 def number_of(request: Request, name: str, default: int, most: int) -> int:
-    """Return a number of the address, from 1 to `most`.
+    """Return a number from 1 to `most` from the query string.
 
     Raises:
-        HTTPException: it is none.
+        HTTPException: it is not such a number.
     """
     text = request.query_params.get(name, str(default))
-    # Digits of other scripts are digits to Python, too.
+    # `isdigit` alone would accept digits of other scripts.
     if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):
         raise HTTPException(400, f"{name}: expected a whole number from 1 to {most}")
     return int(text)

@@ -1,4 +1,4 @@
-"""Open runs and show the page until someone stops it."""
+"""The verb `try`: open runs and show the page until it is stopped."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _EVERYWHERE = "0.0.0.0"
 
 
 def show_page(runs: Sequence[Path], host: str, port: int, progress: Progress) -> None:
-    """Open runs, say where the page is, and show it until Ctrl-C or SIGTERM.
+    """Open runs, report the address of the page, and show it until Ctrl-C or SIGTERM.
 
     Args:
-        runs: folders of runs, links to them, configuration files or exports; the first one finds items.
-        host: name or IPv4 address of an interface of this machine; 0.0.0.0 is all of them.
-        port: 0 for any that is free.
-        progress: is told where the page is.
+        runs: folders of runs, links to them, configuration files or exports; items are searched in the first.
+        host: name or IPv4 address of an interface of this machine; 0.0.0.0 for all of them.
+        port: port to listen on; 0 for any free port.
+        progress: listener for the address of the page.
 
     Raises:
         MissingDependencyError: the extra `web` is not installed.
@@ -49,14 +49,14 @@ def show_page(runs: Sequence[Path], host: str, port: int, progress: Progress) ->
         shown = LOCALHOST if host == _EVERYWHERE else host
         progress.say(f"Open http://{shown}:{listener.getsockname()[1]}   Stop with Ctrl-C")
         settings = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
-        # When it has stopped, it hands on what stopped it.
+        # After it has stopped, uvicorn raises the signal that stopped it once more.
         with suppress(KeyboardInterrupt):
             uvicorn.Server(settings).run(sockets=[listener])
         progress.say("The page is closed.")
 
 
 def _names(runs: Sequence[Path]) -> list[str]:
-    """Return what the page calls runs: their folders' names, or whole paths where these are the same."""
+    """Return the names of runs on the page: those of folders or files, or all paths if two are equal."""
     named = [run.absolute().parent if run.name == "triton" else run.absolute() for run in runs]
     names = [run.stem if run.is_file() else run.name for run in named]
     return names if len(set(names)) == len(names) else [str(run) for run in runs]

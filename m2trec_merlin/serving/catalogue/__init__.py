@@ -1,1 +1,1 @@
-"""The catalogue of an export goes on: items are added, updated, removed and hidden, without training."""
+"""Changes of an export's catalogue without training: items are added, updated, removed and hidden."""

@@ -1,6 +1,6 @@
-"""What has changed since an export, as plain values: rules of adding, updating, removing and hiding.
+"""The changes since an export as plain values, with the rules of adding, updating, removing and hiding.
 
-Nothing here reads or writes; each function returns other changes, or says all that is wrong at once.
+Nothing here reads or writes files; each method returns new changes, or raises an error that lists all faults.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from m2trec_merlin.serving.catalogue.raw_items import Raw, overridden, says
 
 @dataclass(frozen=True)
 class Changes:
-    """All that has changed since an export.
+    """All changes since an export.
 
     Attributes:
-        added: by id, what was said of items when they were added.
-        updates: by id, what updates have said of items since; the rest is as exported, or as added.
-        removed: ids that are no items any more, though the export has them.
-        availability: by id, of items that are not available at all times.
-        listed: exported items that were listed after the training before, and have not sold since.
+        added: raw attributes of added items, by id.
+        updates: raw attributes from updates, by id; other attributes are as exported, or as added.
+        removed: ids of removed items.
+        availability: availability by id, for items that are not available at all times.
+        listed: ids of exported items that were added to an earlier export, and did not sell in training.
     """
 
     added: Mapping[str, Raw] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class Changes:
 
     @cached_property
     def items(self) -> dict[str, Raw]:
-        """By id, all that was said of items that were added or updated, those that were added first."""
+        """All given raw attributes of added or updated items, by id; added items come first."""
         changed = {
             item_id: overridden(raw, self.updates[item_id]) if item_id in self.updates else raw
             for item_id, raw in self.added.items()
@@ -46,13 +46,13 @@ class Changes:
 
 
 class ChangingCatalogue:
-    """The rules; what is wrong is named as the source of the change names it.
+    """The rules of changes to a catalogue.
 
     Args:
         exported: ids of the export.
-        source: file or command that the change comes from.
-        ids: the same ids, for unknown ones to be compared with.
-        is_unsold: tells of an id whether the export has the item, and it never sold in training.
+        source: file or command that the change comes from, for error messages.
+        ids: ids of the export in order, to find ones that are similar to an unknown id.
+        is_unsold: function that tells whether an id is that of an exported item that never sold in training.
     """
 
     def __init__(
@@ -69,10 +69,10 @@ class ChangingCatalogue:
         return item_id in changes.added or (item_id in self._exported and item_id not in changes.removed)
 
     def add(self, changes: Changes, items: Mapping[str, Raw]) -> Changes:
-        """Add items, none of which the catalogue has. One that was exported and removed is what it was.
+        """Add new items. An exported item that was removed and is added again has its history back.
 
         Raises:
-            DataError: it has some.
+            DataError: the catalogue has some of the items already.
         """
         known = [item_id for item_id in items if self.has(changes, item_id)]
         self._refuse(known, "in the catalogue already: to change items, run `m2trec catalog update`")
@@ -81,14 +81,14 @@ class ChangingCatalogue:
         )
 
     def update(self, changes: Changes, items: Mapping[str, Raw]) -> Changes:
-        """Give items, all of which the catalogue has, other attributes; they keep their history.
+        """Change attributes of items of the catalogue; the items keep their history.
 
         Args:
-            changes: so far.
-            items: what is said of each; what is not stays as it is.
+            changes: the changes so far.
+            items: new attributes by id; attributes that are not named stay as they are.
 
         Raises:
-            DataError: it lacks some.
+            DataError: the catalogue lacks some of the items.
         """
         self._require(changes, items)
         before, so_far = changes.items, changes.updates
@@ -100,7 +100,7 @@ class ChangingCatalogue:
         return replace(changes, updates={**changes.updates, **said})
 
     def remove(self, changes: Changes, item_ids: Iterable[str]) -> Changes:
-        """Take items out: from then on their ids are unknown.
+        """Remove items, whose ids are unknown from then on.
 
         Raises:
             DataError: the catalogue has no such items.
@@ -116,7 +116,7 @@ class ChangingCatalogue:
         )
 
     def hide(self, changes: Changes, item_ids: Sequence[str], hidden: bool) -> Changes:
-        """Let items not be recommended, or let them again; sessions may hold them all the same.
+        """Stop or resume recommending items; sessions may hold them in any case.
 
         Raises:
             DataError: the catalogue has no such items.
@@ -124,14 +124,14 @@ class ChangingCatalogue:
         return self.make_available(changes, {item_id: {"hidden": hidden} for item_id in item_ids})
 
     def make_available(self, changes: Changes, said: Mapping[str, SaidOfTimes]) -> Changes:
-        """Say when items are available.
+        """Set when items are available.
 
         Args:
-            changes: so far.
-            said: by id; what is not said of an item stays as it is.
+            changes: the changes so far.
+            said: changed fields of `Availability` by id; the other fields stay as they are.
 
         Raises:
-            DataError: the catalogue has no such items, or they would be available at no time.
+            DataError: the catalogue has no such items, or an item would never be available.
         """
         self._require(changes, said)
         always = Availability()
@@ -146,15 +146,15 @@ class ChangingCatalogue:
         return replace(changes, availability=kept)
 
     def carry_over(self, changes: Changes, is_same_model: bool) -> Changes:
-        """Return what is left of changes that were made to an earlier export.
+        """Return what remains of changes that were made to an earlier export.
 
-        Items that were added then are taken from this export if it has them; those that have not sold in its
-        training had hardly time to, and count as newly listed once more, until another model is exported.
-        What updates said, and what was removed or hidden, stays so, as far as there are such items.
+        Items that were added to the earlier export and are in this one are taken from here. If they have not
+        sold in its training, they hardly had time to, and still count as newly listed until another model is
+        exported. Updates, removals and availability stay, as far as the items exist.
 
         Args:
-            changes: to the earlier export.
-            is_same_model: whether it was an export of the same model.
+            changes: changes to the earlier export.
+            is_same_model: whether the earlier export was of the same model.
         """
         added = {i: raw for i, raw in changes.added.items() if i not in self._exported}
         updates = {i: raw for i, raw in changes.updates.items() if i in self._exported or i in added}

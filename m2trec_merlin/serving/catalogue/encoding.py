@@ -1,4 +1,4 @@
-"""Raw items to all that a version of the catalogue holds of them: by the exported workflow and graph.
+"""From raw items to the rows of a catalogue version, by the exported workflow and graph.
 
 Shape legend: M items, I item width, D model width.
 """
@@ -37,10 +37,10 @@ class EncodedRows:
     """M items as a server needs them.
 
     Attributes:
-        shown: as the export writes its items: id, title, occurrences, columns to filter by.
-        vectors: float32 [M, I].
-        candidates: float32 [M, D].
-        biases: float32 [M].
+        shown: table of id, title, occurrences and filter columns, like that of the export.
+        vectors: float32 [M, I], item vectors.
+        candidates: float32 [M, D], candidate vectors.
+        biases: float32 [M], biases of the candidates.
     """
 
     shown: pa.Table
@@ -50,15 +50,15 @@ class EncodedRows:
 
 
 class RowEncoder:
-    """Encodes items as the export encoded its own.
+    """Encodes items in the same way as the export.
 
     Args:
         preprocess: version folder of the first step.
         predict: version folder of the second step.
-        written: how tables of items are written there.
+        written: format of the item tables.
 
     Raises:
-        ArtifactError: files that it reads are not what was exported.
+        ArtifactError: files of the export were altered.
     """
 
     def __init__(self, preprocess: Path, predict: Path, written: ItemFormat) -> None:
@@ -81,19 +81,19 @@ class RowEncoder:
         """Encode items.
 
         Args:
-            ids: M of them.
-            items: their raw values.
-            histories: int64 [M], rows of the export whose history they have; NO_ITEM for none.
+            ids: ids of the M items.
+            items: raw attributes of the items.
+            histories: int64 [M], rows of the export whose training history the items have; NO_ITEM for none.
             counts: int64 [M], training occurrences.
-            told: of each, the columns whose values somebody wants to be told of.
-            progress: is told of each part, and which values tell the model nothing.
+            told: columns of each item whose ignored values are to be reported.
+            progress: listener for the progress, and for values that are of no use to the model.
         """
         parts = [no_items([attribute.field for attribute in self._attributes])]
         raw: list[dict[str, Any]] = [
             {name: value for name, value in json.loads(item).items() if value is not None} for item in items
         ]
         if raw:
-            # As a request's items: what is said of an item means the same whichever way it comes.
+            # The encoder of requests, so that attributes mean the same in a table and in a request.
             encoder = NewItemEncoder(self._workflow, self._attributes)
             ignored: list[list[Ignored]] = []
             for start in range(0, len(raw), _AT_ONCE):

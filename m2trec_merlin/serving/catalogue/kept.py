@@ -1,4 +1,4 @@
-"""Versions of the catalogue that are kept on disk: which there are, and what they hold."""
+"""Reading of the catalogue versions on disk: which there are, and their changes."""
 
 from __future__ import annotations
 
@@ -27,46 +27,46 @@ from m2trec_merlin.serving.catalogue.raw_items import Raw, overridden
 
 
 class KeptVersions:
-    """Those of one repository, of whatever format its export is.
+    """The catalogue versions of a repository, whatever the format of its export.
 
     Args:
-        folder: of the versions, see `contract.catalogue`.
-        columns: that describe items.
+        folder: folder of the versions, see `contract.catalogue`.
+        columns: names of the columns that describe items.
     """
 
     def __init__(self, folder: Path, columns: Sequence[str]) -> None:
         self.folder, self.columns = folder, columns
 
     def current(self) -> int:
-        """Return the number of the version that is served; 0: as exported."""
+        """Return the number of the served version; 0 for the catalogue as exported."""
         return int(current_version(self.folder))
 
     def numbers(self) -> list[int]:
-        """Return the numbers of those that are kept, rising."""
+        """Return the numbers of the kept versions in ascending order."""
         folders = self.folder.iterdir() if self.folder.is_dir() else []
         return sorted(int(folder.name) for folder in folders if folder.name.isdecimal())
 
     def all(self) -> list[CatalogueVersion]:
-        """Return all versions that are kept, oldest first."""
+        """Return the descriptions of all kept versions, oldest first."""
         return [self.about(number) for number in self.numbers()]
 
     def about(self, number: int) -> CatalogueVersion:
-        """Return what a version says of itself.
+        """Return the description of a version.
 
         Raises:
-            ArtifactError: it is not there or damaged.
+            ArtifactError: the version is not there or damaged.
         """
         return CatalogueVersion.read(self.folder / str(number))
 
     def before(self, number: int) -> int:
-        """Return the version that one was made from; of a damaged one, the newest that is older."""
+        """Return the number of a version's parent; if the version is damaged, that of the next older one."""
         try:
             return self.about(number).parent
         except ArtifactError:
             return max((each for each in self.numbers() if each < number), default=0)
 
     def changes(self, number: int) -> Changes:
-        """Return what a version holds.
+        """Return the changes that a version holds.
 
         Raises:
             ArtifactError: there is no such version, or it is damaged.
@@ -84,7 +84,7 @@ class KeptVersions:
         )
 
     def _said(self, folder: Path) -> tuple[dict[str, Raw], dict[str, Raw]]:
-        """Return what a version says of items that were added, and by updates."""
+        """Return the raw attributes of a version's added items, and those from updates, by id."""
         table = pq.read_table(folder / RAW_ITEMS)
         ids = table.column(ITEM_ID).to_pylist()
         if UPDATE in table.column_names:
@@ -94,7 +94,7 @@ class KeptVersions:
                 for column in columns
             )
             return added, updates
-        # Before format 20 each item was said whole, without what it lacks.
+        # Before format 20 all attributes of an item were in one column, without those that it lacks.
         nothing = json.dumps(dict.fromkeys(self.columns))
         added, updates = {}, {}
         rows = zip(ids, table.column("raw").to_pylist(), np.load(folder / HISTORIES).tolist(), strict=True)

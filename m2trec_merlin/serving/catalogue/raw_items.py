@@ -1,4 +1,4 @@
-"""Raw values of items as JSON: what tables say of items, and what the export was made from."""
+"""Raw attributes of items as JSON, from tables of changes and from the data that an export was made from."""
 
 from __future__ import annotations
 
@@ -24,49 +24,49 @@ from m2trec_merlin.contract.version import ITEMS_AS_GIVEN
 from m2trec_merlin.errors import ArtifactError
 from m2trec_merlin.spelling import json_number
 
-#: Values of an item by column, as a JSON object; null where one is missing. Of what it does not name, it says
-#: nothing.
+#: Values of an item by column, as a JSON object; null for a missing value. Nothing is said about columns that
+#: are not in it.
 Raw = str
-#: Items of a group of rows on disk.
+#: Number of items in a row group on disk.
 _GROUP = 10_000
 
 
 def as_raw(frame: pd.DataFrame) -> list[Raw]:
-    """Return what each row says of its item, with values as a request would send them."""
+    """Return the raw attributes of each row, with values as a request would send them."""
     columns = {str(name): _as_sent(frame[name]) for name in frame}
     return [json.dumps({name: values[row] for name, values in columns.items()}) for row in range(len(frame))]
 
 
 def overridden(before: Raw, after: Raw) -> Raw:
-    """Return what is said of an item by `before`, but for what `after` says."""
+    """Return the attributes in `before`, overridden by those in `after`."""
     return json.dumps(json.loads(before) | json.loads(after))
 
 
 def says(one: Raw, other: Raw) -> bool:
-    """Tell whether one says all that another one does."""
+    """Tell whether `one` has all attributes of `other`, with the same values."""
     known = json.loads(one)
     return all(name in known and known[name] == value for name, value in json.loads(other).items())
 
 
 def is_bare(raw: Raw) -> bool:
-    """Tell whether no value is left to describe the item."""
+    """Tell whether all values are missing."""
     return not any(value is not None for value in json.loads(raw).values())
 
 
 def described_columns(written: ItemFormat) -> list[str]:
-    """Return the columns that attributes and titles are made of."""
+    """Return the raw columns that attributes and titles are made of."""
     attributes = (parse_attribute(**settings) for settings in written.attributes)
     titles = [] if written.title_column is None else [written.title_column]
     return list(dict.fromkeys([*(attribute.source_column for attribute in attributes), *titles]))
 
 
 def write_items_as_given(items: Path, written: ItemFormat, folder: Path) -> None:
-    """Write what the tables of a run say of its items into a version folder of the second step.
+    """Write the raw attributes of a run's items into a version folder of the second step.
 
     Args:
-        items: the canonical table.
-        written: how tables of items are written.
-        folder: to write into.
+        items: path of the canonical table of items.
+        written: format of the item tables.
+        folder: the version folder.
 
     Raises:
         ArtifactError: the table is damaged.
@@ -77,7 +77,7 @@ def write_items_as_given(items: Path, written: ItemFormat, folder: Path) -> None
         schema = pa.schema([file.schema_arrow.field(name) for name in names])
         schema = schema.set(0, pa.field(ITEM_ID, pa.string()))
         with pq.ParquetWriter(folder / ITEMS_AS_GIVEN, schema) as writer:
-            # In small groups, of which an update reads few.
+            # In small groups, since an update reads only those with its items.
             for batch in file.iter_batches(_GROUP, columns=names):
                 table = pa.Table.from_batches([batch]).select(names)
                 ids = as_text(table.column(ITEM_ID).to_pandas()).cast(pa.string())
@@ -87,16 +87,16 @@ def write_items_as_given(items: Path, written: ItemFormat, folder: Path) -> None
 def complete(
     said: Mapping[str, Raw], exported: Iterable[str], written: ItemFormat, folder: Path
 ) -> dict[str, Raw]:
-    """Return all that is known of items: what is said of them, and for the rest what the export had.
+    """Complete the given attributes of items with the raw attributes in the export.
 
     Args:
-        said: by id.
-        exported: those of them that the export has.
-        written: how tables of items are written.
+        said: given attributes, by id.
+        exported: ids of these items that the export has.
+        written: format of the item tables.
         folder: version folder of the second step.
 
     Raises:
-        ArtifactError: the export holds no such values, or they were altered.
+        ArtifactError: the export holds no raw attributes, or they were altered.
     """
     columns = described_columns(written)
     needed = [item_id for item_id in exported if not set(columns) <= json.loads(said[item_id]).keys()]
@@ -126,11 +126,11 @@ def _override_export(said: Mapping[str, Raw], ids: Sequence[str], folder: Path) 
 
 
 def _as_sent(column: pd.Series) -> list[Any]:
-    """Return values for JSON which the workflow reads as it reads the column itself; None where missing."""
+    """Return values for JSON that the workflow reads like the column itself; None for missing values."""
     try:
         return _of_arrow(to_arrow(column))
     except pa.ArrowException:
-        # Values of several types, each of which means what it means alone, or numbers beyond 64 bits.
+        # The column has values of several types, which are converted one by one, or numbers beyond 64 bits.
         return [_alone(value) for value in column]
 
 

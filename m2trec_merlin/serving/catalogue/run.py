@@ -1,4 +1,4 @@
-"""What `m2trec catalog` does: changes the catalogue of an exported model while it is served, or not."""
+"""The verbs of `m2trec catalog`: they change the catalogue of an exported model, also while it is served."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from m2trec_merlin.serving.catalogue.versions import CatalogueVersions
 
 @dataclass(frozen=True)
 class Summary:
-    """What has changed since the export.
+    """Summary of the changes since the export.
 
     Attributes:
-        version: that is served.
-        items: of it.
-        changed: ids by what became of them.
+        version: number of the served version.
+        items: number of its items.
+        changed: ids of changed items, by kind of change.
     """
 
     version: int
@@ -39,13 +39,13 @@ class Summary:
 
 
 class CatalogueVerbs:
-    """Changes of a catalogue; each makes a new version, which a running server takes up by itself.
+    """Changes of a catalogue; each makes a new version, which a running server picks up by itself.
 
-    A change after which all is as before makes none; the version that is served stays, and is returned.
+    A change without any effect makes no new version; the served version is returned.
 
     Args:
         repository: Triton's model repository.
-        progress: is told what was left aside, and of each part of the work.
+        progress: listener for the progress, and for what was ignored.
 
     Raises:
         ArtifactError: this model cannot take other items, or files are missing or damaged.
@@ -75,11 +75,11 @@ class CatalogueVerbs:
         return self._change(change, str(table), f"add {_some(given.ids)} of {table.name}")
 
     def update(self, table: Path) -> CatalogueVersion:
-        """Give items of the catalogue the attributes of a table, or say when they are available.
+        """Change attributes or availability of items of the catalogue by a table.
 
         Raises:
             DataError: the table is not valid, or the catalogue lacks some of its items.
-            ArtifactError: as `add`.
+            ArtifactError: as for `add`.
         """
         given = read_items(table, self.versions.format, may_lack_attributes=True)
         self._tell(given.notices)
@@ -91,11 +91,11 @@ class CatalogueVerbs:
         return self._change(change, str(table), f"update {_some(given.ids)} of {table.name}")
 
     def remove(self, item_ids: Sequence[str], table: Path | None = None) -> CatalogueVersion:
-        """Take items out of the catalogue.
+        """Remove items from the catalogue.
 
         Raises:
             DataError: the catalogue has no such items.
-            ArtifactError: as `add`.
+            ArtifactError: as for `add`.
         """
         ids = self._ids(item_ids, table)
         return self._change(
@@ -105,11 +105,11 @@ class CatalogueVerbs:
     def hide(
         self, item_ids: Sequence[str], table: Path | None = None, hidden: bool = True
     ) -> CatalogueVersion:
-        """Let items not be recommended any more, or let them again.
+        """Stop recommending items, or resume it.
 
         Raises:
             DataError: the catalogue has no such items.
-            ArtifactError: as `add`.
+            ArtifactError: as for `add`.
         """
         ids, verb = self._ids(item_ids, table), "hide" if hidden else "show"
         return self._change(
@@ -117,13 +117,13 @@ class CatalogueVerbs:
         )
 
     def rollback(self, number: int | None = None) -> CatalogueVersion:
-        """Go back to a version; one of another export is made again for this one.
+        """Go back to an earlier version; one of another export is made again for this export.
 
         Args:
-            number: of the version; 0: as exported; None: the one before the current one.
+            number: number of the version; 0 for the catalogue as exported, None for the current one's parent.
 
         Raises:
-            ArtifactError: it is not there any more, or as `add`.
+            ArtifactError: the version is not there any more, or as for `add`.
         """
         with self._held():
             if number is None:
@@ -135,10 +135,10 @@ class CatalogueVerbs:
             return self.versions.make_again(number, f"rollback to {number}", "rollback", self._progress)
 
     def summary(self, now: float) -> Summary:
-        """Return what has changed since the export.
+        """Return a summary of the changes since the export.
 
         Args:
-            now: when items are to be available, in seconds since 1970.
+            now: time at which items count as available or not, in seconds since 1970.
         """
         number = self.versions.current()
         changes = self.versions.changes(number)
@@ -155,7 +155,7 @@ class CatalogueVerbs:
 
     @contextmanager
     def _held(self) -> Iterator[None]:
-        # An export replaces the whole repository, and carries over what it finds.
+        # An export replaces the whole repository and carries changes over, so it must not run meanwhile.
         with lock(self._repository, shared=True), self.versions.changing():
             yield
 
@@ -189,12 +189,12 @@ class CatalogueVerbs:
 
 
 def carry_over(before: Path, after: Path, progress: Progress) -> None:
-    """Let a new export go on with the catalogue of the one that it replaces: its changes, and its past.
+    """Carry over the catalogue versions of the export that is replaced, with their changes, to a new export.
 
     Args:
         before: the repository that is replaced, if there is one.
-        after: the new one, sealed.
-        progress: is told what became of the changes.
+        after: the new repository, sealed.
+        progress: listener for what became of the changes.
     """
     past = catalogue_folder(before)
     if not past.is_dir():
@@ -221,14 +221,14 @@ def carry_over(before: Path, after: Path, progress: Progress) -> None:
 
 
 def left_behind(before: Path, after: Path) -> str:
-    """Say which changes of a catalogue an export in another folder lacks; one in the same folder has them.
+    """Describe changes of a catalogue that are not in an export in another folder, which inherits none.
 
     Args:
         before: the repository whose catalogue may have changed.
-        after: the one that is to take its place.
+        after: the repository that is to take its place.
 
     Returns:
-        A line or two; empty if nothing is left behind.
+        A line or two; "" if nothing is left behind.
 
     Raises:
         ArtifactError: files are missing or damaged.

@@ -1,4 +1,4 @@
-"""The table of items that the server shows and filters."""
+"""The table of items that the server shows and filters by."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from m2trec_merlin.contract.version import OWN_COLUMNS
 
 
 def filter_attributes(attributes: Iterable[Attribute]) -> list[Attribute]:
-    """Return those that people read and filter by; an attribute `title` is read as the title, if at all."""
+    """Return the attributes to show and filter by; an attribute named `title` is only shown as the title."""
     return [each for each in attributes if each.is_shown and each.name not in OWN_COLUMNS]
 
 
@@ -24,16 +24,16 @@ def shown_columns(
     counts: np.ndarray,
     values: Mapping[str, pd.Series],
 ) -> pa.Table:
-    """Return `item_id` and `title` as text, `train_count`, and the columns to filter by; a line an item.
+    """Return a table of `item_id` and `title` as text, `train_count`, and filter columns; one row per item.
 
     Filter columns hold the raw values as the items workflow reads them: texts, lists of texts, or float64.
 
     Args:
-        attributes: of the configuration.
-        ids: of the items.
-        titles: of the items.
-        counts: int64, their training occurrences.
-        values: raw values by attribute, of those that are shown.
+        attributes: attributes of the configuration.
+        ids: ids of the items.
+        titles: titles of the items.
+        counts: int64, training occurrences of the items.
+        values: raw values of the shown attributes, by attribute name.
     """
     own = (pa.array(ids, pa.string()), pa.array(titles, pa.string()), pa.array(counts, pa.int64()))
     columns = dict(zip(OWN_COLUMNS, own, strict=True))

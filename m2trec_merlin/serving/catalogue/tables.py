@@ -1,4 +1,4 @@
-"""Tables of items as people hand them in, checked as the tables of a run are."""
+"""Reading of item tables that change a catalogue, with the same checks as for the tables of a run."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _YES, _NO = ("true", "1", "yes"), ("false", "0", "no")
 
 @dataclass(frozen=True)
 class GivenItems:
-    """What a table says.
+    """The contents of an item table.
 
     Attributes:
-        ids: of its rows, as text.
-        items: by id, what is said of it; empty if the table has no column that describes items.
-        availability: what is said of it, by id; empty if the table has no column about it.
-        notices: what of the table was left aside.
+        ids: ids of the rows, as text.
+        items: raw attributes by id; empty if the table has no column that describes items.
+        availability: changes of availability by id; empty if the table has no column about it.
+        notices: messages on what was ignored, and on what looks odd.
     """
 
     ids: list[str]
@@ -54,11 +54,12 @@ def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = Fals
 
     Args:
         path: a Parquet or CSV file, or a folder of them.
-        written: how such a table is written.
-        may_lack_attributes: whether it may say some of what describes items, or only when they are available.
+        written: format of the table.
+        may_lack_attributes: whether columns that describe items may be missing, all of them if the table has
+            columns about availability.
 
     Raises:
-        DataError: anything at all is wrong with it, all problems at once.
+        DataError: anything in the table is wrong; lists all problems.
     """
     attributes = [parse_attribute(**settings) for settings in written.attributes]
     table = _open(path, written)
@@ -66,7 +67,7 @@ def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = Fals
     raw = table.read(columns.read, single=[columns.ids] if columns.ids in columns.read else [])
     items = columns.named(raw, written.whole_ids)
     log = ProblemLog(Origin(str(path), {ITEM_ID: columns.ids}, table.locate, lambda: columns.available))
-    # Where names alone are known of items, their ids say all that there is to say.
+    # Where items have no other columns, an id alone describes an item.
     describes = columns.describe_items or not (may_lack_attributes and columns.about)
     title_column = written.title_column
     if may_lack_attributes and columns.describe_items:
@@ -111,19 +112,19 @@ def read_items(path: Path, written: ItemFormat, may_lack_attributes: bool = Fals
 
 
 def _open(path: Path, written: ItemFormat) -> TableFile:
-    # What the export was made with holds: no configuration is read, so none is to be hinted at.
+    # The dialect is that of the export, so error messages must not refer to settings of a configuration.
     return TableFile(path, replace(Dialect(**written.dialect), options=None))
 
 
 @dataclass(frozen=True)
 class _Columns:
-    """What the columns of a table of items are.
+    """The columns of an item table by their meaning.
 
     Attributes:
-        available: all of them.
-        ids: the column of ids; it may be missing.
-        described: columns that attributes and titles are made of; some may be missing.
-        about: those about availability that are there.
+        available: all columns of the table.
+        ids: name of the column of ids, which may be missing.
+        described: names of columns that attributes and titles are made of, some of which may be missing.
+        about: columns of the table about availability.
     """
 
     available: list[str]
@@ -139,32 +140,32 @@ class _Columns:
 
     @property
     def read(self) -> list[str]:
-        """Those that are used; one at least, so that a table without any can be told what it lacks."""
+        """Columns that are used; at least one, so that the checks can report which columns are missing."""
         used = (self.ids, *self.described, *self.about)
         return [name for name in self.available if name in used] or self.available[:1]
 
     @property
     def taken(self) -> list[str]:
-        """Those that are called as if they were about availability, and describe items."""
+        """Columns with a name for availability that describe items instead."""
         return [name for name in _ABOUT if name in self.available and name in self.described]
 
     @property
     def left(self) -> list[str]:
-        """Those that nobody reads, but for row numbers, which pandas writes without being asked."""
+        """Columns that are not used, except row numbers, which pandas writes by default."""
         unread = (name for name in self.available if name not in self.read)
         return [name for name in unread if not name.startswith(_ROW_NUMBERS)]
 
     @property
     def describe_items(self) -> bool:
-        """Whether any says what items are, and not only when they are available."""
+        """Whether the table has columns that describe items."""
         return any(name in self.available for name in self.described if name != self.ids)
 
     def named(self, raw: pd.DataFrame, whole: bool) -> pd.DataFrame:
-        """Return a table with ids by the name that checks know; an attribute may read them by theirs, too.
+        """Return a table with ids in a column `item_id`; their own column stays if an attribute reads it.
 
         Args:
-            raw: as it was read.
-            whole: see `ItemFormat.whole_ids`.
+            raw: the table as it was read.
+            whole: whether all ids of the run are whole numbers, see `ItemFormat.whole_ids`.
         """
         if self.ids not in raw:
             return raw
@@ -174,10 +175,10 @@ class _Columns:
 
 
 def read_ids(path: Path, written: ItemFormat) -> list[str]:
-    """Read the ids of a table of items, whatever else it holds.
+    """Read only the ids of an item table.
 
     Raises:
-        DataError: it has none, or ids are missing or repeated.
+        DataError: the table has no column of ids, or ids are missing or repeated.
     """
     table = _open(path, written)
     available = table.columns()
@@ -194,19 +195,19 @@ def read_ids(path: Path, written: ItemFormat) -> list[str]:
 
 
 def _as_the_run(ids: pd.Series, whole: bool) -> pd.Series:
-    """Return ids as the run would have read them, where these are whole numbers: the text 12.0 is 12."""
+    """Return ids as the run would have read them; where its ids are whole numbers, the text 12.0 is 12."""
     is_text = whole and pd.api.types.infer_dtype(ids, skipna=True) == "string"
     return without_zero_fractions(ids) if is_text else ids
 
 
 def _column_of_ids(available: Sequence[str], written: ItemFormat) -> str:
-    """Return the column of ids: as the run's own table calls it, or item_id where there is none such."""
+    """Return the name of the column of ids: that of the run's own table, or else item_id if it is there."""
     has_another = written.id_column not in available and ITEM_ID in available
     return ITEM_ID if has_another else written.id_column
 
 
 def _availability(items: pd.DataFrame, about: Sequence[str], log: ProblemLog) -> list[SaidOfTimes]:
-    """Return what each row says: nothing of `hidden` where it is empty, while an empty time is no limit."""
+    """Return each row's changes of availability; an empty `hidden` is no change, an empty time no limit."""
     if not about:
         return []
     said: list[SaidOfTimes] = [{} for _ in range(len(items))]

@@ -1,4 +1,4 @@
-"""Versions of the catalogue on disk: written whole, listed, taken back, cleared away.
+"""Writing of catalogue versions: each is written completely, served, and removed when it is old.
 
 Shape legend: M items of a version.
 """
@@ -50,12 +50,12 @@ from m2trec_merlin.serving.catalogue.encoding import EncodedRows, RowEncoder
 from m2trec_merlin.serving.catalogue.kept import KeptVersions
 from m2trec_merlin.serving.catalogue.raw_items import complete, described_columns
 
-#: Versions that stay on disk, the current one among them. Each holds all that changed since the export.
+#: Number of versions kept on disk, including the current one. Each holds all changes since the export.
 KEPT = 20
 
 
 class CatalogueVersions(KeptVersions):
-    """The catalogue of a model repository, with its past.
+    """The catalogue of a model repository with its versions.
 
     Args:
         repository: Triton's model repository, as exported.
@@ -64,8 +64,9 @@ class CatalogueVersions(KeptVersions):
         ArtifactError: this model cannot take other items, or files are missing or damaged.
 
     Attributes:
-        exported: rows of the ids of the export.
-        format: how tables of items are written.
+        exported: rows of the export, by id.
+        exported_ids: ids of the export, in row order.
+        format: format of the item tables.
         model: fingerprint of the trained model.
     """
 
@@ -90,11 +91,11 @@ class CatalogueVersions(KeptVersions):
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """Hold the catalogue for the length of the block, and clear away what a killed process left.
+        """Lock the catalogue for the block, and remove what a killed process left.
 
         Raises:
-            ArtifactError: another process holds it, nothing can be written there, or the model was exported
-                again since this was opened.
+            ArtifactError: another process has the lock, nothing can be written there, or the model was
+                exported again since the catalogue was opened.
         """
         if export_version(self._repository) != self._export:
             raise ArtifactError(
@@ -109,10 +110,10 @@ class CatalogueVersions(KeptVersions):
             yield
 
     def about(self, number: int) -> CatalogueVersion:
-        """Return what a version says of itself; 0: as exported.
+        """Return the description of a version; 0 for the catalogue as exported.
 
         Raises:
-            ArtifactError: it is not there or damaged.
+            ArtifactError: the version is not there or damaged.
         """
         if str(number) == EXPORTED_CATALOGUE:
             at, items = written(self._predict), len(self.exported_ids)
@@ -123,7 +124,7 @@ class CatalogueVersions(KeptVersions):
         """Return the rules of changes to this export.
 
         Args:
-            source: file or command that they come from.
+            source: file or command that the changes come from.
         """
         return ChangingCatalogue(self.exported, source, self.exported_ids, self._is_unsold)
 
@@ -131,24 +132,24 @@ class CatalogueVersions(KeptVersions):
         return item_id in self.exported and bool(self._counts[self.exported.row(item_id)] == 0)
 
     def count_items(self, changes: Changes) -> int:
-        """Return how many items the catalogue has after changes."""
+        """Return the number of items of the catalogue after changes."""
         added = sum(item_id not in self.exported for item_id in changes.items)
         gone = sum(item_id in self.exported for item_id in changes.removed)
         return len(self.exported_ids) + added - gone
 
     def make_again(self, number: int, did: str, source: str, progress: Progress) -> CatalogueVersion:
-        """Write a version of another export anew for this one, and let it be served.
+        """Write a version of another export again for this one, and serve it.
 
-        The version before it is the one that was before: a rollback from here leads there.
+        Its parent is the parent of that version, so a rollback leads there.
 
         Args:
-            number: of the version.
+            number: number of the version.
             did: what was done, for people.
             source: file or command that asks for it.
-            progress: is told of each part.
+            progress: listener for the progress.
 
         Raises:
-            ArtifactError: it is not there or damaged, or nothing can be written.
+            ArtifactError: the version is not there or damaged, or nothing can be written.
         """
         changes = self.changes(number)
         is_same_model = self.about(number).model == self.model
@@ -163,15 +164,15 @@ class CatalogueVersions(KeptVersions):
         parent: int,
         before: Changes | None = None,
     ) -> CatalogueVersion:
-        """Write changes as the newest version, and let it be served.
+        """Write changes as the newest version, and serve it.
 
         Args:
-            changes: all since the export.
+            changes: all changes since the export.
             did: what was changed, for people.
-            progress: is told of each part.
-            parent: the version before it.
-            before: changes that the parent holds, whose encoded items are taken where they are the same;
-                None: all are encoded.
+            progress: listener for the progress.
+            parent: number of the version before it.
+            before: changes of the parent, whose encoded items are reused where they are the same; None to
+                encode all items.
 
         Raises:
             ArtifactError: nothing can be written.
@@ -205,13 +206,13 @@ class CatalogueVersions(KeptVersions):
             version.write(folder)
             seal(folder)
         self.lead_to(number)
-        # A rollback leads to the parent, however old it is.
+        # The parent stays, however old it is, as a rollback leads to it.
         for old in {*self.numbers()[:-KEPT]} - {parent}:
             shutil.rmtree(self.folder / str(old), ignore_errors=True)
         return version
 
     def lead_to(self, number: int) -> None:
-        """Let a version be served, which must be one of this export."""
+        """Serve a version, which must be one of this export."""
         atomic_write(self.folder / CURRENT, str(number))
 
     def fits(self, number: int) -> bool:
@@ -221,7 +222,7 @@ class CatalogueVersions(KeptVersions):
     def _encode(
         self, changes: Changes, histories: np.ndarray, parent: int, before: Changes | None, progress: Progress
     ) -> EncodedRows:
-        """Encode what the parent lacks; the rest is taken from there."""
+        """Encode the items that differ from the parent's, and take the rest from there."""
         held = None if before is None else self._encoded(parent)
         there = {} if held is None or before is None else before.items
         ids, items = list(changes.items), changes.items
@@ -252,7 +253,7 @@ class CatalogueVersions(KeptVersions):
         )
 
     def _encoded(self, number: int) -> EncodedRows | None:
-        """Return what the items of a version were encoded to, if that was for this export."""
+        """Return the encoded items of a version; None if it was not made for this export."""
         if number == 0 or not self.fits(number):
             return None
         folder = self.folder / str(number)

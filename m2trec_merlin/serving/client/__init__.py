@@ -1,4 +1,4 @@
-"""Ask a running server for recommendations, over gRPC: one call at a time, or many by asyncio."""
+"""Clients that ask a running server for recommendations over gRPC, one call at a time or with asyncio."""
 
 from m2trec_merlin.contract.explanation import Explanation
 from m2trec_merlin.serving.client.aio import AsyncRecommendationClient

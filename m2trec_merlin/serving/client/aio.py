@@ -1,4 +1,4 @@
-"""A client for asyncio: thousands of requests under way at a time, in one thread."""
+"""A client for asyncio, which can have thousands of requests under way in one thread."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 
 class AsyncRecommendationClient(BaseClient):
-    """A connection to a server for one event loop; an asynchronous context manager, too.
+    """A connection to a server for one event loop; also an asynchronous context manager.
 
-    Made inside of a running event loop. Cancelling a call cancels the request.
+    It has to be made inside a running event loop. Cancelling a call cancels the request.
 
     Args:
-        address: as of `RecommendationClient`, and so are the others.
-        timeout: seconds to wait for an answer, what is tried again included.
-        tls: files for an encrypted connection; None for one that is not.
-        retry: send a request again that no server took, up to four times within `timeout`.
+        address: HOST:PORT of Triton's gRPC; an IPv6 address in brackets.
+        timeout: seconds to wait for an answer, including retries.
+        tls: files for an encrypted connection; None for an unencrypted one.
+        retry: whether to send a request again, up to four times within `timeout`, if no server took it.
 
     Raises:
         MissingDependencyError: tritonclient is not installed.
-        ServerError: the address is none, or a file for TLS cannot be read.
+        ServerError: the address is not valid, or a file for TLS cannot be read.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class AsyncRecommendationClient(BaseClient):
         """Recommend items for a session; arguments and errors are those of `RecommendationClient.recommend`.
 
         Raises:
-            RefusedError: the server takes the request for wrong; says which field.
+            RefusedError: the request is wrong; names the field.
             NoAnswerError: the server cannot be reached, or does not answer in time.
             ServerError: the server failed.
         """

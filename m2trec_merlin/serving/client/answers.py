@@ -1,4 +1,4 @@
-"""What comes back: recommendations out of tensors, or an error that says what to do."""
+"""Answers of a server: recommendations parsed from tensors, or an error that says what to do."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from m2trec_merlin.errors import NoAnswerError, RefusedError, ServerError
 
 @dataclass(frozen=True)
 class Recommendations:
-    """What the server recommends for a session, best first.
+    """The items recommended for a session, best first.
 
     Attributes:
-        item_ids: of the recommended items, at most top_k.
-        titles: of the same items.
-        scores: of the same items; comparable within one answer only.
-        categories: per predicted attribute its most probable values for the next item, each with its
-            probability.
-        warnings: what the server ignored, and why an answer is shorter or other than expected.
+        item_ids: ids of the items, at most top_k.
+        titles: titles of the items.
+        scores: scores of the items, comparable within one answer only.
+        categories: for each predicted attribute, its most probable values for the next item with their
+            probabilities.
+        warnings: what the server ignored, and why an answer is shorter than expected or different.
         about: which request was answered, and by which versions of model and catalogue.
         explanations: why the first items are in the answer, if that was asked for.
     """
@@ -47,7 +47,7 @@ class Recommendations:
 
 
 def parse_answer(outputs: Mapping[str, np.ndarray]) -> Recommendations:
-    """Return the recommendations that tensors hold, each without its leading dimension."""
+    """Return the recommendations in the tensors of an answer, given without their leading dimension."""
     texts = {n: [t.decode() for t in a.tolist()] for n, a in outputs.items() if a.dtype == object}
     tasks = [name.removeprefix("next_") for name in texts if name.startswith("next_")]
     categories = {}
@@ -61,19 +61,19 @@ def parse_answer(outputs: Mapping[str, np.ndarray]) -> Recommendations:
         categories,
         texts[WARNINGS],
         About.from_json(texts[ABOUT][0]),
-        # A server of before has none.
+        # Servers of earlier versions send none.
         [Explanation.from_json(text) for text in texts.get(EXPLANATIONS, [])],
     )
 
 
 def explain(status: str, message: str, address: str, timeout: float) -> ServerError | None:
-    """Return what a status of gRPC means; None if it depends on whether a Triton is there.
+    """Return the error for a gRPC status; None if it depends on whether a Triton is there.
 
     Args:
-        status: its name, as in INVALID_ARGUMENT.
-        message: that came with it.
-        address: of the server.
-        timeout: seconds that the call had.
+        status: name of the status, such as INVALID_ARGUMENT.
+        message: message of the status.
+        address: address of the server.
+        timeout: timeout of the call in seconds.
     """
     if status == "INVALID_ARGUMENT":
         refused = message.removeprefix(f"in ensemble '{ENSEMBLE}', ")
@@ -84,14 +84,14 @@ def explain(status: str, message: str, address: str, timeout: float) -> ServerEr
 
 
 def explain_failure(status: str, message: str, address: str, is_live: bool, encrypted: bool) -> ServerError:
-    """Return what any other status means.
+    """Return the error for a gRPC status that `explain` leaves open.
 
     Args:
-        status: as in `explain`.
-        message: as in `explain`.
-        address: as in `explain`.
-        is_live: whether a Triton is there, whatever it makes of a request.
-        encrypted: whether TLS was asked for.
+        status: name of the status.
+        message: message of the status.
+        address: address of the server.
+        is_live: whether a Triton is there at all.
+        encrypted: whether the connection uses TLS.
     """
     if is_live:
         failed = message.removeprefix(f"in ensemble '{ENSEMBLE}', ")

@@ -1,4 +1,4 @@
-"""What both clients do alike: connect, ask, and say what went wrong."""
+"""The common part of both clients: connecting, building requests, explaining errors."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from m2trec_merlin.serving.client.requests import SessionItem, build_request
 
 
 class BaseClient:
-    """A connection to a server, by one of tritonclient's modules.
+    """A connection to a server, with one of tritonclient's modules.
 
     Args:
-        triton: the module.
+        triton: the module of tritonclient.
         address: HOST:PORT of Triton's gRPC; an IPv6 address in brackets.
-        timeout: seconds to wait for an answer, what is tried again included.
-        tls: files for an encrypted connection; None for one that is not.
-        retry: whether a request that no server took is sent again.
+        timeout: seconds to wait for an answer, including retries.
+        tls: files for an encrypted connection; None for an unencrypted one.
+        retry: whether to send a request again if no server took it.
 
     Raises:
-        ServerError: the address is none, or a file for TLS cannot be read.
+        ServerError: the address is not valid, or a file for TLS cannot be read.
     """
 
     def __init__(
@@ -42,9 +42,9 @@ class BaseClient:
         return to_inputs(self._triton, build_request(session, write_options(top_k, options)))
 
     def _explain(self, error: Any, seconds: float) -> ServerError | None:
-        """Return what an exception of tritonclient means; None where it may be that no server is there."""
+        """Return the error for an exception of tritonclient; None if there may be no server at all."""
         return explain(*status_of(error), self.address, seconds)
 
     def _explain_failure(self, error: Any, is_live: bool) -> ServerError:
-        """Return the same where `_explain` has no answer."""
+        """Return the error for an exception of tritonclient where `_explain` returned None."""
         return explain_failure(*status_of(error), self.address, is_live, self._encrypted)

@@ -1,4 +1,4 @@
-"""How a client connects: address, encryption, and what is tried again."""
+"""The connection of a client: address, encryption, and retries."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from m2trec_merlin.errors import MissingDependencyError, ServerError, reason_of
 
 _ADDRESS = re.compile(r"(?P<host>[\w.-]+|\[[\w.:%-]+\]):(?P<port>[0-9]{1,5})")
 
-#: A recommendation changes nothing on the server, so it may be asked for again where no server took it: up to
-#: four times within its deadline, at random moments of about 0.1, 0.2, 0.4 and 0.8 seconds.
+#: A recommendation changes nothing on the server, so a request that no server took may be sent again: up to
+#: four times within its deadline, after random delays of about 0.1, 0.2, 0.4 and 0.8 seconds.
 _RETRIES = {
     "methodConfig": [
         {
@@ -38,12 +38,12 @@ _RETRIES = {
 
 @dataclass(frozen=True)
 class Tls:
-    """Files for an encrypted connection, PEM each.
+    """PEM files for an encrypted connection.
 
     Attributes:
-        ca: certificates of those whom the server's has to be signed by; None for those that gRPC trusts.
-        certificate: the client's own, where the server wants to see one (mTLS); with those that signed it.
-        key: that belongs to it.
+        ca: certificates of authorities that may have signed the server's; None for those that gRPC trusts.
+        certificate: chain of the client's own certificate, if the server asks for one (mTLS).
+        key: private key of the client's certificate.
     """
 
     ca: Path | None = None
@@ -51,10 +51,10 @@ class Tls:
     key: Path | None = None
 
     def credentials(self) -> Any:
-        """Return them as gRPC takes them.
+        """Return the credentials for gRPC.
 
         Raises:
-            ServerError: a file cannot be read, or one of certificate and key is missing.
+            ServerError: a file cannot be read, or only one of certificate and key is given.
         """
         import grpc
 
@@ -65,12 +65,12 @@ class Tls:
 
 @dataclass(frozen=True)
 class Connection:
-    """Where a server is and how it is talked to.
+    """Settings of a connection to a server.
 
     Attributes:
         address: HOST:PORT of Triton's gRPC; an IPv6 address in brackets.
-        tls: None for a connection that anybody on the way can read.
-        retry: whether a request that no server took is sent again.
+        tls: files for an encrypted connection; None for an unencrypted one.
+        retry: whether to send a request again if no server took it.
     """
 
     address: str
@@ -81,7 +81,7 @@ class Connection:
         """Return the arguments of tritonclient's `InferenceServerClient`.
 
         Raises:
-            ServerError: the address is none, or a file for TLS cannot be read.
+            ServerError: the address is not valid, or a file for TLS cannot be read.
         """
         match = _ADDRESS.fullmatch(self.address)
         if match is None or not 0 < int(match["port"]) < 2**16:
@@ -93,7 +93,7 @@ class Connection:
             ("grpc.service_config", json.dumps(_RETRIES if self.retry else {})),
         ]
         if match["host"] in (LOCALHOST, "localhost", "[::1]"):
-            # A proxy that the environment names must not stand between two programs on one machine.
+            # Two programs on one machine must not go through a proxy from the environment.
             channel.append(("grpc.enable_http_proxy", 0))
         credentials = None if self.tls is None else self.tls.credentials()
         return {"url": self.address, "channel_args": channel, "creds": credentials}
@@ -101,10 +101,10 @@ class Connection:
 
 @contextmanager
 def needing_tritonclient() -> Iterator[None]:
-    """Say how tritonclient is installed where the block, which imports it, finds none.
+    """Raise an error that says how to install tritonclient if the block cannot import it.
 
     Raises:
-        MissingDependencyError: it is not installed.
+        MissingDependencyError: tritonclient is not installed.
     """
     try:
         yield
@@ -115,7 +115,7 @@ def needing_tritonclient() -> Iterator[None]:
 
 
 def to_inputs(triton: ModuleType, tensors: Mapping[str, np.ndarray]) -> Sequence[Any]:
-    """Return tensors of bytes as tritonclient takes them."""
+    """Return tensors of bytes as inputs of tritonclient."""
     inputs = []
     for name, array in tensors.items():
         inputs.append(triton.InferInput(name, list(array.shape), "BYTES"))
@@ -124,12 +124,12 @@ def to_inputs(triton: ModuleType, tensors: Mapping[str, np.ndarray]) -> Sequence
 
 
 def to_arrays(answer: Any) -> dict[str, np.ndarray]:
-    """Return the outputs of a tritonclient's answer by name, without the leading dimension."""
+    """Return the outputs of an answer in tritonclient by name, without the leading dimension."""
     return {output.name: answer.as_numpy(output.name)[0] for output in answer.get_response().outputs}
 
 
 def status_of(error: Any) -> tuple[str, str]:
-    """Return the status of gRPC that an exception of tritonclient tells, and its message."""
+    """Return the gRPC status of an exception of tritonclient, and its message."""
     return (error.status() or "").removeprefix("StatusCode."), error.message()
 
 

@@ -1,4 +1,4 @@
-"""What may be said with a request besides its session, and how it is written."""
+"""The options of a request, and their form in JSON."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from m2trec_merlin.serving.client.requests import SessionItem, candidate_of, id_
 
 
 class RequestOptions(TypedDict, total=False):
-    """Options of a request besides `top_k`; those left out, or None, are as exported or by default.
+    """Options of a request besides `top_k`; options that are left out or None have their defaults.
 
     Attributes:
         exclude: ids that must not be recommended.
-        exclude_session_items: leave out what the session holds.
-        filters: wanted values by column: a value, a list of which any will do, {"all": [...]}, {"not": ...},
-            or {"min": a, "max": b}.
+        exclude_session_items: whether to leave out items of the session.
+        filters: wanted values by column: a value, a list of values any of which will do, {"all": [...]},
+            {"not": ...}, or {"min": a, "max": b}.
         candidates: the only items that may be recommended, by id, or as attributes with an `item_id`.
-        popularity: share of the popularity bias that counts, 1 to 0; default: 1.
-        diversity: {"by": a column} with "most", items that may share a value of it, or "weight", what it
-            costs to be like an item before.
-        new_items: ids that count as new if they have no training history; default: all without one.
-        new_item_boost: added to the scores of new items; default: as exported.
-        session_key: whose session it is; chooses the model where two are served.
-        explain: say of the first items why they are in the answer.
-        request_id: what the answer and logs call the request; default: a new one.
+        popularity: factor of the popularity bias, from 1 to 0; default: 1.
+        diversity: {"by": a column} with "most", the number of items that may share a value of it, or
+            "weight", the cost of being similar to an item ranked before.
+        new_items: ids of items without training history that count as new; default: all such items.
+        new_item_boost: number added to the scores of new items; default: that of the export.
+        session_key: key of the session's owner, which chooses the model where two are served.
+        explain: whether to explain why the first items are in the answer.
+        request_id: id of the request in the answer and in logs; default: a new one.
     """
 
     exclude: Sequence[str | int] | None
@@ -42,14 +42,14 @@ class RequestOptions(TypedDict, total=False):
 
 
 def write_options(top_k: int | None, options: Mapping[str, object]) -> dict[str, object]:
-    """Return options as the JSON of a request has them; what is None is not said.
+    """Return the options of a request for JSON, without those that are None.
 
     Args:
-        top_k: recommendations wanted.
-        options: by the names of `RequestOptions`; others go as they are, for a server that knows them.
+        top_k: number of recommendations, or None.
+        options: options by the names in `RequestOptions`; others are passed on, for a server that knows them.
 
     Raises:
-        RefusedError: one item stands where a list of items is wanted.
+        RefusedError: a single item is given where a list of items is wanted.
     """
     told = {"top_k": top_k, **options}
     return {
@@ -67,7 +67,7 @@ def _items(name: str, value: Any) -> list[object]:
     return [candidate_of(each, f"{OPTIONS}.{name}[{n}]") for n, each in enumerate(listed(name, value))]
 
 
-#: How a value is written, where JSON does not have it as it is.
+#: Functions that convert the values of options that need it for JSON.
 _FORMS: dict[str, Callable[[str, Any], list[Any]]] = {
     "exclude": _ids,
     "new_items": _ids,

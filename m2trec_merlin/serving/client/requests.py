@@ -1,4 +1,4 @@
-"""What a request says, as the texts of its tensors."""
+"""Conversion of a session and options to the tensors of a request."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from m2trec_merlin.contract.names import EVENT_ATTRIBUTES, ITEM_ATTRIBUTES, ITEM
 from m2trec_merlin.errors import RefusedError, shorten
 from m2trec_merlin.spelling import json_number, text_of_id
 
-#: An item of a session: its id, or raw attributes by column, `item_id` among them or not. What was so at that
-#: event alone, such as its type, stands in a mapping of its own, `event_attributes`.
+#: An item of a session: its id, or raw attributes by column, with or without `item_id`. Attributes of the
+#: event, such as its type, are in a mapping of their own under the key `event_attributes`.
 SessionItem = str | int | Mapping[str, Any]
 
 T = TypeVar("T")
@@ -26,14 +26,14 @@ T = TypeVar("T")
 def build_request(
     session: Sequence[SessionItem], options: Mapping[str, object] | None = None
 ) -> dict[str, np.ndarray]:
-    """Return the tensors of a request by name, bytes in object arrays [1, L] or [1, 1].
+    """Return the tensors of a request by name: bytes in object arrays [1, L] or [1, 1].
 
     Args:
-        session: its items, the latest last.
-        options: as JSON has them, see `write_options`.
+        session: items of the session, the latest last.
+        options: options in the form for JSON, see `write_options`.
 
     Raises:
-        RefusedError: one item stands where a list of items is wanted, or a value has no form in JSON.
+        RefusedError: a single item is given where a list of items is wanted, or a value has no form in JSON.
     """
     session = in_order("a session", session)
     items = [id_and_attributes(item, f"{ITEM_IDS}[{place}]") for place, item in enumerate(session)]
@@ -42,7 +42,7 @@ def build_request(
         ITEM_IDS: _tensor([item_id for item_id, _ in items]),
         ITEM_ATTRIBUTES: _tensor([attributes for _, attributes in items]),
         OPTIONS: _tensor([_to_json(options or {})]),
-        # Models that read none have no such tensor.
+        # Models that read no attributes of events do not have this tensor.
         **({EVENT_ATTRIBUTES: _tensor(events)} if any(events) else {}),
     }
 
@@ -51,8 +51,8 @@ def listed(what: str, items: Iterable[T]) -> list[T]:
     """Return items as a list.
 
     Raises:
-        RefusedError: they are a single item; of a text each letter would be one. Or they are a table, of
-            which each name of a column would be one.
+        RefusedError: `items` is a single item, as each letter of a text would become an item; or a table, as
+            each column name would become one.
     """
     if hasattr(items, "columns"):
         raise RefusedError(f"{what} is a list of items, not a table: take its column of ids")
@@ -62,10 +62,10 @@ def listed(what: str, items: Iterable[T]) -> list[T]:
 
 
 def in_order(what: str, items: Iterable[T]) -> list[T]:
-    """Return items whose order says something as a list.
+    """Return items whose order matters as a list.
 
     Raises:
-        RefusedError: see `listed`; or they are a set, whose order is another one in each process.
+        RefusedError: see `listed`; or `items` is a set, whose order differs from process to process.
     """
     if isinstance(items, set | frozenset):
         raise RefusedError(f"{what} is a list of items in order: a set has none")
@@ -73,20 +73,18 @@ def in_order(what: str, items: Iterable[T]) -> list[T]:
 
 
 def id_text(item_id: object, where: str = ITEM_ID) -> str:
-    """Return an id as text, "" where it is missing: in a table that is None or NaN.
-
-    Of texts, some sources make bytes.
+    """Return an id as text, "" for a missing one, such as None or NaN in a table.
 
     Args:
-        item_id: of an item.
-        where: it stands, as errors say it.
+        item_id: the id; may be bytes, as some sources have for texts.
+        where: its place, for error messages.
 
     Raises:
-        RefusedError: it holds several values, as no id does.
+        RefusedError: it is a collection of values.
     """
     if isinstance(item_id, Iterable) and not isinstance(item_id, str | bytes):
         raise RefusedError(f"{where}: an id is a text or a whole number, not {shorten(repr(item_id), 80)}")
-    # What is not itself is NaN.
+    # NaN is not equal to itself.
     if item_id is None or type(item_id).__name__ == "NAType" or item_id != item_id:
         return ""
     if isinstance(item_id, bytes):
@@ -95,14 +93,14 @@ def id_text(item_id: object, where: str = ITEM_ID) -> str:
 
 
 def id_and_attributes(item: SessionItem, where: str = ITEM_IDS) -> tuple[str, str]:
-    """Return the id of an item of a session, and its attributes as JSON; "" where it has none.
+    """Return the id of an item of a session, and its attributes as JSON; "" for what it does not have.
 
     Args:
-        item: of the session.
-        where: it stands, as errors say it.
+        item: the item.
+        where: its place, for error messages.
 
     Raises:
-        RefusedError: it is neither an id nor attributes, but a gap.
+        RefusedError: the item is missing, or its id is a collection of values.
     """
     said = _mapping_of(item)
     if said is None:
@@ -115,27 +113,27 @@ def id_and_attributes(item: SessionItem, where: str = ITEM_IDS) -> tuple[str, st
 
 
 def candidate_of(item: SessionItem, where: str) -> str | dict[str, Any]:
-    """Return an item to be ranked as the option `candidates` has it: an id, or attributes with one.
+    """Return an item in the form of the option `candidates`: an id, or attributes with an id.
 
     Args:
-        item: of the list.
-        where: it stands, as errors say it.
+        item: the item.
+        where: its place, for error messages.
 
     Raises:
-        RefusedError: its id is something that no id can be.
+        RefusedError: its id is a collection of values.
     """
     said = _mapping_of(item)
     return id_text(item, where) if said is None else {**said, ITEM_ID: id_text(said.get(ITEM_ID), where)}
 
 
 def event_attributes_of(item: SessionItem) -> str:
-    """Return the attributes of the event of an item of a session as JSON; "" where it has none."""
+    """Return the attributes of an item's event in the session as JSON; "" if there are none."""
     attributes = (_mapping_of(item) or {}).get(EVENT_ATTRIBUTES)
     return _to_json(attributes) if attributes else ""
 
 
 def _mapping_of(item: object) -> Mapping[str, Any] | None:
-    """Return the attributes of an item, by column: a row of a table has them, too; None of an id."""
+    """Return the attributes of an item by column, also for a row of a pandas table; None for an id."""
     if isinstance(item, Mapping):
         return item
     return item.to_dict() if hasattr(item, "to_dict") else None
@@ -153,13 +151,13 @@ def _to_json(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value of a table as JSON has it: what has no type there is text."""
+    """Convert a value of a table for JSON, to text if JSON has no type for it."""
     if type(value).__name__ in ("NAType", "NaTType"):
         return None
     if isinstance(value, bytes):
         return value.decode(errors="replace")
     if isinstance(value, Decimal):
-        # Text may have points at thousands.
+        # Not as text, in which a point may be a mark of thousands.
         return json_number(value)
     if isinstance(value, date | time | UUID):
         return str(value)
@@ -169,7 +167,7 @@ def _plain(value: Any) -> Any:
         # The plain form of times in nanoseconds is a number.
         return None if np.isnat(value).all() else value.astype(str).tolist()
     if isinstance(value, np.ndarray | np.generic) and value.dtype in (np.float32, np.float16):
-        # As it is written: 7.1, not the 7.0999999 that is nearest to it. Tables take 16 bits as 32, too.
+        # As it is written: 7.1, not 7.0999999. Values of 16 bits are taken as 32 bits, as in tables.
         return value.astype(np.float32).astype(str).astype(np.float64).tolist()
     if hasattr(value, "tolist"):
         return value.tolist()

@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 
 class RecommendationClient(BaseClient):
-    """A connection to a server; a context manager, too. Threads may share it.
+    """A connection to a server; also a context manager. Threads may share it.
 
     Args:
         address: HOST:PORT of Triton's gRPC; an IPv6 address in brackets.
-        timeout: seconds to wait for an answer, what is tried again included. The first item with raw
-            attributes after the server's start may take several, until NVTabular is loaded.
-        tls: files for an encrypted connection; None for one that is not.
-        retry: send a request again that no server took, up to four times within `timeout`.
+        timeout: seconds to wait for an answer, including retries. The first item with raw attributes after
+            the server's start may take several seconds, until NVTabular is loaded.
+        tls: files for an encrypted connection; None for an unencrypted one.
+        retry: whether to send a request again, up to four times within `timeout`, if no server took it.
 
     Raises:
         MissingDependencyError: tritonclient is not installed.
-        ServerError: the address is none, or a file for TLS cannot be read.
+        ServerError: the address is not valid, or a file for TLS cannot be read.
     """
 
     def __init__(
@@ -55,13 +55,13 @@ class RecommendationClient(BaseClient):
         """Recommend items for a session.
 
         Args:
-            session: its items, the latest last; see `SessionItem`.
-            top_k: recommendations wanted; default: as exported.
-            timeout: seconds to wait for this answer; default: the client's.
-            options: see `RequestOptions`; the server refuses those that it does not know.
+            session: items of the session, the latest last; see `SessionItem`.
+            top_k: number of recommendations; default: that of the export.
+            timeout: seconds to wait for this answer; default: the timeout of the client.
+            options: options of the request, see `RequestOptions`; the server refuses unknown ones.
 
         Raises:
-            RefusedError: the server takes the request for wrong; says which field.
+            RefusedError: the request is wrong; names the field.
             NoAnswerError: the server cannot be reached, or does not answer in time.
             ServerError: the server failed.
         """

@@ -1,1 +1,1 @@
-"""From a trained model to a Triton model repository."""
+"""The export of a trained model as a Triton model repository."""

@@ -1,6 +1,6 @@
-"""MODEL_CARD.md beside an exported model: what it is, was made of, was measured at, and is good for.
+"""MODEL_CARD.md beside an exported model: what it is, its data, its metrics, and what it is good for.
 
-It is read from the manifests of the run and from metrics.json; what is not there is said not to be.
+The facts come from the manifests of the run and from metrics.json; the card says so where one is missing.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ def write_card(run: Run, items: int, found: dict[str, Any]) -> str:
     """Return the card of a model that is being exported, in Markdown.
 
     Args:
-        run: as the model was trained, with the settings that it is served with.
-        items: of the catalogue.
-        found: how candidates are searched, and what share of the best items that finds.
+        run: the run as the model was trained, with the settings that it is served with.
+        items: number of items of the catalogue.
+        found: facts that `write_repository` returns, such as the index and its recall.
     """
     sections = {
         "What it is": _identity(run, found),
@@ -143,7 +143,7 @@ def _measured(run: Run) -> Iterator[str]:
 
 
 def _evaluation(run: Run) -> tuple[list[Measurement], str]:
-    """Return what was measured of this very model as it is served, or else why there is nothing."""
+    """Return the measurements of this model as it is served, or else why there are none."""
     step = run.step("evaluate")
     again = "run `m2trec evaluate`, then `m2trec export --force`"
     try:
@@ -209,5 +209,5 @@ def _count(number: Any) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return text of the data or the configuration that means nothing to Markdown."""
+    """Escape text from the data or the configuration for Markdown."""
     return "".join(f"\\{c}" if c in "\\`*_[]<>|" else c for c in " ".join(text.split()))

@@ -1,4 +1,4 @@
-"""The model as ONNX graphs, each compared with the original before it is trusted.
+"""Export of the model as ONNX graphs, each of which is compared with the original.
 
 Shape legend: B sessions, L longest session, D model width, I item width, n items, V flat list values.
 """
@@ -25,16 +25,16 @@ from m2trec_merlin.sessions import Sessions
 
 _DYNAMIC = torch.export.Dim.DYNAMIC
 
-#: Events of the longest session that a graph is tried on: what attention holds grows with their square, and
-#: `data.max_session_length` may be far beyond any session that there is.
+#: Length of the longest session that a graph is tried on: memory of attention grows with its square, and
+#: `data.max_session_length` may be far beyond the length of any real session.
 _LONGEST_TRIED = 512
 
-#: What an item is as an event of a session, and as a candidate.
+#: Outputs of the item graph: an item as an event of a session, and as a candidate.
 ITEM_GRAPH_OUTPUTS = ["item_vectors", "candidate_vectors", "candidate_biases"]
 
 
 class SessionGraph(nn.Module):
-    """Item vectors of sessions to queries and to probabilities of the next item's attributes."""
+    """Graph from item vectors of sessions to queries and to probabilities of the next item's attributes."""
 
     def __init__(self, model: M2TRec) -> None:
         super().__init__()
@@ -46,13 +46,13 @@ class SessionGraph(nn.Module):
         """Encode right-padded sessions.
 
         Args:
-            vectors: float32 [B, L, I].
-            lengths: int64 [B].
-            counted: bool [B, L], the most recent event of each item, and no padding.
+            vectors: float32 [B, L, I], item vectors.
+            lengths: int64 [B], lengths of the sessions.
+            counted: bool [B, L], true for the most recent event of each item, false for padding.
 
         Returns:
-            Queries [B, D], then for each attribute the probabilities of its values [B, values]. The
-            reserved ids in front (padding, missing, other) are left out: nobody can be shown them.
+            Queries [B, D], then for each attribute the probabilities of its values [B, values], without the
+            reserved ids at the front (padding, missing, other), which cannot be shown.
         """
         return self._answer(self.session_encoder.encode_last(vectors, lengths), vectors, lengths, counted)
 
@@ -64,7 +64,7 @@ class SessionGraph(nn.Module):
 
 
 class EventSessionGraph(SessionGraph):
-    """The same for a model that reads attributes of events."""
+    """A `SessionGraph` for a model that reads attributes of events."""
 
     def forward(  # type: ignore[override]
         self, vectors: Tensor, lengths: Tensor, counted: Tensor, places: Tensor, attributes: EncodedAttributes
@@ -75,8 +75,8 @@ class EventSessionGraph(SessionGraph):
             vectors: float32 [B, L, I].
             lengths: int64 [B].
             counted: bool [B, L].
-            places: int64 [B, L], which of the events stands where; any of them where there is padding.
-            attributes: of all events.
+            places: int64 [B, L], index of the event at each position; any index for padding.
+            attributes: attributes of all events.
         """
         assert self.session_encoder.events is not None
         more_BLD = self.session_encoder.events(attributes)[places]
@@ -90,7 +90,7 @@ def session_graph(model: M2TRec) -> SessionGraph:
 
 
 def event_inputs(sessions: Sessions) -> dict[str, Any]:
-    """Return what `EventSessionGraph` takes of sessions besides; nothing of such without attributes."""
+    """Return the additional inputs of `EventSessionGraph`; none for sessions without attributes of events."""
     if not sessions.attributes:
         return {}
     places = torch.from_numpy(places_of(sessions.lengths))
@@ -98,9 +98,9 @@ def event_inputs(sessions: Sessions) -> dict[str, Any]:
 
 
 class ItemGraph(nn.Module):
-    """Encoded attributes of items, and what training told of them, to what the model makes of them.
+    """Graph from encoded attributes and training histories of items to item vectors and candidates.
 
-    Attributes are named as in `EncodedAttributes`, the rest as in `NextItemHead.history`.
+    Attributes are named as in `EncodedAttributes`, histories as in `NextItemHead.history`.
     """
 
     def __init__(self, model: M2TRec) -> None:
@@ -110,7 +110,7 @@ class ItemGraph(nn.Module):
 
     @property
     def outputs(self) -> list[str]:
-        """Names of what `forward` returns."""
+        """Names of the outputs of `forward`."""
         return ITEM_GRAPH_OUTPUTS[: 3 if self.next_item_head.all_items else 1]
 
     def forward(self, attributes: EncodedAttributes, history: dict[str, Tensor]) -> tuple[Tensor, ...]:
@@ -125,9 +125,9 @@ def export_sessions(model: M2TRec, item_vectors: np.ndarray, path: Path) -> None
     """Write the session graph.
 
     Args:
-        model: in evaluation mode, on the CPU.
-        item_vectors: float32 [N, I], of the catalogue, to try the graph on.
-        path: of the ONNX file.
+        model: the model, in evaluation mode, on the CPU.
+        item_vectors: float32 [N, I], item vectors of the catalogue, to try the graph on.
+        path: path of the ONNX file.
 
     Raises:
         ArtifactError: the graph's answers differ from the model's.
@@ -140,7 +140,7 @@ def export_sessions(model: M2TRec, item_vectors: np.ndarray, path: Path) -> None
     if model.events:
         dynamic |= {PLACES: both, "attributes": {name: {0: _DYNAMIC} for name in example["attributes"]}}
     write_graph(graph, example, list(_feeds(example)), names, dynamic, path)
-    # A graph may hold on to a shape of its example, so others are tried: one event, the longest session.
+    # A graph may have kept a shape of its example, so others are tried: one event, the longest session.
     longest = min(model.max_length, _LONGEST_TRIED)
     for length, sessions in ((1, 1), (1, 4), (longest, 1), (longest, 5)):
         inputs = _some_sessions(item_vectors, length, sessions, model.events)
@@ -151,11 +151,11 @@ def export_sessions(model: M2TRec, item_vectors: np.ndarray, path: Path) -> None
 
 
 def export_items(model: M2TRec, folder: Path) -> None:
-    """Write the item graph, and beside it what training told of its items, line 0 of no item.
+    """Write the item graph and the training histories of the items, whose row 0 stands for no item.
 
     Args:
-        model: in evaluation mode, on the CPU.
-        folder: to write to.
+        model: the model, in evaluation mode, on the CPU.
+        folder: folder to write to.
 
     Raises:
         ArtifactError: the graph's answers differ from the model's.
@@ -174,7 +174,7 @@ def export_items(model: M2TRec, folder: Path) -> None:
 
 
 def _some_items(model: M2TRec, rows: Tensor) -> dict[str, dict[str, Tensor]]:
-    """Return the inputs of the item graph for rows of the catalogue; every other item shows no history."""
+    """Return the inputs of the item graph for catalogue rows; items of even rows are given no history."""
     catalogue: CatalogueTensors = model.body.inputs.catalogue
     return {"attributes": catalogue(rows), "history": _history(model, rows * (rows % 2))}
 
@@ -185,13 +185,13 @@ def _history(model: M2TRec, rows: Tensor) -> dict[str, Tensor]:
 
 
 def _item_feeds(items: dict[str, dict[str, Tensor]]) -> dict[str, np.ndarray]:
-    """Return the inputs of the item graph by the names that they have in its file."""
+    """Return the inputs of the item graph by their names in the ONNX file."""
     history = {OTHER_INPUT.format(name): tensor for name, tensor in items["history"].items()}
     return {name: tensor.numpy() for name, tensor in {**items["attributes"], **history}.items()}
 
 
 def _feeds(inputs: dict[str, Any]) -> dict[str, Tensor]:
-    """Return the inputs of the session graph by the names that they have in its file."""
+    """Return the inputs of the session graph by their names in the ONNX file."""
     plain = {name: tensor for name, tensor in inputs.items() if name != "attributes"}
     attributes: EncodedAttributes = inputs.get("attributes", {})
     return plain | {EVENT_INPUT.format(name): tensor for name, tensor in attributes.items()}
@@ -200,14 +200,14 @@ def _feeds(inputs: dict[str, Any]) -> dict[str, Tensor]:
 def _some_sessions(
     item_vectors: np.ndarray, longest: int, sessions: int, fields: Sequence[Field] = ()
 ) -> dict[str, Any]:
-    """Draw the inputs of the session graph: right-padded sessions of differing lengths, one the longest."""
+    """Draw inputs of the session graph: right-padded sessions of random lengths, the first the longest."""
     generator = np.random.default_rng(0)
     rows = generator.integers(0, len(item_vectors), (sessions, longest))
     lengths = generator.integers(1, longest + 1, sessions)
     lengths[0] = longest
     padding = np.arange(longest) >= lengths[:, None]
     vectors = np.where(padding[..., None], np.float32(0), item_vectors[rows])
-    # Some events are taken for earlier ones of an item that comes back; the last event never is.
+    # Some events are treated as earlier events of a repeated item; the last event never is one.
     counted = ~padding & (generator.random(padding.shape) < 0.8)
     counted[np.arange(sessions), lengths - 1] = True
     inputs = {"vectors": vectors, "lengths": lengths, "counted": counted}
@@ -217,7 +217,7 @@ def _some_sessions(
 
 
 def _some_values(field: Field, count: int, generator: np.random.Generator) -> EncodedColumn:
-    """Draw attributes of so many events."""
+    """Draw random values of an attribute for `count` events."""
     lengths = generator.integers(1, 4, count) if field.layout is Layout.ID_LISTS else np.ones(count, np.int64)
     shape = (int(lengths.sum()), field.size) if field.layout is Layout.VECTORS else int(lengths.sum())
     ids = field.layout.has_vocabulary

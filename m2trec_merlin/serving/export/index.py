@@ -1,4 +1,4 @@
-"""The index of candidates: written, and held against the scores of all candidates before it is trusted.
+"""Choice and export of the index of candidates, which is compared with the scores of all candidates.
 
 Shape legend: S sample sessions, L events of one, D model width, R catalogue rows.
 """
@@ -29,25 +29,25 @@ from m2trec_merlin.serving.export.onnx_files import TOLERANCE
 from m2trec_merlin.sessions import Sessions
 
 AUTO = "auto"
-#: Share of the best rows of this model that an index has to find for `auto` to take it.
+#: Share of the best rows that an index has to find for `auto` to take it.
 _NEXT_TO_ALL = 0.99
 
 _SESSIONS, _AT_ONCE = 128, 16
-#: One in so many sessions comes with other items, too.
+#: One in this many sample sessions is added once more with random items.
 ONE_IN_WITH_OTHERS = 4
 _TOP, _SEED = 20, 0
 
 
 @dataclass(frozen=True)
 class IndexSample:
-    """What indexes are measured with.
+    """Sessions that indexes are measured with.
 
     Attributes:
-        queries: float32 [S, D].
-        sessions: int64 [L] each, the rows that they were made of.
-        neighbours: what they add to scores; None where the model is served alone.
-        n_usual: how many of them, the first ones, are as most sessions are; others are of items at random,
-            as far from what was trained on as sessions of new items are.
+        queries: float32 [S, D], queries of the sessions.
+        sessions: int64 [L] each, catalogue rows of the sessions.
+        neighbours: lifts of neighbours; None if the model is served alone.
+        n_usual: number of real sessions, which come first. The others have random items, so they are as far
+            from the training data as sessions of new items.
     """
 
     queries: np.ndarray
@@ -57,37 +57,37 @@ class IndexSample:
 
     @cached_property
     def lifts(self) -> list[Lift]:
-        """What the sessions add to scores."""
+        """What the neighbours of each session add to scores."""
         if self.neighbours is None:
             return [NO_LIFT] * len(self.queries)
         return [self.neighbours.near(rows) for rows in self.sessions]
 
     def asked(self) -> Asked:
-        """Return what is searched for all of the sessions, but for their neighbours."""
+        """Return the searches of all sessions, without the lifts of single rows by neighbours."""
         return Asked(self.queries, np.array([lift.novelty for lift in self.lifts], np.float32))
 
     def base(self, biases: np.ndarray) -> Base:
-        """Return on what it is served."""
+        """Return the additions to scores that all sessions share."""
         if self.neighbours is None:
             return Base(biases)
         return Base(biases + self.neighbours.usual, self.neighbours.newness)
 
 
 def write_index(wanted: str, folder: Path, sample: IndexSample, progress: Progress) -> tuple[str, float]:
-    """Write an index into a version folder that has its candidates.
+    """Write an index into a version folder that already has the candidates.
 
     Args:
-        wanted: name of an index, or "auto": the first of those worth trying to find 99 % of the best 20.
+        wanted: name of an index, or "auto" for the first one worth trying that finds 99 % of the best 20.
         folder: version folder of the second step.
-        sample: to measure it with.
-        progress: is told what was chosen and what it finds.
+        sample: sessions to measure the index with.
+        progress: listener for the chosen index and its recall.
 
     Returns:
         The name of the index, and the share of the best 20 items that it finds.
 
     Raises:
         ArtifactError: scores of the index are not those of the candidates.
-        MissingDependencyError: the index that is wanted by its name needs what is not installed.
+        MissingDependencyError: an index that is wanted by name needs a package that is not installed.
     """
     *rough, last = _worth_trying(folder, sample) if wanted == AUTO else [wanted]
     for name in rough:
@@ -121,15 +121,15 @@ def _write(name: str, folder: Path, sample: IndexSample) -> float:
 
 
 def measure_recall(candidates: Candidates, folder: Path, sample: IndexSample) -> float:
-    """Return the share of the best 20 rows that an index finds; of rows that score the same, any will do.
+    """Return the share of the best 20 rows that an index finds; of rows with the same score, any will do.
 
     Args:
-        candidates: of the index.
-        folder: holds the vectors and biases that it was written from.
-        sample: to measure it with.
+        candidates: candidates of the index.
+        folder: folder with the vectors and biases of the candidates.
+        sample: sessions to measure the index with.
 
     Raises:
-        ArtifactError: it gives a row another score than the candidates do.
+        ArtifactError: the index gives a row another score than its vector and bias do.
     """
     vectors_RD, biases_R = np.load(folder / CANDIDATE_VECTORS, mmap_mode="r"), np.load(folder / BIASES)
     base = sample.base(biases_R)
@@ -160,13 +160,13 @@ def measure_recall(candidates: Candidates, folder: Path, sample: IndexSample) ->
 def draw_sample(
     model: M2TRec, item_vectors: np.ndarray, sessions: Sessions, neighbours: Lifts | None
 ) -> IndexSample:
-    """Return at most 128 sessions, spread over all, a few of other items, and their queries as served.
+    """Return up to 128 evenly spaced sessions and their queries, plus some of them with random items.
 
     Args:
-        model: trained, on the CPU.
-        item_vectors: float32 [R, I].
-        sessions: of catalogue rows.
-        neighbours: that are served with the model.
+        model: the trained model, on the CPU.
+        item_vectors: float32 [R, I], of the catalogue.
+        sessions: sessions of catalogue rows to draw from.
+        neighbours: lifts of the neighbours served with the model, if any.
     """
     graph = session_graph(model)
     spread = np.linspace(0, len(sessions) - 1, _SESSIONS).astype(int)
@@ -185,7 +185,7 @@ def draw_sample(
 
 
 def others_for(rows: np.ndarray, n_rows: int) -> np.ndarray:
-    """Return rows at random, of a catalogue of `n_rows`, in the place of others, int64 [L]."""
+    """Return random rows of a catalogue of `n_rows` to replace the rows of a session, int64 [L]."""
     return np.random.default_rng(_SEED).integers(NO_ITEM + 1, n_rows, len(rows))
 
 

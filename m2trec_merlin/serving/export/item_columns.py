@@ -1,4 +1,4 @@
-"""The table of items that the server shows and filters, made from the catalogue's display table."""
+"""The table of items that the server shows and filters by, made from the catalogue's display table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from m2trec_merlin.serving.catalogue.shown import shown_columns
 
 
 def item_columns(config: Config, catalogue: Catalogue) -> pa.Table:
-    """Return what `shown_columns` makes of all items, and which are newly listed; line i is row i + 1."""
+    """Return the `shown_columns` of all items, and which are newly listed; line i is row i + 1."""
     display = catalogue.display()
     shown = shown_columns(
         config.attributes,

@@ -1,4 +1,4 @@
-"""What an exported model has inside, what that was made of, and under which licence."""
+"""The parts of an exported model, what they were made of, and their licences."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _Fact = TypeVar("_Fact")
 _OF_THE_DATA = "depends on that of the data"
 _CLASSIFIER = "License :: OSI Approved :: "
 UNKNOWN = "not told by the package"
-#: What views are read and compared by; scikit-learn fits them before the export.
+#: Packages that serving a mixture needs; scikit-learn is needed only before, to fit its views.
 _OF_A_MIXTURE = ("scipy", "numba", "pandas", "tokenizers", "pydantic", "PyYAML")
 
 
@@ -27,9 +27,9 @@ class Part:
     """A part of a model repository.
 
     Attributes:
-        files: where it is.
-        made_of: what it holds, or was learned from.
-        licence: of that, as far as it is known.
+        files: paths in the model repository.
+        made_of: what it contains, or was learned from.
+        licence: licence of that, as far as it is known.
     """
 
     files: str
@@ -38,7 +38,7 @@ class Part:
 
 
 def licence_of(package: str) -> str:
-    """Return the licence that an installed package tells in its metadata, in one line."""
+    """Return the licence in the metadata of an installed package, in one line."""
     try:
         told = metadata(package)
     except PackageNotFoundError:
@@ -48,16 +48,16 @@ def licence_of(package: str) -> str:
     for classifier in told.get_all("Classifier") or []:
         if classifier.startswith(_CLASSIFIER):
             return str(classifier).removeprefix(_CLASSIFIER)
-    # Some put the whole text there.
+    # Some packages put the whole text of the licence there.
     lines = "\n".join(told.get_all("License") or []).splitlines()
     return lines[0] if len(lines) == 1 else UNKNOWN
 
 
 def licence_of_data(source: Any) -> str:
-    """Return the licence of the raw data, as far as the state of their source tells one.
+    """Return the licence of the raw data, if they come from a package.
 
     Args:
-        source: what the manifest of the data says of where they come from.
+        source: entry on the source in the settings of the data's manifest.
     """
     if isinstance(source, dict) and "package" in source:
         return f"{licence_of(source['package'])} (the package {source['package']})"
@@ -65,7 +65,7 @@ def licence_of_data(source: Any) -> str:
 
 
 def parts_of(config: Config) -> Iterator[Part]:
-    """Yield what the model repository of a run has inside."""
+    """Yield the parts of a run's model repository."""
     yield Part("`*/config.pbtxt`, `*/1/model.py`", "code of m2trec-merlin", licence_of("m2trec-merlin"))
     yield Part("`m2trec_predict/1/*.onnx`, `*.npy`", "weights learned from the data", _OF_THE_DATA)
     yield Part("`m2trec_predict/1/items.parquet`", "ids, titles and filter columns of items", _OF_THE_DATA)
@@ -93,8 +93,8 @@ def packages_of(config: Config, index: str) -> list[str]:
     """Return the packages that serving the model imports, in order of importance.
 
     Args:
-        config: of the run.
-        index: by which candidates are searched, as `serving.index` names it; not auto.
+        config: configuration of the run.
+        index: name of the index that candidates are searched with, not "auto".
     """
     packages = ["m2trec-merlin", "numpy", "onnxruntime", "pyarrow", *INDEXES[index].packages]
     if encoded := [*_of_items(config), *config.event_attributes]:
@@ -110,14 +110,14 @@ def _read(config: Config) -> list[AnyAttribute]:
 
 
 def _of_items(config: Config) -> list[AnyAttribute]:
-    """Return those that are encoded when serving: none where items are known by their ids."""
+    """Return the attributes of items that are encoded when serving: none if the model reads item ids."""
     return [] if ITEM_ID in config.inputs else _read(config)
 
 
 def _names_by(
     attributes: Sequence[Attribute], fact: Callable[[Attribute], _Fact | None]
 ) -> dict[_Fact, list[str]]:
-    """Return the names of attributes by what their kinds say of themselves, if they say it."""
+    """Group the names of attributes by a fact about them; attributes without the fact are left out."""
     names: dict[_Fact, list[str]] = {}
     for attribute in attributes:
         if said := fact(attribute):

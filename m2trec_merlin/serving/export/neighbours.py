@@ -1,4 +1,4 @@
-"""Sessions beside an exported model, to be mixed with it."""
+"""Export of the sessions and views that neighbours need, to be mixed with an exported model."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from m2trec_merlin.neighbours.weights import VIEWS, Weights
 
 
 def write_neighbours(folder: Path, catalogue: Catalogue, known: Known, weights: Weights) -> None:
-    """Write the sessions that are known, trends, and what views need besides, as far as it counts.
+    """Write the known sessions, and trends and files of views as far as their weights are not 0.
 
     Args:
-        folder: a version folder of `m2trec_predict`.
-        catalogue: of the model.
-        known: when it goes live.
-        weights: of the mixture.
+        folder: version folder of `m2trec_predict`.
+        catalogue: catalogue of the model.
+        known: sessions that are known when the model goes live.
+        weights: weights of the mixture.
     """
     sessions = known.sessions
     np.save(folder / NEIGHBOUR_ROWS, sessions.rows.astype(np.int32))

@@ -1,4 +1,4 @@
-"""A module of torch as an ONNX file, and whether the two agree."""
+"""Export of a torch module as an ONNX file, and comparison of the two."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from torch import nn
 
 from m2trec_merlin.errors import ArtifactError, MissingDependencyError
 
-#: How far a graph may be off, relative to the largest value where that is above 1.
+#: Largest accepted difference between graph and module, relative to the largest value if that is above 1.
 TOLERANCE = 1e-4
 
-#: What the names of inputs begin with until the graph is written.
+#: Prefix of input names until the graph is written.
 _INPUT = "input."
 
 
@@ -35,11 +35,11 @@ def write_graph(
 
     Args:
         graph: the module.
-        example: its arguments.
-        inputs: names of the tensors among them.
-        outputs: names of what it returns.
-        dynamic: which sizes of the arguments vary, as `torch.export` has it.
-        path: of the file.
+        example: example of its keyword arguments.
+        inputs: names of the input tensors, in the order of the arguments.
+        outputs: names of the output tensors.
+        dynamic: sizes of the arguments that vary, in the form of `torch.export`.
+        path: path of the file.
 
     Raises:
         MissingDependencyError: the exporter's packages are not installed.
@@ -56,7 +56,7 @@ def write_graph(
             graph,
             (),
             kwargs=example,
-            # A result within the graph may be called like an attribute: "cat", say.
+            # Inner results of the graph may have the name of an attribute, such as "cat".
             input_names=[f"{_INPUT}{name}" for name in inputs],
             output_names=list(outputs),
             dynamic_shapes=dynamic,
@@ -70,7 +70,7 @@ def write_graph(
 
 
 def _name_inputs(graph: Any, names: Sequence[str]) -> None:
-    """Let the inputs of a graph have their names, and results within it, or within its loops, others."""
+    """Give the inputs of a graph their names; inner results, also of loops, with such names are renamed."""
     new = {name: f"inner.{name}" for name in names} | {f"{_INPUT}{name}": name for name in names}
     _rename(graph, new)
 
@@ -87,7 +87,7 @@ def _rename(graph: Any, new: dict[str, str]) -> None:
 
 
 def _without_remarks(message: Any) -> Any:
-    """Clear the notes, all over a model, on which line of whose source code each part comes from."""
+    """Remove the metadata all over a model on the lines of source code that each part comes from."""
     for field, value in message.ListFields():
         if field.name == "metadata_props":
             message.ClearField(field.name)
@@ -98,15 +98,15 @@ def _without_remarks(message: Any) -> Any:
 
 
 def require_equal(path: Path, feeds: dict[str, np.ndarray], expected: Sequence[np.ndarray]) -> None:
-    """Check what an exported graph makes of some inputs.
+    """Check that an exported graph agrees with its module on some inputs.
 
     Args:
-        path: of the graph.
-        feeds: by name.
-        expected: what the module made of them.
+        path: path of the graph.
+        feeds: inputs by name.
+        expected: outputs of the module.
 
     Raises:
-        ArtifactError: the two disagree.
+        ArtifactError: the outputs differ.
     """
     found = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]).run(None, feeds)
     for index, (one, other) in enumerate(zip(found, expected, strict=True)):
@@ -121,7 +121,7 @@ def require_equal(path: Path, feeds: dict[str, np.ndarray], expected: Sequence[n
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the exporter's remarks on its own inner workings away from the user."""
+    """Silence the exporter's warnings about its own internals."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

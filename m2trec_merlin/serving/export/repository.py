@@ -1,4 +1,4 @@
-"""The Triton model repository: folders, configurations filled in from `triton_models/`, sealed versions."""
+"""The folders of a Triton model repository, with configurations made from templates in `triton_models/`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from m2trec_merlin.contract.names import (
 )
 from m2trec_merlin.contract.repository import FIRST_VERSION, version_folder
 
-#: Scores that a batch may hold: bounds its memory to 64 MiB of float32.
+#: Most scores of a batch, which limits its memory to 64 MiB of float32.
 _BATCH_SCORES = 2**24
 _MAX_BATCH = 64
-#: What is in the configurations besides where events have attributes.
+#: Placeholders of the templates that are filled in only if events have attributes.
 _RAGGED = "data_type: TYPE_STRING dims: [ {} ] allow_ragged_batch: true"
 _OF_EVENTS = {
     "event_input": f"""
@@ -55,10 +55,10 @@ def create_models(
 
     Args:
         repository: the folder.
-        tasks: predicted attributes.
-        n_rows: rows of the catalogue, which bound how many requests a batch may hold.
-        instances: of the second step.
-        with_events: whether requests may say attributes of events.
+        tasks: names of the predicted attributes.
+        n_rows: number of catalogue rows, which limits the number of requests in a batch.
+        instances: number of instances of the second step.
+        with_events: whether requests may have attributes of events.
     """
     values = _placeholders(tasks) | {name: text if with_events else "" for name, text in _OF_EVENTS.items()}
     values["instances"] = str(instances)
@@ -76,7 +76,7 @@ def create_models(
 
 
 def seal_models(repository: Path) -> None:
-    """Write the checksums of the two steps, once all their files are there."""
+    """Write the checksums of the two steps, after all their other files."""
     for model in (PREPROCESS, PREDICT):
         seal(version_folder(repository, model))
 

@@ -72,17 +72,17 @@ def export(config: Config, force: bool = False, progress: Progress = SILENT) -> 
     """Write `triton/`: the ensemble `m2trec` over `m2trec_preprocess` and `m2trec_predict`.
 
     Args:
-        config: of the run; the model and its data are taken as the model was trained.
-        force: export again although the result is current.
-        progress: is told a line at each stage, and where the model was trained otherwise than configured.
+        config: configuration of the run; for model and data, those of the training are used instead.
+        force: whether to export again even if the result is current.
+        progress: listener for a line at each stage, and for settings that differ from the training.
 
     Returns:
         The model repository. It appears complete or not at all.
 
     Raises:
-        ArtifactError: an earlier step has not run, the exported graphs do not equal the model, nothing can be
+        ArtifactError: an earlier step has not run, the exported graphs differ from the model, nothing can be
             written there, or another process is at work there.
-        MissingDependencyError: a package of the extra `serve` is missing, or what `tracking` asks for.
+        MissingDependencyError: a package of the extra `serve`, or one that `tracking` needs, is missing.
     """
     recorded = recordings(config, progress)
     tune(config, progress=progress)
@@ -118,17 +118,18 @@ def write_repository(
     """Write the models of the ensemble, and the card beside them, into an empty folder.
 
     Args:
-        run: as the model was trained; gives the defaults of the answers, too.
-        model: trained, on the CPU.
-        catalogue: that the model was trained on; read from a folder, with its display table.
+        run: the run as the model was trained; it also gives the defaults of answers.
+        model: the trained model, on the CPU.
+        catalogue: the catalogue of the training, read from a folder, with its display table.
         repository: the folder to write into.
-        progress: is told a line at each stage.
+        progress: listener for a line at each stage.
 
     Returns:
-        How candidates are searched, what share of the best items that finds, and what the mixture counts.
+        The name of the `index`, the share of the best items that it finds (`recall_at_20`), the `weights` of
+        the mixture, and the fingerprint of the export (`version`).
 
     Raises:
-        ArtifactError: the exported graphs do not equal the model.
+        ArtifactError: the exported graphs differ from the model.
     """
     model.eval()
     trained = fingerprint(require_manifest(run.model, "train")["sha256"])
@@ -188,16 +189,16 @@ def write_repository(
 
 
 def describe(run: Run, model: M2TRec, catalogue: Catalogue, mixture: dict[str, float]) -> Description:
-    """Return what is exported. Raw items are encoded unless the model reads ids, which they have none of.
+    """Return the description of an export. It has attributes of raw items unless the model reads item ids.
 
     Args:
-        run: as the model was trained.
-        model: trained.
-        catalogue: of the model.
-        mixture: its weights by name; none where the model is served alone.
+        run: the run as the model was trained.
+        model: the trained model.
+        catalogue: catalogue of the model.
+        mixture: weights of the mixture by name; empty if the model is served alone.
 
     Raises:
-        ArtifactError: data/ does not say how times of events are written, which the model reads.
+        ArtifactError: the model reads times of events, but the manifest of data/ lacks their format.
     """
     config = run.config
     attributes = [] if ITEM_ID in config.inputs else [config.attribute(name) for name in config.inputs]
@@ -223,9 +224,9 @@ def describe(run: Run, model: M2TRec, catalogue: Catalogue, mixture: dict[str, f
 
 
 def describe_events(run: Run, model: M2TRec) -> tuple[tuple[RawAttribute, ...], dict[str, str]]:
-    """Return by which attributes of events a model reads sessions, and how their times are written.
+    """Return the attributes of events that a model reads, and column and format of times if it reads them.
 
-    Requests call a column as the interactions do; the workflow knows it by the name of its attribute.
+    Requests have the column names of the interactions, while the workflow has the names of attributes.
 
     Raises:
         ArtifactError: see `describe`.
@@ -240,7 +241,7 @@ def describe_events(run: Run, model: M2TRec) -> tuple[tuple[RawAttribute, ...], 
     )
     if not any(is_derived(attribute.column) for attribute in raw):
         return raw, {}
-    # What was read, not what lies there today: the source may have changed, or be out of reach.
+    # From the manifest, not the source, which may have changed since or be out of reach.
     time: dict[str, str] | None = require_manifest(run.data, "data").get(TIMES)
     if not time:
         raise ArtifactError(f"{run.data} is of an earlier version: run `m2trec data --force`")
@@ -248,12 +249,12 @@ def describe_events(run: Run, model: M2TRec) -> tuple[tuple[RawAttribute, ...], 
 
 
 def _settings_of(attribute: Attribute) -> dict[str, Any]:
-    """Return all that decides how raw values are read, so that what is said of them is what is done."""
+    """Return all settings that decide how raw values are read, so that checks agree with the encoding."""
     return {name: each for name, each in attribute.preprocessing_settings().items() if name != "name"}
 
 
 def describe_items(config: Config, version: Description, catalogue: Catalogue) -> ItemFormat:
-    """Return how tables of items are written that change the catalogue later on."""
+    """Return the format of item tables that change the catalogue after the export."""
     unchangeable = ""
     if not version.attributes:
         unchangeable = "needs the id of each item (model.inputs), and knows those of its training"
@@ -276,7 +277,7 @@ def _write_vectors(
 ) -> np.ndarray:
     """Write item vectors [R, I], candidate vectors [R, D] and biases [R]; return the first."""
     if not written.unchangeable:
-        # By the graph, so that an item is the same to the bit whether it is exported or comes later.
+        # With the exported graph, so that an item gets the same bits whether it is exported or added later.
         items = {name: catalogue.attributes[name] for name in inputs}
         encoder = CatalogueEncoder(folder)
         item_vectors, candidates, biases = encoder.encode(items, np.arange(catalogue.n_rows))

@@ -1,10 +1,10 @@
-"""What runs inside Triton: imports neither torch nor Merlin where ids are known.
+"""The code that runs inside Triton; it imports neither torch nor Merlin unless raw items are sent.
 
 python_backend -> worker -> side_by_side    Triton's tensors, one or two versions of a model
 observing/     metrics, logs, what was shown
-steps/         the two steps of the ensemble, and what goes between them
-reading/       what a request says: rows, encoded new items and events
-answering/     from rows to recommendations, and why
-options/       what a request may ask for, an object each
-catalogue/     the items as they are now, version after version
+steps/         the two steps of the ensemble, and the tensors between them
+reading/       from requests to rows, encoded new items and events
+answering/     from rows to recommendations and explanations
+options/       the options of a request, an object each
+catalogue/     the versions of the catalogue
 """

@@ -1,4 +1,4 @@
-"""Work beside the requests: what a thread does every now and then, and what waits for it until then."""
+"""Work in the background of requests: a thread that works periodically, and a queue of entries for it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ T = TypeVar("T")
 
 
 class Background:
-    """A thread that does something again and again until it is closed.
+    """A thread that calls a function periodically until it is closed.
 
-    An error is told, and ends nothing.
+    An error of the function is reported with `tell`, and the thread goes on.
 
     Args:
-        work: what is done.
-        seconds: between two times.
-        at_last: what is done once, after the last time.
+        work: function to call.
+        seconds: pause between two calls.
+        at_last: function to call once, after the last call of `work`.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Background:
         self._thread.start()
 
     def close(self) -> None:
-        """Do it a last time, and wait until it is done."""
+        """Call `work` a last time, then `at_last`, and wait until both are done."""
         self._closed.set()
         self._thread.join()
 
@@ -53,17 +53,17 @@ def _do(work: Callable[[], None]) -> None:
 
 
 def tell(text: str) -> None:
-    """Tell whoever runs the server, in a line of Triton's log, which `m2trec serve` prints."""
+    """Write a message for the operator as a line of Triton's log, which `m2trec serve` prints."""
     line = " ".join(text.split())
     print(f"{TOLD_BY_WORKER}{line}", file=sys.stderr, flush=True)
 
 
 class Waiting(Generic[T]):
-    """Entries until they are taken; what comes when so many wait is dropped.
+    """A bounded queue: entries that do not fit are dropped.
 
     Args:
-        most: entries that may wait.
-        dropped: is told how many were dropped.
+        most: largest number of entries in the queue.
+        dropped: function that takes the number of dropped entries.
     """
 
     def __init__(self, most: int, dropped: Callable[[int], None]) -> None:
@@ -78,5 +78,5 @@ class Waiting(Generic[T]):
             self._dropped(lost)
 
     def take(self) -> list[T]:
-        """Return those that wait, oldest first; they wait no longer."""
+        """Remove all entries and return them, oldest first."""
         return [self._entries.popleft() for _ in range(len(self._entries))]

@@ -1,4 +1,4 @@
-"""How large a request may be: beyond any real one, and small enough that none keeps the others waiting."""
+"""Limits on the size of a request: above any real one, but low enough that none delays the others."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ import numpy as np
 from m2trec_merlin.contract.names import LONGEST_ID
 from m2trec_merlin.errors import RefusedError
 
-#: Bytes of all tensors of a request together.
+#: Most bytes of all tensors of a request together.
 MOST_BYTES = 2**20
-#: Events that a session may be sent with; the model takes the last of them.
+#: Most events of a session in a request; the model takes the last of them.
 MOST_EVENTS = 10_000
-#: Items that may be listed to be ranked, and of these such that have to be encoded first.
+#: Most items in `candidates`, and most of them that are given by raw attributes, to be encoded first.
 MOST_CANDIDATES, MOST_RAW_CANDIDATES = 10_000, 1000
-#: Recommendations of an answer.
+#: Most recommendations in an answer.
 MOST_RECOMMENDED = 10_000
-#: Letters of the id of a request.
+#: Most letters of the id of a request.
 LONGEST_REQUEST_ID = 128
-#: Lists and objects within each other, and digits of a number, in JSON.
+#: Deepest nesting of lists and objects, and most digits of a number, in JSON.
 DEEPEST, MOST_DIGITS = 32, 100
 
 
 def require_small(tensors: Mapping[str, np.ndarray]) -> None:
-    """Check the size of a request as it came.
+    """Check the size of a request.
 
     Args:
-        tensors: of one session, one-dimensional; texts as bytes or str.
+        tensors: tensors of one session, one-dimensional; texts as bytes or str.
 
     Raises:
-        RefusedError: it has more bytes than any request needs; names the largest tensor.
+        RefusedError: the request has more than MOST_BYTES bytes; names the largest tensor.
     """
     sizes = {name: _size(array) for name, array in tensors.items()}
     if sum(sizes.values()) > MOST_BYTES:
@@ -42,10 +42,10 @@ def require_small(tensors: Mapping[str, np.ndarray]) -> None:
 
 
 def require_short_session(item_ids: Sequence[str]) -> None:
-    """Check a session as it was sent.
+    """Check the length of a session and of its ids.
 
     Raises:
-        RefusedError: it has too many events, or an id too many letters; names the position.
+        RefusedError: the session has too many events, or an id too many letters; names the id's position.
     """
     if len(item_ids) > MOST_EVENTS:
         raise RefusedError(

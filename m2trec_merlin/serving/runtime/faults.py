@@ -1,4 +1,4 @@
-"""What is done with several requests at once, each of which may be at fault."""
+"""Answering requests together although some of them may be faulty."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def answer_good(
     parse: Callable[[Asked], Parsed],
     answer: Callable[[list[Parsed]], list[Answered | M2TRecError]],
 ) -> list[Answered | M2TRecError]:
-    """Parse each request by itself, answer those without an error together, keep the order."""
+    """Parse each request by itself, answer those without an error together, and keep their order."""
     parsed: dict[int, Parsed] = {}
     results: dict[int, Answered | M2TRecError] = {}
     for index, request in enumerate(requests):

@@ -1,4 +1,4 @@
-"""What both Triton models have in common; can be imported inside Triton's python backend only."""
+"""The common code of both Triton models; it can be imported inside Triton's python backend only."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from m2trec_merlin.serving.runtime.worker import Worker
 
 
 class StepModel:
-    """Moves tensors between Triton and a step, and what it counts to Triton's metrics.
+    """A Triton model that moves tensors between Triton and a step, and the step's counts to Triton's metrics.
 
     Attributes:
-        step_class: which step, from a version folder; a model's `TritonPythonModel` says.
+        step_class: class of the step, set by the `TritonPythonModel` of each model.
     """
 
     step_class: Callable[[Path, Tally, bool], EnsembleStep]
 
     def initialize(self, args: dict[str, str]) -> None:
         """Load this version's files."""
-        # The stub that Triton starts for each model trains nothing.
+        # The process that Triton starts for each model trains nothing.
         import_lightly()
         folder = Path(args["model_repository"]) / args["model_version"]
         surroundings = Surroundings.read(os.environ)
@@ -40,7 +40,7 @@ class StepModel:
         self._counter = Counter(Path(under_way), args["model_name"]) if under_way else None
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Answer a batch of requests, each by tensors or by an error that says what to do."""
+        """Answer a batch of requests, each with tensors or with an error that says what to do."""
         if self._counter is None:
             return self._answer(requests)[0]
         self._counter.take(len(requests))
@@ -49,15 +49,15 @@ class StepModel:
             responses, answered = self._answer(requests)
             return responses
         finally:
-            # An exception is Triton's answer to all of them.
+            # On an exception, Triton answers all requests of the batch with it.
             self._counter.leave(answered, len(requests) - answered)
 
     def finalize(self) -> None:
-        """Hand over what was counted and logged last."""
+        """Write and publish the last counts and log entries."""
         self.worker.close()
 
     def _answer(self, requests: list[Any]) -> tuple[list[Any], int]:
-        """Return the responses, and how many of them are no errors."""
+        """Return the responses, and how many of them are answers, not errors."""
         inputs = [{tensor.name(): tensor.as_numpy() for tensor in request.inputs()} for request in requests]
         answers = self.worker.answer(inputs, [_id_of(request) for request in requests])
         refused = sum(isinstance(answer, M2TRecError) for answer in answers)
@@ -65,10 +65,10 @@ class StepModel:
 
 
 class TritonMetrics:
-    """Implements `Sink`: Triton's own metrics, exposed on its port.
+    """A `Sink` that exposes metrics as Triton's own, on its port for metrics.
 
     Triton has histograms, too, but takes their values one by one, each as a message to its process. So the
-    parts of a histogram are counters here, which is all that Prometheus sees of one.
+    parts of a histogram are counters here; Prometheus sees no difference.
     """
 
     def __init__(self) -> None:
@@ -99,7 +99,7 @@ def _id_of(request: Any) -> str:
     try:
         return str(request.request_id())
     except UnicodeDecodeError:
-        # Over HTTP it may be any bytes, and an error here would fail all requests of the batch.
+        # Over HTTP an id may be any bytes, and an error here would fail all requests of the batch.
         return ""
 
 

@@ -1,4 +1,4 @@
-"""JSON as clients write it, as deep and with numbers as long as anything that is meant."""
+"""Parsing of JSON from clients, with limits on nesting and on the length of numbers."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ Number = TypeVar("Number", int, float)
 
 
 def parse_json(text: str, where: str) -> Any:
-    """Return what a JSON text says.
+    """Return the value of a JSON text.
 
-    Half a character, as programs leave it that cut texts by UTF-16, is read as U+FFFD: nothing behind could
-    write it as UTF-8.
+    A lone surrogate, as left by programs that cut texts by UTF-16 units, is read as U+FFFD, since it could
+    not be written as UTF-8 later.
 
     Args:
-        text: the JSON.
-        where: it stands in the request.
+        text: the JSON text.
+        where: name of its place in the request, for error messages.
 
     Raises:
-        RefusedError: it cannot be read, is nested too deep, has a number too long, or an object names
-            something twice; names `where`.
+        RefusedError: the text is not valid JSON, is nested too deep, has too long a number, or an object has
+            the same key twice. The message begins with `where`.
     """
-    # Nearly all requests are told to be harmless by a look at single letters.
+    # Counting brackets is cheap, and enough for nearly all requests.
     if text.count("[") + text.count("{") > DEEPEST:
         _require_flat(text, where)
     try:
@@ -52,10 +52,10 @@ def parse_json(text: str, where: str) -> Any:
 
 
 def object_of(entries: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return a JSON object, as `json.loads` is to make it.
+    """Build a dictionary from the entries of a JSON object, for `json.loads`.
 
     Raises:
-        ValueError: it names something twice, of which one value would be lost.
+        ValueError: a key stands there twice, so that one of its values would be lost.
     """
     found = dict(entries)
     if len(found) < len(entries):
@@ -65,7 +65,7 @@ def object_of(entries: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 class _TooLongError(Exception):
-    """A number has so many digits."""
+    """A number has too many digits; the message is their count."""
 
 
 def _short(read: Callable[[str], Number]) -> Callable[[str], Number]:

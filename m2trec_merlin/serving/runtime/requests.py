@@ -1,4 +1,4 @@
-"""What one session asks and is answered, as the two steps of the ensemble hold it."""
+"""The request for one session and its answer, as the two steps of the ensemble hold them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from m2trec_merlin.contract.about import EXPORTED_CATALOGUE, About
 from m2trec_merlin.contract.explanation import Explanation
 from m2trec_merlin.encoded import EncodedItems
 
-#: Per predicted attribute the most probable values of the next item, and their probabilities.
+#: For each predicted attribute, the most probable values of the next item and their probabilities.
 Categories = dict[str, tuple[list[str], np.ndarray]]
 
 
@@ -20,18 +20,18 @@ class Request:
     """One session to recommend for.
 
     Attributes:
-        rows: int64 [at most max_length], a catalogue row, or -1 - i for new item i.
+        rows: int64 [at most max_length], the session: a catalogue row, or -1 - i for new item i.
         new_items: encoded attributes of the items outside of the catalogue.
-        options: what the client asked for, checked.
+        options: checked options of the request.
         notes: warnings so far.
-        request_id: what the answer calls it.
-        catalogue: version of the items in which rows are meant.
-        outside: candidates that the catalogue does not have, the last of the new items: by id, the values by
-            which they are filtered.
-        places: of the events in the client's request; none if nobody wants to know.
-        held: ids of all that the client's session holds, also of what is too long ago for `rows`; none
-            if nothing of it is to be left out.
-        events: encoded attributes of the events; empty where nothing is said of any, or the model reads none.
+        request_id: id of the request in the answer.
+        catalogue: number of the catalogue version that the rows refer to.
+        outside: values to filter by, by id, of candidates that the catalogue does not have; these are the
+            last of the new items.
+        places: positions of the events in the client's request; empty where no option needs them.
+        held: ids of all items of the client's session, including those too long ago for `rows`; empty where
+            no option needs them.
+        events: encoded attributes of the events; empty if none are given, or the model reads none.
     """
 
     rows: np.ndarray
@@ -48,18 +48,18 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is recommended, best first.
+    """The recommended items of one request, best first.
 
     Attributes:
-        item_ids: at most top_k.
-        titles: of these items.
-        scores: float32, as many.
-        categories: per predicted attribute the most probable values and their probabilities.
-        warnings: what was ignored, and why the answer is not what was asked for.
-        about: which request is answered, and from what.
-        explanations: of the first items, where they were asked for.
-        new_items: how many of them have no training history.
-        is_fallback: whether they are the most frequent ones, as nothing in the session could be used.
+        item_ids: ids of the items, at most top_k.
+        titles: titles of the items.
+        scores: float32, scores of the items.
+        categories: for each predicted attribute, the most probable values and their probabilities.
+        warnings: what was ignored, and how the answer differs from what was asked for.
+        about: which request is answered, with which model and catalogue.
+        explanations: explanations of the first items, if they were asked for.
+        new_items: number of recommended items without training history.
+        is_fallback: whether these are the most frequent items, as the session had no usable item.
     """
 
     item_ids: list[str]

@@ -1,7 +1,8 @@
-"""Two versions at once: each session is answered by one of them, the same one every time.
+"""Two exports served at once: each session is answered by one of them, the same one every time.
 
-The first step chooses by the option `session_key` and stamps what it hands over with the version that it was
-read by, 0 or 1. The second step goes by the stamp: rows of one catalogue are never looked up in the other.
+The first step chooses by the option `session_key`, and stamps the tensors that it hands over with the version
+that read the request, 0 or 1. The second step obeys the stamp, so that rows of one catalogue are never looked
+up in the other.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ _KEY = SessionKey()
 
 
 class SideBySide:
-    """Answers as one of two versions of a step does.
+    """Two versions of a step, one of which answers each request.
 
     Args:
-        first: answers all sessions but those of the second, and those without a key.
-        second: answers its share.
-        share: of sessions with a key, between 0 and 1.
+        first: version that answers all other sessions.
+        second: version that answers a share of the sessions with a key.
+        share: this share, between 0 and 1.
     """
 
     def __init__(self, first: Observed, second: Observed, share: float) -> None:
@@ -37,7 +38,7 @@ class SideBySide:
         self._is_first_step = first.step.name == PREPROCESS
 
     def answer(self, requests: Sequence[Mapping[str, np.ndarray]], request_ids: Sequence[str]) -> Answers:
-        """Answer a batch of requests, each version those that are its own; keep the order."""
+        """Answer a batch of requests, each by its version, in their order."""
         answers: dict[int, Tensors | M2TRecError] = {}
         places = [self._place_of(request) for request in requests]
         for place, version in enumerate(self._versions):
@@ -46,7 +47,7 @@ class SideBySide:
                 continue
             found = version.answer([requests[n] for n in own], [request_ids[n] for n in own])
             if self._is_first_step:
-                # Not by name: copies of one export have catalogues of their own.
+                # Not the fingerprint: copies of one export have the same one, but catalogues of their own.
                 found = [
                     each if isinstance(each, M2TRecError) else add_to_checked(each, _STAMP, place)
                     for each in found
@@ -55,7 +56,7 @@ class SideBySide:
         return [answers[number] for number in range(len(requests))]
 
     def _place_of(self, request: Mapping[str, np.ndarray]) -> int:
-        """Return which version answers; what cannot be read is for the first one to refuse."""
+        """Return which version answers; a request that cannot be read goes to the first, to be refused."""
         try:
             said = json.loads(request[OPTIONS if self._is_first_step else CHECKED].item())
             if not self._is_first_step:
@@ -67,6 +68,6 @@ class SideBySide:
 
 
 def falls_within(key: str, share: float) -> bool:
-    """Tell whether a key belongs to a share of all keys; it stays there when the share grows."""
+    """Tell whether a key falls within a share of all keys; it still does when the share grows."""
     digest = hashlib.sha256(key.encode(errors="replace")).digest()
     return int.from_bytes(digest[:8], "big") < share * 2**64

@@ -1,7 +1,7 @@
-"""What a step counts, kept in memory until it is published.
+"""Counts of a step, kept in memory until they are published.
 
-Triton's own counters live in another process, to which each change of one is a message: far too slow for each
-request. So a step counts here, and a thread hands over what has come together (`background.py`).
+Triton's own counters live in another process, and each change of a counter is a message to it: far too slow
+for every request. So a step counts here, and a thread hands over the sums now and then (`background.py`).
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from m2trec_merlin.contract.metrics import (
     ServerMetric,
 )
 
-#: Names and values.
+#: Names and values of labels.
 Labels = tuple[tuple[str, str], ...]
-#: A name as it is exposed, and labels.
+#: The exposed name of a series, and its labels.
 Series = tuple[str, Labels]
 
 _ENDS = (*(f"{bound:g}" for bound in BUCKETS), "+Inf")
 
 
 class Sink(Protocol):
-    """Where metrics are exposed."""
+    """A service that exposes metrics."""
 
     def add(self, series: Series, amount: float) -> None:
-        """Raise a counter, which may be new."""
+        """Increase a counter, which may be new."""
 
     def set(self, series: Series, value: float) -> None:
         """Set a gauge, which may be new."""
 
 
 class Tally:
-    """Counts of all that goes on in this process; several threads may count."""
+    """All counts of this process; several threads may add to them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -50,7 +50,7 @@ class Tally:
         self._asked: list[Callable[[], None]] = []
 
     def add(self, amount: float, *counters: Series) -> None:
-        """Raise counters; one that is raised by 0 is there from then on."""
+        """Increase counters; an amount of 0 creates a counter."""
         with self._lock:
             for series in counters:
                 self._added[series] = self._added.get(series, 0.0) + amount
@@ -61,11 +61,11 @@ class Tally:
             self._set[series] = value
 
     def ask(self, tell: Callable[[], None]) -> None:
-        """Let a gauge of what changes by itself be set before each publication, by `tell`."""
+        """Call `tell` before each publication, to set gauges of what changes without requests."""
         self._asked.append(tell)
 
     def publish(self, sink: Sink) -> None:
-        """Hand over what changed since this was called last."""
+        """Hand over all changes since the last call."""
         for tell in self._asked:
             tell()
         with self._lock:
@@ -78,12 +78,12 @@ class Tally:
 
 
 class StepTally:
-    """What one version of a step counts; all its counters are there from the start, at 0.
+    """Counts of one version of a step; all its counters exist from the start, at 0.
 
     Args:
-        tally: of the process.
-        step: name of the model in Triton.
-        model: the version, as answers name it.
+        tally: the counts of the process.
+        step: name of the step's model in Triton.
+        model: fingerprint of the export, as in answers.
     """
 
     def __init__(self, tally: Tally, step: str, model: str) -> None:
@@ -101,21 +101,21 @@ class StepTally:
                     self.count(metric, 0, value)
 
     def count(self, metric: ServerMetric, amount: float, value: str = "") -> None:
-        """Raise a counter; `value` is that of the metric's own label."""
+        """Increase a counter; `value` is the value of the metric's own label."""
         self._tally.add(amount, self._series(metric, value))
 
     def took(self, seconds: float, requests: int) -> None:
-        """Count requests that were answered together, and how long that took."""
+        """Count requests that were answered together, and the seconds that this took."""
         self._tally.add(requests, self._timed, *self._buckets[bisect_left(BUCKETS, seconds) :])
         self._tally.add(seconds * requests, self._seconds)
 
     def catalogue(self, version: str, items: int, written: float) -> None:
-        """Say which catalogue is in use from now on.
+        """Set the gauges of the catalogue that is in use from now on.
 
         Args:
-            version: its name.
-            items: in it.
-            written: when, in seconds since 1970.
+            version: name of the catalogue version.
+            items: number of its items.
+            written: when it was written, in seconds since 1970.
         """
         if self._catalogue not in (None, version):
             self._tally.set(self._series(CATALOGUE, str(self._catalogue)), 0)
@@ -125,7 +125,7 @@ class StepTally:
         self._tally.set(self._series(CATALOGUE_WRITTEN), written)
 
     def _series(self, metric: ServerMetric, value: str = "") -> Series:
-        # Kept, as a request needs a dozen of them.
+        # Cached, as each request needs a dozen of them.
         key = metric.name, value
         if key not in self._known:
             own: Labels = ((metric.label[0], value),) if metric.label else ()

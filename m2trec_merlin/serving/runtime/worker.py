@@ -1,4 +1,4 @@
-"""All that a worker of Triton does for a step, without knowing Triton: one version, or two side by side."""
+"""The work of a Triton worker for a step, independent of Triton: one version, or two side by side."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Worker:
     """A step with its metrics and logs.
 
     Args:
-        step_class: makes the step from a version folder.
+        step_class: function that makes the step from a version folder.
         folder: the version folder.
-        surroundings: which logs to write, and which version to serve beside this one.
-        sink: where metrics are exposed.
+        surroundings: settings of the logs, and of the version to serve beside this one.
+        sink: service that exposes metrics.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Worker:
         sink: Sink,
     ) -> None:
         tally = Tally()
-        # In a process of its own a step may load and look around beside its requests.
+        # A step in a process of its own may use threads for loading and for watching the catalogue.
         first = Observed(step_class(folder, tally, True), surroundings)
         self._versions, self._answer = [first], first.answer
         if surroundings.beside:
@@ -44,16 +44,16 @@ class Worker:
             second = Observed(step_class(other, tally, True), surroundings)
             self._versions = [first, second]
             self._answer = SideBySide(first, second, surroundings.share).answer
-        # What is counted is there before the first request.
+        # Counters have to exist before the first request.
         tally.publish(sink)
         self._publishing = Background(partial(tally.publish, sink), _SECONDS_BETWEEN_METRICS)
 
     def answer(self, requests: Sequence[Mapping[str, np.ndarray]], request_ids: Sequence[str]) -> Answers:
-        """Answer a batch of requests, which their clients may have given ids."""
+        """Answer a batch of requests, given their ids in Triton."""
         return self._answer(requests, request_ids)
 
     def close(self) -> None:
-        """Write and publish what is left."""
+        """Write and publish what is left to write, and end all threads."""
         for version in self._versions:
             version.close()
         self._publishing.close()

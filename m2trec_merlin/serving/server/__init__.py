@@ -1,1 +1,1 @@
-"""The life of a Triton server on this machine."""
+"""Starting, watching and stopping a Triton server on this machine."""

@@ -1,6 +1,6 @@
-"""Who may come in: the interface that Triton's gRPC listens on, and its encryption.
+"""The interface that Triton's gRPC listens on, and its encryption.
 
-Triton's HTTP and metrics know no encryption, so they stay on the loopback interface whatever is configured.
+Triton's HTTP and metrics have no encryption, so they stay on the loopback interface in any case.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from m2trec_merlin.errors import ServerError, reason_of
 
 @dataclass(frozen=True)
 class Door:
-    """Where gRPC listens.
+    """The interface that gRPC listens on, and its encryption.
 
     Attributes:
-        host: name or IPv4 address of an interface of this machine; 0.0.0.0 is all of them.
-        tls: files for encryption; None for a connection that anybody on the way can read.
+        host: name or IPv4 address of an interface of this machine; 0.0.0.0 for all of them.
+        tls: files for encryption; None for unencrypted connections.
     """
 
     host: str = LOCALHOST
@@ -29,21 +29,22 @@ class Door:
 
     @classmethod
     def of(cls, config: ServingConfig) -> Door:
-        """Take it from the configuration."""
+        """Make it from the configuration."""
         return cls(config.host, config.tls)
 
     def require_usable(self, port: int) -> None:
-        """Check what Triton would fail on, or start with and then refuse every client.
+        """Check for mistakes on which Triton would fail, or start and then refuse every client.
 
         Raises:
-            ServerError: the interface is none of this machine, or a file for TLS is missing or does not fit.
+            ServerError: this machine has no such interface, the port is in use there, or a file for TLS is
+                missing or not valid.
         """
         _require_interface(self.host, port)
         if self.tls is not None:
             _require_files(self.tls)
 
     def options(self) -> list[str]:
-        """Return Triton's options."""
+        """Return the options for Triton's command line."""
         options = [f"--grpc-address={self.host}"]
         if self.tls is not None:
             options += [
@@ -59,7 +60,7 @@ class Door:
         return options
 
     def remarks(self) -> list[str]:
-        """Return what a person should know before opening it."""
+        """Return warnings for the operator, such as on unencrypted connections from other machines."""
         if self.tls is None and not is_loopback(self.host):
             return [
                 f"gRPC on {self.host} takes anybody who reaches it, and what is sent can be read on the way: "
@@ -68,11 +69,11 @@ class Door:
         return []
 
     def local(self, port: int) -> str:
-        """Return what a client on this machine connects to."""
+        """Return the address that a client on this machine connects to."""
         return f"{LOCALHOST if self.host == '0.0.0.0' else self.host}:{port}"
 
 
-#: On this machine only, and unencrypted.
+#: For clients on this machine only, and unencrypted.
 LOOPBACK = Door()
 
 
@@ -100,7 +101,7 @@ def _require_files(tls: TlsConfig) -> None:
             raise ServerError(f"serving.tls.{name}: {path} cannot be read: {reason_of(error)}") from None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        # Without a password, which OpenSSL would ask a terminal for.
+        # Without a password, OpenSSL would ask for one on the terminal.
         context.load_cert_chain(tls.certificate, tls.key, password="")
     except (ssl.SSLError, ValueError) as error:
         raise ServerError(

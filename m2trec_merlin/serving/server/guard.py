@@ -1,6 +1,6 @@
-"""A shell that waits for the end of this process, and then ends what it started.
+"""A shell that waits for the end of this process, and then ends the processes that it started.
 
-A program that is killed cleans up nothing itself.
+It is needed because a program that is killed cannot clean up itself.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-#: Reading ends with the other end of the pipe, however that came about.
+#: `read` returns when the other end of the pipe is closed, however this process ended.
 _SCRIPT = """
 read -r _
 kill -s TERM -- "-$1" 2>/dev/null
@@ -20,16 +20,16 @@ rm -f -- "$3"*
 
 
 class Guard:
-    """Ends a process group, and removes its files, when this process ends without having called `dismiss`.
+    """Ends a process group and removes its files if this process ends without calling `dismiss`.
 
     Args:
-        group: leader of the process group.
-        folder: is removed.
-        files: path that the files to be removed begin with.
+        group: process id of the group's leader.
+        folder: folder to remove.
+        files: common beginning of the paths of files to remove.
     """
 
     def __init__(self, group: int, folder: Path, files: Path) -> None:
-        # A session of its own: Ctrl-C goes to all processes of the terminal's.
+        # In a session of its own, since Ctrl-C reaches all processes of the terminal's session.
         self._shell = subprocess.Popen(
             ["/bin/sh", "-c", _SCRIPT, "m2trec-guard", str(group), str(folder), str(files)],
             stdin=subprocess.PIPE,
@@ -39,6 +39,6 @@ class Guard:
         )
 
     def dismiss(self) -> None:
-        """Let the group be: this process ends it itself."""
+        """End the guard, before this process ends the group itself."""
         self._shell.kill()
         self._shell.communicate()

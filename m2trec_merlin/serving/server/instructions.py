@@ -1,4 +1,4 @@
-"""What `m2trec serve` tells the models that it starts: logs, what to serve beside, where to count."""
+"""Settings that `m2trec serve` passes to the models: logs, a second model, a folder to count requests in."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from m2trec_merlin.contract.names import ENSEMBLE
 from m2trec_merlin.contract.surroundings import LogJson, Surroundings
 from m2trec_merlin.errors import ServerError, reason_of
 
-#: What the largest batch is by, which the first repository decides for both.
+#: The setting of the largest batch may differ; that of the first repository holds for both.
 _BATCH = re.compile(r"^max_batch_size: \d+$", re.MULTILINE)
-#: Beneath the folder with a plain path: where workers count their requests.
+#: Subfolder of the folder with a plain path, where workers count their requests.
 UNDER_WAY = "under_way"
 
 
 @dataclass(frozen=True)
 class Beside:
-    """A second model.
+    """A second model to serve beside the first.
 
     Attributes:
-        repository: that `m2trec export` wrote for it.
-        share: of the sessions that it answers, between 0 and 1.
+        repository: its model repository.
+        share: share of the sessions that it answers, between 0 and 1.
     """
 
     repository: Path
     share: float
 
     def require_alike(self, repository: Path) -> None:
-        """Check that its answers have the form of those of another repository.
+        """Check that its requests and answers have the same form as those of another repository.
 
         Raises:
-            ArtifactError: there is no model repository.
-            ServerError: they predict other attributes, or take other tensors; or both are one.
+            ArtifactError: one of the two is no model repository.
+            ServerError: the two predict different attributes or take different tensors, or are the same.
         """
         if repository.resolve() == self.repository.resolve():
             raise ServerError(
@@ -60,11 +60,11 @@ class Beside:
 
 @dataclass(frozen=True)
 class Instructions:
-    """What a server's models are told.
+    """Settings of a server's models that are not part of the export.
 
     Attributes:
-        log_json: of which requests a line of JSON goes to standard output.
-        log: where to write what was asked and shown; None for nowhere.
+        log_json: which requests are logged as a line of JSON on standard output.
+        log: settings of the log of requests and recommendations; None for no log.
         beside: a second model to serve; None for none.
     """
 
@@ -74,10 +74,10 @@ class Instructions:
 
     @contextmanager
     def laid_out(self, folder: Path) -> Iterator[tuple[dict[str, str], list[int]]]:
-        """Yield environment variables for Triton, and the file descriptors that it has to inherit.
+        """Yield environment variables for Triton, and file descriptors that it has to inherit.
 
         Args:
-            folder: with a plain path, under which the models find what lies elsewhere.
+            folder: folder with a plain path, where links lead the models to other folders.
 
         Raises:
             ServerError: the folder of the log cannot be written to.
@@ -90,7 +90,7 @@ class Instructions:
         if self.beside is not None:
             (folder / "beside").symlink_to(self.beside.repository.resolve())
             surroundings = replace(surroundings, beside=str(folder / "beside"), share=self.beside.share)
-        # Workers write their lines themselves, but standard output of theirs is Triton's log.
+        # Workers write their lines themselves, but their standard output is Triton's log.
         lines_to = [] if self.log_json == "none" else [os.dup(sys.stdout.fileno())]
         for descriptor in lines_to:
             surroundings = replace(surroundings, lines_to=descriptor)
@@ -112,5 +112,5 @@ def _made(folder: Path) -> Path:
     return folder.resolve()
 
 
-#: Nothing beyond the repository.
+#: No logs, and no second model.
 NOTHING = Instructions()

@@ -1,4 +1,4 @@
-"""Keep a server until someone stops it: a server that lost a worker is replaced by a new one."""
+"""Running a server until it is stopped; a server that lost a worker is replaced by a new one."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from m2trec_merlin.errors import ServerError
 from m2trec_merlin.progress import SILENT, Progress
 from m2trec_merlin.serving.server.process import TritonServer
 
-#: A server that has to be replaced so often within so many seconds is beyond help.
+#: A server that ends this often within this many seconds is not started again.
 _REPLACED, _WITHIN_SECONDS = 5, 300.0
-#: What is under way is waited for no longer; Kubernetes gives 30 seconds in all.
+#: Longest wait for requests that are under way; Kubernetes grants 30 seconds in all.
 _DRAIN_SECONDS = 10.0
-#: Of two signals within so many seconds the second is the same one: `timeout` sends it to a process, and to
-#: the group that it is in.
+#: A second signal within so many seconds counts as the same one: `timeout` sends it to a process and to the
+#: group of the process.
 _SAME_SECONDS = 0.5
 
 
 def serve(server: TritonServer, progress: Progress = SILENT, drain_seconds: float = _DRAIN_SECONDS) -> None:
-    """Start a server, say where it listens, and keep it until Ctrl-C or SIGTERM.
+    """Start a server, report where it listens, and keep it running until Ctrl-C or SIGTERM.
 
-    Then what has come so far is answered first; a second signal ends this wait.
+    On the signal, requests that have come so far are answered first; a second signal ends this wait.
 
-    Triton does not notice that one of its workers was killed, for want of memory, say: its models stay ready
-    and every request fails. So the whole server is ended at once, and started anew.
+    Triton does not notice when one of its workers is killed, for example for lack of memory: its models stay
+    ready and every request fails. So the whole server is ended at once, and started again.
 
     Args:
-        server: not started yet.
-        progress: is told where the server listens, and why it was started again.
-        drain_seconds: what is under way in the end is waited for no longer.
+        server: the server, not started yet.
+        progress: listener for where the server listens, and why it was started again.
+        drain_seconds: longest wait for requests that are under way at the end.
 
     Raises:
-        ServerError: it could not be started, or ends by itself again and again.
+        ServerError: the server could not be started, or ends by itself again and again.
     """
     ended: list[float] = []
     with _Signals() as signals:
@@ -55,7 +55,7 @@ def serve(server: TritonServer, progress: Progress = SILENT, drain_seconds: floa
                     raise ServerError(f"{why}\nThis was the {_REPLACED}th time within minutes: given up")
                 progress.say(f"{why}\nStarting it again ...")
         except KeyboardInterrupt:
-            # Once more where it was just being stopped.
+            # The signal may have interrupted an earlier stop.
             server.stop()
             progress.say("Triton has stopped.")
         finally:
@@ -71,11 +71,11 @@ def _drain(server: TritonServer, seconds: float, signals: _Signals, progress: Pr
 
 
 class _Signals:
-    """Ctrl-C and SIGTERM: the first one interrupts whatever goes on, further ones are counted.
+    """A handler of Ctrl-C and SIGTERM: the first signal raises KeyboardInterrupt, further ones are counted.
 
     Attributes:
-        came: how many.
-        interrupt: whether the first one does so.
+        came: number of signals so far.
+        interrupt: whether the first signal raises it.
     """
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ class _Signals:
         self._last = -_SAME_SECONDS
 
     def __enter__(self) -> _Signals:
-        # SIGINT, too: a shell starts background commands with it ignored.
+        # SIGINT has to be set, too, since a shell starts background commands with it ignored.
         numbers = signal.SIGINT, signal.SIGTERM
         self._previous = {number: signal.signal(number, self._come) for number in numbers}
         return self

@@ -1,4 +1,4 @@
-"""What Triton says on this machine by HTTP."""
+"""HTTP requests to Triton on this machine."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _SECONDS = 2.0
 
 
 def answer_of(address: str) -> bytes | None:
-    """Return what an address of this machine answers; None if it does not, or by an error."""
+    """Return the answer of an address on this machine; None if there is no answer, or an error."""
     try:
-        # No proxy may stand in between.
+        # Without proxies, which the environment may name.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(address, timeout=_SECONDS) as answer:
             body: bytes = answer.read()

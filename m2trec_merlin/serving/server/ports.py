@@ -1,4 +1,4 @@
-"""The three ports of a Triton server, all on the loopback interface."""
+"""The three ports of a Triton server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from m2trec_merlin.errors import ServerError
 
 @dataclass(frozen=True)
 class Ports:
-    """Where Triton listens."""
+    """The ports that Triton listens on."""
 
     http: int
     grpc: int
@@ -26,7 +26,7 @@ class Ports:
 
     @classmethod
     def free(cls) -> Ports:
-        """Choose three ports that nobody listens on at this moment (for tests and demos)."""
+        """Choose three ports that are free at this moment (for tests and demos)."""
         with ExitStack() as stack:
             sockets = [stack.enter_context(socket.socket()) for _ in range(3)]
             for each in sockets:
@@ -34,10 +34,10 @@ class Ports:
             return cls(*(each.getsockname()[1] for each in sockets))
 
     def require_free(self) -> None:
-        """Check that Triton can listen on them.
+        """Check that Triton can listen on them on the loopback interface.
 
         Raises:
-            ServerError: some are taken or appear twice; names each and the setting that changes it.
+            ServerError: ports are in use or appear twice; names each port and the setting that changes it.
         """
         named = {"http": self.http, "grpc": self.grpc, "metrics": self.metrics}
         problems = [
@@ -53,7 +53,7 @@ class Ports:
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        # As servers do: a port whose last connections are still closing counts as free.
+        # As servers do, so that a port whose last connections are still closing counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOCALHOST, port))

@@ -1,4 +1,4 @@
-"""Start the real Triton Inference Server on a model repository, and stop it cleanly."""
+"""The process of a real Triton Inference Server: started on a model repository, and stopped cleanly."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class TritonServer:
 
     Args:
         repository: the model repository that `m2trec export` wrote.
-        ports: where to listen.
+        ports: ports to listen on.
         start_timeout: seconds to wait until the model is ready.
-        door: who may come in by gRPC; HTTP and metrics listen on 127.0.0.1 only.
-        instructions: for the models.
+        door: interface and encryption of gRPC; HTTP and metrics listen on 127.0.0.1 only.
+        instructions: settings for the models.
     """
 
     def __init__(
@@ -66,26 +66,26 @@ class TritonServer:
 
     @property
     def grpc_address(self) -> str:
-        """What a client on this machine connects to."""
+        """Address of gRPC for a client on this machine."""
         return self.door.local(self.ports.grpc)
 
     @property
     def http_address(self) -> str:
-        """For health checks and Triton's REST interface."""
+        """Address of health checks and of Triton's REST interface."""
         return f"http://{LOCALHOST}:{self.ports.http}"
 
     @property
     def metrics_address(self) -> str:
-        """For Prometheus."""
+        """Address of the metrics for Prometheus."""
         return f"http://{LOCALHOST}:{self.ports.metrics}/metrics"
 
     def require_startable(self) -> None:
-        """Check what can be told before starting.
+        """Check everything that can be checked before the start.
 
         Raises:
-            ArtifactError: there is no model repository, or another one than was exported.
-            ServerError: a port is taken, what `serving.host` and `serving.tls` name is not there, or a model
-                to serve beside has answers of another form.
+            ArtifactError: there is no model repository, or its files were altered.
+            ServerError: a port is in use, what `serving.host` or `serving.tls` names is not there, or a
+                second model has answers of another form.
         """
         if not (self.repository / ENSEMBLE).is_dir():
             raise ArtifactError(
@@ -99,13 +99,13 @@ class TritonServer:
         self.door.require_usable(self.ports.grpc)
 
     def start(self) -> None:
-        """Check what is missing, start Triton, and wait until the model answers.
+        """Check that everything is there, start Triton, and wait until the model is ready.
 
         Raises:
-            ArtifactError: there is no model repository, or another one than was exported.
+            ArtifactError: there is no model repository, or its files were altered.
             MissingDependencyError: nvidia-pytriton or a system library is missing.
-            ServerError: a port is taken, no folder has a plain path, or Triton failed to start in time; shows
-                its last messages.
+            ServerError: see `require_startable`; or no folder has a plain path, or Triton failed to start in
+                time, with its last messages.
         """
         self.require_startable()
         self._folder = make_plain_folder()
@@ -116,7 +116,7 @@ class TritonServer:
             triton = assemble_triton(folder)
             laid_out = self.instructions.laid_out(folder)
             with laid_out as (variables, descriptors), self._log.path.open("wb") as log:
-                # A process group of its own, so that Ctrl-C reaches us first and no stub outlives the server.
+                # In a process group of its own, so that Ctrl-C reaches us first and no worker outlives it.
                 self._process = subprocess.Popen(
                     self._command(triton),
                     env={**triton.environment, **variables},
@@ -139,7 +139,7 @@ class TritonServer:
             raise
 
     def stop(self) -> None:
-        """End the server and its workers: ask first, then insist. Leaves no shared memory behind."""
+        """End the server and its workers, by force if they do not react, and remove their shared memory."""
         if self._guard is not None:
             self._guard.dismiss()
             self._guard = None
@@ -155,10 +155,10 @@ class TritonServer:
     def wait(self, progress: Progress = SILENT) -> str:
         """Block until Triton or one of its workers ends by itself; return what happened.
 
-        Without a worker every request fails, though Triton stays ready: it is ended at once.
+        Without a worker every request would fail while Triton stays ready, so Triton is ended at once.
 
         Args:
-            progress: is told what workers tell meanwhile.
+            progress: listener for messages of workers meanwhile.
         """
         assert self._process is not None and self._log is not None
         while self._process.poll() is None:
@@ -172,14 +172,14 @@ class TritonServer:
         return f"Triton ended by itself with code {self._process.returncode}.\n{self.log_tail()}"
 
     def drain(self, seconds: float, given_up: Callable[[], bool]) -> int:
-        """Let it answer what has come so far, which Triton that is stopped does not do: see `draining.py`.
+        """Wait until the requests that have come so far are answered; see `draining.py`.
 
         Args:
-            seconds: the longest wait.
-            given_up: tells whether someone would rather not wait.
+            seconds: longest time to wait.
+            given_up: function that tells whether to stop waiting.
 
         Returns:
-            How many requests were not waited for. Without one of its workers it will answer none.
+            The number of requests that were not waited for; if a worker has ended, there is no waiting.
         """
         assert self._process is not None and self._folder is not None
         process, folder = self._process, Path(self._folder.name)
@@ -205,7 +205,7 @@ class TritonServer:
 
     @property
     def _models(self) -> Path:
-        """The repository under the path by which Triton knows it."""
+        """Path of the repository for Triton, a link in the folder with a plain path."""
         assert self._folder is not None
         return Path(self._folder.name) / "models"
 
@@ -216,7 +216,7 @@ class TritonServer:
         return [
             str(triton.binary),
             f"--model-repository={self._models}",
-            # Under other modes whoever reaches the port may load models, which means run code.
+            # In other modes, any client that reaches the port could load models, and so run code.
             "--model-control-mode=none",
             f"--backend-directory={triton.backends}",
             f"--cache-directory={triton.caches}",
@@ -253,16 +253,16 @@ class TritonServer:
 
 
 def _has_ended(process: psutil.Process) -> bool:
-    """Tell whether a process is gone, or only waits for its parent to hear of its end."""
+    """Tell whether a process has ended, even if it is still a zombie."""
     try:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
-        # It went between the two questions.
+        # It ended between the two calls.
         return True
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """End a process that leads a group, then whatever is left of the group."""
+    """End a process that leads a group, then all that is left of the group."""
     process.terminate()
     try:
         process.wait(_STOP_SECONDS)

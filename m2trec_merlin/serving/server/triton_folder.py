@@ -1,8 +1,8 @@
 """The genuine Triton server inside the package nvidia-pytriton, laid out so that it runs on its own.
 
-Triton starts the programs of its models by a command for a shell, in which it quotes nothing: blanks, quotes
-or dollar signs in a path tear the command apart. The Python in those programs takes every path for ASCII,
-whatever the locale. So all that they get to see lies in one folder with a plain name, as links.
+Triton starts the worker of each model with a shell command in which it quotes nothing, so blanks, quotes or
+dollar signs in a path break the command. The Python in the workers reads every path as ASCII, whatever the
+locale. So the workers only see links in one folder with a plain path.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./-]+")
 
 @dataclass(frozen=True)
 class TritonFolder:
-    """What it takes to start Triton.
+    """Paths and environment to start Triton with.
 
     Attributes:
-        binary: the server.
-        backends: folder of backends, as `--backend-directory` wants it.
-        caches: folder of response caches, as `--cache-directory` wants it.
-        environment: variables of the server's process.
+        binary: path of the server's program.
+        backends: folder of backends, for `--backend-directory`.
+        caches: folder of response caches, for `--cache-directory`.
+        environment: environment variables of the server.
     """
 
     binary: Path
@@ -45,7 +45,7 @@ def make_plain_folder() -> tempfile.TemporaryDirectory[str]:
     """Make a temporary folder whose path every shell reads as one word.
 
     Raises:
-        ServerError: there is no place for one; names where it was tried.
+        ServerError: there is no place for such a folder; names the places that were tried.
     """
     wanted = os.environ.get("TMPDIR")
     places = [*([str(Path(wanted).absolute())] if wanted else []), "/tmp", "/var/tmp", "/dev/shm"]
@@ -65,7 +65,7 @@ def assemble_triton(target: Path) -> TritonFolder:
 
     Raises:
         MissingDependencyError: the package, its part for this version of Python, or a system library
-            is missing. Triton itself would wait for ever in that last case.
+            is missing. Without a system library, Triton itself would wait for ever.
     """
     package = _package_folder()
     source = package / "tritonserver"
@@ -97,7 +97,7 @@ def assemble_triton(target: Path) -> TritonFolder:
 
 
 def missing_libraries(program: Path, environment: dict[str, str]) -> list[str]:
-    """Return the shared libraries that `program` needs and the dynamic linker cannot find."""
+    """Return the shared libraries that a program needs but the dynamic linker cannot find."""
     listing = subprocess.run(["ldd", str(program)], env=environment, capture_output=True, text=True)
     lines = listing.stdout.splitlines()
     return [line.split("=>")[0].strip() for line in lines if line.endswith("=> not found")]

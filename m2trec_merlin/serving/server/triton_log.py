@@ -1,4 +1,4 @@
-"""What Triton and its workers write while they run."""
+"""The log that Triton and its workers write while they run."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 from m2trec_merlin.contract.names import TOLD_BY_WORKER
 
-#: Of Triton's last messages, in an error.
+#: Most lines of Triton's log in an error.
 _TOLD_LINES = 30
-#: What distracts from the cause of a failure: remarks on absent GPUs, and Triton's table of its settings.
+#: Lines that distract from the cause of a failure: remarks on absent GPUs, and Triton's table of settings.
 _NOISE = re.compile(r"CUDA|NVML|DCGM|libdcgm|pinned|^[|+]")
 _INFORMATION = re.compile(r"I\d{4} ")
 
@@ -18,9 +18,9 @@ class TritonLog:
     """Triton's log.
 
     Args:
-        path: of the file.
-        models: the folder of the models, as Triton knows it.
-        repository: that it stands for.
+        path: path of the log file.
+        models: path of the models for Triton, a link.
+        repository: path of the model repository, which replaces `models` in messages.
     """
 
     def __init__(self, path: Path, models: Path, repository: Path) -> None:
@@ -37,7 +37,7 @@ class TritonLog:
         )
 
     def told_by_workers(self) -> list[str]:
-        """Return what workers have told since the last call, line by line; what several say, once."""
+        """Return the workers' messages since the last call, one per line, without consecutive repetitions."""
         content = self._content(self._read)
         whole = content[: content.rfind(b"\n") + 1]
         self._read += len(whole)

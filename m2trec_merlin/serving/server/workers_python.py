@@ -1,7 +1,7 @@
-"""The Python of Triton's workers: the one that runs us, which finds its modules where we find ours.
+"""The Python environment of Triton's workers, with the same interpreter and modules as this process.
 
-A worker embeds Python in isolation, and reads no PYTHONPATH. What it does look at is the environment of the
-`python3` that comes first on PATH, so it gets one of its own, made of links.
+A worker embeds Python in isolation and ignores PYTHONPATH. But it uses the environment of the first `python3`
+on PATH, so it gets an environment of its own there, made of links.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from pathlib import Path
 
 _OUR_PACKAGE = Path(__file__).parents[2]
 
-#: Folders of these names hold files that say where more modules are, as editable installations leave them.
+#: Folders of these names can have .pth files that add more folders, such as those of editable installations.
 _WITH_MORE = ("site-packages", "dist-packages")
 
 
 def lay_out_python(target: Path) -> Path:
     """Make an environment in the new folder `target`; return the folder of its `python3`.
 
-    Modules are those of the interpreter, then this very package, then what `sys.path` holds, in its order.
+    Its modules are those of the interpreter, then this package, then those in `sys.path`, in this order.
     """
     programs = target / "bin"
     modules = target / "lib" / f"python{sysconfig.get_python_version()}" / "site-packages"
@@ -33,7 +33,7 @@ def lay_out_python(target: Path) -> Path:
     (modules / _OUR_PACKAGE.name).symlink_to(_OUR_PACKAGE)
     lines = []
     for number, path in enumerate(_own_paths()):
-        # Its own path may hold letters that the worker cannot read.
+        # A link, since the path itself may have letters that the worker cannot read.
         link = target / "paths" / str(number)
         link.symlink_to(path)
         has_more = path.name in _WITH_MORE
@@ -43,7 +43,7 @@ def lay_out_python(target: Path) -> Path:
 
 
 def _own_paths() -> list[Path]:
-    """Return where modules are looked for, but for those of the interpreter itself."""
+    """Return the folders of `sys.path`, except those of the interpreter itself."""
     standard = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")]
     interpreter = {*standard, *(path / "lib-dynload" for path in standard)}
     found = [Path(path).resolve() for path in sys.path if path]

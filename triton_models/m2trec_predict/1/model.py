@@ -1,10 +1,10 @@
-"""Second step of the ensemble: catalogue rows and encoded items to recommendations."""
+"""Second step of the ensemble: from catalogue rows and encoded items to recommendations."""
 
 from m2trec_merlin.serving.runtime.python_backend import StepModel
 from m2trec_merlin.serving.runtime.steps import PredictStep
 
 
 class TritonPythonModel(StepModel):
-    """What Triton's python backend looks for."""
+    """The class that Triton's python backend looks for."""
 
     step_class = PredictStep

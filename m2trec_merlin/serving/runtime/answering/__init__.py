@@ -1,1 +1,1 @@
-"""From sessions of rows to recommendations, and why these."""
+"""From sessions of catalogue rows to recommendations and their explanations."""

@@ -1,4 +1,4 @@
-"""What a session adds to the scores of a model: a bias of items that come back, and its neighbours."""
+"""What a session adds to the scores of a model: a bias of items that it holds, and its neighbours' scores."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 
 class SessionAdditions:
-    """Adds to wishes what an export has of both.
+    """The repeat biases and neighbours of an export, as far as it has them.
 
     Args:
-        directory: a version folder of `m2trec_predict`.
-        version: what was exported there.
+        directory: version folder of `m2trec_predict`.
+        version: description of the export.
 
     Attributes:
-        repeats: whether items that come back have a bias.
+        repeats: whether items of the session have a bias.
         neighbours: whether there are neighbours.
 
     Raises:
-        MissingDependencyError: it has neighbours, and what they need is not installed.
+        MissingDependencyError: there are neighbours, but a package that they need is not installed.
     """
 
     def __init__(self, directory: Path, version: Description) -> None:
@@ -44,20 +44,20 @@ class SessionAdditions:
         self._width: int = np.load(directory / CANDIDATE_VECTORS, mmap_mode="r").shape[1]
 
     def prepared(self, version: OpenVersion) -> OpenVersion:
-        """Return a version of the catalogue, made ready for sessions so that no request waits for that."""
+        """Prepare neighbours for a version of the catalogue before requests need it; return the version."""
         if self._neighbours is not None:
             self._neighbours.prepare(version.listing)
         return version
 
     def rehearse(self, catalogue: ServedCatalogue) -> None:
-        """Search once in each way, so that no request waits until what searches is compiled."""
+        """Search once in each way, so that the code is compiled before the first request."""
         if self._neighbours is not None:
             query, all_rows = np.zeros((1, self._width), np.float32), np.ones(len(catalogue.biases), bool)
             for wish in (Wish(1), Wish(1, allowed=all_rows)):
                 self.candidates(catalogue).search(query, [wish])
 
     def candidates(self, catalogue: ServedCatalogue) -> Candidates:
-        """Return all rows of a catalogue, to be searched by what `complete` returns."""
+        """Return the candidates of a catalogue, to be searched with wishes that `complete` returned."""
         if catalogue not in self._candidates:
             base = Base(catalogue.biases) if self._neighbours is None else self._neighbours.base(catalogue)
             self._candidates[catalogue] = catalogue.exported.changed(base, catalogue.more)
@@ -70,13 +70,13 @@ class SessionAdditions:
         repeated: Sequence[np.ndarray],
         near: Sequence[np.ndarray],
     ) -> list[Wish]:
-        """Return wishes with what sessions add to them.
+        """Return wishes with the additions of their sessions.
 
         Args:
-            catalogue: that is searched.
-            wishes: as the options have it.
-            repeated: rows of a session for each, int64 [L], whose items come back.
-            near: likewise, whose neighbours are asked.
+            catalogue: the catalogue that is searched.
+            wishes: one wish per session, as its options made it.
+            repeated: int64 [L] per session, rows that get a repeat bias.
+            near: int64 [L] per session, rows whose neighbours are looked up.
         """
         wishes = list(wishes)
         if self._biases is not None:
@@ -94,18 +94,18 @@ class SessionAdditions:
         return wishes
 
     def lifts_of_past(self, catalogue: ServedCatalogue, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Return what is added to the scores of rows whatever a session holds, by source, float32 [m]."""
+        """Return additions to scores of rows that do not depend on the session, float32 [m], by source."""
         if self._neighbours is None:
             return {}
         return self._neighbours.lifts_of_past(rows, catalogue)
 
 
 def repeat_addition(rows: np.ndarray, biases: np.ndarray) -> Addition:
-    """Return what is added to the scores of items that stand in the session.
+    """Return what is added to the scores of items that are in the session.
 
     Args:
         rows: int64 [L], the session: catalogue rows, or negative for items outside of the catalogue.
-        biases: float32 [max_length], by distance from the end of the session: entry 0 is the last event.
+        biases: float32 [max_length], by distance from the end of the session; entry 0 is for the last event.
             An item that occurs more than once gets the bias of its most recent occurrence.
     """
     places = np.flatnonzero(most_recent(rows) & (rows > NO_ITEM))

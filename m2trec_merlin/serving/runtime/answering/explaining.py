@@ -1,7 +1,7 @@
-"""Why items are recommended, found by leaving out: an event, an attribute of it, or all that one source says.
+"""Explanations of recommended items, found by leaving out an event, an attribute, or a source of scores.
 
-The session is answered again without each of its events, for the items in question only. What a score falls
-by is what the event was worth, and whoever asks again without it gets the lower score.
+The session is scored again without each of its events, for the recommended items only. The fall of a score is
+what the event was worth: a request without the event would get the lower score.
 
 Shape legend: L events, I item width, A attributes, V variants of a session, K items.
 """
@@ -30,40 +30,40 @@ from m2trec_merlin.serving.runtime.answering.session_encoding import QueryEncode
 from m2trec_merlin.serving.runtime.catalogue.served_catalogue import ServedCatalogue
 from m2trec_merlin.serving.runtime.options import Draft
 
-#: Items of an answer that are explained, the first ones.
+#: Number of items at the top of an answer that are explained.
 MOST_EXPLAINED = 20
-#: What scores of equal sessions may differ by that are computed together with others.
+#: Largest difference of scores that may be rounding, which depends on what is computed together.
 _ROUNDING = 1e-4
-#: Variants that are scored together.
+#: Number of variants that are scored together.
 _AT_ONCE = 16
-#: A session of no items, and one without neighbours.
+#: Rows of an empty session, and of a session without neighbours.
 _NO_ROWS, _NO_NEIGHBOURS = np.zeros(0, np.int64), np.array([NO_ITEM])
 
 
 @dataclass(frozen=True)
 class Counterfactual:
-    """What might have been asked instead.
+    """A variant of a session and its sources of scores.
 
     Attributes:
-        session: another one.
-        without: a source of scores, as `Explanation.falls` calls it, that gives nothing; empty for none.
+        session: the session or a variant of it.
+        without: the source of scores that is left out, as named in `Explanation.falls`; "" for none.
     """
 
     session: VectorSession
     without: str = ""
 
 
-#: Scores of the items in question, float32 [V, K].
+#: Function from V variants to the scores of the K explained items, float32 [V, K].
 Score = Callable[[Sequence[Counterfactual]], np.ndarray]
 
 
 class Explainer:
-    """Explains answers of a version.
+    """Explains answers of an export.
 
     Args:
-        encoder: of sessions.
+        encoder: encoder of sessions.
         additions: what sessions add to scores.
-        widths: of the attributes in an item vector, in their order there.
+        widths: width of each attribute in an item vector, in the vector's order.
     """
 
     def __init__(self, encoder: QueryEncoder, additions: SessionAdditions, widths: Mapping[str, int]) -> None:
@@ -80,11 +80,11 @@ class Explainer:
         """Explain the first of the items recommended for a session.
 
         Args:
-            catalogue: that they are of.
-            session: with one event at least.
-            draft: the search that found them.
-            rows: int64 [m], of the items.
-            places: of the events in the client's request.
+            catalogue: the catalogue that was searched.
+            session: the session, with at least one event.
+            draft: the search that found the items.
+            rows: int64 [m], rows of the items.
+            places: positions of the events in the client's request.
         """
         rows = rows[:MOST_EXPLAINED]
         of_past = self._additions.lifts_of_past(catalogue, rows)
@@ -119,7 +119,7 @@ class Explainer:
 
 
 def _places(rows: np.ndarray, among: np.ndarray) -> np.ndarray:
-    """Return where each of the rows stands among the same rows in another order."""
+    """Return the position of each row in `among`, which holds the same rows in another order."""
     order = np.argsort(among)
     return order[np.searchsorted(among, rows, sorter=order)]
 
@@ -131,14 +131,14 @@ def explain(
     sources: Sequence[str],
     score: Score,
 ) -> list[Explanation]:
-    """Explain items by what their scores lose.
+    """Explain items by the fall of their scores when something is left out.
 
     Args:
-        session: that they were recommended for, with one event at least.
+        session: the session that they were recommended for, with at least one event.
         nothing: float32 [I], vector of an item all of whose attributes are missing.
-        widths: of the attributes, in the order in which an item vector holds them.
-        sources: that may be left out besides metadata.
-        score: of variants of the session, for the items to explain.
+        widths: width of each attribute in an item vector, in the vector's order.
+        sources: sources of scores that can be left out, besides metadata.
+        score: function that scores the items for variants of the session.
     """
     length = len(session.rows)
     fewer = [Counterfactual(session.without(event)) for event in range(length)] if length > 1 else []
@@ -147,7 +147,7 @@ def explain(
     scores = score([Counterfactual(session), *sourceless, *fewer])
     falls = scores[0] - scores[1:]
     by_source, by_event = falls[: len(sourceless)], falls[len(sourceless) :]
-    # Without its only event a session is none: there is nothing to compare.
+    # Without its only event, a session is empty and cannot be scored for comparison.
     events = by_event.argmax(axis=0) if fewer else np.zeros(scores.shape[1], np.int64)
     event_falls = by_event.max(axis=0) if fewer else np.full(scores.shape[1], np.inf)
     by_attribute = _falls_by_attribute(session, nothing, widths, np.unique(events), score, scores[0])
@@ -170,7 +170,7 @@ def _falls_by_attribute(
     score: Score,
     scores: np.ndarray,
 ) -> dict[int, np.ndarray]:
-    """Return for each event what the scores fall by if an attribute of it is missing, float32 [A, K]."""
+    """Return for each event the fall of the scores if an attribute of its item is missing, float32 [A, K]."""
     stops = list(accumulate(widths.values()))
     variants = []
     for event in events:

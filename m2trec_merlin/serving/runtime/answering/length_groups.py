@@ -1,4 +1,4 @@
-"""Sessions of about equal length, to be encoded together: padding costs as much as events do."""
+"""Grouping of sessions by length before they are encoded, as padding costs as much time as events do."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-#: Padded positions that cost as much as another pass through the graph and what is prepared for it.
+#: Number of padded positions that cost as much as one more pass through the graph.
 _WORTH_A_PASS = 20
 
 
 def group_by_length(lengths: Sequence[int]) -> list[np.ndarray]:
-    """Return the sessions of a batch in groups, each int64 places in `lengths`; every session is in one.
+    """Return groups of sessions of similar length, each as int64 positions in `lengths`.
 
     Args:
-        lengths: events of each session.
+        lengths: number of events of each session.
     """
     order = np.argsort(lengths, kind="stable")
     groups: list[list[int]] = []
     padding = 0
     for place in order.tolist():
         if groups:
-            # A session longer than the group's so far makes all of its sessions as long.
+            # All sessions of the group would be padded to the length of this one.
             more = len(groups[-1]) * (lengths[place] - lengths[groups[-1][-1]])
             if padding + more <= _WORTH_A_PASS:
                 padding += more

@@ -1,7 +1,7 @@
-"""Neighbours beside an exported model, mixed as in neighbours/mixture.py.
+"""Neighbours of an exported model, mixed with it as in neighbours/mixture.py.
 
-They bring SciPy and pandas into the server, so nothing here is imported unless a model repository has
-neighbours (`serving.mixture`).
+They need SciPy and pandas in the server, so this module is imported only if a model repository has neighbours
+(`serving.mixture`).
 
 Shape legend: L events of a session, R catalogue rows.
 """
@@ -39,8 +39,8 @@ class ExportedNeighbours:
     """Neighbours read from a version folder of `m2trec_predict`.
 
     Args:
-        folder: what the export wrote into.
-        weights: of the mixture, by name.
+        folder: the version folder.
+        weights: weights of the mixture, by name.
     """
 
     def __init__(self, folder: Path, weights: Mapping[str, float]) -> None:
@@ -57,34 +57,35 @@ class ExportedNeighbours:
         self._lifts_of: WeakKeyDictionary[Listing, Lifts] = WeakKeyDictionary()
 
     def at_export(self) -> Lifts:
-        """Return what neighbours add to the items that were exported."""
+        """Return what neighbours add to the scores of the exported items."""
         return Lifts(
             self._views, ItemPasts.known(self._occurrences, self._trends, self._listed), self._weights
         )
 
     def prepare(self, listing: Listing) -> None:
-        """Make ready what sessions are told of a listing, and compile what finds it."""
+        """Prepare the lifts of a listing, and compile the code that finds them."""
         self._of(listing).near(self._example)
 
     def lift(self, session: np.ndarray, catalogue: ServedCatalogue) -> Lift:
-        """Return what neighbours add to scores after a session, beside `base`.
+        """Return what neighbours add to scores after a session, in addition to `base`.
 
-        Items are to neighbours what they were at the export; those that came since have none, but words,
-        and those outside of the catalogue have neither. Both are newly listed.
+        Neighbours know items as they were at the export. Items that were added later have no neighbours, but
+        are compared by their words; items outside of the catalogue are not compared at all. Both count as
+        newly listed.
 
         Args:
-            session: rows, int64 [L]; items outside of the catalogue are negative, and have no neighbours.
-            catalogue: that is searched.
+            session: int64 [L], rows of the session; negative for items outside of the catalogue.
+            catalogue: the catalogue that is searched.
         """
         return self._of(catalogue.listing).near(np.maximum(session, NO_ITEM))
 
     def base(self, catalogue: ServedCatalogue) -> Base:
-        """Return the biases of a catalogue with what neighbours add to the scores of all rows."""
+        """Return the biases of a catalogue plus what neighbours add to rows after every session."""
         lifts, biases = self._of(catalogue.listing), catalogue.biases
         return Base(biases + _widened(lifts.usual, len(biases)), _widened(lifts.newness, len(biases)))
 
     def lifts_of_past(self, rows: np.ndarray, catalogue: ServedCatalogue) -> dict[str, np.ndarray]:
-        """Return what is added to the scores of rows whatever a session holds, by source, float32 [m]."""
+        """Return additions to scores of rows that do not depend on the session, float32 [m], by source."""
         lifts = self._of(catalogue.listing)
         known = np.where(rows < len(lifts.usual), rows, NO_ITEM)
         found = {BOOST: lifts.of_rarity[known]}
@@ -113,6 +114,6 @@ def _known_sessions(folder: Path) -> Sessions:
 
 
 def _widened(values: np.ndarray, n_rows: int) -> np.ndarray:
-    """Return values of the rows of a catalogue and, behind them, of others: of these nothing is known."""
+    """Extend values to `n_rows` rows; the added rows, of which nothing is known, get the value of NO_ITEM."""
     outside = n_rows - len(values)
     return np.append(values, np.full(outside, values[NO_ITEM])) if outside else values

@@ -55,17 +55,17 @@ class Recommender:
     """Recommends from all candidates of an exported model.
 
     Args:
-        directory: a version folder of `m2trec_predict`.
-        in_background: look in a thread for versions of the catalogue, see `LiveVersions`.
+        directory: version folder of `m2trec_predict`.
+        in_background: whether to look for new catalogue versions in a thread, see `LiveVersions`.
 
     Attributes:
-        version: what was exported.
-        model: by what that is known.
-        catalogues: the items, by version of the catalogue.
+        version: description of the export.
+        model: fingerprint of the export.
+        catalogues: versions of the catalogue.
 
     Raises:
-        ArtifactError: its files are not what was exported.
-        MissingDependencyError: it has neighbours, and what they need is not installed.
+        ArtifactError: files of the export were altered.
+        MissingDependencyError: there are neighbours, but a package that they need is not installed.
     """
 
     def __init__(self, directory: Path, in_background: bool = False) -> None:
@@ -89,11 +89,11 @@ class Recommender:
 
     @property
     def item_width(self) -> int:
-        """I, the numbers of an item's vector."""
+        """I, the width of an item vector."""
         return self.catalogues.get(EXPORTED_CATALOGUE).vectors.width
 
     def item_vectors(self, request: Request) -> np.ndarray:
-        """Return what the model makes of the attributes of a session's items, float32 [L, I]."""
+        """Return the item vectors of a session, float32 [L, I]."""
         rows, catalogue = request.rows, self.catalogues.get(request.catalogue)
         vectors = catalogue.vectors.take(np.maximum(rows, NO_ITEM))
         if (new := rows < NO_ITEM).any():
@@ -101,22 +101,22 @@ class Recommender:
         return vectors
 
     def catalogue(self, number: str | None = None) -> ServedCatalogue:
-        """Return a version of the catalogue as it is now, with the items that are available by the clock.
+        """Return a version of the catalogue with the items that are available at this time.
 
         Args:
-            number: of the version; default: the one that is served.
+            number: number of the version; default: the one that is served.
 
         Raises:
-            ServerError: it cannot be opened.
+            ServerError: the version cannot be opened.
         """
         return self._clock.look(
             self.catalogues.served()[1] if number is None else self.catalogues.get(number)
         )
 
     def similar(self, request: Request) -> SimilarItems:
-        """Return the candidates whose vectors are most like that of the one item of a session.
+        """Return the candidates most similar to the only item of a session, by cosine of item vectors.
 
-        Of the options those count that say how many items are wanted, and which.
+        Only those options count that say how many items are wanted, and which.
         """
         catalogue = self.catalogue(request.catalogue)
         draft = _draft(catalogue, request)
@@ -129,8 +129,8 @@ class Recommender:
     def recommend(self, requests: Sequence[Request]) -> list[Answer]:
         """Answer requests together: one pass through the model, one search of all candidates.
 
-        A session without a usable item gets the items most frequent in training, and a warning. Requests that
-        mean different versions of the catalogue are answered one version after the other.
+        A session without a usable item gets the items most frequent in training, and a warning. Requests for
+        different versions of the catalogue are answered one version after the other.
 
         Raises:
             ServerError: a version cannot be opened.
@@ -157,9 +157,9 @@ class Recommender:
         ]
 
     def _with_outside(self, catalogue: ServedCatalogue, request: Request) -> tuple[ServedCatalogue, Request]:
-        """Return the catalogue with candidates outside of it that a request describes, and the request.
+        """Return the catalogue with the described candidates of a request added, and the remaining request.
 
-        They are left out where the model cannot recommend them.
+        They are left out if the model cannot recommend items that it was not trained with.
         """
         assert self._item_graph is not None
         last = len(next(iter(request.new_items.values()))) - len(request.outside)
@@ -189,7 +189,7 @@ class Recommender:
         return answers
 
     def _sessions(self, catalogue: ServedCatalogue, requests: list[Request]) -> list[VectorSession]:
-        """Sessions with their item vectors; those of items outside of the catalogue are made in one pass."""
+        """Return sessions with their item vectors; items outside of the catalogue are encoded in one pass."""
         new_vectors = self._encode_new([r.new_items for r in requests if (r.rows < NO_ITEM).any()])
         sessions, used = [], 0
         for request in requests:
@@ -245,7 +245,12 @@ class Recommender:
         return Answer(ids, titles, found.scores, categories, notes, about, new_items=new)
 
     def _most_probable(self, probabilities: Sequence[np.ndarray], n_sessions: int) -> list[Categories]:
-        """Return of each session the most probable values, given those of all, float32 [B, values] a task."""
+        """Return the most probable values for each session.
+
+        Args:
+            probabilities: float32 [B, values] for each task.
+            n_sessions: B.
+        """
         found: list[Categories] = [{} for _ in range(n_sessions)]
         for (name, names), values in zip(self._categories.items(), probabilities, strict=True):
             best = np.argsort(-values, axis=1, kind="stable")[:, : self.version.top_categories]

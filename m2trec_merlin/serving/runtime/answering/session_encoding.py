@@ -1,4 +1,4 @@
-"""Sessions to queries, by the exported graph.
+"""From sessions to queries, by the exported graph.
 
 Shape legend: B sessions, L longest session, I item width.
 """
@@ -20,12 +20,12 @@ from m2trec_merlin.serving.runtime.answering.length_groups import group_by_lengt
 
 @dataclass(frozen=True)
 class VectorSession:
-    """A session as the graph takes it.
+    """A session with its item vectors.
 
     Attributes:
         rows: int64 [L], catalogue rows; negative for items outside of the catalogue.
-        vectors: float32 [L, I], of these items.
-        events: encoded attributes of the events; empty where the model reads none.
+        vectors: float32 [L, I], item vectors of these rows.
+        events: encoded attributes of the events; empty if the model reads none.
     """
 
     rows: np.ndarray
@@ -33,27 +33,27 @@ class VectorSession:
     events: EncodedItems = field(default_factory=dict)
 
     def without(self, event: int) -> VectorSession:
-        """Return it as if an event had not happened."""
+        """Return the session without one of its events."""
         others = np.delete(np.arange(len(self.rows)), event)
         events = {name: column.take(others) for name, column in self.events.items()}
         return VectorSession(self.rows[others], self.vectors[others], events)
 
 
 class QueryEncoder:
-    """Encodes sessions together, those of about equal length in one pass.
+    """Encodes a batch of sessions, with one pass through the graph for each group of similar length.
 
     Args:
-        path: of the session graph.
+        path: path of the session graph.
     """
 
     def __init__(self, path: Path) -> None:
         self._graph = open_graph(path)
 
     def encode(self, sessions: Sequence[VectorSession]) -> list[np.ndarray]:
-        """Return what the graph does, in the order of the sessions: queries [B, D], then probabilities.
+        """Return the outputs of the graph, in the order of the sessions: queries [B, D], then probabilities.
 
         Args:
-            sessions: one at least, none of them empty.
+            sessions: at least one session, none of them empty.
         """
         groups = group_by_length([len(session.rows) for session in sessions])
         parts = [self._graph.run(None, _inputs([sessions[place] for place in group])) for group in groups]
@@ -62,7 +62,7 @@ class QueryEncoder:
 
 
 def _inputs(sessions: Sequence[VectorSession]) -> dict[str, np.ndarray]:
-    """Item vectors, right-padded [B, L, I], lengths, and which events count."""
+    """Return right-padded item vectors [B, L, I], lengths, and which events count."""
     lengths = np.array([len(session.rows) for session in sessions], np.int64)
     padded = np.zeros((len(sessions), lengths.max(), sessions[0].vectors.shape[1]), np.float32)
     counted = np.zeros(padded.shape[:2], dtype=bool)
@@ -74,17 +74,17 @@ def _inputs(sessions: Sequence[VectorSession]) -> dict[str, np.ndarray]:
 
 
 def _events(sessions: Sequence[VectorSession], lengths: np.ndarray) -> dict[str, np.ndarray]:
-    """Attributes of all events one behind the other, and where each stands, [B, L]."""
+    """Return the attributes of all events, concatenated, and which event is at each position, [B, L]."""
     joined = to_tensors(join_items([session.events for session in sessions]))
     named = {EVENT_INPUT.format(name): array for name, array in joined.items()}
     return {PLACES: places_of(lengths), **named}
 
 
 def places_of(lengths: np.ndarray) -> np.ndarray:
-    """Return which of the events of all sessions stands where, int64 [B, L]; the first one in padding.
+    """Return the index of the event at each position, int64 [B, L], in all sessions joined; 0 for padding.
 
     Args:
-        lengths: int64 [B], of the sessions, one behind the other.
+        lengths: int64 [B], lengths of the sessions.
     """
     steps = np.arange(lengths.max())
     first = (np.cumsum(lengths) - lengths)[:, None]

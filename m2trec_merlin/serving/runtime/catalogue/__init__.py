@@ -1,1 +1,1 @@
-"""The catalogue that requests are answered from, version after version."""
+"""The versions of the catalogue that requests are answered from."""

@@ -1,4 +1,4 @@
-"""Catalogue rows of ids, by version of the catalogue: what the first step needs to know of it."""
+"""Rows of ids in each version of the catalogue, which is all that the first step needs of a catalogue."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from m2trec_merlin.rows import RowsOfIds
 
 
 class ExportedIds:
-    """The ids of an export, and those of catalogues that came after it.
+    """The ids of an export, and of its later catalogue versions.
 
     Args:
-        folder: version folder of the first step, whose files are what was exported: `Description.open` sees.
+        folder: version folder of the first step; `Description.open` has checked its files.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -26,11 +26,11 @@ class ExportedIds:
         self._next = NO_ITEM + 1 + len(ids)
 
     def changed(self, folder: Path, version: CatalogueVersion) -> RowsOfIds:
-        """Return the rows of a version; those of its own items stand behind the export's."""
+        """Return the rows of a version's ids; its own items follow those of the export."""
         return self.rows.changed(version.removed, self._next, _ids(folder / ITEMS))
 
 
 def _ids(path: Path) -> list[str]:
-    # `read_table` would import pandas, which takes a second and is not used.
+    # `read_table` would import pandas, which takes a second and is not needed here.
     ids: list[str] = pq.ParquetFile(path).read([ITEM_ID]).column(ITEM_ID).to_pylist()
     return ids

@@ -1,4 +1,4 @@
-"""Encoded items to what the model makes of them, by the graph that the export wrote: without torch.
+"""From encoded items to item vectors and candidates, by the exported graph, without torch.
 
 Shape legend: n items, I item width, D model width.
 """
@@ -13,22 +13,22 @@ from m2trec_merlin.contract.version import HISTORY, ITEM_GRAPH, OTHER_INPUT
 from m2trec_merlin.encoded import NO_ITEM, EncodedColumn, EncodedItems, to_tensors
 from m2trec_merlin.graphs import open_graph
 
-#: Items that are encoded together, always so many: sums of floats may depend on how many there are.
+#: Size of the batches that items are encoded in; always the same, since sums of floats may depend on it.
 _AT_ONCE = 256
 
 
 class ItemGraph:
-    """Makes of items what they are as events of a session, and as candidates if any item can be one.
+    """The exported graph that makes item vectors, and candidates if any item can be one.
 
     Args:
-        folder: of a version of the second step; histories are mapped.
+        folder: version folder of the second step; its training histories are memory-mapped.
     """
 
     def __init__(self, folder: Path) -> None:
         self._graph = open_graph(folder / ITEM_GRAPH)
         inputs = {each.name for each in self._graph.get_inputs()}
         tables = {OTHER_INPUT.format(name): path for name, path in history_tables(folder).items()}
-        #: float32 [training items + 1, ...], by input; line 0 for items without a history.
+        #: float32 [training items + 1, ...], by input; row 0 for items without a history.
         self._histories = {name: np.load(tables[name], mmap_mode="r") for name in inputs & tables.keys()}
         self.widths = [output.shape[1:] for output in self._graph.get_outputs()]
 
@@ -36,9 +36,9 @@ class ItemGraph:
         """Return item vectors [n, I]; vectors [n, D] and biases [n] of candidates, if any item can be one.
 
         Args:
-            items: n of them, encoded by the items workflow.
-            histories: int64 [n], rows of the trained catalogue whose training history they have; NO_ITEM for
-                items that have none. None: no item has.
+            items: n items, encoded by the items workflow.
+            histories: int64 [n], rows of the trained catalogue whose training history the items have; NO_ITEM
+                for an item without a history. None if no item has one.
         """
         feeds = to_tensors(items)
         rows = np.zeros(len(next(iter(items.values()))), np.int64) if histories is None else histories
@@ -49,10 +49,10 @@ class ItemGraph:
 
 
 class CatalogueEncoder:
-    """Makes all that a server knows of items, for an export and for what comes after it alike.
+    """Encodes items in batches, in the same way for an export and for items that are added later.
 
     Args:
-        folder: of a version of the second step.
+        folder: version folder of the second step.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -76,7 +76,7 @@ class CatalogueEncoder:
 
 
 def history_tables(folder: Path) -> dict[str, Path]:
-    """Return the tables of what training told of items, by name."""
+    """Return the paths of the tables of training histories, by name."""
     before, after = HISTORY.split("{}")
     paths = folder.glob(HISTORY.format("*"))
     return {path.name.removeprefix(before).removesuffix(after): path for path in paths}

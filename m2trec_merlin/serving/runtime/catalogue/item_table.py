@@ -1,4 +1,4 @@
-"""What is shown of items, and the raw columns by which recommendations can be filtered."""
+"""Ids, titles and filter columns of the items of a catalogue."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Texts:
-    """A text for each row, read from Arrow's memory: Arrow itself is slow for single ones."""
+    """A text for each row, read from Arrow's memory, as Arrow itself is slow for single values."""
 
     def __init__(self, column: pa.ChunkedArray) -> None:
         texts = _combined(column.cast(pa.large_string()))
@@ -31,7 +31,7 @@ class Texts:
         self._letters = memoryview(letters) if letters is not None else memoryview(b"")
 
     def of(self, rows: np.ndarray) -> list[str]:
-        """Return the texts of rows, "" where there is none."""
+        """Return the texts of rows, "" for a missing one."""
         starts, stops = self._bounds[rows - 1].tolist(), self._bounds[rows].tolist()
         return [str(self._letters[a:b], "utf-8") for a, b in zip(starts, stops, strict=True)]
 
@@ -42,12 +42,12 @@ def _combined(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _there(array: pa.Array) -> tuple[pa.Array, np.ndarray]:
-    """Return the values of an array that are not null, and their places, int64."""
+    """Return the values of an array that are not null, and their positions, int64."""
     return array.drop_null(), _numbers(pc.indices_nonzero(array.is_valid()), np.int64)
 
 
 def _numbers(array: pa.Array, kind: type[np.number]) -> np.ndarray:
-    """Return the numbers of an array without nulls from Arrow's memory: its own ways import pandas."""
+    """Return the numbers of an array without nulls from Arrow's memory; `to_numpy` would import pandas."""
     numbers = array.cast(pa.from_numpy_dtype(kind))
     values = np.frombuffer(numbers.buffers()[1] or b"", kind)
     return values[numbers.offset : numbers.offset + len(numbers)]
@@ -67,7 +67,7 @@ class TextColumn:
         self._texts: list[str] = codes.dictionary.to_pylist()
         self._code_of = {text: code for code, text in enumerate(self._texts)}
         self._rows, self._codes = rows, _numbers(codes.indices, np.int32)
-        #: The rows once more, one value after another, and where those of each value begin.
+        #: The rows sorted by value, and where the rows of each value begin.
         self._sorted = rows[np.argsort(self._codes, kind="stable")].astype(np.int32)
         self._starts = np.searchsorted(np.sort(self._codes), np.arange(len(self._texts) + 1))
 
@@ -75,7 +75,7 @@ class TextColumn:
         """Set `mask` [R] for items with a wanted value: a scalar or a list of scalars.
 
         Returns:
-            Those that no item has, as they were written.
+            The wanted values that no item has, as they were written.
         """
         values = wanted if isinstance(wanted, list) else [wanted]
         codes = [self._code_of.get(spell_json(value)) for value in values]
@@ -102,7 +102,7 @@ class NumberColumn:
         """Set `mask` [R] for items that pass: a number, a list of numbers, or {"min": a, "max": b}.
 
         Returns:
-            Those that no item has, as they were written.
+            The wanted values that no item has, as they were written.
         """
         if isinstance(wanted, dict):
             at_least, at_most = wanted.get("min", -np.inf), wanted.get("max", np.inf)
@@ -120,22 +120,22 @@ class NumberColumn:
 
 
 class Items:
-    """All items of a catalogue as a person reads them.
+    """Ids, titles and filter columns of all items of a catalogue.
 
     Attributes:
-        rows: of ids.
-        shares: float32 [R], the share of training events that each item has; 0 for NO_ITEM.
+        rows: the R rows by id.
+        shares: float32 [R], share of the training events that are of each item; 0 for NO_ITEM.
     """
 
     rows: RowsOfIds
     shares: np.ndarray
 
     def ids(self, rows: np.ndarray) -> list[str]:
-        """Ids of rows."""
+        """Return the ids of rows."""
         raise NotImplementedError
 
     def titles(self, rows: np.ndarray) -> list[str]:
-        """Titles of rows."""
+        """Return the titles of rows."""
         raise NotImplementedError
 
     def match(self, name: str, wanted: Any) -> tuple[np.ndarray, list[Any]]:
@@ -143,17 +143,17 @@ class Items:
         raise NotImplementedError
 
     def values(self, name: str, rows: np.ndarray) -> list[tuple[Hashable, ...]]:
-        """Return the values of rows in a column, int64 [m] to as many tuples; empty where there is none."""
+        """Return the values of rows, int64 [m], in a column: a tuple for each row, empty without a value."""
         raise NotImplementedError
 
     def passing(self, name: str, wanted: Any, where: str, notes: list[str]) -> np.ndarray:
         """Return which rows have a wanted value in a column, bool [R].
 
         Args:
-            name: of the column.
-            wanted: as the option `filters` takes it.
-            where: names the filter in warnings.
-            notes: gets a line for the wanted values that no item has.
+            name: name of the column.
+            wanted: wanted value or values, as in the option `filters`.
+            where: name of the filter in warnings.
+            notes: list of warnings, to which wanted values that no item has are added.
         """
         mask, unknown = self.match(name, wanted)
         if unknown:
@@ -162,7 +162,7 @@ class Items:
 
 
 class ItemTable(Items):
-    """The items of a table; line i is row i + 1.
+    """The items of an exported table; line i is row i + 1.
 
     Attributes:
         listed: bool [R], which items were listed too late for training to see them sell.
@@ -187,7 +187,7 @@ class ItemTable(Items):
     @classmethod
     def load(cls, path: Path) -> ItemTable:
         """Read the Parquet file that the export wrote."""
-        # `read_table` would import pandas, which takes a second and is not used.
+        # `read_table` would import pandas, which takes a second and is not needed here.
         return cls(pq.ParquetFile(path).read())
 
     def ids(self, rows: np.ndarray) -> list[str]:
@@ -209,13 +209,13 @@ class ItemTable(Items):
 
 
 class StackedItems(Items):
-    """Items, and others behind them; what is large is shared.
+    """The items of a catalogue followed by further items, without copying the large arrays.
 
     Args:
-        before: the first, with R rows.
-        more: the others; their row i is row R - 1 + i, as row NO_ITEM of them stands for none.
-        rows: of ids, in all.
-        shares: float32, of training events that the others have.
+        before: the first items, with R rows.
+        more: the further items; their row i becomes row R - 1 + i, since their row NO_ITEM is no item.
+        rows: rows by id, of all items.
+        shares: float32, shares of the further items, see `Items`.
     """
 
     def __init__(self, before: Items, more: Items, rows: RowsOfIds, shares: np.ndarray) -> None:

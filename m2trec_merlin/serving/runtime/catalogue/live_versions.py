@@ -1,4 +1,4 @@
-"""Which version of the catalogue is served: watched beside the requests, opened before it is needed."""
+"""The served version of the catalogue: watched in the background, and opened before requests need it."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ from m2trec_merlin.serving.runtime.background import Background, tell
 
 T = TypeVar("T")
 
-#: A look is one question to the file system; new items wait for it.
+#: Short, as new items wait for it; a look only costs one call to the file system.
 _SECONDS_BETWEEN_LOOKS = 0.1
-#: What cannot be read may still be on its way: copied by a program that knows no order, or cached by a disk.
+#: A version that cannot be read may still be incomplete: being copied in any order, or cached by a disk.
 _SECONDS_UNTIL_TRIED_AGAIN = 10.0
-#: Versions that stay open: requests between the two steps are of the newest or of the one before.
+#: Number of versions that stay open: a request between the two steps may need the one before the newest.
 _MOST_OPEN = 3
 
 
 class LiveVersions(Generic[T]):
-    """Opens versions of the catalogue, as a step needs them.
+    """The versions of a catalogue, opened in the form that a step needs.
 
-    A new version that is damaged is not served: the one before it goes on, whoever runs the server is told
-    why (`background.tell`), and it is tried again. So it is with a version of another export, where the
-    repository was replaced.
+    A new version that is damaged is not served: the earlier one stays in use, the operator is told why
+    (`background.tell`), and the new one is tried again. The same holds for a version of another export, where
+    the repository was replaced.
 
     Args:
-        repository: that the step belongs to.
-        export: which export it is, as `export_version` has it.
+        repository: model repository of the step.
+        export: fingerprint of the export, see `export_version`.
         exported: the catalogue as it was exported.
-        open_version: opens a version's folder.
-        in_background: look for another one in a thread; if not, when it is asked which one is served.
+        open_version: function that opens a version from its folder and description.
+        in_background: whether to look for a new version in a thread; else on each call of `served`.
 
     Raises:
-        ArtifactError: the current version is damaged, or is one of another export.
+        ArtifactError: the current version is damaged, or belongs to another export.
     """
 
     def __init__(
@@ -68,16 +68,16 @@ class LiveVersions(Generic[T]):
         self._watching = Background(self._look_or_tell, _SECONDS_BETWEEN_LOOKS) if in_background else None
 
     def get(self, number: str) -> T:
-        """Return a version.
+        """Return the version of a number.
 
         Raises:
-            ServerError: it cannot be opened.
+            ServerError: the version cannot be opened.
         """
         if number == EXPORTED_CATALOGUE:
             return self._exported
         if (known := self._known(number)) is not None:
             return known
-        # Requests of a version and the watch may open it at once; requests of others do not wait for that.
+        # Requests and the watching thread may want the same version; requests of open versions do not wait.
         with self._opening:
             if (known := self._known(number)) is not None:
                 return known
@@ -92,14 +92,14 @@ class LiveVersions(Generic[T]):
             return opened
 
     def served(self) -> tuple[str, T]:
-        """Return the version that is served now: its number, and itself."""
+        """Return the number of the version that is served now, and the version."""
         if self._watching is None:
             self._look_or_tell()
         number = self.current
         return number, self.get(number)
 
     def close(self) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         if self._watching is not None:
             self._watching.close()
 
@@ -118,10 +118,10 @@ class LiveVersions(Generic[T]):
 
     def _look(self) -> None:
         state = _state(self._folder / CURRENT)
-        # There is none for a moment while an export replaces the repository: what was served goes on.
+        # The file is missing for a moment while an export replaces the repository; the version stays in use.
         if state is None or (state == self._looked_at and time.monotonic() < self._tried_again):
             return
-        # Whatever goes wrong from here on, it is looked at again.
+        # Set first, so that any failure below leads to another attempt.
         self._looked_at, self._tried_again = state, time.monotonic() + _SECONDS_UNTIL_TRIED_AGAIN
         number = current_version(self._folder)
         try:

@@ -1,4 +1,4 @@
-"""Items that a client describes for one request, which no catalogue has."""
+"""Items that are not in the catalogue, which a client describes for one request."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from m2trec_merlin.serving.runtime.catalogue.item_table import Items, NumberColu
 
 
 class OutsideItems(Items):
-    """Items of which nothing is known here but their ids, and values by which they are filtered: no title.
+    """Items with ids and values to filter by, but without titles.
 
     Args:
-        items: values by attribute, a text, a list of texts, a number, or None, by id; number i is row i + 1.
+        items: values of each item, by id and attribute: a text, a list of texts, a number, or None. Item i in
+            this mapping is row i + 1.
     """
 
     def __init__(self, items: Mapping[str, Mapping[str, Any]]) -> None:
@@ -49,7 +50,7 @@ class OutsideItems(Items):
 
 
 def _column(values: list[Any]) -> TextColumn | NumberColumn | None:
-    """Return a column of what is known; None if that is nothing, whatever it holds elsewhere."""
+    """Return a filter column of the values; None if all of them are missing, as its type is unknown then."""
     known = [value for value in values if value is not None]
     if not known:
         return None

@@ -1,4 +1,4 @@
-"""What requests are answered from: the items of a version of the catalogue, and how they are found.
+"""The items of a catalogue version with their vectors and biases, as requests are answered from them.
 
 Shape legend: I item width, D model width, G rows of the export, M items of the version, R = G + M rows.
 """
@@ -33,12 +33,12 @@ from m2trec_merlin.serving.runtime.catalogue.outside import OutsideItems
 
 
 class RowsOfVectors:
-    """Vectors in two parts that are looked up as one.
+    """Two arrays of vectors that are looked up as one, without concatenating them.
 
     Args:
-        first: float32 [G, I].
-        more: float32 [M, I], behind them.
-        directions: of the first, which versions of a catalogue share.
+        first: float32 [G, I], vectors of the first rows.
+        more: float32 [M, I], vectors of the other rows.
+        directions: directions of `first`, which all versions share.
     """
 
     def __init__(self, first: np.ndarray, more: np.ndarray, directions: Directions) -> None:
@@ -47,7 +47,7 @@ class RowsOfVectors:
         self.width: int = first.shape[1]
 
     def cosines(self, vector: np.ndarray) -> np.ndarray:
-        """Return the cosine of each with a vector, float32 [I] to [R]."""
+        """Return the cosine of each row's vector with a given vector, float32 [I] to [R]."""
         return np.concatenate([directions.cosines(vector) for directions in self._directions])
 
     def take(self, rows: np.ndarray) -> np.ndarray:
@@ -63,12 +63,12 @@ class RowsOfVectors:
 
 @dataclass(frozen=True, eq=False)
 class Listing:
-    """The items of a version, and what they were at the export.
+    """The items of a version, and their training histories.
 
     Attributes:
-        items: as a person reads them, of R rows.
+        items: ids, titles and filter columns of R rows.
         origins: int64 [R], rows of the export whose training history each row has; NO_ITEM for none.
-        listed: bool [R], which were listed after training; see `neighbours.pasts.ItemPasts`.
+        listed: bool [R], which items were listed after training; see `neighbours.pasts.ItemPasts`.
     """
 
     items: Items
@@ -78,16 +78,16 @@ class Listing:
 
 @dataclass(frozen=True, eq=False)
 class OpenVersion:
-    """A version of the catalogue, opened: nothing of it ever changes.
+    """An opened version of the catalogue, which never changes.
 
     Attributes:
-        listing: its items.
-        vectors: item vectors, of R rows.
+        listing: items of the version.
+        vectors: item vectors of R rows.
         exported: candidates of the export.
-        more: float32 [M, D], candidate vectors of the rows behind the export's.
-        biases: float32 [R], of all candidates; -inf for rows that are none.
-        availability: by id, of the items that are not available at all times.
-        count: items, available or not.
+        more: float32 [M, D], candidate vectors of the rows after those of the export.
+        biases: float32 [R], biases of all candidates; -inf for other rows.
+        availability: availability by id, for items that are not available at all times.
+        count: number of items, available or not.
         written: when the version was written, in seconds since 1970.
     """
 
@@ -102,19 +102,19 @@ class OpenVersion:
 
     @property
     def n_rows(self) -> int:
-        """R."""
+        """R, the number of rows."""
         return len(self.biases)
 
     @cached_property
     def _windows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Rows that are not available at all times, from when they are, and until when."""
+        """Rows that are not available at all times, and the starts and ends of their availability."""
         rows, each = self.listing.items.rows, self.availability
         starts = [np.inf if one.hidden else _or(one.available_from, -np.inf) for one in each.values()]
         stops = [_or(one.available_until, np.inf) for one in each.values()]
         return np.array([rows.row(item_id) for item_id in each], np.int64), np.array(starts), np.array(stops)
 
     def at(self, now: float) -> ServedCatalogue:
-        """Return what may be recommended at a time, in seconds since 1970."""
+        """Return the catalogue with the items that may be recommended at a time, in seconds since 1970."""
         rows, starts, stops = self._windows
         biases = self.biases.copy()
         biases[rows[(now < starts) | (now >= stops)]] = -np.inf
@@ -133,17 +133,17 @@ class OpenVersion:
 
 @dataclass(frozen=True, eq=False)
 class ServedCatalogue:
-    """What requests are answered from: a version of the catalogue at a time, with what a request brings.
+    """A version of the catalogue at a time, possibly with items that one request describes.
 
     Attributes:
-        listing: of the version.
-        items: as a person reads them: those of the version, and behind them a request's own.
+        listing: items of the version.
+        items: ids, titles and filter columns of the version, then those of the request.
         vectors: item vectors of the version.
         exported: candidates of the export.
-        more: candidate vectors of the rows behind the export's.
-        biases: float32, of all rows; -inf for those that may not be recommended now.
-        new: int64, the rows that may be recommended, and have no training history.
-        holds_until: when another item comes or goes, in seconds since 1970.
+        more: candidate vectors of the rows after those of the export.
+        biases: float32, biases of all rows; -inf for rows that may not be recommended now.
+        new: int64, rows that may be recommended and have no training history.
+        holds_until: when the next item becomes available or unavailable, in seconds since 1970.
     """
 
     listing: Listing
@@ -158,12 +158,12 @@ class ServedCatalogue:
     def with_outside(
         self, outside: Mapping[str, Mapping[str, Any]], vectors: np.ndarray, biases: np.ndarray
     ) -> ServedCatalogue:
-        """Return it with other items behind its own, which have no training history: for one request.
+        """Return the catalogue with further items, which have no training history, for one request.
 
         Args:
-            outside: ids that it does not have, and values of their items as `OutsideItems` takes them.
-            vectors: float32 [items, D], of these as candidates.
-            biases: float32 [items].
+            outside: the further items, by id, as `OutsideItems` takes them.
+            vectors: float32 [items, D], their candidate vectors.
+            biases: float32 [items], their biases.
         """
         wider = np.concatenate([self.biases, biases])
         return replace(
@@ -181,13 +181,13 @@ class ServedCatalogue:
 
 
 class Clock:
-    """Versions as they are now: one is looked through again only when an item of it comes or goes."""
+    """Versions at the present time, computed again only when the availability of an item changes."""
 
     def __init__(self) -> None:
         self._now: WeakKeyDictionary[OpenVersion, ServedCatalogue] = WeakKeyDictionary()
 
     def look(self, version: OpenVersion) -> ServedCatalogue:
-        """Return a version at this time; times only rise."""
+        """Return a version at the present time; the clock never goes back."""
         now = time.time()
         found = self._now.get(version)
         if found is None or now >= found.holds_until:
@@ -196,11 +196,11 @@ class Clock:
 
 
 class ExportedCatalogue:
-    """The catalogue of an export, of which others share what is large.
+    """The catalogue of an export; its later versions share its large arrays.
 
     Args:
         folder: version folder of the second step.
-        description: of the export.
+        description: description of the export.
     """
 
     def __init__(self, folder: Path, description: Description) -> None:
@@ -213,7 +213,7 @@ class ExportedCatalogue:
         self._written = written(folder)
 
     def as_exported(self) -> OpenVersion:
-        """Return it as it was before anything changed."""
+        """Return the catalogue without any changes."""
         nothing = np.zeros((0, self._width), np.float32)
         vectors = RowsOfVectors(self._vectors, self._vectors[:0], self._directions)
         rows = np.arange(len(self._biases))
@@ -229,11 +229,11 @@ class ExportedCatalogue:
         )
 
     def changed(self, folder: Path, version: CatalogueVersion) -> OpenVersion:
-        """Return a version of it.
+        """Return a version with its changes.
 
         Args:
-            folder: of the version, which was made for this export.
-            version: what it says of itself.
+            folder: folder of the version, which has to be made for this export.
+            version: description of the version.
         """
         more, histories = ItemTable.load(folder / ITEMS), np.load(folder / HISTORIES)
         first, ids = len(self._biases), more.ids(np.arange(1, len(histories) + 1))
@@ -260,7 +260,7 @@ class ExportedCatalogue:
 
 
 def _mapped(path: Path) -> np.ndarray:
-    """Map an array, not read it: several instances of a model share one copy in memory."""
+    """Memory-map an array, so that several instances of a model share one copy in memory."""
     return np.asarray(np.load(path, mmap_mode="r"))
 
 

@@ -1,1 +1,1 @@
-"""What is seen of the steps from outside: lines of a log, what was shown."""
+"""Observation of the steps from outside: metrics, a log of lines, a log of recommendations."""

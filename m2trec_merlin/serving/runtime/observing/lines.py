@@ -1,4 +1,4 @@
-"""A line of JSON for each request, or for each that ended in an error."""
+"""The log of lines of JSON: one for each request, or for each request that ended in an error."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from typing import Any
 
 from m2trec_merlin.errors import shorten
 
-#: Pipes keep lines whole up to 4 KiB, whoever else writes into them.
+#: Limits that keep a line within 4 KiB: a pipe keeps that much in one piece if several processes write to it.
 _LONGEST_ID, _LONGEST_WARNING, _MOST_WARNINGS, _LONGEST_ERROR = 100, 150, 3, 300
 
 
 @dataclass(frozen=True)
 class Line:
-    """What became of a request in a step.
+    """The outcome of a request in a step.
 
     Attributes:
-        time: of the answer, in seconds since 1970.
-        request_id: as the answer has it; of a refused one as far as the client gave it.
-        step: name of the model in Triton.
-        model: the version that answered.
-        milliseconds: that its batch took.
-        outcome: as metrics have it, see `contract/metrics.py`.
-        error: why there is no answer; empty if there is.
-        recommended: items in the answer.
-        warnings: of the answer.
+        time: time of the answer, in seconds since 1970.
+        request_id: id of the request in the answer; for an error, the client's own, if any.
+        step: name of the step's model in Triton.
+        model: fingerprint of the export that answered.
+        milliseconds: duration of the request's batch.
+        outcome: answered, refused or failed, as in `contract/metrics.py`.
+        error: why there is no answer; empty if there is one.
+        recommended: number of items in the answer.
+        warnings: warnings of the answer.
     """
 
     time: float
@@ -41,7 +41,7 @@ class Line:
     warnings: tuple[bytes, ...]
 
     def text(self) -> str:
-        """Return the line, with its end, of at most 4 KiB."""
+        """Return the line with its newline, at most 4 KiB."""
         when = datetime.fromtimestamp(self.time, timezone.utc).isoformat(timespec="milliseconds")
         said: dict[str, Any] = {
             "time": when,
@@ -64,7 +64,7 @@ def write_line(descriptor: int, line: Line) -> None:
     """Write a line to a file descriptor, in one piece.
 
     Raises:
-        OSError: nobody reads it any more, or the disk is full.
+        OSError: the reader of a pipe is gone, or the disk is full.
     """
     text = line.text().encode(errors="replace")
     while text:

@@ -1,4 +1,4 @@
-"""A step as seen from outside: how long it takes, what it refuses or fails at, what it leaves in logs."""
+"""A step together with its metrics and logs."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class EnsembleStep(Protocol):
     """One step of the ensemble, see `serving.runtime.steps`.
 
     Attributes:
-        name: of the model in Triton.
-        model: the version that answers.
-        tally: what it counts.
+        name: name of the step's model in Triton.
+        model: fingerprint of the export that answers.
+        tally: counts of the step.
     """
 
     name: str
@@ -44,18 +44,18 @@ class EnsembleStep(Protocol):
     def answer(
         self, requests: Sequence[Mapping[str, np.ndarray]], request_ids: Sequence[str] | None = None
     ) -> Answers:
-        """Answer a batch of requests; an id is empty where the client gave none."""
+        """Answer a batch of requests; an id is "" where the client gave none."""
 
     def close(self) -> None:
-        """End what goes on beside the requests."""
+        """End all work in the background."""
 
 
 class Observed:
-    """Answers as a step does, counts, and writes logs.
+    """A step whose answers are counted and logged.
 
     Args:
-        step: that answers.
-        surroundings: which logs to write.
+        step: the step that answers.
+        surroundings: settings of the logs.
     """
 
     def __init__(self, step: EnsembleStep, surroundings: Surroundings) -> None:
@@ -75,12 +75,12 @@ class Observed:
             self._beside.append(Background(self._shown.write, _SECONDS_BETWEEN_BATCHES, self._shown.flush))
 
     def answer(self, requests: Sequence[Mapping[str, np.ndarray]], request_ids: Sequence[str]) -> Answers:
-        """Answer a batch of requests, which their clients may have given ids."""
+        """Answer a batch of requests, given their ids in Triton."""
         started = time.perf_counter()
         try:
             answers = self.step.answer(requests, request_ids)
         except Exception as error:
-            # Whoever calls answers all of them with the error, and these are failures as others are.
+            # The caller answers all requests of the batch with the error, so all of them count as failed.
             failed = [ServerError(f"{type(error).__name__}: {error}")] * len(requests)
             self._note(requests, failed, request_ids, time.perf_counter() - started)
             raise
@@ -101,7 +101,7 @@ class Observed:
         request_ids: Sequence[str],
         seconds: float,
     ) -> None:
-        """Count answers, and put their lines with those that are to be written."""
+        """Count answers, and queue their lines for the log."""
         outcomes = Counter(map(_outcome_of, answers))
         tally = self.step.tally
         tally.took(seconds, len(answers))
@@ -111,7 +111,7 @@ class Observed:
             self._lines.put(self._lines_of(requests, answers, request_ids, seconds))
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write what is left to write, and end all threads."""
         self.step.close()
         for each in self._beside:
             each.close()
@@ -123,7 +123,7 @@ class Observed:
         request_ids: Sequence[str],
         seconds: float,
     ) -> list[Line]:
-        """Return a line for each request that ends here: by an error, or answered for good."""
+        """Return a line for each request that ends in this step: by an error, or with recommendations."""
         now, lines = time.time(), []
         for request, answer, given in zip(requests, answers, request_ids, strict=True):
             if isinstance(answer, M2TRecError):

@@ -1,4 +1,4 @@
-"""What a request is called in logs: as its answer calls it."""
+"""Ids of requests for logs, the same as in answers."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _OPTION = RequestId()
 
 
 def id_of_answer(answer: Mapping[str, np.ndarray]) -> str:
-    """Return the id by which an answer names its request, given by the client or made by the server."""
+    """Return the request id of an answer, which the client gave or the server made."""
     return str(json.loads(answer[ABOUT].item())["request_id"])
 
 
 def id_of_refused(request: Mapping[str, np.ndarray], given: str) -> str:
-    """Return the id that the client gave a request that has no answer: as an option, or else to Triton.
+    """Return the id that the client gave a request without an answer: as an option, or else in Triton.
 
     Args:
-        request: its tensors, of any shape, with anything in them.
-        given: the id that Triton was given; may be empty.
+        request: tensors of the request, unchecked.
+        given: id of the request in Triton; may be empty.
     """
     try:
         said = json.loads(request[OPTIONS].item())[_OPTION.name]

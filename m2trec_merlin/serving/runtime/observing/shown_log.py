@@ -1,7 +1,7 @@
-"""The log of what was asked and shown, written beside the requests.
+"""The log of requests and recommendations, written in the background.
 
-The first step alone sees what a client sends, the second what it gets. So the first one adds the former to
-what it hands over, and the second one writes both.
+Only the first step sees what a client sends, and only the second what the client gets. So the first step adds
+the client's tensors to those that it hands over, and the second writes both.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ from m2trec_merlin.serving.runtime.steps.handover import add_to_checked
 
 Tensors = Mapping[str, np.ndarray]
 
-#: Entries that wait to be encoded; rows of a file, and seconds after which it is written with fewer.
+#: Most entries that wait to be encoded; rows of a file, and seconds after which it is written with fewer.
 _MOST_WAITING, _ROWS, _SECONDS = 10_000, 20_000, 60.0
 _SECONDS_A_DAY = 86_400
 _ASKED = "asked"
 
 
 def remember_asked(inputs: Tensors, handed_over: Tensors) -> dict[str, np.ndarray]:
-    """Return what the first step hands over, with what the client sent in `CHECKED`.
+    """Return the tensors that the first step hands over, with the client's tensors added to `CHECKED`.
 
     Args:
-        inputs: of a request that the first step has read, so that its texts are texts.
-        handed_over: for it.
+        inputs: tensors from the client, which the first step has read, so that all texts are valid UTF-8.
+        handed_over: tensors that the first step made of them.
     """
     names = (ITEM_IDS, ITEM_ATTRIBUTES, EVENT_ATTRIBUTES, OPTIONS)
     asked = {name: _texts(inputs[name]) for name in names if name in inputs}
@@ -58,14 +58,14 @@ def remember_asked(inputs: Tensors, handed_over: Tensors) -> dict[str, np.ndarra
 
 @dataclass(frozen=True)
 class Shown:
-    """A request that was answered.
+    """A request that was answered, with K items.
 
     Attributes:
-        time: of the answer, in seconds since 1970.
-        request_id: as the answer has it.
-        checked: what the first step handed over.
-        recommended_ids: of the answer, [1, K] bytes.
-        scores: of these items, float32 [1, K].
+        time: time of the answer, in seconds since 1970.
+        request_id: id of the request in the answer.
+        checked: the tensor `CHECKED` from the first step.
+        recommended_ids: bytes [1, K], ids of the items.
+        scores: float32 [1, K], scores of the items.
     """
 
     time: float
@@ -91,15 +91,15 @@ class Shown:
 
 
 class ShownLog:
-    """Files of one worker in a folder, which others may write to as well.
+    """The files that one worker writes into a folder, which other workers may write to as well.
 
-    Each appears complete or not at all; of a worker that is killed the last minute is lost.
+    Each file appears complete or not at all; if a worker is killed, its last minute is lost.
 
     Args:
-        folder: that exists.
-        days: after which files are removed.
-        model: the version that answers.
-        dropped: is told how many entries were lost.
+        folder: an existing folder.
+        days: age in days at which files are removed.
+        model: fingerprint of the export that answers.
+        dropped: function to call with the number of lost entries.
     """
 
     def __init__(self, folder: Path, days: int, model: str, dropped: Callable[[int], None]) -> None:
@@ -107,11 +107,11 @@ class ShownLog:
         self._waiting: Waiting[Shown] = Waiting(_MOST_WAITING, dropped)
         self._batches: list[pa.RecordBatch] = []
         self._since = time.monotonic()
-        # Other logs, of other workers and machines, may write into this folder in the same second.
+        # Other workers, even on other machines, may write into this folder in the same second.
         self._name, self._number = uuid4().hex[:12], count()
 
     def put(self, requests: Sequence[Tensors], answers: Sequence[Tensors | M2TRecError]) -> None:
-        """Take what the second step was asked and what it answered."""
+        """Queue requests of the second step and their answers."""
         now = time.time()
         self._waiting.put(
             [
@@ -128,12 +128,12 @@ class ShownLog:
         )
 
     def write(self) -> None:
-        """Encode what came since the last time; write a file if there is enough for one.
+        """Encode the queued entries, and write a file if there are enough rows for one.
 
-        Called about once a second, so that encoding never holds requests up for long.
+        Called about once a second, so that encoding never delays requests for long.
 
         Raises:
-            OSError: the file cannot be written. Its rows are lost, as are those that cannot be encoded.
+            OSError: the file cannot be written. Its rows are lost, as are rows that cannot be encoded.
         """
         if shown := self._waiting.take():
             if not self._batches:
@@ -149,10 +149,10 @@ class ShownLog:
             self.flush()
 
     def flush(self) -> None:
-        """Write what there is, and remove files that are too old.
+        """Write all encoded rows, and remove files that are too old.
 
         Raises:
-            OSError: it cannot be written; it is lost.
+            OSError: the rows cannot be written; they are lost.
         """
         batches, self._batches = self._batches, []
         self._since = time.monotonic()
@@ -177,7 +177,7 @@ class ShownLog:
         oldest = time.time() - self._days * _SECONDS_A_DAY
         for pattern in (f"{PREFIX}*{SUFFIX}", f".{PREFIX}*.tmp"):
             for path in self._folder.glob(pattern):
-                # Another worker may have removed it in the meantime, or it may be another's to remove.
+                # Another worker may have removed the file in the meantime, or it may belong to another user.
                 with suppress(OSError):
                     if path.stat().st_mtime < oldest:
                         path.unlink()

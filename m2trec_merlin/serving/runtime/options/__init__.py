@@ -1,4 +1,4 @@
-"""The options of a request: how many recommendations, and which items may be among them."""
+"""The options of a request, such as how many recommendations and which items may be among them."""
 
 from __future__ import annotations
 
@@ -51,20 +51,20 @@ _BY_NAME = {option.name: option for option in OPTIONS}
 
 
 def check_options(text: str, version: Description) -> dict[str, Any]:
-    """Read the JSON object of a request; what it does not say has its default.
+    """Return all options of a request, checked; an option that it does not give has its default.
 
     Args:
-        text: the JSON, or an empty string for all defaults.
-        version: that answers.
+        text: the options as a JSON object, or an empty string for all defaults.
+        version: description of the export that answers.
 
     Raises:
-        RefusedError: it is not a JSON object, or options are unknown or of the wrong form; all of them.
+        RefusedError: the text is not a JSON object, or options are unknown or of the wrong form; names all.
     """
     return check_read_options(parse_json(text, "options") if text else {}, version)
 
 
 def check_read_options(raw: object, version: Description) -> dict[str, Any]:
-    """Do what `check_options` does, of JSON that was read."""
+    """Do the same as `check_options` with options that are parsed already."""
     if not isinstance(raw, dict):
         raise RefusedError("options: expected a JSON object")
     problems = []
@@ -80,12 +80,12 @@ def check_read_options(raw: object, version: Description) -> dict[str, Any]:
 
 
 def needs_of(options: Mapping[str, Any]) -> frozenset[Need]:
-    """Return what the second step needs for the options of a request, which were checked."""
+    """Return what the second step needs for the checked options of a request."""
     return frozenset().union(*(option.needs for option in OPTIONS if options[option.name]))
 
 
 def options_schema(version: Description) -> dict[str, Any]:
-    """Return the JSON Schema of the options of a request, with what each means and its default."""
+    """Return the JSON Schema of the options of a request, with descriptions and defaults."""
     defaults = _defaults(version)
     properties = {
         option.name: {
@@ -99,7 +99,7 @@ def options_schema(version: Description) -> dict[str, Any]:
 
 
 def without_effect(options: dict[str, Any], version: Description) -> list[str]:
-    """Return the names of the options that a request asks for, and only a model could heed."""
+    """Return the names of the options that a request sets but that have no effect without the model."""
     usual = _defaults(version)
     return [each.name for each in OPTIONS if each.needs_model and options[each.name] != usual[each.name]]
 

@@ -1,4 +1,4 @@
-"""How many items are wanted."""
+"""The option for the number of recommendations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from m2trec_merlin.serving.runtime.options.base import Draft, Option
 
 
 class TopK(Option[int]):
-    """`top_k`: recommendations wanted."""
+    """`top_k`: the number of recommendations."""
 
     name = "top_k"
     expected = f"a whole number from 1 to {MOST_RECOMMENDED:,}"
@@ -26,5 +26,5 @@ class TopK(Option[int]):
         return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_RECOMMENDED
 
     def apply(self, value: int, draft: Draft) -> None:
-        """Ask for so many rows."""
+        """Set the number of rows to search for."""
         draft.k = value

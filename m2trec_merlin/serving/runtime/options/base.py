@@ -1,4 +1,4 @@
-"""What an option of a request is: a name, a check, a default, and what it does to the search.
+"""The base of a request option: a name, a check, a default, and its effect on the search.
 
 Options are checked in the first step of the ensemble, before anything is encoded, and applied in the second.
 """
@@ -21,7 +21,7 @@ from m2trec_merlin.serving.runtime.notes import cut, name_some
 
 T = TypeVar("T")
 
-#: What most requests can do without: where in the request the events stood, and ids of all that it holds.
+#: Data that few options need: positions of the events in the request, and all item ids of the session.
 Need = Literal["places", "held"]
 
 _LARGEST = float(np.finfo(np.float32).max)
@@ -29,22 +29,22 @@ _LARGEST = float(np.finfo(np.float32).max)
 
 @dataclass
 class Draft:
-    """The search of one request while its options are applied, one after the other.
+    """The search of one request, to which its options are applied one after the other.
 
     Attributes:
-        items: the catalogue as a person reads it.
+        items: ids, titles and filter columns of the catalogue.
         session_rows: int64 [L], rows of the session; negative for items outside of the catalogue.
-        held: ids of all that the session holds, where it is to be left out.
+        held: ids of all items of the session, if they are to be left out.
         new: int64, rows that count as new.
         notes: warnings of the answer.
-        biases: float32 [R], of the candidates; -inf for rows that are none.
-        new_are_named: whether the request says which rows are new.
-        k: rows wanted.
-        additions: to scores, by what an explanation calls their source.
+        biases: float32 [R], biases of the candidates; -inf for other rows.
+        new_are_named: whether the request names the new items.
+        k: number of rows to find.
+        additions: additions to scores, by their source as explanations call it.
         forbidden: rows that must not be found.
-        allowed: bool [R], what filters let pass; None for everything.
-        only: int64, rows of a list, beside which nothing is looked at; None for everything.
-        choice: of different rows among the best; None for the best themselves.
+        allowed: bool [R], rows that pass the filters; None for all rows.
+        only: int64, the only rows that are searched; None for all rows.
+        choice: selection of diverse rows among the best; None for the best themselves.
     """
 
     items: Items
@@ -62,40 +62,40 @@ class Draft:
     choice: DiverseChoice | None = None
 
     def rows_of(self, item_ids: list[str], option: str) -> list[int]:
-        """Return the rows of those ids that the catalogue has; the others are noted."""
+        """Return the rows of the ids that the catalogue has, and add a warning about the others."""
         if unknown := [item_id for item_id in item_ids if self.items.rows.row(item_id) == NO_ITEM]:
             ignored = "ignored, since the catalogue has no such item"
             self.notes.append(f"options.{option}: {name_some(unknown)} {ignored}")
         return self.items.rows.known(item_ids)
 
     def wish(self) -> Wish:
-        """Return the search."""
+        """Return the search as an index takes it."""
         k = self.k if self.choice is None else POOL
-        # Each once: a search looks the farther for every one of them.
+        # Without duplicates: a search looks at one more row for each entry.
         forbidden = np.unique(np.array(self.forbidden, np.int64))
         return Wish(k, forbidden, self.allowed, self.only, list(self.additions.values()))
 
     def without(self, source: str) -> list[Addition]:
-        """Return the additions but that of a source, if it is there."""
+        """Return all additions except that of a source."""
         return [addition for name, addition in self.additions.items() if name != source]
 
     def settle(self, found: Found) -> Found:
-        """Return the rows of the answer, of those that the search found."""
+        """Return the rows of the answer, given the rows that the search found."""
         if self.choice is None:
             return found
         return self.choice.choose(found, self.items.values(self.choice.by, found.rows), self.k)
 
 
 class Option(Generic[T]):
-    """One option; subclasses are stateless.
+    """One option of requests; subclasses are stateless.
 
     Attributes:
-        name: in the JSON of a request.
-        expected: what a value has to be, in words.
-        default: where the request says nothing and the exported version has no default of its own.
-        meaning: what a person is told of it.
-        needs_model: whether it changes what the model says, and nothing where that says nothing.
-        needs: what the first step hands over to the second for it, where it is asked for.
+        name: name in the JSON of a request.
+        expected: description of a valid value, for error messages.
+        default: value where neither the request nor the export gives one.
+        meaning: description for people.
+        needs_model: whether it only affects scores of the model, and so not a list of the most popular items.
+        needs: data that the second step needs from the first where the option is set.
     """
 
     name: str
@@ -106,24 +106,25 @@ class Option(Generic[T]):
     needs: frozenset[Need] = frozenset()
 
     def schema(self, version: Description) -> dict[str, Any]:
-        """Return the JSON Schema of a value, by which programs make fields for a person to fill in.
+        """Return the JSON Schema of a value, from which programs make form fields.
 
-        Of several alternatives the first is what most people want. Without any, a field takes JSON.
+        The first of several alternatives is the one that most people want. An empty schema makes a field
+        that takes JSON.
         """
         return {}
 
     def problems(self, value: object, version: Description) -> list[str]:
-        """Return what is wrong with a value; nothing if it can be applied."""
+        """Return what is wrong with a value; an empty list if it can be applied."""
         if self.fits(value):
             return []
         return [f"options.{self.name}: expected {self.expected}, found {cut(json.dumps(value))}"]
 
     def fits(self, value: object) -> bool:
-        """Tell whether a value, as JSON gives it, is of the right form."""
+        """Tell whether a value parsed from JSON is of the right form."""
         raise NotImplementedError
 
     def read(self, value: Any, version: Description) -> T:
-        """Return a valid value as `apply` takes it and JSON can hold it."""
+        """Convert a valid value to the form that `apply` takes, which JSON can hold, too."""
         read: T = value
         return read
 
@@ -133,7 +134,7 @@ class Option(Generic[T]):
 
 
 class Flag(Option[bool]):
-    """An option that is asked for or not."""
+    """An option that is either on or off."""
 
     expected = "true or false"
     default = False
@@ -154,7 +155,7 @@ SCALAR = {"type": ["string", "number", "boolean"]}
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """Tell whether a JSON value is a number that scores, in float32, can hold."""
+    """Tell whether a JSON value is a number within the range of float32, the type of scores."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST
 
 
@@ -169,5 +170,5 @@ def is_id(value: object) -> bool:
 
 
 def as_ids(value: list[str | int]) -> list[str]:
-    """Return ids as the catalogue has them."""
+    """Return ids as text, as in the catalogue."""
     return [str(item_id) for item_id in value]

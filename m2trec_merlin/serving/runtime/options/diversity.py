@@ -1,4 +1,4 @@
-"""Different items instead of the same thing again and again."""
+"""The option for diverse items."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from m2trec_merlin.serving.runtime.options.base import NUMBER, Draft, Option, is
 
 
 class Diversity(Option[dict[str, Any] | None]):
-    """`diversity`: {"by": column} with "most", items that may share a value of it, or "weight", or both.
+    """`diversity`: {"by": column} with "most", how many items may share a value, or "weight", or both.
 
-    By weight, an item's score counts less by `weight` times the largest share of values (of those that the
-    two have) that it has in common with an item chosen before it: maximal marginal relevance. Scores of the
-    answer are those without. Items are chosen among the best 1,000.
+    "weight" is that of maximal marginal relevance: items are chosen one after the other, and the score of an
+    item is reduced by `weight` times its largest similarity to an item chosen before. The similarity of two
+    items is the share of their values that both have. The answer holds the original scores. Items are chosen
+    among the best 1,000.
     """
 
     name = "diversity"
@@ -45,7 +46,7 @@ class Diversity(Option[dict[str, Any] | None]):
         return isinstance(value["by"], str) and whole and is_number(weight) and weight >= 0
 
     def problems(self, value: object, version: Description) -> list[str]:
-        """Return what is wrong, an unknown column included."""
+        """Return what is wrong with a value, including an unknown column."""
         if isinstance(value, dict) and self.fits(value) and value["by"] not in version.filters:
             accepted = ", ".join(version.filters) or "none"
             by = cut(json.dumps(value["by"]))
@@ -53,7 +54,7 @@ class Diversity(Option[dict[str, Any] | None]):
         return super().problems(value, version)
 
     def apply(self, value: dict[str, Any] | None, draft: Draft) -> None:
-        """Let the answer be chosen among more rows than are wanted."""
+        """Choose the answer among more rows than are wanted."""
         if value is not None:
             if draft.k > POOL:
                 draft.notes.append(f"options.{self.name}: chooses {POOL:,} items at most")

@@ -1,4 +1,4 @@
-"""Which items must not be recommended."""
+"""Options for items that must not be recommended."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ class Exclude(Option[list[str]]):
         return as_ids(value)
 
     def apply(self, value: list[str], draft: Draft) -> None:
-        """Forbid those that the catalogue has."""
+        """Forbid the rows of these ids."""
         draft.forbidden += draft.rows_of(value, self.name)
 
 
 class ExcludeSessionItems(Flag):
-    """`exclude_session_items`: whether to leave out what the session holds."""
+    """`exclude_session_items`: whether to leave out items of the session."""
 
     name = "exclude_session_items"
     meaning = "leave out what the session holds"
     needs = frozenset({"held"})
 
     def apply(self, value: bool, draft: Draft) -> None:
-        """Forbid the session's items, however long ago, and candidates that are called like one."""
+        """Forbid all items of the session, however long ago, and described candidates with the same id."""
         if value:
             draft.forbidden += [int(row) for row in draft.session_rows if row > NO_ITEM]
             draft.forbidden += draft.items.rows.known(draft.held)

@@ -1,4 +1,4 @@
-"""Why an item is recommended."""
+"""The option for explanations."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from m2trec_merlin.serving.runtime.options.base import Draft, Flag
 
 
 class Explain(Flag):
-    """`explain`: whether the answer says of its items why they are in it (`explaining.py`)."""
+    """`explain`: whether the answer explains why its first items are in it (`answering/explaining.py`)."""
 
     name = "explain"
     meaning = "say why the first items are in the answer"

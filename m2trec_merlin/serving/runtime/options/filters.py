@@ -1,4 +1,4 @@
-"""Only items with wanted values."""
+"""The option that filters items by their values."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _BOUNDS = ("min", "max")
 class Filters(Option[dict[str, Any]]):
     """`filters`: wanted values by column.
 
-    A value, a list of which any will do, or an object whose entries must all hold: {"all": [...]} for items
-    that have all of these, {"not": ...} for items that a filter would not let pass, those without a value
-    among them, and, of numbers, {"min": a, "max": b}.
+    For each column, either a value, a list of values any of which will do, or an object all of whose entries
+    must hold: {"all": [...]} for items with all of these values, {"not": filter} for items that do not pass
+    the filter (including items without a value), and for numbers {"min": a, "max": b}.
     """
 
     name = "filters"
@@ -41,7 +41,7 @@ class Filters(Option[dict[str, Any]]):
         return isinstance(value, dict)
 
     def problems(self, value: object, version: Description) -> list[str]:
-        """Return unknown columns and unusable values, all of them."""
+        """Return all unknown columns and unusable values."""
         if not isinstance(value, dict):
             return super().problems(value, version)
         found = (self._problem(name, wanted, version) for name, wanted in value.items())
@@ -59,19 +59,19 @@ class Filters(Option[dict[str, Any]]):
         return f"{where}: expected {what} an object with {keys}, found {cut(json.dumps(wanted))}"
 
     def read(self, value: Any, version: Description) -> dict[str, Any]:
-        """Return numbers that are written as text, as tables write them, as numbers."""
+        """Convert numbers that are written as text, as in tables, to numbers."""
         marks = ((name, version.filters[name]) for name in value)
         return {name: _numbers_in(value[name], mark) if mark else value[name] for name, mark in marks}
 
     def apply(self, value: dict[str, Any], draft: Draft) -> None:
-        """Let only items pass that have a wanted value in every column."""
+        """Allow only items that pass the filter of every column."""
         for name, wanted in value.items():
             passing = _passing(draft, name, wanted)
             draft.allowed = passing if draft.allowed is None else draft.allowed & passing
 
 
 def _schema(name: str, numeric: bool) -> dict[str, Any]:
-    """Return the JSON Schema of what is wanted in a column: any of some values, or numbers within bounds."""
+    """Return the JSON Schema of a column's filter; for numbers, bounds come first, else a list of values."""
     value: dict[str, Any] = {"type": ["number", "string"]} if numeric else {**SCALAR, "attribute": name}
     bounds = dict.fromkeys(_BOUNDS, NUMBER) if numeric else {}
     exact = {"minProperties": 1, "additionalProperties": False}
@@ -92,7 +92,7 @@ def _schema(name: str, numeric: bool) -> dict[str, Any]:
 
 
 def _passing(draft: Draft, name: str, wanted: Any) -> np.ndarray:
-    """Return which rows a filter lets pass, bool [R]."""
+    """Return which rows pass a filter, bool [R]."""
     if not isinstance(wanted, dict) or not wanted.keys() & {_ALL, _NOT}:
         if nobody := _nobody(wanted):
             draft.notes.append(f"options.filters.{name}: {nobody}, so no item has it")
@@ -109,7 +109,7 @@ def _passing(draft: Draft, name: str, wanted: Any) -> np.ndarray:
 
 
 def _nobody(wanted: Any) -> str:
-    """Say why what is wanted is nothing; nothing if it may be something."""
+    """Return why no item can pass a filter; an empty text if one may."""
     if wanted == []:
         return "an empty list names no value"
     low, high = (wanted.get(key) for key in _BOUNDS) if isinstance(wanted, dict) else (None, None)
@@ -146,7 +146,7 @@ def _numbers_in(wanted: Any, mark: str) -> Any:
 
 
 def _number(value: object, mark: str) -> float | None:
-    """Return the finite number that a JSON value is, or that its text says; None if there is none."""
+    """Return a JSON value, a number or text of one, as a finite float; None if it is neither."""
     if isinstance(value, str):
         return number_in(value, mark)
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -1,4 +1,4 @@
-"""What a request is called."""
+"""The option for the id of a request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from m2trec_merlin.serving.runtime.options.base import Draft, Option
 
 
 class RequestId(Option[str | None]):
-    """`request_id`: what the answer calls the request; by default the id in Triton, or a new one."""
+    """`request_id`: the request's id in the answer; by default its id in Triton, or else a new one."""
 
     name = "request_id"
     expected = f"a text of 1 to {LONGEST_REQUEST_ID} letters"
@@ -26,4 +26,4 @@ class RequestId(Option[str | None]):
         return value is None or (isinstance(value, str) and 0 < len(value) <= LONGEST_REQUEST_ID)
 
     def apply(self, value: str | None, draft: Draft) -> None:
-        """Change nothing: the answer is the same whatever it is called."""
+        """Leave the search as it is."""

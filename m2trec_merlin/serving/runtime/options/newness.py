@@ -1,4 +1,4 @@
-"""More of the items that have no training history, at the cost of items that are known to sell."""
+"""Options that favour items without training history, at the cost of items that are known to sell."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from m2trec_merlin.serving.runtime.options.base import (
     is_number,
 )
 
-#: Beside a larger boost, float32 holds too few digits of a score to tell one new item from another.
+#: With a larger boost, float32 would keep too few digits of a score to tell new items apart.
 _LARGEST = 1000
 
 
 class NewItems(Option[list[str] | None]):
-    """`new_items`: ids that count as new if they have no training history; all without one by default."""
+    """`new_items`: ids of items without training history that count as new; by default all such items."""
 
     name = "new_items"
     expected = "a list of item ids"
@@ -43,7 +43,7 @@ class NewItems(Option[list[str] | None]):
         return None if value is None else as_ids(value)
 
     def apply(self, value: list[str] | None, draft: Draft) -> None:
-        """Leave those of the new rows that are named."""
+        """Limit the new rows to those that are named."""
         if value is None:
             return
         named = np.array(draft.rows_of(value, self.name), np.int64)
@@ -54,7 +54,7 @@ class NewItems(Option[list[str] | None]):
 
 
 class NewItemBoost(Option[float]):
-    """`new_item_boost`: added to the scores of new items."""
+    """`new_item_boost`: a number that is added to the scores of new items."""
 
     name = "new_item_boost"
     expected = f"a number from -{_LARGEST:,} to {_LARGEST:,}"
@@ -71,11 +71,11 @@ class NewItemBoost(Option[float]):
         return is_number(value) and abs(value) <= _LARGEST
 
     def read(self, value: Any, version: Description) -> float:
-        """Return a float: NumPy adds no integers beyond 64 bits."""
+        """Convert to float, since NumPy cannot add integers of more than 64 bits."""
         return float(value)
 
     def apply(self, value: float, draft: Draft) -> None:
-        """Add it to the rows that are new by now: `new_items` comes first."""
+        """Add it to the rows that count as new; `new_items` has been applied before."""
         if value:
             draft.additions[BOOST] = draft.new, value
         elif draft.new_are_named:

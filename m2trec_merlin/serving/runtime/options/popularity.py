@@ -1,4 +1,4 @@
-"""How much popularity counts."""
+"""The option for how much popularity counts."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from m2trec_merlin.serving.runtime.options.base import Draft, Option, is_number
 
 
 class Popularity(Option[float]):
-    """`popularity`: share of each item's popularity bias that counts, from 1, as trained, down to 0.
+    """`popularity`: a factor for each item's popularity bias, from 1, as trained, down to 0.
 
-    The bias of an item without training history, what its metadata let expect, is scaled alike.
+    The bias of an item without training history, expected from its metadata, is scaled in the same way.
     """
 
     name = "popularity"
@@ -32,7 +32,7 @@ class Popularity(Option[float]):
         return is_number(value) and 0 <= value <= 1
 
     def apply(self, value: float, draft: Draft) -> None:
-        """Take the rest of every bias away."""
+        """Add the negative of the part of each bias that is not to count."""
         if value == 1:
             return
         rows = np.flatnonzero(np.isfinite(draft.biases) & (draft.biases != 0))

@@ -1,4 +1,4 @@
-"""Nothing but the items of a list, in the best order."""
+"""The option that ranks only the items of a given list."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from m2trec_merlin.serving.runtime.bounds import MOST_CANDIDATES, MOST_RAW_CANDI
 from m2trec_merlin.serving.runtime.notes import cut, name_some
 from m2trec_merlin.serving.runtime.options.base import ID_SCHEMA, Draft, Option, is_id
 
-#: As a request gives them: an id, or raw attributes and the id by which the answer names the item.
+#: A candidate in a request: an id, or raw attributes together with an id to name the item in the answer.
 Candidate = str | dict[str, Any]
 
 
 class Candidates(Option[list[Candidate] | None]):
     """`candidates`: the only items that may be recommended.
 
-    The first step encodes those that the catalogue does not have, and hands over the ids of all.
+    The first step encodes the candidates that the catalogue does not have, and hands over the ids of all.
     """
 
     name = "candidates"
@@ -47,7 +47,7 @@ class Candidates(Option[list[Candidate] | None]):
         )
 
     def problems(self, value: object, version: Description) -> list[str]:
-        """Return what is wrong with the list, or with the first of its entries."""
+        """Return what is wrong with the list, or with its first invalid entry."""
         if found := super().problems(value, version):
             return found
         assert value is None or isinstance(value, list)
@@ -67,7 +67,7 @@ class Candidates(Option[list[Candidate] | None]):
         ]
 
     def apply(self, value: list[Candidate] | None, draft: Draft) -> None:
-        """Let only those be looked at that the catalogue has."""
+        """Search only the candidates that the catalogue has and that can be recommended."""
         if value is None:
             return
         rows = np.unique(np.array(draft.rows_of(ids_of(value), self.name), np.int64))
@@ -81,7 +81,7 @@ class Candidates(Option[list[Candidate] | None]):
 
 
 def _is_candidate(value: object) -> bool:
-    # By nothing, an answer could not name it.
+    # An answer could not name a described item whose id is empty.
     item_id = value.get(ITEM_ID) if isinstance(value, dict) else value
     return is_id(item_id) and (item_id != "" or not isinstance(value, dict))
 

@@ -1,4 +1,4 @@
-"""Whose session it is, where two models are served side by side."""
+"""The option that says whose session it is, where two models are served side by side."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LONGEST = 200
 
 
 class SessionKey(Option[str | None]):
-    """`session_key`: the same one, the same model (`side_by_side.py`); it changes nothing else."""
+    """`session_key`: sessions with the same key are answered by the same model (`side_by_side.py`)."""
 
     name = "session_key"
     expected = f"a text of at most {_LONGEST} characters, or a whole number"
@@ -21,7 +21,7 @@ class SessionKey(Option[str | None]):
 
     def schema(self, version: Description) -> dict[str, Any]:
         """See `Option.schema`."""
-        # Longer numbers are not read at all.
+        # `parse_json` refuses longer numbers.
         most = 10**MOST_DIGITS
         whole = {"minimum": -most, "maximum": most}
         return {"type": ["string", "integer", "null"], "maxLength": _LONGEST, **whole}
@@ -33,7 +33,7 @@ class SessionKey(Option[str | None]):
         return len(value if isinstance(value, str) else hex(value)) <= _LONGEST
 
     def read(self, value: Any, version: Description) -> str | None:
-        """Return text."""
+        """Return the key as text."""
         return None if value is None else str(value)
 
     def apply(self, value: str | None, draft: Draft) -> None:

@@ -1,1 +1,1 @@
-"""What a request says: catalogue rows, encoded new items and events."""
+"""Reading of requests: from ids and raw attributes to catalogue rows, encoded new items and events."""

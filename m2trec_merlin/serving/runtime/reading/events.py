@@ -1,4 +1,4 @@
-"""What requests say of events, encoded exactly as preprocessing encoded the interactions."""
+"""Attributes of events in requests, encoded exactly as preprocessing encoded the interactions."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SaidEvent:
-    """An event of a session.
+    """An event of a session with its raw attributes.
 
     Attributes:
-        place: of it in the request.
-        said: its raw attributes by column; none where the request says nothing.
+        place: position of the event in the request.
+        said: raw attributes by column; empty if the request gives none.
     """
 
     place: int
@@ -37,7 +37,7 @@ class SaidEvent:
 
     @property
     def where(self) -> str:
-        """How messages call it."""
+        """Name of the event in messages."""
         return f"{EVENT_ATTRIBUTES}[{self.place}]"
 
 
@@ -46,8 +46,8 @@ class ReadEvents:
     """Events as the second step takes them.
 
     Attributes:
-        encoded: their attributes.
-        notes: what was ignored, and which values training did not know.
+        encoded: encoded attributes of the events.
+        notes: warnings on what was ignored, and on values that training did not have.
     """
 
     encoded: EncodedItems
@@ -55,19 +55,19 @@ class ReadEvents:
 
 
 class EventReader:
-    """Reads attributes of events.
+    """Parses and encodes attributes of events.
 
     Args:
-        directory: a version folder of `m2trec_preprocess`.
-        version: what was exported there, with attributes of events.
-        in_background: load what they need, see `NewItemEncoder`.
+        directory: version folder of `m2trec_preprocess`.
+        version: description of the export, which has attributes of events.
+        in_background: whether to load the workflow in a thread, see `NewItemEncoder`.
     """
 
     def __init__(self, directory: Path, version: Description, in_background: bool = False) -> None:
         self._attributes, self._time = version.events, version.time
         self._most = version.max_length
-        # Each by itself: most values of most attributes were met before, and NVTabular takes its time. The
-        # workflow knows columns by the names of their attributes.
+        # One encoder per attribute, so that nearly all values are found in its cache: NVTabular is slow. The
+        # workflow has the names of attributes for its columns.
         folder, named = directory / EVENTS_WORKFLOW, [replace(a, column=a.field.name) for a in version.events]
         most = MOST_REMEMBERED // len(named)
         self._encoders = {
@@ -80,12 +80,12 @@ class EventReader:
         self._columns = list(dict.fromkeys([*columns, *([version.time["column"]] if version.time else [])]))
 
     def parse(self, texts: Sequence[str], notes: list[str], problems: list[str]) -> list[SaidEvent]:
-        """Read a JSON object or nothing for each event.
+        """Parse the attributes of each event, a JSON object or "".
 
         Args:
-            texts: of the request.
-            notes: take what is ignored.
-            problems: take what cannot be read.
+            texts: texts of the request, one per event.
+            notes: list that warnings are added to.
+            problems: list that errors are added to.
         """
         events = [SaidEvent(place, {}) for place in range(len(texts))]
         accepted = ", ".join(self._columns)
@@ -110,7 +110,8 @@ class EventReader:
         """Encode the last events of sessions, none of them empty, in one pass.
 
         Args:
-            sessions: their usable events; of those before the last ones at least one, if there is any.
+            sessions: usable events of each session: those that the model takes, preceded by at least one
+                earlier event, if any, as attributes may be derived from the time since it.
 
         Raises:
             M2TRecError: a value cannot be encoded.
@@ -140,7 +141,7 @@ class EventReader:
     def _values(
         self, sessions: Sequence[Sequence[SaidEvent]], notes: Sequence[list[str]]
     ) -> list[list[dict[str, Any]]]:
-        """Return the raw values of each event by the names of their attributes."""
+        """Return the raw values of each event by attribute name."""
         derived = self._derived(sessions, notes) if self._time else {}
         values, number = [], 0
         for session in sessions:
@@ -168,7 +169,7 @@ class EventReader:
 
         column, time_format = self._time["column"], self._time["format"]
         said = [event.said.get(column) for session in sessions for event in session]
-        # What is neither text nor a number is no time, whatever pandas would make of it.
+        # Pandas would read other types as times, too.
         single = [v if isinstance(v, str | int | float) and not isinstance(v, bool) else None for v in said]
         times = parse_timestamps(pd.Series(single, dtype=object), time_format)
         unread = iter(times.isna().to_numpy() & np.array([value is not None for value in said], bool))

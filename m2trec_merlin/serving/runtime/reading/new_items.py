@@ -1,4 +1,4 @@
-"""Raw attributes of items that the catalogue never had, encoded by the NVTabular items workflow."""
+"""Encoding of items outside of the catalogue from raw attributes, by the NVTabular items workflow."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
 
     from m2trec_merlin.attributes import Attribute
 
-    #: The workflow, what encodes with it, and attributes by which values are read.
+    #: The workflow, the function that encodes with it, and the attributes that raw values are checked by.
     Loaded = tuple[Any, Any, list[Attribute]]
 
 
 class NewItemEncoder:
-    """Encodes raw attributes exactly as the catalogue's were.
+    """Encodes raw attributes exactly as those of the catalogue were.
 
-    Importing NVTabular and a sentence encoder takes seconds. A server starts it at once in the background:
-    requests for known items are answered meanwhile, and the first one with raw attributes waits for it.
+    Importing NVTabular and a sentence encoder takes seconds. A server starts the import at once in the
+    background: requests for known items are answered meanwhile, and the first with raw attributes waits.
 
     Args:
-        directory: of the saved items workflow, in a version folder of the first step.
-        attributes: those the model reads.
-        in_background: load at once, in a thread; if not, when it is first needed.
-        of_events: whether the workflow is that of sessions, and the "items" are events; of these attributes.
-        filters: attributes by which items are filtered.
+        directory: folder of the saved items workflow, in a version folder of the first step.
+        attributes: attributes that the model reads.
+        in_background: whether to load the workflow at once, in a thread; else when it is first needed.
+        of_events: whether the "items" are events, and the workflow that of events, limited to `attributes`.
+        filters: names of the attributes that items are filtered by.
     """
 
     def __init__(
@@ -56,23 +56,24 @@ class NewItemEncoder:
 
     @classmethod
     def of(cls, directory: Path, version: Description, in_background: bool = False) -> NewItemEncoder | None:
-        """Return the encoder of items of a version folder of `m2trec_preprocess`; None if nothing can be."""
+        """Return the encoder of a version folder of `m2trec_preprocess`; None if the model needs item ids."""
         if not version.attributes:
             return None
         return cls(directory / ITEMS_WORKFLOW, version.attributes, in_background, filters=version.filters)
 
     def encode(self, items: Sequence[dict[str, Any]]) -> list[NewItem]:
-        """Encode items, each by itself, with their values; see `encode_together`."""
+        """Encode items and return each by itself, with its values to filter by; see `encode_together`."""
         encoded, ignored, frame = self._encode(items)
         notes = [[str(each) for each in of_item] for of_item in ignored]
         each_alone = split_items(encoded, [1] * len(items))
         return list(map(NewItem, each_alone, notes, self._values(frame)))
 
     def encode_together(self, items: Sequence[dict[str, Any]]) -> tuple[EncodedItems, list[list[Ignored]]]:
-        """Encode items, given by raw column, and say which of their values tell the model nothing.
+        """Encode items, and return for each also the values that are of no use to the model.
 
         Args:
-            items: one at least; absent columns count as missing, and so do values that cannot be used.
+            items: at least one item, as values by raw column; absent columns and values that cannot be used
+                count as missing.
 
         Raises:
             MissingDependencyError: NVTabular is not installed where the server runs.
@@ -85,7 +86,7 @@ class NewItemEncoder:
     def _encode(
         self, items: Sequence[dict[str, Any]]
     ) -> tuple[EncodedItems, list[list[Ignored]], pd.DataFrame]:
-        """Do what `encode_together` does; return besides the items, without what none can use."""
+        """Do the same as `encode_together`, but also return the raw items, without unusable values."""
         workflow, encode_items, read_by = self._loaded()
         from m2trec_merlin.columns import to_arrow
 
@@ -116,18 +117,18 @@ class NewItemEncoder:
         import pandas as pd
 
         columns = list(dict.fromkeys(attribute.column for attribute in self._attributes))
-        # Objects, since one type for a column would make a value depend on the other items.
+        # With a common type for the column, a value would depend on the other items.
         values = [[item.get(column) for column in columns] for item in items]
         return pd.DataFrame(values, columns=columns, dtype=object)
 
 
 class Ignored(NamedTuple):
-    """Values of a column that tell the model nothing; as text, what is said of them.
+    """Values of a column that are of no use to the model; as text, a message about them.
 
     Attributes:
-        column: of raw items.
-        values: one at least.
-        why: an attribute cannot use them; empty: they are categories that the model does not know.
+        column: name of the raw column.
+        values: the values, at least one.
+        why: why an attribute cannot use them; empty for categories that the model does not know.
     """
 
     column: str
@@ -142,7 +143,7 @@ class Ignored(NamedTuple):
 
 
 def summed_up(ignored: Sequence[Sequence[Ignored]]) -> list[str]:
-    """Say of a table's items what is ignored: once a column and reason, those of most items first."""
+    """Return messages on what is ignored in a table: one per column and reason, the most frequent first."""
     values: dict[tuple[str, str], dict[str, object]] = {}
     items: Counter[tuple[str, str]] = Counter()
     for of_item in ignored:
@@ -166,7 +167,7 @@ class _Refused(NamedTuple):
 
 
 def _refused(frame: pd.DataFrame, attributes: Sequence[Attribute]) -> Iterator[_Refused]:
-    """Yield what the attributes cannot use; `item` is the line of the frame."""
+    """Yield the values that an attribute cannot use; `item` is the line of the frame."""
     for attribute in attributes:
         values = frame[attribute.source_column]
         for fault in attribute.faults(values[values.notna()]):
@@ -177,9 +178,9 @@ def _refused(frame: pd.DataFrame, attributes: Sequence[Attribute]) -> Iterator[_
 def _without_useless(
     frame: pd.DataFrame, refused: Sequence[_Refused], attributes: Sequence[Attribute]
 ) -> pd.DataFrame:
-    """Return the items without the values that none of the attributes can use which read them.
+    """Return the items with values removed that no attribute reading the column can use.
 
-    What stays are single values other than texts, which are missing to the attribute that cannot use them.
+    Only texts, lists and objects are removed; any other value counts as missing where it cannot be used.
     """
     readers = Counter(attribute.source_column for attribute in attributes)
     useless = (each for each in refused if isinstance(each.value, str | dict | list))
@@ -194,10 +195,10 @@ def _without_useless(
 def _unknown(
     frame: pd.DataFrame, attributes: Sequence[Attribute], encoded: EncodedItems
 ) -> Iterator[tuple[int, Ignored]]:
-    """Yield the items with categories that the model does not know, by line of the frame, and which ones."""
+    """Yield each item with categories that the model does not know: its line of the frame, and the values."""
     for attribute in attributes:
         ids = encoded[attribute.name]
-        # Of words the model knows all the pieces.
+        # Texts have no unknown words, as the model knows all pieces of words.
         if not (attribute.is_shown and attribute.layout.has_vocabulary):
             continue
         values = frame[attribute.source_column]
@@ -216,7 +217,7 @@ def _started(load: Callable[[], Loaded]) -> Callable[[], Loaded]:
 
     def loaded() -> Loaded:
         if (failure := loading.exception()) is not None:
-            # One exception for all who ask: raised again, it would hold on to the frames of each of them.
+            # All callers raise this one exception, which would otherwise keep the frames of each alive.
             raise failure.with_traceback(None)
         return loading.result()
 
@@ -242,7 +243,7 @@ def _load(directory: Path, seal: str, raw: Sequence[RawAttribute], of_events: bo
     names = [attribute.field.name for attribute in raw]
     workflow = load_workflow(directory, partial(events_workflow, only=names) if of_events else items_workflow)
     load_operators(workflow)
-    # Another workflow's ids would mean other words and categories to the graphs that are open.
+    # The graphs that are open would read ids of another workflow as other words and categories.
     if seal_of(directory.parent) != seal:
         raise ArtifactError(
             f"{directory.parents[2]} was exported again since it was opened: open it again, or start the "

@@ -1,4 +1,4 @@
-"""What a session says, as events of known items and of described ones, before anything is encoded."""
+"""Parsing of sessions into events of known and of described items, before anything is encoded."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from m2trec_merlin.serving.runtime.request_json import parse_json
 
 @dataclass(frozen=True)
 class SaidSession:
-    """A session as a request has it; attributes are JSON objects, or empty where nothing is said.
+    """A session as in a request; attributes are texts of JSON objects, or "".
 
     Attributes:
-        item_ids: one a position, empty where there are attributes only.
-        attributes: of the items, one a position, if any are given.
-        candidates: the only items that may be recommended, as the option `candidates` has them.
-        events: attributes of the events, one a position, if any are given.
+        item_ids: item id per position, "" where there are only attributes.
+        attributes: attributes of the item per position; None if the request has none.
+        candidates: the only items that may be recommended, as in the option `candidates`.
+        events: attributes of the event per position; None if the request has none.
     """
 
     item_ids: Sequence[str]
@@ -41,13 +41,13 @@ class SaidSession:
 
 @dataclass(frozen=True)
 class Event:
-    """An event that can be used.
+    """An event of a known or a described item.
 
     Attributes:
-        place: of it in the request.
-        row: of the catalogue; NO_ITEM for an item that the catalogue does not have.
-        raw: attributes of that item, by column.
-        item_id: of that item, if it has one.
+        place: position of the event in the request.
+        row: catalogue row of the item; NO_ITEM for a described item that the catalogue does not have.
+        raw: raw attributes of the described item, by column.
+        item_id: id of the described item, if it has one.
     """
 
     place: int
@@ -57,7 +57,7 @@ class Event:
 
     @property
     def item(self) -> tuple[str, str]:
-        """What is the same of two events of one item that the catalogue does not have."""
+        """Key that events of the same described item share."""
         return self.item_id, json.dumps(self.raw, sort_keys=True)
 
 
@@ -66,12 +66,12 @@ class ParsedSession:
     """A session whose raw items are still to be encoded.
 
     Attributes:
-        events: the last ones, as many as the model takes.
-        outside: of each candidate that has to be encoded, by its id, where it stands and its attributes.
-        notes: what was ignored and why.
-        ids: that the request held.
-        unknown_ids: of them, not in the catalogue.
-        said: attributes of these events and of the one before them; empty where nothing is said of any.
+        events: the last events, as many as the model takes.
+        outside: candidates that have to be encoded, by id: place in the request, and raw attributes.
+        notes: warnings on what was ignored, and why.
+        ids: number of ids in the request.
+        unknown_ids: number of these ids that are not in the catalogue.
+        said: these events and the one before them, with their attributes; empty if none are given.
     """
 
     events: list[Event]
@@ -83,7 +83,7 @@ class ParsedSession:
 
     @cached_property
     def _new(self) -> dict[tuple[str, str], Event]:
-        """The first event of each item that the catalogue does not have, in the order of the session."""
+        """The first event of each described item, in the order of the session."""
         found: dict[tuple[str, str], Event] = {}
         for event in self.events:
             if event.row == NO_ITEM:
@@ -92,13 +92,13 @@ class ParsedSession:
 
     @cached_property
     def raw_items(self) -> dict[str, dict[str, Any]]:
-        """What is to be encoded, by where it stands: items of events, and behind them candidates."""
+        """Raw items to encode, by place in the request: items of events, then candidates."""
         items = {f"{ITEM_ATTRIBUTES}[{each.place}]": each.raw for each in self._new.values()}
         return {**items, **dict(self.outside.values())}
 
     @property
     def rows(self) -> np.ndarray:
-        """Rows of the events, int64 [L]; -1 - i for raw item i, as often as it occurs."""
+        """Catalogue rows of the events, int64 [L]; -1 - i for each event of raw item i."""
         number = {item: -1 - place for place, item in enumerate(self._new)}
         rows = (each.row if each.row != NO_ITEM else number[each.item] for each in self.events)
         return np.fromiter(rows, np.int64, len(self.events))
@@ -106,14 +106,14 @@ class ParsedSession:
 
 @dataclass(frozen=True)
 class _Remarks:
-    """What is to be said of a session: what was ignored, and what is wrong, all of it at once."""
+    """Warnings and errors about a session, collected so that all errors are reported at once."""
 
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     @contextmanager
     def of_problems(self) -> Iterator[None]:
-        """Keep what a block refuses."""
+        """Collect the error if the block refuses something."""
         try:
             yield
         except RefusedError as error:
@@ -125,22 +125,22 @@ class _Remarks:
 
 
 class SessionParser:
-    """Looks ids up, and checks the form of everything else.
+    """Looks up ids, and checks the form of everything else.
 
     Args:
-        columns: raw columns of which items are encoded; none if the model needs their ids.
-        max_length: events that the model takes of a session.
-        said: reads attributes of events; None if the model reads none.
+        columns: raw columns that items are encoded from; none if the model needs item ids.
+        max_length: number of events that the model takes of a session.
+        said: reader of attributes of events; None if the model reads none.
     """
 
     def __init__(self, columns: Sequence[str], max_length: int, said: EventReader | None) -> None:
         self._columns, self._most, self._said = columns, max_length, said
 
     def parse(self, rows: RowsOfIds, session: SaidSession) -> ParsedSession:
-        """Parse a session in one version of the catalogue.
+        """Parse a session with the ids of one version of the catalogue.
 
         Raises:
-            RefusedError: something is wrong with it; all of it.
+            RefusedError: something in the session is wrong; the message lists all errors.
         """
         _require_one_each(session)
         remarks, said = _Remarks(), session.events
@@ -151,14 +151,14 @@ class SessionParser:
         outside = self._outside(rows, session.candidates, remarks)
         remarks.require_no_problem()
         if told:
-            # With the one before, from which it may be told how long ago the first one was.
+            # With the event before them, which attributes derived from times may need.
             told = [told[event.place] for event in events[-self._most - 1 :]]
         ids = sum(1 for item_id in session.item_ids if item_id)
         unknown = ids - sum(1 for event in events if event.row != NO_ITEM)
         return ParsedSession(events[-self._most :], outside, remarks.notes, ids, unknown, told)
 
     def _events_of(self, rows: RowsOfIds, session: SaidSession, remarks: _Remarks) -> list[Event]:
-        """Return the events that can be used: of known items, and of others that are described."""
+        """Return the events that can be used: those of known items and of described ones."""
         events = []
         said = session.events or [""] * len(session.item_ids)
         for place, item_id in enumerate(session.item_ids):
@@ -183,7 +183,7 @@ class SessionParser:
     def _outside(
         self, rows: RowsOfIds, candidates: Sequence[Candidate], remarks: _Remarks
     ) -> dict[str, tuple[str, dict[str, Any]]]:
-        """Return of each candidate that has to be encoded, by its id, where it stands and its attributes."""
+        """Return the place in the request and the attributes of each candidate to encode, by its id."""
         found: dict[str, tuple[str, dict[str, Any]]] = {}
         for place, candidate in enumerate(candidates):
             if isinstance(candidate, str) or candidate.keys() == {ITEM_ID}:

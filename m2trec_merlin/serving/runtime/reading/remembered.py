@@ -1,4 +1,4 @@
-"""New items that were encoded lately: a product page asks for the same item again and again."""
+"""A cache of encoded new items, as a product page asks for the same item again and again."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any, Protocol
 
 from m2trec_merlin.encoded import EncodedItems
 
-#: Bytes, about, of all that one reader of requests remembers.
+#: Approximate size in bytes of the cache of one reader of requests.
 MOST_REMEMBERED = 100_000_000
-#: The same of an item: arrays of its attributes, and so much for each letter of its values.
+#: Approximate bytes of a cached item: for the arrays of its attributes, and for each letter of its key.
 _EACH, _A_LETTER = 10_000, 5
 
 
 @dataclass(frozen=True)
 class NewItem:
-    """An item outside of the catalogue, as encoded.
+    """An encoded item outside of the catalogue.
 
     Attributes:
-        encoded: this item alone.
-        ignored: what of it tells the model nothing, and why.
-        values: by attribute those by which items are filtered: a text, a list of texts, a number, or None.
+        encoded: encoded attributes of this item alone.
+        ignored: messages on values that are of no use to the model, and why.
+        values: values to filter by, by attribute: a text, a list of texts, a number, or None.
     """
 
     encoded: EncodedItems
@@ -32,19 +32,19 @@ class NewItem:
 
 
 class RawItemEncoder(Protocol):
-    """What encodes items that were not met yet; see `NewItemEncoder`."""
+    """An encoder of items that are not in the cache; see `NewItemEncoder`."""
 
     def encode(self, items: Sequence[dict[str, Any]]) -> list[NewItem]:
-        """Encode items, given by raw column, in one pass."""
+        """Encode items, given as values by raw column, in one pass."""
 
 
 class RememberedItems:
-    """Encodes each item once, as long as it is asked for.
+    """An encoder with a cache of the most recently used items.
 
     Args:
-        encoder: of those not met yet.
-        columns: raw columns on which the result depends.
-        most: bytes, about, of what is remembered; those asked for longest ago are forgotten first.
+        encoder: encoder of items that are not in the cache.
+        columns: raw columns that the result depends on.
+        most: approximate size of the cache in bytes; items that were used longest ago are dropped first.
     """
 
     def __init__(self, encoder: RawItemEncoder, columns: Sequence[str], most: int = MOST_REMEMBERED) -> None:
@@ -53,10 +53,10 @@ class RememberedItems:
         self._bytes = 0
 
     def encode(self, items: Sequence[dict[str, Any]]) -> list[NewItem]:
-        """Encode items as JSON gives them; those not met yet in one pass.
+        """Encode items parsed from JSON; those that are not in the cache are encoded in one pass.
 
         Raises:
-            M2TRecError: as the encoder does; nothing of these items is remembered.
+            M2TRecError: the encoder raises it; none of its items is cached.
         """
         keys = [json.dumps([item.get(column) for column in self._columns]) for item in items]
         unmet = {key: item for key, item in zip(keys, items, strict=True) if key not in self._known}

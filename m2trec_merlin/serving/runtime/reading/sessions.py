@@ -1,4 +1,4 @@
-"""The first step of the ensemble: what a request says about a session, as catalogue rows and new items."""
+"""The first step of the ensemble: from the session of a request to catalogue rows and new items."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from m2trec_merlin.serving.runtime.reading.events import EventReader, ReadEvents
 from m2trec_merlin.serving.runtime.reading.parsing import ParsedSession, SaidSession, SessionParser
 from m2trec_merlin.serving.runtime.reading.remembered import NewItem, RawItemEncoder, RememberedItems
 
-# What a session says, and what that is encoded to.
+# The part of a session to encode, and its encoded form.
 Group = TypeVar("Group")
 Encoded = TypeVar("Encoded")
 
@@ -30,15 +30,15 @@ class ReadSession:
     """A session as the second step takes it.
 
     Attributes:
-        rows: int64 [L], its last usable events: a catalogue row, or -1 - i for new item i.
-        new_items: encoded attributes of the new items, and behind them those of candidates.
-        notes: what was ignored and why.
-        ids: that the request held.
-        unknown_ids: of them, not in the catalogue.
-        catalogue: version of it in which rows are meant.
-        places: of these events in the request.
-        outside: of the candidates among the new items, by id, the values by which items are filtered.
-        events: encoded attributes of these events; empty where the request or the model has none.
+        rows: int64 [L], the last usable events: a catalogue row, or -1 - i for new item i.
+        new_items: encoded attributes of the new items, followed by those of described candidates.
+        notes: warnings on what was ignored, and why.
+        ids: number of ids in the request.
+        unknown_ids: number of these ids that are not in the catalogue.
+        catalogue: number of the catalogue version that the rows refer to.
+        places: positions of these events in the request.
+        outside: values to filter by of described candidates, by id.
+        events: encoded attributes of these events; empty if the request or the model has none.
     """
 
     rows: np.ndarray
@@ -53,18 +53,18 @@ class ReadSession:
 
     @property
     def raw_items(self) -> int:
-        """Items among its events that were encoded from raw attributes."""
+        """Number of events whose item was encoded from raw attributes."""
         return int(np.count_nonzero(self.rows < NO_ITEM))
 
 
 class SessionReader:
-    """Looks ids up and encodes raw attributes.
+    """Looks up ids and encodes raw attributes.
 
     Args:
-        catalogue: returns the version of the catalogue that is served now, and the rows of its ids.
-        version: what was exported.
-        encoder: for items outside of the catalogue; None if the version has no attributes for them.
-        events: reads attributes of events; None if the version has none.
+        catalogue: function that returns the number of the served catalogue version and the rows of its ids.
+        version: description of the export.
+        encoder: encoder of items outside of the catalogue; None if the model needs item ids.
+        events: reader of attributes of events; None if the model reads none.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class SessionReader:
         self._parser = SessionParser(columns if encoder else [], version.max_length, events)
 
     def read(self, sessions: Sequence[SaidSession]) -> list[ReadSession | M2TRecError]:
-        """Read sessions in one version of the catalogue; a faulty one gets its error and spoils no other."""
+        """Read sessions with one version of the catalogue; a faulty one gets an error, the others go on."""
         number, rows = self._catalogue()
 
         def encoded(parsed: list[ParsedSession]) -> list[ReadSession | M2TRecError]:
@@ -144,17 +144,17 @@ class SessionReader:
 
 
 def _told_where(where: str, error: M2TRecError) -> ServerError:
-    """Return an error of encoding in one line: values that are at fault are refused."""
+    """Return an error of encoding in one line; for faulty values it is a RefusedError."""
     said = f"{error.source}: {'; '.join(error.problems)}" if isinstance(error, DataError) else str(error)
     kind = RefusedError if isinstance(error, DataError | RefusedError) else ServerError
-    # Arrow quotes the value that it cannot read, however long, and gRPC carries short messages only.
+    # Arrow quotes the value that it cannot read, however long, but gRPC only carries short messages.
     return kind(shorten(f"{where}: {said}", LONGEST_MESSAGE))
 
 
 def _encode_or_error(
     encode: Callable[[list[Group]], Sequence[Encoded]], groups: list[Group]
 ) -> list[Encoded | M2TRecError]:
-    """Encode all groups in one pass, which costs hardly more than one; if that fails, find out whose."""
+    """Encode all groups in one pass, which costs hardly more than one group; on an error, one by one."""
     try:
         return [*encode(groups)]
     except M2TRecError as error:

@@ -4,8 +4,8 @@ The code in `triton_models/` only moves tensors between Triton and these classes
 dimension of 1, since a request is one session; Triton batches requests, and a step answers a batch together.
 
     PreprocessStep   ids, raw attributes, options -> rows, encoded new items, checked options    preprocess.py
-                     what goes from one to the other, and is looked at again                      handover.py
-    PredictStep      these -> recommendations                                                     predict.py
+                     the tensors from the first to the second step, which checks them             handover.py
+    PredictStep      rows, encoded new items, checked options -> recommendations                  predict.py
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["PredictStep", "PreprocessStep", "Tensors", "answer_by_both"]
 def answer_by_both(
     first: PreprocessStep, second: PredictStep, requests: Sequence[Mapping[str, np.ndarray]]
 ) -> list[Tensors | M2TRecError]:
-    """Answer a batch by one step after the other in this process, as the ensemble does."""
+    """Answer a batch by both steps in this process, as the ensemble does."""
     read = first.read(requests)
     answers = iter(second.recommend([each for each in read if isinstance(each, Request)]))
     return [next(answers) if isinstance(each, Request) else each for each in read]

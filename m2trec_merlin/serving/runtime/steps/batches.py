@@ -19,7 +19,7 @@ def session_tensors(
     """Return the tensors of one session, each without its leading dimension.
 
     Raises:
-        RefusedError: one is missing, unknown, or of another shape or type.
+        RefusedError: a tensor is missing, unknown, or of the wrong shape or type.
     """
     if missing := [name for name in required if name not in inputs]:
         raise RefusedError(f"{', '.join(missing)}: missing, and there is no answer without")

@@ -1,6 +1,6 @@
-"""What the first step hands over to the second: a session in three tensors, as every tensor costs time.
+"""The tensors that the first step hands over to the second: few per session, as every tensor costs time.
 
-Anyone can send these tensors to the second step, so what they hold is looked at again there.
+Any client can send these tensors to the second step, so it checks them again.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from m2trec_merlin.serving.runtime.options.base import is_number
 from m2trec_merlin.serving.runtime.request_json import parse_json
 from m2trec_merlin.serving.runtime.requests import Request
 
-#: Entries of `CHECKED` that are left out where they are empty, and what they are.
+#: Entries of `CHECKED` that are left out where they are empty, and their types.
 _SELDOM: dict[str, type] = {"outside": dict, "places": list, "held": list}
-#: In `CHECKED`: what the rows mean something to. The steps may be of two exports where one was replaced while
-#: Triton ran, and a step started again.
+#: Entry of `CHECKED`: the export that the rows refer to. The steps can be of different exports if the
+#: repository was replaced while Triton ran, and one step was restarted.
 MADE_OF = "made_of"
 
 
 def hand_over(request: Request, version: Description) -> dict[str, np.ndarray]:
-    """Return the tensors of a request that a version read: rows, new items, options and warnings so far."""
+    """Return the tensors of a request: rows, new items, attributes of events, and the rest as JSON."""
     new_items = _pack(request.new_items) if (request.rows < 0).any() or request.outside else b""
     said = {
         MADE_OF: version.made_of,
@@ -48,7 +48,7 @@ def hand_over(request: Request, version: Description) -> dict[str, np.ndarray]:
         "request_id": request.request_id,
         "catalogue": request.catalogue,
     }
-    # Of few requests.
+    # Few requests have these.
     said |= {name: value for name in _SELDOM if (value := getattr(request, name))}
     checked = json.dumps(said)
     events = {EVENTS: _pack(request.events) if request.events else b""} if version.events else {}
@@ -60,7 +60,7 @@ def hand_over(request: Request, version: Description) -> dict[str, np.ndarray]:
 
 
 def add_to_checked(handed_over: Mapping[str, np.ndarray], name: str, value: Any) -> dict[str, np.ndarray]:
-    """Return tensors whose JSON object `CHECKED` has one more entry, in front; it is not read for that."""
+    """Return the tensors with one more entry at the front of the JSON in `CHECKED`, which is not parsed."""
     added = json.dumps({name: value})[:-1].encode() + b", "
     checked = added + handed_over[CHECKED].item()[1:]
     return {**handed_over, CHECKED: np.array([[checked]], dtype=object)}
@@ -72,13 +72,13 @@ def receive(
     """Return the request that tensors hold: the reverse of `hand_over`.
 
     Args:
-        tensors: of one session.
-        version: that answers.
-        rows_of: tells how many rows a version of the catalogue has.
+        tensors: tensors of one session.
+        version: description of the export that answers.
+        rows_of: function that returns the number of rows of a catalogue version.
 
     Raises:
-        RefusedError: they hold something else than the first step sends.
-        ServerError: the first step is of another export, or `rows_of` cannot tell.
+        RefusedError: the tensors are not such as the first step sends.
+        ServerError: the first step is of another export, or the catalogue version cannot be opened.
     """
     with _from_the_first_step():
         (packed,), (checked,) = tensors[NEW_ITEMS].tolist(), tensors[CHECKED].tolist()
@@ -104,10 +104,10 @@ def receive(
 
 @contextmanager
 def _from_the_first_step() -> Iterator[None]:
-    """Say who may ask where the block fails on what it reads: strangers may send anything."""
+    """Refuse a request on any error of the block, which reads tensors that any client may have sent."""
     try:
         yield
-    except Exception as error:  # NumPy and zipfile have no end of errors for what strangers send
+    except Exception as error:  # NumPy and zipfile raise errors of many kinds on malformed data
         raise RefusedError(
             f"{PREDICT} answers what the first step hands over, and this is something else ({error}): "
             f"send requests to '{ENSEMBLE}'"
@@ -126,7 +126,7 @@ def _events(tensors: Mapping[str, np.ndarray], version: Description) -> EncodedI
 
 def _pack(items: EncodedItems) -> bytes:
     packed = io.BytesIO()
-    # As `np.savez` does, which takes no array called `file`.
+    # Not `np.savez`, which does the same but takes no array called `file`.
     with zipfile.ZipFile(packed, "w") as archive:
         for name, array in to_tensors(items).items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
@@ -138,7 +138,7 @@ def _unpack(packed: bytes, fields: list[Field]) -> EncodedItems:
     if not packed:
         return _nothing(tuple(fields))
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
-        # Packed, a few bytes may stand for gigabytes.
+        # A few bytes of compressed data may expand to gigabytes.
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
             raise ValueError(f"{NEW_ITEMS} are compressed")
     with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
@@ -147,7 +147,7 @@ def _unpack(packed: bytes, fields: list[Field]) -> EncodedItems:
 
 @cache
 def _nothing(fields: tuple[Field, ...]) -> EncodedItems:
-    """No items, which most requests have: looked at once."""
+    """Return no items; cached, as most requests have none."""
     return no_items(fields)
 
 
@@ -177,7 +177,7 @@ def _require_within(request: Request, version: Description, n_rows: int) -> None
 
 
 def _are_values(of_item: object, filters: Mapping[str, str]) -> bool:
-    """Tell whether something is as `NewItem.values`, by attributes that are read so."""
+    """Tell whether a value has the form of `NewItem.values`, with columns that can be filtered by."""
     return isinstance(of_item, dict) and all(
         name in filters
         and (
@@ -193,17 +193,17 @@ def _is_list_of(kind: type, value: object) -> bool:
 
 
 def one_session(name: str, array: np.ndarray) -> np.ndarray:
-    """Take the leading dimension of a tensor off.
+    """Remove the leading dimension of a tensor.
 
     Args:
-        name: of the tensor, which tells its type.
-        array: of texts as bytes or str, or of whole numbers.
+        name: name of the tensor, which determines its type.
+        array: texts as bytes or str, or whole numbers, [1, n].
 
     Returns:
-        One dimension, of objects or int64.
+        The entries as objects or int64, [n].
 
     Raises:
-        RefusedError: it is not 1, there are more than two, or the values are of another type.
+        RefusedError: the shape is not [1, n], or the values are of another type.
     """
     if array.ndim < 1 or array.shape[0] != 1:
         raise RefusedError(
@@ -222,5 +222,5 @@ def one_session(name: str, array: np.ndarray) -> np.ndarray:
 
 
 def as_arrays(tensors: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Return tensors with the leading dimension that Triton batches by."""
+    """Return tensors as arrays with a leading dimension of 1, which Triton batches by."""
     return {name: np.asarray(array)[np.newaxis] for name, array in tensors.items()}

@@ -1,4 +1,4 @@
-"""The second step as Triton calls it: what the first one handed over, to recommendations in tensors."""
+"""The second step as Triton calls it: from the tensors of the first step to recommendations."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from m2trec_merlin.serving.runtime.tally import StepTally, Tally
 
 
 class PredictStep:
-    """`m2trec_predict`: catalogue rows, encoded new items and checked options to recommendations.
+    """`m2trec_predict`: from catalogue rows, encoded new items and checked options to recommendations.
 
     Args:
-        directory: a version folder.
-        tally: where it counts; nowhere if there is none.
-        in_background: look in a thread for versions of the catalogue, as a server does.
+        directory: version folder of the step.
+        tally: counts of the process, if needed.
+        in_background: whether to look for new catalogue versions in a thread.
     """
 
     name = PREDICT
@@ -47,22 +47,22 @@ class PredictStep:
         tally.ask(self._tell_catalogue)
 
     def close(self) -> None:
-        """Watch the catalogue no longer."""
+        """Stop watching the catalogue."""
         self._recommender.catalogues.close()
 
     @property
     def recommender(self) -> Recommender:
-        """What it recommends with."""
+        """The recommender of the exported model."""
         return self._recommender
 
     def answer(
         self, requests: Sequence[Mapping[str, np.ndarray]], request_ids: Sequence[str] | None = None
     ) -> list[Tensors | M2TRecError]:
-        """Answer a batch; a faulty request gets its error and spoils no other.
+        """Answer a batch; a faulty request gets an error and does not affect the others.
 
         Args:
-            requests: their tensors, which say how the requests are called, too.
-            request_ids: as Triton was told them; the first step has read them.
+            requests: tensors of each request, which include its id.
+            request_ids: ids of the requests in Triton; ignored, since the first step has read them.
         """
         return answer_good(requests, self._parse, self.recommend)
 
@@ -74,14 +74,14 @@ class PredictStep:
         return self._recommender.catalogues.get(catalogue).n_rows
 
     def _tell_catalogue(self) -> None:
-        """Let metrics say which catalogue would answer now, whether anybody asks or not."""
+        """Report the catalogue that is in use now, even if there are no requests."""
         number = self._recommender.catalogues.current
         if number != self._told:
             self._told, catalogue = number, self._recommender.catalogues.get(number)
             self.tally.catalogue(f"{self.model}/{number}", catalogue.count, catalogue.written)
 
     def recommend(self, requests: list[Request]) -> list[Tensors | M2TRecError]:
-        """Answer what the first step has read; see `PreprocessStep.read`."""
+        """Answer requests as `PreprocessStep.read` returns them."""
         answers = self._recommender.recommend(requests)
         for metric, amount in (
             (FALLBACKS, sum(answer.is_fallback for answer in answers)),

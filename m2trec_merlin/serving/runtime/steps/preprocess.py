@@ -1,4 +1,4 @@
-"""The first step as Triton calls it: what a request says, in tensors, to what the second step takes."""
+"""The first step as Triton calls it: from the tensors of a request to those of the second step."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from m2trec_merlin.serving.runtime.tally import StepTally, Tally
 
 @dataclass(frozen=True)
 class _Asked:
-    """A request as the first step takes it: its id, its session, checked options."""
+    """A parsed request: its id, its session, checked options."""
 
     request_id: str
     session: SaidSession
@@ -48,12 +48,13 @@ class _Asked:
 
 
 class PreprocessStep:
-    """`m2trec_preprocess`: ids, raw attributes, options to what `handover` says.
+    """`m2trec_preprocess`: from ids, raw attributes and options to the tensors of `handover.py`.
 
     Args:
-        directory: a version folder.
-        tally: where it counts; nowhere if there is none.
-        in_background: load what raw items need in a thread, as a server does; see `NewItemEncoder`.
+        directory: version folder of the step.
+        tally: counts of the process, if needed.
+        in_background: whether to load the workflow (see `NewItemEncoder`), and to look for new catalogue
+            versions, in threads.
     """
 
     name = PREPROCESS
@@ -70,21 +71,21 @@ class PreprocessStep:
 
     @property
     def reader(self) -> SessionReader:
-        """What it reads sessions with."""
+        """The reader of sessions."""
         return self._reader
 
     def close(self) -> None:
-        """Watch the catalogue no longer."""
+        """Stop watching the catalogue."""
         self._ids.close()
 
     def answer(
         self, requests: Sequence[Mapping[str, np.ndarray]], request_ids: Sequence[str] | None = None
     ) -> list[Tensors | M2TRecError]:
-        """Answer a batch; a faulty request gets its error and spoils no other.
+        """Answer a batch; a faulty request gets an error and does not affect the others.
 
         Args:
-            requests: their tensors.
-            request_ids: as Triton was told them; empty for those that have none.
+            requests: tensors of each request.
+            request_ids: ids of the requests in Triton; "" for a request without one.
         """
         version = self._reader.version
         return [
@@ -95,7 +96,7 @@ class PreprocessStep:
     def read(
         self, requests: Sequence[Mapping[str, np.ndarray]], request_ids: Sequence[str] | None = None
     ) -> list[Request | M2TRecError]:
-        """Return what `answer` hands over, as the second step in the same process takes it."""
+        """Do the same as `answer`, but return requests as the second step in the same process takes them."""
         named = list(zip(requests, request_ids or [""] * len(requests), strict=True))
         return answer_good(named, self._parse, self._read)
 
@@ -115,7 +116,7 @@ class PreprocessStep:
         options = texts.get(OPTIONS, [])
         if len(options) > 1:
             raise RefusedError(f"options: expected one JSON object for the request, found {len(options)}")
-        # Before anything is looked up or encoded.
+        # Checked before anything is looked up or encoded, which costs more.
         checked = check_options("".join(options), self._reader.version)
         request_id = checked[RequestId.name] or request_id or uuid.uuid4().hex
         candidates = checked[Candidates.name] or ()
@@ -137,7 +138,7 @@ class PreprocessStep:
 def _request(asked: _Asked, read: ReadSession) -> Request:
     options, candidates, needs = asked.options, asked.options[Candidates.name], needs_of(asked.options)
     if candidates is not None:
-        # Their attributes have been read.
+        # The attributes of candidates are encoded by now, and only ids are needed.
         options = {**options, Candidates.name: ids_of(candidates)}
     return Request(
         rows=read.rows,
