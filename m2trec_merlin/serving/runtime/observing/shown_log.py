@@ -149,16 +149,17 @@ class ShownLog:
             self.flush()
 
     def flush(self) -> None:
-        """Write all encoded rows, and remove files that are too old.
+        """Remove files that are too old, and write all encoded rows.
 
         Raises:
             OSError: the rows cannot be written; they are lost.
         """
         batches, self._batches = self._batches, []
         self._since = time.monotonic()
+        # First, as a full disk has room afterwards.
+        self._remove_old()
         if batches:
             self._write(batches)
-        self._remove_old()
 
     def _write(self, batches: list[pa.RecordBatch]) -> None:
         table = pa.Table.from_batches(batches)

@@ -124,6 +124,25 @@ def test_old_files_go_and_others_stay(log: ShownLog, tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"shown-b.parquet", "mine.parquet"}
 
 
+def test_old_files_go_before_others_are_written(
+    log: ShownLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk would keep them for good."""
+    old = tmp_path / "shown-old.parquet"
+    old.touch()
+    os.utime(old, (0, 0))
+
+    def disk_is_full(*_: object, **__: object) -> None:
+        assert not old.exists()
+        raise OSError("no space left")
+
+    monkeypatch.setattr(pq, "write_table", disk_is_full)
+    put(log, "a")
+    log.write()
+    with pytest.raises(OSError, match="no space"):
+        log.flush()
+
+
 def test_what_is_not_ours_to_remove_keeps_nothing_from_being_written(log: ShownLog, tmp_path: Path) -> None:
     other = tmp_path / "shown-old.parquet"
     other.mkdir()
